@@ -1,0 +1,279 @@
+"""Cost tables and estimates: cycles, II, fps, latency, resources against a budget.
+
+All numbers of a layer come from FINN's own estimators by way of its cost table; this file only
+looks them up and adds them, so that there is no second copy of FINN's formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_tui.core.design import Design, Value
+from finn_tui.core.device import RESOURCES, Device
+
+Point = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Every legal point of one layer with FINN's numbers for it.
+
+    Attributes:
+        layer: node name.
+        knobs: names of the knobs, in the order of a point's values.
+        points: N legal points, no two alike.
+        cycles: int64[N], cycles per frame.
+        resources: float64[N, 4], columns as in ``RESOURCES``, FINN's numbers unrounded.
+        in_width, out_width: int64[N], bits of the data streams.
+    """
+
+    layer: str
+    knobs: tuple[str, ...]
+    points: tuple[Point, ...]
+    cycles: NDArray[np.int64]
+    resources: NDArray[np.float64]
+    in_width: NDArray[np.int64]
+    out_width: NDArray[np.int64]
+
+    @cached_property
+    def index(self) -> Mapping[Point, int]:
+        """Row numbers by point."""
+        return {point: row for row, point in enumerate(self.points)}
+
+    @cached_property
+    def columns(self) -> Mapping[str, int]:
+        """Position of each knob in a point."""
+        return {knob: position for position, knob in enumerate(self.knobs)}
+
+    def row(self, values: Mapping[str, Value]) -> int | None:
+        """The row of these knob values, or None where they are no legal point."""
+        try:
+            return self.index.get(tuple(values[knob] for knob in self.knobs))
+        except KeyError:
+            return None
+
+    def values(self, row: int) -> dict[str, Value]:
+        """The knob values of a row."""
+        return dict(zip(self.knobs, self.points[row], strict=True))
+
+    def legal(self, knob: str) -> tuple[Value, ...]:
+        """All values of a knob that occur in some legal point, numbers ascending."""
+        position = self.columns[knob]
+        found = dict.fromkeys(point[position] for point in self.points)
+        if all(isinstance(value, int) for value in found):
+            return tuple(sorted(found))
+        return tuple(found)
+
+    def nearest(self, values: Mapping[str, Value], fixed: str) -> int | None:
+        """The legal row with ``values[fixed]`` that differs least from ``values`` elsewhere.
+
+        Fewest other knobs changed, then the smallest change of numbers (as a ratio), then the
+        first row. None where no legal point has that value.
+        """
+        exact = self.row(values)
+        if exact is not None:
+            return exact
+        position = self.columns[fixed]
+        best: tuple[int, float, int] | None = None
+        for row, point in enumerate(self.points):
+            if point[position] != values[fixed]:
+                continue
+            changed, distance = 0, 0.0
+            for knob, value in zip(self.knobs, point, strict=True):
+                wanted = values[knob]
+                if value != wanted:
+                    changed += 1
+                    if isinstance(value, int) and isinstance(wanted, int):
+                        distance += abs(float(np.log2((value + 1) / (wanted + 1))))
+            if best is None or (changed, distance, row) < best:
+                best = (changed, distance, row)
+        return None if best is None else best[2]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CostTable:
+        """Read one ``table`` event of the engine."""
+        return cls(
+            layer=data["layer"],
+            knobs=tuple(data["knobs"]),
+            points=tuple(tuple(point) for point in data["points"]),
+            cycles=np.asarray(data["cycles"], dtype=np.int64),
+            resources=np.asarray([data[name] for name in RESOURCES], dtype=np.float64).T,
+            in_width=np.asarray(data["in_width"], dtype=np.int64),
+            out_width=np.asarray(data["out_width"], dtype=np.int64),
+        )
+
+
+Tables = Mapping[str, CostTable]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer's part of an estimate; ``resources`` as in ``RESOURCES``."""
+
+    name: str
+    op: str
+    cycles: int
+    resources: Mapping[str, float]
+    in_width: int
+    out_width: int
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Neighbours whose streams differ in width (bits): FINN puts a converter (DWC) there."""
+
+    producer: str
+    consumer: str
+    out_width: int
+    in_width: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a folding costs and gives.
+
+    Attributes:
+        clock_ns: clock period.
+        layers: in the order of the design.
+        ii_cycles: the largest layer's cycles, the design's initiation interval.
+        bottleneck: the first layer that needs that many.
+        latency_cycles: cycles along the longest path, FINN's ``critical_path_cycles``.
+        total: sum by resource, FINN's ``res_estimation`` total; no FIFO, DWC, DMA or shell.
+        mismatches: where data width converters arise.
+    """
+
+    clock_ns: float
+    layers: tuple[LayerCost, ...]
+    ii_cycles: int
+    bottleneck: str
+    latency_cycles: int
+    total: Mapping[str, float]
+    mismatches: tuple[Mismatch, ...]
+
+    @property
+    def fps(self) -> float:
+        """Frames per second: clock / II."""
+        return 1e9 / (self.clock_ns * self.ii_cycles)
+
+    @property
+    def latency_ms(self) -> float:
+        """The latency of one frame in milliseconds."""
+        return self.latency_cycles * self.clock_ns * 1e-6
+
+    def fits(self, device: Device) -> bool | None:
+        """Whether the total is within the device's budget; None where that is unknown."""
+        uses = [device.use(name, self.total[name]) for name in RESOURCES]
+        if any(use is None for use in uses):
+            return None
+        return all(use is not None and use <= 1 for use in uses)
+
+    def as_json(self, design: Design, device: Device) -> dict[str, Any]:
+        """The document of ``finn-tui estimate --json``."""
+        return {
+            "model": design.model,
+            "board": device.board,
+            "part": device.part,
+            "clock_ns": self.clock_ns,
+            "finn": {"flavour": design.finn_flavour, "version": design.finn_version},
+            "ii_cycles": self.ii_cycles,
+            "fps": self.fps,
+            "latency_cycles": self.latency_cycles,
+            "bottleneck": self.bottleneck,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": layer.op,
+                    "cycles": layer.cycles,
+                    **{name: plain(layer.resources[name]) for name in RESOURCES},
+                    "knobs": dict(layer.values),
+                }
+                for layer in self.layers
+            ],
+            "total": {name: plain(self.total[name]) for name in RESOURCES},
+            "extra": {
+                "dwc": {
+                    "streams": [
+                        {
+                            "producer": item.producer,
+                            "consumer": item.consumer,
+                            "out_width": item.out_width,
+                            "in_width": item.in_width,
+                        }
+                        for item in self.mismatches
+                    ]
+                },
+                "fifo": {},
+                "shell": {},
+            },
+            "budget": dict(device.budget),
+            "fits": self.fits(device),
+        }
+
+
+def plain(value: float) -> int | float:
+    """A number as JSON should show it: whole ones without a fraction."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def estimate(
+    design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]], clock_ns: float
+) -> Estimate:
+    """What a folding costs and gives.
+
+    Args:
+        values: the knobs of every layer; each must be a legal point of the layer's table.
+
+    Raises:
+        KeyError: for a layer without a table or a point that is not legal, which a ``Folding``
+            made by this package cannot hold.
+    """
+    layers: list[LayerCost] = []
+    finish: dict[str, int] = {}
+    total = np.zeros(len(RESOURCES))
+    for layer in design.layers:
+        table = tables[layer.name]
+        chosen = values[layer.name]
+        row = table.index[tuple(chosen[knob] for knob in table.knobs)]
+        cost = LayerCost(
+            name=layer.name,
+            op=layer.op,
+            cycles=int(table.cycles[row]),
+            resources=dict(zip(RESOURCES, table.resources[row].tolist(), strict=True)),
+            in_width=int(table.in_width[row]),
+            out_width=int(table.out_width[row]),
+            values={knob: chosen[knob] for knob in table.knobs},
+        )
+        layers.append(cost)
+        total += table.resources[row]
+        before = max((finish[name] for name in design.predecessors[layer.name]), default=0)
+        finish[layer.name] = before + cost.cycles
+    slowest = max(layers, key=lambda cost: cost.cycles)
+    return Estimate(
+        clock_ns=clock_ns,
+        layers=tuple(layers),
+        ii_cycles=slowest.cycles,
+        bottleneck=slowest.name,
+        latency_cycles=max(finish.values()),
+        total=dict(zip(RESOURCES, total.tolist(), strict=True)),
+        mismatches=_mismatches(design, layers),
+    )
+
+
+def _mismatches(design: Design, layers: Sequence[LayerCost]) -> tuple[Mismatch, ...]:
+    cost = {layer.name: layer for layer in layers}
+    found = []
+    for stream in design.streams:
+        if stream.producer in cost and stream.consumer in cost:
+            assert stream.producer is not None and stream.consumer is not None
+            out_width = cost[stream.producer].out_width
+            in_width = cost[stream.consumer].in_width
+            if out_width != in_width:
+                found.append(Mismatch(stream.producer, stream.consumer, out_width, in_width))
+    return tuple(found)

@@ -1,0 +1,179 @@
+"""A design: the hardware layers of one model for one part, as the engine describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+Value = int | str
+"""What a knob may be set to: a number (PE) or a choice ("block")."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What may be changed on a layer and changes its cost: PE, SIMD, parallel_window, ram_style.
+
+    ``values`` are all values that occur in a legal point of the layer, numbers ascending.
+    """
+
+    name: str
+    kind: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An attribute that a folding file may set without a change of FINN's estimate, such as
+    FIFO depths. ``values`` is empty where anything of the kind ("int", "ints", "choice") goes."""
+
+    name: str
+    kind: str
+    values: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node of the dataflow graph.
+
+    Attributes:
+        name: unique node name, which FINN's folding files use ("MVAU_hls_0").
+        op: FINN's op type ("MVAU_hls").
+        shape: a short text for people ("784x64").
+        knobs, settings: what may be changed on it.
+        present: the values of all knobs in the graph as it was prepared.
+        inputs, outputs: names of its dynamic tensors.
+        in_dtype, out_dtype, weight_dtype: FINN data types; the weight's may be None.
+    """
+
+    name: str
+    op: str
+    shape: str
+    attrs: Mapping[str, Any]
+    knobs: tuple[Knob, ...]
+    settings: tuple[Setting, ...]
+    present: Mapping[str, Value]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    in_dtype: str
+    out_dtype: str
+    weight_dtype: str | None
+
+    @property
+    def kind(self) -> str:
+        """The op type without FINN's suffix for the language: "MVAU" of "MVAU_hls"."""
+        return self.op.removesuffix("_hls").removesuffix("_rtl").removesuffix("_Batch")
+
+    def knob(self, name: str) -> Knob | None:
+        """The knob of that name, if the layer has it."""
+        return next((knob for knob in self.knobs if knob.name == name), None)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A tensor between two layers; None stands for the world outside. ``bits`` is one element."""
+
+    tensor: str
+    producer: str | None
+    consumer: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """Two knobs, each (layer, knob), that must have the same value for the hardware to be right."""
+
+    a: tuple[str, str]
+    b: tuple[str, str]
+    why: str
+
+    def other(self, layer: str, knob: str) -> tuple[str, str] | None:
+        """The far end, seen from one end; None where this coupling does not touch it."""
+        if (layer, knob) == self.a:
+            return self.b
+        if (layer, knob) == self.b:
+            return self.a
+        return None
+
+
+@dataclass(frozen=True)
+class Design:
+    """The hardware layers of one model on one part, in topological order."""
+
+    model: str
+    part: str
+    fingerprint: str
+    finn_flavour: str
+    finn_version: str
+    layers: tuple[Layer, ...]
+    streams: tuple[Stream, ...]
+    couplings: tuple[Coupling, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Layer]:
+        """Layers by node name."""
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
+    def predecessors(self) -> Mapping[str, tuple[str, ...]]:
+        """The layers that feed each layer."""
+        found: dict[str, list[str]] = {layer.name: [] for layer in self.layers}
+        for stream in self.streams:
+            if stream.producer in found and stream.consumer in found:
+                assert stream.producer is not None and stream.consumer is not None
+                found[stream.consumer].append(stream.producer)
+        return {name: tuple(feeders) for name, feeders in found.items()}
+
+    @classmethod
+    def from_json(cls, model: str, data: Mapping[str, Any]) -> Design:
+        """Read what the engine's ``design`` request answers."""
+        return cls(
+            model=model,
+            part=data["part"],
+            fingerprint=data["fingerprint"],
+            finn_flavour=data["finn"]["flavour"],
+            finn_version=data["finn"]["version"],
+            layers=tuple(_layer(item) for item in data["layers"]),
+            streams=tuple(
+                Stream(
+                    item["tensor"],
+                    item["producer"],
+                    item["consumer"],
+                    tuple(item["shape"]),
+                    item["dtype"],
+                    int(item["bits"]),
+                )
+                for item in data["streams"]
+            ),
+            couplings=tuple(
+                Coupling(_end(item["a"]), _end(item["b"]), item["why"])
+                for item in data["couplings"]
+            ),
+        )
+
+
+def _end(pair: Sequence[str]) -> tuple[str, str]:
+    layer, knob = pair
+    return layer, knob
+
+
+def _layer(item: Mapping[str, Any]) -> Layer:
+    return Layer(
+        name=item["name"],
+        op=item["op"],
+        shape=item["shape"],
+        attrs=item["attrs"],
+        knobs=tuple(Knob(k["name"], k["kind"], tuple(k["values"])) for k in item["knobs"]),
+        settings=tuple(
+            Setting(s["name"], s["kind"], tuple(s.get("values", ()))) for s in item["settings"]
+        ),
+        present=item["present"],
+        inputs=tuple(item["inputs"]),
+        outputs=tuple(item["outputs"]),
+        in_dtype=item["in_dtype"],
+        out_dtype=item["out_dtype"],
+        weight_dtype=item.get("weight_dtype"),
+    )

@@ -1,0 +1,136 @@
+"""Editing a folding: steps over legal values, undo and redo, and the estimate after each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from finn_tui.core import folding as foldings
+from finn_tui.core.costs import Estimate, Tables, estimate
+from finn_tui.core.design import Design, Value
+from finn_tui.core.device import Device
+from finn_tui.core.folding import Change, Folding, IllegalFolding
+
+
+@dataclass(frozen=True)
+class Option:
+    """One value of a knob with the estimate that the whole design would have."""
+
+    value: Value
+    estimate: Estimate
+    current: bool
+
+
+@dataclass
+class Editor:
+    """The state of one folding session. Screens call it and draw what it holds.
+
+    Attributes:
+        baseline: what the folding is compared with and called after ("published").
+        saved: the folding as it was last saved or loaded, which tells whether there are changes.
+    """
+
+    design: Design
+    tables: Tables
+    device: Device
+    clock_ns: float
+    folding: Folding
+    baseline: Folding
+    baseline_name: str
+    saved: Folding = field(init=False)
+    _undo: list[Folding] = field(default_factory=list)
+    _redo: list[Folding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.saved = self.folding
+        self._estimate: Estimate | None = None
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the present folding costs and gives."""
+        if self._estimate is None:
+            self._estimate = self._estimate_of(self.folding)
+        return self._estimate
+
+    @property
+    def changes(self) -> int:
+        """How many knobs and settings differ from the baseline."""
+        return self.folding.differences(self.baseline)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the folding differs from what was last saved or loaded."""
+        return self.folding != self.saved
+
+    def set(self, layer: str, knob: str, value: Value) -> Change:
+        """Set a knob; undoable. ``IllegalFolding`` changes nothing."""
+        change = foldings.change(self.design, self.tables, self.folding, layer, knob, value)
+        self._take(change.folding)
+        return change
+
+    def step(self, layer: str, knob: str, direction: int) -> Change | None:
+        """Go to the next larger (+1) or smaller (-1) legal value; None at the end of the list.
+
+        Values that couplings rule out are passed over.
+        """
+        values = self.tables[layer].legal(knob)
+        at = values.index(self.folding.values[layer][knob])
+        tries = values[at + 1 :] if direction > 0 else tuple(reversed(values[:at]))
+        for value in tries:
+            try:
+                return self.set(layer, knob, value)
+            except IllegalFolding:
+                continue
+        return None
+
+    def options(self, layer: str, knob: str) -> Sequence[Option]:
+        """Every value of a knob that can be chosen now, with its effect on the whole design."""
+        found = []
+        for value in self.tables[layer].legal(knob):
+            try:
+                change = foldings.change(self.design, self.tables, self.folding, layer, knob, value)
+            except IllegalFolding:
+                continue
+            current = self.folding.values[layer][knob] == value
+            found.append(Option(value, self._estimate_of(change.folding), current))
+        return found
+
+    def load(self, folding: Folding, name: str) -> None:
+        """Take another folding as the new baseline; undoable. It counts as saved."""
+        foldings.check(self.design, self.tables, folding)
+        self._take(folding)
+        self.baseline, self.baseline_name, self.saved = folding, name, folding
+
+    def replace(self, folding: Folding) -> None:
+        """Take another folding, keep the baseline; undoable."""
+        foldings.check(self.design, self.tables, folding)
+        self._take(folding)
+
+    def undo(self) -> bool:
+        """Take the last change back; False if there is none."""
+        return self._move(self._undo, self._redo)
+
+    def redo(self) -> bool:
+        """Make the last undone change again; False if there is none."""
+        return self._move(self._redo, self._undo)
+
+    def set_clock(self, clock_ns: float) -> None:
+        """Estimate for another clock period from now on."""
+        self.clock_ns, self._estimate = clock_ns, None
+
+    def _take(self, folding: Folding) -> None:
+        if folding == self.folding:
+            return
+        self._undo.append(self.folding)
+        self._redo.clear()
+        self.folding, self._estimate = folding, None
+
+    def _move(self, source: list[Folding], target: list[Folding]) -> bool:
+        if not source:
+            return False
+        target.append(self.folding)
+        self.folding, self._estimate = source.pop(), None
+        return True
+
+    def _estimate_of(self, folding: Folding) -> Estimate:
+        return estimate(self.design, self.tables, folding.values, self.clock_ns)
