@@ -1,1 +1,1 @@
-"""The terminal cockpit for FINN. Nothing is imported here: the engine's zipapp carries this file too."""
+"""The terminal cockpit for FINN. Imports nothing: the engine's zipapp carries this file too."""

@@ -39,7 +39,7 @@ class FinnTuiError(Exception):
 
     @classmethod
     def from_dict(cls, data: dict[str, str]) -> FinnTuiError:
-        """Rebuild an error that crossed the wire; unknown fields are ignored, missing ones empty."""
+        """Rebuild an error that crossed the wire; missing fields are empty."""
         return cls(
             data.get("what", "unknown error"),
             data.get("why", ""),

@@ -1,4 +1,4 @@
-"""Where finn-tui keeps what is the user's and not the workspace's; and what ships in the package."""
+"""Where finn-tui keeps what belongs to the user, and what ships in the package."""
 
 from __future__ import annotations
 

@@ -35,8 +35,9 @@ class EngineError(Exception):
     happened, ``why`` it did, what to do to ``fix`` it, and ``detail`` (a traceback).
     """
 
-    def __init__(self, what, why="", fix="", kind="input", detail=""):
-        # type: (str, str, str, str, str) -> None
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", kind: str = "input", detail: str = ""
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.why = why
@@ -44,19 +45,16 @@ class EngineError(Exception):
         self.kind = kind
         self.detail = detail
 
-    def as_dict(self):
-        # type: () -> Dict[str, str]
+    def as_dict(self) -> Dict[str, str]:
         return {key: getattr(self, key) for key in ERROR_KEYS}
 
 
-def encode(message):
-    # type: (Dict[str, Any]) -> bytes
+def encode(message: Dict[str, Any]) -> bytes:
     """One message as a line. NaN and infinity are refused: they are not JSON."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
 
 
-def decode(line):
-    # type: (bytes) -> Dict[str, Any]
+def decode(line: bytes) -> Dict[str, Any]:
     """One line as a message. Raises ``ProtocolError`` for anything that is not a JSON object."""
     try:
         message = json.loads(line.decode("utf-8"))
@@ -67,25 +65,21 @@ def decode(line):
     return message
 
 
-def request(id, method, params):
-    # type: (int, str, Dict[str, Any]) -> Dict[str, Any]
+def request(id: int, method: str, params: Dict[str, Any]) -> Dict[str, Any]:
     """A request as an object for ``encode``."""
     return {"id": id, "method": method, "params": params}
 
 
-def result(id, value):
-    # type: (Optional[int], Any) -> Dict[str, Any]
+def result(id: Optional[int], value: Any) -> Dict[str, Any]:
     """The answer to a request."""
     return {"id": id, "result": value}
 
 
-def error(id, failure):
-    # type: (Optional[int], Dict[str, str]) -> Dict[str, Any]
+def error(id: Optional[int], failure: Dict[str, str]) -> Dict[str, Any]:
     """The answer to a request that failed; ``failure`` has the keys of ``ERROR_KEYS``."""
     return {"id": id, "error": failure}
 
 
-def event(id, name, data):
-    # type: (Optional[int], str, Dict[str, Any]) -> Dict[str, Any]
+def event(id: Optional[int], name: str, data: Dict[str, Any]) -> Dict[str, Any]:
     """Something that happened while request ``id`` was worked on (or outside any, with None)."""
     return {"id": id, "event": name, "data": data}
