@@ -1,0 +1,108 @@
+"""Which engines there are: managed environments, and commands that the user has named."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finn_tui import environments, paths
+from finn_tui.errors import FinnTuiError
+
+DEFAULT = "finn-plus"
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """A Python in which FINN can be imported, and how to start it.
+
+    Attributes:
+        name: as shown and used on the command line.
+        command: what stands before the engine's archive: an interpreter, or a wrapper that ends
+            in one (``docker exec -i finn python3``).
+        folder: the managed environment, None for the user's own.
+        info: what the engine said of itself when it was installed, if known.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    folder: Path | None = None
+    info: Mapping[str, Any] | None = None
+
+    @property
+    def version(self) -> str:
+        """Flavour and version, as far as known without starting it."""
+        if self.info is None:
+            return "not asked yet"
+        return f"{self.info['flavour']} {self.info['version']}"
+
+
+def engine_folder(name: str) -> Path:
+    """Where a managed engine lies, whether or not it is there."""
+    return paths.data_dir() / "engines" / name
+
+
+def engines() -> list[EngineSpec]:
+    """All engines: the one of the environment variable, managed ones, those of engines.toml.
+
+    ``FINN_TUI_ENGINE_PYTHON`` names an interpreter that is then used before all others.
+    ``engines.toml`` in the configuration folder has a table an engine: ``command = ["python3"]``.
+    """
+    found: list[EngineSpec] = []
+    override = os.environ.get("FINN_TUI_ENGINE_PYTHON")
+    if override:
+        found.append(EngineSpec("environment", (override,)))
+    root = engine_folder("x").parent
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        marker = environments.read_marker(folder)
+        if marker is not None:
+            python = str(environments.python_of(folder))
+            found.append(EngineSpec(folder.name, (python,), folder, marker.get("info")))
+    return found + _named()
+
+
+def _named() -> list[EngineSpec]:
+    path = paths.config_dir() / "engines.toml"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise FinnTuiError(
+            f"{path} cannot be read", str(error), "Correct the file, or remove it."
+        ) from error
+    found = []
+    for name, entry in document.items():
+        command = entry.get("command") if isinstance(entry, dict) else None
+        if not (isinstance(command, list) and command and all(isinstance(c, str) for c in command)):
+            raise FinnTuiError(
+                f"{path}: engine {name} has no command",
+                "An engine is started by a command that ends in a Python interpreter.",
+                f'Write [{name}] and below it command = ["/opt/finn/bin/python"].',
+            )
+        found.append(EngineSpec(name, tuple(command)))
+    return found
+
+
+def find(name: str | None = None) -> EngineSpec | None:
+    """The engine of that name; without one, the first there is. None if there is none.
+
+    Raises:
+        FinnTuiError: for a name that is not there, unless it is the one that can be installed.
+    """
+    known = engines()
+    if not name:
+        return known[0] if known else None
+    for spec in known:
+        if spec.name == name:
+            return spec
+    if name == DEFAULT:
+        return None
+    raise FinnTuiError(
+        f"there is no engine called {name}",
+        f"Known engines: {', '.join(spec.name for spec in known) or 'none yet'}.",
+        "Name it in engines.toml, or choose one of those.",
+    )
