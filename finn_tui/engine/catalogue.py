@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ def engines() -> list[EngineSpec]:
     found: list[EngineSpec] = []
     override = os.environ.get("FINN_TUI_ENGINE_PYTHON")
     if override:
-        found.append(EngineSpec("environment", (override,)))
+        found.append(_with_info(EngineSpec("environment", (override,))))
     root = engine_folder("x").parent
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         marker = environments.read_marker(folder)
@@ -83,8 +86,36 @@ def _named() -> list[EngineSpec]:
                 "An engine is started by a command that ends in a Python interpreter.",
                 f'Write [{name}] and below it command = ["/opt/finn/bin/python"].',
             )
-        found.append(EngineSpec(name, tuple(command)))
+        found.append(_with_info(EngineSpec(name, tuple(command))))
     return found
+
+
+def _info_path(spec: EngineSpec) -> Path:
+    digest = hashlib.sha256(json.dumps([spec.name, *spec.command]).encode()).hexdigest()[:16]
+    return paths.cache_dir() / f"engine-info-{digest}.json"
+
+
+def _with_info(spec: EngineSpec) -> EngineSpec:
+    try:
+        return replace(spec, info=json.loads(_info_path(spec).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return spec
+
+
+def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
+    """Keep what an engine said of itself, so that the next start need not ask; the spec with it.
+
+    A disk that does not take it costs that convenience only.
+    """
+    with contextlib.suppress(OSError):
+        if spec.folder is not None:
+            marker = environments.read_marker(spec.folder) or {}
+            environments.write_marker(spec.folder, {**marker, "info": dict(info)})
+        else:
+            path = _info_path(spec)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(info), encoding="utf-8")
+    return replace(spec, info=info)
 
 
 def find(name: str | None = None) -> EngineSpec | None:

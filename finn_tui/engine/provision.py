@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from finn_tui import environments
-from finn_tui.engine.catalogue import DEFAULT, EngineSpec, engine_folder, find
+from finn_tui.engine.catalogue import DEFAULT, EngineSpec, engine_folder, find, remember
 from finn_tui.engine.client import Engine
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
@@ -43,17 +43,12 @@ async def install(name: str = DEFAULT, on_progress: OnProgress = ignore) -> Engi
         )
     folder = engine_folder(name)
     await environments.ensure(folder, recipe(name), on_progress)
-    marker = environments.read_marker(folder)
-    assert marker is not None
-    if "info" not in marker:
-        on_progress(Progress("install", f"engine {name}: starting FINN for the first time", 0.95))
-        spec = find(name)
-        assert spec is not None
-        async with await Engine.start(spec) as engine:
-            marker["info"] = await engine.call("info")
-        environments.write_marker(folder, marker)
     spec = find(name)
     assert spec is not None
+    if spec.info is None:
+        on_progress(Progress("install", f"engine {name}: starting FINN for the first time", 0.95))
+        async with await Engine.start(spec) as engine:
+            spec = remember(spec, await engine.call("info"))
     return spec
 
 
