@@ -36,7 +36,7 @@ def devices(info: Mapping[str, Any], settings: Settings) -> dict[str, Device]:
             raise FinnTuiError(
                 f"the board {board} in finn-tui.toml is not complete",
                 "A board needs a part, and whole numbers for " + ", ".join(_BUDGET) + ".",
-                f'Write [boards.{board}], part = "xc7z010clg400-1", LUT = 17600, BRAM_18K = 120, ...',
+                f'Write [boards.{board}], part = "xc7z010clg400-1", LUT = 17600, ...',
             )
         found[board] = Device(board, part, budget, limits)
     return found

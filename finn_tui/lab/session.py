@@ -1,0 +1,261 @@
+"""One workspace at work: what screens and sub-commands call, each the same function."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from finn_tui.core import folding as foldings
+from finn_tui.core.design import Design
+from finn_tui.core.device import Device, clock_period
+from finn_tui.core.editor import Editor
+from finn_tui.core.folding import Folding
+from finn_tui.engine import catalogue, provision
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import Engine, OnLog
+from finn_tui.errors import FinnTuiError
+from finn_tui.lab import devices, models
+from finn_tui.lab.models import Model, Stage
+from finn_tui.lab.workspace import Workspace
+from finn_tui.progress import OnProgress, Progress, ignore
+
+
+@dataclass
+class Opened:
+    """A model opened for a board: its editor, and which folding it was opened with."""
+
+    model: Model
+    editor: Editor
+
+    @property
+    def design(self) -> Design:
+        """The design that is edited."""
+        return self.editor.design
+
+
+class Lab:
+    """One workspace with its engine, which is installed and started when it is first needed."""
+
+    def __init__(
+        self, workspace: Workspace, *, engine_name: str | None = None, on_log: OnLog | None = None
+    ) -> None:
+        self.workspace = workspace
+        self._engine_name = engine_name or workspace.settings.engine or None
+        self._on_log = on_log
+        self._spec: EngineSpec | None = None
+        self._engine: Engine | None = None
+        self._starting = asyncio.Lock()
+
+    # The engine
+
+    async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
+        """The engine of this workspace, installed if there is none yet."""
+        if self._spec is None:
+            spec = await asyncio.to_thread(catalogue.find, self._engine_name)
+            self._spec = spec or await provision.install(on_progress=on_progress)
+        return self._spec
+
+    async def engine(self, on_progress: OnProgress = ignore) -> Engine:
+        """The engine, running.
+
+        Raises:
+            FinnTuiError: it could not be installed or does not start.
+        """
+        async with self._starting:
+            if self._engine is None:
+                spec = await self.spec(on_progress)
+                on_progress(Progress("engine", f"starting {spec.name}"))
+                self._engine = await Engine.start(spec, self._on_log)
+        return self._engine
+
+    async def info(self, on_progress: OnProgress = ignore) -> Mapping[str, Any]:
+        """What the engine says of itself: flavour, version, boards, tools."""
+        spec = await self.spec(on_progress)
+        if spec.info is None:
+            engine = await self.engine(on_progress)
+            on_progress(Progress("engine", f"{spec.name}: asking FINN what it knows"))
+            self._spec = spec = catalogue.remember(spec, await engine.call("info"))
+        assert spec.info is not None
+        return spec.info
+
+    async def close(self) -> None:
+        """End the engine; builds go on, they are processes of their own."""
+        if self._engine is not None:
+            await self._engine.close()
+            self._engine = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # Models and designs
+
+    async def device(self, board: str | None = None, on_progress: OnProgress = ignore) -> Device:
+        """A board with its budget; the workspace's if none is named."""
+        info = await self.info(on_progress)
+        settings = self.workspace.settings
+        return devices.device(info, settings, board or settings.board)
+
+    async def prepare(
+        self,
+        model: str,
+        *,
+        board: str | None = None,
+        clock_ns: float | None = None,
+        out: Path | None = None,
+        weights: Mapping[str, Any] | None = None,
+        fresh: bool = False,
+        on_progress: OnProgress = ignore,
+    ) -> Model:
+        """The model as a dataflow graph, prepared now unless it was before.
+
+        Args:
+            model: a preset's name, an .onnx file, or a model of the workspace.
+            out: another folder for it than the workspace's; always prepared anew.
+            fresh: prepare it anew in any case.
+
+        Raises:
+            FinnTuiError: an unknown model or board, or the engine's explanation.
+        """
+        clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        device = await self.device(board, on_progress)
+        if not (fresh or out or weights):
+            info = await self.info(on_progress)
+            found = await asyncio.to_thread(
+                models.find_prepared, self.workspace, request, device, info
+            )
+            if found is not None:
+                return found
+        engine = await self.engine(on_progress)
+        return await models.prepare(
+            self.workspace,
+            request,
+            device,
+            clock,
+            engine,
+            out=out,
+            weights=weights,
+            on_progress=on_progress,
+        )
+
+    async def open(
+        self,
+        model: str,
+        *,
+        board: str | None = None,
+        clock_ns: float | None = None,
+        folding: str | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Opened:
+        """Open a model for folding, from cached cost tables where there are any.
+
+        Args:
+            folding: name or file of the folding to begin with; the preset's published one, or
+                no parallelism at all, if none is given.
+
+        Raises:
+            FinnTuiError: as ``prepare``; or a folding that is not there or not legal.
+        """
+        clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        prepared = await self.prepare(
+            model, board=board, clock_ns=clock_ns, on_progress=on_progress
+        )
+        device = await self.device(board, on_progress)
+        cached = await asyncio.to_thread(models.cached_design, prepared, device)
+        if cached is None:
+            engine = await self.engine(on_progress)
+            on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
+            cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
+        design, tables = cached
+        start = foldings.ones(design, tables)
+        editor = Editor(design, tables, device, clock, start, start, "ones")
+        opened = Opened(prepared, editor)
+        name = folding or default_folding(prepared)
+        chosen, _ = self.read_folding(opened, name)
+        opened.editor = Editor(design, tables, device, clock, chosen, chosen, Path(name).stem)
+        return opened
+
+    async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
+        """Nodes, shapes, types and attributes of one stage's graph."""
+        engine = await self.engine(on_progress)
+        answer: dict[str, Any] = await engine.call("graph", {"path": str(stage.path)})
+        return answer
+
+    # Foldings
+
+    def folding_names(self, model: Model) -> list[str]:
+        """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
+        brought = list(model.preset.foldings) if model.preset else []
+        return list(dict.fromkeys(["ones", *brought, *self.workspace.foldings()]))
+
+    def read_folding(self, opened: Opened, name: str) -> tuple[Folding, list[str]]:
+        """The folding that FOLDING names, and notes about entries that do not matter here.
+
+        Raises:
+            FinnTuiError: there is none of that name, or it is not legal for this design.
+        """
+        design, tables = opened.design, opened.editor.tables
+        preset = opened.model.preset
+        saved = self.workspace.foldings()
+        path = Path(name).expanduser()
+        if name == "ones":
+            return foldings.ones(design, tables), []
+        if preset is not None and name in preset.foldings:
+            return preset.folding(name, design, tables), []
+        if name in saved:
+            path = saved[name]
+        elif not path.is_file():
+            raise FinnTuiError(
+                f"there is no folding called {name}",
+                f"Known for {opened.model.name}: "
+                f"{', '.join(self.folding_names(opened.model))}; or a FINN folding JSON file.",
+                "Name one of these, or a file.",
+            )
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FinnTuiError(
+                f"{path} cannot be read as a folding",
+                str(error),
+                "Give a FINN folding configuration, a JSON file.",
+            ) from error
+        if isinstance(document, list):
+            return foldings.from_tuples(design, tables, document), []
+        return foldings.from_json(design, tables, document)
+
+    def save_folding(self, opened: Opened, name: str) -> Path:
+        """Save the folding that is edited under a name of the workspace.
+
+        Raises:
+            FinnTuiError: for a name that presets use or that cannot be a file's, or a full disk.
+        """
+        brought = opened.model.preset.foldings if opened.model.preset else {}
+        if name == "ones" or name in brought:
+            raise FinnTuiError(
+                f"{name} is the name of a folding that finn-tui brings",
+                "It would be hidden behind that one.",
+                "Choose another name.",
+            )
+        editor = opened.editor
+        path = self.workspace.save_folding(name, foldings.to_json(editor.design, editor.folding))
+        editor.saved = editor.folding
+        return path
+
+
+def default_folding(model: Model) -> str:
+    """The folding that a model is opened with: the published one where there is one."""
+    brought = model.preset.foldings if model.preset else {}
+    return "published" if "published" in brought else "ones"
