@@ -1,0 +1,187 @@
+"""What all sub-commands share: options, progress on stderr, errors, exit codes, JSON on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+import click
+
+from finn_tui.errors import FinnTuiError
+from finn_tui.lab.workspace import Workspace
+from finn_tui.progress import Progress
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: The work failed; the command was used wrongly; the user pressed ctrl+c.
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+WORKSPACE_OPTION = click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="FINN_TUI_WORKSPACE",
+    default=Path(),
+    help="The folder to work in (default: this one, or FINN_TUI_WORKSPACE).",
+)
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+BOARD_OPTION = click.option("--board", help="FINN's name of the board, e.g. Pynq-Z2.")
+CLOCK_OPTION = click.option("--clock-ns", type=float, help="Clock period in ns (10 is 100 MHz).")
+
+
+def open_workspace(path: Path) -> Workspace:
+    """The workspace of a command."""
+    return Workspace.open(path)
+
+
+def guard(function: Callable[P, T]) -> Callable[P, T]:
+    """Turn errors into words on stderr and an exit code; with ``--json`` into a document too.
+
+    This is the boundary of every sub-command: what comes through it as something else than a
+    ``FinnTuiError`` is a defect of ours and is shown with its traceback.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except FinnTuiError as error:
+            if kwargs.get("as_json"):
+                print_json({"error": error.as_dict()})
+            show_error(error)
+            raise SystemExit(WRONG_USE if error.kind == "input" else FAILED) from None
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            raise SystemExit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader of our output has gone (`| head`); nothing is wrong.
+            sys.stderr.close()
+            raise SystemExit(0) from None
+
+    return guarded
+
+
+def show_error(error: FinnTuiError) -> None:
+    """What happened, why, and what to do, on stderr."""
+    click.secho(f"error: {error.what}", err=True, fg="red", bold=True)
+    if error.detail and error.kind != "input":
+        for line in error.detail.strip().splitlines()[-8:]:
+            click.secho(f"  | {line}", err=True, dim=True)
+    for text in (error.why, error.fix):
+        if text:
+            click.echo(f"  {text}", err=True)
+
+
+def print_json(document: Any) -> None:
+    """The one JSON document of a command."""
+    click.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's asynchronous part; ctrl+c cancels it and lets it clean up."""
+    return asyncio.run(work)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """A table in plain text. ``right`` has an ``r`` for every column that is set right."""
+    widths = [
+        max([len(heading), *(len(row[column]) for row in rows)])
+        for column, heading in enumerate(headings)
+    ]
+    lines = []
+    for row in [headings, *rows]:
+        cells = [
+            cell.rjust(width) if right[column : column + 1] == "r" else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number for people: thousands apart; a dash for none."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+class Reporter:
+    """Progress on stderr: one live bar on a terminal, a line for each step elsewhere."""
+
+    def __init__(self) -> None:
+        self._live: Any = None
+        self._task: Any = None
+        self._stage = ""
+        self._last = ""
+        self._at = 0.0
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bars
+
+            self._live = Bars(
+                TextColumn("{task.fields[stage]:>10}"),
+                BarColumn(20),
+                TextColumn("{task.description}", markup=False),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        message = _printable(progress.message)
+        if self._live is None:
+            # Where nobody watches live, fast counters would only fill the log.
+            now = time.monotonic()
+            new_stage = progress.stage != self._stage
+            if message != self._last and (new_stage or now - self._at > 0.5):
+                click.echo(f"{progress.stage:>10}  {message}", err=True)
+                self._at = now
+            self._stage, self._last = progress.stage, message
+            return
+        if self._task is None or progress.stage != self._stage:
+            if self._task is not None:
+                self._live.remove_task(self._task)
+            self._task = self._live.add_task(message, total=1.0, stage=progress.stage)
+            self._stage = progress.stage
+        self._live.update(
+            self._task,
+            description=message,
+            completed=progress.fraction or 0.0,
+            total=None if progress.fraction is None else 1.0,
+        )
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self._live is not None:
+            self._live.console.print(_printable(text), markup=False, highlight=False)
+        else:
+            click.echo(_printable(text), err=True)
+
+
+def _printable(text: str) -> str:
+    # Remote text may hold escape sequences; they never reach the terminal.
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def simulated(mark: Mapping[str, Any] | None) -> str:
+    """The word that stands wherever a number comes from a stand-in."""
+    return " SIMULATED" if mark and mark.get("simulated") else ""

@@ -1,0 +1,230 @@
+"""`finn-tui prepare`, `graph`, `estimate`: from a network to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finn_tui.cli.common import (
+    BOARD_OPTION,
+    CLOCK_OPTION,
+    JSON_OPTION,
+    WORKSPACE_OPTION,
+    Reporter,
+    guard,
+    number,
+    open_workspace,
+    print_json,
+    run,
+    table,
+)
+from finn_tui.core.costs import Estimate
+from finn_tui.core.device import RESOURCES, Device
+from finn_tui.errors import FinnTuiError
+from finn_tui.lab.models import Model, Stage
+from finn_tui.lab.session import Lab, Opened
+
+
+@click.command()
+@click.argument("model")
+@BOARD_OPTION
+@CLOCK_OPTION
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the result.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A Brevitas checkpoint.")
+@click.option("--random-weights", is_flag=True, help="Random weights; accuracy means nothing then.")
+@click.option("--fresh", is_flag=True, help="Prepare anew even if it was prepared before.")
+@WORKSPACE_OPTION
+@JSON_OPTION
+@guard
+def prepare(
+    model: str,
+    board: str | None,
+    clock_ns: float | None,
+    out: Path | None,
+    weights: Path | None,
+    random_weights: bool,
+    fresh: bool,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """From Brevitas or QONNX to a dataflow graph, each stage saved."""
+    chosen: dict[str, Any] | None = None
+    if weights is not None:
+        if not weights.is_file():
+            raise FinnTuiError(f"{weights} does not exist", "", "Name a checkpoint file.")
+        chosen = {"kind": "checkpoint", "path": str(weights.absolute())}
+    elif random_weights:
+        chosen = {"kind": "random", "seed": 0}
+
+    async def work() -> Model:
+        async with Lab(open_workspace(workspace)) as lab:
+            with Reporter() as reporter:
+                return await lab.prepare(
+                    model,
+                    board=board,
+                    clock_ns=clock_ns,
+                    out=out,
+                    weights=chosen,
+                    fresh=fresh,
+                    on_progress=reporter,
+                )
+
+    prepared = run(work())
+    if as_json:
+        print_json({"folder": str(prepared.folder), **prepared.info})
+        return
+    click.echo(stage_table(prepared))
+    click.echo(f"\nweights: {prepared.weights['note']}")
+    click.echo(f"{prepared.dataflow}")
+
+
+def stage_table(model: Model) -> str:
+    """The stages with what each changed."""
+    rows = []
+    before: Mapping[str, int] = {}
+    for stage in model.stages:
+        rows.append((str(stage.index), stage.name, str(stage.nodes), _check(stage),
+                     _changes(before, stage.op_types)))  # fmt: skip
+        before = stage.op_types
+    return table(("", "stage", "nodes", "same top-1", "what changed"), rows, "r r")
+
+
+def _check(stage: Stage) -> str:
+    return f"{stage.check['same']} of {stage.check['images']}" if stage.check else "-"
+
+
+def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    parts = []
+    for op in sorted({*before, *after}):
+        change = after.get(op, 0) - before.get(op, 0)
+        if change:
+            parts.append(f"{change:+d} {op}")
+    return ", ".join(parts) or "nothing"
+
+
+@click.command()
+@click.argument("model")
+@click.option("--stage", help="Number or name of a stage (default: the dataflow graph).")
+@BOARD_OPTION
+@WORKSPACE_OPTION
+@JSON_OPTION
+@guard
+def graph(model: str, stage: str | None, board: str | None, workspace: Path, as_json: bool) -> None:
+    """Nodes, shapes, types and attributes of a stage, and what it changed."""
+
+    async def work() -> tuple[Model, Stage, dict[str, Any]]:
+        async with Lab(open_workspace(workspace)) as lab:
+            with Reporter() as reporter:
+                prepared = await lab.prepare(model, board=board, on_progress=reporter)
+                chosen = _choose(prepared, stage)
+                return prepared, chosen, await lab.graph(chosen, reporter)
+
+    prepared, chosen, answer = run(work())
+    before = prepared.stages[chosen.index - 1].op_types if chosen.index else {}
+    changed = {
+        op: chosen.op_types.get(op, 0) - before.get(op, 0)
+        for op in sorted({*before, *chosen.op_types})
+        if chosen.op_types.get(op, 0) != before.get(op, 0)
+    }
+    if as_json:
+        print_json({"model": prepared.name, "stage": chosen.name, "changed": changed, **answer})
+        return
+    rows = [
+        (
+            node["name"],
+            node["op_type"],
+            " ".join(_tensor(tensor) for tensor in node["inputs"][:1]),
+            " ".join(_tensor(tensor) for tensor in node["outputs"]),
+        )
+        for node in answer["nodes"]
+    ]
+    click.echo(table(("node", "op", "in", "out"), rows))
+    click.echo(f"\n{chosen.name}: {_changes(before, chosen.op_types)}")
+
+
+def _tensor(tensor: Mapping[str, Any]) -> str:
+    shape = "x".join(str(size) for size in tensor["shape"] or ()) or "?"
+    return f"{tensor['dtype']}[{shape}]"
+
+
+def _choose(model: Model, stage: str | None) -> Stage:
+    if stage is None:
+        return model.stages[-1]
+    for candidate in model.stages:
+        if stage in (str(candidate.index), candidate.name, candidate.name.removeprefix("step_")):
+            return candidate
+    raise FinnTuiError(
+        f"{model.name} has no stage {stage}",
+        f"Stages: {', '.join(f'{item.index} {item.name}' for item in model.stages)}.",
+        "Give a stage's number or name.",
+    )
+
+
+@click.command()
+@click.argument("model")
+@click.option("--folding", help="FINN folding JSON, or ones, published, exp1, a saved one.")
+@BOARD_OPTION
+@CLOCK_OPTION
+@WORKSPACE_OPTION
+@JSON_OPTION
+@guard
+def estimate(
+    model: str,
+    folding: str | None,
+    board: str | None,
+    clock_ns: float | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Cycles, II, fps, latency and resources of a folding, against the board's budget."""
+
+    async def work() -> Opened:
+        async with Lab(open_workspace(workspace)) as lab:
+            with Reporter() as reporter:
+                return await lab.open(
+                    model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
+                )
+
+    opened = run(work())
+    editor = opened.editor
+    if as_json:
+        print_json(editor.estimate.as_json(opened.design, editor.device))
+        return
+    click.echo(estimate_table(editor.estimate))
+    click.echo()
+    click.echo(summary(opened.model.name, editor.baseline_name, editor.estimate, editor.device))
+
+
+def estimate_table(result: Estimate) -> str:
+    """One line a layer."""
+    rows = []
+    for layer in result.layers:
+        knobs = " ".join(f"{name}={value}" for name, value in layer.values.items())
+        share = f"{100 * layer.cycles / result.ii_cycles:.0f}%"
+        mark = " II" if layer.cycles == result.ii_cycles else ""
+        rows.append((layer.name, f"{layer.cycles:,}", share + mark,
+                     *(number(layer.resources[name]) for name in RESOURCES), knobs))  # fmt: skip
+    return table(("layer", "cycles", "of II", *RESOURCES, "knobs"), rows, " r rrrr")
+
+
+def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
+    """II, fps, latency and the budget in four lines."""
+    lines = [
+        f"{model}, folding {folding}, {device.board} ({device.part}), {result.clock_ns:g} ns",
+        f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   latency "
+        f"{result.latency_ms:.3f} ms   bottleneck {result.bottleneck}",
+    ]
+    parts = []
+    for name in RESOURCES:
+        use = device.use(name, result.total[name])
+        share = "" if use is None or device.budget[name] == 0 else f" ({100 * use:.0f} %)"
+        of = f" of {device.budget[name]:,}" if name in device.budget else ""
+        parts.append(f"{name} {number(result.total[name])}{of}{share}")
+    lines.append("   ".join(parts))
+    fits = result.fits(device)
+    verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
+    lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
+    return "\n".join(lines)
