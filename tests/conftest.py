@@ -1,0 +1,51 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: Real logs and facts that lie beside the project where it is developed, and nowhere else.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every test has a home of its own; only the engine's environment is shared."""
+    monkeypatch.setenv("FINN_TUI_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FINN_TUI_WORKSPACE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def engine_python() -> Iterator[str]:
+    """The interpreter of a real engine environment, installed as a user's would be.
+
+    It lies where the user's lies too, so that it is made once a machine.
+    ``FINN_TUI_ENGINE_PYTHON`` names another one.
+    """
+    given = os.environ.get("FINN_TUI_ENGINE_PYTHON")
+    if given:
+        yield given
+        return
+    code = (
+        "import asyncio, sys\n"
+        "from finn_tui.cli.common import Reporter\n"
+        "from finn_tui.engine.provision import install\n"
+        "with Reporter() as reporter:\n"
+        "    print(asyncio.run(install(on_progress=reporter)).command[0])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "FINN_TUI_HOME"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        pytest.skip("the engine could not be installed (no network?); see the messages above")
+    python = done.stdout.strip().splitlines()[-1]
+    os.environ["FINN_TUI_ENGINE_PYTHON"] = python
+    yield python
+    del os.environ["FINN_TUI_ENGINE_PYTHON"]

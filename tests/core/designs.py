@@ -1,0 +1,151 @@
+"""Small designs with made-up costs, for laws that hold whatever FINN's numbers are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from finn_tui.core.costs import CostTable
+from finn_tui.core.design import Design, Value
+
+
+def divisors(number: int) -> list[int]:
+    return [value for value in range(1, number + 1) if number % value == 0]
+
+
+def layer(
+    name: str, op: str, knobs: dict[str, Sequence[Value]], inputs: str, outputs: str, **more: Any
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "op": op,
+        "shape": "",
+        "attrs": {},
+        "knobs": [
+            {"name": knob, "kind": "int" if isinstance(values[0], int) else "choice",
+             "values": list(values)}
+            for knob, values in knobs.items()
+        ],
+        "settings": [
+            {"name": "inFIFODepths", "kind": "ints"},
+            {"name": "outFIFODepths", "kind": "ints"},
+            {"name": "mem_mode", "kind": "choice", "values": ["internal_decoupled", "external"]},
+        ],
+        "present": {knob: values[0] for knob, values in knobs.items()},
+        "inputs": [inputs],
+        "outputs": [outputs],
+        "in_dtype": "UINT2",
+        "out_dtype": "UINT2",
+        "weight_dtype": None,
+        **more,
+    }  # fmt: skip
+
+
+def table(
+    entry: dict[str, Any],
+    cycles: Callable[[dict[str, Any]], int],
+    legal: Callable[[dict[str, Any]], bool] = lambda _: True,
+) -> dict[str, Any]:
+    names = [knob["name"] for knob in entry["knobs"]]
+    points = [
+        list(point)
+        for point in itertools.product(*(knob["values"] for knob in entry["knobs"]))
+        if legal(dict(zip(names, point, strict=True)))
+    ]
+    values: list[dict[str, Any]] = [dict(zip(names, point, strict=True)) for point in points]
+    lut = [10 + 3 * int(v.get("PE", 1)) * int(v.get("SIMD", 1)) for v in values]
+    return {
+        "layer": entry["name"],
+        "knobs": names,
+        "points": points,
+        "cycles": [cycles(v) for v in values],
+        "LUT": lut,
+        "BRAM_18K": [2 * (v.get("ram_style") == "block") for v in values],
+        "URAM": [0] * len(points),
+        "DSP": [0] * len(points),
+        "in_width": [2 * (v.get("SIMD") or v.get("PE", 1)) for v in values],
+        "out_width": [2 * (v.get("PE") or v.get("SIMD", 1)) for v in values],
+    }
+
+
+def design_from(
+    layers: list[dict[str, Any]], tables: list[dict[str, Any]], couplings: list[dict[str, Any]]
+) -> tuple[Design, dict[str, CostTable]]:
+    streams = []
+    by_input = {entry["inputs"][0]: entry["name"] for entry in layers}
+    by_output = {entry["outputs"][0]: entry["name"] for entry in layers}
+    for tensor in dict.fromkeys([*by_input, *by_output]):
+        streams.append(
+            {"tensor": tensor, "producer": by_output.get(tensor), "consumer": by_input.get(tensor),
+             "shape": [1, 8], "dtype": "UINT2", "bits": 2}
+        )  # fmt: skip
+    document = {
+        "part": "xc7z020clg400-1",
+        "fingerprint": "0" * 64,
+        "finn": {"flavour": "finn-plus", "version": "1.6.1"},
+        "layers": layers,
+        "streams": streams,
+        "couplings": couplings,
+    }
+    return Design.from_json("made-up", document), {
+        item["layer"]: CostTable.from_json(item) for item in tables
+    }
+
+
+def conv_like(mw: int = 24, mh: int = 16, channels: int = 8) -> tuple[Design, dict[str, CostTable]]:
+    """Thresholding, SWG, MVAU, depthwise SWG, Pool, MVAU, LabelSelect: one of each rule."""
+    thresholding = layer("Thresholding_rtl_0", "Thresholding_rtl", {"PE": divisors(channels)},
+                         "in", "t0")  # fmt: skip
+    swg = layer(
+        "ConvolutionInputGenerator_rtl_0", "ConvolutionInputGenerator_rtl",
+        {"SIMD": divisors(channels), "parallel_window": [0, 1]}, "t0", "t1",
+    )  # fmt: skip
+    mvau = layer(
+        "MVAU_hls_0", "MVAU_hls",
+        {"PE": divisors(mh), "SIMD": divisors(mw), "ram_style": ["auto", "block"]}, "t1", "t2",
+    )  # fmt: skip
+    dw = layer(
+        "ConvolutionInputGenerator_rtl_1", "ConvolutionInputGenerator_rtl",
+        {"SIMD": divisors(mh)}, "t2", "t3",
+    )  # fmt: skip
+    pool = layer("Pool_hls_0", "Pool_hls", {"PE": divisors(mh)}, "t3", "t4")
+    last = layer(
+        "MVAU_hls_1", "MVAU_hls",
+        {"PE": divisors(10), "SIMD": divisors(mh), "ram_style": ["auto", "block"]}, "t4", "t5",
+    )  # fmt: skip
+    label = layer("LabelSelect_hls_0", "LabelSelect_hls", {"PE": divisors(10)}, "t5", "out")
+    tables = [
+        table(thresholding, lambda v: 64 * channels // v["PE"]),
+        table(
+            swg,
+            lambda v: 64 * channels // v["SIMD"],
+            lambda v: v["parallel_window"] == 0 or v["SIMD"] == channels,
+        ),
+        table(
+            mvau,
+            lambda v: 16 * (mw // v["SIMD"]) * (mh // v["PE"]),
+            lambda v: v["PE"] * v["SIMD"] <= mw * mh // 2,
+        ),
+        table(dw, lambda v: 16 * mh // v["SIMD"]),
+        table(pool, lambda v: 4 * mh // v["PE"]),
+        table(last, lambda v: (mh // v["SIMD"]) * (10 // v["PE"])),
+        table(label, lambda v: 10 // v["PE"]),
+    ]
+    coupling = {
+        "a": ["ConvolutionInputGenerator_rtl_1", "SIMD"],
+        "b": ["Pool_hls_0", "PE"],
+        "why": "a depthwise sliding window must be folded like the layer it feeds",
+    }
+    return design_from([thresholding, swg, mvau, dw, pool, last, label], tables, [coupling])
+
+
+#: Designs of that form with other sizes.
+designs = st.builds(
+    conv_like,
+    mw=st.sampled_from([4, 9, 24, 27, 64]),
+    mh=st.sampled_from([2, 8, 12, 16]),
+    channels=st.sampled_from([1, 3, 8]),
+)
