@@ -49,3 +49,8 @@ def engine_python() -> Iterator[str]:
     os.environ["FINN_TUI_ENGINE_PYTHON"] = python
     yield python
     del os.environ["FINN_TUI_ENGINE_PYTHON"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: what needs FINN, a board or a whole build comes last."""
+    items.sort(key=lambda item: ("slow" in item.keywords, "engine" in item.keywords))

@@ -55,7 +55,7 @@ def engine_archive() -> Path:
                 out.write(path, Path("finn_tui") / path.relative_to(package))
             out.writestr(
                 "__main__.py",
-                "import sys\nfrom finn_tui.engine.server.__main__ import main\nsys.exit(main())\n",
+                "import sys\nfrom finn_tui.engine.server.__main__ import main\nsys.exit(main(sys.argv[1:]))\n",
             )
         partial.replace(archive)
     except OSError as error:
@@ -261,6 +261,9 @@ class Engine:
                     self._log("warning", line.decode("utf-8", "replace").rstrip())
         finally:
             code = await process.wait()
+            if self._listener is not None:
+                # What it said last explains the end; give it the time to arrive.
+                await asyncio.wait([self._listener], timeout=1.0)
             self._fail_all(code)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
@@ -314,7 +317,7 @@ class Engine:
         ]
         failure = FinnTuiError(
             f"the engine {self.spec.name} ended {how}",
-            f"It was working on: {', '.join(waiting)}." if waiting else "It was idle.",
+            f"It was working on: {', '.join(waiting)}." if waiting else self._last_words(),
             "Try again; it is started anew. If it was killed, look at the memory (`free -h`).",
             kind="engine",
             detail="\n".join(self._said),
@@ -324,6 +327,9 @@ class Engine:
                 pending.answer.set_exception(failure)
         if self._greeted is not None and not self._greeted.done():
             self._greeted.set_exception(failure)
+
+    def _last_words(self) -> str:
+        return f"Its last words: {self._said[-1]}" if self._said else "It said nothing."
 
 
 async def _end(process: asyncio.subprocess.Process, patience: float) -> None:
