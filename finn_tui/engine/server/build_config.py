@@ -1,0 +1,119 @@
+"""What FINN's builder is asked for: its environment and its configuration."""
+
+import importlib
+import inspect
+import os
+import sys
+from typing import Any, Callable, Dict, List
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import finn_env, runfiles
+
+OUTPUTS = ("ESTIMATE_REPORTS", "STITCHED_IP", "BITFILE", "PYNQ_DRIVER", "DEPLOYMENT_PACKAGE")
+
+#: More would only make the stand-ins wait for each other.
+REHEARSAL_WORKERS = 4
+
+
+def prepare_environment(run: Dict[str, Any], folder: str) -> None:
+    """Set the variables that FINN, its Tcl scripts and AMD's tools read. Before importing FINN."""
+    build = os.path.join(folder, "finn_build_dir")
+    os.makedirs(build, exist_ok=True)
+    os.environ["FINN_BUILD_DIR"] = build
+    os.environ["FINN_HOST_BUILD_DIR"] = build  # upstream FINN's name for it
+    os.environ.setdefault("XILINX_LOCAL_USER_DATA", "no")
+    if run.get("rehearsal") is None:
+        return
+    place = os.path.join(folder, "rehearsal")
+    vivado = os.path.join(place, "Vivado", "2022.2")
+    tools = os.path.join(vivado, "bin")
+    os.environ["FINN_TUI_REHEARSAL"] = place
+    os.environ["XILINX_VIVADO"] = vivado
+    os.environ["VIVADO_PATH"] = vivado
+    os.environ["HLS_PATH"] = vivado
+    os.environ["FINN_TOOL_DIR_OVERRIDE"] = tools
+    os.environ["PATH"] = tools + os.pathsep + os.environ.get("PATH", "")
+    # A rehearsal leaves nothing behind outside of its folder.
+    os.environ["FINN_SETTINGS"] = os.path.join(build, "settings.yaml")
+    os.environ.setdefault("NUM_DEFAULT_WORKERS", str(min(REHEARSAL_WORKERS, os.cpu_count() or 1)))
+
+
+def needs_simulator(run: Dict[str, Any]) -> bool:
+    """Whether FIFO depths are to be found by RTL simulation, which needs Vivado's own."""
+    return run.get("rehearsal") is None and run.get("fifo", "simulate") == "simulate"
+
+
+def check_simulator() -> None:
+    """Raise ``EngineError`` unless finn-plus can simulate RTL here (it builds what it needs)."""
+    xsi = importlib.import_module("finn.xsi")
+    if not hasattr(xsi, "ensure_available"):
+        return  # upstream FINN finds out by itself
+    try:
+        xsi.ensure_available()
+    except Exception as error:  # FINN's own check: a Vivado that lacks, a compiler that fails
+        raise EngineError(
+            "FINN's RTL simulation is not available",
+            "FIFO depths are found by simulating the design with Vivado's simulator: %s" % error,
+            "Run `%s -m finn.xsi.setup` and read what it says, or build with minimal FIFOs"
+            % sys.executable,
+            kind="tools",
+        )
+
+
+def make(
+    configs: Any, run: Dict[str, Any], folder: str, steps: List[Callable[..., Any]]
+) -> Any:
+    """FINN's ``DataflowBuildConfig`` for a run; ``configs`` is the module that defines it.
+
+    Raises ``EngineError`` for a board that the installed FINN cannot make a bitfile for.
+    """
+    folding = os.path.join(folder, "folding.json")
+    runfiles.write_json(folding, run["folding"])
+    wanted = {
+        "output_dir": os.path.join(folder, "build"),
+        "synth_clk_period_ns": float(run["clock_ns"]),
+        "board": run["board"],
+        "fpga_part": run["part"],
+        "folding_config_file": folding,
+        "generate_outputs": [getattr(configs.DataflowOutputType, name) for name in OUTPUTS],
+        "shell_flow_type": _shell(configs, run),
+        "auto_fifo_depths": True,
+        "save_intermediate_models": True,
+        "enable_build_pdb_debug": False,  # upstream's default would wait at a prompt for ever
+        "validation_dataset": run.get("dataset"),
+        "steps": steps,
+    }  # type: Dict[str, Any]
+    if run.get("rehearsal") is not None or run.get("fifo") == "minimal":
+        method = getattr(configs, "AutoFIFOSizingMethod", None)
+        minimal = getattr(method, "FORCE_MINIMAL_FIFOS", None)
+        if minimal is None:
+            raise EngineError(
+                "This FINN sizes FIFOs by RTL simulation only",
+                "Its builder has no setting for minimal FIFOs, and a rehearsal cannot simulate.",
+                "Use an engine with finn-plus",
+                kind="engine",
+            )
+        wanted["auto_fifo_strategy"] = minimal
+    known = inspect.signature(configs.DataflowBuildConfig).parameters
+    return configs.DataflowBuildConfig(**{k: v for k, v in wanted.items() if k in known})
+
+
+def _shell(configs: Any, run: Dict[str, Any]) -> Any:
+    basic = importlib.import_module("finn.util.basic")
+    board = run["board"]
+    if board in basic.pynq_part_map:
+        return configs.ShellFlowType.VIVADO_ZYNQ
+    if board in basic.alveo_part_map and run.get("rehearsal") is None:
+        return configs.ShellFlowType.VITIS_ALVEO
+    if board in basic.alveo_part_map:
+        raise EngineError(
+            "A build for %s cannot be rehearsed" % board,
+            "It is an Alveo board, built by Vitis; the stand-ins know Vivado's Zynq flow.",
+            "Rehearse for one of %s" % ", ".join(sorted(basic.pynq_part_map)),
+        )
+    raise EngineError(
+        "FINN cannot make a bitfile for %s" % board,
+        "It has no shell for this board (%s); estimates work, building does not."
+        % finn_env.flavour()["version"],
+        "Choose one of %s" % ", ".join(sorted(basic.pynq_part_map)),
+    )

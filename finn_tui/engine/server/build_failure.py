@@ -1,0 +1,134 @@
+"""Why a build failed, as far as one can see at once: the first error of the tool that failed.
+
+The message that FINN shows names a symptom; the cause stands in the log of the tool that it had
+started, and there it is the first error, not the last.
+"""
+
+import errno
+import os
+import re
+import traceback
+from typing import Any, Iterator, List, Optional, Tuple
+
+from finn_tui.engine.protocol import EngineError
+
+#: Less than this left on the disk after a failure means that the disk was the cause.
+DISK_FULL_BYTES = 32 * 1024 * 1024
+
+_LOGS = ("runme.log", "vitis_hls.log", "vivado_hls.log", "vivado.log")
+_ERROR = re.compile(r"^ERROR: \[([^\]]+)\] ?(.*)$")
+#: Errors that only repeat that something before them went wrong.
+_ECHOES = ("Common 17-39", "Common 17-69", "Vivado_Tcl 4-23", "HLS 200-70", "Vivado 12-13638")
+_LOG_BYTES = 8 * 1024 * 1024
+
+_ADVICE = (
+    (
+        ("DRC UTLZ", "Place 30-640", "Place 30-487"),
+        "The design needs more of the chip than there is.",
+        "Fold less in parallel (smaller PE and SIMD), or move memory between LUT and block RAM "
+        "with ram_style",
+    ),
+    (
+        ("Common 17-345", "Common 17-348"),
+        "AMD's tools found no licence for this part.",
+        "Set XILINXD_LICENSE_FILE, or install a licence; the parts of PYNQ boards need none",
+    ),
+    (
+        ("HLS", "SIM", "XFORM", "SCHED"),
+        "Vitis HLS could not synthesize a layer.",
+        "Open its vitis_hls.log; compile errors of FINN's C++ are most often a broken finn-hlslib",
+    ),
+)
+
+
+def explain(error: BaseException, folder: str) -> EngineError:
+    """The error that users are shown for what ended a build."""
+    detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(folder, detail)
+    if _free(folder) < DISK_FULL_BYTES:
+        return disk_full(folder, detail)
+    found = first_tool_error(os.path.join(folder, "finn_build_dir"))
+    if found is not None:
+        id, text, path, number = found
+        why, fix = "A tool that FINN had started reported it first.", "Read the log around it"
+        for ids, meaning, advice in _ADVICE:
+            if any(id.startswith(start) for start in ids):
+                why, fix = meaning, advice
+        where = "%s:%d" % (os.path.relpath(path, folder), number)
+        return EngineError(
+            "[%s] %s" % (id, text),
+            "%s It stands in %s." % (why, where),
+            fix,
+            kind="tools",
+            detail="%s\n\n%s" % (_around(path, number), detail),
+        )
+    return EngineError(
+        "%s: %s" % (type(error).__name__, error),
+        "FINN stopped here, and no tool reported an error.",
+        "Read the end of build/build_dataflow.log; the Python traceback is in the details",
+        kind="finn",
+        detail=detail,
+    )
+
+
+def disk_full(folder: str, detail: str) -> EngineError:
+    """The error for a disk that ran full."""
+    return EngineError(
+        "The disk is full",
+        "%d MB are left where %s lies." % (_free(folder) // 1000000, folder),
+        "Make room (the folders finn_build_dir of old runs are the largest) and build again",
+        kind="disk",
+        detail=detail,
+    )
+
+
+def first_tool_error(build_dir: str) -> Optional[Tuple[str, str, str, int]]:
+    """Message id, text, file and line of the first real error in the newest tool log with one."""
+    for path in _logs(build_dir):
+        found = []  # type: List[Tuple[str, str, str, int]]
+        for number, line in _lines(path):
+            match = _ERROR.match(line)
+            if match:
+                found.append((match.group(1), match.group(2), path, number))
+        for candidate in found:
+            if not candidate[0].startswith(_ECHOES):
+                return candidate
+    return None
+
+
+def _logs(build_dir: str) -> List[str]:
+    """The tools' logs, those of runs before those of the tool that launched them, newest first."""
+    found = []  # type: List[Tuple[int, float, str]]
+    for place, _, names in os.walk(build_dir):
+        for name in names:
+            if name in _LOGS:
+                path = os.path.join(place, name)
+                found.append((_LOGS.index(name), -os.path.getmtime(path), path))
+    return [path for _, _, path in sorted(found)]
+
+
+def _lines(path: str) -> Iterator[Tuple[int, str]]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        read = 0
+        for number, line in enumerate(file, 1):
+            yield number, line.rstrip("\r\n")
+            read += len(line)
+            if read > _LOG_BYTES:
+                return
+
+
+def _around(path: str, number: int, before: int = 8, after: int = 8) -> str:
+    return "\n".join(
+        line for at, line in _lines(path) if number - before <= at <= number + after
+    )
+
+
+def _free(folder: str) -> int:
+    try:
+        status = os.statvfs(folder)  # type: Any
+    except OSError:
+        return DISK_FULL_BYTES
+    return int(status.f_bavail * status.f_frsize)

@@ -1,0 +1,152 @@
+"""The build itself: drives the installed FINN's own builder, in a process of the runner's.
+
+From the prepared dataflow graph (``model.onnx`` of the run folder) through folding, hardware
+generation, stitching and synthesis to the deployment package. The steps are the installed FINN's
+own default ones, wrapped only to report where the build is.
+"""
+
+import functools
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import Any, Callable, Dict, List, Optional
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import (
+    build_config,
+    build_failure,
+    build_results,
+    finn_env,
+    netlist,
+    runfiles,
+)
+
+#: The prepared graph is what this step leaves behind; building goes on after it.
+PREPARED_BY = "step_specialize_layers"
+#: After this step the graph is folded and has no FIFOs yet: what the simulated board computes.
+ESTIMATED_BY = "step_generate_estimate_reports"
+
+
+def main(arguments: List[str]) -> int:
+    """``builder RUN_FOLDER EVENTS_FD ALIVE_FD``; returns 0 if the build succeeded.
+
+    Says what happens as JSON lines on EVENTS_FD. ALIVE_FD is a pipe that closes when the runner
+    dies: this process then ends itself with every tool that it has started.
+    """
+    folder, events, alive = arguments[0], int(arguments[1]), int(arguments[2])
+    for descriptor in (events, alive):
+        os.set_inheritable(descriptor, False)
+    threading.Thread(target=_die_with_runner, args=(folder, alive), daemon=True).start()
+    builder = _Builder(folder, events)
+    try:
+        builder.build()
+    except Exception as error:  # the boundary of the build: whatever FINN raises becomes data
+        traceback.print_exc()
+        builder.say("failed", error=build_failure.explain(error, folder).as_dict())
+        return 1
+    builder.say("done")
+    return 0
+
+
+def _die_with_runner(folder: str, alive: int) -> None:
+    os.read(alive, 1)
+    runfiles.end_processes(folder, os.getpid(), grace=1.0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Builder:
+    def __init__(self, folder: str, events: int) -> None:
+        self.folder = folder
+        self.events = events
+        self.failure = None  # type: Optional[BaseException]
+        run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
+        self.run = run  # type: Dict[str, Any]
+        self.rehearsal = run.get("rehearsal")  # type: Optional[Dict[str, Any]]
+
+    def say(self, event: str, **data: Any) -> None:
+        line = json.dumps(dict({"event": event}, **data)) + "\n"
+        os.write(self.events, line.encode("utf-8"))
+
+    def build(self) -> None:
+        build_config.prepare_environment(self.run, self.folder)
+        self.say("log", level="info", text="importing FINN")
+        simulator = build_config.needs_simulator(self.run)
+        finn_env.setup(os.environ["FINN_BUILD_DIR"], simulator=simulator)
+        if simulator:
+            build_config.check_simulator()
+        dataflow = importlib.import_module("finn.builder.build_dataflow")
+        configs = importlib.import_module("finn.builder.build_dataflow_config")
+        names = build_names(configs.default_build_dataflow_steps)
+        self.say("steps", names=names)
+        lookup = importlib.import_module("finn.builder.build_dataflow_steps")
+        steps = [
+            self._reporting(lookup.build_dataflow_step_lookup[name], index, len(names))
+            for index, name in enumerate(names, 1)
+        ]
+        config = build_config.make(configs, self.run, self.folder, steps)
+        code = dataflow.build_dataflow_cfg(os.path.join(self.folder, "model.onnx"), config)
+        sys.stdout.flush()
+        if self.failure is not None:
+            raise self.failure
+        if code != 0:
+            raise EngineError(
+                "FINN's builder ended with code %s" % code,
+                "It gave no reason.",
+                "Read build/build_dataflow.log",
+                kind="finn",
+            )
+        runfiles.update_results(self.folder, build_results.collect(self.folder, self.run))
+
+    def _reporting(self, step: Callable[..., Any], index: int, count: int) -> Callable[..., Any]:
+        """A step that reports its start and end; its name stays, since FINN names files by it."""
+
+        @functools.wraps(step)
+        def run(model: Any, config: Any, *more: Any, **named: Any) -> Any:
+            place = {"name": step.__name__, "index": index, "count": count}
+            self.say("step", status="started", **place)
+            begin = time.time()
+            try:
+                result = step(model, config, *more, **named)
+                if step.__name__ == ESTIMATED_BY and self.rehearsal is not None:
+                    self._rehearse(result)
+            except BaseException as error:
+                # FINN swallows what its steps raise; kept here, the cause is not lost.
+                self.failure = error
+                seconds = round(time.time() - begin, 2)
+                self.say("step", status="failed", seconds=seconds, **place)
+                raise
+            self.say("step", status="finished", seconds=round(time.time() - begin, 2), **place)
+            return result
+
+        return run
+
+    def _rehearse(self, model: Any) -> None:
+        """Give the stand-in tools what they need: the network, and FINN's estimates of it."""
+        place = os.path.join(self.folder, "rehearsal")
+        netlist.export_network(model, os.path.join(place, "network.npz"))
+        path = os.path.join(place, "rehearsal.json")
+        plan = runfiles.read_json(path) or {}
+        plan.update(build_results.finn_estimate(self.folder))
+        plan["part"] = self.run["part"]
+        plan["clock_ns"] = self.run["clock_ns"]
+        plan["hls_layers"] = sum("_hls" in node.op_type for node in model.graph.node)
+        runfiles.write_json(path, plan)
+
+
+def build_names(default: List[str]) -> List[str]:
+    """The steps that a build runs: those of the installed FINN after the graph's preparation."""
+    if PREPARED_BY not in default:
+        raise EngineError(
+            "This FINN's builder is not known",
+            "Its steps are %s" % ", ".join(default),
+            "Use an engine with finn-plus, or with FINN 0.10 or later",
+            kind="engine",
+        )
+    return list(default[default.index(PREPARED_BY) + 1 :])
+
+

@@ -1,0 +1,257 @@
+"""Setting FINN up outside its own command line, and asking what the installed one is.
+
+Two flavours exist: ``finn-plus`` (a package with settings of its own) and upstream ``finn`` (a
+source checkout or a container). Every difference between them that the rest of the server would
+see is handled here.
+"""
+
+import atexit
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib import metadata as _metadata
+from typing import Any, Dict, Optional, Tuple
+
+from finn_tui.engine.protocol import EngineError
+
+RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
+
+_state = {"ready": False}  # type: Dict[str, Any]
+
+
+class _NoSimulator:
+    """Stands where ``finn.xsi.SimEngine`` is imported from; nothing here simulates RTL."""
+
+
+def setup(build_dir=None, simulator=False):
+    # type: (Optional[str], bool) -> None
+    """Make FINN importable in this process; later calls do nothing.
+
+    ``build_dir`` is where FINN writes its generated code (default: ``FINN_BUILD_DIR`` from the
+    environment, else a temporary folder removed at exit). With ``simulator`` the real RTL
+    simulator is left in place; without it, FINN's steps import where Vivado is absent.
+    Raises ``EngineError`` of kind "engine" if this Python has no FINN.
+    """
+    if _state["ready"]:
+        return
+    if build_dir is None:
+        build_dir = os.environ.get("FINN_BUILD_DIR")
+    if build_dir is None:
+        build_dir = tempfile.mkdtemp(prefix="finn-tui-engine-")
+        _state["temporary"] = build_dir
+        atexit.register(cleanup)
+    os.makedirs(build_dir, exist_ok=True)
+    os.environ["FINN_BUILD_DIR"] = build_dir
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    try:
+        finn = importlib.import_module("finn")
+    except ImportError as error:
+        raise EngineError(
+            "This Python has no FINN",
+            "%s: %s" % (sys.executable, error),
+            "Choose another engine, or install one with: finn-tui engine install",
+            kind="engine",
+        )
+    root = _source_root(finn)
+    if root is not None:
+        os.environ.setdefault("FINN_ROOT", root)
+    try:
+        settings = importlib.import_module("finn.util.settings")
+    except ImportError:
+        settings = None  # upstream FINN has none and reads the environment
+    if settings is not None:
+        settings.initialize_dummy_settings()
+        # finn-plus sets its own idea of the build folder while it initialises.
+        os.environ["FINN_BUILD_DIR"] = build_dir
+    if not simulator:
+        try:
+            xsi = importlib.import_module("finn.xsi")
+        except ImportError:
+            xsi = None  # releases before XSI simulate with Verilator and import without tools
+        if xsi is not None:
+            setattr(xsi, "SimEngine", _NoSimulator)  # noqa: B010 - mypy knows no such attribute
+    _state["ready"] = True
+
+
+def cleanup():
+    # type: () -> None
+    """Remove the temporary build folder, if ``setup`` made one."""
+    folder = _state.pop("temporary", None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def torch_ready():
+    # type: () -> Any
+    """Import torch, mended where the installed Brevitas needs it. Raises ``EngineError``."""
+    try:
+        torch = importlib.import_module("torch")
+        importlib.import_module("brevitas")
+    except ImportError as error:
+        raise EngineError(
+            "This engine cannot make a Brevitas network",
+            "%s" % error,
+            "Prepare from a QONNX .onnx file, or use an engine with brevitas and torch",
+            kind="engine",
+        )
+    if not hasattr(torch.Tensor, "rename"):
+        # torch 2.13 dropped named tensors; Brevitas 0.13 still calls rename(None) on every layer
+        # input, where it only removes names that can no longer exist.
+        torch.Tensor.rename = lambda self, *names, **more: self
+    return torch
+
+
+def version_of(package):
+    # type: (str) -> Optional[str]
+    """The installed version of a distribution, or None."""
+    try:
+        return _metadata.version(package)
+    except _metadata.PackageNotFoundError:
+        return None
+
+
+def flavour():
+    # type: () -> Dict[str, str]
+    """``{"flavour": "finn-plus" | "finn", "version": ...}`` of the installed FINN."""
+    if "flavour" not in _state:
+        plus = version_of("finn-plus")
+        if plus is not None:
+            _state["flavour"] = {"flavour": "finn-plus", "version": plus}
+        else:
+            root = _source_root(importlib.import_module("finn"))
+            version = _git_version(root) or version_of("finn") or "unknown"
+            _state["flavour"] = {"flavour": "finn", "version": version}
+    return dict(_state["flavour"])
+
+
+def _source_root(finn):
+    # type: (Any) -> Optional[str]
+    """The checkout that upstream's ``src/finn`` lies in, or None for an installed package."""
+    for folder in list(getattr(finn, "__path__", [])):
+        root = os.path.dirname(os.path.dirname(os.path.abspath(folder)))
+        if os.path.isdir(os.path.join(root, "finn-rtllib")):
+            return root
+    return None
+
+
+def _git_version(root):
+    # type: (Optional[str]) -> Optional[str]
+    if root is None:
+        return None
+    command = ["git", "-C", root, "describe", "--tags", "--always"]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace").strip().lstrip("v") or None
+
+
+def steps():
+    # type: () -> Tuple[Any, Any]
+    """FINN's ``build_dataflow_steps`` and ``build_dataflow_config`` modules; 12 s at first."""
+    setup()
+    return (
+        importlib.import_module("finn.builder.build_dataflow_steps"),
+        importlib.import_module("finn.builder.build_dataflow_config"),
+    )
+
+
+def boards():
+    # type: () -> Dict[str, Dict[str, Any]]
+    """Every board that the installed FINN knows, with its part and its resources.
+
+    Resources are summed over the device's regions (SLRs) from ``finn.util.platforms``; a board
+    that FINN has no numbers for takes them from another with the same part, or has None.
+    """
+    setup()
+    basic = importlib.import_module("finn.util.basic")
+    parts = dict(getattr(basic, "part_map", None) or {})
+    for name in ("pynq_part_map", "alveo_part_map"):
+        parts.update(getattr(basic, name, {}))
+    known = {}  # type: Dict[str, Dict[str, int]]
+    for board, platform in importlib.import_module("finn.util.platforms").platforms.items():
+        rows = platform().compute_resources
+        known[board] = {name: int(sum(row[i] for row in rows)) for i, name in enumerate(RESOURCES)}
+    by_part = {parts[board]: known[board] for board in known if board in parts}
+    return {
+        board: {"part": part, "resources": known.get(board, by_part.get(part))}
+        for board, part in sorted(parts.items())
+    }
+
+
+def limits():
+    # type: () -> Dict[str, float]
+    """FINN's recommended fill of each resource, as fractions."""
+    setup()
+    platforms = importlib.import_module("finn.util.platforms")
+    return {n: float(v) for n, v in zip(RESOURCES, platforms.DEFAULT_RES_LIMITS)}
+
+
+def part_of(board):
+    # type: (str) -> str
+    """The part on a board. Raises ``EngineError`` if FINN does not know the board."""
+    known = boards()
+    if board not in known:
+        raise EngineError(
+            "FINN does not know the board %r" % board,
+            "It knows %s" % ", ".join(known),
+            "Choose one of these boards",
+        )
+    return str(known[board]["part"])
+
+
+def has_uram(part):
+    # type: (str) -> bool
+    """Whether a part has UltraRAM; unknown parts count as having none, so nothing is promised."""
+    for board in boards().values():
+        if board["part"] == part and board["resources"] is not None:
+            return bool(board["resources"]["URAM"])
+    return False
+
+
+def tools():
+    # type: () -> Dict[str, Optional[Dict[str, Optional[str]]]]
+    """AMD's tools as FINN would find them: ``{"vivado": {"path", "version"} | None, ...}``."""
+    return {
+        "vivado": _tool("vivado", ("XILINX_VIVADO", "VIVADO_PATH")),
+        "vitis_hls": _tool("vitis_hls", ("XILINX_HLS", "HLS_PATH", "XILINX_VITIS", "VITIS_PATH")),
+    }
+
+
+def _tool(name, variables):
+    # type: (str, Tuple[str, ...]) -> Optional[Dict[str, Optional[str]]]
+    path = shutil.which(name)
+    if path is None:
+        for variable in variables:
+            candidate = os.path.join(os.environ.get(variable, ""), "bin", name)
+            if os.environ.get(variable) and os.access(candidate, os.X_OK):
+                path = candidate
+                break
+    if path is None:
+        return None
+    # AMD installs each version in a folder of its own, .../Vivado/2022.2/bin/vivado.
+    found = re.search(r"\b(20\d\d\.\d)\b", os.path.realpath(path))
+    if found is None:
+        found = re.search(r"\b(20\d\d\.\d)\b", os.environ.get(variables[0], ""))
+    return {"path": path, "version": found.group(1) if found else None}
+
+
+def info():
+    # type: () -> Dict[str, Any]
+    """The answer to ``info``: flavour, versions, tools, boards, limits."""
+    setup()
+    answer = dict(flavour())  # type: Dict[str, Any]
+    answer["python"] = "%d.%d.%d" % sys.version_info[:3]
+    answer["executable"] = sys.executable
+    for package in ("qonnx", "brevitas", "torch"):
+        answer[package] = version_of(package)
+    answer["tools"] = tools()
+    answer["boards"] = boards()
+    answer["limits"] = limits()
+    return answer

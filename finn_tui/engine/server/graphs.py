@@ -1,0 +1,112 @@
+"""ONNX graphs as JSON, and the errors that reading one can give."""
+
+import hashlib
+import importlib
+import os
+from typing import Any, Dict, List
+
+from finn_tui.engine.protocol import EngineError
+
+
+def plain(value):
+    # type: (Any) -> Any
+    """A value that FINN or ONNX gave as one that JSON carries exactly; arrays become lists."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (str, bool, int, float)) or value is None:
+        return value
+    if hasattr(value, "tolist"):  # numpy scalars and arrays, without a rounding
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=str)
+    if isinstance(value, (list, tuple)) or hasattr(value, "__iter__"):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def load(path):
+    # type: (Any) -> Any
+    """A ``ModelWrapper`` of the ONNX file at ``path``. Raises ``EngineError`` of kind "input"."""
+    if not isinstance(path, str) or not os.path.isfile(path):
+        raise EngineError("There is no file %s" % path, "", "Check the path")
+    onnx = importlib.import_module("onnx")
+    wrapper = importlib.import_module("qonnx.core.modelwrapper")
+    try:
+        model = onnx.load(path)
+        if not model.graph.node:
+            raise ValueError("its graph has no nodes")
+    except Exception as error:
+        # onnx raises whatever protobuf's parser raises on bytes that are no model.
+        raise EngineError(
+            "%s is not an ONNX model" % os.path.basename(path),
+            str(error),
+            "Export the network with brevitas.export.export_qonnx and give that file",
+        )
+    return wrapper.ModelWrapper(model)
+
+
+def fingerprint(path):
+    # type: (str) -> str
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for chunk in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def op_types(model):
+    # type: (Any) -> Dict[str, int]
+    """How many nodes of each op type a graph has, in the order of their first appearance."""
+    counts = {}  # type: Dict[str, int]
+    for node in model.graph.node:
+        counts[node.op_type] = counts.get(node.op_type, 0) + 1
+    return counts
+
+
+def tensor(model, name):
+    # type: (Any, str) -> Dict[str, Any]
+    """A tensor's name, shape (or None) and FINN data type."""
+    return {
+        "name": name,
+        "shape": plain(model.get_tensor_shape(name)),
+        "dtype": model.get_tensor_datatype(name).name,
+    }
+
+
+def dynamic_inputs(model):
+    # type: (Any) -> List[str]
+    """The graph's inputs that are no initializers."""
+    return [i.name for i in model.graph.input if model.get_initializer(i.name) is None]
+
+
+def describe(path):
+    # type: (str) -> Dict[str, Any]
+    """The answer to ``graph``: every node with its tensors and attributes."""
+    model = load(path)
+    helper = importlib.import_module("onnx").helper
+    nodes = []
+    for node in model.graph.node:
+        attrs = {}  # type: Dict[str, Any]
+        for attribute in node.attribute:
+            value = helper.get_attribute_value(attribute)
+            if attribute.HasField("t") or attribute.HasField("g"):
+                value = "(%s)" % ("tensor" if attribute.HasField("t") else "graph")
+            attrs[attribute.name] = plain(value)
+        nodes.append(
+            {
+                "name": node.name,
+                "op_type": node.op_type,
+                "domain": node.domain,
+                "inputs": [tensor(model, name) for name in node.input if name],
+                "outputs": [tensor(model, name) for name in node.output if name],
+                "attrs": attrs,
+            }
+        )
+    return {
+        "nodes": nodes,
+        "inputs": [tensor(model, name) for name in dynamic_inputs(model)],
+        "outputs": [tensor(model, output.name) for output in model.graph.output],
+    }

@@ -1,0 +1,380 @@
+"""The network that a dataflow graph stands for, written down so that it can be computed elsewhere.
+
+The file is an ``.npz``: a JSON description (array ``description``, UTF-8 bytes) and the integer
+arrays that it names. It holds layers as arithmetic, without PE, SIMD, FIFOs or width converters,
+so one design gives the same file whatever its folding. ``finn_tui.rehearsal.network`` computes it.
+
+Description: ``{"format", "input", "output", "nodes"}``; input and output carry ``name, shape,
+dtype, bits, signed, bipolar``; a node has ``name``, ``op``, ``inputs``, ``outputs`` (tensor names),
+``shape`` (of its first output, batch included) and what its ``op`` needs:
+
+    threshold   thresholds, scale, bias         y = scale * count(x >= t) + bias
+    matmul      weights (MW, MH), offset, shift, bound[, thresholds, scale, bias], from (shape)
+    depthwise   weights (K, C), likewise
+    window      kernel, stride, dilation        sliding window, order (KH, KW, C)
+    pool        function (max, sum, shift), kernel, shift
+    maxpool     kernel                          non-overlapping, on images
+    pad, topk, sum, upsample, reshape, same, concat, split, add, sub, mul
+"""
+
+import json
+from typing import Any, Callable, Dict, List, Optional
+
+import numpy as np
+from qonnx.custom_op.registry import getCustomOp
+
+from finn_tui.engine.protocol import EngineError
+
+FORMAT = 1
+
+# What FINN 0.8 and 0.9 called the layers that later versions renamed.
+_OLD_NAMES = {
+    "MatrixVectorActivation": "MVAU",
+    "VectorVectorActivation": "VVAU",
+    "ConvolutionInputGenerator1D": "ConvolutionInputGenerator",
+    "UpsampleNearestNeighbour": "Upsampler",
+}
+_PLUMBING = ("StreamingFIFO", "StreamingDataWidthConverter", "TLastMarker", "IODMA", "CheckSum")
+
+
+def export_network(model, path):
+    # type: (Any, str) -> Dict[str, Any]
+    """Write the network of a dataflow graph (hardware layers, folded or not) to ``path``.
+
+    Returns the description. Raises ``EngineError`` (kind "input") for a layer that it cannot
+    express, with the layer's name: better no rehearsal than one that computes something else.
+    """
+    exporter = _Exporter(model)
+    description = exporter.run()
+    text = json.dumps(description, separators=(",", ":")).encode("utf-8")
+    with open(path, "wb") as file:
+        np.savez_compressed(file, description=np.frombuffer(text, np.uint8), **exporter.arrays)
+    return description
+
+
+def layer_kind(op_type):
+    # type: (str) -> str
+    """The layer without its implementation: ``MVAU_hls`` and ``MatrixVectorActivation`` are MVAU."""
+    for ending in ("_hls", "_rtl", "_Batch"):
+        if op_type.endswith(ending):
+            op_type = op_type[: -len(ending)]
+    return _OLD_NAMES.get(op_type, op_type)
+
+
+class _Exporter:
+    def __init__(self, model):
+        # type: (Any) -> None
+        self.model = model
+        self.arrays = {}  # type: Dict[str, np.ndarray]
+
+    def run(self):
+        # type: () -> Dict[str, Any]
+        graph = self.model.graph
+        dynamic = [t.name for t in graph.input if self.model.get_initializer(t.name) is None]
+        if len(dynamic) != 1 or len(graph.output) != 1:
+            raise EngineError(
+                "this design has %d inputs and %d outputs" % (len(dynamic), len(graph.output)),
+                "A rehearsal can compute designs with one of each.",
+                "Build it with AMD's tools, or split it.",
+            )
+        return {
+            "format": FORMAT,
+            "input": self._tensor(dynamic[0]),
+            "output": self._tensor(graph.output[0].name),
+            "nodes": [self._node(node) for node in graph.node],
+        }
+
+    def _tensor(self, name):
+        # type: (str) -> Dict[str, Any]
+        dtype = self.model.get_tensor_datatype(name)
+        shape = [int(n) for n in self.model.get_tensor_shape(name)]
+        if not dtype.is_integer():
+            raise EngineError(
+                "%s carries %s, which is no integer type" % (name, dtype.name),
+                "A rehearsal computes integers, as the hardware does.",
+                "Give the network an integer input, such as UINT8 pixels divided by 255 inside it.",
+            )
+        return {
+            "name": name,
+            "shape": shape,
+            "dtype": dtype.name,
+            "bits": int(dtype.bitwidth()),
+            "signed": bool(dtype.signed()) and dtype.name != "BIPOLAR",
+            "bipolar": dtype.name == "BIPOLAR",
+        }
+
+    def _node(self, node):
+        # type: (Any) -> Dict[str, Any]
+        kind = layer_kind(node.op_type)
+        writer = _WRITERS.get(kind)
+        if writer is None and kind.startswith("Elementwise"):
+            writer = _elementwise
+        if writer is None:
+            raise EngineError(
+                "%s (%s) cannot be rehearsed" % (node.name, node.op_type),
+                "finn-tui has no software model of this layer, so a simulated board could not "
+                "compute the network as the hardware would.",
+                "Estimates and real builds of this design are not affected.",
+            )
+        entry = {
+            "name": node.name,
+            "op": "",
+            "inputs": [node.input[0]],
+            "outputs": list(node.output),
+            "shape": [int(n) for n in self.model.get_tensor_shape(node.output[0])],
+        }
+        entry.update(writer(self, node, getCustomOp(node)))
+        return entry
+
+    # What the writers below use -------------------------------------------------------------
+
+    def keep(self, node, what, values):
+        # type: (Any, str, np.ndarray) -> str
+        """Store an integer array in the smallest type that holds it; returns its name."""
+        values = np.asarray(values)
+        rounded = np.rint(values)
+        if not np.array_equal(values, rounded):
+            raise EngineError(
+                "the %s of %s are not integers" % (what, node.name),
+                "The graph was not rounded to what the hardware holds.",
+                "Export it after FINN's step_minimize_bit_width.",
+            )
+        low, high = (int(rounded.min()), int(rounded.max())) if values.size else (0, 0)
+        kind = np.int64  # type: Any
+        for smaller in (np.int8, np.int16, np.int32):
+            if np.iinfo(smaller).min <= low and high <= np.iinfo(smaller).max:
+                kind = smaller
+                break
+        name = "%s.%s" % (node.name, what)
+        self.arrays[name] = rounded.astype(kind)
+        return name
+
+    def parameters(self, node, index, what):
+        # type: (Any, int, str) -> np.ndarray
+        values = self.model.get_initializer(node.input[index])
+        if values is None:
+            raise EngineError(
+                "%s has no %s in the graph" % (node.name, what),
+                "They come from outside while it runs, which a rehearsal does not do.",
+                "Use mem_mode internal_decoupled or internal_embedded.",
+            )
+        return np.asarray(values)
+
+    def thresholds(self, node, index, scale, bias):
+        # type: (Any, int, int, int) -> Dict[str, Any]
+        # An integer reaches a threshold exactly when it reaches the next integer above it.
+        values = np.ceil(self.parameters(node, index, "thresholds").astype(np.float64))
+        values = np.clip(values, -(2.0**62), 2.0**62)
+        return {
+            "thresholds": self.keep(node, "thresholds", values),
+            "scale": int(scale),
+            "bias": int(bias),
+        }
+
+    def integer_input(self, node, index=0):
+        # type: (Any, int) -> Any
+        dtype = self.model.get_tensor_datatype(node.input[index])
+        if not dtype.is_integer():
+            raise EngineError(
+                "%s takes %s, which is no integer type" % (node.name, dtype.name),
+                "A rehearsal computes integers, as the hardware does.",
+                "Give the network an integer input, such as UINT8 pixels divided by 255 inside it.",
+            )
+        return dtype
+
+
+_Writer = Callable[[_Exporter, Any, Any], Dict[str, Any]]
+
+
+def _threshold(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    out.integer_input(node)
+    bipolar = op.get_nodeattr("outputDataType") == "BIPOLAR"
+    start = int(op.get_nodeattr("ActVal"))
+    scale, bias = (2, 2 * start - 1) if bipolar else (1, start)
+    return dict(out.thresholds(node, 1, scale, bias), op="threshold")
+
+
+def _activation(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    """The thresholds at the end of an MVAU or VVAU, if it has any."""
+    if op.get_nodeattr("noActivation"):
+        return {}
+    bipolar = op.get_nodeattr("outputDataType") == "BIPOLAR"
+    scale, bias = (2, -1) if bipolar else (1, int(op.get_nodeattr("ActVal")))
+    return out.thresholds(node, 2, scale, bias)
+
+
+def _binary(op, attribute, value):
+    # type: (Any, str, str) -> bool
+    return bool(op.get_nodeattr(attribute) == value)
+
+
+def _matmul(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    dtype = out.integer_input(node)
+    weights = out.parameters(node, 1, "weights").astype(np.int64)
+    rows = weights.shape[0]
+    offset = None  # type: Optional[np.ndarray]
+    shift = 0
+    if op.get_nodeattr("binaryXnorMode"):
+        # XNOR-popcount of bits x and w: with s = 2w - 1 it is x.s + (number of zeros in w).
+        offset = np.sum(weights == 0, axis=0)
+        weights = 2 * weights - 1
+    elif _binary(op, "inputDataType", "BIPOLAR") and _binary(op, "weightDataType", "BIPOLAR"):
+        # Both in -1, +1: the hardware counts agreements, (x.w + K) / 2.
+        offset = np.full(weights.shape[1], rows)
+        shift = 1
+    return _product(out, node, op, "matmul", weights, offset, shift, dtype)
+
+
+def _depthwise(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    dtype = out.integer_input(node)
+    weights = out.parameters(node, 1, "weights").astype(np.int64)
+    weights = weights.reshape(weights.shape[0], -1).T  # (channels, 1, KH, KW) to (KH*KW, channels)
+    offset, shift = None, 0
+    if _binary(op, "inputDataType", "BIPOLAR") and _binary(op, "weightDataType", "BIPOLAR"):
+        offset, shift = np.full(weights.shape[1], weights.shape[0]), 1
+    return _product(out, node, op, "depthwise", weights, offset, shift, dtype)
+
+
+def _product(out, node, op, kind, weights, offset, shift, dtype):
+    # type: (_Exporter, Any, Any, str, np.ndarray, Optional[np.ndarray], int, Any) -> Dict[str, Any]
+    largest = max(abs(int(dtype.min())), abs(int(dtype.max())))
+    entry = {
+        "op": kind,
+        "weights": out.keep(node, "weights", weights),
+        "offset": None if offset is None else out.keep(node, "offset", offset),
+        "shift": shift,
+        # The largest partial sum that can occur: decides what arithmetic is exact.
+        "bound": int(np.abs(weights).sum(axis=0).max()) * largest,
+        "from": [int(n) for n in op.get_normal_input_shape()],
+    }
+    entry.update(_activation(out, node, op))
+    return entry
+
+
+def _window(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    return {
+        "op": "window",
+        "kernel": _pair(op, "ConvKernelDim"),
+        "stride": _pair(op, "Stride"),
+        "dilation": _pair(op, "Dilation"),
+    }
+
+
+def _pair(op, attribute):
+    # type: (Any, str) -> List[int]
+    return [int(n) for n in op.get_nodeattr(attribute)]
+
+
+def _pool(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    function = op.get_nodeattr("Function")
+    kernel = int(np.prod(_pair(op, "KernelSize")))
+    names = {"MaxPool": "max", "AccPool": "sum", "QuantAvgPool": "shift"}
+    if function not in names:
+        raise EngineError(
+            "%s averages with fractions (%s)" % (node.name, function),
+            "A rehearsal computes integers, as the hardware does.",
+            "Use QuantAvgPool.",
+        )
+    shift = 0
+    if function == "QuantAvgPool":
+        largest = (2 ** op.get_input_datatype().bitwidth() - 1) * kernel
+        shift = max(0, int(largest).bit_length() - op.get_output_datatype().bitwidth())
+    return {"op": "pool", "function": names[function], "kernel": kernel, "shift": shift}
+
+
+def _maxpool(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    return {"op": "maxpool", "kernel": _pair(op, "PoolDim")}
+
+
+def _pad(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    top, left, bottom, right = _pair(op, "Padding")
+    return {"op": "pad", "rows": [top, bottom], "columns": [left, right]}
+
+
+def _topk(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    return {"op": "topk", "k": int(op.get_nodeattr("K"))}
+
+
+def _upsample(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    before = out.model.get_tensor_shape(node.input[0])
+    after = out.model.get_tensor_shape(node.output[0])
+    return {"op": "upsample", "times": [int(after[i] // before[i]) for i in (1, 2)]}
+
+
+def _plain(kind):
+    # type: (str) -> _Writer
+    """A layer that needs no parameters beyond its shapes."""
+
+    def write(out, node, op):
+        # type: (_Exporter, Any, Any) -> Dict[str, Any]
+        return {"op": kind}
+
+    return write
+
+
+def _concat(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    return {"op": "concat", "inputs": list(node.input)}
+
+
+def _split(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    sizes = [int(out.model.get_tensor_shape(name)[-1]) for name in node.output]
+    return {"op": "split", "sizes": sizes}
+
+
+def _add_streams(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    return {"op": "add", "inputs": list(node.input)[:2]}
+
+
+def _elementwise(out, node, op):
+    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    kind = layer_kind(node.op_type)[len("Elementwise") :].lower()
+    if kind not in ("add", "sub", "mul"):
+        raise EngineError(
+            "%s (%s) cannot be rehearsed" % (node.name, node.op_type),
+            "finn-tui has no software model of this layer.",
+            "Estimates and real builds of this design are not affected.",
+        )
+    entry = {"op": kind, "inputs": list(node.input)[:2]}
+    for index in (0, 1):
+        out.integer_input(node, index)
+        constant = out.model.get_initializer(node.input[index])
+        if constant is not None:
+            entry["constant"] = out.keep(node, "constant", constant)
+            entry["constant_index"] = index
+    return entry
+
+
+_WRITERS = {
+    "Thresholding": _threshold,
+    "MVAU": _matmul,
+    "VVAU": _depthwise,
+    "ConvolutionInputGenerator": _window,
+    "Pool": _pool,
+    "StreamingMaxPool": _maxpool,
+    "FMPadding": _pad,
+    "LabelSelect": _topk,
+    "GlobalAccPool": _plain("sum"),
+    "Upsampler": _upsample,
+    "Reshape": _plain("reshape"),
+    "Squeeze": _plain("reshape"),
+    "Unsqueeze": _plain("reshape"),
+    "DuplicateStreams": _plain("same"),
+    "StreamingConcat": _concat,
+    "StreamingSplit": _split,
+    "AddStreams": _add_streams,
+}  # type: Dict[str, _Writer]
+for _name in _PLUMBING:
+    _WRITERS[_name] = _plain("same")

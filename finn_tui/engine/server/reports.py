@@ -1,0 +1,60 @@
+"""FINN's own reports on a folded graph, made by FINN's own passes."""
+
+import functools
+import importlib
+import inspect
+import json
+import os
+import tempfile
+from typing import Any, Dict
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import finn_env, graphs, layers
+
+
+def apply_folding(model, folding):
+    # type: (Any, Dict[str, Any]) -> Any
+    """``model`` with FINN's ``ApplyConfig`` of a folding (FINN's JSON; "Defaults" optional)."""
+    known = {node.name for node, _ in layers.hardware_nodes(model)}
+    strangers = [name for name in folding if name != "Defaults" and name not in known]
+    if strangers:
+        raise EngineError(
+            "The folding has no layer of this design: %s" % ", ".join(strangers[:5]),
+            "The design has %s" % ", ".join(sorted(known)),
+            "Choose a folding that was made for this model",
+        )
+    config = {"Defaults": {}}  # type: Dict[str, Any]
+    config.update(folding)
+    handle, path = tempfile.mkstemp(suffix=".json")
+    with os.fdopen(handle, "w") as stream:
+        json.dump(config, stream)
+    try:
+        # Some releases of FINN (and its builder) read the configuration from a file only.
+        return model.transform(
+            importlib.import_module("finn.transformation.general").ApplyConfig(path)
+        )
+    except (AssertionError, ValueError, TypeError, AttributeError) as error:
+        raise EngineError("FINN refuses the folding", str(error), "Choose legal values")
+    finally:
+        os.unlink(path)
+
+
+def _analysis(module, name):
+    # type: (str, str) -> Any
+    return getattr(importlib.import_module("finn.analysis.fpgadataflow." + module), name)
+
+
+def report(path, part, folding):
+    # type: (str, str, Dict[str, Any]) -> Dict[str, Any]
+    """The answer to ``reports``: cycles and resources of each layer, and the performance."""
+    finn_env.setup()
+    model = apply_folding(graphs.load(path), folding)
+    res_estimation = _analysis("res_estimation", "res_estimation")
+    if "fpgapart" in inspect.signature(res_estimation).parameters:
+        res_estimation = functools.partial(res_estimation, fpgapart=part)
+    cycles = graphs.plain(model.analysis(_analysis("exp_cycles_per_layer", "exp_cycles_per_layer")))
+    resources = graphs.plain(model.analysis(res_estimation))
+    annotate = importlib.import_module("finn.transformation.fpgadataflow.annotate_cycles")
+    model = model.transform(annotate.AnnotateCycles())
+    performance = model.analysis(_analysis("dataflow_performance", "dataflow_performance"))
+    return {"cycles": cycles, "resources": resources, "performance": graphs.plain(performance)}

@@ -1,0 +1,249 @@
+"""The build runner: keeps one build's run folder true while FINN works in a child process.
+
+``engine.pyz build RUN`` ends up in ``main``. This process imports nothing of FINN: it starts the
+builder, writes ``state.json`` and ``events.jsonl`` from what the builder reports, beats the heart,
+and ends every process of the build when it is told to (SIGTERM) or when the builder is gone. So a
+builder that is killed for memory still gets a last word, and a cancelled build leaves no Vivado
+behind. If this process itself is killed, the builder notices and ends with all its tools; whoever
+reads the run folder next finds no process and says ``lost``.
+"""
+
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Dict, List, Optional
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import build_failure, runfiles
+
+HEARTBEAT_SECONDS = 5.0
+
+#: Starts the builder from the same place as this module, a folder or an archive.
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from finn_tui.engine.server.builder import main; sys.exit(main(sys.argv[2:]))"
+)
+
+
+def main(run_folder: str) -> int:
+    """Build what ``run.json`` in a run folder asks for; returns 0 if that succeeded.
+
+    Returns 1 if the build failed or was cancelled, 2 if there is nothing to build: no readable
+    run folder, a run that has ended, or one that another runner works on.
+    """
+    folder = os.path.realpath(run_folder)
+    try:
+        run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
+        state = runfiles.read_json(os.path.join(folder, runfiles.STATE)) or {}
+    except (OSError, ValueError) as error:
+        sys.stderr.write("%s cannot be read: %s\n" % (folder, error))
+        return 2
+    if run is None:
+        sys.stderr.write("%s is no run folder: it has no run.json\n" % folder)
+        return 2
+    if state.get("state") in runfiles.FINAL:
+        sys.stderr.write("this run has ended already: it is %s\n" % state["state"])
+        return 2
+    lock = open(os.path.join(folder, ".runner.lock"), "w")  # noqa: SIM115 - held to the end
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.stderr.write("another process is building this run\n")
+        return 2
+    return _Runner(folder, run).work()
+
+
+class _Runner:
+    """One build. All fields of state.json are written from here."""
+
+    def __init__(self, folder: str, run: Dict[str, Any]) -> None:
+        self.folder = folder
+        self.run = run
+        self.cancelled = False
+        self.error = None  # type: Optional[Dict[str, str]]
+        self.done = False
+        self.worker = None  # type: Optional[subprocess.Popen[bytes]]
+        self.state = {
+            "state": "running",
+            "step": None,
+            "step_index": 0,
+            "step_count": 0,
+            "pid": os.getpid(),
+            "pid_started": runfiles.process_started(os.getpid()),
+            "host": runfiles.host(),
+            "heartbeat": time.time(),
+            "started": runfiles.now(),
+            "ended": None,
+            "error": None,
+        }  # type: Dict[str, Any]
+
+    def work(self) -> int:
+        self._detach()
+        try:
+            runfiles.reserve(self.folder)
+            self._save("running")
+            self._start_worker()
+            self._attend()
+        except OSError as error:
+            self.error = build_failure.explain(error, self.folder).as_dict()
+        runfiles.end_processes(self.folder, os.getpid())
+        return self._finish()
+
+    def _detach(self) -> None:
+        """A session of its own, no terminal, everything said into runner.log."""
+        if os.getsid(0) != os.getpid():
+            try:
+                os.setsid()
+            except OSError:
+                pass  # a group leader stays in its session; processes are found by mark, too
+        signal.signal(signal.SIGTERM, self._on_cancel)
+        signal.signal(signal.SIGINT, self._on_cancel)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        log = os.open(
+            os.path.join(self.folder, runfiles.LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+
+    def _on_cancel(self, *_: Any) -> None:
+        self.cancelled = True
+
+    def _start_worker(self) -> None:
+        events_read, events_write = os.pipe()
+        alive_read, self._alive = os.pipe()
+        root = os.path.abspath(__file__)
+        for _ in range(4):
+            root = os.path.dirname(root)
+        environment = dict(os.environ)
+        environment[runfiles.MARK] = self.folder
+        environment["PYTHONUNBUFFERED"] = "1"
+        # FINN re-raises instead of reporting when it believes to be under pytest.
+        environment.pop("PYTEST_CURRENT_TEST", None)
+        self.worker = subprocess.Popen(
+            [sys.executable, "-c", _BOOT, root, self.folder, str(events_write), str(alive_read)],
+            pass_fds=(events_write, alive_read),
+            env=environment,
+            cwd=self.folder,
+        )
+        os.close(events_write)
+        os.close(alive_read)
+        self._events = events_read
+        os.set_blocking(events_read, False)
+
+    def _attend(self) -> None:
+        """Take in what the builder reports until it has ended or the build is cancelled."""
+        assert self.worker is not None
+        pending = b""
+        while not self.cancelled:
+            ended = self.worker.poll() is not None
+            if not ended:
+                # Short enough that a cancel, whose signal only sets a flag, is seen at once.
+                select.select([self._events], [], [], 0.2)
+            try:
+                chunk = os.read(self._events, 65536)
+            except BlockingIOError:
+                chunk = b""
+            pending += chunk
+            lines = pending.split(b"\n")
+            pending = lines.pop()
+            for line in lines:
+                self._on_message(json.loads(line.decode("utf-8")))
+            if ended and not chunk:
+                return
+            if not chunk:
+                time.sleep(0.05)  # a closed pipe is readable for ever
+            if time.time() - self.state["heartbeat"] > HEARTBEAT_SECONDS:
+                self._save()
+
+    def _on_message(self, message: Dict[str, Any]) -> None:
+        event = message.pop("event")
+        if event == "steps":
+            self.state["step_count"] = len(message["names"])
+        elif event == "step":
+            if message["status"] == "started":
+                self.state["step"] = message["name"]
+                self.state["step_index"] = message["index"]
+        elif event == "failed":
+            self.error = message["error"]
+            return
+        elif event == "done":
+            self.done = True
+            return
+        runfiles.append_event(self.folder, event, **message)
+        self._save()
+
+    def _finish(self) -> int:
+        self.state["ended"] = runfiles.now()
+        if self.done and self.error is None:
+            self._save("succeeded")
+            runfiles.release(self.folder)
+            return 0
+        if self.cancelled:
+            self._save("cancelled")
+            runfiles.release(self.folder)
+            return 1
+        code = self.worker.returncode if self.worker is not None else None
+        error = self.error or _unexplained(code, self.folder).as_dict()
+        self.state["error"] = error
+        self._save("failed")
+        runfiles.release(self.folder)
+        return 1
+
+    def _save(self, state: Optional[str] = None) -> None:
+        self.state["heartbeat"] = time.time()
+        if state is not None:
+            self.state["state"] = state
+        try:
+            runfiles.save_state(self.folder, self.state)
+        except OSError as error:
+            # A heartbeat that cannot be written must not end hours of work; the next one may.
+            sys.stderr.write("state.json could not be written: %s\n" % error)
+        if state is not None:
+            runfiles.append_event(
+                self.folder, "state", state=state, error=self.state["error"] or None
+            )
+
+
+def _unexplained(code: Optional[int], folder: str) -> EngineError:
+    """Why a builder ended that had no time to say so; ``code`` is its return code."""
+    tail = _tail(os.path.join(folder, runfiles.LOG))
+    free = shutil.disk_usage(folder).free
+    if free < build_failure.DISK_FULL_BYTES:
+        return build_failure.disk_full(folder, tail)
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = "Something outside of the build ended it."
+        if name == "SIGKILL":
+            why += " On Linux that is most often the kernel, when memory runs out."
+        return EngineError(
+            "The builder was killed (%s)" % name,
+            why,
+            "Look at the kernel's log (dmesg), give the machine more memory or fewer parallel "
+            "jobs, and build again",
+            kind="finn",
+            detail=tail,
+        )
+    return EngineError(
+        "The builder ended without a result (exit code %s)" % code,
+        "Its last words stand in runner.log.",
+        "Read them, and check that the engine works: finn-tui engine info",
+        kind="engine",
+        detail=tail,
+    )
+
+
+def _tail(path: str, size: int = 4000) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - size))
+            lines = file.read().decode("utf-8", "replace").splitlines()  # type: List[str]
+    except OSError:
+        return ""
+    return "\n".join(lines[-40:])

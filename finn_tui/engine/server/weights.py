@@ -1,0 +1,274 @@
+"""Brevitas networks and where their weights come from.
+
+"auto" takes a checkpoint if one is given, else the published weights if they can be fetched at
+once, else trains on the spot where the preset says on what, else keeps random weights and says so.
+"""
+
+import hashlib
+import importlib
+import os
+import re
+import threading
+import urllib.request
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import digits, finn_env
+
+Progress = Callable[[str, Optional[float]], None]
+
+# How long to wait for a first answer from the place of the published weights, and for all of them.
+_REACH_SECONDS = 4.0
+_FETCH_SECONDS = 60.0
+
+# The recipe for 28x28 digits; see ``train``.
+EPOCHS = 60
+BATCH = 100
+LEARNING_RATE = 0.02
+
+
+def network(name):
+    # type: (str) -> Tuple[Any, Any]
+    """The network ``name`` of ``brevitas_examples.bnn_pynq`` with random weights, and its cfg."""
+    finn_env.torch_ready()
+    models = importlib.import_module("brevitas_examples.bnn_pynq.models")
+    try:
+        net, cfg = models.model_with_cfg(name, pretrained=False)
+    except AssertionError as error:
+        raise EngineError(
+            "Brevitas has no example network %r" % name, str(error), "Use a preset's own name"
+        )
+    return net, cfg
+
+
+def obtain(source, progress):
+    # type: (Dict[str, Any], Progress) -> Tuple[Any, Dict[str, str]]
+    """The network of a "brevitas" source with weights, in evaluation mode.
+
+    Returns it with ``{"kind", "note"}``. Raises ``EngineError`` if what was asked for explicitly
+    (a checkpoint, published weights, training) cannot be had; "auto" goes on to the next.
+    """
+    wanted = source.get("weights") or {}
+    kind = wanted.get("kind") or "auto"
+    path = wanted.get("path")
+    seed = int(wanted.get("seed") or 0)
+    if kind not in ("auto", "checkpoint", "pretrained", "trained", "random"):
+        raise EngineError(
+            "There are no weights of kind %r" % kind,
+            "",
+            "Use auto, checkpoint, pretrained, trained or random",
+        )
+    if kind == "checkpoint" and not path:
+        raise EngineError("No checkpoint was given", "", "Give the path of a .pth file")
+    torch = finn_env.torch_ready()
+    torch.manual_seed(seed)
+    net, cfg = network(source["network"])
+    dataset = (source.get("train") or {}).get("dataset")
+    if path and kind in ("auto", "checkpoint"):
+        _load_checkpoint(net, path)
+        found = {"kind": "checkpoint", "note": os.path.basename(path)}
+    elif kind in ("auto", "pretrained") and _load_published(
+        net, cfg, kind == "pretrained", progress
+    ):
+        found = {"kind": "pretrained", "note": "published with Brevitas for %s" % _dataset(cfg)}
+    elif kind == "trained" or (kind == "auto" and dataset):
+        train(net, dataset or "", seed, progress)
+        found = {"kind": "trained", "note": "trained here on %s, seed %d" % (dataset, seed)}
+    else:
+        found = {"kind": "random", "note": "random weights, seed %d: classes mean nothing" % seed}
+        _settle(net, source["input"], seed)
+    net.eval()
+    return net, found
+
+
+def _dataset(cfg):
+    # type: (Any) -> str
+    return str(cfg.get("MODEL", "DATASET", fallback="its dataset"))
+
+
+def _load_checkpoint(net, path):
+    # type: (Any, str) -> None
+    torch = finn_env.torch_ready()
+    if not os.path.isfile(path):
+        raise EngineError("There is no checkpoint %s" % path, "", "Check the path")
+    try:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except TypeError:  # torch before 1.13 has no weights_only
+            state = torch.load(path, map_location="cpu")
+        # Brevitas' own trainer saves the weights beside the optimiser's state.
+        net.load_state_dict(state.get("state_dict", state), strict=True)
+    except Exception as error:
+        # torch raises from its unpickler and from load_state_dict whatever the file provokes.
+        raise EngineError(
+            "The checkpoint %s does not fit the network" % os.path.basename(path),
+            str(error)[:2000],
+            "Give a checkpoint of this very network",
+        )
+
+
+def _load_published(net, cfg, wanted, progress):
+    # type: (Any, Any, bool, Progress) -> bool
+    """Load Brevitas' published weights; False if they are out of reach and not ``wanted``."""
+    torch = finn_env.torch_ready()
+    url = cfg.get("MODEL", "PRETRAINED_URL", fallback="")
+    name = url.rsplit("/", 1)[-1]
+    cached = os.path.join(torch.hub.get_dir(), "checkpoints", name)
+    if not url:
+        problem = "Brevitas publishes none for it"  # type: Optional[str]
+    elif os.path.isfile(cached):
+        problem = None
+    else:
+        progress("looking for the published weights", None)
+        problem = _fetch(url, cached)
+    if problem is None:
+        _load_checkpoint(net, cached)
+        return True
+    if wanted:
+        raise EngineError(
+            "The published weights cannot be had",
+            problem,
+            "Download %s elsewhere and give it as a checkpoint" % (url or "them"),
+            kind="engine",
+        )
+    return False
+
+
+def _fetch(url, target):
+    # type: (str, str) -> Optional[str]
+    """Download ``url`` to ``target``; returns what went wrong, or None.
+
+    In a thread, because resolving a name takes no timeout: where there is no network the answer
+    must come after seconds, whatever the resolver does.
+    """
+    outcome = []  # type: List[Optional[str]]
+    first = threading.Event()
+
+    def work():
+        # type: () -> None
+        try:
+            with urllib.request.urlopen(url, timeout=_REACH_SECONDS) as answer:
+                first.set()
+                data = answer.read()
+            # torch's rule for such files: the name ends in the first digits of the SHA-256.
+            digest = re.search(r"-([0-9a-f]{8,})\.", url)
+            if digest and not hashlib.sha256(data).hexdigest().startswith(digest.group(1)):
+                raise ValueError("what arrived is not the file that its name promises")
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target + ".part", "wb") as stream:
+                stream.write(data)
+            os.replace(target + ".part", target)
+            outcome.append(None)
+        except (OSError, ValueError) as error:
+            outcome.append("%s: %s" % (url, error))
+        finally:
+            first.set()
+
+    thread = threading.Thread(target=work, name="fetch-weights", daemon=True)
+    thread.start()
+    if not first.wait(_REACH_SECONDS):
+        return "%s: no answer within %d s" % (url, _REACH_SECONDS)
+    thread.join(_FETCH_SECONDS)
+    return outcome[0] if outcome else "%s: not finished within %d s" % (url, _FETCH_SECONDS)
+
+
+def _settle(net, shape, seed):
+    # type: (Any, List[int], int) -> None
+    """Give batch normalisation the statistics of some input, so that random weights react to it.
+
+    Untouched, its mean of 0 and variance of 1 let every image end in the same class.
+    """
+    torch = finn_env.torch_ready()
+    images = digits.photographs(tuple(shape[1:]), 64)
+    net.train()
+    with torch.no_grad():
+        for _ in range(2):
+            net(as_input(images))
+
+
+def as_input(images):
+    # type: (Any) -> Any
+    """uint8 images as the tensor that training, evaluation and hardware see: value / 255."""
+    torch = finn_env.torch_ready()
+    numpy = importlib.import_module("numpy")
+    return torch.from_numpy(images.astype(numpy.float32) / numpy.float32(255.0))
+
+
+def train(net, dataset, seed, progress):
+    # type: (Any, str, int, Progress) -> None
+    """Train ``net`` on 28x28 digits: cross-entropy, Adam with a cosine schedule, clipped weights.
+
+    Deterministic with the seed. Some ten seconds on one core.
+    """
+    if dataset != "digits28":
+        raise EngineError(
+            "There is nothing to train this network on",
+            "The engine brings digits28 only, not %r" % dataset,
+            "Give a checkpoint, or use random weights",
+        )
+    torch = finn_env.torch_ready()
+    numpy = importlib.import_module("numpy")
+    images, labels = digits.digits28()[:2]
+    torch.manual_seed(seed)
+    random = numpy.random.RandomState(seed)
+    batches = (len(images) + BATCH - 1) // BATCH
+    optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * batches)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the network is tiny, and sums in one order are the same every time
+    try:
+        net.train()
+        for epoch in range(EPOCHS):
+            order = random.permutation(len(images))
+            total = 0.0
+            for start in range(0, len(order), BATCH):
+                chosen = order[start : start + BATCH]
+                batch = _shifted(numpy, images[chosen], random)
+                loss = torch.nn.functional.cross_entropy(
+                    net(as_input(batch)), torch.from_numpy(labels[chosen].astype(numpy.int64))
+                )
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                net.clip_weights(-1, 1)
+                total += float(loss) / batches
+            progress(
+                "training on %s: epoch %d of %d, loss %.3f" % (dataset, epoch + 1, EPOCHS, total),
+                (epoch + 1.0) / EPOCHS,
+            )
+    finally:
+        torch.set_num_threads(threads)
+        net.eval()
+
+
+def _shifted(numpy, images, random):
+    # type: (Any, Any, Any) -> Any
+    """Each image moved by up to one pixel in both directions."""
+    moves = random.randint(-1, 2, size=(len(images), 2))
+    return numpy.stack([numpy.roll(i, tuple(m), (1, 2)) for i, m in zip(images, moves)])
+
+
+def top1(net, images):
+    # type: (Any, Any) -> Any
+    """The class of each uint8 image as the Brevitas network sees it (int64).
+
+    Among equal outputs the first one counts, as in FINN's LabelSelect: with one-bit weights the
+    outputs are small whole numbers and ties are common.
+    """
+    torch = finn_env.torch_ready()
+    with torch.no_grad():
+        parts = [net(as_input(images[i : i + 100])).numpy() for i in range(0, len(images), 100)]
+    return importlib.import_module("numpy").concatenate(parts).argmax(axis=1)
+
+
+def export(net, shape, path):
+    # type: (Any, List[int], str) -> None
+    """Write a network as QONNX."""
+    torch = finn_env.torch_ready()
+    export_qonnx = importlib.import_module("brevitas.export").export_qonnx
+    try:
+        export_qonnx(net, torch.zeros(shape), path)
+    except TypeError:
+        # Older releases of Brevitas take the exporter's options from the caller.
+        export_qonnx(net, torch.zeros(shape), path, dynamo=False, opset_version=13)
