@@ -37,8 +37,7 @@ _OLD_NAMES = {
 _PLUMBING = ("StreamingFIFO", "StreamingDataWidthConverter", "TLastMarker", "IODMA", "CheckSum")
 
 
-def export_network(model, path):
-    # type: (Any, str) -> Dict[str, Any]
+def export_network(model: Any, path: str) -> Dict[str, Any]:
     """Write the network of a dataflow graph (hardware layers, folded or not) to ``path``.
 
     Returns the description. Raises ``EngineError`` (kind "input") for a layer that it cannot
@@ -48,13 +47,13 @@ def export_network(model, path):
     description = exporter.run()
     text = json.dumps(description, separators=(",", ":")).encode("utf-8")
     with open(path, "wb") as file:
-        np.savez_compressed(file, description=np.frombuffer(text, np.uint8), **exporter.arrays)
+        arrays: Any = dict(exporter.arrays, description=np.frombuffer(text, np.uint8))
+        np.savez_compressed(file, **arrays)
     return description
 
 
-def layer_kind(op_type):
-    # type: (str) -> str
-    """The layer without its implementation: ``MVAU_hls`` and ``MatrixVectorActivation`` are MVAU."""
+def layer_kind(op_type: str) -> str:
+    """The layer without its implementation: ``MVAU_hls`` is an ``MVAU``."""
     for ending in ("_hls", "_rtl", "_Batch"):
         if op_type.endswith(ending):
             op_type = op_type[: -len(ending)]
@@ -62,13 +61,11 @@ def layer_kind(op_type):
 
 
 class _Exporter:
-    def __init__(self, model):
-        # type: (Any) -> None
+    def __init__(self, model: Any) -> None:
         self.model = model
-        self.arrays = {}  # type: Dict[str, np.ndarray]
+        self.arrays: Dict[str, Any] = {}
 
-    def run(self):
-        # type: () -> Dict[str, Any]
+    def run(self) -> Dict[str, Any]:
         graph = self.model.graph
         dynamic = [t.name for t in graph.input if self.model.get_initializer(t.name) is None]
         if len(dynamic) != 1 or len(graph.output) != 1:
@@ -84,8 +81,7 @@ class _Exporter:
             "nodes": [self._node(node) for node in graph.node],
         }
 
-    def _tensor(self, name):
-        # type: (str) -> Dict[str, Any]
+    def _tensor(self, name: str) -> Dict[str, Any]:
         dtype = self.model.get_tensor_datatype(name)
         shape = [int(n) for n in self.model.get_tensor_shape(name)]
         if not dtype.is_integer():
@@ -103,8 +99,7 @@ class _Exporter:
             "bipolar": dtype.name == "BIPOLAR",
         }
 
-    def _node(self, node):
-        # type: (Any) -> Dict[str, Any]
+    def _node(self, node: Any) -> Dict[str, Any]:
         kind = layer_kind(node.op_type)
         writer = _WRITERS.get(kind)
         if writer is None and kind.startswith("Elementwise"):
@@ -116,7 +111,7 @@ class _Exporter:
                 "compute the network as the hardware would.",
                 "Estimates and real builds of this design are not affected.",
             )
-        entry = {
+        entry: Dict[str, Any] = {
             "name": node.name,
             "op": "",
             "inputs": [node.input[0]],
@@ -128,8 +123,7 @@ class _Exporter:
 
     # What the writers below use -------------------------------------------------------------
 
-    def keep(self, node, what, values):
-        # type: (Any, str, np.ndarray) -> str
+    def keep(self, node: Any, what: str, values: Any) -> str:
         """Store an integer array in the smallest type that holds it; returns its name."""
         values = np.asarray(values)
         rounded = np.rint(values)
@@ -140,7 +134,7 @@ class _Exporter:
                 "Export it after FINN's step_minimize_bit_width.",
             )
         low, high = (int(rounded.min()), int(rounded.max())) if values.size else (0, 0)
-        kind = np.int64  # type: Any
+        kind: Any = np.int64
         for smaller in (np.int8, np.int16, np.int32):
             if np.iinfo(smaller).min <= low and high <= np.iinfo(smaller).max:
                 kind = smaller
@@ -149,8 +143,7 @@ class _Exporter:
         self.arrays[name] = rounded.astype(kind)
         return name
 
-    def parameters(self, node, index, what):
-        # type: (Any, int, str) -> np.ndarray
+    def parameters(self, node: Any, index: int, what: str) -> Any:
         values = self.model.get_initializer(node.input[index])
         if values is None:
             raise EngineError(
@@ -160,8 +153,7 @@ class _Exporter:
             )
         return np.asarray(values)
 
-    def thresholds(self, node, index, scale, bias):
-        # type: (Any, int, int, int) -> Dict[str, Any]
+    def thresholds(self, node: Any, index: int, scale: int, bias: int) -> Dict[str, Any]:
         # An integer reaches a threshold exactly when it reaches the next integer above it.
         values = np.ceil(self.parameters(node, index, "thresholds").astype(np.float64))
         values = np.clip(values, -(2.0**62), 2.0**62)
@@ -171,8 +163,7 @@ class _Exporter:
             "bias": int(bias),
         }
 
-    def integer_input(self, node, index=0):
-        # type: (Any, int) -> Any
+    def integer_input(self, node: Any, index: int = 0) -> Any:
         dtype = self.model.get_tensor_datatype(node.input[index])
         if not dtype.is_integer():
             raise EngineError(
@@ -186,8 +177,7 @@ class _Exporter:
 _Writer = Callable[[_Exporter, Any, Any], Dict[str, Any]]
 
 
-def _threshold(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _threshold(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     out.integer_input(node)
     bipolar = op.get_nodeattr("outputDataType") == "BIPOLAR"
     start = int(op.get_nodeattr("ActVal"))
@@ -195,8 +185,7 @@ def _threshold(out, node, op):
     return dict(out.thresholds(node, 1, scale, bias), op="threshold")
 
 
-def _activation(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _activation(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     """The thresholds at the end of an MVAU or VVAU, if it has any."""
     if op.get_nodeattr("noActivation"):
         return {}
@@ -205,17 +194,15 @@ def _activation(out, node, op):
     return out.thresholds(node, 2, scale, bias)
 
 
-def _binary(op, attribute, value):
-    # type: (Any, str, str) -> bool
+def _binary(op: Any, attribute: str, value: str) -> bool:
     return bool(op.get_nodeattr(attribute) == value)
 
 
-def _matmul(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _matmul(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     dtype = out.integer_input(node)
     weights = out.parameters(node, 1, "weights").astype(np.int64)
     rows = weights.shape[0]
-    offset = None  # type: Optional[np.ndarray]
+    offset: Optional[Any] = None
     shift = 0
     if op.get_nodeattr("binaryXnorMode"):
         # XNOR-popcount of bits x and w: with s = 2w - 1 it is x.s + (number of zeros in w).
@@ -228,21 +215,29 @@ def _matmul(out, node, op):
     return _product(out, node, op, "matmul", weights, offset, shift, dtype)
 
 
-def _depthwise(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _depthwise(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     dtype = out.integer_input(node)
     weights = out.parameters(node, 1, "weights").astype(np.int64)
     weights = weights.reshape(weights.shape[0], -1).T  # (channels, 1, KH, KW) to (KH*KW, channels)
-    offset, shift = None, 0
+    offset: Optional[Any] = None
+    shift = 0
     if _binary(op, "inputDataType", "BIPOLAR") and _binary(op, "weightDataType", "BIPOLAR"):
         offset, shift = np.full(weights.shape[1], weights.shape[0]), 1
     return _product(out, node, op, "depthwise", weights, offset, shift, dtype)
 
 
-def _product(out, node, op, kind, weights, offset, shift, dtype):
-    # type: (_Exporter, Any, Any, str, np.ndarray, Optional[np.ndarray], int, Any) -> Dict[str, Any]
+def _product(
+    out: _Exporter,
+    node: Any,
+    op: Any,
+    kind: str,
+    weights: Any,
+    offset: Optional[Any],
+    shift: int,
+    dtype: Any,
+) -> Dict[str, Any]:
     largest = max(abs(int(dtype.min())), abs(int(dtype.max())))
-    entry = {
+    entry: Dict[str, Any] = {
         "op": kind,
         "weights": out.keep(node, "weights", weights),
         "offset": None if offset is None else out.keep(node, "offset", offset),
@@ -255,8 +250,7 @@ def _product(out, node, op, kind, weights, offset, shift, dtype):
     return entry
 
 
-def _window(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _window(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     return {
         "op": "window",
         "kernel": _pair(op, "ConvKernelDim"),
@@ -265,13 +259,11 @@ def _window(out, node, op):
     }
 
 
-def _pair(op, attribute):
-    # type: (Any, str) -> List[int]
+def _pair(op: Any, attribute: str) -> List[int]:
     return [int(n) for n in op.get_nodeattr(attribute)]
 
 
-def _pool(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _pool(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     function = op.get_nodeattr("Function")
     kernel = int(np.prod(_pair(op, "KernelSize")))
     names = {"MaxPool": "max", "AccPool": "sum", "QuantAvgPool": "shift"}
@@ -288,58 +280,48 @@ def _pool(out, node, op):
     return {"op": "pool", "function": names[function], "kernel": kernel, "shift": shift}
 
 
-def _maxpool(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _maxpool(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     return {"op": "maxpool", "kernel": _pair(op, "PoolDim")}
 
 
-def _pad(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _pad(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     top, left, bottom, right = _pair(op, "Padding")
     return {"op": "pad", "rows": [top, bottom], "columns": [left, right]}
 
 
-def _topk(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _topk(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     return {"op": "topk", "k": int(op.get_nodeattr("K"))}
 
 
-def _upsample(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _upsample(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     before = out.model.get_tensor_shape(node.input[0])
     after = out.model.get_tensor_shape(node.output[0])
     return {"op": "upsample", "times": [int(after[i] // before[i]) for i in (1, 2)]}
 
 
-def _plain(kind):
-    # type: (str) -> _Writer
+def _plain(kind: str) -> _Writer:
     """A layer that needs no parameters beyond its shapes."""
 
-    def write(out, node, op):
-        # type: (_Exporter, Any, Any) -> Dict[str, Any]
+    def write(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
         return {"op": kind}
 
     return write
 
 
-def _concat(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _concat(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     return {"op": "concat", "inputs": list(node.input)}
 
 
-def _split(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _split(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     sizes = [int(out.model.get_tensor_shape(name)[-1]) for name in node.output]
     return {"op": "split", "sizes": sizes}
 
 
-def _add_streams(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _add_streams(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     return {"op": "add", "inputs": list(node.input)[:2]}
 
 
-def _elementwise(out, node, op):
-    # type: (_Exporter, Any, Any) -> Dict[str, Any]
+def _elementwise(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     kind = layer_kind(node.op_type)[len("Elementwise") :].lower()
     if kind not in ("add", "sub", "mul"):
         raise EngineError(
@@ -347,7 +329,7 @@ def _elementwise(out, node, op):
             "finn-tui has no software model of this layer.",
             "Estimates and real builds of this design are not affected.",
         )
-    entry = {"op": kind, "inputs": list(node.input)[:2]}
+    entry: Dict[str, Any] = {"op": kind, "inputs": list(node.input)[:2]}
     for index in (0, 1):
         out.integer_input(node, index)
         constant = out.model.get_initializer(node.input[index])
@@ -357,7 +339,7 @@ def _elementwise(out, node, op):
     return entry
 
 
-_WRITERS = {
+_WRITERS: Dict[str, _Writer] = {
     "Thresholding": _threshold,
     "MVAU": _matmul,
     "VVAU": _depthwise,
@@ -375,6 +357,6 @@ _WRITERS = {
     "StreamingConcat": _concat,
     "StreamingSplit": _split,
     "AddStreams": _add_streams,
-}  # type: Dict[str, _Writer]
+}
 for _name in _PLUMBING:
     _WRITERS[_name] = _plain("same")
