@@ -6,7 +6,7 @@ looks them up and adds them, so that there is no second copy of FINN's formulas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -262,18 +262,25 @@ def estimate(
         bottleneck=slowest.name,
         latency_cycles=max(finish.values()),
         total=dict(zip(RESOURCES, total.tolist(), strict=True)),
-        mismatches=_mismatches(design, layers),
+        mismatches=mismatches(design, tables, values),
     )
 
 
-def _mismatches(design: Design, layers: Sequence[LayerCost]) -> tuple[Mismatch, ...]:
-    cost = {layer.name: layer for layer in layers}
+def mismatches(
+    design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]]
+) -> tuple[Mismatch, ...]:
+    """Where the streams of neighbours differ in width. Arguments as for ``estimate``."""
+
+    def width(layer: str, side: str) -> int:
+        table = tables[layer]
+        row = table.index[tuple(values[layer][knob] for knob in table.knobs)]
+        return int((table.out_width if side == "out" else table.in_width)[row])
+
     found = []
     for stream in design.streams:
-        if stream.producer in cost and stream.consumer in cost:
-            assert stream.producer is not None and stream.consumer is not None
-            out_width = cost[stream.producer].out_width
-            in_width = cost[stream.consumer].in_width
-            if out_width != in_width:
-                found.append(Mismatch(stream.producer, stream.consumer, out_width, in_width))
+        if stream.producer is None or stream.consumer is None:
+            continue
+        out_width, in_width = width(stream.producer, "out"), width(stream.consumer, "in")
+        if out_width != in_width:
+            found.append(Mismatch(stream.producer, stream.consumer, out_width, in_width))
     return tuple(found)

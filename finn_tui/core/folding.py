@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finn_tui.core.costs import CostTable, Tables
+from finn_tui.core.costs import CostTable, Tables, mismatches
 from finn_tui.core.design import Design, Layer, Value
 from finn_tui.errors import FinnTuiError
 
@@ -331,7 +331,8 @@ def from_tuples(
     One tuple for each MVAU in the order of the graph. As in the lab's notebooks, the sliding
     window that feeds an MVAU takes its SIMD, and standalone thresholds take ``thresholding_pe``.
     Every other layer (pooling, label selection, thresholds that are not given) has no number in
-    the lab; it takes its cheapest point that does not slow the MVAUs down.
+    the lab; it is folded just enough not to slow the MVAUs down, and so that its streams match
+    its neighbours' where they can.
 
     Raises:
         IllegalFolding: for a wrong count or a value that is not legal.
@@ -377,10 +378,10 @@ def from_tuples(
     for layer, value in zip(thresholds, thresholding_pe, strict=False):
         folding = change(design, tables, folding, layer.name, "PE", value).folding
         touched.add(layer.name)
-    ii = max(int(tables[layer.name].cycles[_row(tables, folding, layer.name)]) for layer in mvaus)
+    ii = max(_cycles(tables, folding, layer.name) for layer in mvaus)
     for layer in design.layers:
         if layer.name not in touched:
-            folding = _cheapest_within(design, tables, folding, layer, ii)
+            folding = _relieve(design, tables, folding, layer, ii)
     check(design, tables, folding)
     return folding
 
@@ -393,25 +394,29 @@ def _set_any(
     return folding.with_setting(layer.name, name, value)
 
 
-def _row(tables: Tables, folding: Folding, layer: str) -> int:
+def _cycles(tables: Tables, folding: Folding, layer: str) -> int:
     row = tables[layer].row(folding.values[layer])
     assert row is not None, f"{layer} holds no legal point"
-    return row
+    return int(tables[layer].cycles[row])
 
 
-def _cheapest_within(
-    design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int
-) -> Folding:
+def _relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int) -> Folding:
+    """Fold a layer just enough for ``ii``, by the value with the fewest converters around it."""
     table = tables[layer.name]
     for knob in (knob for knob in layer.knobs if knob.kind == "int"):
+        fitting = []
         for value in table.legal(knob.name):
-            if table.cycles[_row(tables, folding, layer.name)] <= ii:
-                return folding
             try:
-                folding = change(design, tables, folding, layer.name, knob.name, value).folding
+                tried = change(design, tables, folding, layer.name, knob.name, value).folding
             except IllegalFolding:
-                # A coupled layer cannot take this value; a larger one may do.
+                # A coupled layer cannot take this value; another one may do.
                 continue
+            moved = [name for name in tried.values if tried.values[name] != folding.values[name]]
+            slowest = max(_cycles(tables, tried, name) for name in {*moved, layer.name})
+            if slowest <= ii:
+                fitting.append((len(mismatches(design, tables, tried.values)), value, tried))
+        if fitting:
+            return min(fitting, key=lambda item: item[:2])[2]
     return folding
 
 
