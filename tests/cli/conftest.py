@@ -1,0 +1,60 @@
+"""Running the command line as a user does: a process of its own, stdout and stderr apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Done:
+    """What a command left: exit code, stdout, stderr, and the JSON document on stdout."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def cli_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home and one workspace for all commands of a session, so that TFC is prepared once."""
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture
+def cli(cli_home: Path) -> Cli:
+    """Run ``finn-tui`` with arguments; ``env`` adds to its environment."""
+
+    def run(*arguments: str, env: dict[str, str] | None = None, timeout: float = 300) -> Done:
+        environment = {
+            **os.environ,
+            "FINN_TUI_HOME": str(cli_home / "home"),
+            "FINN_TUI_WORKSPACE": str(cli_home / "workspace"),
+            **(env or {}),
+        }
+        return Done(
+            subprocess.run(
+                [sys.executable, "-m", "finn_tui.cli", *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                stdin=subprocess.DEVNULL,
+            )
+        )
+
+    return run
