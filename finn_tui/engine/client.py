@@ -25,7 +25,7 @@ OnLog = Callable[[str, str], None]
 #: FINN's imports take 5 to 13 s on a slow machine; the server says hello before them.
 HELLO_SECONDS = 60.0
 #: A cancelled request ends at its next progress report; what does not is ended with the process.
-CANCEL_SECONDS = 10.0
+CANCEL_SECONDS = 20.0
 
 
 def engine_archive() -> Path:
@@ -92,6 +92,7 @@ class Engine:
         self._pending: dict[int, _Pending] = {}
         self._next_id = 0
         self._said: deque[str] = deque(maxlen=60)
+        self._insisting: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
         self._greeted: asyncio.Future[None] | None = None
 
@@ -121,6 +122,9 @@ class Engine:
         Raises:
             FinnTuiError: what the engine answered, or that it died (kind "engine").
         """
+        while self._insisting and method != "ping":
+            # What was cancelled is still ending, perhaps with the process: not a time to queue.
+            await asyncio.wait(self._insisting)
         await self._ensure_running()
         self._next_id += 1
         id = self._next_id
@@ -128,12 +132,14 @@ class Engine:
         self._pending[id] = pending
         try:
             await self._send(protocol.request(id, method, params or {}))
-            return await asyncio.shield(pending.answer)
+            answer = await asyncio.shield(pending.answer)
         except asyncio.CancelledError:
-            await self._cancel(id, pending)
+            self._cancel(id, pending)
             raise
         finally:
-            self._pending.pop(id, None)
+            if pending.answer.done():
+                self._pending.pop(id, None)
+        return answer
 
     async def ping(self, seconds: float = 5.0) -> bool:
         """Whether the engine answers, even while it works."""
@@ -231,24 +237,28 @@ class Engine:
             # It is dying; the reader notices and fails what is pending.
             await asyncio.sleep(0)
 
-    async def _cancel(self, id: int, pending: _Pending) -> None:
-        if pending.answer.done() or not self.running:
-            return
-        self._next_id += 1
-        await self._send(protocol.request(self._next_id, "cancel", {"id": id}))
+    def _cancel(self, id: int, pending: _Pending) -> None:
+        """Tell the engine to drop a request, and end the process if it does not listen."""
         process = self._process
+        if pending.answer.done() or not self.running or process is None:
+            return
 
         async def insist() -> None:
+            self._next_id += 1
+            await self._send(protocol.request(self._next_id, "cancel", {"id": id}))
             done, _ = await asyncio.wait([pending.answer], timeout=CANCEL_SECONDS)
             if done:
                 pending.answer.exception()
-            elif process is not None:
+            else:
                 await _end(process, 0.0)
 
-        # The answer is still to come, and it frees the engine: keep it pending until then.
-        self._pending[id] = pending
+        def settled(task: asyncio.Task[None]) -> None:
+            self._pending.pop(id, None)
+            self._insisting.discard(task)
+
         task = asyncio.create_task(insist())
-        task.add_done_callback(lambda _: self._pending.pop(id, None))
+        self._insisting.add(task)
+        task.add_done_callback(settled)
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
