@@ -28,6 +28,7 @@ def prepare_environment(run: Dict[str, Any], folder: str) -> None:
     vivado = os.path.join(place, "Vivado", "2022.2")
     tools = os.path.join(vivado, "bin")
     os.environ["FINN_TUI_REHEARSAL"] = place
+    os.environ["FINN_TUI_REHEARSAL_PYTHON"] = sys.executable
     os.environ["XILINX_VIVADO"] = vivado
     os.environ["VIVADO_PATH"] = vivado
     os.environ["HLS_PATH"] = vivado
@@ -57,19 +58,17 @@ def check_simulator() -> None:
             "Run `%s -m finn.xsi.setup` and read what it says, or build with minimal FIFOs"
             % sys.executable,
             kind="tools",
-        )
+        ) from error
 
 
-def make(
-    configs: Any, run: Dict[str, Any], folder: str, steps: List[Callable[..., Any]]
-) -> Any:
+def make(configs: Any, run: Dict[str, Any], folder: str, steps: List[Callable[..., Any]]) -> Any:
     """FINN's ``DataflowBuildConfig`` for a run; ``configs`` is the module that defines it.
 
     Raises ``EngineError`` for a board that the installed FINN cannot make a bitfile for.
     """
     folding = os.path.join(folder, "folding.json")
     runfiles.write_json(folding, run["folding"])
-    wanted = {
+    wanted: Dict[str, Any] = {
         "output_dir": os.path.join(folder, "build"),
         "synth_clk_period_ns": float(run["clock_ns"]),
         "board": run["board"],
@@ -82,7 +81,7 @@ def make(
         "enable_build_pdb_debug": False,  # upstream's default would wait at a prompt for ever
         "validation_dataset": run.get("dataset"),
         "steps": steps,
-    }  # type: Dict[str, Any]
+    }
     if run.get("rehearsal") is not None or run.get("fifo") == "minimal":
         method = getattr(configs, "AutoFIFOSizingMethod", None)
         minimal = getattr(method, "FORCE_MINIMAL_FIFOS", None)

@@ -88,7 +88,7 @@ def disk_full(folder: str, detail: str) -> EngineError:
 def first_tool_error(build_dir: str) -> Optional[Tuple[str, str, str, int]]:
     """Message id, text, file and line of the first real error in the newest tool log with one."""
     for path in _logs(build_dir):
-        found = []  # type: List[Tuple[str, str, str, int]]
+        found: List[Tuple[str, str, str, int]] = []
         for number, line in _lines(path):
             match = _ERROR.match(line)
             if match:
@@ -101,7 +101,7 @@ def first_tool_error(build_dir: str) -> Optional[Tuple[str, str, str, int]]:
 
 def _logs(build_dir: str) -> List[str]:
     """The tools' logs, those of runs before those of the tool that launched them, newest first."""
-    found = []  # type: List[Tuple[int, float, str]]
+    found: List[Tuple[int, float, str]] = []
     for place, _, names in os.walk(build_dir):
         for name in names:
             if name in _LOGS:
@@ -121,14 +121,12 @@ def _lines(path: str) -> Iterator[Tuple[int, str]]:
 
 
 def _around(path: str, number: int, before: int = 8, after: int = 8) -> str:
-    return "\n".join(
-        line for at, line in _lines(path) if number - before <= at <= number + after
-    )
+    return "\n".join(line for at, line in _lines(path) if number - before <= at <= number + after)
 
 
 def _free(folder: str) -> int:
     try:
-        status = os.statvfs(folder)  # type: Any
+        status: Any = os.statvfs(folder)
     except OSError:
         return DISK_FULL_BYTES
     return int(status.f_bavail * status.f_frsize)

@@ -9,7 +9,9 @@ from finn_tui.engine.server import runfiles
 #: Layers sit in partitions of the stitched design, which FINN puts before their names.
 _PARTITION = re.compile(r"^StreamingDataflowPartition_\d+_")
 _NUMBER = r"(-?\d+(?:\.\d+)?|NA|N/A)"
-_TIMING = re.compile(r"^\s*WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*%s\s+%s\s" % (_NUMBER, _NUMBER), re.M)
+_TIMING = re.compile(
+    r"^\s*WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*%s\s+%s\s" % (_NUMBER, _NUMBER), re.M
+)
 
 
 def collect(folder: str, run: Dict[str, Any]) -> Dict[str, Any]:
@@ -20,7 +22,7 @@ def collect(folder: str, run: Dict[str, Any]) -> Dict[str, Any]:
     clock in ns, Fmax in MHz). What a report does not say is left out.
     """
     simulated = run.get("rehearsal") is not None
-    parts = {}  # type: Dict[str, Any]
+    parts: Dict[str, Any] = {}
     estimate = run.get("estimate")
     if estimate is None:
         finn = finn_estimate(folder)
@@ -61,7 +63,7 @@ def post_synthesis(folder: str) -> Optional[Dict[str, Any]]:
     report = runfiles.read_json(os.path.join(folder, source))
     if not report or "(top)" not in report:
         return None
-    result = _resources(report["(top)"])
+    result: Dict[str, Any] = dict(_resources(report["(top)"]))
     result["layers"] = {
         _PARTITION.sub("", name): _resources(row) for name, row in report.items() if name != "(top)"
     }

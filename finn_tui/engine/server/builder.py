@@ -48,9 +48,17 @@ def main(arguments: List[str]) -> int:
     except Exception as error:  # the boundary of the build: whatever FINN raises becomes data
         traceback.print_exc()
         builder.say("failed", error=build_failure.explain(error, folder).as_dict())
-        return 1
+        _leave(1)
     builder.say("done")
+    _leave(0)
     return 0
+
+
+def _leave(code: int) -> None:
+    """End now: taking torch and its threads down in order would cost seconds for nothing."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _die_with_runner(folder: str, alive: int) -> None:
@@ -63,10 +71,10 @@ class _Builder:
     def __init__(self, folder: str, events: int) -> None:
         self.folder = folder
         self.events = events
-        self.failure = None  # type: Optional[BaseException]
+        self.failure: Optional[BaseException] = None
         run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
-        self.run = run  # type: Dict[str, Any]
-        self.rehearsal = run.get("rehearsal")  # type: Optional[Dict[str, Any]]
+        self.run: Dict[str, Any] = run
+        self.rehearsal: Optional[Dict[str, Any]] = run.get("rehearsal")
 
     def say(self, event: str, **data: Any) -> None:
         line = json.dumps(dict({"event": event}, **data)) + "\n"
@@ -134,6 +142,7 @@ class _Builder:
         plan.update(build_results.finn_estimate(self.folder))
         plan["part"] = self.run["part"]
         plan["clock_ns"] = self.run["clock_ns"]
+        plan["device"] = finn_env.boards()[self.run["board"]]["resources"]
         plan["hls_layers"] = sum("_hls" in node.op_type for node in model.graph.node)
         runfiles.write_json(path, plan)
 
@@ -148,5 +157,3 @@ def build_names(default: List[str]) -> List[str]:
             kind="engine",
         )
     return list(default[default.index(PREPARED_BY) + 1 :])
-
-

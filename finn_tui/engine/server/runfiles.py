@@ -127,8 +127,8 @@ def run_processes(folder: str, leader: int) -> List[int]:
 
     A tool may start its children in sessions of their own, so no single sign is enough.
     """
-    parents = {}  # type: Dict[int, int]
-    found = set()  # type: Set[int]
+    parents: Dict[int, int] = {}
+    found: Set[int] = set()
     mark = ("%s=%s" % (MARK, folder)).encode("utf-8", "surrogateescape")
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -150,7 +150,7 @@ def run_processes(folder: str, leader: int) -> List[int]:
 
 def end_processes(folder: str, leader: int, grace: float = 5.0) -> None:
     """End every process of a run but the leader: asked first, killed after ``grace`` seconds."""
-    asked = set()  # type: Set[int]
+    asked: Set[int] = set()
     deadline = time.monotonic() + grace
     while True:
         pids = run_processes(folder, leader)

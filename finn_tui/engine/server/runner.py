@@ -8,6 +8,7 @@ behind. If this process itself is killed, the builder notices and ends with all 
 reads the run folder next finds no process and says ``lost``.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -66,10 +67,10 @@ class _Runner:
         self.folder = folder
         self.run = run
         self.cancelled = False
-        self.error = None  # type: Optional[Dict[str, str]]
+        self.error: Optional[Dict[str, str]] = None
         self.done = False
-        self.worker = None  # type: Optional[subprocess.Popen[bytes]]
-        self.state = {
+        self.worker: Optional["subprocess.Popen[bytes]"] = None
+        self.state: Dict[str, Any] = {
             "state": "running",
             "step": None,
             "step_index": 0,
@@ -81,7 +82,7 @@ class _Runner:
             "started": runfiles.now(),
             "ended": None,
             "error": None,
-        }  # type: Dict[str, Any]
+        }
 
     def work(self) -> int:
         self._detach()
@@ -98,10 +99,9 @@ class _Runner:
     def _detach(self) -> None:
         """A session of its own, no terminal, everything said into runner.log."""
         if os.getsid(0) != os.getpid():
-            try:
+            # A group's leader has to stay in its session; its processes are found by mark, too.
+            with contextlib.suppress(OSError):
                 os.setsid()
-            except OSError:
-                pass  # a group leader stays in its session; processes are found by mark, too
         signal.signal(signal.SIGTERM, self._on_cancel)
         signal.signal(signal.SIGINT, self._on_cancel)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -243,7 +243,7 @@ def _tail(path: str, size: int = 4000) -> str:
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - size))
-            lines = file.read().decode("utf-8", "replace").splitlines()  # type: List[str]
+            lines: List[str] = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     return "\n".join(lines[-40:])

@@ -1,0 +1,148 @@
+"""The design as the stand-ins see it: what FINN's Tcl builds, and what it would cost.
+
+Resources are FINN's estimates where FINN estimates a layer. What FINN leaves out gets round
+figures from the utilization reports of a published build for the xc7z020 (FIFO 40 LUT, width
+converter 200, SmartConnect 4,400, ...); they are a stand-in's figures, not measurements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn_tui.rehearsal.tools.plan import Plan
+
+RESOURCES = ("LUT", "SRL", "FF", "BRAM_18K", "URAM", "DSP")
+
+_CELL = re.compile(r"^\s*create_bd_cell -type (?:ip|module|hier)\b(.*)$")
+_IP_DIR = re.compile(r"(/[^\s\]\"]+)/ip(?=[\s\]])")
+_SET = re.compile(r"^set (\w+) (\S+)\s*$", re.M)
+_LAYER = re.compile(r"^(?:StreamingDataflowPartition_\d+_)?(.+)$")
+
+#: LUT, SRL, FF, BRAM_18K of what FINN does not estimate, by how its instance is called.
+_EXTRA = (
+    (re.compile(r"StreamingFIFO"), (40, 16, 60, 0)),
+    (re.compile(r"StreamingDataWidthConverter"), (200, 0, 400, 0)),
+    (re.compile(r"IODMA"), (1200, 80, 1700, 4)),
+    (re.compile(r"LabelSelect"), (44, 0, 74, 0)),
+    (re.compile(r"smartconnect"), (4400, 900, 6300, 0)),
+    (re.compile(r"axi_interconnect"), (530, 60, 690, 0)),
+    (re.compile(r"proc_sys_reset"), (19, 1, 40, 0)),
+    (re.compile(r"zynq_ps"), (112, 0, 0, 0)),
+)
+
+
+@dataclass
+class Instance:
+    """A block of the design.
+
+    Attributes:
+        name: as in the block design; ``module`` is the name of its IP's own run.
+        resources: LUT, SRL, FF, BRAM_18K (halves), URAM, DSP.
+        inner: blocks within it, for a partition with layers.
+    """
+
+    name: str
+    module: str
+    resources: dict[str, int]
+    inner: list[Instance]
+
+
+def cells(tcl: str) -> list[tuple[str, str]]:
+    """Name and VLNV of each cell that a script creates at the top of its block design."""
+    found = []
+    for line in tcl.splitlines():
+        match = _CELL.match(line)
+        if not match:
+            continue
+        words = match.group(1).replace("[", " ").replace("]", " ").split()
+        name = words[-1].rsplit("/", 1)[-1]
+        if name and "$" not in name and not name.startswith("-"):
+            found.append((name, next((w for w in words if w.count(":") == 3), "")))
+    return found
+
+
+def variables(tcl: str) -> dict[str, str]:
+    """Values that a script sets at its top, ``FREQ_MHZ``, ``FPGA_PART``, ``BOARD`` and so on."""
+    return {name: value.strip('"{}') for name, value in _SET.findall(tcl)}
+
+
+def partitions(tcl: str) -> dict[str, list[str]]:
+    """Layer instances of each partition, read from the stitched projects that a script uses."""
+    found = {}
+    for place in dict.fromkeys(_IP_DIR.findall(tcl)):
+        script = Path(place) / "make_project.tcl"
+        if not script.is_file():
+            continue
+        text = script.read_text(encoding="utf-8", errors="replace")
+        title = re.search(r'create_bd_design "([^"]+)"', text)
+        if title:
+            top = [name for name, _ in cells(text) if _is_layer(name)]
+            found[title.group(1)] = list(dict.fromkeys(top))
+    return found
+
+
+def _is_layer(name: str) -> bool:
+    return bool(re.search(r"_(hls|rtl)_\d+$|IODMA", name))
+
+
+def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
+    """What one layer costs, from FINN's estimate where there is one."""
+    match = _LAYER.match(instance)
+    row = plan.resources.get(match.group(1) if match else instance)
+    lut, srl, ff, bram = next((v for p, v in _EXTRA if p.search(instance)), (24, 0, 32, 0))
+    if row is None or not any(float(row.get(name) or 0) for name in RESOURCES):
+        return {"LUT": lut, "SRL": srl, "FF": ff, "BRAM_18K": bram, "URAM": 0, "DSP": 0}
+    estimated = {name: math.ceil(float(row.get(name) or 0)) for name in RESOURCES}
+    # FINN does not estimate flip-flops; in its published builds there are somewhat more of them
+    # than LUTs.
+    estimated["FF"] = math.ceil(1.25 * estimated["LUT"])
+    estimated["SRL"] = estimated["LUT"] // 50
+    return estimated
+
+
+def assemble(tcl: str, plan: Plan) -> list[Instance]:
+    """Everything that a Zynq project's script puts together."""
+    layers = partitions(tcl)
+    found = []
+    for name, vlnv in cells(tcl):
+        design = vlnv.split(":")[2] if vlnv else ""
+        inner = [Instance(i, i, layer_resources(i, plan), []) for i in layers.get(design, [])]
+        own = layer_resources(name, plan) if not inner else total(inner)
+        found.append(Instance(name, f"top_{name}_0", own, inner))
+    return found
+
+
+def total(instances: list[Instance]) -> dict[str, int]:
+    """The resources of several blocks."""
+    return {name: sum(i.resources[name] for i in instances) for name in RESOURCES}
+
+
+def over_utilized(used: dict[str, int], plan: Plan) -> list[tuple[str, int, int]]:
+    """Resources that the part has too little of: cell type, needed, available."""
+    cell = {
+        "LUT": "Slice LUTs",
+        "FF": "Slice Registers",
+        "BRAM_18K": "RAMB18 and RAMB36/FIFO",
+        "URAM": "URAM",
+        "DSP": "DSPs",
+    }
+    have = plan.device
+    found = [(cell[n], used[n], have[n]) for n in cell if n in have and used[n] > have[n]]
+    if not found and plan.fail and plan.fail.get("stage") == "place":
+        available = have.get("BRAM_18K", 280)
+        found = [(cell["BRAM_18K"], 2 * available + 53, available)]
+    return found
+
+
+def slack(used: dict[str, int], plan: Plan) -> float:
+    """WNS in ns: a full chip routes worse; the rest is chance, the same for the same design."""
+    fill = used["LUT"] / plan.device["LUT"] if plan.device.get("LUT") else 0.3
+    newer = not plan.part.startswith("xc7")
+    delay = (3.1 + 1.9 * fill) if newer else (5.9 + 3.4 * fill)
+    names = ",".join(f"{name}={used[name]}" for name in RESOURCES)
+    chance = int(hashlib.sha256(names.encode()).hexdigest()[:4], 16) / 65536
+    return round(plan.clock_ns - delay - 0.5 * chance, 3)

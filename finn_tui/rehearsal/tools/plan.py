@@ -1,0 +1,96 @@
+"""What a rehearsal is to do: ``rehearsal.json``, written by launcher and builder."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+VERSION = "2022.2"
+
+#: How the rehearsal's seconds are shared between the tools: all HLS runs together, each of the
+#: four stitched projects (the accelerator, and the partitions around it), the bitfile.
+HLS_SHARE = 0.25
+STITCH_SHARE = 0.02
+BITFILE_SHARE = 0.67
+
+#: The two data movers are HLS layers that are not in FINN's graph yet when it is estimated.
+DATA_MOVERS = 2
+
+
+@dataclass
+class Plan:
+    """One rehearsal.
+
+    Attributes:
+        folder: where ``rehearsal.json`` and ``network.npz`` lie.
+        seconds: what the tools take in all when they run one after the other.
+        part: FPGA part; clock_ns: clock period.
+        ii_cycles, latency_cycles: of the design, as FINN estimates them.
+        cycles, resources: FINN's estimates per layer.
+        device: what the part has (LUT, FF, BRAM_18K, URAM, DSP), empty if unknown.
+        hls_layers: how many layers Vitis HLS synthesizes.
+        fail: what is to fail, ``{"tool": "vitis_hls", "layer": NAME}`` or
+            ``{"tool": "vivado", "stage": "place"}``; None for a good run.
+    """
+
+    folder: Path
+    seconds: float = 0.0
+    part: str = "xc7z020clg400-1"
+    clock_ns: float = 10.0
+    ii_cycles: int = 1
+    latency_cycles: int = 1
+    cycles: dict[str, int] = field(default_factory=dict)
+    resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    device: dict[str, int] = field(default_factory=dict)
+    hls_layers: int = 0
+    fail: dict[str, str] | None = None
+
+    @property
+    def hls_seconds(self) -> float:
+        """What one HLS layer takes."""
+        return HLS_SHARE * self.seconds / (self.hls_layers + DATA_MOVERS)
+
+    @property
+    def network(self) -> bytes:
+        """The network that the bitstream will hold."""
+        return (self.folder / "network.npz").read_bytes()
+
+
+def read_plan(folder: str | None = None) -> Plan:
+    """The plan in ``folder`` (default: ``FINN_TUI_REHEARSAL`` from the environment).
+
+    Raises:
+        OSError, ValueError: if there is none, or it cannot be read.
+    """
+    place = folder or os.environ.get("FINN_TUI_REHEARSAL")
+    if not place:
+        raise ValueError("FINN_TUI_REHEARSAL is not set: these tools only rehearse")
+    document = json.loads((Path(place) / "rehearsal.json").read_text(encoding="utf-8"))
+    known = {name: document[name] for name in Plan.__dataclass_fields__ if name in document}
+    known["device"] = known.get("device") or {}
+    return Plan(**{**known, "folder": Path(place)})
+
+
+class Pace:
+    """Spends a number of seconds in portions, catching up when writing itself took time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._scale = 0.0
+        self._seconds = seconds
+        self._due = time.monotonic()
+
+    def over(self, weight: float) -> Pace:
+        """Share the seconds over this much weight in all."""
+        self._scale = self._seconds / weight if weight > 0 else 0.0
+        return self
+
+    def spend(self, weight: float) -> None:
+        """Wait for the portion of time that ``weight`` stands for."""
+        self._due += weight * self._scale
+        pause = self._due - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
