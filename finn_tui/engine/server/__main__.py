@@ -4,8 +4,7 @@ import sys
 from typing import List
 
 
-def main(arguments):
-    # type: (List[str]) -> int
+def main(arguments: List[str]) -> int:
     """Run one of the engine's two jobs and return the exit code (2 for wrong use)."""
     job = arguments[0] if arguments else "serve"
     if job == "serve" and len(arguments) <= 1:

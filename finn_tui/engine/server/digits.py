@@ -19,13 +19,11 @@ _BOX = 20  # MNIST draws its digits into a box of 20x20 in the middle of 28x28
 Split = Tuple[Any, Any, Any, Any]
 
 
-def _numpy():
-    # type: () -> Any
+def _numpy() -> Any:
     return importlib.import_module("numpy")
 
 
-def digits28():
-    # type: () -> Split
+def digits28() -> Split:
     """(train images, train labels, test images, test labels); images uint8 (N, 1, 28, 28)."""
     np = _numpy()
     try:
@@ -36,7 +34,7 @@ def digits28():
             str(error),
             "Install scikit-learn into the engine, or give a checkpoint",
             kind="engine",
-        )
+        ) from error
     small = bunch.images.astype(np.float64) * (255.0 / 16.0)
     scale = _bilinear(np, small.shape[1], _BOX)
     large = np.einsum("ij,njk,lk->nil", scale, small, scale)
@@ -50,8 +48,7 @@ def digits28():
     return images[train], labels[train], images[test], labels[test]
 
 
-def _bilinear(np, source, target):
-    # type: (Any, int, int) -> Any
+def _bilinear(np: Any, source: int, target: int) -> Any:
     """The (target x source) matrix of linear interpolation between pixel centres."""
     matrix = np.zeros((target, source))
     for row in range(target):
@@ -62,8 +59,7 @@ def _bilinear(np, source, target):
     return matrix
 
 
-def write_idx(folder, split):
-    # type: (str, Split) -> None
+def write_idx(folder: str, split: Split) -> None:
     """Write a split as the four gzip files of MNIST, under the names its readers look for."""
     os.makedirs(folder, exist_ok=True)
     for prefix, images, labels in (("train", split[0], split[1]), ("t10k", split[2], split[3])):
@@ -71,18 +67,15 @@ def write_idx(folder, split):
         _write_gz(os.path.join(folder, prefix + "-labels-idx1-ubyte.gz"), labels)
 
 
-def _write_gz(path, array):
-    # type: (str, Any) -> None
+def _write_gz(path: str, array: Any) -> None:
     # IDX: two zero bytes, 8 for uint8, the number of axes, then each axis big-endian.
     header = struct.pack(">BBBB", 0, 0, 8, array.ndim)
     header += b"".join(struct.pack(">I", size) for size in array.shape)
-    with open(path, "wb") as stream:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed:
-            packed.write(header + array.tobytes())
+    with open(path, "wb") as stream, gzip.GzipFile("", "wb", 9, stream, mtime=0) as packed:
+        packed.write(header + array.tobytes())
 
 
-def photographs(shape, count):
-    # type: (Tuple[int, ...], int) -> Any
+def photographs(shape: Tuple[int, ...], count: int) -> Any:
     """``count`` uint8 images (N, C, H, W) cut from scikit-learn's two photographs.
 
     For networks whose own dataset is not at hand: something to look at and to compare outputs on,

@@ -20,15 +20,14 @@ from finn_tui.engine.protocol import EngineError
 
 RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
 
-_state = {"ready": False}  # type: Dict[str, Any]
+_state: Dict[str, Any] = {"ready": False}
 
 
 class _NoSimulator:
     """Stands where ``finn.xsi.SimEngine`` is imported from; nothing here simulates RTL."""
 
 
-def setup(build_dir=None, simulator=False):
-    # type: (Optional[str], bool) -> None
+def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
     """Make FINN importable in this process; later calls do nothing.
 
     ``build_dir`` is where FINN writes its generated code (default: ``FINN_BUILD_DIR`` from the
@@ -55,7 +54,7 @@ def setup(build_dir=None, simulator=False):
             "%s: %s" % (sys.executable, error),
             "Choose another engine, or install one with: finn-tui engine install",
             kind="engine",
-        )
+        ) from error
     root = _source_root(finn)
     if root is not None:
         os.environ.setdefault("FINN_ROOT", root)
@@ -77,16 +76,14 @@ def setup(build_dir=None, simulator=False):
     _state["ready"] = True
 
 
-def cleanup():
-    # type: () -> None
+def cleanup() -> None:
     """Remove the temporary build folder, if ``setup`` made one."""
     folder = _state.pop("temporary", None)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def torch_ready():
-    # type: () -> Any
+def torch_ready() -> Any:
     """Import torch, mended where the installed Brevitas needs it. Raises ``EngineError``."""
     try:
         torch = importlib.import_module("torch")
@@ -97,7 +94,7 @@ def torch_ready():
             "%s" % error,
             "Prepare from a QONNX .onnx file, or use an engine with brevitas and torch",
             kind="engine",
-        )
+        ) from error
     if not hasattr(torch.Tensor, "rename"):
         # torch 2.13 dropped named tensors; Brevitas 0.13 still calls rename(None) on every layer
         # input, where it only removes names that can no longer exist.
@@ -105,17 +102,16 @@ def torch_ready():
     return torch
 
 
-def version_of(package):
-    # type: (str) -> Optional[str]
+def version_of(package: str) -> Optional[str]:
     """The installed version of a distribution, or None."""
     try:
-        return _metadata.version(package)
+        version: str = _metadata.version(package)
+        return version
     except _metadata.PackageNotFoundError:
         return None
 
 
-def flavour():
-    # type: () -> Dict[str, str]
+def flavour() -> Dict[str, str]:
     """``{"flavour": "finn-plus" | "finn", "version": ...}`` of the installed FINN."""
     if "flavour" not in _state:
         plus = version_of("finn-plus")
@@ -128,18 +124,16 @@ def flavour():
     return dict(_state["flavour"])
 
 
-def _source_root(finn):
-    # type: (Any) -> Optional[str]
+def _source_root(finn: Any) -> Optional[str]:
     """The checkout that upstream's ``src/finn`` lies in, or None for an installed package."""
-    for folder in list(getattr(finn, "__path__", [])):
-        root = os.path.dirname(os.path.dirname(os.path.abspath(folder)))
+    for folder in getattr(finn, "__path__", []):
+        root: str = os.path.dirname(os.path.dirname(os.path.abspath(folder)))
         if os.path.isdir(os.path.join(root, "finn-rtllib")):
             return root
     return None
 
 
-def _git_version(root):
-    # type: (Optional[str]) -> Optional[str]
+def _git_version(root: Optional[str]) -> Optional[str]:
     if root is None:
         return None
     command = ["git", "-C", root, "describe", "--tags", "--always"]
@@ -152,8 +146,7 @@ def _git_version(root):
     return done.stdout.decode("utf-8", "replace").strip().lstrip("v") or None
 
 
-def steps():
-    # type: () -> Tuple[Any, Any]
+def steps() -> Tuple[Any, Any]:
     """FINN's ``build_dataflow_steps`` and ``build_dataflow_config`` modules; 12 s at first."""
     setup()
     return (
@@ -162,8 +155,18 @@ def steps():
     )
 
 
-def boards():
-    # type: () -> Dict[str, Dict[str, Any]]
+def load_ops() -> None:
+    """Import FINN's hardware layers (4 to 5 s at first), so that graphs of them can be read."""
+    setup()
+    for module in ("", ".hls", ".rtl"):
+        try:
+            importlib.import_module("finn.custom_op.fpgadataflow" + module)
+        except ImportError:
+            if not module:
+                raise  # upstream up to 0.9 keeps all of them in one package
+
+
+def boards() -> Dict[str, Dict[str, Any]]:
     """Every board that the installed FINN knows, with its part and its resources.
 
     Resources are summed over the device's regions (SLRs) from ``finn.util.platforms``; a board
@@ -174,7 +177,7 @@ def boards():
     parts = dict(getattr(basic, "part_map", None) or {})
     for name in ("pynq_part_map", "alveo_part_map"):
         parts.update(getattr(basic, name, {}))
-    known = {}  # type: Dict[str, Dict[str, int]]
+    known: Dict[str, Dict[str, int]] = {}
     for board, platform in importlib.import_module("finn.util.platforms").platforms.items():
         rows = platform().compute_resources
         known[board] = {name: int(sum(row[i] for row in rows)) for i, name in enumerate(RESOURCES)}
@@ -185,16 +188,14 @@ def boards():
     }
 
 
-def limits():
-    # type: () -> Dict[str, float]
+def limits() -> Dict[str, float]:
     """FINN's recommended fill of each resource, as fractions."""
     setup()
     platforms = importlib.import_module("finn.util.platforms")
     return {n: float(v) for n, v in zip(RESOURCES, platforms.DEFAULT_RES_LIMITS)}
 
 
-def part_of(board):
-    # type: (str) -> str
+def part_of(board: str) -> str:
     """The part on a board. Raises ``EngineError`` if FINN does not know the board."""
     known = boards()
     if board not in known:
@@ -206,8 +207,7 @@ def part_of(board):
     return str(known[board]["part"])
 
 
-def has_uram(part):
-    # type: (str) -> bool
+def has_uram(part: str) -> bool:
     """Whether a part has UltraRAM; unknown parts count as having none, so nothing is promised."""
     for board in boards().values():
         if board["part"] == part and board["resources"] is not None:
@@ -215,8 +215,7 @@ def has_uram(part):
     return False
 
 
-def tools():
-    # type: () -> Dict[str, Optional[Dict[str, Optional[str]]]]
+def tools() -> Dict[str, Optional[Dict[str, Optional[str]]]]:
     """AMD's tools as FINN would find them: ``{"vivado": {"path", "version"} | None, ...}``."""
     return {
         "vivado": _tool("vivado", ("XILINX_VIVADO", "VIVADO_PATH")),
@@ -224,8 +223,7 @@ def tools():
     }
 
 
-def _tool(name, variables):
-    # type: (str, Tuple[str, ...]) -> Optional[Dict[str, Optional[str]]]
+def _tool(name: str, variables: Tuple[str, ...]) -> Optional[Dict[str, Optional[str]]]:
     path = shutil.which(name)
     if path is None:
         for variable in variables:
@@ -242,11 +240,10 @@ def _tool(name, variables):
     return {"path": path, "version": found.group(1) if found else None}
 
 
-def info():
-    # type: () -> Dict[str, Any]
+def info() -> Dict[str, Any]:
     """The answer to ``info``: flavour, versions, tools, boards, limits."""
     setup()
-    answer = dict(flavour())  # type: Dict[str, Any]
+    answer: Dict[str, Any] = dict(flavour())
     answer["python"] = "%d.%d.%d" % sys.version_info[:3]
     answer["executable"] = sys.executable
     for package in ("qonnx", "brevitas", "torch"):

@@ -8,8 +8,7 @@ from typing import Any, Dict, List
 from finn_tui.engine.protocol import EngineError
 
 
-def plain(value):
-    # type: (Any) -> Any
+def plain(value: Any) -> Any:
     """A value that FINN or ONNX gave as one that JSON carries exactly; arrays become lists."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
@@ -26,8 +25,7 @@ def plain(value):
     return str(value)
 
 
-def load(path):
-    # type: (Any) -> Any
+def load(path: Any) -> Any:
     """A ``ModelWrapper`` of the ONNX file at ``path``. Raises ``EngineError`` of kind "input"."""
     if not isinstance(path, str) or not os.path.isfile(path):
         raise EngineError("There is no file %s" % path, "", "Check the path")
@@ -43,12 +41,11 @@ def load(path):
             "%s is not an ONNX model" % os.path.basename(path),
             str(error),
             "Export the network with brevitas.export.export_qonnx and give that file",
-        )
+        ) from error
     return wrapper.ModelWrapper(model)
 
 
-def fingerprint(path):
-    # type: (str) -> str
+def fingerprint(path: str) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
@@ -57,17 +54,15 @@ def fingerprint(path):
     return digest.hexdigest()
 
 
-def op_types(model):
-    # type: (Any) -> Dict[str, int]
+def op_types(model: Any) -> Dict[str, int]:
     """How many nodes of each op type a graph has, in the order of their first appearance."""
-    counts = {}  # type: Dict[str, int]
+    counts: Dict[str, int] = {}
     for node in model.graph.node:
         counts[node.op_type] = counts.get(node.op_type, 0) + 1
     return counts
 
 
-def tensor(model, name):
-    # type: (Any, str) -> Dict[str, Any]
+def tensor(model: Any, name: str) -> Dict[str, Any]:
     """A tensor's name, shape (or None) and FINN data type."""
     return {
         "name": name,
@@ -76,20 +71,18 @@ def tensor(model, name):
     }
 
 
-def dynamic_inputs(model):
-    # type: (Any) -> List[str]
+def dynamic_inputs(model: Any) -> List[str]:
     """The graph's inputs that are no initializers."""
     return [i.name for i in model.graph.input if model.get_initializer(i.name) is None]
 
 
-def describe(path):
-    # type: (str) -> Dict[str, Any]
+def describe(path: str) -> Dict[str, Any]:
     """The answer to ``graph``: every node with its tensors and attributes."""
     model = load(path)
     helper = importlib.import_module("onnx").helper
     nodes = []
     for node in model.graph.node:
-        attrs = {}  # type: Dict[str, Any]
+        attrs: Dict[str, Any] = {}
         for attribute in node.attribute:
             value = helper.get_attribute_value(attribute)
             if attribute.HasField("t") or attribute.HasField("g"):

@@ -9,29 +9,25 @@ from finn_tui.engine.server import execution, finn_env, flow, graphs, layers, re
 Params = Dict[str, Any]
 
 
-def _need(params, name):
-    # type: (Params, str) -> Any
+def _need(params: Params, name: str) -> Any:
     if params.get(name) is None:
         raise EngineError("The request has no %r" % name, "", "", kind="protocol")
     return params[name]
 
 
-def _path(params, name):
-    # type: (Params, str) -> str
+def _path(params: Params, name: str) -> str:
     value = _need(params, name)
     if not isinstance(value, str):
         raise EngineError("%r must be a path, not %r" % (name, value), kind="protocol")
     return os.path.abspath(value)
 
 
-def info(params, context):
-    # type: (Params, wire.Context) -> Any
+def info(params: Params, context: wire.Context) -> Any:
     """What this engine is: versions, tools, boards."""
     return finn_env.info()
 
 
-def prepare(params, context):
-    # type: (Params, wire.Context) -> Any
+def prepare(params: Params, context: wire.Context) -> Any:
     """From a network to a dataflow graph."""
     source = dict(_need(params, "source"))
     if source.get("path"):
@@ -41,49 +37,42 @@ def prepare(params, context):
         source["weights"] = dict(weights, path=os.path.abspath(weights["path"]))
     clock_ns = float(_need(params, "clock_ns"))
     out, board = _path(params, "out"), str(_need(params, "board"))
-    return flow.prepare(source, out, board, clock_ns, context.progress)
+    seconds = float(params.get("check_seconds", flow.CHECK_SECONDS))
+    return flow.prepare(source, out, board, clock_ns, context.progress, seconds)
 
 
-def graph(params, context):
-    # type: (Params, wire.Context) -> Any
+def graph(params: Params, context: wire.Context) -> Any:
     """A graph's nodes."""
     return graphs.describe(_path(params, "path"))
 
 
-def design(params, context):
-    # type: (Params, wire.Context) -> Any
+def design(params: Params, context: wire.Context) -> Any:
     """A dataflow graph's layers, knobs, streams and couplings."""
     return layers.describe(_path(params, "path"), str(_need(params, "part")))
 
 
-def cost_tables(params, context):
-    # type: (Params, wire.Context) -> Any
+def cost_tables(params: Params, context: wire.Context) -> Any:
     """Every legal point of every layer, as "table" events."""
 
-    def send(table):
-        # type: (Dict[str, Any]) -> None
+    def send(table: Dict[str, Any]) -> None:
         context.event("table", table)
 
     path, part = _path(params, "path"), str(_need(params, "part"))
     return tables.stream(path, part, params.get("first"), send, context.check)
 
 
-def finn_reports(params, context):
-    # type: (Params, wire.Context) -> Any
+def finn_reports(params: Params, context: wire.Context) -> Any:
     """FINN's own reports on a folding."""
     folding = _need(params, "folding")
     return reports.report(_path(params, "path"), str(_need(params, "part")), folding)
 
 
-def execute(params, context):
-    # type: (Params, wire.Context) -> Any
+def execute(params: Params, context: wire.Context) -> Any:
     """Run a stage graph in software."""
-    return execution.execute(
-        _path(params, "path"), _path(params, "input"), _path(params, "output")
-    )
+    return execution.execute(_path(params, "path"), _path(params, "input"), _path(params, "output"))
 
 
-METHODS = {
+METHODS: Dict[str, wire.Handler] = {
     "info": info,
     "prepare": prepare,
     "graph": graph,
@@ -91,11 +80,10 @@ METHODS = {
     "tables": cost_tables,
     "reports": finn_reports,
     "execute": execute,
-}  # type: Dict[str, wire.Handler]
+}
 
 
-def serve():
-    # type: () -> int
+def serve() -> int:
     """Talk on stdio until stdin closes."""
     wire.open_server(METHODS, finn_env.cleanup).serve()
     return 0

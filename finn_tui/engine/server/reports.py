@@ -9,13 +9,12 @@ import tempfile
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, graphs, layers
+from finn_tui.engine.server import finn_env, graphs, knobs
 
 
-def apply_folding(model, folding):
-    # type: (Any, Dict[str, Any]) -> Any
+def apply_folding(model: Any, folding: Dict[str, Any]) -> Any:
     """``model`` with FINN's ``ApplyConfig`` of a folding (FINN's JSON; "Defaults" optional)."""
-    known = {node.name for node, _ in layers.hardware_nodes(model)}
+    known = {node.name for node, _ in knobs.hardware_nodes(model)}
     strangers = [name for name in folding if name != "Defaults" and name not in known]
     if strangers:
         raise EngineError(
@@ -23,7 +22,7 @@ def apply_folding(model, folding):
             "The design has %s" % ", ".join(sorted(known)),
             "Choose a folding that was made for this model",
         )
-    config = {"Defaults": {}}  # type: Dict[str, Any]
+    config: Dict[str, Any] = {"Defaults": {}}
     config.update(folding)
     handle, path = tempfile.mkstemp(suffix=".json")
     with os.fdopen(handle, "w") as stream:
@@ -34,18 +33,16 @@ def apply_folding(model, folding):
             importlib.import_module("finn.transformation.general").ApplyConfig(path)
         )
     except (AssertionError, ValueError, TypeError, AttributeError) as error:
-        raise EngineError("FINN refuses the folding", str(error), "Choose legal values")
+        raise EngineError("FINN refuses the folding", str(error), "Choose legal values") from error
     finally:
         os.unlink(path)
 
 
-def _analysis(module, name):
-    # type: (str, str) -> Any
+def _analysis(module: str, name: str) -> Any:
     return getattr(importlib.import_module("finn.analysis.fpgadataflow." + module), name)
 
 
-def report(path, part, folding):
-    # type: (str, str, Dict[str, Any]) -> Dict[str, Any]
+def report(path: str, part: str, folding: Dict[str, Any]) -> Dict[str, Any]:
     """The answer to ``reports``: cycles and resources of each layer, and the performance."""
     finn_env.setup()
     model = apply_folding(graphs.load(path), folding)

@@ -1,7 +1,7 @@
 """Cost tables: every legal point of a layer, priced by FINN's own methods.
 
-FINN's estimators are cheap; looking attributes up in protobuf is not. With the attributes of an
-instance held in a dictionary the same methods give the same numbers about twenty times faster.
+FINN's estimators are cheap; looking attributes up in protobuf and data types up by name is not.
+With both held in dictionaries the same methods give the same numbers about twenty times faster.
 """
 
 import inspect
@@ -10,129 +10,170 @@ import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, graphs, layers
+from finn_tui.engine.server import finn_env, graphs, knobs
+from finn_tui.engine.server.knobs import Hardware, Knob
 
 COLUMNS = ("cycles", "LUT", "BRAM_18K", "URAM", "DSP", "in_width", "out_width")
-# UG1399 gives ap_int 4096 bits at most, Vivado 2022.2 takes 8191: finn.util.basic's constant.
-MAX_STREAM_BITS = 8191
+Row = Tuple[Any, ...]
+Pricer = Callable[[], Row]
 
 
-def cache_attributes(inst):
-    # type: (Any) -> None
-    """Back the attributes of a custom op instance by a dictionary; its node no longer changes."""
+def cache_attributes(inst: Any) -> None:
+    """Back the attributes and data types of a custom op instance by dictionaries.
+
+    What is set afterwards does not reach the ONNX node any more, so the instance is for pricing
+    only. No knob changes a data type.
+    """
+    if "get_nodeattr" in vars(inst):
+        return
     types = inst.get_nodeattr_types()
     read = inst.get_nodeattr
-    values = {}  # type: Dict[str, Any]
+    values: Dict[str, Any] = {}
 
-    def get_nodeattr(name):
-        # type: (str) -> Any
+    def get_nodeattr(name: str) -> Any:
         if name not in values:
             values[name] = read(name)  # raises for unknown names, as FINN's code expects
         value = values[name]
         return list(value) if isinstance(value, list) else value
 
-    def set_nodeattr(name, value):
-        # type: (str, Any) -> None
-        values[name] = value
-
     inst.get_nodeattr_types = lambda: types
     inst.get_nodeattr = get_nodeattr
-    inst.set_nodeattr = set_nodeattr
+    inst.set_nodeattr = values.__setitem__
+    for name in ("get_input_datatype", "get_output_datatype"):
+        setattr(inst, name, _remembering(getattr(inst, name)))
 
 
-def resource_estimator(inst, part):
-    # type: (Any, str) -> Callable[[], Dict[str, Any]]
-    """``node_res_estimation`` as a call without arguments: FINN up to 0.9 takes no part."""
+def _remembering(method: Callable[[int], Any]) -> Callable[..., Any]:
+    known: Dict[int, Any] = {}
+
+    def remembered(ind: int = 0) -> Any:
+        if ind not in known:
+            known[ind] = method(ind)
+        return known[ind]
+
+    return remembered
+
+
+def pricer(node: Any, inst: Any, part: str) -> Pricer:
+    """A function that prices the present values of a layer: one row, exactly as FINN says it.
+
+    It raises whatever FINN raises for values that FINN refuses.
+    """
     method = inst.node_res_estimation
-    if inspect.signature(method).parameters:
-        return lambda: dict(method(part))
-    return lambda: dict(method())
+    # FINN up to 0.9 takes no part.
+    arguments = (part,) if inspect.signature(method).parameters else ()
+    # FINN's own check, the one that code generation fails on: it raises if any stream of an HLS
+    # layer, its weights' included, is wider than ap_int can be (8191 bits).
+    check = getattr(inst, "get_ap_int_max_w", None) if knobs.is_hls(node) else None
+
+    def price() -> Row:
+        if check is not None:
+            check()
+        resources = method(*arguments)
+        return (
+            int(inst.get_exp_cycles()),
+            graphs.plain(resources["LUT"]),
+            graphs.plain(resources["BRAM_18K"]),
+            graphs.plain(resources.get("URAM", 0)),
+            graphs.plain(resources.get("DSP", 0)),
+            int(inst.get_instream_width()),
+            int(inst.get_outstream_width()),
+        )
+
+    return price
 
 
-def price(inst, estimate):
-    # type: (Any, Callable[[], Dict[str, Any]]) -> Tuple[Any, ...]
-    """One row, in the order of ``COLUMNS``, exactly as FINN says it."""
-    resources = estimate()
-    return (
-        int(inst.get_exp_cycles()),
-        graphs.plain(resources["LUT"]),
-        graphs.plain(resources["BRAM_18K"]),
-        graphs.plain(resources.get("URAM", 0)),
-        graphs.plain(resources.get("DSP", 0)),
-        int(inst.get_instream_width()),
-        int(inst.get_outstream_width()),
-    )
+def _try(inst: Any, price: Pricer, point: Dict[str, Any]) -> Tuple[Optional[Row], str]:
+    """The row of a point, or None and why FINN refuses it."""
+    for name, value in point.items():
+        inst.set_nodeattr(name, value)
+    try:
+        return price(), ""
+    except Exception as error:
+        # FINN refuses values by assertions, errors of its own and bare exceptions; whatever it
+        # raises here, it would raise again while it generates the layer's code.
+        return None, "%s: %s" % (type(error).__name__, error)
 
 
-def _fits_hls(inst):
-    # type: (Any) -> bool
-    """Whether every stream of an HLS layer, its weights' included, is narrow enough."""
-    if hasattr(inst, "get_ap_int_max_w"):
-        # FINN's own check, the one that code generation fails on: it raises when it is too wide.
-        return int(inst.get_ap_int_max_w()) <= MAX_STREAM_BITS
-    return max(int(inst.get_instream_width()), int(inst.get_outstream_width())) <= MAX_STREAM_BITS
+def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
+    """The knobs without the values that FINN refuses whatever the others are."""
+    price = pricer(node, inst, part)
+    kept = []
+    for knob in tried:
+        values = []
+        for value in knob["values"]:
+            # Every limit of FINN is one on a product or on what must be at its maximum first, so
+            # a value that goes with neither the smallest nor the largest others goes with none.
+            for end in (0, -1):
+                point = {other["name"]: other["values"][end] for other in tried}
+                point[knob["name"]] = value
+                if knobs.go_together(node, point, tried) and _try(inst, price, point)[0]:
+                    values.append(value)
+                    break
+        kept.append(dict(knob, values=values))
+    return kept
 
 
-def table_of(node, inst, part, window):
-    # type: (Any, Any, str, bool) -> Dict[str, Any]
-    """The TABLE of one layer. Leaves ``inst`` with changed attributes.
+def table_of(node: Any, inst: Any, part: str, window: bool) -> Dict[str, Any]:
+    """The TABLE of one layer.
 
     Raises ``EngineError`` if FINN prices no point of it at all.
     """
-    knobs = layers.knobs_of(node, inst, part, window)
-    names = [knob["name"] for knob in knobs]
-    hls = layers.is_hls(node)
-    estimate = resource_estimator(inst, part)
-    points = []  # type: List[List[Any]]
-    rows = []  # type: List[Tuple[Any, ...]]
-    refusal = None  # type: Optional[BaseException]
-    for values in itertools.product(*[knob["values"] for knob in knobs]):
-        if not layers.legal_alone(node, dict(zip(names, values)), knobs):
+    cache_attributes(inst)
+    tried = knobs.knobs_of(node, inst, part, window)
+    names = [knob["name"] for knob in tried]
+    price = pricer(node, inst, part)
+    points: List[List[Any]] = []
+    rows: List[Row] = []
+    refusal = "no combination of its values is legal"
+    for values in itertools.product(*[knob["values"] for knob in tried]):
+        point = dict(zip(names, values))
+        if not knobs.go_together(node, point, tried):
             continue
-        for name, value in zip(names, values):
-            inst.set_nodeattr(name, value)
-        try:
-            if hls and not _fits_hls(inst):
-                continue
-            rows.append(price(inst, estimate))
-        except Exception as error:
-            # FINN refuses a combination by raising (assertions, its own errors, a bare
-            # Exception); what it refuses is not legal and gets no row.
-            refusal = error
+        row, why = _try(inst, price, point)
+        if row is None:
+            refusal = why
             continue
         points.append(list(values))
+        rows.append(row)
     if not rows:
         raise EngineError(
             "FINN gives no estimate for %s (%s)" % (node.name, node.op_type),
-            "%s: %s" % (type(refusal).__name__, refusal) if refusal else "no combination is legal",
+            refusal,
             "This layer is not supported by the installed FINN",
             kind="finn",
         )
-    table = {"layer": node.name, "knobs": names, "points": points}  # type: Dict[str, Any]
+    table: Dict[str, Any] = {"layer": node.name, "knobs": names, "points": points}
     for index, column in enumerate(COLUMNS):
         table[column] = [row[index] for row in rows]
     return table
 
 
-def iterate(path, part, first=None):
-    # type: (str, str, Optional[str]) -> Iterator[Dict[str, Any]]
-    """The TABLE of every layer of a dataflow graph, the one named ``first`` first."""
-    finn_env.setup()
-    nodes = layers.hardware_nodes(graphs.load(path))
-    window = layers.windowed(nodes)
-    nodes.sort(key=lambda pair: pair[0].name != first)  # stable: the rest keeps graph order
-    for node, inst in nodes:
-        cache_attributes(inst)
+def iterate(nodes: List[Hardware], part: str, first: Optional[str]) -> Iterator[Dict[str, Any]]:
+    """The TABLE of every layer, the one named ``first`` first."""
+    window = knobs.windowed(nodes)
+    for node, inst in sorted(nodes, key=lambda layer: layer[0].name != first):
         yield table_of(node, inst, part, node.name in window)
 
 
-def stream(path, part, first, send, check):
-    # type: (str, str, Optional[str], Callable[[Dict[str, Any]], None], Callable[[], None]) -> Dict[str, Any]
-    """Send every table as it is ready; returns the answer to ``tables``."""
+def stream(
+    path: str,
+    part: str,
+    first: Optional[str],
+    send: Callable[[Dict[str, Any]], None],
+    check: Callable[[], None],
+) -> Dict[str, Any]:
+    """Send every table as it is ready; returns the answer to ``tables``.
+
+    ``check`` is called between layers and may raise to stop. ``seconds`` is the time for pricing,
+    without the imports that a first request needs.
+    """
     finn_env.setup()
+    model = graphs.load(path)
+    nodes = knobs.hardware_nodes(model)
     started = time.perf_counter()
     count = points = 0
-    for table in iterate(path, part, first):
+    for table in iterate(nodes, part, first):
         check()
         send(table)
         count += 1

@@ -8,12 +8,14 @@ import hashlib
 import importlib
 import os
 import re
+import shutil
+import tempfile
 import threading
 import urllib.request
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits, finn_env
+from finn_tui.engine.server import digits, finn_env, graphs
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -22,13 +24,12 @@ _REACH_SECONDS = 4.0
 _FETCH_SECONDS = 60.0
 
 # The recipe for 28x28 digits; see ``train``.
-EPOCHS = 60
+EPOCHS = 50
 BATCH = 100
-LEARNING_RATE = 0.02
+LEARNING_RATE = 0.04
 
 
-def network(name):
-    # type: (str) -> Tuple[Any, Any]
+def network(name: str) -> Tuple[Any, Any]:
     """The network ``name`` of ``brevitas_examples.bnn_pynq`` with random weights, and its cfg."""
     finn_env.torch_ready()
     models = importlib.import_module("brevitas_examples.bnn_pynq.models")
@@ -37,12 +38,11 @@ def network(name):
     except AssertionError as error:
         raise EngineError(
             "Brevitas has no example network %r" % name, str(error), "Use a preset's own name"
-        )
+        ) from error
     return net, cfg
 
 
-def obtain(source, progress):
-    # type: (Dict[str, Any], Progress) -> Tuple[Any, Dict[str, str]]
+def obtain(source: Dict[str, Any], progress: Progress) -> Tuple[Any, Dict[str, Any]]:
     """The network of a "brevitas" source with weights, in evaluation mode.
 
     Returns it with ``{"kind", "note"}``. Raises ``EngineError`` if what was asked for explicitly
@@ -66,7 +66,7 @@ def obtain(source, progress):
     dataset = (source.get("train") or {}).get("dataset")
     if path and kind in ("auto", "checkpoint"):
         _load_checkpoint(net, path)
-        found = {"kind": "checkpoint", "note": os.path.basename(path)}
+        found: Dict[str, Any] = {"kind": "checkpoint", "note": os.path.basename(path)}
     elif kind in ("auto", "pretrained") and _load_published(
         net, cfg, kind == "pretrained", progress
     ):
@@ -81,13 +81,11 @@ def obtain(source, progress):
     return net, found
 
 
-def _dataset(cfg):
-    # type: (Any) -> str
+def _dataset(cfg: Any) -> str:
     return str(cfg.get("MODEL", "DATASET", fallback="its dataset"))
 
 
-def _load_checkpoint(net, path):
-    # type: (Any, str) -> None
+def _load_checkpoint(net: Any, path: str) -> None:
     torch = finn_env.torch_ready()
     if not os.path.isfile(path):
         raise EngineError("There is no checkpoint %s" % path, "", "Check the path")
@@ -104,18 +102,17 @@ def _load_checkpoint(net, path):
             "The checkpoint %s does not fit the network" % os.path.basename(path),
             str(error)[:2000],
             "Give a checkpoint of this very network",
-        )
+        ) from error
 
 
-def _load_published(net, cfg, wanted, progress):
-    # type: (Any, Any, bool, Progress) -> bool
+def _load_published(net: Any, cfg: Any, wanted: bool, progress: Progress) -> bool:
     """Load Brevitas' published weights; False if they are out of reach and not ``wanted``."""
     torch = finn_env.torch_ready()
     url = cfg.get("MODEL", "PRETRAINED_URL", fallback="")
     name = url.rsplit("/", 1)[-1]
     cached = os.path.join(torch.hub.get_dir(), "checkpoints", name)
     if not url:
-        problem = "Brevitas publishes none for it"  # type: Optional[str]
+        problem: Optional[str] = "Brevitas publishes none for it"
     elif os.path.isfile(cached):
         problem = None
     else:
@@ -134,18 +131,16 @@ def _load_published(net, cfg, wanted, progress):
     return False
 
 
-def _fetch(url, target):
-    # type: (str, str) -> Optional[str]
+def _fetch(url: str, target: str) -> Optional[str]:
     """Download ``url`` to ``target``; returns what went wrong, or None.
 
     In a thread, because resolving a name takes no timeout: where there is no network the answer
     must come after seconds, whatever the resolver does.
     """
-    outcome = []  # type: List[Optional[str]]
+    outcome: List[Optional[str]] = []
     first = threading.Event()
 
-    def work():
-        # type: () -> None
+    def work() -> None:
         try:
             with urllib.request.urlopen(url, timeout=_REACH_SECONDS) as answer:
                 first.set()
@@ -172,8 +167,7 @@ def _fetch(url, target):
     return outcome[0] if outcome else "%s: not finished within %d s" % (url, _FETCH_SECONDS)
 
 
-def _settle(net, shape, seed):
-    # type: (Any, List[int], int) -> None
+def _settle(net: Any, shape: List[int], seed: int) -> None:
     """Give batch normalisation the statistics of some input, so that random weights react to it.
 
     Untouched, its mean of 0 and variance of 1 let every image end in the same class.
@@ -186,16 +180,14 @@ def _settle(net, shape, seed):
             net(as_input(images))
 
 
-def as_input(images):
-    # type: (Any) -> Any
+def as_input(images: Any) -> Any:
     """uint8 images as the tensor that training, evaluation and hardware see: value / 255."""
     torch = finn_env.torch_ready()
     numpy = importlib.import_module("numpy")
     return torch.from_numpy(images.astype(numpy.float32) / numpy.float32(255.0))
 
 
-def train(net, dataset, seed, progress):
-    # type: (Any, str, int, Progress) -> None
+def train(net: Any, dataset: str, seed: int, progress: Progress) -> None:
     """Train ``net`` on 28x28 digits: cross-entropy, Adam with a cosine schedule, clipped weights.
 
     Deterministic with the seed. Some ten seconds on one core.
@@ -242,15 +234,13 @@ def train(net, dataset, seed, progress):
         net.eval()
 
 
-def _shifted(numpy, images, random):
-    # type: (Any, Any, Any) -> Any
+def _shifted(numpy: Any, images: Any, random: Any) -> Any:
     """Each image moved by up to one pixel in both directions."""
     moves = random.randint(-1, 2, size=(len(images), 2))
     return numpy.stack([numpy.roll(i, tuple(m), (1, 2)) for i, m in zip(images, moves)])
 
 
-def top1(net, images):
-    # type: (Any, Any) -> Any
+def top1(net: Any, images: Any) -> Any:
     """The class of each uint8 image as the Brevitas network sees it (int64).
 
     Among equal outputs the first one counts, as in FINN's LabelSelect: with one-bit weights the
@@ -262,13 +252,18 @@ def top1(net, images):
     return importlib.import_module("numpy").concatenate(parts).argmax(axis=1)
 
 
-def export(net, shape, path):
-    # type: (Any, List[int], str) -> None
-    """Write a network as QONNX."""
+def export(net: Any, shape: List[int]) -> Any:
+    """A network as a QONNX model in memory (torch may write its weights to a second file)."""
     torch = finn_env.torch_ready()
     export_qonnx = importlib.import_module("brevitas.export").export_qonnx
+    folder = tempfile.mkdtemp(prefix="finn-tui-export-")
+    path = os.path.join(folder, "export.onnx")
     try:
-        export_qonnx(net, torch.zeros(shape), path)
-    except TypeError:
-        # Older releases of Brevitas take the exporter's options from the caller.
-        export_qonnx(net, torch.zeros(shape), path, dynamo=False, opset_version=13)
+        try:
+            export_qonnx(net, torch.zeros(shape), path)
+        except TypeError:
+            # Older releases of Brevitas take the exporter's options from the caller.
+            export_qonnx(net, torch.zeros(shape), path, dynamo=False, opset_version=13)
+        return graphs.load(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

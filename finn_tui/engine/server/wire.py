@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, Optional, Set
 
 from finn_tui.engine import protocol
 from finn_tui.engine.protocol import EngineError
@@ -28,25 +28,21 @@ _CHUNK = 1 << 16
 class Context:
     """What a handler may do while it works on a request: report, and learn that it is unwanted."""
 
-    def __init__(self, server, id):
-        # type: (Server, int) -> None
+    def __init__(self, server: "Server", id: int) -> None:
         self._server = server
         self._id = id
 
-    def check(self):
-        # type: () -> None
+    def check(self) -> None:
         """Raise ``EngineError`` of kind "cancelled" if the terminal has cancelled the request."""
         if self._server.is_cancelled(self._id):
             raise EngineError("The request was cancelled", kind="cancelled")
 
-    def progress(self, message, fraction=None):
-        # type: (str, Optional[float]) -> None
+    def progress(self, message: str, fraction: Optional[float] = None) -> None:
         """Send a "progress" event; ``fraction`` is 0..1 or None. Also a place to be cancelled."""
         self.check()
         self.event("progress", {"message": message, "fraction": fraction})
 
-    def event(self, name, data):
-        # type: (str, Dict[str, Any]) -> None
+    def event(self, name: str, data: Dict[str, Any]) -> None:
         """Send an event of this request."""
         self._server.send(protocol.event(self._id, name, data))
 
@@ -59,20 +55,24 @@ class Server:
     process ends, from whichever thread notices that it must.
     """
 
-    def __init__(self, methods, read_fd, write_fd, on_exit=None):
-        # type: (Dict[str, Handler], int, int, Optional[Callable[[], None]]) -> None
+    def __init__(
+        self,
+        methods: Dict[str, Handler],
+        read_fd: int,
+        write_fd: int,
+        on_exit: Optional[Callable[[], None]] = None,
+    ) -> None:
         self._methods = methods
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._on_exit = on_exit
-        self._queue = queue.Queue()  # type: queue.Queue[Optional[Request]]
+        self._queue: "queue.Queue[Optional[Request]]" = queue.Queue()
         self._write_lock = threading.Lock()
         self._state_lock = threading.Lock()
-        self._unanswered = set()  # type: Set[int]
-        self._cancelled = set()  # type: Set[int]
+        self._unanswered: Set[int] = set()
+        self._cancelled: Set[int] = set()
 
-    def serve(self):
-        # type: () -> None
+    def serve(self) -> None:
         """Say hello and work until stdin closes."""
         self.send(
             {
@@ -91,8 +91,7 @@ class Server:
                 return
             self._work(request)
 
-    def send(self, message):
-        # type: (Dict[str, Any]) -> None
+    def send(self, message: Dict[str, Any]) -> None:
         """Write one message; from any thread. A terminal that is gone ends the process."""
         data = memoryview(protocol.encode(message))
         with self._write_lock:
@@ -104,16 +103,14 @@ class Server:
                     self._exit()
                 raise
 
-    def is_cancelled(self, id):
-        # type: (int) -> bool
+    def is_cancelled(self, id: int) -> bool:
         """Whether the terminal has cancelled this request."""
         with self._state_lock:
             return id in self._cancelled
 
     # -- the reading thread ----------------------------------------------------------------
 
-    def _read(self):
-        # type: () -> None
+    def _read(self) -> None:
         pending = b""
         while True:
             try:
@@ -141,8 +138,7 @@ class Server:
             self._exit()
         self._queue.put(None)
 
-    def _accept(self, line):
-        # type: (bytes) -> None
+    def _accept(self, line: bytes) -> None:
         try:
             message = protocol.decode(line)
         except protocol.ProtocolError as error:
@@ -166,23 +162,20 @@ class Server:
             else:
                 self._queue.put({"id": id, "method": method, "params": params})
 
-    def _cancel(self, id):
-        # type: (Any) -> bool
+    def _cancel(self, id: Any) -> bool:
         with self._state_lock:
             if id not in self._unanswered:
                 return False
             self._cancelled.add(id)
             return True
 
-    def _refuse(self, id, what):
-        # type: (Optional[int], str) -> None
+    def _refuse(self, id: Optional[int], what: str) -> None:
         failure = EngineError(what, "The engine could not read the request", kind="protocol")
         self.send(protocol.error(id, failure.as_dict()))
 
     # -- the working thread ----------------------------------------------------------------
 
-    def _work(self, request):
-        # type: (Request) -> None
+    def _work(self, request: Request) -> None:
         id = request["id"]
         try:
             context = Context(self, id)
@@ -191,7 +184,7 @@ class Server:
             if handler is None:
                 raise EngineError(
                     "The engine knows no method %r" % request["method"],
-                    "It knows %s" % ", ".join(sorted(list(self._methods) + ["cancel", "ping"])),
+                    "It knows %s" % ", ".join(sorted([*self._methods, "cancel", "ping"])),
                     "Use an engine of the same version as the terminal",
                     kind="protocol",
                 )
@@ -207,15 +200,13 @@ class Server:
             self._cancelled.discard(id)
         self.send(answer)
 
-    def _exit(self):
-        # type: () -> None
+    def _exit(self) -> None:
         if self._on_exit is not None:
             self._on_exit()
         os._exit(0)
 
 
-def explain(error):
-    # type: (BaseException) -> EngineError
+def explain(error: BaseException) -> EngineError:
     """Any exception as an ``EngineError`` that a user can read, with its traceback as detail."""
     if isinstance(error, EngineError):
         return error
@@ -233,13 +224,11 @@ def explain(error):
 class _LogEvents(logging.Handler):
     """Sends log records as "log" events."""
 
-    def __init__(self, server):
-        # type: (Server) -> None
+    def __init__(self, server: "Server") -> None:
         logging.Handler.__init__(self)
         self._server = server
 
-    def emit(self, record):
-        # type: (logging.LogRecord) -> None
+    def emit(self, record: logging.LogRecord) -> None:
         try:
             data = {"level": record.levelname.lower(), "text": self.format(record)}
             self._server.send(protocol.event(None, "log", data))
@@ -248,8 +237,7 @@ class _LogEvents(logging.Handler):
             self.handleError(record)
 
 
-def _pump(server, read_fd):
-    # type: (Server, int) -> None
+def _pump(server: "Server", read_fd: int) -> None:
     """Turn what arrives on the pipe behind descriptor 1 into "log" events, line by line."""
     pending = b""
     while True:
@@ -267,8 +255,9 @@ def _pump(server, read_fd):
                 server.send(protocol.event(None, "log", {"level": "info", "text": text}))
 
 
-def open_server(methods, on_exit=None):
-    # type: (Dict[str, Handler], Optional[Callable[[], None]]) -> Server
+def open_server(
+    methods: Dict[str, Handler], on_exit: Optional[Callable[[], None]] = None
+) -> Server:
     """Take stdin and stdout for the protocol, turn everything else into events, and return."""
     # The terminal's Ctrl-C reaches the whole process group; the engine ends with its stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -284,6 +273,6 @@ def open_server(methods, on_exit=None):
     threading.Thread(target=_pump, args=(server, pipe_read), name="wire-pump", daemon=True).start()
     logging.captureWarnings(True)
     root = logging.getLogger()
-    root.handlers = [_LogEvents(server)]  # type: List[logging.Handler]
+    root.handlers = [_LogEvents(server)]
     root.setLevel(logging.INFO)
     return server
