@@ -1,0 +1,19 @@
+"""Runs on the board: loads the accelerator with the real driver and tells what happens.
+
+Standard library, numpy and the driver only; Python 3.8 syntax, because old PYNQ images run it. It
+travels as a zipapp (``finn_tui/board/agent_file.py``), reads one JSON line (the request) from
+standard input and writes JSON lines to standard output:
+
+    {"event": "hello", "python", "driver", "pynq", "simulated", ...}
+    {"event": "log", "text"}                          what the driver printed
+    {"event": "progress", "message", ...}
+    {"event": "result", ...}  or  {"event": "error", "what", "why", "fix", "kind", "detail"}
+
+It ends when standard input closes, so that nothing stays behind on the board when a line drops.
+
+Requests: ``{"do": "check" | "execute" | "throughput" | "validate", "flavour", "base", "folder",
+"bitfile", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are, ``folder`` this
+run's, ``timeout`` the seconds of silence after which the accelerator counts as stuck. Beside them:
+``images`` and ``indices`` (execute), ``batch`` (throughput, validate), ``dataset``,
+``dataset_path`` and ``limit`` (validate).
+"""

@@ -1,0 +1,204 @@
+"""What a board can be asked for, and the agent's entry point."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import sys
+import threading
+import time
+import traceback
+from typing import Any, Callable
+
+from finn_tui.board.agent.driver import classes, clock_mhz, hello, open_driver, shaped
+from finn_tui.board.agent.testset import test_set
+from finn_tui.board.agent.wire import Failure, Wire
+
+# What finn-plus-driver prints after each batch.
+_BATCH_LINE = re.compile(r"batch (\d+).*total OK (\d+) NOK (\d+)")
+
+
+def main() -> int:
+    """Answer the one request on standard input; the exit status is 0 if it was answered."""
+    wire = Wire()
+    # A sudo that needed no password leaves it to us: whatever is no request is skipped unseen.
+    line = b""
+    while not line.startswith(b"{"):
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return 3
+    request = json.loads(line.decode("utf-8"))
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    try:
+        _JOBS[request["do"]](wire, request)
+        return 0
+    except Failure as failure:
+        wire.send("error", **failure.fields)
+    except Exception as error:  # The boundary of the process: everything crosses it as data.
+        wire.send(
+            "error",
+            what="the driver stopped with %s" % type(error).__name__,
+            why=str(error),
+            fix=_advice(error),
+            kind="board",
+            detail=traceback.format_exc(),
+        )
+    return 1
+
+
+def _end_with_input() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    # No clean-up can be trusted while a driver polls a DMA engine.
+    os._exit(3)
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, PermissionError) or "ermission" in str(error):
+        return "Drivers need root on the board: set sudo = true for it in boards.toml."
+    if isinstance(error, MemoryError) or "allocate" in str(error):
+        return "The board ran out of memory for buffers: use a smaller batch."
+    return "The board's log shows what the driver did before."
+
+
+def check(wire: Wire, request: dict[str, Any]) -> None:
+    """What the board is; nothing is loaded."""
+    hello(wire, request["flavour"])
+    wire.send("result")
+
+
+def execute(wire: Wire, request: dict[str, Any]) -> None:
+    """Some sample images through the accelerator, one by one."""
+    import numpy as np
+
+    images = np.load(request["images"], mmap_mode="r")
+    chosen = [int(i) for i in request["indices"]]
+    for index in chosen:
+        if not 0 <= index < len(images):
+            why = "The run has %d, counted from 0." % len(images)
+            raise Failure("there is no sample image %d" % index, why, "Choose another.", "input")
+    driver = open_driver(wire, request, 1)
+    found, outputs = [], []
+    began = time.time()
+    for index in chosen:
+        output = driver.execute(shaped(driver, np.array(images[index : index + 1])))
+        found.append(int(classes(output)[0]))
+        outputs.append([float(x) for x in output.reshape(-1)[:100]])
+    seconds = time.time() - began
+    wire.send(
+        "result", classes=found, outputs=outputs, seconds=seconds, clock_mhz=clock_mhz(driver)
+    )
+
+
+def throughput(wire: Wire, request: dict[str, Any]) -> None:
+    """The driver's own throughput test."""
+    batch = int(request["batch"])
+    driver = open_driver(wire, request, batch)
+    wire.send("progress", message="a batch of %d images" % batch)
+    metrics = {key: float(value) for key, value in driver.throughput_test().items()}
+    wire.send("result", metrics=metrics, batch=batch, clock_mhz=clock_mhz(driver))
+
+
+def validate(wire: Wire, request: dict[str, Any]) -> None:
+    """The whole test set through the accelerator."""
+    images, labels = test_set(request["dataset"], request["dataset_path"])
+    images, labels = images[: request.get("limit")], labels[: request.get("limit")]
+    total = len(labels)
+    batch = _dividing(total, int(request["batch"]))
+    driver = open_driver(wire, request, batch)
+
+    def progress(ok: int, nok: int) -> None:
+        done = ok + nok
+        text = "%d of %d images" % (done, total)
+        accuracy = 100.0 * ok / done
+        wire.send("progress", message=text, done=done, total=total, ok=ok, accuracy=accuracy)
+
+    through = _batches if request["flavour"] == "upstream" else _driver_validation
+    predictions = through(wire, driver, request, images, labels, progress)
+    correct = int((predictions == labels).sum())
+    wire.send(
+        "result",
+        percent=100.0 * correct / total,
+        correct=correct,
+        images=total,
+        batch=batch,
+        predictions=[int(x) for x in predictions],
+        labels=[int(x) for x in labels],
+        clock_mhz=clock_mhz(driver),
+    )
+
+
+def _dividing(total: int, wanted: int) -> int:
+    """The largest batch up to ``wanted`` that divides ``total``: drivers count a rest as wrong."""
+    return max(size for size in range(1, min(total, wanted) + 1) if total % size == 0)
+
+
+_Progress = Callable[[int, int], None]
+
+
+def _batches(
+    wire: Wire,
+    driver: Any,
+    request: dict[str, Any],
+    images: Any,
+    labels: Any,
+    progress: _Progress,
+) -> Any:
+    """Batch by batch through ``execute``: upstream's validate.py cannot be told the clock."""
+    import numpy as np
+
+    predictions = np.empty(len(labels), int)
+    for start in range(0, len(labels), driver.batch_size):
+        end = start + driver.batch_size
+        predictions[start:end] = classes(driver.execute(shaped(driver, images[start:end])))
+        ok = int((predictions[:end] == labels[:end]).sum())
+        progress(ok, end - ok)
+    return predictions
+
+
+def _driver_validation(
+    wire: Wire,
+    driver: Any,
+    request: dict[str, Any],
+    images: Any,
+    labels: Any,
+    progress: _Progress,
+) -> Any:
+    """finn-plus-driver's validate(), fed with the files that were pushed instead of a download."""
+    import numpy as np
+
+    # Its data set modules ask the loader for all parts and use the test part only.
+    def loaded(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        return None, None, images, labels, None, None
+
+    for name in ("mnist", "cifar"):
+        setattr(importlib.import_module("dataset_loading." + name), "load_%s_data" % name, loaded)
+
+    def line(text: str) -> None:
+        match = _BATCH_LINE.search(text)
+        if match:
+            progress(int(match.group(2)), int(match.group(3)))
+
+    wire.on_line = line
+    reports = os.path.join(request["folder"], "reports")
+    # As an argument it would reach the driver's own function twice.
+    driver.validation_dataset = request["dataset"]
+    driver.validate(
+        report_dir=reports,
+        dataset_path=request["dataset_path"],
+        # Designs with pixels as input have the scaling inside; the driver's default differs.
+        normalize=not driver.idt().is_integer(),
+    )
+    wire.on_line = None
+    with np.load(os.path.join(reports, "validate_predictions.npz")) as file:
+        return np.array(file["predictions"][0])
+
+
+_JOBS: dict[str, Callable[[Wire, dict[str, Any]], None]] = {
+    "check": check,
+    "execute": execute,
+    "throughput": throughput,
+    "validate": validate,
+}

@@ -1,0 +1,411 @@
+"""What a board is used for: a sample image, throughput, validation, and all of it in one go.
+
+Each function measures, writes its part of the run's ``results.json`` and returns it. Everything is
+cancellable; the driver on the board ends with the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finn_tui import results
+from finn_tui.board.deploy import Deployed, check_kind, deploy
+from finn_tui.board.dialogue import ask
+from finn_tui.board.link import Link
+from finn_tui.board.package import Package, dataset_folder, package, test_set
+from finn_tui.errors import FinnTuiError
+from finn_tui.progress import OnProgress, Progress, ignore
+
+# The accelerator is given this many times its estimated time, and this many seconds besides.
+_PATIENCE, _GRACE = 10.0, 120.0
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One sample image on the board.
+
+    Attributes:
+        board: which one. simulated: whether it had an FPGA.
+        image: its index in the run's sample.
+        result: the class that the accelerator gave.
+        expected: the image's label, or None where the sample has none.
+        software: the class that the network gave in software, or None.
+        clock_mhz: what the accelerator ran at.
+        seconds: from handing over the image to the result, with the driver's packing.
+    """
+
+    board: str
+    simulated: bool
+    image: int
+    result: int
+    expected: int | None
+    software: int | None
+    clock_mhz: float
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON shows it; ``class`` is what the board gave."""
+        fields = asdict(self)
+        fields["class"] = fields.pop("result")
+        return fields
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """The driver's throughput test.
+
+    Attributes:
+        images_per_s: measured, of one batch through the accelerator.
+        estimate_images_per_s: clock / II, or None where the run has no estimate.
+        batch, clock_mhz: what it was measured with.
+        metrics: everything that the driver told, under its own names.
+    """
+
+    board: str
+    simulated: bool
+    images_per_s: float
+    estimate_images_per_s: float | None
+    batch: int
+    clock_mhz: float
+    metrics: Mapping[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The test set through the accelerator.
+
+    Attributes:
+        percent: top-1 accuracy. correct, images: it in whole images.
+        dataset: mnist, cifar10 or cifar100.
+        software_same: of the ``images``, how many got the class that software gave them; None
+            where the run's sample is not this test set.
+        predictions: file in the run folder with ``predictions`` and ``labels`` (.npz).
+    """
+
+    board: str
+    simulated: bool
+    percent: float
+    correct: int
+    images: int
+    dataset: str
+    software_same: int | None
+    batch: int
+    clock_mhz: float
+    predictions: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that ``go`` did; ``missing`` says why a step could not be done."""
+
+    deployed: Deployed
+    executed: Executed | None
+    throughput: Throughput
+    validation: Validation | None
+    missing: tuple[FinnTuiError, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return {
+            "deploy": self.deployed.as_dict(),
+            "execute": self.executed.as_dict() if self.executed else None,
+            "throughput": self.throughput.as_dict(),
+            "validate": self.validation.as_dict() if self.validation else None,
+            "missing": [error.as_dict() for error in self.missing],
+        }
+
+
+async def go(
+    link: Link,
+    run: Path,
+    on_progress: OnProgress = ignore,
+    *,
+    batch: int | None = None,
+    limit: int | None = None,
+) -> Outcome:
+    """Deploy, execute, throughput and validate.
+
+    Sample images or a test set that are not here do not stop the other steps: ``missing`` has the
+    explanation. Arguments as of ``throughput`` and ``validate``.
+    """
+    missing: list[FinnTuiError] = []
+    deployed = await deploy(link, run, on_progress)
+    executed: Executed | None = None
+    validation: Validation | None = None
+    try:
+        executed = (await execute(link, run, on_progress))[0]
+    except FinnTuiError as error:
+        if error.kind != "input":
+            raise
+        missing.append(error)
+    measured = await throughput(link, run, on_progress, batch=batch)
+    try:
+        validation = await validate(link, run, on_progress, limit=limit)
+    except FinnTuiError as error:
+        if error.kind != "input":
+            raise
+        missing.append(error)
+    return Outcome(deployed, executed, measured, validation, tuple(missing))
+
+
+async def check(link: Link, on_progress: OnProgress = ignore) -> dict[str, Any]:
+    """What the board is: ``python, machine, root, free_bytes, pynq, driver, simulated``.
+
+    Versions are None where something is not installed. Nothing is loaded into the FPGA.
+    """
+    hello: dict[str, Any] = {}
+
+    def listen(event: Mapping[str, Any]) -> None:
+        if event.get("event") == "hello":
+            hello.update(event)
+
+    on_progress(Progress("board", f"asking {link.board.name} what it is"))
+    flavour = "finn-plus" if link.board.driver == "auto" else link.board.driver
+    await ask(link, {"do": "check", "flavour": flavour}, listen)
+    hello.pop("event", None)
+    return hello
+
+
+async def execute(
+    link: Link, run: Path, on_progress: OnProgress = ignore, *, images: Sequence[int] = (0,)
+) -> list[Executed]:
+    """Classify sample images of the run on the board, one by one.
+
+    Raises:
+        FinnTuiError: the run has no sample images or not that one (kind "input"), or what the
+            board says.
+    """
+    what = await _ready(link, run)
+    if not what.sample("images").is_file():
+        raise FinnTuiError(
+            f"{run.name} has no sample images",
+            f"There is no {what.sample('images')}.",
+            "Prepare the model again; that writes them.",
+        )
+    talk = _Talk(link, what, "execute", on_progress)
+    answer = await talk.ask(images=f"{what.folder}/sample/images.npy", indices=list(images))
+    labels = await asyncio.to_thread(_sample, what, "labels")
+    software = await asyncio.to_thread(_sample, what, "software")
+    each = answer["seconds"] / max(1, len(images))
+    done = [
+        Executed(
+            board=link.board.name,
+            simulated=talk.simulated,
+            image=index,
+            result=found,
+            expected=_at(labels, index),
+            software=_at(software, index),
+            clock_mhz=answer["clock_mhz"],
+            seconds=each,
+        )
+        for index, found in zip(images, answer["classes"], strict=True)
+    ]
+    if done:
+        await asyncio.to_thread(results.merge, run, {"execute": done[0].as_dict()})
+        first = done[0]
+        expected = "" if first.expected is None else f", expected {first.expected}"
+        talk.say(f"image {first.image}: class {first.result}{expected}", 1.0)
+    return done
+
+
+async def throughput(
+    link: Link, run: Path, on_progress: OnProgress = ignore, *, batch: int | None = None
+) -> Throughput:
+    """Measure images a second with the driver's throughput test.
+
+    Args:
+        batch: images in one go; by default about a second's worth of the estimate, in powers of
+            ten from 10 to 10,000, so that neither latency nor the driver's own time counts much.
+    """
+    what = await _ready(link, run)
+    if batch is not None and batch < 1:
+        raise FinnTuiError(f"a batch of {batch} images", "It must be at least 1.")
+    chosen = batch or _second(what.fps)
+    talk = _Talk(link, what, "throughput", on_progress)
+    answer = await talk.ask(batch=chosen, timeout=_timeout(what, chosen))
+    done = Throughput(
+        board=link.board.name,
+        simulated=talk.simulated,
+        images_per_s=answer["metrics"]["throughput[images/s]"],
+        estimate_images_per_s=what.fps,
+        batch=chosen,
+        clock_mhz=answer["clock_mhz"],
+        metrics=answer["metrics"],
+    )
+    await asyncio.to_thread(results.merge, run, {"throughput": done.as_dict()})
+    estimate = f", estimate {what.fps:,.0f}" if what.fps else ""
+    talk.say(
+        f"{done.images_per_s:,.0f} images/s{estimate} (batch {chosen}, {done.clock_mhz:g} MHz)", 1.0
+    )
+    return done
+
+
+async def validate(
+    link: Link,
+    run: Path,
+    on_progress: OnProgress = ignore,
+    *,
+    batch: int = 100,
+    limit: int | None = None,
+) -> Validation:
+    """Classify the run's test set on the board.
+
+    Progress carries ``accuracy`` (percent so far), ``done``, ``total`` and ``ok``.
+
+    Args:
+        batch: at most so many images at a time; the largest number that divides the test set.
+        limit: only the first so many images.
+
+    Raises:
+        FinnTuiError: the test set is not here (kind "input": says where to put it), or what the
+            board says.
+    """
+    what = await _ready(link, run)
+    files = await asyncio.to_thread(test_set, what)
+    folder = await asyncio.to_thread(dataset_folder, files)
+    talk = _Talk(link, what, "validate", on_progress)
+    answer = await talk.ask(
+        batch=batch,
+        limit=limit,
+        dataset=what.dataset,
+        dataset_path=folder,
+        timeout=_timeout(what, batch),
+    )
+    predictions, labels = np.array(answer["predictions"]), np.array(answer["labels"])
+    done = Validation(
+        board=link.board.name,
+        simulated=talk.simulated,
+        percent=answer["percent"],
+        correct=answer["correct"],
+        images=answer["images"],
+        dataset="cifar10" if what.dataset == "cifar" else str(what.dataset),
+        software_same=await asyncio.to_thread(_same, what, predictions, labels),
+        batch=answer["batch"],
+        clock_mhz=answer["clock_mhz"],
+        predictions=f"board/{link.board.name}/predictions.npz",
+    )
+    await asyncio.to_thread(_save, run / done.predictions, predictions, labels)
+    await asyncio.to_thread(results.merge, run, {"accuracy": done.as_dict()})
+    talk.say(f"{done.percent:.2f} % of {done.images:,} images", 1.0)
+    return done
+
+
+class _Talk:
+    """One request about a run, with the board's events as progress."""
+
+    def __init__(self, link: Link, what: Package, job: str, on_progress: OnProgress) -> None:
+        self._link = link
+        self._what = what
+        self._job = job
+        self._on_progress = on_progress
+        self.simulated = link.board.simulated
+
+    def say(self, message: str, fraction: float | None, **data: Any) -> None:
+        """Tell where the work is; what a simulated board does is marked."""
+        mark = "SIMULATED: " if self.simulated else ""
+        data["simulated"] = self.simulated
+        self._on_progress(Progress(self._job, mark + message, fraction, data))
+
+    async def ask(self, **request: Any) -> dict[str, Any]:
+        what = self._what
+        flavour = self._link.board.driver
+        self.say(f"starting the driver on {self._link.board.name}", None)
+        return await ask(
+            self._link,
+            {
+                "do": self._job,
+                "flavour": what.flavour if flavour == "auto" else flavour,
+                "base": ".",
+                "folder": what.folder,
+                "bitfile": f"{what.folder}/{what.bitfile}",
+                "clock_mhz": what.clock_mhz,
+                "timeout": _timeout(what, 1),
+                **request,
+            },
+            self._listen,
+        )
+
+    def _listen(self, event: Mapping[str, Any]) -> None:
+        kind = event.get("event")
+        if kind == "hello":
+            self.simulated = self.simulated or bool(event.get("simulated"))
+        elif kind == "log":
+            self._on_progress(Progress(self._job, str(event.get("text")), None, {"log": True}))
+        elif kind == "progress":
+            done, total = event.get("done"), event.get("total")
+            data = {k: v for k, v in event.items() if k not in ("event", "message")}
+            self.say(str(event.get("message")), done / total if done and total else None, **data)
+
+
+async def _ready(link: Link, run: Path) -> Package:
+    what = await asyncio.to_thread(package, run)
+    check_kind(link, what)
+    return what
+
+
+def _second(fps: float | None) -> int:
+    if not fps:
+        return 1000
+    return int(10 ** min(4, max(1, math.floor(math.log10(2 * fps)))))
+
+
+def _timeout(what: Package, batch: int) -> float:
+    expected = batch / what.fps if what.fps else 0.0
+    return _GRACE + _PATIENCE * expected
+
+
+def _sample(what: Package, name: str) -> Any:
+    path = what.sample(name)
+    if not path.is_file():
+        return None
+    try:
+        return np.load(path, allow_pickle=False).reshape(-1)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FinnTuiError(
+            f"{path} cannot be read", str(error), "Prepare the model again.", kind="disk"
+        ) from error
+
+
+def _at(values: Any, index: int) -> int | None:
+    """The value at an index; None where there is none or it is negative (no label)."""
+    if values is None or index >= len(values) or values[index] < 0:
+        return None
+    return int(values[index])
+
+
+def _same(what: Package, predictions: Any, labels: Any) -> int | None:
+    known, software = _sample(what, "labels"), _sample(what, "software")
+    if known is None or software is None or len(software) < len(labels):
+        return None
+    if not np.array_equal(known[: len(labels)], labels):
+        return None
+    return int((software[: len(labels)] == predictions).sum())
+
+
+def _save(path: Path, predictions: Any, labels: Any) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, predictions=predictions, labels=labels)
+        partial.replace(path)
+    except OSError as error:
+        raise FinnTuiError(
+            f"{path} cannot be written", str(error), "Make room on that disk.", kind="disk"
+        ) from error
