@@ -26,6 +26,7 @@ MARK = "FINN_TUI_RUN"
 
 FINAL = ("succeeded", "failed", "cancelled", "lost")
 
+_LOCK = ".runner.lock"
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 256 * 1024
 
@@ -120,6 +121,41 @@ def process_started(pid: int) -> Optional[float]:
     with open("/proc/stat") as file:
         boot = next(int(line.split()[1]) for line in file if line.startswith("btime"))
     return boot + int(fields[19]) / float(os.sysconf("SC_CLK_TCK"))
+
+
+def process_ticks(pid: int) -> Optional[int]:
+    """When a process began in the kernel's own ticks, which no change of the clock moves."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields is not None and fields[0] not in ("Z", "X") else None
+
+
+def lock(folder: str) -> Any:
+    """Hold a run for as long as the returned file is open; the kernel lets go when we die.
+
+    Raises ``BlockingIOError`` if another process holds it.
+    """
+    file = open(os.path.join(folder, _LOCK), "a")  # noqa: SIM115 - closed by whoever asked
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    except OSError:
+        pass  # a file system without locks: the process's identity alone has to do
+    return file
+
+
+def is_locked(folder: str) -> bool:
+    """Whether a living process holds a run; False where the file system has no locks."""
+    if not os.path.exists(os.path.join(folder, _LOCK)):
+        return False
+    try:
+        lock(folder).close()
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def run_processes(folder: str, leader: int) -> List[int]:

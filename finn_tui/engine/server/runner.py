@@ -9,7 +9,6 @@ reads the run folder next finds no process and says ``lost``.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -51,13 +50,13 @@ def main(run_folder: str) -> int:
     if state.get("state") in runfiles.FINAL:
         sys.stderr.write("this run has ended already: it is %s\n" % state["state"])
         return 2
-    lock = open(os.path.join(folder, ".runner.lock"), "w")  # noqa: SIM115 - held to the end
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.stderr.write("another process is building this run\n")
+        lock = runfiles.lock(folder)
+    except OSError as error:
+        sys.stderr.write("another process is building this run: %s\n" % error)
         return 2
-    return _Runner(folder, run).work()
+    with lock:
+        return _Runner(folder, run).work()
 
 
 class _Runner:
@@ -77,6 +76,7 @@ class _Runner:
             "step_count": 0,
             "pid": os.getpid(),
             "pid_started": runfiles.process_started(os.getpid()),
+            "pid_ticks": runfiles.process_ticks(os.getpid()),
             "host": runfiles.host(),
             "heartbeat": time.time(),
             "started": runfiles.now(),

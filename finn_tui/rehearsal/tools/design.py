@@ -17,7 +17,11 @@ from finn_tui.rehearsal.tools.plan import Plan
 
 RESOURCES = ("LUT", "SRL", "FF", "BRAM_18K", "URAM", "DSP")
 
-_CELL = re.compile(r"^\s*create_bd_cell -type (?:ip|module|hier)\b(.*)$")
+# What stands under a condition is not made in the designs that are rehearsed, but for the
+# processor, of which there are two kinds under one name.
+_CELL = re.compile(
+    r"^(?:create_bd_cell|\s+create_bd_cell(?=.* zynq_ps$)) -type (?:ip|module|hier)\b(.*)$"
+)
 _IP_DIR = re.compile(r"(/[^\s\]\"]+)/ip(?=[\s\]])")
 _SET = re.compile(r"^set (\w+) (\S+)\s*$", re.M)
 _LAYER = re.compile(r"^(?:StreamingDataflowPartition_\d+_)?(.+)$")
@@ -51,9 +55,15 @@ class Instance:
     inner: list[Instance]
 
 
+def chip(part: str) -> str:
+    """The device of a part, as the tools name it for licences: xc7z020 of xc7z020clg400-1."""
+    match = re.match(r"xc7z\d+s?|[^-]+", part)
+    return match.group() if match else part
+
+
 def cells(tcl: str) -> list[tuple[str, str]]:
     """Name and VLNV of each cell that a script creates at the top of its block design."""
-    found = []
+    found: dict[str, str] = {}
     for line in tcl.splitlines():
         match = _CELL.match(line)
         if not match:
@@ -61,8 +71,8 @@ def cells(tcl: str) -> list[tuple[str, str]]:
         words = match.group(1).replace("[", " ").replace("]", " ").split()
         name = words[-1].rsplit("/", 1)[-1]
         if name and "$" not in name and not name.startswith("-"):
-            found.append((name, next((w for w in words if w.count(":") == 3), "")))
-    return found
+            found.setdefault(name, next((w for w in words if w.count(":") == 3), ""))
+    return list(found.items())
 
 
 def variables(tcl: str) -> dict[str, str]:

@@ -83,7 +83,7 @@ def _opening(script: Path, project: Path, layer: str, settings: dict[str, str]) 
 def _finished(name: str, weight: float, *before: str) -> Step:
     line = (
         f"INFO: [HLS 200-111] Finished {name}: CPU user time: 0 seconds. CPU system time: 0 "
-        f"seconds. Elapsed time: {weight / 10:.3f} seconds; current allocated memory: 190.000 MB."
+        "seconds. Elapsed time: @SPENT@ seconds; current allocated memory: 190.000 MB."
     )
     return Step(weight, (*before, line))
 
@@ -143,7 +143,7 @@ def _synthesis(layer: str, plan: Plan, fails: bool) -> Iterator[Step]:
         0,
         (
             "INFO: [HLS 200-111] Finished Command csynth_design CPU user time: 0 seconds. CPU "
-            "system time: 0 seconds. Elapsed time: 6.000 seconds; "
+            "system time: 0 seconds. Elapsed time: @SINCE@ seconds; "
             "current allocated memory: 190.000 MB.",
         ),
     )

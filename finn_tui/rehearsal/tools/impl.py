@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from finn_tui.rehearsal.tools import design
 from finn_tui.rehearsal.tools.logs import (
     SIMULATED,
     Phase,
@@ -76,7 +77,7 @@ def opening(tcl: str = f"{TOP}.tcl") -> list[Step]:
 
 def stages(plan: Plan, outcome: Outcome) -> list[Stage]:
     """The run, stage by stage; it ends with the stage that fails, if one does."""
-    chip = plan.part.split("-")[0]
+    chip = design.chip(plan.part)
     done = [
         Stage("init_design", SHARES["link_design"], list(_link(plan))),
         Stage("opt_design", SHARES["opt_design"], list(_opt(chip))),
@@ -117,6 +118,10 @@ def _drc(command: str) -> tuple[str, ...]:
         "INFO: [DRC 23-27] Running DRC with 2 threads",
         "INFO: [Vivado_Tcl 4-198] DRC finished with 0 Errors",
     )
+
+
+def _threads(id: str, command: str) -> tuple[str, ...]:
+    return (f"INFO: [{id}] Multithreading enabled for {command} using a maximum of 2 CPUs",)
 
 
 def _link(plan: Plan) -> Iterator[Step]:
@@ -277,7 +282,7 @@ def _place(chip: str, outcome: Outcome) -> Iterator[Step]:
                 ),
             ),
         ),
-        says=("INFO: [Place 30-611] Multithreading enabled for place_design using 2 CPUs",),
+        says=_threads("Place 30-611", "place_design"),
     )
     yield Step(0, (*_command("place_design", chip), *_drc("place_design"), ""))
     yield from task_steps(task, "place")
@@ -312,9 +317,16 @@ def _phys_opt(chip: str, outcome: Outcome) -> Iterator[Step]:
     yield Step(1, _result("phys_opt_design"))
 
 
-def _timing(id: str, kind: str, wns: float, hold: str = "") -> str:
-    tns = min(0.0, 120 * wns)
-    return f"INFO: [{id}] {kind} Timing Summary | WNS={wns:.3f} | TNS={tns:.3f} |{hold}"
+def _timing(id: str, kind: str, wns: float, hold: tuple[str, str] | None = None) -> str:
+    """A timing summary; ``hold`` is WHS and THS, which only the router gives."""
+    setup, total = f"{wns:.3f}", f"{min(0.0, 120 * wns):.3f}"
+    if hold is None:
+        return f"INFO: [{id}] {kind} Timing Summary | WNS={setup} | TNS={total} |"
+    worst, sum_ = hold
+    return (
+        f"INFO: [{id}] {kind} Timing Summary | WNS={setup:<7}| TNS={total:<7}| "
+        f"WHS={worst:<7}| THS={sum_:<7}|"
+    )
 
 
 def _overlaps(start: int) -> tuple[str, ...]:
@@ -341,7 +353,7 @@ def _nets(unrouted: int) -> tuple[str, ...]:
 
 def _route(chip: str, outcome: Outcome) -> Iterator[Step]:
     wns = outcome.wns
-    no_hold = " WHS=N/A    | THS=N/A    |"
+    no_hold = ("N/A", "N/A")
     unmet = () if wns >= 0 else ("WARNING: [Route 35-328] Router estimated timing not met.",)
     met = ("INFO: [Route 35-61] The design met the timing requirement.",) if wns >= 0 else unmet
     task = Task(
@@ -361,7 +373,7 @@ def _route(chip: str, outcome: Outcome) -> Iterator[Step]:
                                 "Route 35-416",
                                 "Intermediate",
                                 wns + 0.15,
-                                " WHS=-0.192 | THS=-248.913|",
+                                ("-0.192", "-248.913"),
                             ),
                             *_nets(outcome.nets),
                         ),
@@ -408,13 +420,13 @@ def _route(chip: str, outcome: Outcome) -> Iterator[Step]:
                 "Post Router Timing",
                 3,
                 says=(
-                    _timing("Route 35-57", "Estimated", wns, " WHS=0.021  | THS=0.000  |"),
+                    _timing("Route 35-57", "Estimated", wns, ("0.021", "0.000")),
                     "",
                     *met,
                 ),
             ),
         ),
-        says=("INFO: [Route 35-254] Multithreading enabled for route_design using 2 CPUs",),
+        says=_threads("Route 35-254", "route_design"),
         ends=False,
     )
     yield Step(0, (*_command("route_design", chip), *_drc("route_design"), "", ""))

@@ -15,15 +15,16 @@ TOOLS = ("vivado", "vitis_hls")
 
 _WRAPPER = """#!/bin/sh
 # SIMULATED: a stand-in for AMD's {tool}, part of a rehearsal by finn-tui.
-exec "${{FINN_TUI_REHEARSAL_PYTHON:-python3}}" -I -S "{archive}" {tool} "$@"
+exec "${{FINN_TUI_REHEARSAL_PYTHON:-python3}}" -I -S "${{0%/*}}/../../../tools.pyz" {tool} "$@"
 """
 
 
 def install(folder: Path) -> Path:
     """Write the tools into ``folder`` and return the one that holds the executables.
 
-    Its form is ``folder/Vivado/2022.2/bin``, as FINN wants ``XILINX_VIVADO``. The tools run with
-    the Python that ``FINN_TUI_REHEARSAL_PYTHON`` names, or ``python3``.
+    Its form is ``folder/Vivado/2022.2/bin``, as FINN wants ``XILINX_VIVADO``. The folder may be
+    moved; call the tools by a path. They run with the Python that ``FINN_TUI_REHEARSAL_PYTHON``
+    names, or ``python3``.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -45,6 +46,6 @@ def install(folder: Path) -> Path:
     tools.mkdir(parents=True, exist_ok=True)
     for tool in TOOLS:
         path = tools / tool
-        path.write_text(_WRAPPER.format(tool=tool, archive=archive), encoding="utf-8")
+        path.write_text(_WRAPPER.format(tool=tool), encoding="utf-8")
         path.chmod(0o755)
     return tools

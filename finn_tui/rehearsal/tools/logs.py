@@ -24,6 +24,13 @@ SIMULATED = (
     "INFO: [finn-tui 1-1] SIMULATED {tool}: a stand-in wrote this log; nothing is synthesized, "
     "figures are computed from FINN's estimates"
 )
+#: Lines with which a command begins, whose time is then counted.
+_BEGINS = (
+    "Command: ",
+    "Starting synth_design",
+    "INFO: [HLS 200-1510] Running: csynth_design",
+    "INFO: [HLS 200-1510] Running: export_design",
+)
 _SEVERITY = re.compile(r"^(INFO|WARNING|CRITICAL WARNING|ERROR): \[")
 
 
@@ -31,7 +38,8 @@ class Step(NamedTuple):
     """Lines that appear after ``weight`` of the run's time has passed.
 
     In a line ``@TIME@`` becomes the time of the running command, ``@QUICK@`` that of something
-    that took no time, ``@COUNTS@`` the number of messages so far, ``@NOW@`` the date.
+    that took no time, ``@SINCE@`` the seconds since the command began and ``@SPENT@`` those since
+    the last such mark, ``@COUNTS@`` the number of messages so far, ``@NOW@`` the date.
     """
 
     weight: float
@@ -102,7 +110,7 @@ class ToolLog:
         self._files = [path.open("a", encoding="utf-8") for path in paths]
         self._echo = echo
         self._parent = parent
-        self._command = time.monotonic()
+        self._command = self._mark = time.monotonic()
         self._cpu = time.process_time()
         self._peak = 0.0
         self.counts = {"INFO": 0, "WARNING": 0, "CRITICAL WARNING": 0, "ERROR": 0}
@@ -139,11 +147,16 @@ class ToolLog:
         severity = _SEVERITY.match(line)
         if severity:
             self.counts[severity.group(1)] += 1
-        if line.startswith(("Command: ", "Starting synth_design")):
-            self._command, self._cpu = time.monotonic(), time.process_time()
+        if line.startswith(_BEGINS):
+            self._command = self._mark = time.monotonic()
+            self._cpu = time.process_time()
         if "@" not in line:
             return line
         line = line.replace("@NOW@", time.ctime())
+        if "@SPENT@" in line:
+            now = time.monotonic()
+            line, self._mark = line.replace("@SPENT@", f"{now - self._mark:.3f}"), now
+        line = line.replace("@SINCE@", f"{time.monotonic() - self._command:.3f}")
         if "@COUNTS@" in line:
             counts = self.counts
             said = "{INFO} Infos, {WARNING} Warnings, {CRITICAL WARNING} Critical Warnings and "
@@ -171,7 +184,8 @@ def clock(seconds: float) -> str:
     """Seconds as hours, minutes and seconds; short times with two decimals."""
     whole = int(seconds)
     text = f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-    return text + (f"{seconds - whole:.2f}"[1:] if seconds < 10 and seconds != whole else "")
+    hundredths = int((seconds - whole) * 100)
+    return text + (f".{hundredths:02d}" if seconds < 10 and hundredths else "")
 
 
 def banner(tool: str = "Vivado") -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from finn_tui.rehearsal.tools import design
 from finn_tui.rehearsal.tools.logs import SIMULATED, Step, banner
 
 #: Stages of synth_design in their order, with their share of the time (medians of real runs).
@@ -33,7 +34,7 @@ _RULE = "-" * 81
 def steps(top: str, part: str, whole: float, out_of_context: bool) -> Iterator[Step]:
     """The log of one run, ``whole`` in weight."""
     scale = whole / 100
-    chip = part.split("-")[0]
+    chip = design.chip(part)
     mode = " -mode out_of_context" if out_of_context else ""
     yield Step(
         2 * scale,

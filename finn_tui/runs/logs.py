@@ -1,0 +1,135 @@
+"""The logs of a run: which there are, and reading them as they grow."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn_tui.runs.folder import RunFolder
+
+#: The most that is read at a time, so that a log of any size leaves the screen alive.
+CHUNK = 1 << 20
+
+# Escape sequences (CSI, OSC and others) and control characters but tabs and line ends: a log may
+# come from anywhere and must not reach the terminal as commands.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
+
+_PATTERNS = (
+    ("hls", "code_gen_ipgen_*/vitis_hls.log"),
+    ("hls", "code_gen_ipgen_*/vivado_hls.log"),
+    ("stitch", "vivado_stitch_proj_*/vivado.log"),
+    ("synthesis", "vivado_stitch_proj_*/*.runs/*/runme.log"),
+    ("synthesis", "synth_out_of_context_*/*/*/*.runs/synth_1/runme.log"),
+    ("implementation", "synth_out_of_context_*/*/*/*.runs/impl_1/runme.log"),
+    ("bitfile", "vivado_zynq_proj_*/vivado.log"),
+    ("synthesis", "vivado_zynq_proj_*/*.runs/*_synth_1/runme.log"),
+    ("synthesis", "vivado_zynq_proj_*/*.runs/synth_1/runme.log"),
+    ("implementation", "vivado_zynq_proj_*/*.runs/impl_1/runme.log"),
+)
+#: Python's tempfile ends the names of FINN's folders with this many random characters.
+_RANDOM = 8
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One log of a run.
+
+    Attributes:
+        path: where it is.
+        kind: runner, finn, hls, stitch, synthesis, implementation or bitfile.
+        title: what it is about: a layer, a Vivado run.
+    """
+
+    path: Path
+    kind: str
+    title: str
+
+
+def find_logs(run: RunFolder) -> list[LogFile]:
+    """The logs that a run has by now, in the order in which a build writes them."""
+    found = [
+        LogFile(run.log, "runner", "everything printed"),
+        LogFile(run.build / "build_dataflow.log", "finn", "FINN"),
+    ]
+    found = [log for log in found if log.path.is_file()]
+    for kind, pattern in _PATTERNS:
+        paths = sorted(run.working.glob(pattern), key=lambda path: (path.stat().st_ctime, path))
+        found += [LogFile(path, kind, _title(kind, path)) for path in paths]
+    return found
+
+
+def _title(kind: str, path: Path) -> str:
+    name = path.parent.name[:-_RANDOM].rstrip("_")
+    if kind == "hls":
+        return name.removeprefix("code_gen_ipgen_")
+    if kind == "stitch":
+        inner = name.removeprefix("vivado_stitch_proj").lstrip("_")
+        return f"stitching {inner}" if inner else "stitching"
+    if kind == "bitfile":
+        return "Zynq project"
+    return path.parent.name
+
+
+def clean(text: str) -> str:
+    """Text without escape sequences and control characters."""
+    return _CONTROL.sub("", text)
+
+
+class Tail:
+    """Reads a log as it grows; no byte is read twice.
+
+    A file that shrinks or is replaced is read from its beginning, as ``tail -F`` does.
+    """
+
+    def __init__(self, path: Path, *, last: int | None = None) -> None:
+        """Follow ``path``, which need not be there yet.
+
+        Args:
+            last: begin this many bytes before the end, at the start of a line; None: at the top.
+        """
+        self.path = path
+        self._offset = 0
+        self._inode: int | None = None
+        self._rest = b""
+        self._skip_line = False
+        if last is not None:
+            try:
+                status = path.stat()
+            except OSError:
+                return
+            self._inode = status.st_ino
+            self._offset = max(0, status.st_size - last)
+            self._skip_line = self._offset > 0
+
+    def read(self, limit: int = CHUNK) -> list[str]:
+        """New whole lines, cleaned, from at most ``limit`` bytes; empty if there are none."""
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                replaced = self._inode is not None and self._inode != status.st_ino
+                if replaced or status.st_size < self._offset:
+                    self._offset, self._rest, self._skip_line = 0, b"", False
+                self._inode = status.st_ino
+                file.seek(self._offset)
+                data = file.read(limit)
+        except OSError:
+            return []
+        self._offset += len(data)
+        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        if not newline:
+            return []
+        lines = clean(whole.decode("utf-8", "replace").replace("\r", "")).split("\n")
+        if self._skip_line:
+            self._skip_line = False
+            lines = lines[1:]
+        return lines
+
+    def rest(self) -> list[str]:
+        """What stands after the last line end, once nothing more will come."""
+        last, self._rest = self._rest, b""
+        return [clean(last.decode("utf-8", "replace").rstrip("\r"))] if last else []
