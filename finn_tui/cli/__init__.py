@@ -15,6 +15,18 @@ _MODULES = {
     "prepare": "models",
     "graph": "models",
     "estimate": "models",
+    "build": "builds",
+    "runs": "builds",
+    "logs": "builds",
+    "cancel": "builds",
+    "attach": "builds",
+    "boards": "boards",
+    "deploy": "boards",
+    "execute": "boards",
+    "throughput": "boards",
+    "validate": "boards",
+    "go": "boards",
+    "experiments": "builds",
 }
 
 

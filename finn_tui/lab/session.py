@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.core import folding as foldings
 from finn_tui.core.design import Design
@@ -23,6 +24,13 @@ from finn_tui.lab import devices, models
 from finn_tui.lab.models import Model, Stage
 from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import OnProgress, Progress, ignore
+from finn_tui.runs.folder import RunFolder, find_run, list_runs
+
+if TYPE_CHECKING:
+    from finn_tui.board.link import Link
+
+#: What FINN's drivers call the datasets.
+_DRIVER_NAMES = {"cifar10": "cifar"}
 
 
 @dataclass
@@ -253,6 +261,88 @@ class Lab:
         path = self.workspace.save_folding(name, foldings.to_json(editor.design, editor.folding))
         editor.saved = editor.folding
         return path
+
+    # Builds and boards
+
+    def runs(self) -> list[RunFolder]:
+        """All runs of the workspace, newest first."""
+        return list_runs(self.workspace.runs_dir)
+
+    def find_run(self, name: str) -> RunFolder:
+        """The run that a user names: its id or part of it, ``last``, or its folder."""
+        return find_run(self.workspace.runs_dir, name)
+
+    async def build(
+        self,
+        opened: Opened,
+        *,
+        rehearse: bool | None = None,
+        seconds: float | None = None,
+        fail: Mapping[str, str] | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> RunFolder:
+        """Begin a build of the folding that is edited, in a process that outlives this one.
+
+        Args:
+            rehearse: with stand-ins for AMD's tools; None takes the workspace's setting.
+            seconds: how long the stand-ins take in all.
+            fail: what they are to fail at.
+
+        Raises:
+            FinnTuiError: tools, disk or engine are missing; says which and what to do.
+        """
+        from finn_tui.runs.launch import BuildRequest, launch
+
+        settings = self.workspace.settings
+        if rehearse is None:
+            rehearse = settings.rehearse
+        editor, model = opened.editor, opened.model
+        # A folding that was edited since it was named is not the one of that name.
+        name = editor.baseline_name + (f" + {editor.changes} changes" if editor.changes else "")
+        preset = model.preset
+        dataset = preset.dataset if preset else None
+        request = BuildRequest(
+            model=model.name,
+            graph=model.dataflow,
+            folder=model.folder,
+            folding=foldings.to_json(editor.design, editor.folding),
+            folding_name=name,
+            board=editor.device.board,
+            part=editor.device.part,
+            clock_ns=editor.clock_ns,
+            engine=await self.spec(on_progress),
+            rehearse=(seconds or settings.rehearsal_seconds) if rehearse else None,
+            estimate=editor.estimate.as_json(editor.design, editor.device),
+            dataset=_DRIVER_NAMES.get(dataset, dataset) if dataset else None,
+            source={"weights": dict(model.weights), "model_folder": str(model.folder)},
+            fail=fail,
+        )
+        return await launch(request, self.workspace.runs_dir, on_progress=on_progress)
+
+    @asynccontextmanager
+    async def board(
+        self,
+        name: str | None = None,
+        on_progress: OnProgress = ignore,
+        *,
+        trust: bool | str = False,
+        password: str | None = None,
+        sudo_password: str | None = None,
+    ) -> AsyncIterator[Link]:
+        """A connection to a PYNQ machine; the workspace's if none is named.
+
+        Raises:
+            FinnTuiError: as ``finn_tui.board.link.connect``.
+        """
+        # asyncssh takes half a second to import, which only those who deploy shall pay.
+        from finn_tui.board import catalogue as boards
+        from finn_tui.board.link import connect
+
+        found = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
+        async with connect(
+            found, on_progress, trust=trust, password=password, sudo_password=sudo_password
+        ) as link:
+            yield link
 
 
 def default_folding(model: Model) -> str:

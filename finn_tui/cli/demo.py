@@ -1,0 +1,98 @@
+"""`finn-tui demo`: the lab's TFC from network to validated board, on a fresh workspace."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from finn_tui import paths
+from finn_tui.cli.boards import outcome_lines
+from finn_tui.cli.builds import HEADINGS, experiment_texts, follow_quietly
+from finn_tui.cli.common import FAILED, Reporter, guard, open_workspace, run, show_error, table
+from finn_tui.cli.models import summary
+from finn_tui.lab.experiments import experiment
+from finn_tui.lab.session import Lab
+from finn_tui.lab.workspace import Workspace
+
+MODEL = "tfc-w1a1"
+
+
+@click.command()
+@click.option("--plain", is_flag=True, help="Plain text, as where there is no terminal.")
+@click.option("--seconds", type=float, help="How long the stand-ins for AMD's tools take in all.")
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="FINN_TUI_WORKSPACE",
+    help="The folder to work in (default: a fresh one).",
+)
+@guard
+def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
+    """Open the lab's TFC-w1a1 with rehearsal tools and a simulated board ready.
+
+    Without a terminal the same path runs as plain text: prepare, fold, estimate, rehearsal build,
+    deploy, execute, throughput, validate, and the row in the table of results.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    opened = open_workspace(workspace or paths.data_dir() / "demo" / stamp)
+    settings = opened.settings
+    settings.model, settings.rehearse, settings.to = MODEL, True, "simulated"
+    if seconds is not None:
+        settings.rehearsal_seconds = seconds
+    opened.save_settings()
+    if plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        _plain(opened)
+        return
+    from finn_tui.ui.app import run_app
+
+    run_app(Lab(opened), MODEL)
+    click.echo(f"The demo's workspace: finn-tui {opened.root}")
+
+
+def _plain(workspace: Workspace) -> None:
+    click.echo(f"workspace   {workspace.root}")
+
+    async def work(reporter: Reporter) -> bool:
+        async with Lab(workspace) as lab:
+            opened = await lab.open(MODEL, on_progress=reporter)
+            weights = opened.model.weights
+            click.echo(f"prepare     {MODEL}: {len(opened.design.layers)} hardware layers, "
+                       f"weights {weights['note']}")  # fmt: skip
+            editor = opened.editor
+            published = editor.estimate
+            layer = next(item for item in editor.design.layers if item.kind == "MVAU")
+            editor.step(layer.name, "PE", 1)
+            click.echo(
+                f"fold        {layer.name} PE {editor.folding.values[layer.name]['PE']}: "
+                f"{published.total['LUT']:,.0f} -> {editor.estimate.total['LUT']:,.0f} LUT, "
+                f"II {published.ii_cycles} -> {editor.estimate.ii_cycles}; taken back"
+            )
+            editor.undo()
+            for line in summary(MODEL, "published", editor.estimate, editor.device).splitlines():
+                click.echo(f"estimate    {line}")
+            begun = await lab.build(opened, on_progress=reporter)
+            click.echo(f"build       {begun.id} SIMULATED")
+            state = await follow_quietly(begun, reporter)
+            click.echo(f"build       {state.state} after {state.seconds:.0f} s SIMULATED")
+            if state.state != "succeeded":
+                if state.error is not None:
+                    show_error(state.error)
+                return False
+            from finn_tui.board.work import go
+
+            async with lab.board(on_progress=reporter) as link:
+                done = await go(link, begun.path, reporter)
+            click.echo("\n".join(outcome_lines(done.as_dict())))
+            for error in done.missing:
+                show_error(error)
+            click.echo()
+            click.echo(table(HEADINGS, [experiment_texts(experiment(begun))], "   rrrrrrrr"))
+            return not done.missing
+
+    with Reporter() as reporter:
+        worked = run(work(reporter))
+    if not worked:
+        raise SystemExit(FAILED)
