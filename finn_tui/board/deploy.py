@@ -209,7 +209,7 @@ class _Upload:
         flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | (0 if start else asyncssh.FXF_TRUNC)
         source = await asyncio.to_thread(file.source.open, "rb")
         try:
-            async with self._sftp.open(part, flags) as out:
+            async with self._sftp.open(part, flags, encoding=None) as out:
                 position = start
                 while position < file.size:
                     data = await asyncio.to_thread(_read, source, position)

@@ -1,4 +1,4 @@
-"""Talking to the agent on a board: one request, a stream of events, one answer."""
+"""Talking to the agent on a board: a request, a stream of events, an answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import asyncssh
@@ -25,88 +25,106 @@ _KEPT_STDERR = 16_000
 _PROFILE = "/etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.sh"
 
 
-async def ask(link: Link, request: Mapping[str, Any], on_event: OnEvent) -> dict[str, Any]:
-    """Start the agent, send the request, hand on its events and return its answer.
+class Conversation:
+    """A running agent; ask it one thing after the other."""
 
-    The agent is put on the board if it is not there. It ends, and the driver with it, when this
-    call ends in whatever way.
+    def __init__(self, link: Link, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._link = link
+        self._process = process
+        self._stderr = bytearray()
+        self._on_event: OnEvent = lambda event: None
+        self.reading = asyncio.create_task(self._collect())
 
-    Args:
-        link: an open connection.
-        request: see ``finn_tui.board.agent``; ``timeout`` is the accelerator's (seconds).
-        on_event: called with each ``hello``, ``log`` and ``progress`` event.
+    async def ask(self, request: Mapping[str, Any], on_event: OnEvent) -> dict[str, Any]:
+        """Send a request, hand on its events and return its answer.
 
-    Raises:
-        FinnTuiError: the agent's own, or that it could not be started, or that the line broke.
-    """
-    with translated(link.board):
-        await _bring_agent(link)
-        process = await link.connection.create_process(_command(link), encoding=None)
-        stderr = bytearray()
-        reading = asyncio.create_task(_collect(process.stderr, stderr, on_event))
-        try:
-            if link.board.sudo and link.sudo_password is not None:
-                process.stdin.write(link.sudo_password.encode() + b"\n")
-            process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
-            return await _answer(link, process, float(request.get("timeout", 60.0)), on_event)
-        except _Ended:
-            await asyncio.wait((reading,), timeout=2)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(2):
-                    await process.wait_closed()
-            raise _why(link, process, stderr.decode("utf-8", "replace")) from None
-        finally:
-            reading.cancel()
-            with contextlib.suppress(OSError, asyncssh.Error):
-                process.stdin.write_eof()
-            process.close()
+        Args:
+            request: see ``finn_tui.board.agent``; ``timeout`` is the accelerator's (seconds).
+            on_event: called with each ``hello``, ``log`` and ``progress`` event.
+
+        Raises:
+            FinnTuiError: the agent's own, or that it could not be started, or the line broke.
+        """
+        self._on_event = on_event
+        with translated(self._link.board):
+            try:
+                self._process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
+                return await self._answer(float(request.get("timeout", _SILENCE)))
+            except (_Ended, BrokenPipeError):
+                if self._link.connection.is_closed():
+                    broke = "the connection ended in the middle of the work"
+                    raise asyncssh.ConnectionLost(broke) from None
+                await asyncio.wait((self.reading,), timeout=2)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(2):
+                        await self._process.wait_closed()
+                said = self._stderr.decode("utf-8", "replace")
+                raise _why(self._link, self._process, said) from None
+
+    async def _answer(self, patience: float) -> dict[str, Any]:
+        limit = _FIRST_EVENT
+        while True:
+            try:
+                async with asyncio.timeout(limit):
+                    line = await self._process.stdout.readline()
+            except TimeoutError:
+                raise FinnTuiError(
+                    f"nothing was heard from {self._link.board.name} for {limit:g} s",
+                    "The agent that runs the driver there is silent.",
+                    "Try again; if it stays so, restart the board.",
+                    kind="board",
+                ) from None
+            if not line:
+                raise _Ended
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if not isinstance(event, dict):
+                # A login script may print before the agent speaks.
+                event = {"event": "log", "text": line.decode("utf-8", "replace").rstrip()}
+            if event.get("event") == "result":
+                return event
+            if event.get("event") == "error":
+                raise FinnTuiError.from_dict(event)
+            limit = max(_SILENCE, patience + 30.0)
+            self._on_event(event)
+
+    async def _collect(self) -> None:
+        with contextlib.suppress(asyncssh.Error):
+            async for line in self._process.stderr:
+                self._stderr += line
+                del self._stderr[:-_KEPT_STDERR]
+                text = line.decode("utf-8", "replace").rstrip()
+                self._on_event({"event": "log", "text": text})
 
 
 class _Ended(Exception):
     """The agent's output ended before its answer."""
 
 
-async def _answer(
-    link: Link, process: asyncssh.SSHClientProcess[bytes], patience: float, on_event: OnEvent
-) -> dict[str, Any]:
-    limit = _FIRST_EVENT
-    while True:
-        try:
-            async with asyncio.timeout(limit):
-                line = await process.stdout.readline()
-        except TimeoutError:
-            raise FinnTuiError(
-                f"nothing was heard from {link.board.name} for {limit:g} s",
-                "The agent that runs the driver there is silent.",
-                "Try again; if it stays so, restart the board.",
-                kind="board",
-            ) from None
-        if not line:
-            if link.connection.is_closed():
-                raise asyncssh.ConnectionLost("the connection ended in the middle of the work")
-            raise _Ended
-        try:
-            event = json.loads(line)
-        except ValueError:
-            # A login script may print before the agent speaks.
-            on_event({"event": "log", "text": line.decode("utf-8", "replace").rstrip()})
-            continue
-        if not isinstance(event, dict):
-            continue
-        if event.get("event") == "result":
-            return event
-        if event.get("event") == "error":
-            raise FinnTuiError.from_dict(event)
-        limit = max(_SILENCE, patience + 30.0)
-        on_event(event)
+@contextlib.asynccontextmanager
+async def conversation(link: Link) -> AsyncIterator[Conversation]:
+    """An agent on the board for as long as the block lasts; it is put there if need be.
 
+    It ends, and the driver with it, when the block ends in whatever way.
 
-async def _collect(stream: asyncssh.SSHReader[bytes], kept: bytearray, on_event: OnEvent) -> None:
-    with contextlib.suppress(asyncssh.Error):
-        async for line in stream:
-            kept += line
-            del kept[:-_KEPT_STDERR]
-            on_event({"event": "log", "text": line.decode("utf-8", "replace").rstrip()})
+    Raises:
+        FinnTuiError: the agent cannot be brought or started.
+    """
+    with translated(link.board):
+        await _bring_agent(link)
+        process = await link.connection.create_process(_command(link), encoding=None)
+    talk = Conversation(link, process)
+    try:
+        if link.board.sudo and link.sudo_password is not None:
+            process.stdin.write(link.sudo_password.encode() + b"\n")
+        yield talk
+    finally:
+        talk.reading.cancel()
+        with contextlib.suppress(OSError, asyncssh.Error):
+            process.stdin.write_eof()
+        process.close()
 
 
 def _command(link: Link) -> str:

@@ -10,125 +10,22 @@ import asyncio
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from finn_tui import results
-from finn_tui.board.deploy import Deployed, check_kind, deploy
-from finn_tui.board.dialogue import ask
+from finn_tui.board.deploy import check_kind, deploy
+from finn_tui.board.dialogue import Conversation, conversation
 from finn_tui.board.link import Link
+from finn_tui.board.measured import Executed, Outcome, Throughput, Validation
 from finn_tui.board.package import Package, dataset_folder, package, test_set
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 
 # The accelerator is given this many times its estimated time, and this many seconds besides.
 _PATIENCE, _GRACE = 10.0, 120.0
-
-
-@dataclass(frozen=True)
-class Executed:
-    """One sample image on the board.
-
-    Attributes:
-        board: which one. simulated: whether it had an FPGA.
-        image: its index in the run's sample.
-        result: the class that the accelerator gave.
-        expected: the image's label, or None where the sample has none.
-        software: the class that the network gave in software, or None.
-        clock_mhz: what the accelerator ran at.
-        seconds: from handing over the image to the result, with the driver's packing.
-    """
-
-    board: str
-    simulated: bool
-    image: int
-    result: int
-    expected: int | None
-    software: int | None
-    clock_mhz: float
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON shows it; ``class`` is what the board gave."""
-        fields = asdict(self)
-        fields["class"] = fields.pop("result")
-        return fields
-
-
-@dataclass(frozen=True)
-class Throughput:
-    """The driver's throughput test.
-
-    Attributes:
-        images_per_s: measured, of one batch through the accelerator.
-        estimate_images_per_s: clock / II, or None where the run has no estimate.
-        batch, clock_mhz: what it was measured with.
-        metrics: everything that the driver told, under its own names.
-    """
-
-    board: str
-    simulated: bool
-    images_per_s: float
-    estimate_images_per_s: float | None
-    batch: int
-    clock_mhz: float
-    metrics: Mapping[str, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The test set through the accelerator.
-
-    Attributes:
-        percent: top-1 accuracy. correct, images: it in whole images.
-        dataset: mnist, cifar10 or cifar100.
-        software_same: of the ``images``, how many got the class that software gave them; None
-            where the run's sample is not this test set.
-        predictions: file in the run folder with ``predictions`` and ``labels`` (.npz).
-    """
-
-    board: str
-    simulated: bool
-    percent: float
-    correct: int
-    images: int
-    dataset: str
-    software_same: int | None
-    batch: int
-    clock_mhz: float
-    predictions: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Everything that ``go`` did; ``missing`` says why a step could not be done."""
-
-    deployed: Deployed
-    executed: Executed | None
-    throughput: Throughput
-    validation: Validation | None
-    missing: tuple[FinnTuiError, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        return {
-            "deploy": self.deployed.as_dict(),
-            "execute": self.executed.as_dict() if self.executed else None,
-            "throughput": self.throughput.as_dict(),
-            "validate": self.validation.as_dict() if self.validation else None,
-            "missing": [error.as_dict() for error in self.missing],
-        }
 
 
 async def go(
@@ -148,19 +45,21 @@ async def go(
     deployed = await deploy(link, run, on_progress)
     executed: Executed | None = None
     validation: Validation | None = None
-    try:
-        executed = (await execute(link, run, on_progress))[0]
-    except FinnTuiError as error:
-        if error.kind != "input":
-            raise
-        missing.append(error)
-    measured = await throughput(link, run, on_progress, batch=batch)
-    try:
-        validation = await validate(link, run, on_progress, limit=limit)
-    except FinnTuiError as error:
-        if error.kind != "input":
-            raise
-        missing.append(error)
+    # One agent for all of it: Python and the driver take a Zynq half a minute to load.
+    async with conversation(link) as agent:
+        try:
+            executed = (await execute(link, run, on_progress, agent=agent))[0]
+        except FinnTuiError as error:
+            if error.kind != "input":
+                raise
+            missing.append(error)
+        measured = await throughput(link, run, on_progress, batch=batch, agent=agent)
+        try:
+            validation = await validate(link, run, on_progress, limit=limit, agent=agent)
+        except FinnTuiError as error:
+            if error.kind != "input":
+                raise
+            missing.append(error)
     return Outcome(deployed, executed, measured, validation, tuple(missing))
 
 
@@ -177,15 +76,25 @@ async def check(link: Link, on_progress: OnProgress = ignore) -> dict[str, Any]:
 
     on_progress(Progress("board", f"asking {link.board.name} what it is"))
     flavour = "finn-plus" if link.board.driver == "auto" else link.board.driver
-    await ask(link, {"do": "check", "flavour": flavour}, listen)
+    async with conversation(link) as agent:
+        await agent.ask({"do": "check", "flavour": flavour}, listen)
     hello.pop("event", None)
     return hello
 
 
 async def execute(
-    link: Link, run: Path, on_progress: OnProgress = ignore, *, images: Sequence[int] = (0,)
+    link: Link,
+    run: Path,
+    on_progress: OnProgress = ignore,
+    *,
+    images: Sequence[int] = (0,),
+    agent: Conversation | None = None,
 ) -> list[Executed]:
     """Classify sample images of the run on the board, one by one.
+
+    Args:
+        images: their indices in the sample.
+        agent: one that runs already; else one is started.
 
     Raises:
         FinnTuiError: the run has no sample images or not that one (kind "input"), or what the
@@ -198,7 +107,7 @@ async def execute(
             f"There is no {what.sample('images')}.",
             "Prepare the model again; that writes them.",
         )
-    talk = _Talk(link, what, "execute", on_progress)
+    talk = _Talk(link, what, "execute", on_progress, agent)
     answer = await talk.ask(images=f"{what.folder}/sample/images.npy", indices=list(images))
     labels = await asyncio.to_thread(_sample, what, "labels")
     software = await asyncio.to_thread(_sample, what, "software")
@@ -225,19 +134,25 @@ async def execute(
 
 
 async def throughput(
-    link: Link, run: Path, on_progress: OnProgress = ignore, *, batch: int | None = None
+    link: Link,
+    run: Path,
+    on_progress: OnProgress = ignore,
+    *,
+    batch: int | None = None,
+    agent: Conversation | None = None,
 ) -> Throughput:
     """Measure images a second with the driver's throughput test.
 
     Args:
         batch: images in one go; by default about a second's worth of the estimate, in powers of
             ten from 10 to 10,000, so that neither latency nor the driver's own time counts much.
+        agent: one that runs already; else one is started.
     """
     what = await _ready(link, run)
     if batch is not None and batch < 1:
         raise FinnTuiError(f"a batch of {batch} images", "It must be at least 1.")
     chosen = batch or _second(what.fps)
-    talk = _Talk(link, what, "throughput", on_progress)
+    talk = _Talk(link, what, "throughput", on_progress, agent)
     answer = await talk.ask(batch=chosen, timeout=_timeout(what, chosen))
     done = Throughput(
         board=link.board.name,
@@ -263,6 +178,7 @@ async def validate(
     *,
     batch: int = 100,
     limit: int | None = None,
+    agent: Conversation | None = None,
 ) -> Validation:
     """Classify the run's test set on the board.
 
@@ -271,6 +187,7 @@ async def validate(
     Args:
         batch: at most so many images at a time; the largest number that divides the test set.
         limit: only the first so many images.
+        agent: one that runs already; else one is started.
 
     Raises:
         FinnTuiError: the test set is not here (kind "input": says where to put it), or what the
@@ -279,7 +196,7 @@ async def validate(
     what = await _ready(link, run)
     files = await asyncio.to_thread(test_set, what)
     folder = await asyncio.to_thread(dataset_folder, files)
-    talk = _Talk(link, what, "validate", on_progress)
+    talk = _Talk(link, what, "validate", on_progress, agent)
     answer = await talk.ask(
         batch=batch,
         limit=limit,
@@ -309,7 +226,15 @@ async def validate(
 class _Talk:
     """One request about a run, with the board's events as progress."""
 
-    def __init__(self, link: Link, what: Package, job: str, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        link: Link,
+        what: Package,
+        job: str,
+        on_progress: OnProgress,
+        agent: Conversation | None,
+    ) -> None:
+        self._agent = agent
         self._link = link
         self._what = what
         self._job = job
@@ -325,21 +250,21 @@ class _Talk:
     async def ask(self, **request: Any) -> dict[str, Any]:
         what = self._what
         flavour = self._link.board.driver
+        full = {
+            "do": self._job,
+            "flavour": what.flavour if flavour == "auto" else flavour,
+            "base": ".",
+            "folder": what.folder,
+            "bitfile": f"{what.folder}/{what.bitfile}",
+            "clock_mhz": what.clock_mhz,
+            "timeout": _timeout(what, 1),
+            **request,
+        }
+        if self._agent is not None:
+            return await self._agent.ask(full, self._listen)
         self.say(f"starting the driver on {self._link.board.name}", None)
-        return await ask(
-            self._link,
-            {
-                "do": self._job,
-                "flavour": what.flavour if flavour == "auto" else flavour,
-                "base": ".",
-                "folder": what.folder,
-                "bitfile": f"{what.folder}/{what.bitfile}",
-                "clock_mhz": what.clock_mhz,
-                "timeout": _timeout(what, 1),
-                **request,
-            },
-            self._listen,
-        )
+        async with conversation(self._link) as agent:
+            return await agent.ask(full, self._listen)
 
     def _listen(self, event: Mapping[str, Any]) -> None:
         kind = event.get("event")

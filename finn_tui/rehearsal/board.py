@@ -71,19 +71,22 @@ async def running(
         python = await driver_env.ensure(on_progress)
     folder = folder or default_folder()
     on_progress(Progress("board", "starting the simulated board"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "finn_tui.rehearsal.board",
-        str(folder),
-        str(python),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
-        start_new_session=True,
-    )
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    log = folder / "server.log"
+    folder.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "finn_tui.rehearsal.board",
+            str(folder),
+            str(python),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+            start_new_session=True,
+        )
+    assert process.stdin is not None and process.stdout is not None
     try:
         try:
             async with asyncio.timeout(_START_TIMEOUT):
@@ -92,7 +95,8 @@ async def running(
             line = b""
         if not line:
             process.stdin.close()
-            said = await _rest(process)
+            await _ended(process)
+            said = await asyncio.to_thread(log.read_text, "utf-8", "replace")
             raise FinnTuiError(
                 "the simulated board did not start",
                 said.strip().splitlines()[-1] if said.strip() else "It ended without a word.",
@@ -113,15 +117,6 @@ async def running(
         # The server ends, and its commands with it, when this pipe closes.
         process.stdin.close()
         await asyncio.shield(_ended(process))
-
-
-async def _rest(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(5):
-            return (await process.stderr.read()).decode("utf-8", "replace")
-    except TimeoutError:
-        return ""
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

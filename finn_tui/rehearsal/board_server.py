@@ -21,6 +21,7 @@ from pathlib import Path
 import asyncssh
 
 IDLE_SECONDS = 900.0
+_BLOCK = 64 * 1024
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
 
@@ -157,23 +158,50 @@ class _Board:
             start_new_session=True,
             preexec_fn=self._orphans_die,
         )
+        assert child.stdin is not None
         self._groups.add(child.pid)
+        # Not asyncssh's redirect: it fails, and the connection with it, on an early close.
+        feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
+        draining = asyncio.create_task(_both(child, process))
+        hung_up = asyncio.create_task(process.wait_closed())
         try:
-            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-            ended = asyncio.ensure_future(child.wait())
-            hung_up = asyncio.ensure_future(process.wait_closed())
-            await asyncio.wait((ended, hung_up), return_when=asyncio.FIRST_COMPLETED)
-            hung_up.cancel()
-            if ended.done():
-                await process.stdout.drain()
-                await process.stderr.drain()
-                code = ended.result()
+            await asyncio.wait((draining, hung_up), return_when=asyncio.FIRST_COMPLETED)
+            if not hung_up.done():
+                code = await child.wait()
                 process.exit(code if code >= 0 else 128 - code)
         finally:
+            for task in (feeding, draining, hung_up):
+                task.cancel()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             self._groups.discard(child.pid)
             await child.wait()
+
+
+async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
+    """What the client sends, to the command, until either has enough."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await source.read(_BLOCK):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+
+
+async def _both(
+    child: asyncio.subprocess.Process, process: asyncssh.SSHServerProcess[bytes]
+) -> None:
+    assert child.stdout is not None and child.stderr is not None
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_drain(child.stdout, process.stdout))
+        group.create_task(_drain(child.stderr, process.stderr))
+
+
+async def _drain(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -> None:
+    """What the command prints, to the client."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await source.read(_BLOCK):
+            sink.write(data)
+            await sink.drain()
 
 
 class _Connection(asyncssh.SSHServer):

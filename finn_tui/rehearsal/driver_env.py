@@ -20,7 +20,8 @@ def recipe() -> environments.Recipe:
     return environments.Recipe(
         name="board driver",
         python="3.11",
-        arguments=((requirement,),),
+        # six: finn-dataset-loading imports it without saying so.
+        arguments=((requirement, "six"),),
         version=requirement,
     )
 

@@ -1,15 +1,16 @@
 """Runs on the board: loads the accelerator with the real driver and tells what happens.
 
 Standard library, numpy and the driver only; Python 3.8 syntax, because old PYNQ images run it. It
-travels as a zipapp (``finn_tui/board/agent_file.py``), reads one JSON line (the request) from
-standard input and writes JSON lines to standard output:
+travels as a zipapp (``finn_tui/board/agent_file.py``), reads requests as JSON lines from standard
+input and answers each with JSON lines on standard output:
 
-    {"event": "hello", "python", "driver", "pynq", "simulated", ...}
+    {"event": "hello", "python", "driver", "pynq", "simulated", ...}    first
     {"event": "log", "text"}                          what the driver printed
     {"event": "progress", "message", ...}
-    {"event": "result", ...}  or  {"event": "error", "what", "why", "fix", "kind", "detail"}
+    {"event": "result", ...}  or  {"event": "error", "what", "why", "fix", "kind", "detail"}  last
 
-It ends when standard input closes, so that nothing stays behind on the board when a line drops.
+The design stays loaded from one request to the next, and the FPGA locked against other agents. It
+ends when standard input closes, so that nothing stays behind on the board when a line drops.
 
 Requests: ``{"do": "check" | "execute" | "throughput" | "validate", "flavour", "base", "folder",
 "bitfile", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are, ``folder`` this

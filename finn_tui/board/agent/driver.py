@@ -61,31 +61,81 @@ def only_one(wire: Wire, base: str) -> int:
             time.sleep(0.2)
 
 
-def open_driver(wire: Wire, request: dict[str, Any], batch: int) -> Any:
-    """Download the bitstream; the driver object for batches of ``batch`` images.
+class Accelerator:
+    """The downloaded design, kept from one request to the next."""
 
-    Raises ``Failure`` if the run, pynq or the driver is not on the board.
-    """
-    flavour = request["flavour"]
-    hello(wire, flavour)
-    bitfile = request["bitfile"]
-    if not os.path.isfile(bitfile):
-        raise Failure("this run is not on the board", "There is no " + bitfile, "Deploy it first.")
-    try:
-        importlib.import_module("pynq")
-    except ImportError as error:
-        raise Failure(
-            "pynq cannot be used in the board's Python (%s)" % sys.executable,
-            str(error),
-            "Use a PYNQ image, and set python for the board in boards.toml to its pynq-venv.",
-        ) from error
-    only_one(wire, request["base"])
-    wire.send("progress", message="loading the bitstream")
-    clock = float(request.get("clock_mhz") or 100.0)
-    opened = _upstream if flavour == "upstream" else _finn_plus
-    driver = opened(request, batch, clock)
-    _watch(wire, driver, float(request["timeout"]))
-    return driver
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._loaded: Any = None
+        self._driver: Any = None
+        self._locked = False
+
+    def forget(self) -> None:
+        """Load anew for the next request; something went wrong in this one."""
+        self._loaded = None
+
+    def driver(self, request: dict[str, Any], batch: int) -> Any:
+        """The driver object on the request's bitstream, for batches of ``batch`` images.
+
+        From here on silence of ``request["timeout"]`` seconds ends the process. Raises ``Failure``
+        if the run, pynq or the driver is not on the board.
+        """
+        bitfile = request["bitfile"]
+        if not os.path.isfile(bitfile):
+            why = "There is no " + bitfile
+            raise Failure("this run is not on the board", why, "Deploy it first.")
+        if not self._locked:
+            only_one(self._wire, request["base"])
+            self._locked = True
+        status = os.stat(bitfile)
+        wanted = (request["flavour"], bitfile, status.st_mtime_ns, status.st_size)
+        if self._loaded != wanted:
+            self._load(request, batch)
+            self._loaded = wanted
+        if self._driver.batch_size != batch:
+            self._driver.batch_size = batch
+        self._wire.last = time.monotonic()
+        self._wire.patience = float(request["timeout"])
+        return self._driver
+
+    def _load(self, request: dict[str, Any], batch: int) -> None:
+        try:
+            importlib.import_module("pynq")
+        except ImportError as error:
+            raise Failure(
+                "pynq cannot be used in the board's Python (%s)" % sys.executable,
+                str(error),
+                "Use a PYNQ image, and set python for the board in boards.toml to its pynq-venv.",
+            ) from error
+        self._wire.send("progress", message="loading the bitstream")
+        clock = float(request.get("clock_mhz") or 100.0)
+        first = self._driver is None
+        opened = _upstream if request["flavour"] == "upstream" else _finn_plus
+        self._driver = opened(request, batch, clock)
+        if first:
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """End the process when the accelerator is stuck: drivers poll their DMA forever."""
+        while True:
+            time.sleep(0.25)
+            patience = self._wire.patience
+            if patience is not None and time.monotonic() - self._wire.last > patience:
+                break
+        status = []
+        for name in ("idma", "odma"):
+            for number, engine in enumerate(getattr(self._driver, name, [])):
+                status.append("%s%d control 0x%x" % (name, number, engine.read(0x00)))
+        self._wire.send(
+            "error",
+            what="the accelerator did not finish in %g s" % patience,
+            why="The driver still waits for the output DMA (%s)." % ", ".join(status),
+            fix="FIFOs that are too small, a bitfile for another board or too high a clock do "
+            "that; power-cycle the board before the next try.",
+            kind="board",
+            detail="",
+        )
+        os._exit(4)
 
 
 def _finn_plus(request: dict[str, Any], batch: int, clock: float) -> Any:
@@ -142,31 +192,6 @@ def clock_mhz(driver: Any) -> float:
     if actual is None:
         actual = importlib.import_module("pynq.ps").Clocks.fclk0_mhz
     return float(actual)
-
-
-def _watch(wire: Wire, driver: Any, seconds: float) -> None:
-    """End the process if nothing was heard for that long: a driver polls its DMA forever."""
-
-    def watch() -> None:
-        while time.monotonic() - wire.last < seconds:
-            time.sleep(min(1.0, seconds / 4))
-        status = []
-        for name in ("idma", "odma"):
-            for number, engine in enumerate(getattr(driver, name, [])):
-                status.append("%s%d control 0x%x" % (name, number, engine.read(0x00)))
-        wire.send(
-            "error",
-            what="the accelerator did not finish in %g s" % seconds,
-            why="The driver still waits for the output DMA (%s)." % ", ".join(status),
-            fix="FIFOs that are too small, a bitfile for another board or too high a clock do "
-            "that; power-cycle the board before the next try.",
-            kind="board",
-            detail="",
-        )
-        os._exit(4)
-
-    wire.last = time.monotonic()
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def shaped(driver: Any, images: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import queue
 import re
 import sys
 import threading
@@ -12,7 +13,7 @@ import time
 import traceback
 from typing import Any, Callable
 
-from finn_tui.board.agent.driver import classes, clock_mhz, hello, open_driver, shaped
+from finn_tui.board.agent.driver import Accelerator, classes, clock_mhz, hello, shaped
 from finn_tui.board.agent.testset import test_set
 from finn_tui.board.agent.wire import Failure, Wire
 
@@ -21,38 +22,39 @@ _BATCH_LINE = re.compile(r"batch (\d+).*total OK (\d+) NOK (\d+)")
 
 
 def main() -> int:
-    """Answer the one request on standard input; the exit status is 0 if it was answered."""
+    """Answer the requests on standard input, one after the other, until it closes."""
     wire = Wire()
-    # A sudo that needed no password leaves it to us: whatever is no request is skipped unseen.
-    line = b""
-    while not line.startswith(b"{"):
-        line = sys.stdin.buffer.readline()
-        if not line:
-            return 3
-    request = json.loads(line.decode("utf-8"))
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    try:
-        _JOBS[request["do"]](wire, request)
-        return 0
-    except Failure as failure:
-        wire.send("error", **failure.fields)
-    except Exception as error:  # The boundary of the process: everything crosses it as data.
-        wire.send(
-            "error",
-            what="the driver stopped with %s" % type(error).__name__,
-            why=str(error),
-            fix=_advice(error),
-            kind="board",
-            detail=traceback.format_exc(),
-        )
-    return 1
+    accelerator = Accelerator(wire)
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    while True:
+        request = requests.get()
+        try:
+            hello(wire, request["flavour"])
+            _JOBS[request["do"]](wire, request, accelerator)
+        except Failure as failure:
+            accelerator.forget()
+            wire.send("error", **failure.fields)
+        except Exception as error:  # The boundary of the process: everything crosses it as data.
+            accelerator.forget()
+            wire.send(
+                "error",
+                what="the driver stopped with %s" % type(error).__name__,
+                why=str(error),
+                fix=_advice(error),
+                kind="board",
+                detail=traceback.format_exc(),
+            )
+        wire.patience = None
 
 
-def _end_with_input() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
+def _listen(requests: queue.Queue[dict[str, Any]]) -> None:
+    for line in sys.stdin.buffer:
+        # A sudo that needed no password leaves it to us: what is no request is skipped unseen.
+        if line.startswith(b"{"):
+            requests.put(json.loads(line.decode("utf-8")))
     # No clean-up can be trusted while a driver polls a DMA engine.
-    os._exit(3)
+    os._exit(0)
 
 
 def _advice(error: Exception) -> str:
@@ -60,16 +62,17 @@ def _advice(error: Exception) -> str:
         return "Drivers need root on the board: set sudo = true for it in boards.toml."
     if isinstance(error, MemoryError) or "allocate" in str(error):
         return "The board ran out of memory for buffers: use a smaller batch."
+    if isinstance(error, ImportError) and error.name:
+        return "Install it there: sudo -H %s -m pip install %s" % (sys.executable, error.name)
     return "The board's log shows what the driver did before."
 
 
-def check(wire: Wire, request: dict[str, Any]) -> None:
-    """What the board is; nothing is loaded."""
-    hello(wire, request["flavour"])
+def check(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
+    """What the board is, which ``hello`` has said already; nothing is loaded."""
     wire.send("result")
 
 
-def execute(wire: Wire, request: dict[str, Any]) -> None:
+def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
     """Some sample images through the accelerator, one by one."""
     import numpy as np
 
@@ -79,7 +82,7 @@ def execute(wire: Wire, request: dict[str, Any]) -> None:
         if not 0 <= index < len(images):
             why = "The run has %d, counted from 0." % len(images)
             raise Failure("there is no sample image %d" % index, why, "Choose another.", "input")
-    driver = open_driver(wire, request, 1)
+    driver = accelerator.driver(request, 1)
     found, outputs = [], []
     began = time.time()
     for index in chosen:
@@ -92,22 +95,22 @@ def execute(wire: Wire, request: dict[str, Any]) -> None:
     )
 
 
-def throughput(wire: Wire, request: dict[str, Any]) -> None:
+def throughput(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
     """The driver's own throughput test."""
     batch = int(request["batch"])
-    driver = open_driver(wire, request, batch)
+    driver = accelerator.driver(request, batch)
     wire.send("progress", message="a batch of %d images" % batch)
     metrics = {key: float(value) for key, value in driver.throughput_test().items()}
     wire.send("result", metrics=metrics, batch=batch, clock_mhz=clock_mhz(driver))
 
 
-def validate(wire: Wire, request: dict[str, Any]) -> None:
+def validate(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
     """The whole test set through the accelerator."""
     images, labels = test_set(request["dataset"], request["dataset_path"])
     images, labels = images[: request.get("limit")], labels[: request.get("limit")]
     total = len(labels)
     batch = _dividing(total, int(request["batch"]))
-    driver = open_driver(wire, request, batch)
+    driver = accelerator.driver(request, batch)
 
     def progress(ok: int, nok: int) -> None:
         done = ok + nok
@@ -196,7 +199,7 @@ def _driver_validation(
         return np.array(file["predictions"][0])
 
 
-_JOBS: dict[str, Callable[[Wire, dict[str, Any]], None]] = {
+_JOBS: dict[str, Callable[[Wire, dict[str, Any], Accelerator], None]] = {
     "check": check,
     "execute": execute,
     "throughput": throughput,

@@ -25,6 +25,8 @@ class Wire(io.TextIOBase):
     Attributes:
         on_line: also called with each line that the driver prints.
         last: when the last event was sent (``time.monotonic``).
+        patience: seconds of silence after which the accelerator counts as stuck; None while
+            nobody waits for it.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,7 @@ class Wire(io.TextIOBase):
         self._partial = ""
         self.on_line: Callable[[str], None] | None = None
         self.last = time.monotonic()
+        self.patience: float | None = None
         sys.stdout = self
 
     def send(self, event: str, **data: Any) -> None:
