@@ -62,6 +62,16 @@ class Editor:
         """Whether the folding differs from what was last saved or loaded."""
         return self.folding != self.saved
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return bool(self._undo)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an undone change to make again."""
+        return bool(self._redo)
+
     def set(self, layer: str, knob: str, value: Value) -> Change:
         """Set a knob; undoable. ``IllegalFolding`` changes nothing."""
         change = foldings.change(self.design, self.tables, self.folding, layer, knob, value)
