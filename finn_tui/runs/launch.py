@@ -33,6 +33,7 @@ BUILD_BYTES = 6 * 1000 * 1000 * 1000
 #: The runner imports nothing of FINN before it says that it runs.
 START_SECONDS = 60.0
 
+_UNQUOTED = re.compile(r"""[\s'"`$;&|<>(){}\[\]*?!#~\\]""")
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
 _PATCHED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
 
@@ -82,8 +83,9 @@ async def launch(
 
     Raises:
         FinnTuiError: AMD's tools are missing (kind "tools"), the disk is too small (kind "disk"),
-            or the engine's Python does not start (kind "engine").
+            the path cannot be used, or the engine's Python does not start (kind "engine").
     """
+    check_path(runs_dir)
     found = None
     if request.rehearse is None:
         found = await asyncio.to_thread(tools.check_tools)
@@ -97,6 +99,21 @@ async def launch(
     child = await asyncio.to_thread(_start, run, request.engine, environment)
     await _taken_over(run, child)
     return run
+
+
+def check_path(runs_dir: Path) -> None:
+    """Raise ``FinnTuiError`` for a folder that FINN's shell and Tcl scripts would not find.
+
+    They name paths without quoting them.
+    """
+    odd = sorted(set(_UNQUOTED.findall(str(runs_dir.absolute()))))
+    if odd:
+        raise FinnTuiError(
+            "FINN cannot build in this folder",
+            f"Its path has {' '.join(repr(c) for c in odd)} in it, and FINN's scripts do not quote "
+            f"paths: {runs_dir.absolute()}",
+            "Choose a workspace whose path has letters, digits and . _ - only.",
+        )
 
 
 def check_disk(runs_dir: Path, rehearse: bool) -> None:

@@ -30,7 +30,7 @@ _LAYER = re.compile(r"^(?:StreamingDataflowPartition_\d+_)?(.+)$")
 _EXTRA = (
     (re.compile(r"StreamingFIFO"), (40, 16, 60, 0)),
     (re.compile(r"StreamingDataWidthConverter"), (200, 0, 400, 0)),
-    (re.compile(r"IODMA"), (1200, 80, 1700, 4)),
+    (re.compile(r"IODMA|^[io]dma"), (1200, 80, 1700, 4)),
     (re.compile(r"LabelSelect"), (44, 0, 74, 0)),
     (re.compile(r"smartconnect"), (4400, 900, 6300, 0)),
     (re.compile(r"axi_interconnect"), (530, 60, 690, 0)),
@@ -69,8 +69,9 @@ def cells(tcl: str) -> list[tuple[str, str]]:
         if not match:
             continue
         words = match.group(1).replace("[", " ").replace("]", " ").split()
-        name = words[-1].rsplit("/", 1)[-1]
-        if name and "$" not in name and not name.startswith("-"):
+        name = words[-1].strip("/")
+        # Cells within cells belong to the one that holds them.
+        if name and "/" not in name and "$" not in name:
             found.setdefault(name, next((w for w in words if w.count(":") == 3), ""))
     return list(found.items())
 

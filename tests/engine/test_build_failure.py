@@ -1,0 +1,127 @@
+"""What is said about a build that failed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import build_failure
+from finn_tui.engine.server.build_results import post_synthesis, timing
+from tests.conftest import SHARED
+
+IMPL = "vivado_zynq_proj_x/finn_zynq_link.runs/impl_1/runme.log"
+
+
+def _log(folder: Path, name: str, text: str, age: float = 0.0) -> Path:
+    path = folder / "finn_build_dir" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    stamp = path.stat().st_mtime - age
+    os.utime(path, (stamp, stamp))
+    return path
+
+
+def test_the_first_error_of_the_run_counts_not_the_echo(tmp_path: Path) -> None:
+    _log(tmp_path, "vivado_zynq_proj_x/vivado.log", "ERROR: [Common 17-69] Command failed\n")
+    utlz = "ERROR: [DRC UTLZ-1] Resource utilization: RAMB18 over-utilized\n"
+    rest = "ERROR: [Vivado_Tcl 4-23] Placer not run.\nERROR: [Common 17-39] 'place_design' failed\n"
+    _log(tmp_path, IMPL, f"INFO: [X 1-1] fine\n{utlz}{rest}")
+    error = build_failure.explain(RuntimeError("no bitfile found"), str(tmp_path))
+    assert error.kind == "tools"
+    assert error.what == "[DRC UTLZ-1] Resource utilization: RAMB18 over-utilized"
+    assert f"finn_build_dir/{IMPL}:2" in error.why
+    assert "PE and SIMD" in error.fix
+    assert "INFO: [X 1-1] fine" in error.detail
+    assert "no bitfile found" in error.detail
+
+
+def test_what_only_looks_like_an_error_is_none(tmp_path: Path) -> None:
+    echo = (
+        '#    catch {common::send_msg_id "BD_TCL-109" "ERROR" "text"}\nDRC finished with 0 Errors\n'
+    )
+    _log(tmp_path, IMPL, echo)
+    error = build_failure.explain(ValueError("shape mismatch"), str(tmp_path))
+    assert error.kind == "finn"
+    assert error.what == "ValueError: shape mismatch"
+
+
+def test_a_log_with_bad_bytes_is_read(tmp_path: Path) -> None:
+    path = _log(tmp_path, IMPL, "")
+    path.write_bytes(b"ECHO \xb1\xd2\r\nERROR: [Common 17-345] A valid license was not found\r\n")
+    error = build_failure.explain(RuntimeError("x"), str(tmp_path))
+    assert error.what == "[Common 17-345] A valid license was not found"
+    assert "licence" in error.why
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_the_cause_whatever_the_tools_say(tmp_path: Path, number: int) -> None:
+    _log(tmp_path, IMPL, "ERROR: [HLS 200-1715] cannot write\n")
+    error = build_failure.explain(OSError(number, "No space left on device"), str(tmp_path))
+    assert error.kind == "disk"
+    assert "finn_build_dir" in error.fix
+
+
+def test_a_disk_found_full_afterwards_explains_a_tool_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _log(tmp_path, IMPL, "ERROR: [HLS 200-1715] cannot write\n")
+    monkeypatch.setattr(build_failure, "_free", lambda _: 1000)
+    assert build_failure.explain(RuntimeError("x"), str(tmp_path)).kind == "disk"
+
+
+def test_an_explained_error_stays_as_it_is(tmp_path: Path) -> None:
+    given = EngineError("a", "b", "c", kind="input")
+    assert build_failure.explain(given, str(tmp_path)) is given
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real logs is not here")
+def test_a_real_failing_build_names_block_ram(tmp_path: Path) -> None:
+    (place,) = (SHARED / "logs").glob("pgreksic*")
+    (tmp_path / "finn_build_dir").symlink_to(place)
+    found = build_failure.first_tool_error(str(tmp_path / "finn_build_dir"))
+    assert found is not None
+    assert found[0] == "DRC UTLZ-1"
+    assert "613 of such cell types but only 280" in found[1]
+
+
+def test_reports_become_results(tmp_path: Path) -> None:
+    report = tmp_path / "build" / "report"
+    report.mkdir(parents=True)
+    assert post_synthesis(str(tmp_path)) is None
+    assert timing(str(tmp_path), 4.0) is None
+    row = {"LUT": 10, "SRL": 1, "FF": 12, "BRAM_36K": 2, "BRAM_18K": 1, "DSP": 3}
+    (report / "post_synth_resources.json").write_text(
+        json.dumps({"(top)": row, "StreamingDataflowPartition_1_MVAU_hls_0": row})
+    )
+    (report / "post_route_timing.rpt").write_text(
+        "    WNS(ns)      TNS(ns)  TNS Failing Endpoints  \n"
+        "    -------      -------  ---------------------  \n"
+        "     -0.618     -152.301                    311  \n"
+    )
+    resources = post_synthesis(str(tmp_path))
+    assert resources is not None
+    assert resources["BRAM_18K"] == 5
+    assert resources["layers"] == {
+        "MVAU_hls_0": {"LUT": 10, "FF": 12, "BRAM_18K": 5, "URAM": 0, "DSP": 3}
+    }
+    measured = timing(str(tmp_path), 4.0)
+    assert measured is not None
+    assert (measured["wns"], measured["tns"], measured["met"]) == (-0.618, -152.301, False)
+    assert measured["fmax_mhz"] == pytest.approx(216.54, abs=0.01)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real logs is not here")
+def test_a_real_timing_report_is_read(tmp_path: Path) -> None:
+    (source,) = (SHARED / "logs").glob("hsiang*/impl_1/*timing_summary_routed.rpt")
+    report = tmp_path / "build" / "report"
+    report.mkdir(parents=True)
+    (report / "post_route_timing.rpt").write_bytes(source.read_bytes())
+    measured = timing(str(tmp_path), 20.0)
+    assert measured is not None
+    assert measured["wns"] == 1.438
+    assert measured["met"]

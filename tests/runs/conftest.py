@@ -1,0 +1,88 @@
+"""A small model to build, and runs made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import Engine
+from finn_tui.engine.server import runfiles
+from finn_tui.runs.folder import RunFolder
+
+#: The lab's folding of TFC-w1a1 for its four MVAUs.
+FOLDING = {
+    "Defaults": {},
+    "Thresholding_rtl_0": {"PE": 49},
+    "MVAU_hls_0": {"PE": 16, "SIMD": 49},
+    "MVAU_hls_1": {"PE": 8, "SIMD": 8},
+    "MVAU_hls_2": {"PE": 8, "SIMD": 8},
+    "MVAU_hls_3": {"PE": 10, "SIMD": 8},
+}
+
+
+@pytest.fixture(scope="session")
+def engine(engine_python: str) -> EngineSpec:
+    """The engine that tests build with."""
+    return EngineSpec("test", (engine_python,))
+
+
+@pytest.fixture(scope="session")
+def tfc(engine: EngineSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TFC-w1a1 with random weights as a dataflow graph, prepared by the engine itself."""
+    out = tmp_path_factory.mktemp("tfc")
+
+    async def prepare() -> None:
+        client = await Engine.start(engine)
+        try:
+            source = {
+                "kind": "brevitas",
+                "network": "tfc_1w1a",
+                "input": [1, 1, 28, 28],
+                "weights": {"kind": "random", "seed": 0},
+                "topk": 1,
+            }
+            request = {"source": source, "out": str(out), "board": "Pynq-Z2", "clock_ns": 10.0}
+            await client.call("prepare", request)
+        finally:
+            await client.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINN_TUI_HOME", str(tmp_path_factory.mktemp("home")))
+        asyncio.run(prepare())
+    return out
+
+
+MakeRun = Callable[..., RunFolder]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """A run folder with the given state, as a runner would leave it."""
+
+    def make(id: str = "20260102T030405Z-tfc-w1a1-00ff", **state: Any) -> RunFolder:
+        path = tmp_path / "runs" / id
+        path.mkdir(parents=True)
+        request = {
+            "format": 1,
+            "id": id,
+            "model": "tfc-w1a1",
+            "created": "2026-01-02T03:04:05+00:00",
+            "folding": FOLDING,
+            "folding_name": "published",
+            "board": "Pynq-Z2",
+            "part": "xc7z020clg400-1",
+            "clock_ns": 10.0,
+            "rehearsal": {"seconds": 2.0},
+            "simulated": True,
+        }
+        (path / runfiles.RUN).write_text(json.dumps(request))
+        (path / runfiles.STATE).write_text(json.dumps({"state": "queued", **state}))
+        return RunFolder(path)
+
+    return make
