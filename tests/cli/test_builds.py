@@ -1,0 +1,137 @@
+"""From a folded network to a validated board on the command line: the lab's main job."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Cli
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.usefixtures("engine_python")]
+
+
+@pytest.fixture(scope="module")
+def built(cli_home: Path) -> dict[str, Any]:
+    """One rehearsal build for this module, made on first use by the test that asks."""
+    return {}
+
+
+def the_build(cli: Cli, built: dict[str, Any]) -> dict[str, Any]:
+    if not built:
+        done = cli("build", "tfc-w1a1", "--rehearse", "--seconds", "4", "--json")
+        assert done.code == 0, done.err
+        built.update(done.json)
+    return built
+
+
+def test_a_rehearsal_build_succeeds_and_says_simulated(cli: Cli, built: dict[str, Any]) -> None:
+    answer = the_build(cli, built)
+    assert answer["state"] == "succeeded"
+    assert answer["simulated"] is True
+    folder = Path(answer["folder"])
+    assert (folder / "build/deploy/bitfile/finn-accel.bit").is_file()
+    results = json.loads((folder / "results.json").read_text())
+    assert results["post_synthesis"]["simulated"] is True
+    assert results["timing"]["simulated"] is True
+    assert results["estimate"]["ii_cycles"] == 64
+
+
+def test_the_board_computes_what_the_software_computes(cli: Cli, built: dict[str, Any]) -> None:
+    answer = the_build(cli, built)
+    done = cli("go", answer["run"], "--to", "simulated", "--json")
+    assert done.code == 0, done.err
+    board = done.json
+    validation = board["validate"]
+    assert board["execute"]["class"] == board["execute"]["software"]
+    assert validation["software_same"] == validation["images"] == 400
+    sample = Path(answer["folder"]) / "sample"
+    software, labels = np.load(sample / "software.npy"), np.load(sample / "labels.npy")
+    assert validation["percent"] == pytest.approx(100 * float((software == labels).mean()))
+    # The stand-in takes the time of II at the clock: the driver cannot measure more than that.
+    assert board["throughput"]["images_per_s"] <= 1e8 / 64
+    assert board["throughput"]["images_per_s"] > 0.5 * 1e8 / 64
+    assert board["throughput"]["batch"] and board["throughput"]["clock_mhz"] == 100
+    for part in ("execute", "throughput", "validate"):
+        assert board[part]["simulated"] is True
+
+
+def test_deploying_again_sends_nothing(cli: Cli, built: dict[str, Any]) -> None:
+    answer = the_build(cli, built)
+    cli("deploy", answer["run"], "--to", "simulated")
+    again = cli("deploy", answer["run"], "--to", "simulated", "--json").json
+    assert again["sent"] == [] and again["bytes_sent"] == 0
+
+
+def test_the_table_of_experiments_in_all_its_forms(cli: Cli, built: dict[str, Any]) -> None:
+    answer = the_build(cli, built)
+    (row,) = [row for row in cli("experiments", "--json").json if row["run"] == answer["run"]]
+    assert (row["folding"], row["ii_cycles"], row["simulated"]) == ("published", 64, True)
+    lines = list(csv.DictReader(io.StringIO(cli("experiments", "--csv").out)))
+    assert answer["run"] in [line["run"] for line in lines]
+    assert float(lines[-1]["estimated_LUT"]) == row["estimated"]["LUT"]
+    for form in ((), ("--md",)):
+        text = cli("experiments", *form).out
+        (line,) = [line for line in text.splitlines() if answer["run"] in line]
+        assert "SIMULATED" in line
+
+
+def test_runs_are_listed_shown_and_their_logs_read(cli: Cli, built: dict[str, Any]) -> None:
+    answer = the_build(cli, built)
+    assert "SIMULATED" in cli("runs").out
+    shown = cli("runs", "show", answer["run"], "--json").json
+    assert [step["status"] for step in shown["steps"]] == ["finished"] * len(shown["steps"])
+    assert "step_synthesize_bitfile" in [step["name"] for step in shown["steps"]]
+    listed = cli("logs", answer["run"], "--list").out
+    assert "MVAU_hls_0" in listed and "impl_1" in listed
+    log = cli("logs", answer["run"], "--file", "impl_1").out
+    assert "SIMULATED" in log and "write_bitstream completed successfully" in log
+    assert "Running step" in cli("logs", "last", "-f").out
+
+
+def test_a_detached_build_is_cancelled_and_stays_so(cli: Cli) -> None:
+    done = cli("build", "tfc-w1a1", "--rehearse", "--seconds", "120", "--detach", "--json")
+    assert done.code == 0, done.err
+    name = done.json["run"]
+    assert done.json["state"] in ("queued", "running")
+    assert cli("cancel", name, "--json").json["state"] == "cancelled"
+    attached = cli("attach", name, "--json")
+    assert attached.code == 1
+    assert attached.json["state"] == "cancelled"
+
+
+def test_without_tools_a_real_build_is_refused(cli: Cli) -> None:
+    done = cli("build", "tfc-w1a1", env={"PATH": "/usr/bin:/bin", "XILINX_VIVADO": ""})
+    assert done.code == 1
+    assert "vivado" in done.err.lower() and "--rehearse" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("runs", "show", "nothing"), "no run called nothing"),
+        (("go", "nothing"), "no run called nothing"),
+        (("go", "last", "--to", "simulatd"), "Did you mean simulated"),
+        (("boards", "add", "simulated", "--host", "x"), "cannot be called"),
+    ],
+)
+def test_wrong_names_are_answered(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    done = cli(*arguments)
+    assert done.code == 2, done.err
+    assert said in done.err and "Traceback" not in done.err
+
+
+def test_the_demo_runs_the_whole_path_as_plain_text(cli: Cli, cli_home: Path) -> None:
+    done = cli("demo", "--seconds", "3", env={"FINN_TUI_WORKSPACE": str(cli_home / "demo")})
+    assert done.code == 0, done.err
+    for word in ("prepare", "fold", "estimate", "build", "deploy", "execute", "throughput",
+                 "validate"):  # fmt: skip
+        assert f"\n{word} " in "\n" + done.out, word
+    assert "succeeded" in done.out
+    assert done.out.rstrip().endswith("SIMULATED")
