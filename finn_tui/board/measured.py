@@ -1,4 +1,4 @@
-"""What was measured on a board, as values; ``as_dict`` gives what JSON and ``results.json`` show."""
+"""What was measured on a board; ``as_dict`` gives what JSON and ``results.json`` show."""
 
 from __future__ import annotations
 

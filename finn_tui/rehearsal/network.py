@@ -6,6 +6,7 @@ integers; products use floating point arithmetic only where every partial sum is
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ Array = npt.NDArray[Any]
 # Integers up to here are exact in a float's mantissa (IEEE 754: 24 and 53 bits).
 _EXACT32 = 1 << 24
 _EXACT64 = 1 << 53
-# Values that one step of a layer may hold at a time, so that batches fit a small board's memory.
+# Values that one layer may give at a time, so that big batches need little memory.
 _STEP_VALUES = 1 << 24
 
 
@@ -42,7 +43,18 @@ class Network:
             }
         if self.description.get("format") != 1:
             raise ValueError(f"unknown format {self.description.get('format')!r}")
-        self._uses = _last_uses(self.description)
+
+    def up_to(self, tensor: str) -> Network:
+        """The part of the network that ends with this tensor, such as the scores before Top-1."""
+        nodes = self.description["nodes"]
+        last = next(i for i, node in enumerate(nodes) if tensor in node["outputs"])
+        part = copy.copy(self)
+        part.description = {
+            **self.description,
+            "output": {"name": tensor, "shape": nodes[last]["shape"]},
+            "nodes": nodes[: last + 1],
+        }
+        return part
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -76,12 +88,13 @@ class Network:
 
     def _run(self, images: Array) -> Array:
         values: dict[str, Array] = {self.description["input"]["name"]: images}
+        unused = _last_uses(self.description)
         for index, node in enumerate(self.description["nodes"]):
             inputs = [values.get(name) for name in node["inputs"]]
             result = _OPERATIONS[node["op"]](self._arrays, node, inputs)
             outputs = result if isinstance(result, list) else [result] * len(node["outputs"])
             values.update(zip(node["outputs"], outputs, strict=True))
-            for name in self._uses[index]:
+            for name in unused[index]:
                 del values[name]
         output = values[self.description["output"]["name"]]
         return output.reshape(len(images), *self.output_shape[1:]).astype(np.int64)
