@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from finn_tui import results
 from finn_tui.board.deploy import check_kind, deploy
 from finn_tui.board.dialogue import Conversation, conversation
 from finn_tui.board.link import Link
 from finn_tui.board.measured import Executed, Outcome, Throughput, Validation
 from finn_tui.board.package import Package, dataset_folder, package, test_set
+from finn_tui.engine.server import runfiles
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 
@@ -126,7 +126,7 @@ async def execute(
         for index, found in zip(images, answer["classes"], strict=True)
     ]
     if done:
-        await asyncio.to_thread(results.merge, run, {"execute": done[0].as_dict()})
+        await asyncio.to_thread(_record, run, {"execute": done[0].as_dict()})
         first = done[0]
         expected = "" if first.expected is None else f", expected {first.expected}"
         talk.say(f"image {first.image}: class {first.result}{expected}", 1.0)
@@ -163,7 +163,7 @@ async def throughput(
         clock_mhz=answer["clock_mhz"],
         metrics=answer["metrics"],
     )
-    await asyncio.to_thread(results.merge, run, {"throughput": done.as_dict()})
+    await asyncio.to_thread(_record, run, {"throughput": done.as_dict()})
     estimate = f", estimate {what.fps:,.0f}" if what.fps else ""
     talk.say(
         f"{done.images_per_s:,.0f} images/s{estimate} (batch {chosen}, {done.clock_mhz:g} MHz)", 1.0
@@ -218,7 +218,7 @@ async def validate(
         predictions=f"board/{link.board.name}/predictions.npz",
     )
     await asyncio.to_thread(_save, run / done.predictions, predictions, labels)
-    await asyncio.to_thread(results.merge, run, {"accuracy": done.as_dict()})
+    await asyncio.to_thread(_record, run, {"accuracy": done.as_dict()})
     talk.say(f"{done.percent:.2f} % of {done.images:,} images", 1.0)
     return done
 
@@ -321,6 +321,18 @@ def _same(what: Package, predictions: Any, labels: Any) -> int | None:
     if not np.array_equal(known[: len(labels)], labels):
         return None
     return int((software[: len(labels)] == predictions).sum())
+
+
+def _record(run: Path, parts: dict[str, Any]) -> None:
+    try:
+        runfiles.update_results(str(run), parts)
+    except OSError as error:
+        raise FinnTuiError(
+            f"the results of {run.name} could not be written",
+            str(error),
+            "Make room on that disk, or make the run folder writable, then measure again.",
+            kind="disk",
+        ) from error
 
 
 def _save(path: Path, predictions: Any, labels: Any) -> None:
