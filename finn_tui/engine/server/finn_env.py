@@ -31,7 +31,7 @@ def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
     """Make FINN importable in this process; later calls do nothing.
 
     ``build_dir`` is where FINN writes its generated code (default: ``FINN_BUILD_DIR`` from the
-    environment, else a temporary folder removed at exit). With ``simulator`` the real RTL
+    environment, else one that goes with the process). With ``simulator`` the real RTL
     simulator is left in place; without it, FINN's steps import where Vivado is absent.
     Raises ``EngineError`` of kind "engine" if this Python has no FINN.
     """
@@ -40,9 +40,7 @@ def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
     if build_dir is None:
         build_dir = os.environ.get("FINN_BUILD_DIR")
     if build_dir is None:
-        build_dir = tempfile.mkdtemp(prefix="finn-tui-engine-")
-        _state["temporary"] = build_dir
-        atexit.register(cleanup)
+        build_dir = os.path.join(scratch(), "build")
     os.makedirs(build_dir, exist_ok=True)
     os.environ["FINN_BUILD_DIR"] = build_dir
     os.environ.setdefault("MPLBACKEND", "Agg")
@@ -76,9 +74,17 @@ def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
     _state["ready"] = True
 
 
+def scratch() -> str:
+    """A folder of this process for temporary files; gone when the process is."""
+    if "scratch" not in _state:
+        _state["scratch"] = tempfile.mkdtemp(prefix="finn-tui-engine-")
+        atexit.register(cleanup)
+    return str(_state["scratch"])
+
+
 def cleanup() -> None:
-    """Remove the temporary build folder, if ``setup`` made one."""
-    folder = _state.pop("temporary", None)
+    """Remove the scratch folder."""
+    folder = _state.pop("scratch", None)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import traceback
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from finn_tui.engine.protocol import EngineError
@@ -185,7 +186,7 @@ def run_step(steps: Any, name: str, model: Any, cfg: Any) -> Any:
             "%s: %s" % (type(error).__name__, error),
             "Look at the last stage that was written and at the detail",
             kind="finn",
-            detail=_traceback(error),
+            detail=traceback.format_exc(),
         ) from error
 
 
@@ -198,11 +199,6 @@ def readable(model: Any) -> Any:
     for name in ("SortGraph", "GiveUniqueNodeNames", "GiveReadableTensorNames"):
         model = model.transform(getattr(general, name)())
     return model
-
-
-def _traceback(error: BaseException) -> str:
-    traceback = importlib.import_module("traceback")
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 _WORDS = {
@@ -227,7 +223,7 @@ def _words(name: str) -> str:
 def _working_folder() -> Iterator[str]:
     """A folder for what FINN writes by the way; FINN also changes directory."""
     back = os.getcwd()
-    folder = tempfile.mkdtemp(prefix="finn-tui-flow-")
+    folder = tempfile.mkdtemp(prefix="flow-", dir=finn_env.scratch())
     try:
         os.chdir(folder)
         yield folder

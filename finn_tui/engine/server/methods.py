@@ -29,12 +29,7 @@ def info(params: Params, context: wire.Context) -> Any:
 
 def prepare(params: Params, context: wire.Context) -> Any:
     """From a network to a dataflow graph."""
-    source = dict(_need(params, "source"))
-    if source.get("path"):
-        source["path"] = os.path.abspath(source["path"])
-    weights = source.get("weights") or {}
-    if weights.get("path"):
-        source["weights"] = dict(weights, path=os.path.abspath(weights["path"]))
+    source = _need(params, "source")
     clock_ns = float(_need(params, "clock_ns"))
     out, board = _path(params, "out"), str(_need(params, "board"))
     seconds = float(params.get("check_seconds", flow.CHECK_SECONDS))

@@ -24,7 +24,7 @@ def apply_folding(model: Any, folding: Dict[str, Any]) -> Any:
         )
     config: Dict[str, Any] = {"Defaults": {}}
     config.update(folding)
-    handle, path = tempfile.mkstemp(suffix=".json")
+    handle, path = tempfile.mkstemp(suffix=".json", dir=finn_env.scratch())
     with os.fdopen(handle, "w") as stream:
         json.dump(config, stream)
     try:

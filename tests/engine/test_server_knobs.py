@@ -1,0 +1,180 @@
+"""The rules of what may be folded how, on layers made for the purpose; FINN is not needed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from finn_tui.engine.server import finn_env, knobs, tables
+
+STYLES = ("s", False, "auto", {"auto", "block", "distributed", "ultra"})
+
+
+class Inst:
+    """As much of FINN's HWCustomOp as the rules ask for."""
+
+    def __init__(self, shape: tuple[int, ...] = (1, 8), **values: Any) -> None:
+        self.values = values
+        self.shape = shape
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        kinds = {int: "i", str: "s", list: "ints"}
+        types: dict[str, Any] = {
+            name: (kinds[type(value)], True, value) for name, value in self.values.items()
+        }
+        if "ram_style" in types:
+            types["ram_style"] = STYLES
+        return types
+
+    def get_nodeattr(self, name: str) -> Any:
+        return self.values[name]
+
+    def get_normal_input_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def get_normal_output_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+
+def node(op_type: str, name: str = "n", source: str = "in", target: str = "out") -> Any:
+    return SimpleNamespace(op_type=op_type, name=name, input=[source], output=[target])
+
+
+def values(op_type: str, inst: Inst, window: bool = False) -> dict[str, list[Any]]:
+    found = knobs.knobs_of(node(op_type), inst, "part", window)
+    return {knob["name"]: knob["values"] for knob in found}
+
+
+@pytest.fixture(autouse=True)
+def _part_without_uram(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finn_env, "has_uram", lambda part: part == "with-uram")
+
+
+def test_divisors() -> None:
+    assert knobs.divisors(1) == [1]
+    assert knobs.divisors(36) == [1, 2, 3, 4, 6, 9, 12, 18, 36]
+    assert knobs.divisors(97) == [1, 97]
+
+
+def test_a_matrix_layer_divides_rows_by_pe_and_columns_by_simd() -> None:
+    assert values("MVAU_hls", Inst(PE=1, SIMD=1, MW=6, MH=4)) == {
+        "PE": [1, 2, 4],
+        "SIMD": [1, 2, 3, 6],
+    }
+
+
+@pytest.mark.parametrize(
+    ("op", "inst", "expected"),
+    [
+        ("LabelSelect_hls", Inst(PE=1, Labels=10), {"PE": [1, 2, 5, 10]}),
+        ("Pool_hls", Inst(PE=1, Channels=6), {"PE": [1, 2, 3, 6]}),
+        ("Thresholding_rtl", Inst(PE=1, NumChannels=4), {"PE": [1, 2, 4]}),
+        ("FMPadding_rtl", Inst(SIMD=1, NumChannels=9), {"SIMD": [1, 3, 9]}),
+        ("AddStreams_hls", Inst(PE=1, NumChannels=2), {"PE": [1, 2]}),
+        ("ElementwiseAdd_hls", Inst((1, 7), PE=1), {"PE": [1, 7]}),
+        ("StreamingConcat_hls", Inst(SIMD=1, ChannelsPerStream=[12, 8]), {"SIMD": [1, 2, 4]}),
+        ("StreamingSplit_hls", Inst(SIMD=1, ChannelsPerStream=[5, 7]), {"SIMD": [1]}),
+        # 60/4 = 15 folds are more than 12, 60/5 = 12 are not.
+        ("LayerNorm_rtl", Inst((1, 60), SIMD=1), {"SIMD": [1, 2, 3, 4]}),
+        ("ConvolutionInputGenerator_rtl", Inst(SIMD=1, IFMChannels=3), {"SIMD": [1, 3]}),
+        ("OuterShuffle_hls", Inst(SIMD=1, NumChannels=64), {}),
+        ("StreamingFIFO_rtl", Inst(depth=2), {}),
+    ],
+)
+def test_legal_values(op: str, inst: Inst, expected: dict[str, list[int]]) -> None:
+    assert values(op, inst) == expected
+
+
+def test_uram_needs_a_part_that_has_it_and_weights_that_are_written() -> None:
+    def styles(part: str, **more: Any) -> list[str]:
+        inst = Inst(MW=2, MH=2, ram_style="auto", **more)
+        return next(
+            knob["values"]
+            for knob in knobs.knobs_of(node("MVAU_hls"), inst, part, False)
+            if knob["name"] == "ram_style"
+        )
+
+    plain = ["auto", "block", "distributed"]
+    assert styles("without", runtime_writeable_weights=1) == plain
+    assert styles("with-uram", runtime_writeable_weights=0) == plain
+    assert styles("with-uram", runtime_writeable_weights=1) == [*plain, "ultra"]
+    assert styles("with-uram") == [*plain, "ultra"]  # a line buffer holds nothing at the start
+
+
+def test_a_vvau_unrolls_its_kernel_only_at_full_pe() -> None:
+    inst = Inst(PE=1, SIMD=1, Channels=4, Kernel=[3, 3])
+    found = knobs.knobs_of(node("VVAU_rtl"), inst, "part", False)
+    assert [knob["values"] for knob in found] == [[1, 2, 4], [1, 3, 9]]
+    legal = [
+        (pe, simd)
+        for pe in (1, 2, 4)
+        for simd in (1, 3, 9)
+        if knobs.go_together(node("VVAU_rtl"), {"PE": pe, "SIMD": simd}, found)
+    ]
+    assert legal == [(1, 1), (2, 1), (4, 1), (4, 3), (4, 9)]
+
+
+def test_a_parallel_window_needs_full_simd() -> None:
+    inst = Inst(SIMD=1, IFMChannels=4, parallel_window=0)
+    swg = node("ConvolutionInputGenerator_rtl")
+    found = knobs.knobs_of(swg, inst, "part", window=True)
+    legal = [
+        (simd, window)
+        for simd in (1, 2, 4)
+        for window in (0, 1)
+        if knobs.go_together(swg, {"SIMD": simd, "parallel_window": window}, found)
+    ]
+    assert legal == [(1, 0), (2, 0), (4, 0), (4, 1)]
+
+
+def test_which_windows_may_be_parallel() -> None:
+    def swg(name: str, depthwise: int, target: str, ending: str = "_rtl") -> Any:
+        inst = Inst(SIMD=1, IFMChannels=4, parallel_window=0, depthwise=depthwise)
+        return node("ConvolutionInputGenerator" + ending, name, "x", target), inst
+
+    pool = (node("Pool_hls", "pool", "to-pool"), Inst(PE=1, Channels=4))
+    vvau = (node("VVAU_rtl", "vvau", "to-vvau"), Inst(PE=1, Channels=4, Kernel=[3, 3]))
+    layers = [
+        swg("dense", 0, "a"),
+        swg("of-pool", 1, "to-pool"),
+        swg("of-vvau", 1, "to-vvau"),
+        swg("in-hls", 0, "b", "_hls"),
+        pool,
+        vvau,
+    ]
+    assert knobs.windowed(layers) == {"dense", "of-vvau"}
+
+
+def test_the_attribute_cache_reads_once_and_writes_nothing_back() -> None:
+    class Counting(Inst):
+        reads = 0
+
+        def get_nodeattr(self, name: str) -> Any:
+            if name not in self.values:
+                raise AttributeError(name)
+            self.reads += 1
+            return self.values[name]
+
+        def set_nodeattr(self, name: str, value: Any) -> None:
+            raise AssertionError("the node must not change")
+
+        def get_input_datatype(self, ind: int = 0) -> str:
+            return f"INT{ind}"
+
+        def get_output_datatype(self, ind: int = 0) -> str:
+            return f"UINT{ind}"
+
+    inst = Counting(PE=1, dims=[1, 2])
+    tables.cache_attributes(inst)
+    assert [inst.get_nodeattr("PE") for _ in range(3)] == [1, 1, 1]
+    assert inst.reads == 1
+    inst.set_nodeattr("PE", 4)
+    assert inst.get_nodeattr("PE") == 4
+    assert inst.values["PE"] == 1
+    inst.get_nodeattr("dims").append(3)  # FINN's code may change what it got
+    assert inst.get_nodeattr("dims") == [1, 2]
+    with pytest.raises(AttributeError):
+        inst.get_nodeattr("mem_mode")  # FINN's code asks this way whether an op has an attribute
+    assert (inst.get_input_datatype(1), inst.get_output_datatype()) == ("INT1", "UINT0")
