@@ -186,7 +186,10 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
         raise FinnTuiError(
             "the run's folder could not be made",
             str(error),
-            "Make room on the disk, or choose another workspace. Nothing was started.",
+            "Make room on the disk, or choose another workspace. Nothing was started."
+            if full
+            else "Prepare the model again, or choose a workspace that can be written. Nothing was "
+            "started.",
             kind="disk" if full else "input",
         ) from error
 

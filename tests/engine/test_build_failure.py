@@ -125,3 +125,11 @@ def test_a_real_timing_report_is_read(tmp_path: Path) -> None:
     assert measured is not None
     assert measured["wns"] == 1.438
     assert measured["met"]
+
+
+def test_finns_own_refusals_are_told_in_its_words_with_what_to_do(tmp_path: Path) -> None:
+    text = "HLS synthesis requires: SIMD >= MW / 1024. Not so for node: MVAU_hls_3."
+    error = build_failure.explain(AssertionError(text), str(tmp_path))
+    assert error.what == text
+    assert "1,024 input words" in error.why
+    assert "SIMD" in error.fix

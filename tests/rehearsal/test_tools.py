@@ -5,6 +5,7 @@ The patterns are those that readers of real logs rely on, checked against real l
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -517,3 +518,18 @@ def test_what_they_cannot_do_is_an_error(bench: Bench, arguments: tuple[str, ...
 def test_versions_are_told(bench: Bench) -> None:
     assert bench.run("vivado", "-version", cwd=bench.folder).stdout.startswith("Vivado v2022.2")
     assert "v2022.2" in bench.run("vitis_hls", "-version", cwd=bench.folder).stdout
+
+
+def test_they_run_in_the_oldest_python_that_finn_runs_in() -> None:
+    package = Path(install.__code__.co_filename).parent
+    sources = [*sorted(package.glob("*.py")), package.parent / "bitstream.py"]
+    assert len(sources) > 8
+    for path in sources:
+        tree = ast.parse(path.read_text(), str(path), feature_version=(3, 8))
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not names & {"removeprefix", "removesuffix", "is_relative_to", "readlink"}, path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+                top = (module or "").split(".")[0]
+                assert top in sys.stdlib_module_names | {"finn_tui"}, f"{path}: {module}"

@@ -31,12 +31,23 @@ _ADVICE = (
     (
         ("Common 17-345", "Common 17-348"),
         "AMD's tools found no licence for this part.",
-        "Set XILINXD_LICENSE_FILE, or install a licence; the parts of PYNQ boards need none",
+        "Set XILINXD_LICENSE_FILE, or install a licence; the Pynq-Z1 and Z2 need none",
     ),
     (
         ("HLS", "SIM", "XFORM", "SCHED"),
         "Vitis HLS could not synthesize a layer.",
         "Open its vitis_hls.log; compile errors of FINN's C++ are most often a broken finn-hlslib",
+    ),
+)
+
+#: What FINN refuses only once it generates code, after estimates have gone well.
+_REFUSALS = (
+    (
+        re.compile(r"SIMD >= MW / 1024"),
+        "Vitis HLS partitions at most 1,024 input words of a layer; FINN's estimates do not "
+        "check that.",
+        "Give the named layer a SIMD of at least MW / 1024, that is 2 for up to 2,048 inputs, 4 "
+        "for up to 4,096",
     ),
 )
 
@@ -65,13 +76,16 @@ def explain(error: BaseException, folder: str) -> EngineError:
             kind="tools",
             detail="%s\n\n%s" % (_around(path, number), detail),
         )
-    return EngineError(
-        "%s: %s" % (type(error).__name__, error),
-        "FINN stopped here, and no tool reported an error.",
-        "Read the end of build/build_dataflow.log; the Python traceback is in the details",
-        kind="finn",
-        detail=detail,
-    )
+    text = str(error)
+    what = "%s: %s" % (type(error).__name__, text)
+    why = "FINN stopped here, and no tool reported an error."
+    fix = "Read the end of build/build_dataflow.log; the Python traceback is in the details"
+    if text and (isinstance(error, AssertionError) or type(error).__name__.startswith("FINN")):
+        what, why = text, "FINN refuses the design as it is."
+    for pattern, meaning, advice in _REFUSALS:
+        if pattern.search(text):
+            why, fix = meaning, advice
+    return EngineError(what, why, fix, kind="finn", detail=detail)
 
 
 def disk_full(folder: str, detail: str) -> EngineError:
