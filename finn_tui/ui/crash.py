@@ -1,0 +1,42 @@
+"""What is kept of a defect of our own: a log file, so that the screen need not show a traceback."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from finn_tui import paths
+
+#: A log is begun anew when it has grown to this many bytes; one older one is kept.
+_LARGE = 1_000_000
+
+
+def log_file() -> Path:
+    """The app's own log."""
+    return paths.state_dir() / "finn-tui.log"
+
+
+def record(error: BaseException, doing: str) -> Path | None:
+    """Write a defect to the log; None where the disk does not take it.
+
+    Args:
+        doing: what the app was at.
+    """
+    path = log_file()
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    text = "".join(traceback.format_exception(error))
+    head = f"{stamp} finn-tui {version('finn-tui')}, Textual {version('textual')}, "
+    head += f"Python {platform.python_version()}, {sys.platform}: {doing}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > _LARGE:
+            path.replace(path.with_suffix(".log.1"))
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(head + text + "\n")
+    except OSError:
+        return None
+    return path

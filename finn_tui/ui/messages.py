@@ -1,0 +1,106 @@
+"""What workers tell the app. Each carries data; the app's handlers change the state with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from finn_tui.errors import FinnTuiError
+    from finn_tui.lab.experiments import Experiment
+    from finn_tui.lab.session import Opened
+    from finn_tui.progress import Progress
+    from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.watch import Update
+    from finn_tui.ui.state import RunView
+
+
+@dataclass
+class Told(Message):
+    """Long work is one step further; ``work`` says which ("open", "build", "board")."""
+
+    work: str
+    progress: Progress
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer figure of the same stage takes the place of one that nobody has seen yet."""
+        return (
+            isinstance(message, Told)
+            and message.work == self.work
+            and message.progress.stage == self.progress.stage
+            and not self.progress.data.get("log")
+            and self.progress.fraction is not None
+            and message.progress.fraction is not None
+        )
+
+
+@dataclass
+class Failed(Message):
+    """Work ended with an error; ``shown`` if the screen itself shows it."""
+
+    work: str
+    error: FinnTuiError
+
+
+@dataclass
+class ModelOpened(Message):
+    """A model is ready to be folded."""
+
+    opened: Opened
+    folding_name: str
+
+
+@dataclass
+class GraphRead(Message):
+    """The nodes of one stage."""
+
+    path: Path
+    graph: Mapping[str, Any] | None
+    error: FinnTuiError | None = None
+
+
+@dataclass
+class RunsRead(Message):
+    """The runs as they are now; ``results`` is None where no result has changed."""
+
+    runs: tuple[RunView, ...]
+    results: tuple[Experiment, ...] | None
+    broken: tuple[FinnTuiError, ...] = ()
+
+
+@dataclass
+class RunFollowed(Message):
+    """News of the run that the Runs screen shows."""
+
+    run: str
+    updates: tuple[Update, ...]
+
+
+@dataclass
+class BuildBegun(Message):
+    """A build runs in a process of its own now."""
+
+    run: RunFolder
+
+
+@dataclass
+class BoardDone(Message):
+    """The board has done a job; ``missing`` says what of it could not be done."""
+
+    job: str
+    missing: tuple[FinnTuiError, ...] = ()
+
+
+@dataclass
+class BoardRead(Message):
+    """What is known of a run on a board: its results and a sample image."""
+
+    run: str
+    changed: float
+    results: Mapping[str, Any]
+    image: int
+    sample: Any

@@ -1,0 +1,50 @@
+"""The palette's commands: the table of actions, those that can be done now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from finn_tui.ui.actions import ACTIONS, PLACES, Action, key_name, keys_of
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+_LEFT_OUT = ("list", "log", "dialog")
+
+
+class ActionCommands(Provider):
+    """Everything that can be done on this screen and everywhere."""
+
+    @property
+    def _desk(self) -> FinnTuiApp:
+        return cast("FinnTuiApp", self.app)
+
+    def _usable(self) -> Iterable[tuple[Action, str]]:
+        state = self._desk.state
+        here = getattr(self.screen, "place", "")
+        for action in ACTIONS:
+            if action.where in _LEFT_OUT or action.where not in ("app", here):
+                continue
+            if action.id == "app.palette" or (action.why_not and action.why_not(state)):
+                continue
+            place = "" if action.where == "app" else f"{PLACES[action.where]}: "
+            keys = ", ".join(key_name(key) for key in keys_of(action, state.keymap))
+            yield action, f"{place}{action.title}" + (f"  ({keys})" if keys else "")
+
+    async def discover(self) -> Hits:
+        """All of them, before anything is typed."""
+        for action, text in self._usable():
+            yield DiscoveryHit(text, partial(self._desk.action_do, action.id), text, action.help)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match what is typed."""
+        matcher = self.matcher(query)
+        for action, text in self._usable():
+            score = matcher.match(text)
+            if score > 0:
+                command = partial(self._desk.action_do, action.id)
+                yield Hit(score, matcher.highlight(text), command, text, action.help)

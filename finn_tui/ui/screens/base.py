@@ -1,0 +1,80 @@
+"""What the five screens have in common: the frame around them, and drawing themselves anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from finn_tui.ui import actions
+from finn_tui.ui.text import Line
+from finn_tui.ui.widgets.frame import hinted, key_line, top_line
+from finn_tui.ui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+    from finn_tui.ui.state import AppState
+
+
+class TopLine(Lines):
+    """Model, board, clock and modes."""
+
+
+class KeyLine(Lines):
+    """The keys that matter here."""
+
+
+class ModeScreen(Screen[None]):
+    """One of the five screens."""
+
+    #: Its name among the modes and the places of actions.
+    place: ClassVar[str] = ""
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (34, "-tall")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
+
+    @property
+    def desk(self) -> FinnTuiApp:
+        """The app, by its own type."""
+        return cast("FinnTuiApp", self.app)
+
+    @property
+    def state(self) -> AppState:
+        """What the app knows."""
+        return self.desk.state
+
+    def compose(self) -> ComposeResult:
+        """The frame with the screen's own widgets in it."""
+        yield TopLine(self._top, on_hit=self._do)
+        yield from self.body()
+        yield KeyLine(self._keys, on_hit=self._do)
+
+    def body(self) -> Iterable[Widget]:
+        """The screen's own widgets, from top to bottom."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Show the state as it is now."""
+        self.query_one(TopLine).redraw()
+        self.draw()
+        self.query_one(KeyLine).redraw()
+
+    def draw(self) -> None:
+        """Show the state in the screen's own widgets."""
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Much may have happened while another screen was shown."""
+        self.redraw()
+
+    def _top(self, width: int, height: int) -> list[Line]:
+        return [top_line(self.state, self.place, width)]
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        return [key_line(hinted(self.place), self.state, width)]
+
+    def _do(self, hit: object) -> None:
+        if isinstance(hit, str) and hit in actions.BY_ID:
+            self.desk.action_do(hit)

@@ -1,0 +1,329 @@
+"""Tune: the layer table, its knobs, and what every change gives and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.widget import Widget
+
+from finn_tui.core.device import clock_period
+from finn_tui.errors import FinnTuiError
+from finn_tui.ui import actions, tune_view
+from finn_tui.ui.screens.base import ModeScreen
+from finn_tui.ui.text import Line
+from finn_tui.ui.tune import Notice, Tune
+from finn_tui.ui.tune_view import knob_title
+from finn_tui.ui.widgets.frame import Rule
+from finn_tui.ui.widgets.layer_table import LayerTable
+from finn_tui.ui.widgets.lines import Lines
+from finn_tui.ui.widgets.listing import Column, Content, Row
+
+_WELCOME = (
+    "No model is open.\n\n"
+    "Press o to choose a network: a preset of the lab, a model of this workspace, or an .onnx "
+    "file of your own. It is turned into FINN's dataflow graph and opened here for folding."
+)
+
+
+class TuneScreen(ModeScreen):
+    """The screen that folds."""
+
+    place = "tune"
+    BINDINGS = actions.bindings("tune")
+    CSS_PATH = "tune.tcss"
+
+    def body(self) -> Iterable[Widget]:
+        """Figures, budget, table, detail."""
+        yield Lines(self._figures, id="figures")
+        yield Lines(self._budget, id="budget")
+        yield Rule()
+        yield LayerTable(id="layers")
+        yield Rule()
+        yield Lines(self._detail, on_hit=self._detail_hit, id="detail")
+
+    def on_mount(self) -> None:
+        """Keys go to the table."""
+        self.query_one(LayerTable).focus()
+
+    def draw(self) -> None:
+        """Everything that the folding changes, in one go so that it is one frame."""
+        opening = self.state.opening
+        welcome = f"opening {opening} ..." if opening else _WELCOME
+        self.query_one(LayerTable).give(self.state.tune, welcome)
+        for name in ("#figures", "#budget", "#detail"):
+            self.query_one(name, Lines).redraw()
+
+    def _figures(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        return [tune_view.figures(tune, width)] if tune is not None else []
+
+    def _budget(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        if tune is None:
+            return []
+        return [tune_view.budget(tune.editor.estimate, tune.editor.device, width)]
+
+    def _detail(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        return tune_view.detail(tune, width, height) if tune is not None else []
+
+    def _detail_hit(self, hit: object) -> None:
+        tune = self.state.tune
+        if tune is not None and isinstance(hit, tuple) and hit[0] == "value":
+            tune.set(hit[1])
+            self.redraw()
+
+    def on_layer_table_moved(self) -> None:
+        """The cursor is elsewhere."""
+        self.redraw()
+
+    def on_layer_table_stepped(self, event: LayerTable.Stepped) -> None:
+        """The mouse steps as the keys do."""
+        self._step(event.direction)
+
+    def on_layer_table_valued(self) -> None:
+        """Enter, or a click on the chosen knob."""
+        self.do_tune_values()
+
+    # What the keys do
+
+    def _step(self, direction: int) -> None:
+        tune = self.state.tune
+        if tune is not None:
+            tune.step(direction)
+            self.redraw()
+
+    def do_tune_larger(self) -> None:
+        """The next larger legal value."""
+        self._step(1)
+
+    def do_tune_smaller(self) -> None:
+        """The next smaller legal value."""
+        self._step(-1)
+
+    def _knob(self, direction: int) -> None:
+        tune = self.state.tune
+        if tune is not None:
+            tune.notice = None
+            tune.move_knob(direction)
+            self.redraw()
+
+    def do_tune_left(self) -> None:
+        """The knob to the left."""
+        self._knob(-1)
+
+    def do_tune_right(self) -> None:
+        """The knob to the right."""
+        self._knob(1)
+
+    def do_tune_undo(self) -> None:
+        """Take the last change back."""
+        if self.state.tune is not None:
+            self.state.tune.undo()
+            self.redraw()
+
+    def do_tune_redo(self) -> None:
+        """Make it again."""
+        if self.state.tune is not None:
+            self.state.tune.redo()
+            self.redraw()
+
+    def do_tune_bottleneck(self) -> None:
+        """To the layer that holds the II; from one such layer to the next."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        ii = tune.editor.estimate.ii_cycles
+        holders = [name for name, cost in tune.costs.items() if cost.cycles == ii]
+        here = tune.layer.name if tune.layer is not None else ""
+        after = holders.index(here) + 1 if here in holders else 0
+        tune.notice = None
+        tune.go_to(holders[after % len(holders)])
+        self.redraw()
+
+    def do_tune_values(self) -> None:
+        """All legal values with what each would give; a typed number chooses."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        layer, knob = tune.layer, tune.chosen_knob
+        if layer is None or knob is None:
+            tune.step(1)
+            self.redraw()
+            return
+        from finn_tui.ui.screens.pick import Pick
+
+        columns = [Column(knob_title(knob.name), 9), Column("cycles", 11, True),
+                   Column("II", 11, True), Column("fps", 9, True), Column("LUT", 8, True),
+                   Column("", 7, True), Column("B18", 5, True), Column("", 5, True),
+                   Column("", 4)]  # fmt: skip
+        rows = [Row(key, cells) for key, cells in tune_view.options_table(tune)]
+        now = str(tune.editor.folding.values[layer.name][knob.name])
+        legal = tune.editor.tables[layer.name].legal(knob.name)
+
+        def refuse(text: str) -> str | None:
+            told = ", ".join(str(value) for value in legal)
+            return f"{knob.name} = {text} is not legal here. Legal values: {told}."
+
+        def take(text: str | None) -> None:
+            chosen = next((value for value in legal if str(value) == text), None)
+            if chosen is not None:
+                tune.set(chosen)
+                self.redraw()
+
+        self.app.push_screen(
+            Pick(
+                f"{layer.name}: {knob.name}",
+                Content(columns, rows, "couplings leave no choice"),
+                now,
+                free=refuse,
+                narrow=False,
+                hint="type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
+            ),
+            take,
+        )
+
+    def do_tune_load(self) -> None:
+        """Choose a folding: the preset's, saved ones, or a file."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        from finn_tui.ui.screens.pick import Pick
+
+        lab, opened = self.desk.lab, tune.opened
+        preset = opened.model.preset
+        rows = []
+        for name in lab.folding_names(opened.model):
+            brought = name == "ones" or (preset is not None and name in preset.foldings)
+            origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
+            rows.append(Row(name, [(name, ""), (origin, "dim")]))
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self._load(tune, text)
+
+        self.app.push_screen(
+            Pick(
+                "Load a folding",
+                Content([Column("folding", 34), Column("where from")], rows),
+                tune.folding_name,
+                free=lambda text: None,
+                hint="enter loads; or type the path of a FINN folding JSON",
+            ),
+            take,
+        )
+
+    def _load(self, tune: Tune, name: str) -> None:
+        try:
+            folding, notes = self.desk.lab.read_folding(tune.opened, name)
+            tune.editor.load(folding, Path(name).stem)
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        tune.folding_name = Path(name).stem
+        tune.notice = Notice("; ".join([f"loaded {tune.folding_name}", *notes]))
+        self.redraw()
+
+    def do_tune_save(self) -> None:
+        """Save under a name."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        from finn_tui.ui.screens.pick import Pick
+
+        saved = self.desk.lab.workspace.foldings()
+        rows = [Row(name, [(name, ""), ("overwrite", "dim")]) for name in saved]
+
+        def take(name: str | None) -> None:
+            if name is None:
+                return
+            try:
+                path = self.desk.lab.save_folding(tune.opened, name)
+            except FinnTuiError as error:
+                self.desk.trouble(error)
+                return
+            tune.folding_name = tune.editor.baseline_name = name
+            tune.editor.baseline = tune.editor.folding
+            tune.notice = Notice(f"saved as {path}", "good")
+            self.redraw()
+
+        self.app.push_screen(
+            Pick(
+                "Save the folding",
+                Content([Column("name", 34), Column("")], rows, "no folding is saved here yet"),
+                free=lambda text: None,
+                hint="type a name and press enter",
+            ),
+            take,
+        )
+
+    def do_tune_clock(self) -> None:
+        """Another clock period."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        from finn_tui.ui.screens.pick import Pick
+
+        ii = tune.editor.estimate.ii_cycles
+        rows = [
+            Row(f"{ns:g} ns", [(f"{ns:g} ns", ""), (tune_view.clock_text(ns), ""),
+                               (f"{1e9 / (ns * ii):,.0f} fps", "dim")])
+            for ns in (20.0, 10.0, 8.0, 5.0, 4.0, 10 / 3)
+        ]  # fmt: skip
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                clock = clock_period(parse_clock(text))
+            except FinnTuiError as error:
+                self.desk.trouble(error)
+                return
+            tune.editor.set_clock(clock)
+            self.desk.keep_settings(clock_ns=clock)
+            tune.notice = Notice(f"estimates and builds are for {clock:g} ns from now on")
+            self.redraw()
+
+        self.app.push_screen(
+            Pick(
+                "Clock period",
+                Content([Column("period", 12), Column("clock", 12), Column("at this II")], rows),
+                f"{tune.editor.clock_ns:g} ns",
+                free=check_clock,
+                narrow=False,
+                hint="or type one: 7.5 ns, 133 MHz",
+            ),
+            take,
+        )
+
+    def do_tune_target(self) -> None:
+        """Another board."""
+        if self.state.tune is not None:
+            self.desk.choose_target(self.state.tune)
+
+
+def parse_clock(text: str) -> float:
+    """A clock period in ns from what people type: "10", "7.5 ns", "133 MHz".
+
+    Raises:
+        FinnTuiError: for anything else.
+    """
+    words = text.strip().lower()
+    try:
+        if words.endswith("mhz"):
+            return 1000 / float(words.removesuffix("mhz"))
+        return float(words.removesuffix("ns"))
+    except (ValueError, ZeroDivisionError) as error:
+        raise FinnTuiError(
+            f"{text} is no clock", "A clock is a period in ns or a rate in MHz.", "Type 10 or 100 MHz."
+        ) from error
+
+
+def check_clock(text: str) -> str | None:
+    """Why a typed clock cannot be taken; None if it can."""
+    try:
+        clock_period(parse_clock(text))
+    except FinnTuiError as error:
+        return f"{error.what}. {error.why}"
+    return None

@@ -1,0 +1,93 @@
+"""Long work that the app waits for, shown calmly: what is done, what is being done, cancel."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.progress import Progress
+from finn_tui.ui import actions
+from finn_tui.ui.text import Line, bar, duration, fit, printable
+from finn_tui.ui.widgets.lines import Lines
+
+#: Stages of progress as people call them.
+_STAGES = {
+    "install": "installing FINN",
+    "engine": "starting FINN",
+    "prepare": "preparing the network",
+    "tables": "cost of every legal folding",
+    "build": "starting the build",
+    "board": "connecting",
+}
+
+
+class Working(ModalScreen[None]):
+    """Progress of one piece of work; escape cancels it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
+    CSS_PATH = "working.tcss"
+
+    def __init__(self, title: str, work: str) -> None:
+        """For work of that name, as ``Told`` messages carry it."""
+        super().__init__()
+        self.work = work
+        self._title = title
+        self._began: dict[str, float] = {}
+        self._last: dict[str, Progress] = {}
+        self._log: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """One box of lines."""
+        with Vertical(classes="box"):
+            yield Lines(self._text, id="work")
+
+    def on_mount(self) -> None:
+        """Times run on while nothing is told."""
+        self.set_interval(0.5, self.query_one(Lines).redraw)
+
+    def tell(self, progress: Progress) -> None:
+        """One step further."""
+        if progress.stage not in self._began:
+            self._began[progress.stage] = time.monotonic()
+        if progress.data.get("log"):
+            self._log = [*self._log, progress.message][-4:]
+        else:
+            self._last[progress.stage] = progress
+        self.query_one(Lines).redraw()
+
+    def _text(self, width: int, height: int) -> list[Line]:
+        lines = [Line().add(fit(self._title, width).rstrip(), "title"), Line()]
+        stages = list(self._began)
+        now = time.monotonic()
+        for index, stage in enumerate(stages):
+            name = _STAGES.get(stage, stage)
+            if index + 1 < len(stages):
+                took = self._began[stages[index + 1]] - self._began[stage]
+                done = Line().add("✓ ", "good").add(name)
+                lines.append(done.right(Line().add(duration(took), "dim"), width))
+                continue
+            line = Line().add("• ", "accent").add(name, "strong")
+            lines.append(line.right(Line().add(duration(now - self._began[stage]), "dim"), width))
+            last = self._last.get(stage)
+            if last is None:
+                continue
+            if last.fraction is not None:
+                size = min(40, width - 8)
+                filled = bar(last.fraction, size).rstrip()
+                meter = Line().add("  ").add(filled, "bar")
+                meter.add("░" * (size - len(filled)), "faint")
+                lines.append(meter.add(f" {last.fraction:.0%}"))
+            lines.append(Line().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim"))
+        lines += [Line().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log]
+        keys = Line().add("esc", "key").add(" cancel", "dim")
+        return [*lines[: height - 2], *[Line()] * (height - 1 - len(lines[: height - 2])), keys]
+
+    def do_dialog_close(self) -> None:
+        """Cancel the work."""
+        self.app.workers.cancel_group(self.app, self.work)
+        self.dismiss(None)

@@ -1,0 +1,154 @@
+"""What the app knows. Messages from workers change it, actions ask it, widgets draw it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.lab.workspace import Workspace
+from finn_tui.ui.widgets.log import LogText
+
+if TYPE_CHECKING:
+    from finn_tui.errors import FinnTuiError
+    from finn_tui.lab.experiments import Experiment
+    from finn_tui.runs.folder import RunFolder, RunRequest, RunState
+    from finn_tui.runs.watch import Step
+    from finn_tui.ui.tune import Tune
+
+#: What `go` does, in order; each can be done alone.
+BOARD_JOBS = ("deploy", "execute", "throughput", "validate")
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as it was last seen.
+
+    Attributes:
+        changed: when its results were last written (seconds since the epoch), 0 before.
+    """
+
+    folder: RunFolder
+    request: RunRequest
+    state: RunState
+    changed: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.folder.id
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its numbers are those of stand-ins."""
+        return self.request.simulated
+
+
+@dataclass
+class JobState:
+    """One of the board's jobs: waiting, running, done, failed or stopped."""
+
+    status: str = "waiting"
+    message: str = ""
+    fraction: float | None = None
+    began: float = 0.0
+    seconds: float = 0.0
+
+    def start(self) -> None:
+        """It is being done from now on."""
+        self.status, self.began, self.message, self.fraction = "running", time.monotonic(), "", None
+
+    def end(self, status: str) -> None:
+        """It has ended."""
+        self.status, self.seconds = status, time.monotonic() - self.began
+
+
+@dataclass
+class BoardState:
+    """The board screen: which run on which machine, and what is being done.
+
+    Attributes:
+        run: id of the run; empty for the newest that has been built.
+        busy: the job asked for ("go", "deploy", ...) while it runs.
+        jobs: how far each of ``BOARD_JOBS`` is.
+        results: results.json of the run, read when it changes.
+        sample: the sample image with its number, as uint8 of (H, W) or (H, W, 3), if read.
+        accuracy: running accuracy in percent with images done and in all, while validating.
+    """
+
+    run: str = ""
+    machine: str = "simulated"
+    busy: str = ""
+    jobs: dict[str, JobState] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+    results_of: tuple[str, float] = ("", 0.0)
+    sample: Any = None
+    sample_of: tuple[str, int] = ("", 0)
+    accuracy: tuple[float, int, int] | None = None
+    error: FinnTuiError | None = None
+    log: LogText = field(default_factory=LogText)
+
+    def begin(self, job: str) -> None:
+        """A job is asked for: `go` is all of them."""
+        self.busy, self.error, self.accuracy = job, None, None
+        self.jobs = {name: JobState() for name in BOARD_JOBS if job in ("go", name)}
+
+
+@dataclass
+class RunsState:
+    """The runs screen: which run is chosen, its steps and its log."""
+
+    chosen: str = ""
+    steps: tuple[Step, ...] = ()
+    steps_at: float = 0.0
+    log: LogText = field(default_factory=LogText)
+    log_of: str = ""
+
+
+@dataclass
+class FlowState:
+    """The flow screen: which stage is chosen and the graphs read so far."""
+
+    stage: int = -1
+    graphs: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
+    reading: Path | None = None
+    error: FinnTuiError | None = None
+
+
+class AppState:
+    """Everything that screens show."""
+
+    def __init__(self, workspace: Workspace, keymap: Mapping[str, str]) -> None:
+        self.workspace = workspace
+        self.keymap = keymap
+        self.tune: Tune | None = None
+        self.opening = ""
+        self.launching = False
+        self.runs: tuple[RunView, ...] = ()
+        self.runs_read = False
+        self.results: tuple[Experiment, ...] = ()
+        self.broken: tuple[FinnTuiError, ...] = ()
+        self.runs_view = RunsState()
+        self.board = BoardState(machine=workspace.settings.to)
+        self.flow = FlowState()
+
+    def run(self, id: str) -> RunView | None:
+        """A run by its name."""
+        return next((run for run in self.runs if run.id == id), None)
+
+    def chosen_run(self) -> RunView | None:
+        """The run that the Runs screen shows: the chosen one, else the newest."""
+        return self.run(self.runs_view.chosen) or (self.runs[0] if self.runs else None)
+
+    def newest_built(self) -> RunView | None:
+        """The newest run that has succeeded."""
+        return next((run for run in self.runs if run.state.state == "succeeded"), None)
+
+    def board_run(self) -> RunView | None:
+        """The run that the Board screen works with."""
+        chosen = self.run(self.board.run)
+        if chosen is not None and chosen.state.state == "succeeded":
+            return chosen
+        return self.newest_built()

@@ -1,0 +1,180 @@
+"""Lines of text with roles: what a screen shows before colour, and numbers as people read them.
+
+Everything that is drawn is first a ``Line``: pieces of text, each with a role ("dim", "bad", ...)
+that the theme gives a colour to, and areas that react to the mouse. Data never passes through
+markup, and control characters in it never reach the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Self
+
+from rich.cells import cell_len, set_cell_size
+
+#: What a theme can colour; `app.tcss` has a rule for each.
+ROLES = (
+    "dim", "faint", "strong", "accent", "good", "warn", "bad", "bar", "bar-ii", "ii", "edit",
+    "head", "key", "mode", "sim", "cursor", "cursor-blur", "title", "quiet",
+)  # fmt: skip
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def printable(text: str) -> str:
+    """Text that cannot move the cursor or change the terminal's state."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c in "\t\n\r" else "�" for c in text)
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """``text`` in exactly ``width`` columns, cut with an ellipsis where it does not fit."""
+    size = cells(text)
+    if size > width:
+        return set_cell_size(text, max(0, width - 1)) + "…" if width > 0 else ""
+    pad = " " * (width - size)
+    return pad + text if right else text + pad
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of ``width`` columns, filled to an eighth of a column; something is never nothing."""
+    eighths = min(width * 8, max(1 if fraction > 0 else 0, round(fraction * width * 8)))
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def whole(value: float) -> str:
+    """A number without a fraction, thousands apart."""
+    return f"{value:,.0f}"
+
+
+def short(value: float, width: int) -> str:
+    """A whole number in at most ``width`` columns: "12,345", "123k", "4.5M"."""
+    text = whole(value)
+    if len(text) <= width:
+        return text
+    for unit, factor in (("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12)):
+        for digits in (1, 0):
+            text = f"{value / factor:.{digits}f}{unit}"
+            if value < factor * 1000 and len(text) <= width:
+                return text
+    return "…"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "0.4 s", "42 s", "3 min 05 s", "2 h 04 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def milliseconds(ms: float) -> str:
+    """A short time with three digits and a fitting unit."""
+    if ms >= 1000:
+        return f"{ms / 1000:.3g} s" if ms < 1e6 else f"{ms / 1000:,.0f} s"
+    return f"{ms:.3g} ms" if ms >= 1 else f"{ms * 1000:.3g} µs"
+
+
+def rate(per_second: float) -> str:
+    """Frames per second: whole from ten on, two digits below."""
+    return whole(per_second) if per_second >= 10 else f"{per_second:.2f}"
+
+
+class Line:
+    """One line being written, from left to right.
+
+    Attributes:
+        base: the role of the whole line ("cursor"), over which each piece's role lies.
+        parts: (text, role) of each piece.
+        width: columns written so far.
+        hits: (from, to, target) for the mouse; columns, the end excluded.
+    """
+
+    __slots__ = ("base", "hits", "parts", "width")
+
+    def __init__(self, base: str = "") -> None:
+        self.base = base
+        self.parts: list[tuple[str, str]] = []
+        self.width = 0
+        self.hits: list[tuple[int, int, Hashable]] = []
+
+    def add(self, text: str, role: str = "", hit: Hashable = None) -> Self:
+        """Write a piece. ``hit`` is what a click on it means."""
+        text = printable(text)
+        if text:
+            size = cells(text)
+            if hit is not None:
+                self.hits.append((self.width, self.width + size, hit))
+            self.parts.append((text, role))
+            self.width += size
+        return self
+
+    def cell(
+        self, text: str, width: int, role: str = "", *, right: bool = False, hit: Hashable = None
+    ) -> Self:
+        """Write a piece of exactly ``width`` columns."""
+        return self.add(fit(printable(text), width, right=right), role, hit)
+
+    def to(self, column: int) -> Self:
+        """Leave blanks up to a column; nothing if it is already past it."""
+        return self.add(" " * (column - self.width))
+
+    def right(self, other: Line, width: int) -> Self:
+        """Write another line so that it ends at ``width``; left out where there is no room."""
+        if self.width + 1 + other.width <= width:
+            self.to(width - other.width)
+            offset = self.width
+            self.hits += [(start + offset, end + offset, hit) for start, end, hit in other.hits]
+            self.parts += other.parts
+            self.width += other.width
+        return self
+
+    def at(self, column: int) -> Hashable:
+        """What a click on a column means; None for nothing."""
+        for start, end, target in self.hits:
+            if start <= column < end:
+                return target
+        return None
+
+    @property
+    def text(self) -> str:
+        """The line without its roles."""
+        return "".join(text for text, _ in self.parts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Line) and self.base == other.base and self.parts == other.parts
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
+    """Prose broken between words into lines of at most ``width`` columns."""
+    lines: list[Line] = []
+    for paragraph in text.splitlines() or [""]:
+        words = printable(paragraph).split(" ")
+        current = ""
+        for word in words:
+            longer = f"{current} {word}" if current else word
+            if cells(indent) + cells(longer) <= width or not current:
+                current = longer
+                continue
+            lines.append(Line().add(indent).add(current, role))
+            current = word
+        while cells(indent) + cells(current) > width > cells(indent):
+            cut = width - cells(indent)
+            lines.append(Line().add(indent).add(current[:cut], role))
+            current = current[cut:]
+        lines.append(Line().add(indent).add(current, role))
+    return lines

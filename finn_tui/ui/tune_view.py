@@ -1,0 +1,466 @@
+"""What the Tune screen shows, as lines: figures, budget, layer table, detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finn_tui.core.costs import Estimate, LayerCost
+from finn_tui.core.design import Layer, Value
+from finn_tui.core.device import RESOURCES, Device
+from finn_tui.ui import explain
+from finn_tui.ui.text import Line, bar, cells, fit, milliseconds, printable, rate, short, whole
+from finn_tui.ui.tune import Tune
+
+TITLES = {"LUT": "LUT", "BRAM_18K": "BRAM18", "URAM": "URAM", "DSP": "DSP"}
+_COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
+_KNOB_TITLES = {"parallel_window": "win", "ram_style": "ram"}
+_KNOB_ORDER = ("PE", "SIMD", "ram_style", "parallel_window")
+_VALUES = {"distributed": "dist"}
+
+
+def knob_title(knob: str) -> str:
+    """A knob's name as a column has it."""
+    return _KNOB_TITLES.get(knob, knob)
+
+
+def value_text(value: Value) -> str:
+    """A knob's value as a cell has it."""
+    return _VALUES.get(str(value), str(value))
+
+
+# Figures and budget
+
+
+def figures(tune: Tune, width: int) -> Line:
+    """II, fps, latency; what is not saved."""
+    estimate, editor = tune.editor.estimate, tune.editor
+    wide = width >= 110
+    line = Line().add(" II ", "dim").add(whole(estimate.ii_cycles), "strong")
+    line.add(" cycles" if wide else "", "dim").add("   ")
+    line.add(rate(estimate.fps), "strong").add(" fps", "dim")
+    if wide:
+        line.add(f" at {clock_text(estimate.clock_ns)}", "dim")
+    line.add("   latency ", "dim").add(milliseconds(estimate.latency_ms))
+    if wide:
+        line.add(f" ({whole(estimate.latency_cycles)} cycles)", "dim")
+    if estimate.mismatches and width >= 96:
+        line.add(f"   {len(estimate.mismatches)} width converters", "dim")
+        line.add(" not counted" if wide else "", "dim")
+    changes = editor.changes
+    state = Line()
+    if changes:
+        count = f"{changes} change{'s' if changes > 1 else ''} against {tune.editor.baseline_name}"
+    else:
+        count = tune.folding_name
+    if editor.unsaved:
+        state.add("unsaved: ", "warn").add(count)
+    else:
+        state.add(count, "dim")
+    return line.right(state.add(" "), width)
+
+
+def clock_text(clock_ns: float) -> str:
+    """A clock as people say it: "100 MHz"."""
+    return f"{1000 / clock_ns:.4g} MHz"
+
+
+@dataclass(frozen=True)
+class _Use:
+    title: str
+    amount: float
+    available: int | None
+    share: float | None
+    limit: float
+
+    @property
+    def role(self) -> str:
+        if self.share is None or self.share <= self.limit:
+            return "bar"
+        return "bad" if self.share > 1 else "warn"
+
+    def figure(self, long: bool) -> str:
+        text = whole(self.amount)
+        if self.share is None:
+            return text
+        if long and self.available is not None:
+            text += f" of {whole(self.available)}"
+        if self.share == float("inf"):
+            return text + " OVER: the part has none"
+        text += f" {self.share:.0%}"
+        if self.share > 1:
+            return text + " OVER"
+        return text + (f" >{self.limit:.0%}" if self.share > self.limit else "")
+
+
+def uses(total: object, device: Device) -> list[_Use]:
+    """What a design takes of each resource that the part has, or that it wants all the same."""
+    assert isinstance(total, dict)
+    found = []
+    for name in RESOURCES:
+        amount, available = total[name], device.budget.get(name)
+        if amount or available or name == "LUT":
+            limit = device.limits.get(name, 1.0)
+            share = device.use(name, amount)
+            found.append(_Use(TITLES[name], amount, available, share, limit))
+    return found
+
+
+def budget(estimate: Estimate, device: Device, width: int) -> Line:
+    """A bar for each resource of the part, with FINN's fill limit marked on it."""
+    items = uses(dict(estimate.total), device)
+    for long in (True, False):
+        texts = [item.figure(long) for item in items]
+        fixed = sum(len(item.title) + 2 for item in items) + sum(len(text) for text in texts)
+        room = width - 2 - fixed - 3 * (len(items) - 1)
+        # Where there is little room, what takes nothing needs no bar.
+        barred = [item.share is not None and (item.amount > 0 or width >= 100) for item in items]
+        each = room // max(1, sum(barred))
+        if each >= 10 or not long:
+            break
+    line = Line().add(" ")
+    for item, text, with_bar in zip(items, texts, barred, strict=True):
+        line.add(item.title + " ", "dim")
+        if with_bar and each >= 4:
+            _meter(line, item, min(each, 24))
+            line.add(" ")
+        line.add(text, item.role if item.role != "bar" else "")
+        if item is not items[-1]:
+            line.add("   ")
+    if not device.budget:
+        line.add(f"   the budget of {device.part} is not known", "dim")
+    return line
+
+
+def _meter(line: Line, item: _Use, width: int) -> None:
+    share = item.share or 0.0
+    mark = min(width - 1, round(item.limit * width))
+    filled = min(width, max(1 if share > 0 else 0, round(share * width)))
+    for start, end in ((0, mark), (mark + 1, width)):
+        full = max(0, min(end, filled) - start)
+        line.add("█" * full, item.role).add("░" * (end - start - full), "faint")
+        if start == 0:
+            line.add("│", "strong")
+
+
+# The layer table
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Widths of the table's columns for one screen width.
+
+    ``left`` (name, shape, knobs), ``middle`` (cycles, bar) and ``right`` (resources, bits) are
+    panes of their own, because the terminal is sent whole runs of columns and a change of the II
+    touches the bars of every row but nothing else.
+    """
+
+    name: int
+    shape: int
+    full_names: bool
+    knobs: tuple[tuple[str, int], ...]
+    cycles: int
+    bar: int
+    resources: tuple[tuple[str, int], ...]
+    bits: int
+
+    @property
+    def left(self) -> int:
+        """Columns of the left pane."""
+        return 1 + self.name + self.shape + sum(width for _, width in self.knobs)
+
+    @property
+    def middle(self) -> int:
+        """Columns of the middle pane: cycles, a blank, the bar, the mark of the II."""
+        return self.cycles + 1 + self.bar + 3
+
+    @property
+    def right(self) -> int:
+        """Columns of the right pane."""
+        return sum(width for _, width in self.resources) + self.bits
+
+
+def columns(tune: Tune, width: int) -> Columns:
+    """What fits in a width, most needed first."""
+    design, device = tune.editor.design, tune.editor.device
+    layers = design.layers
+    present = {knob.name for layer in layers for knob in layer.knobs}
+    names = [name for name in _KNOB_ORDER if name in present]
+    names += sorted(present - set(names))
+
+    def knob_width(name: str) -> int:
+        values = [
+            cells(value_text(value))
+            for layer in layers
+            for knob in layer.knobs
+            if knob.name == name
+            for value in knob.values
+        ]
+        return max(5, 2 + max(values))
+
+    most = max(int(tune.editor.tables[layer.name].cycles.max()) for layer in layers)
+    cycles = max(9, len(whole(most)) + 1) if width >= 100 else 11
+    knobs = [(name, knob_width(name)) for name in names if name in ("PE", "SIMD")]
+    resources = [("LUT", 7), ("BRAM_18K", 5), ("DSP", 4)]
+    bits, meter = 8, 8
+    shapes = max(len(layer.shape) for layer in layers)
+    titles = max(len(explain.short_name(layer)) for layer in layers)
+    used = 1 + cycles + 1 + meter + 3 + bits + sum(w for _, w in [*knobs, *resources])
+    name = min(titles + 1 + shapes, width - used)
+    shape = 0
+    spare = width - used - name
+    for extra in names:
+        if extra not in ("PE", "SIMD") and knob_width(extra) <= spare:
+            knobs.append((extra, knob_width(extra)))
+            spare -= knob_width(extra)
+    if device.budget.get("URAM") and spare >= 5:
+        resources.insert(2, ("URAM", 5))
+        spare -= 5
+    longer = min(12, spare)
+    meter, spare = meter + longer, spare - longer
+    longest = max(len(layer.name) for layer in layers)
+    full = longest + 1 + shapes + 1 - name <= spare
+    if full:
+        spare -= longest + 2 + shapes - name
+        name, shape = longest + 1, shapes + 1
+    meter += min(12, spare)
+    return Columns(name, shape, full, tuple(knobs), cycles, meter, tuple(resources), bits)
+
+
+def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
+    """The headings of the three panes."""
+    left = Line()
+    if tune.filter:
+        shown = f" /{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}"
+        left.cell(shown, 1 + plan.name + plan.shape, "accent")
+    else:
+        left.cell(" layer", 1 + plan.name + plan.shape, "head")
+    for name, width in plan.knobs:
+        left.cell(knob_title(name) + " ", width, "head", right=True)
+    middle = Line().cell("cycles", plan.cycles, "head", right=True)
+    middle.add(" ").cell("of II", plan.bar + 3, "head")
+    right = Line()
+    for name, width in plan.resources:
+        right.cell(_COLUMN_TITLES[name], width, "head", right=True)
+    right.cell("bits", plan.bits, "head", right=True)
+    return left, middle, right
+
+
+def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line, Line]:
+    """One layer in the three panes."""
+    layer = tune.layers[index]
+    cost = tune.costs[layer.name]
+    here = index == tune.window.cursor
+    base = ("cursor" if focus else "cursor-blur") if here else ""
+    return (
+        _left(tune, layer, index, plan, base),
+        _middle(cost, tune.editor.estimate.ii_cycles, plan, base, index),
+        _right(cost, plan, base, index),
+    )
+
+
+def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Line:
+    here = bool(base)
+    line = Line(base).add(">" if here else " ", "accent")
+    hit = ("row", index)
+    if plan.full_names:
+        line.cell(layer.name, plan.name, "strong" if here else "", hit=hit)
+        line.cell(layer.shape + " ", plan.shape, "dim", right=True, hit=hit)
+    else:
+        name = explain.short_name(layer)
+        line.cell(name, min(plan.name, cells(name) + 1), "strong" if here else "", hit=hit)
+        rest = plan.name + 1 - line.width
+        shape = layer.shape + " " if cells(layer.shape) < rest else ""
+        line.cell(shape, rest, "dim", right=True, hit=hit)
+    values = tune.editor.folding.values[layer.name]
+    chosen = tune.chosen_knob if here else None
+    for name, width in plan.knobs:
+        if name not in values:
+            line.add(" " * width, hit=hit)
+            continue
+        text = value_text(values[name])
+        target = ("knob", index, name)
+        if chosen is not None and chosen.name == name:
+            line.add(" " * (width - cells(text) - 2))
+            line.add("‹", "edit", ("step", index, name, -1)).add(text, "edit", target)
+            line.add("›", "edit", ("step", index, name, 1))
+        else:
+            line.cell(text + " ", width, right=True, hit=target)
+    return line
+
+
+def _middle(cost: LayerCost, ii: int, plan: Columns, base: str, index: int) -> Line:
+    hit = ("row", index)
+    holds = cost.cycles == ii
+    line = Line(base).cell(short(cost.cycles, plan.cycles), plan.cycles, right=True, hit=hit)
+    line.add(" ")
+    line.add(bar(cost.cycles / ii, plan.bar), "bar-ii" if holds else "bar", hit)
+    return line.cell(" II" if holds else "", 3, "ii", hit=hit)
+
+
+def _right(cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
+    line = Line(base)
+    for name, width in plan.resources:
+        amount = cost.resources[name]
+        role = "" if amount else "dim"
+        line.cell(short(amount, width - 1), width, role, right=True, hit=("row", index))
+    bits = f"{cost.in_width}>{cost.out_width}"
+    return line.cell(" " + bits, plan.bits, "dim", right=True, hit=("row", index))
+
+
+# The detail
+
+
+def detail(tune: Tune, width: int, height: int) -> list[Line]:
+    """What there is to say about the layer under the cursor; the last line is the notice."""
+    layer = tune.layer
+    if layer is None:
+        return [Line().add(f" no layer passes the filter {tune.filter}", "dim")]
+    lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
+    notice = tune.notice
+    if notice is None:
+        return lines[:height]
+    text = Line().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
+    lines = lines[: height - 1]
+    lines += [Line()] * (height - 1 - len(lines))
+    return [*lines, text]
+
+
+def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+    values = tune.editor.folding.values[layer.name]
+    first = Line().add(f" {layer.name}", "strong").add(f"  {explain.word(layer)}", "dim")
+    facts = [", ".join(explain.rules(layer))]
+    facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts = [fact for fact in facts if fact]
+    more = [_other_knobs(tune, layer, width), *explain.coupled_with(tune.editor.design, layer)]
+    if first.width + 2 + cells(", ".join(facts)) <= width:
+        first.add("  " + ", ".join(facts))
+    elif facts:
+        first.add("  " + fit(facts[-1], width - first.width - 3).rstrip())
+        more = [*facts[:-1], *more]
+    second = "; ".join(fact for fact in more if fact)
+    return [first, Line().add(" " + fit(second, width - 2).rstrip(), "dim")]
+
+
+def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
+    # Knobs that have no column at this width are told here, the chosen one in its brackets.
+    shown = {name for name, _ in columns(tune, width - 1).knobs}
+    values, chosen = tune.editor.folding.values[layer.name], tune.chosen_knob
+    told = []
+    for knob in layer.knobs:
+        if knob.name not in shown:
+            text = value_text(values[knob.name])
+            if chosen is not None and chosen.name == knob.name:
+                text = f"‹{text}›"
+            told.append(f"{knob.name} {text}")
+    return "  ".join(told)
+
+
+def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+    editor = tune.editor
+    values = editor.folding.values[layer.name]
+    lines = [Line().add(f" {layer.name}", "strong")]
+    lines[0].add(f"  {layer.shape}  {explain.word(layer)}", "dim")
+    lines[0].add(f"  {layer.in_dtype} in, {layer.out_dtype} out", "dim")
+    lines.append(_legal_values(tune, layer, width))
+    facts = [", ".join(explain.rules(layer))]
+    facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts.append(_other_knobs(tune, layer, width))
+    told = "   ".join(fact for fact in facts if fact)
+    lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
+    lines.append(Line().add(" " + fit(_streams(tune, layer), width - 2).rstrip(), "dim"))
+    for text in explain.coupled_with(editor.design, layer):
+        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
+    return lines
+
+
+def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
+    knob = tune.chosen_knob
+    line = Line()
+    if knob is None:
+        return line.add(" nothing to fold: FINN has no parallelism for this layer", "dim")
+    values = tune.editor.tables[layer.name].legal(knob.name)
+    now = tune.editor.folding.values[layer.name][knob.name]
+    texts = [str(value) for value in values]
+    at = values.index(now)
+    first, last = at, at
+    room = width - 4 - cells(knob.name) - cells(texts[at]) - 2 - 4
+    while True:
+        left = cells(texts[first - 1]) + 1 if first > 0 else None
+        right = cells(texts[last + 1]) + 1 if last + 1 < len(texts) else None
+        if left is not None and left <= room and (right is None or at - first <= last - at):
+            first, room = first - 1, room - left
+        elif right is not None and right <= room:
+            last, room = last + 1, room - right
+        elif left is not None and left <= room:
+            first, room = first - 1, room - left
+        else:
+            break
+    line.add(f" {knob.name}", "strong").add(" … " if first else "  ", "dim")
+    for index in range(first, last + 1):
+        if index == at:
+            line.add(f"‹{texts[index]}›", "edit")
+        else:
+            line.add(texts[index], hit=("value", values[index]))
+        line.add(" ")
+    return line.add("…" if last + 1 < len(texts) else "", "dim")
+
+
+def _streams(tune: Tune, layer: Layer) -> str:
+    costs = tune.costs
+    told = []
+    for stream in tune.editor.design.streams:
+        if stream.consumer == layer.name and stream.producer is not None:
+            told.append(_side("from", stream.producer, costs[stream.producer].out_width,
+                              costs[layer.name].in_width))  # fmt: skip
+        if stream.producer == layer.name and stream.consumer is not None:
+            told.append(_side("to", stream.consumer, costs[stream.consumer].in_width,
+                              costs[layer.name].out_width))  # fmt: skip
+    return "   ".join(told)
+
+
+def _side(word: str, name: str, theirs: int, ours: int) -> str:
+    if theirs == ours:
+        return f"{word} {name} {ours} bits"
+    widths = f"{theirs} to {ours}" if word == "from" else f"{ours} to {theirs}"
+    return f"{word} {name} {widths} bits (width converter)"
+
+
+def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:
+    """The legal values of the chosen knob: (value, cells), each cell a text with its role."""
+    layer = tune.layer
+    if layer is None:
+        return ()
+    position = next(i for i, one in enumerate(tune.editor.design.layers) if one is layer)
+    rows = []
+    now = tune.editor.estimate
+    for option in tune.options():
+        estimate = option.estimate
+        mine = estimate.layers[position]
+        fits = estimate.fits(tune.editor.device)
+        role = "strong" if option.current else ""
+        rows.append(
+            (
+                str(option.value),
+                [
+                    (str(option.value) + (" now" if option.current else ""), role),
+                    (whole(mine.cycles), role),
+                    (whole(estimate.ii_cycles), role or _better(estimate.ii_cycles, now.ii_cycles)),
+                    (rate(estimate.fps), role),
+                    (whole(estimate.total["LUT"]), role),
+                    (_difference(estimate.total["LUT"] - now.total["LUT"]), "dim"),
+                    (whole(estimate.total["BRAM_18K"]), role),
+                    (_difference(estimate.total["BRAM_18K"] - now.total["BRAM_18K"]), "dim"),
+                    ("OVER" if fits is False else "", "bad"),
+                ],
+            )
+        )
+    return rows
+
+
+def _better(value: float, now: float) -> str:
+    return "good" if value < now else ""
+
+
+def _difference(value: float) -> str:
+    return "" if round(value) == 0 else f"{round(value):+,}"
