@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -84,8 +85,11 @@ async def deploy(link: Link, run: Path, on_progress: OnProgress = ignore) -> Dep
     with translated(link.board):
         sftp = await link.sftp()
         upload = _Upload(link, sftp, on_progress)
-        for folder, wanted in files.items():
-            await upload.folder(f"{base}/{folder}", wanted)
+        if await upload.differs(base, files):
+            await sftp.makedirs(base, exist_ok=True)
+            async with _alone(link, on_progress):
+                for folder, wanted in files.items():
+                    await upload.folder(f"{base}/{folder}", wanted)
         sent = tuple(str(PurePosixPath(path).relative_to(base)) for path in upload.sent)
     done = Deployed(
         board=link.board.name,
@@ -156,8 +160,15 @@ class _Upload:
         self.bytes_sent = 0
         self.bytes_resumed = 0
 
-    async def folder(self, folder: str, wanted: Mapping[str, _File]) -> None:
-        """Send what differs from the folder's manifest, and remove what the run no longer has."""
+    async def differs(self, base: str, files: Mapping[str, Mapping[str, _File]]) -> bool:
+        """Whether anything is to be done in any of the folders."""
+        plans = [await self._plan(f"{base}/{folder}", wanted) for folder, wanted in files.items()]
+        return any(changed or gone for changed, gone in plans)
+
+    async def _plan(
+        self, folder: str, wanted: Mapping[str, _File]
+    ) -> tuple[dict[str, _File], list[str]]:
+        """What differs from the folder's manifest, and what the run no longer has."""
         manifest = await self._manifest(folder)
         sizes = await asyncio.gather(*(self._size(f"{folder}/{name}") for name in wanted))
         changed = {
@@ -165,7 +176,11 @@ class _Upload:
             for (name, file), size in zip(wanted.items(), sizes, strict=True)
             if size != file.size or manifest.get(name) != file.sha256
         }
-        gone = [name for name in manifest if name not in wanted]
+        return changed, [name for name in manifest if name not in wanted]
+
+    async def folder(self, folder: str, wanted: Mapping[str, _File]) -> None:
+        """Bring one folder into line."""
+        changed, gone = await self._plan(folder, wanted)
         if not changed and not gone:
             return
         for parent in {f"{folder}/{PurePosixPath(name).parent}" for name in (*changed, MANIFEST)}:
@@ -178,7 +193,7 @@ class _Upload:
             done += file.size
         await self._check(parts, changed)
         for name, part in parts.items():
-            await self._into_place(part, f"{folder}/{name}", changed[name])
+            await self._sftp.posix_rename(part, f"{folder}/{name}")
         for name in gone:
             with contextlib.suppress(asyncssh.SFTPError):
                 await self._sftp.remove(f"{folder}/{name}")
@@ -261,13 +276,29 @@ class _Upload:
                 kind="board",
             )
 
-    async def _into_place(self, part: str, final: str, file: _File) -> None:
-        try:
-            await self._sftp.posix_rename(part, final)
-        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            # Another finn-tui may have brought the same file at the same time.
-            if await self._size(final) != file.size:
-                raise
+
+@contextlib.asynccontextmanager
+async def _alone(link: Link, on_progress: OnProgress) -> AsyncIterator[None]:
+    """Hold the board's folder against other deploys; a board without ``flock`` has to do without.
+
+    The lock ends with its process, and that with our end of its standard input.
+    """
+    lock = shlex.quote(f"{link.board.folder}/.deploy.lock")
+    holder = await link.connection.create_process(
+        f"exec flock {lock} -c 'echo held; cat >/dev/null'", encoding=None
+    )
+    try:
+        waiting = asyncio.create_task(holder.stdout.readline())
+        done, _ = await asyncio.wait((waiting,), timeout=0.5)
+        if not done:
+            on_progress(Progress("deploy", "another finn-tui deploys to this board; waiting"))
+        await waiting
+        yield
+    finally:
+        waiting.cancel()
+        with contextlib.suppress(OSError, asyncssh.Error):
+            holder.stdin.write_eof()
+        holder.close()
 
 
 def _read(source: Any, position: int) -> bytes:

@@ -1,0 +1,49 @@
+"""A line that breaks: a TCP proxy on 127.0.0.1 that hangs up after so many bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+
+class Line:
+    """Counts what goes towards the board; breaks once ``limit`` bytes have."""
+
+    def __init__(self) -> None:
+        self.limit: int | None = None
+        self.upwards = 0
+        self.port = 0
+
+
+@contextlib.asynccontextmanager
+async def line(target: int) -> AsyncIterator[Line]:
+    """A proxy to 127.0.0.1:``target`` for as long as the block lasts."""
+    state = Line()
+    writers: list[asyncio.StreamWriter] = []
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, up: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(16384):
+                if up:
+                    state.upwards += len(data)
+                    if state.limit is not None and state.upwards > state.limit:
+                        break
+                sink.write(data)
+                await sink.drain()
+        for writer in writers:
+            writer.transport.abort()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward, back = await asyncio.open_connection("127.0.0.1", target)
+        writers.extend((writer, back))
+        await asyncio.gather(pump(reader, back, True), pump(onward, writer, False))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    state.port = server.sockets[0].getsockname()[1]
+    try:
+        yield state
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()

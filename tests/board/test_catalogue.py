@@ -1,0 +1,76 @@
+"""Named boards."""
+
+from __future__ import annotations
+
+import pytest
+
+from finn_tui.board import catalogue
+from finn_tui.board.catalogue import Board
+from finn_tui.errors import FinnTuiError
+
+
+def write(text: str) -> None:
+    path = catalogue.boards_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_the_simulated_board_always_exists() -> None:
+    assert list(catalogue.boards()) == ["simulated"]
+    assert catalogue.find("simulated").simulated
+    with pytest.raises(FinnTuiError, match="cannot be removed"):
+        catalogue.remove("simulated")
+
+
+def test_added_boards_are_found_and_comments_stay() -> None:
+    write('# my boards\n[desk]  # the old one\nhost = "10.0.0.2"\n')
+    lab = Board("lab", "192.168.2.99", port=2222, python="/usr/local/share/pynq-venv", sudo=False)
+    catalogue.add(lab)
+    assert catalogue.boards()["lab"] == lab
+    assert catalogue.boards()["desk"] == Board("desk", "10.0.0.2")
+    text = catalogue.boards_file().read_text()
+    assert "# my boards" in text and "# the old one" in text
+    assert "folder" not in text, "what is not set stays with the defaults"
+    catalogue.add(Board("lab", "other"))
+    assert catalogue.find("lab").port == 0
+    catalogue.remove("desk")
+    assert list(catalogue.boards()) == ["simulated", "lab"]
+
+
+def test_python_may_be_a_virtual_environment() -> None:
+    venv = Board("a", "h", python="/usr/local/share/pynq-venv")
+    assert venv.interpreter == "/usr/local/share/pynq-venv/bin/python3"
+    assert Board("a", "h", python="/opt/python3.10").interpreter == "/opt/python3.10"
+    assert Board("a", "h").interpreter == "python3"
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[lab]\nuser = 'x'\n", "no host"),
+        ("[lab]\nhost = 'h'\nprot = 22\n", "port?"),
+        ("[lab]\nhost = 'h'\nport = '22'\n", "port must be a number"),
+        ("[lab]\nhost = 'h'\nport = 70000\n", "between 1 and 65535"),
+        ("[lab]\nhost = 'h'\nsudo = 1\n", "sudo must be"),
+        ("[lab]\nhost = 'h'\ndriver = 'none'\n", "finn-plus"),
+        ("[lab]\nhost = 'h'\npassword = 'xilinx'\n", "not kept in files"),
+        ("[simulated]\nhost = 'h'\n", "made by finn-tui itself"),
+        ("[lab\n", "cannot be read"),
+        ("lab = 3\n", "no host"),
+    ],
+)
+def test_entries_that_cannot_be_understood_are_named(text: str, said: str) -> None:
+    write(text)
+    with pytest.raises(FinnTuiError) as caught:
+        catalogue.boards()
+    assert said in str(caught.value) and "boards.toml" in str(caught.value)
+
+
+def test_unknown_names_are_answered_with_near_ones() -> None:
+    catalogue.add(Board("pynq-desk", "h"))
+    with pytest.raises(FinnTuiError, match="no board called") as caught:
+        catalogue.find("pynq-dek")
+    assert "pynq-desk" in caught.value.why
+    for name in ("", "a b", "../x", "simulated"):
+        with pytest.raises(FinnTuiError):
+            catalogue.add(Board(name, "h"))
