@@ -13,7 +13,9 @@ Every line is one JSON object of at most ``MAX_LINE`` bytes:
     client  {"id": 5, "method": "ping", "params": {}}                      answered at once
 
 Requests are worked on one after the other, in order; ``ping`` and ``cancel`` do not queue.
-The server ends when its stdin closes. An error object has the keys of ``ERROR_KEYS``.
+``log`` events carry what FINN prints and logs, ``null`` as their id, as it comes. The server ends
+when its stdin closes, even in the middle of a request. An error object has the keys of
+``ERROR_KEYS``.
 """
 
 import json
@@ -31,8 +33,9 @@ class ProtocolError(ValueError):
 class EngineError(Exception):
     """An error with an explanation, raised inside the engine and sent to the terminal as data.
 
-    Attributes: ``kind`` is a stable word ("input", "engine", "finn", "cancelled", "disk"), ``what``
-    happened, ``why`` it did, what to do to ``fix`` it, and ``detail`` (a traceback).
+    Attributes: ``kind`` is a stable word ("input", "engine", "finn", "cancelled", "disk",
+    "protocol"), ``what`` happened, ``why`` it did, what to do to ``fix`` it, and ``detail`` (a
+    traceback).
     """
 
     def __init__(

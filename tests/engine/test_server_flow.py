@@ -110,6 +110,14 @@ def test_the_dataset_is_mnists_format(tfc: Prepared) -> None:
     assert not any(image.tobytes() in seen for image in images)
 
 
+def test_a_board_of_ones_own_needs_a_part(server: Talk, networks: Path, tmp_path: Path) -> None:
+    source = {"kind": "onnx", "path": str(networks / "small.onnx")}
+    model = prepare(server, tmp_path / "out", source, board="mine", part="xczu3eg-sbva484-1-e")
+    assert (model["board"], model["part"]) == ("mine", "xczu3eg-sbva484-1-e")
+    with pytest.raises(ServerError, match="does not know the board"):
+        prepare(server, tmp_path / "out", source, board="mine")
+
+
 def test_random_weights_say_so_and_the_same_seed_gives_the_same_file(
     server: Talk, tmp_path: Path
 ) -> None:

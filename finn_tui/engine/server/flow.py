@@ -6,6 +6,7 @@ tidy-up, as in FINN's end-to-end notebooks: the division of uint8 input by 255 a
 
 import contextlib
 import dataclasses
+import errno
 import importlib
 import json
 import os
@@ -81,14 +82,16 @@ def step_names(config: Any) -> List[str]:
     return names[: names.index("step_generate_estimate_reports")]  # FINN 0.8 has no such step
 
 
-def build_config(config: Any, board: str, clock_ns: float, output_dir: str) -> Any:
+def build_config(
+    config: Any, board: Optional[str], part: str, clock_ns: float, output_dir: str
+) -> Any:
     """A ``DataflowBuildConfig`` for the steps; fields that this FINN does not have are left out."""
     fields = {field.name for field in dataclasses.fields(config.DataflowBuildConfig)}
     wanted: Dict[str, Any] = {
         "output_dir": output_dir,
         "synth_clk_period_ns": clock_ns,
         "board": board,
-        "fpga_part": finn_env.part_of(board),
+        "fpga_part": part,
         "generate_outputs": [],
         "save_intermediate_models": True,
     }
@@ -99,11 +102,15 @@ def prepare(
     source: Dict[str, Any],
     out: str,
     board: str,
+    part: Optional[str],
     clock_ns: float,
     progress: Progress,
     check_seconds: float = CHECK_SECONDS,
 ) -> Dict[str, Any]:
-    """The answer to ``prepare``; everything is written below ``out``, ``model.json`` at the end."""
+    """The answer to ``prepare``; everything is written below ``out``, ``model.json`` at the end.
+
+    ``part`` is for boards that FINN does not know; None means FINN's part for ``board``.
+    """
     if not clock_ns > 0:
         raise EngineError("The clock period must be more than 0 ns", "It is %s" % clock_ns)
     kind = source.get("kind")
@@ -113,7 +120,8 @@ def prepare(
         sources.require_quantized(source.get("path"))  # said at once, before FINN's long import
     progress("starting FINN", None)
     steps, config = finn_env.steps()
-    finn_env.part_of(board)
+    known = board in finn_env.boards()
+    part = part or finn_env.part_of(board)
     names = step_names(config)
     network = sources.load(source, _share(progress))
     _clear(out)
@@ -122,7 +130,8 @@ def prepare(
     model = network.model
     flow.save(network.stage, model, check_seconds)
     with _working_folder() as folder:
-        cfg = build_config(config, board, clock_ns, os.path.join(folder, "build"))
+        target = board if known else None
+        cfg = build_config(config, target, part, clock_ns, os.path.join(folder, "build"))
         for name in names:
             if name == "step_tidy_up":
                 topk = int(source.get("topk", 1) or 0)
@@ -145,6 +154,7 @@ def prepare(
         "output": _end(model, model.graph.output[0].name, None),
         "stages": flow.stages,
         "board": board,
+        "part": part,
         "clock_ns": clock_ns,
         "fingerprint": graphs.fingerprint(dataflow),
     }
@@ -179,6 +189,8 @@ def run_step(steps: Any, name: str, model: Any, cfg: Any) -> Any:
     try:
         return steps.build_dataflow_step_lookup[name](model, cfg)
     except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # a full disk is not FINN's doing
         # FINN's transformations raise assertions and bare exceptions for networks that they
         # cannot take; the user needs to know at which step.
         raise EngineError(

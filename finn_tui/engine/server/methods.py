@@ -33,7 +33,8 @@ def prepare(params: Params, context: wire.Context) -> Any:
     clock_ns = float(_need(params, "clock_ns"))
     out, board = _path(params, "out"), str(_need(params, "board"))
     seconds = float(params.get("check_seconds", flow.CHECK_SECONDS))
-    return flow.prepare(source, out, board, clock_ns, context.progress, seconds)
+    part = params.get("part")
+    return flow.prepare(source, out, board, part, clock_ns, context.progress, seconds)
 
 
 def graph(params: Params, context: wire.Context) -> Any:
