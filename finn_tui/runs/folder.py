@@ -18,6 +18,7 @@ from typing import Any
 
 from finn_tui.engine.server import runfiles
 from finn_tui.errors import FinnTuiError
+from finn_tui.runs.text import clean
 
 FINAL = frozenset(runfiles.FINAL)
 
@@ -31,7 +32,7 @@ class RunRequest:
         created: when, ISO 8601 in UTC.
         folding: FINN's folding configuration; ``folding_name`` is what the user calls it.
         board, part, clock_ns: FINN's name of the board, the FPGA part, clock period.
-        engine: ``name, command, flavour, version`` of the FINN that builds.
+        engine: ``name, python, command, flavour, version`` of the FINN that builds.
         host: where it runs, as the user named the machine.
         rehearsal: ``{"seconds": ...}`` if AMD's tools are stand-ins, else None.
         simulated: whether its figures are those of stand-ins.
@@ -171,7 +172,10 @@ class RunFolder:
         document = self._read(runfiles.STATE)
         known = {name: document[name] for name in RunState.__match_args__ if name in document}
         error = known.get("error")
-        known["error"] = FinnTuiError.from_dict(error) if error else None
+        if error:
+            # It may quote a tool's log.
+            error = FinnTuiError.from_dict({key: clean(text) for key, text in error.items()})
+        known["error"] = error
         return RunState(**known)
 
     def results(self) -> dict[str, Any]:

@@ -151,6 +151,7 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
         "clock_ns": float(request.clock_ns),
         "engine": {
             "name": request.engine.name,
+            "python": request.engine.command[-1],
             "command": list(request.engine.command),
             "flavour": (request.engine.info or {}).get("flavour"),
             "version": (request.engine.info or {}).get("version"),

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.text import clean
 
 #: The most that is read at a time, so that a log of any size leaves the screen alive.
 CHUNK = 1 << 20
-
-# Escape sequences (CSI, OSC and others) and control characters but tabs and line ends: a log may
-# come from anywhere and must not reach the terminal as commands.
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?"
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
-)
 
 _PATTERNS = (
     ("hls", "code_gen_ipgen_*/vitis_hls.log"),
@@ -73,11 +66,6 @@ def _title(kind: str, path: Path) -> str:
     if kind == "bitfile":
         return "Zynq project"
     return path.parent.name
-
-
-def clean(text: str) -> str:
-    """Text without escape sequences and control characters."""
-    return _CONTROL.sub("", text)
 
 
 class Tail:

@@ -13,6 +13,7 @@ from finn_tui.engine.server import runfiles
 from finn_tui.runs.folder import RunFolder, RunState, parse_event
 from finn_tui.runs.logs import Tail
 from finn_tui.runs.processes import reconcile
+from finn_tui.runs.text import clean
 
 #: Whether the process still lives is looked up less often than the files are.
 _RECONCILE_SECONDS = 2.0
@@ -156,7 +157,7 @@ async def follow(
             if event is None:
                 continue
             if event["event"] == "log":
-                yield Noted(event.get("level", "info"), event.get("text", ""))
+                yield Noted(event.get("level", "info"), clean(event.get("text", "")))
             changed |= found.take(event)
         if changed:
             yield StepsChanged(found.now())

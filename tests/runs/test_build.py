@@ -6,8 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,6 +19,8 @@ import pytest
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.server import runfiles
 from finn_tui.rehearsal import bitstream
+from finn_tui.rehearsal.tools.install import install
+from finn_tui.runs import launch as launching
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.launch import BuildRequest, launch
 from finn_tui.runs.logs import find_logs
@@ -124,6 +129,69 @@ async def test_from_graph_to_deployment_package(
             assert any("SIMULATED" in line for line in head), log.path
     assert _left(run) == []
     assert not (run.path / ".reserve").exists()
+
+
+async def test_the_build_outlives_the_process_that_began_it(
+    tfc: Path, engine: EngineSpec, tmp_path: Path
+) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from finn_tui.engine.catalogue import EngineSpec\n"
+        "from finn_tui.runs.launch import BuildRequest, launch\n"
+        "model, python, runs = sys.argv[1:]\n"
+        "request = BuildRequest(model='tfc', graph=Path(model, 'dataflow.onnx'),\n"
+        "    folder=Path(model), folding={'Defaults': {}}, folding_name='ones',\n"
+        "    board='Pynq-Z2', part='xc7z020clg400-1', clock_ns=10.0,\n"
+        "    engine=EngineSpec('test', (python,)), rehearse=600.0)\n"
+        "print(asyncio.run(launch(request, Path(runs))).path)\n"
+    )
+    command = [sys.executable, "-c", code, str(tfc), engine.command[0], str(tmp_path / "runs")]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    run = RunFolder(Path(done.stdout.strip()))
+    await asyncio.sleep(1)
+    assert reconcile(run).state == "running"
+    assert (await cancel(run)).state == "cancelled"
+    assert _left(run) == []
+
+
+async def test_the_same_path_builds_with_tools_from_path(
+    tfc: Path, engine: EngineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that is no rehearsal, with stand-ins where AMD's tools would be."""
+    place = tmp_path / "Xilinx"
+    tools = install(place)
+    plan = {"seconds": 0.5, "hls_layers": 5, "resources": {}, "device": {}}
+    (place / "rehearsal.json").write_text(json.dumps(plan))
+    (place / "network.npz").write_bytes(b"any")
+    monkeypatch.setenv("FINN_TUI_REHEARSAL", str(place))
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    monkeypatch.setenv("FINN_DEPS", str(tmp_path / "deps"))
+    monkeypatch.setenv("NUM_DEFAULT_WORKERS", "2")
+    monkeypatch.delenv("XILINX_VIVADO", raising=False)
+    monkeypatch.setattr(launching, "BUILD_BYTES", 0)
+    request = _request(tfc, engine, 0.0, fifo="minimal")
+    request = replace(request, rehearse=None)
+
+    async def build() -> RunState:
+        run = await launch(request, tmp_path / "runs")
+        async for update in follow(run):
+            if isinstance(update, StateChanged):
+                state = update.state
+        assert not run.request.simulated
+        return state
+
+    state = await build()
+    assert state.state == "failed"
+    assert state.error is not None
+    assert "finn-hlslib" in state.error.why
+    assert "deps update" in state.error.fix
+    (tmp_path / "deps" / "finn-hlslib").mkdir(parents=True)
+    state = await build()
+    assert state.state == "succeeded", state.error and state.error.detail
 
 
 async def test_cancel_ends_the_tools_too(tfc: Path, engine: EngineSpec, tmp_path: Path) -> None:

@@ -15,28 +15,81 @@ OUTPUTS = ("ESTIMATE_REPORTS", "STITCHED_IP", "BITFILE", "PYNQ_DRIVER", "DEPLOYM
 REHEARSAL_WORKERS = 4
 
 
-def prepare_environment(run: Dict[str, Any], folder: str) -> None:
-    """Set the variables that FINN, its Tcl scripts and AMD's tools read. Before importing FINN."""
+def environment(run: Dict[str, Any], folder: str) -> Dict[str, str]:
+    """The variables that FINN, its Tcl scripts and AMD's tools read, for the builder's process."""
+    env = dict(os.environ)
     build = os.path.join(folder, "finn_build_dir")
-    os.makedirs(build, exist_ok=True)
-    os.environ["FINN_BUILD_DIR"] = build
-    os.environ["FINN_HOST_BUILD_DIR"] = build  # upstream FINN's name for it
-    os.environ.setdefault("XILINX_LOCAL_USER_DATA", "no")
+    env["FINN_BUILD_DIR"] = build
+    env["FINN_HOST_BUILD_DIR"] = build  # upstream FINN's name for it
+    env.setdefault("XILINX_LOCAL_USER_DATA", "no")
+    if needs_simulator(run):
+        # In-process simulation finds Vivado's libraries only if the process begins with this.
+        own = env["LD_LIBRARY_PATH"].split(os.pathsep) if env.get("LD_LIBRARY_PATH") else []
+        env["LD_LIBRARY_PATH"] = os.pathsep.join(_libraries(env) + own)
     if run.get("rehearsal") is None:
-        return
+        return env
     place = os.path.join(folder, "rehearsal")
     vivado = os.path.join(place, "Vivado", "2022.2")
     tools = os.path.join(vivado, "bin")
-    os.environ["FINN_TUI_REHEARSAL"] = place
-    os.environ["FINN_TUI_REHEARSAL_PYTHON"] = sys.executable
-    os.environ["XILINX_VIVADO"] = vivado
-    os.environ["VIVADO_PATH"] = vivado
-    os.environ["HLS_PATH"] = vivado
-    os.environ["FINN_TOOL_DIR_OVERRIDE"] = tools
-    os.environ["PATH"] = tools + os.pathsep + os.environ.get("PATH", "")
+    env["FINN_TUI_REHEARSAL"] = place
+    env["FINN_TUI_REHEARSAL_PYTHON"] = sys.executable
+    env["XILINX_VIVADO"] = env["VIVADO_PATH"] = env["HLS_PATH"] = vivado
+    env["FINN_TOOL_DIR_OVERRIDE"] = tools
+    env["PATH"] = tools + os.pathsep + env.get("PATH", "")
     # A rehearsal leaves nothing behind outside of its folder.
-    os.environ["FINN_SETTINGS"] = os.path.join(build, "settings.yaml")
-    os.environ.setdefault("NUM_DEFAULT_WORKERS", str(min(REHEARSAL_WORKERS, os.cpu_count() or 1)))
+    env["FINN_SETTINGS"] = os.path.join(build, "settings.yaml")
+    env.setdefault("NUM_DEFAULT_WORKERS", str(min(REHEARSAL_WORKERS, os.cpu_count() or 1)))
+    return env
+
+
+def _libraries(env: Dict[str, str]) -> List[str]:
+    """Where Vivado's simulator has its libraries, as FINN's own command line sets them.
+
+    Not the system's folder, which it puts before them: a Python of its own (pyenv) would load the
+    system's libpython from there and break in odd places.
+    """
+    vivado, hls = env.get("XILINX_VIVADO"), env.get("XILINX_HLS")
+    places = []
+    if vivado:
+        places.append(os.path.join(vivado, "lib", "lnx64.o"))
+    if hls:
+        places.append(os.path.join(hls, "lnx64", "tools", "fpo_v7_1"))
+    return places
+
+
+def prepare_finn(run: Dict[str, Any]) -> None:
+    """What FINN's command line does before a build, as far as it matters here.
+
+    Raises ``EngineError`` if something is missing that a real build needs.
+    """
+    try:
+        paths = importlib.import_module("finn.interface.interface_utils")
+    except ImportError:
+        paths = None  # upstream FINN's environment is set by whoever starts its container
+    if paths is not None:
+        # FINN's Tcl scripts name these folders by variable.
+        os.environ["FINN_RTLLIB"] = paths.resolve_module_path("finn-rtllib")
+        os.environ["FINN_CUSTOM_HLS"] = paths.resolve_module_path("custom_hls")
+    if run.get("rehearsal") is not None:
+        return
+    if paths is not None:
+        _check_dependencies()
+        importlib.import_module("finn.util.multiprocessing").configure_start_method()
+    if needs_simulator(run):
+        check_simulator()
+
+
+def _check_dependencies() -> None:
+    """finn-plus brings its HLS library and board files by a command of its own."""
+    folder = str(importlib.import_module("finn.util.settings").get_settings().finn_deps)
+    if not os.path.isdir(os.path.join(folder, "finn-hlslib")):
+        raise EngineError(
+            "FINN's own dependencies are not there",
+            "It compiles layers against finn-hlslib, which is not in %s." % folder,
+            "Run `%s deps update` once, on a machine with network"
+            % os.path.join(os.path.dirname(sys.executable), "finn"),
+            kind="tools",
+        )
 
 
 def needs_simulator(run: Dict[str, Any]) -> bool:

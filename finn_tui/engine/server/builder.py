@@ -81,12 +81,10 @@ class _Builder:
         os.write(self.events, line.encode("utf-8"))
 
     def build(self) -> None:
-        build_config.prepare_environment(self.run, self.folder)
         self.say("log", level="info", text="importing FINN")
         simulator = build_config.needs_simulator(self.run)
         finn_env.setup(os.environ["FINN_BUILD_DIR"], simulator=simulator)
-        if simulator:
-            build_config.check_simulator()
+        build_config.prepare_finn(self.run)
         dataflow = importlib.import_module("finn.builder.build_dataflow")
         configs = importlib.import_module("finn.builder.build_dataflow_config")
         names = build_names(configs.default_build_dataflow_steps)

@@ -20,7 +20,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import build_failure, runfiles
+from finn_tui.engine.server import build_config, build_failure, runfiles
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -121,7 +121,8 @@ class _Runner:
         root = os.path.abspath(__file__)
         for _ in range(4):
             root = os.path.dirname(root)
-        environment = dict(os.environ)
+        environment = build_config.environment(self.run, self.folder)
+        os.makedirs(environment["FINN_BUILD_DIR"], exist_ok=True)
         environment[runfiles.MARK] = self.folder
         environment["PYTHONUNBUFFERED"] = "1"
         # FINN re-raises instead of reporting when it believes to be under pytest.
