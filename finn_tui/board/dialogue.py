@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -149,9 +150,11 @@ async def _bring_agent(link: Link) -> None:
         if (await sftp.stat(path)).size == len(agent_bytes()):
             return
     await sftp.makedirs(link.board.folder, exist_ok=True)
-    async with sftp.open(path + ".part", "wb") as file:
+    # Two terminals may bring it at the same time; each its own way, and the same bytes.
+    part = f"{path}.{secrets.token_hex(4)}.part"
+    async with sftp.open(part, "wb") as file:
         await file.write(agent_bytes())
-    await sftp.posix_rename(path + ".part", path)
+    await sftp.posix_rename(part, path)
 
 
 def _why(link: Link, process: asyncssh.SSHClientProcess[bytes], said: str) -> FinnTuiError:

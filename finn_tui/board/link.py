@@ -21,6 +21,8 @@ from finn_tui.rehearsal import board as rehearsal_board
 CONNECT_SECONDS = 10.0
 LOGIN_SECONDS = 20.0
 KEEPALIVE_SECONDS = 15.0
+# OpenSSH opens ten sessions a connection (MaxSessions); SFTP, lock and agent take three of them.
+_COMMANDS = 6
 
 
 class HostKeyUnknown(FinnTuiError):
@@ -46,17 +48,17 @@ class HostKeyChanged(FinnTuiError):
     """The board's key is another one than before.
 
     Attributes:
-        fingerprint: of the key that it shows now; empty if it offers none of the known kinds.
+        fingerprint: of the key that it shows now.
     """
 
-    def __init__(self, board: Board, fingerprint: str, files: str) -> None:
-        """For a board that showed a key of that fingerprint; ``files`` hold the old one."""
+    def __init__(self, board: Board, fingerprint: str) -> None:
+        """For a board that showed a key of that fingerprint."""
         self.fingerprint = fingerprint
+        files = f"{known_hosts_file()} or ~/.ssh/known_hosts"
         super().__init__(
             f"{board.name} ({board.host}) has another host key than before",
-            (f"It shows {fingerprint} now. " if fingerprint else "")
-            + "Either its SD card was written anew or the address went to another machine, "
-            "or somebody stands between you and the board. Nothing was sent.",
+            f"It shows {fingerprint} now. Either its SD card was written anew, or the address went "
+            "to another machine, or somebody stands between you and the board. Nothing was sent.",
             f"If you know why it changed, remove its line from {files} and trust the new key.",
             kind="board",
         )
@@ -79,6 +81,7 @@ class Link:
         self.sudo_password = sudo_password
         self._sftp: asyncssh.SFTPClient | None = None
         self._opening = asyncio.Lock()
+        self._running = asyncio.Semaphore(_COMMANDS)
 
     async def sftp(self) -> asyncssh.SFTPClient:
         """The one SFTP session of this connection."""
@@ -96,7 +99,7 @@ class Link:
         """
         with translated(self.board):
             try:
-                async with asyncio.timeout(timeout):
+                async with self._running, asyncio.timeout(timeout):
                     done = await self.connection.run(
                         shlex.join(command), encoding=None, stdin=asyncssh.DEVNULL
                     )
@@ -221,8 +224,31 @@ async def _open(
     board: Board, trust: bool | str, password: str | None
 ) -> asyncssh.SSHClientConnection:
     client = _Client(trust)
+    try:
+        try:
+            connection = await _attempt(board, client, password)
+        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+            # Only those kinds of key were asked for that are known of this board; one that has
+            # none of them any more hangs up. Ask for all kinds, to see what it shows now.
+            if not _entries(board.host, board.host, board.port or 22):
+                raise
+            connection = await _attempt(board, client, password, server_host_key_algs="default")
+    except asyncssh.HostKeyNotVerifiable as error:
+        if client.shown is None:
+            raise _refused(board, str(error)) from error
+        fingerprint = client.shown.get_fingerprint()
+        if _entries(*client.address):
+            raise HostKeyChanged(board, fingerprint) from error
+        raise HostKeyUnknown(board, fingerprint) from error
+    if client.shown is not None:
+        await asyncio.to_thread(_remember, client.shown, *client.address)
+    return connection
+
+
+async def _attempt(
+    board: Board, client: _Client, password: str | None, **options: object
+) -> asyncssh.SSHClientConnection:
     # Only what is set; the user's ~/.ssh/config has the say over the rest.
-    options: dict[str, object] = {}
     if board.port:
         options["port"] = board.port
     if board.user:
@@ -231,27 +257,15 @@ async def _open(
         options["client_keys"] = [str(Path(board.key).expanduser())]
     if password is not None:
         options["password"] = password
-    try:
-        connection = await asyncssh.connect(
-            board.host,
-            client_factory=lambda: client,
-            known_hosts=_known(_known_text()),
-            connect_timeout=CONNECT_SECONDS,
-            login_timeout=LOGIN_SECONDS,
-            keepalive_interval=KEEPALIVE_SECONDS,
-            **options,
-        )
-    except asyncssh.HostKeyNotVerifiable as error:
-        if client.shown is None:
-            raise _refused(board, str(error)) from error
-        fingerprint = client.shown.get_fingerprint()
-        if _entries(*client.address):
-            files = f"{known_hosts_file()} or ~/.ssh/known_hosts"
-            raise HostKeyChanged(board, fingerprint, files) from error
-        raise HostKeyUnknown(board, fingerprint) from error
-    if client.shown is not None:
-        await asyncio.to_thread(_remember, client.shown, *client.address)
-    return connection
+    return await asyncssh.connect(
+        board.host,
+        client_factory=lambda: client,
+        known_hosts=_known(_known_text()),
+        connect_timeout=CONNECT_SECONDS,
+        login_timeout=LOGIN_SECONDS,
+        keepalive_interval=KEEPALIVE_SECONDS,
+        **options,
+    )
 
 
 def _remember(key: asyncssh.SSHKey, host: str, addr: str, port: int) -> None:

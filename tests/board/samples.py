@@ -174,3 +174,41 @@ def write_run(folder: Path, *, dataset: bool = True) -> Path:
     if dataset:
         write_mnist(folder / "dataset", pixels, labels)
     return folder
+
+
+def cifar_network_bytes() -> bytes:
+    """A network on 32x32x3 pixels, channels last, whose class is the brightest channel."""
+    weights = np.zeros((3072, 3), np.int8)
+    for channel in range(3):
+        weights[channel::3, channel] = 1
+    description = {
+        "format": 1,
+        "input": tensor("in", [1, 32, 32, 3], "UINT8", 8),
+        "output": tensor("out", [1, 1], "UINT8", 8),
+        "nodes": [
+            {
+                "name": "MVAU_0",
+                "op": "matmul",
+                "inputs": ["in"],
+                "outputs": ["a"],
+                "shape": [1, 3],
+                "weights": "w",
+                "offset": None,
+                "shift": 0,
+                "bound": 1024 * 255,
+                "from": [1, 3072],
+            },
+            {
+                "name": "LabelSelect_0",
+                "op": "topk",
+                "inputs": ["a"],
+                "outputs": ["out"],
+                "shape": [1, 1],
+                "k": 1,
+            },
+        ],
+    }
+    content = io.BytesIO()
+    text: Any = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    np.savez(content, description=text, w=weights)
+    return content.getvalue()

@@ -142,9 +142,9 @@ class _Accelerator:
             return _START
         left = self._ends - time.perf_counter()
         if left > 0:
-            # Drivers poll without pause; sleep through what is left but for a sleep's inaccuracy.
+            # Drivers poll without pause: rest a little, but never into the end of the transfer.
             if left > 0.002:
-                time.sleep(left - 0.001)
+                time.sleep(min(left - 0.001, 0.01))
             return _START
         if dma in self._done_unread:
             self._done_unread.discard(dma)

@@ -1,0 +1,231 @@
+"""The transport against a real OpenSSH server, whose ways differ from asyncssh's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from finn_tui.board import deploy as deploy_module
+from finn_tui.board import work
+from finn_tui.board.catalogue import Board
+from finn_tui.board.deploy import deploy
+from finn_tui.board.dialogue import conversation
+from finn_tui.board.link import HostKeyChanged, HostKeyUnknown, connect, known_hosts_file
+from finn_tui.errors import FinnTuiError
+from finn_tui.rehearsal import driver_env
+
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
+pytestmark = pytest.mark.skipif(SSHD is None, reason="OpenSSH's sshd is not installed")
+
+SFTP = next(
+    (p for p in ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server") if Path(p).exists()),
+    "internal-sftp",
+)
+
+
+@dataclass
+class Server:
+    board: Board
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        """Start (again); ready when it answers."""
+        assert SSHD is not None
+        self.process = subprocess.Popen(
+            [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
+            stderr=(self.folder / "sshd.log").open("ab"),
+        )
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        pytest.skip("sshd does not start here: " + (self.folder / "sshd.log").read_text()[-300:])
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """sshd on a free port of the loopback, for this user and one key only."""
+    folder = tmp_path / "sshd"
+    folder.mkdir(mode=0o700)
+    for name in ("host", "client"):
+        asyncssh.generate_private_key("ssh-ed25519").write_private_key(folder / name)
+        (folder / name).chmod(0o600)
+    key = asyncssh.read_private_key(folder / "client")
+    (folder / "authorized").write_bytes(key.export_public_key())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "sshd_config").write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
+        f"PasswordAuthentication no\nPidFile {folder}/pid\nPermitRootLogin yes\n"
+        f"Subsystem sftp {SFTP}\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip()
+    base = tmp_path / "files"
+    board = Board(
+        "lab",
+        "127.0.0.1",
+        port,
+        user,
+        folder=str(base),
+        sudo=False,
+        key=str(folder / "client"),
+        python=sys.executable,
+    )
+    running = Server(board, folder, port, None)  # type: ignore[arg-type]
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def trusted(server: Server) -> AsyncIterator[Server]:
+    async with connect(server.board, trust=True):
+        pass
+    yield server
+
+
+async def test_host_keys(server: Server) -> None:
+    with pytest.raises(HostKeyUnknown) as caught:
+        async with connect(server.board):
+            pass
+    shown = await asyncio.to_thread(
+        subprocess.run,
+        ["ssh-keygen", "-lf", str(server.folder / "host")],
+        capture_output=True,
+        text=True,
+    )
+    assert caught.value.fingerprint in shown.stdout, "the fingerprint is what ssh-keygen shows"
+    async with connect(server.board, trust=caught.value.fingerprint) as link:
+        assert (await link.run("echo", "it's"))[1] == b"it's\n"
+    assert known_hosts_file().read_text().startswith(f"[127.0.0.1]:{server.port} ssh-ed25519 ")
+
+    server.stop()
+    (server.folder / "host").unlink()
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(server.folder / "host")
+    (server.folder / "host").chmod(0o600)
+    server.start()
+    with pytest.raises(HostKeyChanged):
+        async with connect(server.board, trust=True):
+            pass
+
+    server.stop()
+    (server.folder / "host").unlink()
+    asyncssh.generate_private_key("ecdsa-sha2-nistp256").write_private_key(server.folder / "host")
+    (server.folder / "host").chmod(0o600)
+    server.start()
+    with pytest.raises(HostKeyChanged):
+        async with connect(server.board, trust=True):
+            pass
+
+
+async def test_deploy_over_openssh(
+    trusted: Server, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
+    async with connect(trusted.board) as link:
+        first = await deploy(link, run_folder)
+        second = await deploy(link, run_folder)
+        assert len(first.sent) == first.files
+        assert second.sent == () and second.seconds < 1.0
+    there = Path(trusted.board.folder) / first.folder / "bitfile" / "finn-accel.bit"
+    source = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
+    assert there.read_bytes() == source.read_bytes()
+
+
+async def test_go_over_openssh(
+    trusted: Server,
+    run_folder: Path,
+    driver_python: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A board of another name whose Python has the driver and PYNQ's stand-in."""
+    monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
+    monkeypatch.setattr(work, "check_kind", lambda link, what: None)
+    on_board = Path(driver_env.__file__).with_name("on_board")
+    wrapper = trusted.folder / "python3"
+    wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={on_board} exec {driver_python} "$@"\n')
+    wrapper.chmod(0o755)
+    board = trusted.board
+    object.__setattr__(board, "python", str(wrapper))
+    async with connect(board) as link:
+        outcome = await work.go(link, run_folder, batch=100)
+    assert outcome.validation is not None and outcome.validation.correct == 40
+    assert outcome.validation.simulated, "the agent says so, whatever the board is called"
+
+
+async def test_the_agent_dies_with_the_line(trusted: Server) -> None:
+    """OpenSSH leaves commands running when a channel closes; the agent must end by itself."""
+    agents: list[str] = []
+    async with connect(trusted.board) as link:
+        await work.check(link)
+        async with conversation(link) as agent:
+            await agent.ask({"do": "check", "flavour": "finn-plus"}, lambda event: None)
+            agents = _pids(trusted.board.folder)
+            assert len(agents) == 1
+            link.connection.abort()
+    async with asyncio.timeout(10):
+        while _pids(trusted.board.folder):  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0.05)
+
+
+def _pids(folder: str) -> list[str]:
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if not process.name.isdigit() or b"agent-" not in (process / "cmdline").read_bytes():
+                continue
+            if (process / "cwd").resolve() == Path(folder).resolve():
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+async def test_invalid_bytes_do_not_close_the_connection(trusted: Server) -> None:
+    async with connect(trusted.board) as link:
+        assert (await link.run("printf", r"\377"))[1] == b"\xff"
+        assert (await link.run("echo", "on"))[1] == b"on\n"
+
+
+async def test_more_sessions_than_openssh_allows_at_once(trusted: Server) -> None:
+    async with connect(trusted.board) as link:
+        done = await asyncio.gather(*(link.run("sleep", "0.2") for _ in range(14)))
+    assert [code for code, _, _ in done] == [0] * 14
+
+
+async def test_sudo_that_asks_is_explained(trusted: Server) -> None:
+    """A stand-in for sudo that behaves like one without NOPASSWD."""
+    if os.geteuid() == 0 and shutil.which("sudo"):
+        pytest.skip("root's sudo asks for nothing")
+    sudo = shutil.which("sudo")
+    async with connect(trusted.board) as link:
+        object.__setattr__(link.board, "sudo", True)
+        with pytest.raises(FinnTuiError) as caught:
+            await work.check(link)
+    assert ("password" in caught.value.what) if sudo else ("sudo" in str(caught.value))
