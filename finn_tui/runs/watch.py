@@ -87,16 +87,18 @@ class StepList:
             else:
                 self._steps[name] = Step(name, status, event.get("seconds"))
         elif event["event"] == "state" and event["state"] in runfiles.FINAL:
-            self._end(event["state"], event["t"])
+            return self.end(event["state"], event["t"])
         else:
             return False
         return True
 
-    def _end(self, state: str, at: float) -> None:
-        for name, step in self._steps.items():
-            if step.status == "running":
-                seconds = max(0.0, at - self._began.get(name, at))
-                self._steps[name] = replace(step, status=state, seconds=round(seconds, 2))
+    def end(self, state: str, at: float) -> bool:
+        """The run is over; returns whether a step was still running, which it now is not."""
+        open_ = [step for step in self._steps.values() if step.status == "running"]
+        for step in open_:
+            seconds = max(0.0, at - self._began.get(step.name, at))
+            self._steps[step.name] = replace(step, status=state, seconds=round(seconds, 2))
+        return bool(open_)
 
     def now(self) -> tuple[Step, ...]:
         """The steps, the running one with its time so far."""
@@ -109,10 +111,18 @@ class StepList:
 
 
 def steps(run: RunFolder) -> tuple[Step, ...]:
-    """The steps of a run with their state and time; empty before the builder has named them."""
+    """The steps of a run with their state and time; empty before the builder has named them.
+
+    Raises:
+        FinnTuiError: state.json is missing or broken.
+    """
     found = StepList()
     for event in run.events():
         found.take(event)
+    state = run.state()
+    if state.final:
+        # Events are left out when the disk is full; the state never is.
+        found.end(state.state, state.heartbeat)
     return found.now()
 
 
@@ -159,6 +169,8 @@ async def follow(
             if event["event"] == "log":
                 yield Noted(event.get("level", "info"), clean(event.get("text", "")))
             changed |= found.take(event)
+        if state.final:
+            changed |= found.end(state.state, state.heartbeat)
         if changed:
             yield StepsChanged(found.now())
         while lines := await asyncio.to_thread(tail.read):

@@ -103,8 +103,9 @@ def test_a_half_written_event_is_left_out(make_run: MakeRun) -> None:
     runfiles.append_event(str(run.path), "log", level="info", text="one")
     with (run.path / runfiles.EVENTS).open("a") as file:
         file.write('{"t": 1, "eve')
+    runfiles.append_event(str(run.path), "log", level="info", text="two")
     events = list(run.events())
-    assert [event["text"] for event in events] == ["one"]
+    assert [event["text"] for event in events] == ["one", "two"]
 
 
 def test_a_full_disk_does_not_take_the_last_word(

@@ -85,3 +85,12 @@ async def test_following_a_run_whose_process_is_gone_ends_with_lost(make_run: Ma
     assert states == ["lost"]
     shown = [update for update in got if isinstance(update, StepsChanged)][-1]
     assert [step.status for step in shown.steps] == ["finished", "lost", "waiting"]
+
+
+async def test_a_full_disk_that_swallowed_the_last_event_hides_nothing(make_run: MakeRun) -> None:
+    run = make_run(state="failed", heartbeat=time.time() + 3)
+    _begin(run)
+    assert [step.status for step in steps(run)] == ["finished", "failed", "waiting"]
+    got = [update async for update in follow(run, poll=0.02)]
+    shown = [update for update in got if isinstance(update, StepsChanged)][-1]
+    assert [step.status for step in shown.steps] == ["finished", "failed", "waiting"]

@@ -86,7 +86,11 @@ def append_event(folder: str, event: str, **data: Any) -> None:
     On a full disk the line is left out: state.json tells the same, and has space of its own.
     """
     line = json.dumps(dict({"t": round(time.time(), 3), "event": event}, **data)) + "\n"
-    with contextlib.suppress(OSError), open(os.path.join(folder, EVENTS), "ab", 0) as file:
+    with contextlib.suppress(OSError), open(os.path.join(folder, EVENTS), "ab+", 0) as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                line = "\n" + line  # a disk was full in the middle of the line before
         file.write(line.encode("utf-8"))
 
 
