@@ -141,11 +141,11 @@ class Prepared:
 def tfc(server: Talk, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """TFC-w1a1, trained on the spot as it is for users without a network."""
     source = brevitas("tfc_1w1a", weights={"kind": "trained"}, train={"dataset": "digits28"})
-    return Prepared(server, tmp_path_factory.mktemp("tfc"), source, 0.5)
+    return Prepared(server, tmp_path_factory.mktemp("tfc"), source, 0.4)
 
 
 @pytest.fixture(scope="session")
 def cnv(server: Talk, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """CNV-w1a1 with random weights."""
     source = brevitas("cnv_1w1a", weights={"kind": "random"})
-    return Prepared(server, tmp_path_factory.mktemp("cnv"), source, 0.2)
+    return Prepared(server, tmp_path_factory.mktemp("cnv"), source, 0.1)

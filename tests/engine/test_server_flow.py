@@ -225,11 +225,13 @@ def test_a_node_that_stays_outside_is_named(server: Talk, networks: Path, tmp_pa
     [
         (brevitas("tfc_1w1a"), {"board": "Pynq-Z9"}, "does not know the board"),
         (brevitas("tfc_1w1a"), {"clock_ns": 0}, "more than 0 ns"),
-        (brevitas("tfc_1w1a"), {"clock_ns": "fast"}, "clock"),
+        (brevitas("tfc_1w1a"), {"clock_ns": "fast"}, "must be a number"),
+        (brevitas("tfc_1w1a"), {"clock_ns": -1}, "more than 0 ns"),
         (brevitas("tfc_9w9a"), {}, "no example network"),
         (brevitas("cnv_1w1a", weights={"kind": "trained"}), {}, "nothing to train"),
         (brevitas("tfc_1w1a", weights={"kind": "magic"}), {}, "no weights of kind"),
         (brevitas("tfc_1w1a", weights={"kind": "checkpoint"}), {}, "No checkpoint"),
+        ({"kind": "brevitas", "network": "tfc_1w1a"}, {"board": None}, "no 'board'"),
         ({"kind": "guess"}, {}, "no sources of kind"),
     ],
 )

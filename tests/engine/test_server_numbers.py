@@ -60,6 +60,8 @@ class Numbers:
         for name, row in rows.items():
             table = self.tables[name]
             assert table["cycles"][row] == report["cycles"][name], (name, folding[name])
+            widths = [table["in_width"][row], table["out_width"][row]]
+            assert widths == report["widths"][name], (name, folding[name])
             for resource in RESOURCES:
                 theirs = report["resources"][name].get(resource, 0)
                 assert table[resource][row] == theirs, (name, resource, folding[name])

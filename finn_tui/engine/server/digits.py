@@ -7,6 +7,7 @@ levels; a copy of the test set of the UCI ML hand-written digits) brought into t
 
 import gzip
 import importlib
+import importlib.util
 import os
 import struct
 from typing import Any, Tuple
@@ -21,6 +22,11 @@ Split = Tuple[Any, Any, Any, Any]
 
 def _numpy() -> Any:
     return importlib.import_module("numpy")
+
+
+def available() -> bool:
+    """Whether scikit-learn is there; finn-plus needs it, upstream FINN does not."""
+    return importlib.util.find_spec("sklearn") is not None
 
 
 def digits28() -> Split:

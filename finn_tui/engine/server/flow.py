@@ -111,8 +111,12 @@ def prepare(
 
     ``part`` is for boards that FINN does not know; None means FINN's part for ``board``.
     """
-    if not clock_ns > 0:
-        raise EngineError("The clock period must be more than 0 ns", "It is %s" % clock_ns)
+    if not 0 < clock_ns < float("inf"):
+        raise EngineError(
+            "The clock period must be more than 0 ns",
+            "It is %s" % clock_ns,
+            "Give the period in ns, 10 for 100 MHz",
+        )
     kind = source.get("kind")
     if kind not in ("brevitas", "onnx"):
         raise EngineError("There are no sources of kind %r" % kind, "", "Use brevitas or onnx")
@@ -131,6 +135,9 @@ def prepare(
     flow.save(network.stage, model, check_seconds)
     with _working_folder() as folder:
         target = board if known else None
+        # FINN's builder makes these before its steps; upstream's write into them.
+        os.makedirs(os.path.join(folder, "build", "intermediate_models"))
+        os.makedirs(os.path.join(folder, "build", "report"))
         cfg = build_config(config, target, part, clock_ns, os.path.join(folder, "build"))
         for name in names:
             if name == "step_tidy_up":
@@ -139,7 +146,10 @@ def prepare(
             if name == "step_create_dataflow_partition":
                 flow.host = host_steps(model)
             flow.report(_words(name))
-            model = readable(run_step(steps, name, model, cfg))
+            model = run_step(steps, name, model, cfg)
+            if name == "step_qonnx_to_finn":
+                model = convert_what_is_left(model)
+            model = readable(model)
             if name not in IDLE_STEPS:
                 last = name == names[-1]
                 flow.save(name[len("step_") :], model, check_seconds * (10 if last else 1))
@@ -200,6 +210,18 @@ def run_step(steps: Any, name: str, model: Any, cfg: Any) -> Any:
             kind="finn",
             detail=traceback.format_exc(),
         ) from error
+
+
+def convert_what_is_left(model: Any) -> Any:
+    """Turn quantizers into FINN's ops that the installed FINN's step has passed over.
+
+    Upstream's step does nothing at all for a network whose only quantizers are bipolar ones.
+    """
+    if not any(op in graphs.op_types(model) for op in sources.QUANTIZERS):
+        return model
+    convert = importlib.import_module("finn.transformation.qonnx.convert_qonnx_to_finn")
+    model = importlib.import_module("qonnx.util.cleanup").cleanup_model(model)
+    return model.transform(convert.ConvertQONNXtoFINN())
 
 
 def readable(model: Any) -> Any:

@@ -22,6 +22,13 @@ def _path(params: Params, name: str) -> str:
     return os.path.abspath(value)
 
 
+def _number(params: Params, name: str) -> float:
+    value = _need(params, name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise EngineError("%r must be a number, not %r" % (name, value), kind="protocol")
+    return float(value)
+
+
 def info(params: Params, context: wire.Context) -> Any:
     """What this engine is: versions, tools, boards."""
     return finn_env.info()
@@ -30,7 +37,9 @@ def info(params: Params, context: wire.Context) -> Any:
 def prepare(params: Params, context: wire.Context) -> Any:
     """From a network to a dataflow graph."""
     source = _need(params, "source")
-    clock_ns = float(_need(params, "clock_ns"))
+    if not isinstance(source, dict):
+        raise EngineError("'source' must be an object, not %r" % (source,), kind="protocol")
+    clock_ns = _number(params, "clock_ns")
     out, board = _path(params, "out"), str(_need(params, "board"))
     seconds = float(params.get("check_seconds", flow.CHECK_SECONDS))
     part = params.get("part")

@@ -28,14 +28,19 @@ def apply_folding(model: Any, folding: Dict[str, Any]) -> Any:
     with os.fdopen(handle, "w") as stream:
         json.dump(config, stream)
     try:
-        # Some releases of FINN (and its builder) read the configuration from a file only.
-        return model.transform(
-            importlib.import_module("finn.transformation.general").ApplyConfig(path)
-        )
+        return model.transform(_apply_config()(path))  # from a file, as FINN's builder does
     except (AssertionError, ValueError, TypeError, AttributeError) as error:
         raise EngineError("FINN refuses the folding", str(error), "Choose legal values") from error
     finally:
         os.unlink(path)
+
+
+def _apply_config() -> Any:
+    """``ApplyConfig``, which finn-plus took over from qonnx."""
+    try:
+        return importlib.import_module("finn.transformation.general").ApplyConfig
+    except (ImportError, AttributeError):
+        return importlib.import_module("qonnx.transformation.general").ApplyConfig
 
 
 def _analysis(module: str, name: str) -> Any:
@@ -43,7 +48,11 @@ def _analysis(module: str, name: str) -> Any:
 
 
 def report(path: str, part: str, folding: Dict[str, Any]) -> Dict[str, Any]:
-    """The answer to ``reports``: cycles and resources of each layer, and the performance."""
+    """The answer to ``reports``: cycles, resources and stream widths of each layer, and the whole.
+
+    ``{"cycles": {layer: n}, "resources": {layer: {..}}, "widths": {layer: [in, out]} (bits),
+    "performance": {..}}``, read from the folded graph itself.
+    """
     finn_env.setup()
     model = apply_folding(graphs.load(path), folding)
     res_estimation = _analysis("res_estimation", "res_estimation")
@@ -51,7 +60,16 @@ def report(path: str, part: str, folding: Dict[str, Any]) -> Dict[str, Any]:
         res_estimation = functools.partial(res_estimation, fpgapart=part)
     cycles = graphs.plain(model.analysis(_analysis("exp_cycles_per_layer", "exp_cycles_per_layer")))
     resources = graphs.plain(model.analysis(res_estimation))
+    widths = {
+        node.name: [int(inst.get_instream_width()), int(inst.get_outstream_width())]
+        for node, inst in knobs.hardware_nodes(model)
+    }
     annotate = importlib.import_module("finn.transformation.fpgadataflow.annotate_cycles")
     model = model.transform(annotate.AnnotateCycles())
     performance = model.analysis(_analysis("dataflow_performance", "dataflow_performance"))
-    return {"cycles": cycles, "resources": resources, "performance": graphs.plain(performance)}
+    return {
+        "cycles": cycles,
+        "resources": resources,
+        "widths": widths,
+        "performance": graphs.plain(performance),
+    }

@@ -47,7 +47,7 @@ class Network:
     def choose_images(self, shape: List[int]) -> None:
         """Take images of one sample's ``shape``: digits where they fit, else something to see."""
         numpy = importlib.import_module("numpy")
-        if sorted(shape) == [1, 28, 28] or shape == [784]:
+        if digits.available() and (sorted(shape) == [1, 28, 28] or shape == [784]):
             self.split = digits.digits28()
             self.images = self.split[2].reshape([-1, *shape])
             self.labels = self.split[3].astype(numpy.int64)
