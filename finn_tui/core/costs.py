@@ -62,6 +62,25 @@ class CostTable:
         """The knob values of a row."""
         return dict(zip(self.knobs, self.points[row], strict=True))
 
+    @cached_property
+    def _costs(self) -> dict[int, LayerCost]:
+        return {}
+
+    def cost(self, op: str, row: int) -> LayerCost:
+        """A row as a part of an estimate. Kept: whoever folds comes back to the same rows."""
+        found = self._costs.get(row)
+        if found is None:
+            found = self._costs[row] = LayerCost(
+                name=self.layer,
+                op=op,
+                cycles=int(self.cycles[row]),
+                resources=dict(zip(RESOURCES, self.resources[row].tolist(), strict=True)),
+                in_width=int(self.in_width[row]),
+                out_width=int(self.out_width[row]),
+                values=self.values(row),
+            )
+        return found
+
     def legal(self, knob: str) -> tuple[Value, ...]:
         """All values of a knob that occur in some legal point, numbers ascending."""
         position = self.columns[knob]
@@ -236,23 +255,16 @@ def estimate(
     """
     layers: list[LayerCost] = []
     finish: dict[str, int] = {}
-    total = np.zeros(len(RESOURCES))
+    total = dict.fromkeys(RESOURCES, 0.0)
+    predecessors = design.predecessors
     for layer in design.layers:
         table = tables[layer.name]
         chosen = values[layer.name]
-        row = table.index[tuple(chosen[knob] for knob in table.knobs)]
-        cost = LayerCost(
-            name=layer.name,
-            op=layer.op,
-            cycles=int(table.cycles[row]),
-            resources=dict(zip(RESOURCES, table.resources[row].tolist(), strict=True)),
-            in_width=int(table.in_width[row]),
-            out_width=int(table.out_width[row]),
-            values={knob: chosen[knob] for knob in table.knobs},
-        )
+        cost = table.cost(layer.op, table.index[tuple([chosen[knob] for knob in table.knobs])])
         layers.append(cost)
-        total += table.resources[row]
-        before = max((finish[name] for name in design.predecessors[layer.name]), default=0)
+        for name, amount in cost.resources.items():
+            total[name] += amount
+        before = max([finish[name] for name in predecessors[layer.name]], default=0)
         finish[layer.name] = before + cost.cycles
     slowest = max(layers, key=lambda cost: cost.cycles)
     return Estimate(
@@ -261,8 +273,8 @@ def estimate(
         ii_cycles=slowest.cycles,
         bottleneck=slowest.name,
         latency_cycles=max(finish.values()),
-        total=dict(zip(RESOURCES, total.tolist(), strict=True)),
-        mismatches=mismatches(design, tables, values),
+        total=total,
+        mismatches=_mismatches(design, {cost.name: cost for cost in layers}),
     )
 
 
@@ -270,17 +282,21 @@ def mismatches(
     design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]]
 ) -> tuple[Mismatch, ...]:
     """Where the streams of neighbours differ in width. Arguments as for ``estimate``."""
+    costs = {}
+    for layer in design.layers:
+        row = tables[layer.name].row(values[layer.name])
+        assert row is not None, f"{layer.name} holds no legal point"
+        costs[layer.name] = tables[layer.name].cost(layer.op, row)
+    return _mismatches(design, costs)
 
-    def width(layer: str, side: str) -> int:
-        table = tables[layer]
-        row = table.index[tuple(values[layer][knob] for knob in table.knobs)]
-        return int((table.out_width if side == "out" else table.in_width)[row])
 
+def _mismatches(design: Design, costs: Mapping[str, LayerCost]) -> tuple[Mismatch, ...]:
     found = []
     for stream in design.streams:
         if stream.producer is None or stream.consumer is None:
             continue
-        out_width, in_width = width(stream.producer, "out"), width(stream.consumer, "in")
+        out_width = costs[stream.producer].out_width
+        in_width = costs[stream.consumer].in_width
         if out_width != in_width:
             found.append(Mismatch(stream.producer, stream.consumer, out_width, in_width))
     return tuple(found)
