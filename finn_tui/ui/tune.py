@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Knob, Layer, Value
@@ -39,6 +40,7 @@ class Tune:
 
     Attributes:
         folding_name: what the folding is called, as loaded or saved.
+        plans: widths of columns by screen width, which only the model decides.
         window: rows are the layers that pass the filter.
         knob: the name of the knob that keys change; kept from layer to layer where it exists.
     """
@@ -49,6 +51,7 @@ class Tune:
     knob: str = "PE"
     filter: str = ""
     notice: Notice | None = None
+    plans: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._layers: tuple[Layer, ...] = self.editor.design.layers

@@ -182,6 +182,13 @@ class Columns:
 
 def columns(tune: Tune, width: int) -> Columns:
     """What fits in a width, most needed first."""
+    plan = tune.plans.get(width)
+    if plan is None:
+        plan = tune.plans[width] = _columns(tune, width)
+    return plan
+
+
+def _columns(tune: Tune, width: int) -> Columns:
     design, device = tune.editor.design, tune.editor.device
     layers = design.layers
     present = {knob.name for layer in layers for knob in layer.knobs}

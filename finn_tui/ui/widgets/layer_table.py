@@ -13,7 +13,6 @@ from textual.message import Message
 from finn_tui.ui import actions, tune_view
 from finn_tui.ui.text import Line, wrap
 from finn_tui.ui.tune import Tune
-from finn_tui.ui.tune_view import Columns
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Filtering
 
@@ -67,8 +66,6 @@ class LayerTable(Horizontal, can_focus=True):
         self.tune: Tune | None = None
         self.welcome = ""
         self.filter = Filtering(self._filtered)
-        self._plan: Columns | None = None
-        self._plan_of: tuple[int, int] | None = None
         self._rows: list[tuple[Line, Line, Line]] = []
 
     def compose(self) -> ComposeResult:
@@ -101,10 +98,7 @@ class LayerTable(Horizontal, can_focus=True):
             self._rows = [(line, Line(), Line()) for line in words]
             self._layout(width - 1, 0, 0)
             return
-        key = (width, id(tune))
-        if self._plan is None or self._plan_of != key:
-            self._plan, self._plan_of = tune_view.columns(tune, width - 1), key
-        plan = self._plan
+        plan = tune_view.columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
         tune.window.size(len(tune.layers), height - 1)
         left, middle, right = tune_view.head(tune, plan)

@@ -1,0 +1,104 @@
+"""Prepared models as FINN gave them, small enough to keep: a workspace without an engine.
+
+``python -m tests.data`` makes the files anew with the engine that is installed.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+PART = "xc7z020clg400-1"
+
+
+@cache
+def _read(name: str) -> str:
+    with gzip.open(FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as file:
+        return file.read()
+
+
+def prepared(name: str) -> dict[str, Any]:
+    """``model, design, tables, graphs, images, labels, software`` of a prepared model."""
+    document: dict[str, Any] = json.loads(_read(name))
+    return document
+
+
+def engine_info() -> dict[str, Any]:
+    """What the engine said of itself: flavour, version, boards, limits."""
+    return prepared("engine")
+
+
+def home(folder: Path) -> None:
+    """Make a user's home in which an engine is known that never has to start."""
+    from finn_tui.engine import catalogue
+
+    os.environ["FINN_TUI_HOME"] = str(folder)
+    (folder / "config").mkdir(parents=True, exist_ok=True)
+    command = '[recorded]\ncommand = ["finn-tui-test-engine-that-does-not-start"]\n'
+    (folder / "config" / "engines.toml").write_text(command)
+    spec = catalogue.EngineSpec("recorded", ("finn-tui-test-engine-that-does-not-start",))
+    catalogue.remember(spec, engine_info())
+
+
+def workspace(root: Path, *names: str) -> None:
+    """Make a workspace with prepared models and their cost tables."""
+    for name in names:
+        _write(root / "models" / name / PART, prepared(name))
+
+
+def large_workspace(root: Path, name: str, layers: int) -> None:
+    """Make a workspace with a model of many layers: CNV's, again and again."""
+    document = repeated(prepared("cnv-w1a1"), layers)
+    document["model"]["source"] = {"kind": "onnx", "path": "large.onnx"}
+    _write(root / "models" / name / PART, document)
+
+
+def _write(folder: Path, document: dict[str, Any]) -> None:
+    (folder / "stages").mkdir(parents=True, exist_ok=True)
+    (folder / "sample").mkdir(exist_ok=True)
+    (folder / "model.json").write_text(json.dumps(document["model"]))
+    (folder / "design.json").write_text(json.dumps(document["design"]))
+    tables = {"key": document["key"], "tables": document["tables"]}
+    (folder / "tables.json").write_text(json.dumps(tables))
+    np.save(folder / "sample" / "images.npy", np.array(document["images"], dtype=np.uint8))
+    np.save(folder / "sample" / "labels.npy", np.array(document["labels"]))
+    np.save(folder / "sample" / "software.npy", np.array(document["software"]))
+
+
+def repeated(document: dict[str, Any], layers: int) -> dict[str, Any]:
+    """The same model with its layers repeated, as a graph of that many layers would be."""
+    design, tables = document["design"], {item["layer"]: item for item in document["tables"]}
+    made: list[dict[str, Any]] = []
+    made_tables, streams, couplings = [], [], []
+    for number in range(layers):
+        copied, source = divmod(number, len(design["layers"]))
+        layer = copy.deepcopy(design["layers"][source])
+        old = layer["name"]
+        layer["name"] = f"{layer['op']}_{1000 * copied + int(old.rpartition('_')[2])}"
+        layer["inputs"], layer["outputs"] = [f"t{number}"], [f"t{number + 1}"]
+        made.append(layer)
+        made_tables.append({**tables[old], "layer": layer["name"]})
+        stream = copy.deepcopy(design["streams"][source])
+        before = made[-2]["name"] if number else None
+        streams.append({**stream, "tensor": f"t{number}", "producer": before,
+                        "consumer": layer["name"]})  # fmt: skip
+    names = {layer["name"] for layer in made}
+    for coupling in design["couplings"]:
+        for copied in range(layers // len(design["layers"]) + 1):
+            ends = {}
+            for end in ("a", "b"):
+                stem, _, number = coupling[end][0].rpartition("_")
+                ends[end] = [f"{stem}_{1000 * copied + int(number)}", coupling[end][1]]
+            if ends["a"][0] in names and ends["b"][0] in names:
+                couplings.append({**coupling, **ends})
+    document["design"] = {**design, "layers": made, "streams": streams, "couplings": couplings}
+    document["tables"] = made_tables
+    return document
