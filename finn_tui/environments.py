@@ -193,9 +193,21 @@ async def _uv(
             )
         raise FinnTuiError(
             f"{recipe.name} could not be installed",
-            next((line.strip() for line in lines if "error" in line.lower()), "uv failed"),
+            _reason(said),
             "Check the network connection (or set UV_INDEX_URL to your mirror) and try again; "
-            "finn-tui works without it on what is already prepared.",
+            "what is prepared already can be looked at and folded without it.",
             kind="engine",
             detail=said,
         )
+
+
+_OFFLINE = ("dns error", "error sending request", "network was disabled", "Failed to fetch",
+            "Connection refused", "tcp connect error")  # fmt: skip
+
+
+def _reason(said: str) -> str:
+    """What uv means, for people."""
+    if any(sign in said for sign in _OFFLINE):
+        return "The package index cannot be reached: there is no network, or a proxy is missing."
+    first = next((line for line in said.splitlines() if "error" in line.lower()), "no message")
+    return "uv stopped with: " + first.strip().removeprefix("error: ")

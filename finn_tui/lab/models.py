@@ -201,15 +201,32 @@ async def prepare(
         write_text(partial / "model.json", json.dumps(info, indent=1))
         await asyncio.to_thread(_swap, partial, folder)
     except OSError as error:
-        raise FinnTuiError(
-            f"{folder} could not be written",
-            str(error),
-            "Make room on the disk or choose another workspace; what was there before is kept.",
-            kind="disk",
-        ) from error
+        raise _full(folder, str(error)) from error
+    except FinnTuiError as error:
+        # Libraries inside FINN lose the reason when a disk is full; look for ourselves.
+        if error.kind != "cancelled" and _free(partial) < _LEAST_BYTES:
+            raise _full(folder, error.what) from error
+        raise
     finally:
         await asyncio.to_thread(shutil.rmtree, partial, True)
     return Model(request.name, folder, info, request.preset)
+
+
+#: A stage is larger than this; with less left, that is why writing one failed.
+_LEAST_BYTES = 1_000_000
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free if folder.exists() else _LEAST_BYTES
+
+
+def _full(folder: Path, why: str) -> FinnTuiError:
+    return FinnTuiError(
+        f"{folder} could not be written",
+        f"{why}. {_free(folder.parent) / 1e6:.1f} MB are left on that disk.",
+        "Make room on the disk or choose another workspace; what was there before is kept.",
+        kind="disk",
+    )
 
 
 def _swap(partial: Path, folder: Path) -> None:

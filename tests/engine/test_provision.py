@@ -1,0 +1,81 @@
+"""Making the engine's environment: what is said when that cannot be done."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from finn_tui import environments
+from finn_tui.engine import provision
+from finn_tui.errors import FinnTuiError
+from finn_tui.progress import Progress
+
+
+def tiny(*arguments: str) -> environments.Recipe:
+    return environments.Recipe("tiny", "3.11", (arguments,), "1")
+
+
+async def test_without_a_network_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    with pytest.raises(FinnTuiError, match="engine finn-plus could not be installed") as caught:
+        await provision.install()
+    assert "no network" in caught.value.why
+    assert caught.value.kind == "engine" and caught.value.fix
+
+
+async def test_an_installation_that_was_broken_off_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "environment"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").write_text("half of an interpreter")
+    assert environments.read_marker(folder) is None
+    python = await environments.ensure(folder, tiny("--dry-run", "pip"))
+    assert python.is_file() and environments.read_marker(folder) is not None
+    assert python.read_bytes()[:4] != b"half"
+
+
+async def test_two_at_once_install_it_once(tmp_path: Path) -> None:
+    folder = tmp_path / "environment"
+    said: list[str] = []
+
+    def listen(progress: Progress) -> None:
+        said.append(progress.message)
+
+    first, second = await asyncio.gather(
+        environments.ensure(folder, tiny("--dry-run", "pip"), listen),
+        environments.ensure(folder, tiny("--dry-run", "pip"), listen),
+    )
+    assert first == second
+    assert said.count("tiny: making an environment") == 1
+
+
+async def test_cancelling_ends_uv_and_leaves_no_marker(tmp_path: Path) -> None:
+    folder = tmp_path / "environment"
+    started = asyncio.Event()
+    task = asyncio.create_task(
+        environments.ensure(folder, tiny("--dry-run", "pip"), lambda _: started.set())
+    )
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert environments.read_marker(folder) is None
+
+
+async def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FinnTuiError, match="cannot write") as caught:
+        await environments.ensure(tmp_path / "file" / "environment", tiny("pip"))
+    assert caught.value.kind == "disk"
+
+
+async def test_only_managed_engines_are_removed() -> None:
+    with pytest.raises(FinnTuiError, match="no managed engine called finn-plus"):
+        await provision.remove("finn-plus")
+    with pytest.raises(FinnTuiError, match="cannot install an engine called upstream"):
+        await provision.install("upstream")
