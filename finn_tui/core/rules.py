@@ -22,6 +22,6 @@ def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
 
 
 def refusals(design: Design, folding: Folding) -> list[str]:
-    """Why FINN would not build a folding, a sentence a layer; empty if nothing speaks against it."""
+    """Why FINN would not build a folding, a sentence a layer; empty if it would."""
     found = (refusal(layer, folding.values[layer.name]) for layer in design.layers)
     return [why for why in found if why is not None]
