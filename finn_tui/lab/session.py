@@ -311,7 +311,8 @@ class Lab:
                 "Raise SIMD of these layers, then build.",
             )
         # A folding that was edited since it was named is not the one of that name.
-        name = editor.baseline_name + (f" + {editor.changes} changes" if editor.changes else "")
+        changes = f" + {editor.changes} change{'s' if editor.changes > 1 else ''}"
+        name = editor.baseline_name + (changes if editor.changes else "")
         preset = model.preset
         dataset = preset.dataset if preset else None
         request = BuildRequest(
