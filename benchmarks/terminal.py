@@ -36,7 +36,7 @@ class Terminal:
     ) -> None:
         self.output = bytearray()
         self.started = time.perf_counter()
-        self.pid, self._fd = pty.fork()
+        self.pid, self.fd = pty.fork()
         if self.pid == 0:
             full = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
             full.update(env or {})
@@ -45,7 +45,7 @@ class Terminal:
             # Not execvp: readline puts its own idea of the size into C's environment.
             os.execvpe(command[0], list(command), full)
         # The child may have looked before it set its size: it is set from this side too.
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def __enter__(self) -> Self:
         return self
@@ -58,15 +58,15 @@ class Terminal:
     ) -> None:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
-        os.close(self._fd)
+        os.close(self.fd)
 
     def read(self, timeout: float) -> bytes:
         """What has come within a time; empty if nothing has, or the child has ended."""
-        ready, _, _ = select.select([self._fd], [], [], timeout)
+        ready, _, _ = select.select([self.fd], [], [], timeout)
         if not ready:
             return b""
         try:
-            data = os.read(self._fd, 1 << 16)
+            data = os.read(self.fd, 1 << 16)
         except OSError:
             return b""
         self.output += data
@@ -91,7 +91,7 @@ class Terminal:
     def press(self, keys: bytes) -> Answer:
         """Send a key and read until the screen has finished."""
         start = time.perf_counter()
-        os.write(self._fd, keys)
+        os.write(self.fd, keys)
         first = last = 0.0
         size = 0
         while data := self.read(QUIET):

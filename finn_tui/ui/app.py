@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
@@ -10,7 +12,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
@@ -26,6 +28,9 @@ from finn_tui.ui.messages import (
 )
 from finn_tui.ui.state import AppState
 from finn_tui.ui.work import BoardJob, Credentials, board_job
+
+#: How long the first frame waits for a model; from the cache it takes a tenth of that.
+_CACHED_SECONDS = 0.3
 
 
 def _mode(name: str) -> Callable[[], Screen[Any]]:
@@ -90,14 +95,22 @@ class FinnTuiApp(ModelDesk, BoardDesk):
         """None of Textual's own: the table of actions has them."""
         return ()
 
+    async def on_load(self) -> None:
+        """Begin to open the model; from the cache, it is there before the first frame."""
+        if self._start_model:
+            self.state.opening = self._start_model
+            worker = self.open_model(self._start_model)
+            with contextlib.suppress(asyncio.TimeoutError, WorkerFailed, WorkerCancelled):
+                opened = await asyncio.wait_for(asyncio.shield(worker.wait()), _CACHED_SECONDS)
+                if opened is not None:
+                    self.take_model(opened)
+
     def on_mount(self) -> None:
-        """Open the model, and look at the runs."""
+        """Say what is wrong with the user's files, and look at the runs."""
         for problem in self._problems:
             self.notify(problem, title="a file of yours", severity="warning", timeout=10,
                         markup=False)  # fmt: skip
         self.theme_changed_signal.subscribe(self, lambda theme: theming.keep_choice(theme.name))
-        if self._start_model:
-            self.open_named(self._start_model)
         self.call_after_refresh(self.watch_runs)
 
     # Actions

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import sys
-import traceback
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from finn_tui import paths
@@ -26,6 +23,11 @@ def record(error: BaseException, doing: str) -> Path | None:
     Args:
         doing: what the app was at.
     """
+    # Imported here: an app that has no defect need not pay for them at its start.
+    import platform
+    import traceback
+    from importlib.metadata import version
+
     path = log_file()
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     text = "".join(traceback.format_exception(error))

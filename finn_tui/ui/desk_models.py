@@ -72,13 +72,17 @@ class ModelDesk(Desk):
             lambda answer: then() if answer == "y" else None,
         )
 
+    def take_model(self, message: ModelOpened) -> None:
+        """A model is there to be folded; nothing is drawn yet."""
+        state = self.state
+        if state.tune is None or state.tune.opened is not message.opened:
+            state.tune = Tune(message.opened, message.folding_name)
+            state.flow.stage, state.opening = -1, ""
+
     def on_model_opened(self, message: ModelOpened) -> None:
         """A model is there to be folded."""
         self.close_working("open")
-        state = self.state
-        state.opening = ""
-        state.tune = Tune(message.opened, message.folding_name)
-        state.flow.stage = -1
+        self.take_model(message)
         self.redraw()
 
     def choose_target(self, tune: Tune) -> None:

@@ -1,7 +1,7 @@
 """Lines of text with roles: what a screen shows before colour, and numbers as people read them.
 
 Everything that is drawn is first a ``Line``: pieces of text, each with a role ("dim", "bad", ...)
-that the theme gives a colour to, and areas that react to the mouse. Data never passes through
+that ``ink`` gives a colour to, and areas that react to the mouse. Data never passes through
 markup, and control characters in it never reach the terminal.
 """
 
@@ -11,12 +11,6 @@ from collections.abc import Hashable
 from typing import Self
 
 from rich.cells import cell_len, chop_cells, set_cell_size
-
-#: What a theme can colour; `app.tcss` has a rule for each.
-ROLES = (
-    "dim", "faint", "strong", "accent", "good", "warn", "bad", "bar", "bar-ii", "ii", "edit",
-    "head", "key", "mode", "sim", "cursor", "cursor-blur", "title", "quiet",
-)  # fmt: skip
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 

@@ -72,7 +72,7 @@ class Workers(App[int]):
     @work(group="open", exclusive=True, exit_on_error=False)
     async def open_model(
         self, model: str, board: str | None = None, folding: str | None = None
-    ) -> None:
+    ) -> ModelOpened | None:
         """Prepare a model if need be, and open it for folding."""
         try:
             opened = await self.lab.open(
@@ -80,9 +80,11 @@ class Workers(App[int]):
             )
         except FinnTuiError as error:
             self.post_message(Failed("open", error))
-            return
+            return None
         name = folding or default_folding(opened.model)
-        self.post_message(ModelOpened(opened, Path(name).stem))
+        message = ModelOpened(opened, Path(name).stem)
+        self.post_message(message)
+        return message
 
     @work(group="graph", exclusive=True, exit_on_error=False)
     async def read_graph(self, stage: Stage) -> None:

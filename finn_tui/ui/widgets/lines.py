@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,7 +11,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from finn_tui.ui.text import ROLES, Line, cells
+from finn_tui.ui.ink import style
+from finn_tui.ui.text import Line, cells
 
 Build = Callable[[int, int], Sequence[Line]]
 
@@ -25,7 +25,6 @@ class Lines(Widget):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in ROLES}
 
     def __init__(
         self,
@@ -87,39 +86,35 @@ class Lines(Widget):
 
     def _strip(self, line: Line, width: int) -> Strip:
         segments: list[Segment] = []
-        pending, style = "", self._style(line.base, "")
+        pending, ink = "", self._style(line.base, "")
         for text, role in line.parts:
             wanted = self._style(line.base, role)
             # A blank shows no foreground: written in the style before it, it costs no bytes.
-            if wanted == style or (text.isspace() and _same_ground(wanted, style)):
+            if wanted == ink or (text.isspace() and _same_ground(wanted, ink)):
                 pending += text
                 continue
             if pending:
-                segments.append(Segment(pending, style))
-            pending, style = text, wanted
+                segments.append(Segment(pending, ink))
+            pending, ink = text, wanted
         blank = self._style(line.base, "")
         rest = width - line.width
-        if rest > 0 and _same_ground(blank, style):
+        if rest > 0 and _same_ground(blank, ink):
             pending += " " * rest
             rest = 0
         if pending:
-            segments.append(Segment(pending, style))
+            segments.append(Segment(pending, ink))
         if rest > 0:
             segments.append(Segment(" " * rest, blank))
         return Strip(segments).adjust_cell_length(width, blank)
 
     def _style(self, base: str, role: str) -> Style:
         key = (base, role)
-        style = self._styles_by_role.get(key)
-        if style is None:
-            plain = self.rich_style
-            style = self.get_component_rich_style(f"lines--{role}") if role else plain
-            # A role without a ground of its own stands on the line's.
-            if base and style.bgcolor == plain.bgcolor:
-                ground = self.get_component_rich_style(f"lines--{base}").bgcolor
-                style += Style(bgcolor=ground)
-            self._styles_by_role[key] = style
-        return style
+        found = self._styles_by_role.get(key)
+        if found is None:
+            variables = self.app.theme_variables
+            found = style(variables, self.background_colors[1], base, role)
+            self._styles_by_role[key] = found
+        return found
 
     def notify_style_update(self) -> None:
         """Another theme or another pseudo class: colours are looked up again."""
