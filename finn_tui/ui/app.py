@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterable
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
@@ -56,7 +57,8 @@ class FinnTuiApp(ModelDesk, BoardDesk):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
-    CSS_PATH = "app.tcss"
+    # The first screen's with it: style sheets that come later are all parsed again.
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/tune.tcss"]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         name: _mode(name) for name in ("flow", "tune", "runs", "board", "results")
     }
@@ -88,7 +90,9 @@ class FinnTuiApp(ModelDesk, BoardDesk):
         for theme in themes:
             self.register_theme(theme)
         chosen = theming.chosen_theme()
-        self.theme = chosen if chosen in self.available_themes else theming.DEFAULT
+        chosen = chosen if chosen in self.available_themes else theming.DEFAULT
+        # Not by assignment, which would have everything parsed for Textual's own theme first.
+        self.set_reactive(FinnTuiApp.theme, chosen)
         self.set_keymap(keymap)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

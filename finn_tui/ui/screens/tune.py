@@ -34,7 +34,6 @@ class TuneScreen(ModeScreen):
 
     place = "tune"
     BINDINGS = actions.bindings("tune")
-    CSS_PATH = "tune.tcss"
 
     def body(self) -> Iterable[Widget]:
         """Figures, budget, table, detail."""
