@@ -24,8 +24,8 @@ def check_cell(stage: Stage) -> Cell:
         return ("not run", "dim")
     same, images = stage.check["same"], stage.check["images"]
     if same == images:
-        return (f"{same}/{images} same", "good")
-    return (f"{same}/{images} DIFF", "bad")
+        return (f"✓ {same}/{images}", "good")
+    return (f"✗ {same}/{images}", "bad")
 
 
 def stages(model: Model, width: int) -> Content:
@@ -45,7 +45,7 @@ def stages(model: Model, width: int) -> Content:
         rows.append(Row(index, cells))
     columns = [Column("stage"), Column("nodes", 5, True)]
     columns += [Column("changed", 8, True)] if wide else []
-    return Content([*columns, Column("check", 11 if wide else 10)], rows)
+    return Content([*columns, Column("same top-1", 10)], rows)
 
 
 def changes(model: Model, index: int) -> Content:

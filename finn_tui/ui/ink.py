@@ -30,10 +30,10 @@ class Ink:
 
 
 INKS: Mapping[str, Ink] = {
-    "dim": Ink("foreground", 0.65),
-    "faint": Ink("foreground", 0.35),
+    "dim": Ink("foreground", 0.7),
+    "faint": Ink("foreground", 0.5),
     "quiet": Ink("foreground", 0.8),
-    "head": Ink("foreground", 0.65),
+    "head": Ink("foreground", 0.7),
     "strong": Ink(bold=True),
     "title": Ink("primary", bold=True),
     "accent": Ink("accent"),
@@ -60,25 +60,25 @@ def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> 
         ground: what the widget stands on.
         base: role of the whole line, or empty.
     """
-    behind = ground
-    if base and INKS[base].ground:
-        behind = _over(behind, Color.parse(variables[INKS[base].ground]))
     ink = INKS[role] if role else Ink()
-    if ink.ground:
-        behind = _over(behind, Color.parse(variables[ink.ground]))
     color = Color.parse(variables[ink.color or "foreground"])
-    # The terminal's own colours cannot be mixed: what would be paler is drawn dim there.
-    mixed = color.ansi is None and behind.ansi is None
-    if mixed and ink.alpha < 1:
-        color = behind + color.with_alpha(color.a * ink.alpha)
+    if ground.ansi is not None or color.ansi is not None:
+        return _plain(color, ground, ink, base)
+    behind = ground
+    for name in (INKS[base].ground if base else "", ink.ground):
+        if name:
+            behind += Color.parse(variables[name])
+    color = behind + color.with_alpha(color.a * ink.alpha)
+    return Style(color=color.rich_color, bgcolor=behind.rich_color, bold=ink.bold or None)
+
+
+def _plain(color: Color, ground: Color, ink: Ink, base: str) -> Style:
+    """In the terminal's own colours, which cannot be mixed: dim, bold and reverse instead."""
+    if ink.ground:
+        return Style(reverse=True, bold=True)
     return Style(
-        color=(behind + color if mixed else color).rich_color,
-        bgcolor=behind.rich_color,
-        bold=ink.bold or None,
-        dim=True if not mixed and ink.alpha < 0.7 else None,
-        reverse=True if not mixed and (base == "cursor" or role in ("edit", "mode")) else None,
+        color=color.rich_color,
+        bgcolor=ground.rich_color,
+        bold=ink.bold or base == "cursor" or None,
+        dim=True if ink.alpha < 0.75 else None,
     )
-
-
-def _over(below: Color, above: Color) -> Color:
-    return above if above.ansi is not None or below.ansi is not None else below + above

@@ -80,7 +80,7 @@ def test_differences_of_op_types() -> None:
     before = Stage(0, "a", Path(), 3, {"Conv": 2, "Mul": 1}, None)
     after = Stage(1, "b", Path(), 4, {"Conv": 1, "Im2Col": 3}, {"images": 5, "same": 4})
     assert flow.difference(before, after) == [("Im2Col", 3), ("Conv", -1), ("Mul", -1)]
-    assert flow.check_cell(after) == ("4/5 DIFF", "bad")
+    assert flow.check_cell(after) == ("✗ 4/5", "bad")
 
 
 async def test_a_graph_that_cannot_be_read_is_told(
