@@ -21,7 +21,7 @@ from typing import Any
 import asyncssh
 
 from finn_tui.board.link import Link, translated
-from finn_tui.board.package import Package, dataset_folder, package, test_set
+from finn_tui.board.package import Package, dataset_folder, package, validation_files
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 
@@ -135,7 +135,7 @@ def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
             mine[f"sample/{name}.npy"] = _file(what.sample(name))
     files = {what.folder: mine}
     try:
-        test = test_set(what)
+        test = validation_files(what)
     except FinnTuiError:
         return files, None
     dataset = dataset_folder(test)

@@ -227,7 +227,7 @@ async def _open(
     try:
         try:
             connection = await _attempt(board, client, password)
-        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
             # Only those kinds of key were asked for that are known of this board; one that has
             # none of them any more hangs up. Ask for all kinds, to see what it shows now.
             if not _entries(board.host, board.host, board.port or 22):
@@ -309,11 +309,10 @@ def translated(board: Board) -> Iterator[None]:
             "Use the board's address, or add the name to ~/.ssh/config or /etc/hosts.",
             kind="board",
         ) from error
-    except (TimeoutError, asyncssh.ConnectionLost) as error:
+    except (TimeoutError, asyncssh.ConnectionLost, ConnectionError) as error:
+        silent = isinstance(error, TimeoutError)
         raise FinnTuiError(
-            f"{where} does not answer"
-            if isinstance(error, TimeoutError)
-            else f"the line to {where} broke",
+            f"{where} does not answer" if silent else f"the line to {where} broke",
             str(error) or f"No answer within {CONNECT_SECONDS:g} to {LOGIN_SECONDS:g} s.",
             "Check power, network cable and address; then run the same command again: what was "
             "already sent is not sent twice.",

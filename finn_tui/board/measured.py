@@ -70,7 +70,7 @@ class Validation:
 
     Attributes:
         percent: top-1 accuracy. correct, images: it in whole images.
-        dataset: mnist, cifar10 or cifar100.
+        dataset: mnist, cifar10, cifar100, or what the run's own test set is called.
         software_same: of the ``images``, how many got the class that software gave them; None
             where the run's sample is not this test set.
         predictions: file in the run folder with ``predictions`` and ``labels`` (.npz).

@@ -43,6 +43,8 @@ class Package:
         clock_mhz: what the design was built for.
         fps: estimated images a second at that clock, if the run knows.
         dataset: the driver's name of the test set (mnist, cifar, cifar100), if the run knows.
+        trained_on: the data set that the run brings in ``dataset/`` in that form, if it says so
+            (digits28 has MNIST's form and is none).
         simulated: whether the bitstream is a rehearsal's.
     """
 
@@ -53,6 +55,7 @@ class Package:
     clock_mhz: float
     fps: float | None
     dataset: str | None
+    trained_on: str | None
     simulated: bool
 
     @property
@@ -97,6 +100,7 @@ def package(run: Path) -> Package:
         clock_mhz=clock,
         fps=(described.get("estimate") or {}).get("fps"),
         dataset=_DATASETS.get(str(name).lower()) if name else None,
+        trained_on=((described.get("source") or {}).get("weights") or {}).get("dataset"),
         simulated=simulated,
     )
 
@@ -119,7 +123,7 @@ def _json(path: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def test_set(package: Package) -> dict[str, Path]:
+def validation_files(package: Package) -> dict[str, Path]:
     """The files of the run's test set by their names on the board.
 
     They are looked for in the run's ``dataset/`` and in the user's data folder; an archive as
@@ -151,6 +155,14 @@ def test_set(package: Package) -> dict[str, Path]:
             )
         found[target] = file
     return found
+
+
+def shown_name(package: Package, files: Mapping[str, Path]) -> str:
+    """What to call a test set of these files: an accuracy is worth nothing under another's name."""
+    own = all(path.is_relative_to(package.run / "dataset") for path in files.values())
+    if own and package.trained_on:
+        return package.trained_on
+    return "cifar10" if package.dataset == "cifar" else str(package.dataset)
 
 
 def _unpacked(name: str, places: tuple[Path, ...]) -> Path | None:

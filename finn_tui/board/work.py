@@ -19,7 +19,7 @@ from finn_tui.board.deploy import check_kind, deploy
 from finn_tui.board.dialogue import Conversation, conversation
 from finn_tui.board.link import Link
 from finn_tui.board.measured import Executed, Outcome, Throughput, Validation
-from finn_tui.board.package import Package, dataset_folder, package, test_set
+from finn_tui.board.package import Package, dataset_folder, package, shown_name, validation_files
 from finn_tui.engine.server import runfiles
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
@@ -194,7 +194,7 @@ async def validate(
             board says.
     """
     what = await _ready(link, run)
-    files = await asyncio.to_thread(test_set, what)
+    files = await asyncio.to_thread(validation_files, what)
     folder = await asyncio.to_thread(dataset_folder, files)
     talk = _Talk(link, what, "validate", on_progress, agent)
     answer = await talk.ask(
@@ -211,7 +211,7 @@ async def validate(
         percent=answer["percent"],
         correct=answer["correct"],
         images=answer["images"],
-        dataset="cifar10" if what.dataset == "cifar" else str(what.dataset),
+        dataset=shown_name(what, files),
         software_same=await asyncio.to_thread(_same, what, predictions, labels),
         batch=answer["batch"],
         clock_mhz=answer["clock_mhz"],

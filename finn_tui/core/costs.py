@@ -6,7 +6,7 @@ looks them up and adds them, so that there is no second copy of FINN's formulas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -242,39 +242,51 @@ def plain(value: float) -> int | float:
 
 
 def estimate(
-    design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]], clock_ns: float
+    design: Design,
+    tables: Tables,
+    values: Mapping[str, Mapping[str, Value]],
+    clock_ns: float,
+    near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None,
 ) -> Estimate:
     """What a folding costs and gives.
 
     Args:
         values: the knobs of every layer; each must be a legal point of the layer's table.
+        near: the values and the estimate of another folding; what they share is not looked up
+            again, which is most of it while a large design is folded step by step.
 
     Raises:
         KeyError: for a layer without a table or a point that is not legal, which a ``Folding``
             made by this package cannot hold.
     """
     layers: list[LayerCost] = []
-    finish: dict[str, int] = {}
-    total = dict.fromkeys(RESOURCES, 0.0)
-    predecessors = design.predecessors
-    for layer in design.layers:
-        table = tables[layer.name]
+    finish: list[int] = []
+    lut = bram = uram = dsp = 0.0
+    before = near[0] if near is not None else {}
+    known = near[1].layers if near is not None else ()
+    for position, (layer, feeders) in enumerate(zip(design.layers, design.feeders, strict=True)):
         chosen = values[layer.name]
-        cost = table.cost(layer.op, table.index[tuple([chosen[knob] for knob in table.knobs])])
+        if near is not None and before[layer.name] is chosen:
+            cost = known[position]
+        else:
+            table = tables[layer.name]
+            cost = table.cost(layer.op, table.index[tuple([chosen[knob] for knob in table.knobs])])
         layers.append(cost)
-        for name, amount in cost.resources.items():
-            total[name] += amount
-        before = max([finish[name] for name in predecessors[layer.name]], default=0)
-        finish[layer.name] = before + cost.cycles
+        more = cost.resources
+        lut += more["LUT"]
+        bram += more["BRAM_18K"]
+        uram += more["URAM"]
+        dsp += more["DSP"]
+        finish.append(cost.cycles + max([finish[feeder] for feeder in feeders], default=0))
     slowest = max(layers, key=lambda cost: cost.cycles)
     return Estimate(
         clock_ns=clock_ns,
         layers=tuple(layers),
         ii_cycles=slowest.cycles,
         bottleneck=slowest.name,
-        latency_cycles=max(finish.values()),
-        total=total,
-        mismatches=_mismatches(design, {cost.name: cost for cost in layers}),
+        latency_cycles=max(finish),
+        total={"LUT": lut, "BRAM_18K": bram, "URAM": uram, "DSP": dsp},
+        mismatches=_mismatches(design, layers),
     )
 
 
@@ -282,21 +294,17 @@ def mismatches(
     design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]]
 ) -> tuple[Mismatch, ...]:
     """Where the streams of neighbours differ in width. Arguments as for ``estimate``."""
-    costs = {}
+    costs = []
     for layer in design.layers:
         row = tables[layer.name].row(values[layer.name])
         assert row is not None, f"{layer.name} holds no legal point"
-        costs[layer.name] = tables[layer.name].cost(layer.op, row)
+        costs.append(tables[layer.name].cost(layer.op, row))
     return _mismatches(design, costs)
 
 
-def _mismatches(design: Design, costs: Mapping[str, LayerCost]) -> tuple[Mismatch, ...]:
-    found = []
-    for stream in design.streams:
-        if stream.producer is None or stream.consumer is None:
-            continue
-        out_width = costs[stream.producer].out_width
-        in_width = costs[stream.consumer].in_width
-        if out_width != in_width:
-            found.append(Mismatch(stream.producer, stream.consumer, out_width, in_width))
-    return tuple(found)
+def _mismatches(design: Design, costs: Sequence[LayerCost]) -> tuple[Mismatch, ...]:
+    return tuple(
+        Mismatch(costs[a].name, costs[b].name, costs[a].out_width, costs[b].in_width)
+        for a, b in design.links
+        if costs[a].out_width != costs[b].in_width
+    )

@@ -127,6 +127,24 @@ class Design:
                 found[stream.consumer].append(stream.producer)
         return {name: tuple(feeders) for name, feeders in found.items()}
 
+    @cached_property
+    def links(self) -> tuple[tuple[int, int], ...]:
+        """Producer and consumer of each stream between two layers, as positions in ``layers``."""
+        position = {layer.name: at for at, layer in enumerate(self.layers)}
+        return tuple(
+            (position[stream.producer], position[stream.consumer])
+            for stream in self.streams
+            if stream.producer in position and stream.consumer in position
+        )
+
+    @cached_property
+    def feeders(self) -> tuple[tuple[int, ...], ...]:
+        """The layers that feed each layer, as positions in ``layers``."""
+        found: list[list[int]] = [[] for _ in self.layers]
+        for producer, consumer in self.links:
+            found[consumer].append(producer)
+        return tuple(tuple(feeders) for feeders in found)
+
     @classmethod
     def from_json(cls, model: str, data: Mapping[str, Any]) -> Design:
         """Read what the engine's ``design`` request answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finn_tui.core import folding as foldings
@@ -44,6 +44,7 @@ class Editor:
     def __post_init__(self) -> None:
         self.saved = self.folding
         self._estimate: Estimate | None = None
+        self._near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None
 
     @property
     def estimate(self) -> Estimate:
@@ -143,4 +144,6 @@ class Editor:
         return True
 
     def _estimate_of(self, folding: Folding) -> Estimate:
-        return estimate(self.design, self.tables, folding.values, self.clock_ns)
+        made = estimate(self.design, self.tables, folding.values, self.clock_ns, self._near)
+        self._near = (folding.values, made)
+        return made

@@ -45,10 +45,12 @@ class Folding:
         """How many knobs and settings differ between two foldings of one design."""
         count = 0
         for layer, values in self.values.items():
-            count += sum(value != other.values[layer][knob] for knob, value in values.items())
+            theirs = other.values[layer]
+            if theirs is not values:
+                count += sum(value != theirs[knob] for knob, value in values.items())
         for layer in set(self.settings) | set(other.settings):
-            mine, theirs = self.settings.get(layer, {}), other.settings.get(layer, {})
-            count += sum(mine.get(name) != theirs.get(name) for name in set(mine) | set(theirs))
+            mine, other_s = self.settings.get(layer, {}), other.settings.get(layer, {})
+            count += sum(mine.get(name) != other_s.get(name) for name in set(mine) | set(other_s))
         return count
 
 

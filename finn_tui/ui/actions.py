@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from finn_tui import paths
 
 if TYPE_CHECKING:
-    from textual.binding import Binding
+    from textual.binding import BindingType
 
     from finn_tui.ui.state import AppState
 
@@ -27,6 +27,7 @@ WhyNot = Callable[["AppState"], str | None]
 PLACES = {
     "app": "everywhere",
     "list": "in lists",
+    "pane": "between panes",
     "log": "in logs",
     "flow": "Flow",
     "tune": "Tune",
@@ -147,7 +148,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.bottom", "Last row", "To the last row.", ("end", "G"), "list"),
     Action("list.choose", "Choose", "Take the row.", ("enter",), "list"),
     Action("list.filter", "Filter", "Show only rows with these letters; !word shows the others.",
-           ("slash",), "list"),
+           ("slash",), "list", "filter"),
+
+    Action("pane.next", "Next pane", "Keys go to the next list or log.", ("tab",), "pane", "pane"),
+    Action("pane.previous", "Pane before", "Keys go to the list or log before.", ("shift+tab",),
+           "pane"),
 
     Action("log.follow", "Follow", "Stay at the end of the log as it grows.", ("f",), "log",
            "follow"),
@@ -205,7 +210,7 @@ def actions_of(*places: str) -> list[Action]:
     return [action for action in ACTIONS if action.where in places]
 
 
-def bindings(*places: str) -> list[Binding]:
+def bindings(*places: str) -> list[BindingType]:
     """Textual bindings of the actions of some places; their ids are the actions'."""
     from textual.binding import Binding
 

@@ -29,7 +29,7 @@ from finn_tui.ui.messages import (
 )
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.state import AppState
-from finn_tui.ui.tune import Notice, Tune
+from finn_tui.ui.tune import Tune
 from finn_tui.ui.work import BoardJob, Credentials, Workers, board_job
 
 
@@ -200,7 +200,9 @@ class FinnTuiApp(Workers):
                 self.do_app_quit()
 
         text = "What runs on the board would be ended; builds go on in any case."
-        self.push_screen(confirm("The board is at work. Leave all the same?", text, "leave"), answered)
+        self.push_screen(
+            confirm("The board is at work. Leave all the same?", text, "leave"), answered
+        )
 
     async def action_quit(self) -> None:
         """ctrl+q, which Textual binds by itself."""
@@ -226,7 +228,10 @@ class FinnTuiApp(Workers):
             return
         here = set(self.lab.workspace.models())
         rows = [
-            Row(name, [(name, ""), (preset.title, "dim"), ("prepared" if name in here else "", "dim")])
+            Row(
+                name,
+                [(name, ""), (preset.title, "dim"), ("prepared" if name in here else "", "dim")],
+            )
             for name, preset in known.items()
         ]
         rows += [
@@ -255,10 +260,13 @@ class FinnTuiApp(Workers):
         from finn_tui.ui.screens.pick import confirm
 
         self.push_screen(
-            confirm("The folding has changes that are not saved", "They would be lost; w saves them.",
-                    "go on without them"),
+            confirm(
+                "The folding has changes that are not saved",
+                "They would be lost; w on Tune saves them.",
+                "go on without them",
+            ),
             lambda answer: then() if answer == "y" else None,
-        )  # fmt: skip
+        )
 
     def on_model_opened(self, message: ModelOpened) -> None:
         """A model is there to be folded."""
@@ -299,8 +307,9 @@ class FinnTuiApp(Workers):
             if board is not None and board != tune.editor.device.board:
                 self._leave_folding(lambda: self._retarget(tune, board))
 
-        self.push_screen(Pick("Board", Content(columns, rows), tune.editor.device.board,
-                              hint="letters narrow the list; another part is prepared anew"), take)  # fmt: skip
+        hint = "letters narrow the list; another part is prepared anew"
+        content = Content(columns, rows)
+        self.push_screen(Pick("Board", content, tune.editor.device.board, hint=hint), take)
 
     def _retarget(self, tune: Tune, board: str) -> None:
         self.keep_settings(board=board)
@@ -327,8 +336,8 @@ class FinnTuiApp(Workers):
             return
         from finn_tui.ui.screens.working import Working
 
-        working = self.screen
-        if not isinstance(working, Working) or working.work != message.work:
+        shown = self.screen
+        if not isinstance(shown, Working) or shown.work != message.work:
             titles = {"open": f"Opening {self.state.opening}", "build": "Starting the build"}
             if not (self.state.opening or self.state.launching):
                 return
@@ -336,7 +345,7 @@ class FinnTuiApp(Workers):
             self.push_screen(working)
             self.call_after_refresh(working.tell, message.progress)
             return
-        working.tell(message.progress)
+        shown.tell(message.progress)
 
     def close_working(self, work: str) -> None:
         """Take the progress of ended work off the screen."""

@@ -29,7 +29,9 @@ def load_themes() -> tuple[list[Theme], list[str]]:
             if all(isinstance(item, Theme) for item in found):
                 themes += [item for item in found if isinstance(item, Theme)]
             else:
-                problems.append(f"{path.name}: " + "; ".join(i for i in found if isinstance(i, str)))
+                problems.append(
+                    f"{path.name}: " + "; ".join(i for i in found if isinstance(i, str))
+                )
     return themes, problems
 
 

@@ -55,6 +55,7 @@ class Tune:
 
     def __post_init__(self) -> None:
         self._layers: tuple[Layer, ...] = self.editor.design.layers
+        self._position = {layer.name: at for at, layer in enumerate(self._layers)}
         self.window.count = len(self._layers)
         self.go_to(self.editor.estimate.bottleneck)
 
@@ -83,18 +84,11 @@ class Tune:
 
     def cost(self, layer: Layer) -> LayerCost:
         """What a layer costs in the present folding."""
-        return self.costs[layer.name]
+        return self.cost_of(layer.name)
 
-    @property
-    def costs(self) -> dict[str, LayerCost]:
-        """All layers' costs by name."""
-        estimate = self.editor.estimate
-        cached = getattr(self, "_costs", None)
-        if cached is None or cached[0] is not estimate:
-            cached = (estimate, {cost.name: cost for cost in estimate.layers})
-            self._costs = cached
-        found: dict[str, LayerCost] = cached[1]
-        return found
+    def cost_of(self, name: str) -> LayerCost:
+        """What the layer of that name costs in the present folding."""
+        return self.editor.estimate.layers[self._position[name]]
 
     # Moving about
 

@@ -256,7 +256,7 @@ def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
 def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line, Line]:
     """One layer in the three panes."""
     layer = tune.layers[index]
-    cost = tune.costs[layer.name]
+    cost = tune.cost(layer)
     here = index == tune.window.cursor
     base = ("cursor" if focus else "cursor-blur") if here else ""
     return (
@@ -414,15 +414,15 @@ def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
 
 
 def _streams(tune: Tune, layer: Layer) -> str:
-    costs = tune.costs
     told = []
+    mine = tune.cost(layer)
     for stream in tune.editor.design.streams:
         if stream.consumer == layer.name and stream.producer is not None:
-            told.append(_side("from", stream.producer, costs[stream.producer].out_width,
-                              costs[layer.name].in_width))  # fmt: skip
+            theirs = tune.cost_of(stream.producer).out_width
+            told.append(_side("from", stream.producer, theirs, mine.in_width))
         if stream.producer == layer.name and stream.consumer is not None:
-            told.append(_side("to", stream.consumer, costs[stream.consumer].in_width,
-                              costs[layer.name].out_width))  # fmt: skip
+            theirs = tune.cost_of(stream.consumer).in_width
+            told.append(_side("to", stream.consumer, theirs, mine.out_width))
     return "   ".join(told)
 
 

@@ -97,9 +97,7 @@ class Workers(App[int]):
     async def begin_build(self, opened: Opened, rehearse: bool | None) -> None:
         """Launch a build; it goes on without us."""
         try:
-            run = await self.lab.build(
-                opened, rehearse=rehearse, on_progress=self._teller("build")
-            )
+            run = await self.lab.build(opened, rehearse=rehearse, on_progress=self._teller("build"))
         except FinnTuiError as error:
             self.post_message(Failed("build", error))
             return
@@ -168,7 +166,9 @@ class Workers(App[int]):
         self.post_message(BoardRead(run.id, run.changed, results, image, sample))
 
 
-def _look(lab: Lab, before: tuple[RunView, ...]) -> tuple[tuple[RunView, ...], tuple[FinnTuiError, ...]]:
+def _look(
+    lab: Lab, before: tuple[RunView, ...]
+) -> tuple[tuple[RunView, ...], tuple[FinnTuiError, ...]]:
     """All runs; those that have ended are not read again unless their results are newer."""
     from finn_tui.engine.server import runfiles
     from finn_tui.runs.processes import reconcile

@@ -82,8 +82,13 @@ def presets(
         preset = tomllib.loads(path.read_text())
         if preset["name"] not in found:
             source = {**preset["source"], "weights": {"kind": "random"}}
-            prepared = Prepared(server, tmp_path_factory.mktemp("preset"), source, 0.05)
-            assert all(s["check"]["same"] for s in prepared.model["stages"])
+            # An image of CNV takes FINN's Python up to a second in each of eleven stages.
+            seconds = 0.05 if FOLDINGS > 10 or path.stem.startswith("tfc") else 0.0
+            prepared = Prepared(server, tmp_path_factory.mktemp("preset"), source, seconds)
+            for stage in prepared.model["stages"]:
+                check = stage["check"] or {"same": 0, "images": 0}
+                assert check["same"] == check["images"]
+                assert bool(check["images"]) == bool(seconds)
             found[preset["name"]] = Numbers(server, prepared.dataflow)
     return found
 

@@ -63,7 +63,13 @@ def _leave(code: int) -> None:
 
 def _die_with_runner(folder: str, alive: int) -> None:
     os.read(alive, 1)
-    runfiles.end_processes(folder, os.getpid(), grace=1.0)
+    # From a process of its own, which outlives this one: while this one lives, FINN's pools
+    # replace each worker that is ended.
+    if os.fork() == 0:
+        try:
+            runfiles.end_processes(folder, os.getpid(), grace=1.0)
+        finally:
+            os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -33,8 +33,8 @@ class ModeScreen(Screen[None]):
 
     #: Its name among the modes and the places of actions.
     place: ClassVar[str] = ""
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (34, "-tall")]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as Textual has it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
 
     @property
     def desk(self) -> FinnTuiApp:
@@ -69,11 +69,20 @@ class ModeScreen(Screen[None]):
         """Much may have happened while another screen was shown."""
         self.redraw()
 
+    def do_pane_next(self) -> None:
+        """Keys go to the next pane."""
+        self.focus_next()
+
+    def do_pane_previous(self) -> None:
+        """Keys go to the pane before."""
+        self.focus_previous()
+
     def _top(self, width: int, height: int) -> list[Line]:
         return [top_line(self.state, self.place, width)]
 
     def _keys(self, width: int, height: int) -> list[Line]:
-        return [key_line(hinted(self.place), self.state, width)]
+        places = (self.place,) if self.place == "tune" else (self.place, "pane", "list")
+        return [key_line(hinted(*places), self.state, width)]
 
     def _do(self, hit: object) -> None:
         if isinstance(hit, str) and hit in actions.BY_ID:

@@ -275,6 +275,4 @@ def confirm(question: str, why: str, yes: str) -> Notice:
 def trouble(error: FinnTuiError, answers: Sequence[tuple[str, str]] = ()) -> Notice:
     """An error: what happened, why, what to do; its details folded away."""
     paragraphs = [(error.why, ""), (error.fix, "accent")]
-    return Notice(
-        f"! {error.what}", paragraphs, answers, role="bad", detail=error.detail
-    )
+    return Notice(f"! {error.what}", paragraphs, answers, role="bad", detail=error.detail)

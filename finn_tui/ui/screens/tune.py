@@ -135,7 +135,7 @@ class TuneScreen(ModeScreen):
         if tune is None:
             return
         ii = tune.editor.estimate.ii_cycles
-        holders = [name for name, cost in tune.costs.items() if cost.cycles == ii]
+        holders = [cost.name for cost in tune.editor.estimate.layers if cost.cycles == ii]
         here = tune.layer.name if tune.layer is not None else ""
         after = holders.index(here) + 1 if here in holders else 0
         tune.notice = None
@@ -316,7 +316,9 @@ def parse_clock(text: str) -> float:
         return float(words.removesuffix("ns"))
     except (ValueError, ZeroDivisionError) as error:
         raise FinnTuiError(
-            f"{text} is no clock", "A clock is a period in ns or a rate in MHz.", "Type 10 or 100 MHz."
+            f"{text} is no clock",
+            "A clock is a period in ns or a rate in MHz.",
+            "Type 10 or 100 MHz.",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from textual.message import Message
 from finn_tui.ui import actions, tune_view
 from finn_tui.ui.text import Line, wrap
 from finn_tui.ui.tune import Tune
+from finn_tui.ui.tune_view import Columns
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Filtering
 
@@ -67,6 +69,7 @@ class LayerTable(Horizontal, can_focus=True):
         self.welcome = ""
         self.filter = Filtering(self._filtered)
         self._rows: list[tuple[Line, Line, Line]] = []
+        self._made: dict[int, tuple[tuple[Any, ...], tuple[Line, Line, Line]]] = {}
 
     def compose(self) -> ComposeResult:
         """Left (names, knobs), middle (cycles, bars), right (resources), scroll bar."""
@@ -78,6 +81,7 @@ class LayerTable(Horizontal, can_focus=True):
         """Show a folding session, or words where there is none."""
         if tune is not self.tune:
             self.tune = tune
+            self._made.clear()
             self.filter.text = tune.filter if tune is not None else ""
         self.welcome = welcome
         self.redraw()
@@ -104,9 +108,23 @@ class LayerTable(Horizontal, can_focus=True):
         left, middle, right = tune_view.head(tune, plan)
         if self.filter.typing:
             left = Line().cell(" " + self.filter.shown, plan.left, "accent")
-        focus = self.has_focus
         self._rows = [(left, middle, right)]
-        self._rows += [tune_view.row(tune, index, plan, focus) for index in tune.window.rows]
+        self._rows += [self._row(tune, index, plan) for index in tune.window.rows]
+
+    def _row(self, tune: Tune, index: int, plan: Columns) -> tuple[Line, Line, Line]:
+        """A row, as it was made before if nothing in it is another: a key changes few of them."""
+        layer = tune.layers[index]
+        key = (
+            layer.name,
+            plan,
+            tune.cost(layer),
+            tune.editor.estimate.ii_cycles,
+            (tune.chosen_knob, self.has_focus) if index == tune.window.cursor else None,
+        )
+        known = self._made.get(index)
+        if known is None or any(a is not b and a != b for a, b in zip(known[0], key, strict=True)):
+            known = self._made[index] = (key, tune_view.row(tune, index, plan, self.has_focus))
+        return known[1]
 
     def _layout(self, *widths: int) -> None:
         for name, width in zip(("left", "middle", "right"), widths, strict=True):

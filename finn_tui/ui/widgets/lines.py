@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -24,7 +25,7 @@ class Lines(Widget):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {f"lines--{role}" for role in ROLES}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in ROLES}
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Lines(Widget):
         for y in range(max(len(new), len(old))):
             before = old[y] if y < len(old) else None
             after = new[y] if y < len(new) else None
-            if before == after:
+            if before is after or before == after:
                 continue
             start, end = _changed(before, after, width)
             self._strips.pop(y, None)

@@ -96,7 +96,7 @@ class Filtering:
 class Listing(Lines, can_focus=True):
     """A list of rows under headings."""
 
-    BINDINGS = actions.bindings("list")
+    BINDINGS = actions.bindings("list", "pane")
 
     @dataclass
     class Moved(Message):

@@ -49,7 +49,7 @@ def role_of(line: str) -> str:
 class Log(Lines, can_focus=True):
     """Shows a ``LogText``; one long line is cut at the right edge and read by moving sideways."""
 
-    BINDINGS = actions.bindings("list", "log")
+    BINDINGS = actions.bindings("list", "log", "pane")
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

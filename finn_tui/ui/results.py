@@ -1,0 +1,110 @@
+"""What the Results screen tells of runs; no widget needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from finn_tui.ui.text import rate, short, whole
+from finn_tui.ui.widgets.listing import Cell, Column, Content, Field, Row
+
+if TYPE_CHECKING:
+    from finn_tui.lab.experiments import Experiment
+
+
+@dataclass(frozen=True)
+class _Figure:
+    column: Column
+    cell: Cell
+
+
+def _number(value: float | None, width: int) -> Cell:
+    return ("-", "faint") if value is None else (short(value, width), "")
+
+
+def _figures(row: Experiment, width: int) -> list[_Figure]:
+    """The cells of a row, those that need a wide screen left out on a narrow one."""
+    wide, broad = width >= 110, width >= 140
+    fps: Cell = ("-", "faint") if row.fps is None else (rate(row.fps), "strong")
+    estimated: Cell = ("-", "faint") if row.estimated_fps is None else (rate(row.estimated_fps), "")
+    accuracy: Cell = ("-", "faint") if row.accuracy is None else (f"{row.accuracy:.2f}%", "strong")
+    wns: Cell = ("-", "faint")
+    if row.wns is not None:
+        wns = (f"{row.wns:+.2f}", "bad" if row.wns < 0 else "")
+    simulated = row.simulated or row.measured_simulated
+    found = [
+        _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
+        _Figure(Column("model", 9), (row.model, "strong")),
+        _Figure(Column("folding"), (row.folding, "")),
+    ]
+    if wide:
+        found.append(_Figure(Column("state", 9), (row.state, "dim")))
+    found.append(
+        _Figure(Column("II", 10 if wide else 7, True), _number(row.ii_cycles, 10 if wide else 7))
+    )
+    found.append(_Figure(Column("est.fps", 9 if wide else 7, True), estimated))
+    if wide:
+        found += [
+            _Figure(Column("est.LUT", 7, True), _number(row.estimated.get("LUT"), 7)),
+            _Figure(Column("est.B18", 7, True), _number(row.estimated.get("BRAM_18K"), 5)),
+        ]
+    found.append(_Figure(Column("LUT", 7, True), _number(row.synthesized.get("LUT"), 7)))
+    if wide:
+        found.append(_Figure(Column("B18", 5, True), _number(row.synthesized.get("BRAM_18K"), 5)))
+    found.append(_Figure(Column("WNS", 6, True), wns))
+    found.append(_Figure(Column("fps", 9, True), fps))
+    found.append(_Figure(Column("acc.", 7, True), accuracy))
+    mark = "SIMULATED" if wide else "SIM"
+    found.append(_Figure(Column("", len(mark)), (mark if simulated else "", "sim")))
+    return found
+
+
+def table(rows: Sequence[Experiment], width: int) -> Content:
+    """All runs, newest first."""
+    made = [(row, _figures(row, width)) for row in rows]
+    columns = [figure.column for figure in made[0][1]] if made else []
+    return Content(
+        columns,
+        [Row(row.run, [figure.cell for figure in figures], row.run) for row, figures in made],
+        "no runs yet; b builds the present folding",
+    )
+
+
+_TITLES = (("LUT", "LUT"), ("FF", "FF"), ("BRAM_18K", "BRAM18"), ("URAM", "URAM"), ("DSP", "DSP"))
+
+
+def detail(row: Experiment) -> list[Field]:
+    """Everything that is known of one run, each figure with where it comes from."""
+    built = " SIMULATED" if row.simulated else ""
+    measured = " SIMULATED" if row.measured_simulated else ""
+    role = "sim" if row.measured_simulated else ""
+    found = [
+        Field("run", f"{row.run}  {row.state}{built}", "strong"),
+        Field("folding", f"{row.folding}, {row.board}, {1000 / row.clock_ns:.4g} MHz"),
+    ]
+    if row.ii_cycles is not None and row.estimated_fps is not None:
+        text = f"II {whole(row.ii_cycles)} cycles, {rate(row.estimated_fps)} fps, "
+        found.append(Field("estimate", text + _resources(row.estimated)))
+    if row.synthesized:
+        found.append(
+            Field("after synthesis", _resources(row.synthesized) + built, "sim" if built else "")
+        )
+    if row.wns is not None:
+        met = "timing met" if row.timing_met else "TIMING NOT MET"
+        found.append(Field("WNS", f"{row.wns:+.3f} ns, {met}{built}", "sim" if built else ""))
+    if row.fps is not None:
+        text = f"{rate(row.fps)} fps"
+        if row.estimated_fps:
+            text += f", {row.fps / row.estimated_fps:.1%} of the estimate"
+        text += f", batch {row.batch}, {row.clock_mhz:g} MHz{measured}"
+        found.append(Field("throughput", text, role))
+    if row.accuracy is not None:
+        text = f"{row.accuracy:.2f} % of {row.images:,} images{measured}"
+        found.append(Field("accuracy", text, role))
+    return found
+
+
+def _resources(found: object) -> str:
+    assert isinstance(found, dict)
+    return ", ".join(f"{whole(found[name])} {title}" for name, title in _TITLES if name in found)

@@ -1,0 +1,68 @@
+"""Results: one row a run, what was estimated beside what was built and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from finn_tui.ui import actions, results
+from finn_tui.ui.screens.base import ModeScreen
+from finn_tui.ui.text import Line, fit, printable
+from finn_tui.ui.widgets.frame import Rule
+from finn_tui.ui.widgets.lines import Lines
+from finn_tui.ui.widgets.listing import Content, Listing, facts
+
+
+class ResultsScreen(ModeScreen):
+    """The table of runs."""
+
+    place = "results"
+    BINDINGS = actions.bindings("results")
+    CSS_PATH = "results.tcss"
+
+    def body(self) -> Iterable[Widget]:
+        """The table; the row under the cursor in words; what could not be read."""
+        yield Listing(id="runs")
+        yield Rule()
+        yield Listing(id="detail")
+        yield Lines(self._broken, id="broken")
+
+    def on_mount(self) -> None:
+        """Keys go to the table."""
+        self.query_one("#runs", Listing).focus()
+
+    def draw(self) -> None:
+        """Show all rows."""
+        listing = self.query_one("#runs", Listing)
+        listing.give(results.table(self.state.results, listing.size.width))
+        self._detail()
+        self.query_one("#broken").display = bool(self.state.broken)
+        self.query_one("#broken", Lines).redraw()
+
+    def on_resize(self) -> None:
+        """Other columns may fit."""
+        self.call_after_refresh(self.redraw)
+
+    def _detail(self) -> None:
+        key = self.query_one("#runs", Listing).key
+        row = next((row for row in self.state.results if row.run == key), None)
+        detail = self.query_one("#detail", Listing)
+        detail.give(facts(results.detail(row)) if row is not None else Content(empty=""))
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """Another row."""
+        if event.listing.id == "runs":
+            self._detail()
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Enter shows the run on the Runs screen."""
+        if event.listing.id == "runs":
+            self.state.runs_view.chosen = str(event.key)
+            self.desk.do_app_runs()
+
+    def _broken(self, width: int, height: int) -> list[Line]:
+        return [
+            Line().add(" " + fit(printable(f"{error.what}: {error.why}"), width - 2), "warn")
+            for error in self.state.broken[:height]
+        ]
