@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncssh
@@ -23,6 +23,7 @@ from finn_tui.board.deploy import deploy
 from finn_tui.board.dialogue import conversation
 from finn_tui.board.link import HostKeyChanged, HostKeyUnknown, connect, known_hosts_file
 from finn_tui.errors import FinnTuiError
+from finn_tui.progress import Progress
 from finn_tui.rehearsal import driver_env
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
@@ -67,6 +68,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """sshd on a free port of the loopback, for this user and one key only."""
     folder = tmp_path / "sshd"
     folder.mkdir(mode=0o700)
+    (folder / "bin").mkdir()
     for name in ("host", "client"):
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(folder / name)
         (folder / name).chmod(0o600)
@@ -79,7 +81,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\n"
         f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
         f"PasswordAuthentication no\nPidFile {folder}/pid\nPermitRootLogin yes\n"
-        f"Subsystem sftp {SFTP}\n"
+        f"Subsystem sftp {SFTP}\nSetEnv PATH={folder}/bin:/usr/local/bin:/usr/bin:/bin\n"
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
@@ -171,9 +173,7 @@ async def test_go_over_openssh(
     wrapper = trusted.folder / "python3"
     wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={on_board} exec {driver_python} "$@"\n')
     wrapper.chmod(0o755)
-    board = trusted.board
-    object.__setattr__(board, "python", str(wrapper))
-    async with connect(board) as link:
+    async with connect(replace(trusted.board, python=str(wrapper))) as link:
         outcome = await work.go(link, run_folder, batch=100)
     assert outcome.validation is not None and outcome.validation.correct == 40
     assert outcome.validation.simulated, "the agent says so, whatever the board is called"
@@ -219,13 +219,38 @@ async def test_more_sessions_than_openssh_allows_at_once(trusted: Server) -> Non
     assert [code for code, _, _ in done] == [0] * 14
 
 
-async def test_sudo_that_asks_is_explained(trusted: Server) -> None:
-    """A stand-in for sudo that behaves like one without NOPASSWD."""
-    if os.geteuid() == 0 and shutil.which("sudo"):
-        pytest.skip("root's sudo asks for nothing")
-    sudo = shutil.which("sudo")
-    async with connect(trusted.board) as link:
-        object.__setattr__(link.board, "sudo", True)
-        with pytest.raises(FinnTuiError) as caught:
+SUDO = """#!/bin/bash
+# Like sudo of a user who must give a password (or need not, if the file free is there).
+stdin=no
+while [ "$1" != -- ]; do
+  case "$1" in -n) stdin=never;; -S) stdin=yes;; -p) shift;; esac; shift
+done
+shift
+[ -e {folder}/free ] && exec "$@"
+[ $stdin = never ] && {{ echo "sudo: a password is required" >&2; exit 1; }}
+read -r given
+[ "$given" = "it's me" ] || {{ echo "sudo: 1 incorrect password attempt" >&2; exit 1; }}
+exec "$@"
+"""
+
+
+async def test_sudo(trusted: Server) -> None:
+    path = trusted.folder / "bin" / "sudo"
+    path.write_text(SUDO.format(folder=trusted.folder))
+    path.chmod(0o755)
+    board = replace(trusted.board, sudo=True)
+    async with connect(board) as link:
+        with pytest.raises(FinnTuiError, match="sudo on lab asks for a password") as caught:
             await work.check(link)
-    assert ("password" in caught.value.what) if sudo else ("sudo" in str(caught.value))
+        assert "NOPASSWD" in caught.value.fix
+    async with connect(board, sudo_password="wrong") as link:
+        with pytest.raises(FinnTuiError, match="sudo on lab asks for a password"):
+            await work.check(link)
+    seen: list[Progress] = []
+    async with connect(board, sudo_password="it's me") as link:
+        assert (await work.check(link, seen.append))["driver"] is None
+        (trusted.folder / "free").touch()
+        assert (await work.check(link, seen.append))["python"]
+    assert not any("it's me" in progress.message for progress in seen)
+    async with connect(board) as link:
+        assert (await work.check(link))["python"]

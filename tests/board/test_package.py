@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import tarfile
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from finn_tui import paths
+from finn_tui.board import agent
 from finn_tui.board.package import dataset_folder, package, shown_name, validation_files
 from finn_tui.errors import FinnTuiError
 from tests.board import samples
@@ -88,3 +90,11 @@ def test_runs_without_a_test_set(run_folder: Path) -> None:
     change(run_folder, dataset="imagenet")
     with pytest.raises(FinnTuiError, match="names no test set"):
         validation_files(package(run_folder))
+
+
+def test_the_agent_is_python_3_8() -> None:
+    """Old PYNQ images have nothing newer."""
+    folder = Path(agent.__file__).parent
+    for path in folder.glob("*.py"):
+        ast.parse(path.read_text(), feature_version=(3, 8))
+        assert "from __future__ import annotations" in path.read_text() or path.stem == "__init__"

@@ -10,6 +10,7 @@ import pickle
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -321,7 +322,7 @@ async def test_a_driver_that_is_not_installed(
 
 async def test_a_python_that_is_not_there(run_folder: Path, board_home: None) -> None:
     async with connect(find("simulated")) as link:
-        object.__setattr__(link.board, "python", "/nowhere/python3")
+        link.board = replace(link.board, python="/nowhere/python3")
         began = time.monotonic()
         with pytest.raises(FinnTuiError, match="cannot be started") as caught:
             await work.check(link)

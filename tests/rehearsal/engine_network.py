@@ -33,7 +33,15 @@ def prepared(name: str, folder: Path) -> Any:
         "weights": {"kind": "random", "seed": 3},
         "topk": 1,
     }
-    flow.prepare(source, str(folder), "Pynq-Z2", 10.0, _silent, 0.0)
+    flow.prepare(
+        source,
+        str(folder),
+        board="Pynq-Z2",
+        part=None,
+        clock_ns=10.0,
+        progress=_silent,
+        check_seconds=0.0,
+    )
     wrapper = importlib.import_module("qonnx.core.modelwrapper").ModelWrapper
     return wrapper(str(folder / "dataflow.onnx"))
 
