@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from finn_tui.board import catalogue
 from finn_tui.cli.common import (
+    FAILED,
     JSON_OPTION,
     WORKSPACE_OPTION,
     Reporter,
@@ -28,9 +30,10 @@ from finn_tui.progress import OnProgress
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
 
-    Work = Callable[[Link, Path, OnProgress], Awaitable[Any]]
+    Job = Callable[[Link, Path, OnProgress], Awaitable[Any]]
 
-TO_OPTION = click.option("--to", "to", help="The board (default: the workspace's, `simulated`).")
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
 PASSWORD_OPTION = click.option(
     "--ask-password", is_flag=True, help="Ask for the login's password; it is not kept."
 )
@@ -122,171 +125,144 @@ def _password(ask: bool) -> str | None:
     return password
 
 
-def _work(name: str, to: str | None, workspace: Path, ask_password: bool, job: Work) -> Any:
-    """Connect to a board and do one job with one run."""
-    password = _password(ask_password)
+@dataclass(frozen=True)
+class _Order:
+    """What every board command is given: which run, where to, and how to answer."""
 
-    async def work(reporter: Reporter) -> Any:
-        lab = Lab(open_workspace(workspace))
-        folder = lab.find_run(name)
-        async with lab.board(to, reporter, password=password, sudo_password=password) as link:
-            return await job(link, folder.path, reporter)
+    name: str
+    to: str | None
+    ask_password: bool
+    workspace: Path
+    as_json: bool
 
-    with Reporter() as reporter:
-        return run(work(reporter))
+    def do(self, job: Job) -> Any:
+        """Connect to the board and do one job with the run."""
+        password = _password(self.ask_password)
+
+        async def work(reporter: Reporter) -> Any:
+            lab = Lab(open_workspace(self.workspace))
+            folder = lab.find_run(self.name).path
+            async with lab.board(
+                self.to, reporter, password=password, sudo_password=password
+            ) as link:
+                return await job(link, folder, reporter)
+
+        with Reporter() as reporter:
+            return run(work(reporter))
+
+    def show(self, document: Any, lines: list[str]) -> None:
+        """The answer: a JSON document, or lines for people."""
+        if self.as_json:
+            print_json(document)
+        else:
+            click.echo("\n".join(lines))
 
 
-@click.command()
-@click.argument("name", metavar="RUN")
-@TO_OPTION
-@PASSWORD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
-def deploy(name: str, to: str | None, ask_password: bool, workspace: Path, as_json: bool) -> None:
+def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.Command]:
+    """A command on RUN and a board; it is called with an ``_Order`` and its own options."""
+    common: tuple[Decorator, ...] = (
+        click.argument("name", metavar="RUN"),
+        click.option("--to", help="The board (default: the workspace's, `simulated`)."),
+        *options,
+        PASSWORD_OPTION,
+        WORKSPACE_OPTION,
+        JSON_OPTION,
+    )
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @guard
+        @functools.wraps(function)
+        def command(
+            name: str,
+            to: str | None,
+            ask_password: bool,
+            workspace: Path,
+            as_json: bool,
+            **own: Any,
+        ) -> None:
+            function(_Order(name, to, ask_password, workspace, as_json), **own)
+
+        decorated: Callable[..., None] = command
+        for option in reversed(common):
+            decorated = option(decorated)
+        return click.command()(decorated)
+
+    return decorate
+
+
+@_board_command()
+def deploy(order: _Order) -> None:
     """Send a run's package to a board; only what changed travels."""
     from finn_tui.board.deploy import deploy as job
 
-    done = _work(name, to, workspace, ask_password, job)
-    if as_json:
-        print_json(done.as_dict())
-    else:
-        click.echo(_deployed(done.as_dict()))
+    done = order.do(job)
+    order.show(done.as_dict(), [_deployed(done.as_dict())])
 
 
-@click.command()
-@click.argument("name", metavar="RUN")
-@TO_OPTION
-@click.option("--image", "images", multiple=True, type=click.IntRange(0), help="Sample image.")
-@PASSWORD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
-def execute(
-    name: str,
-    to: str | None,
-    images: tuple[int, ...],
-    ask_password: bool,
-    workspace: Path,
-    as_json: bool,
-) -> None:
+@_board_command(
+    click.option("--image", "images", multiple=True, type=click.IntRange(0), help="Sample image.")
+)
+def execute(order: _Order, images: tuple[int, ...]) -> None:
     """Classify sample images on a board: their class and the expected one."""
-    from finn_tui.board import work as jobs
+    from finn_tui.board import work
+    from finn_tui.board.deploy import deploy as send
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
-        await jobs_deploy(link, folder, on_progress)
-        return await jobs.execute(link, folder, on_progress, images=images or (0,))
+        await send(link, folder, on_progress)
+        return await work.execute(link, folder, on_progress, images=images or (0,))
 
-    done = _work(name, to, workspace, ask_password, job)
-    if as_json:
-        print_json([item.as_dict() for item in done])
-    else:
-        for item in done:
-            click.echo(_executed(item.as_dict()))
+    done = [item.as_dict() for item in order.do(job)]
+    order.show(done, [_executed(item) for item in done])
 
 
-async def jobs_deploy(link: Link, folder: Path, on_progress: OnProgress) -> None:
-    """Make sure that the run is on the board; nothing travels if it is."""
-    from finn_tui.board.deploy import deploy as job
-
-    await job(link, folder, on_progress)
-
-
-@click.command()
-@click.argument("name", metavar="RUN")
-@TO_OPTION
-@click.option("--batch", type=click.IntRange(1), help="Images in one go.")
-@PASSWORD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
-def throughput(
-    name: str,
-    to: str | None,
-    batch: int | None,
-    ask_password: bool,
-    workspace: Path,
-    as_json: bool,
-) -> None:
+@_board_command(click.option("--batch", type=click.IntRange(1), help="Images in one go."))
+def throughput(order: _Order, batch: int | None) -> None:
     """Measure images a second on a board, beside the estimate."""
-    from finn_tui.board import work as jobs
+    from finn_tui.board import work
+    from finn_tui.board.deploy import deploy as send
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
-        await jobs_deploy(link, folder, on_progress)
-        return await jobs.throughput(link, folder, on_progress, batch=batch)
+        await send(link, folder, on_progress)
+        return await work.throughput(link, folder, on_progress, batch=batch)
 
-    done = _work(name, to, workspace, ask_password, job)
-    if as_json:
-        print_json(done.as_dict())
-    else:
-        click.echo(_throughput(done.as_dict()))
+    done = order.do(job).as_dict()
+    order.show(done, [_throughput(done)])
 
 
-@click.command()
-@click.argument("name", metavar="RUN")
-@TO_OPTION
-@click.option("--batch", default=100, type=click.IntRange(1), show_default=True)
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many images.")
-@PASSWORD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
-def validate(
-    name: str,
-    to: str | None,
-    batch: int,
-    limit: int | None,
-    ask_password: bool,
-    workspace: Path,
-    as_json: bool,
-) -> None:
+@_board_command(
+    click.option("--batch", default=100, type=click.IntRange(1), show_default=True),
+    click.option("--limit", type=click.IntRange(1), help="Only the first so many images."),
+)
+def validate(order: _Order, batch: int, limit: int | None) -> None:
     """Run the whole test set on a board: the accuracy."""
-    from finn_tui.board import work as jobs
+    from finn_tui.board import work
+    from finn_tui.board.deploy import deploy as send
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
-        await jobs_deploy(link, folder, on_progress)
-        return await jobs.validate(link, folder, on_progress, batch=batch, limit=limit)
+        await send(link, folder, on_progress)
+        return await work.validate(link, folder, on_progress, batch=batch, limit=limit)
 
-    done = _work(name, to, workspace, ask_password, job)
-    if as_json:
-        print_json(done.as_dict())
-    else:
-        click.echo(_validation(done.as_dict()))
+    done = order.do(job).as_dict()
+    order.show(done, [_validation(done)])
 
 
-@click.command()
-@click.argument("name", metavar="RUN")
-@TO_OPTION
-@click.option("--batch", type=click.IntRange(1), help="Images in one go, for the throughput.")
-@click.option("--limit", type=click.IntRange(1), help="Validate only the first so many images.")
-@PASSWORD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
-def go(
-    name: str,
-    to: str | None,
-    batch: int | None,
-    limit: int | None,
-    ask_password: bool,
-    workspace: Path,
-    as_json: bool,
-) -> None:
+@_board_command(
+    click.option("--batch", type=click.IntRange(1), help="Images in one go, for the throughput."),
+    click.option("--limit", type=click.IntRange(1), help="Validate only the first so many images."),
+)
+def go(order: _Order, batch: int | None, limit: int | None) -> None:
     """Deploy, execute, throughput and validate."""
-    from finn_tui.board import work as jobs
+    from finn_tui.board import work
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
-        return await jobs.go(link, folder, on_progress, batch=batch, limit=limit)
+        return await work.go(link, folder, on_progress, batch=batch, limit=limit)
 
-    done = _work(name, to, workspace, ask_password, job)
-    if as_json:
-        print_json(done.as_dict())
-    else:
-        click.echo("\n".join(outcome_lines(done.as_dict())))
+    done = order.do(job)
+    order.show(done.as_dict(), outcome_lines(done.as_dict()))
     for error in done.missing:
         show_error(error)
     if done.missing:
-        raise SystemExit(1)
+        raise SystemExit(FAILED)
 
 
 def outcome_lines(done: dict[str, Any]) -> list[str]:

@@ -55,7 +55,9 @@ def engine_archive() -> Path:
                 out.write(path, Path("finn_tui") / path.relative_to(package))
             out.writestr(
                 "__main__.py",
-                "import sys\nfrom finn_tui.engine.server.__main__ import main\nsys.exit(main(sys.argv[1:]))\n",
+                "import sys\n"
+                "from finn_tui.engine.server.__main__ import main\n"
+                "sys.exit(main(sys.argv[1:]))\n",
             )
         partial.replace(archive)
     except OSError as error:

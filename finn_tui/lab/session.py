@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.core import folding as foldings
+from finn_tui.core import rules
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
@@ -297,8 +298,21 @@ class Lab:
         if rehearse is None:
             rehearse = settings.rehearse
         editor, model = opened.editor, opened.model
+        refused = rules.refusals(editor.design, editor.folding)
+        if refused:
+            raise FinnTuiError(
+                f"FINN can estimate this folding and cannot build it: {refused[0]}",
+                (
+                    f"{len(refused) - 1} more layers: {'; '.join(refused[1:4])}. "
+                    if refused[1:]
+                    else ""
+                )
+                + "FINN's HLS code for a matrix layer walks through at most 1024 steps a row.",
+                "Raise SIMD of these layers, then build.",
+            )
         # A folding that was edited since it was named is not the one of that name.
-        name = editor.baseline_name + (f" + {editor.changes} changes" if editor.changes else "")
+        changes = f" + {editor.changes} change{'s' if editor.changes > 1 else ''}"
+        name = editor.baseline_name + (changes if editor.changes else "")
         preset = model.preset
         dataset = preset.dataset if preset else None
         request = BuildRequest(

@@ -39,7 +39,7 @@ class Settings:
     engine: str = ""
     model: str = ""
     rehearse: bool = False
-    rehearsal_seconds: float = 40.0
+    rehearsal_seconds: float = 30.0
     to: str = "simulated"
     boards: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -132,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.build", "Build", "Build the present folding in the background.", ("b",), "app",
            "build", _cannot_build),
     Action("app.go", "Deploy and validate", "Bring the newest built run to the board, execute a "
-           "sample, measure throughput and accuracy.", ("d",), "app", "deploy", _cannot_go),
+           "sample, measure throughput and accuracy.", ("d",), "app", "go", _cannot_go),
     Action("app.help", "Keys of this screen", "What every key does here, and why it cannot now.",
            ("question_mark", "f1"), "app", "help"),
     Action("app.palette", "Palette", "Find anything that can be done by its name.",
@@ -186,7 +186,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.error", "What went wrong", "The error of the chosen run with its details.",
            ("e",), "runs", "error", _no_run),
 
-    Action("board.deploy", "Deploy", "Copy what changed to the board.", ("c",), "board", "copy",
+    Action("board.deploy", "Deploy", "Copy what changed to the board.", ("c",), "board", "deploy",
            _cannot_measure),
     Action("board.execute", "Execute", "One sample image.", ("e",), "board", "execute",
            _cannot_measure),

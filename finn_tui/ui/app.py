@@ -15,22 +15,17 @@ from textual.worker import Worker, WorkerState
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
 from finn_tui.ui import actions, crash, theming
-from finn_tui.ui.actions import BY_ID
+from finn_tui.ui.desk_board import BoardDesk
+from finn_tui.ui.desk_models import ModelDesk
 from finn_tui.ui.messages import (
-    BoardDone,
-    BoardRead,
     BuildBegun,
     Failed,
-    GraphRead,
-    ModelOpened,
     RunFollowed,
     RunsRead,
     Told,
 )
-from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.state import AppState
-from finn_tui.ui.tune import Tune
-from finn_tui.ui.work import BoardJob, Credentials, Workers, board_job
+from finn_tui.ui.work import BoardJob, Credentials, board_job
 
 
 def _mode(name: str) -> Callable[[], Screen[Any]]:
@@ -52,7 +47,7 @@ def _palette() -> type[Provider]:
     return ActionCommands
 
 
-class FinnTuiApp(Workers):
+class FinnTuiApp(ModelDesk, BoardDesk):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
@@ -82,7 +77,7 @@ class FinnTuiApp(Workers):
         self.state = AppState(lab.workspace, keymap)
         self.board_job = board_job
         self._start_model = start_model
-        self._credentials: dict[str, Credentials] = {}
+        self.credentials: dict[str, Credentials] = {}
         self._crash_log: Any = None
         super().__init__()
         for theme in themes:
@@ -102,46 +97,10 @@ class FinnTuiApp(Workers):
                         markup=False)  # fmt: skip
         self.theme_changed_signal.subscribe(self, lambda theme: theming.keep_choice(theme.name))
         if self._start_model:
-            self._open(self._start_model)
+            self.open_named(self._start_model)
         self.call_after_refresh(self.watch_runs)
 
     # Actions
-
-    @property
-    def mode_screen(self) -> ModeScreen | None:
-        """The mode's screen, below any dialog."""
-        for screen in self.screen_stack:
-            if isinstance(screen, ModeScreen):
-                return screen
-        return None
-
-    def action_do(self, id: str) -> None:
-        """Do an action of the table, or say why it cannot be done now."""
-        action = BY_ID[id]
-        why = action.why_not(self.state) if action.why_not is not None else None
-        if why is not None:
-            self.notify(why, title=action.title, severity="warning", markup=False)
-            return
-        focused = self.screen.focused
-        chain = [*focused.ancestors_with_self] if focused is not None else [self.screen, self]
-        for node in (*chain, self):
-            method = getattr(node, action.method, None)
-            if method is not None:
-                method()
-                return
-
-    def redraw(self) -> None:
-        """Draw the mode's screen anew, and a dialog that shows state."""
-        screen = self.mode_screen
-        if screen is not None and screen.is_mounted and screen is self.screen_stack[0]:
-            screen.redraw()
-
-    def trouble(self, error: FinnTuiError, answers: tuple[tuple[str, str], ...] = (),
-                then: Callable[[str | None], None] | None = None) -> None:  # fmt: skip
-        """Show an error with what to do about it."""
-        from finn_tui.ui.screens.pick import trouble
-
-        self.push_screen(trouble(error, answers), then)
 
     def do_app_flow(self) -> None:
         """Flow."""
@@ -208,122 +167,6 @@ class FinnTuiApp(Workers):
         """ctrl+q, which Textual binds by itself."""
         self.do_app_quit()
 
-    # Models
-
-    def _open(self, model: str, board: str | None = None, folding: str | None = None) -> None:
-        self.state.opening = model
-        self.open_model(model, board, folding)
-        self.redraw()
-
-    def do_app_open_model(self) -> None:
-        """Choose a model."""
-        from finn_tui.lab.presets import presets
-        from finn_tui.ui.screens.pick import Pick
-        from finn_tui.ui.widgets.listing import Column, Content, Row
-
-        try:
-            known = presets()
-        except FinnTuiError as error:
-            self.trouble(error)
-            return
-        here = set(self.lab.workspace.models())
-        rows = [
-            Row(
-                name,
-                [(name, ""), (preset.title, "dim"), ("prepared" if name in here else "", "dim")],
-            )
-            for name, preset in known.items()
-        ]
-        rows += [
-            Row(name, [(name, ""), ("of this workspace", "dim"), ("prepared", "dim")])
-            for name in sorted(here - set(known))
-        ]
-        present = self.state.tune.opened.model.name if self.state.tune is not None else None
-
-        def take(model: str | None) -> None:
-            if model is not None:
-                self._leave_folding(lambda: self._open(model))
-
-        self.push_screen(
-            Pick("Open a model", Content([Column("model", 14), Column(""), Column("", 9)], rows),
-                 present, free=lambda text: None,
-                 hint="letters narrow the list; or type the path of an .onnx file (QONNX)"),
-            take,
-        )  # fmt: skip
-
-    def _leave_folding(self, then: Callable[[], None]) -> None:
-        """Go on, after asking if unsaved changes would be lost."""
-        tune = self.state.tune
-        if tune is None or not tune.editor.unsaved:
-            then()
-            return
-        from finn_tui.ui.screens.pick import confirm
-
-        self.push_screen(
-            confirm(
-                "The folding has changes that are not saved",
-                "They would be lost; w on Tune saves them.",
-                "go on without them",
-            ),
-            lambda answer: then() if answer == "y" else None,
-        )
-
-    def on_model_opened(self, message: ModelOpened) -> None:
-        """A model is there to be folded."""
-        self.close_working("open")
-        state = self.state
-        state.opening = ""
-        state.tune = Tune(message.opened, message.folding_name)
-        state.flow.stage = -1
-        self.redraw()
-
-    def choose_target(self, tune: Tune) -> None:
-        """Another board for the model."""
-        self.run_worker(self._choose_target(tune), group="target", exclusive=True,
-                        exit_on_error=False)  # fmt: skip
-
-    async def _choose_target(self, tune: Tune) -> None:
-        from finn_tui.lab.devices import devices
-        from finn_tui.ui.screens.pick import Pick
-        from finn_tui.ui.widgets.listing import Column, Content, Row
-
-        try:
-            info = await self.lab.info()
-            known = devices(info, self.lab.workspace.settings)
-        except FinnTuiError as error:
-            self.post_message(Failed("target", error))
-            return
-        rows = [
-            Row(name, [(name, ""), (device.part, "dim"),
-                       (f"{device.budget.get('LUT', 0):,}" if device.budget else "?", ""),
-                       (f"{device.budget.get('BRAM_18K', 0):,}" if device.budget else "", ""),
-                       (f"{device.budget.get('DSP', 0):,}" if device.budget else "", "")])
-            for name, device in sorted(known.items())
-        ]  # fmt: skip
-        columns = [Column("board", 18), Column("part"), Column("LUT", 9, True),
-                   Column("BRAM18", 7, True), Column("DSP", 6, True)]  # fmt: skip
-
-        def take(board: str | None) -> None:
-            if board is not None and board != tune.editor.device.board:
-                self._leave_folding(lambda: self._retarget(tune, board))
-
-        hint = "letters narrow the list; another part is prepared anew"
-        content = Content(columns, rows)
-        self.push_screen(Pick("Board", content, tune.editor.device.board, hint=hint), take)
-
-    def _retarget(self, tune: Tune, board: str) -> None:
-        self.keep_settings(board=board)
-        self._open(tune.opened.model.name, board)
-
-    def keep_settings(self, **changes: Any) -> None:
-        """Change settings of the workspace and write them."""
-        for name, value in changes.items():
-            setattr(self.lab.workspace.settings, name, value)
-        try:
-            self.lab.workspace.save_settings()
-        except FinnTuiError as error:
-            self.trouble(error)
-
     # Progress and errors
 
     def on_told(self, message: Told) -> None:
@@ -347,14 +190,6 @@ class FinnTuiApp(Workers):
             return
         shown.tell(message.progress)
 
-    def close_working(self, work: str) -> None:
-        """Take the progress of ended work off the screen."""
-        from finn_tui.ui.screens.working import Working
-
-        for screen in self.screen_stack:
-            if isinstance(screen, Working) and screen.work == work:
-                screen.dismiss(None)
-
     def on_failed(self, message: Failed) -> None:
         """Work ended with an error."""
         self.close_working(message.work)
@@ -368,7 +203,7 @@ class FinnTuiApp(Workers):
                 self.redraw()
                 return
         if message.work == "board":
-            self._board_failed(error)
+            self.board_failed(error)
             return
         self.trouble(error)
         self.redraw()
@@ -457,94 +292,6 @@ class FinnTuiApp(Workers):
                 take_update(self.state, message.run, update)
             if self.current_mode == "runs":
                 self.redraw()
-
-    def on_graph_read(self, message: GraphRead) -> None:
-        """The nodes of a stage."""
-        flow = self.state.flow
-        flow.reading, flow.error = None, message.error
-        if message.graph is not None:
-            flow.graphs[message.path] = message.graph
-        self.redraw()
-
-    # The board
-
-    def do_app_go(self) -> None:
-        """Deploy and validate the newest run that has been built."""
-        run = self.state.newest_built()
-        assert run is not None, "the action is disabled without one"
-        self.state.board.run = run.id
-        self.start_board("go")
-        self.switch_mode("board")
-
-    def start_board(self, job: str) -> None:
-        """Begin one of the board's jobs with the run that the Board screen shows."""
-        run = self.state.board_run()
-        assert run is not None, "the action is disabled without one"
-        board = self.state.board
-        board.run = run.id
-        board.begin(job)
-        board.log.clear()
-        credentials = self._credentials.setdefault(board.machine, Credentials())
-        self.work_on_board(job, run.folder, board.machine, credentials)
-        self.redraw()
-
-    def on_board_done(self, message: BoardDone) -> None:
-        """A job of the board has ended well."""
-        from finn_tui.ui.board import finished
-
-        finished(self.state.board, message.missing)
-        if message.missing:
-            self.trouble(message.missing[0])
-        self.redraw()
-
-    def on_board_read(self, message: BoardRead) -> None:
-        """What is known of a run on a board."""
-        board = self.state.board
-        board.results, board.results_of = message.results, (message.run, message.changed)
-        board.sample, board.sample_of = message.sample, (message.run, message.image)
-        self.redraw()
-
-    def _board_failed(self, error: FinnTuiError) -> None:
-        from finn_tui.ui.board import asks_password, failed, unknown_key
-
-        board = self.state.board
-        job = board.busy
-        failed(board, error)
-        self.redraw()
-        credentials = self._credentials.setdefault(board.machine, Credentials())
-        fingerprint = unknown_key(error)
-        if fingerprint:
-
-            def trusted(answer: str | None) -> None:
-                if answer == "t":
-                    credentials.trust = fingerprint
-                    self.start_board(job)
-
-            self.trouble(error, (("t", "trust this key"),), trusted)
-        elif asks_password(error):
-
-            def given(text: str | None) -> None:
-                if text:
-                    credentials.password = text
-                    self.start_board(job)
-
-            def wanted(answer: str | None) -> None:
-                if answer == "p":
-                    self._ask_password(board.machine, given)
-
-            self.trouble(error, (("p", "give a password"),), wanted)
-        else:
-            self.trouble(error)
-
-    def _ask_password(self, machine: str, then: Callable[[str | None], None]) -> None:
-        from finn_tui.ui.screens.pick import Pick
-        from finn_tui.ui.widgets.listing import Content
-
-        self.push_screen(
-            Pick(f"Password for {machine}", Content(), free=lambda text: None, secret=True,
-                 hint="kept in memory while the app runs, never on disk"),
-            then,
-        )  # fmt: skip
 
     # Ends
 

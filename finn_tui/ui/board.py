@@ -103,18 +103,19 @@ def jobs(board: BoardState, width: int) -> list[Line]:
     lines = []
     for name in BOARD_JOBS:
         job = board.jobs.get(name)
-        lines.append(_job_line(name, job, width))
-        lines += [Line().add("     ").add(fit(text, width - 6).rstrip(), role)
-                  for text, role in _found(board, name)]  # fmt: skip
+        found = _found(board, name)
+        lines.append(_job_line(name, job, width, measured=bool(found)))
+        lines += [Line().add("   ").add(fit(text, width - 4).rstrip(), role)
+                  for text, role in found]  # fmt: skip
     return lines
 
 
-def _job_line(name: str, job: JobState | None, width: int) -> Line:
-    mark, role = _SIGNS[job.status if job is not None else "waiting"]
+def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> Line:
+    mark, role = _SIGNS[job.status if job is not None else "done" if measured else "waiting"]
     line = Line().add(f" {mark} ", role)
     line.cell(name, 11, "strong" if job is not None and job.status == "running" else "")
     if job is None:
-        return line
+        return line.add("measured earlier" if measured else "", "dim")
     if job.status == "running":
         room = width - line.width - 1
         if job.fraction is not None and room > 30:
@@ -145,7 +146,7 @@ def _found(board: BoardState, name: str) -> list[tuple[str, str]]:
 
 
 def _mark(found: Mapping[str, Any]) -> str:
-    return "  SIMULATED" if found.get("simulated") else ""
+    return " SIMULATED" if found.get("simulated") else ""
 
 
 def _role(found: Mapping[str, Any]) -> str:
@@ -163,12 +164,12 @@ def _executed(found: Mapping[str, Any]) -> tuple[str, str]:
 
 def _throughput(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = [(f"{rate(found['images_per_s'])} images/s{_mark(found)}", _role(found))]
-    beside = f"batch {whole(found['batch'])}, {found['clock_mhz']:g} MHz"
     estimate = found.get("estimate_images_per_s")
     if estimate:
         share = found["images_per_s"] / estimate
-        beside = f"estimate {rate(estimate)}, {share:.1%} of it, {beside}"
-    return [*lines, (beside, "dim")]
+        lines.append((f"{share:.1%} of the estimate, {rate(estimate)}", "dim"))
+    lines.append((f"batch {whole(found['batch'])} at {found['clock_mhz']:g} MHz", "dim"))
+    return lines
 
 
 def _accuracy(found: Mapping[str, Any]) -> list[tuple[str, str]]:

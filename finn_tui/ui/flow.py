@@ -45,7 +45,7 @@ def stages(model: Model, width: int) -> Content:
         rows.append(Row(index, cells))
     columns = [Column("stage"), Column("nodes", 5, True)]
     columns += [Column("changed", 8, True)] if wide else []
-    return Content([*columns, Column("as original", 11 if wide else 10)], rows)
+    return Content([*columns, Column("check", 11 if wide else 10)], rows)
 
 
 def changes(model: Model, index: int) -> Content:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,20 +19,17 @@ class _Figure:
     cell: Cell
 
 
-def _number(value: float | None, width: int) -> Cell:
-    return ("-", "faint") if value is None else (short(value, width), "")
+def _number(value: float | None, width: int, form: str = "", unit: str = "") -> Cell:
+    if value is None:
+        return ("-", "faint")
+    if form:
+        return (f"{value:{form}}{unit}", "")
+    return (rate(value) if value < 10 else short(value, width), "")
 
 
 def _figures(row: Experiment, width: int) -> list[_Figure]:
     """The cells of a row, those that need a wide screen left out on a narrow one."""
     wide, broad = width >= 110, width >= 140
-    fps: Cell = ("-", "faint") if row.fps is None else (rate(row.fps), "strong")
-    estimated: Cell = ("-", "faint") if row.estimated_fps is None else (rate(row.estimated_fps), "")
-    accuracy: Cell = ("-", "faint") if row.accuracy is None else (f"{row.accuracy:.2f}%", "strong")
-    wns: Cell = ("-", "faint")
-    if row.wns is not None:
-        wns = (f"{row.wns:+.2f}", "bad" if row.wns < 0 else "")
-    simulated = row.simulated or row.measured_simulated
     found = [
         _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
         _Figure(Column("model", 9), (row.model, "strong")),
@@ -40,24 +37,29 @@ def _figures(row: Experiment, width: int) -> list[_Figure]:
     ]
     if wide:
         found.append(_Figure(Column("state", 9), (row.state, "dim")))
-    found.append(
-        _Figure(Column("II", 10 if wide else 7, True), _number(row.ii_cycles, 10 if wide else 7))
-    )
-    found.append(_Figure(Column("est.fps", 9 if wide else 7, True), estimated))
+    found.append(_Figure(Column("II", 7, True), _number(row.ii_cycles, 7)))
+    found.append(_Figure(Column("est.fps", 9, True), _number(row.estimated_fps, 9)))
     if wide:
         found += [
             _Figure(Column("est.LUT", 7, True), _number(row.estimated.get("LUT"), 7)),
             _Figure(Column("est.B18", 7, True), _number(row.estimated.get("BRAM_18K"), 5)),
         ]
-    found.append(_Figure(Column("LUT", 7, True), _number(row.synthesized.get("LUT"), 7)))
+    found.append(_Figure(Column("LUT", 6, True), _number(row.synthesized.get("LUT"), 6)))
     if wide:
-        found.append(_Figure(Column("B18", 5, True), _number(row.synthesized.get("BRAM_18K"), 5)))
-    found.append(_Figure(Column("WNS", 6, True), wns))
-    found.append(_Figure(Column("fps", 9, True), fps))
-    found.append(_Figure(Column("acc.", 7, True), accuracy))
-    mark = "SIMULATED" if wide else "SIM"
-    found.append(_Figure(Column("", len(mark)), (mark if simulated else "", "sim")))
+        wns = _number(row.wns, 6, "+.2f")
+        found += [
+            _Figure(Column("B18", 5, True), _number(row.synthesized.get("BRAM_18K"), 5)),
+            _Figure(Column("WNS", 6, True), (wns[0], "bad") if (row.wns or 0) < 0 else wns),
+        ]
+    found.append(_Figure(Column("fps", 9, True), _strong(_number(row.fps, 9))))
+    found.append(_Figure(Column("acc.", 7, True), _strong(_number(row.accuracy, 7, ".2f", "%"))))
+    simulated = row.simulated or row.measured_simulated
+    found.append(_Figure(Column("", 9), ("SIMULATED" if simulated else "", "sim")))
     return found
+
+
+def _strong(cell: Cell) -> Cell:
+    return cell if cell[1] else (cell[0], "strong")
 
 
 def table(rows: Sequence[Experiment], width: int) -> Content:
@@ -71,40 +73,43 @@ def table(rows: Sequence[Experiment], width: int) -> Content:
     )
 
 
-_TITLES = (("LUT", "LUT"), ("FF", "FF"), ("BRAM_18K", "BRAM18"), ("URAM", "URAM"), ("DSP", "DSP"))
-
-
 def detail(row: Experiment) -> list[Field]:
     """Everything that is known of one run, each figure with where it comes from."""
-    built = " SIMULATED" if row.simulated else ""
-    measured = " SIMULATED" if row.measured_simulated else ""
-    role = "sim" if row.measured_simulated else ""
+    # The mark stands first, where no narrow screen cuts it off.
+    built = "SIMULATED  " if row.simulated else ""
+    measured = "SIMULATED  " if row.measured_simulated else ""
+    built_role, role = "sim" if built else "", "sim" if measured else ""
     found = [
-        Field("run", f"{row.run}  {row.state}{built}", "strong"),
+        Field("run", f"{built}{row.run}  {row.state}", built_role or "strong"),
         Field("folding", f"{row.folding}, {row.board}, {1000 / row.clock_ns:.4g} MHz"),
     ]
     if row.ii_cycles is not None and row.estimated_fps is not None:
         text = f"II {whole(row.ii_cycles)} cycles, {rate(row.estimated_fps)} fps, "
         found.append(Field("estimate", text + _resources(row.estimated)))
     if row.synthesized:
-        found.append(
-            Field("after synthesis", _resources(row.synthesized) + built, "sim" if built else "")
-        )
+        found.append(Field("after synthesis", built + _resources(row.synthesized), built_role))
     if row.wns is not None:
         met = "timing met" if row.timing_met else "TIMING NOT MET"
-        found.append(Field("WNS", f"{row.wns:+.3f} ns, {met}{built}", "sim" if built else ""))
+        found.append(Field("WNS", f"{built}{row.wns:+.3f} ns, {met}", built_role))
     if row.fps is not None:
-        text = f"{rate(row.fps)} fps"
+        text = f"{measured}{rate(row.fps)} fps"
         if row.estimated_fps:
             text += f", {row.fps / row.estimated_fps:.1%} of the estimate"
-        text += f", batch {row.batch}, {row.clock_mhz:g} MHz{measured}"
+        text += f", batch {row.batch:,}, {row.clock_mhz:g} MHz"
         found.append(Field("throughput", text, role))
     if row.accuracy is not None:
-        text = f"{row.accuracy:.2f} % of {row.images:,} images{measured}"
+        text = f"{measured}{row.accuracy:.2f} % of {row.images:,} images"
         found.append(Field("accuracy", text, role))
     return found
 
 
-def _resources(found: object) -> str:
-    assert isinstance(found, dict)
-    return ", ".join(f"{whole(found[name])} {title}" for name, title in _TITLES if name in found)
+_TITLES = (("LUT", "LUT"), ("FF", "FF"), ("BRAM_18K", "BRAM18"), ("URAM", "URAM"), ("DSP", "DSP"))
+
+
+def _resources(found: Mapping[str, float]) -> str:
+    told = [
+        f"{whole(found[name])} {title}"
+        for name, title in _TITLES
+        if found.get(name) or (name in found and name in ("LUT", "BRAM_18K"))
+    ]
+    return ", ".join(told)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from finn_tui.ui.state import AppState, RunView
-from finn_tui.ui.text import duration
+from finn_tui.ui.text import brief
 from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _age(created: str) -> str:
         return ""
     seconds = (datetime.now(UTC) - then).total_seconds()
     if seconds < 3600:
-        return f"{max(0, seconds) // 60:.0f} min"
+        return f"{seconds // 60:.0f} min" if seconds >= 60 else "now"
     return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
 
 
@@ -69,7 +69,7 @@ def runs(found: Sequence[RunView], width: int) -> Content:
             (run.request.model, "strong"),
             (run.request.folding_name, ""),
             state_cell(run),
-            (duration(run.state.seconds), ""),
+            (brief(run.state.seconds), ""),
             (_age(run.request.created), "dim"),
             ("SIMULATED" if run.simulated else "", "sim"),
         ]
@@ -78,8 +78,8 @@ def runs(found: Sequence[RunView], width: int) -> Content:
         Column("run", 31 if wide else 4),
         Column("model", 10),
         Column("folding"),
-        Column("state", 30 if wide else 23),
-        Column("time", 11 if wide else 9, True),
+        Column("state", 30 if wide else 24),
+        Column("time", 6, True),
         Column("age", 6, True),
         Column("", 9),
     ]
@@ -94,7 +94,7 @@ def steps(found: Sequence[Step], read_at: float, final: bool) -> Content:
         seconds = step.seconds
         if step.status == "running" and seconds is not None and not final:
             seconds += time.monotonic() - read_at
-        took = "" if seconds is None else duration(seconds)
+        took = "" if seconds is None else brief(seconds)
         rows.append(
             Row(
                 step.name,
@@ -105,7 +105,7 @@ def steps(found: Sequence[Step], read_at: float, final: bool) -> Content:
                 ],
             )
         )
-    columns = [Column("", 1), Column("step"), Column("time", 11, True)]
+    columns = [Column("", 1), Column("step"), Column("time", 6, True)]
     return Content(columns, rows, "the steps are named once the builder has started")
 
 

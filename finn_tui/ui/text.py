@@ -80,6 +80,17 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def brief(seconds: float) -> str:
+    """A time in at most six columns: "0.4 s", "42 s", "3m05", "2h04"."""
+    if seconds < 60:
+        return duration(seconds)
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}"
+
+
 def milliseconds(ms: float) -> str:
     """A short time with three digits and a fitting unit."""
     if ms >= 1000:

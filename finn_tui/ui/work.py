@@ -61,6 +61,7 @@ class Workers(App[int]):
     lab: Lab
     state: AppState
     board_job: BoardJob
+    credentials: dict[str, Credentials]
 
     def _teller(self, name: str) -> OnProgress:
         def tell(progress: Progress) -> None:

@@ -210,9 +210,10 @@ async def test_two_terminals_take_turns(link: Link, run_folder: Path) -> None:
     seen: list[Progress] = []
     async with connect(find("simulated")) as other:
         one, two = await asyncio.gather(
-            work.throughput(link, run_folder, batch=10_000),
+            work.throughput(link, run_folder, seen.append, batch=10_000),
             work.validate(other, run_folder, seen.append),
         )
+    assert any("another finn-tui uses the board" in p.message for p in seen)
     assert one.images_per_s > 0.7 * (one.estimate_images_per_s or 0)
     assert two.correct == 40
 

@@ -135,3 +135,9 @@ def test_the_demo_runs_the_whole_path_as_plain_text(cli: Cli, cli_home: Path) ->
         assert f"\n{word} " in "\n" + done.out, word
     assert "succeeded" in done.out
     assert done.out.rstrip().endswith("SIMULATED")
+
+
+def test_a_folding_that_finn_cannot_build_is_refused_before_it_is_begun(cli: Cli) -> None:
+    done = cli("build", "cnv-w1a1", "--folding", "ones", "--rehearse", "--json")
+    assert done.code == 2, done.err
+    assert "MVAU_hls_3 has SIMD 1 and needs at least 2" in done.json["error"]["what"]

@@ -49,14 +49,15 @@ def only_one(wire: Wire, base: str) -> int:
     """
     # Opened for reading: the file may belong to root from an earlier time.
     descriptor = os.open(os.path.join(base, ".fpga.lock"), os.O_RDONLY | os.O_CREAT, 0o666)
-    said = False
+    said = 0.0
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return descriptor
         except BlockingIOError:
-            if not said:
-                said = True
+            # Again and again: the other end takes long silence for a hang.
+            if time.monotonic() - said > 5.0:
+                said = time.monotonic()
                 wire.send("progress", message="another finn-tui uses the board; waiting")
             time.sleep(0.2)
 

@@ -81,7 +81,8 @@ class ModeScreen(Screen[None]):
         return [top_line(self.state, self.place, width)]
 
     def _keys(self, width: int, height: int) -> list[Line]:
-        places = (self.place,) if self.place == "tune" else (self.place, "pane", "list")
+        alone = self.place in ("tune", "board")
+        places = (self.place,) if alone else (self.place, "pane", "list")
         return [key_line(hinted(*places), self.state, width)]
 
     def _do(self, hit: object) -> None:

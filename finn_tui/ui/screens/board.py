@@ -48,10 +48,22 @@ class BoardScreen(ModeScreen):
             # Asked once: what is read is of this run as it is now.
             state.results_of = (run.id, run.changed)
             self.desk.read_board_results(run)
+        self._make_room()
         self.query_one("#about", Lines).redraw()
         self.query_one("#jobs", Lines).redraw()
         self.query_one("#sample", Sample).give(state.sample if run is not None else None)
         self.query_one("#log", Log).give(state.log, "what the board says")
+
+    def _make_room(self) -> None:
+        """As high as the sample image needs, as long as some of the log is left."""
+        sample = self.state.board.sample
+        rows, columns = sample.shape[-2:] if sample is not None and sample.ndim == 3 else (28, 28)
+        height = max(12, min((rows + 1) // 2, self.size.height - 8))
+        work, image = self.query_one("#work"), self.query_one("#sample")
+        if work.styles.height is None or work.styles.height.value != height:
+            work.styles.height = height
+        if image.styles.width is None or image.styles.width.value != columns + 2:
+            image.styles.width = min(columns + 2, self.size.width // 2)
 
     def _about(self, width: int, height: int) -> list[Line]:
         state = self.state.board

@@ -30,11 +30,11 @@ class FlowScreen(ModeScreen):
             with Vertical(id="left"):
                 yield Listing(id="stages")
                 yield Rule()
-                yield Listing(id="changes")
+                yield Listing(id="changes", passive=True)
             with Vertical(id="right"):
                 yield Listing(id="nodes")
                 yield Rule()
-                yield Listing(id="attributes")
+                yield Listing(id="attributes", passive=True)
 
     def on_mount(self) -> None:
         """Keys go to the stages."""

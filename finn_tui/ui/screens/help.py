@@ -62,7 +62,11 @@ class Help(ModalScreen[str | None]):
         columns = [Column("key", 16), Column("does", 22), Column("")]
         listing.styles.height = min(len(rows) + 1, max(4, self.size.height - 8))
         content = Content(columns, rows)
-        listing.call_after_refresh(listing.give, content)
+        listing.call_after_refresh(self._fill, content)
+
+    def _fill(self, content: Content) -> None:
+        self.query_one(Listing).give(content)
+        self.query_one("#sentence", Lines).redraw()
 
     def on_listing_moved(self) -> None:
         """Another row's sentence."""

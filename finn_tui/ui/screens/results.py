@@ -25,7 +25,7 @@ class ResultsScreen(ModeScreen):
         """The table; the row under the cursor in words; what could not be read."""
         yield Listing(id="runs")
         yield Rule()
-        yield Listing(id="detail")
+        yield Listing(id="detail", passive=True, headings=False)
         yield Lines(self._broken, id="broken")
 
     def on_mount(self) -> None:

@@ -30,7 +30,7 @@ class RunsScreen(ModeScreen):
         yield Rule()
         yield Lines(self._about, id="about")
         with Horizontal():
-            yield Listing(id="steps")
+            yield Listing(id="steps", passive=True)
             yield Log(id="log")
 
     def on_mount(self) -> None:

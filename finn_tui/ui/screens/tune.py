@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
 from textual.widget import Widget
 
+from finn_tui.core.costs import estimate
 from finn_tui.core.device import clock_period
 from finn_tui.errors import FinnTuiError
-from finn_tui.ui import actions, tune_view
+from finn_tui.lab.session import Lab
+from finn_tui.ui import actions, tune_detail, tune_view
 from finn_tui.ui.screens.base import ModeScreen
-from finn_tui.ui.text import Line
+from finn_tui.ui.text import Line, rate, short
 from finn_tui.ui.tune import Notice, Tune
 from finn_tui.ui.tune_view import knob_title
 from finn_tui.ui.widgets.frame import Rule
 from finn_tui.ui.widgets.layer_table import LayerTable
 from finn_tui.ui.widgets.lines import Lines
-from finn_tui.ui.widgets.listing import Column, Content, Row
+from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
 
 _WELCOME = (
     "No model is open.\n\n"
@@ -66,7 +69,7 @@ class TuneScreen(ModeScreen):
 
     def _detail(self, width: int, height: int) -> list[Line]:
         tune = self.state.tune
-        return tune_view.detail(tune, width, height) if tune is not None else []
+        return tune_detail.detail(tune, width, height) if tune is not None else []
 
     def _detail_hit(self, hit: object) -> None:
         tune = self.state.tune
@@ -154,11 +157,11 @@ class TuneScreen(ModeScreen):
             return
         from finn_tui.ui.screens.pick import Pick
 
-        columns = [Column(knob_title(knob.name), 9), Column("cycles", 11, True),
-                   Column("II", 11, True), Column("fps", 9, True), Column("LUT", 8, True),
-                   Column("", 7, True), Column("B18", 5, True), Column("", 5, True),
+        columns = [Column(knob_title(knob.name), 8), Column("cycles", 10, True),
+                   Column("II", 10, True), Column("fps", 9, True), Column("LUT", 7, True),
+                   Column("", 7, True), Column("B18", 4, True), Column("", 4, True),
                    Column("", 4)]  # fmt: skip
-        rows = [Row(key, cells) for key, cells in tune_view.options_table(tune)]
+        rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
         now = str(tune.editor.folding.values[layer.name][knob.name])
         legal = tune.editor.tables[layer.name].legal(knob.name)
 
@@ -174,7 +177,7 @@ class TuneScreen(ModeScreen):
 
         self.app.push_screen(
             Pick(
-                f"{layer.name}: {knob.name}",
+                f"{layer.name}: {knob.name}, and what the design would be",
                 Content(columns, rows, "couplings leave no choice"),
                 now,
                 free=refuse,
@@ -186,18 +189,21 @@ class TuneScreen(ModeScreen):
 
     def do_tune_load(self) -> None:
         """Choose a folding: the preset's, saved ones, or a file."""
-        tune = self.state.tune
-        if tune is None:
-            return
+        if self.state.tune is not None:
+            self.run_worker(
+                self._choose_folding(self.state.tune),
+                group="foldings",
+                exclusive=True,
+                exit_on_error=False,
+            )
+
+    async def _choose_folding(self, tune: Tune) -> None:
         from finn_tui.ui.screens.pick import Pick
 
-        lab, opened = self.desk.lab, tune.opened
-        preset = opened.model.preset
-        rows = []
-        for name in lab.folding_names(opened.model):
-            brought = name == "ones" or (preset is not None and name in preset.foldings)
-            origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
-            rows.append(Row(name, [(name, ""), (origin, "dim")]))
+        rows = await asyncio.to_thread(_folding_rows, self.desk.lab, tune)
+        columns = [Column("folding", 22), Column("where from", 14), Column("II", 10, True),
+                   Column("fps", 9, True), Column("LUT", 7, True),
+                   Column("B18", 4, True)]  # fmt: skip
 
         def take(text: str | None) -> None:
             if text is not None:
@@ -206,7 +212,7 @@ class TuneScreen(ModeScreen):
         self.app.push_screen(
             Pick(
                 "Load a folding",
-                Content([Column("folding", 34), Column("where from")], rows),
+                Content(columns, rows),
                 tune.folding_name,
                 free=lambda text: None,
                 hint="enter loads; or type the path of a FINN folding JSON",
@@ -269,7 +275,7 @@ class TuneScreen(ModeScreen):
         rows = [
             Row(f"{ns:g} ns", [(f"{ns:g} ns", ""), (tune_view.clock_text(ns), ""),
                                (f"{1e9 / (ns * ii):,.0f} fps", "dim")])
-            for ns in (20.0, 10.0, 8.0, 5.0, 4.0, 10 / 3)
+            for ns in (20.0, 10.0, 8.0, 6.0, 5.0, 4.0)
         ]  # fmt: skip
 
         def take(text: str | None) -> None:
@@ -301,6 +307,31 @@ class TuneScreen(ModeScreen):
         """Another board."""
         if self.state.tune is not None:
             self.desk.choose_target(self.state.tune)
+
+
+def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
+    """Every folding that can be named, with what it gives; why one cannot be read."""
+    opened, editor = tune.opened, tune.editor
+    preset = opened.model.preset
+    rows = []
+    for name in lab.folding_names(opened.model):
+        brought = preset is not None and name in preset.foldings
+        origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
+        cells: list[Cell] = [(name, ""), (origin, "dim")]
+        try:
+            folding, _ = lab.read_folding(opened, name)
+        except FinnTuiError as error:
+            cells = [(name, "dim"), (error.what, "warn"), ("", ""), ("", ""), ("", ""), ("", "")]
+        else:
+            made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
+            cells += [
+                (short(made.ii_cycles, 10), ""),
+                (short(made.fps, 9) if made.fps >= 10 else rate(made.fps), ""),
+                (short(made.total["LUT"], 7), ""),
+                (short(made.total["BRAM_18K"], 4), ""),
+            ]
+        rows.append(Row(name, cells))
+    return rows
 
 
 def parse_clock(text: str) -> float:

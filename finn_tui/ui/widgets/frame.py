@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from finn_tui.ui.actions import Action, actions_of, key_name, keys_of
+from finn_tui.ui.actions import BY_ID, Action, actions_of, key_name, keys_of
 from finn_tui.ui.text import Line, fit
 from finn_tui.ui.tune_view import clock_text
 from finn_tui.ui.widgets.lines import Lines
@@ -71,7 +71,11 @@ def key_line(actions: Sequence[Action], state: AppState, width: int) -> Line:
 def hinted(*places: str) -> list[Action]:
     """The actions for a screen's line of keys: its own first, then those of everywhere."""
     mine = [action for action in actions_of(*places) if action.hint]
-    return mine + [action for action in actions_of("app") if action.hint]
+    everywhere = [action for action in actions_of("app") if action.hint]
+    if "board" in places:
+        # Here the one key for everything comes before the keys for each part of it.
+        return [BY_ID["app.go"], *mine, *(a for a in everywhere if a.id not in ("app.go",))]
+    return mine + everywhere
 
 
 class Rule(Lines):

@@ -112,8 +112,12 @@ class Lines(Widget):
         key = (base, role)
         style = self._styles_by_role.get(key)
         if style is None:
-            names = [f"lines--{name}" for name in key if name]
-            style = self.get_component_rich_style(*names) if names else self.rich_style
+            plain = self.rich_style
+            style = self.get_component_rich_style(f"lines--{role}") if role else plain
+            # A role without a ground of its own stands on the line's.
+            if base and style.bgcolor == plain.bgcolor:
+                ground = self.get_component_rich_style(f"lines--{base}").bgcolor
+                style += Style(bgcolor=ground)
             self._styles_by_role[key] = style
         return style
 

@@ -121,9 +121,16 @@ class Listing(Lines, can_focus=True):
             return self.listing
 
     def __init__(
-        self, *, id: str | None = None, headings: bool = True, classes: str | None = None
+        self, *, id: str | None = None, headings: bool = True, passive: bool = False
     ) -> None:
-        super().__init__(id=id, classes=classes)
+        """A list that its owner fills with ``give``.
+
+        Args:
+            headings: whether the titles of the columns are shown.
+            passive: the cursor is shown only while keys go to the list.
+        """
+        super().__init__(id=id)
+        self._passive = passive
         self.content = Content()
         self.window = Window()
         self.filter = Filtering(self._filtered)
@@ -214,7 +221,7 @@ class Listing(Lines, can_focus=True):
 
     def _row(self, index: int, widths: Sequence[int]) -> Line:
         row = self._rows[index]
-        here = index == self.window.cursor
+        here = index == self.window.cursor and (self.has_focus or not self._passive)
         base = ("cursor" if self.has_focus else "cursor-blur") if here else ""
         line = Line(base).add(">" if here else " ", "accent")
         for column, width, (text, role) in zip(
@@ -320,9 +327,9 @@ class Field:
 
 
 def facts(fields: Sequence[Field], title: str = "", width: int = 18) -> Content:
-    """A list of facts: names in one column, values in the other."""
+    """A list of facts: names in one column, values in the other, under a title."""
     rows = [
         Row(item.key or index, [(item.name, "dim"), (item.value, item.role)])
         for index, item in enumerate(fields)
     ]
-    return Content([Column(title, width), Column("")], rows)
+    return Content([Column("", width), Column(title)], rows)

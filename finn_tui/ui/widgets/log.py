@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 
@@ -28,12 +29,16 @@ class LogText:
         for line in lines:
             if len(self.lines) == KEPT:
                 self.dropped += 1
-            self.lines.append(line.expandtabs(8))
+            self.lines.append(_STAMP.sub(r"\1 ", line.expandtabs(8)))
 
     def clear(self) -> None:
         """Begin with an empty log."""
         self.lines.clear()
         self.dropped = 0
+
+
+# FINN's log has the date in every line: the time alone tells as much and leaves room.
+_STAMP = re.compile(r"^\[\d{4}-\d\d-\d\d (\d\d:\d\d:\d\d)\] ")
 
 
 def role_of(line: str) -> str:

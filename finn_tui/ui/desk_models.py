@@ -1,0 +1,128 @@
+"""The app's half that opens models: choosing one, its board, and the settings that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from finn_tui.errors import FinnTuiError
+from finn_tui.ui.desk import Desk
+from finn_tui.ui.messages import Failed, GraphRead, ModelOpened
+from finn_tui.ui.tune import Tune
+
+
+class ModelDesk(Desk):
+    """Models and their boards."""
+
+    def open_named(self, model: str, board: str | None = None, folding: str | None = None) -> None:
+        """Open a model by its name; the screen says so while it is prepared."""
+        self.state.opening = model
+        self.open_model(model, board, folding)
+        self.redraw()
+
+    def do_app_open_model(self) -> None:
+        """Choose a model."""
+        from finn_tui.lab.presets import presets
+        from finn_tui.ui.screens.pick import Pick
+        from finn_tui.ui.widgets.listing import Column, Content, Row
+
+        try:
+            known = presets()
+        except FinnTuiError as error:
+            self.trouble(error)
+            return
+        here = set(self.lab.workspace.models())
+        rows = [
+            Row(
+                name,
+                [(name, ""), (preset.title, "dim"), ("prepared" if name in here else "", "dim")],
+            )
+            for name, preset in known.items()
+        ]
+        rows += [
+            Row(name, [(name, ""), ("of this workspace", "dim"), ("prepared", "dim")])
+            for name in sorted(here - set(known))
+        ]
+        present = self.state.tune.opened.model.name if self.state.tune is not None else None
+
+        def take(model: str | None) -> None:
+            if model is not None:
+                self._leave_folding(lambda: self.open_named(model))
+
+        self.push_screen(
+            Pick("Open a model", Content([Column("model", 14), Column(""), Column("", 9)], rows),
+                 present, free=lambda text: None,
+                 hint="letters narrow the list; or type the path of an .onnx file (QONNX)"),
+            take,
+        )  # fmt: skip
+
+    def _leave_folding(self, then: Callable[[], None]) -> None:
+        """Go on, after asking if unsaved changes would be lost."""
+        tune = self.state.tune
+        if tune is None or not tune.editor.unsaved:
+            then()
+            return
+        from finn_tui.ui.screens.pick import confirm
+
+        self.push_screen(
+            confirm(
+                "The folding has changes that are not saved",
+                "They would be lost; w on Tune saves them.",
+                "go on without them",
+            ),
+            lambda answer: then() if answer == "y" else None,
+        )
+
+    def on_model_opened(self, message: ModelOpened) -> None:
+        """A model is there to be folded."""
+        self.close_working("open")
+        state = self.state
+        state.opening = ""
+        state.tune = Tune(message.opened, message.folding_name)
+        state.flow.stage = -1
+        self.redraw()
+
+    def choose_target(self, tune: Tune) -> None:
+        """Another board for the model."""
+        self.run_worker(self._choose_target(tune), group="target", exclusive=True,
+                        exit_on_error=False)  # fmt: skip
+
+    async def _choose_target(self, tune: Tune) -> None:
+        from finn_tui.lab.devices import devices
+        from finn_tui.ui.screens.pick import Pick
+        from finn_tui.ui.widgets.listing import Column, Content, Row
+
+        try:
+            info = await self.lab.info()
+            known = devices(info, self.lab.workspace.settings)
+        except FinnTuiError as error:
+            self.post_message(Failed("target", error))
+            return
+        rows = [
+            Row(name, [(name, ""), (device.part, "dim"),
+                       (f"{device.budget.get('LUT', 0):,}" if device.budget else "?", ""),
+                       (f"{device.budget.get('BRAM_18K', 0):,}" if device.budget else "", ""),
+                       (f"{device.budget.get('DSP', 0):,}" if device.budget else "", "")])
+            for name, device in sorted(known.items())
+        ]  # fmt: skip
+        columns = [Column("board", 18), Column("part"), Column("LUT", 9, True),
+                   Column("BRAM18", 7, True), Column("DSP", 6, True)]  # fmt: skip
+
+        def take(board: str | None) -> None:
+            if board is not None and board != tune.editor.device.board:
+                self._leave_folding(lambda: self._retarget(tune, board))
+
+        hint = "letters narrow the list; another part is prepared anew"
+        content = Content(columns, rows)
+        self.push_screen(Pick("Board", content, tune.editor.device.board, hint=hint), take)
+
+    def _retarget(self, tune: Tune, board: str) -> None:
+        self.keep_settings(board=board)
+        self.open_named(tune.opened.model.name, board)
+
+    def on_graph_read(self, message: GraphRead) -> None:
+        """The nodes of a stage."""
+        flow = self.state.flow
+        flow.reading, flow.error = None, message.error
+        if message.graph is not None:
+            flow.graphs[message.path] = message.graph
+        self.redraw()

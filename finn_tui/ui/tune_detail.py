@@ -1,0 +1,169 @@
+"""What the Tune screen tells of the layer under the cursor, and of the values it could have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from finn_tui.core.design import Layer
+from finn_tui.ui import explain
+from finn_tui.ui.text import Line, cells, fit, printable, rate, short, whole
+from finn_tui.ui.tune import Tune
+from finn_tui.ui.tune_view import columns, value_text
+
+
+def detail(tune: Tune, width: int, height: int) -> list[Line]:
+    """What there is to say about the layer under the cursor; the last line is the notice."""
+    layer = tune.layer
+    if layer is None:
+        return [Line().add(f" no layer passes the filter {tune.filter}", "dim")]
+    lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
+    notice = tune.notice
+    if notice is None:
+        return lines[:height]
+    text = Line().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
+    lines = lines[: height - 1]
+    lines += [Line()] * (height - 1 - len(lines))
+    return [*lines, text]
+
+
+def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+    values = tune.editor.folding.values[layer.name]
+    first = Line().add(f" {layer.name}", "strong").add(f"  {explain.word(layer)}", "dim")
+    facts = [", ".join(explain.rules(layer))]
+    facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts = [fact for fact in facts if fact]
+    more = [_other_knobs(tune, layer, width), *explain.coupled_with(tune.editor.design, layer)]
+    if first.width + 2 + cells(", ".join(facts)) <= width:
+        first.add("  " + ", ".join(facts))
+    elif facts:
+        first.add("  " + fit(facts[-1], width - first.width - 3).rstrip())
+        more = [*facts[:-1], *more]
+    second = "; ".join(fact for fact in more if fact)
+    return [first, Line().add(" " + fit(second, width - 2).rstrip(), "dim")]
+
+
+def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
+    # Knobs that have no column at this width are told here, the chosen one in its brackets.
+    shown = {name for name, _ in columns(tune, width - 1).knobs}
+    values, chosen = tune.editor.folding.values[layer.name], tune.chosen_knob
+    told = []
+    for knob in layer.knobs:
+        if knob.name not in shown:
+            text = value_text(values[knob.name])
+            if chosen is not None and chosen.name == knob.name:
+                text = f"‹{text}›"
+            told.append(f"{knob.name} {text}")
+    return "  ".join(told)
+
+
+def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+    editor = tune.editor
+    values = editor.folding.values[layer.name]
+    lines = [Line().add(f" {layer.name}", "strong")]
+    lines[0].add(f"  {layer.shape}  {explain.word(layer)}", "dim")
+    lines[0].add(f"  {layer.in_dtype} in, {layer.out_dtype} out", "dim")
+    lines.append(_legal_values(tune, layer, width))
+    facts = [", ".join(explain.rules(layer))]
+    facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts.append(_other_knobs(tune, layer, width))
+    told = "   ".join(fact for fact in facts if fact)
+    lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
+    lines.append(Line().add(" " + fit(_streams(tune, layer), width - 2).rstrip(), "dim"))
+    for text in explain.coupled_with(editor.design, layer):
+        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
+    return lines
+
+
+def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
+    knob = tune.chosen_knob
+    line = Line()
+    if knob is None:
+        return line.add(" nothing to fold: FINN has no parallelism for this layer", "dim")
+    values = tune.editor.tables[layer.name].legal(knob.name)
+    now = tune.editor.folding.values[layer.name][knob.name]
+    texts = [str(value) for value in values]
+    at = values.index(now)
+    first, last = at, at
+    room = width - 4 - cells(knob.name) - cells(texts[at]) - 2 - 4
+    while True:
+        left = cells(texts[first - 1]) + 1 if first > 0 else None
+        right = cells(texts[last + 1]) + 1 if last + 1 < len(texts) else None
+        if left is not None and left <= room and (right is None or at - first <= last - at):
+            first, room = first - 1, room - left
+        elif right is not None and right <= room:
+            last, room = last + 1, room - right
+        elif left is not None and left <= room:
+            first, room = first - 1, room - left
+        else:
+            break
+    line.add(f" {knob.name}", "strong").add(" … " if first else "  ", "dim")
+    for index in range(first, last + 1):
+        if index == at:
+            line.add(f"‹{texts[index]}›", "edit")
+        else:
+            line.add(texts[index], hit=("value", values[index]))
+        line.add(" ")
+    return line.add("…" if last + 1 < len(texts) else "", "dim")
+
+
+def _streams(tune: Tune, layer: Layer) -> str:
+    told = []
+    mine = tune.cost(layer)
+    for stream in tune.editor.design.streams:
+        if stream.consumer == layer.name and stream.producer is not None:
+            theirs = tune.cost_of(stream.producer).out_width
+            told.append(_side("from", stream.producer, theirs, mine.in_width))
+        if stream.producer == layer.name and stream.consumer is not None:
+            theirs = tune.cost_of(stream.consumer).in_width
+            told.append(_side("to", stream.consumer, theirs, mine.out_width))
+    return "   ".join(told)
+
+
+def _side(word: str, name: str, theirs: int, ours: int) -> str:
+    if theirs == ours:
+        return f"{word} {name} {ours} bits"
+    widths = f"{theirs} to {ours}" if word == "from" else f"{ours} to {theirs}"
+    return f"{word} {name} {widths} bits (width converter)"
+
+
+def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:
+    """The legal values of the chosen knob: (value, cells), each cell a text with its role."""
+    layer = tune.layer
+    if layer is None:
+        return ()
+    position = next(i for i, one in enumerate(tune.editor.design.layers) if one is layer)
+    rows = []
+    now = tune.editor.estimate
+    for option in tune.options():
+        estimate = option.estimate
+        mine = estimate.layers[position]
+        fits = estimate.fits(tune.editor.device)
+        role = "strong" if option.current else ""
+        rows.append(
+            (
+                str(option.value),
+                [
+                    (value_text(option.value) + (" now" if option.current else ""), role),
+                    (short(mine.cycles, 10), role),
+                    (
+                        short(estimate.ii_cycles, 10),
+                        role or _better(estimate.ii_cycles, now.ii_cycles),
+                    ),
+                    (short(estimate.fps, 9) if estimate.fps >= 10 else rate(estimate.fps), role),
+                    (short(estimate.total["LUT"], 7), role),
+                    (_difference(estimate.total["LUT"] - now.total["LUT"]), "dim"),
+                    (whole(estimate.total["BRAM_18K"]), role),
+                    (_difference(estimate.total["BRAM_18K"] - now.total["BRAM_18K"]), "dim"),
+                    ("OVER" if fits is False else "", "bad"),
+                ],
+            )
+        )
+    return rows
+
+
+def _better(value: float, now: float) -> str:
+    return "good" if value < now else ""
+
+
+def _difference(value: float) -> str:
+    return "" if round(value) == 0 else f"{round(value):+,}"
