@@ -42,7 +42,7 @@ class Terminal:
             os.environ.update(env or {})
             size = struct.pack("HHHH", height, width, 0, 0)
             fcntl.ioctl(0, termios.TIOCSWINSZ, size)
-            os.execvp(command[0], command)
+            os.execvp(command[0], list(command))
         # The child may have looked before it set its size: it is set from this side too.
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
