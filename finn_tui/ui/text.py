@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Self
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 #: What a theme can colour; `app.tcss` has a rule for each.
 ROLES = (
@@ -171,21 +171,18 @@ class Line:
 
 
 def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
-    """Prose broken between words into lines of at most ``width`` columns."""
+    """Prose broken between words into lines of at most ``width`` columns; long words are cut."""
+    room = max(1, width - cells(indent))
     lines: list[Line] = []
     for paragraph in text.splitlines() or [""]:
-        words = printable(paragraph).split(" ")
         current = ""
-        for word in words:
-            longer = f"{current} {word}" if current else word
-            if cells(indent) + cells(longer) <= width or not current:
-                current = longer
-                continue
-            lines.append(Line().add(indent).add(current, role))
-            current = word
-        while cells(indent) + cells(current) > width > cells(indent):
-            cut = width - cells(indent)
-            lines.append(Line().add(indent).add(current[:cut], role))
-            current = current[cut:]
+        for word in printable(paragraph).split(" "):
+            for number, piece in enumerate(chop_cells(word, room) or [""]):
+                longer = piece if number or not current else f"{current} {piece}"
+                if cells(longer) <= room and not number:
+                    current = longer
+                    continue
+                lines.append(Line().add(indent).add(current, role))
+                current = piece
         lines.append(Line().add(indent).add(current, role))
     return lines

@@ -32,31 +32,42 @@ def value_text(value: Value) -> str:
 
 
 def figures(tune: Tune, width: int) -> Line:
-    """II, fps, latency; what is not saved."""
-    estimate, editor = tune.editor.estimate, tune.editor
-    wide = width >= 110
+    """II, fps, latency; what is not saved. What is less needed goes where there is room for it."""
+    estimate = tune.editor.estimate
+    state = _saved(tune)
     line = Line().add(" II ", "dim").add(whole(estimate.ii_cycles), "strong")
-    line.add(" cycles" if wide else "", "dim").add("   ")
-    line.add(rate(estimate.fps), "strong").add(" fps", "dim")
-    if wide:
-        line.add(f" at {clock_text(estimate.clock_ns)}", "dim")
-    line.add("   latency ", "dim").add(milliseconds(estimate.latency_ms))
-    if wide:
-        line.add(f" ({whole(estimate.latency_cycles)} cycles)", "dim")
-    if estimate.mismatches and width >= 96:
-        line.add(f"   {len(estimate.mismatches)} width converters", "dim")
-        line.add(" not counted" if wide else "", "dim")
-    changes = editor.changes
-    state = Line()
-    if changes:
-        count = f"{changes} change{'s' if changes > 1 else ''} against {tune.editor.baseline_name}"
-    else:
-        count = tune.folding_name
+    pieces: list[tuple[str, str, int]] = [
+        (" cycles", "dim", 3),
+        ("   ", "", 0),
+        (rate(estimate.fps), "strong", 0),
+        (" fps", "dim", 0),
+        (f" at {clock_text(estimate.clock_ns)}", "dim", 2),
+        ("   latency ", "dim", 0),
+        (milliseconds(estimate.latency_ms), "", 0),
+        (f" ({whole(estimate.latency_cycles)} cycles)", "dim", 4),
+    ]
+    converters = len(estimate.mismatches)
+    if converters:
+        pieces.append((f"   {converters} width converters", "dim", 1))
+        pieces.append((" not counted", "dim", 5))
+    room = width - line.width - state.width - 2
+    most = max(rank for _, _, rank in pieces)
+    while most and sum(cells(text) for text, _, rank in pieces if rank <= most) > room:
+        most -= 1
+    for text, role, rank in pieces:
+        if rank <= most:
+            line.add(text, role)
+    return line.right(state, width)
+
+
+def _saved(tune: Tune) -> Line:
+    editor = tune.editor
+    changes, name = editor.changes, editor.baseline_name
+    told = f"{changes} change{'s' if changes > 1 else ''} against {name}" if changes else ""
+    line = Line()
     if editor.unsaved:
-        state.add("unsaved: ", "warn").add(count)
-    else:
-        state.add(count, "dim")
-    return line.right(state.add(" "), width)
+        return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
+    return line.add((told or tune.folding_name) + " ", "dim")
 
 
 def clock_text(clock_ns: float) -> str:

@@ -1,0 +1,148 @@
+"""The table of actions: complete, without clashes, and what bindings and keymaps come from it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from finn_tui.ui import actions
+from finn_tui.ui.actions import ACTIONS, BY_ID, PLACES, actions_of, key_name, read_keymap
+from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.screens.board import BoardScreen
+from finn_tui.ui.screens.flow import FlowScreen
+from finn_tui.ui.screens.help import Help
+from finn_tui.ui.screens.results import ResultsScreen
+from finn_tui.ui.screens.runs import RunsScreen
+from finn_tui.ui.screens.tune import TuneScreen
+from finn_tui.ui.widgets.layer_table import LayerTable
+from finn_tui.ui.widgets.listing import Listing
+from finn_tui.ui.widgets.log import Log
+from tests.ui.conftest import MakeApp, opened, screen_text, until
+
+_SCREENS = {"flow": FlowScreen, "tune": TuneScreen, "runs": RunsScreen, "board": BoardScreen,
+            "results": ResultsScreen}  # fmt: skip
+
+
+def test_ids_are_unique_and_places_are_known() -> None:
+    assert len(BY_ID) == len(ACTIONS)
+    assert {action.where for action in ACTIONS} <= set(PLACES)
+    assert all(re.fullmatch(r"[a-z]+(\.[a-z-]+)+", action.id) for action in ACTIONS)
+    assert all(action.help.endswith(".") for action in ACTIONS)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> None:
+    where: dict[str, tuple[type, ...]] = {
+        "app": (FinnTuiApp,),
+        "list": (Listing, LayerTable),
+        "log": (Log,),
+        "pane": tuple(_SCREENS.values()),
+        "dialog": (Help,),
+        **{name: (screen,) for name, screen in _SCREENS.items()},
+    }
+    for owner in where[action.where]:
+        assert callable(getattr(owner, action.method, None)), f"{owner.__name__}.{action.method}"
+
+
+@pytest.mark.parametrize("place", _SCREENS)
+def test_no_key_means_two_things_on_one_screen(place: str) -> None:
+    # The layer table has its own use for tab; lists and logs sit inside screens.
+    inner = ("list",) if place == "tune" else ("list", "log", "pane")
+    taken: dict[str, str] = {}
+    for action in actions_of(place, "app", *inner):
+        for key in action.keys:
+            if {action.id, taken.get(key)} == {"tune.values", "list.choose"}:
+                continue
+            assert key not in taken, f"{key}: {taken.get(key)} and {action.id}"
+            taken[key] = action.id
+
+
+def test_bindings_carry_the_ids() -> None:
+    found = {binding.id: binding.key for binding in actions.bindings("tune")}  # type: ignore[union-attr]
+    assert found["tune.larger"] == "plus,equals_sign"
+
+
+def test_keys_are_written_as_people_do() -> None:
+    assert [key_name(key) for key in ("plus", "ctrl+p", "question_mark", "left")] == [
+        "+", "ctrl+p", "?", "←",
+    ]  # fmt: skip
+
+
+def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text('tune.undo = "z"\n"tune.save" = "S,ctrl+s"\n"tune.udno" = "y"\nruns.cancel = 3\n')
+    keymap, problems = read_keymap(path)
+    assert keymap == {"tune.undo": "z", "tune.save": "S,ctrl+s"}
+    assert problems == [
+        "keys.toml: there is no action tune.udno; did you mean tune.undo?",
+        'keys.toml: runs.cancel needs keys in quotes, such as "w,ctrl+s"',
+    ]
+    path.write_text("= broken")
+    assert "cannot be read" in read_keymap(path)[1][0]
+    assert read_keymap(tmp_path / "none.toml") == ({}, [])
+
+
+async def test_a_users_key_works_and_is_shown(make_app: MakeApp, home: Path) -> None:
+    (home / "config" / "keys.toml").write_text('tune.undo = "z"\n')
+    async with make_app().run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        assert "z undo" in screen_text(app)
+        await pilot.press("plus", "u")
+        assert app.state.tune is not None
+        assert app.state.tune.editor.unsaved
+        await pilot.press("z")
+        assert not app.state.tune.editor.unsaved
+
+
+async def test_mistakes_in_a_keymap_are_said(make_app: MakeApp, home: Path) -> None:
+    (home / "config" / "keys.toml").write_text('tune.unod = "z"\n')
+    async with make_app().run_test(size=(120, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        await until(pilot, lambda: "there is no action tune.unod; did" in screen_text(app))
+
+
+async def test_help_lists_keys_with_the_reason_and_does_what_is_chosen(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("plus", "question_mark")
+        await until(pilot, lambda: "Keys: Tune" in screen_text(app))
+        text = screen_text(app)
+        assert "not now: nothing to undo" not in text
+        assert "not now: nothing to redo" in text
+        assert "no run has succeeded yet" in text
+        await pilot.press("slash", *"undo", "enter", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, Help))
+        assert app.state.tune is not None
+        await until(pilot, lambda: app.state.tune and not app.state.tune.editor.unsaved)
+
+
+async def test_f1_is_help_too_and_escape_closes_it(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Help))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, Help))
+
+
+async def test_the_palette_offers_what_can_be_done(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Open a model  (o)" in screen_text(app))
+        assert "Deploy and validate" not in screen_text(app)
+        await pilot.press(*"bottle")
+        await until(pilot, lambda: "Tune: To the bottleneck  (i)" in screen_text(app))
+        assert app.state.tune is not None
+        app.state.tune.window.to(0)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.state.tune and app.state.tune.window.cursor == 17)
+
+
+async def test_an_action_that_cannot_be_done_says_why(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(120, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        await pilot.press("d")
+        await until(pilot, lambda: "no run has succeeded yet" in screen_text(app))
