@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from finn_tui.core.costs import Tables
-from finn_tui.core.design import Design, Layer
+from finn_tui.core.design import Design, Layer, Value
 from finn_tui.core.device import RESOURCES
+
+if TYPE_CHECKING:
+    from finn_tui.core.costs import Tables
 
 Use = tuple[float, ...]
 """Units of each resource, in the order of ``RESOURCES``."""
@@ -98,6 +100,39 @@ class Bill:
     """Everything that FINN inserts for one folding."""
 
     items: tuple[Inserted, ...]
+
+    @classmethod
+    def of_widths(
+        cls,
+        design: Design,
+        widths: Mapping[str, tuple[int, int]],
+        settings: Settings,
+        prices: Prices,
+    ) -> Bill:
+        """The bill for (in, out) stream widths of each layer, in bits."""
+        items: list[Inserted] = []
+        for link in links(design, settings):
+            out_width = widths[link.producer][1] if link.producer is not None else 0
+            in_width = widths[link.consumer][0] if link.consumer is not None else 0
+            items += link.items(prices, out_width, in_width)
+        return cls(tuple(items))
+
+    @classmethod
+    def of_folding(
+        cls,
+        design: Design,
+        tables: Tables,
+        values: Mapping[str, Mapping[str, Value]],
+        settings: Settings,
+        prices: Prices,
+    ) -> Bill:
+        """The bill for knob values, each a legal point of its layer's table."""
+        widths = {}
+        for name, table in tables.items():
+            row = table.row(values[name])
+            assert row is not None, f"{name} holds no legal point"
+            widths[name] = int(table.in_width[row]), int(table.out_width[row])
+        return cls.of_widths(design, widths, settings, prices)
 
     def of(self, kind: str) -> tuple[Inserted, ...]:
         """The converters ("dwc") or FIFOs ("fifo")."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.core import folding as foldings
 from finn_tui.core import rules
+from finn_tui.core.bill import Ask, Widths
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
@@ -59,6 +60,7 @@ class Lab:
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._starting = asyncio.Lock()
+        self._refused: set[tuple[Path, Ask]] = set()
 
     # The engine
 
@@ -188,14 +190,33 @@ class Lab:
             engine = await self.engine(on_progress)
             on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
             cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
-        design, tables = cached
+        design, tables, prices = cached
         start = foldings.ones(design, tables)
-        editor = Editor(design, tables, device, clock, start, start, "ones")
+        editor = Editor(design, tables, device, clock, start, start, "ones", prices)
         opened = Opened(prepared, editor)
         name = folding or default_folding(prepared)
         chosen, _ = self.read_folding(opened, name)
-        opened.editor = Editor(design, tables, device, clock, chosen, chosen, Path(name).stem)
+        opened.editor = Editor(
+            design, tables, device, clock, chosen, chosen, Path(name).stem, prices
+        )
         return opened
+
+    async def price(self, opened: Opened, on_progress: OnProgress = ignore) -> None:
+        """Ask FINN for what the folding's FIFO depths need and is not priced yet.
+
+        Needs no engine where everything is known, which is so for the usual depths.
+        """
+        editor, model = opened.editor, opened.model
+        widths = Widths(editor.design, editor.tables)
+        ask = widths.ask(editor.folding.settings, ()).without(editor.prices)
+        # What FINN refuses to price it refuses again.
+        if not ask or (model.folder, ask) in self._refused:
+            return
+        engine = await self.engine(on_progress)
+        on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
+        prices = await models.price_more(model, editor.device, engine, editor.prices, ask)
+        self._refused.add((model.folder, ask.without(prices)))
+        editor.set_prices(prices)
 
     async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Nodes, shapes, types and attributes of one stage's graph."""
