@@ -24,6 +24,7 @@ from finn_tui.engine.client import Engine, OnLog
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab import devices, models
 from finn_tui.lab.models import Model, Stage
+from finn_tui.lab.solving import Solver
 from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
@@ -60,6 +61,8 @@ class Lab:
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._starting = asyncio.Lock()
+        #: Exact folding, in a process of its own; see ``finn_tui.lab.solving``.
+        self.solver = Solver()
         self._refused: set[tuple[Path, Ask]] = set()
 
     # The engine
@@ -95,7 +98,8 @@ class Lab:
         return spec.info
 
     async def close(self) -> None:
-        """End the engine; builds go on, they are processes of their own."""
+        """End the engine and the solver; builds go on, they are processes of their own."""
+        await self.solver.close()
         if self._engine is not None:
             await self._engine.close()
             self._engine = None
