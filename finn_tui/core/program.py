@@ -9,7 +9,7 @@ rows' columns need be integer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_tui.core.bill import Use
-from finn_tui.core.costs import CostTable, Tables
+from finn_tui.core.costs import Tables
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.folding import Folding
@@ -95,6 +95,16 @@ class Problem:
             found[layer.name] = np.array(kept or rows, dtype=np.int64)
         return found
 
+    @cached_property
+    def beaten(self) -> Mapping[str, NDArray[np.bool_]]:
+        """For each layer, ``[i, j]``: whoever has row j can as well take row i, and rather does.
+
+        A row is beaten by one with the same coupled knobs that uses no more of any resource, even
+        with the worst that its other widths can cost on the streams: an optimum without it
+        exists. Of rows that beat each other the one nearest to the present folding is preferred.
+        """
+        return {layer.name: _beaten(self, layer.name) for layer in self.design.layers}
+
     def rows(self, layer: str, cycles: int | None) -> NDArray[np.int64]:
         """Rows of a layer that may be chosen for a target; all of them without one."""
         table = self.tables[layer]
@@ -132,10 +142,20 @@ class Program:
         too_slow: layers of which no row that may be chosen reaches the target.
     """
 
-    def __init__(self, problem: Problem, cycles: int) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        cycles: int,
+        *,
+        limits: Mapping[str, float] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Make the program; other limits and weights than the problem's may be given."""
         self.too_slow: list[str] = []
         self._problem = problem
-        self._weights = np.array([problem.weights.get(name, 0.0) for name in RESOURCES])
+        weights = problem.weights if weights is None else weights
+        self._limits = problem.limits if limits is None else limits
+        self._weights = np.array([weights.get(name, 0.0) for name in RESOURCES])
         self._columns: list[tuple[str, int]] = []
         self._of: dict[str, dict[int, int]] = {}
         self._cost: list[float] = []
@@ -149,10 +169,10 @@ class Program:
         self.too_slow = [name for name, rows in choices.items() if len(rows) == 0]
         if self.too_slow:
             return
-        pruned = _Undominated(problem)
         for name, rows in choices.items():
             self._of[name] = {}
-            for row in pruned.rows(name, rows):
+            beaten = problem.beaten[name][np.ix_(rows, rows)].any(axis=0)
+            for row in rows[~beaten].tolist():
                 self._of[name][row] = self._column(problem.uses[name][row])
                 self._columns.append((name, row))
         self._constrain()
@@ -182,11 +202,11 @@ class Program:
         for producer, consumer, costs in self._problem.between:
             self._join(producer, consumer, costs)
         for at, name in enumerate(RESOURCES):
-            if name in self._problem.limits:
+            if name in self._limits:
                 terms = [(column, float(use[at])) for column, use in enumerate(self._use)
                          if use[at]]  # fmt: skip
                 if terms:
-                    self._row(terms, -np.inf, self._problem.limits[name])
+                    self._row(terms, -np.inf, self._limits[name])
 
     def _by_value(self, layer: str, knob: str) -> dict[object, list[int]]:
         table = self._problem.tables[layer]
@@ -261,78 +281,52 @@ class Program:
         return model
 
 
-class _Undominated:
-    """Rows that no other row of the same layer beats, whatever the neighbours are.
+def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
+    table, uses = problem.tables[layer], problem.uses[layer]
+    count = len(table.points)
+    sides = []
+    for producer, consumer, costs in problem.between:
+        if consumer == layer:
+            far = np.unique(problem.tables[producer].out_width).tolist()
+            turned = {(mine, out): cost for (out, mine), cost in costs.items()}
+            sides.append(_more(table.in_width, far, turned))
+        if producer == layer:
+            far = np.unique(problem.tables[consumer].in_width).tolist()
+            sides.append(_more(table.out_width, far, costs))
+    beats = np.ones((count, count), dtype=bool)
+    for at in range(len(RESOURCES)):
+        apart = [(more[:, :, at], widths) for more, widths in sides if more[:, :, at].any()]
+        if not apart and not uses[:, at].any():
+            continue
+        more = uses[:, None, at] - uses[None, :, at]
+        for costs_apart, widths in apart:
+            more += costs_apart[np.ix_(widths, widths)]
+        beats &= more <= 0
+    for coupling in problem.design.couplings:
+        for name, knob in (coupling.a, coupling.b):
+            if name == layer:
+                _, codes = np.unique([point[table.columns[knob]] for point in table.points],
+                                     return_inverse=True)  # fmt: skip
+                beats &= codes[:, None] == codes[None, :]
+    now = tuple(problem.folding.values[layer][knob] for knob in table.knobs)
+    changed = np.array(
+        [sum(a != b for a, b in zip(point, now, strict=True)) for point in table.points]
+    )
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.lexsort((np.arange(count), table.cycles, changed))] = np.arange(count)
+    strict: NDArray[np.bool_] = beats & (~beats.T | (rank[:, None] < rank[None, :]))
+    return strict
 
-    A row is beaten by one with the same coupled knobs that uses no more of any resource, even
-    with the worst that its other widths can cost on the streams: whoever has the beaten row can
-    take the other one instead, so an optimum without it exists.
+
+def _more(
+    widths: NDArray[np.int64],
+    far: list[int],
+    costs: Mapping[tuple[int, int], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """``[i, j, resource]``: how much more a stream can cost with width i than with width j.
+
+    ``costs`` is by (own, far) width. The second answer is the width of each row.
     """
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-
-    def rows(self, layer: str, rows: NDArray[np.int64]) -> list[int]:
-        """The rows that matter, of those given."""
-        problem, table = self._problem, self._problem.tables[layer]
-        uses = problem.uses[layer]
-        now = problem.folding.values[layer]
-        coupled = [
-            table.columns[knob]
-            for coupling in problem.design.couplings
-            for name, knob in (coupling.a, coupling.b)
-            if name == layer
-        ]
-        groups: dict[tuple[object, ...], list[int]] = {}
-        for row in rows.tolist():
-            key = tuple(table.points[row][column] for column in coupled)
-            groups.setdefault(key, []).append(row)
-
-        def order(row: int) -> tuple[float, int, int]:
-            # In ascending order of all they use, hardly one is beaten by a later one. Of those
-            # that cost the same, the first that is kept is the one nearest to what there is.
-            changed = sum(table.values(row)[knob] != now[knob] for knob in table.knobs)
-            return float(uses[row].sum()), changed, int(table.cycles[row])
-
-        worse = self._worse(layer, table)
-        kept: list[int] = []
-        for group in groups.values():
-            front: list[int] = []
-            for row in sorted(group, key=order):
-                if not any(bool((uses[o] + worse(o, row) <= uses[row]).all()) for o in front):
-                    front.append(row)
-            kept += front
-        return kept
-
-    def _worse(self, layer: str, table: CostTable) -> Callable[[int, int], NDArray[np.float64]]:
-        """How much more streams can cost with one row's widths than with another's."""
-        sides: list[tuple[NDArray[np.int64], dict[int, NDArray[np.float64]]]] = []
-        for producer, consumer, costs in self._problem.between:
-            if consumer == layer:
-                far = np.unique(self._problem.tables[producer].out_width).tolist()
-                mine = np.unique(table.in_width).tolist()
-                sides.append((table.in_width, {
-                    width: np.array([costs.get((w, width), _NOTHING) for w in far])
-                    for width in mine
-                }))  # fmt: skip
-            if producer == layer:
-                far = np.unique(self._problem.tables[consumer].in_width).tolist()
-                mine = np.unique(table.out_width).tolist()
-                sides.append((table.out_width, {
-                    width: np.array([costs.get((width, w), _NOTHING) for w in far])
-                    for width in mine
-                }))  # fmt: skip
-        known: dict[tuple[int, int, int], NDArray[np.float64]] = {}
-
-        def worse(row: int, other: int) -> NDArray[np.float64]:
-            total = _NOTHING
-            for at, (widths, costs) in enumerate(sides):
-                here, there = int(widths[row]), int(widths[other])
-                if here != there:
-                    key = (at, here, there)
-                    if key not in known:
-                        known[key] = (costs[here] - costs[there]).max(axis=0)
-                    total = total + known[key]
-            return total
-
-        return worse
+    own, at = np.unique(widths, return_inverse=True)
+    each = np.array([[costs.get((int(w), f), _NOTHING) for f in far] for w in own])
+    return (each[:, None] - each[None, :]).max(axis=2), at

@@ -320,7 +320,7 @@ def _held_by(problem: Problem, best: Solution, faster: int | None) -> tuple[Bind
     used = best.used or {}
     found = []
     for name, limit in problem.limits.items():
-        holds = bool(_possible(_without(problem, [name]), faster, _ASIDE).rows)
+        holds = bool(_possible(problem, faster, _ASIDE, _without(problem, name)).rows)
         if holds or (limit and used[name] >= _TIGHT * limit):
             layers = _largest(problem, chosen, name)
             found.append(Binding(name, used[name], limit, layers, holds))
@@ -331,14 +331,15 @@ def _held_by(problem: Problem, best: Solution, faster: int | None) -> tuple[Bind
 _ASIDE = 10.0
 
 
-def _possible(problem: Problem, cycles: int, seconds: float) -> Answer:
+def _possible(
+    problem: Problem, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
+) -> Answer:
     """Whether some folding reaches ``cycles`` within the limits, whatever it costs."""
-    return Program(replace(problem, weights={}), cycles).run(seconds)
+    return Program(problem, cycles, limits=limits, weights={}).run(seconds)
 
 
-def _without(problem: Problem, names: Sequence[str]) -> Problem:
-    kept = {name: limit for name, limit in problem.limits.items() if name not in names}
-    return replace(problem, limits=kept)
+def _without(problem: Problem, name: str) -> dict[str, float]:
+    return {other: limit for other, limit in problem.limits.items() if other != name}
 
 
 def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasible:
@@ -365,7 +366,7 @@ def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
     found, needs = [], []
     for name, limit in problem.limits.items():
         # The least of it that is needed while the others keep their limits.
-        program = Program(replace(_without(problem, [name]), weights={name: 1.0}), cycles)
+        program = Program(problem, cycles, limits=_without(problem, name), weights={name: 1.0})
         answer = program.run(seconds)
         if answer.rows:
             found.append(name)
@@ -374,7 +375,7 @@ def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
     if found:
         why = f"What stands in the way: {', or '.join(needs)}."
         return Infeasible(what, why, "Raise that limit, or ask for a higher II.", tuple(found))
-    if _possible(_without(problem, list(problem.limits)), cycles, seconds).impossible:
+    if _possible(problem, cycles, seconds, {}).impossible:
         why = "Even without limits there is none: coupled layers have no value that both can take"
         why += " at that speed" + (", or locked layers keep them from it." if problem.locked
                                    else ".")  # fmt: skip
