@@ -42,6 +42,13 @@ LIMIT_OPTION = click.option(
     metavar="RESOURCE=SHARE",
     help="Share of the part that may be used, e.g. LUT=0.7; may be given again (default: all).",
 )
+WEIGHT_OPTION = click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="RESOURCE=N",
+    help="What a share of a resource counts (default: 1); BRAM_18K=0 seeks the least LUT.",
+)
 LOCK_OPTION = click.option(
     "--lock", multiple=True, metavar="LAYER", help="A layer that stays as it is in --folding."
 )
@@ -61,19 +68,28 @@ SECONDS_OPTION = click.option(
 
 
 def _wish(
-    limits: Sequence[str], lock: Sequence[str], finn_only: bool, seconds: float
-) -> Wish:  # fmt: skip
-    shares: dict[str, float] = {}
-    for text in (part for item in limits for part in item.split(",")):
-        name, _, share = text.partition("=")
+    limits: Sequence[str],
+    weights: Sequence[str],
+    lock: Sequence[str],
+    finn_only: bool,
+    seconds: float,
+) -> Wish:
+    layers = tuple(name for item in lock for name in item.split(","))
+    shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
+    return Wish(shares, layers, not finn_only, seconds, counts)
+
+
+def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in (part for item in given for part in item.split(",")):
+        name, _, value = text.partition("=")
         try:
-            shares[name.strip()] = float(share)
+            found[name.strip()] = float(value)
         except ValueError:
             raise click.BadParameter(
-                f"{text!r} is not RESOURCE=SHARE, such as LUT=0.7", param_hint="--limit"
+                f"{text!r} is not RESOURCE=SHARE, such as LUT=0.7", param_hint=option
             ) from None
-    layers = tuple(name for item in lock for name in item.split(","))
-    return Wish(shares, layers, not finn_only, seconds)
+    return found
 
 
 @click.command()
@@ -83,6 +99,7 @@ def _wish(
 @click.option("--fill", is_flag=True, help="The fastest that fits, and the cheapest of those.")
 @click.option("--balance", is_flag=True, help="The cheapest that keeps the II of --folding.")
 @LIMIT_OPTION
+@WEIGHT_OPTION
 @LOCK_OPTION
 @FOLDING_OPTION
 @FINN_ONLY_OPTION
@@ -100,6 +117,7 @@ def solve(
     fill: bool,
     balance: bool,
     limits: tuple[str, ...],
+    weights: tuple[str, ...],
     lock: tuple[str, ...],
     folding: str | None,
     finn_only: bool,
@@ -116,7 +134,7 @@ def solve(
     if more and not (limits and all("=" in text for text in more)):
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
-    wish = _wish((*limits, *more), lock, finn_only, seconds)
+    wish = _wish((*limits, *more), weights, lock, finn_only, seconds)
 
     async def work() -> tuple[Opened, Solution]:
         async with Lab(open_workspace(workspace)) as lab:
@@ -251,6 +269,7 @@ def _finite(share: float) -> float | None:
               help="How many targets are tried.")  # fmt: skip
 @click.option("--no-setfolding", is_flag=True, help="Without FINN's own heuristic beside it.")
 @LIMIT_OPTION
+@WEIGHT_OPTION
 @LOCK_OPTION
 @FOLDING_OPTION
 @FINN_ONLY_OPTION
@@ -266,6 +285,7 @@ def pareto(
     points: int,
     no_setfolding: bool,
     limits: tuple[str, ...],
+    weights: tuple[str, ...],
     lock: tuple[str, ...],
     folding: str | None,
     finn_only: bool,
@@ -276,7 +296,7 @@ def pareto(
     as_json: bool,
 ) -> None:
     """Frames per second against resources: every folding that is worth having."""
-    wish = _wish(limits, lock, finn_only, seconds)
+    wish = _wish(limits, weights, lock, finn_only, seconds)
 
     async def work() -> tuple[Opened, list[Point], list[Point]]:
         async with Lab(open_workspace(workspace)) as lab:

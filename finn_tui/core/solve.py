@@ -101,16 +101,21 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
     """Limits in units: each resource's share of the device's budget, all of it unless said.
 
     Raises:
-        FinnTuiError: a share of a resource of which the budget is not known.
+        FinnTuiError: a share of what FINN does not estimate, or of an unknown budget.
     """
     shares = shares or {}
     for name in shares:
+        if name not in RESOURCES:
+            raise FinnTuiError(
+                f"{name} cannot be limited",
+                f"FINN estimates {', '.join(RESOURCES)} and nothing else.",
+                "Name one of these.",
+            )
         if name not in device.budget:
-            known = ", ".join(n for n in RESOURCES if n in device.budget) or "nothing"
             raise FinnTuiError(
                 f"there is no budget of {name} to take a share of",
-                f"Of {device.part}, {known} is known; FINN estimates {', '.join(RESOURCES)}.",
-                "Name a resource of the part, or give its budget in the workspace's settings.",
+                f"Neither FINN nor the workspace says how much of it {device.part} has.",
+                "Give the part's resources in finn-tui.toml.",
             )
     return {
         name: device.budget[name] * shares.get(name, 1.0)
@@ -119,12 +124,17 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
     }
 
 
-def budget_weights(device: Device) -> dict[str, float]:
-    """Weights that count each resource by the share of the budget that a unit of it takes."""
-    if not any(device.budget.get(name) for name in RESOURCES):
-        return dict(_UNKNOWN_PART)
-    return {name: 1.0 / device.budget[name] if device.budget.get(name) else 0.0
-            for name in RESOURCES}  # fmt: skip
+def budget_weights(device: Device, factors: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Weights that count each resource by the share of the budget that a unit of it takes.
+
+    Args:
+        factors: how much more a share of one resource counts than of another; 1 where not named.
+    """
+    factors = factors or {}
+    known = any(device.budget.get(name) for name in RESOURCES)
+    each = {name: 1.0 / device.budget[name] if device.budget.get(name) else 0.0
+            for name in RESOURCES} if known else _UNKNOWN_PART  # fmt: skip
+    return {name: weight * factors.get(name, 1.0) for name, weight in each.items()}
 
 
 def stream_costs(

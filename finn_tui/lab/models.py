@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finn_tui.core.bill import Ask, Prices, Widths
+from finn_tui.core.bill import USUAL_DEPTHS, Ask, Prices, Widths
 from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
@@ -306,7 +306,9 @@ async def compute_design(
 
     await engine.call("tables", {**question, "first": first}, on_event)
     tables = {item["layer"]: CostTable.from_json(item) for item in documents}
-    prices = await _prices(Widths(design, tables).ask({}), device, engine)
+    brought = model.preset.fifo_depths if model.preset else ()
+    ask = Widths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
+    prices = await _prices(ask, device, engine)
     write_text(model.folder / "design.json", json.dumps(answer))
     document = {"key": _key(model, device), "tables": documents, "prices": prices}
     await asyncio.to_thread(write_text, model.folder / "tables.json", json.dumps(document))

@@ -11,7 +11,7 @@ from typing import Any
 
 from finn_tui.core import solve as solver
 from finn_tui.core.costs import Estimate, estimate
-from finn_tui.core.device import Device
+from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding, check, from_json
 from finn_tui.core.program import Problem
@@ -127,12 +127,15 @@ class Wish:
         locked: layers that stay as they are.
         whole: whether converters and FIFOs count, or FINN's own total alone.
         seconds: how long each question may take.
+        weights: what a share of each resource counts, 1 where not named: with BRAM_18K at 0 the
+            least LUT is sought, whatever it takes in block RAM.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
     locked: Collection[str] = ()
     whole: bool = True
     seconds: float = 60.0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def problem(editor: Editor, wish: Wish) -> Problem:
@@ -149,6 +152,13 @@ def problem(editor: Editor, wish: Wish) -> Problem:
                 "A limit is a share of the part's budget: 0.7 is 70 % of it.",
                 f"Give it as {name}=0.7.",
             )
+    for name, factor in wish.weights.items():
+        if name not in RESOURCES or not 0 <= factor < float("inf"):
+            raise FinnTuiError(
+                f"a weight of {factor:g} for {name} cannot be",
+                f"Weights are numbers from 0 on, for {', '.join(RESOURCES)}.",
+                "Give them as BRAM_18K=0.5.",
+            )
     strangers = [name for name in wish.locked if name not in editor.design.by_name]
     if strangers:
         raise FinnTuiError(
@@ -161,7 +171,7 @@ def problem(editor: Editor, wish: Wish) -> Problem:
         editor.tables,
         editor.folding,
         solver.budget_limits(editor.device, wish.limits),
-        solver.budget_weights(editor.device),
+        solver.budget_weights(editor.device, wish.weights),
         frozenset(wish.locked),
     )
 
@@ -224,7 +234,7 @@ def estimate_of(editor: Editor, folding: Folding) -> Estimate:
 
 def cost_of(editor: Editor, result: Estimate, wish: Wish) -> float:
     """The weighted cost that the solver would count for an estimate."""
-    weights = solver.budget_weights(editor.device)
+    weights = solver.budget_weights(editor.device, wish.weights)
     inserted = result.bill.total() if wish.whole else dict.fromkeys(weights, 0.0)
     return sum(weights[name] * (result.total[name] + inserted[name]) for name in weights)
 

@@ -99,6 +99,15 @@ async def test_locked_layers_stay(solver: Solver) -> None:
     assert free.cost < locked.cost
 
 
+async def test_weights_say_what_is_dear(solver: Solver) -> None:
+    editor = recorded("cnv-w1a1")
+    even = await solving.target(solver, editor, 33333, Wish())
+    least = await solving.target(solver, editor, 33333, Wish(weights={"BRAM_18K": 0.0}))
+    assert even.used is not None and least.used is not None
+    assert least.used["LUT"] < even.used["LUT"]
+    assert least.used["BRAM_18K"] > even.used["BRAM_18K"]
+
+
 async def test_refusals_cross_with_their_reasons(solver: Solver) -> None:
     editor = small()
     with pytest.raises(Infeasible) as refused:
@@ -106,7 +115,7 @@ async def test_refusals_cross_with_their_reasons(solver: Solver) -> None:
     assert refused.value.binding == ("LUT",)
     with pytest.raises(FinnTuiError, match="no layer MVAU_9"):
         await solving.target(solver, editor, 16, Wish(locked=("MVAU_9",)))
-    with pytest.raises(FinnTuiError, match="no budget of FF"):
+    with pytest.raises(FinnTuiError, match="FF cannot be limited"):
         await solving.target(solver, editor, 16, Wish({"FF": 0.5}))
     with pytest.raises(FinnTuiError, match="limit of -1"):
         await solving.target(solver, editor, 16, Wish({"LUT": -1}))
