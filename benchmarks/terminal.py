@@ -38,11 +38,12 @@ class Terminal:
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
-            os.environ.update(env or {})
+            full = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            full.update(env or {})
             size = struct.pack("HHHH", height, width, 0, 0)
             fcntl.ioctl(0, termios.TIOCSWINSZ, size)
-            os.execvp(command[0], list(command))
+            # Not execvp: readline puts its own idea of the size into C's environment.
+            os.execvpe(command[0], list(command), full)
         # The child may have looked before it set its size: it is set from this side too.
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import log2
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from finn_tui.core.bill import Bill, Prices, Settings
 from finn_tui.core.design import Design, Value
@@ -25,22 +23,25 @@ Point = tuple[Value, ...]
 class CostTable:
     """Every legal point of one layer with FINN's numbers for it.
 
+    Plain tuples: a folding looks rows up one by one, and an app that imported numpy for that would
+    start a third later. What computes over whole columns makes arrays of them.
+
     Attributes:
         layer: node name.
         knobs: names of the knobs, in the order of a point's values.
         points: N legal points, no two alike.
-        cycles: int64[N], cycles per frame.
-        resources: float64[N, 4], columns as in ``RESOURCES``, FINN's numbers unrounded.
-        in_width, out_width: int64[N], bits of the data streams.
+        cycles: of each point, cycles per frame.
+        resources: of each point, amounts in the order of ``RESOURCES``, FINN's numbers unrounded.
+        in_width, out_width: of each point, bits of the data streams.
     """
 
     layer: str
     knobs: tuple[str, ...]
     points: tuple[Point, ...]
-    cycles: NDArray[np.int64]
-    resources: NDArray[np.float64]
-    in_width: NDArray[np.int64]
-    out_width: NDArray[np.int64]
+    cycles: tuple[int, ...]
+    resources: tuple[tuple[float, ...], ...]
+    in_width: tuple[int, ...]
+    out_width: tuple[int, ...]
 
     @cached_property
     def index(self) -> Mapping[Point, int]:
@@ -74,10 +75,10 @@ class CostTable:
             found = self._costs[row] = LayerCost(
                 name=self.layer,
                 op=op,
-                cycles=int(self.cycles[row]),
-                resources=dict(zip(RESOURCES, self.resources[row].tolist(), strict=True)),
-                in_width=int(self.in_width[row]),
-                out_width=int(self.out_width[row]),
+                cycles=self.cycles[row],
+                resources=dict(zip(RESOURCES, self.resources[row], strict=True)),
+                in_width=self.in_width[row],
+                out_width=self.out_width[row],
                 values=self.values(row),
             )
         return found
@@ -110,7 +111,7 @@ class CostTable:
                 if value != wanted:
                     changed += 1
                     if isinstance(value, int) and isinstance(wanted, int):
-                        distance += abs(float(np.log2((value + 1) / (wanted + 1))))
+                        distance += abs(log2((value + 1) / (wanted + 1)))
             if best is None or (changed, distance, row) < best:
                 best = (changed, distance, row)
         return None if best is None else best[2]
@@ -122,10 +123,13 @@ class CostTable:
             layer=data["layer"],
             knobs=tuple(data["knobs"]),
             points=tuple(tuple(point) for point in data["points"]),
-            cycles=np.asarray(data["cycles"], dtype=np.int64),
-            resources=np.asarray([data[name] for name in RESOURCES], dtype=np.float64).T,
-            in_width=np.asarray(data["in_width"], dtype=np.int64),
-            out_width=np.asarray(data["out_width"], dtype=np.int64),
+            cycles=tuple(data["cycles"]),
+            resources=tuple(
+                tuple(float(amount) for amount in row)
+                for row in zip(*(data[name] for name in RESOURCES), strict=True)
+            ),
+            in_width=tuple(data["in_width"]),
+            out_width=tuple(data["out_width"]),
         )
 
 

@@ -150,6 +150,10 @@ class Editor:
         self.folding, self._estimate = source.pop(), None
         return True
 
+    def estimate_of(self, folding: Folding) -> Estimate:
+        """What another folding would cost and give; nothing changes."""
+        return self._estimate_of(folding)
+
     def _estimate_of(self, folding: Folding) -> Estimate:
         made = estimate(
             self.design,

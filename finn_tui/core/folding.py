@@ -399,7 +399,7 @@ def _set_any(
 def _cycles(tables: Tables, folding: Folding, layer: str) -> int:
     row = tables[layer].row(folding.values[layer])
     assert row is not None, f"{layer} holds no legal point"
-    return int(tables[layer].cycles[row])
+    return tables[layer].cycles[row]
 
 
 def _relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int) -> Folding:

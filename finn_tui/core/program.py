@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_tui.core.bill import Use
-from finn_tui.core.costs import Tables
+from finn_tui.core.costs import CostTable, Tables
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.folding import Folding
@@ -37,6 +37,26 @@ class StreamCost:
     producer: str | None
     consumer: str | None
     use: Mapping[tuple[int, int], Use]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The columns of a cost table: int64[N], and float64[N, 4] in the order of ``RESOURCES``."""
+
+    cycles: NDArray[np.int64]
+    resources: NDArray[np.float64]
+    in_width: NDArray[np.int64]
+    out_width: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: CostTable) -> Arrays:
+        """Those of a table."""
+        return cls(
+            np.asarray(table.cycles, dtype=np.int64),
+            np.asarray(table.resources, dtype=np.float64),
+            np.asarray(table.in_width, dtype=np.int64),
+            np.asarray(table.out_width, dtype=np.int64),
+        )
 
 
 @dataclass(frozen=True)
@@ -60,9 +80,14 @@ class Problem:
     streams: tuple[StreamCost, ...] = ()
 
     @cached_property
+    def arrays(self) -> Mapping[str, Arrays]:
+        """The columns of each layer's table as arrays."""
+        return {layer.name: Arrays.of(self.tables[layer.name]) for layer in self.design.layers}
+
+    @cached_property
     def uses(self) -> Mapping[str, NDArray[np.float64]]:
         """Resources of each layer's rows, with what is inserted between it and the outside."""
-        found = {layer.name: self.tables[layer.name].resources for layer in self.design.layers}
+        found = {name: arrays.resources for name, arrays in self.arrays.items()}
         for stream in self.streams:
             if stream.consumer is not None and stream.producer is None:
                 widths = self.tables[stream.consumer].in_width
@@ -114,7 +139,7 @@ class Problem:
             rows = np.array([row], dtype=np.int64)
         else:
             rows = self.buildable[layer]
-        return rows if cycles is None else rows[table.cycles[rows] <= cycles]
+        return rows if cycles is None else rows[self.arrays[layer].cycles[rows] <= cycles]
 
 
 @dataclass(frozen=True)
@@ -218,8 +243,8 @@ class Program:
     def _join(
         self, producer: str, consumer: str, costs: Mapping[tuple[int, int], NDArray[np.float64]]
     ) -> None:
-        outs = self._by_width(producer, self._problem.tables[producer].out_width)
-        ins = self._by_width(consumer, self._problem.tables[consumer].in_width)
+        outs = self._by_width(producer, self._problem.arrays[producer].out_width)
+        ins = self._by_width(consumer, self._problem.arrays[consumer].in_width)
         flows = {
             (out, width): self._column(costs.get((out, width), _NOTHING))
             for out in outs
@@ -287,12 +312,12 @@ def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
     sides = []
     for producer, consumer, costs in problem.between:
         if consumer == layer:
-            far = np.unique(problem.tables[producer].out_width).tolist()
+            far = np.unique(problem.arrays[producer].out_width).tolist()
             turned = {(mine, out): cost for (out, mine), cost in costs.items()}
-            sides.append(_more(table.in_width, far, turned))
+            sides.append(_more(problem.arrays[layer].in_width, far, turned))
         if producer == layer:
-            far = np.unique(problem.tables[consumer].in_width).tolist()
-            sides.append(_more(table.out_width, far, costs))
+            far = np.unique(problem.arrays[consumer].in_width).tolist()
+            sides.append(_more(problem.arrays[layer].out_width, far, costs))
     beats = np.ones((count, count), dtype=bool)
     for at in range(len(RESOURCES)):
         apart = [(more[:, :, at], widths) for more, widths in sides if more[:, :, at].any()]
@@ -313,7 +338,7 @@ def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
         [sum(a != b for a, b in zip(point, now, strict=True)) for point in table.points]
     )
     rank = np.empty(count, dtype=np.int64)
-    rank[np.lexsort((np.arange(count), table.cycles, changed))] = np.arange(count)
+    rank[np.lexsort((np.arange(count), problem.arrays[layer].cycles, changed))] = np.arange(count)
     strict: NDArray[np.bool_] = beats & (~beats.T | (rank[:, None] < rank[None, :]))
     return strict
 

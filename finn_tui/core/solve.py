@@ -26,10 +26,6 @@ from finn_tui.core.program import Answer, Problem, Program, StreamCost
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 
-#: What a unit of each resource counts where nobody knows what the part has: its share of an
-#: xc7z020, the part of the boards that most people have; UltraRAM as the bits of 16 BRAM_18K.
-_UNKNOWN_PART = {"LUT": 1 / 53200, "BRAM_18K": 1 / 280, "URAM": 16 / 280, "DSP": 1 / 220}
-
 #: From this share on, a limit is said to hold the optimum back.
 _TIGHT = 0.95
 
@@ -122,19 +118,6 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
         for name in RESOURCES
         if name in device.budget
     }
-
-
-def budget_weights(device: Device, factors: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Weights that count each resource by the share of the budget that a unit of it takes.
-
-    Args:
-        factors: how much more a share of one resource counts than of another; 1 where not named.
-    """
-    factors = factors or {}
-    known = any(device.budget.get(name) for name in RESOURCES)
-    each = {name: 1.0 / device.budget[name] if device.budget.get(name) else 0.0
-            for name in RESOURCES} if known else _UNKNOWN_PART  # fmt: skip
-    return {name: weight * factors.get(name, 1.0) for name, weight in each.items()}
 
 
 def stream_costs(
@@ -246,7 +229,7 @@ def fill(
 def targets(problem: Problem) -> list[int]:
     """Every II that a folding can have, ascending: cycle counts that some layer can need."""
     counts = [
-        np.unique(problem.tables[layer.name].cycles[problem.rows(layer.name, None)])
+        np.unique(problem.arrays[layer.name].cycles[problem.rows(layer.name, None)])
         for layer in problem.design.layers
     ]
     fastest = max(int(mine[0]) for mine in counts)
@@ -354,7 +337,7 @@ def _without(problem: Problem, name: str) -> dict[str, float]:
 
 def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasible:
     def least(name: str) -> int:
-        return int(problem.tables[name].cycles[problem.rows(name, None)].min())
+        return int(problem.arrays[name].cycles[problem.rows(name, None)].min())
 
     worst = max(layers, key=least)
     locked = worst in problem.locked

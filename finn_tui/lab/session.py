@@ -24,13 +24,13 @@ from finn_tui.engine.client import Engine, OnLog
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab import devices, models
 from finn_tui.lab.models import Model, Stage
-from finn_tui.lab.solving import Solver
 from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
+    from finn_tui.lab.solving import Solver
 
 #: What FINN's drivers call the datasets.
 _DRIVER_NAMES = {"cifar10": "cifar"}
@@ -61,8 +61,7 @@ class Lab:
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._starting = asyncio.Lock()
-        #: Exact folding, in a process of its own; see ``finn_tui.lab.solving``.
-        self.solver = Solver()
+        self._solver: Solver | None = None
         self._refused: set[tuple[Path, Ask]] = set()
 
     # The engine
@@ -99,7 +98,8 @@ class Lab:
 
     async def close(self) -> None:
         """End the engine and the solver; builds go on, they are processes of their own."""
-        await self.solver.close()
+        if self._solver is not None:
+            await self._solver.close()
         if self._engine is not None:
             await self._engine.close()
             self._engine = None
@@ -114,6 +114,16 @@ class Lab:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def solver(self) -> Solver:
+        """Exact folding, in a process of its own; see ``finn_tui.lab.solving``."""
+        if self._solver is None:
+            # It brings numpy, which only those who solve shall pay.
+            from finn_tui.lab.solving import Solver
+
+            self._solver = Solver()
+        return self._solver
 
     # Models and designs
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from finn_tui.core import solve as solver
 from finn_tui.core.costs import Estimate, estimate
-from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding, check, from_json
 from finn_tui.core.program import Problem
@@ -171,7 +171,7 @@ def problem(editor: Editor, wish: Wish) -> Problem:
         editor.tables,
         editor.folding,
         solver.budget_limits(editor.device, wish.limits),
-        solver.budget_weights(editor.device, wish.weights),
+        budget_weights(editor.device, wish.weights),
         frozenset(wish.locked),
     )
 
@@ -234,7 +234,7 @@ def estimate_of(editor: Editor, folding: Folding) -> Estimate:
 
 def cost_of(editor: Editor, result: Estimate, wish: Wish) -> float:
     """The weighted cost that the solver would count for an estimate."""
-    weights = solver.budget_weights(editor.device, wish.weights)
+    weights = budget_weights(editor.device, wish.weights)
     inserted = result.bill.total() if wish.whole else dict.fromkeys(weights, 0.0)
     return sum(weights[name] * (result.total[name] + inserted[name]) for name in weights)
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from finn_tui.core.device import clock_period
 from finn_tui.errors import FinnTuiError
 
@@ -105,6 +103,9 @@ class Workspace:
 
     def save_settings(self) -> None:
         """Write the settings that differ from the defaults; comments in the file stay."""
+        # Only who writes settings needs it; it takes a tenth of the app's start to import.
+        import tomlkit
+
         path = self.root / SETTINGS
         try:
             text = path.read_text(encoding="utf-8")

@@ -100,6 +100,13 @@ def _no_run(state: AppState) -> str | None:
     return None if state.chosen_run() is not None else "there is no run yet; press b to build"
 
 
+def _no_error(state: AppState) -> str | None:
+    run = state.chosen_run()
+    if run is None:
+        return _no_run(state)
+    return None if run.state.error is not None else f"nothing went wrong: {run.state.state}"
+
+
 def _not_running(state: AppState) -> str | None:
     run = state.chosen_run()
     if run is None:
@@ -184,7 +191,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.cancel", "Cancel the build", "End the chosen build; its folder stays.", ("x",),
            "runs", "cancel", _not_running),
     Action("runs.error", "What went wrong", "The error of the chosen run with its details.",
-           ("e",), "runs", "error", _no_run),
+           ("e",), "runs", "error", _no_error),
 
     Action("board.deploy", "Deploy", "Copy what changed to the board.", ("c",), "board", "deploy",
            _cannot_measure),

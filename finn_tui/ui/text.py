@@ -145,11 +145,14 @@ class Line:
     def right(self, other: Line, width: int) -> Self:
         """Write another line so that it ends at ``width``; left out where there is no room."""
         if self.width + 1 + other.width <= width:
-            self.to(width - other.width)
-            offset = self.width
-            self.hits += [(start + offset, end + offset, hit) for start, end, hit in other.hits]
-            self.parts += other.parts
-            self.width += other.width
+            self.to(width - other.width).append(other)
+        return self
+
+    def append(self, other: Line) -> Self:
+        """Write another line's pieces after this one's."""
+        self.hits += [(start + self.width, end + self.width, hit) for start, end, hit in other.hits]
+        self.parts += other.parts
+        self.width += other.width
         return self
 
     def at(self, column: int) -> Hashable:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from finn_tui.core import folding as foldings
 from finn_tui.core import solve as solver
 from finn_tui.core.bill import Prices
-from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.folding import Folding
 from finn_tui.core.program import Answer, Problem, Program
 from finn_tui.core.rules import refusals
@@ -74,11 +74,11 @@ def choices(problem: Problem, known: Prices) -> Iterator[tuple[int, float, dict[
             continue
         if any(values[name] != problem.folding.values[name] for name in problem.locked):
             continue
-        use = [sum(float(tables[n].resources[r, i]) for n, r in at.items()) for i in range(4)]
+        use = [sum(tables[n].resources[r][i] for n, r in at.items()) for i in range(4)]
         for stream in design.streams:
-            out = int(tables[stream.producer].out_width[at[stream.producer]]) if stream.producer \
+            out = tables[stream.producer].out_width[at[stream.producer]] if stream.producer \
                 else None  # fmt: skip
-            into = int(tables[stream.consumer].in_width[at[stream.consumer]]) if stream.consumer \
+            into = tables[stream.consumer].in_width[at[stream.consumer]] if stream.consumer \
                 else None  # fmt: skip
             inserted = [known.fifo.get((width, 2)) for width in dict.fromkeys((out, into))
                         if width is not None]  # fmt: skip
@@ -89,7 +89,7 @@ def choices(problem: Problem, known: Prices) -> Iterator[tuple[int, float, dict[
         total = dict(zip(RESOURCES, use, strict=True))
         if all(total[name] <= limit for name, limit in problem.limits.items()):
             cost = sum(problem.weights[name] * total[name] for name in RESOURCES)
-            yield max(int(tables[n].cycles[r]) for n, r in at.items()), cost, at
+            yield max(tables[n].cycles[r] for n, r in at.items()), cost, at
 
 
 def legal(problem: Problem, solution: Solution) -> None:
@@ -152,7 +152,7 @@ def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, Prices], cycle
     error = refused.value
     if error.binding and error.binding[0] in problem.tables:
         for name in error.binding:
-            assert problem.tables[name].cycles[problem.rows(name, None)].min() > cycles
+            assert problem.arrays[name].cycles[problem.rows(name, None)].min() > cycles
         return
 
     def without(names: tuple[str, ...]) -> bool:
@@ -187,7 +187,7 @@ def test_the_front_has_no_dearer_point_that_is_slower(case: tuple[Problem, Price
 def conv_problem(limits: dict[str, float], locked: frozenset[str] = frozenset()) -> Problem:
     design, tables = conv_like()
     start = foldings.ones(design, tables)
-    return Problem(design, tables, start, limits, solver.budget_weights(DEVICE), locked)
+    return Problem(design, tables, start, limits, budget_weights(DEVICE), locked)
 
 
 def test_what_it_says_of_a_limit_that_is_too_low() -> None:
@@ -271,7 +271,7 @@ def test_shares_of_what_a_part_does_not_have() -> None:
     assert solver.budget_limits(DEVICE, {"LUT": 0.5})["LUT"] == 500
     with pytest.raises(FinnTuiError, match="FF cannot be limited"):
         solver.budget_limits(DEVICE, {"FF": 0.5})
-    assert solver.budget_weights(Device("b", "p"))["LUT"] > 0
+    assert budget_weights(Device("b", "p"))["LUT"] > 0
 
 
 def test_the_reason_survives_the_way_between_processes() -> None:

@@ -1,4 +1,4 @@
-"""The app on a workspace of recorded models: everything real but FINN, the builder and the board."""
+"""The app on a workspace of recorded models: all real but FINN, the builder and the board."""
 
 from __future__ import annotations
 
@@ -178,6 +178,11 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: flo
         while not condition():
             await pilot.pause()
     await pilot.pause()
+
+
+async def until_mode(pilot: Pilot[Any], mode: str) -> None:
+    """Let the app run until a mode is shown."""
+    await until(pilot, lambda: pilot.app.current_mode == mode)
 
 
 async def opened(pilot: Pilot[Any]) -> FinnTuiApp:

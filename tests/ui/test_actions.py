@@ -72,7 +72,9 @@ def test_keys_are_written_as_people_do() -> None:
 
 def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
-    path.write_text('tune.undo = "z"\n"tune.save" = "S,ctrl+s"\n"tune.udno" = "y"\nruns.cancel = 3\n')
+    path.write_text(
+        'tune.undo = "z"\n"tune.save" = "S,ctrl+s"\n"tune.udno" = "y"\nruns.cancel = 3\n'
+    )
     keymap, problems = read_keymap(path)
     assert keymap == {"tune.undo": "z", "tune.save": "S,ctrl+s"}
     assert problems == [

@@ -55,11 +55,15 @@ async def test_columns_fit_every_width(lab: RecordedLab, name: str) -> None:
     for width in range(80, 220):
         plan = tune_view.columns(tune, width - 1)
         assert plan.left + plan.middle + plan.right <= width - 1
-        for part, size in zip(tune_view.head(tune, plan), (plan.left, plan.middle, plan.right), strict=True):
+        for part, size in zip(
+            tune_view.head(tune, plan), (plan.left, plan.middle, plan.right), strict=True
+        ):
             assert part.width == size
         for index in range(len(tune.layers)):
             for part, size in zip(
-                tune_view.row(tune, index, plan, True), (plan.left, plan.middle, plan.right), strict=True
+                tune_view.row(tune, index, plan, True),
+                (plan.left, plan.middle, plan.right),
+                strict=True,
             ):
                 assert part.width == size, (width, part.text)
         assert tune_view.figures(tune, width).width <= width

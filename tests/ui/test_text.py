@@ -39,8 +39,18 @@ def test_short_numbers_fit(value: float, width: int) -> None:
 
 
 def test_numbers_and_times_as_people_write_them() -> None:
-    assert [short(v, 6) for v in (12, 12345, 123456, 12345678)] == ["12", "12,345", "123.5k", "12.3M"]
-    assert [duration(s) for s in (0.04, 42, 185, 7440)] == ["0.0 s", "42 s", "3 min 05 s", "2 h 04 min"]
+    assert [short(v, 6) for v in (12, 12345, 123456, 12345678)] == [
+        "12",
+        "12,345",
+        "123.5k",
+        "12.3M",
+    ]
+    assert [duration(s) for s in (0.04, 42, 185, 7440)] == [
+        "0.0 s",
+        "42 s",
+        "3 min 05 s",
+        "2 h 04 min",
+    ]
     assert [brief(s) for s in (0.4, 42, 185, 7440)] == ["0.4 s", "42 s", "3m05", "2h04"]
     assert [rate(v) for v in (3051.76, 0.5)] == ["3,052", "0.50"]
 
@@ -50,18 +60,23 @@ def test_a_click_finds_what_was_written_there() -> None:
     assert [line.at(c) for c in (0, 2, 4, 5, 9)] == [None, "x", "x", None, "y"]
 
 
-@given(st.text(st.characters(codec="ascii", exclude_categories=("C",)), max_size=200), st.integers(8, 60))
+@given(
+    st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=200),
+    st.integers(8, 60),
+)
 def test_wrapped_lines_fit_and_lose_no_word(what: str, width: int) -> None:
     lines = wrap(what, width)
     assert all(line.width <= width for line in lines)
     assert "".join("".join(line.text for line in lines).split()) == "".join(what.split())
 
 
-@given(
-    st.integers(0, 50), st.integers(1, 20),
-    st.lists(st.tuples(st.sampled_from(["move", "to", "scroll", "page", "drag"]), st.integers(-60, 60))),
-)  # fmt: skip
-def test_a_window_stays_inside_its_list(count: int, height: int, moves: list[tuple[str, int]]) -> None:
+_MOVES = st.tuples(st.sampled_from(["move", "to", "scroll", "page", "drag"]), st.integers(-60, 60))
+
+
+@given(st.integers(0, 50), st.integers(1, 20), st.lists(_MOVES))
+def test_a_window_stays_inside_its_list(
+    count: int, height: int, moves: list[tuple[str, int]]
+) -> None:
     window = Window()
     window.size(count, height)
     for name, amount in moves:

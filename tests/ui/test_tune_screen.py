@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual.events import MouseScrollUp
 
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.screens.pick import Pick
@@ -32,7 +33,7 @@ async def test_published_folding_shows_the_published_numbers(make_app: MakeApp) 
         assert tune_of(app).editor.estimate.fps == pytest.approx(3051.7578125)
         # The cursor begins on the layer that holds the II, which carries its mark.
         assert tune_of(app).layer is not None
-        assert tune_of(app).layer.name == "MVAU_hls_6"
+        assert tune_of(app).layer.name == "MVAU_hls_6"  # type: ignore[union-attr]
         marked = [line for line in text.splitlines() if line.rstrip()[:-20].rstrip().endswith("II")]
         assert len([line for line in text.splitlines() if "█ II" in line]) == 2, marked
 
@@ -287,13 +288,13 @@ async def test_the_wheel_turns_the_chosen_knob_and_scrolls_elsewhere(make_app: M
         left = app.screen.query_one("#left", Lines)
         origin = left.region.offset
         await pilot._post_mouse_events(
-            [__import__("textual.events", fromlist=["MouseScrollUp"]).MouseScrollUp],
+            [MouseScrollUp],
             left, offset=(x + 1 - origin.x, y - origin.y),
         )  # fmt: skip
         assert values(app, "MVAU_hls_6")["PE"] == 2
         top = tune_of(app).window.top
         await pilot._post_mouse_events(
-            [__import__("textual.events", fromlist=["MouseScrollUp"]).MouseScrollUp],
+            [MouseScrollUp],
             left, offset=(2, 3),
         )  # fmt: skip
         assert tune_of(app).window.top == max(0, top - 3)

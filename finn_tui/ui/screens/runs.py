@@ -121,8 +121,5 @@ class RunsScreen(ModeScreen):
     def do_runs_error(self) -> None:
         """Why the chosen run failed."""
         run = self.state.chosen_run()
-        assert run is not None, "the action is disabled without one"
-        if run.state.error is None:
-            self.notify(f"nothing went wrong: {run.state.state}", markup=False)
-            return
+        assert run is not None and run.state.error is not None, "the action is disabled without one"
         self.desk.trouble(run.state.error)

@@ -58,7 +58,9 @@ class Working(ModalScreen[None]):
             self._log = [*self._log, progress.message][-4:]
         else:
             self._last[progress.stage] = progress
-        self.query_one(Lines).redraw()
+        # The first word may come before the box is there: it draws itself then.
+        for lines in self.query(Lines):
+            lines.redraw()
 
     def _text(self, width: int, height: int) -> list[Line]:
         lines = [Line().add(fit(self._title, width).rstrip(), "title"), Line()]

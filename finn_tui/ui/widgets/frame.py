@@ -53,19 +53,30 @@ def _busy(state: AppState, mode: str) -> str:
 
 
 def key_line(actions: Sequence[Action], state: AppState, width: int) -> Line:
-    """The keys that matter here, those that cannot be used now dimmed; as many as fit."""
+    """The keys that matter here, those that cannot be used now dimmed; as many as fit.
+
+    Where to find the others always fits.
+    """
     line = Line().add(" ")
+    last = Line()
+    _key(last, BY_ID["app.help"], state)
     for action in actions:
-        keys = keys_of(action, state.keymap)
-        if not action.hint or not keys:
-            continue
-        disabled = action.why_not is not None and action.why_not(state) is not None
-        name, gap = key_name(keys[0]), "" if line.width == 1 else "  "
-        if line.width + len(gap) + len(name) + 1 + len(action.hint) > width:
-            break
-        line.add(gap).add(name, "faint" if disabled else "key", action.id)
-        line.add(f" {action.hint}", "faint" if disabled else "dim", action.id)
-    return line
+        if action.hint and action.id != "app.help":
+            piece = Line()
+            _key(piece, action, state)
+            if line.width + piece.width + 2 + last.width > width:
+                break
+            line.append(piece.add("  "))
+    return line.append(last)
+
+
+def _key(line: Line, action: Action, state: AppState) -> None:
+    keys = keys_of(action, state.keymap)
+    if not keys:
+        return
+    disabled = action.why_not is not None and action.why_not(state) is not None
+    line.add(key_name(keys[0]), "faint" if disabled else "key", action.id)
+    line.add(f" {action.hint}", "faint" if disabled else "dim", action.id)
 
 
 def hinted(*places: str) -> list[Action]:

@@ -1,0 +1,119 @@
+"""Every screen as text at 80x24 and 160x50, compared with what was looked at by a person.
+
+``FINN_TUI_UPDATE_SNAPSHOTS=1`` writes them anew.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import pytest
+
+from finn_tui.errors import FinnTuiError
+from finn_tui.ui import runs
+from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.screens.help import Help
+from finn_tui.ui.screens.pick import Pick
+from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
+
+FOLDER = Path(__file__).parent / "snapshots"
+SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
+
+
+def compare(app: FinnTuiApp, name: str) -> None:
+    """The screen against the committed text."""
+    path = FOLDER / f"{name}.txt"
+    now = screen_text(app)
+    if os.environ.get("FINN_TUI_UPDATE_SNAPSHOTS"):
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(now, encoding="utf-8")
+    then = path.read_text(encoding="utf-8")
+    difference = "".join(
+        difflib.unified_diff(then.splitlines(True), now.splitlines(True), "then", "now")
+    )
+    assert now == then, f"{name} looks different:\n{difference}"
+
+
+@pytest.fixture(params=SIZES)
+def size(request: pytest.FixtureRequest) -> str:
+    """Both sizes."""
+    return str(request.param)
+
+
+async def test_tune(make_app: MakeApp, size: str) -> None:
+    async with make_app().run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("plus")
+        compare(app, f"tune-{size}")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Pick) and "now" in screen_text(app))
+        compare(app, f"values-{size}")
+
+
+async def test_tune_tfc(make_app: MakeApp, size: str) -> None:
+    async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
+        compare(await opened(pilot), f"tune-tfc-{size}")
+
+
+async def test_flow(make_app: MakeApp, size: str) -> None:
+    async with make_app().run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: "MVAU_hls" in screen_text(app))
+        compare(app, f"flow-{size}")
+
+
+async def test_runs(
+    make_app: MakeApp, lab: RecordedLab, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_age", lambda created: "3 h")
+    why = FinnTuiError("the design does not fit", "613 of 280 BRAM18", "Fold less.", kind="build")
+    make_run(lab.workspace, "20260101T000000Z-tfc-w1a1-aaaa", "failed", error=why)
+    make_run(lab.workspace, "20260102T000000Z-tfc-w1a1-bbbb", measured=True)
+    async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: "✓ hw_codegen" in screen_text(app))
+        compare(app, f"runs-{size}")
+        await pilot.press("down")
+        await until(pilot, lambda: "✗ hw_codegen" in screen_text(app))
+        compare(app, f"runs-failed-{size}")
+
+
+async def test_board(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
+    make_run(lab.workspace, measured=True)
+    async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("4")
+        await until(pilot, lambda: "▀▀▀" in screen_text(app))
+        compare(app, f"board-{size}")
+
+
+async def test_results(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
+    make_run(lab.workspace, "20260101T000000Z-tfc-w1a1-aaaa", "cancelled")
+    make_run(lab.workspace, "20260102T000000Z-tfc-w1a1-bbbb", measured=True)
+    async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("5")
+        await until(pilot, lambda: "1,550,861" in screen_text(app))
+        compare(app, f"results-{size}")
+
+
+async def test_help(make_app: MakeApp, size: str) -> None:
+    async with make_app().run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, Help) and "Larger" in screen_text(app))
+        compare(app, f"help-{size}")
+
+
+async def test_empty_screens(make_app: MakeApp, size: str) -> None:
+    async with make_app(None).run_test(size=SIZES[size]) as pilot:
+        app = pilot.app
+        assert isinstance(app, FinnTuiApp)
+        for key, name in zip("21345", ("tune", "flow", "runs", "board", "results"), strict=True):
+            await pilot.press(key)
+            await until_mode(pilot, name)
+            compare(app, f"empty-{name}-{size}")

@@ -1,0 +1,88 @@
+"""The app on a real pseudo terminal, read as a terminal would show it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pyte
+import pytest
+
+from benchmarks.terminal import Terminal
+from finn_tui.lab.workspace import Workspace
+
+
+def screen(terminal: Terminal, width: int, height: int) -> list[str]:
+    """What the terminal shows by now."""
+    shown = pyte.Screen(width, height)
+    pyte.ByteStream(shown).feed(bytes(terminal.output))
+    return list(shown.display)
+
+
+def wait_for(terminal: Terminal, text: str, width: int, height: int) -> list[str]:
+    """Read until a text is on the screen."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        lines = screen(terminal, width, height)
+        if any(text in line for line in lines):
+            return lines
+        terminal.read(0.1)
+    raise AssertionError(f"{text!r} did not come:\n" + "\n".join(screen(terminal, width, height)))
+
+
+def command(workspace: Workspace) -> list[str]:
+    return [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(workspace.root),
+            "--model", "cnv-w1a1"]  # fmt: skip
+
+
+def test_fold_over_a_pseudo_terminal_in_few_bytes(workspace: Workspace) -> None:
+    with Terminal(command(workspace), 120, 40) as terminal:
+        wait_for(terminal, "MVAU 7 ", 120, 40)
+        wait_for(terminal, "II 32,768 cycles   3,052 fps", 120, 40)
+        terminal.settle()
+        sizes = []
+        for key in b"+-" * 4:
+            sizes.append(terminal.press(bytes([key])).size)
+        lines = screen(terminal, 120, 40)
+        assert any(line.startswith(">MVAU 6") and "‹1›" in line for line in lines)
+        assert 0 < sorted(sizes)[len(sizes) // 2] < 3000
+
+
+@pytest.mark.parametrize("how", ["q", "SIGTERM"])
+def test_leaving_gives_the_terminal_back(workspace: Workspace, how: str) -> None:
+    with Terminal(command(workspace), 80, 24) as terminal:
+        wait_for(terminal, "MVAU 7 ", 80, 24)
+        if how == "q":
+            terminal.press(b"q")
+        else:
+            os.kill(terminal.pid, signal.SIGTERM)
+        # The normal screen, the cursor, and no mouse reports any more.
+        wanted = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1003l")
+        end = time.monotonic() + 30
+        while time.monotonic() < end and not all(part in terminal.output for part in wanted):
+            terminal.read(0.1)
+        assert all(part in terminal.output for part in wanted)
+
+
+def test_a_crash_leaves_the_terminal_usable_and_a_log(workspace: Workspace, home: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from finn_tui.lab.session import Lab\n"
+        "from finn_tui.lab.workspace import Workspace\n"
+        "from finn_tui.ui import app, tune_view\n"
+        "def broken(*_):\n"
+        "    raise RuntimeError('a defect')\n"
+        "tune_view.budget = broken\n"
+        "app.run_app(Lab(Workspace.open(Path(sys.argv[1]))), 'cnv-w1a1')\n"
+    )
+    with Terminal([sys.executable, "-c", code, str(workspace.root)], 80, 24) as terminal:
+        end = time.monotonic() + 60
+        while b"stopped because of a defect" not in terminal.output and time.monotonic() < end:
+            terminal.read(0.1)
+        assert b"\x1b[?1049l" in terminal.output
+        assert b"finn-tui.log" in terminal.output
+    assert "RuntimeError: a defect" in (home / "state" / "finn-tui.log").read_text()
