@@ -215,7 +215,7 @@ def _columns(tune: Tune, width: int) -> Columns:
         ]
         return max(5, 2 + max(values))
 
-    most = max(int(tune.editor.tables[layer.name].cycles.max()) for layer in layers)
+    most = max(max(tune.editor.tables[layer.name].cycles) for layer in layers)
     cycles = max(9, len(whole(most)) + 1) if width >= 100 else 11
     knobs = [(name, knob_width(name)) for name in names if name in ("PE", "SIMD")]
     resources = [("LUT", 7), ("BRAM_18K", 5), ("DSP", 4)]

@@ -23,7 +23,7 @@ def test_a_formula_is_shown_only_where_it_gives_finns_number(name: str) -> None:
     design, tables = recorded(name)
     told = 0
     for layer in design.layers:
-        for row, cycles in enumerate(tables[layer.name].cycles.tolist()):
+        for row, cycles in enumerate(tables[layer.name].cycles):
             text = explain.formula(layer, tables[layer.name].values(row), cycles)
             if text is not None:
                 left, right = text.split(" = ")
