@@ -15,6 +15,8 @@ _MODULES = {
     "prepare": "models",
     "graph": "models",
     "estimate": "models",
+    "solve": "solve",
+    "pareto": "solve",
     "build": "builds",
     "runs": "builds",
     "logs": "builds",

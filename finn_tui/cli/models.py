@@ -184,9 +184,11 @@ def estimate(
     async def work() -> Opened:
         async with Lab(open_workspace(workspace)) as lab:
             with Reporter() as reporter:
-                return await lab.open(
+                opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
+                await lab.price(opened, reporter)
+                return opened
 
     opened = run(work())
     editor = opened.editor
@@ -196,6 +198,23 @@ def estimate(
     click.echo(estimate_table(editor.estimate))
     click.echo()
     click.echo(summary(opened.model.name, editor.baseline_name, editor.estimate, editor.device))
+
+
+_INSERTED = {"dwc": "width converters", "fifo": "FIFOs"}
+
+
+def bill_line(result: Estimate, kind: str) -> str:
+    """What FINN inserts of one kind and what it costs; empty where there is nothing to say."""
+    items = result.bill.of(kind)
+    priced = [item for item in items if item.use is not None]
+    if not items:
+        return ""
+    if not priced:
+        return f"beside it: {len(items)} {_INSERTED[kind]}, not priced"
+    total = result.bill.total(kind)
+    use = "   ".join(f"{name} {number(total[name])}" for name in RESOURCES if total[name])
+    missing = f" ({len(items) - len(priced)} not priced)" if len(priced) < len(items) else ""
+    return f"beside it: {len(items)} {_INSERTED[kind]}{missing}   {use}"
 
 
 def estimate_table(result: Estimate) -> str:
@@ -227,4 +246,5 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     fits = result.fits(device)
     verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
     lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
+    lines += [line for line in (bill_line(result, kind) for kind in _INSERTED) if line]
     return "\n".join(lines)

@@ -7,11 +7,12 @@ looks them up and adds them, so that there is no second copy of FINN's formulas.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import log2
 from typing import Any
 
+from finn_tui.core.bill import Bill, Prices, Settings
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import RESOURCES, Device
 
@@ -170,6 +171,7 @@ class Estimate:
         latency_cycles: cycles along the longest path, FINN's ``critical_path_cycles``.
         total: sum by resource, FINN's ``res_estimation`` total; no FIFO, DWC, DMA or shell.
         mismatches: where data width converters arise.
+        design, settings, prices: what the bill is made from when somebody looks at it.
     """
 
     clock_ns: float
@@ -179,6 +181,15 @@ class Estimate:
     latency_cycles: int
     total: Mapping[str, float]
     mismatches: tuple[Mismatch, ...]
+    design: Design = field(compare=False, repr=False)
+    settings: Settings = field(default_factory=dict, compare=False, repr=False)
+    prices: Prices = field(default_factory=Prices, compare=False, repr=False)
+
+    @cached_property
+    def bill(self) -> Bill:
+        """What FINN inserts between the layers and leaves out of ``total``."""
+        widths = {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
+        return Bill.of_widths(self.design, widths, self.settings, self.prices)
 
     @property
     def fps(self) -> float:
@@ -220,21 +231,7 @@ class Estimate:
                 for layer in self.layers
             ],
             "total": {name: plain(self.total[name]) for name in RESOURCES},
-            "extra": {
-                "dwc": {
-                    "streams": [
-                        {
-                            "producer": item.producer,
-                            "consumer": item.consumer,
-                            "out_width": item.out_width,
-                            "in_width": item.in_width,
-                        }
-                        for item in self.mismatches
-                    ]
-                },
-                "fifo": {},
-                "shell": {},
-            },
+            "extra": self.bill.as_json(),
             "budget": dict(device.budget),
             "fits": self.fits(device),
         }
@@ -251,6 +248,9 @@ def estimate(
     values: Mapping[str, Mapping[str, Value]],
     clock_ns: float,
     near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None,
+    *,
+    settings: Settings | None = None,
+    prices: Prices | None = None,
 ) -> Estimate:
     """What a folding costs and gives.
 
@@ -258,6 +258,8 @@ def estimate(
         values: the knobs of every layer; each must be a legal point of the layer's table.
         near: the values and the estimate of another folding; what they share is not looked up
             again, which is most of it while a large design is folded step by step.
+        settings: of the folding; its FIFO depths are on the bill.
+        prices: of what FINN inserts; without them the bill has no costs.
 
     Raises:
         KeyError: for a layer without a table or a point that is not legal, which a ``Folding``
@@ -291,7 +293,13 @@ def estimate(
         latency_cycles=max(finish),
         total={"LUT": lut, "BRAM_18K": bram, "URAM": uram, "DSP": dsp},
         mismatches=_mismatches(design, layers),
+        design=design,
+        settings=settings or {},
+        prices=prices or _NO_PRICES,
     )
+
+
+_NO_PRICES = Prices()
 
 
 def mismatches(

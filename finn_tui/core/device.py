@@ -19,6 +19,10 @@ DEFAULT_LIMITS: Mapping[str, float] = {
     "DSP": 0.8,
 }
 
+#: What a unit of each resource counts where nobody knows what the part has: its share of an
+#: xc7z020, the part of the boards that most people have; UltraRAM as the bits of 16 BRAM_18K.
+_UNKNOWN_PART = {"LUT": 1 / 53200, "BRAM_18K": 1 / 280, "URAM": 16 / 280, "DSP": 1 / 220}
+
 
 @dataclass(frozen=True)
 class Device:
@@ -48,6 +52,19 @@ class Device:
         if available == 0:
             return 0.0 if amount == 0 else float("inf")
         return amount / available
+
+
+def budget_weights(device: Device, factors: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Weights that count each resource by the share of the budget that a unit of it takes.
+
+    Args:
+        factors: how much more a share of one resource counts than of another; 1 where not named.
+    """
+    factors = factors or {}
+    known = any(device.budget.get(name) for name in RESOURCES)
+    each = {name: 1.0 / device.budget[name] if device.budget.get(name) else 0.0
+            for name in RESOURCES} if known else _UNKNOWN_PART  # fmt: skip
+    return {name: weight * factors.get(name, 1.0) for name, weight in each.items()}
 
 
 def clock_period(clock_ns: float) -> float:

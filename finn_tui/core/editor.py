@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finn_tui.core import folding as foldings
+from finn_tui.core.bill import Prices
 from finn_tui.core.costs import Estimate, Tables, estimate
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import Device
@@ -27,6 +28,7 @@ class Editor:
 
     Attributes:
         baseline: what the folding is compared with and called after ("published").
+        prices: of the converters and FIFOs that FINN inserts.
         saved: the folding as it was last saved or loaded, which tells whether there are changes.
     """
 
@@ -37,6 +39,7 @@ class Editor:
     folding: Folding
     baseline: Folding
     baseline_name: str
+    prices: Prices = field(default_factory=Prices)
     saved: Folding = field(init=False)
     _undo: list[Folding] = field(default_factory=list)
     _redo: list[Folding] = field(default_factory=list)
@@ -129,6 +132,10 @@ class Editor:
         """Estimate for another clock period from now on."""
         self.clock_ns, self._estimate = clock_ns, None
 
+    def set_prices(self, prices: Prices) -> None:
+        """Put other prices on the bill from now on."""
+        self.prices, self._estimate = prices, None
+
     def _take(self, folding: Folding) -> None:
         if folding == self.folding:
             return
@@ -143,7 +150,19 @@ class Editor:
         self.folding, self._estimate = source.pop(), None
         return True
 
+    def estimate_of(self, folding: Folding) -> Estimate:
+        """What another folding would cost and give; nothing changes."""
+        return self._estimate_of(folding)
+
     def _estimate_of(self, folding: Folding) -> Estimate:
-        made = estimate(self.design, self.tables, folding.values, self.clock_ns, self._near)
+        made = estimate(
+            self.design,
+            self.tables,
+            folding.values,
+            self.clock_ns,
+            self._near,
+            settings=folding.settings,
+            prices=self.prices,
+        )
         self._near = (folding.values, made)
         return made

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finn_tui.core.bill import USUAL_DEPTHS, Ask, Prices, Widths
 from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
@@ -243,8 +244,15 @@ def _swap(partial: Path, folder: Path) -> None:
         partial.rename(folder)
 
 
-def cached_design(model: Model, device: Device) -> tuple[Design, dict[str, CostTable]] | None:
-    """Design and cost tables from an earlier time; None if they must be computed."""
+#: Changes whenever tables.json holds something else than before; older files are made anew.
+_TABLES_FORMAT = 2
+
+#: A design, the cost tables of its layers, and the prices of what FINN inserts between them.
+Costed = tuple[Design, dict[str, CostTable], Prices]
+
+
+def cached_design(model: Model, device: Device) -> Costed | None:
+    """Design, cost tables and prices from an earlier time; None if they must be computed."""
     try:
         design = _read_json(model.folder / "design.json")
         tables = _read_json(model.folder / "tables.json")
@@ -256,6 +264,7 @@ def cached_design(model: Model, device: Device) -> tuple[Design, dict[str, CostT
     return (
         Design.from_json(model.name, design),
         {item["layer"]: CostTable.from_json(item) for item in tables["tables"]},
+        Prices.from_json(tables["prices"]),
     )
 
 
@@ -264,6 +273,7 @@ def _key(model: Model, device: Device) -> dict[str, Any]:
         "fingerprint": model.info["fingerprint"],
         "finn": model.info["finn"],
         "part": device.part,
+        "format": _TABLES_FORMAT,
     }
 
 
@@ -274,7 +284,7 @@ async def compute_design(
     *,
     first: str | None = None,
     on_progress: OnProgress = ignore,
-) -> tuple[Design, dict[str, CostTable]]:
+) -> Costed:
     """Have the engine evaluate FINN's estimators over every legal point, and keep the result.
 
     Args:
@@ -295,7 +305,48 @@ async def compute_design(
             on_progress(Progress("tables", f"{data['layer']}: {len(data['points'])} points", done))
 
     await engine.call("tables", {**question, "first": first}, on_event)
+    tables = {item["layer"]: CostTable.from_json(item) for item in documents}
+    brought = model.preset.fifo_depths if model.preset else ()
+    ask = Widths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
+    prices = await _prices(ask, device, engine)
     write_text(model.folder / "design.json", json.dumps(answer))
-    document = {"key": _key(model, device), "tables": documents}
+    document = {"key": _key(model, device), "tables": documents, "prices": prices}
     await asyncio.to_thread(write_text, model.folder / "tables.json", json.dumps(document))
-    return design, {item["layer"]: CostTable.from_json(item) for item in documents}
+    return design, tables, Prices.from_json(prices)
+
+
+async def _prices(ask: Ask, device: Device, engine: Engine) -> dict[str, Any]:
+    question = {"part": device.part, "dwc": ask.dwc, "fifo": ask.fifo}
+    answer: dict[str, Any] = await engine.call("converters", question)
+    return answer
+
+
+async def price_more(
+    model: Model, device: Device, engine: Engine, prices: Prices, ask: Ask
+) -> Prices:
+    """Have the engine price what is not known yet, and keep it with the tables.
+
+    Raises:
+        FinnTuiError: with the engine's explanation.
+    """
+    more = await _prices(ask, device, engine)
+    known = Prices.from_json(more)
+
+    def keep() -> None:
+        path = model.folder / "tables.json"
+        try:
+            document = _read_json(path)
+        except (OSError, ValueError):
+            return
+        if document.get("key") == _key(model, device):
+            for kind in ("dwc", "fifo"):
+                document["prices"][kind] += more[kind]
+            write_text(path, json.dumps(document))
+
+    await asyncio.to_thread(keep)
+    return Prices(
+        {**prices.dwc, **known.dwc},
+        {**prices.fifo, **known.fifo},
+        known.dwc_depth,
+        {**prices.ops, **known.ops},
+    )

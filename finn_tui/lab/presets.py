@@ -46,6 +46,20 @@ class Preset:
             design, tables, entry["mvau"], tuple(entry.get("thresholding_pe", ()))
         )
 
+    @property
+    def fifo_depths(self) -> tuple[int, ...]:
+        """FIFO depths that its foldings ask for."""
+        return tuple(
+            sorted(
+                {
+                    int(depth)
+                    for entry in self.foldings.values()
+                    for choice in entry.get("mvau", ())
+                    for depth in choice[2:4]
+                }
+            )
+        )
+
 
 def presets() -> dict[str, Preset]:
     """All presets by name: those that ship, and the user's, which win.

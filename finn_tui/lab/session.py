@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.core import folding as foldings
 from finn_tui.core import rules
+from finn_tui.core.bill import Ask, Widths
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
@@ -29,6 +30,7 @@ from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
+    from finn_tui.lab.solving import Solver
 
 #: What FINN's drivers call the datasets.
 _DRIVER_NAMES = {"cifar10": "cifar"}
@@ -59,6 +61,8 @@ class Lab:
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._starting = asyncio.Lock()
+        self._solver: Solver | None = None
+        self._refused: set[tuple[Path, Ask]] = set()
 
     # The engine
 
@@ -93,7 +97,9 @@ class Lab:
         return spec.info
 
     async def close(self) -> None:
-        """End the engine; builds go on, they are processes of their own."""
+        """End the engine and the solver; builds go on, they are processes of their own."""
+        if self._solver is not None:
+            await self._solver.close()
         if self._engine is not None:
             await self._engine.close()
             self._engine = None
@@ -108,6 +114,16 @@ class Lab:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def solver(self) -> Solver:
+        """Exact folding, in a process of its own; see ``finn_tui.lab.solving``."""
+        if self._solver is None:
+            # It brings numpy, which only those who solve shall pay.
+            from finn_tui.lab.solving import Solver
+
+            self._solver = Solver()
+        return self._solver
 
     # Models and designs
 
@@ -188,14 +204,33 @@ class Lab:
             engine = await self.engine(on_progress)
             on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
             cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
-        design, tables = cached
+        design, tables, prices = cached
         start = foldings.ones(design, tables)
-        editor = Editor(design, tables, device, clock, start, start, "ones")
+        editor = Editor(design, tables, device, clock, start, start, "ones", prices)
         opened = Opened(prepared, editor)
         name = folding or default_folding(prepared)
         chosen, _ = self.read_folding(opened, name)
-        opened.editor = Editor(design, tables, device, clock, chosen, chosen, Path(name).stem)
+        opened.editor = Editor(
+            design, tables, device, clock, chosen, chosen, Path(name).stem, prices
+        )
         return opened
+
+    async def price(self, opened: Opened, on_progress: OnProgress = ignore) -> None:
+        """Ask FINN for what the folding's FIFO depths need and is not priced yet.
+
+        Needs no engine where everything is known, which is so for the usual depths.
+        """
+        editor, model = opened.editor, opened.model
+        widths = Widths(editor.design, editor.tables)
+        ask = widths.ask(editor.folding.settings, ()).without(editor.prices)
+        # What FINN refuses to price it refuses again.
+        if not ask or (model.folder, ask) in self._refused:
+            return
+        engine = await self.engine(on_progress)
+        on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
+        prices = await models.price_more(model, editor.device, engine, editor.prices, ask)
+        self._refused.add((model.folder, ask.without(prices)))
+        editor.set_prices(prices)
 
     async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Nodes, shapes, types and attributes of one stage's graph."""

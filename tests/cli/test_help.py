@@ -10,7 +10,8 @@ from tests.cli.conftest import Cli
 def test_help_names_every_command(cli: Cli) -> None:
     done = cli("--help")
     assert done.code == 0
-    for command in ("demo", "engine", "prepare", "graph", "estimate", "build", "runs", "logs",
+    for command in ("demo", "engine", "prepare", "graph", "estimate", "solve", "pareto",
+                    "build", "runs", "logs",
                     "cancel", "attach", "boards", "deploy", "execute", "throughput", "validate",
                     "go", "experiments"):  # fmt: skip
         assert f"\n  {command} " in done.out, command

@@ -149,3 +149,59 @@ designs = st.builds(
     mh=st.sampled_from([2, 8, 12, 16]),
     channels=st.sampled_from([1, 3, 8]),
 )
+
+
+@st.composite
+def random_designs(draw: st.DrawFn) -> tuple[Design, dict[str, CostTable]]:
+    """Small graphs with branches and joins, random rows, and couplings: few enough to try all."""
+    count = draw(st.integers(1, 5))
+    numbers = st.integers(0, 12)
+    layers: list[dict[str, Any]] = []
+    tables: list[dict[str, Any]] = []
+    streams: list[tuple[int, int | None]] = []
+    for at in range(count):
+        rows = draw(st.integers(1, 5))
+        knobs: dict[str, Sequence[Value]] = {"PE": list(range(1, rows + 1))}
+        layers.append(layer(f"L{at}", "MVAU_hls", knobs, f"t{at}", f"t{at + 1}"))
+
+        def column(values: st.SearchStrategy[int], rows: int = rows) -> list[int]:
+            return draw(st.lists(values, min_size=rows, max_size=rows))
+
+        tables.append(
+            {
+                "layer": f"L{at}",
+                "knobs": ["PE"],
+                "points": [[value] for value in range(1, rows + 1)],
+                "cycles": column(st.integers(1, 6)),
+                "LUT": column(numbers),
+                "BRAM_18K": column(numbers),
+                "URAM": column(st.integers(0, 1)),
+                "DSP": column(st.just(0)),
+                "in_width": column(st.sampled_from([2, 4, 6])),
+                "out_width": column(st.sampled_from([2, 4, 6])),
+            }
+        )
+        # Every layer is fed by an earlier one or from outside; some by two, as additions are.
+        feeders = draw(st.lists(st.integers(-1, at - 1), min_size=1, max_size=2, unique=True))
+        streams += [(feeder, at) for feeder in feeders]
+    fed = {producer for producer, _ in streams}
+    streams += [(at, None) for at in range(count) if at not in fed]
+    couplings = []
+    if count > 1 and draw(st.booleans()):
+        a, b = draw(st.lists(st.integers(0, count - 1), min_size=2, max_size=2, unique=True))
+        couplings.append({"a": [f"L{a}", "PE"], "b": [f"L{b}", "PE"], "why": "they must"})
+    document = {
+        "part": "xc7z020clg400-1",
+        "fingerprint": "0" * 64,
+        "finn": {"flavour": "finn-plus", "version": "1.6.1"},
+        "layers": layers,
+        "streams": [
+            {"tensor": f"s{at}", "producer": None if a is None or a < 0 else f"L{a}",
+             "consumer": None if b is None else f"L{b}", "shape": [1, 8], "dtype": "UINT2",
+             "bits": 2}
+            for at, (a, b) in enumerate(streams)
+        ],
+        "couplings": couplings,
+    }  # fmt: skip
+    design = Design.from_json("random", document)
+    return design, {item["layer"]: CostTable.from_json(item) for item in tables}

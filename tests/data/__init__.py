@@ -66,7 +66,7 @@ def _write(folder: Path, document: dict[str, Any]) -> None:
     (folder / "sample").mkdir(exist_ok=True)
     (folder / "model.json").write_text(json.dumps(document["model"]))
     (folder / "design.json").write_text(json.dumps(document["design"]))
-    tables = {"key": document["key"], "tables": document["tables"]}
+    tables = {key: document[key] for key in ("key", "tables", "prices")}
     (folder / "tables.json").write_text(json.dumps(tables))
     np.save(folder / "sample" / "images.npy", np.array(document["images"], dtype=np.uint8))
     np.save(folder / "sample" / "labels.npy", np.array(document["labels"]))

@@ -4,7 +4,18 @@ import os
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import execution, finn_env, flow, graphs, layers, reports, tables, wire
+from finn_tui.engine.server import (
+    converters,
+    execution,
+    finn_env,
+    flow,
+    graphs,
+    layers,
+    reports,
+    setfolding,
+    tables,
+    wire,
+)
 
 Params = Dict[str, Any]
 
@@ -66,6 +77,19 @@ def cost_tables(params: Params, context: wire.Context) -> Any:
     return tables.stream(path, part, params.get("first"), send, context.check)
 
 
+def stream_prices(params: Params, context: wire.Context) -> Any:
+    """What FINN inserts between layers, priced: "dwc" and "fifo" are lists of pairs."""
+    part = str(_need(params, "part"))
+    return converters.prices(part, params.get("dwc", []), params.get("fifo", []))
+
+
+def set_folding(params: Params, context: wire.Context) -> Any:
+    """What FINN's own heuristic makes of a target."""
+    cycles = int(_number(params, "cycles"))
+    path, part = _path(params, "path"), str(_need(params, "part"))
+    return setfolding.fold(path, part, cycles, int(params.get("wwidth_max", 36)))
+
+
 def finn_reports(params: Params, context: wire.Context) -> Any:
     """FINN's own reports on a folding."""
     folding = _need(params, "folding")
@@ -83,6 +107,8 @@ METHODS: Dict[str, wire.Handler] = {
     "graph": graph,
     "design": design,
     "tables": cost_tables,
+    "converters": stream_prices,
+    "setfolding": set_folding,
     "reports": finn_reports,
     "execute": execute,
 }

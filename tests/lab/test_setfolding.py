@@ -1,0 +1,147 @@
+"""Exact foldings beside FINN's own heuristic, and FINN's own word for every number of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from finn_tui.core import folding as foldings
+from finn_tui.core.costs import Estimate
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.editor import Editor
+from finn_tui.core.rules import refusals
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import Engine
+from finn_tui.lab import devices, models, solving
+from finn_tui.lab.models import Model
+from finn_tui.lab.solving import Solver, Wish
+from finn_tui.lab.workspace import Workspace
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+TARGETS = 10
+BOARDS = ("Pynq-Z2", "ZCU104")
+
+
+@dataclass
+class Row:
+    """One target: our folding and FINN's, as estimates, with their weighted costs."""
+
+    model: str
+    board: str
+    cycles: int
+    ours: Estimate
+    theirs: Estimate
+    our_cost: float
+    their_cost: float
+    our_reports: Mapping[str, Any]
+    refused: list[str]
+
+    def text(self) -> str:
+        """A line of the table that is printed."""
+        cells = [f"{self.model:9}{self.board:9}{self.cycles:>9,}"]
+        for made, cost in ((self.ours, self.our_cost), (self.theirs, self.their_cost)):
+            total = made.total
+            cells.append(f"{made.ii_cycles:>9,}{total['LUT']:>9,.0f}{total['BRAM_18K']:>6,.0f}"
+                         f"{total['URAM']:>4,.0f}{total['DSP']:>5,.0f}{cost:>8.4f}")  # fmt: skip
+        return " |".join(cells)
+
+
+async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
+    """Prepare both networks for both boards and fold them both ways, in one engine."""
+    engine = await Engine.start(EngineSpec("test", command), None)
+    solver, rows = Solver(), []
+    try:
+        workspace = Workspace.open(root)
+        info = await engine.call("info")
+        for board in BOARDS:
+            device = devices.device(info, workspace.settings, board)
+            for name in ("tfc-w1a1", "cnv-w1a1"):
+                request = models.resolve(workspace, name)
+                weights = {"kind": "random", "seed": 0}
+                model = await models.prepare(workspace, request, device, 10.0, engine,
+                                             weights=weights)  # fmt: skip
+                design, tables, prices = await models.compute_design(model, device, engine)
+                start = foldings.ones(design, tables)
+                editor = Editor(design, tables, device, 10.0, start, start, "ones", prices)
+                rows += await fold(engine, solver, model, editor)
+    finally:
+        await solver.close()
+        await engine.close()
+    return rows
+
+
+async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> list[Row]:
+    """Ten targets from the slowest to nearly the fastest."""
+    wish = Wish(whole=False)
+    # Without limits, so that a target that FINN reaches beyond the part can be compared too.
+    boundless = Wish({name: 10.0 for name in editor.device.budget if name in RESOURCES},
+                     whole=False)  # fmt: skip
+    fastest = await solving.fill(solver, editor, wish)
+    slowest = editor.estimate.ii_cycles
+    rows = []
+    for cycles in np.geomspace(fastest.cycles, slowest, TARGETS).astype(int).tolist():
+        theirs = await solving.set_folding(engine, model, editor, cycles)
+        made = solving.estimate_of(editor, theirs)
+        # FINN may miss the target: then ours is held to what FINN reached, never to less.
+        found = await solving.target(solver, editor, max(cycles, made.ii_cycles), boundless)
+        foldings.check(editor.design, editor.tables, found.folding)
+        ours = solving.estimate_of(editor, found.folding)
+        question = {"path": str(model.dataflow), "part": editor.device.part,
+                    "folding": foldings.to_json(editor.design, found.folding)}  # fmt: skip
+        rows.append(
+            Row(
+                model.name, editor.device.board, cycles, ours, made,
+                solving.cost_of(editor, ours, wish), solving.cost_of(editor, made, wish),
+                await engine.call("reports", question),
+                refusals(editor.design, theirs),
+            )
+        )  # fmt: skip
+    return rows
+
+
+@pytest.fixture(scope="module")
+def rows(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Row]]:
+    """All targets; the table is printed, so that whoever reads the tests sees the figures."""
+    found = asyncio.run(measure((engine_python,), tmp_path_factory.mktemp("compare")))
+    print("\nmodel    board       target |       II      LUT  BRAM URAM DSP   cost | SetFolding")
+    for row in found:
+        print(row.text())
+    yield found
+
+
+def test_never_dearer_than_setfolding_at_the_same_ii_or_better(rows: list[Row]) -> None:
+    assert len(rows) == TARGETS * 2 * len(BOARDS)
+    for row in rows:
+        assert row.ours.ii_cycles <= max(row.cycles, row.theirs.ii_cycles)
+        # SetFolding also makes foldings that FINN then cannot generate code for; those may cost
+        # less than any that can be built.
+        if not row.refused:
+            assert row.our_cost <= row.their_cost + 1e-9, row.text()
+            # No folding that costs less in sum is beaten in everything.
+            totals = [(row.ours.total[name], row.theirs.total[name]) for name in RESOURCES]
+            assert row.our_cost < row.their_cost or all(a == b for a, b in totals)
+    # Comparisons without a single case would prove nothing.
+    assert sum(not row.refused for row in rows) >= len(rows) // 2
+    cheaper = [row for row in rows if row.our_cost < 0.999 * row.their_cost]
+    assert len(cheaper) >= len(rows) // 2
+
+
+def test_finn_itself_reproduces_every_number(rows: list[Row]) -> None:
+    for row in rows:
+        reports, total = row.our_reports, dict.fromkeys(RESOURCES, 0)
+        assert reports["performance"]["max_cycles"] == row.ours.ii_cycles
+        assert reports["performance"]["critical_path_cycles"] == row.ours.latency_cycles
+        for layer in row.ours.layers:
+            assert reports["cycles"][layer.name] == layer.cycles
+            assert reports["widths"][layer.name] == [layer.in_width, layer.out_width]
+            for name in RESOURCES:
+                assert reports["resources"][layer.name].get(name, 0) == layer.resources[name]
+                total[name] += reports["resources"][layer.name].get(name, 0)
+        assert total == row.ours.total
