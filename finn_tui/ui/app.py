@@ -13,7 +13,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
-from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
+from textual.worker import Worker, WorkerState
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
@@ -30,6 +30,8 @@ from finn_tui.ui.messages import (
 from finn_tui.ui.state import AppState
 from finn_tui.ui.work import BoardJob, Credentials, board_job
 
+#: How long leaving waits for the engine to end.
+_CLOSE_SECONDS = 1.0
 #: How long the first frame waits for a model; from the cache it takes a tenth of that.
 _CACHED_SECONDS = 0.3
 
@@ -103,9 +105,12 @@ class FinnTuiApp(ModelDesk, BoardDesk):
         """Begin to open the model; from the cache, it is there before the first frame."""
         if self._start_model:
             self.state.opening = self._start_model
-            worker = self.open_model(self._start_model)
-            with contextlib.suppress(asyncio.TimeoutError, WorkerFailed, WorkerCancelled):
-                opened = await asyncio.wait_for(asyncio.shield(worker.wait()), _CACHED_SECONDS)
+            waiting = asyncio.ensure_future(self.open_model(self._start_model).wait())
+            # Whether the worker fails or is cancelled is for its own messages to say.
+            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait({waiting}, timeout=_CACHED_SECONDS)
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                opened = waiting.result()
                 if opened is not None:
                     self.take_model(opened)
 
@@ -159,8 +164,9 @@ class FinnTuiApp(ModelDesk, BoardDesk):
         self.search_themes()
 
     async def _close_down(self) -> None:
-        self.workers.cancel_all()
-        await self.lab.close()
+        # The engine ends when its input is closed, which happens at the latest when we end.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.lab.close(), _CLOSE_SECONDS)
         self.exit(0)
 
     def do_app_quit(self) -> None:
@@ -196,16 +202,24 @@ class FinnTuiApp(ModelDesk, BoardDesk):
             return
         from finn_tui.ui.screens.working import Working
 
-        shown = self.screen
-        if not isinstance(shown, Working) or shown.work != message.work:
-            titles = {"open": f"Opening {self.state.opening}", "build": "Starting the build"}
-            if not (self.state.opening or self.state.launching):
-                return
+        shown, state = self.screen, self.state
+        if message.work == "open":
+            state.opening_at = message.progress
+        if isinstance(shown, Working) and shown.work == message.work:
+            shown.tell(message.progress)
+        elif message.work in state.aside:
+            self.redraw()
+        elif state.opening or state.launching:
+            titles = {"open": f"Opening {state.opening}", "build": "Starting the build"}
             working = Working(titles.get(message.work, message.work), message.work)
-            self.push_screen(working)
-            self.call_after_refresh(working.tell, message.progress)
-            return
-        shown.tell(message.progress)
+            working.tell(message.progress)
+            self.push_screen(working, self._set_aside)
+
+    def _set_aside(self, action: str | None) -> None:
+        """The user wants to see something else while the work goes on."""
+        if action is not None:
+            self.state.aside.add("open")
+            self.call_after_refresh(self.action_do, action)
 
     def on_failed(self, message: Failed) -> None:
         """Work ended with an error."""

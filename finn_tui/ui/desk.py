@@ -54,6 +54,7 @@ class Desk(Workers):
         """Take the progress of ended work off the screen."""
         from finn_tui.ui.screens.working import Working
 
+        self.state.aside.discard(work)
         for screen in self.screen_stack:
             if isinstance(screen, Working) and screen.work == work:
                 screen.dismiss(None)

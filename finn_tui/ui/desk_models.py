@@ -77,7 +77,7 @@ class ModelDesk(Desk):
         state = self.state
         if state.tune is None or state.tune.opened is not message.opened:
             state.tune = Tune(message.opened, message.folding_name)
-            state.flow.stage, state.opening = -1, ""
+            state.flow.stage, state.opening, state.opening_at = -1, "", None
 
     def on_model_opened(self, message: ModelOpened) -> None:
         """A model is there to be folded."""

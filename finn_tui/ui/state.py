@@ -14,6 +14,7 @@ from finn_tui.ui.widgets.log import LogText
 if TYPE_CHECKING:
     from finn_tui.errors import FinnTuiError
     from finn_tui.lab.experiments import Experiment
+    from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
     from finn_tui.runs.watch import Step
     from finn_tui.ui.tune import Tune
@@ -125,6 +126,9 @@ class AppState:
         self.keymap = keymap
         self.tune: Tune | None = None
         self.opening = ""
+        self.opening_at: Progress | None = None
+        #: Work whose progress the user has put aside to see something else.
+        self.aside: set[str] = set()
         self.launching = False
         self.runs: tuple[RunView, ...] = ()
         self.runs_read = False

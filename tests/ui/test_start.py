@@ -74,6 +74,31 @@ async def test_first_use_shows_what_happens_and_can_be_cancelled(
         assert "No model is open." in screen_text(app)  # type: ignore[arg-type]
 
 
+async def test_runs_can_be_looked_at_while_a_model_is_opened(
+    make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+    really = lab.open
+
+    async def slow(*names: Any, on_progress: Any, **options: Any) -> Any:
+        on_progress(Progress("prepare", "streamlining", 0.4))
+        await go_on.wait()
+        on_progress(Progress("prepare", "almost done", 0.9))
+        return await really(*names, on_progress=on_progress, **options)
+
+    monkeypatch.setattr(lab, "open", slow)
+    async with make_app().run_test(size=(120, 30)) as pilot:
+        app = pilot.app
+        await until(pilot, lambda: isinstance(app.screen, Working))
+        await pilot.press("3")
+        await until(pilot, lambda: app.current_mode == "runs")
+        assert "cnv-w1a1 prepare 40%" in screen_text(app)  # type: ignore[arg-type]
+        go_on.set()
+        await opened(pilot)
+        assert app.current_mode == "runs"
+        assert "cnv-w1a1   Pynq-Z2" in screen_text(app)  # type: ignore[arg-type]
+
+
 async def test_an_error_shows_what_why_and_fix_with_details_folded(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -12,8 +13,13 @@ from textual.screen import ModalScreen
 
 from finn_tui.progress import Progress
 from finn_tui.ui import actions
+from finn_tui.ui.actions import keys_of
 from finn_tui.ui.text import Line, bar, duration, fit, printable
+from finn_tui.ui.widgets.frame import MODES
 from finn_tui.ui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
 
 #: Stages of progress as people call them.
 _STAGES = {
@@ -26,8 +32,11 @@ _STAGES = {
 }
 
 
-class Working(ModalScreen[None]):
-    """Progress of one piece of work; escape cancels it."""
+class Working(ModalScreen[str | None]):
+    """Progress of one piece of work; escape cancels it.
+
+    Gives the action of a mode's key, for which the progress is put aside; None at its end.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
     CSS_PATH = "working.tcss"
@@ -37,8 +46,9 @@ class Working(ModalScreen[None]):
         super().__init__()
         self.work = work
         self._title = title
-        self._began: dict[str, float] = {}
         self._last: dict[str, Progress] = {}
+        #: Stages in the order in which they were last entered, with when that was.
+        self._entered: list[tuple[str, float]] = []
         self._log: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -52,29 +62,30 @@ class Working(ModalScreen[None]):
 
     def tell(self, progress: Progress) -> None:
         """One step further."""
-        if progress.stage not in self._began:
-            self._began[progress.stage] = time.monotonic()
+        if not self._entered or self._entered[-1][0] != progress.stage:
+            # A stage that is gone back to stands at the end again.
+            self._entered = [entry for entry in self._entered if entry[0] != progress.stage]
+            self._entered.append((progress.stage, time.monotonic()))
         if progress.data.get("log"):
             self._log = [*self._log, progress.message][-4:]
         else:
             self._last[progress.stage] = progress
-        # The first word may come before the box is there: it draws itself then.
-        for lines in self.query(Lines):
-            lines.redraw()
+        # The first words come before the box is there: it draws itself then.
+        if self.is_mounted:
+            self.query_one(Lines).redraw()
 
     def _text(self, width: int, height: int) -> list[Line]:
         lines = [Line().add(fit(self._title, width).rstrip(), "title"), Line()]
-        stages = list(self._began)
         now = time.monotonic()
-        for index, stage in enumerate(stages):
+        for index, (stage, began) in enumerate(self._entered):
             name = _STAGES.get(stage, stage)
-            if index + 1 < len(stages):
-                took = self._began[stages[index + 1]] - self._began[stage]
+            if index + 1 < len(self._entered):
+                took = self._entered[index + 1][1] - began
                 done = Line().add("✓ ", "good").add(name)
                 lines.append(done.right(Line().add(duration(took), "dim"), width))
                 continue
             line = Line().add("• ", "accent").add(name, "strong")
-            lines.append(line.right(Line().add(duration(now - self._began[stage]), "dim"), width))
+            lines.append(line.right(Line().add(duration(now - began), "dim"), width))
             last = self._last.get(stage)
             if last is None:
                 continue
@@ -87,7 +98,17 @@ class Working(ModalScreen[None]):
             lines.append(Line().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim"))
         lines += [Line().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log]
         keys = Line().add("esc", "key").add(" cancel", "dim")
+        if self.work == "open":
+            keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")
         return [*lines[: height - 2], *[Line()] * (height - 1 - len(lines[: height - 2])), keys]
+
+    def on_key(self, event: events.Key) -> None:
+        """A mode's key puts the progress aside."""
+        for _, id, _ in MODES:
+            keys = keys_of(actions.BY_ID[id], cast("FinnTuiApp", self.app).state.keymap)
+            if self.work == "open" and event.key in keys:
+                event.stop()
+                self.dismiss(id)
 
     def do_dialog_close(self) -> None:
         """Cancel the work."""

@@ -37,6 +37,10 @@ def top_line(state: AppState, mode: str, width: int) -> Line:
     tune = state.tune
     if tune is None:
         line.add(state.opening or "no model", "title" if state.opening else "dim")
+        if state.opening and state.opening_at is not None:
+            share = state.opening_at.fraction
+            line.add(f" {state.opening_at.stage}", "dim")
+            line.add(f" {share:.0%}" if share is not None else " ...", "dim")
     else:
         editor = tune.editor
         room = max(8, width - modes.width - 30)
