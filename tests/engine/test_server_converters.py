@@ -36,7 +36,9 @@ def test_prices_are_those_of_finns_ops(server: Talk) -> None:
     assert large["fifo"][0][4] > 0
 
 
-def graph_of(path: Path, folding: dict[str, Any], engine_python: str) -> dict[str, list[Any]]:
+def graph_of(
+    path: Path, folding: dict[str, Any], engine_python: str, tmp_path: Path
+) -> dict[str, list[Any]]:
     """FINN's own InsertDWC and InsertFIFO on a folded graph, priced op by op."""
     script = """
 import json, sys
@@ -61,7 +63,7 @@ for node in model.graph.node:
                                + [int(use.get(n, 0)) for n in ("LUT", "BRAM_18K", "URAM", "DSP")])
 json.dump(found, open(out, "w"))
 """
-    given, out = path.parent / "folding.json", path.parent / "inserted.json"
+    given, out = tmp_path / "folding.json", tmp_path / "inserted.json"
     given.write_text(json.dumps({"Defaults": {}, **folding}))
     subprocess.run([engine_python, "-c", script, str(path), PART, str(given), str(out)],
                    check=True, cwd=ROOT, timeout=200, stdout=sys.stderr)  # fmt: skip
@@ -71,7 +73,11 @@ json.dump(found, open(out, "w"))
 
 @pytest.mark.parametrize("name", ["tfc", "cnv"])
 def test_the_bill_is_what_finns_own_passes_insert(
-    server: Talk, name: str, request: pytest.FixtureRequest, engine_python: str
+    server: Talk,
+    name: str,
+    request: pytest.FixtureRequest,
+    engine_python: str,
+    tmp_path: Path,
 ) -> None:
     prepared: Prepared = request.getfixturevalue(name)
     source = random.Random(name)
@@ -95,7 +101,7 @@ def test_the_bill_is_what_finns_own_passes_insert(
     known = Prices.from_json(server.call("converters", part=PART, dwc=ask.dwc, fifo=ask.fifo))
     bill = Bill.of_folding(design, tables, values, depths, known)
     folding = {n: {**values[n], **depths[n]} for n in values}
-    theirs = graph_of(Path(prepared.dataflow), folding, engine_python)
+    theirs = graph_of(Path(prepared.dataflow), folding, engine_python, tmp_path)
     for kind in ("dwc", "fifo"):
         ours = [[item.in_width, item.out_width, *map(int, item.use or ())]
                 for item in bill.of(kind)]  # fmt: skip
