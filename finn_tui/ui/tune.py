@@ -43,6 +43,7 @@ class Tune:
         plans: widths of columns by screen width, which only the model decides.
         window: rows are the layers that pass the filter.
         knob: the name of the knob that keys change; kept from layer to layer where it exists.
+        locked: names of layers that the solver leaves as they are.
     """
 
     opened: Opened
@@ -52,6 +53,7 @@ class Tune:
     filter: str = ""
     notice: Notice | None = None
     plans: dict[int, Any] = field(default_factory=dict)
+    locked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._layers: tuple[Layer, ...] = self.editor.design.layers
