@@ -1,0 +1,248 @@
+"""Two foldings of one design side by side: what differs, layer by layer, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any
+
+from finn_tui.core.bill import Inserted
+from finn_tui.core.costs import Estimate, LayerCost, plain
+from finn_tui.core.design import Design, Layer
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.folding import Folding
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: a folding with the name it goes by and its estimate."""
+
+    name: str
+    folding: Folding
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A knob or setting that differs. None is a setting that neither folding nor graph has."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One layer in both foldings.
+
+    Attributes:
+        layer: the layer itself.
+        changes: knobs first, then settings, both in the layer's own order; empty if none differs.
+        before, after: FINN's numbers for it.
+    """
+
+    layer: Layer
+    changes: tuple[Changed, ...]
+    before: LayerCost
+    after: LayerCost
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.layer.name
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything about the layer differs."""
+        return bool(self.changes)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame that the second folding needs more (less if negative)."""
+        return self.after.cycles - self.before.cycles
+
+    @cached_property
+    def resources(self) -> Mapping[str, float]:
+        """Units of each of ``RESOURCES`` that the second folding takes more."""
+        return {
+            name: self.after.resources[name] - self.before.resources[name] for name in RESOURCES
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """One row of ``finn-tui compare --json``."""
+        return {
+            "name": self.name,
+            "op": self.layer.op,
+            "changed": {item.name: [item.before, item.after] for item in self.changes},
+            "cycles": [self.before.cycles, self.after.cycles],
+            **{
+                name: [plain(self.before.resources[name]), plain(self.after.resources[name])]
+                for name in RESOURCES
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """An op that FINN inserts on a stream and that comes (``before`` is None), goes (``after``
+    is None) or gets another width or depth."""
+
+    before: Inserted | None
+    after: Inserted | None
+
+    @property
+    def either(self) -> Inserted:
+        """The new op, or the old one where there is no new one."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+    @property
+    def kind(self) -> str:
+        """ "dwc" or "fifo"."""
+        return self.either.kind
+
+    @property
+    def how(self) -> str:
+        """ "comes", "goes" or "changes"."""
+        return "comes" if self.before is None else "goes" if self.after is None else "changes"
+
+    def as_json(self) -> dict[str, Any]:
+        """One row under ``inserted``."""
+        return {
+            "kind": self.kind,
+            "how": self.how,
+            "before": self.before.as_json() if self.before else None,
+            "after": self.after.as_json() if self.after else None,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two foldings of one design.
+
+    Attributes:
+        a, b: the two; differences are those of ``b`` against ``a``.
+        layers: every layer, in the order of the design.
+    """
+
+    a: Side
+    b: Side
+    layers: tuple[Difference, ...]
+
+    @cached_property
+    def changed(self) -> tuple[Difference, ...]:
+        """The layers of which something differs."""
+        return tuple(item for item in self.layers if item.changed)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Difference]:
+        """Every layer by node name."""
+        return {item.name: item for item in self.layers}
+
+    @property
+    def same(self) -> bool:
+        """Whether the two are the same folding."""
+        return not self.changed
+
+    @cached_property
+    def total(self) -> Mapping[str, float]:
+        """Units of each resource that ``b`` takes more, in FINN's own total."""
+        return _minus(self.b.estimate.total, self.a.estimate.total)
+
+    @cached_property
+    def whole(self) -> Mapping[str, float]:
+        """The same with the converters and FIFOs that FINN inserts, as far as they are priced."""
+        extra = _minus(self.b.estimate.bill.total(), self.a.estimate.bill.total())
+        return {name: self.total[name] + extra[name] for name in RESOURCES}
+
+    @cached_property
+    def inserted(self) -> tuple[Rebuilt, ...]:
+        """Converters and FIFOs that come, go or change, stream by stream."""
+        found: list[Rebuilt] = []
+        befores, afters = _by_stream(self.a.estimate), _by_stream(self.b.estimate)
+        for key, before in befores.items():
+            for old, new in zip_longest(before, afters.get(key, ())):
+                if old != new:
+                    found.append(Rebuilt(old, new))
+        for key, after in afters.items():
+            if key not in befores:
+                found += [Rebuilt(None, new) for new in after]
+        return tuple(found)
+
+    def of(self, kind: str) -> tuple[Rebuilt, ...]:
+        """The converters ("dwc") or FIFOs ("fifo") that come, go or change."""
+        return tuple(item for item in self.inserted if item.kind == kind)
+
+    def as_json(self, *, only_changed: bool = False) -> dict[str, Any]:
+        """The document of ``finn-tui compare --json``; every pair is [of a, of b]."""
+        a, b = self.a.estimate, self.b.estimate
+        return {
+            "a": self.a.name,
+            "b": self.b.name,
+            "clock_ns": b.clock_ns,
+            "ii_cycles": [a.ii_cycles, b.ii_cycles],
+            "fps": [a.fps, b.fps],
+            "latency_cycles": [a.latency_cycles, b.latency_cycles],
+            "bottleneck": [a.bottleneck, b.bottleneck],
+            "layers_changed": len(self.changed),
+            "layers": [item.as_json() for item in (self.changed if only_changed else self.layers)],
+            "total": {name: [plain(a.total[name]), plain(b.total[name])] for name in RESOURCES},
+            "extra": {
+                kind: {
+                    "count": [len(a.bill.of(kind)), len(b.bill.of(kind))],
+                    **{
+                        name: [plain(a.bill.total(kind)[name]), plain(b.bill.total(kind)[name])]
+                        for name in RESOURCES
+                    },
+                }
+                for kind in ("dwc", "fifo")
+            },
+            "inserted": [item.as_json() for item in self.inserted],
+        }
+
+
+def _minus(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {name: after[name] - before[name] for name in RESOURCES}
+
+
+def _by_stream(
+    estimate: Estimate,
+) -> dict[tuple[str, str | None, str | None], list[Inserted]]:
+    # In the order of the graph, so that what stands first on a stream meets what stood first.
+    found: dict[tuple[str, str | None, str | None], list[Inserted]] = {}
+    for item in estimate.bill.items:
+        found.setdefault((item.kind, item.producer, item.consumer), []).append(item)
+    return found
+
+
+def compare(design: Design, a: Side, b: Side) -> Comparison:
+    """What differs between two foldings of a design, ``b`` against ``a``.
+
+    A setting that a folding leaves alone has the graph's value; a difference in the file alone
+    is none. Costs of layers are FINN's own, as in the estimates.
+    """
+    layers = []
+    costs = zip(design.layers, a.estimate.layers, b.estimate.layers, strict=True)
+    for layer, before, after in costs:
+        layers.append(Difference(layer, _changes(layer, a.folding, b.folding), before, after))
+    return Comparison(a, b, tuple(layers))
+
+
+def _changes(layer: Layer, a: Folding, b: Folding) -> tuple[Changed, ...]:
+    found = []
+    old, new = a.values[layer.name], b.values[layer.name]
+    if old is not new:
+        found = [Changed(k, old[k], new[k]) for k in old if old[k] != new[k]]
+    mine, theirs = a.settings.get(layer.name), b.settings.get(layer.name)
+    if mine is not theirs:
+        mine, theirs = mine or {}, theirs or {}
+        names = [item.name for item in layer.settings if item.name in mine or item.name in theirs]
+        for name in names:
+            graph = layer.attrs.get(name)
+            before, after = mine.get(name, graph), theirs.get(name, graph)
+            if before != after:
+                found.append(Changed(name, before, after))
+    return tuple(found)
