@@ -17,6 +17,7 @@ _MODULES = {
     "estimate": "models",
     "solve": "solve",
     "pareto": "solve",
+    "compare": "compare",
     "build": "builds",
     "runs": "builds",
     "logs": "builds",

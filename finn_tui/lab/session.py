@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from finn_tui.core import bill, rules
 from finn_tui.core import folding as foldings
-from finn_tui.core import rules
 from finn_tui.core.bill import Ask, Widths
+from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
@@ -215,14 +216,23 @@ class Lab:
         )
         return opened
 
-    async def price(self, opened: Opened, on_progress: OnProgress = ignore) -> None:
-        """Ask FINN for what the folding's FIFO depths need and is not priced yet.
+    async def price(
+        self,
+        opened: Opened,
+        on_progress: OnProgress = ignore,
+        settings: bill.Settings | None = None,
+    ) -> None:
+        """Ask FINN for what a folding's FIFO depths need and is not priced yet.
 
         Needs no engine where everything is known, which is so for the usual depths.
+
+        Args:
+            settings: of the folding that is priced; of the one that is edited if None.
         """
         editor, model = opened.editor, opened.model
         widths = Widths(editor.design, editor.tables)
-        ask = widths.ask(editor.folding.settings, ()).without(editor.prices)
+        wanted = editor.folding.settings if settings is None else settings
+        ask = widths.ask(wanted, ()).without(editor.prices)
         # What FINN refuses to price it refuses again.
         if not ask or (model.folder, ask) in self._refused:
             return
@@ -279,6 +289,24 @@ class Lab:
         if isinstance(document, list):
             return foldings.from_tuples(design, tables, document), []
         return foldings.from_json(design, tables, document)
+
+    async def compare(
+        self, opened: Opened, a: str, b: str, on_progress: OnProgress = ignore
+    ) -> Comparison:
+        """Two foldings of a model, layer by layer, each named as FOLDING is.
+
+        Raises:
+            FinnTuiError: as ``read_folding``.
+        """
+        sides = []
+        for name in (a, b):
+            folding, _ = self.read_folding(opened, name)
+            await self.price(opened, on_progress, folding.settings)
+            sides.append((name, folding))
+        editor = opened.editor
+        return compare(
+            editor.design, *(Side(name, each, editor.estimate_of(each)) for name, each in sides)
+        )
 
     def save_folding(self, opened: Opened, name: str) -> Path:
         """Save the folding that is edited under a name of the workspace.

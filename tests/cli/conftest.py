@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests import data
+
 
 class Done:
     """What a command left: exit code, stdout, stderr, and the JSON document on stdout."""
@@ -58,3 +60,21 @@ def cli(cli_home: Path) -> Cli:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user with prepared TFC and CNV, and an engine that does not start."""
+    folder = tmp_path_factory.mktemp("recorded")
+    before = os.environ.get("FINN_TUI_HOME")
+    data.home(folder / "home")
+    if before is None:
+        del os.environ["FINN_TUI_HOME"]
+    else:
+        os.environ["FINN_TUI_HOME"] = before
+    data.workspace(folder / "workspace", "tfc-w1a1", "cnv-w1a1")
+    return {
+        "FINN_TUI_HOME": str(folder / "home"),
+        "FINN_TUI_WORKSPACE": str(folder / "workspace"),
+        "FINN_TUI_ENGINE_PYTHON": "",
+    }

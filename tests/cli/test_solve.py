@@ -13,26 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests import data
 from tests.cli.conftest import Cli, Done
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a user with prepared TFC and CNV, and an engine that does not start."""
-    folder = tmp_path_factory.mktemp("recorded")
-    before = os.environ.get("FINN_TUI_HOME")
-    data.home(folder / "home")
-    if before is None:
-        del os.environ["FINN_TUI_HOME"]
-    else:
-        os.environ["FINN_TUI_HOME"] = before
-    data.workspace(folder / "workspace", "tfc-w1a1", "cnv-w1a1")
-    return {
-        "FINN_TUI_HOME": str(folder / "home"),
-        "FINN_TUI_WORKSPACE": str(folder / "workspace"),
-        "FINN_TUI_ENGINE_PYTHON": "",
-    }
 
 
 def test_solve_answers_with_the_estimates_document_and_the_proof(

@@ -1,0 +1,146 @@
+"""`finn-tui compare`: two foldings of a model, layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finn_tui.cli.common import (
+    BOARD_OPTION,
+    CLOCK_OPTION,
+    JSON_OPTION,
+    WORKSPACE_OPTION,
+    Reporter,
+    guard,
+    number,
+    open_workspace,
+    print_json,
+    run,
+    table,
+)
+from finn_tui.core.compare import Comparison, Difference, Rebuilt
+from finn_tui.core.device import RESOURCES, Device
+from finn_tui.lab.session import Lab, Opened
+
+
+@click.command()
+@click.argument("model")
+@click.argument("a")
+@click.argument("b")
+@click.option("--all", "every", is_flag=True, help="Every layer, not only those that differ.")
+@BOARD_OPTION
+@CLOCK_OPTION
+@WORKSPACE_OPTION
+@JSON_OPTION
+@guard
+def compare(
+    model: str,
+    a: str,
+    b: str,
+    every: bool,
+    board: str | None,
+    clock_ns: float | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Two foldings of a model, layer by layer: B against A.
+
+    A and B are what --folding takes: a FINN folding JSON, ones, published, a saved one.
+    """
+
+    async def work() -> tuple[Opened, Comparison]:
+        async with Lab(open_workspace(workspace)) as lab:
+            with Reporter() as reporter:
+                opened = await lab.open(
+                    model, board=board, clock_ns=clock_ns, folding=a, on_progress=reporter
+                )
+                return opened, await lab.compare(opened, a, b, reporter)
+
+    opened, found = run(work())
+    device = opened.editor.device
+    if as_json:
+        heading = {"model": opened.model.name, "board": device.board, "part": device.part}
+        print_json({**heading, **found.as_json(only_changed=not every)})
+        return
+    click.echo(f"{opened.model.name}, {device.board} ({device.part}): {b} against {a}")
+    shown = found.layers if every else found.changed
+    if shown:
+        click.echo()
+        click.echo(layer_table(shown))
+    click.echo()
+    click.echo(totals_table(found, device))
+    click.echo()
+    click.echo("\n".join(closing(found)))
+
+
+def layer_table(layers: tuple[Difference, ...]) -> str:
+    """One line a layer: what changed, and what it costs more or less."""
+    rows = []
+    for item in layers:
+        what = ", ".join(f"{c.name} {text(c.before)} > {text(c.after)}" for c in item.changes)
+        rows.append((item.name, number(item.before.cycles), number(item.after.cycles),
+                     *(signed(item.resources[name]) for name in RESOURCES), what))  # fmt: skip
+    return table(("layer", "cycles A", "B", *RESOURCES, "changed, A > B"), rows, " rrrrrr")
+
+
+def text(value: Any) -> str:
+    """A value of a knob or setting in few characters."""
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return str(value[0])
+    return str(value)
+
+
+def signed(value: float) -> str:
+    """A difference with its sign; a dot for none."""
+    return f"{value:+,.0f}" if value else "."
+
+
+def totals_table(found: Comparison, device: Device) -> str:
+    """II, fps, latency and resources of both, FINN's own and with what it inserts."""
+    a, b = found.a.estimate, found.b.estimate
+    rows = [
+        ("II, cycles", number(a.ii_cycles), number(b.ii_cycles), signed(b.ii_cycles - a.ii_cycles)),
+        ("fps", number(a.fps, 1), number(b.fps, 1), f"x{b.fps / a.fps:.3g}"),
+        ("latency, ms", number(a.latency_ms, 3), number(b.latency_ms, 3),
+         f"x{b.latency_ms / a.latency_ms:.3g}"),
+    ]  # fmt: skip
+    for name in RESOURCES:
+        of = f" of {device.budget[name]:,}" if name in device.budget else ""
+        rows.append((name + of, number(a.total[name]), number(b.total[name]),
+                     signed(found.total[name])))  # fmt: skip
+    inserted = a.bill.total(), b.bill.total()
+    for name in RESOURCES:
+        if inserted[0][name] or inserted[1][name]:
+            rows.append((f"{name} inserted", number(inserted[0][name]), number(inserted[1][name]),
+                         signed(inserted[1][name] - inserted[0][name])))  # fmt: skip
+    return table(("", "A", "B", "B - A"), rows, " rrr")
+
+
+def closing(found: Comparison) -> list[str]:
+    """Bottlenecks, the converters that come and go, and how much is the same."""
+    lines = []
+    a, b = found.a.estimate, found.b.estimate
+    if a.bottleneck == b.bottleneck:
+        lines.append(f"bottleneck {a.bottleneck} in both")
+    else:
+        lines.append(f"bottleneck {a.bottleneck} in A, {b.bottleneck} in B")
+    for change in found.of("dwc"):
+        ends = f"{change.either.producer} to {change.either.consumer}"
+        lines.append(f"width converter {change.how}: {ends}, {_widths(change)}")
+    fifos = found.of("fifo")
+    if fifos:
+        before, after = len(a.bill.of("fifo")), len(b.bill.of("fifo"))
+        lines.append(f"FIFOs: {before} in A, {after} in B, {len(fifos)} differ")
+    same = len(found.layers) - len(found.changed)
+    lines.append(f"{len(found.changed)} layers differ, {same} are the same")
+    return lines
+
+
+def _widths(change: Rebuilt) -> str:
+    sides = [f"{item.in_width} > {item.out_width} bits"
+             for item in (change.before, change.after) if item is not None]  # fmt: skip
+    return ", now ".join(sides)
