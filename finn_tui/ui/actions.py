@@ -180,6 +180,8 @@ ACTIONS: tuple[Action, ...] = (
            _nothing_to_redo),
     Action("tune.bottleneck", "To the bottleneck", "Put the cursor on the layer that holds the II.",
            ("i",), "tune", "to II", _no_model),
+    Action("tune.bill", "The whole bill", "What FINN inserts beside the layers and leaves out of "
+           "its total: unfold it below the layers, or fold it.", ("e",), "tune", "", _no_model),
     Action("tune.load", "Load a folding", "A folding of the preset, a saved one, or a file.",
            ("f",), "tune", "foldings", _no_model),
     Action("tune.save", "Save the folding", "Under a name of the workspace, as FINN's JSON.",

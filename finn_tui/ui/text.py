@@ -61,6 +61,11 @@ def short(value: float, width: int) -> str:
     return "…"
 
 
+def plural(count: int, thing: str) -> str:
+    """A count of things: "1 change", "3 changes"."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def duration(seconds: float) -> str:
     """A time as people say it: "0.4 s", "42 s", "3 min 05 s", "2 h 04 min"."""
     if seconds < 10:
@@ -155,6 +160,24 @@ class Line:
             if start <= column < end:
                 return target
         return None
+
+    def cut(self, column: int) -> tuple[Line, Line]:
+        """The line in two, for panes side by side; the right one begins at the column."""
+        left, right = Line(self.base), Line(self.base)
+        for text, role in self.parts:
+            room = max(0, column - left.width)
+            if cells(text) <= room:
+                left.add(text, role)
+                continue
+            head = set_cell_size(text, room) if room else ""
+            left.add(head, role)
+            right.add(text[len(head) :], role)
+        for start, end, hit in self.hits:
+            if start < column:
+                left.hits.append((start, min(end, column), hit))
+            if end > column:
+                right.hits.append((max(0, start - column), end - column, hit))
+        return left, right
 
     @property
     def text(self) -> str:

@@ -44,6 +44,7 @@ class Tune:
         window: rows are the layers that pass the filter.
         knob: the name of the knob that keys change; kept from layer to layer where it exists.
         locked: names of layers that the solver leaves as they are.
+        bill: whether the rows of the bill are unfolded; None as the screen has room.
     """
 
     opened: Opened
@@ -54,6 +55,7 @@ class Tune:
     notice: Notice | None = None
     plans: dict[int, Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
+    bill: bool | None = None
 
     def __post_init__(self) -> None:
         self._layers: tuple[Layer, ...] = self.editor.design.layers

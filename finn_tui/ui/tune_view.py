@@ -1,17 +1,15 @@
-"""What the Tune screen shows, as lines: figures, budget, layer table, detail."""
+"""What the Tune screen shows, as lines: figures and the layer table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finn_tui.core.costs import Estimate, LayerCost
+from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Layer, Value
-from finn_tui.core.device import RESOURCES, Device
 from finn_tui.ui import explain
-from finn_tui.ui.text import Line, bar, cells, milliseconds, rate, short, whole
+from finn_tui.ui.text import Line, bar, cells, milliseconds, plural, rate, short, whole
 from finn_tui.ui.tune import Tune
 
-TITLES = {"LUT": "LUT", "BRAM_18K": "BRAM18", "URAM": "URAM", "DSP": "DSP"}
 _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 _KNOB_TITLES = {"parallel_window": "win", "ram_style": "ram"}
 _KNOB_ORDER = ("PE", "SIMD", "ram_style", "parallel_window")
@@ -28,7 +26,7 @@ def value_text(value: Value) -> str:
     return _VALUES.get(str(value), str(value))
 
 
-# Figures and budget
+# Figures
 
 
 def figures(tune: Tune, width: int) -> Line:
@@ -48,8 +46,7 @@ def figures(tune: Tune, width: int) -> Line:
     ]
     converters = len(estimate.mismatches)
     if converters:
-        pieces.append((f"   {converters} width converters", "dim", 1))
-        pieces.append((" not counted", "dim", 5))
+        pieces.append((f"   {plural(converters, 'width converter')}", "dim", 1))
     room = width - line.width - state.width - 2
     most = max(rank for _, _, rank in pieces)
     while most and sum(cells(text) for text, _, rank in pieces if rank <= most) > room:
@@ -63,7 +60,7 @@ def figures(tune: Tune, width: int) -> Line:
 def _saved(tune: Tune) -> Line:
     editor = tune.editor
     changes, name = editor.changes, editor.baseline_name
-    told = f"{changes} change{'s' if changes > 1 else ''} against {name}" if changes else ""
+    told = f"{plural(changes, 'change')} against {name}" if changes else ""
     line = Line()
     if editor.unsaved:
         return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
@@ -73,84 +70,6 @@ def _saved(tune: Tune) -> Line:
 def clock_text(clock_ns: float) -> str:
     """A clock as people say it: "100 MHz"."""
     return f"{1000 / clock_ns:.4g} MHz"
-
-
-@dataclass(frozen=True)
-class _Use:
-    title: str
-    amount: float
-    available: int | None
-    share: float | None
-    limit: float
-
-    @property
-    def role(self) -> str:
-        if self.share is None or self.share <= self.limit:
-            return "bar"
-        return "bad" if self.share > 1 else "warn"
-
-    def figure(self, long: bool) -> str:
-        text = whole(self.amount)
-        if self.share is None:
-            return text
-        if long and self.available is not None:
-            text += f" of {whole(self.available)}"
-        if self.share == float("inf"):
-            return text + " OVER: the part has none"
-        text += f" {self.share:.0%}"
-        if self.share > 1:
-            return text + " OVER"
-        return text + (f" >{self.limit:.0%}" if self.share > self.limit else "")
-
-
-def uses(total: object, device: Device) -> list[_Use]:
-    """What a design takes of each resource that the part has, or that it wants all the same."""
-    assert isinstance(total, dict)
-    found = []
-    for name in RESOURCES:
-        amount, available = total[name], device.budget.get(name)
-        if amount or available or name == "LUT":
-            limit = device.limits.get(name, 1.0)
-            share = device.use(name, amount)
-            found.append(_Use(TITLES[name], amount, available, share, limit))
-    return found
-
-
-def budget(estimate: Estimate, device: Device, width: int) -> Line:
-    """A bar for each resource of the part, with FINN's fill limit marked on it."""
-    items = uses(dict(estimate.total), device)
-    for long in (True, False):
-        texts = [item.figure(long) for item in items]
-        fixed = sum(len(item.title) + 2 for item in items) + sum(len(text) for text in texts)
-        room = width - 2 - fixed - 3 * (len(items) - 1)
-        # Where there is little room, what takes nothing needs no bar.
-        barred = [item.share is not None and (item.amount > 0 or width >= 100) for item in items]
-        each = room // max(1, sum(barred))
-        if each >= 10 or not long:
-            break
-    line = Line().add(" ")
-    for item, text, with_bar in zip(items, texts, barred, strict=True):
-        line.add(item.title + " ", "dim")
-        if with_bar and each >= 4:
-            _meter(line, item, min(each, 24))
-            line.add(" ")
-        line.add(text, item.role if item.role != "bar" else "")
-        if item is not items[-1]:
-            line.add("   ")
-    if not device.budget:
-        line.add(f"   the budget of {device.part} is not known", "dim")
-    return line
-
-
-def _meter(line: Line, item: _Use, width: int) -> None:
-    share = item.share or 0.0
-    mark = min(width - 1, round(item.limit * width))
-    filled = min(width, max(1 if share > 0 else 0, round(share * width)))
-    for start, end in ((0, mark), (mark + 1, width)):
-        full = max(0, min(end, filled) - start)
-        line.add("█" * full, item.role).add("░" * (end - start - full), "faint")
-        if start == 0:
-            line.add("│", "strong")
 
 
 # The layer table

@@ -6,7 +6,7 @@ import pytest
 
 from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
-from finn_tui.ui import explain, tune_view
+from finn_tui.ui import explain, tune_bill, tune_view
 from finn_tui.ui.tune import Tune
 from tests import data
 from tests.ui.conftest import RecordedLab
@@ -67,7 +67,7 @@ async def test_columns_fit_every_width(lab: RecordedLab, name: str) -> None:
             ):
                 assert part.width == size, (width, part.text)
         assert tune_view.figures(tune, width).width <= width
-        assert tune_view.budget(tune.editor.estimate, tune.editor.device, width).width <= width
+        assert tune_bill.budget(tune.editor.estimate, tune.editor.device, width).width <= width
 
 
 async def test_wide_screens_show_all_knobs_and_full_names(lab: RecordedLab) -> None:
@@ -76,16 +76,3 @@ async def test_wide_screens_show_all_knobs_and_full_names(lab: RecordedLab) -> N
     plan = tune_view.columns(tune, 159)
     assert [name for name, _ in plan.knobs] == ["PE", "SIMD", "ram_style", "parallel_window"]
     assert plan.full_names
-
-
-async def test_budget_says_over_without_colour(lab: RecordedLab) -> None:
-    tune = await _tune(lab, "cnv-w1a1")
-    for layer in tune.editor.design.layers:
-        for knob in layer.knobs:
-            if knob.name in ("PE", "SIMD"):
-                tune.editor.set(layer.name, knob.name, 1 if knob.name == "PE" else knob.values[-1])
-    tune.go_to("MVAU_hls_5")
-    tune.knob = "PE"
-    tune.set(64)
-    text = tune_view.budget(tune.editor.estimate, tune.editor.device, 120).text
-    assert "OVER" in text

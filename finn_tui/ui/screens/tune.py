@@ -12,7 +12,7 @@ from finn_tui.core.costs import estimate
 from finn_tui.core.device import clock_period
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
-from finn_tui.ui import actions, tune_detail, tune_view
+from finn_tui.ui import actions, tune_bill, tune_detail, tune_view
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.text import Line, rate, short
 from finn_tui.ui.tune import Notice, Tune
@@ -64,7 +64,7 @@ class TuneScreen(ModeScreen):
         tune = self.state.tune
         if tune is None:
             return []
-        return [tune_view.budget(tune.editor.estimate, tune.editor.device, width)]
+        return [tune_bill.budget(tune.editor.estimate, tune.editor.device, width)]
 
     def _detail(self, width: int, height: int) -> list[Line]:
         tune = self.state.tune
@@ -87,6 +87,10 @@ class TuneScreen(ModeScreen):
     def on_layer_table_valued(self) -> None:
         """Enter, or a click on the chosen knob."""
         self.do_tune_values()
+
+    def on_layer_table_folded(self) -> None:
+        """A click on the bill."""
+        self.do_tune_bill()
 
     # What the keys do
 
@@ -143,6 +147,14 @@ class TuneScreen(ModeScreen):
         tune.notice = None
         tune.go_to(holders[after % len(holders)])
         self.redraw()
+
+    def do_tune_bill(self) -> None:
+        """Unfold the bill below the layers, or fold it."""
+        tune = self.state.tune
+        if tune is not None:
+            table = self.query_one(LayerTable)
+            tune.bill = not (table.tall if tune.bill is None else tune.bill)
+            self.redraw()
 
     def do_tune_values(self) -> None:
         """All legal values with what each would give; a typed number chooses."""

@@ -11,12 +11,15 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 
-from finn_tui.ui import actions, tune_view
+from finn_tui.ui import actions, tune_bill, tune_view
 from finn_tui.ui.text import Line, wrap
 from finn_tui.ui.tune import Tune
 from finn_tui.ui.tune_view import Columns
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Filtering
+
+#: Lines from which on the bill is unfolded by itself.
+_TALL = 24
 
 
 class _Pane(Lines):
@@ -63,6 +66,10 @@ class LayerTable(Horizontal, can_focus=True):
     class Valued(Message):
         """All values of the knob under the cursor are wanted."""
 
+    @dataclass
+    class Folded(Message):
+        """The bill is to be folded or unfolded."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.tune: Tune | None = None
@@ -76,6 +83,11 @@ class LayerTable(Horizontal, can_focus=True):
         for index, name in enumerate(("left", "middle", "right")):
             yield _Pane(self._builder(index), self._hit, self._wheel, name)
         yield _Pane(self._scroll_bar, self._hit, self._wheel, "scroll")
+
+    @property
+    def tall(self) -> bool:
+        """Whether there is room for the whole bill."""
+        return self.size.height >= _TALL
 
     def give(self, tune: Tune | None, welcome: str = "") -> None:
         """Show a folding session, or words where there is none."""
@@ -104,12 +116,16 @@ class LayerTable(Horizontal, can_focus=True):
             return
         plan = tune_view.columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
-        tune.window.size(len(tune.layers), height - 1)
+        bill = tune_bill.bill_rows(tune, plan, tall=self.tall)
+        tune.window.size(len(tune.layers), height - 1 - len(bill))
         left, middle, right = tune_view.head(tune, plan)
         if self.filter.typing:
             left = Line().cell(" " + self.filter.shown, plan.left, "accent")
         self._rows = [(left, middle, right)]
         self._rows += [self._row(tune, index, plan) for index in tune.window.rows]
+        if len(self._rows) + len(bill) < height:
+            self._rows.append((Line(), Line(), Line()))
+        self._rows += bill
 
     def _row(self, tune: Tune, index: int, plan: Columns) -> tuple[Line, Line, Line]:
         """A row, as it was made before if nothing in it is another: a key changes few of them."""
@@ -137,11 +153,12 @@ class LayerTable(Horizontal, can_focus=True):
         return lambda width, height: [row[index] for row in self._rows]
 
     def _scroll_bar(self, width: int, height: int) -> list[Line]:
-        thumb = self.tune.window.thumb() if self.tune is not None else None
-        if thumb is None:
+        window = self.tune.window if self.tune is not None else None
+        thumb = window.thumb() if window is not None else None
+        if window is None or thumb is None:
             return []
         lines = [Line()]
-        for number in range(height - 1):
+        for number in range(window.height):
             on = thumb[0] <= number < sum(thumb)
             lines.append(Line().add("▐" if on else " ", "faint", ("scroll", number)))
         return lines
@@ -165,22 +182,21 @@ class LayerTable(Horizontal, can_focus=True):
         if tune is None or not isinstance(hit, tuple):
             return
         self.focus()
-        kind, index, *more = hit
-        if kind == "scroll":
-            tune.window.drag(index)
-            self._into_view(tune)
-            return
-        if kind == "step":
-            self.post_message(self.Stepped(more[1]))
-            return
-        if kind == "knob" and index == tune.window.cursor and self._is_chosen(tune, more[0]):
-            self.post_message(self.Valued())
-            return
-        tune.window.to(index)
-        if kind == "knob":
-            tune.knob = more[0]
-        tune.notice = None
-        self.post_message(self.Moved())
+        match hit:
+            case ("bill",):
+                self.post_message(self.Folded())
+            case ("scroll", line):
+                tune.window.drag(line)
+                self._into_view(tune)
+            case ("step", _, _, direction):
+                self.post_message(self.Stepped(direction))
+            case ("knob", row, knob) if row == tune.window.cursor and self._is_chosen(tune, knob):
+                self.post_message(self.Valued())
+            case (_, row, *knobs):
+                tune.window.to(row)
+                tune.knob = knobs[0] if knobs else tune.knob
+                tune.notice = None
+                self.post_message(self.Moved())
 
     @staticmethod
     def _is_chosen(tune: Tune, knob: str) -> bool:
@@ -242,11 +258,11 @@ class LayerTable(Horizontal, can_focus=True):
 
     def do_list_page_up(self) -> None:
         """A screen up."""
-        self._move(1 - self.size.height + 1)
+        self._move(1 - self.tune.window.height if self.tune else 0)
 
     def do_list_page_down(self) -> None:
         """A screen down."""
-        self._move(self.size.height - 2)
+        self._move(self.tune.window.height - 1 if self.tune else 0)
 
     def do_list_top(self) -> None:
         """The first layer."""
