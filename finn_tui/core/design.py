@@ -65,6 +65,11 @@ class Layer:
         """The op type without FINN's suffix for the language: "MVAU" of "MVAU_hls"."""
         return self.op.removesuffix("_hls").removesuffix("_rtl").removesuffix("_Batch")
 
+    @property
+    def settable(self) -> tuple[Knob | Setting, ...]:
+        """Everything that a folding may set on it: its knobs, then its settings."""
+        return (*self.knobs, *self.settings)
+
     def knob(self, name: str) -> Knob | None:
         """The knob of that name, if the layer has it."""
         return next((knob for knob in self.knobs if knob.name == name), None)

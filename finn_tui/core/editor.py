@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from finn_tui.core import folding as foldings
+from finn_tui.core.attributes import attribute, read
 from finn_tui.core.bill import Prices
 from finn_tui.core.costs import Estimate, Tables, estimate
 from finn_tui.core.design import Design, Value
@@ -76,11 +78,23 @@ class Editor:
         """Whether there is an undone change to make again."""
         return bool(self._redo)
 
-    def set(self, layer: str, knob: str, value: Value) -> Change:
-        """Set a knob; undoable. ``IllegalFolding`` changes nothing."""
+    def set(self, layer: str, knob: str, value: Any) -> Change:
+        """Set a knob or a setting; undoable. ``IllegalFolding`` changes nothing."""
         change = foldings.change(self.design, self.tables, self.folding, layer, knob, value)
         self._take(change.folding)
         return change
+
+    def set_setting(self, layer: str, name: str, value: Any) -> Change:
+        """Set a setting (FIFO depths) or a knob, to a value or to what somebody typed; undoable.
+
+        ``IllegalFolding``, which says what is legal, changes nothing.
+        """
+        item = attribute(self.design.by_name[layer], name)
+        return self.set(layer, name, read(item, value))
+
+    def value(self, layer: str, name: str) -> Any:
+        """What a knob or setting of a layer is now: the folding's value, or else the graph's."""
+        return foldings.value_of(self.design, self.folding, layer, name)
 
     def step(self, layer: str, knob: str, direction: int) -> Change | None:
         """Go to the next larger (+1) or smaller (-1) legal value; None at the end of the list.

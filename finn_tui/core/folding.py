@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from finn_tui.core.attributes import IllegalFolding as IllegalFolding
+from finn_tui.core.attributes import (
+    attribute,
+    check_setting,
+    illegal,
+    is_one_of,
+    listed,
+    read,
+)
 from finn_tui.core.costs import CostTable, Tables, mismatches
-from finn_tui.core.design import Design, Layer, Value
-from finn_tui.errors import FinnTuiError
+from finn_tui.core.design import Design, Knob, Layer, Setting, Value
 
 #: Op types that FINN itself inserts while it builds; a folding taken from ``final_hw_config.json``
 #: names them although the dataflow graph before the build has none.
 INSERTED = ("StreamingFIFO", "StreamingDataWidthConverter", "IODMA", "TLastMarker", "CheckSum")
-
-
-class IllegalFolding(FinnTuiError):
-    """A value that FINN could not build or that would compute something else."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class Folding:
         """The same folding with one more setting of a layer."""
         mine = {**self.settings.get(layer, {}), name: value}
         return replace(self, settings={**self.settings, layer: mine})
+
+    def without_setting(self, layer: str, name: str) -> Folding:
+        """The same folding with a setting of a layer as the graph has it."""
+        mine = {key: value for key, value in self.settings.get(layer, {}).items() if key != name}
+        rest = {key: value for key, value in self.settings.items() if key != layer}
+        return replace(self, settings={**rest, layer: mine} if mine else rest)
 
     def differences(self, other: Folding) -> int:
         """How many knobs and settings differ between two foldings of one design."""
@@ -100,13 +110,18 @@ def _settle(design: Design, tables: Tables, start: Mapping[str, Mapping[str, Val
 
 
 def change(
-    design: Design, tables: Tables, folding: Folding, layer: str, knob: str, value: Value
+    design: Design, tables: Tables, folding: Folding, layer: str, knob: str, value: Any
 ) -> Change:
     """Set one knob; what is coupled with it follows, on the layer itself and on others.
+
+    A setting can be set in the same way; nothing is coupled with one.
 
     Raises:
         IllegalFolding: naming the layer, the value and the legal ones.
     """
+    asked = attribute(design.by_name[layer], knob)
+    if isinstance(asked, Setting):
+        return Change(_set(design.by_name[layer], asked, folding, value))
     moved: list[tuple[str, str, Value, Value]] = []
     pending = [(layer, knob, value)]
     settled: dict[tuple[str, str], Value] = {}
@@ -115,11 +130,9 @@ def change(
         settled[at, name] = wanted
         table = tables[at]
         before = folding.values[at]
-        if name not in table.columns:
-            raise _no_such_knob(design.by_name[at], name)
         row = table.nearest({**before, name: wanted}, fixed=name)
         if row is None:
-            raise _illegal(table, at, name, wanted)
+            raise _illegal(design.by_name[at], table, name, wanted)
         after = table.values(row)
         folding = folding.with_layer(at, after)
         for other_knob, new in after.items():
@@ -144,32 +157,38 @@ def change(
                     raise IllegalFolding(
                         f"{layer}: {knob} = {value} cannot be",
                         f"{far[0]} {far[1]} would have to follow ({coupling.why}), and it can be "
-                        f"{_listed(tables[far[0]].legal(far[1]))} only.",
+                        f"{listed(tables[far[0]].legal(far[1]))} only.",
                         "Choose a value that both layers can take.",
                     )
                 pending.append((far[0], far[1], new))
     return Change(folding, tuple(moved))
 
 
-def _listed(values: Sequence[Value]) -> str:
-    return ", ".join(str(value) for value in values)
+def _illegal(layer: Layer, table: CostTable, knob: str, value: Any) -> IllegalFolding:
+    item = attribute(layer, knob)
+    return illegal(layer, replace(item, values=table.legal(knob)), value)
 
 
-def _no_such_knob(layer: Layer, name: str) -> IllegalFolding:
-    known = [knob.name for knob in layer.knobs] + [item.name for item in layer.settings]
-    return IllegalFolding(
-        f"{layer.name} has no {name}",
-        f"A {layer.op} has {', '.join(known) or 'nothing that can be set'}.",
-        "Remove the entry, or check that the folding was made for this model and FINN version.",
-    )
+def _set(layer: Layer, item: Setting, folding: Folding, value: Any) -> Folding:
+    check_setting(layer, item, value)
+    # What the graph has anyway is no setting of the folding.
+    if layer.attrs.get(item.name) == value:
+        return folding.without_setting(layer.name, item.name)
+    return folding.with_setting(layer.name, item.name, value)
 
 
-def _illegal(table: CostTable, layer: str, knob: str, value: Any) -> IllegalFolding:
-    return IllegalFolding(
-        f"{layer}: {knob} = {value} is not legal",
-        f"Legal values: {_listed(table.legal(knob))}.",
-        "Choose one of them.",
-    )
+def value_of(design: Design, folding: Folding, layer: str, name: str) -> Any:
+    """What a knob or setting is in a folding: its own value, or the graph's.
+
+    None for a setting that FINN has no value of.
+
+    Raises:
+        IllegalFolding: the layer has no such knob or setting.
+    """
+    item = attribute(design.by_name[layer], name)
+    if isinstance(item, Knob):
+        return folding.values[layer][name]
+    return folding.settings.get(layer, {}).get(name, design.by_name[layer].attrs.get(name))
 
 
 # FINN's folding JSON
@@ -228,19 +247,18 @@ def from_json(
         )
     start = base if base is not None else present(design, tables)
     values = {name: dict(entry) for name, entry in start.values.items()}
-    settings = {name: dict(entry) for name, entry in start.settings.items()}
+    folding = start
     named: dict[str, set[str]] = {}
     for layer in design.layers:
         entry = {**_defaults(document, layer), **document.get(layer.name, {})}
         named[layer.name] = set(entry)
         for name, value in entry.items():
-            if layer.knob(name) is not None:
+            item = attribute(layer, name)
+            if isinstance(item, Knob):
                 values[layer.name][name] = value
-            elif any(item.name == name for item in layer.settings):
-                settings.setdefault(layer.name, {})[name] = value
-            elif name in document.get(layer.name, {}):
-                raise _no_such_knob(layer, name)
-    folding = Folding(values, settings)
+            else:
+                folding = _set(layer, item, folding, read(item, value))
+    folding = replace(folding, values=values)
     check(design, tables, folding)
     return folding, notes
 
@@ -270,9 +288,8 @@ def check(design: Design, tables: Tables, folding: Folding) -> None:
     for layer in design.layers:
         table, chosen = tables[layer.name], folding.values[layer.name]
         for knob in table.knobs:
-            # 1 == True and 1 == 1.0 in Python, but neither is what FINN's file means.
-            if type(chosen[knob]) not in (int, str) or chosen[knob] not in table.legal(knob):
-                raise _illegal(table, layer.name, knob, chosen[knob])
+            if not is_one_of(chosen[knob], table.legal(knob)):
+                raise _illegal(layer, table, knob, chosen[knob])
         if table.row(chosen) is None:
             together = ", ".join(f"{knob} = {chosen[knob]}" for knob in table.knobs)
             knob = table.knobs[-1]
@@ -289,15 +306,9 @@ def check(design: Design, tables: Tables, folding: Folding) -> None:
                 f"The nearest legal choice is {nearest}.",
             )
         for name, value in folding.settings.get(layer.name, {}).items():
-            setting = next((item for item in layer.settings if item.name == name), None)
-            if setting is None:
-                raise _no_such_knob(layer, name)
-            if setting.values and value not in setting.values:
-                raise IllegalFolding(
-                    f"{layer.name}: {name} = {value} is not legal",
-                    f"Legal values: {_listed(setting.values)}.",
-                    "Choose one of them.",
-                )
+            setting = attribute(layer, name)
+            if isinstance(setting, Setting):
+                check_setting(layer, setting, value)
     for coupling in design.couplings:
         (layer_a, knob_a), (layer_b, knob_b) = coupling.a, coupling.b
         a, b = folding.values[layer_a][knob_a], folding.values[layer_b][knob_b]
@@ -369,9 +380,9 @@ def from_tuples(
             )
         touched.add(layer.name)
         for name, depth in zip(("inFIFODepths", "outFIFODepths"), rest[:2], strict=False):
-            folding = folding.with_setting(layer.name, name, [int(depth)])
+            folding = change(design, tables, folding, layer.name, name, [depth]).folding
         if len(rest) > 2:
-            folding = _set_any(design, tables, folding, layer, "ram_style", rest[2])
+            folding = change(design, tables, folding, layer.name, "ram_style", rest[2]).folding
         feeder = feeders.get(layer.name)
         if feeder is not None and feeder.kind == "ConvolutionInputGenerator":
             folding = change(design, tables, folding, feeder.name, "SIMD", simd).folding
@@ -386,14 +397,6 @@ def from_tuples(
             folding = _relieve(design, tables, folding, layer, ii)
     check(design, tables, folding)
     return folding
-
-
-def _set_any(
-    design: Design, tables: Tables, folding: Folding, layer: Layer, name: str, value: Any
-) -> Folding:
-    if layer.knob(name) is not None:
-        return change(design, tables, folding, layer.name, name, value).folding
-    return folding.with_setting(layer.name, name, value)
 
 
 def _cycles(tables: Tables, folding: Folding, layer: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +117,58 @@ def test_a_budget_that_is_exceeded_does_not_fit() -> None:
     assert editor.estimate.fits(small) is False
     assert editor.estimate.fits(Z2) is True
     assert editor.estimate.fits(Device("mine", "xc7z020clg400-1")) is None
+
+
+def test_settings_are_set_and_undone_like_knobs() -> None:
+    design, tables = conv_like()
+    start = foldings.from_json(design, tables, {"Pool_hls_0": {"outFIFODepths": 16}})[0]
+    editor = Editor(design, tables, Z2, 10.0, start, start, "mine")
+    assert editor.value("Pool_hls_0", "outFIFODepths") == [16]
+    editor.set_setting("Pool_hls_0", "outFIFODepths", "128")
+    editor.set_setting("Pool_hls_0", "inFIFODepths", 4)
+    editor.set_setting("Pool_hls_0", "PE", "4")
+    assert foldings.to_json(design, editor.folding)["Pool_hls_0"] == {
+        "PE": 4,
+        "outFIFODepths": [128],
+        "inFIFODepths": [4],
+    }
+    # The coupled sliding window moved with PE, so that four values differ.
+    assert (editor.changes, editor.unsaved) == (4, True)
+    for _ in range(3):
+        assert editor.undo()
+    assert editor.folding == start and not editor.undo()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("inFIFODepths", "deep", r"inFIFODepths = \['deep'\] is not legal"),
+        ("inFIFODepths", "-1", "whole numbers from 0 on, such as 32"),
+        ("inFIFODepths", "", "whole numbers from 0 on"),
+        ("inFIFODepths", [2.5], r"\[2.5\] is not legal"),
+        ("inFIFODepths", True, "True is not legal"),
+        ("mem_mode", "nowhere", "Legal values: internal_decoupled, external"),
+        ("PE", "5", "PE = 5 is not legal"),
+        ("colour", "red", "has no colour"),
+    ],
+)
+def test_what_cannot_be_set_changes_nothing_and_says_what_can(
+    name: str, given: object, said: str
+) -> None:
+    editor = editor_for(conv_like())
+    before = editor.folding
+    with pytest.raises(IllegalFolding, match=said) as caught:
+        editor.set_setting("MVAU_hls_0", name, given)
+    assert caught.value.fix
+    assert editor.folding is before and not editor.can_undo
+
+
+def test_a_setting_that_the_graph_has_anyway_is_no_change() -> None:
+    design, tables = conv_like()
+    pool = replace(design.by_name["Pool_hls_0"], attrs={"inFIFODepths": [2]})
+    layers = tuple(pool if layer.name == pool.name else layer for layer in design.layers)
+    editor = editor_for((replace(design, layers=layers), tables))
+    editor.set_setting("Pool_hls_0", "inFIFODepths", "32")
+    assert editor.changes == 1
+    editor.set_setting("Pool_hls_0", "inFIFODepths", "2")
+    assert (editor.changes, editor.unsaved) == (0, False)
