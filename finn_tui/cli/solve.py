@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,13 @@ from finn_tui.cli.common import (
 )
 from finn_tui.cli.models import estimate_table, summary
 from finn_tui.core import folding as foldings
-from finn_tui.core.costs import Estimate, plain
+from finn_tui.core.costs import plain
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.editor import Editor
-from finn_tui.core.solve import Solution, target_cycles
+from finn_tui.core.solve import Solution
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab import solving
+from finn_tui.lab import questions, solving
+from finn_tui.lab.plots import plot
+from finn_tui.lab.questions import Front, Point, Question
 from finn_tui.lab.session import Lab, Opened
 from finn_tui.lab.solving import Wish
 from finn_tui.lab.workspace import write_text
@@ -52,6 +52,9 @@ WEIGHT_OPTION = click.option(
 LOCK_OPTION = click.option(
     "--lock", multiple=True, metavar="LAYER", help="A layer that stays as it is in --folding."
 )
+HOLD_OPTION = click.option(
+    "--hold", multiple=True, metavar="KNOB", help="A knob that stays in all layers, e.g. ram_style."
+)
 FINN_ONLY_OPTION = click.option(
     "--finn-only", is_flag=True, help="Count FINN's own total alone, no converters and FIFOs."
 )
@@ -67,16 +70,29 @@ SECONDS_OPTION = click.option(
 )
 
 
+def _minimise(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--minimise",
+        type=click.Choice(["sum", "scarcest"]),
+        default=default,
+        show_default=True,
+        help="The sum of the shares of the part's resources, or first the largest of them.",
+    )
+
+
 def _wish(
     limits: Sequence[str],
     weights: Sequence[str],
     lock: Sequence[str],
+    hold: Sequence[str],
     finn_only: bool,
     seconds: float,
+    minimise: str,
 ) -> Wish:
     layers = tuple(name for item in lock for name in item.split(","))
+    knobs = tuple(name for item in hold for name in item.split(","))
     shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
-    return Wish(shares, layers, not finn_only, seconds, counts)
+    return Wish(shares, layers, not finn_only, seconds, counts, knobs, even=minimise == "scarcest")
 
 
 def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
@@ -99,8 +115,17 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
 @click.option("--fill", is_flag=True, help="The fastest that fits, and the cheapest of those.")
 @click.option("--balance", is_flag=True, help="The cheapest that keeps the II of --folding.")
 @LIMIT_OPTION
+@click.option(
+    "--no-dearer-than",
+    metavar="FOLDING",
+    default="",
+    help="No more of any resource than this folding takes; `setfolding`: than what FINN's own "
+    "heuristic makes of the same target.",
+)
+@_minimise("sum")
 @WEIGHT_OPTION
 @LOCK_OPTION
+@HOLD_OPTION
 @FOLDING_OPTION
 @FINN_ONLY_OPTION
 @SECONDS_OPTION
@@ -117,8 +142,11 @@ def solve(
     fill: bool,
     balance: bool,
     limits: tuple[str, ...],
+    no_dearer_than: str,
+    minimise: str,
     weights: tuple[str, ...],
     lock: tuple[str, ...],
+    hold: tuple[str, ...],
     folding: str | None,
     finn_only: bool,
     seconds: float,
@@ -134,7 +162,9 @@ def solve(
     if more and not (limits and all("=" in text for text in more)):
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
-    wish = _wish((*limits, *more), weights, lock, finn_only, seconds)
+    wish = _wish((*limits, *more), weights, lock, hold, finn_only, seconds, minimise)
+    goal = "fill" if fill else "balance" if balance else "target"
+    question = Question(goal, target_fps, wish, no_dearer_than)
 
     async def work() -> tuple[Opened, Solution]:
         async with Lab(open_workspace(workspace)) as lab:
@@ -142,17 +172,7 @@ def solve(
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
-                editor = opened.editor
-                # A wish that cannot be is refused before FINN is asked for anything.
-                solving.problem(editor, wish)
-                if not finn_only:
-                    await lab.price(opened, reporter)
-                if fill:
-                    return opened, await solving.fill(lab.solver, editor, wish, reporter)
-                if target_fps is None:
-                    return opened, await solving.balance(lab.solver, editor, wish, reporter)
-                cycles = target_cycles(target_fps, editor.clock_ns)
-                return opened, await solving.target(lab.solver, editor, cycles, wish, reporter)
+                return opened, await questions.ask(lab, opened, question, reporter)
 
     opened, solution = run(work())
     editor = opened.editor
@@ -227,41 +247,6 @@ def _verdict(solution: Solution) -> str:
     return text + (f"at most {gap:.1f} % above the least cost" if gap < 1e6 else "no bound yet")
 
 
-@dataclass(frozen=True)
-class Point:
-    """One folding of a Pareto front, or SetFolding's at the same target."""
-
-    target: int
-    result: Estimate
-    cost: float
-    folding: foldings.Folding
-    solution: Solution | None = None
-
-    def as_json(self, editor: Editor) -> dict[str, Any]:
-        """One entry of ``pareto --json``."""
-        scarce = solving.scarcest(self.result, editor.device)
-        inserted = self.result.bill.total()
-        entry: dict[str, Any] = {
-            "target_cycles": self.target,
-            "ii_cycles": self.result.ii_cycles,
-            "fps": self.result.fps,
-            "total": {name: plain(self.result.total[name]) for name in RESOURCES},
-            "inserted": {name: plain(inserted[name]) for name in RESOURCES},
-            "scarcest": {"resource": scarce[0], "share": _finite(scarce[1])} if scarce else None,
-            "fits": self.result.fits(editor.device),
-            "cost": self.cost,
-            "folding": foldings.to_json(editor.design, self.folding),
-        }
-        if self.solution is not None:
-            entry |= {"optimal": self.solution.optimal, "bound": self.solution.bound}
-        return entry
-
-
-def _finite(share: float) -> float | None:
-    # Any use of what the part does not have is an infinite share, which JSON cannot say.
-    return share if share < float("inf") else None
-
-
 @click.command()
 @click.argument("model")
 @click.option("--plot", is_flag=True, help="Draw fps against the scarcest resource.")
@@ -269,8 +254,10 @@ def _finite(share: float) -> float | None:
               help="How many targets are tried.")  # fmt: skip
 @click.option("--no-setfolding", is_flag=True, help="Without FINN's own heuristic beside it.")
 @LIMIT_OPTION
+@_minimise("scarcest")
 @WEIGHT_OPTION
 @LOCK_OPTION
+@HOLD_OPTION
 @FOLDING_OPTION
 @FINN_ONLY_OPTION
 @SECONDS_OPTION
@@ -285,8 +272,10 @@ def pareto(
     points: int,
     no_setfolding: bool,
     limits: tuple[str, ...],
+    minimise: str,
     weights: tuple[str, ...],
     lock: tuple[str, ...],
+    hold: tuple[str, ...],
     folding: str | None,
     finn_only: bool,
     seconds: float,
@@ -296,35 +285,22 @@ def pareto(
     as_json: bool,
 ) -> None:
     """Frames per second against resources: every folding that is worth having."""
-    wish = _wish(limits, weights, lock, finn_only, seconds)
+    wish = _wish(limits, weights, lock, hold, finn_only, seconds, minimise)
 
-    async def work() -> tuple[Opened, list[Point], list[Point]]:
+    async def work() -> tuple[Opened, Front]:
         async with Lab(open_workspace(workspace)) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
-                solving.problem(opened.editor, wish)
-                if not finn_only:
-                    await lab.price(opened, reporter)
-                front = [
-                    _point(opened.editor, wish, found.cycles, found.folding, found)
-                    for found in await solving.pareto(
-                        lab.solver, opened.editor, wish, points, reporter
-                    )
-                ]
-                theirs = []
-                if not no_setfolding:
-                    engine = await lab.engine(reporter)
-                    for point in front:
-                        reporter.say(f"SetFolding at {point.target:,} cycles")
-                        made = await solving.set_folding(
-                            engine, opened.model, opened.editor, point.target
-                        )
-                        theirs.append(_point(opened.editor, wish, point.target, made))
-                return opened, front, theirs
+                front = await questions.front(
+                    lab, opened, wish, points, setfolding=not no_setfolding, on_progress=reporter
+                )
+                return opened, front
 
-    opened, front, theirs = run(work())
+    opened, front = run(work())
+    if front.refused is not None:
+        raise front.refused
     editor = opened.editor
     if as_json:
         device = editor.device
@@ -336,35 +312,26 @@ def pareto(
                 "clock_ns": editor.clock_ns,
                 "budget": dict(device.budget),
                 "counted": "whole" if wish.whole else "finn",
-                "points": [point.as_json(editor) for point in front],
-                "setfolding": [point.as_json(editor) for point in theirs],
+                "points": [point.as_json(editor) for point in front.points],
+                "setfolding": [point.as_json(editor) for point in front.setfolding],
             }
         )
         return
-    click.echo(_front_table(editor, front, theirs))
+    click.echo(_front_table(front))
     if plot:
         click.echo()
-        click.echo(draw(editor, front, theirs))
+        click.echo(draw(front))
 
 
-def _point(
-    editor: Editor, wish: Wish, target: int, folding: foldings.Folding,
-    solution: Solution | None = None,
-) -> Point:  # fmt: skip
-    result = solving.estimate_of(editor, folding)
-    return Point(target, result, solving.cost_of(editor, result, wish), folding, solution)
-
-
-def _front_table(editor: Editor, front: Sequence[Point], theirs: Sequence[Point]) -> str:
+def _front_table(front: Front) -> str:
     rows = []
-    beside = {point.target: point for point in theirs}
-    for point in front:
-        scarce = solving.scarcest(point.result, editor.device)
+    beside = {point.target: point for point in front.setfolding}
+    for point in front.points:
         row = [
             f"{point.result.ii_cycles:,}",
             f"{point.result.fps:,.1f}",
             *(number(point.result.total[name]) for name in RESOURCES),
-            f"{scarce[0]} {100 * scarce[1]:.0f} %" if scarce else "-",
+            _share(point),
             f"{point.cost:.3f}",
         ]
         other = beside.get(point.target)
@@ -373,37 +340,29 @@ def _front_table(editor: Editor, front: Sequence[Point], theirs: Sequence[Point]
                 f"{other.result.ii_cycles:,}",
                 number(other.result.total["LUT"]),
                 number(other.result.total["BRAM_18K"]),
+                _share(other),
                 f"{other.cost:.3f}",
             ]
-        elif theirs:
-            row += ["-"] * 4
+        elif beside:
+            row += ["-"] * 5
         rows.append(row)
     headings = ["II", "fps", *RESOURCES, "scarcest", "cost"]
-    if theirs:
-        headings += ["SetFolding: II", "LUT", "BRAM_18K", "cost"]
-    return table(headings, rows, "rrrrrrlrrrrr")
+    if beside:
+        headings += ["SetFolding: II", "LUT", "BRAM_18K", "scarcest", "cost"]
+    return table(headings, rows, "rrrrrrlrrrrlr")
 
 
-def draw(editor: Editor, front: Sequence[Point], theirs: Sequence[Point]) -> str:
+def _share(point: Point) -> str:
+    if point.share is None:
+        return "-"
+    name, share = point.share
+    return f"{name} {100 * share:.0f} %" if share < float("inf") else f"{name}: none there"
+
+
+def draw(front: Front) -> str:
     """Fps against the share of the scarcest resource, in characters; no colours needed."""
     import shutil
 
-    import plotext
-
     size = shutil.get_terminal_size((80, 24))
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plot_size(min(size.columns, 120), max(12, min(size.lines - 2, 30)))
-    plotext.xscale("log")
-    for points, label, marker in ((theirs, "SetFolding", "x"), (front, "solve", "o")):
-        # A part without the resource at all gives no share that could be drawn.
-        shares = [(point.result.fps, solving.scarcest(point.result, editor.device))
-                  for point in points]  # fmt: skip
-        drawn = [(fps, 100 * scarce[1]) for fps, scarce in shares
-                 if scarce is not None and scarce[1] < float("inf")]  # fmt: skip
-        if drawn:
-            plotext.scatter(*zip(*drawn, strict=True), label=label, marker=marker)
-    plotext.xlabel("frames per second")
-    plotext.ylabel("% of the scarcest resource")
-    text: str = plotext.uncolorize(plotext.build())
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    series = [("SetFolding", "x", front.setfolding), ("solve", "o", front.points)]
+    return plot(series, min(size.columns, 120), max(12, min(size.lines - 2, 30)))

@@ -67,8 +67,11 @@ class Problem:
         folding: where locked layers, settings and choices that cost the same come from.
         limits: units of each resource that may be used; one that is not named is not limited.
         weights: cost of one unit of each resource.
+        peak: what the dearest resource alone (weight x units, the largest of them) costs on top
+            of the sum; with the reciprocals of a budget as weights, it is the scarcest's share.
         locked: layers that keep what they have in ``folding``.
         streams: cost of what FINN inserts between layers; empty leaves it out of account.
+        held: knobs that keep what they have in ``folding``, in every layer that has them.
     """
 
     design: Design
@@ -78,6 +81,8 @@ class Problem:
     weights: Mapping[str, float]
     locked: frozenset[str] = frozenset()
     streams: tuple[StreamCost, ...] = ()
+    held: frozenset[str] = frozenset()
+    peak: float = 0.0
 
     @cached_property
     def arrays(self) -> Mapping[str, Arrays]:
@@ -138,8 +143,23 @@ class Problem:
             assert row is not None, f"{layer} holds no legal point"
             rows = np.array([row], dtype=np.int64)
         else:
-            rows = self.buildable[layer]
+            rows = self._with_held(layer)
         return rows if cycles is None else rows[self.arrays[layer].cycles[rows] <= cycles]
+
+    def _with_held(self, layer: str) -> NDArray[np.int64]:
+        table, present = self.tables[layer], self.folding.values[layer]
+        rows = self.buildable[layer]
+        held = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in self.held]
+        if not held:
+            return rows
+
+        def keep(rows: Iterable[int]) -> list[int]:
+            return [row for row in rows
+                    if all(table.points[row][at] == value for at, value in held)]  # fmt: skip
+
+        # What is held may be what FINN cannot build: it is not for the solver to change it.
+        kept = keep(rows.tolist()) or keep(range(len(table.points)))
+        return np.array(kept, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -179,6 +199,8 @@ class Program:
         self.too_slow: list[str] = []
         self._problem = problem
         weights = problem.weights if weights is None else weights
+        # A question of its own weights is about one resource, or about none.
+        self._peak = problem.peak if weights is problem.weights else 0.0
         self._limits = problem.limits if limits is None else limits
         self._weights = np.array([weights.get(name, 0.0) for name in RESOURCES])
         self._columns: list[tuple[str, int]] = []
@@ -188,6 +210,7 @@ class Program:
         self._starts: list[int] = [0]
         self._index: list[int] = []
         self._value: list[float] = []
+        self._unbounded: int | None = None
         self._lower: list[float] = []
         self._upper: list[float] = []
         choices = {layer.name: problem.rows(layer.name, cycles) for layer in problem.design.layers}
@@ -232,6 +255,20 @@ class Program:
                          if use[at]]  # fmt: skip
                 if terms:
                     self._row(terms, -np.inf, self._limits[name])
+        if self._peak:
+            self._top()
+
+    def _top(self) -> None:
+        """A column that is at least what each resource costs, and so, being dear, the largest."""
+        uses = list(self._use)
+        top = self._column(_NOTHING)
+        self._cost[top] = self._peak
+        for at, weight in enumerate(self._weights.tolist()):
+            terms = [(column, weight * float(use[at])) for column, use in enumerate(uses)
+                     if weight * use[at]]  # fmt: skip
+            if terms:
+                self._row([*terms, (top, -1.0)], -np.inf, 0.0)
+        self._unbounded = top
 
     def _by_value(self, layer: str, knob: str) -> dict[object, list[int]]:
         table = self._problem.tables[layer]
@@ -263,8 +300,8 @@ class Program:
             found.setdefault(int(widths[row]), []).append(column)
         return found
 
-    def run(self, seconds: float) -> Answer:
-        """Solve, for at most so many seconds."""
+    def run(self, seconds: float, gap: float = 0.0) -> Answer:
+        """Solve, for at most so many seconds, to within a share ``gap`` of the least cost."""
         # Half a second of import, which only those who solve shall pay.
         import highspy
 
@@ -273,7 +310,7 @@ class Program:
         solver = highspy.Highs()
         solver.setOptionValue("output_flag", False)
         solver.setOptionValue("time_limit", max(0.0, seconds))
-        solver.setOptionValue("mip_rel_gap", 0.0)
+        solver.setOptionValue("mip_rel_gap", gap)
         solver.setOptionValue("mip_abs_gap", 1e-9)
         solver.passModel(self._model(highspy))
         solver.run()
@@ -287,7 +324,8 @@ class Program:
         values = np.array(solver.getSolution().col_value)[: len(self._columns)]
         rows = dict(self._columns[at] for at in np.flatnonzero(values > 0.5))
         cost, bound = float(info.objective_function_value), float(info.mip_dual_bound)
-        optimal = status == statuses.kOptimal
+        # With a gap, "optimal" means no more than that it was closed; the bound tells.
+        optimal = status == statuses.kOptimal and (not gap or bound >= cost * (1 - 1e-6))
         return Answer(rows, cost, cost if optimal else bound, optimal)
 
     def _model(self, highspy: Any) -> Any:
@@ -296,7 +334,10 @@ class Program:
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = count, len(self._lower)
         model.col_cost_ = np.array(self._cost)
-        model.col_lower_, model.col_upper_ = np.zeros(count), np.ones(count)
+        upper = np.ones(count)
+        if self._unbounded is not None:
+            upper[self._unbounded] = np.inf
+        model.col_lower_, model.col_upper_ = np.zeros(count), upper
         model.row_lower_, model.row_upper_ = np.array(self._lower), np.array(self._upper)
         model.integrality_ = [kinds.kInteger] * whole + [kinds.kContinuous] * (count - whole)
         model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise

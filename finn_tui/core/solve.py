@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -163,11 +163,14 @@ def target_cycles(target_fps: float, clock_ns: float) -> int:
     return cycles
 
 
-def solve(problem: Problem, cycles: int, *, seconds: float = 60.0) -> Solution:
+def solve(
+    problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 0.0
+) -> Solution:  # fmt: skip
     """The cheapest folding in which no layer needs more than ``cycles``.
 
     Args:
         seconds: stop after this long with the best found and its bound.
+        gap: stop at a folding that costs at most this share more than the least.
 
     Raises:
         Infeasible: there is none, and why.
@@ -177,7 +180,7 @@ def solve(problem: Problem, cycles: int, *, seconds: float = 60.0) -> Solution:
     program = Program(problem, cycles)
     if program.too_slow:
         raise _too_slow(problem, program.too_slow, cycles)
-    answer = program.run(seconds)
+    answer = program.run(seconds, gap)
     if answer.impossible:
         raise _explained(problem, cycles, seconds)
     if not answer.rows:
@@ -242,11 +245,13 @@ def pareto(
     *,
     seconds: float = 60.0,
     on_progress: OnProgress = ignore,
+    on_point: Callable[[Solution], None] = lambda _: None,
 ) -> list[Solution]:
     """Cheapest foldings at IIs spread evenly (in the logarithm) over what fits, fastest first.
 
     Args:
         seconds: for each point.
+        on_point: told of each point as it is found.
 
     Raises:
         Infeasible: not even the slowest folding fits.
@@ -255,14 +260,18 @@ def pareto(
     counts = [count for count in targets(problem) if count >= fastest.cycles]
     wanted = np.geomspace(counts[0], counts[-1], points)
     chosen = sorted({min(counts, key=lambda c: abs(math.log(c / want))) for want in wanted})
+    # The last thousandth of a peak takes most of the time and would not show.
+    gap = 1e-3 if problem.peak else 0.0
     found = [fastest]
+    on_point(fastest)
     for done, count in enumerate(chosen):
         on_progress(Progress("pareto", f"II {count:,}", done / len(chosen)))
         if count > fastest.cycles:
-            solution = solve(problem, count, seconds=seconds)
+            solution = solve(problem, count, seconds=seconds, gap=gap)
             # A slower one is worth showing only where it is cheaper.
             if solution.cost < found[-1].cost * (1 - 1e-9):
                 found.append(solution)
+                on_point(solution)
     return found
 
 
@@ -341,8 +350,11 @@ def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasibl
 
     worst = max(layers, key=least)
     locked = worst in problem.locked
+    held = [knob for knob in problem.tables[worst].knobs if knob in problem.held]
     more = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
     why = "it is locked" if locked else "its fastest legal point"
+    if held and not locked:
+        why += f" while {', '.join(held)} stay{'s' if len(held) == 1 else ''}"
     return Infeasible(
         f"no folding reaches {cycles:,} cycles",
         f"{worst} needs at least {least(worst):,} cycles ({why}){more}.",

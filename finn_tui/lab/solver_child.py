@@ -44,8 +44,10 @@ class Job:
     points: int = 24
 
 
-def answer(job: Job, on_progress: OnProgress) -> list[Solution]:
-    """Solve; one solution unless a front was asked for."""
+def answer(
+    job: Job, on_progress: OnProgress, on_point: Callable[[Solution], None]
+) -> list[Solution]:
+    """Solve; one solution unless a front was asked for, whose points are told as they come."""
     problem = job.problem
     if job.prices is not None:
         design, tables, folding = problem.design, problem.tables, problem.folding
@@ -54,14 +56,15 @@ def answer(job: Job, on_progress: OnProgress) -> list[Solution]:
     if job.kind == "fill":
         return [solver.fill(problem, seconds=job.seconds, on_progress=on_progress)]
     if job.kind == "pareto":
-        return solver.pareto(problem, job.points, seconds=job.seconds, on_progress=on_progress)
+        return solver.pareto(problem, job.points, seconds=job.seconds, on_progress=on_progress,
+                             on_point=on_point)  # fmt: skip
     assert job.cycles is not None, "a target is needed"
     on_progress(Progress("solve", f"the cheapest with at most {job.cycles:,} cycles"))
     return [solver.solve(problem, job.cycles, seconds=job.seconds)]
 
 
 def frame(kind: str, value: Any) -> bytes:
-    """One message: "progress", "answer" or "error", and what belongs to it."""
+    """One message: "progress", "point", "answer" or "error", and what belongs to it."""
     data = pickle.dumps((kind, value), protocol=pickle.HIGHEST_PROTOCOL)
     return HEADER.pack(len(data)) + data
 
@@ -70,7 +73,12 @@ def _serve(source: BinaryIO, send: Callable[[bytes], None]) -> None:
     while len(header := source.read(HEADER.size)) == HEADER.size:
         job: Job = pickle.loads(source.read(HEADER.unpack(header)[0]))
         try:
-            send(frame("answer", answer(job, lambda progress: send(frame("progress", progress)))))
+            found = answer(
+                job,
+                lambda progress: send(frame("progress", progress)),
+                lambda point: send(frame("point", point)),
+            )
+            send(frame("answer", found))
         except FinnTuiError as error:
             kept = error if isinstance(error, solver.Infeasible) else error.as_dict()
             send(frame("error", kept))

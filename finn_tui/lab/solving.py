@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,12 @@ from finn_tui.lab.models import Model
 from finn_tui.lab.solver_child import HEADER, Job
 from finn_tui.progress import OnProgress, ignore
 
+OnPoint = Callable[[Solution], None]
+
+
+def _untold(_: Solution) -> None:
+    pass
+
 
 class Solver:
     """The solver's process, started when it is first needed and kept for the next question.
@@ -33,8 +39,10 @@ class Solver:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
-    async def ask(self, job: Job, on_progress: OnProgress = ignore) -> list[Solution]:
-        """Have a job done.
+    async def ask(
+        self, job: Job, on_progress: OnProgress = ignore, on_point: OnPoint = _untold
+    ) -> list[Solution]:
+        """Have a job done; ``on_point`` is told of a front's points as they are found.
 
         Raises:
             Infeasible: there is no such folding, and why.
@@ -43,7 +51,7 @@ class Solver:
         async with self._turn:
             done = False
             try:
-                found = await self._ask(job, on_progress)
+                found = await self._ask(job, on_progress, on_point)
                 done = True
                 return found
             except FinnTuiError as error:
@@ -54,7 +62,7 @@ class Solver:
                 if not done:
                     await self.close()
 
-    async def _ask(self, job: Job, on_progress: OnProgress) -> list[Solution]:
+    async def _ask(self, job: Job, on_progress: OnProgress, on_point: OnPoint) -> list[Solution]:
         process = await self._start()
         assert process.stdin is not None and process.stdout is not None
         data = await asyncio.to_thread(pickle.dumps, job, pickle.HIGHEST_PROTOCOL)
@@ -67,6 +75,8 @@ class Solver:
                 kind, value = pickle.loads(body)
                 if kind == "progress":
                     on_progress(value)
+                elif kind == "point":
+                    on_point(value)
                 elif kind == "error":
                     raise value if isinstance(value, FinnTuiError) else _error(value)
                 else:
@@ -129,6 +139,9 @@ class Wish:
         seconds: how long each question may take.
         weights: what a share of each resource counts, 1 where not named: with BRAM_18K at 0 the
             least LUT is sought, whatever it takes in block RAM.
+        held: knobs that stay as they are in every layer.
+        ceilings: units of each resource, of what counts, that may not be exceeded either.
+        even: first as little as can be of the resource that most is taken of, not the least sum.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -136,13 +149,16 @@ class Wish:
     whole: bool = True
     seconds: float = 60.0
     weights: Mapping[str, float] = field(default_factory=dict)
+    held: Collection[str] = ()
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    even: bool = False
 
 
 def problem(editor: Editor, wish: Wish) -> Problem:
     """The problem of an editor's folding.
 
     Raises:
-        FinnTuiError: a layer or a resource that is not there, a share that cannot be.
+        FinnTuiError: a layer, a knob or a resource that is not there, a share that cannot be.
     """
     for name, share in wish.limits.items():
         # Ten times the part is no limit any more, but a number of units.
@@ -166,14 +182,41 @@ def problem(editor: Editor, wish: Wish) -> Problem:
             f"{editor.design.model} has {', '.join(editor.design.by_name)}.",
             "Name layers as `finn-tui estimate` lists them.",
         )
+    known = {knob.name: None for layer in editor.design.layers for knob in layer.knobs}
+    unknown = [name for name in wish.held if name not in known]
+    if unknown:
+        raise FinnTuiError(
+            f"there is no knob {unknown[0]} to hold",
+            f"The layers of {editor.design.model} have {', '.join(known)}.",
+            "Name one of these.",
+        )
+    limits = solver.budget_limits(editor.device, wish.limits)
+    for name, amount in wish.ceilings.items():
+        limits[name] = min(amount, limits.get(name, amount))
     return Problem(
         editor.design,
         editor.tables,
         editor.folding,
-        solver.budget_limits(editor.device, wish.limits),
-        budget_weights(editor.device, wish.weights),
+        limits,
+        _weights(editor, wish),
         frozenset(wish.locked),
+        held=frozenset(wish.held) | _NEVER_CHOSEN,
+        peak=1 / _SUM_BESIDE_PEAK if wish.even else 0.0,
     )
+
+
+#: Knobs that say what the accelerator can do, which is not to be traded for resources.
+_NEVER_CHOSEN = frozenset({"runtime_writeable_weights"})
+
+
+#: What a share in the sum counts beside the largest share: it decides where that is equal.
+_SUM_BESIDE_PEAK = 0.02
+
+
+def _weights(editor: Editor, wish: Wish) -> dict[str, float]:
+    scale = _SUM_BESIDE_PEAK if wish.even else 1.0
+    each = budget_weights(editor.device, wish.weights)
+    return {name: scale * weight for name, weight in each.items()}
 
 
 def _job(editor: Editor, wish: Wish, kind: str, **more: Any) -> Job:
@@ -214,10 +257,15 @@ async def fill(
 
 
 async def pareto(
-    process: Solver, editor: Editor, wish: Wish, points: int = 24, on_progress: OnProgress = ignore
+    process: Solver,
+    editor: Editor,
+    wish: Wish,
+    points: int = 24,
+    on_progress: OnProgress = ignore,
+    on_point: OnPoint = _untold,
 ) -> list[Solution]:
     """The cheapest foldings from the fastest that fits to the slowest. Raises as ``target``."""
-    return await process.ask(_job(editor, wish, "pareto", points=points), on_progress)
+    return await process.ask(_job(editor, wish, "pareto", points=points), on_progress, on_point)
 
 
 def estimate_of(editor: Editor, folding: Folding) -> Estimate:
@@ -234,14 +282,23 @@ def estimate_of(editor: Editor, folding: Folding) -> Estimate:
 
 def cost_of(editor: Editor, result: Estimate, wish: Wish) -> float:
     """The weighted cost that the solver would count for an estimate."""
-    weights = budget_weights(editor.device, wish.weights)
-    inserted = result.bill.total() if wish.whole else dict.fromkeys(weights, 0.0)
-    return sum(weights[name] * (result.total[name] + inserted[name]) for name in weights)
+    weights = _weights(editor, wish)
+    each = [weights[name] * amount for name, amount in amounts(result, wish.whole).items()]
+    return sum(each) + (max(each) / _SUM_BESIDE_PEAK if wish.even else 0.0)
 
 
-def scarcest(result: Estimate, device: Device) -> tuple[str, float] | None:
+def amounts(result: Estimate, whole: bool) -> dict[str, float]:
+    """Units of each resource that count: the layers', and with ``whole`` what is inserted too."""
+    inserted = result.bill.total() if whole else {}
+    return {name: result.total[name] + inserted.get(name, 0.0) for name in RESOURCES}
+
+
+def scarcest(
+    result: Estimate, device: Device, *, whole: bool = True
+) -> tuple[str, float] | None:  # fmt: skip
     """The resource of which an estimate takes the largest share, and that share."""
-    shares = [(name, device.use(name, amount)) for name, amount in result.total.items()]
+    counted = amounts(result, whole)
+    shares = [(name, device.use(name, amount)) for name, amount in counted.items()]
     known = [(name, share) for name, share in shares if share is not None]
     return max(known, key=lambda item: item[1]) if known else None
 
@@ -256,4 +313,5 @@ async def set_folding(engine: Engine, model: Model, editor: Editor, cycles: int)
     answer = await engine.call("setfolding", question)
     folding, _ = from_json(editor.design, editor.tables, {"Defaults": {}, **answer["folding"]})
     check(editor.design, editor.tables, folding)
-    return folding
+    # It sets no FIFO depths and the like: those of the present folding hold.
+    return Folding(folding.values, editor.folding.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -43,13 +43,14 @@ def prices(draw: st.DrawFn) -> Prices:
 
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[Problem, Prices]:
-    """Random graphs, weights, limits, locks and prices."""
+    """Random graphs, weights, limits, locks, held knobs and prices."""
     design, tables = draw(random_designs())
     folding = Folding(
         {name: table.values(draw(st.integers(0, len(table.points) - 1)))
          for name, table in tables.items()}, {}
     )  # fmt: skip
     known = draw(prices())
+    knobs = {knob.name for layer in design.layers for knob in layer.knobs}
     problem = Problem(
         design,
         tables,
@@ -58,8 +59,16 @@ def problems(draw: st.DrawFn) -> tuple[Problem, Prices]:
         {name: draw(st.sampled_from([0.0, 0.5, 1.0, 7.0])) for name in RESOURCES},
         frozenset(draw(st.sets(st.sampled_from(sorted(tables)), max_size=1))),
         solver.stream_costs(design, tables, folding, known),
+        frozenset(draw(st.sets(st.sampled_from(sorted(knobs)), max_size=1))),
+        draw(st.sampled_from([0.0, 0.0, 3.0])),
     )
     return problem, known
+
+
+def weighted(problem: Problem, total: Mapping[str, float]) -> float:
+    """The cost of some resources: the sum, and what the largest part of it costs on top."""
+    each = [problem.weights[name] * total[name] for name in RESOURCES]
+    return sum(each) + problem.peak * max(each)
 
 
 def choices(problem: Problem, known: Prices) -> Iterator[tuple[int, float, dict[str, int]]]:
@@ -73,6 +82,9 @@ def choices(problem: Problem, known: Prices) -> Iterator[tuple[int, float, dict[
                for a, b in ((c.a, c.b) for c in design.couplings)):  # fmt: skip
             continue
         if any(values[name] != problem.folding.values[name] for name in problem.locked):
+            continue
+        if any(value != problem.folding.values[name][knob] for name in names
+               for knob, value in values[name].items() if knob in problem.held):  # fmt: skip
             continue
         use = [sum(tables[n].resources[r][i] for n, r in at.items()) for i in range(4)]
         for stream in design.streams:
@@ -88,7 +100,7 @@ def choices(problem: Problem, known: Prices) -> Iterator[tuple[int, float, dict[
                 use = [a + b for a, b in zip(use, item or (0, 0, 0, 0), strict=True)]
         total = dict(zip(RESOURCES, use, strict=True))
         if all(total[name] <= limit for name, limit in problem.limits.items()):
-            cost = sum(problem.weights[name] * total[name] for name in RESOURCES)
+            cost = weighted(problem, total)
             yield max(tables[n].cycles[r] for n, r in at.items()), cost, at
 
 
@@ -99,8 +111,10 @@ def legal(problem: Problem, solution: Solution) -> None:
     assert solution.used is not None
     for name, limit in problem.limits.items():
         assert solution.used[name] <= limit + 1e-6
-    weighted = sum(problem.weights[name] * solution.used[name] for name in RESOURCES)
-    assert weighted == pytest.approx(solution.cost, abs=1e-6)
+    for name, values in solution.folding.values.items():
+        before = problem.folding.values[name]
+        assert all(values[knob] == before[knob] for knob in values if knob in problem.held)
+    assert weighted(problem, solution.used) == pytest.approx(solution.cost, abs=1e-6)
 
 
 @settings(max_examples=150, deadline=None)
@@ -235,7 +249,7 @@ def test_the_limit_that_holds_the_fastest_back_is_told_with_its_largest_users() 
 
 
 def test_no_time_is_not_the_same_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Program, "run", lambda self, seconds: Answer())
+    monkeypatch.setattr(Program, "run", lambda self, seconds, gap=0.0: Answer())
     with pytest.raises(FinnTuiError) as refused:
         solver.solve(conv_problem({"LUT": 300.0}), 512)
     assert refused.value.kind == "timeout"
@@ -247,8 +261,8 @@ def test_questions_without_an_answer_take_the_proof_away(monkeypatch: pytest.Mon
     fastest = solver.fill(problem)
     run = Program.run
 
-    def unsure(program: Program, seconds: float) -> Answer:
-        answer = run(program, seconds)
+    def unsure(program: Program, seconds: float, gap: float = 0.0) -> Answer:
+        answer = run(program, seconds, gap)
         return answer if answer.rows else Answer()
 
     monkeypatch.setattr(Program, "run", unsure)
