@@ -18,6 +18,7 @@ _MODULES = {
     "solve": "solve",
     "pareto": "solve",
     "compare": "compare",
+    "migrate": "migrate",
     "build": "builds",
     "runs": "builds",
     "logs": "builds",

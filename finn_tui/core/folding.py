@@ -219,14 +219,7 @@ def from_json(
         IllegalFolding: for a document of another form, layers that the design does not have,
             values that are not legal and couplings that do not hold; it names them.
     """
-    if not isinstance(document, dict) or not all(
-        isinstance(entry, dict) for entry in document.values()
-    ):
-        raise IllegalFolding(
-            "this is no folding configuration",
-            'FINN expects an object like {"Defaults": {}, "MVAU_hls_0": {"PE": 2, "SIMD": 4}}.',
-            "Give a folding JSON, as FINN writes it to final_hw_config.json.",
-        )
+    check_form(document)
     notes: list[str] = []
     strangers = [name for name in document if name != "Defaults" and name not in design.by_name]
     inserted = [name for name in strangers if name.startswith(INSERTED)]
@@ -261,6 +254,22 @@ def from_json(
     folding = replace(folding, values=values)
     check(design, tables, folding)
     return folding, notes
+
+
+def check_form(document: Any) -> None:
+    """Make sure that a document is a folding configuration, whatever it says.
+
+    Raises:
+        IllegalFolding: it has another form.
+    """
+    if not isinstance(document, dict) or not all(
+        isinstance(entry, dict) for entry in document.values()
+    ):
+        raise IllegalFolding(
+            "this is no folding configuration",
+            'FINN expects an object like {"Defaults": {}, "MVAU_hls_0": {"PE": 2, "SIMD": 4}}.',
+            "Give a folding JSON, as FINN writes it to final_hw_config.json.",
+        )
 
 
 def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
@@ -391,21 +400,22 @@ def from_tuples(
     for layer, value in zip(thresholds, thresholding_pe, strict=False):
         folding = change(design, tables, folding, layer.name, "PE", value).folding
         touched.add(layer.name)
-    ii = max(_cycles(tables, folding, layer.name) for layer in mvaus)
+    ii = max(cycles(tables, folding, layer.name) for layer in mvaus)
     for layer in design.layers:
         if layer.name not in touched:
-            folding = _relieve(design, tables, folding, layer, ii)
+            folding = relieve(design, tables, folding, layer, ii)
     check(design, tables, folding)
     return folding
 
 
-def _cycles(tables: Tables, folding: Folding, layer: str) -> int:
+def cycles(tables: Tables, folding: Folding, layer: str) -> int:
+    """Cycles per frame that a layer needs in a folding."""
     row = tables[layer].row(folding.values[layer])
     assert row is not None, f"{layer} holds no legal point"
     return tables[layer].cycles[row]
 
 
-def _relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int) -> Folding:
+def relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int) -> Folding:
     """Fold a layer just enough for ``ii``, by the value with the fewest converters around it."""
     table = tables[layer.name]
     for knob in (knob for knob in layer.knobs if knob.kind == "int"):
@@ -417,7 +427,7 @@ def _relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii:
                 # A coupled layer cannot take this value; another one may do.
                 continue
             moved = [name for name in tried.values if tried.values[name] != folding.values[name]]
-            slowest = max(_cycles(tables, tried, name) for name in {*moved, layer.name})
+            slowest = max(cycles(tables, tried, name) for name in {*moved, layer.name})
             if slowest <= ii:
                 fitting.append((len(mismatches(design, tables, tried.values)), value, tried))
         if fitting:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,11 +18,13 @@ from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding
+from finn_tui.core.migrate import Migration
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab import devices, models
+from finn_tui.lab import foldings as foldings_by_name
 from finn_tui.lab.models import Model, Stage
 from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import OnProgress, Progress, ignore
@@ -210,10 +211,12 @@ class Lab:
         editor = Editor(design, tables, device, clock, start, start, "ones", prices)
         opened = Opened(prepared, editor)
         name = folding or default_folding(prepared)
-        chosen, _ = self.read_folding(opened, name)
+        chosen, notes = self.read_folding(opened, name)
         opened.editor = Editor(
             design, tables, device, clock, chosen, chosen, Path(name).stem, prices
         )
+        for note in notes:
+            on_progress(Progress("folding", note))
         return opened
 
     async def price(
@@ -252,8 +255,7 @@ class Lab:
 
     def folding_names(self, model: Model) -> list[str]:
         """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
-        brought = list(model.preset.foldings) if model.preset else []
-        return list(dict.fromkeys(["ones", *brought, *self.workspace.foldings()]))
+        return foldings_by_name.names(self.workspace, model)
 
     def read_folding(self, opened: Opened, name: str) -> tuple[Folding, list[str]]:
         """The folding that FOLDING names, and notes about entries that do not matter here.
@@ -261,34 +263,15 @@ class Lab:
         Raises:
             FinnTuiError: there is none of that name, or it is not legal for this design.
         """
-        design, tables = opened.design, opened.editor.tables
-        preset = opened.model.preset
-        saved = self.workspace.foldings()
-        path = Path(name).expanduser()
-        if name == "ones":
-            return foldings.ones(design, tables), []
-        if preset is not None and name in preset.foldings:
-            return preset.folding(name, design, tables), []
-        if name in saved:
-            path = saved[name]
-        elif not path.is_file():
-            raise FinnTuiError(
-                f"there is no folding called {name}",
-                f"Known for {opened.model.name}: "
-                f"{', '.join(self.folding_names(opened.model))}; or a FINN folding JSON file.",
-                "Name one of these, or a file.",
-            )
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise FinnTuiError(
-                f"{path} cannot be read as a folding",
-                str(error),
-                "Give a FINN folding configuration, a JSON file.",
-            ) from error
-        if isinstance(document, list):
-            return foldings.from_tuples(design, tables, document), []
-        return foldings.from_json(design, tables, document)
+        return foldings_by_name.read(self.workspace, opened, name)
+
+    def migrate(self, opened: Opened, name: str) -> Migration:
+        """A folding file of another FINN, matched to the layers of this design.
+
+        Raises:
+            FinnTuiError: there is no such file, or it is no folding configuration.
+        """
+        return foldings_by_name.read_foreign(self.workspace, opened, name)
 
     async def compare(
         self, opened: Opened, a: str, b: str, on_progress: OnProgress = ignore

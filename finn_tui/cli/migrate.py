@@ -1,0 +1,122 @@
+"""`finn-tui migrate`: a folding file of another FINN, read for a model here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from finn_tui.cli.common import (
+    BOARD_OPTION,
+    JSON_OPTION,
+    WORKSPACE_OPTION,
+    Reporter,
+    guard,
+    open_workspace,
+    print_json,
+    run,
+    table,
+)
+from finn_tui.core import folding as foldings
+from finn_tui.core.migrate import Entry, Migration
+from finn_tui.errors import FinnTuiError
+from finn_tui.lab.session import Lab, Opened
+from finn_tui.lab.workspace import write_text
+
+
+@click.command()
+@click.argument("folding")
+@click.argument("model")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
+              help="Where to write the folding for this FINN.")  # fmt: skip
+@BOARD_OPTION
+@WORKSPACE_OPTION
+@JSON_OPTION
+@guard
+def migrate(
+    folding: str, model: str, out: Path | None, board: str | None, workspace: Path, as_json: bool
+) -> None:
+    """A folding file with another FINN's node names, for a model of this one."""
+
+    async def work() -> tuple[Opened, Migration]:
+        async with Lab(open_workspace(workspace)) as lab:
+            with Reporter() as reporter:
+                opened = await lab.open(model, board=board, on_progress=reporter)
+                return opened, lab.migrate(opened, folding)
+
+    opened, found = run(work())
+    if not found.matched:
+        raise FinnTuiError(
+            f"nothing in {folding} is for {opened.model.name}",
+            f"{found.summary} {' '.join(sorted({entry.why + '.' for entry in found.entries}))}",
+            "Name the model that the folding was made for.",
+        )
+    document = foldings.to_json(opened.design, found.folding)
+    if out is not None:
+        try:
+            write_text(out, json.dumps(document, indent=2) + "\n")
+        except OSError as error:
+            raise FinnTuiError(
+                f"{out} could not be written", str(error), "Give another file with --out."
+            ) from error
+    result = opened.editor.estimate_of(found.folding)
+    if as_json:
+        print_json(
+            {
+                "model": opened.model.name,
+                "file": folding,
+                **found.as_json(),
+                "ii_cycles": result.ii_cycles,
+                "fps": result.fps,
+                "folding": document,
+            }
+        )
+        return
+    click.echo(entry_table(found))
+    click.echo()
+    for line in closing(found):
+        click.echo(line)
+    click.echo(
+        f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   bottleneck {result.bottleneck}"
+    )
+    click.echo(str(out) if out is not None else "Nothing was written; --out FILE does.")
+
+
+def entry_table(found: Migration) -> str:
+    """One line for each entry that is for a layer."""
+    rows = []
+    for entry in found.entries:
+        if entry.how != "inserted":
+            layer = "=" if entry.how == "same" else entry.layer or "NO LAYER"
+            rows.append((entry.name, layer, "; ".join(remarks(entry))))
+    return table(("in the file", "here", ""), rows)
+
+
+def remarks(entry: Entry) -> list[str]:
+    """What is to be said of an entry: doubts, other words, values that cannot be."""
+    said = [entry.why] if entry.why else []
+    said += [after for _, after in entry.renamed]
+    left_out: dict[str, list[str]] = {}
+    for item in entry.refused:
+        if item.legal:
+            legal = ", ".join(str(value) for value in item.legal[:12])
+            more = ", ..." if len(item.legal) > 12 else ""
+            said.append(f"{item.name} = {item.value} is not legal ({legal}{more}): {item.why}")
+        else:
+            left_out.setdefault(item.why, []).append(item.name)
+    said += [f"without {' and '.join(names)}: {why}" for why, names in left_out.items()]
+    return said
+
+
+def closing(found: Migration) -> list[str]:
+    """How it went, and what the file says nothing of."""
+    lines = [found.summary]
+    for layer, knob, old, new in found.moved:
+        lines.append(f"{layer} {knob} {old} > {new}, to go with its neighbour")
+    for layer, knob, old, new in found.filled:
+        lines.append(f"{layer} {knob} {old} > {new}: not in the file, it would be the slowest")
+    left = [name for name in found.unnamed if name not in {item[0] for item in found.filled}]
+    if left:
+        lines.append(f"not in the file, left as the graph has them: {', '.join(left)}")
+    return lines
