@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.core.design import Design, Layer, Value
 from finn_tui.core.device import RESOURCES
+from finn_tui.core.shells import Shell
 
 if TYPE_CHECKING:
     from finn_tui.core.costs import Tables
@@ -43,12 +44,14 @@ class Prices:
         fifo: by (width in bits, depth in words).
         dwc_depth: FIFO depth that a converter asks for on both sides.
         ops: the op types that FINN chose: {"dwc": "StreamingDataWidthConverter_rtl", ...}.
+        shell: of the user's own builds, if there are any; published ones are known by the part.
     """
 
     dwc: Mapping[tuple[int, int], Use] = field(default_factory=dict)
     fifo: Mapping[tuple[int, int], Use] = field(default_factory=dict)
     dwc_depth: int = 2
     ops: Mapping[str, str] = field(default_factory=dict)
+    shell: Shell | None = None
 
     @property
     def known(self) -> bool:
@@ -195,9 +198,9 @@ class Bill:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """What stands under ``extra``. ``unpriced`` counts ops that FINN was not asked about.
+        """What stands under ``extra``, the shell apart.
 
-        ``shell`` (DMA, interconnect, clocking) stays empty: FINN has no estimate of it.
+        ``unpriced`` counts ops that FINN was not asked about.
         """
         found: dict[str, Any] = {}
         for kind in ("dwc", "fifo"):
@@ -210,7 +213,7 @@ class Bill:
                 "unpriced": unpriced,
                 "streams": [item.as_json() for item in items],
             }
-        return {**found, "shell": {}}
+        return found
 
 
 def as_counts(use: Use) -> dict[str, int | float]:

@@ -15,6 +15,7 @@ from typing import Any
 from finn_tui.core.bill import Bill, Link, Prices, Settings, links
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.shells import Shell, published
 
 Point = tuple[Value, ...]
 
@@ -204,6 +205,14 @@ class Estimate:
         return frozenset(mismatch.consumer for mismatch in self.mismatches)
 
     @property
+    def shell(self) -> Shell | None:
+        """DMA and shell, of the user's own build or a published one for this family of parts.
+
+        None where no source is known. In no total: FINN has no estimate of it.
+        """
+        return self.prices.shell or published(self.design.part)
+
+    @property
     def fps(self) -> float:
         """Frames per second: clock / II."""
         return 1e9 / (self.clock_ns * self.ii_cycles)
@@ -243,7 +252,7 @@ class Estimate:
                 for layer in self.layers
             ],
             "total": {name: plain(self.total[name]) for name in RESOURCES},
-            "extra": self.bill.as_json(),
+            "extra": {**self.bill.as_json(), "shell": self.shell.as_json() if self.shell else {}},
             "budget": dict(device.budget),
             "fits": self.fits(device),
         }
