@@ -20,7 +20,7 @@ _MODULES = {
     "compare": "compare",
     "migrate": "migrate",
     "build": "builds",
-    "runs": "builds",
+    "runs": "runs",
     "logs": "builds",
     "cancel": "builds",
     "attach": "builds",
@@ -31,7 +31,6 @@ _MODULES = {
     "validate": "boards",
     "go": "boards",
     "experiments": "builds",
-    "inspect": "inspect",
 }
 
 

@@ -1,10 +1,12 @@
-"""`finn-tui build`, `runs`, `logs`, `cancel`, `attach`, `experiments`: builds and their results."""
+"""`finn-tui build`, `logs`, `cancel`, `attach`, `experiments`: builds and their results."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import difflib
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,18 @@ from finn_tui.cli.common import (
     show_error,
     table,
 )
+from finn_tui.lab.alerts import alert
 from finn_tui.lab.experiments import Experiment
 from finn_tui.lab.experiments import experiments as read_experiments
 from finn_tui.lab.session import Lab
+from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import Progress
+from finn_tui.rehearsal.tools.failures import FAILURES
 from finn_tui.runs import watch
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.logs import Tail, find_logs
+from finn_tui.runs.notes import read_notes
+from finn_tui.runs.preflight import Finding
 from finn_tui.runs.processes import cancel as cancel_run
 from finn_tui.runs.processes import reconcile
 
@@ -39,23 +46,40 @@ SIMULATED = "SIMULATED"
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option("--folding", help="FINN folding JSON, or ones, published, exp1, a saved one.")
 @BOARD_OPTION
 @CLOCK_OPTION
 @click.option("--rehearse", is_flag=True, help="With stand-ins for AMD's tools (SIMULATED).")
 @click.option("--seconds", type=float, help="How long the stand-ins take in all.")
+@click.option("--fail", "fail", metavar="MODE[:LAYER]", help="What the stand-ins fail at, below.")
+@click.option(
+    "--log-mb",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Megabytes of log that the stand-ins write besides.",
+)
+@click.option("--check", is_flag=True, help="Only say what could end the build; begin nothing.")
+@click.option("--force", is_flag=True, help="Build although the check refuses, where that can be.")
+@click.option("--resume", "again", metavar="RUN", help="Go on with a run that has ended.")
+@click.option("--from", "step", metavar="STEP", help="With --resume: the step to begin with.")
 @click.option("--detach", is_flag=True, help="Do not wait for its end.")
 @WORKSPACE_OPTION
 @JSON_OPTION
 @guard
 def build(
-    model: str,
+    model: str | None,
     folding: str | None,
     board: str | None,
     clock_ns: float | None,
     rehearse: bool,
     seconds: float | None,
+    fail: str | None,
+    log_mb: float,
+    check: bool,
+    force: bool,
+    again: str | None,
+    step: str | None,
     detach: bool,
     workspace: Path,
     as_json: bool,
@@ -63,28 +87,87 @@ def build(
     """Build a folded model up to the deployment package, and follow it.
 
     The build is a process of its own: ctrl+c leaves it running; `finn-tui attach` comes back.
+    While as many builds run as the workspace allows (`parallel_builds`), it waits for its turn.
     """
+    if (model is None) == (again is None):
+        raise click.UsageError("name a MODEL, or a run with --resume")
+    if step is not None and again is None:
+        raise click.UsageError("--from goes with --resume")
+    if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
+        raise click.UsageError("--fail and --log-mb go with --rehearse")
+    failure = read_failure(fail) if fail else None
 
-    async def work(reporter: Reporter) -> RunFolder:
+    async def work(reporter: Reporter) -> RunFolder | None:
         async with Lab(open_workspace(workspace)) as lab:
+            if model is None:
+                return await lab.resume(lab.find_run(again or "last"), step, reporter)
             opened = await lab.open(
                 model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
             )
+            found = await lab.preflight(opened, rehearse=rehearse or None, seconds=seconds)
+            if check:
+                _print_findings(found, as_json)
+                return None
+            for finding in found:
+                if finding.verdict == "warn" or (finding.verdict == "refuse" and force):
+                    reporter.say(_finding_text(finding))
             return await lab.build(
-                opened, rehearse=rehearse or None, seconds=seconds, on_progress=reporter
-            )
+                opened, rehearse=rehearse or None, seconds=seconds, fail=failure, log_mb=log_mb,
+                force=force, on_progress=reporter,
+            )  # fmt: skip
 
     with Reporter() as reporter:
         begun = run(work(reporter))
-        reporter.say(f"run {begun.id}" + (f" ({SIMULATED})" if begun.request.simulated else ""))
-        state = begun.state() if detach else _follow(begun, reporter)
-    _end(begun, state, as_json)
+        if begun is not None:
+            mark = f" ({SIMULATED})" if begun.request.simulated else ""
+            reporter.say(f"run {begun.id}{mark}")
+            state = begun.state() if detach else follow(begun, reporter)
+    if begun is not None:
+        end(begun, state, as_json)
+
+
+build.epilog = "\b\nMODE is one of\n" + "\n".join(
+    f"  {name:<12} {text}" for name, text in FAILURES.items()
+)
+
+
+def read_failure(text: str) -> dict[str, str]:
+    """MODE[:LAYER] as the rehearsal's plan has it."""
+    mode, _, layer = text.partition(":")
+    if mode not in FAILURES:
+        near = difflib.get_close_matches(mode, FAILURES, 1)
+        hint = f"; did you mean {near[0]}?" if near else f": {', '.join(FAILURES)}"
+        raise click.UsageError(f"there is no failure called {mode}{hint}")
+    return {"mode": mode, **({"layer": layer} if layer else {})}
+
+
+_SIGNS = {"ok": "ok     ", "warn": "warning", "refuse": "REFUSED"}
+
+
+def _finding_text(finding: Finding) -> str:
+    parts = [f"{_SIGNS[finding.verdict]}  {finding.id}: {finding.what}"]
+    parts += [f"         {text}" for text in (finding.lost, finding.fix) if text]
+    return "\n".join(parts)
+
+
+def _print_findings(found: list[Finding], as_json: bool) -> None:
+    """The answer of ``build --check``; ends with 1 if the build would be refused."""
+    bad = any(finding.verdict == "refuse" for finding in found)
+    if as_json:
+        print_json({"refused": bad, "findings": [finding.as_json() for finding in found]})
+    else:
+        click.echo("\n".join(_finding_text(finding) for finding in found))
+    if bad:
+        raise SystemExit(FAILED)
 
 
 async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """Follow a build to its end, its steps as progress; the state in which it ended."""
     async for update in watch.follow(folder):
         match update:
+            case watch.StateChanged(state) if state.state == "queued":
+                place = f", number {state.position} in line" if state.position else ""
+                reporter(Progress("build", f"waiting for its turn{place}"))
             case watch.StateChanged(state) if state.step:
                 share = (state.step_index - 1) / max(1, state.step_count)
                 text = f"{state.step} ({state.step_index} of {state.step_count})"
@@ -96,15 +179,22 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     return await asyncio.to_thread(reconcile, folder)
 
 
-def _follow(folder: RunFolder, reporter: Reporter) -> RunState:
+def follow(folder: RunFolder, reporter: Reporter) -> RunState:
+    """Follow a build on the command line; the terminal tells when it has ended."""
     try:
-        return run(follow_quietly(folder, reporter))
+        state = run(follow_quietly(folder, reporter))
+        if sys.stderr.isatty():
+            kind = Workspace.open(folder.path.parents[1]).settings.alert
+            sys.stderr.write(alert(kind, "finn-tui", f"{folder.id}: {state.state}"))
+            sys.stderr.flush()
+        return state
     except KeyboardInterrupt:
         reporter.say(f"the build goes on; `finn-tui attach {folder.id}` comes back to it")
         raise
 
 
-def _end(folder: RunFolder, state: RunState, as_json: bool) -> None:
+def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
+    """Say how a build has ended, or that it goes on; ends with 1 if it did not succeed."""
     if as_json:
         document: dict[str, Any] = {
             "run": folder.id,
@@ -119,111 +209,20 @@ def _end(folder: RunFolder, state: RunState, as_json: bool) -> None:
         show_error(state.error)
     if not as_json:
         mark = f" {SIMULATED}" if folder.request.simulated else ""
-        click.echo(f"{folder.id}: {state.state}{mark}\n{folder.path}")
+        place = f", number {state.position} in line" if state.position else ""
+        click.echo(f"{folder.id}: {state.state}{place}{mark}\n{folder.path}")
     if state.final and state.state != "succeeded":
         raise SystemExit(FAILED)
 
 
-@click.group(invoke_without_command=True)
-@WORKSPACE_OPTION
-@JSON_OPTION
-@click.pass_context
-@guard
-def runs(ctx: click.Context, workspace: Path, as_json: bool) -> None:
-    """The runs of the workspace, newest first."""
-    ctx.obj = workspace
-    if ctx.invoked_subcommand is not None:
-        return
-    found = Lab(open_workspace(workspace)).runs()
-    states = [(folder, reconcile(folder)) for folder in found]
-    if as_json:
-        print_json([_brief(folder, state) for folder, state in states])
-        return
-    if not states:
-        click.echo("No runs yet; `finn-tui build MODEL` makes one.")
-        return
-    rows = [
-        (
-            folder.id,
-            state.state,
-            f"{state.step or '-'}",
-            f"{state.seconds:.0f} s",
-            folder.request.folding_name,
-            SIMULATED if folder.request.simulated else "",
-        )
-        for folder, state in states
-    ]
-    click.echo(table(("run", "state", "step", "time", "folding", ""), rows, "   r"))
-
-
-def _brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
-    request = folder.request
-    return {
-        "run": folder.id,
-        "model": request.model,
-        "folding": request.folding_name,
-        "board": request.board,
-        "clock_ns": request.clock_ns,
-        "simulated": request.simulated,
-        "state": state.state,
-        "step": state.step,
-        "step_index": state.step_index,
-        "step_count": state.step_count,
-        "seconds": state.seconds,
-        "error": state.error.as_dict() if state.error else None,
-        "folder": str(folder.path),
-    }
-
-
-@runs.command("show")
-@click.argument("name")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@click.pass_context
-@guard
-def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
-    """One run: its state, its steps, its results."""
-    folder = Lab(open_workspace(_workspace(ctx, workspace))).find_run(name)
-    state = reconcile(folder)
-    steps = watch.steps(folder)
-    if as_json:
-        print_json(
-            {
-                **_brief(folder, state),
-                "steps": [vars(step) for step in steps],
-                "results": folder.results(),
-            }
-        )
-        return
-    mark = f" {SIMULATED}" if folder.request.simulated else ""
-    click.echo(f"{folder.id}: {state.state}{mark}, {state.seconds:.0f} s")
-    rows = [
-        (step.name, step.status, "-" if step.seconds is None else f"{step.seconds:.1f} s")
-        for step in steps
-    ]
-    click.echo(table(("step", "state", "time"), rows, "  r"))
-    if state.error is not None:
-        show_error(state.error)
-    click.echo(str(folder.path))
-
-
-def _workspace(ctx: click.Context, given: Path) -> Path:
-    """The workspace of a sub-command: its own option, or the one before its name."""
-    source = ctx.get_parameter_source("workspace")
-    from click.core import ParameterSource
-
-    outer: Path | None = ctx.obj
-    return given if source is ParameterSource.COMMANDLINE or outer is None else outer
-
-
 @click.command()
 @click.argument("name", default="last")
-@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows.")
+@click.option("-f", "--follow", "go_on", is_flag=True, help="Go on as the log grows.")
 @click.option("--list", "list_only", is_flag=True, help="Show which logs the run has.")
 @click.option("--file", "wanted", help="Which log, by its number or title in --list.")
 @WORKSPACE_OPTION
 @guard
-def logs(name: str, follow: bool, list_only: bool, wanted: str | None, workspace: Path) -> None:
+def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace: Path) -> None:
     """A run's log: everything printed, or one of FINN's, HLS's and Vivado's."""
     folder = Lab(open_workspace(workspace)).find_run(name)
     found = find_logs(folder)
@@ -240,7 +239,7 @@ def logs(name: str, follow: bool, list_only: bool, wanted: str | None, workspace
         if not named:
             raise click.UsageError(f"{folder.id} has no log {wanted}; see --list")
         path = named[0].path
-    if follow:
+    if go_on:
 
         async def print_lines() -> None:
             async for update in watch.follow(folder, log=path):
@@ -256,6 +255,30 @@ def logs(name: str, follow: bool, list_only: bool, wanted: str | None, workspace
         click.echo(line)
 
 
+def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
+    """A run as ``runs --json`` lists it."""
+    request, notes = folder.request, read_notes(folder)
+    return {
+        "run": folder.id,
+        "model": request.model,
+        "folding": request.folding_name,
+        "board": request.board,
+        "clock_ns": request.clock_ns,
+        "simulated": request.simulated,
+        "state": state.state,
+        "position": state.position,
+        "attempt": state.attempt,
+        "step": state.step,
+        "step_index": state.step_index,
+        "step_count": state.step_count,
+        "seconds": state.seconds,
+        "error": state.error.as_dict() if state.error else None,
+        "note": notes.note,
+        "tags": list(notes.tags),
+        "folder": str(folder.path),
+    }
+
+
 @click.command()
 @click.argument("name")
 @WORKSPACE_OPTION
@@ -266,7 +289,7 @@ def cancel(name: str, workspace: Path, as_json: bool) -> None:
     folder = Lab(open_workspace(workspace)).find_run(name)
     state = run(cancel_run(folder))
     if as_json:
-        print_json(_brief(folder, state))
+        print_json(brief(folder, state))
     else:
         click.echo(f"{folder.id}: {state.state}")
 
@@ -280,8 +303,8 @@ def attach(name: str, workspace: Path, as_json: bool) -> None:
     """Follow a build that was left, to its end."""
     folder = Lab(open_workspace(workspace)).find_run(name)
     with Reporter() as reporter:
-        state = _follow(folder, reporter)
-    _end(folder, state, as_json)
+        state = follow(folder, reporter)
+    end(folder, state, as_json)
 
 
 @click.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from finn_tui.core import bill, rules
+from finn_tui.core import bill
 from finn_tui.core import folding as foldings
 from finn_tui.core.bill import Ask, Widths
 from finn_tui.core.compare import Comparison, Side, compare
@@ -33,9 +33,7 @@ from finn_tui.runs.folder import RunFolder, find_run, list_runs
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
     from finn_tui.lab.solving import Solver
-
-#: What FINN's drivers call the datasets.
-_DRIVER_NAMES = {"cifar10": "cifar"}
+    from finn_tui.runs.preflight import Finding
 
 
 @dataclass
@@ -326,6 +324,8 @@ class Lab:
         rehearse: bool | None = None,
         seconds: float | None = None,
         fail: Mapping[str, str] | None = None,
+        log_mb: float = 0.0,
+        force: bool = False,
         on_progress: OnProgress = ignore,
     ) -> RunFolder:
         """Begin a build of the folding that is edited, in a process that outlives this one.
@@ -333,51 +333,48 @@ class Lab:
         Args:
             rehearse: with stand-ins for AMD's tools; None takes the workspace's setting.
             seconds: how long the stand-ins take in all.
-            fail: what they are to fail at.
+            fail: what they are to fail at, and ``log_mb`` how much log they write besides.
+            force: go on although the preflight refuses, where that can be.
 
         Raises:
-            FinnTuiError: tools, disk or engine are missing; says which and what to do.
+            FinnTuiError: what the preflight refuses; or tools, disk or engine are missing.
         """
-        from finn_tui.runs.launch import BuildRequest, launch
+        from finn_tui.lab import building
+
+        return await building.build(
+            self, opened, rehearse=rehearse, seconds=seconds, fail=fail, log_mb=log_mb,
+            force=force, on_progress=on_progress,
+        )  # fmt: skip
+
+    async def preflight(
+        self, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
+    ) -> list[Finding]:
+        """What can be said of a build of the folding that is edited before it begins."""
+        from finn_tui.lab import building
+
+        return await building.check(self, opened, rehearse=rehearse, seconds=seconds)
+
+    async def resume(
+        self, run: RunFolder, step: str | None = None, on_progress: OnProgress = ignore
+    ) -> RunFolder:
+        """Go on with a run that has ended, where it ended or at a step."""
+        from finn_tui.runs.again import resume
 
         settings = self.workspace.settings
-        if rehearse is None:
-            rehearse = settings.rehearse
-        editor, model = opened.editor, opened.model
-        refused = rules.refusals(editor.design, editor.folding)
-        if refused:
-            raise FinnTuiError(
-                f"FINN can estimate this folding and cannot build it: {refused[0]}",
-                (
-                    f"{len(refused) - 1} more layers: {'; '.join(refused[1:4])}. "
-                    if refused[1:]
-                    else ""
-                )
-                + "FINN's HLS code for a matrix layer walks through at most 1024 steps a row.",
-                "Raise SIMD of these layers, then build.",
-            )
-        # A folding that was edited since it was named is not the one of that name.
-        changes = f" + {editor.changes} change{'s' if editor.changes > 1 else ''}"
-        name = editor.baseline_name + (changes if editor.changes else "")
-        preset = model.preset
-        dataset = preset.dataset if preset else None
-        request = BuildRequest(
-            model=model.name,
-            graph=model.dataflow,
-            folder=model.folder,
-            folding=foldings.to_json(editor.design, editor.folding),
-            folding_name=name,
-            board=editor.device.board,
-            part=editor.device.part,
-            clock_ns=editor.clock_ns,
-            engine=await self.spec(on_progress),
-            rehearse=(seconds or settings.rehearsal_seconds) if rehearse else None,
-            estimate=editor.estimate.as_json(editor.design, editor.device),
-            dataset=_DRIVER_NAMES.get(dataset, dataset) if dataset else None,
-            source={"weights": dict(model.weights), "model_folder": str(model.folder)},
-            fail=fail,
-        )
-        return await launch(request, self.workspace.runs_dir, on_progress=on_progress)
+        return await resume(
+            run, step, parallel=settings.parallel_builds, notify=settings.notify,
+            on_progress=on_progress,
+        )  # fmt: skip
+
+    async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
+        """Build what a run was asked for again, in a new run."""
+        from finn_tui.runs.again import retry
+
+        settings = self.workspace.settings
+        return await retry(
+            run, parallel=settings.parallel_builds, notify=settings.notify,
+            on_progress=on_progress,
+        )  # fmt: skip
 
     @asynccontextmanager
     async def board(

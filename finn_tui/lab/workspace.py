@@ -13,6 +13,7 @@ from finn_tui.core.device import clock_period
 from finn_tui.errors import FinnTuiError
 
 SETTINGS = "finn-tui.toml"
+ALERTS = ("osc9", "osc777", "bell", "off")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -27,6 +28,11 @@ class Settings:
         model: the model that the app opens.
         rehearse: build with stand-ins for AMD's tools.
         rehearsal_seconds: how long the stand-ins take in all.
+        parallel_builds: how many builds run at once; the others wait for their turn.
+        notify: a shell command that is started when a build has ended, with FINN_TUI_RUN,
+            FINN_TUI_STATE and FINN_TUI_FOLDER in its environment.
+        alert: how the terminal tells that a build has ended: ``osc9`` and ``osc777`` (what
+            terminals make desktop messages of), ``bell``, or ``off``.
         to: name of the PYNQ machine that `d` deploys to.
         boards: parts and budgets of boards that FINN does not know, by name:
             ``[boards.MyBoard]``, ``part = "xc7z010clg400-1"``, ``LUT = 17600``, ...
@@ -38,6 +44,9 @@ class Settings:
     model: str = ""
     rehearse: bool = False
     rehearsal_seconds: float = 30.0
+    parallel_builds: int = 1
+    notify: str = ""
+    alert: str = "osc9"
     to: str = "simulated"
     boards: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -174,5 +183,17 @@ def _read_settings(path: Path) -> Settings:
                 f"The default is {getattr(settings, key)!r}.",
             )
         setattr(settings, key, value)
+    if settings.parallel_builds < 1:
+        raise FinnTuiError(
+            f"{path}: parallel_builds = {settings.parallel_builds} would never build anything",
+            "It is how many builds run at once.",
+            "Write 1 or more.",
+        )
+    if settings.alert not in ALERTS:
+        raise FinnTuiError(
+            f"{path}: alert = {settings.alert!r} is not known",
+            f"It is one of {', '.join(ALERTS)}.",
+            "Correct it, or remove the line.",
+        )
     clock_period(settings.clock_ns)
     return settings

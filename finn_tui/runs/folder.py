@@ -1,9 +1,10 @@
 """The run folder: everything that is known about one build, as plain files.
 
 ``run.json`` what was asked (never changed), ``state.json`` where it is (replaced in one go by the
-runner), ``events.jsonl`` what happened when, ``results.json`` what came out, ``build/`` FINN's
-output, ``finn_build_dir/`` its working files, ``runner.log`` everything that was printed. Methods
-read small files and return at once; on a slow network disk call them with ``asyncio.to_thread``.
+runner), ``events.jsonl`` what happened when, ``results.json`` what came out, ``notes.json`` what
+the user says of it, ``build/`` FINN's output, ``finn_build_dir/`` its working files,
+``runner.log`` everything that was printed. Methods read small files and return at once; on a slow
+network disk call them with ``asyncio.to_thread``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class RunRequest:
         dataset: what the accelerator is validated on, as the driver calls it.
         estimate: as ``finn-tui estimate --json`` gives it, None if it was not asked.
         source: where the model comes from and what its weights are.
+        fifo: how FIFO depths are found, ``simulate`` or ``minimal``.
     """
 
     id: str
@@ -56,6 +58,7 @@ class RunRequest:
     dataset: str | None = None
     estimate: Mapping[str, Any] | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    fifo: str = "simulate"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class RunState:
         step: FINN's name of the step it is in, ``step_index`` of ``step_count``.
         pid, pid_started, pid_ticks, host: the runner's process, when it began by the clock
             (seconds since the epoch) and by the kernel's ticks since boot, on which machine.
+        boot: which start of that machine it was; another one has none of its processes.
         heartbeat: when it last said that it lives (seconds since the epoch).
+        position: its place among the builds that wait for their turn, from 1; None if it does not.
+        attempt: 1, and one more for each time that it was resumed.
         started, ended: ISO 8601 in UTC.
         error: why it is failed or lost.
     """
@@ -80,7 +86,10 @@ class RunState:
     pid_started: float | None = None
     pid_ticks: int | None = None
     host: str = ""
+    boot: str | None = None
     heartbeat: float = 0.0
+    position: int | None = None
+    attempt: int = 1
     started: str | None = None
     ended: str | None = None
     error: FinnTuiError | None = None

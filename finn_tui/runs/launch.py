@@ -19,12 +19,13 @@ from typing import Any
 
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runqueue
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs import processes, tools
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, RunState
+from finn_tui.runs.tools import Tools
 
 #: Free space that a build is not begun without. A rehearsal of CNV leaves 60 MB; a real one keeps
 #: several Vivado projects with their checkpoints.
@@ -54,7 +55,11 @@ class BuildRequest:
         source: where the model comes from and what its weights are.
         fifo: ``simulate`` finds FIFO depths by RTL simulation, ``minimal`` leaves them minimal;
             a rehearsal always does the latter.
-        fail: what a rehearsal's tools are to fail at; see ``rehearsal.tools.plan``.
+        fail: what a rehearsal's tools are to fail at, ``{"mode": ..., "layer": ...}``; modes are
+            ``rehearsal.tools.plan.FAILURES``.
+        log_mb: how many megabytes of log a rehearsal's implementation writes besides.
+        parallel: how many builds of the workspace run at once; the others wait.
+        notify: the user's shell command to start at the end, empty for none.
     """
 
     model: str
@@ -72,14 +77,25 @@ class BuildRequest:
     source: Mapping[str, Any] = field(default_factory=dict)
     fifo: str = "simulate"
     fail: Mapping[str, str] | None = None
+    log_mb: float = 0.0
+    parallel: int = 1
+    notify: str = ""
 
 
 async def launch(
-    request: BuildRequest, runs_dir: Path, *, on_progress: OnProgress = ignore
+    request: BuildRequest,
+    runs_dir: Path,
+    *,
+    force: bool = False,
+    on_progress: OnProgress = ignore,
 ) -> RunFolder:
     """Begin a build in a process of its own, which outlives this one, and return its run.
 
-    Returns when the runner has said that it runs; what happens then is in the run folder.
+    Returns when the runner has said that it runs or waits for its turn; what happens then is in
+    the run folder.
+
+    Args:
+        force: begin even where the disk is likely to be too small.
 
     Raises:
         FinnTuiError: AMD's tools are missing (kind "tools"), the disk is too small (kind "disk"),
@@ -89,16 +105,35 @@ async def launch(
     found = None
     if request.rehearse is None:
         found = await asyncio.to_thread(tools.check_tools)
-    await asyncio.to_thread(check_disk, runs_dir, request.rehearse is not None)
+    if not force:
+        await asyncio.to_thread(check_disk, runs_dir, request.rehearse is not None)
     on_progress(Progress("build", "copying the model into the run's folder"))
     archive = await asyncio.to_thread(engine_archive)
     run = await asyncio.to_thread(_make_folder, request, runs_dir, archive)
     on_progress(Progress("build", f"starting {run.id}"))
+    await start_runner(run, request.engine, found, request.parallel, request.notify)
+    return run
+
+
+async def start_runner(
+    run: RunFolder, engine: EngineSpec, found: Tools | None, parallel: int, notify: str
+) -> None:
+    """Start the runner of a queued run and wait until it has taken over.
+
+    Raises:
+        FinnTuiError: it does not start (kind "engine"); the run is failed then.
+    """
     environment = {k: v for k, v in os.environ.items() if k not in _PATCHED}
     environment.update(found.environment if found else {})
-    child = await asyncio.to_thread(_start, run, request.engine, environment)
+    environment[runfiles.NOTIFY] = notify
+    try:
+        await asyncio.to_thread(runqueue.set_limit, str(run.path.parent), parallel)
+        # Here, not in the runner: the order is that of launching.
+        await asyncio.to_thread(runqueue.take, str(run.path))
+    except OSError as error:
+        raise _not_started(run, f"the queue cannot be written: {error}") from error
+    child = await asyncio.to_thread(_start, run, engine, environment)
     await _taken_over(run, child)
-    return run
 
 
 def check_path(runs_dir: Path) -> None:
@@ -127,7 +162,8 @@ def check_disk(runs_dir: Path, rehearse: bool) -> None:
         raise FinnTuiError(
             "there is too little room on the disk for a build",
             f"{free / 1e9:.1f} GB are free where {runs_dir} lies; a build needs {need / 1e9:.1f}.",
-            "Remove the finn_build_dir of old runs, or choose a workspace on another disk.",
+            "`finn-tui runs clean` removes the working files of old runs; or choose a workspace on "
+            "another disk.",
             kind="disk",
         )
 
@@ -174,7 +210,8 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
         shutil.copyfile(archive, partial / "engine.pyz")
         if rehearsal is not None:
             install(partial / "rehearsal")
-            plan = {**rehearsal, "fail": dict(request.fail) if request.fail else None}
+            fail = dict(request.fail) if request.fail else None
+            plan = {**rehearsal, "fail": fail, "log_mb": request.log_mb}
             (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
         runfiles.write_json(str(partial / runfiles.RUN), document)
         queued = {"state": "queued", "host": runfiles.host(), "heartbeat": time.time()}
@@ -220,14 +257,19 @@ def _start(
 
 async def _taken_over(run: RunFolder, child: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while (await asyncio.to_thread(run.state)).state == "queued":
+    while _untouched(await asyncio.to_thread(run.state)):
         if child.poll() is not None or time.monotonic() > deadline:
-            if (await asyncio.to_thread(run.state)).state != "queued":
+            if not _untouched(await asyncio.to_thread(run.state)):
                 return
             child.kill()
             tail = run.log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise _not_started(run, tail.strip() or f"It ended with code {child.poll()}.")
         await asyncio.sleep(0.05)
+
+
+def _untouched(state: RunState) -> bool:
+    """Whether no runner has said anything yet."""
+    return state.state == "queued" and state.pid is None
 
 
 def _not_started(run: RunFolder, why: str) -> FinnTuiError:

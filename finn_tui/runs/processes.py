@@ -7,6 +7,7 @@ import contextlib
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +15,13 @@ from typing import Any
 
 import psutil
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runqueue
 from finn_tui.errors import FinnTuiError
 from finn_tui.runs.folder import RunFolder, RunState
 
 #: A process with the same id that began further away than this is another one. Used only where
 #: the kernel's ticks are not known; the clock may have been set since.
 _SAME_START_SECONDS = 2.0
-#: A launch that has not become a process after this long was interrupted.
-QUEUED_SECONDS = 60.0
 #: On another machine only the heartbeat tells; clocks of machines may differ.
 SILENT_SECONDS = 600.0
 #: How long a cancelled build may take to end its tools.
@@ -44,7 +43,7 @@ def alive(state: RunState) -> bool:
     for child in list(_children):
         if child.poll() is not None:
             _children.remove(child)
-    if state.pid is None:
+    if state.pid is None or (state.boot and runfiles.boot() not in (None, state.boot)):
         return False
     try:
         process = psutil.Process(state.pid)
@@ -69,40 +68,63 @@ def reconcile(run: RunFolder) -> RunState:
     state = run.state()
     if state.final or not _dead(run, state):
         return state
-    # It may have said its last word between the two looks.
-    state = run.state()
-    if state.final:
-        return state
-    return _bury(run, state)
+    with _held(run) as held:
+        # Somebody may hold it who has just begun; its last word may have come between the looks.
+        state = run.state()
+        if state.final or not held or not _dead(run, state, held=True):
+            return state
+        return _bury(run, state)
 
 
-def _dead(run: RunFolder, state: RunState) -> bool:
+@contextlib.contextmanager
+def _held(run: RunFolder) -> Iterator[bool]:
+    """Keep runners and other apps from a run for a moment; False if one of them has it."""
+    try:
+        lock = runfiles.hold(str(run.path), 0.2)
+    except BlockingIOError:
+        yield False
+        return
+    except OSError:  # a folder that can be read only: nobody will write to it
+        yield True
+        return
+    with lock:
+        yield True
+
+
+def _dead(run: RunFolder, state: RunState, *, held: bool = False) -> bool:
     silent = time.time() - state.heartbeat
     if state.pid is None:
-        return silent > QUEUED_SECONDS
+        return silent > runqueue.LAUNCH_SECONDS
     if state.host != runfiles.host():
         return silent > SILENT_SECONDS
-    return not alive(state) and not runfiles.is_locked(str(run.path))
+    return not alive(state) and (held or not runfiles.is_locked(str(run.path)))
 
 
 def _bury(run: RunFolder, state: RunState) -> RunState:
     last = datetime.fromtimestamp(state.heartbeat, UTC).isoformat(timespec="seconds")
     where = f"in {state.step}" if state.step else "before its first step"
-    error = FinnTuiError(
-        "the build was ended from outside",
-        f"Its process {state.pid} on {state.host or 'this machine'} is gone; it was last heard of "
-        f"at {last}, {where}.",
-        "Build again. If the machine was not restarted and nobody ended it, look for the kernel "
-        "ending processes for lack of memory (dmesg).",
-        kind="lost",
-    )
+    here = state.host == runfiles.host()
+    again = "`finn-tui runs resume` goes on where its steps got to, `runs retry` builds anew."
+    if state.pid is None:
+        what, why = "the build was never started", "Whoever launched it was ended while doing so."
+    elif here and state.boot and runfiles.boot() not in (None, state.boot):
+        what = "the machine was restarted while the build ran"
+        why = f"It was last heard of at {last}, {where}."
+    else:
+        what = "the build was ended from outside"
+        why = (
+            f"Its process {state.pid} on {state.host or 'this machine'} is gone; it was last heard "
+            f"of at {last}, {where}."
+        )
+        again += " If nobody ended it, the kernel may have, for lack of memory (see dmesg)."
+    error = FinnTuiError(what, why, again, kind="lost")
     if state.pid is not None and state.host == runfiles.host() and _LINUX:
         runfiles.end_processes(str(run.path), state.pid)
     return _write(run, state, "lost", error)
 
 
 def _write(run: RunFolder, state: RunState, name: str, error: FinnTuiError | None) -> RunState:
-    final = replace(state, state=name, ended=runfiles.now(), error=error)
+    final = replace(state, state=name, position=None, ended=runfiles.now(), error=error)
     said = error.as_dict() if error else None
     document: dict[str, Any] = {**vars(final), "error": said}
     # A reader on a full or read-only disk still answers truly; the next one may write it.
@@ -122,7 +144,9 @@ async def cancel(run: RunFolder) -> RunState:
     if state.final:
         return state
     if state.pid is None:
-        return await asyncio.to_thread(_write, run, state, "cancelled", None)
+        state = await asyncio.to_thread(_never, run)
+        if state.final or state.pid is None:
+            return state
     if state.host != runfiles.host():
         raise FinnTuiError(
             f"{run.id} runs on {state.host}",
@@ -152,6 +176,19 @@ async def cancel(run: RunFolder) -> RunState:
             break
     # It did not manage by itself: end what is there and say so in its place.
     return await asyncio.to_thread(_force, run, state)
+
+
+def _never(run: RunFolder) -> RunState:
+    """Cancel a run whose process has not said anything yet; it will find it cancelled."""
+    deadline = time.monotonic() + CANCEL_SECONDS
+    while True:
+        with _held(run) as held:
+            state = run.state()
+            if held and state.pid is None and not state.final:
+                return _write(run, state, "cancelled", None)
+        if state.final or state.pid is not None or time.monotonic() > deadline:
+            return state
+        time.sleep(0.1)
 
 
 def _force(run: RunFolder, state: RunState) -> RunState:

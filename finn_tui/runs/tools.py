@@ -86,6 +86,12 @@ def check_tools(environment: Mapping[str, str] | None = None) -> Tools:
     return found
 
 
+def version_of(tool: Path) -> str | None:
+    """The version that the path of a tool names: ``.../Vitis_HLS/2022.2/bin/vitis_hls``."""
+    match = _VERSION.search(str(tool)) or _VERSION.search(str(tool.resolve()))
+    return match.group() if match else None
+
+
 def _find_hls(name: str, env: Mapping[str, str], root: str | None) -> Path | None:
     found = _on_path(name, env)
     if found is not None:

@@ -78,7 +78,15 @@ class StepList:
     def take(self, event: dict[str, Any]) -> bool:
         """Take in an event; returns whether it changed the steps."""
         if event["event"] == "steps":
-            self._steps = {name: Step(name, "waiting") for name in event["names"]}
+            names, start = event["names"], event.get("start")
+            before = names[: names.index(start)] if start in names else []
+            # What an earlier attempt has done stays done.
+            self._steps = {
+                name: self._steps[name]
+                if name in before and name in self._steps
+                else Step(name, "waiting")
+                for name in names
+            }
         elif event["event"] == "step":
             name, status = event["name"], event["status"]
             if status == "started":
@@ -184,8 +192,7 @@ async def follow(
 
 
 def _differs(state: RunState, shown: RunState) -> bool:
-    return (state.state, state.step, state.step_count) != (
-        shown.state,
-        shown.step,
-        shown.step_count,
-    )
+    def news(of: RunState) -> tuple[object, ...]:
+        return of.state, of.step, of.step_count, of.position, of.attempt
+
+    return news(state) != news(shown)

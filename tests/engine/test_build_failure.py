@@ -63,7 +63,7 @@ def test_a_full_disk_is_the_cause_whatever_the_tools_say(tmp_path: Path, number:
     _log(tmp_path, IMPL, "ERROR: [HLS 200-1715] cannot write\n")
     error = build_failure.explain(OSError(number, "No space left on device"), str(tmp_path))
     assert error.kind == "disk"
-    assert "finn_build_dir" in error.fix
+    assert "finn-tui runs clean" in error.fix
 
 
 def test_a_disk_found_full_afterwards_explains_a_tool_that_failed(
@@ -106,9 +106,11 @@ def test_reports_become_results(tmp_path: Path) -> None:
     resources = post_synthesis(str(tmp_path))
     assert resources is not None
     assert resources["BRAM_18K"] == 5
-    assert resources["layers"] == {
-        "MVAU_hls_0": {"LUT": 10, "FF": 12, "BRAM_18K": 5, "URAM": 0, "DSP": 3}
-    }
+    source = "build/report/post_synth_resources.json"
+    assert resources["layers"] == [
+        {"name": "MVAU_hls_0", "LUT": 10, "FF": 12, "SRL": 1, "BRAM_18K": 5, "URAM": 0, "DSP": 3,
+         "source": source}
+    ]  # fmt: skip
     measured = timing(str(tmp_path), 4.0)
     assert measured is not None
     assert (measured["wns"], measured["tns"], measured["met"]) == (-0.618, -152.301, False)

@@ -244,7 +244,7 @@ def test_hls_leaves_an_ip_a_report_and_a_log(bench: Bench) -> None:
 
 
 def test_hls_that_fails_says_so_in_its_own_words(bench: Bench, plan: dict[str, Any]) -> None:
-    plan["fail"] = {"tool": "vitis_hls", "layer": "MVAU_hls_1"}
+    plan["fail"] = {"mode": "hls", "layer": "MVAU_hls_1"}
     (bench.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
     assert bench.hls("MVAU_hls_0")[1].returncode == 0
     place, done = bench.hls("MVAU_hls_1")

@@ -107,7 +107,7 @@ async def test_from_graph_to_deployment_package(
     estimated = json.loads((reports / "estimate_layer_resources.json").read_text())
     assert results["estimate"]["ii_cycles"] == meta["ii_cycles"] == max(cycles.values())
     assert results["post_synthesis"]["simulated"] is True
-    layers = results["post_synthesis"]["layers"]
+    layers = {layer["name"]: layer for layer in results["post_synthesis"]["layers"]}
     assert layers["MVAU_hls_0"]["BRAM_18K"] == estimated["MVAU_hls_0"]["BRAM_18K"]
     assert results["post_synthesis"]["LUT"] > estimated["total"]["LUT"]
     assert results["timing"]["met"] is True
@@ -248,7 +248,7 @@ async def test_a_builder_that_is_killed_still_has_a_last_word(
 async def test_a_tool_that_fails_is_named_with_its_first_error(
     tfc: Path, engine: EngineSpec, tmp_path: Path
 ) -> None:
-    fail = {"tool": "vitis_hls", "layer": "MVAU_hls_2"}
+    fail = {"mode": "hls", "layer": "MVAU_hls_2"}
     run = await launch(_request(tfc, engine, 1.0, fail=fail), tmp_path / "runs")
     async for update in follow(run):
         if isinstance(update, StateChanged):
@@ -267,7 +267,7 @@ async def test_a_tool_that_fails_is_named_with_its_first_error(
 async def test_a_design_that_does_not_fit_fails_in_placement(
     tfc: Path, engine: EngineSpec, tmp_path: Path
 ) -> None:
-    fail = {"tool": "vivado", "stage": "place"}
+    fail = {"mode": "place"}
     run = await launch(_request(tfc, engine, 1.0, fail=fail), tmp_path / "runs")
     async for update in follow(run):
         if isinstance(update, StateChanged):

@@ -51,6 +51,8 @@ class RecordedLab(Lab):
         rehearse: bool | None = None,
         seconds: float | None = None,
         fail: Mapping[str, str] | None = None,
+        log_mb: float = 0.0,
+        force: bool = False,
         on_progress: OnProgress = ignore,
     ) -> RunFolder:
         on_progress(Progress("build", "copying the model into the run's folder"))

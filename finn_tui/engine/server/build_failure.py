@@ -34,9 +34,50 @@ _ADVICE = (
         "Set XILINXD_LICENSE_FILE, or install a licence; the Pynq-Z1 and Z2 need none",
     ),
     (
+        ("IMPL 213-28",),
+        "Vitis HLS synthesized a layer and could not export it as an IP; stitching then misses it "
+        "by its VLNV.",
+        "Read the lines above it in that log; Vivado 2021 and older need AMD's Y2K22 patch",
+    ),
+    (
+        ("Common 17-180", "Vivado 12-4756"),
+        "Vivado could not start the processes of its runs.",
+        "Give the machine more memory or processes (ulimit -u), or build with fewer parallel jobs "
+        "(NUM_DEFAULT_WORKERS)",
+    ),
+    (
         ("HLS", "SIM", "XFORM", "SCHED"),
         "Vitis HLS could not synthesize a layer.",
         "Open its vitis_hls.log; compile errors of FINN's C++ are most often a broken finn-hlslib",
+    ),
+)
+
+#: Ends of a tool that are no message of its own: how they show, what they mean, what to do.
+_SIGNS = (
+    (
+        re.compile(r"^Abnormal program termination"),
+        "It crashed; what it knows of that is in the hs_err file that it names.",
+        "Build again (finn-tui runs resume); if it crashes again, try another Vivado version",
+    ),
+    (
+        re.compile(r"\bKilled\s+\"\$RDI_PROG\""),
+        "The kernel ended it, which it does when memory runs out.",
+        "Give the machine more memory, or build with fewer parallel jobs (NUM_DEFAULT_WORKERS)",
+    ),
+    (
+        re.compile(r"no space left on device", re.I),
+        "The disk is full, or was when this was written.",
+        "Make room (finn-tui runs clean removes working files of old runs), then resume the run",
+    ),
+    (
+        re.compile(r"^route_design failed"),
+        "The router could not connect everything: too many nets want the same place.",
+        "Fold less in parallel, so that less of the chip is full, or build for a slower clock",
+    ),
+    (
+        re.compile(r"^\w+_design failed"),
+        "The command failed without a message of its own.",
+        "Read the log around it",
     ),
 )
 
@@ -76,6 +117,17 @@ def explain(error: BaseException, folder: str) -> EngineError:
             kind="tools",
             detail="%s\n\n%s" % (_around(path, number), detail),
         )
+    sign = first_sign(os.path.join(folder, "finn_build_dir"))
+    if sign is not None:
+        said, (_, why, fix), path, number = sign
+        where = "%s:%d" % (os.path.relpath(path, folder), number)
+        return EngineError(
+            said,
+            "%s It stands in %s." % (why, where),
+            fix,
+            kind="tools",
+            detail="%s\n\n%s" % (_around(path, number), detail),
+        )
     text = str(error)
     what = "%s: %s" % (type(error).__name__, text)
     why = "FINN stopped here, and no tool reported an error."
@@ -93,7 +145,7 @@ def disk_full(folder: str, detail: str) -> EngineError:
     return EngineError(
         "The disk is full",
         "%d MB are left where %s lies." % (_free(folder) // 1000000, folder),
-        "Make room (the folders finn_build_dir of old runs are the largest) and build again",
+        "Make room (finn-tui runs clean removes working files of old runs), then resume the run",
         kind="disk",
         detail=detail,
     )
@@ -111,6 +163,20 @@ def first_tool_error(build_dir: str) -> Optional[Tuple[str, str, str, int]]:
             if not candidate[0].startswith(_ECHOES):
                 return candidate
     return None
+
+
+def first_sign(build_dir: str) -> Optional[Tuple[str, Tuple[Any, str, str], str, int]]:
+    """The line, its meaning, file and number where a tool ended without an error of its own."""
+    found = []
+    for path in _logs(build_dir):
+        for number, line in _lines(path):
+            for rank, sign in enumerate(_SIGNS):
+                if sign[0].search(line):
+                    found.append((rank, line.strip(), path, number))
+    if not found:
+        return None
+    rank, line, path, number = min(found, key=lambda item: item[0])
+    return line, _SIGNS[rank], path, number
 
 
 def _logs(build_dir: str) -> List[str]:

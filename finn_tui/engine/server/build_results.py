@@ -1,8 +1,13 @@
-"""What a finished build is worth: its reports, gathered into ``results.json``."""
+"""What a build is worth: its reports and logs, gathered into ``results.json``.
 
+Everything here takes what there is: a build that failed half way has estimates, step times and
+warnings too. Standard library only; it runs in the runner's process.
+"""
+
+import json
 import os
 import re
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.server import runfiles
 
@@ -12,34 +17,51 @@ _NUMBER = r"(-?\d+(?:\.\d+)?|NA|N/A)"
 _TIMING = re.compile(
     r"^\s*WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*%s\s+%s\s" % (_NUMBER, _NUMBER), re.M
 )
+_BANNER = re.compile(r"^\*{6} (Vivado\(TM\) HLS|Vivado|Vitis HLS)\b.*? v(\d{4}\.\d+(?:\.\d+)?)\b")
+_MESSAGE = re.compile(r"^(WARNING|CRITICAL WARNING): \[([^\]]+)\] ?(.*)$")
+
+#: Warnings that change what the result is worth.
+_MATTER = ("Route 35-328", "Route 35-39")
+#: Critical warnings that stand in good builds of FINN's designs, too.
+_HARMLESS = ("BD 41-237", "IP_Flow 19-5234", "HDL 9-1206", "BD 41-1356", "BD 41-1167",
+             "Designutils 20-1275")  # fmt: skip
+#: Logs that say what became of the design; one of a tool that repeats another is left out.
+_LOGS = ("runme.log", "vitis_hls.log", "vivado_hls.log")
+#: More of one log than this is not looked through.
+_LOG_BYTES = 64 * 1024 * 1024
+#: The final report first: FINN copies the one from before the last optimization.
+_FINAL_TIMING = re.compile(r"_timing_summary_postroute_physopted\.rpt$")
 
 
 def collect(folder: str, run: Dict[str, Any]) -> Dict[str, Any]:
-    """The parts of results.json that a finished build fills.
+    """The parts of results.json that a build fills, each with ``source`` and ``simulated``.
 
     ``estimate`` as it was asked for (FINN's own figures where nothing was), ``post_synthesis``
-    (LUT, FF, BRAM_18K counted in halves, URAM, DSP in all and per layer) and ``timing`` (WNS and
-    clock in ns, Fmax in MHz). What a report does not say is left out.
+    (LUT, FF, SRL, BRAM_18K counted in halves, URAM, DSP in all, and in ``layers`` a row a layer
+    with its name), ``timing`` (WNS, TNS and clock in ns, Fmax in MHz, whether it is met),
+    ``steps`` (seconds by step), ``tools`` (name, version) and ``warnings`` (those that matter,
+    with how often). What no report says is left out.
     """
     simulated = run.get("rehearsal") is not None
     parts: Dict[str, Any] = {}
-    estimate = run.get("estimate")
-    if estimate is None:
-        finn = finn_estimate(folder)
-        estimate = {"ii_cycles": finn["ii_cycles"], "latency_cycles": finn["latency_cycles"]}
-        estimate["fps"] = 1e9 / (run["clock_ns"] * finn["ii_cycles"])
-        estimate["clock_ns"] = run["clock_ns"]
-        estimate["total"] = finn["resources"].get("total", {})
-    parts["estimate"] = estimate
+    estimate = run.get("estimate") or _own_estimate(folder, run)
+    if estimate is not None:
+        parts["estimate"] = estimate
     synthesis = post_synthesis(folder)
     if synthesis is not None:
         parts["post_synthesis"] = dict(synthesis, simulated=simulated)
     measured = timing(folder, float(run["clock_ns"]))
     if measured is not None:
         parts["timing"] = dict(measured, simulated=simulated)
-    steps = runfiles.read_json(os.path.join(folder, "build", "report", "time_per_step.json"))
-    if steps:
-        parts["steps"] = steps
+    seconds = step_seconds(folder)
+    if seconds:
+        total = round(sum(seconds.values()), 2)
+        parts["steps"] = {"seconds": seconds, "total_seconds": total, "source": runfiles.EVENTS,
+                          "simulated": simulated}  # fmt: skip
+    tools, warnings = read_logs(folder)
+    if tools:
+        parts["tools"] = [dict(tool, simulated=simulated) for tool in tools]
+    parts["warnings"] = [dict(warning, simulated=simulated) for warning in warnings]
     return parts
 
 
@@ -57,6 +79,21 @@ def finn_estimate(folder: str) -> Dict[str, Any]:
     }
 
 
+def _own_estimate(folder: str, run: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """The estimate from FINN's reports, for a run that was asked for without one."""
+    try:
+        finn = finn_estimate(folder)
+    except (TypeError, KeyError, ValueError):
+        return None  # it ended before its reports were written
+    return {
+        "ii_cycles": finn["ii_cycles"],
+        "latency_cycles": finn["latency_cycles"],
+        "fps": 1e9 / (run["clock_ns"] * finn["ii_cycles"]),
+        "clock_ns": run["clock_ns"],
+        "total": finn["resources"].get("total", {}),
+    }
+
+
 def post_synthesis(folder: str) -> Optional[Dict[str, Any]]:
     """Resources after synthesis in all and per layer, or None without FINN's report of them."""
     source = "build/report/post_synth_resources.json"
@@ -64,9 +101,11 @@ def post_synthesis(folder: str) -> Optional[Dict[str, Any]]:
     if not report or "(top)" not in report:
         return None
     result: Dict[str, Any] = dict(_resources(report["(top)"]))
-    result["layers"] = {
-        _PARTITION.sub("", name): _resources(row) for name, row in report.items() if name != "(top)"
-    }
+    result["layers"] = [
+        dict(_resources(row), name=_PARTITION.sub("", name), source=source)
+        for name, row in report.items()
+        if name != "(top)"
+    ]
     result["source"] = source
     return result
 
@@ -75,6 +114,7 @@ def _resources(row: Dict[str, Any]) -> Dict[str, int]:
     return {
         "LUT": int(row.get("LUT", 0)),
         "FF": int(row.get("FF", 0)),
+        "SRL": int(row.get("SRL", 0)),
         "BRAM_18K": 2 * int(row.get("BRAM_36K", 0)) + int(row.get("BRAM_18K", 0)),
         "URAM": int(row.get("URAM", 0)),
         "DSP": int(row.get("DSP", 0)),
@@ -83,20 +123,100 @@ def _resources(row: Dict[str, Any]) -> Dict[str, int]:
 
 def timing(folder: str, clock_ns: float) -> Optional[Dict[str, Any]]:
     """WNS and TNS in ns after routing and what follows from them, or None without a report."""
-    source = "build/report/post_route_timing.rpt"
+    for path in [
+        *_final_reports(folder),
+        os.path.join(folder, "build/report/post_route_timing.rpt"),
+    ]:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                found = _TIMING.search(file.read())
+        except OSError:
+            continue
+        if found is None or found.group(1).startswith("N"):
+            continue
+        wns = float(found.group(1))
+        return {
+            "wns": wns,
+            "tns": float(found.group(2)),
+            "clock_ns": clock_ns,
+            "met": wns >= 0,
+            "fmax_mhz": round(1000 / (clock_ns - wns), 2),
+            "source": os.path.relpath(path, folder),
+        }
+    return None
+
+
+def _final_reports(folder: str) -> List[str]:
+    """Timing after post-route optimization, of the newest implementation first."""
+    found = []
+    for place, _, names in _tree(folder):
+        if os.path.basename(place) == "impl_1":
+            found += [os.path.join(place, name) for name in names if _FINAL_TIMING.search(name)]
+    return sorted(found, key=os.path.getmtime, reverse=True)
+
+
+def step_seconds(folder: str) -> Dict[str, float]:
+    """How long each step took, as the runner's events tell; of a step built twice the last time."""
+    seconds: Dict[str, float] = {}
     try:
-        with open(os.path.join(folder, source), encoding="utf-8", errors="replace") as file:
-            found = _TIMING.search(file.read())
-    except FileNotFoundError:
-        return None
-    if found is None or found.group(1).startswith("N"):
-        return None
-    wns = float(found.group(1))
-    return {
-        "wns": wns,
-        "tns": float(found.group(2)),
-        "clock_ns": clock_ns,
-        "met": wns >= 0,
-        "fmax_mhz": round(1000 / (clock_ns - wns), 2),
-        "source": source,
-    }
+        with open(
+            os.path.join(folder, runfiles.EVENTS), encoding="utf-8", errors="replace"
+        ) as file:
+            for line in file:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if event.get("event") == "step" and event.get("seconds") is not None:
+                    seconds[event["name"]] = event["seconds"]
+    except OSError:
+        pass
+    return seconds
+
+
+def read_logs(folder: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+    """Tools that worked (name, version, source), and warnings that matter, each id once."""
+    tools: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
+    warnings: Dict[str, Dict[str, Any]] = {}
+    for place, _, names in _tree(folder):
+        for name in sorted(set(_LOGS) & set(names)):
+            path = os.path.join(place, name)
+            source = os.path.relpath(path, folder)
+            for number, line in _lines(path):
+                if line.startswith("******"):
+                    banner = _BANNER.match(line)
+                    if banner:
+                        tool = {"name": banner.group(1), "version": banner.group(2)}
+                        tools.setdefault(banner.group(1, 2), dict(tool, source=source))
+                elif "WARNING: [" in line:
+                    message = _MESSAGE.match(line)
+                    if message and _matters(message.group(1), message.group(2)):
+                        severity, id, text = message.groups()
+                        first = {"severity": severity, "id": id, "text": text, "count": 0,
+                                 "source": source, "line": number}  # fmt: skip
+                        warnings.setdefault(id, first)["count"] += 1
+    return list(tools.values()), list(warnings.values())
+
+
+def _matters(severity: str, id: str) -> bool:
+    return id in _MATTER or (severity == "CRITICAL WARNING" and id not in _HARMLESS)
+
+
+def _tree(folder: str) -> Iterator[Tuple[str, List[str], List[str]]]:
+    """FINN's working files, in an order that does not change."""
+    for place, folders, names in os.walk(os.path.join(folder, "finn_build_dir")):
+        folders.sort()
+        yield place, folders, names
+
+
+def _lines(path: str) -> Iterator[Tuple[int, str]]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            read = 0
+            for number, line in enumerate(file, 1):
+                yield number, line.rstrip("\r\n")
+                read += len(line)
+                if read > _LOG_BYTES:
+                    return
+    except OSError:
+        return

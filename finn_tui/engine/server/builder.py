@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
@@ -33,16 +33,17 @@ ESTIMATED_BY = "step_generate_estimate_reports"
 
 
 def main(arguments: List[str]) -> int:
-    """``builder RUN_FOLDER EVENTS_FD ALIVE_FD``; returns 0 if the build succeeded.
+    """``builder RUN_FOLDER EVENTS_FD ALIVE_FD [STEP]``; returns 0 if the build succeeded.
 
     Says what happens as JSON lines on EVENTS_FD. ALIVE_FD is a pipe that closes when the runner
-    dies: this process then ends itself with every tool that it has started.
+    dies: this process then ends itself with every tool that it has started. STEP is where to go
+    on from what an earlier attempt left.
     """
     folder, events, alive = arguments[0], int(arguments[1]), int(arguments[2])
     for descriptor in (events, alive):
         os.set_inheritable(descriptor, False)
     threading.Thread(target=_die_with_runner, args=(folder, alive), daemon=True).start()
-    builder = _Builder(folder, events)
+    builder = _Builder(folder, events, arguments[3] if len(arguments) > 3 else "")
     try:
         builder.build()
     except Exception as error:  # the boundary of the build: whatever FINN raises becomes data
@@ -64,18 +65,20 @@ def _leave(code: int) -> None:
 def _die_with_runner(folder: str, alive: int) -> None:
     os.read(alive, 1)
     # From a process of its own, which outlives this one: while this one lives, FINN's pools
-    # replace each worker that is ended.
+    # replace each worker that is ended. Who descends from this one is seen only before it ends.
+    mine = set(runfiles.run_processes(folder, os.getpid()))
     if os.fork() == 0:
         try:
-            runfiles.end_processes(folder, os.getpid(), grace=1.0)
+            runfiles.end_processes(folder, os.getpid(), grace=1.0, more=mine)
         finally:
             os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Builder:
-    def __init__(self, folder: str, events: int) -> None:
+    def __init__(self, folder: str, events: int, start: str = "") -> None:
         self.folder = folder
+        self.start = start
         self.events = events
         self.failure: Optional[BaseException] = None
         run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
@@ -94,14 +97,15 @@ class _Builder:
         dataflow = importlib.import_module("finn.builder.build_dataflow")
         configs = importlib.import_module("finn.builder.build_dataflow_config")
         names = build_names(configs.default_build_dataflow_steps)
-        self.say("steps", names=names)
+        first, graph = self._begin_at(names)
+        self.say("steps", names=names, start=self.start or None)
         lookup = importlib.import_module("finn.builder.build_dataflow_steps")
         steps = [
             self._reporting(lookup.build_dataflow_step_lookup[name], index, len(names))
-            for index, name in enumerate(names, 1)
+            for index, name in list(enumerate(names, 1))[first:]
         ]
         config = build_config.make(configs, self.run, self.folder, steps)
-        code = dataflow.build_dataflow_cfg(os.path.join(self.folder, "model.onnx"), config)
+        code = dataflow.build_dataflow_cfg(graph, config)
         sys.stdout.flush()
         if self.failure is not None:
             raise self.failure
@@ -112,7 +116,30 @@ class _Builder:
                 "Read build/build_dataflow.log",
                 kind="finn",
             )
-        runfiles.update_results(self.folder, build_results.collect(self.folder, self.run))
+
+    def _begin_at(self, names: List[str]) -> Tuple[int, str]:
+        """Index of the first step to do, and the graph that it begins with.
+
+        Raises ``EngineError`` if the step is none of this FINN's, or its graph is not there.
+        """
+        if not self.start or self.start == names[0]:
+            return 0, os.path.join(self.folder, "model.onnx")
+        if self.start not in names:
+            raise EngineError(
+                "The build cannot go on at %s" % self.start,
+                "The steps of this FINN are %s." % ", ".join(names),
+                "Name one of them, or build anew",
+            )
+        first = names.index(self.start)
+        place = os.path.join(self.folder, "build", "intermediate_models")
+        graph = os.path.join(place, names[first - 1] + ".onnx")
+        if not os.path.isfile(graph):
+            raise EngineError(
+                "The build cannot go on at %s" % self.start,
+                "The graph that %s left is not there: %s" % (names[first - 1], graph),
+                "Go on from an earlier step, or build anew",
+            )
+        return first, graph
 
     def _reporting(self, step: Callable[..., Any], index: int, count: int) -> Callable[..., Any]:
         """A step that reports its start and end; its name stays, since FINN names files by it."""
@@ -123,6 +150,7 @@ class _Builder:
             self.say("step", status="started", **place)
             begin = time.time()
             try:
+                self._hang(step.__name__)
                 result = step(model, config, *more, **named)
                 if step.__name__ == ESTIMATED_BY and self.rehearsal is not None:
                     self._rehearse(result)
@@ -136,6 +164,25 @@ class _Builder:
             return result
 
         return run
+
+    def _hang(self, step: str) -> None:
+        """In a rehearsal of it: stand at a debugger's prompt, as upstream FINN does on errors."""
+        fail = (self.rehearsal or {}) and runfiles.read_json(
+            os.path.join(self.folder, "rehearsal", "rehearsal.json")
+        ).get("fail")
+        if not fail or fail.get("mode") != "pdb" or step != "step_synthesize_bitfile":
+            return
+        sys.stdout.write(
+            "Traceback (most recent call last):\n"
+            '  File "finn/builder/build_dataflow.py", line 177, in build_dataflow_cfg\n'
+            "    model = transform_step(model, cfg)\n"
+            "AssertionError: SIMULATED: a step failed with the debugger switched on\n"
+            "> finn/builder/build_dataflow_steps.py(791)step_synthesize_bitfile()\n"
+            "-> model = model.transform(\n(Pdb) \n"
+        )
+        sys.stdout.flush()
+        while True:
+            time.sleep(3600)
 
     def _rehearse(self, model: Any) -> None:
         """Give the stand-in tools what they need: the network, and FINN's estimates of it."""

@@ -20,9 +20,14 @@ STATE = "state.json"
 EVENTS = "events.jsonl"
 RESULTS = "results.json"
 LOG = "runner.log"
+NOTES = "notes.json"
 
 #: In the environment of every process of a build, so that none is missed when it is ended.
-MARK = "FINN_TUI_RUN"
+MARK = "FINN_TUI_RUN_FOLDER"
+
+#: The user's own command to be started at the end; only in the runner's environment, since a run
+#: folder may come from somebody else.
+NOTIFY = "FINN_TUI_NOTIFY"
 
 FINAL = ("succeeded", "failed", "cancelled", "lost")
 
@@ -96,12 +101,21 @@ def append_event(folder: str, event: str, **data: Any) -> None:
 
 def update_results(folder: str, parts: Dict[str, Any]) -> None:
     """Set parts of results.json and leave the others; safe against others that do the same."""
-    path = os.path.join(folder, RESULTS)
-    with open(os.path.join(folder, ".results.lock"), "w") as lock:
+    update_json(folder, RESULTS, parts)
+
+
+def update_json(folder: str, name: str, parts: Dict[str, Any]) -> Dict[str, Any]:
+    """Set parts of a document of the run and return all of it; writers take turns.
+
+    Raises ``OSError``, and ``ValueError`` if what is there is broken.
+    """
+    path = os.path.join(folder, name)
+    with open(os.path.join(folder, ".%s.lock" % name.partition(".")[0]), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        results = read_json(path) or {}
-        results.update(parts)
-        write_json(path, results)
+        document: Dict[str, Any] = read_json(path) or {}
+        document.update(parts)
+        write_json(path, document)
+    return document
 
 
 def now() -> str:
@@ -131,6 +145,39 @@ def process_ticks(pid: int) -> Optional[int]:
     """When a process began in the kernel's own ticks, which no change of the clock moves."""
     fields = _stat(pid)
     return int(fields[19]) if fields is not None and fields[0] not in ("Z", "X") else None
+
+
+def boot() -> Optional[str]:
+    """What this start of the machine is called by its kernel, or None where it has no name."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def is_alive(state: Dict[str, Any]) -> bool:
+    """Whether the process that a state of this machine names is there and is still that one."""
+    pid = state.get("pid")
+    if pid is None or (state.get("boot") or boot()) != boot():
+        return False
+    ticks = process_ticks(pid)
+    return ticks is not None and state.get("pid_ticks") in (None, ticks)
+
+
+def hold(folder: str, patience: float = 2.0) -> Any:
+    """Like ``lock``, with some patience: who only asks whether a run lives holds it for a moment.
+
+    Raises ``BlockingIOError`` if another process keeps holding it.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return lock(folder)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def lock(folder: str) -> Any:
@@ -188,12 +235,30 @@ def run_processes(folder: str, leader: int) -> List[int]:
     return sorted(found - {leader, os.getpid()})
 
 
-def end_processes(folder: str, leader: int, grace: float = 5.0) -> None:
-    """End every process of a run but the leader: asked first, killed after ``grace`` seconds."""
+def reap(leader: int, but: int) -> None:
+    """Wait for children of ``leader``, this process, that have ended; not for ``but``."""
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == but:
+            continue
+        fields = _stat(int(name))
+        if fields is not None and fields[0] == "Z" and int(fields[1]) == leader:
+            with contextlib.suppress(OSError):
+                os.waitpid(int(name), os.WNOHANG)
+
+
+def end_processes(
+    folder: str, leader: int, grace: float = 5.0, more: Optional[Set[int]] = None
+) -> None:
+    """End every process of a run but the leader: asked first, killed after ``grace`` seconds.
+
+    ``more`` names processes that were known to belong to it and may have left every trail.
+    """
     asked: Set[int] = set()
+    more_ticks = {pid: process_ticks(pid) for pid in more or ()}
     deadline = time.monotonic() + grace
     while True:
-        pids = run_processes(folder, leader)
+        others = {p for p, ticks in more_ticks.items() if ticks and ticks == process_ticks(p)}
+        pids = sorted(others.union(run_processes(folder, leader)) - {os.getpid(), leader})
         if not pids:
             return
         late = time.monotonic() > deadline

@@ -5,10 +5,12 @@ builder, writes ``state.json`` and ``events.jsonl`` from what the builder report
 and ends every process of the build when it is told to (SIGTERM) or when the builder is gone. So a
 builder that is killed for memory still gets a last word, and a cancelled build leaves no Vivado
 behind. If this process itself is killed, the builder notices and ends with all its tools; whoever
-reads the run folder next finds no process and says ``lost``.
+reads the run folder next finds no process and says ``lost``. While other builds have their turn it
+waits, and it starts the user's own command when all is over.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -20,9 +22,19 @@ import time
 from typing import Any, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import build_config, build_failure, runfiles
+from finn_tui.engine.server import (
+    build_config,
+    build_failure,
+    build_results,
+    runfiles,
+    runqueue,
+)
 
 HEARTBEAT_SECONDS = 5.0
+#: How often a build that waits looks whether its turn has come.
+QUEUE_SECONDS = 0.5
+_NOTIFY_SECONDS = 30.0
+_PR_SET_CHILD_SUBREAPER = 36
 
 #: Starts the builder from the same place as this module, a folder or an archive.
 _BOOT = (
@@ -40,37 +52,69 @@ def main(run_folder: str) -> int:
     folder = os.path.realpath(run_folder)
     try:
         run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
-        state = runfiles.read_json(os.path.join(folder, runfiles.STATE)) or {}
     except (OSError, ValueError) as error:
         sys.stderr.write("%s cannot be read: %s\n" % (folder, error))
         return 2
     if run is None:
         sys.stderr.write("%s is no run folder: it has no run.json\n" % folder)
         return 2
-    if state.get("state") in runfiles.FINAL:
-        sys.stderr.write("this run has ended already: it is %s\n" % state["state"])
-        return 2
+    notify = os.environ.pop(runfiles.NOTIFY, "")
     try:
-        lock = runfiles.lock(folder)
+        lock = runfiles.hold(folder)
     except OSError as error:
         sys.stderr.write("another process is building this run: %s\n" % error)
         return 2
     with lock:
-        return _Runner(folder, run).work()
+        # Read only now: it may have been cancelled before it was ours.
+        try:
+            state = runfiles.read_json(os.path.join(folder, runfiles.STATE)) or {}
+        except (OSError, ValueError) as error:
+            sys.stderr.write("%s cannot be read: %s\n" % (folder, error))
+            return 2
+        if state.get("state") in runfiles.FINAL:
+            sys.stderr.write("this run has ended already: it is %s\n" % state["state"])
+            return 2
+        build = _Runner(folder, run, state)
+        code = build.work()
+    if notify:
+        _notify(notify, folder, build.state["state"])
+    return code
+
+
+def _notify(command: str, folder: str, state: str) -> None:
+    """Start the user's command; it is waited for a little so that its words reach runner.log."""
+    environment = dict(os.environ)
+    environment["FINN_TUI_RUN"] = os.path.basename(folder)
+    environment["FINN_TUI_STATE"] = state
+    environment["FINN_TUI_FOLDER"] = folder
+    try:
+        child = subprocess.Popen(
+            command, shell=True, env=environment, cwd=folder, start_new_session=True
+        )
+        child.wait(_NOTIFY_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    except OSError as error:
+        sys.stderr.write("the command at the end could not be started: %s\n" % error)
 
 
 class _Runner:
     """One build. All fields of state.json are written from here."""
 
-    def __init__(self, folder: str, run: Dict[str, Any]) -> None:
+    def __init__(self, folder: str, run: Dict[str, Any], before: Dict[str, Any]) -> None:
         self.folder = folder
         self.run = run
+        #: The step to go on from, if this is not the first attempt.
+        self.start: str = before.get("from") or ""
         self.cancelled = False
         self.error: Optional[Dict[str, str]] = None
         self.done = False
         self.worker: Optional["subprocess.Popen[bytes]"] = None
         self.state: Dict[str, Any] = {
-            "state": "running",
+            "state": "queued",
+            "position": None,
+            "attempt": before.get("attempt", 1),
+            "from": self.start or None,
             "step": None,
             "step_index": 0,
             "step_count": 0,
@@ -78,8 +122,9 @@ class _Runner:
             "pid_started": runfiles.process_started(os.getpid()),
             "pid_ticks": runfiles.process_ticks(os.getpid()),
             "host": runfiles.host(),
+            "boot": runfiles.boot(),
             "heartbeat": time.time(),
-            "started": runfiles.now(),
+            "started": None,
             "ended": None,
             "error": None,
         }
@@ -87,14 +132,34 @@ class _Runner:
     def work(self) -> int:
         self._detach()
         try:
-            runfiles.reserve(self.folder)
-            self._save("running")
-            self._start_worker()
-            self._attend()
+            self._wait_for_turn()
+            if not self.cancelled:
+                runfiles.reserve(self.folder)
+                self.state["started"] = runfiles.now()
+                self._save("running")
+                self._start_worker()
+                self._attend()
         except OSError as error:
             self.error = build_failure.explain(error, self.folder).as_dict()
         runfiles.end_processes(self.folder, os.getpid())
         return self._finish()
+
+    def _wait_for_turn(self) -> None:
+        """Wait until this run may build, saying in state.json which in the line it is."""
+        while not self.cancelled:
+            try:
+                place = runqueue.place(self.folder)
+            except OSError as error:
+                sys.stderr.write("the queue cannot be read, building at once: %s\n" % error)
+                place = 0
+            if place == 0:
+                self.state["position"] = None
+                return
+            late = time.time() - self.state["heartbeat"] > HEARTBEAT_SECONDS
+            if place != self.state["position"] or late:
+                self.state["position"] = place
+                self._save()
+            time.sleep(QUEUE_SECONDS)
 
     def _detach(self) -> None:
         """A session of its own, no terminal, everything said into runner.log."""
@@ -102,6 +167,9 @@ class _Runner:
             # A group's leader has to stay in its session; its processes are found by mark, too.
             with contextlib.suppress(OSError):
                 os.setsid()
+        # What a tool leaves to itself becomes a child of this process: none gets out of reach.
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         signal.signal(signal.SIGTERM, self._on_cancel)
         signal.signal(signal.SIGINT, self._on_cancel)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -128,7 +196,10 @@ class _Runner:
         # FINN re-raises instead of reporting when it believes to be under pytest.
         environment.pop("PYTEST_CURRENT_TEST", None)
         self.worker = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, root, self.folder, str(events_write), str(alive_read)],
+            [
+                *(sys.executable, "-c", _BOOT, root, self.folder),
+                *(str(events_write), str(alive_read), self.start),
+            ],
             pass_fds=(events_write, alive_read),
             env=environment,
             cwd=self.folder,
@@ -162,6 +233,7 @@ class _Runner:
                 time.sleep(0.05)  # a closed pipe is readable for ever
             if time.time() - self.state["heartbeat"] > HEARTBEAT_SECONDS:
                 self._save()
+                runfiles.reap(os.getpid(), self.worker.pid)
 
     def _on_message(self, message: Dict[str, Any]) -> None:
         event = message.pop("event")
@@ -181,8 +253,10 @@ class _Runner:
         self._save()
 
     def _finish(self) -> int:
+        done = self.done and self.error is None
+        self._collect(done)
         self.state["ended"] = runfiles.now()
-        if self.done and self.error is None:
+        if done and self.error is None:
             self._save("succeeded")
             runfiles.release(self.folder)
             return 0
@@ -196,6 +270,17 @@ class _Runner:
         self._save("failed")
         runfiles.release(self.folder)
         return 1
+
+    def _collect(self, done: bool) -> None:
+        """What the build is worth, also of one that failed half way."""
+        if self.cancelled and not done:
+            return  # whoever cancelled waits for the last word, not for reports
+        try:
+            runfiles.update_results(self.folder, build_results.collect(self.folder, self.run))
+        except Exception as error:  # the boundary around reports that others wrote
+            if done:
+                self.error = build_failure.explain(error, self.folder).as_dict()
+            sys.stderr.write("results.json could not be written: %r\n" % error)
 
     def _save(self, state: Optional[str] = None) -> None:
         self.state["heartbeat"] = time.time()

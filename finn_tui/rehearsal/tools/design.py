@@ -143,7 +143,7 @@ def over_utilized(used: dict[str, int], plan: Plan) -> list[tuple[str, int, int]
     }
     have = plan.device
     found = [(cell[n], used[n], have[n]) for n in cell if n in have and used[n] > have[n]]
-    if not found and plan.fail and plan.fail.get("stage") == "place":
+    if not found and plan.fails("place"):
         available = have.get("BRAM_18K", 280)
         found = [(cell["BRAM_18K"], 2 * available + 53, available)]
     return found
@@ -156,4 +156,5 @@ def slack(used: dict[str, int], plan: Plan) -> float:
     delay = (3.1 + 1.9 * fill) if newer else (5.9 + 3.4 * fill)
     names = ",".join(f"{name}={used[name]}" for name in RESOURCES)
     chance = int(hashlib.sha256(names.encode()).hexdigest()[:4], 16) / 65536
-    return round(plan.clock_ns - delay - 0.5 * chance, 3)
+    found = round(plan.clock_ns - delay - 0.5 * chance, 3)
+    return -0.618 if plan.fails("timing") and found >= 0 else found

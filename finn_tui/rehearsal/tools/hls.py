@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from finn_tui.rehearsal.tools import reports
+from finn_tui.rehearsal.tools import failures, reports
 from finn_tui.rehearsal.tools.logs import SIMULATED, Step, ToolLog, banner, total, user
 from finn_tui.rehearsal.tools.plan import VERSION, Pace, Plan, read_plan
 
@@ -31,8 +31,7 @@ def main(arguments: list[str]) -> int:
     layer = settings["config_toplevelfxn"]
     project = Path.cwd() / settings["config_proj_name"]
     log = ToolLog(Path.cwd() / "vitis_hls.log", echo=True)
-    fails = bool(plan.fail and plan.fail.get("tool") == "vitis_hls")
-    fails = fails and plan.fail is not None and plan.fail.get("layer") in (None, layer)
+    fails = plan.fails("hls", layer)
     began = time.monotonic()
     log.write(*_opening(script, project, layer, settings))
     synthesis = list(_synthesis(layer, plan, fails))
@@ -43,6 +42,12 @@ def main(arguments: list[str]) -> int:
         log.close()
         return 1
     reports.csynth(project, layer, plan)
+    if plan.fails("vlnv", layer):
+        # FINN looks for the folder only, and goes on.
+        (project / "sol1" / "impl" / "ip").mkdir(parents=True, exist_ok=True)
+        log.play([*export[:1], Step(1, failures.no_ip(layer))], pace)
+        log.close()
+        return 1
     log.play(export, pace)
     _leave_ip(project, layer)
     seconds = time.monotonic() - began

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from finn_tui.rehearsal.tools import design
+from finn_tui.rehearsal.tools import design, failures
 from finn_tui.rehearsal.tools.logs import (
     SIMULATED,
     Phase,
@@ -47,9 +48,25 @@ class Outcome:
 class Stage:
     """A stage of the run that leaves marker files: its name and its steps."""
 
-    def __init__(self, name: str, weight: float, steps: list[Step], failed: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        weight: float,
+        steps: list[Step],
+        failed: bool = False,
+        *,
+        cut: float | None = None,
+        last: tuple[str, ...] = (),
+    ) -> None:
+        """A stage.
+
+        Args:
+            cut: it breaks off after this share of its steps, with the lines ``last``.
+        """
         self.name = name
-        self.failed = failed
+        self.failed = failed or cut is not None
+        if cut is not None:
+            steps = [*steps[: max(1, round(cut * len(steps)))], Step(0.1, last)]
         given = total(steps)
         scale = weight / given if given else 0.0
         self.steps = [Step(step.weight * scale, step.lines) for step in steps]
@@ -75,8 +92,8 @@ def opening(tcl: str = f"{TOP}.tcl") -> list[Step]:
     ]
 
 
-def stages(plan: Plan, outcome: Outcome) -> list[Stage]:
-    """The run, stage by stage; it ends with the stage that fails, if one does."""
+def stages(plan: Plan, outcome: Outcome, folder: Path) -> list[Stage]:
+    """The run in ``folder``, stage by stage; it ends with the stage that fails, if one does."""
     chip = design.chip(plan.part)
     done = [
         Stage("init_design", SHARES["link_design"], list(_link(plan))),
@@ -85,13 +102,28 @@ def stages(plan: Plan, outcome: Outcome) -> list[Stage]:
     if outcome.over:
         done.append(Stage("place_design", 2, list(_place_refused(chip, outcome)), failed=True))
         return done
+    place = list(_place(chip, outcome))
+    route = list(_route(chip, outcome))
+    write = list(_bitstream(chip))
+    if plan.fails("crash") or plan.fails("memory"):
+        said = failures.crash(folder) if plan.fails("crash") else failures.killed()
+        return [*done, Stage("place_design", SHARES["place_design"], place, cut=0.5, last=said)]
     done += [
-        Stage("place_design", SHARES["place_design"], list(_place(chip, outcome))),
+        Stage("place_design", SHARES["place_design"], place),
         Stage("phys_opt_design", SHARES["phys_opt_design"], list(_phys_opt(chip, outcome))),
-        Stage("route_design", SHARES["route_design"], list(_route(chip, outcome))),
-        Stage("reports", SHARES["reports"], list(_reports())),
-        Stage("write_bitstream", SHARES["write_bitstream"], list(_bitstream(chip))),
     ]
+    if plan.fails("route") or plan.fails("hang"):
+        said = failures.unroutable() if plan.fails("route") else ()
+        return [*done, Stage("route_design", SHARES["route_design"], route, cut=0.6, last=said)]
+    done += [
+        Stage("route_design", SHARES["route_design"], route),
+        Stage("reports", SHARES["reports"], list(_reports())),
+    ]
+    if plan.fails("disk"):
+        said = failures.disk_full(f"{TOP}.bit")
+        done.append(Stage("write_bitstream", SHARES["write_bitstream"], write, cut=0.7, last=said))
+        return done
+    done.append(Stage("write_bitstream", SHARES["write_bitstream"], write))
     return done
 
 

@@ -33,8 +33,9 @@ class Plan:
         cycles, resources: FINN's estimates per layer.
         device: what the part has (LUT, FF, BRAM_18K, URAM, DSP), empty if unknown.
         hls_layers: how many layers Vitis HLS synthesizes.
-        fail: what is to fail, ``{"tool": "vitis_hls", "layer": NAME}`` or
-            ``{"tool": "vivado", "stage": "place"}``; None for a good run.
+        fail: what is to fail, ``{"mode": NAME}`` with a name of ``failures.FAILURES``, and
+            ``"layer"`` where it is about one; None for a good run.
+        log_mb: megabytes that the implementation's log has besides.
     """
 
     folder: Path
@@ -48,6 +49,13 @@ class Plan:
     device: dict[str, int] = field(default_factory=dict)
     hls_layers: int = 0
     fail: dict[str, str] | None = None
+    log_mb: float = 0.0
+
+    def fails(self, mode: str, layer: str | None = None) -> bool:
+        """Whether this is to fail, for a layer if one is given."""
+        if not self.fail or self.fail.get("mode") != mode:
+            return False
+        return layer is None or self.fail.get("layer") in (None, layer)
 
     @property
     def hls_seconds(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from finn_tui.rehearsal.tools import design
+from finn_tui.rehearsal.tools import design, failures
 from finn_tui.rehearsal.tools.logs import SIMULATED, Step, banner
 
 #: Stages of synth_design in their order, with their share of the time (medians of real runs).
@@ -31,8 +31,10 @@ STAGES = (
 _RULE = "-" * 81
 
 
-def steps(top: str, part: str, whole: float, out_of_context: bool) -> Iterator[Step]:
-    """The log of one run, ``whole`` in weight."""
+def steps(
+    top: str, part: str, whole: float, out_of_context: bool, licensed: bool = True
+) -> Iterator[Step]:
+    """The log of one run, ``whole`` in weight; it ends early if it is not ``licensed``."""
     scale = whole / 100
     chip = design.chip(part)
     mode = " -mode out_of_context" if out_of_context else ""
@@ -50,6 +52,14 @@ def steps(top: str, part: str, whole: float, out_of_context: bool) -> Iterator[S
             "INFO: [IP_Flow 19-234] Refreshing IP repositories",
             f"Command: synth_design -top {top} -part {part}{mode}",
             "Starting synth_design",
+        ),
+    )
+    if not licensed:
+        yield failures.no_licence("Synthesis", chip, "synth_design")
+        return
+    yield Step(
+        0.0,
+        (
             f"Attempting to get a license for feature 'Synthesis' and/or device '{chip}'",
             f"INFO: [Common 17-349] Got license for feature 'Synthesis' and/or device '{chip}'",
             f"INFO: [Device 21-403] Loading part {part}",

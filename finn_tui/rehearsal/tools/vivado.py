@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from finn_tui.rehearsal import bitstream
-from finn_tui.rehearsal.tools import design, handoff, impl, reports, synth
+from finn_tui.rehearsal.tools import design, failures, handoff, impl, reports, synth
 from finn_tui.rehearsal.tools.logs import SIMULATED, Step, ToolLog, banner, session_header
 from finn_tui.rehearsal.tools.plan import (
     BITFILE_SHARE,
@@ -80,10 +80,19 @@ def _echo(tcl: str) -> list[Step]:
     return steps
 
 
+def _made_by_hls(tcl: str) -> list[str]:
+    """Layers of which a script uses the IP that Vitis HLS exports."""
+    return list(dict.fromkeys(re.findall(r"xilinx\.com:hls:(\w+):1\.0", tcl)))
+
+
 def _stitch(tcl: str, log: ToolLog, plan: Plan) -> int:
     """Package the layers that FINN generated as one IP; nothing is synthesized."""
     steps = _echo(tcl)
     log.play(steps, Pace(STITCH_SHARE * plan.seconds).over(len(steps)))
+    missing = [layer for layer in _made_by_hls(tcl) if plan.fails("vlnv", layer)]
+    if missing:
+        log.write(*failures.no_vlnv(missing[0]))
+        return 1
     title = re.search(r'create_bd_design "([^"]+)"', tcl)
     name = title.group(1) if title else "finn_design"
     project = re.search(r"^create_project (\S+) (\S+)", tcl, re.M)
@@ -113,6 +122,9 @@ def _zynq(tcl: str, log: ToolLog, plan: Plan) -> int:
     log.play([Step(portion, step.lines) for step in _echo("\n".join(head))], whole)
     blocks = design.assemble(tcl, plan)
     used = design.total(blocks)
+    if plan.fails("spawn"):
+        log.write(*failures.no_spawn())
+        return 1
     runs = Path.cwd() / "finn_zynq_link.runs"
     tops = [*(block.module for block in blocks), impl.TOP]
     names = [f"{block.module}_synth_1" for block in blocks] + ["synth_1"]
@@ -132,7 +144,18 @@ def _zynq(tcl: str, log: ToolLog, plan: Plan) -> int:
         kind = "impl" if folder.name == "impl_1" else "synth"
         (folder / _QUEUE[kind]).touch()
     jobs = _JOBS.search(tcl)
-    _synthesize(tops, folders, blocks, plan, int(jobs.group(1)) if jobs else 1, whole)
+    failed = _synthesize(tops, folders, blocks, plan, int(jobs.group(1)) if jobs else 1, whole)
+    if failed is not None:
+        # Nothing is implemented; the parent only says which runs failed.
+        log.write(
+            f"[@NOW@] {failed} finished",
+            f"WARNING: [Vivado 12-8222] Failed run(s) : '{failed}'",
+            "wait_on_runs: @TIME@",
+            "# open_run impl_1",
+            "ERROR: [Common 17-69] Command failed: Run 'impl_1' has not been launched. Unable to "
+            "open",
+        )
+        return 1
     outcome = impl.Outcome(
         nets=max(200, round(1.4 * used["LUT"] + 0.6 * used["FF"])),
         wns=design.slack(used, plan),
@@ -163,8 +186,12 @@ def _synthesize(
     plan: Plan,
     jobs: int,
     pace: Pace,
-) -> None:
-    """All synthesis runs, ``jobs`` at a time, each writing its own log as its time comes."""
+) -> str | None:
+    """All synthesis runs, ``jobs`` at a time, each writing its own log as its time comes.
+
+    Returns the name of the one that failed, if one did: the others come to an end then.
+    """
+    unlucky = next((at for at, block in enumerate(blocks) if block.inner), 0)
     sizes = [8.0 + block.resources["LUT"] ** 0.5 for block in blocks] + [12.0]
     # When each run's steps are due, in weight, if runs start as soon as a job is free.
     free = [0.0] * max(1, jobs)
@@ -172,7 +199,11 @@ def _synthesize(
     for at, top in enumerate(tops):
         begin = heapq.heappop(free)
         clock = begin
-        for place, step in enumerate(synth.steps(top, plan.part, sizes[at], top != impl.TOP)):
+        licensed = not (plan.fails("licence") and at == unlucky)
+        run = list(synth.steps(top, plan.part, sizes[at], top != impl.TOP, licensed))
+        if plan.fails("synth-crash") and at == unlucky:
+            run = [*run[: len(run) // 2], Step(1.0, failures.crash(folders[at]))]
+        for place, step in enumerate(run):
             clock += step.weight
             due.append((clock, at, place, step))
         heapq.heappush(free, clock)
@@ -181,6 +212,7 @@ def _synthesize(
     logs: dict[int, ToolLog] = {}
     last = {at: place for _, at, place, _ in due}
     now = 0.0
+    failed = None
     for clock, at, place, step in due:
         pace.spend(SYNTHESIS * (clock - now) / span)
         now = clock
@@ -193,11 +225,16 @@ def _synthesize(
         logs[at].write(*step.lines)
         if place == last[at]:
             logs[at].close()
+            if at == unlucky and (plan.fails("licence") or plan.fails("synth-crash")):
+                _mark(folder, "vivado", "error")
+                failed = folder.name
+                continue
             used = blocks[at].resources if at < len(blocks) else dict.fromkeys(design.RESOURCES, 0)
             report = folder / f"{tops[at]}_utilization_synth.rpt"
             reports.utilization(report, tops[at], used, plan, "Synthesized")
             (folder / "__synthesis_is_complete__").touch()
             _mark(folder, "vivado", "end")
+    return failed
 
 
 def _implement(
@@ -219,13 +256,18 @@ def _implement(
     whole = sum(impl.SHARES.values())
     log.write(*(line for step in impl.opening() for line in step.lines))
     good = True
-    for stage in impl.stages(plan, outcome):
+    for stage in impl.stages(plan, outcome, folder):
         own = stage.name != "reports"
         if own:
             _mark(folder, stage.name, "begin")
         for step in stage.steps:
             pace.spend(IMPLEMENTATION * step.weight / whole)
             log.write(*step.lines)
+        if plan.fails("hang") and stage.failed:
+            failures.silent()
+        if plan.log_mb and stage.name == "opt_design":
+            # To this log only: FINN keeps in memory what the tool itself prints.
+            failures.long_log(folder / "runme.log", plan.log_mb)
         if stage.name == "place_design" and not stage.failed:
             report = folder / f"{impl.TOP}_utilization_placed.rpt"
             reports.utilization(report, impl.TOP, used, plan, "Fully Placed")
@@ -234,11 +276,13 @@ def _implement(
             reports.timing_summary(summary, outcome.wns, plan)
             reports.route_status(folder / f"{impl.TOP}_route_status.rpt", outcome.nets)
             log.write(*impl.timing_verdict(outcome))
-        if own:
+        # Whoever is killed leaves no mark.
+        if own and not (stage.failed and plan.fails("memory")):
             _mark(folder, stage.name, "error" if stage.failed else "end")
         good = good and not stage.failed
     log.close()
-    _mark(folder, "vivado", "end" if good else "error")
+    if not plan.fails("memory"):
+        _mark(folder, "vivado", "end" if good else "error")
     if good:
         meta = {
             "ii_cycles": plan.ii_cycles,

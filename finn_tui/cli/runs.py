@@ -1,0 +1,276 @@
+"""`finn-tui runs`: the list, one run, and what can be done with runs that have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finn_tui.cli.builds import SIMULATED, brief, end, follow
+from finn_tui.cli.common import (
+    JSON_OPTION,
+    WORKSPACE_OPTION,
+    Reporter,
+    guard,
+    open_workspace,
+    print_json,
+    run,
+    show_error,
+    table,
+)
+from finn_tui.errors import FinnTuiError
+from finn_tui.lab.session import Lab
+from finn_tui.runs import watch
+from finn_tui.runs.clean import Cleanup, clean_up, plan_cleanup
+from finn_tui.runs.folder import RunFolder, RunState
+from finn_tui.runs.notes import Notes, change_tags, read_notes, set_note
+from finn_tui.runs.processes import reconcile
+
+
+@click.group(invoke_without_command=True)
+@click.option("--tag", help="Only runs with this tag.")
+@WORKSPACE_OPTION
+@JSON_OPTION
+@click.pass_context
+@guard
+def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) -> None:
+    """The runs of the workspace, newest first."""
+    ctx.obj = workspace
+    if ctx.invoked_subcommand is not None:
+        return
+    states: list[tuple[RunFolder, RunState]] = []
+    for folder in Lab(open_workspace(workspace)).runs():
+        try:
+            state = reconcile(folder)
+            assert folder.request is not None
+        except FinnTuiError as error:
+            show_error(error)
+            continue
+        if tag is None or tag in read_notes(folder).tags:
+            states.append((folder, state))
+    if as_json:
+        print_json([brief(folder, state) for folder, state in states])
+        return
+    if not states:
+        click.echo("No runs yet; `finn-tui build MODEL` makes one." if tag is None
+                   else f"No run has the tag {tag}.")  # fmt: skip
+        return
+    rows = []
+    for folder, state in states:
+        place = f" ({state.position} in line)" if state.position else ""
+        notes = read_notes(folder)
+        said = " ".join([*(f"#{one}" for one in notes.tags), notes.note.partition("\n")[0]])
+        rows.append(
+            (
+                folder.id,
+                state.state + place,
+                f"{state.step or '-'}",
+                f"{state.seconds:.0f} s",
+                folder.request.folding_name,
+                SIMULATED if folder.request.simulated else "",
+                said.strip()[:60],
+            )
+        )
+    click.echo(table(("run", "state", "step", "time", "folding", "", ""), rows, "   r"))
+
+
+_NAME = click.argument("name")
+
+
+def _outer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A sub-command's options: its workspace may stand before its name, too."""
+    return click.pass_context(WORKSPACE_OPTION(JSON_OPTION(function)))
+
+
+def _lab(ctx: click.Context, given: Path) -> Lab:
+    from click.core import ParameterSource
+
+    own = ctx.get_parameter_source("workspace") is ParameterSource.COMMANDLINE
+    outer: Path | None = ctx.obj
+    return Lab(open_workspace(given if own or outer is None else outer))
+
+
+@runs.command("show")
+@_NAME
+@_outer
+@guard
+def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
+    """One run: its state, its steps, its results."""
+    folder = _lab(ctx, workspace).find_run(name)
+    state = reconcile(folder)
+    steps = watch.steps(folder)
+    if as_json:
+        print_json(
+            {
+                **brief(folder, state),
+                "steps": [vars(step) for step in steps],
+                "results": folder.results(),
+            }
+        )
+        return
+    mark = f" {SIMULATED}" if folder.request.simulated else ""
+    attempt = f", attempt {state.attempt}" if state.attempt > 1 else ""
+    click.echo(f"{folder.id}: {state.state}{mark}, {state.seconds:.0f} s{attempt}")
+    rows = [
+        (step.name, step.status, "-" if step.seconds is None else f"{step.seconds:.1f} s")
+        for step in steps
+    ]
+    click.echo(table(("step", "state", "time"), rows, "  r"))
+    _say_notes(folder, read_notes(folder))
+    if state.error is not None:
+        show_error(state.error)
+    click.echo(str(folder.path))
+
+
+@runs.command("resume")
+@_NAME
+@click.option("--from", "step", metavar="STEP", help="FINN's name of the step to begin with.")
+@click.option("--detach", is_flag=True, help="Do not wait for its end.")
+@_outer
+@guard
+def resume(
+    ctx: click.Context, name: str, step: str | None, detach: bool, workspace: Path, as_json: bool
+) -> None:
+    """Go on with a run that has ended, where it ended or at a step, in its own folder."""
+    lab = _lab(ctx, workspace)
+    with Reporter() as reporter:
+        folder = run(lab.resume(lab.find_run(name), step, reporter))
+        state = folder.state() if detach else follow(folder, reporter)
+    end(folder, state, as_json)
+
+
+@runs.command("retry")
+@_NAME
+@click.option("--detach", is_flag=True, help="Do not wait for its end.")
+@_outer
+@guard
+def retry(ctx: click.Context, name: str, detach: bool, workspace: Path, as_json: bool) -> None:
+    """Build what a run was asked for again, in a new run."""
+    lab = _lab(ctx, workspace)
+    with Reporter() as reporter:
+        folder = run(lab.retry(lab.find_run(name), reporter))
+        reporter.say(f"run {folder.id}" + (f" ({SIMULATED})" if folder.request.simulated else ""))
+        state = folder.state() if detach else follow(folder, reporter)
+    end(folder, state, as_json)
+
+
+@runs.command("clean")
+@click.argument("names", metavar="[RUN]...", nargs=-1)
+@click.option("--keep-results", is_flag=True, help="Keep nothing but what is known about a run.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be freed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_outer
+@guard
+def clean(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    keep_results: bool,
+    dry_run: bool,
+    yes: bool,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Remove the working files of runs that have ended: of all, or of those that are named.
+
+    What is known about a run (results.json, notes, state) always stays; without --keep-results
+    the deployment package, reports, model and log stay, too.
+    """
+    lab = _lab(ctx, workspace)
+    if names:
+        plans = [plan_cleanup(lab.find_run(one), keep_results=keep_results) for one in names]
+    else:
+        ended = [folder for folder in lab.runs() if reconcile(folder).final]
+        plans = [plan_cleanup(folder, keep_results=keep_results) for folder in ended]
+    plans = [plan for plan in plans if plan.paths]
+    total = sum(plan.bytes for plan in plans)
+    if not as_json:
+        _say_cleanup(plans, total)
+    if plans and not dry_run and not yes and not names:
+        # Naming a run is asking for it; all of them at once is asked about.
+        if as_json:
+            raise click.UsageError("all runs at once need --yes, or --dry-run")
+        click.confirm("Remove all that?", abort=True, err=True)
+    if not dry_run:
+        plans = [clean_up(plan) for plan in plans]
+    if as_json:
+        print_json({"bytes": total, "dry_run": dry_run, "runs": [p.as_json() for p in plans]})
+    elif plans and not dry_run:
+        click.echo(f"freed {size(total)}")
+
+
+def _say_cleanup(plans: list[Cleanup], total: int) -> None:
+    if not plans:
+        click.echo("There is nothing to clean.")
+        return
+    rows = [
+        (plan.run.id, size(plan.bytes), ", ".join(path.name for path in plan.paths))
+        for plan in plans
+    ]
+    click.echo(table(("run", "takes", "what"), [*rows, ("in all", size(total), "")], " r"))
+    click.echo(plans[0].loses)
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+@runs.command("note")
+@_NAME
+@click.argument("text", nargs=-1)
+@click.option("--clear", is_flag=True, help="Take the note away.")
+@_outer
+@guard
+def note(
+    ctx: click.Context,
+    name: str,
+    text: tuple[str, ...],
+    clear: bool,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Say something about a run, or show what was said."""
+    folder = _lab(ctx, workspace).find_run(name)
+    notes = set_note(folder, " ".join(text)) if text or clear else read_notes(folder)
+    _answer_notes(folder, notes, as_json)
+
+
+@runs.command("tag")
+@_NAME
+@click.argument("tags", nargs=-1)
+@click.option("--remove", is_flag=True, help="Take these tags away.")
+@_outer
+@guard
+def tag(
+    ctx: click.Context,
+    name: str,
+    tags: tuple[str, ...],
+    remove: bool,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Tag a run; `finn-tui runs --tag TAG` lists those that have it."""
+    folder = _lab(ctx, workspace).find_run(name)
+    notes = change_tags(folder, *(((), tags) if remove else (tags, ())))
+    _answer_notes(folder, notes, as_json)
+
+
+def _answer_notes(folder: RunFolder, notes: Notes, as_json: bool) -> None:
+    if as_json:
+        print_json({"run": folder.id, "note": notes.note, "tags": list(notes.tags)})
+    else:
+        _say_notes(folder, notes)
+
+
+def _say_notes(folder: RunFolder, notes: Notes) -> None:
+    if notes.tags:
+        click.echo("tags: " + ", ".join(notes.tags))
+    if notes.note:
+        click.echo(f"note: {notes.note}")

@@ -1,0 +1,21 @@
+"""Telling through the terminal that something long has ended, though nobody looks at it."""
+
+from __future__ import annotations
+
+
+def alert(kind: str, title: str, text: str) -> str:
+    """What to write to the terminal: the bell, and for desktop messages OSC 9 or OSC 777.
+
+    Terminals that know neither show nothing of them. Args: ``kind`` is one of
+    ``finn_tui.lab.workspace.ALERTS``.
+    """
+    title, text = (
+        "".join(char for char in said if char.isprintable() and char != ";")
+        for said in (title, text)
+    )
+    return {
+        "off": "",
+        "bell": "\a",
+        "osc9": f"\a\x1b]9;{title}: {text}\a",
+        "osc777": f"\a\x1b]777;notify;{title};{text}\a",
+    }[kind]

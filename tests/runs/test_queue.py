@@ -1,0 +1,257 @@
+"""The queue and what a run lives through, with the real runner and a builder that needs no FINN."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import engine_archive
+from finn_tui.engine.server import runfiles, runqueue
+from finn_tui.errors import FinnTuiError
+from finn_tui.runs import again, launch
+from finn_tui.runs.folder import RunFolder, RunState, list_runs
+from finn_tui.runs.launch import BuildRequest
+from finn_tui.runs.processes import cancel, reconcile
+from finn_tui.runs.watch import steps
+from tests.runs.conftest import FOLDING, MakeRun
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
+
+STEPS = ["step_one", "step_two", "step_three"]
+Begin = Callable[..., Any]
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
+    """Launch a run whose builder does what its keywords say."""
+    archive = tmp_path / "engine.pyz"
+    place = "finn_tui/engine/server/"
+    with zipfile.ZipFile(engine_archive()) as real, zipfile.ZipFile(archive, "w") as out:
+        for name in real.namelist():
+            if name == place + "builder.py":
+                # The true one only lends how a builder dies with its runner.
+                true = real.read(name).decode()
+                lent = true[true.index("def _die_with_runner") : true.index("class _Builder")]
+                fake = (Path(__file__).parent / "fake_builder.py").read_text()
+                fake = fake.replace(
+                    "from finn_tui.engine.server.builder import _die_with_runner\n",
+                    "import signal\n\n" + lent,
+                )
+                out.writestr(name, fake)
+            else:
+                out.writestr(name, real.read(name))
+    monkeypatch.setattr(launch, "engine_archive", lambda: archive)
+    monkeypatch.setattr(again, "engine_archive", lambda: archive)
+
+    async def begin(parallel: int = 1, notify: str = "", **plan: Any) -> RunFolder:
+        folder = tmp_path / "model"
+        folder.mkdir(exist_ok=True)
+        (folder / "dataflow.onnx").write_text(json.dumps({"steps": STEPS, **plan}))
+        request = BuildRequest(
+            model="net",
+            graph=folder / "dataflow.onnx",
+            folder=folder,
+            folding=FOLDING,
+            folding_name="published",
+            board="Pynq-Z2",
+            part="xc7z020clg400-1",
+            clock_ns=10.0,
+            engine=EngineSpec("here", (sys.executable,)),
+            rehearse=1.0,
+            parallel=parallel,
+            notify=notify,
+        )
+        return await launch.launch(request, tmp_path / "runs")
+
+    return begin
+
+
+async def until(run: RunFolder, *wanted: str, seconds: float = 30) -> RunState:
+    """Wait until a run is in one of some states."""
+    async with asyncio.timeout(seconds):
+        while (state := reconcile(run)).state not in wanted:
+            assert not state.final, state
+            await asyncio.sleep(0.05)
+    return state
+
+
+def _span(run: RunFolder) -> tuple[float, float]:
+    lines = [line.split() for line in (run.path / "worked").read_text().splitlines()]
+    return float(lines[0][1]), float(lines[-1][1])
+
+
+async def test_builds_wait_for_their_turn_in_the_order_of_launching(begin: Begin) -> None:
+    runs = [await begin(seconds=0.2) for _ in range(3)]
+    await until(runs[2], "queued", "running")
+    assert reconcile(runs[2]).position in (1, 2)
+    for run in runs:
+        assert (await until(run, "succeeded")).position is None
+    spans = [_span(run) for run in runs]
+    assert spans[0][1] <= spans[1][0] and spans[1][1] <= spans[2][0]
+
+
+async def test_two_may_run_at_once_and_the_third_waits(begin: Begin) -> None:
+    runs = [await begin(parallel=2, seconds=0.5) for _ in range(3)]
+    await until(runs[1], "running")
+    assert reconcile(runs[0]).state == "running"
+    state = reconcile(runs[2])
+    assert (state.state, state.position) == ("queued", 1)
+    for run in runs:
+        await until(run, "succeeded")
+
+
+async def test_a_queued_build_is_cancelled_and_the_next_moves_up(begin: Begin) -> None:
+    first, second, third = [await begin(seconds=20) for _ in range(3)]
+    await until(first, "running")
+    state = await cancel(second)
+    assert state.state == "cancelled" and state.started is None
+    assert not (second.path / "worked").exists()
+    await cancel(first)
+    await until(third, "running")
+    assert (await cancel(third)).state == "cancelled"
+
+
+async def test_a_runner_that_is_killed_holds_nobody_up(begin: Begin) -> None:
+    first, second = [await begin(seconds=20) for _ in range(2)]
+    pid = (await until(first, "running")).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(second, "running")
+    assert reconcile(first).state == "lost"
+    await cancel(second)
+
+
+async def test_a_waiting_runner_that_is_killed_is_lost_and_never_builds(begin: Begin) -> None:
+    first, second = [await begin(seconds=1) for _ in range(2)]
+    pid = reconcile(second).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(first, "succeeded")
+    assert reconcile(second).state == "lost"
+    assert not (second.path / "worked").exists()
+
+
+async def test_cancel_reaches_what_left_its_session_parent_and_environment(begin: Begin) -> None:
+    run = await begin(seconds=30, spawn=True)
+    await until(run, "running")
+    strays: list[psutil.Process] = []
+    async with asyncio.timeout(20):
+        while not strays:
+            strays = [p for p in psutil.process_iter(["cmdline"])
+                      if p.info["cmdline"] == ["sleep", "97531"]]  # fmt: skip
+            await asyncio.sleep(0.05)
+    assert (await cancel(run)).state == "cancelled"
+    # A zombie has no ticks: it is ended, whoever has still to ask for it.
+    assert not any(runfiles.process_ticks(stray.pid) for stray in strays)
+
+
+async def test_the_users_command_is_started_at_the_end_though_nobody_waits(
+    begin: Begin, tmp_path: Path
+) -> None:
+    out = tmp_path / "said"
+    run = await begin(notify=f'echo "$FINN_TUI_RUN $FINN_TUI_STATE" > {out}', fail="step_two")
+    await until(run, "failed")
+    async with asyncio.timeout(10):
+        while not out.exists() or not out.read_text():  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.05)
+    assert out.read_text() == f"{run.id} failed\n"
+
+
+async def test_a_failed_run_goes_on_where_it_ended(begin: Begin) -> None:
+    run = await begin(fail="step_two")
+    await until(run, "failed")
+    before = json.loads((run.path / "run.json").read_text())
+    assert again.resumable(run).steps == ("step_one", "step_two")
+    with pytest.raises(FinnTuiError, match="cannot go on at step_three"):
+        await again.resume(run, "step_three")
+    await again.resume(run)
+    state = await until(run, "succeeded")
+    assert state.attempt == 2 and state.error is None
+    assert [step.status for step in steps(run)] == ["finished"] * 3
+    done = (run.path / "worked").read_text().splitlines()
+    assert [line.split()[0] for line in done] == ["step_one", "step_two", "end"]
+    assert json.loads((run.path / "run.json").read_text()) == before
+    with pytest.raises(FinnTuiError, match="has succeeded"):
+        await again.resume(run)
+
+
+async def test_of_two_that_resume_at_once_one_is_refused(begin: Begin) -> None:
+    run = await begin(fail="step_two", seconds=0.5)
+    await until(run, "failed")
+    answers = await asyncio.gather(again.resume(run), again.resume(run), return_exceptions=True)
+    assert sorted(isinstance(answer, FinnTuiError) for answer in answers) == [False, True]
+    await until(run, "succeeded")
+    done = (run.path / "worked").read_text().splitlines()
+    assert [line.split()[0] for line in done] == ["step_one", "step_two", "end"]
+
+
+async def test_a_retry_is_the_same_request_in_a_new_folder(begin: Begin) -> None:
+    run = await begin(fail="step_two")
+    await until(run, "failed")
+    (run.path / "model.onnx").write_text(json.dumps({"steps": STEPS}))
+    other = await again.retry(run)
+    await until(other, "succeeded")
+    assert reconcile(run).state == "failed"
+    assert other.request.source["retry_of"] == run.id
+    assert replace(other.request, id="", created="", source={}) == replace(
+        run.request, id="", created="", source={}
+    )
+
+
+async def test_a_run_that_was_only_half_launched_is_cancelled_and_never_builds(
+    begin: Begin, make_run: MakeRun
+) -> None:
+    run = make_run(state="queued", heartbeat=time.time(), host=runfiles.host())
+    assert (await cancel(run)).state == "cancelled"
+
+
+def test_a_machine_that_was_restarted_has_lost_its_runs(make_run: MakeRun) -> None:
+    me = os.getpid()
+    run = make_run(
+        state="running", pid=me, pid_ticks=runfiles.process_ticks(me), host=runfiles.host(),
+        heartbeat=time.time(), boot="another",
+    )  # fmt: skip
+    state = reconcile(run)
+    assert state.state == "lost"
+    assert state.error is not None and "restarted" in state.error.what
+
+
+def test_tickets_are_never_given_out_twice(make_run: MakeRun) -> None:
+    runs = [
+        make_run(f"2026010{n}T000000Z-a-000{n}", heartbeat=time.time(), host=runfiles.host())
+        for n in range(1, 4)
+    ]
+    assert [runqueue.take(str(run.path)) for run in runs] == [1, 2, 3]
+    assert [runqueue.place(str(run.path)) for run in runs] == [0, 1, 2]
+    for run in runs[:2]:
+        shutil.rmtree(run.path)
+    assert runqueue.place(str(runs[2].path)) == 0
+    shutil.rmtree(runs[2].path)
+    again = make_run("20260105T000000Z-a-0005", heartbeat=time.time(), host=runfiles.host())
+    assert runqueue.take(str(again.path)) == 4
+    assert runqueue.place(str(again.path)) == 0
+    assert len(list_runs(again.path.parent)) == 1
+
+
+def test_a_launch_that_died_holds_nobody_up_for_long(make_run: MakeRun) -> None:
+    here = {"host": runfiles.host()}
+    dead = make_run("20260101T000000Z-a-0001", heartbeat=time.time() - 120, **here)
+    elsewhere = make_run("20260101T000000Z-a-0002", heartbeat=time.time(), host="elsewhere", pid=1)
+    mine = make_run("20260101T000000Z-a-0003", heartbeat=time.time(), **here)
+    for run in (dead, elsewhere, mine):
+        runqueue.take(str(run.path))
+    assert runqueue.place(str(mine.path)) == 0
