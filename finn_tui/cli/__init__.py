@@ -31,6 +31,7 @@ _MODULES = {
     "validate": "boards",
     "go": "boards",
     "experiments": "builds",
+    "inspect": "inspect",
 }
 
 

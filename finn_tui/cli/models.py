@@ -217,6 +217,15 @@ def bill_line(result: Estimate, kind: str) -> str:
     return f"beside it: {len(items)} {_INSERTED[kind]}{missing}   {use}"
 
 
+def shell_line(result: Estimate) -> str:
+    """What is around the accelerator, and whose figure that is."""
+    shell = result.shell
+    if shell is None:
+        return f"beside it: DMA and shell, no figures known for {result.design.part}"
+    use = "   ".join(f"{name} {number(shell.use[name])}" for name in RESOURCES if shell.use[name])
+    return f"beside it: DMA and shell   {use}   (built by {shell.whose}, {shell.tool})"
+
+
 def estimate_table(result: Estimate) -> str:
     """One line a layer."""
     rows = []
@@ -247,4 +256,5 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
     lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
     lines += [line for line in (bill_line(result, kind) for kind in _INSERTED) if line]
+    lines.append(shell_line(result))
     return "\n".join(lines)

@@ -9,6 +9,7 @@ tables can produce.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.core.design import Design, Layer, Value
 from finn_tui.core.device import RESOURCES
+from finn_tui.core.shells import Shell
 
 if TYPE_CHECKING:
     from finn_tui.core.costs import Tables
@@ -42,17 +44,31 @@ class Prices:
         fifo: by (width in bits, depth in words).
         dwc_depth: FIFO depth that a converter asks for on both sides.
         ops: the op types that FINN chose: {"dwc": "StreamingDataWidthConverter_rtl", ...}.
+        shell: of the user's own builds, if there are any; published ones are known by the part.
     """
 
     dwc: Mapping[tuple[int, int], Use] = field(default_factory=dict)
     fifo: Mapping[tuple[int, int], Use] = field(default_factory=dict)
     dwc_depth: int = 2
     ops: Mapping[str, str] = field(default_factory=dict)
+    shell: Shell | None = None
 
     @property
     def known(self) -> bool:
         """Whether anything is priced at all."""
         return bool(self.dwc or self.fifo)
+
+    def inserted(self, link: Link, out_width: int, in_width: int) -> tuple[Inserted, ...]:
+        """What FINN inserts on a stream. Kept: whoever folds comes back to the same widths."""
+        key = (link, out_width, in_width)
+        found = self._inserted.get(key)
+        if found is None:
+            found = self._inserted[key] = link.items(self, out_width, in_width)
+        return found
+
+    @cached_property
+    def _inserted(self) -> dict[tuple[Link, int, int], tuple[Inserted, ...]]:
+        return {}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Prices:
@@ -110,11 +126,18 @@ class Bill:
         prices: Prices,
     ) -> Bill:
         """The bill for (in, out) stream widths of each layer, in bits."""
+        return cls.of_links(links(design, settings), widths, prices)
+
+    @classmethod
+    def of_links(
+        cls, links: Sequence[Link], widths: Mapping[str, tuple[int, int]], prices: Prices
+    ) -> Bill:
+        """The same, from streams whose depths are known."""
         items: list[Inserted] = []
-        for link in links(design, settings):
+        for link in links:
             out_width = widths[link.producer][1] if link.producer is not None else 0
             in_width = widths[link.consumer][0] if link.consumer is not None else 0
-            items += link.items(prices, out_width, in_width)
+            items += prices.inserted(link, out_width, in_width)
         return cls(tuple(items))
 
     @classmethod
@@ -136,20 +159,48 @@ class Bill:
 
     def of(self, kind: str) -> tuple[Inserted, ...]:
         """The converters ("dwc") or FIFOs ("fifo")."""
-        return tuple(item for item in self.items if item.kind == kind)
+        return tuple(self._kinds.get(kind, ()))
+
+    def near(self, layer: str) -> tuple[Inserted, ...]:
+        """What stands next to a layer, in the order of the graph."""
+        return tuple(self._layers.get(layer, ()))
 
     def total(self, kind: str | None = None) -> dict[str, float]:
         """Sum by resource of what is priced; of all kinds if none is named."""
-        sums = list(NOTHING)
-        for item in self.items:
-            if item.use is not None and kind in (None, item.kind):
-                sums = [a + b for a, b in zip(sums, item.use, strict=True)]
+        kinds = self._totals if kind is None else {kind: self._totals.get(kind, NOTHING)}
+        sums = (sum(column) for column in zip(NOTHING, *kinds.values(), strict=True))
         return dict(zip(RESOURCES, sums, strict=True))
 
-    def as_json(self) -> dict[str, Any]:
-        """What stands under ``extra``. ``unpriced`` counts ops that FINN was not asked about.
+    @cached_property
+    def _kinds(self) -> Mapping[str, list[Inserted]]:
+        found: dict[str, list[Inserted]] = {}
+        for item in self.items:
+            found.setdefault(item.kind, []).append(item)
+        return found
 
-        ``shell`` (DMA, interconnect, clocking) stays empty: FINN has no estimate of it.
+    @cached_property
+    def _layers(self) -> Mapping[str, list[Inserted]]:
+        found: dict[str, list[Inserted]] = {}
+        for item in self.items:
+            for name in (item.producer, item.consumer):
+                if name is not None:
+                    found.setdefault(name, []).append(item)
+        return found
+
+    @cached_property
+    def _totals(self) -> Mapping[str, Use]:
+        # Counted first: in a large graph many items cost the same.
+        found: dict[str, Use] = {}
+        for kind, items in self._kinds.items():
+            counts = Counter(item.use for item in items if item.use is not None)
+            sums = zip(*([each * n for each in use] for use, n in counts.items()), strict=True)
+            found[kind] = tuple(map(sum, sums)) or NOTHING
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands under ``extra``, the shell apart.
+
+        ``unpriced`` counts ops that FINN was not asked about.
         """
         found: dict[str, Any] = {}
         for kind in ("dwc", "fifo"):
@@ -162,7 +213,7 @@ class Bill:
                 "unpriced": unpriced,
                 "streams": [item.as_json() for item in items],
             }
-        return {**found, "shell": {}}
+        return found
 
 
 def as_counts(use: Use) -> dict[str, int | float]:

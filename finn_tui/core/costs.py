@@ -12,9 +12,10 @@ from functools import cached_property
 from math import log2
 from typing import Any
 
-from finn_tui.core.bill import Bill, Prices, Settings
+from finn_tui.core.bill import Bill, Link, Prices, Settings, links
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.shells import Shell, published
 
 Point = tuple[Value, ...]
 
@@ -172,6 +173,7 @@ class Estimate:
         total: sum by resource, FINN's ``res_estimation`` total; no FIFO, DWC, DMA or shell.
         mismatches: where data width converters arise.
         design, settings, prices: what the bill is made from when somebody looks at it.
+        streams: ``links`` of another estimate with the same settings, if there is one.
     """
 
     clock_ns: float
@@ -184,12 +186,31 @@ class Estimate:
     design: Design = field(compare=False, repr=False)
     settings: Settings = field(default_factory=dict, compare=False, repr=False)
     prices: Prices = field(default_factory=Prices, compare=False, repr=False)
+    streams: tuple[Link, ...] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def bill(self) -> Bill:
         """What FINN inserts between the layers and leaves out of ``total``."""
         widths = {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
-        return Bill.of_widths(self.design, widths, self.settings, self.prices)
+        return Bill.of_links(self.links, widths, self.prices)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The streams with their FIFO depths."""
+        return self.streams if self.streams is not None else links(self.design, self.settings)
+
+    @cached_property
+    def converted(self) -> frozenset[str]:
+        """The layers that have a data width converter before them."""
+        return frozenset(mismatch.consumer for mismatch in self.mismatches)
+
+    @property
+    def shell(self) -> Shell | None:
+        """DMA and shell, of the user's own build or a published one for this family of parts.
+
+        None where no source is known. In no total: FINN has no estimate of it.
+        """
+        return self.prices.shell or published(self.design.part)
 
     @property
     def fps(self) -> float:
@@ -231,7 +252,7 @@ class Estimate:
                 for layer in self.layers
             ],
             "total": {name: plain(self.total[name]) for name in RESOURCES},
-            "extra": self.bill.as_json(),
+            "extra": {**self.bill.as_json(), "shell": self.shell.as_json() if self.shell else {}},
             "budget": dict(device.budget),
             "fits": self.fits(device),
         }
@@ -295,6 +316,9 @@ def estimate(
         mismatches=_mismatches(design, layers),
         design=design,
         settings=settings or {},
+        streams=near[1].links
+        if near is not None and near[1].settings == (settings or {})
+        else None,
         prices=prices or _NO_PRICES,
     )
 

@@ -349,4 +349,5 @@ async def price_more(
         {**prices.fifo, **known.fifo},
         known.dwc_depth,
         {**prices.ops, **known.ops},
+        prices.shell,
     )

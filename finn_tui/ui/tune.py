@@ -13,6 +13,7 @@ from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Knob, Layer, Value
 from finn_tui.core.editor import Editor, Option
 from finn_tui.core.folding import Change, IllegalFolding
+from finn_tui.core.rails import rails
 from finn_tui.lab.session import Opened
 from finn_tui.ui.explain import short_name
 from finn_tui.ui.window import Window
@@ -44,6 +45,7 @@ class Tune:
         window: rows are the layers that pass the filter.
         knob: the name of the knob that keys change; kept from layer to layer where it exists.
         locked: names of layers that the solver leaves as they are.
+        rails: branches and joins beside each layer; all empty where nothing branches.
         bill: whether the rows of the bill are unfolded; None as the screen has room.
     """
 
@@ -58,6 +60,8 @@ class Tune:
     bill: bool | None = None
 
     def __post_init__(self) -> None:
+        design = self.editor.design
+        self.rails = dict(zip(design.by_name, rails(len(design.layers), design.links), strict=True))
         self._layers: tuple[Layer, ...] = self.editor.design.layers
         self._position = {layer.name: at for at, layer in enumerate(self._layers)}
         self.window.count = len(self._layers)
@@ -93,6 +97,11 @@ class Tune:
     def cost_of(self, name: str) -> LayerCost:
         """What the layer of that name costs in the present folding."""
         return self.editor.estimate.layers[self._position[name]]
+
+    @property
+    def in_graph_order(self) -> bool:
+        """Whether the rows are the whole graph in its order, so that branches can be drawn."""
+        return len(self._layers) == len(self.editor.design.layers)
 
     # Moving about
 

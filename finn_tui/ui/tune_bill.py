@@ -169,9 +169,16 @@ def _rows(estimate: Estimate) -> list[_Row]:
         _Row("total of FINN", "", estimate.total, ""),
         _inserted(bill, "dwc", "width converter"),
         _inserted(bill, "fifo", "FIFO"),
-        _Row("+ DMA and shell", "FINN has no estimate", None),
         _Row("total with these", _halves(estimate), _whole(estimate), "strong"),
+        _shell(estimate),
     ]
+
+
+def _shell(estimate: Estimate) -> _Row:
+    shell = estimate.shell
+    if shell is None:
+        return _Row("beside: DMA and shell", "no figures for this part", None)
+    return _Row("beside: DMA and shell", f"as {shell.whose} built it", shell.use)
 
 
 def _folded(estimate: Estimate) -> _Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from finn_tui.core.bill import Inserted
 from finn_tui.core.design import Layer
 from finn_tui.ui import explain
 from finn_tui.ui.text import Line, cells, fit, printable, rate, short, whole
@@ -32,7 +33,11 @@ def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
     facts = [", ".join(explain.rules(layer))]
     facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
     facts = [fact for fact in facts if fact]
-    more = [_other_knobs(tune, layer, width), *explain.coupled_with(tune.editor.design, layer)]
+    more = [
+        _other_knobs(tune, layer, width),
+        _depths(tune, layer),
+        *explain.coupled_with(tune.editor.design, layer),
+    ]
     if first.width + 2 + cells(", ".join(facts)) <= width:
         first.add("  " + ", ".join(facts))
     elif facts:
@@ -67,8 +72,13 @@ def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
     facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
     facts.append(_other_knobs(tune, layer, width))
     told = "   ".join(fact for fact in facts if fact)
-    lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
-    lines.append(Line().add(" " + fit(_streams(tune, layer), width - 2).rstrip(), "dim"))
+    if told:
+        lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
+    streams = _streams(tune, layer)
+    if cells("   ".join(streams)) <= width - 2:
+        streams = ["   ".join(streams)]
+    for text in streams:
+        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
     for text in explain.coupled_with(editor.design, layer):
         lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
     return lines
@@ -106,24 +116,42 @@ def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
     return line.add("…" if last + 1 < len(texts) else "", "dim")
 
 
-def _streams(tune: Tune, layer: Layer) -> str:
-    told = []
-    mine = tune.cost(layer)
-    for stream in tune.editor.design.streams:
-        if stream.consumer == layer.name and stream.producer is not None:
-            theirs = tune.cost_of(stream.producer).out_width
-            told.append(_side("from", stream.producer, theirs, mine.in_width))
-        if stream.producer == layer.name and stream.consumer is not None:
-            theirs = tune.cost_of(stream.consumer).in_width
-            told.append(_side("to", stream.consumer, theirs, mine.out_width))
-    return "   ".join(told)
+def _streams(tune: Tune, layer: Layer) -> list[str]:
+    """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
+    told: dict[tuple[str, str | None], list[str]] = {}
+    for item in tune.editor.estimate.bill.near(layer.name):
+        if item.consumer == layer.name:
+            key = ("from", item.producer)
+        elif item.producer == layer.name:
+            key = ("to", item.consumer)
+        else:
+            continue
+        told.setdefault(key, []).append(_inserted(item))
+    return [
+        f"{word} {name or 'outside'}: {', '.join(items)}" for (word, name), items in told.items()
+    ]
 
 
-def _side(word: str, name: str, theirs: int, ours: int) -> str:
-    if theirs == ours:
-        return f"{word} {name} {ours} bits"
-    widths = f"{theirs} to {ours}" if word == "from" else f"{ours} to {theirs}"
-    return f"{word} {name} {widths} bits (width converter)"
+def _inserted(item: Inserted) -> str:
+    price = "" if item.use is None or not item.use[0] else f" ({whole(item.use[0])} LUT)"
+    if item.kind == "dwc":
+        return f"width converter {item.in_width} to {item.out_width} bits{price}"
+    return f"FIFO of {item.depth:,} x {item.in_width} bits{price}"
+
+
+def _depths(tune: Tune, layer: Layer) -> str:
+    """The depths in words of the FIFOs next to a layer, short: "FIFO 128 in, 2 out"."""
+    before: list[str] = []
+    after: list[str] = []
+    for item in tune.editor.estimate.bill.near(layer.name):
+        if item.kind != "fifo":
+            continue
+        if item.consumer == layer.name and item.in_width == tune.cost(layer).in_width:
+            before.append(f"{item.depth:,}")
+        elif item.producer == layer.name and item.in_width == tune.cost(layer).out_width:
+            after.append(f"{item.depth:,}")
+    sides = [f"{'+'.join(side)} {word}" for side, word in ((before, "in"), (after, "out")) if side]
+    return f"FIFO {', '.join(sides)}" if sides else ""
 
 
 def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:

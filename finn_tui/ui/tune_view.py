@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Layer, Value
 from finn_tui.ui import explain
-from finn_tui.ui.text import Line, bar, cells, milliseconds, plural, rate, short, whole
+from finn_tui.ui.text import Line, bar, cells, fit, milliseconds, plural, rate, short, whole
 from finn_tui.ui.tune import Tune
 
 _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
@@ -25,6 +25,9 @@ def value_text(value: Value) -> str:
     """A knob's value as a cell has it."""
     return _VALUES.get(str(value), str(value))
 
+
+#: Lanes of the graph's branches that are drawn on a wide screen; on a narrow one half as many.
+_LANES = 12
 
 # Figures
 
@@ -87,6 +90,7 @@ class Columns:
     name: int
     shape: int
     full_names: bool
+    rail: int
     knobs: tuple[tuple[str, int], ...]
     cycles: int
     bar: int
@@ -96,7 +100,7 @@ class Columns:
     @property
     def left(self) -> int:
         """Columns of the left pane."""
-        return 1 + self.name + self.shape + sum(width for _, width in self.knobs)
+        return 1 + self.rail + self.name + self.shape + sum(width for _, width in self.knobs)
 
     @property
     def middle(self) -> int:
@@ -138,10 +142,17 @@ def _columns(tune: Tune, width: int) -> Columns:
     cycles = max(9, len(whole(most)) + 1) if width >= 100 else 11
     knobs = [(name, knob_width(name)) for name in names if name in ("PE", "SIMD")]
     resources = [("LUT", 7), ("BRAM_18K", 5), ("DSP", 4)]
-    bits, meter = 8, 8
+    longest = max(
+        len(f"{a}>{b}")
+        for table in tune.editor.tables.values()
+        for a, b in zip(table.in_width, table.out_width, strict=True)
+    )
+    bits, meter = max(8, min(longest + 2, 13 if width >= 100 else 9)), 8
     shapes = max(len(layer.shape) for layer in layers)
+    lanes = len(next(iter(tune.rails.values()), ""))
+    rail = min(lanes, _LANES if width >= 100 else _LANES // 2) + (lanes > 0)
     titles = max(len(explain.short_name(layer)) for layer in layers)
-    used = 1 + cycles + 1 + meter + 3 + bits + sum(w for _, w in [*knobs, *resources])
+    used = 1 + rail + cycles + 1 + meter + 3 + bits + sum(w for _, w in [*knobs, *resources])
     name = min(titles + 1 + shapes, width - used)
     shape = 0
     spare = width - used - name
@@ -154,13 +165,13 @@ def _columns(tune: Tune, width: int) -> Columns:
         spare -= 5
     longer = min(12, spare)
     meter, spare = meter + longer, spare - longer
-    longest = max(len(layer.name) for layer in layers)
-    full = longest + 1 + shapes + 1 - name <= spare
+    names_width = max(len(layer.name) for layer in layers)
+    full = names_width + 1 + shapes + 1 - name <= spare
     if full:
-        spare -= longest + 2 + shapes - name
-        name, shape = longest + 1, shapes + 1
+        spare -= names_width + 2 + shapes - name
+        name, shape = names_width + 1, shapes + 1
     meter += min(12, spare)
-    return Columns(name, shape, full, tuple(knobs), cycles, meter, tuple(resources), bits)
+    return Columns(name, shape, full, rail, tuple(knobs), cycles, meter, tuple(resources), bits)
 
 
 def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
@@ -168,9 +179,9 @@ def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
     left = Line()
     if tune.filter:
         shown = f" /{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}"
-        left.cell(shown, 1 + plan.name + plan.shape, "accent")
+        left.cell(shown, 1 + plan.rail + plan.name + plan.shape, "accent")
     else:
-        left.cell(" layer", 1 + plan.name + plan.shape, "head")
+        left.cell(" layer".rjust(6 + plan.rail), 1 + plan.rail + plan.name + plan.shape, "head")
     for name, width in plan.knobs:
         left.cell(knob_title(name) + " ", width, "head", right=True)
     middle = Line().cell("cycles", plan.cycles, "head", right=True)
@@ -191,21 +202,29 @@ def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line,
     return (
         _left(tune, layer, index, plan, base),
         _middle(cost, tune.editor.estimate.ii_cycles, plan, base, index),
-        _right(cost, plan, base, index),
+        _right(cost, converted(tune, layer.name), plan, base, index),
     )
+
+
+def converted(tune: Tune, name: str) -> bool:
+    """Whether a width converter stands before a layer."""
+    return name in tune.editor.estimate.converted
 
 
 def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Line:
     here = bool(base)
     line = Line(base).add(">" if here else " ", "accent")
     hit = ("row", index)
+    if plan.rail:
+        rail = tune.rails[layer.name] if tune.in_graph_order else ""
+        line.cell(fit(rail, plan.rail - 1) + " ", plan.rail, "quiet", hit=hit)
     if plan.full_names:
         line.cell(layer.name, plan.name, "strong" if here else "", hit=hit)
         line.cell(layer.shape + " ", plan.shape, "dim", right=True, hit=hit)
     else:
         name = explain.short_name(layer)
         line.cell(name, min(plan.name, cells(name) + 1), "strong" if here else "", hit=hit)
-        rest = plan.name + 1 - line.width
+        rest = plan.rail + plan.name + 1 - line.width
         shape = layer.shape + " " if cells(layer.shape) < rest else ""
         line.cell(shape, rest, "dim", right=True, hit=hit)
     values = tune.editor.folding.values[layer.name]
@@ -234,11 +253,13 @@ def _middle(cost: LayerCost, ii: int, plan: Columns, base: str, index: int) -> L
     return line.cell(" II" if holds else "", 3, "ii", hit=hit)
 
 
-def _right(cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
+def _right(cost: LayerCost, converter: bool, plan: Columns, base: str, index: int) -> Line:
     line = Line(base)
     for name, width in plan.resources:
         amount = cost.resources[name]
         role = "" if amount else "dim"
         line.cell(short(amount, width - 1), width, role, right=True, hit=("row", index))
-    bits = f"{cost.in_width}>{cost.out_width}"
-    return line.cell(" " + bits, plan.bits, "dim", right=True, hit=("row", index))
+    # A mark where this layer's input has another width than what comes: FINN converts it there.
+    bits = f"{'≠' if converter else ''}{cost.in_width}>{cost.out_width}"
+    role = "" if converter else "dim"
+    return line.cell(" ", 1).cell(bits, plan.bits - 1, role, right=True, hit=("row", index))

@@ -205,3 +205,61 @@ def random_designs(draw: st.DrawFn) -> tuple[Design, dict[str, CostTable]]:
     }  # fmt: skip
     design = Design.from_json("random", document)
     return design, {item["layer"]: CostTable.from_json(item) for item in tables}
+
+
+def residual(blocks: int = 2, channels: int = 16) -> tuple[Design, dict[str, CostTable]]:
+    """``residual_document`` as the app reads it."""
+    document, tables = residual_document(blocks, channels)
+    return Design.from_json("residual", document), {
+        item["layer"]: CostTable.from_json(item) for item in tables
+    }
+
+
+def residual_document(
+    blocks: int = 2, channels: int = 16
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Residual blocks of two matrix layers; every second one with a projection in its shortcut."""
+    wide: dict[str, Sequence[Value]] = {"PE": divisors(channels), "SIMD": divisors(channels)}
+    layers: list[dict[str, Any]] = []
+    tables: list[dict[str, Any]] = []
+    streams: list[tuple[str | None, str | None]] = []
+    counts: dict[str, int] = {}
+
+    def add(op: str, knobs: dict[str, Sequence[Value]], *feeders: str | None) -> str:
+        name = f"{op}_{counts.get(op, 0)}"
+        counts[op] = counts.get(op, 0) + 1
+        entry = layer(name, op, knobs, "", "")
+        inputs = [f"s{len(streams) + at}" for at in range(len(feeders))]
+        entry |= {"inputs": inputs, "outputs": [], "in_channels": channels}
+        layers.append(entry)
+        size = channels if "SIMD" in knobs else 1
+        tables.append(
+            table(entry, lambda v: 64 * (size // v.get("SIMD", 1)) * (channels // v["PE"]))
+        )
+        streams.extend((feeder, name) for feeder in feeders)
+        return name
+
+    at = add("MVAU_hls", wide, None)
+    for number in range(blocks):
+        fork = add("DuplicateStreams_hls", {"PE": divisors(channels)}, at)
+        main = add("MVAU_hls", wide, add("MVAU_hls", wide, fork))
+        short = add("MVAU_hls", wide, fork) if number % 2 else fork
+        at = add("AddStreams_hls", {"PE": divisors(channels)}, main, short)
+    streams.append((add("LabelSelect_hls", {"PE": divisors(channels)}, at), None))
+    by_name = {entry["name"]: entry for entry in layers}
+    for number, (producer, _) in enumerate(streams):
+        if producer is not None:
+            by_name[producer]["outputs"].append(f"s{number}")
+    document = {
+        "part": "xc7z020clg400-1",
+        "fingerprint": "1" * 64,
+        "finn": {"flavour": "finn-plus", "version": "1.6.1"},
+        "layers": layers,
+        "streams": [
+            {"tensor": f"s{number}", "producer": producer, "consumer": consumer,
+             "shape": [1, 8, 8, channels], "dtype": "UINT2", "bits": 2}
+            for number, (producer, consumer) in enumerate(streams)
+        ],
+        "couplings": [],
+    }  # fmt: skip
+    return document, tables

@@ -44,7 +44,8 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
         {"producer": "ConvolutionInputGenerator_rtl_0", "consumer": "MVAU_hls_0", "out_width": 2,
          "in_width": 8, "LUT": 10, "BRAM_18K": 0, "URAM": 0, "DSP": 0}]  # fmt: skip
     assert document["extra"]["fifo"]["count"] == 9
-    assert document["extra"]["shell"] == {}
+    assert document["extra"]["shell"]["LUT"] == 6426
+    assert "d470f847" in document["extra"]["shell"]["source"]
     # FINN's own total knows nothing of it.
     assert document["total"]["LUT"] == sum(layer["LUT"] for layer in document["layers"])
 

@@ -61,6 +61,29 @@ def large_workspace(root: Path, name: str, layers: int) -> None:
     _write(root / "models" / name / PART, document)
 
 
+def made_workspace(
+    root: Path, name: str, design: dict[str, Any], tables: list[dict[str, Any]]
+) -> None:
+    """Make a workspace with a model of a made-up design and made-up prices of its converters."""
+    from finn_tui.core.bill import Widths
+    from finn_tui.core.costs import CostTable
+    from finn_tui.core.design import Design
+
+    document = prepared("tfc-w1a1")
+    document["model"]["source"] = {"kind": "onnx", "path": f"{name}.onnx"}
+    mine = {"fingerprint": document["design"]["fingerprint"]}
+    document["design"], document["tables"] = {**design, **mine}, tables
+    costs = {item["layer"]: CostTable.from_json(item) for item in tables}
+    ask = Widths(Design.from_json(name, design), costs).ask({})
+    document["prices"] = {
+        "dwc": [[*pair, sum(pair), 0, 0, 0] for pair in ask.dwc],
+        "fifo": [[*pair, pair[0] + pair[1] // 32, 0, 0, 0] for pair in ask.fifo],
+        "depth": 2,
+        "ops": {},
+    }
+    _write(root / "models" / name / PART, document)
+
+
 def _write(folder: Path, document: dict[str, Any]) -> None:
     (folder / "stages").mkdir(parents=True, exist_ok=True)
     (folder / "sample").mkdir(exist_ok=True)

@@ -28,9 +28,10 @@ def _numbers(row: str) -> list[int]:
 
 
 async def test_the_rows_add_up(lab: RecordedLab) -> None:
-    total, dwc, fifo, shell, whole = _text(await _tune(lab))
+    total, dwc, fifo, whole, shell = _text(await _tune(lab), 120)
     assert "6 width converters" in dwc and "28 FIFOs" in fifo and "128 words" in fifo
-    assert "FINN has no estimate" in shell and shell.split()[-3:] == ["?", "?", "?"]
+    # FINN has no estimate of it; what a published build took is shown with whose it is.
+    assert "as akhilvasan/finn_cybsec built it" in shell and _numbers(shell) == [6426, 2, 0]
     sums = [sum(column) for column in zip(*map(_numbers, (total, dwc, fifo)), strict=True)]
     # Each number is rounded by itself.
     assert sums == pytest.approx(_numbers(whole), abs=1)
@@ -41,7 +42,7 @@ async def test_folded_it_is_one_row_with_the_same_end(lab: RecordedLab) -> None:
     tune = await _tune(lab)
     (row,) = _text(tune, tall=False)
     assert "28 FIFOs, 6 DWCs" in row
-    assert _numbers(row) == _numbers(_text(tune)[-1])
+    assert _numbers(row) == _numbers(_text(tune)[-2])
     tune.bill = True
     assert len(_text(tune, tall=False)) == 5
     tune.bill = False

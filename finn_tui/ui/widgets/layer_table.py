@@ -117,13 +117,15 @@ class LayerTable(Horizontal, can_focus=True):
         plan = tune_view.columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
         bill = tune_bill.bill_rows(tune, plan, tall=self.tall)
+        if len(bill) > 1:
+            bill.insert(0, (Line(), Line(), Line()))
         tune.window.size(len(tune.layers), height - 1 - len(bill))
         left, middle, right = tune_view.head(tune, plan)
         if self.filter.typing:
             left = Line().cell(" " + self.filter.shown, plan.left, "accent")
         self._rows = [(left, middle, right)]
         self._rows += [self._row(tune, index, plan) for index in tune.window.rows]
-        if len(self._rows) + len(bill) < height:
+        if len(bill) == 1 and len(self._rows) + 1 < height:
             self._rows.append((Line(), Line(), Line()))
         self._rows += bill
 
@@ -135,6 +137,8 @@ class LayerTable(Horizontal, can_focus=True):
             plan,
             tune.cost(layer),
             tune.editor.estimate.ii_cycles,
+            tune_view.converted(tune, layer.name),
+            tune.in_graph_order,
             (tune.chosen_knob, self.has_focus) if index == tune.window.cursor else None,
         )
         known = self._made.get(index)

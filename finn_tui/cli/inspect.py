@@ -1,0 +1,150 @@
+"""`finn-tui inspect`: how a build went and why, from its logs and reports alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from finn_tui.cli.common import FAILED, JSON_OPTION, Reporter, guard, number, print_json, table
+from finn_tui.runs.diagnosis import Diagnosis
+from finn_tui.runs.inspect import Inspection, Item
+from finn_tui.runs.inspect import inspect as read
+from finn_tui.runs.readers.reading import Phase
+
+#: Files of a kind that are shown one by one; of more than that, only those with something to say.
+_FEW = 8
+_WIDEST = 60
+_COLOURS = {"succeeded": "green", "failed": "red", "incomplete": "yellow"}
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@JSON_OPTION
+@guard
+def inspect(path: Path, as_json: bool) -> None:
+    """Read any log, report or build directory: outcome, cause, times, resources.
+
+    PATH is a file or folder of FINN, Vitis HLS or Vivado, or a run of this workspace. Nothing in
+    it is changed.
+    """
+    with Reporter() as reporter:
+        found = read(path, on_progress=reporter)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _show(found)
+    if found.outcome == "failed":
+        raise SystemExit(FAILED)
+
+
+def _show(found: Inspection) -> None:
+    click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
+    click.echo(f"  {found.path}")
+    if found.cause is not None:
+        _show_cause(found.cause)
+    for other in found.others:
+        where = f" ({other.file}:{other.line})" if other.file else ""
+        click.echo(f"  then: {other.title}{where}")
+    _show_files(found.items)
+    _show_phases(found.items)
+    if found.usage is not None:
+        rows = [
+            (
+                name,
+                f"{used:,g}",
+                f"{have:,g}" if have else "-",
+                f"{used / have:.0%}" if have else "-",
+            )
+            for name, used in found.usage.used.items()
+            for have in [found.usage.available.get(name)]
+        ]
+        click.echo(f"\nResources ({found.usage.source})")
+        click.echo(table(("", "used", "of", ""), rows, "lrrr"))
+    if found.steps:
+        rows_ = [
+            (step.name, number(step.seconds, 1), step.build or "")
+            for step in found.steps
+            if step.seconds is None or step.seconds >= 0.05
+        ]
+        click.echo("\nSteps")
+        click.echo(table(("step", "seconds", "build"), rows_, "lr"))
+
+
+def _show_cause(cause: Diagnosis) -> None:
+    click.secho(f"  {cause.text}", fg="red")
+    if cause.file:
+        click.echo(f"  in {cause.file}, line {cause.line}:")
+        for line in cause.before[-2:]:
+            click.secho(f"    | {line[:200]}", dim=True)
+        click.echo(f"    > {cause.quote[:400]}")
+        for line in cause.after[:2]:
+            click.secho(f"    | {line[:200]}", dim=True)
+    for text in (cause.means, cause.advice):
+        if text:
+            click.echo(f"  {text}")
+
+
+def _show_files(items: tuple[Item, ...]) -> None:
+    kinds = Counter(item.reading.kind for item in items)
+    shown: list[Item] = []
+    hidden: list[Item] = []
+    for item in items:
+        reading = item.reading
+        loud = reading.messages["ERROR"] or reading.note
+        loud = loud or (reading.outcome == "failed" and reading.kind != "marker")
+        many = kinds[reading.kind] > _FEW or reading.kind in ("marker", "text")
+        document = reading.tool == "FINN" and reading.kind not in ("finn", "step-times")
+        (hidden if (many or document) and not loud else shown).append(item)
+    if not shown and len(hidden) <= 4 * _FEW:
+        shown, hidden = hidden, []
+    rows = []
+    for item in shown:
+        reading, counts = item.reading, item.reading.messages
+        total = sum(phase.seconds or 0.0 for phase in reading.phases if phase.level == 0)
+        mark = "copy" if item.copy_of else "old" if item.old else reading.outcome or ""
+        rows.append(
+            (
+                _tail(item.path),
+                reading.kind,
+                f"{reading.tool or ''} {reading.version or ''}".strip(),
+                str(reading.sessions or ""),
+                f"{total:,.0f}" if total else "",
+                number(reading.wns, 3) if reading.wns is not None else "",
+                str(counts["ERROR"] or ""),
+                str(counts["CRITICAL WARNING"] or ""),
+                f"{counts['WARNING'] or ''}{'+' if reading.muted else ''}",
+                mark + (f" ({reading.note})" if reading.note else ""),
+            )
+        )
+    if rows:
+        heads = ("file", "kind", "tool", "ses", "s", "WNS", "err", "crit", "warn", "")
+        click.echo("")
+        click.echo(table(heads, rows, "lllrrrrrr"))
+    if hidden:
+        counts_ = Counter(item.reading.kind for item in hidden)
+        more = ", ".join(f"{count} {kind}" for kind, count in sorted(counts_.items()))
+        click.echo(f"and {more}")
+
+
+def _tail(path: str) -> str:
+    return path if len(path) <= _WIDEST else "…" + path[-_WIDEST + 1 :]
+
+
+def _show_phases(items: tuple[Item, ...]) -> None:
+    """Commands with their phases, of the implementations that are no copies."""
+    for item in items:
+        if item.copy_of or item.old or item.reading.kind != "implementation":
+            continue
+        rows = [
+            (f"{'  ' * phase.level}{phase.name}", number(phase.seconds, 0))
+            for phase in item.reading.phases
+            if _told(phase)
+        ]
+        click.echo(f"\n{item.path}")
+        click.echo(table(("phase", "seconds"), rows, "lr"))
+
+
+def _told(phase: Phase) -> bool:
+    return phase.level <= 2 and (phase.seconds or 0.0) >= 1.0

@@ -1,0 +1,80 @@
+"""Branches and joins of a graph beside a list of its layers, as ``git log --graph`` draws history.
+
+One line a layer, from top to bottom in topological order; a lane is a column in which a stream
+runs down to the layer that takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NODE = "●"
+
+_UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
+_BOX = {
+    0: " ",
+    _UP | _DOWN: "│",
+    _LEFT | _RIGHT: "─",
+    _UP | _LEFT: "╯",
+    _DOWN | _LEFT: "╮",
+    _UP | _LEFT | _RIGHT: "┴",
+    _DOWN | _LEFT | _RIGHT: "┬",
+    _UP | _DOWN | _LEFT | _RIGHT: "┼",
+}
+
+
+def rails(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """A text for each of ``count`` layers, all of one width; empty ones where nothing branches.
+
+    A layer stands in the leftmost lane that reaches it, and its nearest consumer goes on in its
+    lane, so that a trunk stays straight and shortcuts run to the right of it. A lane that ends on
+    a line is not begun again on it, and a layer that nothing feeds stands under none that ends
+    there: that way a drawing means one graph.
+
+    Args:
+        links: (producer, consumer) of each stream, as positions; a producer comes first.
+    """
+    targets: list[list[int]] = [[] for _ in range(count)]
+    for producer, consumer in links:
+        assert producer < consumer, "layers are in topological order"
+        targets[producer].append(consumer)
+    lanes: list[int | None] = []
+    ended: set[int] = set()
+    rows: list[list[str]] = []
+    for at in range(count):
+        before = [lane is not None for lane in lanes]
+        mine = [index for index, lane in enumerate(lanes) if lane == at]
+        column = mine[0] if mine else _free(lanes, -1, ended)
+        ended = {column, *mine}
+        for index in mine:
+            lanes[index] = None
+        begun: list[int] = []
+        for number, target in enumerate(sorted(targets[at])):
+            index = column if number == 0 else _free(lanes, column, {*ended, column})
+            lanes[index] = target
+            begun.append(index)
+        if column in begun:
+            ended.discard(column)
+        last = max([column, *mine, *begun])
+        rows.append([])
+        for index in range(max(len(lanes), last + 1)):
+            up = index < len(before) and before[index]
+            down = index < len(lanes) and lanes[index] is not None
+            arms = _UP * up | _DOWN * down
+            arms |= _LEFT * (column < index <= last) | _RIGHT * (column < index < last)
+            rows[-1].append(NODE if index == column else _BOX[arms])
+    width = max((len(row) for row in rows), default=0)
+    if width <= 1:
+        return ("",) * count
+    return tuple("".join(row).ljust(width) for row in rows)
+
+
+def _free(lanes: list[int | None], after: int, taken: set[int]) -> int:
+    """The first lane to the right of ``after`` that nothing runs in; a new one if need be."""
+    for index in range(after + 1, len(lanes)):
+        if lanes[index] is None and index not in taken:
+            return index
+    while len(lanes) in taken or len(lanes) <= after:
+        lanes.append(None)
+    lanes.append(None)
+    return len(lanes) - 1

@@ -1,0 +1,179 @@
+"""Why a build failed: the true cause before its consequences, with what it means and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from finn_tui.runs import causes
+from finn_tui.runs.readers.crash import Crash
+from finn_tui.runs.readers.hls import HlsData
+from finn_tui.runs.readers.reading import Evidence, Reading
+from finn_tui.runs.readers.timing import TimingSummary
+from finn_tui.runs.usage import Usage
+
+#: Where in a build a file belongs: what comes first can be the cause of what comes later.
+_FLOW = {"hls": 1, "synthesis": 3, "implementation": 4, "vivado": 5, "finn": 6}
+_NEEDS = re.compile(
+    r"requires (\d{1,12}) of such cell types but only (\d{1,12}) compatible|"
+    r"(\d{1,12}) (?:\S+ )?(?:are )?required.*?(\d{1,12}) (?:\S+ )?(?:are )?available"
+)
+_CELLS = re.compile(r"([A-Z][^():]*?) over-utilized|requires more (.+?) cells")
+_RESOURCES = (
+    ("RAMB", "BRAM"),
+    ("FIFO", "BRAM"),
+    ("URAM", "URAM"),
+    ("DSP", "DSP"),
+    ("LUT", "LUT"),
+    ("FD", "FF"),
+    ("Register", "FF"),
+    ("CARRY", "CARRY"),
+)
+#: Evidence that alone makes a build that just stops a failed one.
+FATAL = frozenset({"out-of-memory", "disk-full", "crash", "debugger-prompt"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read: its path as it is shown, and what it says."""
+
+    path: str
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One cause.
+
+    Attributes:
+        id: in ``causes``, or ``lost``, ``cancelled`` for runs of ours.
+        title: what happened, in a few words; text: the same with its figures.
+        means, advice: what that means, what to do.
+        file, line: where it stands; before, quote, after: the log there.
+        details: figures, as ``{"resource": "BRAM", "need": 613, "have": 280}``.
+    """
+
+    id: str
+    title: str
+    text: str
+    means: str = ""
+    advice: str = ""
+    file: str | None = None
+    line: int | None = None
+    quote: str = ""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def diagnose(sources: Iterable[Source], usage: Usage | None = None) -> list[Diagnosis]:
+    """What the files of a failed build point at, the likeliest cause first, each cause once.
+
+    Args:
+        sources: files that count: no copies, nothing that a later success has made good.
+        usage: what the blocks of the design use, to name those that use most.
+    """
+    found: dict[str, tuple[tuple[int, int, int], Source, Evidence]] = {}
+    for source in sources:
+        last = max((e.session for e in source.reading.evidence), default=0)
+        flow = _FLOW.get(source.reading.kind, 7)
+        for evidence in source.reading.evidence:
+            # Earlier sessions in the same file were followed by another try.
+            if evidence.session < last or not _holds(evidence, source):
+                continue
+            rank = causes.BY_ID[evidence.cause].rank
+            place = (rank, flow, evidence.line)
+            if evidence.cause not in found or place < found[evidence.cause][0]:
+                found[evidence.cause] = (place, source, evidence)
+    ordered = sorted(found.values(), key=lambda item: item[0])
+    return [_explain(source, evidence, usage) for _, source, evidence in ordered]
+
+
+def _holds(evidence: Evidence, source: Source) -> bool:
+    """Whether a line still means what it said: slack may have been won back later."""
+    if evidence.cause != "timing-missed":
+        return True
+    reading = source.reading
+    if reading.kind == "finn" or "synth_out_of_context" in source.path:
+        return False  # FINN asks that synthesis for the fastest clock, not for one to be met
+    return reading.wns is None or reading.wns < 0
+
+
+def timing_missed(source: Source) -> bool:
+    """Whether a file tells of a design that does not meet its clock."""
+    return any(e.cause == "timing-missed" and _holds(e, source) for e in source.reading.evidence)
+
+
+def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnosis:
+    cause = causes.BY_ID[evidence.cause]
+    reading = source.reading
+    text = f"{cause.title}: {evidence.text.strip()}"
+    details: dict[str, Any] = {}
+    if cause.id == "over-utilization":
+        text, details = _over(evidence.text, usage)
+    elif cause.id == "timing-missed":
+        text, details = _timing(reading)
+    elif cause.id == "hls-failed" and isinstance(reading.data, HlsData) and reading.data.top:
+        details = {"layer": reading.data.top}
+        text = f"HLS could not synthesize {reading.data.top}: {evidence.text.strip()}"
+    elif cause.id == "crash" and isinstance(reading.data, Crash):
+        crash = reading.data
+        text = f"{cause.title}: {crash.fault or 'a fault'} in {crash.where or 'an unknown place'}"
+    elif cause.id == "debugger-prompt":
+        said = next((line for line in reversed(evidence.before) if _is_exception(line)), "")
+        text = f"{cause.title} since {said}" if said else cause.title
+    return Diagnosis(
+        cause.id,
+        cause.title,
+        text,
+        cause.means,
+        cause.advice,
+        source.path,
+        evidence.line,
+        evidence.text,
+        evidence.before,
+        evidence.after,
+        details,
+    )
+
+
+def _is_exception(line: str) -> bool:
+    return re.match(r"(?:\*\*\* )?[A-Za-z_][\w.]*(?:Error|Exception)\b", line) is not None
+
+
+def _over(text: str, usage: Usage | None) -> tuple[str, dict[str, Any]]:
+    cells = _CELLS.search(text)
+    name = next((part for part in cells.groups() if part), "cells") if cells else "cells"
+    resource = next((short for sign, short in _RESOURCES if sign in name), name)
+    details: dict[str, Any] = {"resource": resource, "cells": name}
+    said = f"the design does not fit: too much {resource}"
+    numbers = _NEEDS.search(text)
+    if numbers:
+        need, have = (int(part) for part in numbers.groups() if part)
+        details |= {"need": need, "have": have}
+        said = f"over-utilization of {resource}: {need:,} of {have:,} ({name})"
+    if usage is not None:
+        key = {"BRAM": "BRAM_18K"}.get(resource, resource)
+        users = usage.most(key)
+        if users:
+            details["users"] = [{"name": user, key: amount} for user, amount in users]
+            most = ", ".join(f"{user} {amount:g}" for user, amount in users[:4])
+            unit = "RAMB18" if resource == "BRAM" else resource
+            said += f"; most is used by {most} ({unit})"
+    return said, details
+
+
+def _timing(reading: Reading) -> tuple[str, dict[str, Any]]:
+    details: dict[str, Any] = {"wns": reading.wns, "tns": reading.tns}
+    said = "the design does not meet its clock"
+    if reading.wns is not None:
+        said += f": WNS {reading.wns:.3f} ns"
+    data = reading.data
+    periods = [period for _, period in data.clocks] if isinstance(data, TimingSummary) else []
+    if periods and reading.wns is not None and min(periods) - reading.wns > 0:
+        needed = min(periods) - reading.wns
+        details |= {"period_ns": min(periods), "fmax_mhz": round(1000 / needed, 1)}
+        said += f" with a period of {min(periods):g} ns; it would meet {1000 / needed:.1f} MHz"
+    return said, details

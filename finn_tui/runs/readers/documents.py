@@ -1,0 +1,133 @@
+"""JSON that FINN writes or reads: times per step, estimates, results, folding configurations."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from finn_tui.runs.readers.reading import Phase, Reading
+
+#: A folding of a 500-layer network has some 0.5 MB.
+MAX_BYTES = 64 << 20
+
+_Document = dict[str, Any]
+_NAMES = {
+    "time_per_step.json": "step-times",
+    "estimate_layer_cycles.json": "estimate-cycles",
+    "estimate_layer_resources.json": "estimate-resources",
+    "estimate_layer_resources_hls.json": "hls-resources",
+    "estimate_layer_config_alternatives.json": "estimate-alternatives",
+    "estimate_network_performance.json": "estimate-performance",
+    "rtlsim_performance.json": "rtlsim-performance",
+    "ooc_synth_and_timing.json": "ooc-result",
+    "op_and_param_counts.json": "op-counts",
+    "post_synth_resources.json": "post-synth-resources",
+    "metadata_builder.json": "builder-metadata",
+}
+
+
+def kind_of(name: str, document: _Document) -> str:
+    """What a document is, by its file's name, else by what stands in it."""
+    if name in _NAMES:
+        return _NAMES[name]
+    layers = [value for value in document.values() if isinstance(value, dict)]
+    if "synth_clk_period_ns" in document or "fpga_part" in document:
+        return "build-config"
+    if layers and all("preferred_impl_style" in layer for layer in layers if layer):
+        return "specialize-config"
+    knobs = {"PE", "SIMD", "ram_style", "inFIFODepths", "depth", "mem_mode", "impl_style"}
+    if "Defaults" in document or any(knobs & layer.keys() for layer in layers):
+        return "folding"
+    return "json"
+
+
+class JsonReader:
+    """Reads a JSON document; ``data`` is the document."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._parts: list[bytes] = []
+        self._bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        self._bytes += len(data)
+        if self._bytes <= MAX_BYTES:
+            self._parts.append(data)
+        else:
+            self._parts.clear()
+
+    def finish(self) -> Reading:
+        """Nothing more will come."""
+        return self.reading()
+
+    def reading(self) -> Reading:
+        """What the document says; a part of one says nothing."""
+        kind = _NAMES.get(self._name, "json")
+        if self._bytes > MAX_BYTES:
+            return Reading(kind, outcome="incomplete", note=f"longer than {MAX_BYTES >> 20} MB")
+        try:
+            document = json.loads(b"".join(self._parts).decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            return Reading(kind, outcome="incomplete", note=f"no whole JSON: {error}")
+        if not isinstance(document, dict):
+            return Reading(kind, outcome="succeeded", data=document)
+        kind = kind_of(self._name, document)
+        found = _READERS.get(kind, _plain)(document)
+        return Reading(
+            kind,
+            tool=found.tool or "FINN",
+            version=found.version,
+            phases=found.phases,
+            wns=found.wns,
+            outcome=found.outcome or "succeeded",
+            data=document,
+        )
+
+
+def _plain(document: _Document) -> Reading:
+    return Reading("")
+
+
+def _step_times(document: _Document) -> Reading:
+    phases = tuple(
+        Phase(name, float(seconds))
+        for name, seconds in document.items()
+        if _number(seconds) is not None and name != "total_build_time"
+    )
+    return Reading("", phases=phases)
+
+
+def _ooc(document: _Document) -> Reading:
+    version = _number(document.get("vivado_version"))
+    return Reading(
+        "",
+        tool="Vivado",
+        version=None if version is None else f"{version:.1f}",
+        wns=_number(document.get("WNS")),
+    )
+
+
+def _metadata(document: _Document) -> Reading:
+    outcome = {"ok": "succeeded", "failed": "failed"}.get(str(document.get("status")))
+    version = document.get("tool_version")
+    return Reading("", version=str(version) if version else None, outcome=outcome)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+_READERS: dict[str, Callable[[_Document], Reading]] = {
+    "step-times": _step_times,
+    "ooc-result": _ooc,
+    "builder-metadata": _metadata,
+}

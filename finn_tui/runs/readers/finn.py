@@ -1,0 +1,220 @@
+"""FINN's log: builds and their steps, in upstream's and finn-plus's forms.
+
+Also what FINN prints (``runner.log``, a saved terminal), which has no times. Several builds can
+stand in one file: upstream appends, and keeps the first file for all builds of one process. The
+output of out-of-context synthesis is repeated within, in one piece when it has ended.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from finn_tui.runs import causes
+from finn_tui.runs.readers.lines import LogReader
+from finn_tui.runs.readers.reading import Phase, Reading
+from finn_tui.runs.readers.vivado import VivadoData, VivadoScanner
+
+MAX_BUILDS, MAX_STEPS = 200, 500
+
+_PREFIX = re.compile(
+    r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:[,.](\d{1,6}))?\]"
+    # finn-plus has the level at once; after a space it belongs to the tool that is repeated.
+    r"(?:(DEBUG|INFO|WARNING|ERROR|CRITICAL):)? ?"
+)
+_STEP = re.compile(r"Running step: (\S+) \[(\d{1,6})/(\d{1,6})\]$")
+_OUTPUT = re.compile(r"Final outputs will be (?:generated|written) (?:in|to) (.+)$")
+_WORKING = re.compile(r"Intermediate outputs will be (?:generated|written) (?:in|to) (.+)$")
+_SUBJECT = re.compile(
+    r"Building dataflow accelerator from (?:intermediate checkpoint ?)?(?:build )?(.+)$"
+)
+_LEVELS = {"ERROR": "ERROR", "CRITICAL": "ERROR", "WARNING": "WARNING"}
+#: Steps that take no time: a log that ends in one as its last step has ended well.
+_QUICK = ("deployment_package", "make_driver", "make_pynq_driver", "make_cpp_driver")
+
+
+@dataclass(frozen=True, slots=True)
+class FinnStep:
+    """A step: its name, place, when it began (seconds since the epoch by a clock without time
+    zone, None if not told) and how long it took (None while it runs or if not told)."""
+
+    name: str
+    index: int
+    count: int
+    began: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinnBuild:
+    """One build in a log.
+
+    Attributes:
+        model: what was built; output, working: its folders, where the log tells.
+        steps: those that began.
+        outcome: succeeded, failed or incomplete.
+        waiting: at a debugger prompt.
+    """
+
+    model: str | None = None
+    output: str | None = None
+    working: str | None = None
+    steps: tuple[FinnStep, ...] = ()
+    outcome: str = "incomplete"
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FinnData:
+    """The builds of a log, oldest first, and what the Vivado output within tells."""
+
+    builds: tuple[FinnBuild, ...] = ()
+    vivado: VivadoData | None = None
+
+
+class _Build:
+    def __init__(self) -> None:
+        self.model: str | None = None
+        self.output: str | None = None
+        self.working: str | None = None
+        self.steps: list[FinnStep] = []
+        self.outcome: str | None = None
+        self.waiting = False
+
+    def begin(self, name: str, index: int, count: int, at: float | None) -> None:
+        self._close(at)
+        if len(self.steps) < MAX_STEPS:
+            self.steps.append(FinnStep(name, index, count, at))
+
+    def _close(self, at: float | None) -> None:
+        if self.steps and at is not None and self.steps[-1].began is not None:
+            last = self.steps[-1]
+            if last.seconds is None and last.began is not None:
+                seconds = round(max(0.0, at - last.began), 3)
+                self.steps[-1] = FinnStep(last.name, last.index, last.count, last.began, seconds)
+
+    def frozen(self) -> FinnBuild:
+        outcome = self.outcome
+        if outcome is None:
+            last = self.steps[-1] if self.steps else None
+            ended = last is not None and last.index == last.count
+            quick = ended and last is not None and last.name.removeprefix("step_") in _QUICK
+            outcome = "succeeded" if quick else "incomplete"
+        return FinnBuild(
+            self.model, self.output, self.working, tuple(self.steps), outcome, self.waiting
+        )
+
+
+class FinnReader(LogReader):
+    """Reads one log of FINN's builder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._vivado = VivadoScanner(self._messages, within=True)
+        self._builds: list[_Build] = []
+        self._count = 0
+        self._at: float | None = None
+        self._stamp, self._second = "", 0.0
+        self._traceback = False
+
+    def _line(self, text: str) -> None:
+        level = None
+        if text[:1] == "[" and (prefix := _PREFIX.match(text)):
+            self._time(prefix.group(1), prefix.group(2))
+            level = _LEVELS.get(prefix.group(3) or "")
+            text = text[prefix.end() :]
+        message = self._messages.take(text)
+        if message is None and level is not None:
+            self._messages.count(level)
+            if level == "ERROR" and causes.named_by(text) is None:
+                self._messages.point("tool-error", text)
+        self._vivado.take(text)
+        if message is None:
+            self._finn(text)
+
+    def _time(self, stamp: str, fraction: str | None) -> None:
+        if stamp != self._stamp:
+            try:
+                second = datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+            except ValueError:
+                return
+            self._stamp, self._second = stamp, second.timestamp()
+        self._at = self._second + (float(f"0.{fraction}") if fraction else 0.0)
+
+    def _finn(self, text: str) -> None:
+        first = text[:1]
+        if first == "R" and (step := _STEP.match(text)):
+            name, index, count = step.group(1), int(step.group(2)), int(step.group(3))
+            build = self._current()
+            if build.outcome is not None or (build.steps and index <= build.steps[-1].index):
+                build = self._begin()
+            build.begin(name, index, count, self._at)
+            self._traceback = False
+        elif first == "B" and (subject := _SUBJECT.match(text)):
+            self._begin().model = subject.group(1).strip()
+        elif first == "I" and (working := _WORKING.match(text)):
+            self._current().working = working.group(1).strip()
+        elif first == "F" and (output := _OUTPUT.match(text)):
+            self._current().output = output.group(1).strip()
+        elif text == "Completed successfully":
+            self._current().outcome = "succeeded"
+        elif text.startswith(("Build failed", "FINN ERROR", "FINN INTERNAL")):
+            self._failed()
+        elif text.startswith("Traceback (most recent call last)"):
+            self._traceback = True
+        elif text.startswith("(Pdb)"):
+            self._current().waiting = True
+            self._failed()
+        elif self._traceback and first not in (" ", "") and ":" in text:
+            # The exception itself, after its traceback.
+            self._traceback = False
+            self._failed()
+
+    def _current(self) -> _Build:
+        return self._builds[-1] if self._builds else self._begin()
+
+    def _begin(self) -> _Build:
+        build = _Build()
+        self._count += 1
+        self._messages.session = min(self._count, MAX_BUILDS)
+        if len(self._builds) < MAX_BUILDS:
+            self._builds.append(build)
+        else:
+            self._builds[-1] = build
+        return build
+
+    def _failed(self) -> None:
+        if self._builds and self._builds[-1].outcome is None:
+            self._builds[-1].outcome = "failed"
+
+    def reading(self) -> Reading:
+        """What has been found so far."""
+        builds = tuple(build.frozen() for build in self._builds)
+        vivado, messages = self._vivado, self._messages
+        last = builds[-1] if builds else None
+        phases = [Phase(step.name, step.seconds) for step in last.steps] if last else []
+        inner = [Phase(p.name, p.seconds, p.level + 1, p.run) for p in vivado.phases]
+        versions = [session.version for session in vivado.sessions if session.version]
+        return Reading(
+            kind="finn",
+            tool="FINN",
+            version=f"Vivado {versions[-1]}" if versions else None,
+            lines=messages.line,
+            sessions=max(1, len(builds)),
+            phases=tuple(phases + inner),
+            wns=vivado.last("wns"),
+            tns=vivado.last("tns"),
+            whs=vivado.last("whs"),
+            timings=tuple(vivado.timings),
+            overlaps=tuple(vivado.overlaps),
+            unrouted=vivado.unrouted,
+            congestion=vivado.congestion,
+            messages=messages.own,
+            repeated=messages.repeated,
+            muted=dict(messages.muted),
+            evidence=messages.evidence,
+            outcome=last.outcome if last else "incomplete",
+            ended=self._at,
+            data=FinnData(builds, vivado.data() if vivado.count else None),
+        )

@@ -1,0 +1,170 @@
+"""HLS's logs: Vivado HLS (2020.1, times since the start) and Vitis HLS (each phase its own)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from finn_tui.runs.readers.lines import LogReader
+from finn_tui.runs.readers.reading import Phase, Reading
+from finn_tui.runs.readers.times import clock, epoch
+from finn_tui.runs.readers.vivado import MAX_PHASES
+
+_BANNER = re.compile(
+    r"(?:\*{6} )?(Vivado\(TM\) HLS|Vitis HLS)\b.*? v(\d{4}\.\d+(?:\.\d+)?)(?: \(64-bit\))?"
+)
+_START = re.compile(r"INFO: \[HLS 200-10\] For user '.*' on host '.*' \(.*\) on (.+)$")
+_RUNNING = re.compile(r"INFO: \[HLS 200-1510\] Running: (\w+)")
+_FINISHED = re.compile(
+    r"INFO: \[HLS 200-111\] ?Finished (.+?)(?: Time \(s\): cpu = .*?elapsed = ([\d:.]{1,20})"
+    r"|:? CPU user time: .*?Elapsed time: (\d+(?:\.\d+)?) seconds)"
+)
+_MODULE = re.compile(r"INFO: \[HLS 200-42\] -- Implementing module '(.+?)'")
+_FMAX = re.compile(r"INFO: \[HLS 200-789\] \*\*\*\* Estimated Fmax: (\d+(?:\.\d+)?) MHz")
+_TOTAL = re.compile(r"INFO: \[HLS 200-112\] .*[Tt]otal elapsed time: (\d+(?:\.\d+)?) seconds")
+_TOP = re.compile(r"INFO: \[HLS 200-10\] Synthesizing '(.+?)'")
+_PROJECT = re.compile(r"HLS project: project_(\S+)$")
+_EXIT = re.compile(r"INFO: \[Common 17-206\] Exiting (\S+) at (.+?)\.\.\.$")
+
+
+@dataclass(frozen=True, slots=True)
+class HlsData:
+    """What else an HLS log tells.
+
+    Attributes:
+        top: the layer; modules: those implemented so far; now: the last phase that finished.
+        fmax_mhz: as HLS estimates it; loops_met: whether all loops reached their II.
+        seconds: in all, as HLS says at its end; started: when, seconds since the epoch, with its
+            time zone if the log tells it.
+        exporting: whether the IP is being packaged.
+    """
+
+    top: str | None = None
+    modules: tuple[str, ...] = ()
+    now: str | None = None
+    fmax_mhz: float | None = None
+    loops_met: bool | None = None
+    seconds: float | None = None
+    started: float | None = None
+    exporting: bool = False
+
+
+def _started(text: str) -> float | None:
+    """``Mon Mar 01 01:05:45 +0000 2021``, or without the zone."""
+    try:
+        return datetime.strptime(text.strip(), "%a %b %d %H:%M:%S %z %Y").timestamp()
+    except ValueError:
+        pass
+    words = [word for word in text.split() if not word.isalpha() or len(word) == 3]
+    try:
+        return (
+            datetime.strptime(" ".join(words[:5]), "%a %b %d %H:%M:%S %Y")
+            .replace(tzinfo=UTC)
+            .timestamp()
+        )
+    except ValueError:
+        return None
+
+
+class HlsReader(LogReader):
+    """Reads one layer's HLS log; an error in it is a cause, whatever FINN says later."""
+
+    def __init__(self) -> None:
+        super().__init__(default="hls-failed")
+        self._tool: str | None = None
+        self._version: str | None = None
+        self._sessions = 0
+        self._phases: list[Phase] = []
+        self._last = 0.0
+        self._top: str | None = None
+        self._modules: dict[str, None] = {}
+        self._now: str | None = None
+        self._fmax: float | None = None
+        self._met: bool | None = None
+        self._seconds: float | None = None
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._exporting = False
+
+    def _line(self, text: str) -> None:
+        message = self._messages.take(text)
+        if message is None:
+            if (banner := _BANNER.match(text)) is not None:
+                self._tool = "Vitis HLS" if banner.group(1) == "Vitis HLS" else "Vivado HLS"
+                self._version = banner.group(2)
+                self._sessions += 1
+                self._messages.session = min(self._sessions, 500)
+                self._last, self._seconds, self._exporting = 0.0, None, False
+            elif project := _PROJECT.match(text):
+                self._top = self._top or project.group(1)
+            elif text.startswith("****** Vivado v"):
+                self._exporting = True  # HLS has Vivado package the IP
+            return
+        name = message[1]
+        if name == "HLS 200-111" and (finished := _FINISHED.match(text)):
+            self._finished(finished)
+        elif name == "HLS 200-42" and (module := _MODULE.match(text)):
+            if len(self._modules) < MAX_PHASES:
+                self._modules[module.group(1)] = None
+        elif name == "HLS 200-10":
+            if start := _START.match(text):
+                self._started = _started(start.group(1))
+            elif top := _TOP.match(text):
+                self._top = top.group(1)
+        elif name == "HLS 200-789" and (fmax := _FMAX.match(text)):
+            self._fmax = float(fmax.group(1))
+        elif name == "HLS 200-790":
+            self._met = "were satisfied" in text
+        elif name == "HLS 200-112" and (total := _TOTAL.match(text)):
+            self._seconds = float(total.group(1))
+        elif name == "HLS 200-1510" and (running := _RUNNING.match(text)):
+            self._now = running.group(1)
+            self._exporting = running.group(1) == "export_design"
+        elif name == "Common 17-206" and (left := _EXIT.match(text)):
+            self._ended = epoch(left.group(2))
+
+    def _finished(self, found: re.Match[str]) -> None:
+        name, since_start, own = found.groups()
+        self._now = name
+        if since_start is not None:
+            now = clock(since_start)
+            seconds, self._last = max(0.0, now - self._last), max(now, self._last)
+        else:
+            seconds = float(own)
+        if len(self._phases) < MAX_PHASES:
+            level = 0 if name.startswith("Command ") else 1
+            self._phases.append(Phase(name, round(seconds, 3), level))
+
+    def reading(self) -> Reading:
+        """What has been found so far."""
+        messages = self._messages
+        failed = messages.last_error > 0
+        done = self._seconds is not None
+        data = HlsData(
+            self._top,
+            tuple(self._modules),
+            self._now,
+            self._fmax,
+            self._met,
+            self._seconds,
+            self._started,
+            self._exporting and not done,
+        )
+        phases = tuple(self._phases)
+        if self._seconds is not None:
+            phases += (Phase("total", self._seconds, 0),)
+        return Reading(
+            kind="hls",
+            tool=self._tool,
+            version=self._version,
+            lines=messages.line,
+            sessions=self._sessions,
+            phases=phases,
+            messages=messages.own,
+            muted=dict(messages.muted),
+            evidence=messages.evidence,
+            outcome="failed" if failed else "succeeded" if done else "incomplete",
+            ended=self._ended,
+            data=data,
+        )

@@ -1,0 +1,404 @@
+"""Vivado's logs: sessions, commands, nested phases, timing and routing as they converge.
+
+Serves ``vivado.log``, ``runme.log``, ``.vdi`` and ``.vds``, and the Vivado output that FINN's and
+HLS's logs repeat. Phase numbers are no key: tasks nest and each numbers its phases from 1, and
+numbers differ by version; what nests is told by tasks and by the depth of a number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from finn_tui.runs.readers.lines import LogReader, Messages
+from finn_tui.runs.readers.reading import Phase, Reading, Timing
+from finn_tui.runs.readers.stack import TaskStack
+from finn_tui.runs.readers.times import clock, epoch
+
+#: What is kept of each kind, so that a log of any length takes a bounded amount of memory.
+MAX_PHASES, MAX_SERIES, MAX_SESSIONS, MAX_RUNS = 5000, 5000, 500, 5000
+
+_BANNER = re.compile(r"\*{6} Vivado v(\d{4}\.\d+(?:\.\d+)?) \(64-bit\)")
+_HEADER = re.compile(r"# Vivado v(\S+) \(64-bit\)")
+_WITH = re.compile(r"    with args -log (\S+)\.(vds|vdi) ")
+_COMMAND = re.compile(r"Command: (\w+)(?: (.*))?$")
+_RESULT = re.compile(r"(\w+) (completed successfully|failed)$")
+_EXIT = re.compile(r"INFO: \[Common 17-206\] Exiting (\S+) at (.+?)\.\.\.$")
+_TIME = re.compile(
+    r"Time \(s\): cpu = ([\d:.]+) ; elapsed = ([\d:.]+) \. Memory \(MB\): peak = (\d+(?:\.\d+)?)"
+    r" ; gain = -?[\d.]+(?: ; free physical = (\d{1,12}))?"
+)
+_TOTAL = re.compile(r"(\w+): Time \(s\): ")
+_STAGE = re.compile(r"(Starting|Finished|Synthesis) (.+?) : Time \(s\): ")
+_PHASE = re.compile(r"Phase (\d+(?:\.\d+)*) (.+)$")
+_TASK = re.compile(r"(Starting|Ending) (.+?) Task(?: \| Checksum: [0-9a-f]+)?$")
+_RUNS = re.compile(
+    r"\[(\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4})\] "
+    r"(?:Launched (.+?)\.\.\.|Waiting for (\S+) to finish.*|(\S+) finished)$"
+)
+_FAILED_RUNS = re.compile(r"(?:WARNING|ERROR): \[[^\]]+\] Failed runs?\(?s?\)? ?: (.+)$")
+_SUMMARY = re.compile(
+    r"(Estimated|Intermediate|Current|Post Routing|Post Placement|Post Physical Optimization) "
+    r"Timing Summary (?:\| )?WNS=\s*(-?\d+(?:\.\d+)?|N/A|inf)"
+)
+_SLACK = re.compile(r"\b(TNS|WHS|THS)=\s*(-?\d+(?:\.\d+)?|N/A|inf)")
+_OVERLAPS = re.compile(r" Number of Nodes with overlaps = (\d{1,12})")
+_NETS = re.compile(r"  Number of Unrouted Nets\s*= (\d{1,12})")
+_CONGESTION = re.compile(r"[Cc]ongestion.*?\blevel (\d{1,3})|\bcongestion level[^\d]*(\d{1,3})")
+
+
+@dataclass(slots=True)
+class Session:
+    """One session of Vivado.
+
+    Attributes:
+        version: of the tool; run: ``top_wrapper.vdi``, None for a session started by hand.
+        repeated: the run whose log is repeated here; None in that run's own log.
+        started, ended: by its own clock; commands: each with its result so far.
+        graphical: somebody drove it; what fails then is not the end of it.
+        failed: a command or run failed, or the script stopped at an error.
+    """
+
+    version: str | None = None
+    run: str | None = None
+    repeated: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    exited: bool = False
+    graphical: bool = False
+    failed: bool = False
+    commands: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VivadoData:
+    """What else a Vivado log tells.
+
+    Attributes:
+        launched, finished, failed: names of runs that this session started, in order.
+        waiting: the run it waits for now.
+        now: command, task and phases in which it is; empty if none.
+        commands: of the last session, each with ``running``, ``successful`` or ``failed``.
+        memory_mb, free_mb: peak so far; free physical memory when it was said last.
+        started: of the last session, seconds since the epoch by a clock without time zone.
+        bitstream: whether one was written.
+    """
+
+    launched: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    waiting: str | None = None
+    now: tuple[str, ...] = ()
+    commands: dict[str, str] = field(default_factory=dict)
+    memory_mb: float | None = None
+    free_mb: int | None = None
+    started: float | None = None
+    bitstream: bool = False
+
+
+def _slack(text: str) -> float | None:
+    return None if text in ("N/A", "inf") else float(text)
+
+
+class VivadoScanner:
+    """Takes Vivado's lines one by one; ``messages`` must have seen each before."""
+
+    def __init__(self, messages: Messages, within: bool = False) -> None:
+        """``within``: the log is another tool's, whose sessions ``messages`` counts."""
+        self._messages = messages
+        self._within = within
+        self.sessions: list[Session] = []
+        self.count = 0
+        self.phases: list[Phase] = []
+        self.timings: list[Timing] = []
+        self.overlaps: list[int] = []
+        self.unrouted: int | None = None
+        self.congestion: int | None = None
+        self.launched: dict[str, None] = {}
+        self.finished: dict[str, None] = {}
+        self.failed_runs: dict[str, None] = {}
+        self.waiting: str | None = None
+        self.memory: float | None = None
+        self.free: int | None = None
+        self.bitstream = False
+        self._current: Session | None = None  # the session that speaks
+        self._parents: list[Session] = []
+        self._fresh = False
+        self._stack = TaskStack(self._add)
+
+    def take(self, text: str) -> None:
+        """Take in the next line."""
+        if not text:
+            return
+        first = text[0]
+        if first == "I":
+            self._info(text)
+        elif first == "P" and (phase := _PHASE.match(text)):
+            self._stack.phase(phase.group(1), phase.group(2))
+        elif first == "T" and (spent := _TIME.match(text)):
+            self._memory(spent)
+            self._stack.time(clock(spent.group(2)))
+            return
+        elif first == "*":
+            self._on_banner(text)
+        elif first == "#":
+            self._on_comment(text)
+        elif first == "[" and (run := _RUNS.match(text)):
+            self._on_runs(run)
+        elif first == " ":
+            self._on_indented(text)
+        elif first == "C" and (command := _COMMAND.match(text)):
+            self._on_command(command.group(1))
+        elif first in "WE" and (failed := _FAILED_RUNS.match(text)):
+            names = re.findall(r"'([^']+)'", failed.group(1))
+            self._keep(self.failed_runs, *names)
+            self._fail()
+        elif first in "WCE" and "ongestion" in text:
+            self._on_congestion(text)
+        elif first in "SEF" and (task := _TASK.match(text)):
+            self._stack.task(task.group(1), task.group(2))
+            return
+        elif first in "SF" and (stage := _STAGE.match(text)):
+            if spent := _TIME.search(text):
+                self._memory(spent)
+                self._stack.stage(stage.group(1), stage.group(2), clock(spent.group(2)))
+        elif result := _RESULT.match(text):
+            self._on_result(result.group(1), result.group(2) != "failed")
+        elif text.startswith("start_gui") and self._current:
+            self._current.graphical = True
+        if "Time (s): " in text and (total := _TOTAL.match(text)) and (spent := _TIME.search(text)):
+            self._memory(spent)
+            self._add(total.group(1), clock(spent.group(2)), 0)
+        self._stack.other()
+
+    def _add(self, name: str, seconds: float | None, level: int) -> None:
+        if len(self.phases) < MAX_PHASES:
+            self.phases.append(Phase(name, seconds, level, self._messages.run))
+
+    @staticmethod
+    def _keep(names: dict[str, None], *more: str) -> None:
+        for name in more:
+            if len(names) < MAX_RUNS:
+                names[name] = None
+
+    def _open(self) -> Session:
+        """The session that a banner or header begins, or the one that has just begun."""
+        if self._current is None or not self._fresh:
+            session = Session()
+            self.count += 1
+            if not self._within:
+                self._messages.session = min(self.count, MAX_SESSIONS)
+            if len(self.sessions) < MAX_SESSIONS:
+                self.sessions.append(session)
+            else:
+                self.sessions[-1] = session
+            self._current, self._fresh = session, True
+            self._stack.enter(None)
+        return self._current
+
+    def _on_banner(self, text: str) -> None:
+        if text.startswith("*** Running vivado"):
+            self._fresh = False
+            if self.waiting is not None and self._current is not None:
+                parent = self._current
+                self._open().repeated = self.waiting
+                self._parents = [parent]
+                self._messages.run = self.waiting
+            else:
+                self._open()
+        elif banner := _BANNER.match(text):
+            self._open().version = banner.group(1)
+
+    def _on_comment(self, text: str) -> None:
+        if header := _HEADER.match(text):
+            self._open().version = header.group(1)
+        elif text.startswith("# Start of session at: ") and self._current:
+            self._current.started = epoch(text[23:])
+
+    def _on_runs(self, run: re.Match[str]) -> None:
+        _, launched, waiting, finished = run.groups()
+        self._fresh = False
+        if launched:
+            self._keep(self.launched, *launched.split(", "))
+        elif waiting:
+            self.waiting = waiting
+        else:
+            self._keep(self.finished, finished)
+            if finished == self.waiting:
+                self.waiting = None
+                self._back()
+
+    def _back(self) -> None:
+        """A repeated log is over; its parent speaks again."""
+        if self._parents:
+            self._current = self._parents.pop()
+            self._messages.run = None
+            self._stack.enter(None)
+
+    def _info(self, text: str) -> None:
+        if "Timing Summary" in text and (found := _SUMMARY.search(text)):
+            more = {name: _slack(value) for name, value in _SLACK.findall(text)}
+            point = Timing(
+                found.group(1),
+                self._stack.command,
+                _slack(found.group(2)),
+                more.get("TNS"),
+                more.get("WHS"),
+                more.get("THS"),
+            )
+            if len(self.timings) < MAX_SERIES:
+                self.timings.append(point)
+            else:
+                self.timings[-1] = point
+        elif text.startswith("INFO: [Common 17-206]") and (left := _EXIT.match(text)):
+            self._on_exit(left.group(2))
+        elif "ongestion" in text:
+            self._on_congestion(text)
+        self._fresh = False
+
+    def _on_exit(self, at: str) -> None:
+        session = self._current
+        if session is None:
+            return
+        session.exited, session.ended = True, epoch(at)
+        # A script ends at its first error; one that was caught lies further back.
+        near = self._messages.line - self._messages.last_error
+        if self._messages.last_error and near <= 6 and not session.graphical:
+            session.failed = True
+        self._stack.enter(None)
+        if self._parents:
+            self._back()
+
+    def _on_congestion(self, text: str) -> None:
+        if found := _CONGESTION.search(text):
+            level = int(found.group(1) or found.group(2))
+            if level < 20:
+                self.congestion = max(self.congestion or 0, level)
+
+    def _on_indented(self, text: str) -> None:
+        if found := _OVERLAPS.match(text):
+            if len(self.overlaps) < MAX_SERIES:
+                self.overlaps.append(int(found.group(1)))
+            else:
+                self.overlaps[-1] = int(found.group(1))
+        elif found := _NETS.match(text):
+            self.unrouted = int(found.group(1))
+        elif (run := _WITH.match(text)) and self._current:
+            self._current.run = f"{run.group(1)}.{run.group(2)}"
+
+    def _on_command(self, name: str) -> None:
+        self._fresh = False
+        self._stack.enter(name)
+        if self._current is not None and len(self._current.commands) < MAX_RUNS:
+            commands = self._current.commands
+            if commands and commands[last := next(reversed(commands))] == "running":
+                commands[last] = "ended"  # one that says no result
+            commands.pop(name, None)
+            commands[name] = "running"
+
+    def _on_result(self, name: str, good: bool) -> None:
+        if name == "write_bitstream" and good:
+            self.bitstream = True
+        if name != self._stack.command:
+            return
+        if self._current is not None:
+            self._current.commands[name] = "successful" if good else "failed"
+        if not good:
+            self._fail()
+        self._stack.enter(None)
+
+    def _fail(self) -> None:
+        if self._current is not None and not self._current.graphical:
+            self._current.failed = True
+
+    def _memory(self, spent: re.Match[str]) -> None:
+        self.memory = max(self.memory or 0.0, float(spent.group(3)))
+        if spent.group(4):
+            self.free = int(spent.group(4))
+
+    @property
+    def outcome(self) -> str:
+        """How the last session of this log itself, not of runs that it repeats, ended."""
+        own = [session for session in self.sessions if session.repeated is None]
+        if not own:
+            return "incomplete"
+        last = own[-1]
+        if last.failed:
+            return "failed"
+        return "succeeded" if last.exited else "incomplete"
+
+    @property
+    def kind(self) -> str:
+        """synthesis or implementation for the log of a run, else vivado."""
+        names: set[str] = set()
+        for session in self.sessions:
+            if session.repeated is None:
+                names |= session.commands.keys()
+                names.add((session.run or "").rpartition(".")[2])
+        if names & {"vdi", "place_design", "route_design", "opt_design", "write_bitstream"}:
+            return "implementation"
+        return "synthesis" if names & {"vds", "synth_design"} else "vivado"
+
+    def data(self) -> VivadoData:
+        """What a reading's ``data`` holds."""
+        last = self._current or Session()
+        return VivadoData(
+            tuple(self.launched),
+            tuple(self.finished),
+            tuple(self.failed_runs),
+            self.waiting,
+            self._stack.now,
+            dict(last.commands),
+            self.memory,
+            self.free,
+            last.started,
+            self.bitstream,
+        )
+
+    def last(self, what: str) -> float | None:
+        """The last wns, tns or whs that was said."""
+        for point in reversed(self.timings):
+            value: float | None = getattr(point, what)
+            if value is not None:
+                return value
+        return None
+
+
+class VivadoReader(LogReader):
+    """Reads one log of Vivado."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scanner = VivadoScanner(self._messages)
+
+    def _line(self, text: str) -> None:
+        self._messages.take(text)
+        self._scanner.take(text)
+
+    def reading(self) -> Reading:
+        """What has been found so far."""
+        scanner, messages = self._scanner, self._messages
+        versions = [session.version for session in scanner.sessions if session.version]
+        ends = [session.ended for session in scanner.sessions if session.ended is not None]
+        return Reading(
+            kind=scanner.kind,
+            tool="Vivado",
+            version=versions[-1] if versions else None,
+            lines=messages.line,
+            sessions=scanner.count,
+            phases=tuple(scanner.phases),
+            wns=scanner.last("wns"),
+            tns=scanner.last("tns"),
+            whs=scanner.last("whs"),
+            timings=tuple(scanner.timings),
+            overlaps=tuple(scanner.overlaps),
+            unrouted=scanner.unrouted,
+            congestion=scanner.congestion,
+            messages=messages.own,
+            repeated=messages.repeated,
+            muted=dict(messages.muted),
+            evidence=messages.evidence,
+            outcome=scanner.outcome,
+            ended=ends[-1] if ends else None,
+            data=scanner.data(),
+        )

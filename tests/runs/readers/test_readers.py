@@ -1,0 +1,168 @@
+"""What each reader finds in its kind of file."""
+
+from __future__ import annotations
+
+from finn_tui.runs.readers.finn import FinnData
+from finn_tui.runs.readers.hls import HlsData
+from finn_tui.runs.readers.reading import Phase
+from finn_tui.runs.readers.registry import reader_for
+from finn_tui.runs.readers.timing import TimingSummary
+from finn_tui.runs.readers.vivado import VivadoData
+from tests.runs.readers.samples import (
+    FINN,
+    FINN_PLUS,
+    HLS,
+    HLS_FAILED,
+    IMPLEMENTATION,
+    PARENT,
+    REFUSED,
+    SAMPLES,
+)
+from tests.runs.readers.test_streaming import read
+
+
+def test_phases_nest_in_tasks_and_have_their_own_time() -> None:
+    found = read("runme.log", IMPLEMENTATION.encode())
+    times = {phase.name: phase.seconds for phase in found.phases}
+    assert times["Placer Initialization"] == 4
+    # The nested task counts from its own start, the phase around it from the placer's.
+    assert times["Physical Synthesis Initialization"] == 2
+    assert times["Physical Synthesis"] == 3
+    assert times["BUFG Insertion"] == 9 - 4
+    assert times["Post Placement Optimization and Clean-Up"] == 12 - 4
+    assert times["Placer"] == 13
+    assert Phase("place_design", 15.0) in found.phases
+    assert times["write_bitstream"] == 5
+    assert found.outcome == "succeeded"
+    assert found.kind == "implementation"
+
+
+def test_where_an_implementation_is() -> None:
+    text = IMPLEMENTATION[: IMPLEMENTATION.index("INFO: [Physopt 32-619]")]
+    data = read("runme.log", text.encode()).data
+    assert isinstance(data, VivadoData)
+    assert data.now == (
+        "place_design",
+        "Placer",
+        "Post Placement Optimization and Clean-Up",
+        "Post Commit Optimization",
+        "Post Placement Optimization",
+        "BUFG Insertion",
+        "Physical Synthesis",
+        "Physical Synthesis Initialization",
+    )
+
+
+def test_slack_overlaps_and_nets_are_series() -> None:
+    found = read("runme.log", IMPLEMENTATION.encode())
+    assert [point.wns for point in found.timings] == [0.128, 0.533, 0.244]
+    assert [point.whs for point in found.timings] == [None, None, 0.012]
+    assert (found.wns, found.tns, found.whs) == (0.244, 0.0, 0.012)
+    assert found.overlaps == (700, 20, 0)
+    assert found.unrouted == 0
+
+
+def test_muted_messages_are_known_to_be_minima() -> None:
+    found = read("runme.log", IMPLEMENTATION.encode())
+    assert found.muted == {"DRC DPOP-2": 100}
+    assert found.messages["WARNING"] == 1
+
+
+def test_a_repeated_log_is_counted_apart() -> None:
+    found = read("vivado.log", PARENT.encode())
+    assert found.messages == {"ERROR": 1, "CRITICAL WARNING": 0, "WARNING": 2, "INFO": 1}
+    assert found.repeated == {
+        "impl_1": {"ERROR": 3, "CRITICAL WARNING": 1, "WARNING": 0, "INFO": 1}
+    }
+    assert found.outcome == "failed"
+    data = found.data
+    assert isinstance(data, VivadoData)
+    assert data.launched == ("a_synth_1", "synth_1", "impl_1")
+    assert data.finished == ("impl_1",)
+    assert data.failed == ("impl_1",)
+    assert [e.run for e in found.evidence if e.cause == "over-utilization"] == ["impl_1"]
+
+
+def test_two_sessions_in_one_file() -> None:
+    found = read("runme.log", (REFUSED + IMPLEMENTATION).encode())
+    assert found.sessions == 2
+    assert found.outcome == "succeeded"  # what came later counts
+    assert {e.session for e in found.evidence} == {1}
+
+
+def test_a_log_that_just_stops_is_incomplete() -> None:
+    text = IMPLEMENTATION[: IMPLEMENTATION.index("route_design completed")]
+    assert read("runme.log", text.encode()).outcome == "incomplete"
+
+
+def test_hls() -> None:
+    found = read("vitis_hls.log", HLS.encode())
+    assert (found.tool, found.version, found.outcome) == ("Vitis HLS", "2022.2", "succeeded")
+    data = found.data
+    assert isinstance(data, HlsData)
+    assert (data.top, data.fmax_mhz, data.loops_met) == ("MVAU_hls_0", 136.99, True)
+    assert data.modules == ("MVAU_hls_0_inner", "MVAU_hls_0")
+    assert data.started == 1614560745.0
+    assert found.phases[-1] == Phase("total", 60.64)
+
+
+def test_the_first_error_of_hls_is_the_cause() -> None:
+    found = read("vitis_hls.log", HLS_FAILED.encode())
+    assert found.outcome == "failed"
+    assert found.evidence[0].cause == "hls-failed"
+    assert "unknown type name 'Slice'" in found.evidence[0].text
+
+
+def test_builds_in_one_finn_log() -> None:
+    found = read("build_dataflow.log", FINN.encode())
+    assert isinstance(found.data, FinnData)
+    first, second = found.data.builds
+    assert [step.seconds for step in first.steps] == [1.5, None]
+    assert [step.seconds for step in second.steps] == [1.0, 180.0, None]
+    assert found.outcome == "incomplete"
+
+
+def test_finn_plus_form() -> None:
+    found = read("build_dataflow.log", FINN_PLUS.encode())
+    assert isinstance(found.data, FinnData)
+    (build,) = found.data.builds
+    assert (build.model, build.outcome) == ("model.onnx", "failed")
+    assert build.steps[0].index == 14
+    assert found.messages["WARNING"] == 1
+    assert found.messages["ERROR"] == 1
+    assert "ipgen-failed" in {e.cause for e in found.evidence}
+
+
+def test_a_debugger_prompt_without_a_line_end() -> None:
+    text = "Running step: step_x [1/2]\nTraceback (most recent call last):\n  File x\n"
+    text += "AssertionError: no\n> /finn/x.py(12)f()\n-> assert\n(Pdb) "
+    found = read("runner.log", text.encode())
+    assert isinstance(found.data, FinnData)
+    assert found.data.builds[-1].waiting
+    assert "debugger-prompt" in {e.cause for e in found.evidence}
+
+
+def test_timing_summary() -> None:
+    name = "x_timing_summary_routed.rpt"
+    found = read(name, SAMPLES[name].encode())
+    assert (found.wns, found.tns, found.whs, found.outcome) == (-0.618, -152.301, 0.01, "failed")
+    assert isinstance(found.data, TimingSummary)
+    assert found.data.failing == 210
+    assert found.data.clocks == (("clk_fpga_0", 4.0),)
+
+
+def test_what_a_file_is_by_its_content() -> None:
+    kinds = {
+        "renamed.txt": HLS,
+        "other.txt": IMPLEMENTATION,
+        "out.txt": FINN,
+        "noise.txt": "nothing to see",
+    }
+    found = {name: read(name, text.encode()).kind for name, text in kinds.items()}
+    assert found == {
+        "renamed.txt": "hls",
+        "other.txt": "implementation",
+        "out.txt": "finn",
+        "noise.txt": "text",
+    }
+    assert reader_for("x.bin", b"\x7fELF\0").finish().kind == "binary"
