@@ -7,21 +7,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from finn_tui.core import folding as foldings
+from finn_tui.core import together
 from finn_tui.core.attributes import attribute, read
 from finn_tui.core.bill import Prices
 from finn_tui.core.costs import Estimate, Tables, estimate
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import Device
 from finn_tui.core.folding import Change, Folding, IllegalFolding
+from finn_tui.core.together import Together
 
 
 @dataclass(frozen=True)
 class Option:
-    """One value of a knob with the estimate that the whole design would have."""
+    """One value of a knob with the estimate that the whole design would have.
+
+    ``refused`` counts the layers that cannot have it, where many are asked for.
+    """
 
     value: Value
     estimate: Estimate
     current: bool
+    refused: int = 0
 
 
 @dataclass
@@ -101,15 +107,49 @@ class Editor:
 
         Values that couplings rule out are passed over.
         """
-        values = self.tables[layer].legal(knob)
-        at = values.index(self.folding.values[layer][knob])
-        tries = values[at + 1 :] if direction > 0 else tuple(reversed(values[:at]))
-        for value in tries:
-            try:
-                return self.set(layer, knob, value)
-            except IllegalFolding:
-                continue
-        return None
+        try:
+            change = together.step(
+                self.design, self.tables, self.folding, layer, knob, direction > 0
+            )
+        except IllegalFolding:
+            return None
+        self._take(change.folding)
+        return change
+
+    def set_together(self, layers: Sequence[str], name: str, value: Any) -> Together:
+        """Set a knob or setting of many layers where it is legal; one step to undo."""
+        made = together.set_together(self.design, self.tables, self.folding, layers, name, value)
+        self._take(made.folding)
+        return made
+
+    def step_together(self, layers: Sequence[str], knob: str, direction: int) -> Together:
+        """Step a knob of many layers where there is a next value; one step to undo."""
+        made = together.step_together(
+            self.design, self.tables, self.folding, layers, knob, direction > 0
+        )
+        self._take(made.folding)
+        return made
+
+    def options_together(self, layers: Sequence[str], knob: str) -> Sequence[Option]:
+        """Every value that some of many layers can have, with the effect of giving it to all
+        that can; ``current`` where that changes nothing."""
+        values: dict[Value, None] = {}
+        for layer in layers:
+            if self.design.by_name[layer].knob(knob) is not None:
+                values.update(dict.fromkeys(self.tables[layer].legal(knob)))
+        numbers = all(isinstance(value, int) for value in values)
+        found = []
+        for value in sorted(values, key=lambda value: value if numbers else 0):
+            made = together.set_together(
+                self.design, self.tables, self.folding, layers, knob, value
+            )
+            refused = len(made.skipped)
+            found.append(
+                Option(
+                    value, self._estimate_of(made.folding), not (made.changed or refused), refused
+                )
+            )
+        return found
 
     def options(self, layer: str, knob: str) -> Sequence[Option]:
         """Every value of a knob that can be chosen now, with its effect on the whole design."""

@@ -180,6 +180,14 @@ ACTIONS: tuple[Action, ...] = (
            _nothing_to_redo),
     Action("tune.bottleneck", "To the bottleneck", "Put the cursor on the layer that holds the II.",
            ("i",), "tune", "to II", _no_model),
+    Action("tune.mark", "Mark the layer", "Marked layers are changed together, as one step to "
+           "undo; esc takes all marks away.", ("space",), "tune", "mark", _no_model),
+    Action("tune.mark-all", "Mark all shown", "Mark all layers that pass the filter; again takes "
+           "their marks away.", ("A",), "tune", "", _no_model),
+    Action("tune.lock", "Lock for the solver", "The solver leaves the marked layers, or the one "
+           "under the cursor, as they are; again gives them free.", ("L",), "tune", "", _no_model),
+    Action("tune.sort", "Sort", "By cycles, LUT, BRAM, ..., name, and back to the order of the "
+           "graph; a click on a heading does it too.", ("S",), "tune", "", _no_model),
     Action("tune.bill", "The whole bill", "What FINN inserts beside the layers and leaves out of "
            "its total: unfold it below the layers, or fold it.", ("e",), "tune", "", _no_model),
     Action("tune.load", "Load a folding", "A folding of the preset, a saved one, or a file.",

@@ -5,6 +5,7 @@ Nothing here needs a screen; ``screens/tune.py`` draws it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,14 @@ from finn_tui.core.design import Knob, Layer, Value
 from finn_tui.core.editor import Editor, Option
 from finn_tui.core.folding import Change, IllegalFolding
 from finn_tui.core.rails import rails
+from finn_tui.core.together import Together
 from finn_tui.lab.session import Opened
 from finn_tui.ui.explain import short_name
+from finn_tui.ui.text import plural
 from finn_tui.ui.window import Window
+
+#: What the rows can be sorted by, in the order in which a key goes through it.
+SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,32 @@ def matches(filter: str, *texts: str) -> bool:
     return any(wanted in text.lower() for text in texts) != inverse
 
 
+def amount(cost: LayerCost, what: str) -> float:
+    """Cycles or units of a resource, by name."""
+    return cost.cycles if what == "cycles" else cost.resources[what]
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts MVAU_hls_2 before MVAU_hls_10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def reasons(skipped: Sequence[tuple[str, str]]) -> str:
+    """Why layers were left out, (name, reason) each, those with the same reason told as one."""
+    alike: dict[str, list[str]] = {}
+    for layer, why in skipped:
+        alike.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
+    return "; ".join(
+        f"{names[0]} {why}" if len(names) == 1 else f"{len(names)} x {why}"
+        for why, names in sorted(alike.items(), key=lambda item: -len(item[1]))
+    )
+
+
+def toggled(names: set[str], some: set[str]) -> set[str]:
+    """With some names in it; without them if all of them are in it already."""
+    return names - some if some <= names else names | some
+
+
 @dataclass
 class Tune:
     """One model being folded.
@@ -44,6 +76,8 @@ class Tune:
         plans: widths of columns by screen width, which only the model decides.
         window: rows are the layers that pass the filter.
         knob: the name of the knob that keys change; kept from layer to layer where it exists.
+        sort: what the rows are sorted by, of ``SORTS``; empty for the order of the graph.
+        marked: names of layers that are changed together.
         locked: names of layers that the solver leaves as they are.
         rails: branches and joins beside each layer; all empty where nothing branches.
         bill: whether the rows of the bill are unfolded; None as the screen has room.
@@ -54,6 +88,8 @@ class Tune:
     window: Window = field(default_factory=Window)
     knob: str = "PE"
     filter: str = ""
+    sort: str = ""
+    marked: set[str] = field(default_factory=set)
     notice: Notice | None = None
     plans: dict[int, Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
@@ -62,7 +98,8 @@ class Tune:
     def __post_init__(self) -> None:
         design = self.editor.design
         self.rails = dict(zip(design.by_name, rails(len(design.layers), design.links), strict=True))
-        self._layers: tuple[Layer, ...] = self.editor.design.layers
+        self._layers: tuple[Layer, ...] = design.layers
+        self._sorted_for = self.editor.estimate
         self._position = {layer.name: at for at, layer in enumerate(self._layers)}
         self.window.count = len(self._layers)
         self.go_to(self.editor.estimate.bottleneck)
@@ -74,13 +111,17 @@ class Tune:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers in the table: those that pass the filter, in the order of the graph."""
+        """The layers in the table: those that pass the filter, as they are sorted now."""
+        if self.sort and self._sorted_for is not self.editor.estimate:
+            # The folding is another: rows may change places, and the cursor goes with its own.
+            self._arrange()
         return self._layers
 
     @property
     def layer(self) -> Layer | None:
         """The layer under the cursor; None where the filter leaves none."""
-        return self._layers[self.window.cursor] if self._layers else None
+        layers = self.layers
+        return layers[self.window.cursor] if layers else None
 
     @property
     def chosen_knob(self) -> Knob | None:
@@ -101,27 +142,49 @@ class Tune:
     @property
     def in_graph_order(self) -> bool:
         """Whether the rows are the whole graph in its order, so that branches can be drawn."""
-        return len(self._layers) == len(self.editor.design.layers)
+        return not self.sort and len(self._layers) == len(self.editor.design.layers)
 
     # Moving about
 
     def set_filter(self, text: str) -> None:
         """Show only layers whose name, op type or shape has these letters."""
-        here = self.layer
         self.filter = text
-        self._layers = tuple(
+        self._arrange()
+
+    def sort_by(self, sort: str) -> None:
+        """Sort the rows: numbers with the largest first, which the cursor goes to."""
+        self.sort = sort
+        self._arrange()
+        if sort:
+            self.window.to(0)
+
+    def next_sort(self) -> None:
+        """Sort by the next column that has something to sort, round and round."""
+        total = self.editor.estimate.total
+        sorts = [sort for sort in SORTS if total.get(sort, 1)]
+        self.sort_by(sorts[(sorts.index(self.sort) + 1) % len(sorts)])
+
+    def _arrange(self) -> None:
+        here = self._layers[self.window.cursor].name if self._layers else ""
+        shown = [
             layer
             for layer in self.editor.design.layers
-            if matches(text, layer.name, layer.op, layer.shape, short_name(layer))
-        )
-        self.window.count = len(self._layers)
-        self.window.to(self._layers.index(here) if here in self._layers else 0)
+            if matches(self.filter, layer.name, layer.op, layer.shape, short_name(layer))
+        ]
+        if self.sort == "name":
+            shown.sort(key=lambda layer: natural(layer.name))
+        elif self.sort:
+            # Sorting is stable: what is alike stays in the order of the graph.
+            shown.sort(key=lambda layer: -amount(self.cost(layer), self.sort))
+        self._layers, self._sorted_for = tuple(shown), self.editor.estimate
+        self.window.count = len(shown)
+        self.window.to(next((at for at, layer in enumerate(shown) if layer.name == here), 0))
 
     def go_to(self, name: str) -> None:
         """Put the cursor on a layer, taking the filter away if it hides it."""
-        if all(layer.name != name for layer in self._layers):
+        if all(layer.name != name for layer in self.layers):
             self.set_filter("")
-        self.window.to(next(i for i, layer in enumerate(self._layers) if layer.name == name))
+        self.window.to(next(i for i, layer in enumerate(self.layers) if layer.name == name))
 
     def move_knob(self, direction: int) -> None:
         """Choose the knob beside the present one, round and round."""
@@ -130,6 +193,41 @@ class Tune:
             names = [item.name for item in layer.knobs]
             self.knob = names[(names.index(knob.name) + direction) % len(names)]
 
+    # Marks and locks
+
+    def toggle_mark(self) -> None:
+        """Mark the layer under the cursor, or take its mark away, and go on to the next."""
+        if self.layer is not None:
+            self.marked ^= {self.layer.name}
+            self.window.move(1)
+
+    def mark_all(self) -> None:
+        """Mark all layers that are shown; if all are, take their marks away."""
+        self.marked = toggled(self.marked, {layer.name for layer in self.layers})
+
+    def lock(self) -> None:
+        """Lock the marked layers for the solver, else the one under the cursor; or unlock them."""
+        names = set(self.targets)
+        before = len(self.locked)
+        self.locked = toggled(self.locked, names)
+        if not names:
+            return
+        who = self.targets[0] if len(names) == 1 else f"{len(names)} layers"
+        kept = len(self.locked) >= before
+        self.notice = Notice(
+            f"the solver leaves {who} as {'it is' if len(names) == 1 else 'they are'}"
+            if kept
+            else f"the solver may change {who} again"
+        )
+
+    @property
+    def targets(self) -> list[str]:
+        """What a change is for, in the order of the graph: the marked layers, or else the one
+        under the cursor."""
+        if self.marked:
+            return [layer.name for layer in self.editor.design.layers if layer.name in self.marked]
+        return [self.layer.name] if self.layer is not None else []
+
     # Changing
 
     def step(self, direction: int) -> None:
@@ -137,6 +235,10 @@ class Tune:
         layer, knob = self.layer, self.chosen_knob
         if layer is None or knob is None:
             self.notice = Notice(self._without_knobs(layer), "warn")
+            return
+        if self.marked:
+            made = self.editor.step_together(self.targets, knob.name, direction)
+            self._tell(knob.name, made, "larger" if direction > 0 else "smaller")
             return
         before = self.editor.folding.values[layer.name][knob.name]
         change = self.editor.step(layer.name, knob.name, direction)
@@ -152,6 +254,10 @@ class Tune:
         if layer is None or knob is None:
             self.notice = Notice(self._without_knobs(layer), "warn")
             return False
+        if self.marked:
+            made = self.editor.set_together(self.targets, knob.name, value)
+            self._tell(knob.name, made, f"→ {value}")
+            return bool(made.changed)
         before = self.editor.folding.values[layer.name][knob.name]
         try:
             change = self.editor.set(layer.name, knob.name, value)
@@ -174,6 +280,8 @@ class Tune:
         layer, knob = self.layer, self.chosen_knob
         if layer is None or knob is None:
             return ()
+        if self.marked:
+            return self.editor.options_together(self.targets, knob.name)
         return self.editor.options(layer.name, knob.name)
 
     def _without_knobs(self, layer: Layer | None) -> str:
@@ -193,6 +301,17 @@ class Tune:
             text += f", and with it {moved}"
             role = "accent"
         self.notice = Notice(text, role)
+
+    def _tell(self, name: str, made: Together, how: str) -> None:
+        """What a change of the marked layers did, and what was left out, the first with why."""
+        count, skipped = len(made.changed), made.skipped
+        text = f"{name} {how} on {plural(count, 'layer')}" if count else f"{name}: nothing changed"
+        if made.moved:
+            layers = len({layer for layer, *_ in made.moved})
+            text += f", and with it {plural(layers, 'coupled layer')}"
+        if skipped:
+            text += f"; {len(skipped)} left out: {reasons(skipped)}"
+        self.notice = Notice(text, "" if count and not skipped else "warn")
 
     def _travel(self, word: str, move: Callable[[], bool]) -> None:
         before = self.editor.folding

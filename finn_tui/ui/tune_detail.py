@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from finn_tui.core.bill import Inserted
 from finn_tui.core.design import Layer
+from finn_tui.core.editor import Option
 from finn_tui.ui import explain
 from finn_tui.ui.text import Line, cells, fit, printable, rate, short, whole
 from finn_tui.ui.tune import Tune
@@ -159,20 +160,21 @@ def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:
     layer = tune.layer
     if layer is None:
         return ()
-    position = next(i for i, one in enumerate(tune.editor.design.layers) if one is layer)
+    names = set(tune.targets)
+    positions = [i for i, one in enumerate(tune.editor.design.layers) if one.name in names]
     rows = []
     now = tune.editor.estimate
     for option in tune.options():
         estimate = option.estimate
-        mine = estimate.layers[position]
+        cycles = max(estimate.layers[position].cycles for position in positions)
         fits = estimate.fits(tune.editor.device)
         role = "strong" if option.current else ""
         rows.append(
             (
                 str(option.value),
                 [
-                    (value_text(option.value) + (" now" if option.current else ""), role),
-                    (short(mine.cycles, 10), role),
+                    (_choice(option, len(positions)), role),
+                    (short(cycles, 10), role),
                     (
                         short(estimate.ii_cycles, 10),
                         role or _better(estimate.ii_cycles, now.ii_cycles),
@@ -187,6 +189,12 @@ def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:
             )
         )
     return rows
+
+
+def _choice(option: Option, layers: int) -> str:
+    """A value, and how many of the marked layers can have it where not all can."""
+    text = value_text(option.value) + (" now" if option.current else "")
+    return f"{text}  {layers - option.refused}/{layers}" if option.refused else text
 
 
 def _better(value: float, now: float) -> str:

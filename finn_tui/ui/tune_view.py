@@ -26,6 +26,9 @@ def value_text(value: Value) -> str:
     return _VALUES.get(str(value), str(value))
 
 
+#: Columns before a layer: the cursor and the mark.
+GUTTER = 2
+
 #: Lanes of the graph's branches that are drawn on a wide screen; on a narrow one half as many.
 _LANES = 12
 
@@ -100,7 +103,7 @@ class Columns:
     @property
     def left(self) -> int:
         """Columns of the left pane."""
-        return 1 + self.rail + self.name + self.shape + sum(width for _, width in self.knobs)
+        return GUTTER + self.rail + self.name + self.shape + sum(width for _, width in self.knobs)
 
     @property
     def middle(self) -> int:
@@ -152,8 +155,8 @@ def _columns(tune: Tune, width: int) -> Columns:
     lanes = len(next(iter(tune.rails.values()), ""))
     rail = min(lanes, _LANES if width >= 100 else _LANES // 2) + (lanes > 0)
     titles = max(len(explain.short_name(layer)) for layer in layers)
-    used = 1 + rail + cycles + 1 + meter + 3 + bits + sum(w for _, w in [*knobs, *resources])
-    name = min(titles + 1 + shapes, width - used)
+    used = GUTTER + rail + cycles + 1 + meter + 3 + bits + sum(w for _, w in [*knobs, *resources])
+    name = min(titles + 1 + shapes + 2, width - used)
     shape = 0
     spare = width - used - name
     for extra in names:
@@ -166,10 +169,10 @@ def _columns(tune: Tune, width: int) -> Columns:
     longer = min(12, spare)
     meter, spare = meter + longer, spare - longer
     names_width = max(len(layer.name) for layer in layers)
-    full = names_width + 1 + shapes + 1 - name <= spare
+    full = names_width + 1 + shapes + 2 - name <= spare
     if full:
-        spare -= names_width + 2 + shapes - name
-        name, shape = names_width + 1, shapes + 1
+        spare -= names_width + 3 + shapes - name
+        name, shape = names_width + 1, shapes + 2
     meter += min(12, spare)
     return Columns(name, shape, full, rail, tuple(knobs), cycles, meter, tuple(resources), bits)
 
@@ -177,20 +180,35 @@ def _columns(tune: Tune, width: int) -> Columns:
 def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
     """The headings of the three panes."""
     left = Line()
+    first = GUTTER + plan.rail + plan.name + plan.shape
+    told = []
     if tune.filter:
-        shown = f" /{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}"
-        left.cell(shown, 1 + plan.rail + plan.name + plan.shape, "accent")
+        told.append(f"/{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}")
+    if tune.marked:
+        told.append(f"{len(tune.marked)} marked")
+    if told:
+        left.cell("  " + "  ".join(told), first, "accent")
     else:
-        left.cell(" layer".rjust(6 + plan.rail), 1 + plan.rail + plan.name + plan.shape, "head")
+        left.cell(" " * (GUTTER + plan.rail), GUTTER + plan.rail)
+        _title(left, tune, "name", "layer", plan.name + plan.shape)
     for name, width in plan.knobs:
         left.cell(knob_title(name) + " ", width, "head", right=True)
-    middle = Line().cell("cycles", plan.cycles, "head", right=True)
+    middle = Line()
+    _title(middle, tune, "cycles", "cycles", plan.cycles)
     middle.add(" ").cell("of II", plan.bar + 3, "head")
     right = Line()
     for name, width in plan.resources:
-        right.cell(_COLUMN_TITLES[name], width, "head", right=True)
+        _title(right, tune, name, _COLUMN_TITLES[name], width)
     right.cell("bits", plan.bits, "head", right=True)
     return left, middle, right
+
+
+def _title(line: Line, tune: Tune, sort: str, title: str, width: int) -> None:
+    """A heading that sorts when it is clicked, with an arrow where it does."""
+    here = tune.sort == sort
+    arrow = ("▴" if sort == "name" else "▾") if here else ""
+    role, right = "accent" if here else "head", sort != "name"
+    line.cell(title + arrow, width, role, right=right, hit=("sort", "" if here else sort))
 
 
 def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line, Line]:
@@ -215,18 +233,21 @@ def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Lin
     here = bool(base)
     line = Line(base).add(">" if here else " ", "accent")
     hit = ("row", index)
+    marked = layer.name in tune.marked
+    line.add("•" if marked else " ", "accent", ("mark", index))
     if plan.rail:
         rail = tune.rails[layer.name] if tune.in_graph_order else ""
         line.cell(fit(rail, plan.rail - 1) + " ", plan.rail, "quiet", hit=hit)
     if plan.full_names:
         line.cell(layer.name, plan.name, "strong" if here else "", hit=hit)
-        line.cell(layer.shape + " ", plan.shape, "dim", right=True, hit=hit)
+        line.cell(layer.shape, plan.shape - 2, "dim", right=True, hit=hit)
     else:
         name = explain.short_name(layer)
-        line.cell(name, min(plan.name, cells(name) + 1), "strong" if here else "", hit=hit)
-        rest = plan.rail + plan.name + 1 - line.width
-        shape = layer.shape + " " if cells(layer.shape) < rest else ""
+        line.cell(name, min(plan.name - 2, cells(name) + 1), "strong" if here else "", hit=hit)
+        rest = GUTTER + plan.rail + plan.name - 2 - line.width
+        shape = layer.shape if cells(layer.shape) <= rest else ""
         line.cell(shape, rest, "dim", right=True, hit=hit)
+    line.cell(" L" if layer.name in tune.locked else "", 2, "warn", hit=hit)
     values = tune.editor.folding.values[layer.name]
     chosen = tune.chosen_knob if here else None
     for name, width in plan.knobs:

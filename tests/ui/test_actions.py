@@ -106,7 +106,7 @@ async def test_mistakes_in_a_keymap_are_said(make_app: MakeApp, home: Path) -> N
 
 
 async def test_help_lists_keys_with_the_reason_and_does_what_is_chosen(make_app: MakeApp) -> None:
-    async with make_app().run_test(size=(120, 40)) as pilot:
+    async with make_app().run_test(size=(120, 70)) as pilot:
         app = await opened(pilot)
         await pilot.press("plus", "question_mark")
         await until(pilot, lambda: "Keys: Tune" in screen_text(app))

@@ -112,6 +112,6 @@ async def test_e_and_a_click_fold_the_bill(make_app: MakeApp) -> None:
         lines = screen_text(app).splitlines()
         at = next(y for y, line in enumerate(lines) if "DMA and shell" in line)
         # The cursor stays in view above it.
-        assert any(line.startswith(">MVAU 6") for line in lines)
+        assert any(line.startswith("> MVAU 6") for line in lines)
         await pilot.click(offset=(4, at))
         assert "DMA and shell" not in screen_text(app)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textual.widget import Widget
 
 from finn_tui.core.costs import estimate
+from finn_tui.core.design import Knob, Value
 from finn_tui.core.device import clock_period
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
@@ -148,6 +149,30 @@ class TuneScreen(ModeScreen):
         tune.go_to(holders[after % len(holders)])
         self.redraw()
 
+    def do_tune_mark(self) -> None:
+        """Mark the layer, or take its mark away."""
+        if self.state.tune is not None:
+            self.state.tune.toggle_mark()
+            self.redraw()
+
+    def do_tune_mark_all(self) -> None:
+        """Mark all that are shown, or none of them."""
+        if self.state.tune is not None:
+            self.state.tune.mark_all()
+            self.redraw()
+
+    def do_tune_lock(self) -> None:
+        """Lock layers for the solver."""
+        if self.state.tune is not None:
+            self.state.tune.lock()
+            self.redraw()
+
+    def do_tune_sort(self) -> None:
+        """Sort by the next column."""
+        if self.state.tune is not None:
+            self.state.tune.next_sort()
+            self.redraw()
+
     def do_tune_bill(self) -> None:
         """Unfold the bill below the layers, or fold it."""
         tune = self.state.tune
@@ -166,15 +191,43 @@ class TuneScreen(ModeScreen):
             tune.step(1)
             self.redraw()
             return
+        if tune.marked:
+            self.run_worker(
+                self._choose_together(tune, knob), group="values", exclusive=True,
+                exit_on_error=False,
+            )  # fmt: skip
+            return
+        rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
+        now = str(tune.editor.folding.values[layer.name][knob.name])
+        legal = tune.editor.tables[layer.name].legal(knob.name)
+        title = f"{layer.name}: {knob.name}, and what the design would be"
+        self._choose_value(tune, knob, title, rows, legal, now)
+
+    async def _choose_together(self, tune: Tune, knob: Knob) -> None:
+        # Many layers times many values: not on the event loop.
+        table = await asyncio.to_thread(tune_detail.options_table, tune)
+        rows = [Row(key, cells) for key, cells in table]
+        legal = tuple(option for option, _ in table)
+        title = f"{knob.name} of {len(tune.marked)} marked layers"
+        hint = "3/9: three of nine layers can have it; the others stay as they are"
+        self._choose_value(tune, knob, title, rows, legal, None, hint)
+
+    def _choose_value(
+        self,
+        tune: Tune,
+        knob: Knob,
+        title: str,
+        rows: list[Row],
+        legal: Sequence[Value],
+        now: str | None,
+        hint: str = "type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
+    ) -> None:
         from finn_tui.ui.screens.pick import Pick
 
         columns = [Column(knob_title(knob.name), 8), Column("cycles", 10, True),
                    Column("II", 10, True), Column("fps", 9, True), Column("LUT", 7, True),
                    Column("", 7, True), Column("B18", 4, True), Column("", 4, True),
                    Column("", 4)]  # fmt: skip
-        rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
-        now = str(tune.editor.folding.values[layer.name][knob.name])
-        legal = tune.editor.tables[layer.name].legal(knob.name)
 
         def refuse(text: str) -> str | None:
             told = ", ".join(str(value) for value in legal)
@@ -188,12 +241,12 @@ class TuneScreen(ModeScreen):
 
         self.app.push_screen(
             Pick(
-                f"{layer.name}: {knob.name}, and what the design would be",
+                title,
                 Content(columns, rows, "couplings leave no choice"),
                 now,
                 free=refuse,
                 narrow=False,
-                hint="type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
+                hint=hint,
             ),
             take,
         )

@@ -139,6 +139,7 @@ class LayerTable(Horizontal, can_focus=True):
             tune.editor.estimate.ii_cycles,
             tune_view.converted(tune, layer.name),
             tune.in_graph_order,
+            (layer.name in tune.marked, layer.name in tune.locked),
             (tune.chosen_knob, self.has_focus) if index == tune.window.cursor else None,
         )
         known = self._made.get(index)
@@ -192,6 +193,13 @@ class LayerTable(Horizontal, can_focus=True):
             case ("scroll", line):
                 tune.window.drag(line)
                 self._into_view(tune)
+            case ("sort", sort):
+                tune.sort_by(sort)
+                self._moved()
+            case ("mark", row):
+                tune.window.to(row)
+                tune.toggle_mark()
+                self._moved()
             case ("step", _, _, direction):
                 self.post_message(self.Stepped(direction))
             case ("knob", row, knob) if row == tune.window.cursor and self._is_chosen(tune, knob):
@@ -229,9 +237,16 @@ class LayerTable(Horizontal, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Letters of a filter that is being typed."""
-        if self.tune is not None and self.filter.take(event):
+        tune = self.tune
+        if tune is None:
+            return
+        if self.filter.take(event):
             event.stop()
             event.prevent_default()
+        elif event.key == "escape" and tune.marked:
+            tune.marked.clear()
+            event.stop()
+            self._moved()
 
     def _filtered(self, text: str) -> None:
         if self.tune is not None:
