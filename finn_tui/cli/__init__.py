@@ -19,6 +19,7 @@ _MODULES = {
     "pareto": "solve",
     "compare": "compare",
     "migrate": "migrate",
+    "calibrate": "calibrate",
     "build": "builds",
     "runs": "runs",
     "logs": "builds",

@@ -21,6 +21,7 @@ from finn_tui.cli.common import (
     run,
     table,
 )
+from finn_tui.core.calibrate import Learned, Span
 from finn_tui.core.costs import Estimate
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.errors import FinnTuiError
@@ -181,23 +182,28 @@ def estimate(
 ) -> None:
     """Cycles, II, fps, latency and resources of a folding, against the board's budget."""
 
-    async def work() -> Opened:
+    async def work() -> tuple[Opened, Learned | None]:
         async with Lab(open_workspace(workspace)) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
                 await lab.price(opened, reporter)
-                return opened
+                return opened, lab.learned()
 
-    opened = run(work())
+    opened, learned = run(work())
     editor = opened.editor
     if as_json:
-        print_json(editor.estimate.as_json(opened.design, editor.device))
+        document = editor.estimate.as_json(opened.design, editor.device)
+        if learned is not None:
+            document["learned"] = learned.as_json(editor.estimate.layers)
+        print_json(document)
         return
-    click.echo(estimate_table(editor.estimate))
+    click.echo(estimate_table(editor.estimate, learned))
     click.echo()
     click.echo(summary(opened.model.name, editor.baseline_name, editor.estimate, editor.device))
+    if learned is not None:
+        click.echo(learned_line(editor.estimate, learned))
 
 
 _INSERTED = {"dwc": "width converters", "fifo": "FIFOs"}
@@ -226,16 +232,42 @@ def shell_line(result: Estimate) -> str:
     return f"beside it: DMA and shell   {use}   (built by {shell.whose}, {shell.tool})"
 
 
-def estimate_table(result: Estimate) -> str:
-    """One line a layer."""
+def span_text(span: Span | None) -> str:
+    """A learned figure with its band; a dash for an op type that was never built."""
+    if span is None:
+        return "-"
+    return f"{number(span.value)} ({number(span.low)} to {number(span.high)})"
+
+
+def learned_line(result: Estimate, learned: Learned) -> str:
+    """What the user's own builds let expect of the layers, beside FINN's total."""
+    parts = []
+    for name in RESOURCES:
+        span, unknown = learned.total(result.layers, name)
+        if not span.high and not result.total[name]:
+            continue
+        more = f", {unknown} layers as FINN says" if unknown else ""
+        parts.append(f"{name} {span_text(span)}{more}")
+    builds = f"{len(learned.sources)} build{'s' if len(learned.sources) > 1 else ''}"
+    return f"learned from {builds} of yours: {'   '.join(parts)}"
+
+
+def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
+    """One line a layer; with what own builds let expect of its LUTs, if there are any."""
     rows = []
     for layer in result.layers:
         knobs = " ".join(f"{name}={value}" for name, value in layer.values.items())
         share = f"{100 * layer.cycles / result.ii_cycles:.0f}%"
         mark = " II" if layer.cycles == result.ii_cycles else ""
+        own = [] if learned is None else [
+            span_text(learned.of(layer.op, "LUT", layer.resources["LUT"]))
+        ]  # fmt: skip
         rows.append((layer.name, f"{layer.cycles:,}", share + mark,
-                     *(number(layer.resources[name]) for name in RESOURCES), knobs))  # fmt: skip
-    return table(("layer", "cycles", "of II", *RESOURCES, "knobs"), rows, " r rrrr")
+                     *(number(layer.resources[name]) for name in RESOURCES), *own,
+                     knobs))  # fmt: skip
+    own = [] if learned is None else ["LUT learned"]
+    return table(("layer", "cycles", "of II", *RESOURCES, *own, "knobs"), rows,
+                 " r rrrr" + "r" * len(own))  # fmt: skip
 
 
 def summary(model: str, folding: str, result: Estimate, device: Device) -> str:

@@ -11,7 +11,6 @@ ChannelwiseOp and StreamingMaxPool (eki-project/finn-plus, issue 162).
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,6 +94,8 @@ def parse(name: str) -> NodeName | None:
     base = _base(op)
     if base in KNOWN or base.startswith("Elementwise"):
         return NodeName(op, _RENAMED.get(base, base), index)
+    import difflib  # seldom needed, and a start is not to wait for it
+
     close = difflib.get_close_matches(base, KNOWN, n=1, cutoff=0.85)
     if close:
         return NodeName(op, _RENAMED.get(close[0], close[0]), index, False, close[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from finn_tui.core import bill
 from finn_tui.core import folding as foldings
 from finn_tui.core.bill import Ask, Widths
+from finn_tui.core.calibrate import Learned
 from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
@@ -32,6 +33,7 @@ from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
+    from finn_tui.core.shells import Shell
     from finn_tui.lab.solving import Solver
     from finn_tui.runs.preflight import Finding
 
@@ -205,6 +207,8 @@ class Lab:
             on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
             cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
         design, tables, prices = cached
+        shell = await asyncio.to_thread(self._own_shell, device.part)
+        prices = replace(prices, shell=shell)
         start = foldings.ones(design, tables)
         editor = Editor(design, tables, device, clock, start, start, "ones", prices)
         opened = Opened(prepared, editor)
@@ -312,6 +316,27 @@ class Lab:
     def runs(self) -> list[RunFolder]:
         """All runs of the workspace, newest first."""
         return list_runs(self.workspace.runs_dir)
+
+    def learned(self) -> Learned | None:
+        """What the workspace's finished builds with real tools teach; None if there are none.
+
+        Reads reports from disk: from a screen, call it in a thread.
+        """
+        runs = self.runs()
+        if not runs:
+            return None
+        # It brings the readers of all reports, for which the app's start shall not wait.
+        from finn_tui.lab import calibration
+
+        return calibration.learned(runs)
+
+    def _own_shell(self, part: str) -> Shell | None:
+        runs = self.runs()
+        if not runs:
+            return None
+        from finn_tui.lab import calibration
+
+        return calibration.own_shell(runs, part)
 
     def find_run(self, name: str) -> RunFolder:
         """The run that a user names: its id or part of it, ``last``, or its folder."""

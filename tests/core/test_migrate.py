@@ -19,7 +19,7 @@ from finn_tui.core.migrate import Migration, migrate
 from tests import data
 from tests.core.designs import conv_like
 from tests.core.test_folding import edited
-from tests.logs import LOGS
+from tests.runs.real_logs import LOGS
 
 #: What older FINNs called the ops of these designs.
 OLDER = {

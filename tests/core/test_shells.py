@@ -8,7 +8,7 @@ import pytest
 
 from finn_tui.core import shells
 from finn_tui.core.device import RESOURCES
-from tests.logs import LOGS
+from tests.runs.real_logs import LOGS
 
 #: Parts of boards that FINN knows.
 ZYNQ = ("xc7z020clg400-1", "xczu3eg-sbva484-1-e", "xczu7ev-ffvc1156-2-e", "xck26-sfvc784-2LV-c")

@@ -1,0 +1,70 @@
+"""What the workspace's own finished builds teach: factors on FINN's estimates, and the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from finn_tui.core import finn_names, shells
+from finn_tui.core.calibrate import Learned, Sample, learn
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.shells import Shell
+from finn_tui.errors import FinnTuiError
+from finn_tui.runs.figures import Figures, of_run
+from finn_tui.runs.folder import RunFolder
+
+
+def real_builds(runs: Iterable[RunFolder]) -> Iterator[tuple[RunFolder, Figures]]:
+    """Finished builds with real tools that have figures of the implemented design.
+
+    A run that cannot be read teaches nothing and hinders nothing.
+    """
+    for run in runs:
+        try:
+            request = run.request
+            if request.simulated or request.rehearsal is not None:
+                continue
+            if run.state().state != "succeeded":
+                continue
+            figures = of_run(run, blocks=False)
+        except FinnTuiError:
+            continue
+        if "post_synthesis" in figures.rows:
+            yield run, figures
+
+
+def samples(figures: Figures) -> Iterator[Sample]:
+    """One for each layer and resource that was estimated and then implemented."""
+    for name in figures.names("layer"):
+        estimate = figures.of("estimate", name)
+        real = figures.of("post_synthesis", name)
+        parsed = finn_names.parse(name)
+        if estimate is not None and real is not None and parsed is not None:
+            for resource in RESOURCES:
+                yield Sample(parsed.op, resource, estimate[resource], real[resource], figures.name)
+
+
+def learned(runs: Iterable[RunFolder]) -> Learned | None:
+    """What the real builds among the runs teach; None if there are none."""
+    return learn(sample for _, figures in real_builds(runs) for sample in samples(figures))
+
+
+def own_shell(runs: Iterable[RunFolder], part: str) -> Shell | None:
+    """DMA and shell of the newest real build on a part of the same family; None without one.
+
+    Args:
+        runs: newest first.
+    """
+    published = shells.published(part)
+    for run, figures in real_builds(runs):
+        theirs = run.request.part
+        same = theirs == part or (published is not None and shells.published(theirs) == published)
+        whole = figures.whole.get("post_synthesis")
+        if not same or not whole:
+            continue
+        engine = run.request.engine
+        tool = f"{engine.get('flavour', 'FINN')} {engine.get('version', '')}".strip()
+        rows = [{"name": name, **row} for name, row in figures.rows["post_synthesis"].items()]
+        found = shells.own(theirs, run.id, f"{tool}, {theirs}", whole, rows)
+        if found is not None:
+            return found
+    return None
