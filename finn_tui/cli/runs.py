@@ -27,6 +27,7 @@ from finn_tui.runs.clean import Cleanup, clean_up, plan_cleanup
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.notes import Notes, change_tags, read_notes, set_note
 from finn_tui.runs.processes import reconcile
+from finn_tui.runs.text import size
 
 
 @click.group(invoke_without_command=True)
@@ -210,16 +211,6 @@ def _say_cleanup(plans: list[Cleanup], total: int) -> None:
     ]
     click.echo(table(("run", "takes", "what"), [*rows, ("in all", size(total), "")], " r"))
     click.echo(plans[0].loses)
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    value = float(count)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
 
 
 @runs.command("note")

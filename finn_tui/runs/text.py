@@ -15,3 +15,13 @@ _CONTROL = re.compile(
 def clean(text: str) -> str:
     """Text without escape sequences and control characters."""
     return _CONTROL.sub("", text)
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

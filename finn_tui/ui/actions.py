@@ -114,6 +114,15 @@ def _not_running(state: AppState) -> str | None:
     return f"the run has {run.state.state} already" if run.state.final else None
 
 
+def _not_ended(state: AppState) -> str | None:
+    run = state.chosen_run()
+    if run is None:
+        return _no_run(state)
+    if state.launching:
+        return "a build is being started"
+    return None if run.state.final else f"the run is {run.state.state}; x cancels it"
+
+
 def _nothing_to_undo(state: AppState) -> str | None:
     missing = _no_model(state)
     if missing or state.tune is None:
@@ -202,6 +211,15 @@ ACTIONS: tuple[Action, ...] = (
            "runs", "cancel", _not_running),
     Action("runs.error", "What went wrong", "The error of the chosen run with its details.",
            ("e",), "runs", "error", _no_error),
+    Action("runs.resume", "Resume the run", "Go on in its folder, at the step it ended in or an "
+           "earlier one.", ("r",), "runs", "resume", _not_ended),
+    Action("runs.retry", "Build it again", "The same request in a new run.", ("a",), "runs", "",
+           _not_ended),
+    Action("runs.note", "Note", "Say something about the run.", ("m",), "runs", "", _no_run),
+    Action("runs.tags", "Tags", "Give the run tags; -tag takes one away.", ("t",), "runs", "",
+           _no_run),
+    Action("runs.clean", "Clean up", "Remove its working files; says before what that frees.",
+           ("c",), "runs", "", _not_ended),
 
     Action("board.deploy", "Deploy", "Copy what changed to the board.", ("c",), "board", "deploy",
            _cannot_measure),

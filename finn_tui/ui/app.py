@@ -20,13 +20,8 @@ from finn_tui.lab.session import Lab
 from finn_tui.ui import actions, crash, theming
 from finn_tui.ui.desk_board import BoardDesk
 from finn_tui.ui.desk_models import ModelDesk
-from finn_tui.ui.messages import (
-    BuildBegun,
-    Failed,
-    RunFollowed,
-    RunsRead,
-    Told,
-)
+from finn_tui.ui.desk_runs import RunsDesk
+from finn_tui.ui.messages import Failed, Told
 from finn_tui.ui.state import AppState
 from finn_tui.ui.work import BoardJob, Credentials, board_job
 
@@ -55,7 +50,7 @@ def _palette() -> type[Provider]:
     return ActionCommands
 
 
-class FinnTuiApp(ModelDesk, BoardDesk):
+class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
@@ -223,16 +218,16 @@ class FinnTuiApp(ModelDesk, BoardDesk):
 
     def on_failed(self, message: Failed) -> None:
         """Work ended with an error."""
-        self.close_working(message.work)
+        self.close_working("build" if message.work == "again" else message.work)
         error = message.error
         if message.work == "open":
             self.state.opening = ""
-        if message.work == "build":
+        if message.work in ("build", "again"):
             self.state.launching = False
-            if error.kind == "tools":
-                self.trouble(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
-                self.redraw()
-                return
+        if message.work == "build" and error.kind == "tools":
+            self.trouble(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
+            self.redraw()
+            return
         if message.work == "board":
             self.board_failed(error)
             return
@@ -266,63 +261,6 @@ class FinnTuiApp(ModelDesk, BoardDesk):
         if self.is_running:
             self.close_working(group)
             self.redraw()
-
-    # Builds
-
-    def do_app_build(self) -> None:
-        """Build the present folding."""
-        self._build(None)
-
-    def _build(self, rehearse: bool | None) -> None:
-        tune = self.state.tune
-        assert tune is not None, "the action is disabled without a model"
-        self.state.launching = True
-        self.begin_build(tune.opened, rehearse)
-        self.redraw()
-
-    def _rehearse(self, answer: str | None) -> None:
-        if answer == "r":
-            self._build(True)
-
-    def on_build_begun(self, message: BuildBegun) -> None:
-        """Show the run that has begun."""
-        self.close_working("build")
-        self.state.launching = False
-        self.state.runs_view.chosen = message.run.id
-        self.watch_runs()
-        self.switch_mode("runs")
-
-    def on_runs_read(self, message: RunsRead) -> None:
-        """The runs are others, or have moved on."""
-        before = {run.id: run for run in self.state.runs}
-        self.state.runs = message.runs
-        if message.results is not None:
-            self.state.results, self.state.broken = message.results, message.broken
-        if self.state.runs_read:
-            for run in message.runs:
-                old = before.get(run.id)
-                if run.state.final and old is not None and not old.state.final:
-                    self._run_ended(run.id, run.state.state, run.simulated)
-        self.state.runs_read = True
-        self.redraw()
-
-    def _run_ended(self, id: str, state: str, simulated: bool) -> None:
-        mark = " SIMULATED" if simulated else ""
-        then = "; d deploys and validates it" if state == "succeeded" else "; e says why on Runs"
-        severity = "information" if state == "succeeded" else "error"
-        self.bell()
-        self.notify(f"{id}: {state}{mark}{then}", title="build", severity=severity,  # type: ignore[arg-type]
-                    timeout=8, markup=False)  # fmt: skip
-
-    def on_run_followed(self, message: RunFollowed) -> None:
-        """News of the run that is shown."""
-        from finn_tui.ui.runs import take_update
-
-        if message.run == self.state.runs_view.log_of:
-            for update in message.updates:
-                take_update(self.state, message.run, update)
-            if self.current_mode == "runs":
-                self.redraw()
 
     # Ends
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.session import Opened
     from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.preflight import Finding
     from finn_tui.runs.watch import Update
     from finn_tui.ui.state import RunView
 
@@ -85,6 +86,24 @@ class BuildBegun(Message):
     """A build runs in a process of its own now."""
 
     run: RunFolder
+
+
+@dataclass
+class BuildChecked(Message):
+    """Something speaks against a build that was asked for; the user decides."""
+
+    opened: Opened
+    rehearse: bool | None
+    found: tuple[Finding, ...]
+
+
+@dataclass
+class LookedAfter(Message):
+    """A job on a run that has ended is done; ``answer`` depends on the job."""
+
+    run: RunFolder
+    job: str
+    answer: Any
 
 
 @dataclass

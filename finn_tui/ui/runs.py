@@ -52,6 +52,8 @@ def state_cell(run: RunView) -> Cell:
             f"{mark} {state.step_index}/{state.step_count} {_step_name(state.step or '')}",
             role,
         )
+    if state.position:
+        return (f"{mark} queued, {state.position} in line", role)
     return (f"{mark} {state.state}", role)
 
 

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from finn_tui.lab.experiments import Experiment
     from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
+    from finn_tui.runs.notes import Notes
     from finn_tui.runs.watch import Step
     from finn_tui.ui.tune import Tune
 
 #: What `go` does, in order; each can be done alone.
 BOARD_JOBS = ("deploy", "execute", "throughput", "validate")
+
+
+def _no_notes() -> Notes:
+    from finn_tui.runs.notes import Notes
+
+    return Notes()
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,16 @@ class RunView:
 
     Attributes:
         changed: when its results were last written (seconds since the epoch), 0 before.
+        notes: what the user says of it.
+        stamp: when its documents were last written: another one means to read it again.
     """
 
     folder: RunFolder
     request: RunRequest
     state: RunState
     changed: float = 0.0
+    notes: Notes = field(default_factory=_no_notes)
+    stamp: tuple[float, ...] = field(default=(), compare=False)
 
     @property
     def id(self) -> str:

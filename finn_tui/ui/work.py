@@ -21,8 +21,10 @@ from finn_tui.ui.messages import (
     BoardDone,
     BoardRead,
     BuildBegun,
+    BuildChecked,
     Failed,
     GraphRead,
+    LookedAfter,
     ModelOpened,
     RunFollowed,
     RunsRead,
@@ -97,14 +99,53 @@ class Workers(App[int]):
         self.post_message(GraphRead(stage.path, graph))
 
     @work(group="build", exclusive=True, exit_on_error=False)
-    async def begin_build(self, opened: Opened, rehearse: bool | None) -> None:
-        """Launch a build; it goes on without us."""
+    async def begin_build(
+        self, opened: Opened, rehearse: bool | None, *, force: bool = False
+    ) -> None:
+        """Look at what could end a build, and launch it if that is nothing; it goes on without us.
+
+        With ``force`` the user has seen what was found.
+        """
         try:
-            run = await self.lab.build(opened, rehearse=rehearse, on_progress=self._teller("build"))
+            if not force:
+                found = await self.lab.preflight(opened, rehearse=rehearse)
+                against = [one for one in found if one.verdict != "ok"]
+                # Missing tools have an answer of their own, and so has what cannot be forced.
+                if against and all(one.forced or one.verdict == "warn" for one in against):
+                    self.post_message(BuildChecked(opened, rehearse, tuple(against)))
+                    return
+            run = await self.lab.build(
+                opened, rehearse=rehearse, force=force, on_progress=self._teller("build")
+            )
         except FinnTuiError as error:
             self.post_message(Failed("build", error))
             return
         self.post_message(BuildBegun(run))
+
+    @work(group="build", exclusive=True, exit_on_error=False)
+    async def build_again(self, run: RunFolder, step: str | None, anew: bool) -> None:
+        """Go on with a run that has ended, at a step, or build it anew in another folder."""
+        tell = self._teller("build")
+        try:
+            begun = await (self.lab.retry(run, tell) if anew else self.lab.resume(run, step, tell))
+        except FinnTuiError as error:
+            self.post_message(Failed("again", error))
+            return
+        self.post_message(BuildBegun(begun))
+
+    @work(group="upkeep", exit_on_error=False)
+    async def look_after(self, run: RunFolder, job: str, argument: Any = None) -> None:
+        """What is done with a run that has ended; the answer comes as a message.
+
+        ``steps`` asks where it can go on, ``space`` what cleaning would free, ``clean`` does it,
+        ``note`` and ``tags`` say something of it.
+        """
+        try:
+            answer = await asyncio.to_thread(_upkeep, run, job, argument)
+        except FinnTuiError as error:
+            self.post_message(Failed("upkeep", error))
+            return
+        self.post_message(LookedAfter(run, job, answer))
 
     @work(group="cancel", exit_on_error=False)
     async def cancel_build(self, run: RunFolder) -> None:
@@ -169,33 +210,62 @@ class Workers(App[int]):
         self.post_message(BoardRead(run.id, run.changed, results, image, sample))
 
 
+def _upkeep(run: RunFolder, job: str, argument: Any) -> Any:
+    from finn_tui.runs import again, clean, notes
+
+    if job == "steps":
+        possible = again.resumable(run)
+        if possible.why_not is not None:
+            raise possible.why_not
+        return possible.steps
+    if job == "space":
+        return clean.plan_cleanup(run)
+    if job == "clean":
+        return clean.clean_up(argument)
+    if job == "note":
+        return notes.set_note(run, argument)
+    add = [tag for tag in argument.split() if not tag.startswith("-")]
+    return notes.change_tags(run, add, [tag[1:] for tag in argument.split() if tag[0] == "-"])
+
+
 def _look(
     lab: Lab, before: tuple[RunView, ...]
 ) -> tuple[tuple[RunView, ...], tuple[FinnTuiError, ...]]:
     """All runs; those that have ended are not read again unless their results are newer."""
     from finn_tui.engine.server import runfiles
+    from finn_tui.runs.notes import read_notes
     from finn_tui.runs.processes import reconcile
 
     known = {run.id: run for run in before}
     found, broken = [], []
     for folder in lab.runs():
         old = known.get(folder.id)
-        try:
-            changed = (folder.path / runfiles.RESULTS).stat().st_mtime
-        except OSError:
-            changed = 0.0
-        if old is not None and old.state.final and old.changed == changed:
+        stamp = tuple(
+            _written(folder.path / name)
+            for name in (runfiles.RESULTS, runfiles.STATE, runfiles.NOTES)
+        )
+        # One that has ended changes by being measured, resumed or spoken of.
+        if old is not None and old.state.final and old.stamp == stamp:
             found.append(old)
             continue
         try:
             state = reconcile(folder)
             # A heartbeat is no news: without it, states that mean the same are equal.
-            seen = RunView(folder, folder.request, _still(state), changed)
+            seen = RunView(
+                folder, folder.request, _still(state), stamp[0], read_notes(folder), stamp
+            )
         except FinnTuiError as error:
             broken.append(error)
             continue
-        found.append(old if old == seen else seen)
+        found.append(seen)
     return tuple(run for run in found if run is not None), tuple(broken)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _still(state: Any) -> Any:

@@ -72,6 +72,8 @@ class RunsScreen(ModeScreen):
         request, state = run.request, run.state
         mark, role = runs.sign(state.state)
         line = Line().add(f" {mark} {state.state}", role)
+        if state.position:
+            line.add(f"  number {state.position} in line", "dim")
         if state.state == "running" and state.step_count:
             line.add(f"  step {state.step_index} of {state.step_count}", "dim")
         line.add(f"  {duration(state.seconds)}", "")
@@ -82,6 +84,11 @@ class RunsScreen(ModeScreen):
             line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
             if request.rehearsal is not None:
                 line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
+        said = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
+        if said.strip():
+            room = width - line.width - 13
+            if room > 8:
+                line.add("  " + fit(printable(said), room).rstrip(), "accent")
         if run.simulated:
             line.right(Line().add("SIMULATED ", "sim"), width)
         return line
@@ -123,3 +130,49 @@ class RunsScreen(ModeScreen):
         run = self.state.chosen_run()
         assert run is not None and run.state.error is not None, "the action is disabled without one"
         self.desk.trouble(run.state.error)
+
+    def do_runs_resume(self) -> None:
+        """Ask at which step to go on."""
+        self._upkeep("steps")
+
+    def do_runs_clean(self) -> None:
+        """Ask whether to free what the run takes."""
+        self._upkeep("space")
+
+    def _upkeep(self, job: str) -> None:
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        self.desk.look_after(run.folder, job)
+
+    def do_runs_retry(self) -> None:
+        """Build the same again."""
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        self.state.launching = True
+        self.desk.build_again(run.folder, None, True)
+
+    def do_runs_note(self) -> None:
+        """Type a note."""
+        self._write("note", "Note on", "enter keeps it; a blank . takes it away")
+
+    def do_runs_tags(self) -> None:
+        """Type tags."""
+        self._write("tags", "Tags of", "enter adds them; -tag takes one away")
+
+    def _write(self, job: str, title: str, hint: str) -> None:
+        from finn_tui.ui.screens.pick import Pick
+        from finn_tui.ui.widgets.listing import Column, Content
+
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        notes = run.notes
+        now = notes.note if job == "note" else " ".join(notes.tags)
+
+        def typed(text: str | None) -> None:
+            if text is not None:
+                self.desk.look_after(run.folder, job, "" if text == "." else text)
+
+        content = Content([Column("")], [], f"now: {printable(now)}" if now else "nothing yet")
+        self.app.push_screen(
+            Pick(f"{title} {run.id}", content, free=lambda text: None, hint=hint), typed
+        )

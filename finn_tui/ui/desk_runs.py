@@ -1,0 +1,137 @@
+"""The app's half that builds: beginning, what speaks against it, runs that end, and upkeep."""
+
+from __future__ import annotations
+
+from finn_tui.ui.desk import Desk
+from finn_tui.ui.messages import BuildBegun, BuildChecked, LookedAfter, RunFollowed, RunsRead
+
+
+class RunsDesk(Desk):
+    """Builds and what becomes of them."""
+
+    def do_app_build(self) -> None:
+        """Build the present folding."""
+        self._build(None)
+
+    def _build(self, rehearse: bool | None) -> None:
+        tune = self.state.tune
+        assert tune is not None, "the action is disabled without a model"
+        self.state.launching = True
+        self.begin_build(tune.opened, rehearse)
+        self.redraw()
+
+    def _rehearse(self, answer: str | None) -> None:
+        if answer == "r":
+            self._build(True)
+
+    def on_build_begun(self, message: BuildBegun) -> None:
+        """Show the run that has begun."""
+        self.close_working("build")
+        self.state.launching = False
+        self.state.runs_view.chosen = message.run.id
+        self.watch_runs()
+        self.switch_mode("runs")
+
+    def on_runs_read(self, message: RunsRead) -> None:
+        """The runs are others, or have moved on."""
+        before = {run.id: run for run in self.state.runs}
+        self.state.runs = message.runs
+        if message.results is not None:
+            self.state.results, self.state.broken = message.results, message.broken
+        if self.state.runs_read:
+            for run in message.runs:
+                old = before.get(run.id)
+                if run.state.final and old is not None and not old.state.final:
+                    self._run_ended(run.id, run.state.state, run.simulated)
+        self.state.runs_read = True
+        self.redraw()
+
+    def _run_ended(self, id: str, state: str, simulated: bool) -> None:
+        mark = " SIMULATED" if simulated else ""
+        then = "; d deploys and validates it" if state == "succeeded" else "; e says why on Runs"
+        severity = "information" if state == "succeeded" else "error"
+        self._alert(f"{id}: {state}{mark}")
+        self.notify(f"{id}: {state}{mark}{then}", title="build", severity=severity,  # type: ignore[arg-type]
+                    timeout=8, markup=False)  # fmt: skip
+
+    def on_run_followed(self, message: RunFollowed) -> None:
+        """News of the run that is shown."""
+        from finn_tui.ui.runs import take_update
+
+        if message.run == self.state.runs_view.log_of:
+            for update in message.updates:
+                take_update(self.state, message.run, update)
+            if self.current_mode == "runs":
+                self.redraw()
+
+    def _alert(self, text: str) -> None:
+        from finn_tui.lab.alerts import alert
+
+        if self._driver is not None:
+            self._driver.write(alert(self.lab.workspace.settings.alert, "finn-tui", text))
+            self._driver.flush()
+
+    def on_build_checked(self, message: BuildChecked) -> None:
+        """Say what speaks against the build, and what would be lost; the user decides."""
+        from finn_tui.ui.screens.pick import Notice
+
+        self.close_working("build")
+        self.state.launching = False
+        paragraphs: list[tuple[str, str]] = []
+        for finding in message.found:
+            refuse = finding.verdict == "refuse"
+            sign, role = ("✗", "bad") if refuse else ("!", "warn")
+            paragraphs.append((f"{sign} {finding.what}", role))
+            paragraphs.append((f"{finding.lost} {finding.fix}".strip(), ""))
+
+        def answered(answer: str | None) -> None:
+            if answer == "b":
+                self.state.launching = True
+                self.begin_build(message.opened, message.rehearse, force=True)
+
+        certain = any(finding.verdict == "refuse" for finding in message.found)
+        title = "This build would fail" if certain else "Before this build begins"
+        self.push_screen(
+            Notice(title, paragraphs, [("b", "build all the same")], role="warn"), answered
+        )
+        self.redraw()
+
+    def on_looked_after(self, message: LookedAfter) -> None:
+        """Ask what follows from the answer, or say that it is done."""
+        from finn_tui.runs.text import size
+        from finn_tui.ui.screens import pick
+        from finn_tui.ui.widgets.listing import Column, Content, Row
+
+        run, answer = message.run, message.answer
+        if message.job == "steps":
+            rows = [Row(step, [(step, "")]) for step in answer]
+            content = Content([Column("step")], rows)
+
+            def go_on(step: str | None) -> None:
+                if step is not None:
+                    self.state.launching = True
+                    self.build_again(run, step, False)
+
+            hint = "the last is the step that it ended in; enter goes on there"
+            self.push_screen(
+                pick.Pick(f"Resume {run.id} at", content, answer[-1], hint=hint), go_on
+            )
+        elif message.job == "space":
+            if not answer.paths:
+                self.notify(f"{run.id} has nothing left to clean", markup=False)
+                return
+
+            def clean(yes: str | None) -> None:
+                if yes == "y":
+                    self.look_after(run, "clean", answer)
+
+            names = ", ".join(path.name for path in answer.paths)
+            self.push_screen(
+                pick.confirm(f"Clean {run.id}?", f"{names}: {size(answer.bytes)}. {answer.loses}",
+                             f"free {size(answer.bytes)}"),
+                clean,
+            )  # fmt: skip
+        elif message.job == "clean":
+            self.notify(f"{size(answer.bytes)} freed", title=run.id, markup=False)
+        else:
+            self.watch_runs()
