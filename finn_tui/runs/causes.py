@@ -246,8 +246,8 @@ CAUSES = (
         "a layer has no IP",
         "Its HLS has not left what FINN looks for.",
         "Look at the HLS log in the folder that is named.",
-        patterns=(r"IPGen failed: ",),
-        needles=("IPGen failed",),
+        patterns=(r"IPGen failed: ", r"HLS IP Generation failed"),
+        needles=("IPGen failed", "IP Generation failed"),
     ),
     Cause(
         "stitch-failed",

@@ -156,12 +156,12 @@ def _over(text: str, usage: Usage | None) -> tuple[str, dict[str, Any]]:
         said = f"over-utilization of {resource}: {need:,} of {have:,} ({name})"
     if usage is not None:
         key = {"BRAM": "BRAM_18K"}.get(resource, resource)
-        users = usage.most(key)
+        users, estimated = usage.most(key)
         if users:
             details["users"] = [{"name": user, key: amount} for user, amount in users]
             most = ", ".join(f"{user} {amount:g}" for user, amount in users[:4])
             unit = "RAMB18" if resource == "BRAM" else resource
-            said += f"; most is used by {most} ({unit})"
+            said += f"; most is used by {most} ({unit}{', by estimate' if estimated else ''})"
     return said, details
 
 

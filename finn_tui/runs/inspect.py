@@ -269,7 +269,10 @@ def _conclude(path: Path, items: list[Item]) -> Inspection:
             found += [d for d in diagnose(missed, usage) if d.id not in {f.id for f in found}]
         if own is not None and own[1] is not None:
             said = own[1]
-            found = [*found, said] if found and said.id != "cancelled" else [said, *found]
+            if said.id == "cancelled" or not found:
+                found = [said, *found]
+            elif said.id != "build-failed":  # which quotes what was found
+                found.append(said)
     cause = found[0] if found else None
     return Inspection(
         str(path), outcome, cause, tuple(found[1:]), tuple(items), usage, _steps(path, counted)

@@ -26,6 +26,7 @@ class Usage:
         device: the part.
         used, available: in all.
         blocks: of each block, where it was synthesized by itself or a hierarchy tells.
+        layers: of each layer, as FINN estimates it.
     """
 
     source: str
@@ -33,11 +34,19 @@ class Usage:
     used: dict[str, float] = field(default_factory=dict)
     available: dict[str, float] = field(default_factory=dict)
     blocks: dict[str, dict[str, float]] = field(default_factory=dict)
+    layers: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def most(self, resource: str, count: int = 8) -> list[tuple[str, float]]:
-        """The blocks that use most of a resource, most first."""
-        amounts = [(name, used.get(resource, 0.0)) for name, used in self.blocks.items()]
-        return sorted((a for a in amounts if a[1] > 0), key=lambda a: -a[1])[:count]
+    def most(self, resource: str, count: int = 8) -> tuple[list[tuple[str, float]], bool]:
+        """The blocks that use most of a resource, most first; whether that is an estimate.
+
+        Layers that were synthesized together, as one partition, are told by FINN's estimate.
+        """
+        found = _most(self.blocks, resource)
+        if self.layers and (not found or "StreamingDataflowPartition" in found[0][0]):
+            estimated = _most(self.layers, resource)
+            if estimated:
+                return estimated[:count], True
+        return found[:count], False
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -51,6 +60,11 @@ class Usage:
                 for name, used in self.blocks.items()
             ],
         }
+
+
+def _most(parts: dict[str, dict[str, float]], resource: str) -> list[tuple[str, float]]:
+    amounts = [(name, used.get(resource, 0.0)) for name, used in parts.items()]
+    return sorted((a for a in amounts if a[1] > 0), key=lambda a: -a[1])
 
 
 def _tidy(amount: float) -> float:
@@ -72,10 +86,13 @@ def usage_of(readings: Iterable[tuple[str, Reading]]) -> Usage | None:
     whole: list[tuple[str, Utilization]] = []
     blocks: dict[str, Utilization] = {}
     trees: list[tuple[str, Hierarchy]] = []
+    layers: dict[str, dict[str, float]] = {}
     for path, reading in readings:
         data = reading.data
         if isinstance(data, Hierarchy) and data.instances:
             trees.append((path, data))
+        elif reading.kind == "estimate-resources" and isinstance(data, dict):
+            layers = _estimated(data)
         elif isinstance(data, Utilization) and data.used:
             if data.state in _WHOLE:
                 whole.append((path, data))
@@ -93,18 +110,17 @@ def usage_of(readings: Iterable[tuple[str, Reading]]) -> Usage | None:
     for path, tree in trees:
         top = tree.instances[0]
         deepest = _layers(tree)
-        return Usage(path, tree.device, dict(top.used), available, deepest or parts)
+        return Usage(path, tree.device, dict(top.used), available, deepest or parts, layers)
     if whole:
         path, placed = whole[-1]
-        return Usage(path, placed.device, dict(placed.used), available, parts)
-    if not parts:
+        return Usage(path, placed.device, dict(placed.used), available, parts, layers)
+    if not parts and not layers:
         return None
-    total: dict[str, float] = {}
-    for used in parts.values():
-        for name, amount in used.items():
-            total[name] = total.get(name, 0.0) + amount
+    if not parts:
+        return Usage("FINN's estimate", None, _sum(layers), available, {}, layers)
+    total = _sum(parts)
     device = next((data.device for data in blocks.values() if data.device), None)
-    return Usage(f"sum of {len(parts)} synthesized blocks", device, total, available, parts)
+    return Usage(f"sum of {len(parts)} synthesized blocks", device, total, available, parts, layers)
 
 
 def _layers(tree: Hierarchy) -> dict[str, dict[str, float]]:
@@ -116,3 +132,24 @@ def _layers(tree: Hierarchy) -> dict[str, dict[str, float]]:
         if leaf and not row.name.startswith("(") and any(row.used.values()):
             found[row.name] = {name: float(amount) for name, amount in row.used.items()}
     return found
+
+
+def _estimated(document: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """FINN's ``estimate_layer_resources.json`` without its total and efficiencies."""
+    return {
+        layer: {
+            name: float(amount)
+            for name, amount in used.items()
+            if name in ("LUT", "BRAM_18K", "URAM", "DSP") and isinstance(amount, (int, float))
+        }
+        for layer, used in document.items()
+        if layer != "total" and isinstance(used, dict)
+    }
+
+
+def _sum(parts: dict[str, dict[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for used in parts.values():
+        for name, amount in used.items():
+            total[name] = total.get(name, 0.0) + amount
+    return total

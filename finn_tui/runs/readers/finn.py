@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from finn_tui.runs import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.reading import Phase, Reading
 from finn_tui.runs.readers.vivado import VivadoData, VivadoScanner
@@ -127,8 +126,6 @@ class FinnReader(LogReader):
         message = self._messages.take(text)
         if message is None and level is not None:
             self._messages.count(level)
-            if level == "ERROR" and causes.named_by(text) is None:
-                self._messages.point("tool-error", text)
         self._vivado.take(text)
         if message is None:
             self._finn(text)
@@ -152,7 +149,10 @@ class FinnReader(LogReader):
             build.begin(name, index, count, self._at)
             self._traceback = False
         elif first == "B" and (subject := _SUBJECT.match(text)):
-            self._begin().model = subject.group(1).strip()
+            build = self._current()
+            if build.steps or build.outcome is not None:
+                build = self._begin()
+            build.model = subject.group(1).strip()
         elif first == "I" and (working := _WORKING.match(text)):
             self._current().working = working.group(1).strip()
         elif first == "F" and (output := _OUTPUT.match(text)):
