@@ -50,8 +50,12 @@ CAUSES = (
         "the disk is full",
         "A file could not be written; what was written last may be cut off.",
         "Make room (old runs and FINN's build directory take most) and build again.",
-        patterns=(r"No space left on device", r"Disk quota exceeded", r"(?i)\bdisk (?:is )?full\b"),
-        needles=("No space left", "quota exceeded", "isk full", "isk is full"),
+        patterns=(
+            r"(?i)\bno space left on device",
+            r"Disk quota exceeded",
+            r"(?i)\bdisk (?:is )?full\b",
+        ),
+        needles=("o space left", "quota exceeded", "isk full", "isk is full"),
     ),
     Cause(
         "out-of-memory",

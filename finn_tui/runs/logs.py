@@ -68,11 +68,50 @@ def _title(kind: str, path: Path) -> str:
     return path.parent.name
 
 
-class Tail:
-    """Reads a log as it grows; no byte is read twice.
+class Growth:
+    """What is added to a file, as bytes; none is read twice.
 
     A file that shrinks or is replaced is read from its beginning, as ``tail -F`` does.
+
+    Attributes:
+        offset: how far it has been read.
+        begun: how often it was begun anew; readers of the bytes have to as well.
     """
+
+    def __init__(self, path: Path, *, last: int | None = None) -> None:
+        """Follow ``path``, which need not be there yet; ``last``: bytes before its end."""
+        self.path = path
+        self.offset = 0
+        self.begun = 0
+        self._inode: int | None = None
+        if last is not None:
+            try:
+                status = path.stat()
+            except OSError:
+                return
+            self._inode = status.st_ino
+            self.offset = max(0, status.st_size - last)
+
+    def read(self, limit: int = CHUNK) -> bytes:
+        """At most ``limit`` new bytes; none if there are none, or the file cannot be read."""
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                replaced = self._inode is not None and self._inode != status.st_ino
+                if replaced or status.st_size < self.offset:
+                    self.offset = 0
+                    self.begun += 1
+                self._inode = status.st_ino
+                file.seek(self.offset)
+                data = file.read(limit)
+        except OSError:
+            return b""
+        self.offset += len(data)
+        return data
+
+
+class Tail:
+    """Reads a log as it grows, line by line; see ``Growth``."""
 
     def __init__(self, path: Path, *, last: int | None = None) -> None:
         """Follow ``path``, which need not be there yet.
@@ -81,33 +120,16 @@ class Tail:
             last: begin this many bytes before the end, at the start of a line; None: at the top.
         """
         self.path = path
-        self._offset = 0
-        self._inode: int | None = None
+        self._growth = Growth(path, last=last)
+        self._begun = 0
         self._rest = b""
-        self._skip_line = False
-        if last is not None:
-            try:
-                status = path.stat()
-            except OSError:
-                return
-            self._inode = status.st_ino
-            self._offset = max(0, status.st_size - last)
-            self._skip_line = self._offset > 0
+        self._skip_line = self._growth.offset > 0
 
     def read(self, limit: int = CHUNK) -> list[str]:
         """New whole lines, cleaned, from at most ``limit`` bytes; empty if there are none."""
-        try:
-            with self.path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                replaced = self._inode is not None and self._inode != status.st_ino
-                if replaced or status.st_size < self._offset:
-                    self._offset, self._rest, self._skip_line = 0, b"", False
-                self._inode = status.st_ino
-                file.seek(self._offset)
-                data = file.read(limit)
-        except OSError:
-            return []
-        self._offset += len(data)
+        data = self._growth.read(limit)
+        if self._growth.begun != self._begun:
+            self._begun, self._rest, self._skip_line = self._growth.begun, b"", False
         whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
         if not newline:
             return []

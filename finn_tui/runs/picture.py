@@ -1,0 +1,391 @@
+"""One live picture of a build: what each tool does now, for how long, and how it converges.
+
+``BuildWatcher`` looks at the folders of a build, FINN's output and its working folder, ours or
+not. A look reads what was added to logs since the last one, and of finished runs only their marker
+files; it does the same work whether a log has a kilobyte or a gigabyte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finn_tui.engine.server import runfiles
+from finn_tui.runs.diagnosis import Diagnosis, Source, diagnose
+from finn_tui.runs.folder import RunFolder, parse_event
+from finn_tui.runs.logs import Growth, Tail
+from finn_tui.runs.places import Places, Work
+from finn_tui.runs.processes import reconcile
+from finn_tui.runs.readers.finn import FinnData
+from finn_tui.runs.readers.hls import HlsData
+from finn_tui.runs.readers.reading import SEVERITIES, Reading, Timing
+from finn_tui.runs.readers.registry import HEAD, Reader, reader_for
+from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.watch import Step, StepList
+
+#: At most so much is read in one look, so that a look stays short; the rest follows in the next.
+LOOK_BYTES = 4 << 20
+
+#: Stages of an implementation in their order, as its marker files name them.
+STAGES = (
+    "init_design",
+    "opt_design",
+    "power_opt_design",
+    "place_design",
+    "phys_opt_design",
+    "route_design",
+    "post_route_phys_opt_design",
+    "write_bitstream",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a run: waiting, running, finished or failed; its seconds, so far if it runs."""
+
+    name: str
+    state: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing that one tool does.
+
+    Attributes:
+        kind: hls, stitch, project, synthesis, implementation.
+        name: the layer, run or partition.
+        state: queued, running, finished, failed.
+        began: seconds since the epoch; seconds: how long it took, so far if it runs.
+        stages: of an implementation; now: where its tool is, outermost first.
+        log: its log; silent: seconds since that grew, for one that runs.
+    """
+
+    kind: str
+    name: str
+    state: str
+    began: float | None = None
+    seconds: float | None = None
+    stages: tuple[Stage, ...] = ()
+    now: tuple[str, ...] = ()
+    log: Path | None = None
+    silent: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A build at one moment.
+
+    Attributes:
+        at: when, seconds since the epoch.
+        steps: of FINN's builder.
+        jobs: HLS of each layer, projects, runs, implementations, in the order they came up.
+        timings, overlaps, unrouted, congestion: of the newest implementation.
+        messages: how many of each severity the logs hold that were read.
+        findings: causes of failure that show by now.
+        log: the log that grew last; silent: seconds since then, None before there is one.
+        waiting: the builder waits at a debugger prompt.
+        behind: logs have more than was read by now.
+        free_mb: free memory on the build's machine, as a tool said last.
+    """
+
+    at: float
+    steps: tuple[Step, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    overlaps: tuple[int, ...] = ()
+    unrouted: int | None = None
+    congestion: int | None = None
+    messages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SEVERITIES, 0))
+    findings: tuple[Diagnosis, ...] = ()
+    log: Path | None = None
+    silent: float | None = None
+    waiting: bool = False
+    behind: bool = False
+    free_mb: int | None = None
+
+    @property
+    def step(self) -> Step | None:
+        """The step that runs."""
+        return next((step for step in self.steps if step.status == "running"), None)
+
+    def count(self, kind: str) -> tuple[int, int]:
+        """How many jobs of a kind are done, and how many there are."""
+        states = [job.state for job in self.jobs if job.kind == kind]
+        return sum(state in ("finished", "failed") for state in states), len(states)
+
+
+class _Log:
+    """A log that is read as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.growth = Growth(path)
+        self.reader: Reader | None = None
+        self.begun = 0
+        self.grew: float | None = None
+        self.behind = False
+        self._size = -1
+        self._reading: Reading | None = None
+
+    def read(self, limit: int) -> int:
+        """Read what is new; returns how many bytes that were."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return 0
+        self.grew = status.st_mtime
+        if status.st_size == self._size == self.growth.offset:
+            return 0
+        data = self.growth.read(limit)
+        if self.growth.begun != self.begun:
+            self.begun, self.reader = self.growth.begun, None
+        self._size = status.st_size
+        self.behind = self.growth.offset < status.st_size
+        if data:
+            if self.reader is None:
+                self.reader = reader_for(self.path.name, data[:HEAD])
+            self.reader.feed(data)
+            self._reading = None
+        return len(data)
+
+    @property
+    def reading(self) -> Reading | None:
+        """What it says by now."""
+        if self._reading is None and self.reader is not None:
+            self._reading = self.reader.reading()
+        return self._reading
+
+    @property
+    def rest(self) -> str:
+        """The line at its end that has not ended: a prompt, perhaps."""
+        return str(getattr(self.reader, "rest", ""))
+
+
+class BuildWatcher:
+    """Watches one build; call ``look`` as often as wanted, off the event loop."""
+
+    def __init__(
+        self, output: Path | None, working: Path | None, *, run: RunFolder | None = None
+    ) -> None:
+        """Watch FINN's output folder and its working folder, either may be missing yet.
+
+        ``run``: our own run folder, whose events tell the steps more exactly than FINN's log.
+        """
+        self._places = [Places(working)] if working is not None else []
+        finn = [output / "build_dataflow.log"] if output is not None else []
+        self._events = Tail(run.path / runfiles.EVENTS) if run is not None else None
+        if run is not None:
+            finn.append(run.log)
+        self._finn = [_Log(path) for path in finn]
+        self._run = run
+        self._steps = StepList()
+        self._logs: dict[Path, _Log] = {}
+        self._findings: tuple[object, tuple[Diagnosis, ...]] = (None, ())
+
+    @classmethod
+    def of_run(cls, run: RunFolder) -> BuildWatcher:
+        """Watches one of our runs."""
+        return cls(run.build, run.working, run=run)
+
+    def look(self) -> Picture:
+        """The build as it is now."""
+        now = time.time()
+        works = []
+        for places in self._places:
+            places.look(now)
+            works += places.works
+        wanted = [(work, self._log_of(work)) for work in works]
+        left = LOOK_BYTES
+        logs = [*self._finn, *(log for _, log in wanted if log is not None)]
+        for log in logs:
+            left -= log.read(max(0, left)) if left > 0 else 0
+        jobs = tuple(_job(work, log, now) for work, log in wanted)
+        readings = [(log, log.reading) for log in logs]
+        known = [(log, reading) for log, reading in readings if reading is not None]
+        grown = max((log for log in logs if log.grew), key=lambda log: log.grew or 0, default=None)
+        newest = self._implementation(wanted)
+        vivado = [r.data for _, r in known if isinstance(r.data, VivadoData)]
+        return Picture(
+            at=now,
+            steps=self._take_steps(now),
+            jobs=jobs,
+            timings=newest.timings if newest else (),
+            overlaps=newest.overlaps if newest else (),
+            unrouted=newest.unrouted if newest else None,
+            congestion=newest.congestion if newest else None,
+            messages={name: sum(r.messages[name] for _, r in known) for name in SEVERITIES},
+            findings=self._find(known),
+            log=grown.path if grown else None,
+            silent=max(0.0, now - grown.grew) if grown and grown.grew else None,
+            waiting=any(log.rest.startswith("(Pdb)") for log in self._finn),
+            behind=left <= 0 and any(log.behind for log in logs),
+            free_mb=next((d.free_mb for d in reversed(vivado) if d.free_mb is not None), None),
+        )
+
+    def _log_of(self, work: Work) -> _Log | None:
+        """The log of a work if it has to be read: not of runs that are done well or not begun."""
+        if work.log is None:
+            return None
+        path = work.folder.path / work.log
+        if work.kind == "synthesis" and path not in self._logs and _state(work) == "finished":
+            return None
+        return self._logs.setdefault(path, _Log(path))
+
+    def _implementation(self, wanted: Iterable[tuple[Work, _Log | None]]) -> Reading | None:
+        logs = [log for work, log in wanted if work.kind == "implementation" and log is not None]
+        logs = sorted((log for log in logs if log.reading), key=lambda log: log.grew or 0)
+        if logs:
+            return logs[-1].reading
+        # Out-of-context synthesis may have left its output in FINN's log alone.
+        finn = [log.reading for log in self._finn if log.reading and log.reading.timings]
+        return finn[-1] if finn else None
+
+    def _take_steps(self, now: float) -> tuple[Step, ...]:
+        if self._events is not None:
+            while lines := self._events.read():
+                for line in lines:
+                    event = parse_event(line)
+                    if event is not None:
+                        self._steps.take(event)
+            if steps := self._steps.now():
+                return steps
+        for log in self._finn:
+            reading = log.reading
+            if reading is not None and isinstance(reading.data, FinnData) and reading.data.builds:
+                return _finn_steps(reading.data, reading, log.grew or now, now)
+        return ()
+
+    def _find(self, known: list[tuple[_Log, Reading]]) -> tuple[Diagnosis, ...]:
+        """Causes by now; worked out anew only when there is new evidence."""
+        seen: Any = tuple(len(reading.evidence) for _, reading in known)
+        if seen != self._findings[0]:
+            sources = [
+                Source(str(log.path), reading)
+                for log, reading in known
+                if reading.outcome != "succeeded" and reading.evidence
+            ]
+            self._findings = (seen, tuple(diagnose(sources)))
+        return self._findings[1]
+
+
+async def pictures(run: RunFolder, *, poll: float = 1.0) -> AsyncIterator[Picture]:
+    """Pictures of one of our runs, one every ``poll`` seconds, the last when it has ended.
+
+    Raises:
+        FinnTuiError: state.json is missing or broken.
+    """
+    watcher = BuildWatcher.of_run(run)
+    while True:
+        # The state is read first: what was written before it is seen by the look.
+        final = (await asyncio.to_thread(reconcile, run)).final
+        picture = await asyncio.to_thread(watcher.look)
+        yield picture
+        if final and not picture.behind:
+            return
+        await asyncio.sleep(0.05 if picture.behind else poll)
+
+
+def _state(work: Work) -> str:
+    marks = work.marks
+    if ("vivado", "error") in marks:
+        return "failed"
+    began = marks.get(("vivado", "begin"))
+    if began is None:
+        return "queued"
+    ended = marks.get(("vivado", "end"))
+    # A run that was launched again begins later than it once ended.
+    return "finished" if ended is not None and ended >= began else "running"
+
+
+def _job(work: Work, log: _Log | None, now: float) -> Job:
+    reading = log.reading if log is not None else None
+    grew = log.grew if log is not None else None
+    ended: float | None = None
+    inside: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    seconds: float | None = None
+    if work.kind in ("synthesis", "implementation"):
+        state = _state(work)
+        done = [at for (stage, event), at in work.marks.items() if event in ("end", "error")]
+        ended = max(done, default=None)
+        if work.kind == "implementation":
+            stages = _stages(work, now)
+    elif reading is None:
+        state = "queued"
+    else:
+        names = {"succeeded": "finished", "failed": "failed"}
+        state = names.get(reading.outcome or "", "running")
+        ended = grew
+    if reading is not None and state == "running":
+        inside = _inside(reading)
+    if reading is not None and isinstance(reading.data, HlsData):
+        seconds = reading.data.seconds
+    if state == "running":
+        ended = now
+    if seconds is None and work.start is not None and ended is not None and state != "queued":
+        seconds = max(0.0, ended - work.start)
+    silent = max(0.0, now - grew) if state == "running" and grew is not None else None
+    path = work.folder.path / work.log if work.log else None
+    return Job(work.kind, work.name, state, work.start, seconds, stages, inside, path, silent)
+
+
+def _stages(work: Work, now: float) -> tuple[Stage, ...]:
+    found = []
+    for name in STAGES:
+        began = work.marks.get((name, "begin"))
+        if began is None:
+            if name not in ("power_opt_design", "post_route_phys_opt_design"):
+                found.append(Stage(name, "waiting"))
+            continue
+        error, end = work.marks.get((name, "error")), work.marks.get((name, "end"))
+        if error is not None:
+            found.append(Stage(name, "failed", max(0.0, error - began)))
+        elif end is not None and end >= began:
+            found.append(Stage(name, "finished", end - began))
+        else:
+            found.append(Stage(name, "running", max(0.0, now - began)))
+    return tuple(found)
+
+
+def _inside(reading: Reading) -> tuple[str, ...]:
+    data = reading.data
+    if isinstance(data, VivadoData):
+        if not data.now and data.waiting:
+            return (f"waits for {data.waiting}",)
+        if not data.now and reading.phases:
+            return (reading.phases[-1].name,)
+        return data.now
+    if isinstance(data, HlsData) and data.now:
+        return ("exporting the IP",) if data.exporting else (data.now,)
+    return ()
+
+
+def _finn_steps(data: FinnData, reading: Reading, grew: float, now: float) -> tuple[Step, ...]:
+    """The steps of a log's last build.
+
+    Its times are those of the clock where it was written, perhaps in a container whose zone is
+    another: what its last line says against when it was written tells the difference.
+    """
+    build = data.builds[-1]
+    shift = 0.0
+    if reading.ended is not None:
+        shift = round((grew - reading.ended) / 900) * 900
+    found = []
+    for step in build.steps:
+        if step.seconds is not None:
+            found.append(Step(step.name, "finished", step.seconds))
+        elif build.outcome == "incomplete":
+            began = None if step.began is None else step.began + shift
+            found.append(Step(step.name, "running", max(0.0, now - began) if began else None))
+        else:
+            status = "finished" if build.outcome == "succeeded" else "failed"
+            found.append(Step(step.name, status, None))
+    if build.steps:
+        last = build.steps[-1]
+        found += [Step(f"step {n}", "waiting") for n in range(last.index + 1, last.count + 1)]
+    return tuple(found)

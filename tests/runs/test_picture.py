@@ -1,0 +1,199 @@
+"""The live picture of a build, from folders and logs that grow as a build's do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from finn_tui.runs import picture
+from finn_tui.runs.logs import Growth
+from finn_tui.runs.picture import BuildWatcher, Job, Picture, pictures
+from tests.runs.conftest import MakeRun
+from tests.runs.readers.samples import FINN, HLS, HLS_FAILED, IMPLEMENTATION, REFUSED
+
+RUNS = "vivado_zynq_proj_abcdefgh/finn_zynq_link.runs"
+
+
+def write(path: Path, text: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def mark(run: Path, stage: str, event: str, at: float) -> None:
+    path = run / f".{stage}.{event}.rst"
+    write(path)
+    os.utime(path, (at, at))
+
+
+def job(found: Picture, name: str) -> Job:
+    return next(job for job in found.jobs if job.name == name)
+
+
+def test_nothing_there_yet(tmp_path: Path) -> None:
+    watcher = BuildWatcher(tmp_path / "out", tmp_path / "work")
+    assert watcher.look().jobs == ()
+    (tmp_path / "work").mkdir()
+    assert watcher.look().step is None
+
+
+def test_a_layer_in_hls(tmp_path: Path) -> None:
+    layer = tmp_path / "code_gen_ipgen_MVAU_hls_0_abcd_fgh"
+    write(layer / "hls_syn_MVAU_hls_0.tcl", "x")
+    write(tmp_path / "code_gen_ipgen_Thresholding_rtl_0_abcdefgh" / "x.v", "RTL")
+    watcher = BuildWatcher(None, tmp_path)
+    (waiting,) = watcher.look().jobs
+    assert (waiting.name, waiting.kind, waiting.state) == ("MVAU_hls_0", "hls", "queued")
+    half = HLS.index("INFO: [HLS 200-42]")
+    write(layer / "vitis_hls.log", HLS[:half])
+    running = job(watcher.look(), "MVAU_hls_0")
+    assert (running.state, running.now) == ("running", ("File checks",))
+    assert running.silent is not None
+    write(layer / "vitis_hls.log", HLS[half:])
+    done = watcher.look()
+    assert (job(done, "MVAU_hls_0").state, job(done, "MVAU_hls_0").seconds) == ("finished", 60.64)
+    assert done.count("hls") == (1, 1)
+
+
+def test_an_implementation_by_its_markers_and_log(tmp_path: Path) -> None:
+    run = tmp_path / RUNS / "impl_1"
+    write(run / ".Vivado_Implementation.queue.rst")
+    watcher = BuildWatcher(None, tmp_path)
+    assert job(watcher.look(), "impl_1").state == "queued"
+    now = watcher.look().at
+    mark(run, "vivado", "begin", now - 100)
+    mark(run, "init_design", "begin", now - 100)
+    mark(run, "init_design", "end", now - 90)
+    mark(run, "place_design", "begin", now - 40)
+    half = IMPLEMENTATION.index("INFO: [Physopt 32-619]")
+    write(run / "runme.log", IMPLEMENTATION[:half])
+    found = watcher.look()
+    running = job(found, "impl_1")
+    assert running.state == "running"
+    assert running.seconds == pytest.approx(100, abs=5)
+    stages = {stage.name: stage for stage in running.stages}
+    assert (stages["init_design"].state, stages["init_design"].seconds) == ("finished", 10)
+    assert stages["place_design"].state == "running"
+    assert stages["place_design"].seconds == pytest.approx(40, abs=5)
+    assert stages["route_design"].state == "waiting"
+    assert running.now[:2] == ("place_design", "Placer")
+    assert running.now[-1] == "Physical Synthesis Initialization"
+    write(run / "runme.log", IMPLEMENTATION[half:])
+    mark(run, "vivado", "end", now)
+    found = watcher.look()
+    assert job(found, "impl_1").state == "finished"
+    assert [point.wns for point in found.timings] == [0.128, 0.533, 0.244]
+    assert found.overlaps == (700, 20, 0)
+    assert found.unrouted == 0
+    assert found.log == run / "runme.log"
+
+
+def test_a_cause_shows_while_the_build_still_runs(tmp_path: Path) -> None:
+    write(tmp_path / RUNS / "impl_1/runme.log", REFUSED)
+    mark(tmp_path / RUNS / "impl_1", "vivado", "begin", 1000.0)
+    mark(tmp_path / RUNS / "impl_1", "vivado", "error", 1010.0)
+    write(tmp_path / "code_gen_ipgen_MVAU_hls_0_abcdefgh/vitis_hls.log", HLS)
+    watcher = BuildWatcher(None, tmp_path)
+    found = watcher.look()
+    assert [finding.id for finding in found.findings] == ["over-utilization", "run-failed"]
+    assert (job(found, "impl_1").state, job(found, "impl_1").seconds) == ("failed", 10)
+    write(tmp_path / "code_gen_ipgen_MVAU_hls_1_abcdefgh/vitis_hls.log", HLS_FAILED)
+    assert "hls-failed" in {finding.id for finding in watcher.look().findings}
+
+
+def test_a_run_that_is_launched_again_runs_again(tmp_path: Path) -> None:
+    run = tmp_path / RUNS / "impl_1"
+    mark(run, "vivado", "begin", 1000.0)
+    mark(run, "vivado", "end", 1010.0)
+    watcher = BuildWatcher(None, tmp_path)
+    assert job(watcher.look(), "impl_1").state == "finished"
+    mark(run, "vivado", "begin", 2000.0)
+    write(run / "runme.log", IMPLEMENTATION)
+    assert job(watcher.look(), "impl_1").state == "running"
+
+
+def test_only_what_is_added_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        run = tmp_path / RUNS / f"ip_{number}_synth_1"
+        write(run / "runme.log", "INFO: [X 1-1] done\n" * 100)
+        mark(run, "vivado", "begin", 1000.0)
+        mark(run, "vivado", "end", 1010.0)
+    active = tmp_path / RUNS / "impl_1"
+    mark(active, "vivado", "begin", 1000.0)
+    write(active / "runme.log", IMPLEMENTATION)
+    sizes: list[int] = []
+    read = Growth.read
+
+    def counted(growth: Growth, limit: int = 1 << 20) -> bytes:
+        data = read(growth, limit)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(Growth, "read", counted)
+    watcher = BuildWatcher(None, tmp_path)
+    assert watcher.look().count("synthesis") == (20, 20)
+    assert sum(sizes) == len(IMPLEMENTATION.encode())  # finished runs are told by their markers
+    sizes.clear()
+    watcher.look()
+    assert sizes == []
+    write(active / "runme.log", "one line more\n")
+    watcher.look()
+    assert sizes == [14]
+
+
+def test_a_long_log_is_caught_up_with_in_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "LOOK_BYTES", 1000)
+    run = tmp_path / RUNS / "impl_1"
+    mark(run, "vivado", "begin", 1000.0)
+    write(run / "runme.log", IMPLEMENTATION)
+    watcher = BuildWatcher(None, tmp_path)
+    looks = [watcher.look() for _ in range(8)]
+    assert looks[0].behind and not looks[-1].behind
+    assert [point.wns for point in looks[-1].timings] == [0.128, 0.533, 0.244]
+    whole = BuildWatcher(None, tmp_path)
+    monkeypatch.undo()
+    assert whole.look().messages == looks[-1].messages
+
+
+def test_a_log_that_is_begun_anew_is_read_anew(tmp_path: Path) -> None:
+    log = tmp_path / "build_dataflow.log"
+    write(log, "Running step: step_a [1/9]\n" * 30)
+    watcher = BuildWatcher(tmp_path, None)
+    watcher.look()
+    log.write_text("Running step: step_b [1/2]\n")
+    steps = watcher.look().steps
+    assert [(step.name, step.status) for step in steps] == [
+        ("step_b", "running"),
+        ("step 2", "waiting"),
+    ]
+
+
+def test_steps_of_a_foreign_build_in_another_time_zone(tmp_path: Path) -> None:
+    log = tmp_path / "build_dataflow.log"
+    write(log, FINN)
+    watcher = BuildWatcher(tmp_path, None)
+    # Its last line was written right now, whatever its container's clock says.
+    steps = watcher.look().steps
+    assert [(step.name, step.status) for step in steps] == [
+        ("step_tidy_up", "finished"),
+        ("step_hw_ipgen", "finished"),
+        ("step_out_of_context_synthesis", "running"),
+    ]
+    assert steps[1].seconds == 180
+    assert steps[2].seconds is not None and steps[2].seconds < 1000
+
+
+def test_a_builder_at_a_debugger_prompt(tmp_path: Path) -> None:
+    write(tmp_path / "build_dataflow.log", "Running step: step_a [1/9]\nx\n(Pdb) ")
+    assert BuildWatcher(tmp_path, None).look().waiting
+
+
+async def test_pictures_of_a_run_end_with_it(make_run: MakeRun) -> None:
+    run = make_run("20260101T000000Z-tfc-0001", state="succeeded")
+    write(run.working / "code_gen_ipgen_MVAU_hls_0_abcdefgh/vitis_hls.log", HLS)
+    found = [picture async for picture in pictures(run, poll=0.01)]
+    assert [job.state for job in found[-1].jobs] == ["finished"]
