@@ -193,7 +193,7 @@ def solve(
     click.echo()
     click.echo(summary(opened.model.name, f"solved from {editor.baseline_name}", result,
                        editor.device))  # fmt: skip
-    click.echo(_verdict(solution))
+    click.echo(solution.verdict)
     for item in solution.binding:
         held = "; without this limit it could be faster" if item.holds else ""
         click.echo(f"  {item.text()}{held}")
@@ -233,18 +233,6 @@ def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
             for item in solution.binding
         ],
     }
-
-
-def _verdict(solution: Solution) -> str:
-    took = f"{solution.seconds:.2f} s"
-    if solution.optimal:
-        faster = " or faster" if solution.least_cycles is not None else ""
-        return f"proved: nothing that fits is cheaper{faster} ({took})"
-    gap = 100 * (solution.cost / solution.bound - 1) if solution.bound > 0 else float("inf")
-    text = f"stopped after {took}: "
-    if solution.least_cycles is not None and solution.least_cycles < solution.cycles:
-        text += f"an II down to {solution.least_cycles:,} is not ruled out, "
-    return text + (f"at most {gap:.1f} % above the least cost" if gap < 1e6 else "no bound yet")
 
 
 @click.command()

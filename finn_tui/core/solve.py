@@ -92,6 +92,20 @@ class Solution:
     used: Mapping[str, float] | None = None
     binding: tuple[Binding, ...] = ()
 
+    @property
+    def verdict(self) -> str:
+        """What is proved of it: that it is the best, or how far from the best it can be."""
+        took = f"{self.seconds:.2f} s"
+        if self.optimal:
+            faster = " or faster" if self.least_cycles is not None else ""
+            return f"proved: nothing that fits is cheaper{faster} ({took})"
+        gap = 100 * (self.cost / self.bound - 1) if self.bound > 0 else math.inf
+        text = f"stopped after {took}: "
+        if self.least_cycles is not None and self.least_cycles < self.cycles:
+            text += f"an II down to {self.least_cycles:,} is not ruled out, "
+        told = f"at most {gap:.1f} % above the least cost" if gap < 1e6 else "no bound yet"
+        return text + told
+
 
 def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> dict[str, float]:
     """Limits in units: each resource's share of the device's budget, all of it unless said.

@@ -35,6 +35,7 @@ PLACES = {
     "board": "Board",
     "results": "Results",
     "dialog": "in dialogs",
+    "solve": "in the solve dialog",
 }
 
 
@@ -183,6 +184,9 @@ ACTIONS: tuple[Action, ...] = (
            ("right", "l", "tab"), "tune"),
     Action("tune.values", "All values", "All legal values of the knob with what each would give; "
            "type a number to choose it.", ("enter",), "tune", "all values", _no_model),
+    Action("tune.solve", "Solve", "Find the cheapest folding for a rate, the fastest that fits, or "
+           "a cheaper one at this II; what it changes is shown before it is taken.", ("s",),
+           "tune", "solve", _no_model),
     Action("tune.undo", "Undo", "Take the last change back.", ("u",), "tune", "undo",
            _nothing_to_undo),
     Action("tune.redo", "Redo", "Make the undone change again.", ("ctrl+r",), "tune", "",
@@ -233,6 +237,20 @@ ACTIONS: tuple[Action, ...] = (
            "machine"),
     Action("board.stop", "Stop", "End what runs on the board.", ("x",), "board", "stop",
            _nothing_to_stop),
+
+    Action("solve.go", "Solve, take", "Ask the solver; then, take what it found.", ("enter",),
+           "solve"),
+    Action("solve.up", "Line above", "The line above.", ("up",), "solve"),
+    Action("solve.down", "Line below", "The line below.", ("down", "tab"), "solve"),
+    Action("solve.left", "Choice before", "The choice before.", ("left",), "solve"),
+    Action("solve.right", "Next choice", "The next choice.", ("right",), "solve"),
+    Action("solve.toggle", "Free or not", "Whether the solver may change the knob.", ("space",),
+           "solve"),
+    Action("solve.fastest", "The fastest that fits", "Where a rate cannot be reached.", ("f",),
+           "solve"),
+    Action("solve.again", "Another question", "Back to the form; the answer is not taken.", ("r",),
+           "solve"),
+    Action("solve.stop", "Stop", "End the solver.", ("x",), "solve"),
 
     Action("dialog.close", "Close", "Close without a change.", ("escape",), "dialog"),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from finn_tui.ui import actions, crash, theming
 from finn_tui.ui.desk_board import BoardDesk
 from finn_tui.ui.desk_models import ModelDesk
 from finn_tui.ui.desk_runs import RunsDesk
+from finn_tui.ui.desk_solve import SolveDesk
 from finn_tui.ui.messages import Failed, Told
 from finn_tui.ui.state import AppState
 from finn_tui.ui.work import BoardJob, Credentials, board_job
@@ -50,7 +51,7 @@ def _palette() -> type[Provider]:
     return ActionCommands
 
 
-class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk):
+class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
@@ -195,6 +196,9 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk):
             take_progress(self.state.board, message.progress)
             self.redraw()
             return
+        if message.work == "solve":
+            self.solve_told(message.progress)
+            return
         from finn_tui.ui.screens.working import Working
 
         shown, state = self.screen, self.state
@@ -230,6 +234,8 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk):
             return
         if message.work == "board":
             self.board_failed(error)
+            return
+        if message.work == "solve" and self.solve_failed(error):
             return
         self.trouble(error)
         self.redraw()

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from finn_tui.core.solve import Solution
     from finn_tui.errors import FinnTuiError
     from finn_tui.lab.experiments import Experiment
+    from finn_tui.lab.questions import Question
     from finn_tui.lab.session import Opened
     from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.preflight import Finding
     from finn_tui.runs.watch import Update
+    from finn_tui.ui.solving import Solving
     from finn_tui.ui.state import RunView
 
 
@@ -53,6 +56,25 @@ class ModelOpened(Message):
 
     opened: Opened
     folding_name: str
+
+
+@dataclass
+class Solved(Message):
+    """The solver has answered a question, or said why it cannot."""
+
+    solving: Solving
+    question: Question
+    solution: Solution | None
+    error: FinnTuiError | None
+
+
+@dataclass
+class FastestFound(Message):
+    """The fastest folding that fits what the solve dialog has, or why there is none."""
+
+    solving: Solving
+    question: Question
+    found: Solution | FinnTuiError
 
 
 @dataclass

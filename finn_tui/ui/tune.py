@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Knob, Layer, Value
@@ -23,6 +23,8 @@ from finn_tui.ui.window import Window
 
 #: What the rows can be sorted by, in the order in which a key goes through it.
 SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
+if TYPE_CHECKING:
+    from finn_tui.ui.solving import Solving
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Tune:
         marked: names of layers that are changed together.
         locked: names of layers that the solver leaves as they are.
         rails: branches and joins beside each layer; all empty where nothing branches.
+        solving: what was asked of the solver and came of it (``ui/solving.py``), once it was.
         bill: whether the rows of the bill are unfolded; None as the screen has room.
     """
 
@@ -93,6 +96,7 @@ class Tune:
     notice: Notice | None = None
     plans: dict[int, Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
+    solving: Solving | None = None
     bill: bool | None = None
 
     def __post_init__(self) -> None:

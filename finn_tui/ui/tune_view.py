@@ -68,6 +68,9 @@ def _saved(tune: Tune) -> Line:
     changes, name = editor.changes, editor.baseline_name
     told = f"{plural(changes, 'change')} against {name}" if changes else ""
     line = Line()
+    if tune.solving is not None and (tune.solving.busy or tune.solving.unseen):
+        line.add("s", "key", "tune.solve")
+        line.add(" solving...   " if tune.solving.busy else " solved   ", "accent", "tune.solve")
     if editor.unsaved:
         return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
     return line.add((told or tune.folding_name) + " ", "dim")

@@ -15,6 +15,7 @@ from finn_tui.ui.screens.flow import FlowScreen
 from finn_tui.ui.screens.help import Help
 from finn_tui.ui.screens.results import ResultsScreen
 from finn_tui.ui.screens.runs import RunsScreen
+from finn_tui.ui.screens.solve import SolveDialog
 from finn_tui.ui.screens.tune import TuneScreen
 from finn_tui.ui.widgets.layer_table import LayerTable
 from finn_tui.ui.widgets.listing import Listing
@@ -40,6 +41,7 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "log": (Log,),
         "pane": tuple(_SCREENS.values()),
         "dialog": (Help,),
+        "solve": (SolveDialog,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
     }
     for owner in where[action.where]:

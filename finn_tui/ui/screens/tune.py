@@ -367,6 +367,11 @@ class TuneScreen(ModeScreen):
             take,
         )
 
+    def do_tune_solve(self) -> None:
+        """Have a folding found."""
+        if self.state.tune is not None:
+            self.desk.open_solve(self.state.tune)
+
     def do_tune_target(self) -> None:
         """Another board."""
         if self.state.tune is not None:

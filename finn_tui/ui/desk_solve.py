@@ -1,0 +1,123 @@
+"""The app's half that asks the solver: in the background, one question at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual import work
+
+from finn_tui.errors import FinnTuiError
+from finn_tui.ui.desk import Desk
+from finn_tui.ui.messages import FastestFound, Solved
+from finn_tui.ui.tune import Tune
+
+if TYPE_CHECKING:
+    from finn_tui.core.solve import Solution
+    from finn_tui.lab.questions import Question
+    from finn_tui.progress import Progress
+    from finn_tui.ui.solving import Solving
+
+
+#: Seconds between a choice in the form and the question for the fastest that fits.
+_PAUSE = 0.25
+
+
+class SolveDesk(Desk):
+    """Solving; what it finds is for the user to take."""
+
+    def open_solve(self, tune: Tune) -> None:
+        """The dialog: its form, or what is under way or waits to be looked at."""
+        # The solver brings numpy, which only those who solve shall pay.
+        from finn_tui.ui import solving
+        from finn_tui.ui.screens.solve import SolveDialog
+
+        names = self.lab.folding_names(tune.opened.model)
+        self.push_screen(SolveDialog(solving.of(tune, names)), self._solve_closed)
+
+    def _solve_closed(self, action: str | None) -> None:
+        self.redraw()
+        if action is not None:
+            self.call_after_refresh(self.action_do, action)
+
+    def begin_solving(self, solving: Solving, question: Question) -> None:
+        """Ask; the answer comes as a message."""
+        self.workers.cancel_group(self, "fastest")
+        solving.begin(question)
+        self.solve(solving, question)
+
+    def stop_solving(self, solving: Solving) -> None:
+        """End the solver's process; there is no answer then."""
+        solving.end()
+        self.workers.cancel_group(self, "solve")
+
+    @work(group="fastest", exclusive=True, exit_on_error=False)
+    async def find_fastest(self, solving: Solving, question: Question) -> None:
+        """What the form tells beside the question: the fastest that fits."""
+        from finn_tui.lab import questions
+
+        # Whoever is still choosing shall not have the solver started anew with every key.
+        await asyncio.sleep(_PAUSE)
+        found: Solution | FinnTuiError
+        try:
+            found = await questions.ask(self.lab, solving.tune.opened, question)
+        except FinnTuiError as error:
+            found = error
+        self.post_message(FastestFound(solving, question, found))
+
+    @work(group="solve", exclusive=True, exit_on_error=False)
+    async def solve(self, solving: Solving, question: Question) -> None:
+        """Have a question answered."""
+        from finn_tui.lab import questions
+
+        try:
+            found = await questions.ask(
+                self.lab, solving.tune.opened, question, self._teller("solve")
+            )
+        except FinnTuiError as error:
+            self.post_message(Solved(solving, question, None, error))
+            return
+        self.post_message(Solved(solving, question, found, None))
+
+    def on_fastest_found(self, message: FastestFound) -> None:
+        """The form can tell it."""
+        message.solving.take_fastest(message.question, message.found)
+        self._show_solving(message.solving)
+
+    def on_solved(self, message: Solved) -> None:
+        """An answer, or why there is none."""
+        solving = message.solving
+        if solving.question is not message.question or not solving.busy:
+            return
+        solving.end(message.solution, message.error)
+        if not self._show_solving(solving) and self.state.tune is solving.tune:
+            solving.unseen = True
+            what = "there is no answer" if message.solution is None else "solved"
+            self.notify(f"{what}: {solving.title}; s on Tune shows it", title="solve",
+                        timeout=8, markup=False)  # fmt: skip
+            self.redraw()
+
+    def solve_told(self, progress: Progress) -> None:
+        """The solver is a step further."""
+        tune = self.state.tune
+        if tune is not None and tune.solving is not None and tune.solving.busy:
+            tune.solving.tell(progress)
+            self._show_solving(tune.solving)
+
+    def solve_failed(self, error: FinnTuiError) -> bool:
+        """A defect of ours while solving; False if nothing is being solved."""
+        tune = self.state.tune
+        if tune is None or tune.solving is None or tune.solving.question is None:
+            return False
+        tune.solving.end(error=error)
+        return self._show_solving(tune.solving)
+
+    def _show_solving(self, solving: Solving) -> bool:
+        from finn_tui.ui.screens.solve import SolveDialog
+
+        for screen in self.screen_stack:
+            if isinstance(screen, SolveDialog) and screen.solving is solving:
+                if screen.is_mounted:
+                    screen.show()
+                return True
+        return False
