@@ -9,9 +9,9 @@ from typing import Any
 from finn_tui.core import folding as foldings
 from finn_tui.core import together
 from finn_tui.core.attributes import attribute, read
-from finn_tui.core.bill import Prices
+from finn_tui.core.bill import USUAL_DEPTHS, Prices
 from finn_tui.core.costs import Estimate, Tables, estimate
-from finn_tui.core.design import Design, Value
+from finn_tui.core.design import Design, Knob, Setting, Value
 from finn_tui.core.device import Device
 from finn_tui.core.folding import Change, Folding, IllegalFolding
 from finn_tui.core.together import Together
@@ -21,13 +21,18 @@ from finn_tui.core.together import Together
 class Option:
     """One value of a knob with the estimate that the whole design would have.
 
-    ``refused`` counts the layers that cannot have it, where many are asked for.
+    Attributes:
+        refused: how many of the layers that are asked for cannot have it.
+        why: why the first of them cannot.
+        moved: (layer, knob, old, new) of what follows elsewhere.
     """
 
-    value: Value
+    value: Any
     estimate: Estimate
     current: bool
     refused: int = 0
+    why: str = ""
+    moved: tuple[tuple[str, str, Any, Any], ...] = ()
 
 
 @dataclass
@@ -130,26 +135,40 @@ class Editor:
         self._take(made.folding)
         return made
 
-    def options_together(self, layers: Sequence[str], knob: str) -> Sequence[Option]:
-        """Every value that some of many layers can have, with the effect of giving it to all
-        that can; ``current`` where that changes nothing."""
-        values: dict[Value, None] = {}
+    def options_together(self, layers: Sequence[str], name: str) -> Sequence[Option]:
+        """Every value that some of these layers can have, with the effect of giving it to all
+        that can; usual depths for a setting that is any number."""
+        values: list[Any] = []
         for layer in layers:
-            if self.design.by_name[layer].knob(knob) is not None:
-                values.update(dict.fromkeys(self.tables[layer].legal(knob)))
-        numbers = all(isinstance(value, int) for value in values)
+            for item in self.design.by_name[layer].settable:
+                if item.name == name:
+                    values += [value for value in self._values(layer, item) if value not in values]
+        if all(isinstance(value, int) for value in values):
+            values.sort()
         found = []
-        for value in sorted(values, key=lambda value: value if numbers else 0):
+        for value in values:
             made = together.set_together(
-                self.design, self.tables, self.folding, layers, knob, value
+                self.design, self.tables, self.folding, layers, name, value
             )
-            refused = len(made.skipped)
+            same = not (made.changed or made.skipped)
             found.append(
                 Option(
-                    value, self._estimate_of(made.folding), not (made.changed or refused), refused
+                    value,
+                    self._estimate_of(made.folding),
+                    same,
+                    len(made.skipped),
+                    made.skipped[0][2] if made.skipped else "",
+                    made.moved,
                 )
             )
         return found
+
+    def _values(self, layer: str, item: Knob | Setting) -> Sequence[Any]:
+        if isinstance(item, Knob):
+            return self.tables[layer].legal(item.name)
+        if item.kind == "ints":
+            return [[depth] for depth in USUAL_DEPTHS]
+        return item.values
 
     def options(self, layer: str, knob: str) -> Sequence[Option]:
         """Every value of a knob that can be chosen now, with its effect on the whole design."""

@@ -21,14 +21,14 @@ class Together:
         folding: with all that could be changed.
         changed: (layer, old, new) of each layer that was asked for and changed.
         moved: (layer, knob, old, new) of what had to follow elsewhere.
-        skipped: (layer, reason) of each that could not be changed; one that is as it should be
-            already is neither changed nor skipped.
+        skipped: (layer, what cannot be, why) of each that could not be changed; one that is as it
+            should be already is neither changed nor skipped.
     """
 
     folding: Folding
     changed: tuple[tuple[str, Any, Any], ...]
     moved: tuple[tuple[str, str, Any, Any], ...]
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str, str], ...]
 
 
 def set_together(
@@ -89,7 +89,7 @@ def _each(
     one: Callable[[Folding, str], Change],
 ) -> Together:
     now = folding
-    skipped: list[tuple[str, str]] = []
+    skipped: list[tuple[str, str, str]] = []
     followed: dict[tuple[str, str], tuple[Any, Any]] = {}
     asked = list(dict.fromkeys(layers))
     for layer in asked:
@@ -98,7 +98,7 @@ def _each(
         try:
             change = one(now, layer)
         except IllegalFolding as error:
-            skipped.append((layer, error.what))
+            skipped.append((layer, error.what, error.why))
             continue
         for other, knob, old, new in change.moved:
             first = followed.get((other, knob), (old, new))[0]

@@ -193,6 +193,9 @@ ACTIONS: tuple[Action, ...] = (
            _nothing_to_redo),
     Action("tune.bottleneck", "To the bottleneck", "Put the cursor on the layer that holds the II.",
            ("i",), "tune", "to II", _no_model),
+    Action("tune.knobs", "All knobs and settings", "Everything that can be set on the layer, or on "
+           "the marked ones: memories, DSPs or LUTs, FIFO depths, ..., with its effect.", ("m",),
+           "tune", "more", _no_model),
     Action("tune.mark", "Mark the layer", "Marked layers are changed together, as one step to "
            "undo; esc takes all marks away.", ("space",), "tune", "mark", _no_model),
     Action("tune.mark-all", "Mark all shown", "Mark all layers that pass the filter; again takes "

@@ -53,10 +53,17 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def reasons(skipped: Sequence[tuple[str, str]]) -> str:
-    """Why layers were left out, (name, reason) each, those with the same reason told as one."""
+def setting_text(value: Any) -> str:
+    """A knob's or setting's value as people write it: "2, 32" for a list of depths."""
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
+    return "not set" if value is None or value == "" else str(value)
+
+
+def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
+    """Why layers were left out, as ``Together`` has it, those with the same reason told as one."""
     alike: dict[str, list[str]] = {}
-    for layer, why in skipped:
+    for layer, why, _ in skipped:
         alike.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
     return "; ".join(
         f"{names[0]} {why}" if len(names) == 1 else f"{len(names)} x {why}"
@@ -270,6 +277,30 @@ class Tune:
             return False
         self._say(layer, knob, before, change)
         return True
+
+    def set_named(self, name: str, value: Any) -> bool:
+        """Set a knob or setting of the layers that a change is for, to a value or to what was
+        typed; False, with the reason as notice, where that is legal for none of them."""
+        targets = self.targets
+        if not targets:
+            self.notice = Notice(self._without_knobs(None), "warn")
+            return False
+        made = self.editor.set_together(targets, name, value)
+        if len(targets) == 1 and made.skipped:
+            _, what, why = made.skipped[0]
+            self.notice = Notice(f"{what}. {why}", "bad")
+        elif len(targets) == 1 and made.changed:
+            layer, old, new = made.changed[0]
+            text = f"{layer} {name} {setting_text(old)} → {setting_text(new)}"
+            if made.moved:
+                text += ", and with it " + "; ".join(
+                    f"{other} {knob} {before} → {after}"
+                    for other, knob, before, after in made.moved
+                )
+            self.notice = Notice(text)
+        else:
+            self._tell(name, made, f"→ {setting_text(value)}")
+        return bool(made.changed)
 
     def undo(self) -> None:
         """Take the last change back and show where it was."""

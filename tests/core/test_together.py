@@ -38,8 +38,8 @@ def test_one_step_of_many_layers_is_legal_complete_and_undone_at_once(
             if editor.folding.values[name][key] != value
         }
         assert told == really
-        assert {name for name, _ in made.skipped} <= set(layers)
-        assert not {name for name, _ in made.skipped} & {name for name, *_ in made.changed}
+        assert {name for name, *_ in made.skipped} <= set(layers)
+        assert not {name for name, *_ in made.skipped} & {name for name, *_ in made.changed}
         if really:
             assert editor.undo() and editor.folding == before
             assert editor.redo()
@@ -50,13 +50,15 @@ def test_the_reasons_name_what_is_in_the_way() -> None:
     names = [layer.name for layer in editor.design.layers]
     made = editor.set_together(names, "SIMD", 16)
     assert [layer for layer, *_ in made.changed] == ["MVAU_hls_0", "MVAU_hls_1", "MVAU_hls_2"]
-    reasons = dict(made.skipped)
+    reasons = {layer: what for layer, what, _ in made.skipped}
     assert reasons["AddStreams_hls_0"] == "AddStreams_hls_0 has no SIMD"
     made = editor.step_together(names, "SIMD", 1)
     assert made.changed == ()
-    assert dict(made.skipped)["MVAU_hls_0"] == "SIMD 16 is the largest legal value here"
+    assert made.skipped[0][:2] == ("MVAU_hls_0", "SIMD 16 is the largest legal value here")
     made = editor.set_together(["MVAU_hls_0"], "SIMD", 5)
-    assert made.skipped == (("MVAU_hls_0", "MVAU_hls_0: SIMD = 5 is not legal"),)
+    assert made.skipped == (
+        ("MVAU_hls_0", "MVAU_hls_0: SIMD = 5 is not legal", "Legal values: 1, 2, 4, 8, 16."),
+    )
 
 
 def test_a_coupled_pair_takes_one_step_and_not_two() -> None:
@@ -84,3 +86,22 @@ def test_options_count_who_cannot() -> None:
     assert [option.value for option in options] == [1, 2, 4, 8, 16]
     assert {option.refused for option in options} == {1}
     assert not any(option.current for option in options)
+
+
+def test_options_of_settings_are_their_values_or_usual_depths() -> None:
+    editor = editor_for(residual(1))
+    modes = editor.options_together(["MVAU_hls_0"], "mem_mode")
+    assert [option.value for option in modes] == ["internal_decoupled", "external"]
+    depths = editor.options_together(["MVAU_hls_0"], "outFIFODepths")
+    assert [option.value for option in depths][:3] == [[2], [4], [8]]
+    assert not any(option.refused for option in [*modes, *depths])
+
+
+def test_an_option_tells_what_follows_and_why_it_cannot_be() -> None:
+    from tests.core.designs import conv_like
+
+    editor = editor_for(conv_like())
+    options = editor.options_together(["Pool_hls_0"], "PE")
+    follows = {option.value: option.moved for option in options}
+    assert follows[2] == (("ConvolutionInputGenerator_rtl_1", "SIMD", 1, 2),)
+    assert all(not option.why for option in options)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from textual.widget import Widget
 
 from finn_tui.core.costs import estimate
-from finn_tui.core.design import Knob, Value
 from finn_tui.core.device import clock_period
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
 from finn_tui.ui import actions, tune_bill, tune_detail, tune_view
-from finn_tui.ui.screens.base import ModeScreen
+from finn_tui.ui.screens.tune_values import ValueDialogs
 from finn_tui.ui.text import Line, rate, short
 from finn_tui.ui.tune import Notice, Tune
-from finn_tui.ui.tune_view import knob_title
 from finn_tui.ui.widgets.frame import Rule
 from finn_tui.ui.widgets.layer_table import LayerTable
 from finn_tui.ui.widgets.lines import Lines
@@ -30,7 +28,7 @@ _WELCOME = (
 )
 
 
-class TuneScreen(ModeScreen):
+class TuneScreen(ValueDialogs):
     """The screen that folds."""
 
     place = "tune"
@@ -180,76 +178,6 @@ class TuneScreen(ModeScreen):
             table = self.query_one(LayerTable)
             tune.bill = not (table.tall if tune.bill is None else tune.bill)
             self.redraw()
-
-    def do_tune_values(self) -> None:
-        """All legal values with what each would give; a typed number chooses."""
-        tune = self.state.tune
-        if tune is None:
-            return
-        layer, knob = tune.layer, tune.chosen_knob
-        if layer is None or knob is None:
-            tune.step(1)
-            self.redraw()
-            return
-        if tune.marked:
-            self.run_worker(
-                self._choose_together(tune, knob), group="values", exclusive=True,
-                exit_on_error=False,
-            )  # fmt: skip
-            return
-        rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
-        now = str(tune.editor.folding.values[layer.name][knob.name])
-        legal = tune.editor.tables[layer.name].legal(knob.name)
-        title = f"{layer.name}: {knob.name}, and what the design would be"
-        self._choose_value(tune, knob, title, rows, legal, now)
-
-    async def _choose_together(self, tune: Tune, knob: Knob) -> None:
-        # Many layers times many values: not on the event loop.
-        table = await asyncio.to_thread(tune_detail.options_table, tune)
-        rows = [Row(key, cells) for key, cells in table]
-        legal = tuple(option for option, _ in table)
-        title = f"{knob.name} of {len(tune.marked)} marked layers"
-        hint = "3/9: three of nine layers can have it; the others stay as they are"
-        self._choose_value(tune, knob, title, rows, legal, None, hint)
-
-    def _choose_value(
-        self,
-        tune: Tune,
-        knob: Knob,
-        title: str,
-        rows: list[Row],
-        legal: Sequence[Value],
-        now: str | None,
-        hint: str = "type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
-    ) -> None:
-        from finn_tui.ui.screens.pick import Pick
-
-        columns = [Column(knob_title(knob.name), 8), Column("cycles", 10, True),
-                   Column("II", 10, True), Column("fps", 9, True), Column("LUT", 7, True),
-                   Column("", 7, True), Column("B18", 4, True), Column("", 4, True),
-                   Column("", 4)]  # fmt: skip
-
-        def refuse(text: str) -> str | None:
-            told = ", ".join(str(value) for value in legal)
-            return f"{knob.name} = {text} is not legal here. Legal values: {told}."
-
-        def take(text: str | None) -> None:
-            chosen = next((value for value in legal if str(value) == text), None)
-            if chosen is not None:
-                tune.set(chosen)
-                self.redraw()
-
-        self.app.push_screen(
-            Pick(
-                title,
-                Content(columns, rows, "couplings leave no choice"),
-                now,
-                free=refuse,
-                narrow=False,
-                hint=hint,
-            ),
-            take,
-        )
 
     def do_tune_load(self) -> None:
         """Choose a folding: the preset's, saved ones, or a file."""
