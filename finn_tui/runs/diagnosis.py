@@ -16,6 +16,7 @@ from finn_tui.runs.usage import Usage
 
 #: Where in a build a file belongs: what comes first can be the cause of what comes later.
 _FLOW = {"hls": 1, "synthesis": 3, "implementation": 4, "vivado": 5, "finn": 6}
+_TOOLS = frozenset({"hls", "synthesis", "implementation", "vivado"})
 _NEEDS = re.compile(
     r"requires (\d{1,12}) of such cell types but only (\d{1,12}) compatible|"
     r"(\d{1,12}) (?:\S+ )?(?:are )?required.*?(\d{1,12}) (?:\S+ )?(?:are )?available"
@@ -75,16 +76,23 @@ def diagnose(sources: Iterable[Source], usage: Usage | None = None) -> list[Diag
         sources: files that count: no copies, nothing that a later success has made good.
         usage: what the blocks of the design use, to name those that use most.
     """
-    found: dict[str, tuple[tuple[int, int, int], Source, Evidence]] = {}
+    found: dict[str, tuple[tuple[int, int, int, int], Source, Evidence]] = {}
+    sources = list(sources)
+    # FINN repeats what the tools said before it; the tools' own logs are where it stands.
+    said = {e.text for s in sources if s.reading.kind in _TOOLS for e in s.reading.evidence}
     for source in sources:
+        repeats = source.reading.kind not in _TOOLS
         last = max((e.session for e in source.reading.evidence), default=0)
         flow = _FLOW.get(source.reading.kind, 7)
         for evidence in source.reading.evidence:
             # Earlier sessions in the same file were followed by another try.
             if evidence.session < last or not _holds(evidence, source):
                 continue
+            if repeats and evidence.text in said:
+                continue
             rank = causes.BY_ID[evidence.cause].rank
-            place = (rank, flow, evidence.line)
+            # An error tells more than the warnings before it.
+            place = (rank, flow, not evidence.text.startswith("ERROR"), evidence.line)
             if evidence.cause not in found or place < found[evidence.cause][0]:
                 found[evidence.cause] = (place, source, evidence)
     ordered = sorted(found.values(), key=lambda item: item[0])

@@ -273,6 +273,8 @@ def _conclude(path: Path, items: list[Item]) -> Inspection:
                 found = [said, *found]
             elif said.id != "build-failed":  # which quotes what was found
                 found.append(said)
+    elif fatal and outcome == "incomplete":
+        found = diagnose(fatal, usage)  # it has not ended, and will not by itself
     cause = found[0] if found else None
     return Inspection(
         str(path), outcome, cause, tuple(found[1:]), tuple(items), usage, _steps(path, counted)

@@ -30,6 +30,9 @@ from finn_tui.runs.watch import Step, StepList
 #: At most so much is read in one look, so that a look stays short; the rest follows in the next.
 LOOK_BYTES = 4 << 20
 
+#: Routing a full part is the longest that a tool was seen to say nothing.
+STALLED_SECONDS = 30 * 60.0
+
 #: Stages of an implementation in their order, as its marker files name them.
 STAGES = (
     "init_design",
@@ -107,6 +110,14 @@ class Picture:
     waiting: bool = False
     behind: bool = False
     free_mb: int | None = None
+
+    @property
+    def stalled(self) -> tuple[Job, ...]:
+        """Jobs whose tool has said nothing for longer than tools do.
+
+        Not FINN itself: finding FIFO depths by simulation is silent for hours.
+        """
+        return tuple(job for job in self.jobs if (job.silent or 0.0) > STALLED_SECONDS)
 
     @property
     def step(self) -> Step | None:

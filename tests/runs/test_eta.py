@@ -1,0 +1,153 @@
+"""What is still to come of a build."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finn_tui.runs.eta import Eta, Kind, PastBuild, estimate, past_builds
+from finn_tui.runs.picture import Job, Picture, Stage
+from finn_tui.runs.watch import Step
+from tests.runs.conftest import MakeRun
+
+KIND = Kind("cnv", "Pynq-Z2", "1.6", "published", "simulate")
+NAMES = ("step_streamline", "step_hw_ipgen", "step_set_fifo_depths", "step_synthesize_bitfile")
+TOOK = (5.0, 200.0, 6000.0, 2000.0)
+
+
+def at(done: int, seconds: float = 0.0) -> list[Step]:
+    """A build with ``done`` steps behind it, in the next for ``seconds``."""
+    states = ["finished"] * done + ["running"] + ["waiting"] * (len(NAMES) - done - 1)
+    times = [*TOOK[:done], seconds]
+    return [
+        Step(name, state, times[n] if n < len(times) else None)
+        for n, (name, state) in enumerate(zip(NAMES, states, strict=False))
+    ]
+
+
+def build(scale: float = 1.0, kind: Kind = KIND) -> PastBuild:
+    return PastBuild(kind, {n: t * scale for n, t in zip(NAMES, TOOK, strict=True)})
+
+
+def told(*args: object, **more: object) -> Eta:
+    found = estimate(*args, **more)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_steps_do_not_count_alike() -> None:
+    found = told(at(2), KIND, [build(), build()])
+    # Half of the steps are behind, a fortieth of the time.
+    assert found.share == (5 + 200) / sum(TOOK)
+    assert found.seconds == 8000
+    assert "2 earlier builds of this folding" in found.source
+
+
+def test_the_likest_builds_are_asked() -> None:
+    other = Kind("cnv", "Pynq-Z2", "1.6", "ones", "simulate")
+    foreign = Kind("tfc", "Pynq-Z2", "1.6", "published", "simulate")
+    rehearsal = Kind("cnv", "Pynq-Z2", "1.6", "published", "simulate", 20.0)
+    history = [build(9, foreign), build(0.01, rehearsal), build(2, other), build(1)]
+    assert told(at(0), KIND, history).seconds == sum(TOOK)
+    near = told(at(0), KIND, history[:3])
+    assert near.seconds == 2 * sum(TOOK)
+    assert near.high - near.low > 0.7 * near.seconds  # and trusted less
+    none = told(at(0), KIND, history[:2])
+    assert none.builds == 0
+    assert none.source == "published builds"
+    assert none.high > 3 * none.seconds
+
+
+def test_without_history_a_rehearsal_goes_by_its_seconds() -> None:
+    kind = Kind("tfc", "Pynq-Z2", "1.6", "ones", "minimal", 100.0)
+    found = told(at(0), kind)
+    assert 60 < found.seconds < 120
+    assert found.low < found.seconds < found.high
+
+
+@given(
+    st.lists(st.floats(0.5, 2.0), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0.0, 0.9)), min_size=2, max_size=8),
+)
+def test_the_band_narrows_as_the_build_gets_on(
+    scales: list[float], moments: list[tuple[int, float]]
+) -> None:
+    history = [build(scale) for scale in scales]
+    likely = [told(at(0), KIND, history).seconds]
+    bands = []
+    for done, part in sorted(moments):
+        # In no step longer than the shortest of earlier builds took.
+        found = told(at(done, part * TOOK[done] * min(scales)), KIND, history)
+        assert 0 <= found.low <= found.seconds <= found.high
+        assert 0 <= found.share <= 1
+        bands.append(found.high - found.low)
+        likely.append(found.seconds)
+    assert all(b <= a + 1e-6 for a, b in pairwise(bands))
+    assert all(b <= a + 1e-6 for a, b in pairwise(likely))
+
+
+def test_a_step_that_takes_longer_than_ever_is_not_about_to_end_for_ever() -> None:
+    history = [build(), build(1.05)]
+    late = told(at(3, 2.0 * TOOK[3]), KIND, history)
+    later = told(at(3, 4.0 * TOOK[3]), KIND, history)
+    assert 0 < late.seconds < later.seconds
+    assert late.high - late.low < later.high - later.low
+
+
+def test_the_tools_tell_how_far_a_bitfile_is() -> None:
+    def picture(synthesized: int, *stages: Stage, now: tuple[str, ...] = ()) -> Picture:
+        runs = [
+            Job("synthesis", f"r{n}", "finished" if n < synthesized else "running")
+            for n in range(10)
+        ]
+        state = "running" if stages else "queued"
+        shell = Job("project", "accelerator", "running")
+        return Picture(0.0, jobs=(shell, *runs, Job("implementation", "impl_1", state, None, None,
+                       stages, now)))  # fmt: skip
+
+    history = [build(), build()]
+    # It has taken 500 s and is half way with synthesis: slower than before.
+    slow = told(at(3, 500.0), KIND, history, picture(5))
+    assert slow.seconds > told(at(3, 500.0), KIND, history).seconds
+    placing = [Stage("init_design", "finished", 1), Stage("opt_design", "finished", 1)]
+    early = told(at(3, 1200.0), KIND, history,
+                 picture(10, *placing, Stage("place_design", "running", 1)))  # fmt: skip
+    late = told(at(3, 1200.0), KIND, history,
+                picture(10, *placing, Stage("place_design", "running", 1),
+                        now=("place_design", "Placer", "Detail Placement")))  # fmt: skip
+    assert late.seconds < early.seconds
+
+
+def test_simulating_fifos_is_named() -> None:
+    note = told(at(2, 100.0), KIND, [build()]).note
+    assert note is not None and "simulating" in note
+    assert told(at(1), KIND, [build()]).note is None
+    hardware = [Step("step_generate_hardware", "running", 10.0)]
+    layers = (Job("hls", "a", "finished"), Job("hls", "b", "finished"))
+    assert told(hardware, KIND, (), Picture(0.0, jobs=layers)).note == note
+    half = (layers[0], Job("hls", "b", "running"))
+    assert told(hardware, KIND, (), Picture(0.0, jobs=half)).note is None
+
+
+def test_nothing_to_say() -> None:
+    assert estimate([], KIND) is None
+    assert estimate([Step("step_x", "finished", 1.0)], KIND) is None
+
+
+def test_history_is_what_runs_have_finished(make_run: MakeRun) -> None:
+    run = make_run(state="failed", heartbeat=40.0)
+    lines = [
+        '{"t": 1, "event": "steps", "names": ["a", "b", "c"]}',
+        '{"t": 1, "event": "step", "status": "started", "name": "a", "index": 1, "count": 3}',
+        '{"t": 9, "event": "step", "status": "finished", "name": "a", "seconds": 8.0}',
+        '{"t": 9, "event": "step", "status": "started", "name": "b", "index": 2, "count": 3}',
+    ]
+    (run.path / "events.jsonl").write_text("\n".join(lines) + "\n")
+    broken = make_run("20260103T030405Z-tfc-w1a1-00ff")
+    (broken.path / "run.json").write_text("{")
+    (past,) = past_builds([run, broken])
+    assert past.seconds == {"a": 8.0}
+    assert past.kind.model == "tfc-w1a1"
+    assert past.kind.rehearsal == 2.0
