@@ -19,7 +19,8 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.core import folding as foldings
-from finn_tui.core.migrate import Entry, Migration
+from finn_tui.core import migration_text
+from finn_tui.core.migrate import Migration
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab, Opened
 from finn_tui.lab.workspace import write_text
@@ -73,50 +74,11 @@ def migrate(
             }
         )
         return
-    click.echo(entry_table(found))
+    click.echo(table(("in the file", "here", ""), migration_text.rows(found)))
     click.echo()
-    for line in closing(found):
+    for line in migration_text.closing(found):
         click.echo(line)
     click.echo(
         f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   bottleneck {result.bottleneck}"
     )
     click.echo(str(out) if out is not None else "Nothing was written; --out FILE does.")
-
-
-def entry_table(found: Migration) -> str:
-    """One line for each entry that is for a layer."""
-    rows = []
-    for entry in found.entries:
-        if entry.how != "inserted":
-            layer = "=" if entry.how == "same" else entry.layer or "NO LAYER"
-            rows.append((entry.name, layer, "; ".join(remarks(entry))))
-    return table(("in the file", "here", ""), rows)
-
-
-def remarks(entry: Entry) -> list[str]:
-    """What is to be said of an entry: doubts, other words, values that cannot be."""
-    said = [entry.why] if entry.why else []
-    said += [after for _, after in entry.renamed]
-    left_out: dict[str, list[str]] = {}
-    for item in entry.refused:
-        if item.legal:
-            legal = ", ".join(str(value) for value in item.legal[:12])
-            more = ", ..." if len(item.legal) > 12 else ""
-            said.append(f"{item.name} = {item.value} is not legal ({legal}{more}): {item.why}")
-        else:
-            left_out.setdefault(item.why, []).append(item.name)
-    said += [f"without {' and '.join(names)}: {why}" for why, names in left_out.items()]
-    return said
-
-
-def closing(found: Migration) -> list[str]:
-    """How it went, and what the file says nothing of."""
-    lines = [found.summary]
-    for layer, knob, old, new in found.moved:
-        lines.append(f"{layer} {knob} {old} > {new}, to go with its neighbour")
-    for layer, knob, old, new in found.filled:
-        lines.append(f"{layer} {knob} {old} > {new}: not in the file, it would be the slowest")
-    left = [name for name in found.unnamed if name not in {item[0] for item in found.filled}]
-    if left:
-        lines.append(f"not in the file, left as the graph has them: {', '.join(left)}")
-    return lines

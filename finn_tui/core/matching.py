@@ -58,9 +58,9 @@ def in_order(found: Sequence[Node]) -> list[Node]:
 
 def pair(design: Design, tables: Tables, nodes: Sequence[Node]) -> list[tuple[Node, Layer]]:
     """Entries with the layers that they mean; what is left out has none."""
-    neighbours = _Neighbours(design)
-    pairs = _align(nodes, design.layers, tables, neighbours)
-    families = [finn_names.family(layer.op) for layer in design.layers]
+    facts = _Facts(design, tables)
+    pairs = _align(nodes, design.layers, facts)
+    families = list(facts.family.values())
     placeable = sum(
         min(
             sum(node.family == kind for node in nodes),
@@ -81,34 +81,38 @@ def pair(design: Design, tables: Tables, nodes: Sequence[Node]) -> list[tuple[No
     left = [node for node in nodes if all(node is not paired for paired, _ in pairs)]
     for kind in dict.fromkeys(node.family for node in left):
         free = [layer for layer in design.layers if all(layer is not used for _, used in pairs)]
-        pairs += _align([n for n in left if n.family == kind], free, tables, neighbours)
+        pairs += _align([n for n in left if n.family == kind], free, facts)
     return pairs
 
 
-class _Neighbours:
-    """Families of the layers around each layer; None is the world outside."""
+class _Facts:
+    """What is asked of each layer again and again: its family, those around it (None is the world
+    outside), and which values of its knobs are legal."""
 
-    def __init__(self, design: Design) -> None:
-        family = {layer.name: finn_names.family(layer.op) for layer in design.layers}
-        self.before: dict[str, set[str | None]] = {name: set() for name in family}
-        self.after: dict[str, set[str | None]] = {name: set() for name in family}
+    def __init__(self, design: Design, tables: Tables) -> None:
+        self.family = {layer.name: finn_names.family(layer.op) for layer in design.layers}
+        self.before: dict[str, set[str | None]] = {name: set() for name in self.family}
+        self.after: dict[str, set[str | None]] = {name: set() for name in self.family}
         for stream in design.streams:
             if stream.consumer in self.before:
-                self.before[stream.consumer].add(family.get(stream.producer or ""))
+                self.before[stream.consumer].add(self.family.get(stream.producer or ""))
             if stream.producer in self.after:
-                self.after[stream.producer].add(family.get(stream.consumer or ""))
+                self.after[stream.producer].add(self.family.get(stream.consumer or ""))
+        self.legal = {
+            name: {knob: frozenset(table.legal(knob)) for knob in table.knobs}
+            for name, table in tables.items()
+        }
 
 
 def _align(
     nodes: Sequence[Node],
     layers: Sequence[Layer],
-    tables: Tables,
-    neighbours: _Neighbours,
+    facts: _Facts,
 ) -> list[tuple[Node, Layer]]:
     """The pairs that keep both orders and have the most that speaks for them (Needleman-Wunsch
     with gaps that cost nothing)."""
     best = [[0.0] * (len(layers) + 1) for _ in range(len(nodes) + 1)]
-    scores = [[_score(node, layer, tables, neighbours) for layer in layers] for node in nodes]
+    scores = [[_score(node, layer, facts) for layer in layers] for node in nodes]
     for i in range(len(nodes) - 1, -1, -1):
         for j in range(len(layers) - 1, -1, -1):
             best[i][j] = max(best[i + 1][j], best[i][j + 1], best[i + 1][j + 1] + scores[i][j])
@@ -124,23 +128,25 @@ def _align(
     return pairs
 
 
-def _score(node: Node, layer: Layer, tables: Tables, neighbours: _Neighbours) -> float:
-    family = finn_names.family(layer.op)
-    if not finn_names.alike(node.family, family):
+def _score(node: Node, layer: Layer, facts: _Facts) -> float:
+    family = facts.family[layer.name]
+    if node.family != family and not finn_names.stand_ins(node.family, family):
         return 0.0
     certain = node.family == family and node.parsed.guess is None
     score = _KIND if certain else _STAND_IN
-    score += _NEXT * _among(node.after, neighbours.after[layer.name])
-    score += _BEFORE * _among(node.before, neighbours.before[layer.name])
+    score += _NEXT * _among(node.after, facts.after[layer.name])
+    score += _BEFORE * _among(node.before, facts.before[layer.name])
     score += _NAME * (node.name == layer.name)
+    legal = facts.legal[layer.name]
     for name, value in node.values.items():
-        if name in tables[layer.name].columns and isinstance(value, int):
-            score += _LEGAL if value in tables[layer.name].legal(name) else _ILLEGAL
+        if name in legal and isinstance(value, int):
+            score += _LEGAL if value in legal[name] else _ILLEGAL
     return max(score, 0.5)
 
 
 def _among(family: str | None, families: set[str | None]) -> bool:
-    return any(
-        family == other or (family and other and finn_names.alike(family, other))
-        for other in families
+    if family in families:
+        return True
+    return family is not None and any(
+        other is not None and finn_names.stand_ins(family, other) for other in families
     )

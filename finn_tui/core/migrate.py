@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -203,7 +204,8 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
     unnamed = tuple(layer.name for layer in design.layers if layer.name not in named)
     filled = _fill(design, tables, read, unnamed, named)
     foldings.check(design, tables, read.folding)
-    counts = {node.family: sum(n.family == node.family for n in nodes) for node in nodes}
+    theirs = Counter(node.family for node in nodes)
+    ours = Counter(_family(layer) for layer in design.layers)
     for node in nodes:
         match = by_node.get(node.name)
         if match is None:
@@ -214,7 +216,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
             node.name,
             match.name,
             "same" if node.name == match.name else "renamed",
-            _doubt(design, node, match, counts[node.family]),
+            _doubt(node, match, theirs[node.family], ours[node.family]),
             tuple(renamed),
             tuple(refused),
         )
@@ -224,10 +226,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         filled,
         tuple((*at, *change) for at, change in read.moved.items() if change[0] != change[1]),
         unnamed,
-        (
-            sum(node.family in _MATRICES for node in nodes),
-            sum(_family(layer) in _MATRICES for layer in design.layers),
-        ),
+        (sum(theirs[kind] for kind in _MATRICES), sum(ours[kind] for kind in _MATRICES)),
     )
 
 
@@ -245,13 +244,12 @@ def _why_none(design: Design, node: Node) -> str:
     return f"{design.model} has {len(same)} {node.family}, and others fit them better"
 
 
-def _doubt(design: Design, node: Node, layer: Layer, count: int) -> str:
+def _doubt(node: Node, layer: Layer, count: int, here: int) -> str:
     notes = []
     if node.parsed.guess is not None:
         notes.append(f"{node.parsed.op} is no op of FINN; read as {node.parsed.guess}")
     if node.family != _family(layer):
         notes.append(f"{layer.op} does in this FINN what {node.parsed.op} did")
-    here = sum(_family(item) == node.family for item in design.layers)
     if here != count and node.family == _family(layer):
         notes.append(f"placed by its neighbours ({count} {node.family} in the file, {here} here)")
     return "; ".join(notes)

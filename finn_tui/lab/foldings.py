@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.core import folding as foldings
 from finn_tui.core.folding import Folding, IllegalFolding
-from finn_tui.core.migrate import Migration, migrate
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace
 
 if TYPE_CHECKING:
+    from finn_tui.core.migrate import Migration
     from finn_tui.lab.session import Opened
+
+
+class OfAnotherFinn(IllegalFolding):
+    """A folding file that another FINN's node names explain; ``migration`` is how."""
+
+    def __init__(self, what: str, why: str, fix: str, migration: Migration) -> None:
+        super().__init__(what, why, fix)
+        self.migration = migration
 
 
 def names(workspace: Workspace, model: Model) -> list[str]:
@@ -43,8 +51,14 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
     try:
         folding, notes = foldings.from_json(design, tables, content)
     except IllegalFolding as error:
-        raise _of_another_finn(opened, name, content, error) or error from error
-    found = migrate(design, tables, content)
+        other = _of_another_finn(opened, name, content, error)
+        if other is None:
+            raise
+        raise other from error
+    if all(layer.name in content for layer in design.layers if layer.settable):
+        return folding, notes
+    # The same name can be another layer's where the file's FINN had other layers between them.
+    found = _migrate(opened, content)
     if found.foreign:
         first = found.of("renamed")[0]
         notes.append(
@@ -61,6 +75,13 @@ def read_foreign(workspace: Workspace, opened: Opened, name: str) -> Migration:
         FinnTuiError: there is no such file, or it is no folding configuration.
     """
     content = document(workspace, opened.model, name)
+    return _migrate(opened, content)
+
+
+def _migrate(opened: Opened, content: Any) -> Migration:
+    # Only who reads a file needs it; the app's start does not.
+    from finn_tui.core.migrate import migrate
+
     return migrate(opened.design, opened.editor.tables, content)
 
 
@@ -71,19 +92,24 @@ def command(opened: Opened, name: str) -> str:
 
 def _of_another_finn(
     opened: Opened, name: str, content: Any, error: IllegalFolding
-) -> IllegalFolding | None:
+) -> OfAnotherFinn | None:
     """The error for a file that another FINN's names would explain; None for any other."""
     try:
-        found = migrate(opened.design, opened.editor.tables, content)
+        found = _migrate(opened, content)
     except IllegalFolding:
         return None
     layers = len(found.entries) - len(found.of("inserted"))
-    if not found.foreign or 2 * found.matched < layers:
+    ops = {layer.op for layer in opened.design.layers}
+    strange = any(not entry.name.startswith(tuple(ops)) for entry in found.of("renamed"))
+    another_network = found.matrices[0] != found.matrices[1]
+    # Names that this FINN gives too, and another count of them, are another network's.
+    if not found.foreign or 2 * found.matched < layers or (another_network and not strange):
         return None
-    return IllegalFolding(
+    return OfAnotherFinn(
         error.what,
         f"{error.why} It seems to be another FINN's file: {found.summary}",
         f"`{command(opened, name)}` reads it for this one.",
+        found,
     )
 
 

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 from finn_tui.core import bill
 from finn_tui.core import folding as foldings
 from finn_tui.core.bill import Ask, Widths
-from finn_tui.core.calibrate import Learned
 from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding
-from finn_tui.core.migrate import Migration
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
@@ -33,6 +31,8 @@ from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
+    from finn_tui.core.calibrate import Learned
+    from finn_tui.core.migrate import Migration
     from finn_tui.core.shells import Shell
     from finn_tui.lab.solving import Solver
     from finn_tui.runs.preflight import Finding

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from finn_tui.errors import FinnTuiError
 from finn_tui.runs import launch
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.notes import read_notes
@@ -19,7 +20,7 @@ async def test_what_speaks_against_a_build_is_said_before_it_begins(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(place: Path, rehearse: bool) -> None:
-        raise launch.FinnTuiError("there is too little room", "1 GB is free.", "Make room.")
+        raise FinnTuiError("there is too little room", "1 GB is free.", "Make room.")
 
     monkeypatch.setattr(launch, "check_disk", full)
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:

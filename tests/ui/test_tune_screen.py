@@ -7,10 +7,13 @@ import json
 import pytest
 from textual.events import MouseScrollUp
 
+from finn_tui.core import folding as foldings
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.screens.pick import Notice as Dialog
 from finn_tui.ui.screens.pick import Pick
 from finn_tui.ui.tune import Tune
 from finn_tui.ui.widgets.lines import Lines
+from tests.core.test_migrate import renamed
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
 SIZE = (120, 40)
@@ -200,6 +203,37 @@ async def test_a_folding_for_another_model_changes_nothing(
         await until(pilot, lambda: "does not have: MVAU_hls_77" in screen_text(app))
         assert tune_of(app).editor.folding == before
         await pilot.press("escape")
+
+
+async def test_a_folding_of_another_finn_is_offered_with_how_it_would_be_read(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        editor = tune_of(app).editor
+        wanted = editor.step("MVAU_hls_6", "SIMD", 1)
+        assert wanted is not None
+        document = foldings.to_json(editor.design, wanted.folding)
+        older = {"MVAU_hls": "StreamingFCLayer_Batch", "Pool_hls": "Pool_Batch"}
+        lab.workspace.save_folding("old", renamed(document, older))
+        editor.undo()
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, Pick) and "old" in screen_text(app))
+        await pilot.press(*"old", "enter")
+        await until(pilot, lambda: "old is of another FINN" in screen_text(app))
+        assert "21 of 21 entries find their layer" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "StreamingFCLayer_Batch_0 > MVAU_hls_0" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, Dialog))
+        assert tune_of(app).folding_name == "published"
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, Pick) and "old" in screen_text(app))
+        await pilot.press(*"old", "enter")
+        await until(pilot, lambda: "old is of another FINN" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: tune_of(app).folding_name == "old")
+        assert tune_of(app).editor.folding == wanted.folding
 
 
 async def test_a_clock_is_chosen_or_typed(make_app: MakeApp, lab: RecordedLab) -> None:

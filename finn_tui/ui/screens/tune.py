@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
 from finn_tui.core.costs import estimate
 from finn_tui.core.device import clock_period
+from finn_tui.core.folding import Folding
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab.foldings import OfAnotherFinn
 from finn_tui.lab.session import Lab
 from finn_tui.ui import actions, tune_bill, tune_detail, tune_view
 from finn_tui.ui.screens.tune_values import ValueDialogs
@@ -20,6 +23,9 @@ from finn_tui.ui.widgets.frame import Rule
 from finn_tui.ui.widgets.layer_table import LayerTable
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
+
+if TYPE_CHECKING:
+    from finn_tui.core.migrate import Migration
 
 _WELCOME = (
     "No model is open.\n\n"
@@ -215,12 +221,41 @@ class TuneScreen(ValueDialogs):
     def _load(self, tune: Tune, name: str) -> None:
         try:
             folding, notes = self.desk.lab.read_folding(tune.opened, name)
-            tune.editor.load(folding, Path(name).stem)
+        except OfAnotherFinn as error:
+            self._offer(tune, name, error.migration)
+            return
         except FinnTuiError as error:
             self.desk.trouble(error)
             return
-        tune.folding_name = Path(name).stem
-        tune.notice = Notice("; ".join([f"loaded {tune.folding_name}", *notes]))
+        self._take_folding(tune, folding, Path(name).stem, notes)
+
+    def _offer(self, tune: Tune, name: str, found: Migration) -> None:
+        """Another FINN's file: say how it would be read, and read it so if that is wanted."""
+        from finn_tui.core import migration_text
+        from finn_tui.ui.screens.pick import Notice as Dialog
+
+        first, *more = migration_text.closing(found)
+        detail = [f"{theirs} > {ours}  {said}" for theirs, ours, said in migration_text.rows(found)]
+
+        def taken(answer: str | None) -> None:
+            if answer == "y":
+                self._take_folding(tune, found.folding, Path(name).stem, [first.rstrip(".")])
+
+        self.app.push_screen(
+            Dialog(
+                f"{Path(name).name} is of another FINN",
+                [(first, ""), *((line, "dim") for line in more)],
+                [("y", "read it so")],
+                role="warn",
+                detail="\n".join(detail),
+            ),
+            taken,
+        )
+
+    def _take_folding(self, tune: Tune, folding: Folding, name: str, notes: Sequence[str]) -> None:
+        tune.editor.load(folding, name)
+        tune.folding_name = name
+        tune.notice = Notice("; ".join([f"loaded {name}", *notes]))
         self.redraw()
 
     def do_tune_save(self) -> None:
