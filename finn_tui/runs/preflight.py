@@ -138,7 +138,7 @@ def _folding(plan: Plan) -> list[Finding]:
     what = f"FINN can estimate this folding and cannot build it: {plan.refusals[0]}"
     lost = (more if plan.refusals[1:] else "") + why
     fix = "Raise SIMD of these layers, then build."
-    return [Finding("folding", "refuse", what, lost, fix, "input")]
+    return [Finding("folding", "refuse", what, lost, fix, "input", False)]
 
 
 def _budget(plan: Plan, lost: str) -> list[Finding]:

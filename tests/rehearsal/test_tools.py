@@ -80,7 +80,9 @@ class Bench:
         (self.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
         (self.rehearsal / "network.npz").write_bytes(b"the network")
 
-    def run(self, tool: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, tool: str, *arguments: str, cwd: Path, patience: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": os.environ["PATH"],
             "FINN_TUI_REHEARSAL": str(self.rehearsal),
@@ -92,7 +94,7 @@ class Bench:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience,
         )
 
     def hls(self, layer: str = "MVAU_hls_0") -> tuple[Path, subprocess.CompletedProcess[str]]:
@@ -124,7 +126,9 @@ class Bench:
         assert done.returncode == 0, done.stdout
         return place
 
-    def zynq(self, mhz: int = 100) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    def zynq(
+        self, mhz: int = 100, patience: float = 60
+    ) -> tuple[Path, subprocess.CompletedProcess[str]]:
         stitched = self.stitch()
         place = self.folder / "vivado_zynq_proj_abcdefgh"
         place.mkdir()
@@ -147,7 +151,8 @@ class Bench:
             "launch_runs -jobs 2 -to_step write_bitstream impl_1\nwait_on_run [get_runs impl_1]\n"
             "# generate synthesis report\nopen_run impl_1\nclose_project\n"
         )
-        return place, self.run("vivado", "-mode", "batch", "-source", str(script), cwd=place)
+        arguments = ("-mode", "batch", "-source", str(script))
+        return place, self.run("vivado", *arguments, cwd=place, patience=patience)
 
 
 @pytest.fixture
@@ -465,6 +470,93 @@ def test_a_design_that_is_too_large_is_refused_by_the_placer(
     parent = _lines(place / "vivado.log")
     assert "WARNING: [Vivado 12-8222] Failed run(s) : 'impl_1'" in parent
     assert any(line.startswith("ERROR: [Common 17-69] Command failed") for line in parent)
+
+
+#: How each failure shows: the log, a line in it, and marker files of the run (there, not there).
+FAILING = {
+    "spawn": ("vivado.log", r"^ERROR: \[Common 17-180\] Spawn failed", (), ()),
+    "licence": ("synth", r"^ERROR: \[Common 17-345\] A valid license was not found", (), ()),
+    "synth-crash": ("synth", r"^Abnormal program termination \(11\)$", (), ()),
+    "place": ("impl", r"^ERROR: \[DRC UTLZ-1\]", (".place_design.error.rst",), ()),
+    "crash": ("impl", r"hs_err_pid\d+\.log' for details$", (".place_design.error.rst",), ()),
+    "memory": ("impl", r"rdiArgs\.sh: line \d+: \d+ Killed", (".place_design.begin.rst",),
+               (".place_design.error.rst", ".vivado.error.rst", ".vivado.end.rst")),
+    "route": ("impl", r"^route_design failed$", (".route_design.error.rst",), ()),
+    "disk": ("impl", r"no space left on device$", (".write_bitstream.error.rst",), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", FAILING)
+def test_each_failure_shows_in_the_tools_own_words(
+    bench: Bench, plan: dict[str, Any], mode: str
+) -> None:
+    plan["fail"] = {"mode": mode}
+    (bench.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
+    place, done = bench.zynq()
+    assert done.returncode == 1
+    log, pattern, there, not_there = FAILING[mode]
+    runs = place / "finn_zynq_link.runs"
+    names = {"impl": "impl_1/runme.log", "synth": "top_*_synth_1/runme.log"}
+    logs = runs.glob(names[log]) if log in names else [place / log]
+    lines = [line for path in logs for line in _lines(path)]
+    assert [line for line in lines if re.search(pattern, line)], lines[-12:]
+    assert all((runs / "impl_1" / name).exists() for name in there)
+    assert not any((runs / "impl_1" / name).exists() for name in not_there)
+    assert not (runs / "impl_1" / "top_wrapper.bit").exists()
+    assert bool(list(runs.glob("*/hs_err_pid*.log"))) == mode.endswith("crash")
+    # Nobody who only waits for a word of success is misled.
+    assert "write_bitstream completed successfully" not in lines
+
+
+def test_an_ip_that_was_not_exported_is_missed_by_its_vlnv(
+    bench: Bench, plan: dict[str, Any]
+) -> None:
+    plan["fail"] = {"mode": "vlnv", "layer": "MVAU_hls_0"}
+    (bench.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
+    place, done = bench.hls("MVAU_hls_0")
+    assert done.returncode == 0, "FINN goes on"
+    assert (place / "project_MVAU_hls_0/sol1/impl/ip").is_dir()
+    assert "ERROR: [IMPL 213-28] Failed to generate IP." in _lines(place / "vitis_hls.log")
+    with pytest.raises(AssertionError, match=r"BD 5-390.*xilinx.com:hls:MVAU_hls_0:1.0"):
+        bench.stitch()
+
+
+def test_a_told_timing_failure_is_a_good_build_with_a_missed_clock(
+    bench: Bench, plan: dict[str, Any]
+) -> None:
+    plan["fail"] = {"mode": "timing"}
+    (bench.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
+    place, done = bench.zynq()
+    assert done.returncode == 0
+    lines = _lines(place / "finn_zynq_link.runs/impl_1/runme.log")
+    assert not [line for line in lines if line.startswith("ERROR")]
+    assert [line for line in lines if "[Timing 38-282]" in line]
+
+
+def test_a_silent_tool_ends_only_when_it_is_ended(bench: Bench, plan: dict[str, Any]) -> None:
+    plan["fail"] = {"mode": "hang"}
+    (bench.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
+    with pytest.raises(subprocess.TimeoutExpired):
+        bench.zynq(patience=3)
+    log = bench.folder / "vivado_zynq_proj_abcdefgh/finn_zynq_link.runs/impl_1/runme.log"
+    lines = _lines(log)
+    assert any(line.startswith("Command: route_design") for line in lines)
+    assert not [line for line in lines if line.startswith(("ERROR", "route_design "))]
+
+
+def test_long_logs_are_written_quickly_and_only_where_they_belong(
+    bench: Bench, plan: dict[str, Any]
+) -> None:
+    plan["log_mb"] = 5
+    (bench.rehearsal / "rehearsal.json").write_text(json.dumps(plan))
+    place, done = bench.zynq()
+    assert done.returncode == 0
+    log = place / "finn_zynq_link.runs/impl_1/runme.log"
+    assert 5_000_000 < log.stat().st_size < 5_200_000
+    assert (place / "vivado.log").stat().st_size < 300_000 and len(done.stdout) < 300_000
+    lines = _lines(log)
+    assert all(MESSAGE.match(line) for line in lines if "[Memdata" in line or "DPOP" in line)
+    assert "write_bitstream completed successfully" in lines
 
 
 def test_the_tools_take_the_time_that_they_are_told(bench: Bench, plan: dict[str, Any]) -> None:

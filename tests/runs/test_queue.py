@@ -7,86 +7,22 @@ import json
 import os
 import shutil
 import signal
-import sys
 import time
-import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runqueue
 from finn_tui.errors import FinnTuiError
-from finn_tui.runs import again, launch
-from finn_tui.runs.folder import RunFolder, RunState, list_runs
-from finn_tui.runs.launch import BuildRequest
+from finn_tui.runs import again
+from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.processes import cancel, reconcile
 from finn_tui.runs.watch import steps
-from tests.runs.conftest import FOLDING, MakeRun
+from tests.runs.conftest import STEPS, Begin, MakeRun, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
-
-STEPS = ["step_one", "step_two", "step_three"]
-Begin = Callable[..., Any]
-
-
-@pytest.fixture
-def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
-    """Launch a run whose builder does what its keywords say."""
-    archive = tmp_path / "engine.pyz"
-    place = "finn_tui/engine/server/"
-    with zipfile.ZipFile(engine_archive()) as real, zipfile.ZipFile(archive, "w") as out:
-        for name in real.namelist():
-            if name == place + "builder.py":
-                # The true one only lends how a builder dies with its runner.
-                true = real.read(name).decode()
-                lent = true[true.index("def _die_with_runner") : true.index("class _Builder")]
-                fake = (Path(__file__).parent / "fake_builder.py").read_text()
-                fake = fake.replace(
-                    "from finn_tui.engine.server.builder import _die_with_runner\n",
-                    "import signal\n\n" + lent,
-                )
-                out.writestr(name, fake)
-            else:
-                out.writestr(name, real.read(name))
-    monkeypatch.setattr(launch, "engine_archive", lambda: archive)
-    monkeypatch.setattr(again, "engine_archive", lambda: archive)
-
-    async def begin(parallel: int = 1, notify: str = "", **plan: Any) -> RunFolder:
-        folder = tmp_path / "model"
-        folder.mkdir(exist_ok=True)
-        (folder / "dataflow.onnx").write_text(json.dumps({"steps": STEPS, **plan}))
-        request = BuildRequest(
-            model="net",
-            graph=folder / "dataflow.onnx",
-            folder=folder,
-            folding=FOLDING,
-            folding_name="published",
-            board="Pynq-Z2",
-            part="xc7z020clg400-1",
-            clock_ns=10.0,
-            engine=EngineSpec("here", (sys.executable,)),
-            rehearse=1.0,
-            parallel=parallel,
-            notify=notify,
-        )
-        return await launch.launch(request, tmp_path / "runs")
-
-    return begin
-
-
-async def until(run: RunFolder, *wanted: str, seconds: float = 30) -> RunState:
-    """Wait until a run is in one of some states."""
-    async with asyncio.timeout(seconds):
-        while (state := reconcile(run)).state not in wanted:
-            assert not state.final, state
-            await asyncio.sleep(0.05)
-    return state
 
 
 def _span(run: RunFolder) -> tuple[float, float]:
