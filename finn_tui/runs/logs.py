@@ -68,6 +68,18 @@ def _title(kind: str, path: Path) -> str:
     return path.parent.name
 
 
+def measured(logs: list[LogFile]) -> tuple[tuple[LogFile, int, float], ...]:
+    """Logs with their bytes and when they were last written to (seconds since the epoch)."""
+    found = []
+    for log in logs:
+        try:
+            status = log.path.stat()
+        except OSError:
+            continue
+        found.append((log, status.st_size, status.st_mtime))
+    return tuple(found)
+
+
 class Growth:
     """What is added to a file, as bytes; none is read twice.
 

@@ -25,3 +25,12 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def readable(data: bytes) -> str:
+    """One line of a log as it can be shown: bad bytes, escape sequences and tabs made harmless.
+
+    What stands before a carriage return is kept: it is text that someone may search for.
+    """
+    text = data.decode("utf-8", "replace").rstrip("\r").replace("\r", " ")
+    return clean(text).expandtabs(8)

@@ -139,6 +139,7 @@ async def follow(
     *,
     log: Path | None = None,
     last: int | None = None,
+    lines: bool = True,
     poll: float = 0.25,
 ) -> AsyncIterator[Update]:
     """What is so, and then what changes, until the run has ended and its log is read.
@@ -148,6 +149,7 @@ async def follow(
     Args:
         log: the log to follow; default runner.log.
         last: begin the log this many bytes before its end; None: at its top.
+        lines: whether the log is wanted at all.
         poll: seconds between looks.
 
     Raises:
@@ -181,8 +183,8 @@ async def follow(
             changed |= found.end(state.state, state.heartbeat)
         if changed:
             yield StepsChanged(found.now())
-        while lines := await asyncio.to_thread(tail.read):
-            yield LogLines(path, tuple(lines))
+        while lines and (new := await asyncio.to_thread(tail.read)):
+            yield LogLines(path, tuple(new))
         if state.final:
             rest = tail.rest()
             if rest:

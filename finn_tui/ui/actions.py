@@ -29,6 +29,7 @@ PLACES = {
     "list": "in lists",
     "pane": "between panes",
     "log": "in logs",
+    "viewer": "in a large log",
     "flow": "Flow",
     "tune": "Tune",
     "runs": "Runs",
@@ -99,6 +100,11 @@ def _nothing_to_stop(state: AppState) -> str | None:
 
 def _no_run(state: AppState) -> str | None:
     return None if state.chosen_run() is not None else "there is no run yet; press b to build"
+
+
+def _no_search(state: AppState) -> str | None:
+    view = state.viewer
+    return None if view is not None and view.search is not None else "/ searches first"
 
 
 def _no_error(state: AppState) -> str | None:
@@ -174,6 +180,37 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.follow", "Follow", "Stay at the end of the log as it grows.", ("f",), "log",
            "follow"),
 
+    Action("log.left", "Left", "Back to the left part of long lines.", ("left",), "log"),
+    Action("log.right", "Right", "To the right part of long lines.", ("right",), "log"),
+
+    Action("viewer.search", "Search", "Find a text from here on, round the end; capitals matter "
+           "if there are any; tab takes what is typed as an expression.", ("slash",), "viewer",
+           "search"),
+    Action("viewer.next", "Next match", "To the next line that was found.", ("n",), "viewer",
+           "next", _no_search),
+    Action("viewer.previous", "Match before", "To the line before that was found.", ("N",),
+           "viewer", "", _no_search),
+    Action("viewer.next-error", "Next error", "To the next error, round the end.", ("e",),
+           "viewer", "next error"),
+    Action("viewer.previous-error", "Error before", "To the error before.", ("E",), "viewer"),
+    Action("viewer.errors", "Errors only", "Only the errors, or all lines again.",
+           ("exclamation_mark",), "viewer", "errors only"),
+    Action("viewer.severity", "Severity", "Show errors; critical warnings too; warnings too; all.",
+           ("s",), "viewer", "severity"),
+    Action("viewer.matches", "Matches only", "Only the lines that were found, or all again; enter "
+           "on one shows what stands around it.", ("ampersand",), "viewer", "", _no_search),
+    Action("viewer.go-to", "Go to", "A line by its number, or a place such as 50%.", ("colon",),
+           "viewer", "go to"),
+    Action("viewer.wrap", "Wrap", "Long lines go on in the next row, or are cut.", ("w",),
+           "viewer", "wrap"),
+    Action("viewer.mark", "Mark", "Mark lines from here on, or no longer.", ("space", "v"),
+           "viewer"),
+    Action("viewer.copy", "Copy", "The marked lines, or this one, to the terminal's clipboard "
+           "(OSC 52).", ("y", "c"), "viewer", "copy"),
+    Action("viewer.pager", "Pager", "Open the file in $PAGER.", ("p",), "viewer", "pager"),
+    Action("viewer.close", "Close", "Back to where the log was opened.", ("escape", "q"),
+           "viewer", "close"),
+
     Action("tune.larger", "Larger", "The next larger legal value.",
            ("plus", "equals_sign"), "tune", "- step", _no_model),
     Action("tune.smaller", "Smaller", "The next smaller legal value.",
@@ -216,6 +253,8 @@ ACTIONS: tuple[Action, ...] = (
 
     Action("runs.cancel", "Cancel the build", "End the chosen build; its folder stays.", ("x",),
            "runs", "cancel", _not_running),
+    Action("runs.logs", "Logs", "All logs of the run: FINN's, each HLS layer's, each of Vivado's "
+           "runs; search, filter, copy.", ("l",), "runs", "logs", _no_run),
     Action("runs.error", "What went wrong", "The error of the chosen run with its details.",
            ("e",), "runs", "error", _no_error),
     Action("runs.resume", "Resume the run", "Go on in its folder, at the step it ended in or an "
@@ -288,6 +327,7 @@ def bindings(*places: str) -> list[BindingType]:
 #: Keys by Textual's name as people write them.
 _NAMES = {
     "plus": "+", "minus": "-", "equals_sign": "=", "underscore": "_", "question_mark": "?",
+    "exclamation_mark": "!", "ampersand": "&", "colon": ":",
     "slash": "/", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn", "left": "←",
     "right": "→", "up": "↑", "down": "↓", "space": "space",
 }  # fmt: skip

@@ -19,6 +19,7 @@ from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
 from finn_tui.ui import actions, crash, theming
 from finn_tui.ui.desk_board import BoardDesk
+from finn_tui.ui.desk_logs import LogDesk
 from finn_tui.ui.desk_models import ModelDesk
 from finn_tui.ui.desk_runs import RunsDesk
 from finn_tui.ui.desk_solve import SolveDesk
@@ -51,7 +52,7 @@ def _palette() -> type[Provider]:
     return ActionCommands
 
 
-class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk):
+class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
@@ -144,8 +145,8 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk):
         """Keys of the screen."""
         from finn_tui.ui.screens.help import Help
 
-        screen = self.mode_screen
-        self.push_screen(Help(screen.place if screen is not None else ""), self._do_chosen)
+        place = getattr(self.screen, "place", "")
+        self.push_screen(Help(place), self._do_chosen)
 
     def _do_chosen(self, id: str | None) -> None:
         if id is not None:

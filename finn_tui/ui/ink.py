@@ -46,6 +46,7 @@ INKS: Mapping[str, Ink] = {
     "key": Ink("primary", bold=True),
     "sim": Ink("warning", bold=True),
     "edit": Ink("background", bold=True, ground="primary"),
+    "match": Ink("background", ground="accent"),
     "mode": Ink("background", bold=True, ground="primary"),
     "cursor": Ink(ground="panel"),
     "cursor-blur": Ink(ground="surface"),

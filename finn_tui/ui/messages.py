@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from finn_tui.lab.session import Opened
     from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.logs import LogFile
     from finn_tui.runs.preflight import Finding
+    from finn_tui.runs.scan import Found
+    from finn_tui.runs.scanner import Hits
     from finn_tui.runs.watch import Update
     from finn_tui.ui.solving import Solving
     from finn_tui.ui.state import RunView
@@ -101,6 +104,22 @@ class RunFollowed(Message):
 
     run: str
     updates: tuple[Update, ...]
+
+
+@dataclass
+class LogFound(Message):
+    """A search in a log is a step further."""
+
+    hits: Hits
+    found: Found
+
+
+@dataclass
+class LogsListed(Message):
+    """The logs that a run has, with how large each is and when it was last written to."""
+
+    run: str
+    logs: tuple[tuple[LogFile, int, float], ...]
 
 
 @dataclass

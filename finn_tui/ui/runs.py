@@ -128,10 +128,8 @@ def take_update(state: AppState, run: str, update: Update) -> None:
     view = state.runs_view
     if isinstance(update, watch.StepsChanged):
         view.steps, view.steps_at = update.steps, time.monotonic()
-    elif isinstance(update, watch.LogLines):
-        view.log.add(update.lines)
     elif isinstance(update, watch.Noted):
-        view.log.add([f"{update.level.upper()}: {update.text}"])
+        view.noted = update
     elif isinstance(update, watch.StateChanged):
         from dataclasses import replace
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.widgets.log import LogText
+from finn_tui.ui.log_view import LogView
+from finn_tui.ui.spool import Spool
 
 if TYPE_CHECKING:
     from finn_tui.errors import FinnTuiError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
     from finn_tui.runs.notes import Notes
-    from finn_tui.runs.watch import Step
+    from finn_tui.runs.watch import Noted, Step
     from finn_tui.ui.tune import Tune
 
 #: What `go` does, in order; each can be done alone.
@@ -100,7 +101,7 @@ class BoardState:
     sample_of: tuple[str, int] = ("", 0)
     accuracy: tuple[float, int, int] | None = None
     error: FinnTuiError | None = None
-    log: LogText = field(default_factory=LogText)
+    log: Spool = field(default_factory=Spool)
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""
@@ -115,7 +116,8 @@ class RunsState:
     chosen: str = ""
     steps: tuple[Step, ...] = ()
     steps_at: float = 0.0
-    log: LogText = field(default_factory=LogText)
+    noted: Noted | None = None
+    log: LogView = field(default_factory=LogView)
     log_of: str = ""
 
 
@@ -148,6 +150,8 @@ class AppState:
         self.runs_view = RunsState()
         self.board = BoardState(machine=workspace.settings.to)
         self.flow = FlowState()
+        #: The log that is shown large, while it is.
+        self.viewer: LogView | None = None
 
     def run(self, id: str) -> RunView | None:
         """A run by its name."""

@@ -24,6 +24,8 @@ from finn_tui.ui.messages import (
     BuildChecked,
     Failed,
     GraphRead,
+    LogFound,
+    LogsListed,
     LookedAfter,
     ModelOpened,
     RunFollowed,
@@ -37,12 +39,11 @@ if TYPE_CHECKING:
     from finn_tui.lab.models import Stage
     from finn_tui.lab.session import Opened
     from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.scanner import Hits
     from finn_tui.runs.watch import Update
 
 #: Seconds between looks at the runs of the workspace.
 _LOOK = 1.0
-#: How much of a log is read when a run is looked at first.
-_LOG_BYTES = 400_000
 
 BoardJob = Callable[
     [Lab, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
@@ -177,17 +178,37 @@ class Workers(App[int]):
 
     @work(group="follow", exclusive=True, exit_on_error=False)
     async def follow_run(self, run: RunFolder) -> None:
-        """News of one run, its log included, until it ends or another is followed."""
+        """News of one run until it ends or another is followed; logs are read where shown."""
         from finn_tui.runs.watch import follow
 
         try:
             batch: list[Update] = []
-            async for update in follow(run, last=_LOG_BYTES):
+            async for update in follow(run, lines=False):
                 batch.append(update)
                 self.post_message(RunFollowed(run.id, tuple(batch)))
                 batch = []
         except FinnTuiError as error:
             self.post_message(Failed("follow", error))
+
+    async def scan_log(self, path: Path, hits: Hits, start: int) -> None:
+        """Look for something in a log, and go on with what is appended."""
+        from finn_tui.runs.scanner import scan
+
+        try:
+            async for found in scan(path, hits.query, start):
+                self.post_message(LogFound(hits, found))
+        except FinnTuiError as error:
+            self.post_message(Failed("scan", error))
+
+    @work(group="logs", exclusive=True, exit_on_error=False)
+    async def list_logs(self, run: RunFolder) -> None:
+        """Which logs a run has, again and again."""
+        from finn_tui.runs.logs import find_logs, measured
+
+        while True:
+            found = await asyncio.to_thread(lambda: measured(find_logs(run)))
+            self.post_message(LogsListed(run.id, found))
+            await asyncio.sleep(_LOOK)
 
     @work(group="board", exclusive=True, exit_on_error=False)
     async def work_on_board(

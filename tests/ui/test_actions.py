@@ -13,6 +13,7 @@ from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.screens.board import BoardScreen
 from finn_tui.ui.screens.flow import FlowScreen
 from finn_tui.ui.screens.help import Help
+from finn_tui.ui.screens.log import LogScreen
 from finn_tui.ui.screens.results import ResultsScreen
 from finn_tui.ui.screens.runs import RunsScreen
 from finn_tui.ui.screens.solve import SolveDialog
@@ -40,6 +41,7 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "list": (Listing, LayerTable),
         "log": (Log,),
         "pane": tuple(_SCREENS.values()),
+        "viewer": (LogScreen,),
         "dialog": (Help,),
         "solve": (SolveDialog,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
@@ -59,6 +61,15 @@ def test_no_key_means_two_things_on_one_screen(place: str) -> None:
                 continue
             assert key not in taken, f"{key}: {taken.get(key)} and {action.id}"
             taken[key] = action.id
+
+
+def test_no_key_means_two_things_in_a_large_log() -> None:
+    # The viewer's own come first, and q and / mean there what they mean in every pager.
+    mine = {key: action.id for action in actions_of("viewer") for key in action.keys}
+    others = {key: action.id for action in actions_of("log", "list", "pane", "app")
+              for key in action.keys}  # fmt: skip
+    both = {key for key in mine if key in others}
+    assert both == {"q", "slash"}, both
 
 
 def test_bindings_carry_the_ids() -> None:

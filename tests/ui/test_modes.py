@@ -188,7 +188,7 @@ async def test_a_run_that_ends_is_announced(make_app: MakeApp, lab: RecordedLab)
 
 
 async def test_the_log_follows_until_one_scrolls_away(make_app: MakeApp, lab: RecordedLab) -> None:
-    make_run(lab.workspace, log="".join(f"line {n}\n" for n in range(300)))
+    run = make_run(lab.workspace, log="".join(f"line {n}\n" for n in range(300)))
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
         await pilot.press("3")
@@ -196,16 +196,16 @@ async def test_the_log_follows_until_one_scrolls_away(make_app: MakeApp, lab: Re
         await pilot.press("enter", "g")
         await until(pilot, lambda: "line 1 of 300" in screen_text(app))
         assert "line 299" not in screen_text(app)
-        app.state.runs_view.log.add(["one more"])
-        app.redraw()
-        await pilot.pause()
+        with run.log.open("a") as log:
+            log.write("one more\n")
+        await until(pilot, lambda: "line 1 of 301" in screen_text(app))
         assert "one more" not in screen_text(app)
         await pilot.press("f")
         await until(pilot, lambda: "one more" in screen_text(app))
         await pilot.press("up")
-        assert not app.screen.query_one(Log).following
+        assert not app.screen.query_one(Log).view.following
         await pilot.press("end")
-        assert app.screen.query_one(Log).following
+        assert app.screen.query_one(Log).view.following
 
 
 # Results

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from finn_tui.ui import text
 from finn_tui.ui.text import Line, bar, brief, duration, fit, printable, rate, short, wrap
 from finn_tui.ui.tune import matches
-from finn_tui.ui.widgets.log import KEPT, LogText, role_of
 from finn_tui.ui.window import Window
 
 
@@ -96,16 +95,3 @@ def test_filters() -> None:
     assert matches("swg", "ConvolutionInputGenerator_rtl_0", "SWG 0")
     assert not matches("!swg", "SWG 0")
     assert matches("", "x") and matches("!", "x")
-
-
-def test_a_log_keeps_its_end() -> None:
-    log = LogText()
-    log.add(f"line {n}" for n in range(KEPT + 5))
-    assert len(log.lines) == KEPT and log.dropped == 5
-    assert log.lines[0] == "line 5"
-
-
-def test_log_lines_by_severity() -> None:
-    assert role_of("ERROR: [Place 30-640] over") == "bad"
-    assert role_of("CRITICAL WARNING: [x]") == "warn"
-    assert role_of("INFO: fine") == ""

@@ -52,7 +52,7 @@ class BoardScreen(ModeScreen):
         self.query_one("#about", Lines).redraw()
         self.query_one("#jobs", Lines).redraw()
         self.query_one("#sample", Sample).give(state.sample if run is not None else None)
-        self.query_one("#log", Log).give(state.log, "what the board says")
+        self.query_one("#log", Log).give(state.log.view, "what the board says")
 
     def _make_room(self) -> None:
         """As high as the sample image needs, as long as some of the log is left."""
@@ -83,6 +83,10 @@ class BoardScreen(ModeScreen):
 
             return wrap(_NO_RUN, width - 4, "dim", "  ")
         return board.jobs(self.state.board, width)
+
+    def on_log_opened(self, event: Log.Opened) -> None:
+        """The log, large."""
+        self.desk.open_log(event.log.view.path, "what the board says", searching=event.searching)
 
     def do_board_deploy(self) -> None:
         """Copy what changed."""

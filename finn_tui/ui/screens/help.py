@@ -42,7 +42,8 @@ class Help(ModalScreen[str | None]):
         listing = self.query_one(Listing)
         listing.focus()
         state = cast("FinnTuiApp", self.app).state
-        places = (self._place, "list", "log", "app") if self._place else ("app",)
+        logs = ("log",) if self._place in ("runs", "board", "viewer") else ()
+        places = (self._place, "list", *logs, "app") if self._place else ("app",)
         rows = []
         for place in places:
             for action in actions_of(place):

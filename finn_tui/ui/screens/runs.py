@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from finn_tui.ui import actions, runs
+from finn_tui.ui.log_view import LogView
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.state import RunView
 from finn_tui.ui.text import Line, duration, fit, printable
@@ -51,8 +52,8 @@ class RunsScreen(ModeScreen):
         run = state.chosen_run()
         view = state.runs_view
         if run is not None and view.log_of != run.id:
-            view.log_of, view.steps = run.id, ()
-            view.log.clear()
+            view.log_of, view.steps, view.noted = run.id, (), None
+            view.log = LogView(run.folder.log)
             self.desk.follow_run(run.folder)
         steps = self.query_one("#steps", Listing)
         final = run is None or run.state.final
@@ -82,7 +83,12 @@ class RunsScreen(ModeScreen):
             line.add("  " + fit(printable(state.error.what), room).rstrip(), "bad")
         else:
             line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
-            if request.rehearsal is not None:
+            noted = self.state.runs_view.noted
+            if noted is not None and not state.final:
+                room = width - line.width - 14
+                role = "dim" if noted.level == "info" else "warn"
+                line.add("  " + fit(printable(noted.text), room).rstrip(), role)
+            elif request.rehearsal is not None:
                 line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
         said = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
         if said.strip():
@@ -106,6 +112,18 @@ class RunsScreen(ModeScreen):
             self.do_runs_error()
         else:
             self.query_one("#log", Log).focus()
+
+    def on_log_opened(self, event: Log.Opened) -> None:
+        """The log, large, beside the run's other logs."""
+        run = self.state.chosen_run()
+        path = event.log.view.path
+        self.desk.open_log(path, "runner.log", run, searching=event.searching)
+
+    def do_runs_logs(self) -> None:
+        """All logs of the run."""
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        self.desk.open_log(run.folder.log, "runner.log", run, tree=True)
 
     def do_log_follow(self) -> None:
         """Follow, from anywhere on the screen."""

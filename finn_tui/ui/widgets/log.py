@@ -1,161 +1,246 @@
-"""A log that grows: the last lines of it, following its end until one scrolls away from there."""
+"""A log of any size: the lines in view, a cursor, and what was searched for."""
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from textual import events
+from textual.message import Message
 
 from finn_tui.ui import actions
-from finn_tui.ui.text import Line, cells
+from finn_tui.ui.log_view import LogView, draw_row
+from finn_tui.ui.text import Line
 from finn_tui.ui.widgets.lines import Lines
-from finn_tui.ui.window import Window
+from finn_tui.ui.widgets.listing import Filtering
 
-#: How many lines are kept in memory; the file is the truth.
-KEPT = 20_000
-
-
-class LogText:
-    """The lines of one log, the oldest dropped when there are too many."""
-
-    def __init__(self) -> None:
-        self.lines: deque[str] = deque(maxlen=KEPT)
-        self.dropped = 0
-
-    def add(self, lines: Iterable[str]) -> None:
-        """Append lines, expanding tabs."""
-        for line in lines:
-            if len(self.lines) == KEPT:
-                self.dropped += 1
-            self.lines.append(_STAMP.sub(r"\1 ", line.expandtabs(8)))
-
-    def clear(self) -> None:
-        """Begin with an empty log."""
-        self.lines.clear()
-        self.dropped = 0
-
-
-# FINN's log has the date in every line: the time alone tells as much and leaves room.
-_STAMP = re.compile(r"^\[\d{4}-\d\d-\d\d (\d\d:\d\d:\d\d)\] ")
-
-
-def role_of(line: str) -> str:
-    """The colour of a log line by its severity, as FINN's and AMD's tools write it."""
-    head = line[:160].upper()
-    if "ERROR" in head or "TRACEBACK" in head or "FATAL" in head:
-        return "bad"
-    if "CRITICAL WARNING" in head or head.startswith("WARNING") or " WARNING" in head:
-        return "warn"
-    return ""
+#: Seconds between looks at the file, and how long lines may be counted in one.
+_LOOK = 0.1
+_COUNT = 0.01
 
 
 class Log(Lines, can_focus=True):
-    """Shows a ``LogText``; one long line is cut at the right edge and read by moving sideways."""
+    """Shows a ``LogView``; one long line is cut at the right edge and read by moving sideways."""
 
-    BINDINGS = actions.bindings("list", "log", "pane")
+    BINDINGS = actions.bindings("log", "list", "pane")
 
-    def __init__(self, *, id: str | None = None) -> None:
+    @dataclass
+    class Opened(Message):
+        """Enter: the line under the cursor is wanted large, or among its neighbours."""
+
+        log: Log
+        searching: bool = False
+
+        @property
+        def control(self) -> Log:
+            return self.log
+
+    @dataclass
+    class Begun(Message):
+        """The file was replaced or cut: what was found in it means nothing any more."""
+
+        log: Log
+
+    @dataclass
+    class Searched(Message):
+        """A text to search for was typed."""
+
+        log: Log
+        text: str
+        regex: bool
+
+    def __init__(
+        self, *, id: str | None = None, large: bool = False, state: Callable[[], str] | None = None
+    ) -> None:
+        """A log, empty before ``give``.
+
+        Args:
+            large: has the screen to itself: "/" searches here.
+            state: more about it, shown in its heading.
+        """
         super().__init__(id=id)
-        self.log_text = LogText()
+        self.view = LogView()
         self.title = "log"
-        self.following = True
-        self._window = Window()
-        self._column = 0
+        self._large = large
+        self._state = state
+        self.prompt = Filtering(self._typed)
+        self.regex = False
+        self._drawn: tuple[object, ...] = ()
 
-    def give(self, log: LogText, title: str) -> None:
+    def give(self, view: LogView, title: str) -> None:
         """Show a log; a title tells which."""
-        if log is not self.log_text:
-            self.log_text, self.following, self._column = log, True, 0
-        self.title = title
+        self.view, self.title = view, title
         self.redraw()
+
+    def on_mount(self) -> None:
+        """Look at the file again and again."""
+        self.set_interval(_LOOK, self._look)
+
+    def _look(self) -> None:
+        if not self.is_on_screen or not self.screen.is_current:
+            return
+        view = self.view
+        news = view.look()
+        counted = view.count_lines(_COUNT)
+        if news == "anew":
+            self.post_message(self.Begun(self))
+        if news != "same" or counted:
+            self.redraw()
 
     def build(self, width: int, height: int) -> list[Line]:
         """A heading and the lines in view."""
-        lines, window = self.log_text.lines, self._window
-        window.count, window.height = len(lines), max(1, height - 1)
-        if self.following:
-            window.top = max(0, window.count - window.height)
-        window.scroll(0)
-        head = Line("cursor-blur" if self.has_focus else "").add(" " + self.title, "head")
-        state = "following" if self.following else f"line {window.top + 1:,} of {window.count:,}"
-        head.right(Line().add(state + " ", "dim" if self.following else "accent"), width)
-        found = [head.to(width)]
-        thumb = window.thumb()
-        for number, index in enumerate(window.rows):
-            text = lines[index][self._column :]
-            line = Line().add(" ")
-            if cells(text) > width - 2:
-                line.cell(text, width - 2, role_of(lines[index]))
-            else:
-                line.add(text, role_of(lines[index]))
+        view = self.view
+        rows = view.rows(width - 2, max(1, height - 1))
+        found = [self._heading(width)]
+        if not rows:
+            what = "no line so far" if view.only is None else "no line passes the filter"
+            what = what if view.only is None or view.only.whole else "looking for lines"
+            return [*found, Line().add(" " + what, "dim")]
+        thumb = view.thumb()
+        first, last = view.marked()
+        for number, row in enumerate(rows):
+            here = row.start == view.cursor and self.has_focus
+            marked = view.mark is not None and first <= row.start <= last
+            line = Line("cursor" if here or marked else "")
+            sign = ">" if here and row.first else "│" if marked else " "
+            draw_row(row, view, width - 2, line.add(sign, "accent"))
             if thumb is not None:
                 on = thumb[0] <= number < sum(thumb)
-                line.to(width - 1).add("▐" if on else " ", "faint", number)
+                line.to(width - 1).add("▐" if on else " ", "faint", ("scroll", number))
             found.append(line)
         return found
 
-    def _to(self, top: int) -> None:
-        window = self._window
-        window.top = top
-        window.scroll(0)
-        self.following = window.top >= window.count - window.height
+    def _heading(self, width: int) -> Line:
+        view = self.view
+        head = Line("cursor-blur" if self.has_focus else "")
+        if self.prompt.typing:
+            how = "as an expression" if self.regex else "as text"
+            head.add(f" /{self.prompt.text}▏", "accent")
+            return head.right(Line().add(f"{how}, ", "dim").add("tab", "key").add(" the other "),
+                              width).to(width)  # fmt: skip
+        head.add(" " + self.title, "head")
+        if self._state is not None:
+            head.add("  ").add(self._state(), "accent")
+        if view.column and not view.wrap:
+            head.add(f"  from column {view.column + 1}", "dim")
+        state = "gone" if view.state == "gone" and view.path is not None else ""
+        state = state or ("following" if view.following else view.place())
+        return head.right(Line().add(state + " ", "dim" if view.following else "accent"),
+                          width).to(width)  # fmt: skip
+
+    # Searching
+
+    def begin_search(self) -> None:
+        """Letters go to what is searched for, until enter or escape."""
+        self.prompt.text = ""
+        self.prompt.begin()
+
+    def _typed(self, text: str) -> None:
+        if not self.prompt.typing and text:
+            self.post_message(self.Searched(self, text, self.regex))
         self.redraw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters of a search that is being typed."""
+        if not self.prompt.typing:
+            return
+        if event.key == "tab":
+            self.regex = not self.regex
+            self.redraw()
+        else:
+            self.prompt.take(event)
+        event.stop()
+        event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A pasted text to search for."""
+        if self.prompt.typing:
+            event.stop()
+            lines = event.text.splitlines()
+            self.prompt.text += lines[0] if lines else ""
+            self.redraw()
+
+    def do_list_filter(self) -> None:
+        """Search, in the large view."""
+        if self._large:
+            self.begin_search()
+        else:
+            self.post_message(self.Opened(self, True))
+
+    # Moving
+
+    def do_list_choose(self) -> None:
+        """The large view; there, the lines around this one."""
+        self.post_message(self.Opened(self))
 
     def do_log_follow(self) -> None:
         """To the end, and stay there; or stay here."""
-        self.following = not self.following
+        if self.view.following:
+            self.view.stay()
+        else:
+            self.view.to_bottom()
         self.redraw()
 
     def do_list_up(self) -> None:
         """A line up."""
-        self._to(self._window.top - 1)
+        self.view.move(-1)
+        self.redraw()
 
     def do_list_down(self) -> None:
         """A line down."""
-        self._to(self._window.top + 1)
+        self.view.move(1)
+        self.redraw()
 
     def do_list_page_up(self) -> None:
         """A screen up."""
-        self._to(self._window.top - self._window.height + 1)
+        self.view.page(-1)
+        self.redraw()
 
     def do_list_page_down(self) -> None:
         """A screen down."""
-        self._to(self._window.top + self._window.height - 1)
+        self.view.page(1)
+        self.redraw()
 
     def do_list_top(self) -> None:
-        """To the first line that is kept."""
-        self._to(0)
+        """To the first line."""
+        self.view.to_top()
+        self.redraw()
 
     def do_list_bottom(self) -> None:
         """To the end."""
-        self._to(self._window.count)
-
-    def key_left(self) -> None:
-        """Back to the left part of long lines."""
-        self._column = max(0, self._column - 20)
+        self.view.to_bottom()
         self.redraw()
 
-    def key_right(self) -> None:
+    def do_log_left(self) -> None:
+        """Back to the left part of long lines."""
+        self.view.sideways(-20)
+        self.redraw()
+
+    def do_log_right(self) -> None:
         """To the right part of long lines."""
-        self._column += 20
+        self.view.sideways(20)
         self.redraw()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Up by the wheel."""
         event.stop()
-        self._to(self._window.top - 3)
+        self.view.scroll(-3)
+        self.redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Down by the wheel."""
         event.stop()
-        self._to(self._window.top + 3)
+        self.view.scroll(3)
+        self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """The scroll bar."""
+        """The scroll bar, or a line."""
         event.stop()
         hit = self.hit_at(event.x, event.y)
-        if isinstance(hit, int):
-            self._window.drag(hit)
-            self._to(self._window.top)
+        rows = self.view.rows(self.size.width - 2, max(1, self.size.height - 1))
+        if isinstance(hit, tuple):
+            self.view.drag(hit[1])
+        elif 0 < event.y <= len(rows):
+            self.view.stay()
+            self.view.cursor = rows[event.y - 1].start
+        self.redraw()

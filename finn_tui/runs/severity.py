@@ -1,0 +1,70 @@
+"""How bad a log line is, as Vivado, HLS, FINN, Python, compilers and pip write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """From nothing said to an error."""
+
+    NONE = 0
+    INFO = 1
+    WARNING = 2
+    CRITICAL = 3
+    ERROR = 4
+
+
+# What may stand before the word: FINN's and pip's time stamps, "12:34:56", a logger's name.
+_STAMP = rb"(?:\[[^\]\n]{1,40}\] ?|\d\d:\d\d:\d\d[ ,.\d]*)?"
+_LINE = re.compile(
+    _STAMP + rb"(?:(?P<error>(?:ERROR|FATAL|%Error|FINN (?:INTERNAL COMPILER )?ERROR)\b"
+    rb"|Traceback \(most recent call last\)|Abnormal program termination|Segmentation fault"
+    rb"|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)|\w+ failed$"
+    rb"|[^\n]{0,200}: (?:fatal )?error: |[^\n]{0,200}\bKilled\b +\S)"
+    rb"|(?P<critical>CRITICAL\b)"
+    rb"|(?P<warning>(?:WARNING|%Warning|Warning:|WARN)\b|[^\n]{0,200}: (?:\w*Warning|warning): )"
+    rb"|(?P<info>(?:INFO|DEBUG|NOTE)\b))"
+)
+_GROUPS = {
+    "error": Severity.ERROR,
+    "critical": Severity.CRITICAL,
+    "warning": Severity.WARNING,
+    "info": Severity.INFO,
+}
+# Words that a line of a severity holds: looked for first, because finding a word in a megabyte
+# takes a thousandth of the time that trying an expression at every line does.
+_WORDS = {
+    Severity.ERROR: (b"ERROR", b"Error", b"error: ", b"FATAL", b"Traceback (most",
+                     b"Abnormal prog", b"Segmentation f", b"Exception", b"Interrupt", b" failed",
+                     b"Killed"),
+    Severity.CRITICAL: (b"CRITICAL",),
+    Severity.WARNING: (b"WARN", b"arning"),
+    Severity.INFO: (b"INFO", b"DEBUG", b"NOTE"),
+}  # fmt: skip
+
+
+def severity(line: bytes) -> Severity:
+    """The severity of a line, without its line end. Words in the middle of one mean nothing."""
+    found = _LINE.match(line)
+    return _GROUPS[found.lastgroup] if found and found.lastgroup else Severity.NONE
+
+
+def lines_at_least(block: bytes, level: Severity) -> Iterator[int]:
+    """Where the lines of a block of whole lines begin that are as bad as ``level`` or worse."""
+    tried: set[int] = set()
+    hits = []
+    for word in (word for known, words in _WORDS.items() if known >= level for word in words):
+        at = block.find(word)
+        while at >= 0:
+            start = block.rfind(b"\n", 0, at) + 1
+            stop = block.find(b"\n", at)
+            stop = len(block) if stop < 0 else stop
+            if start not in tried:
+                tried.add(start)
+                if severity(block[start : min(stop, start + 1000)].rstrip(b"\r")) >= level:
+                    hits.append(start)
+            at = block.find(word, max(stop, at + 1))
+    return iter(sorted(hits))
