@@ -7,7 +7,18 @@ from pathlib import Path
 
 import click
 
-from finn_tui.cli.common import FAILED, JSON_OPTION, Reporter, guard, number, print_json, table
+from finn_tui.cli.common import (
+    FAILED,
+    JSON_OPTION,
+    WORKSPACE_OPTION,
+    Reporter,
+    guard,
+    number,
+    open_workspace,
+    print_json,
+    table,
+)
+from finn_tui.lab.session import Lab
 from finn_tui.runs.diagnosis import Diagnosis
 from finn_tui.runs.inspect import Inspection, Item
 from finn_tui.runs.inspect import inspect as read
@@ -20,17 +31,21 @@ _COLOURS = {"succeeded": "green", "failed": "red", "incomplete": "yellow"}
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path")
+@WORKSPACE_OPTION
 @JSON_OPTION
 @guard
-def inspect(path: Path, as_json: bool) -> None:
+def inspect(path: str, workspace: Path, as_json: bool) -> None:
     """Read any log, report or build directory: outcome, cause, times, resources.
 
-    PATH is a file or folder of FINN, Vitis HLS or Vivado, or a run of this workspace. Nothing in
-    it is changed.
+    PATH is a file or folder of FINN, Vitis HLS or Vivado, or a run of the workspace (`last`).
+    Nothing in it is changed.
     """
+    place = Path(path).expanduser()
+    if not place.exists() and "/" not in path:
+        place = Lab(open_workspace(workspace)).find_run(path).path
     with Reporter() as reporter:
-        found = read(path, on_progress=reporter)
+        found = read(place, on_progress=reporter)
     if as_json:
         print_json(found.as_dict())
     else:

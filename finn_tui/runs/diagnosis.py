@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finn_tui.runs import causes
@@ -109,9 +109,15 @@ def _holds(evidence: Evidence, source: Source) -> bool:
     return reading.wns is None or reading.wns < 0
 
 
-def timing_missed(source: Source) -> bool:
-    """Whether a file tells of a design that does not meet its clock."""
-    return any(e.cause == "timing-missed" and _holds(e, source) for e in source.reading.evidence)
+def timing_missed(source: Source) -> Source | None:
+    """What a file tells of a design that does not meet its clock, and nothing else it tells.
+
+    The tools go on as if all were well, so other warnings in such a file mean nothing.
+    """
+    told = tuple(
+        e for e in source.reading.evidence if e.cause == "timing-missed" and _holds(e, source)
+    )
+    return Source(source.path, replace(source.reading, evidence=told)) if told else None
 
 
 def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnosis:

@@ -167,7 +167,7 @@ def alike(kind: Kind, history: Sequence[PastBuild]) -> tuple[list[PastBuild], st
         if found:
             builds = "an earlier build" if len(found) == 1 else f"{len(found)} earlier builds"
             return found, f"{builds} of {words} on {kind.board}", widen
-    return [], "published builds", 1.0
+    return [], "published builds" if kind.rehearsal is None else "the rehearsal's plan", 1.0
 
 
 def estimate(
@@ -236,7 +236,7 @@ def _spread(seen: Sequence[float], widen: float) -> tuple[float, float, float]:
 def _published(name: str, kind: Kind, layers: int) -> tuple[float, float, float]:
     if kind.rehearsal is not None:
         mid = _rehearsed(name, kind.rehearsal)
-        return 0.5 * mid, mid, 2 * mid + 5
+        return 0.5 * mid, mid, 2 * mid + (3.0 if mid > 1 else 0.2)
     if layers and ("ipgen" in name or "generate_hardware" in name):
         rounds = math.ceil(layers / _LAYERS_AT_ONCE)
         low, mid, high = (rounds * seconds for seconds in _LAYER)

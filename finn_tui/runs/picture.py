@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.engine.server import runfiles
-from finn_tui.runs.diagnosis import Diagnosis, Source, diagnose
+from finn_tui.runs.diagnosis import Diagnosis, Source, diagnose, timing_missed
 from finn_tui.runs.folder import RunFolder, parse_event
 from finn_tui.runs.logs import Growth, Tail
 from finn_tui.runs.places import Places, Work
@@ -275,10 +275,15 @@ class BuildWatcher:
         """Causes by now; worked out anew only when there is new evidence."""
         seen: Any = tuple(len(reading.evidence) for _, reading in known)
         if seen != self._findings[0]:
+            every = [Source(str(log.path), reading) for log, reading in known if reading.evidence]
             sources = [
-                Source(str(log.path), reading)
-                for log, reading in known
-                if reading.outcome != "succeeded" and reading.evidence
+                told
+                for source in every
+                if (
+                    told := source
+                    if source.reading.outcome != "succeeded"
+                    else timing_missed(source)
+                )
             ]
             self._findings = (seen, tuple(diagnose(sources)))
         return self._findings[1]

@@ -54,3 +54,6 @@ def test_nothing_there_is_wrong_use(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["inspect", str(tmp_path / "none")])
     assert done.exit_code == 2
     assert "there is no" in done.stderr
+    done = CliRunner().invoke(main, ["inspect", "nosuchrun", "--workspace", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "there is no run called nosuchrun" in done.stderr

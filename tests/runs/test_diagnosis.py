@@ -21,6 +21,7 @@ from tests.runs.readers.samples import (
     OVER,
     PARENT,
     REFUSED,
+    SAMPLES,
 )
 
 START = IMPLEMENTATION[: IMPLEMENTATION.index("Command: route_design")]
@@ -142,6 +143,32 @@ def test_slack_that_is_won_back_is_no_cause(tmp_path: Path) -> None:
         "WARNING: [Route 35-328] Router estimated timing not met.\nCommand: route_design",
     )
     assert build(tmp_path, run=won).outcome == "succeeded"
+
+
+def test_slack_that_is_won_back_after_routing_is_no_cause(tmp_path: Path) -> None:
+    folder = (tmp_path / RUN).parent
+    folder.mkdir(parents=True)
+    text = SAMPLES["x_timing_summary_routed.rpt"]
+    (folder / "top_timing_summary_routed.rpt").write_text(text)
+    assert inspect(tmp_path).outcome == "failed"
+    met = text.replace("-0.618     -152.301    210", "0.020     0.0    0").replace(
+        "Timing constraints are not met.", "All user specified timing constraints are met."
+    )
+    (folder / "top_timing_summary_postroute_physopted.rpt").write_text(met)
+    assert inspect(tmp_path).outcome == "succeeded"
+
+
+def test_a_crash_within_hls_is_no_copy_of_its_log(tmp_path: Path) -> None:
+    layer = tmp_path / "code_gen_ipgen_MVAU_hls_0_abcdefgh"
+    build(tmp_path, hls=HLS[: HLS.index("INFO: [HLS 200-112]")])
+    (layer / "sol1").mkdir()
+    (layer / "sol1/sol1.log").write_text(HLS)
+    (layer / "hs_err_pid7.log").write_text("# An unexpected error has occurred (11)\n")
+    found = inspect(tmp_path)
+    assert found.cause is not None and found.cause.id == "crash"
+    copies = {item.path.rpartition("/")[2]: item.copy_of for item in found.items}
+    assert copies["sol1.log"] == f"{layer.name}/vitis_hls.log"
+    assert copies["hs_err_pid7.log"] is None
 
 
 def test_out_of_context_synthesis_is_asked_for_more_than_it_can(tmp_path: Path) -> None:

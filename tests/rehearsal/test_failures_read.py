@@ -1,0 +1,82 @@
+"""Each way in which the stand-ins fail is understood from what they leave alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finn_tui.runs.inspect import inspect
+from finn_tui.runs.picture import BuildWatcher
+from tests.rehearsal.test_tools import Bench
+
+ESTIMATE = {"LUT": 1000.2, "BRAM_18K": 3, "URAM": 0, "DSP": 0}
+
+
+def bench(folder: Path, mode: str | None, layer: str | None = None) -> Bench:
+    plan = {
+        "seconds": 0.1,
+        "part": "xc7z020clg400-1",
+        "clock_ns": 10.0,
+        "ii_cycles": 784,
+        "latency_cycles": 1000,
+        "cycles": {"MVAU_hls_0": 784, "MVAU_hls_1": 64},
+        "resources": {"MVAU_hls_0": ESTIMATE, "MVAU_hls_1": ESTIMATE},
+        "device": {"LUT": 53200, "FF": 106400, "BRAM_18K": 280, "URAM": 0, "DSP": 220},
+        "hls_layers": 2,
+        "fail": {"mode": mode, **({"layer": layer} if layer else {})} if mode else None,
+    }
+    return Bench(folder, plan)
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause", "words"),
+    [
+        ("place", "over-utilization", "BRAM: 613 of 280"),
+        ("crash", "crash", "Abnormal program termination"),
+        ("memory", "out-of-memory", "Killed"),
+        ("route", "unroutable", "1417 signals"),
+        ("disk", "disk-full", "no space left on device"),
+        ("timing", "timing-missed", "WNS -"),
+        ("licence", "licence", "valid license was not found"),
+        ("synth-crash", "crash", "Abnormal program termination"),
+        ("spawn", "spawn-failed", "Spawn failed"),
+    ],
+)
+def test_what_failed_in_vivado(tmp_path: Path, mode: str, cause: str, words: str) -> None:
+    place, _ = bench(tmp_path, mode).zynq()
+    found = inspect(place)
+    assert found.outcome == "failed"
+    assert found.cause is not None
+    assert found.cause.id == cause
+    assert words in found.cause.text
+    assert found.cause.file is not None and (place / found.cause.file).is_file()
+    # The live picture says the same before anybody asks.
+    findings = BuildWatcher(None, tmp_path).look().findings
+    assert cause in {finding.id for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("hls", "unknown type name"), ("vlnv", "Failed to generate IP")]
+)
+def test_what_failed_in_hls(tmp_path: Path, mode: str, words: str) -> None:
+    made = bench(tmp_path, mode, "MVAU_hls_0")
+    made.hls("MVAU_hls_0")
+    made.hls("MVAU_hls_1")
+    found = inspect(tmp_path)
+    assert found.outcome == "failed"
+    assert found.cause is not None and found.cause.id == "hls-failed"
+    assert words in found.cause.text
+    assert "code_gen_ipgen_MVAU_hls_0" in (found.cause.file or "")
+    jobs = {job.name: job.state for job in BuildWatcher(None, tmp_path).look().jobs}
+    assert jobs == {"MVAU_hls_0": "failed", "MVAU_hls_1": "finished"}
+
+
+def test_what_went_well(tmp_path: Path) -> None:
+    place, _ = bench(tmp_path, None).zynq()
+    found = inspect(place)
+    assert (found.outcome, found.cause) == ("succeeded", None)
+    picture = BuildWatcher(None, tmp_path).look()
+    assert {job.state for job in picture.jobs} == {"finished"}
+    assert picture.overlaps[-1] == 0
+    assert picture.findings == ()
