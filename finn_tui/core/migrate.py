@@ -82,8 +82,8 @@ class Migration:
     Attributes:
         folding: legal, with everything of the file that has a place.
         entries: what became of each entry, in the file's order.
-        filled: (layer, knob, before, after) of layers that the file does not name and that would
-            have slowed the others down.
+        filled: (layer, knob, before, after) of layers that the file does not name and that were
+            folded to fit those that it does.
         moved: the same, of what had to move for values to go together.
         unnamed: layers that no entry is for.
         matrices: how many matrix layers the file and the design have.
@@ -170,7 +170,8 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
 
     Layers that the file does not name keep the graph's values, except in a file that names every
     matrix layer: there, what the other FINN had no knob for (a pooling layer that it built in one
-    piece, a reshape) is folded just enough not to slow the design down.
+    piece, a reshape) is folded just enough not to slow the design down, with the fewest
+    converters around it.
 
     Raises:
         IllegalFolding: the document is no folding configuration.
@@ -385,9 +386,7 @@ def _fill(
     before = read.folding
     ii = max(foldings.cycles(tables, before, name) for name in named)
     for name in unnamed:
-        slow = foldings.cycles(tables, read.folding, name) > ii
-        if slow:
-            read.folding = foldings.relieve(design, tables, read.folding, design.by_name[name], ii)
+        read.folding = foldings.relieve(design, tables, read.folding, design.by_name[name], ii)
     after = read.folding
     return tuple(
         (name, knob, value, after.values[name][knob])

@@ -43,7 +43,7 @@ def closing(found: Migration) -> list[str]:
     for layer, knob, old, new in found.moved:
         lines.append(f"{layer} {knob} {old} > {new}, to go with its neighbour")
     for layer, knob, old, new in found.filled:
-        lines.append(f"{layer} {knob} {old} > {new}: not in the file, it would be the slowest")
+        lines.append(f"{layer} {knob} {old} > {new}: not in the file, folded to fit the others")
     left = [name for name in found.unnamed if name not in {item[0] for item in found.filled}]
     if left:
         lines.append(f"not in the file, left as the graph has them: {', '.join(left)}")

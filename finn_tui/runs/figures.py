@@ -30,6 +30,9 @@ Rows = Mapping[str, Mapping[str, float]]
 _NODE = re.compile(r"^(?:StreamingDataflowPartition_\d+_)+(\D\w*_\d+)$")
 #: The part of a layer that Vivado has an IP of its own for: its weight streamer.
 _PART_OF = re.compile(r"^(\D\w*_\d+)_(?:w?strm|memstream)\w*$")
+#: Blocks that hold other blocks, which are counted themselves.
+_AROUND = re.compile(r"(?:^|_)StreamingDataflowPartition_\d+(?:_\d+)?$|_wrapper$")
+_DMA = re.compile(r"^top_[io]dma\d+_\d+$")
 _MEASURED = ("post_synthesis", "out_of_context")
 
 #: What the kinds of figures are called, in the order of a build.
@@ -86,6 +89,8 @@ class Figures:
         parsed = finn_names.parse(node[1] if node else name)
         if parsed is not None and parsed.family in _GROUP:
             return _GROUP[parsed.family]
+        if _DMA.match(name):
+            return "dma"
         estimated = any(self.of(kind, name) is not None for kind in ("estimate", "hls"))
         return "layer" if estimated or (parsed is not None and parsed.known) else "other"
 
@@ -278,12 +283,17 @@ def _blocks(reports: Iterable[Path]) -> tuple[Rows, int]:
             continue
         seen.add(data.design)
         name = short_name(data.design)
+        if _AROUND.search(data.design) or _AROUND.search(name):
+            continue
         if part := _PART_OF.match(name):
             name = part[1]
         count += 1
         mine = found.setdefault(name, dict.fromkeys(RESOURCES, 0.0))
         for resource, amount in _amounts(data.used).items():
             mine[resource] += amount
+    if any(name.startswith("IODMA") for name in found):
+        # The same DMA, once as FINN's layer and once as a block of the whole design.
+        found = {name: row for name, row in found.items() if not _DMA.match(name)}
     return found, count
 
 

@@ -152,6 +152,11 @@ def test_pooling_in_one_piece_and_in_two() -> None:
     assert found.unnamed == ("ConvolutionInputGenerator_rtl_2", "Pool_hls_0",
                              "ConvolutionInputGenerator_rtl_5", "Pool_hls_1")  # fmt: skip
     assert found.foreign
+    # The file says nothing of the pooling that was one op: it is folded like what feeds it.
+    assert found.filled == (
+        ("ConvolutionInputGenerator_rtl_2", "SIMD", 64, 32), ("Pool_hls_0", "PE", 64, 32),
+        ("ConvolutionInputGenerator_rtl_5", "SIMD", 128, 16), ("Pool_hls_1", "PE", 128, 16),
+    )  # fmt: skip
 
 
 def test_another_class_count_is_said_and_the_nearest_value_taken() -> None:

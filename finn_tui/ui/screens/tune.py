@@ -231,11 +231,16 @@ class TuneScreen(ValueDialogs):
 
     def _offer(self, tune: Tune, name: str, found: Migration) -> None:
         """Another FINN's file: say how it would be read, and read it so if that is wanted."""
+        import textwrap
+
         from finn_tui.core import migration_text
         from finn_tui.ui.screens.pick import Notice as Dialog
 
         first, *more = migration_text.closing(found)
-        detail = [f"{theirs} > {ours}  {said}" for theirs, ours, said in migration_text.rows(found)]
+        detail = []
+        for theirs, ours, said in migration_text.rows(found):
+            detail.append(f"{theirs} {ours}" if ours == "=" else f"{theirs} > {ours}")
+            detail += textwrap.wrap(said, 66, initial_indent="    ", subsequent_indent="    ")
 
         def taken(answer: str | None) -> None:
             if answer == "y":
@@ -349,19 +354,23 @@ def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
     for name in lab.folding_names(opened.model):
         brought = preset is not None and name in preset.foldings
         origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
-        cells: list[Cell] = [(name, ""), (origin, "dim")]
         try:
             folding, _ = lab.read_folding(opened, name)
+        except OfAnotherFinn as error:
+            folding, origin = error.migration.folding, "another FINN"
         except FinnTuiError as error:
-            cells = [(name, "dim"), (error.what, "warn"), ("", ""), ("", ""), ("", ""), ("", "")]
-        else:
-            made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
-            cells += [
-                (short(made.ii_cycles, 10), ""),
-                (short(made.fps, 9) if made.fps >= 10 else rate(made.fps), ""),
-                (short(made.total["LUT"], 7), ""),
-                (short(made.total["BRAM_18K"], 4), ""),
-            ]
+            blank: Cell = ("", "")
+            rows.append(Row(name, [(name, "dim"), (error.what, "warn"), *[blank] * 4]))
+            continue
+        made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
+        cells: list[Cell] = [
+            (name, ""),
+            (origin, "dim"),
+            (short(made.ii_cycles, 10), ""),
+            (short(made.fps, 9) if made.fps >= 10 else rate(made.fps), ""),
+            (short(made.total["LUT"], 7), ""),
+            (short(made.total["BRAM_18K"], 4), ""),
+        ]
         rows.append(Row(name, cells))
     return rows
 
