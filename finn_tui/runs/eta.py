@@ -15,7 +15,8 @@ from statistics import median
 from finn_tui.errors import FinnTuiError
 from finn_tui.rehearsal.tools.plan import BITFILE_SHARE, HLS_SHARE, STITCH_SHARE
 from finn_tui.runs.folder import RunFolder, RunRequest
-from finn_tui.runs.picture import Job, Picture
+from finn_tui.runs.jobs import Job
+from finn_tui.runs.picture import Picture
 from finn_tui.runs.watch import Step, steps
 
 #: Earlier builds beyond these are not asked: tools and habits change.

@@ -10,73 +10,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from finn_tui.engine.server import runfiles
 from finn_tui.runs.diagnosis import Diagnosis, Source, diagnose, timing_missed
 from finn_tui.runs.folder import RunFolder, parse_event
+from finn_tui.runs.jobs import Job, job_of, state_of, steps_of
+from finn_tui.runs.load import Load, ToolProcess
 from finn_tui.runs.logs import Growth, Tail
 from finn_tui.runs.places import Places, Work
 from finn_tui.runs.processes import reconcile
 from finn_tui.runs.readers.finn import FinnData
-from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.reading import SEVERITIES, Reading, Timing
 from finn_tui.runs.readers.registry import HEAD, Reader, reader_for
 from finn_tui.runs.readers.vivado import VivadoData
 from finn_tui.runs.watch import Step, StepList
 
 #: At most so much is read in one look, so that a look stays short; the rest follows in the next.
-LOOK_BYTES = 4 << 20
+LOOK_BYTES = 1 << 20
 
 #: Routing a full part is the longest that a tool was seen to say nothing.
 STALLED_SECONDS = 30 * 60.0
-
-#: Stages of an implementation in their order, as its marker files name them.
-STAGES = (
-    "init_design",
-    "opt_design",
-    "power_opt_design",
-    "place_design",
-    "phys_opt_design",
-    "route_design",
-    "post_route_phys_opt_design",
-    "write_bitstream",
-)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of a run: waiting, running, finished or failed; its seconds, so far if it runs."""
-
-    name: str
-    state: str
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """One thing that one tool does.
-
-    Attributes:
-        kind: hls, stitch, project, synthesis, implementation.
-        name: the layer, run or partition.
-        state: queued, running, finished, failed.
-        began: seconds since the epoch; seconds: how long it took, so far if it runs.
-        stages: of an implementation; now: where its tool is, outermost first.
-        log: its log; silent: seconds since that grew, for one that runs.
-    """
-
-    kind: str
-    name: str
-    state: str
-    began: float | None = None
-    seconds: float | None = None
-    stages: tuple[Stage, ...] = ()
-    now: tuple[str, ...] = ()
-    log: Path | None = None
-    silent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +50,7 @@ class Picture:
         waiting: the builder waits at a debugger prompt.
         behind: logs have more than was read by now.
         free_mb: free memory on the build's machine, as a tool said last.
+        processes: of a run of ours on this machine, those that take most first.
     """
 
     at: float
@@ -110,6 +67,7 @@ class Picture:
     waiting: bool = False
     behind: bool = False
     free_mb: int | None = None
+    processes: tuple[ToolProcess, ...] = ()
 
     @property
     def stalled(self) -> tuple[Job, ...]:
@@ -215,7 +173,10 @@ class BuildWatcher:
         logs = [*self._finn, *(log for _, log in wanted if log is not None)]
         for log in logs:
             left -= log.read(max(0, left)) if left > 0 else 0
-        jobs = tuple(_job(work, log, now) for work, log in wanted)
+        jobs = tuple(
+            job_of(work, log.reading if log else None, log.grew if log else None, now)
+            for work, log in wanted
+        )
         readings = [(log, log.reading) for log in logs]
         known = [(log, reading) for log, reading in readings if reading is not None]
         grown = max((log for log in logs if log.grew), key=lambda log: log.grew or 0, default=None)
@@ -243,7 +204,7 @@ class BuildWatcher:
         if work.log is None:
             return None
         path = work.folder.path / work.log
-        if work.kind == "synthesis" and path not in self._logs and _state(work) == "finished":
+        if work.kind == "synthesis" and path not in self._logs and state_of(work) == "finished":
             return None
         return self._logs.setdefault(path, _Log(path))
 
@@ -268,7 +229,7 @@ class BuildWatcher:
         for log in self._finn:
             reading = log.reading
             if reading is not None and isinstance(reading.data, FinnData) and reading.data.builds:
-                return _finn_steps(reading.data, reading, log.grew or now, now)
+                return steps_of(reading.data, reading, log.grew or now, now)
         return ()
 
     def _find(self, known: list[tuple[_Log, Reading]]) -> tuple[Diagnosis, ...]:
@@ -295,113 +256,13 @@ async def pictures(run: RunFolder, *, poll: float = 1.0) -> AsyncIterator[Pictur
     Raises:
         FinnTuiError: state.json is missing or broken.
     """
-    watcher = BuildWatcher.of_run(run)
+    watcher, load = BuildWatcher.of_run(run), Load(run)
     while True:
         # The state is read first: what was written before it is seen by the look.
-        final = (await asyncio.to_thread(reconcile, run)).final
+        state = await asyncio.to_thread(reconcile, run)
         picture = await asyncio.to_thread(watcher.look)
-        yield picture
-        if final and not picture.behind:
+        processes = await asyncio.to_thread(load.look, state)
+        yield replace(picture, processes=processes)
+        if state.final and not picture.behind:
             return
         await asyncio.sleep(0.05 if picture.behind else poll)
-
-
-def _state(work: Work) -> str:
-    marks = work.marks
-    if ("vivado", "error") in marks:
-        return "failed"
-    began = marks.get(("vivado", "begin"))
-    if began is None:
-        return "queued"
-    ended = marks.get(("vivado", "end"))
-    # A run that was launched again begins later than it once ended.
-    return "finished" if ended is not None and ended >= began else "running"
-
-
-def _job(work: Work, log: _Log | None, now: float) -> Job:
-    reading = log.reading if log is not None else None
-    grew = log.grew if log is not None else None
-    ended: float | None = None
-    inside: tuple[str, ...] = ()
-    stages: tuple[Stage, ...] = ()
-    seconds: float | None = None
-    if work.kind in ("synthesis", "implementation"):
-        state = _state(work)
-        done = [at for (stage, event), at in work.marks.items() if event in ("end", "error")]
-        ended = max(done, default=None)
-        if work.kind == "implementation":
-            stages = _stages(work, now)
-    elif reading is None:
-        state = "queued"
-    else:
-        names = {"succeeded": "finished", "failed": "failed"}
-        state = names.get(reading.outcome or "", "running")
-        ended = grew
-    if reading is not None and state == "running":
-        inside = _inside(reading)
-    if reading is not None and isinstance(reading.data, HlsData):
-        seconds = reading.data.seconds
-    if state == "running":
-        ended = now
-    if seconds is None and work.start is not None and ended is not None and state != "queued":
-        seconds = max(0.0, ended - work.start)
-    silent = max(0.0, now - grew) if state == "running" and grew is not None else None
-    path = work.folder.path / work.log if work.log else None
-    return Job(work.kind, work.name, state, work.start, seconds, stages, inside, path, silent)
-
-
-def _stages(work: Work, now: float) -> tuple[Stage, ...]:
-    found = []
-    for name in STAGES:
-        began = work.marks.get((name, "begin"))
-        if began is None:
-            if name not in ("power_opt_design", "post_route_phys_opt_design"):
-                found.append(Stage(name, "waiting"))
-            continue
-        error, end = work.marks.get((name, "error")), work.marks.get((name, "end"))
-        if error is not None:
-            found.append(Stage(name, "failed", max(0.0, error - began)))
-        elif end is not None and end >= began:
-            found.append(Stage(name, "finished", end - began))
-        else:
-            found.append(Stage(name, "running", max(0.0, now - began)))
-    return tuple(found)
-
-
-def _inside(reading: Reading) -> tuple[str, ...]:
-    data = reading.data
-    if isinstance(data, VivadoData):
-        if not data.now and data.waiting:
-            return (f"waits for {data.waiting}",)
-        if not data.now and reading.phases:
-            return (reading.phases[-1].name,)
-        return data.now
-    if isinstance(data, HlsData) and data.now:
-        return ("exporting the IP",) if data.exporting else (data.now,)
-    return ()
-
-
-def _finn_steps(data: FinnData, reading: Reading, grew: float, now: float) -> tuple[Step, ...]:
-    """The steps of a log's last build.
-
-    Its times are those of the clock where it was written, perhaps in a container whose zone is
-    another: what its last line says against when it was written tells the difference.
-    """
-    build = data.builds[-1]
-    shift = 0.0
-    if reading.ended is not None:
-        shift = round((grew - reading.ended) / 900) * 900
-    found = []
-    for step in build.steps:
-        if step.seconds is not None:
-            found.append(Step(step.name, "finished", step.seconds))
-        elif build.outcome == "incomplete":
-            began = None if step.began is None else step.began + shift
-            found.append(Step(step.name, "running", max(0.0, now - began) if began else None))
-        else:
-            status = "finished" if build.outcome == "succeeded" else "failed"
-            found.append(Step(step.name, status, None))
-    if build.steps:
-        last = build.steps[-1]
-        found += [Step(f"step {n}", "waiting") for n in range(last.index + 1, last.count + 1)]
-    return tuple(found)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.runs.eta import Eta, Kind, PastBuild, estimate, past_builds
-from finn_tui.runs.picture import Job, Picture, Stage
+from finn_tui.runs.jobs import Job, Stage
+from finn_tui.runs.picture import Picture
 from finn_tui.runs.watch import Step
 from tests.runs.conftest import MakeRun
 

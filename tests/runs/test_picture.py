@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from finn_tui.runs import picture
+from finn_tui.runs.jobs import Job
 from finn_tui.runs.logs import Growth
-from finn_tui.runs.picture import BuildWatcher, Job, Picture, pictures
+from finn_tui.runs.picture import BuildWatcher, Picture, pictures
 from tests.runs.conftest import MakeRun
 from tests.runs.readers.samples import FINN, HLS, HLS_FAILED, IMPLEMENTATION, REFUSED
 
@@ -185,6 +186,22 @@ def test_steps_of_a_foreign_build_in_another_time_zone(tmp_path: Path) -> None:
     ]
     assert steps[1].seconds == 180
     assert steps[2].seconds is not None and steps[2].seconds < 1000
+
+
+def test_steps_to_come_are_named_if_finn_s_own_list_is_followed(tmp_path: Path) -> None:
+    names = [
+        *("qonnx_to_finn", "tidy_up", "streamline", "convert_to_hw", "create_dataflow_partition"),
+        *("specialize_layers", "target_fps_parallelization", "apply_folding_config"),
+    ]
+    said = "".join(f"Running step: step_{name} [{n}/19]\n" for n, name in enumerate(names, 1))
+    write(tmp_path / "a/build_dataflow.log", said)
+    steps = BuildWatcher(tmp_path / "a", None).look().steps
+    assert len(steps) == 19
+    assert steps[12].name == "step_set_fifo_depths"
+    assert steps[-1].name == "step_deployment_package"
+    write(tmp_path / "b/build_dataflow.log", said.replace("tidy_up", "my_own"))
+    steps = BuildWatcher(tmp_path / "b", None).look().steps
+    assert steps[12].name == "step 13"
 
 
 def test_a_builder_at_a_debugger_prompt(tmp_path: Path) -> None:
