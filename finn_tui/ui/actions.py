@@ -241,6 +241,11 @@ ACTIONS: tuple[Action, ...] = (
            "under the cursor, as they are; again gives them free.", ("L",), "tune", "", _no_model),
     Action("tune.sort", "Sort", "By cycles, LUT, BRAM, ..., name, and back to the order of the "
            "graph; a click on a heading does it too.", ("S",), "tune", "", _no_model),
+    Action("tune.compare", "Compare", "With the folding last loaded or saved, or another one that "
+           "was chosen; again, only the layers that differ; again, no longer.", ("c",), "tune",
+           "compare", _no_model),
+    Action("tune.compare-with", "Compare with", "Choose the folding to compare with.", ("C",),
+           "tune", "", _no_model),
     Action("tune.bill", "The whole bill", "What FINN inserts beside the layers and leaves out of "
            "its total: unfold it below the layers, or fold it.", ("e",), "tune", "", _no_model),
     Action("tune.load", "Load a folding", "A folding of the preset, a saved one, or a file.",

@@ -14,7 +14,8 @@ from finn_tui.ui.explain import short_name
 from finn_tui.ui.solving import Field, Solving
 from finn_tui.ui.text import Line, cells, duration, fit, rate, short, whole, wrap
 from finn_tui.ui.tune_bill import TITLES
-from finn_tui.ui.tune_view import clock_text, knob_title, value_text
+from finn_tui.ui.tune_columns import knob_title, value_text
+from finn_tui.ui.tune_view import clock_text
 from finn_tui.ui.widgets.listing import Column, Content, Row
 
 _TITLE = 16

@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from finn_tui.core.compare import Comparison, Difference
 from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Knob, Layer, Value
 from finn_tui.core.editor import Editor, Option
-from finn_tui.core.folding import Change, IllegalFolding
+from finn_tui.core.folding import Change, Folding, IllegalFolding
 from finn_tui.core.rails import rails
 from finn_tui.core.together import Together
 from finn_tui.lab.session import Opened
+from finn_tui.ui.comparing import Comparing
 from finn_tui.ui.explain import short_name
 from finn_tui.ui.text import plural
 from finn_tui.ui.window import Window
@@ -82,7 +84,8 @@ class Tune:
 
     Attributes:
         folding_name: what the folding is called, as loaded or saved.
-        plans: widths of columns by screen width, which only the model decides.
+        plans: widths of columns by screen width and whether foldings are compared.
+        comparing: what the folding is compared with, if it is.
         window: rows are the layers that pass the filter.
         knob: the name of the knob that keys change; kept from layer to layer where it exists.
         sort: what the rows are sorted by, of ``SORTS``; empty for the order of the graph.
@@ -101,10 +104,11 @@ class Tune:
     sort: str = ""
     marked: set[str] = field(default_factory=set)
     notice: Notice | None = None
-    plans: dict[int, Any] = field(default_factory=dict)
+    plans: dict[tuple[int, bool], Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
     solving: Solving | None = None
     bill: bool | None = None
+    comparing: Comparing = field(default_factory=Comparing)
 
     def __post_init__(self) -> None:
         design = self.editor.design
@@ -123,7 +127,8 @@ class Tune:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers in the table: those that pass the filter, as they are sorted now."""
-        if self.sort and self._sorted_for is not self.editor.estimate:
+        moving = self.sort or self.comparing.mode == "changed"
+        if moving and self._sorted_for is not self.editor.estimate:
             # The folding is another: rows may change places, and the cursor goes with its own.
             self._arrange()
         return self._layers
@@ -149,6 +154,22 @@ class Tune:
     def cost_of(self, name: str) -> LayerCost:
         """What the layer of that name costs in the present folding."""
         return self.editor.estimate.layers[self._position[name]]
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The present folding against the chosen one; None unless they are compared."""
+        return self.comparing.made(self.editor)
+
+    @property
+    def comparing_with(self) -> str:
+        """The name of what the folding is compared with; empty without one."""
+        made = self.comparison
+        return made.a.name if made is not None else ""
+
+    def difference(self, name: str) -> Difference | None:
+        """How the layer of that name differs; None unless foldings are compared."""
+        made = self.comparison
+        return made.layers[self._position[name]] if made is not None else None
 
     @property
     def in_graph_order(self) -> bool:
@@ -182,6 +203,9 @@ class Tune:
             for layer in self.editor.design.layers
             if matches(self.filter, layer.name, layer.op, layer.shape, short_name(layer))
         ]
+        made = self.comparison
+        if made is not None and self.comparing.mode == "changed":
+            shown = [layer for layer in shown if made.by_name[layer.name].changed]
         if self.sort == "name":
             shown.sort(key=lambda layer: natural(layer.name))
         elif self.sort:
@@ -195,6 +219,10 @@ class Tune:
         """Put the cursor on a layer, taking the filter away if it hides it."""
         if all(layer.name != name for layer in self.layers):
             self.set_filter("")
+        if all(layer.name != name for layer in self.layers):
+            # It is as it was in the other folding, and only what differs is shown.
+            self.comparing.mode = "all"
+            self._arrange()
         self.window.to(next(i for i, layer in enumerate(self.layers) if layer.name == name))
 
     def move_knob(self, direction: int) -> None:
@@ -203,6 +231,22 @@ class Tune:
         if layer is not None and knob is not None:
             names = [item.name for item in layer.knobs]
             self.knob = names[(names.index(knob.name) + direction) % len(names)]
+
+    def compare(self) -> None:
+        """From no comparison to one of all layers, to one of those that differ, and back."""
+        self.comparing.next()
+        self._arrange()
+        made = self.comparison
+        if made is None:
+            self.notice = Notice("compared no longer")
+        else:
+            count = plural(len(made.changed), "layer")
+            self.notice = Notice(f"{count} differ{'s' * (count[:2] == '1 ')} from {made.a.name}")
+
+    def compare_with(self, name: str, folding: Folding | None) -> None:
+        """Compare with a folding; None is what was last loaded or saved."""
+        self.comparing = Comparing("all", name, folding)
+        self._arrange()
 
     # Marks and locks
 
@@ -321,8 +365,16 @@ class Tune:
 
     def _without_knobs(self, layer: Layer | None) -> str:
         if layer is None:
-            return f"no layer passes the filter {self.filter}"
+            return self.nothing
         return f"{layer.name} has nothing that could be folded"
+
+    @property
+    def nothing(self) -> str:
+        """Why the table is empty."""
+        made = self.comparison
+        if made is not None and made.same:
+            return f"no layer differs from {made.a.name}"
+        return f"no layer passes the filter {self.filter}"
 
     def _say(self, layer: Layer, knob: Knob, before: Value, change: Change) -> None:
         after = self.editor.folding.values[layer.name][knob.name]

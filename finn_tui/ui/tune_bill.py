@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from math import ceil
 
 from finn_tui.core.bill import Bill
+from finn_tui.core.compare import Comparison
 from finn_tui.core.costs import Estimate
 from finn_tui.core.device import RESOURCES, Device
-from finn_tui.ui.text import Line, cells, plural, short, whole
+from finn_tui.ui.comparing import signed
+from finn_tui.ui.text import Line, cells, plural, rate, short, whole
 from finn_tui.ui.tune import Tune
-from finn_tui.ui.tune_view import Columns
+from finn_tui.ui.tune_columns import Columns
 
 TITLES = {"LUT": "LUT", "BRAM_18K": "BRAM18", "URAM": "URAM", "DSP": "DSP"}
 
@@ -156,11 +158,29 @@ def bill_rows(tune: Tune, plan: Columns, *, tall: bool) -> list[tuple[Line, Line
 
     Folded it is one row; it is folded on short screens unless the user says otherwise.
     """
-    estimate = tune.editor.estimate
+    estimate, made = tune.editor.estimate, tune.comparison
     unfolded = tall if tune.bill is None else tune.bill
-    rows = _rows(estimate) if unfolded else [_folded(estimate)]
+    if made is not None:
+        rows = _differences(made, unfolded)
+    else:
+        rows = _rows(estimate) if unfolded else [_folded(estimate)]
     notes = max(cells(row.title) for row in rows) + 3
-    return [_panes(row, plan, notes) for row in rows]
+    return [_panes(row, plan, notes, signs=made is not None) for row in rows]
+
+
+def _differences(made: Comparison, unfolded: bool) -> list[_Row]:
+    a, b = made.a.estimate, made.b.estimate
+    whole_row = _Row("with FIFOs and converters", f"II {whole(a.ii_cycles)} → {whole(b.ii_cycles)}",
+                     made.whole, "strong")  # fmt: skip
+    if not unfolded:
+        return [whole_row]
+    rows = [_Row("total of FINN", f"fps {rate(a.fps)} → {rate(b.fps)}", made.total, "")]
+    for kind, title in (("dwc", "width converters"), ("fifo", "FIFOs")):
+        before, after = len(a.bill.of(kind)), len(b.bill.of(kind))
+        more, less = b.bill.total(kind), a.bill.total(kind)
+        amounts = {name: more[name] - less[name] for name in RESOURCES}
+        rows.append(_Row(f"+ {title}", f"{before} → {after}" if before != after else "", amounts))
+    return [*rows, whole_row]
 
 
 def _rows(estimate: Estimate) -> list[_Row]:
@@ -214,7 +234,7 @@ def _halves(estimate: Estimate) -> str:
     return f"B18 = {ramb36(halves)}" if halves else ""
 
 
-def _panes(row: _Row, plan: Columns, notes: int) -> tuple[Line, Line, Line]:
+def _panes(row: _Row, plan: Columns, notes: int, *, signs: bool) -> tuple[Line, Line, Line]:
     hit = ("bill",)
     text = Line().add(" ").add(row.title, row.role, hit)
     if notes + 1 + cells(row.note) <= plan.left + plan.middle:
@@ -223,8 +243,11 @@ def _panes(row: _Row, plan: Columns, notes: int) -> tuple[Line, Line, Line]:
     left, middle = text.cut(plan.left)
     right = Line()
     for name, width in plan.resources:
-        amount = "?" if row.amounts is None else short(row.amounts[name], width - 1)
+        if row.amounts is None:
+            amount = "?"
+        else:
+            amount = signed(row.amounts[name]) if signs else short(row.amounts[name], width - 1)
         role = row.role if row.amounts is None or row.amounts[name] else "dim"
         right.cell(amount, width, role, right=True, hit=hit)
-    right.cell("", plan.bits)
+    right.add(" " * plan.bits)
     return left, middle, right

@@ -8,16 +8,17 @@ from finn_tui.core.bill import Inserted
 from finn_tui.core.design import Layer
 from finn_tui.core.editor import Option
 from finn_tui.ui import explain
+from finn_tui.ui.comparing import changes_text
 from finn_tui.ui.text import Line, cells, fit, printable, rate, short, whole
 from finn_tui.ui.tune import Tune
-from finn_tui.ui.tune_view import columns, value_text
+from finn_tui.ui.tune_columns import columns, value_text
 
 
 def detail(tune: Tune, width: int, height: int) -> list[Line]:
     """What there is to say about the layer under the cursor; the last line is the notice."""
     layer = tune.layer
     if layer is None:
-        return [Line().add(f" no layer passes the filter {tune.filter}", "dim")]
+        return [Line().add(f" {tune.nothing}", "dim")]
     lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
     notice = tune.notice
     if notice is None:
@@ -34,7 +35,9 @@ def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
     facts = [", ".join(explain.rules(layer))]
     facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
     facts = [fact for fact in facts if fact]
+    difference = tune.difference(layer.name)
     more = [
+        changes_text(difference) if difference is not None else "",
         _other_knobs(tune, layer, width),
         _depths(tune, layer),
         *explain.coupled_with(tune.editor.design, layer),
@@ -69,6 +72,10 @@ def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
     lines[0].add(f"  {layer.shape}  {explain.word(layer)}", "dim")
     lines[0].add(f"  {layer.in_dtype} in, {layer.out_dtype} out", "dim")
     lines.append(_legal_values(tune, layer, width))
+    difference = tune.difference(layer.name)
+    if difference is not None:
+        text = f" against {tune.comparing_with}: {changes_text(difference)}"
+        lines.append(Line().add(fit(text, width - 1).rstrip(), "accent"))
     facts = [", ".join(explain.rules(layer))]
     facts.append(explain.formula(layer, values, tune.cost(layer).cycles) or "")
     facts.append(_other_knobs(tune, layer, width))

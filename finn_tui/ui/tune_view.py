@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Layer, Value
 from finn_tui.ui import explain
+from finn_tui.ui.comparing import signed
 from finn_tui.ui.text import Line, bar, cells, fit, milliseconds, plural, rate, short, whole
 from finn_tui.ui.tune import Tune
+from finn_tui.ui.tune_columns import GUTTER, Columns, knob_title, value_text
 
 _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
-_KNOB_TITLES = {"parallel_window": "win", "ram_style": "ram"}
-_KNOB_ORDER = ("PE", "SIMD", "ram_style", "parallel_window")
-_VALUES = {"distributed": "dist"}
-
-
-def knob_title(knob: str) -> str:
-    """A knob's name as a column has it."""
-    return _KNOB_TITLES.get(knob, knob)
-
-
-def value_text(value: Value) -> str:
-    """A knob's value as a cell has it."""
-    return _VALUES.get(str(value), str(value))
-
-
-#: Columns before a layer: the cursor and the mark.
-GUTTER = 2
-
-#: Lanes of the graph's branches that are drawn on a wide screen; on a narrow one half as many.
-_LANES = 12
-
 # Figures
 
 
@@ -84,102 +63,6 @@ def clock_text(clock_ns: float) -> str:
 # The layer table
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Widths of the table's columns for one screen width.
-
-    ``left`` (name, shape, knobs), ``middle`` (cycles, bar) and ``right`` (resources, bits) are
-    panes of their own, because the terminal is sent whole runs of columns and a change of the II
-    touches the bars of every row but nothing else.
-    """
-
-    name: int
-    shape: int
-    full_names: bool
-    rail: int
-    knobs: tuple[tuple[str, int], ...]
-    cycles: int
-    bar: int
-    resources: tuple[tuple[str, int], ...]
-    bits: int
-
-    @property
-    def left(self) -> int:
-        """Columns of the left pane."""
-        return GUTTER + self.rail + self.name + self.shape + sum(width for _, width in self.knobs)
-
-    @property
-    def middle(self) -> int:
-        """Columns of the middle pane: cycles, a blank, the bar, the mark of the II."""
-        return self.cycles + 1 + self.bar + 3
-
-    @property
-    def right(self) -> int:
-        """Columns of the right pane."""
-        return sum(width for _, width in self.resources) + self.bits
-
-
-def columns(tune: Tune, width: int) -> Columns:
-    """What fits in a width, most needed first."""
-    plan = tune.plans.get(width)
-    if plan is None:
-        plan = tune.plans[width] = _columns(tune, width)
-    return plan
-
-
-def _columns(tune: Tune, width: int) -> Columns:
-    design, device = tune.editor.design, tune.editor.device
-    layers = design.layers
-    present = {knob.name for layer in layers for knob in layer.knobs}
-    names = [name for name in _KNOB_ORDER if name in present]
-    names += sorted(present - set(names))
-
-    def knob_width(name: str) -> int:
-        values = [
-            cells(value_text(value))
-            for layer in layers
-            for knob in layer.knobs
-            if knob.name == name
-            for value in knob.values
-        ]
-        return max(5, 2 + max(values))
-
-    most = max(max(tune.editor.tables[layer.name].cycles) for layer in layers)
-    cycles = max(9, len(whole(most)) + 1) if width >= 100 else 11
-    knobs = [(name, knob_width(name)) for name in names if name in ("PE", "SIMD")]
-    resources = [("LUT", 7), ("BRAM_18K", 5), ("DSP", 4)]
-    longest = max(
-        len(f"{a}>{b}")
-        for table in tune.editor.tables.values()
-        for a, b in zip(table.in_width, table.out_width, strict=True)
-    )
-    bits, meter = max(8, min(longest + 2, 13 if width >= 100 else 9)), 8
-    shapes = max(len(layer.shape) for layer in layers)
-    lanes = len(next(iter(tune.rails.values()), ""))
-    rail = min(lanes, _LANES if width >= 100 else _LANES // 2) + (lanes > 0)
-    titles = max(len(explain.short_name(layer)) for layer in layers)
-    used = GUTTER + rail + cycles + 1 + meter + 3 + bits + sum(w for _, w in [*knobs, *resources])
-    name = min(titles + 1 + shapes + 2, width - used)
-    shape = 0
-    spare = width - used - name
-    for extra in names:
-        if extra not in ("PE", "SIMD") and knob_width(extra) <= spare:
-            knobs.append((extra, knob_width(extra)))
-            spare -= knob_width(extra)
-    if device.budget.get("URAM") and spare >= 5:
-        resources.insert(2, ("URAM", 5))
-        spare -= 5
-    longer = min(12, spare)
-    meter, spare = meter + longer, spare - longer
-    names_width = max(len(layer.name) for layer in layers)
-    full = names_width + 1 + shapes + 2 - name <= spare
-    if full:
-        spare -= names_width + 3 + shapes - name
-        name, shape = names_width + 1, shapes + 2
-    meter += min(12, spare)
-    return Columns(name, shape, full, rail, tuple(knobs), cycles, meter, tuple(resources), bits)
-
-
 def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
     """The headings of the three panes."""
     left = Line()
@@ -189,6 +72,9 @@ def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
         told.append(f"/{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}")
     if tune.marked:
         told.append(f"{len(tune.marked)} marked")
+    if tune.comparison is not None:
+        only = "changes vs " if tune.comparing.mode == "changed" else "vs "
+        told.append(only + tune.comparing_with)
     if told:
         left.cell("  " + "  ".join(told), first, "accent")
     else:
@@ -198,11 +84,14 @@ def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
         left.cell(knob_title(name) + " ", width, "head", right=True)
     middle = Line()
     _title(middle, tune, "cycles", "cycles", plan.cycles)
-    middle.add(" ").cell("of II", plan.bar + 3, "head")
+    middle.cell("before", plan.was, "head", right=True)
+    middle.add(" ").cell("of II" if plan.bar else "", plan.bar + 3, "head")
     right = Line()
+    sign = "±" if tune.comparison is not None else ""
     for name, width in plan.resources:
-        _title(right, tune, name, _COLUMN_TITLES[name], width)
-    right.cell("bits", plan.bits, "head", right=True)
+        _title(right, tune, name, sign + _COLUMN_TITLES[name], width)
+    if plan.bits:
+        right.cell("bits", plan.bits, "head", right=True)
     return left, middle, right
 
 
@@ -222,8 +111,8 @@ def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line,
     base = ("cursor" if focus else "cursor-blur") if here else ""
     return (
         _left(tune, layer, index, plan, base),
-        _middle(cost, tune.editor.estimate.ii_cycles, plan, base, index),
-        _right(cost, converted(tune, layer.name), plan, base, index),
+        _middle(tune, cost, plan, base, index),
+        _right(tune, cost, plan, base, index),
     )
 
 
@@ -252,6 +141,7 @@ def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Lin
         line.cell(shape, rest, "dim", right=True, hit=hit)
     line.cell(" L" if layer.name in tune.locked else "", 2, "warn", hit=hit)
     values = tune.editor.folding.values[layer.name]
+    before = _before(tune, layer)
     chosen = tune.chosen_knob if here else None
     for name, width in plan.knobs:
         if name not in values:
@@ -259,30 +149,52 @@ def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Lin
             continue
         text = value_text(values[name])
         target = ("knob", index, name)
+        old = f"{value_text(before[name])}→" if name in before else ""
         if chosen is not None and chosen.name == name:
-            line.add(" " * (width - cells(text) - 2))
+            line.add(" " * (width - cells(text) - 2 - cells(old))).add(old, "dim", target)
             line.add("‹", "edit", ("step", index, name, -1)).add(text, "edit", target)
             line.add("›", "edit", ("step", index, name, 1))
+        elif old:
+            line.add(" " * (width - cells(old) - cells(text) - 1)).add(old, "dim", target)
+            line.add(text, "accent", target).add(" ")
         else:
-            line.cell(text + " ", width, right=True, hit=target)
+            role = "dim" if tune.comparison is not None else ""
+            line.cell(text + " ", width, role, right=True, hit=target)
     return line
 
 
-def _middle(cost: LayerCost, ii: int, plan: Columns, base: str, index: int) -> Line:
-    hit = ("row", index)
+def _before(tune: Tune, layer: Layer) -> dict[str, Value]:
+    """The knobs of a layer that differ from what it is compared with, as they are there."""
+    difference = tune.difference(layer.name)
+    if difference is None:
+        return {}
+    return {
+        item.name: item.before for item in difference.changes if layer.knob(item.name) is not None
+    }
+
+
+def _middle(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
+    hit, ii = ("row", index), tune.editor.estimate.ii_cycles
     holds = cost.cycles == ii
     line = Line(base).cell(short(cost.cycles, plan.cycles), plan.cycles, right=True, hit=hit)
+    difference = tune.difference(cost.name)
+    if difference is not None:
+        before = short(difference.before.cycles, plan.was - 1) if difference.cycles else "·"
+        line.cell(before, plan.was, "dim", right=True, hit=hit)
     line.add(" ")
     line.add(bar(cost.cycles / ii, plan.bar), "bar-ii" if holds else "bar", hit)
     return line.cell(" II" if holds else "", 3, "ii", hit=hit)
 
 
-def _right(cost: LayerCost, converter: bool, plan: Columns, base: str, index: int) -> Line:
+def _right(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
     line = Line(base)
+    converter, difference = converted(tune, cost.name), tune.difference(cost.name)
     for name, width in plan.resources:
-        amount = cost.resources[name]
-        role = "" if amount else "dim"
-        line.cell(short(amount, width - 1), width, role, right=True, hit=("row", index))
+        amount = cost.resources[name] if difference is None else difference.resources[name]
+        text = short(amount, width - 1) if difference is None else signed(amount)
+        line.cell(text, width, "" if amount else "dim", right=True, hit=("row", index))
+    if not plan.bits:
+        return line
     # A mark where this layer's input has another width than what comes: FINN converts it there.
     bits = f"{'≠' if converter else ''}{cost.in_width}>{cost.out_width}"
     role = "" if converter else "dim"

@@ -6,7 +6,7 @@ import pytest
 
 from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
-from finn_tui.ui import explain, tune_bill, tune_view
+from finn_tui.ui import explain, tune_bill, tune_columns, tune_view
 from finn_tui.ui.tune import Tune
 from tests import data
 from tests.ui.conftest import RecordedLab
@@ -53,7 +53,7 @@ async def _tune(lab: RecordedLab, name: str) -> Tune:
 async def test_columns_fit_every_width(lab: RecordedLab, name: str) -> None:
     tune = await _tune(lab, name)
     for width in range(80, 220):
-        plan = tune_view.columns(tune, width - 1)
+        plan = tune_columns.columns(tune, width - 1)
         assert plan.left + plan.middle + plan.right <= width - 1
         for part, size in zip(
             tune_view.head(tune, plan), (plan.left, plan.middle, plan.right), strict=True
@@ -72,7 +72,7 @@ async def test_columns_fit_every_width(lab: RecordedLab, name: str) -> None:
 
 async def test_wide_screens_show_all_knobs_and_full_names(lab: RecordedLab) -> None:
     tune = await _tune(lab, "cnv-w1a1")
-    assert [name for name, _ in tune_view.columns(tune, 79).knobs] == ["PE", "SIMD"]
-    plan = tune_view.columns(tune, 159)
+    assert [name for name, _ in tune_columns.columns(tune, 79).knobs] == ["PE", "SIMD"]
+    plan = tune_columns.columns(tune, 159)
     assert [name for name, _ in plan.knobs] == ["PE", "SIMD", "ram_style", "parallel_window"]
     assert plan.full_names

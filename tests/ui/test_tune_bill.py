@@ -8,7 +8,7 @@ import pytest
 
 from finn_tui.core.bill import Prices
 from finn_tui.core.device import RESOURCES
-from finn_tui.ui import tune_bill, tune_view
+from finn_tui.ui import tune_bill, tune_columns
 from finn_tui.ui.tune import Tune
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text
 
@@ -18,7 +18,7 @@ async def _tune(lab: RecordedLab, name: str = "cnv-w1a1") -> Tune:
 
 
 def _text(tune: Tune, width: int = 80, *, tall: bool = True) -> list[str]:
-    plan = tune_view.columns(tune, width - 1)
+    plan = tune_columns.columns(tune, width - 1)
     rows = tune_bill.bill_rows(tune, plan, tall=tall)
     return ["".join(part.text for part in row) for row in rows]
 
@@ -53,7 +53,7 @@ async def test_folded_it_is_one_row_with_the_same_end(lab: RecordedLab) -> None:
 async def test_rows_and_bars_fit_every_width(lab: RecordedLab, name: str) -> None:
     tune = await _tune(lab, name)
     for width in range(80, 220):
-        plan = tune_view.columns(tune, width - 1)
+        plan = tune_columns.columns(tune, width - 1)
         for tall in (True, False):
             for row in tune_bill.bill_rows(tune, plan, tall=tall):
                 assert [part.width for part in row] == [plan.left, plan.middle, plan.right]

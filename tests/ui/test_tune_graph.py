@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui import tune_view
+from finn_tui.ui import tune_columns, tune_view
 from finn_tui.ui.tune import Tune
 from tests import data
 from tests.core.designs import residual_document
@@ -52,7 +52,7 @@ async def test_rails_stand_beside_their_layers_and_only_in_the_graphs_order(
 async def test_columns_fit_every_width(lab: RecordedLab) -> None:
     tune = Tune(await lab.open("residual"), "ones")
     for width in range(80, 200):
-        plan = tune_view.columns(tune, width - 1)
+        plan = tune_columns.columns(tune, width - 1)
         assert plan.rail == 3
         for index in range(len(tune.layers)):
             row = tune_view.row(tune, index, plan, True)

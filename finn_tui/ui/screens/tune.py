@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,6 +177,32 @@ class TuneScreen(ValueDialogs):
             self.state.tune.next_sort()
             self.redraw()
 
+    def do_tune_compare(self) -> None:
+        """Compare with the baseline or what was chosen; only what differs; no longer."""
+        if self.state.tune is not None:
+            self.state.tune.compare()
+            self.redraw()
+
+    def do_tune_compare_with(self) -> None:
+        """Choose what to compare with."""
+        if self.state.tune is not None:
+            self.run_worker(
+                self._choose_folding(self.state.tune, "Compare with", self._compare_with),
+                group="foldings",
+                exclusive=True,
+                exit_on_error=False,
+            )
+
+    def _compare_with(self, tune: Tune, name: str) -> None:
+        try:
+            folding, _ = self.desk.lab.read_folding(tune.opened, name)
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        tune.compare_with(Path(name).stem, folding)
+        tune.notice = None
+        self.redraw()
+
     def do_tune_bill(self) -> None:
         """Unfold the bill below the layers, or fold it."""
         tune = self.state.tune
@@ -189,13 +215,15 @@ class TuneScreen(ValueDialogs):
         """Choose a folding: the preset's, saved ones, or a file."""
         if self.state.tune is not None:
             self.run_worker(
-                self._choose_folding(self.state.tune),
+                self._choose_folding(self.state.tune, "Load a folding", self._load),
                 group="foldings",
                 exclusive=True,
                 exit_on_error=False,
             )
 
-    async def _choose_folding(self, tune: Tune) -> None:
+    async def _choose_folding(
+        self, tune: Tune, title: str, use: Callable[[Tune, str], None]
+    ) -> None:
         from finn_tui.ui.screens.pick import Pick
 
         rows = await asyncio.to_thread(_folding_rows, self.desk.lab, tune)
@@ -205,15 +233,15 @@ class TuneScreen(ValueDialogs):
 
         def take(text: str | None) -> None:
             if text is not None:
-                self._load(tune, text)
+                use(tune, text)
 
         self.app.push_screen(
             Pick(
-                "Load a folding",
+                title,
                 Content(columns, rows),
                 tune.folding_name,
                 free=lambda text: None,
-                hint="enter loads; or type the path of a FINN folding JSON",
+                hint="enter takes it; or type the path of a FINN folding JSON",
             ),
             take,
         )

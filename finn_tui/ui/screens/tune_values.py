@@ -11,7 +11,7 @@ from finn_tui.errors import FinnTuiError
 from finn_tui.ui import tune_detail, tune_knobs
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.tune import Notice, Tune
-from finn_tui.ui.tune_view import knob_title
+from finn_tui.ui.tune_columns import knob_title
 from finn_tui.ui.widgets.listing import Column, Content, Row
 
 

@@ -14,7 +14,7 @@ from textual.message import Message
 from finn_tui.ui import actions, tune_bill, tune_view
 from finn_tui.ui.text import Line, wrap
 from finn_tui.ui.tune import Tune
-from finn_tui.ui.tune_view import Columns
+from finn_tui.ui.tune_columns import Columns, columns
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Filtering
 
@@ -114,7 +114,7 @@ class LayerTable(Horizontal, can_focus=True):
             self._rows = [(line, Line(), Line()) for line in words]
             self._layout(width - 1, 0, 0)
             return
-        plan = tune_view.columns(tune, width - 1)
+        plan = columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
         bill = tune_bill.bill_rows(tune, plan, tall=self.tall)
         if len(bill) > 1:
@@ -132,6 +132,7 @@ class LayerTable(Horizontal, can_focus=True):
     def _row(self, tune: Tune, index: int, plan: Columns) -> tuple[Line, Line, Line]:
         """A row, as it was made before if nothing in it is another: a key changes few of them."""
         layer = tune.layers[index]
+        difference = tune.difference(layer.name)
         key = (
             layer.name,
             plan,
@@ -139,6 +140,7 @@ class LayerTable(Horizontal, can_focus=True):
             tune.editor.estimate.ii_cycles,
             tune_view.converted(tune, layer.name),
             tune.in_graph_order,
+            difference is not None and (difference.before, difference.changes),
             (layer.name in tune.marked, layer.name in tune.locked),
             (tune.chosen_knob, self.has_focus) if index == tune.window.cursor else None,
         )
