@@ -21,7 +21,7 @@ from finn_tui.cli.common import (
     run,
     table,
 )
-from finn_tui.core.calibrate import Learned, Span
+from finn_tui.core.calibrate import Learned
 from finn_tui.core.costs import Estimate
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.errors import FinnTuiError
@@ -182,17 +182,17 @@ def estimate(
 ) -> None:
     """Cycles, II, fps, latency and resources of a folding, against the board's budget."""
 
-    async def work() -> tuple[Opened, Learned | None]:
+    async def work() -> Opened:
         async with Lab(open_workspace(workspace)) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
                 await lab.price(opened, reporter)
-                return opened, lab.learned()
+                return opened
 
-    opened, learned = run(work())
-    editor = opened.editor
+    opened = run(work())
+    editor, learned = opened.editor, opened.learned
     if as_json:
         document = editor.estimate.as_json(opened.design, editor.device)
         if learned is not None:
@@ -232,13 +232,6 @@ def shell_line(result: Estimate) -> str:
     return f"beside it: DMA and shell   {use}   (built by {shell.whose}, {shell.tool})"
 
 
-def span_text(span: Span | None) -> str:
-    """A learned figure with its band; a dash for an op type that was never built."""
-    if span is None:
-        return "-"
-    return f"{number(span.value)} ({number(span.low)} to {number(span.high)})"
-
-
 def learned_line(result: Estimate, learned: Learned) -> str:
     """What the user's own builds let expect of the layers, beside FINN's total."""
     parts = []
@@ -247,7 +240,7 @@ def learned_line(result: Estimate, learned: Learned) -> str:
         if not span.high and not result.total[name]:
             continue
         more = f", {unknown} layers as FINN says" if unknown else ""
-        parts.append(f"{name} {span_text(span)}{more}")
+        parts.append(f"{name} {span.text()}{more}")
     builds = f"{len(learned.sources)} build{'s' if len(learned.sources) > 1 else ''}"
     return f"learned from {builds} of yours: {'   '.join(parts)}"
 
@@ -259,9 +252,10 @@ def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
         knobs = " ".join(f"{name}={value}" for name, value in layer.values.items())
         share = f"{100 * layer.cycles / result.ii_cycles:.0f}%"
         mark = " II" if layer.cycles == result.ii_cycles else ""
-        own = [] if learned is None else [
-            span_text(learned.of(layer.op, "LUT", layer.resources["LUT"]))
-        ]  # fmt: skip
+        own = []
+        if learned is not None:
+            span = learned.of(layer.op, "LUT", layer.resources["LUT"])
+            own = [span.text() if span is not None else "-"]
         rows.append((layer.name, f"{layer.cycles:,}", share + mark,
                      *(number(layer.resources[name]) for name in RESOURCES), *own,
                      knobs))  # fmt: skip

@@ -51,6 +51,10 @@ class Span:
     high: float
     n: int
 
+    def text(self) -> str:
+        """The figure with its band, whole units."""
+        return f"{self.value:,.0f} ({self.low:,.0f} to {self.high:,.0f})"
+
     def as_json(self) -> dict[str, float | int]:
         """The JSON form, tenths of a unit."""
         return {"value": round(self.value, 1), "low": round(self.low, 1),
@@ -123,6 +127,14 @@ class Learned:
         """An estimate corrected; None for an op type that was never built."""
         found = self.corrections.get((op, resource, estimate == 0))
         return found.of(estimate) if found is not None else None
+
+    def text(self, op: str, resources: Mapping[str, float]) -> str:
+        """What is to be expected of a layer; empty for an op type that was never built."""
+        spans = {name: self.of(op, name, resources[name]) for name in RESOURCES}
+        told = [f"{name} {span.text()}" for name, span in spans.items()
+                if span is not None and (span.high or resources[name])]  # fmt: skip
+        counts = [span.n for span in spans.values() if span is not None]
+        return f"{', '.join(told)}; n {min(counts)}" if told else ""
 
     def total(self, layers: Iterable[Estimated], resource: str) -> tuple[Span, int]:
         """The sum over layers, and how many of them were never built and count as FINN says.

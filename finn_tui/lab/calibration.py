@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from finn_tui.core import finn_names, shells
 from finn_tui.core.calibrate import Learned, Sample, learn
@@ -43,28 +43,34 @@ def samples(figures: Figures) -> Iterator[Sample]:
                 yield Sample(parsed.op, resource, estimate[resource], real[resource], figures.name)
 
 
-def learned(runs: Iterable[RunFolder]) -> Learned | None:
+def own(runs: Sequence[RunFolder], part: str) -> tuple[Shell | None, Learned | None]:
+    """The shell for a part as the user's own builds have it, and what all of them teach.
+
+    Args:
+        runs: newest first.
+
+    Returns:
+        None each where no real build says anything.
+    """
+    builds = list(real_builds(runs))
+    shells_found = (_shell(run, figures, part) for run, figures in builds)
+    shell = next((found for found in shells_found if found is not None), None)
+    return shell, learn(sample for _, figures in builds for sample in samples(figures))
+
+
+def learned(runs: Sequence[RunFolder]) -> Learned | None:
     """What the real builds among the runs teach; None if there are none."""
     return learn(sample for _, figures in real_builds(runs) for sample in samples(figures))
 
 
-def own_shell(runs: Iterable[RunFolder], part: str) -> Shell | None:
-    """DMA and shell of the newest real build on a part of the same family; None without one.
-
-    Args:
-        runs: newest first.
-    """
-    published = shells.published(part)
-    for run, figures in real_builds(runs):
-        theirs = run.request.part
-        same = theirs == part or (published is not None and shells.published(theirs) == published)
-        whole = figures.whole.get("post_synthesis")
-        if not same or not whole:
-            continue
-        engine = run.request.engine
-        tool = f"{engine.get('flavour', 'FINN')} {engine.get('version', '')}".strip()
-        rows = [{"name": name, **row} for name, row in figures.rows["post_synthesis"].items()]
-        found = shells.own(theirs, run.id, f"{tool}, {theirs}", whole, rows)
-        if found is not None:
-            return found
-    return None
+def _shell(run: RunFolder, figures: Figures, part: str) -> Shell | None:
+    """DMA and shell of a build, if its part is of the same family."""
+    published, theirs = shells.published(part), run.request.part
+    same = theirs == part or (published is not None and shells.published(theirs) == published)
+    whole = figures.whole.get("post_synthesis")
+    if not same or not whole:
+        return None
+    engine = run.request.engine
+    tool = f"{engine.get('flavour', 'FINN')} {engine.get('version', '')}".strip()
+    rows = [{"name": name, **row} for name, row in figures.rows["post_synthesis"].items()]
+    return shells.own(theirs, run.id, f"{tool}, {theirs}", whole, rows)

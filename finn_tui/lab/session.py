@@ -40,10 +40,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Opened:
-    """A model opened for a board: its editor, and which folding it was opened with."""
+    """A model opened for a board.
+
+    Attributes:
+        editor: which folding it was opened with, and what became of it.
+        learned: what the workspace's own builds teach; None if there are none.
+    """
 
     model: Model
     editor: Editor
+    learned: Learned | None = None
 
     @property
     def design(self) -> Design:
@@ -207,11 +213,11 @@ class Lab:
             on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
             cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
         design, tables, prices = cached
-        shell = await asyncio.to_thread(self._own_shell, device.part)
+        shell, learned = await asyncio.to_thread(self._own_builds, device.part)
         prices = replace(prices, shell=shell)
         start = foldings.ones(design, tables)
         editor = Editor(design, tables, device, clock, start, start, "ones", prices)
-        opened = Opened(prepared, editor)
+        opened = Opened(prepared, editor, learned)
         name = folding or default_folding(prepared)
         chosen, notes = self.read_folding(opened, name)
         opened.editor = Editor(
@@ -317,26 +323,14 @@ class Lab:
         """All runs of the workspace, newest first."""
         return list_runs(self.workspace.runs_dir)
 
-    def learned(self) -> Learned | None:
-        """What the workspace's finished builds with real tools teach; None if there are none.
-
-        Reads reports from disk: from a screen, call it in a thread.
-        """
+    def _own_builds(self, part: str) -> tuple[Shell | None, Learned | None]:
         runs = self.runs()
         if not runs:
-            return None
+            return None, None
         # It brings the readers of all reports, for which the app's start shall not wait.
         from finn_tui.lab import calibration
 
-        return calibration.learned(runs)
-
-    def _own_shell(self, part: str) -> Shell | None:
-        runs = self.runs()
-        if not runs:
-            return None
-        from finn_tui.lab import calibration
-
-        return calibration.own_shell(runs, part)
+        return calibration.own(runs, part)
 
     def find_run(self, name: str) -> RunFolder:
         """The run that a user names: its id or part of it, ``last``, or its folder."""

@@ -163,7 +163,7 @@ def bill_rows(tune: Tune, plan: Columns, *, tall: bool) -> list[tuple[Line, Line
     if made is not None:
         rows = _differences(made, unfolded)
     else:
-        rows = _rows(estimate) if unfolded else [_folded(estimate)]
+        rows = [*_rows(estimate), *_learned(tune)] if unfolded else [_folded(estimate)]
     notes = max(cells(row.title) for row in rows) + 3
     return [_panes(row, plan, notes, signs=made is not None) for row in rows]
 
@@ -192,6 +192,21 @@ def _rows(estimate: Estimate) -> list[_Row]:
         _Row("total with these", _halves(estimate), _whole(estimate), "strong"),
         _shell(estimate),
     ]
+
+
+def _learned(tune: Tune) -> list[_Row]:
+    """What the user's own builds let expect of the layers; no row without any."""
+    learned = tune.opened.learned
+    if learned is None:
+        return []
+    layers = tune.editor.estimate.layers
+    totals = {name: learned.total(layers, name) for name in RESOURCES}
+    span, unknown = totals["LUT"]
+    note = f"LUT {whole(span.low)} to {whole(span.high)}"
+    if unknown:
+        note += f", {plural(unknown, 'layer')} as FINN says"
+    title = f"beside: by your {plural(len(learned.sources), 'build')}"
+    return [_Row(title, note, {name: found.value for name, (found, _) in totals.items()})]
 
 
 def _shell(estimate: Estimate) -> _Row:

@@ -38,6 +38,7 @@ def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
     difference = tune.difference(layer.name)
     more = [
         changes_text(difference) if difference is not None else "",
+        _learned(tune, layer),
         _other_knobs(tune, layer, width),
         _depths(tune, layer),
         *explain.coupled_with(tune.editor.design, layer),
@@ -49,6 +50,13 @@ def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
         more = [*facts[:-1], *more]
     second = "; ".join(fact for fact in more if fact)
     return [first, Line().add(" " + fit(second, width - 2).rstrip(), "dim")]
+
+
+def _learned(tune: Tune, layer: Layer) -> str:
+    """What the user's own builds let expect of the layer, beside FINN's numbers."""
+    learned = tune.opened.learned
+    text = learned.text(layer.op, tune.cost(layer).resources) if learned is not None else ""
+    return f"by your builds {text}" if text else ""
 
 
 def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
@@ -82,6 +90,8 @@ def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
     told = "   ".join(fact for fact in facts if fact)
     if told:
         lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
+    if learned := _learned(tune, layer):
+        lines.append(Line().add(" " + fit(learned, width - 2).rstrip()))
     streams = _streams(tune, layer)
     if cells("   ".join(streams)) <= width - 2:
         streams = ["   ".join(streams)]

@@ -19,9 +19,10 @@ def test_only_finished_builds_with_real_tools_teach(tmp_path: Path) -> None:
     broken = real_build.write(tmp_path, "20260101T000003Z-a-0004")
     (broken.path / "run.json").write_text('{"id": ')
     assert calibration.learned(list_runs(tmp_path)) is None
-    assert calibration.own_shell(list_runs(tmp_path), PART) is None
+    assert calibration.own(list_runs(tmp_path), PART) == (None, None)
     real_build.write(tmp_path, "20260101T000004Z-a-0005")
     found = calibration.learned(list_runs(tmp_path))
+    assert calibration.own(list_runs(tmp_path), PART)[1] == found
     assert found is not None and found.sources == ("20260101T000004Z-a-0005",)
     lut = found.corrections["MVAU_hls", "LUT", False]
     # The median of 0.728, 0.375, 0.361, 0.282.
@@ -34,9 +35,9 @@ def test_only_finished_builds_with_real_tools_teach(tmp_path: Path) -> None:
 
 def test_the_own_shell_is_the_newest_on_a_part_of_the_family(tmp_path: Path) -> None:
     real_build.write(tmp_path, "20260101T000000Z-a-0001", part="xczu7ev-ffvc1156-2-e")
-    assert calibration.own_shell(list_runs(tmp_path), PART) is None
+    assert calibration.own(list_runs(tmp_path), PART)[0] is None
     real_build.write(tmp_path, "20260101T000001Z-a-0002", part="xc7z010clg400-1")
-    shell = calibration.own_shell(list_runs(tmp_path), PART)
+    shell, _ = calibration.own(list_runs(tmp_path), PART)
     assert shell is not None and shell.own and "0002" in shell.source
     layers = sum(row[0] for row in real_build.BUILT.values())
     assert shell.use["LUT"] == real_build.TOP[0] - layers

@@ -8,8 +8,9 @@ import pytest
 
 from finn_tui.core.bill import Prices
 from finn_tui.core.device import RESOURCES
-from finn_tui.ui import tune_bill, tune_columns
+from finn_tui.ui import tune_bill, tune_columns, tune_detail
 from finn_tui.ui.tune import Tune
+from tests.lab import real_build
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text
 
 
@@ -36,6 +37,18 @@ async def test_the_rows_add_up(lab: RecordedLab) -> None:
     # Each number is rounded by itself.
     assert sums == pytest.approx(_numbers(whole), abs=1)
     assert "B18 = 73.5 RAMB36" in whole and _numbers(whole)[1] == 147
+
+
+async def test_own_builds_stand_beside_finns_numbers(lab: RecordedLab) -> None:
+    real_build.write(lab.workspace.runs_dir, "20260101T000000Z-cybsec-0001")
+    tune = await _tune(lab)
+    *_, whole, shell, learned = _text(tune, 140)
+    assert "as your run 20260101T000000Z-cybsec-0001 built it" in shell
+    assert "by your 1 build" in learned and "12 layers as FINN says" in learned
+    assert "B18 = 73.5 RAMB36" in whole and _numbers(whole)[1] == 147
+    tune.go_to("MVAU_hls_6")
+    told = "\n".join(line.text for line in tune_detail.detail(tune, 140, 8))
+    assert "by your builds LUT 123 (63 to 364)" in told and "n 4" in told
 
 
 async def test_folded_it_is_one_row_with_the_same_end(lab: RecordedLab) -> None:
