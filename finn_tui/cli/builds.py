@@ -110,7 +110,8 @@ def build(
                 return None
             for finding in found:
                 if finding.verdict == "warn" or (finding.verdict == "refuse" and force):
-                    reporter.say(_finding_text(finding))
+                    for line in _finding_text(finding).splitlines():
+                        reporter.say(line)
             return await lab.build(
                 opened, rehearse=rehearse or None, seconds=seconds, fail=failure, log_mb=log_mb,
                 force=force, on_progress=reporter,

@@ -67,7 +67,9 @@ def resumable(run: RunFolder) -> Resumable:
         "It ended before its first step."
         if not started
         else "Its working files were cleaned away.",
-        f"Build it anew: finn-tui runs retry {run.id}",
+        f"Build it anew: finn-tui runs retry {run.id}"
+        if (run.path / "model.onnx").is_file()
+        else f"Build {run.request.model} anew.",
     )
 
 

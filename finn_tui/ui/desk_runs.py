@@ -41,6 +41,9 @@ class RunsDesk(Desk):
         if self.state.runs_read:
             for run in message.runs:
                 old = before.get(run.id)
+                resumed = old is not None and old.state.final and not run.state.final
+                if resumed and self.state.runs_view.log_of == run.id:
+                    self.state.runs_view.log_of = ""  # it is followed anew
                 if run.state.final and old is not None and not old.state.final:
                     self._run_ended(run.id, run.state.state, run.simulated)
         self.state.runs_read = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,40 @@ def test_finns_own_refusals_are_told_in_its_words_with_what_to_do(tmp_path: Path
     assert error.what == text
     assert "1,024 input words" in error.why
     assert "SIMD" in error.fix
+
+
+def test_a_tool_that_was_killed_is_named_so_behind_finns_words(tmp_path: Path) -> None:
+    words = AssertionError("HLS IP Generation failed. Logs and sources are in /x")
+    words.__cause__ = subprocess.CalledProcessError(137, ["bash", "ipgen.sh"])
+    error = build_failure.explain(words, str(tmp_path))
+    assert "killed" in error.what and "memory" in error.why and "/x" in error.why
+    words.__cause__ = subprocess.CalledProcessError(1, ["bash", "ipgen.sh"])
+    assert "killed" not in build_failure.explain(words, str(tmp_path)).what
+
+
+@pytest.mark.parametrize(
+    ("lines", "what", "fix"),
+    [
+        ("Phase 2 x\nAbnormal program termination (11)\nPlease check", "Abnormal", "resume"),
+        ('x.sh: line 3: 77 Killed                 "$RDI_PROG" "$@"', "Killed", "memory"),
+        ("route_design failed\nERROR: [Common 17-39] 'route_design' failed", "route_", "parallel"),
+        ('error writing "a.bit": no space left on device', "no space", "runs clean"),
+    ],
+)
+def test_ends_without_an_error_of_their_own_are_understood(
+    tmp_path: Path, lines: str, what: str, fix: str
+) -> None:
+    _log(tmp_path, IMPL, lines + "\n")
+    error = build_failure.explain(AssertionError("no bitfile found"), str(tmp_path))
+    assert what in error.what and fix in error.fix
+    assert f"{IMPL}:" in error.why
+
+
+def test_a_vivado_whose_log_breaks_off_was_ended(tmp_path: Path) -> None:
+    words = AssertionError("CreateStitchedIP failed, no wrapper HDL found")
+    place = "vivado_stitch_proj_x/vivado.log"
+    _log(tmp_path, place, "****** Vivado v2022.2 (64-bit)\n# create_bd_cell\n")
+    error = build_failure.explain(words, str(tmp_path))
+    assert "in the middle of its work" in error.what and "no wrapper HDL" in error.why
+    _log(tmp_path, place, "****** Vivado v2022.2\nINFO: [Common 17-206] Exiting Vivado at x...\n")
+    assert "middle" not in build_failure.explain(words, str(tmp_path)).what

@@ -54,7 +54,7 @@ async def test_a_queued_build_is_cancelled_and_the_next_moves_up(begin: Begin) -
     first, second, third = [await begin(seconds=20) for _ in range(3)]
     await until(first, "running")
     state = await cancel(second)
-    assert state.state == "cancelled" and state.started is None
+    assert state.state == "cancelled" and state.started is None and state.position is None
     assert not (second.path / "worked").exists()
     await cancel(first)
     await until(third, "running")

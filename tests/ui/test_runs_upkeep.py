@@ -105,3 +105,14 @@ async def test_a_queued_run_shows_its_place(make_app: MakeApp, lab: RecordedLab)
         await until(pilot, lambda: "number 2 in line" in screen_text(app))
         await pilot.press("r")
         assert app.screen is app.mode_screen, "what waits is not resumed"
+
+
+async def test_a_run_that_was_resumed_is_followed_anew(make_app: MakeApp, lab: RecordedLab) -> None:
+    run = make_run(lab.workspace, state="failed", log="first attempt\n")
+    async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: "first attempt" in screen_text(app))
+        make_run(lab.workspace, run.id, "running", log="first attempt\nsecond attempt\n")
+        await until(pilot, lambda: "second attempt" in screen_text(app))
+        await until(pilot, lambda: "▸ running" in screen_text(app))

@@ -7,6 +7,7 @@ started, and there it is the first error, not the last.
 import errno
 import os
 import re
+import subprocess
 import traceback
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -128,6 +129,27 @@ def explain(error: BaseException, folder: str) -> EngineError:
             kind="tools",
             detail="%s\n\n%s" % (_around(path, number), detail),
         )
+    cut = broken_off(os.path.join(folder, "finn_build_dir"))
+    if cut is not None:
+        return EngineError(
+            "Vivado was ended in the middle of its work",
+            "Its log %s breaks off without a last word; on Linux that is most often the kernel, "
+            "when memory runs out. FINN says: %s" % (os.path.relpath(cut, folder), error),
+            "Look at the kernel's log (dmesg), give the machine more memory or build with fewer "
+            "parallel jobs (NUM_DEFAULT_WORKERS); then resume the run",
+            kind="tools",
+            detail=detail,
+        )
+    if _was_killed(error):
+        return EngineError(
+            "A tool was killed while FINN waited for it",
+            "%s. Something outside of the build ended it; on Linux that is most often the kernel, "
+            "when memory runs out." % str(error).rstrip("."),
+            "Look at the kernel's log (dmesg), give the machine more memory or build with fewer "
+            "parallel jobs (NUM_DEFAULT_WORKERS); then resume the run",
+            kind="tools",
+            detail=detail,
+        )
     text = str(error)
     what = "%s: %s" % (type(error).__name__, text)
     why = "FINN stopped here, and no tool reported an error."
@@ -138,6 +160,16 @@ def explain(error: BaseException, folder: str) -> EngineError:
         if pattern.search(text):
             why, fix = meaning, advice
     return EngineError(what, why, fix, kind="finn", detail=detail)
+
+
+def _was_killed(error: Optional[BaseException]) -> bool:
+    """Whether a process that was killed stands behind an error; shells say 128 and the signal."""
+    seen = 0
+    while error is not None and seen < 20:
+        if isinstance(error, subprocess.CalledProcessError) and error.returncode in (-9, 137):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
 
 
 def disk_full(folder: str, detail: str) -> EngineError:
@@ -177,6 +209,24 @@ def first_sign(build_dir: str) -> Optional[Tuple[str, Tuple[Any, str, str], str,
         return None
     rank, line, path, number = min(found, key=lambda item: item[0])
     return line, _SIGNS[rank], path, number
+
+
+def broken_off(build_dir: str) -> Optional[str]:
+    """The newest log of Vivado, if Vivado did not say in it that it exits; else None."""
+    found = [
+        os.path.join(place, name)
+        for place, _, names in os.walk(build_dir)
+        for name in names
+        if name in ("vivado.log", "runme.log")
+    ]
+    if not found:
+        return None
+    newest = max(found, key=os.path.getmtime)
+    with open(newest, "rb") as file:
+        file.seek(max(0, os.path.getsize(newest) - 8192))
+        tail = file.read().decode("utf-8", "replace")
+    begun, ended = "Vivado v" in tail or len(tail) >= 8192, "Exiting Vivado at" in tail
+    return newest if begun and not ended else None
 
 
 def _logs(build_dir: str) -> List[str]:

@@ -256,6 +256,7 @@ class _Runner:
         done = self.done and self.error is None
         self._collect(done)
         self.state["ended"] = runfiles.now()
+        self.state["position"] = None
         if done and self.error is None:
             self._save("succeeded")
             runfiles.release(self.folder)
