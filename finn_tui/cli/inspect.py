@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from finn_tui.runs.readers.reading import Phase
 
 #: Files of a kind that are shown one by one; of more than that, only those with something to say.
 _FEW = 8
-_WIDEST = 60
+#: Room for a path: it makes way for the other columns on a narrow terminal.
+_WIDEST, _NARROWEST, _OTHERS = 60, 18, 76
 _COLOURS = {"succeeded": "green", "failed": "red", "incomplete": "yellow"}
 
 
@@ -144,7 +146,8 @@ def _show_files(items: tuple[Item, ...]) -> None:
 
 
 def _tail(path: str) -> str:
-    return path if len(path) <= _WIDEST else "…" + path[-_WIDEST + 1 :]
+    room = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((160, 50)).columns - _OTHERS))
+    return path if len(path) <= room else "…" + path[-room + 1 :]
 
 
 def _show_phases(items: tuple[Item, ...]) -> None:

@@ -324,6 +324,8 @@ CAUSES = (
 
 BY_ID = {cause.id: cause for cause in CAUSES}
 BY_MESSAGE = {message: cause.id for cause in CAUSES for message in cause.ids}
+#: What a line says, it says at its beginning: a longer one must not take long to see through.
+_LONGEST = 4000
 _FACILITIES = {facility: cause.id for cause in CAUSES for facility in cause.facilities}
 
 
@@ -344,6 +346,7 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 def named_by(text: str) -> str | None:
     """The id of the cause that a line's words show, None if they show none."""
+    text = text[:_LONGEST]
     if not any(word in text for word in NEEDLES):
         return None
     for cause, pattern in _patterns():

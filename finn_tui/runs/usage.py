@@ -114,10 +114,13 @@ def usage_of(readings: Iterable[tuple[str, Reading]]) -> Usage | None:
     if whole:
         path, placed = whole[-1]
         return Usage(path, placed.device, dict(placed.used), available, parts, layers)
-    if not parts and not layers:
+    if not parts and layers:
+        return Usage("FINN's estimate", None, _sum(layers), available, {}, layers)
+    if not blocks:
         return None
     if not parts:
-        return Usage("FINN's estimate", None, _sum(layers), available, {}, layers)
+        name, data = next(iter(blocks.items()))
+        return Usage(f"{name} without its black boxes", data.device, dict(data.used), available)
     total = _sum(parts)
     device = next((data.device for data in blocks.values() if data.device), None)
     return Usage(f"sum of {len(parts)} synthesized blocks", device, total, available, parts, layers)

@@ -15,7 +15,7 @@ from finn_tui.runs.readers.utilization import number
 from finn_tui.runs.readers.xml import XmlReader
 
 _TITLE = re.compile(r"== (?:Vivado|Vitis) HLS Report for '(.+)'")
-_VERSION = re.compile(r"\* Version: +(\d{4}\.\d+(?:\.\d+)?)")
+_VERSION = re.compile(r"\* Version: +(\d{4}\.\d{1,12}(?:\.\d{1,12})?)")
 _RESOURCES = ("BRAM_18K", "DSP", "FF", "LUT", "URAM")
 
 

@@ -20,7 +20,8 @@ MAX_BUILDS, MAX_STEPS = 200, 500
 _PREFIX = re.compile(
     r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:[,.](\d{1,6}))?\]"
     # finn-plus has the level at once; after a space it belongs to the tool that is repeated.
-    r"(?:(DEBUG|INFO|WARNING|ERROR|CRITICAL):)? ?"
+    # Its verbose form has the place in FINN's code, too.
+    r"(?:(DEBUG|INFO|WARNING|ERROR|CRITICAL):(?: ?\S+\.py:\d+: ?)?)? ?"
 )
 _STEP = re.compile(r"Running step: (\S+) \[(\d{1,6})/(\d{1,6})\]$")
 _OUTPUT = re.compile(r"Final outputs will be (?:generated|written) (?:in|to) (.+)$")

@@ -18,11 +18,13 @@ _START = re.compile(r"INFO: \[HLS 200-10\] For user '.*' on host '.*' \(.*\) on 
 _RUNNING = re.compile(r"INFO: \[HLS 200-1510\] Running: (\w+)")
 _FINISHED = re.compile(
     r"INFO: \[HLS 200-111\] ?Finished (.+?)(?: Time \(s\): cpu = .*?elapsed = ([\d:.]{1,20})"
-    r"|:? CPU user time: .*?Elapsed time: (\d+(?:\.\d+)?) seconds)"
+    r"|:? CPU user time: .*?Elapsed time: (\d{1,12}(?:\.\d{1,12})?) seconds)"
 )
 _MODULE = re.compile(r"INFO: \[HLS 200-42\] -- Implementing module '(.+?)'")
-_FMAX = re.compile(r"INFO: \[HLS 200-789\] \*\*\*\* Estimated Fmax: (\d+(?:\.\d+)?) MHz")
-_TOTAL = re.compile(r"INFO: \[HLS 200-112\] .*[Tt]otal elapsed time: (\d+(?:\.\d+)?) seconds")
+_FMAX = re.compile(r"INFO: \[HLS 200-789\] \*\*\*\* Estimated Fmax: (\d{1,12}(?:\.\d{1,12})?) MHz")
+_TOTAL = re.compile(
+    r"INFO: \[HLS 200-112\] .*[Tt]otal elapsed time: (\d{1,12}(?:\.\d{1,12})?) seconds"
+)
 _TOP = re.compile(r"INFO: \[HLS 200-10\] Synthesizing '(.+?)'")
 _PROJECT = re.compile(r"HLS project: project_(\S+)$")
 _EXIT = re.compile(r"INFO: \[Common 17-206\] Exiting (\S+) at (.+?)\.\.\.$")
@@ -102,7 +104,7 @@ class HlsReader(LogReader):
                 self._exporting = True  # HLS has Vivado package the IP
             return
         name = message[1]
-        if name == "HLS 200-111" and (finished := _FINISHED.match(text)):
+        if name == "HLS 200-111" and (finished := _FINISHED.match(text[:1000])):
             self._finished(finished)
         elif name == "HLS 200-42" and (module := _MODULE.match(text)):
             if len(self._modules) < MAX_PHASES:

@@ -68,7 +68,10 @@ _BY_CONTENT: tuple[tuple[bytes, Callable[[], Reader]], ...] = (
     (rb"^\| Command +: report_timing_summary", TimingReader),
     (rb"^Design Route Status", RouteStatusReader),
     (rb"^\| Tool Version +:", ReportReader),
-    (rb"^\*{6} Vivado v|^# Vivado v|^\*\*\* Running vivado|^Command: \w+|^Phase \d", VivadoReader),
+    (
+        rb"^\*{6} (?:Vivado|v\+\+) v|^# Vivado v|^\*\*\* Running vivado|^Command: \w+|^Phase \d",
+        VivadoReader,
+    ),
 )
 _CONTENTS = tuple((re.compile(pattern, re.M), make) for pattern, make in _BY_CONTENT)
 

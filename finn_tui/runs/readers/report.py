@@ -9,12 +9,14 @@ from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.reading import Reading
 from finn_tui.runs.readers.times import epoch
 
+#: No table is wider; what is, is no report, and must not take long to see through.
+_WIDEST = 2000
 _HEAD = re.compile(
     r"\| (Tool Version|Date|Command|Design|Device|Design State) *: *(.*?)(?: on host .*)?$"
 )
-_VERSION = re.compile(r"(\w+) v\.?(\d{4}\.\d+(?:\.\d+)?)")
+_VERSION = re.compile(r"(\w+) v\.?(\d{4}\.\d{1,12}(?:\.\d{1,12})?)")
 _VIOLATION = re.compile(r"\| ([A-Z][A-Z0-9_]*-\d+) +\| (\w[\w ]*?) +\| .*? +\| (\d{1,9}) +\|$")
-_POWER = re.compile(r"\| Total On-Chip Power \(W\) +\| (\d+(?:\.\d+)?) ")
+_POWER = re.compile(r"\| Total On-Chip Power \(W\) +\| (\d{1,12}(?:\.\d{1,12})?) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class ReportReader(LogReader):
 
     def _line(self, text: str) -> None:
         self._messages.take(text)
+        text = text[:_WIDEST]
         if len(self.head) < 6 and text[:1] == "|" and (head := _HEAD.match(text)):
             self.head[head.group(1)] = head.group(2).strip()
         self._body(text)

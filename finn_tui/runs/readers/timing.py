@@ -10,7 +10,7 @@ from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.utilization import number
 
 _ROUTE = re.compile(r" *# of (.+?)\.* : +(\d{1,12}) :")
-_CLOCK = re.compile(r"(\S+) +\{[\d. ]+\} +(\d+(?:\.\d+)?) +(\d+(?:\.\d+)?) *$")
+_CLOCK = re.compile(r"(\S+) +\{[\d. ]+\} +(\d{1,12}(?:\.\d{1,12})?) +(\d{1,12}(?:\.\d{1,12})?) *$")
 
 
 @dataclass(frozen=True, slots=True)

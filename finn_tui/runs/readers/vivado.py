@@ -18,15 +18,15 @@ from finn_tui.runs.readers.times import clock, epoch
 #: What is kept of each kind, so that a log of any length takes a bounded amount of memory.
 MAX_PHASES, MAX_SERIES, MAX_SESSIONS, MAX_RUNS = 5000, 5000, 500, 5000
 
-_BANNER = re.compile(r"\*{6} Vivado v(\d{4}\.\d+(?:\.\d+)?) \(64-bit\)")
+_BANNER = re.compile(r"\*{6} (?:Vivado|v\+\+) v(\d{4}\.\d+(?:\.\d+)?) \(64-bit\)")
 _HEADER = re.compile(r"# Vivado v(\S+) \(64-bit\)")
 _WITH = re.compile(r"    with args -log (\S+)\.(vds|vdi) ")
 _COMMAND = re.compile(r"Command: (\w+)(?: (.*))?$")
 _RESULT = re.compile(r"(\w+) (completed successfully|failed)$")
 _EXIT = re.compile(r"INFO: \[Common 17-206\] Exiting (\S+) at (.+?)\.\.\.$")
 _TIME = re.compile(
-    r"Time \(s\): cpu = ([\d:.]+) ; elapsed = ([\d:.]+) \. Memory \(MB\): peak = (\d+(?:\.\d+)?)"
-    r" ; gain = -?[\d.]+(?: ; free physical = (\d{1,12}))?"
+    r"Time \(s\): cpu = ([\d:.]{1,20}) ; elapsed = ([\d:.]{1,20}) \. Memory \(MB\): "
+    r"peak = (\d{1,12}(?:\.\d{1,12})?) ; gain = -?[\d.]+(?: ; free physical = (\d{1,12}))?"
 )
 _TOTAL = re.compile(r"(\w+): Time \(s\): ")
 _STAGE = re.compile(r"(Starting|Finished|Synthesis) (.+?) : Time \(s\): ")
@@ -36,6 +36,7 @@ _RUNS = re.compile(
     r"\[(\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4})\] "
     r"(?:Launched (.+?)\.\.\.|Waiting for (\S+) to finish.*|(\S+) finished)$"
 )
+_STAMP = re.compile(r"\[\d\d:\d\d:\d\d\] ")
 _FAILED_RUNS = re.compile(r"(?:WARNING|ERROR): \[[^\]]+\] Failed runs?\(?s?\)? ?: (.+)$")
 _SUMMARY = re.compile(
     r"(Estimated|Intermediate|Current|Post Routing|Post Placement|Post Physical Optimization) "
@@ -143,8 +144,12 @@ class VivadoScanner:
             self._on_banner(text)
         elif first == "#":
             self._on_comment(text)
-        elif first == "[" and (run := _RUNS.match(text)):
-            self._on_runs(run)
+        elif first == "[":
+            if run := _RUNS.match(text):
+                self._on_runs(run)
+            elif (stamp := _STAMP.match(text)) and text[stamp.end() : stamp.end() + 1] != "[":
+                self.take(text[stamp.end() :])  # as v++ writes them
+                return
         elif first == " ":
             self._on_indented(text)
         elif first == "C" and (command := _COMMAND.match(text)):
@@ -270,7 +275,7 @@ class VivadoScanner:
             self._back()
 
     def _on_congestion(self, text: str) -> None:
-        if found := _CONGESTION.search(text):
+        if found := _CONGESTION.search(text[:500]):
             level = int(found.group(1) or found.group(2))
             if level < 20:
                 self.congestion = max(self.congestion or 0, level)

@@ -133,6 +133,20 @@ def test_finn_plus_form() -> None:
     assert "ipgen-failed" in {e.cause for e in found.evidence}
 
 
+def test_finn_plus_verbose_form() -> None:
+    text = "[2026-03-03 15:38:17,200]INFO: /finn/builder/x.py:12: Running step: step_a [1/2]\n"
+    found = read("build_dataflow.log", text.encode())
+    assert isinstance(found.data, FinnData)
+    assert [step.name for step in found.data.builds[0].steps] == ["step_a"]
+
+
+def test_v_plus_plus_stamps_its_lines() -> None:
+    text = "****** v++ v2022.2 (64-bit)\n[17:21:20] Phase 2 Global Placement\n"
+    data = read("v++.log", text.encode()).data
+    assert isinstance(data, VivadoData)
+    assert data.now == ("Global Placement",)
+
+
 def test_a_debugger_prompt_without_a_line_end() -> None:
     text = "Running step: step_x [1/2]\nTraceback (most recent call last):\n  File x\n"
     text += "AssertionError: no\n> /finn/x.py(12)f()\n-> assert\n(Pdb) "

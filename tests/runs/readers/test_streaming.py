@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import PurePosixPath
 
 import pytest
@@ -53,6 +55,31 @@ def test_bad_bytes_anywhere_never_raise(name: str, bad: bytes, at: int) -> None:
     data = SAMPLES[name].encode()
     at %= len(data)
     read(name, data[:at] + bad + data[at:])
+
+
+EVERY_LINE = sorted({line for text in SAMPLES.values() for line in text.splitlines()})
+ODD = st.sampled_from(["9" * 400, "-", "\u0663", "N/A", "1.2.3", "::", "", "(Pdb) ", "\x1b[2J"])
+
+
+@given(
+    st.sampled_from(["runme.log", "vitis_hls.log", "build_dataflow.log", "x_csynth.rpt"]),
+    st.lists(st.tuples(st.sampled_from(EVERY_LINE), ODD, st.booleans()), max_size=40),
+    st.lists(st.integers(0, 4000), max_size=6),
+)
+@settings(deadline=None, max_examples=200)
+def test_lines_in_any_order_with_odd_numbers_never_raise(
+    name: str, lines_: list[tuple[str, str, bool]], places: list[int]
+) -> None:
+    text = "\n".join(
+        re.sub(r"\d+(?:\.\d+)?", lambda _, odd=odd: odd, line, count=2) if change else line  # type: ignore[misc]
+        for line, odd, change in lines_
+    )
+    data = text.encode()
+    found = read(name, *cut(data, places), head=data)
+    assert found == read(name, data)
+    # What goes into JSON is finite.
+    for value in (found.wns, found.tns, found.whs, *(p.seconds for p in found.phases)):
+        assert value is None or math.isfinite(value)
 
 
 @given(
