@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.message import Message
@@ -13,6 +14,9 @@ from finn_tui.ui.log_view import LogView, draw_row
 from finn_tui.ui.text import Line
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Filtering
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
 
 #: Seconds between looks at the file, and how long lines may be counted in one.
 _LOOK = 0.1
@@ -143,14 +147,22 @@ class Log(Lines, can_focus=True):
     def on_key(self, event: events.Key) -> None:
         """Letters of a search that is being typed."""
         if not self.prompt.typing:
-            return
-        if event.key == "tab":
+            # Bindings come after all keys that are there already: what is typed fast, or comes
+            # late over a slow line, would be taken for commands.
+            if not self._large or event.key not in self._search_keys():
+                return
+            self.begin_search()
+        elif event.key == "tab":
             self.regex = not self.regex
             self.redraw()
         else:
             self.prompt.take(event)
         event.stop()
         event.prevent_default()
+
+    def _search_keys(self) -> tuple[str, ...]:
+        state = cast("FinnTuiApp", self.app).state
+        return actions.keys_of(actions.BY_ID["viewer.search"], state.keymap)
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted text to search for."""
