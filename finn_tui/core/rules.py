@@ -10,6 +10,9 @@ from finn_tui.core.folding import Folding
 #: ``MVAU_hls.defines`` asserts SIMD >= MW / 1024 when it generates code for synthesis.
 _MVAU_DEPTH = 1024
 
+#: Knobs that say what the accelerator can do: nobody but the user trades that for resources.
+NEVER_TRADED = frozenset({"runtime_writeable_weights"})
+
 
 def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
     """Why FINN would not generate code for a layer folded like this; None if it would."""

@@ -15,6 +15,7 @@ from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding, check, from_json
 from finn_tui.core.program import Problem
+from finn_tui.core.rules import NEVER_TRADED
 from finn_tui.core.solve import Solution
 from finn_tui.engine.client import Engine
 from finn_tui.errors import FinnTuiError
@@ -200,13 +201,9 @@ def problem(editor: Editor, wish: Wish) -> Problem:
         limits,
         _weights(editor, wish),
         frozenset(wish.locked),
-        held=frozenset(wish.held) | _NEVER_CHOSEN,
+        held=frozenset(wish.held) | NEVER_TRADED,
         peak=1 / _SUM_BESIDE_PEAK if wish.even else 0.0,
     )
-
-
-#: Knobs that say what the accelerator can do, which is not to be traded for resources.
-_NEVER_CHOSEN = frozenset({"runtime_writeable_weights"})
 
 
 #: What a share in the sum counts beside the largest share: it decides where that is equal.

@@ -37,6 +37,7 @@ PLACES = {
     "results": "Results",
     "dialog": "in dialogs",
     "solve": "in the solve dialog",
+    "next": "in the dialog of what next",
 }
 
 
@@ -224,6 +225,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("tune.solve", "Solve", "Find the cheapest folding for a rate, the fastest that fits, or "
            "a cheaper one at this II; what it changes is shown before it is taken.", ("s",),
            "tune", "solve", _no_model),
+    Action("tune.next", "Next move", "The cheapest change that lowers the II, as the last line "
+           "says.", ("n",), "tune", "next", _no_model),
+    Action("tune.advice", "What next", "What could be given back at this II, and how far a rate "
+           "is.", ("a",), "tune", "", _no_model),
     Action("tune.undo", "Undo", "Take the last change back.", ("u",), "tune", "undo",
            _nothing_to_undo),
     Action("tune.redo", "Redo", "Make the undone change again.", ("ctrl+r",), "tune", "",
@@ -298,6 +303,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("solve.again", "Another question", "Back to the form; the answer is not taken.", ("r",),
            "solve"),
     Action("solve.stop", "Stop", "End the solver.", ("x",), "solve"),
+
+    Action("next.move", "Next move", "The cheapest change that lowers the II.", ("n",), "next"),
+    Action("next.target", "All moves to the rate", "The cheapest next move, again and again.",
+           ("t",), "next"),
+    Action("next.all", "Give all back", "All that the layers could give back at this II.", ("A",),
+           "next"),
+    Action("next.undo", "Undo", "Take the last change back.", ("u",), "next"),
 
     Action("dialog.close", "Close", "Close without a change.", ("escape",), "dialog"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from finn_tui.core.advice import Move, Stuck, next_move
 from finn_tui.core.compare import Comparison, Difference
 from finn_tui.core.costs import LayerCost
 from finn_tui.core.design import Knob, Layer, Value
@@ -22,6 +23,9 @@ from finn_tui.ui.comparing import Comparing
 from finn_tui.ui.explain import short_name
 from finn_tui.ui.text import plural
 from finn_tui.ui.window import Window
+
+#: Up to so many layers, what to do next is worked out with every key; it takes 1 ms then.
+_AT_ONCE = 100
 
 #: What the rows can be sorted by, in the order in which a key goes through it.
 SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
@@ -107,6 +111,7 @@ class Tune:
     plans: dict[tuple[int, bool], Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
     solving: Solving | None = None
+    _advice: tuple[object, frozenset[str], Move | Stuck] | None = None
     bill: bool | None = None
     comparing: Comparing = field(default_factory=Comparing)
 
@@ -345,6 +350,44 @@ class Tune:
         else:
             self._tell(name, made, f"→ {setting_text(value)}")
         return bool(made.changed)
+
+    def advice(self, *, quick: bool = False) -> Move | Stuck | None:
+        """The cheapest move that lowers the II, or what rules one out.
+
+        Args:
+            quick: None instead of an answer that is not known and would take a large design's
+                time, tens of milliseconds.
+        """
+        folding, locked = self.editor.folding, frozenset(self.locked)
+        known = self._advice
+        if known is not None and known[0] is folding and known[1] == locked:
+            return known[2]
+        if quick and len(self.editor.design.layers) > _AT_ONCE:
+            return None
+        found = next_move(self.editor, locked)
+        self._advice = folding, locked, found
+        return found
+
+    def take_next(self) -> None:
+        """Make the cheapest move that lowers the II."""
+        found = self.advice()
+        if isinstance(found, Move):
+            self.take(found)
+        elif found is not None:
+            self.notice = Notice(found.text(), "warn")
+
+    def take(self, move: Move, word: str = "") -> None:
+        """Make a move, as one step to undo, and go to what holds the II then."""
+        before = self.editor.estimate.ii_cycles
+        # What draws a folding depends on this module, which knows only how to change one.
+        from finn_tui.ui.moves import price, steps
+
+        word = word or steps(self.editor, move)
+        self.editor.replace(move.folding)
+        after = self.editor.estimate.ii_cycles
+        ii = f"II {before:,} → {after:,}" if before != after else f"II {after:,} as before"
+        self.notice = Notice(f"{word}: {ii}, {price(move)}")
+        self.go_to(move.bottleneck)
 
     def undo(self) -> None:
         """Take the last change back and show where it was."""

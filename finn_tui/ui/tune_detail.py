@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from finn_tui.core.advice import Stuck
 from finn_tui.core.bill import Inserted
 from finn_tui.core.design import Layer
 from finn_tui.core.editor import Option
 from finn_tui.ui import explain
 from finn_tui.ui.comparing import changes_text
+from finn_tui.ui.moves import price, steps
 from finn_tui.ui.text import Line, cells, fit, printable, rate, short, whole
 from finn_tui.ui.tune import Tune
 from finn_tui.ui.tune_columns import columns, value_text
@@ -19,14 +21,31 @@ def detail(tune: Tune, width: int, height: int) -> list[Line]:
     layer = tune.layer
     if layer is None:
         return [Line().add(f" {tune.nothing}", "dim")]
+    height -= 1
     lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
     notice = tune.notice
     if notice is None:
-        return lines[:height]
+        lines = [*lines, *[Line()] * (height - len(lines))]
+        return [*lines[:height], _next(tune, width)]
     text = Line().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
     lines = lines[: height - 1]
     lines += [Line()] * (height - 1 - len(lines))
-    return [*lines, text]
+    return [*lines, text, _next(tune, width)]
+
+
+def _next(tune: Tune, width: int) -> Line:
+    """The cheapest move that lowers the II, whatever layer the cursor is on."""
+    found = tune.advice(quick=True)
+    if found is None:
+        return Line()
+    if isinstance(found, Stuck):
+        return Line().add(" " + fit(found.text(), width - 2).rstrip(), "dim")
+    line = Line().add(" ").add("next ", "dim").add(steps(tune.editor, found))
+    more = f": II {found.ii_cycles:,}, {price(found)}"
+    line.add(fit(more, max(0, width - line.width - 1)).rstrip(), "dim")
+    holder = explain.short_name(tune.editor.design.by_name[found.bottleneck])
+    then = f"; then {holder} holds it"
+    return line.add(then if line.width + cells(then) < width else "", "dim")
 
 
 def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:

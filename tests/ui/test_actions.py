@@ -14,6 +14,7 @@ from finn_tui.ui.screens.board import BoardScreen
 from finn_tui.ui.screens.flow import FlowScreen
 from finn_tui.ui.screens.help import Help
 from finn_tui.ui.screens.log import LogScreen
+from finn_tui.ui.screens.next import NextDialog
 from finn_tui.ui.screens.results import ResultsScreen
 from finn_tui.ui.screens.runs import RunsScreen
 from finn_tui.ui.screens.solve import SolveDialog
@@ -44,6 +45,7 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "viewer": (LogScreen,),
         "dialog": (Help,),
         "solve": (SolveDialog,),
+        "next": (NextDialog,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
     }
     for owner in where[action.where]:

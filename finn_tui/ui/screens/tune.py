@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.timer import Timer
 from textual.widget import Widget
 
 from finn_tui.core.costs import estimate
@@ -26,6 +27,9 @@ from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate import Migration
+
+#: Seconds without a key after which a large design's next move is worked out.
+_REST = 0.15
 
 _WELCOME = (
     "No model is open.\n\n"
@@ -60,6 +64,19 @@ class TuneScreen(ValueDialogs):
         self.query_one(LayerTable).give(self.state.tune, welcome)
         for name in ("#figures", "#budget", "#detail"):
             self.query_one(name, Lines).redraw()
+        tune = self.state.tune
+        if tune is not None and tune.advice(quick=True) is None:
+            # A large design: told once the keys rest.
+            if self._resting is not None:
+                self._resting.stop()
+            self._resting = self.set_timer(_REST, self._advise)
+
+    _resting: Timer | None = None
+
+    def _advise(self) -> None:
+        if self.state.tune is not None:
+            self.state.tune.advice()
+            self.query_one("#detail", Lines).redraw()
 
     def _figures(self, width: int, height: int) -> list[Line]:
         tune = self.state.tune
@@ -362,6 +379,21 @@ class TuneScreen(ValueDialogs):
             ),
             take,
         )
+
+    def do_tune_next(self) -> None:
+        """The cheapest change that lowers the II."""
+        if self.state.tune is not None:
+            self.state.tune.take_next()
+            self.redraw()
+
+    def do_tune_advice(self) -> None:
+        """What could be given back, and how far a rate is."""
+        if self.state.tune is None:
+            return
+        from finn_tui.ui.screens.next import NextDialog
+
+        self.state.tune.notice = None
+        self.app.push_screen(NextDialog(self.state.tune), lambda _: self.redraw())
 
     def do_tune_solve(self) -> None:
         """Have a folding found."""
