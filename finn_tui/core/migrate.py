@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import log2
 from typing import Any
 
-from finn_tui.core import finn_names
+from finn_tui.core import fifo_entries, finn_names
 from finn_tui.core import folding as foldings
 from finn_tui.core.attributes import check_setting, is_one_of
 from finn_tui.core.costs import Tables
@@ -120,6 +120,9 @@ class Migration:
         inserted = len(self.of("inserted"))
         if inserted:
             text += f"; {inserted} are of what FINN inserts itself"
+            kept = sum("goes to" in entry.why for entry in self.of("inserted"))
+            if kept:
+                text += f", of which {kept} FIFOs keep their depth"
         refused = sum(bool(item.legal) for entry in self.entries for item in entry.refused)
         if refused:
             text += f"; {refused} value{'s are' if refused > 1 else ' is'} not legal there"
@@ -195,8 +198,12 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         layer.name: _defaults(document, layer) for layer in design.layers
     }
     by_node = {node.name: layer for node, layer in pairs}
+    fifos = fifo_entries.depths(design, document, by_node)
     for node, layer in pairs:
-        given[layer.name] |= node.values
+        # What the entry itself says of its FIFOs comes first.
+        given[layer.name] |= {**_depths(fifos, node, layer), **node.values}
+    for name, said in fifos.notes.items():
+        entries[name] = replace(entries[name], why=said)
     read = _Read(foldings.present(design, tables))
     words: dict[str, tuple[list[tuple[str, str]], list[Refused]]] = {}
     for layer in design.layers:
@@ -229,6 +236,15 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         unnamed,
         (sum(theirs[kind] for kind in _MATRICES), sum(ours[kind] for kind in _MATRICES)),
     )
+
+
+def _depths(fifos: fifo_entries.Depths, node: Node, layer: Layer) -> dict[str, list[int]]:
+    """Depths of the FIFO entries beside a layer of which its own entry says nothing."""
+    return {
+        name: depth
+        for name, depth in fifos.settings.get(layer.name, {}).items()
+        if name not in node.values and name.removesuffix("s") not in node.values
+    }
 
 
 # What is said of an entry

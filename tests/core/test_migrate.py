@@ -75,7 +75,7 @@ def old_files(draw: st.DrawFn) -> tuple[Designed, Folding, dict[str, Any]]:
     # FINN's own insertions stand between the layers.
     items = list(document.items())
     for at in sorted(draw(st.sets(st.integers(1, len(items)), max_size=4)), reverse=True):
-        items.insert(at, (f"StreamingFIFO_{at}", {"depth": 32, "impl_style": "rtl"}))
+        items.insert(at, (f"StreamingFIFO_{at}", {"impl_style": "rtl"}))
     return (design, tables), folding, dict(items)
 
 
@@ -90,6 +90,35 @@ def test_under_older_names_it_is_the_same_folding(
     assert {entry.name for entry in found.of("inserted")} == {
         name for name in document if name.startswith("StreamingFIFO")
     }
+
+
+@given(edited(), st.lists(st.integers(2, 4096), min_size=8, max_size=8), st.integers(0, 6))
+def test_depths_of_fifo_entries_become_those_that_the_layers_ask_for(
+    case: tuple[Design, dict[str, CostTable], Folding], sizes: list[int], converter: int
+) -> None:
+    design, tables, folding = case
+    document: dict[str, Any] = {}
+    wanted: dict[str, dict[str, list[int]]] = {layer.name: {} for layer in design.layers}
+    names = [layer.name for layer in design.layers]
+    for at, name in enumerate([*names, None]):
+        document[f"StreamingFIFO_{at}"] = {"depth": sizes[at]}
+        into = sizes[at]
+        if at == converter + 1 and name is not None:
+            # Behind a converter stands a FIFO of its own.
+            document["StreamingDataWidthConverter_Batch_0"] = {"impl_style": "hls"}
+            document["StreamingFIFO_77"] = {"depth": 7}
+            into = 7
+        if at:
+            wanted[names[at - 1]]["outFIFODepths"] = [sizes[at]]
+        if name is not None:
+            wanted[name]["inFIFODepths"] = [into]
+            document[name] = dict(folding.values[name])
+    found = migrate(design, tables, document)
+    assert found.folding.values == folding.values
+    assert found.folding.settings == wanted
+    document["MVAU_hls_0"]["inFIFODepths"] = [3]
+    again = migrate(design, tables, document).folding.settings
+    assert again["MVAU_hls_0"]["inFIFODepths"] == [3]
 
 
 @settings(max_examples=25)
