@@ -21,7 +21,7 @@ from finn_tui.cli.common import (
 )
 from finn_tui.lab.session import Lab
 from finn_tui.runs.diagnosis import Diagnosis
-from finn_tui.runs.inspect import Inspection, Item
+from finn_tui.runs.inspect import Inspection, Item, told
 from finn_tui.runs.inspect import inspect as read
 from finn_tui.runs.readers.reading import Phase
 
@@ -65,6 +65,11 @@ def _show(found: Inspection) -> None:
         where = f" ({other.file}:{other.line})" if other.file else ""
         click.echo(f"  then: {other.title}{where}")
     _show_files(found.items)
+    if len(found.items) == 1 and (figures := told(found.items[0].reading)):
+        click.echo("")
+        for name, value in figures.items():
+            if name != "started":
+                click.echo(f"{name:<14}{_plain(value)}")
     _show_phases(found.items)
     if found.usage is not None:
         rows = [
@@ -143,6 +148,14 @@ def _show_files(items: tuple[Item, ...]) -> None:
         counts_ = Counter(item.reading.kind for item in hidden)
         more = ", ".join(f"{count} {kind}" for kind, count in sorted(counts_.items()))
         click.echo(f"and {more}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(amount)}" for name, amount in value.items()) or "-"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(part) for part in value)
+    return f"{value:,g}" if isinstance(value, float) else str(value)
 
 
 def _tail(path: str) -> str:

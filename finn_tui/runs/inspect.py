@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,16 @@ from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs.diagnosis import FATAL, Diagnosis, Source, diagnose, timing_missed
 from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.readers.crash import Crash
+from finn_tui.runs.readers.csynth import Csynth
 from finn_tui.runs.readers.finn import FinnData
+from finn_tui.runs.readers.hls import HlsData
+from finn_tui.runs.readers.marker import Marker
 from finn_tui.runs.readers.reading import SEVERITIES, Phase, Reading
 from finn_tui.runs.readers.registry import HEAD, reader_for
+from finn_tui.runs.readers.report import Violations
+from finn_tui.runs.readers.timing import RouteStatus, TimingSummary
+from finn_tui.runs.readers.utilization import Utilization
 from finn_tui.runs.readers.vivado import VivadoData
 from finn_tui.runs.usage import Usage, usage_of
 from finn_tui.runs.watch import steps as run_steps
@@ -35,6 +42,8 @@ _OWN = frozenset({runfiles.RUN, runfiles.STATE, runfiles.RESULTS, "rehearsal.jso
 #: What Vitis HLS writes a second time, below its log: a solution's log, and how it packaged the IP.
 _WITHIN_HLS = re.compile(r"/(?:sol\w*\.log|autoimpl\.log|autosyn\.log|impl/\w+/vivado\.log)$")
 _BACKUP = re.compile(r".*(?:\.backup\.(?:log|vdi|vds)|\.bak)")
+#: Kinds of data that are a few figures; others are lists, or stand elsewhere in the answer.
+_FIGURES = (Crash, Csynth, HlsData, Marker, RouteStatus, TimingSummary, Utilization, Violations)
 _LOGS = ("hls", "synthesis", "implementation", "vivado", "finn")
 #: What of a kind goes before, when one success makes an earlier failure good.
 _ROLES = {"crash": 0, "hls": 1, "synthesis": 2, "implementation": 3, "vivado": 3, "finn": 4}
@@ -136,7 +145,15 @@ def _item_dict(item: Item) -> dict[str, Any]:
         "copy_of": item.copy_of,
         "old": item.old,
         "note": reading.note,
+        "data": told(reading),
     }
+
+
+def told(reading: Reading) -> dict[str, Any] | None:
+    """What else a file tells, for those that tell a few figures; None for the others."""
+    if not isinstance(reading.data, _FIGURES):
+        return None
+    return {name: value for name, value in asdict(reading.data).items() if value not in (None, ())}
 
 
 def read_file(path: Path) -> Reading:
@@ -172,6 +189,13 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore) -> Inspection:
             kind="input",
         )
     if not path.is_dir():
+        if not path.is_file():
+            raise FinnTuiError(
+                f"{path} is no file",
+                "It is a device, a pipe or a socket, and reading it might never end.",
+                "Save what comes out of it into a file and inspect that.",
+                kind="input",
+            )
         item = Item(path.name, _merged(read_file(path)))
         return _conclude(path, [item])
     found = sorted(_walk(path), key=str)

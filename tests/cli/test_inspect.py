@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from finn_tui.cli import main
-from tests.runs.readers.samples import IMPLEMENTATION, PARENT
+from tests.runs.readers.samples import IMPLEMENTATION, PARENT, SAMPLES
 
 
 def test_json_has_the_keys_of_the_contract(tmp_path: Path) -> None:
@@ -57,3 +58,17 @@ def test_nothing_there_is_wrong_use(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["inspect", "nosuchrun", "--workspace", str(tmp_path)])
     assert done.exit_code == 2
     assert "there is no run called nosuchrun" in done.stderr
+    os.mkfifo(tmp_path / "pipe")
+    done = CliRunner().invoke(main, ["inspect", str(tmp_path / "pipe")])
+    assert done.exit_code == 2
+
+
+def test_a_report_alone_tells_its_figures(tmp_path: Path) -> None:
+    report = tmp_path / "x_csynth.xml"
+    report.write_text(SAMPLES["x_csynth.xml"])
+    done = CliRunner().invoke(main, ["inspect", str(report)])
+    assert done.exit_code == 0
+    assert "latency_min   7" in done.stdout
+    assert "LUT 12" in done.stdout
+    answer = json.loads(CliRunner().invoke(main, ["inspect", str(report), "--json"]).stdout)
+    assert answer["files"][0]["data"]["resources"] == {"LUT": 12}

@@ -42,6 +42,7 @@ class CrashReader(LogReader):
             self._messages.point("crash", text)
         if self._fault is None and (found := _SIGNAL.match(text)):
             self._fault = found.group(1) or found.group(3)
+            self._messages.point("crash", text)
         elif text.startswith("# Problematic frame"):
             self._frame_next = True
         elif self._frame_next and text.startswith("# "):
@@ -57,7 +58,7 @@ class CrashReader(LogReader):
             kind="crash",
             tool="Vivado",
             lines=self._messages.line,
-            evidence=self._messages.evidence[:1],
+            evidence=self._messages.evidence[-1:],
             outcome="failed",
             ended=self._ended,
             data=Crash(self._fault, self._where, self._command),
