@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 
 from finn_tui.core import folding as foldings
 from finn_tui.core.costs import CostTable, estimate
-from finn_tui.core.design import Design
+from finn_tui.core.design import Design, Value
 from finn_tui.core.folding import Folding, IllegalFolding
 from finn_tui.core.migrate import Migration, migrate
 from tests import data
-from tests.core.designs import conv_like
+from tests.core.designs import conv_like, design_from, divisors, layer, table
 from tests.core.test_folding import edited
-from tests.runs.real_logs import LOGS
+from tests.runs.real_logs import LOGS, needs_logs
 
 #: What older FINNs called the ops of these designs.
 OLDER = {
@@ -255,3 +256,44 @@ def test_what_is_no_folding_is_refused(document: object) -> None:
     design, tables = conv_like()
     with pytest.raises(IllegalFolding, match="no folding configuration"):
         migrate(design, tables, document)
+
+
+def made_from(document: dict[str, Any]) -> Designed:
+    """A chain of layers with the names and the order of a folding file."""
+    layers, tables = [], []
+    names = [name for name in document if not name.startswith(("Defaults", "Streaming"))]
+    for at, name in enumerate(names):
+        knobs: dict[str, Sequence[Value]] = {
+            knob: divisors(4 * value)
+            for knob, value in document[name].items()
+            if knob in ("PE", "SIMD")
+        }
+        entry = layer(name, re.sub(r"_\d+$", "", name), knobs, f"t{at}", f"t{at + 1}")
+        layers.append(entry)
+        tables.append(table(entry, lambda values: 1000 // values.get("PE", 1)))
+    return design_from(layers, tables, [])
+
+
+@needs_logs
+def test_mobilenet_with_thresholds_of_their_own_and_without() -> None:
+    """The published MobileNet files name the same network in RTL and in HLS, and their thresholds
+    as layers or not."""
+    folder = LOGS / "Xilinx_finn-examples/build/mobilenet-v1/folding_config"
+    apart, inside = (
+        json.loads((folder / f"{board}_folding_config.json").read_text())
+        for board in ("ZCU104", "U250")
+    )
+    design, tables = made_from(apart)
+    found = migrate(design, tables, inside)
+    assert found.matched == 59 and not found.of("unmatched")
+    assert all(name.startswith("Thresholding") for name in found.unnamed)
+    assert len(found.unnamed) == 27
+    # The n-th of each kind is the n-th there, whatever its language.
+    for kind in ("MVAU", "VVAU", "ConvolutionInputGenerator", "FMPadding"):
+        theirs = [entry.layer for entry in found.entries if entry.name.startswith(kind)]
+        ours = [item.name for item in design.layers if item.name.startswith(kind)]
+        assert theirs == ours
+    design, tables = made_from(inside)
+    found = migrate(design, tables, apart)
+    assert found.matched == 59 and len(found.of("unmatched")) == 27
+    assert all("thresholds inside" in entry.why for entry in found.of("unmatched"))
