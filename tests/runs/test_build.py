@@ -21,6 +21,7 @@ from finn_tui.engine.server import runfiles
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs import launch as launching
+from finn_tui.runs.again import resume
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.launch import BuildRequest, launch
 from finn_tui.runs.logs import find_logs
@@ -112,6 +113,11 @@ async def test_from_graph_to_deployment_package(
     assert results["post_synthesis"]["LUT"] > estimated["total"]["LUT"]
     assert results["timing"]["met"] is True
     assert results["timing"]["simulated"] is True
+    assert results["steps"]["seconds"].keys() == set(names)
+    assert {(tool["name"], tool["version"]) for tool in results["tools"]} == {
+        ("Vivado", "2022.2"), ("Vitis HLS", "2022.2"),
+    }  # fmt: skip
+    assert results["warnings"] == []
 
     logs = find_logs(run)
     assert {log.kind for log in logs} == {
@@ -278,3 +284,15 @@ async def test_a_design_that_does_not_fit_fails_in_placement(
     assert state.error.what.startswith("[DRC UTLZ-1]")
     assert "impl_1/runme.log" in state.error.why
     assert "PE and SIMD" in state.error.fix
+    assert set(run.results()) >= {"estimate", "steps", "tools"}, "a failed build is worth that"
+
+    # With the cause gone, the real builder goes on from the graph that it has left.
+    await resume(run)
+    async for update in follow(run):
+        if isinstance(update, StateChanged):
+            state = update.state
+    assert state.state == "succeeded", state.error
+    assert (state.attempt, state.error) == (2, None)
+    assert {step.status for step in steps(run)} == {"finished"}
+    assert (run.deploy / "bitfile" / "finn-accel.bit").is_file()
+    assert "post_synthesis" in run.results()
