@@ -163,7 +163,7 @@ class Bill:
 
     def near(self, layer: str) -> tuple[Inserted, ...]:
         """What stands next to a layer, in the order of the graph."""
-        return tuple(self._layers.get(layer, ()))
+        return tuple(item for item in self.items if layer in (item.producer, item.consumer))
 
     def total(self, kind: str | None = None) -> dict[str, float]:
         """Sum by resource of what is priced; of all kinds if none is named."""
@@ -176,15 +176,6 @@ class Bill:
         found: dict[str, list[Inserted]] = {}
         for item in self.items:
             found.setdefault(item.kind, []).append(item)
-        return found
-
-    @cached_property
-    def _layers(self) -> Mapping[str, list[Inserted]]:
-        found: dict[str, list[Inserted]] = {}
-        for item in self.items:
-            for name in (item.producer, item.consumer):
-                if name is not None:
-                    found.setdefault(name, []).append(item)
         return found
 
     @cached_property

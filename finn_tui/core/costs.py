@@ -86,11 +86,18 @@ class CostTable:
 
     def legal(self, knob: str) -> tuple[Value, ...]:
         """All values of a knob that occur in some legal point, numbers ascending."""
-        position = self.columns[knob]
-        found = dict.fromkeys(point[position] for point in self.points)
-        if all(isinstance(value, int) for value in found):
-            return tuple(sorted(found))
-        return tuple(found)
+        found = self._legal.get(knob)
+        if found is None:
+            position = self.columns[knob]
+            found = tuple(dict.fromkeys(point[position] for point in self.points))
+            if all(isinstance(value, int) for value in found):
+                found = tuple(sorted(found))
+            self._legal[knob] = found
+        return found
+
+    @cached_property
+    def _legal(self) -> dict[str, tuple[Value, ...]]:
+        return {}
 
     def nearest(self, values: Mapping[str, Value], fixed: str) -> int | None:
         """The legal row with ``values[fixed]`` that differs least from ``values`` elsewhere.

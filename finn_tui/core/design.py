@@ -133,6 +133,15 @@ class Design:
         return {name: tuple(feeders) for name, feeders in found.items()}
 
     @cached_property
+    def coupled(self) -> Mapping[tuple[str, str], tuple[Coupling, ...]]:
+        """The couplings by each of their ends, (layer, knob)."""
+        found: dict[tuple[str, str], tuple[Coupling, ...]] = {}
+        for coupling in self.couplings:
+            for end in dict.fromkeys((coupling.a, coupling.b)):
+                found[end] = (*found.get(end, ()), coupling)
+        return found
+
+    @cached_property
     def links(self) -> tuple[tuple[int, int], ...]:
         """Producer and consumer of each stream between two layers, as positions in ``layers``."""
         position = {layer.name: at for at, layer in enumerate(self.layers)}

@@ -142,7 +142,7 @@ def change(
             # A coupled end follows even where this one already had the value: the far end may not.
             if old == new and (at, other_knob) != (at, name):
                 continue
-            for coupling in design.couplings:
+            for coupling in design.coupled.get((at, other_knob), ()):
                 far = coupling.other(at, other_knob)
                 if far is None or folding.values[far[0]][far[1]] == new:
                     continue

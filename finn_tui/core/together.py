@@ -119,6 +119,8 @@ def _each(
 
 
 def _of(design: Design, folding: Folding, layer: str, name: str) -> Any:
+    if name in folding.values[layer]:
+        return folding.values[layer][name]
     if all(item.name != name for item in design.by_name[layer].settable):
         return None
     return foldings.value_of(design, folding, layer, name)

@@ -8,7 +8,7 @@ from typing import Any
 from finn_tui.core.compare import Comparison, Difference, Side, compare
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding
-from finn_tui.ui.text import whole
+from finn_tui.ui.text import setting_text, whole
 
 #: What the key goes through: not compared, all layers, only those that differ.
 MODES = ("", "all", "changed")
@@ -54,7 +54,7 @@ class Comparing:
 
 def changes_text(difference: Difference) -> str:
     """What differs on a layer, and what it comes to: "PE 1 → 2; cycles 8 → 4, +34 LUT"."""
-    told = ", ".join(f"{item.name} {_text(item.before)} → {_text(item.after)}"
+    told = ", ".join(f"{item.name} {setting_text(item.before)} → {setting_text(item.after)}"
                      for item in difference.changes)  # fmt: skip
     effects = []
     if difference.cycles:
@@ -64,12 +64,6 @@ def changes_text(difference: Difference) -> str:
     effects += [f"{round(amount):+,} {name}" for name, amount in difference.resources.items()
                 if round(amount)]  # fmt: skip
     return "; ".join(text for text in (told, ", ".join(effects)) if text) or "no difference"
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(each) for each in value)
-    return "not set" if value is None else str(value)
 
 
 def signed(amount: float) -> str:

@@ -66,6 +66,13 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
+def setting_text(value: object) -> str:
+    """A knob's or setting's value as people write it: "2, 32" for a list of depths."""
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
+    return "not set" if value is None or value == "" else str(value)
+
+
 def duration(seconds: float) -> str:
     """A time as people say it: "0.4 s", "42 s", "3 min 05 s", "2 h 04 min"."""
     if seconds < 10:

@@ -5,7 +5,6 @@ Nothing here needs a screen; ``screens/tune.py`` draws it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,15 +19,13 @@ from finn_tui.core.rails import rails
 from finn_tui.core.together import Together
 from finn_tui.lab.session import Opened
 from finn_tui.ui.comparing import Comparing
-from finn_tui.ui.explain import short_name
-from finn_tui.ui.text import plural
+from finn_tui.ui.rows import SORTS, arranged
+from finn_tui.ui.text import plural, setting_text
 from finn_tui.ui.window import Window
 
 #: Up to so many layers, what to do next is worked out with every key; it takes 1 ms then.
 _AT_ONCE = 100
 
-#: What the rows can be sorted by, in the order in which a key goes through it.
-SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
 if TYPE_CHECKING:
     from finn_tui.ui.solving import Solving
 
@@ -39,31 +36,6 @@ class Notice:
 
     text: str
     role: str = ""
-
-
-def matches(filter: str, *texts: str) -> bool:
-    """Whether some text has these letters; ``!word`` turns it round."""
-    inverse, wanted = filter.startswith("!"), filter.removeprefix("!").lower()
-    if not wanted:
-        return True
-    return any(wanted in text.lower() for text in texts) != inverse
-
-
-def amount(cost: LayerCost, what: str) -> float:
-    """Cycles or units of a resource, by name."""
-    return cost.cycles if what == "cycles" else cost.resources[what]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts MVAU_hls_2 before MVAU_hls_10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def setting_text(value: Any) -> str:
-    """A knob's or setting's value as people write it: "2, 32" for a list of depths."""
-    if isinstance(value, list | tuple):
-        return ", ".join(str(each) for each in value)
-    return "not set" if value is None or value == "" else str(value)
 
 
 def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
@@ -203,19 +175,10 @@ class Tune:
 
     def _arrange(self) -> None:
         here = self._layers[self.window.cursor].name if self._layers else ""
-        shown = [
-            layer
-            for layer in self.editor.design.layers
-            if matches(self.filter, layer.name, layer.op, layer.shape, short_name(layer))
-        ]
+        shown = arranged(self.editor.design.layers, self.filter, self.sort, self.cost)
         made = self.comparison
         if made is not None and self.comparing.mode == "changed":
             shown = [layer for layer in shown if made.by_name[layer.name].changed]
-        if self.sort == "name":
-            shown.sort(key=lambda layer: natural(layer.name))
-        elif self.sort:
-            # Sorting is stable: what is alike stays in the order of the graph.
-            shown.sort(key=lambda layer: -amount(self.cost(layer), self.sort))
         self._layers, self._sorted_for = tuple(shown), self.editor.estimate
         self.window.count = len(shown)
         self.window.to(next((at for at, layer in enumerate(shown) if layer.name == here), 0))

@@ -7,8 +7,8 @@ from finn_tui.core.costs import Estimate
 from finn_tui.core.design import Layer
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.editor import Option
-from finn_tui.ui.text import short
-from finn_tui.ui.tune import Tune, setting_text
+from finn_tui.ui.text import setting_text, short
+from finn_tui.ui.tune import Tune
 from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
 
 #: What a name that does not say it means, in a few words.

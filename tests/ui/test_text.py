@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.ui import text
+from finn_tui.ui.rows import matches
 from finn_tui.ui.text import Line, bar, brief, duration, fit, printable, rate, short, wrap
-from finn_tui.ui.tune import matches
 from finn_tui.ui.window import Window
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from finn_tui.ui.rows import natural
 from finn_tui.ui.screens.pick import Pick
-from finn_tui.ui.tune import Tune, natural
+from finn_tui.ui.tune import Tune
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 from tests.ui.test_snapshots import compare
 from tests.ui.test_tune_screen import SIZE, pane_at, tune_of, values

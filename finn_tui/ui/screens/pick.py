@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui import actions
+from finn_tui.ui.rows import matches
 from finn_tui.ui.text import Line, cells, fit, wrap
-from finn_tui.ui.tune import matches
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Content, Listing, Row
 

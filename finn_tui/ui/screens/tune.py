@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 from textual.widget import Widget
 
-from finn_tui.core.costs import estimate
 from finn_tui.core.device import clock_period
-from finn_tui.core.folding import Folding
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab.foldings import OfAnotherFinn
-from finn_tui.lab.session import Lab
 from finn_tui.ui import actions, tune_bill, tune_detail, tune_view
+from finn_tui.ui.screens.tune_foldings import FoldingDialogs
 from finn_tui.ui.screens.tune_values import ValueDialogs
-from finn_tui.ui.text import Line, rate, short
-from finn_tui.ui.tune import Notice, Tune
+from finn_tui.ui.text import Line
+from finn_tui.ui.tune import Notice
 from finn_tui.ui.widgets.frame import Rule
 from finn_tui.ui.widgets.layer_table import LayerTable
 from finn_tui.ui.widgets.lines import Lines
-from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
+from finn_tui.ui.widgets.listing import Column, Content, Row
 
 if TYPE_CHECKING:
-    from finn_tui.core.migrate import Migration
+    pass
 
 #: Seconds without a key after which a large design's next move is worked out.
 _REST = 0.15
@@ -38,7 +33,7 @@ _WELCOME = (
 )
 
 
-class TuneScreen(ValueDialogs):
+class TuneScreen(ValueDialogs, FoldingDialogs):
     """The screen that folds."""
 
     place = "tune"
@@ -194,32 +189,6 @@ class TuneScreen(ValueDialogs):
             self.state.tune.next_sort()
             self.redraw()
 
-    def do_tune_compare(self) -> None:
-        """Compare with the baseline or what was chosen; only what differs; no longer."""
-        if self.state.tune is not None:
-            self.state.tune.compare()
-            self.redraw()
-
-    def do_tune_compare_with(self) -> None:
-        """Choose what to compare with."""
-        if self.state.tune is not None:
-            self.run_worker(
-                self._choose_folding(self.state.tune, "Compare with", self._compare_with),
-                group="foldings",
-                exclusive=True,
-                exit_on_error=False,
-            )
-
-    def _compare_with(self, tune: Tune, name: str) -> None:
-        try:
-            folding, _ = self.desk.lab.read_folding(tune.opened, name)
-        except FinnTuiError as error:
-            self.desk.trouble(error)
-            return
-        tune.compare_with(Path(name).stem, folding)
-        tune.notice = None
-        self.redraw()
-
     def do_tune_bill(self) -> None:
         """Unfold the bill below the layers, or fold it."""
         tune = self.state.tune
@@ -227,119 +196,6 @@ class TuneScreen(ValueDialogs):
             table = self.query_one(LayerTable)
             tune.bill = not (table.tall if tune.bill is None else tune.bill)
             self.redraw()
-
-    def do_tune_load(self) -> None:
-        """Choose a folding: the preset's, saved ones, or a file."""
-        if self.state.tune is not None:
-            self.run_worker(
-                self._choose_folding(self.state.tune, "Load a folding", self._load),
-                group="foldings",
-                exclusive=True,
-                exit_on_error=False,
-            )
-
-    async def _choose_folding(
-        self, tune: Tune, title: str, use: Callable[[Tune, str], None]
-    ) -> None:
-        from finn_tui.ui.screens.pick import Pick
-
-        rows = await asyncio.to_thread(_folding_rows, self.desk.lab, tune)
-        columns = [Column("folding", 22), Column("where from", 14), Column("II", 10, True),
-                   Column("fps", 9, True), Column("LUT", 7, True),
-                   Column("B18", 4, True)]  # fmt: skip
-
-        def take(text: str | None) -> None:
-            if text is not None:
-                use(tune, text)
-
-        self.app.push_screen(
-            Pick(
-                title,
-                Content(columns, rows),
-                tune.folding_name,
-                free=lambda text: None,
-                hint="enter takes it; or type the path of a FINN folding JSON",
-            ),
-            take,
-        )
-
-    def _load(self, tune: Tune, name: str) -> None:
-        try:
-            folding, notes = self.desk.lab.read_folding(tune.opened, name)
-        except OfAnotherFinn as error:
-            self._offer(tune, name, error.migration)
-            return
-        except FinnTuiError as error:
-            self.desk.trouble(error)
-            return
-        self._take_folding(tune, folding, Path(name).stem, notes)
-
-    def _offer(self, tune: Tune, name: str, found: Migration) -> None:
-        """Another FINN's file: say how it would be read, and read it so if that is wanted."""
-        import textwrap
-
-        from finn_tui.core import migration_text
-        from finn_tui.ui.screens.pick import Notice as Dialog
-
-        first, *more = migration_text.closing(found)
-        detail = []
-        for theirs, ours, said in migration_text.rows(found):
-            detail.append(f"{theirs} {ours}" if ours == "=" else f"{theirs} > {ours}")
-            detail += textwrap.wrap(said, 66, initial_indent="    ", subsequent_indent="    ")
-
-        def taken(answer: str | None) -> None:
-            if answer == "y":
-                self._take_folding(tune, found.folding, Path(name).stem, [first.rstrip(".")])
-
-        self.app.push_screen(
-            Dialog(
-                f"{Path(name).name} is of another FINN",
-                [(first, ""), *((line, "dim") for line in more)],
-                [("y", "read it so")],
-                role="warn",
-                detail="\n".join(detail),
-            ),
-            taken,
-        )
-
-    def _take_folding(self, tune: Tune, folding: Folding, name: str, notes: Sequence[str]) -> None:
-        tune.editor.load(folding, name)
-        tune.folding_name = name
-        tune.notice = Notice("; ".join([f"loaded {name}", *notes]))
-        self.redraw()
-
-    def do_tune_save(self) -> None:
-        """Save under a name."""
-        tune = self.state.tune
-        if tune is None:
-            return
-        from finn_tui.ui.screens.pick import Pick
-
-        saved = self.desk.lab.workspace.foldings()
-        rows = [Row(name, [(name, ""), ("overwrite", "dim")]) for name in saved]
-
-        def take(name: str | None) -> None:
-            if name is None:
-                return
-            try:
-                path = self.desk.lab.save_folding(tune.opened, name)
-            except FinnTuiError as error:
-                self.desk.trouble(error)
-                return
-            tune.folding_name = tune.editor.baseline_name = name
-            tune.editor.baseline = tune.editor.folding
-            tune.notice = Notice(f"saved as {path}", "good")
-            self.redraw()
-
-        self.app.push_screen(
-            Pick(
-                "Save the folding",
-                Content([Column("name", 34), Column("")], rows, "no folding is saved here yet"),
-                free=lambda text: None,
-                hint="type a name and press enter",
-            ),
-            take,
-        )
 
     def do_tune_clock(self) -> None:
         """Another clock period."""
@@ -404,35 +260,6 @@ class TuneScreen(ValueDialogs):
         """Another board."""
         if self.state.tune is not None:
             self.desk.choose_target(self.state.tune)
-
-
-def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
-    """Every folding that can be named, with what it gives; why one cannot be read."""
-    opened, editor = tune.opened, tune.editor
-    preset = opened.model.preset
-    rows = []
-    for name in lab.folding_names(opened.model):
-        brought = preset is not None and name in preset.foldings
-        origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
-        try:
-            folding, _ = lab.read_folding(opened, name)
-        except OfAnotherFinn as error:
-            folding, origin = error.migration.folding, "another FINN"
-        except FinnTuiError as error:
-            blank: Cell = ("", "")
-            rows.append(Row(name, [(name, "dim"), (error.what, "warn"), *[blank] * 4]))
-            continue
-        made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
-        cells: list[Cell] = [
-            (name, ""),
-            (origin, "dim"),
-            (short(made.ii_cycles, 10), ""),
-            (short(made.fps, 9) if made.fps >= 10 else rate(made.fps), ""),
-            (short(made.total["LUT"], 7), ""),
-            (short(made.total["BRAM_18K"], 4), ""),
-        ]
-        rows.append(Row(name, cells))
-    return rows
 
 
 def parse_clock(text: str) -> float:

@@ -9,8 +9,8 @@ from textual import events
 from textual.message import Message
 
 from finn_tui.ui import actions
+from finn_tui.ui.rows import matches
 from finn_tui.ui.text import Line
-from finn_tui.ui.tune import matches
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.window import Window
 
