@@ -38,6 +38,7 @@ PLACES = {
     "dialog": "in dialogs",
     "solve": "in the solve dialog",
     "next": "in the dialog of what next",
+    "pareto": "at the Pareto front",
 }
 
 
@@ -225,6 +226,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("tune.solve", "Solve", "Find the cheapest folding for a rate, the fastest that fits, or "
            "a cheaper one at this II; what it changes is shown before it is taken.", ("s",),
            "tune", "solve", _no_model),
+    Action("tune.pareto", "Pareto front", "Frames per second against the scarcest resource, FINN's "
+           "SetFolding beside it; a point can be loaded.", ("P",), "tune", "pareto", _no_model),
     Action("tune.next", "Next move", "The cheapest change that lowers the II, as the last line "
            "says.", ("n",), "tune", "next", _no_model),
     Action("tune.advice", "What next", "What could be given back at this II, and how far a rate "
@@ -303,6 +306,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("solve.again", "Another question", "Back to the form; the answer is not taken.", ("r",),
            "solve"),
     Action("solve.stop", "Stop", "End the solver.", ("x",), "solve"),
+
+    Action("pareto.setfolding", "Load SetFolding's", "What FINN's own heuristic makes of the same "
+           "target.", ("x",), "pareto"),
+    Action("pareto.again", "Find it anew", "All points once more.", ("r",), "pareto"),
 
     Action("next.move", "Next move", "The cheapest change that lowers the II.", ("n",), "next"),
     Action("next.target", "All moves to the rate", "The cheapest next move, again and again.",

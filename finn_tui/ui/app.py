@@ -200,6 +200,9 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         if message.work == "solve":
             self.solve_told(message.progress)
             return
+        if message.work == "front":
+            self.front_told(message.progress)
+            return
         from finn_tui.ui.screens.working import Working
 
         shown, state = self.screen, self.state

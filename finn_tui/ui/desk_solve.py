@@ -9,13 +9,15 @@ from textual import work
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import FastestFound, Solved
+from finn_tui.ui.messages import FastestFound, FrontFound, Solved
 from finn_tui.ui.tune import Tune
 
 if TYPE_CHECKING:
     from finn_tui.core.solve import Solution
-    from finn_tui.lab.questions import Question
+    from finn_tui.lab.questions import Point, Question
+    from finn_tui.lab.solving import Wish
     from finn_tui.progress import Progress
+    from finn_tui.ui.pareto import ParetoFront
     from finn_tui.ui.solving import Solving
 
 
@@ -43,6 +45,7 @@ class SolveDesk(Desk):
     def begin_solving(self, solving: Solving, question: Question) -> None:
         """Ask; the answer comes as a message."""
         self.workers.cancel_group(self, "fastest")
+        self._stop_front(solving.tune)
         solving.begin(question)
         self.solve(solving, question)
 
@@ -78,6 +81,83 @@ class SolveDesk(Desk):
             self.post_message(Solved(solving, question, None, error))
             return
         self.post_message(Solved(solving, question, found, None))
+
+    # The Pareto front
+
+    def open_pareto(self, tune: Tune) -> None:
+        """The front's screen; it is found now unless it was before."""
+        from finn_tui.ui.pareto import wish_of
+        from finn_tui.ui.screens.pareto import ParetoScreen
+
+        try:
+            wish = wish_of(tune)
+        except FinnTuiError as error:
+            self.trouble(error)
+            return
+        front = tune.front
+        if front is None or not front.is_of(wish):
+            front = self.find_front(tune, wish)
+        self.push_screen(ParetoScreen(front), lambda _: self.redraw())
+
+    def find_front(self, tune: Tune, wish: Wish) -> ParetoFront:
+        """Begin to find a front; its points come as messages."""
+        from finn_tui.ui.pareto import ParetoFront
+
+        tune.front = ParetoFront(tune, wish)
+        self.find_points(tune.front)
+        return tune.front
+
+    def _stop_front(self, tune: Tune) -> None:
+        if tune.front is not None and tune.front.busy:
+            self.workers.cancel_group(self, "front")
+            tune.front = None
+
+    @work(group="front", exclusive=True, exit_on_error=False)
+    async def find_points(self, front: ParetoFront) -> None:
+        """Find a front's points, SetFolding's beside them."""
+        from finn_tui.lab import questions
+        from finn_tui.ui.pareto import POINTS
+
+        try:
+            found = await questions.front(
+                self.lab,
+                front.tune.opened,
+                front.wish,
+                POINTS,
+                on_progress=self._teller("front"),
+                on_point=lambda point: self._post_point(front, point),
+            )
+        except FinnTuiError as error:
+            self.post_message(FrontFound(front, None, error))
+            return
+        self.post_message(FrontFound(front, None, None, found.refused))
+
+    def _post_point(self, front: ParetoFront, point: Point) -> None:
+        self.post_message(FrontFound(front, point))
+
+    def on_front_found(self, message: FrontFound) -> None:
+        """A point more, or the end."""
+        if message.point is not None:
+            message.front.add(message.point)
+        else:
+            message.front.end(message.error, message.refused)
+        self._show_front()
+
+    def front_told(self, progress: Progress) -> None:
+        """The solver or FINN is a step further."""
+        tune = self.state.tune
+        if tune is not None and tune.front is not None:
+            tune.front.tell(progress)
+            self._show_front()
+
+    def _show_front(self) -> None:
+        from finn_tui.ui.screens.pareto import ParetoScreen
+
+        shown = self.screen
+        if isinstance(shown, ParetoScreen) and shown.is_mounted:
+            shown.show()
+
+    # What comes of a question
 
     def on_fastest_found(self, message: FastestFound) -> None:
         """The form can tell it."""

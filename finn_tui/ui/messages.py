@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from finn_tui.core.solve import Solution
     from finn_tui.errors import FinnTuiError
     from finn_tui.lab.experiments import Experiment
-    from finn_tui.lab.questions import Question
+    from finn_tui.lab.questions import Point, Question
     from finn_tui.lab.session import Opened
     from finn_tui.progress import Progress
     from finn_tui.runs.folder import RunFolder
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.scan import Found
     from finn_tui.runs.scanner import Hits
     from finn_tui.runs.watch import Update
+    from finn_tui.ui.pareto import ParetoFront
     from finn_tui.ui.solving import Solving
     from finn_tui.ui.state import RunView
 
@@ -69,6 +70,16 @@ class Solved(Message):
     question: Question
     solution: Solution | None
     error: FinnTuiError | None
+
+
+@dataclass
+class FrontFound(Message):
+    """A point of a Pareto front; its end, with what went wrong, where ``point`` is None."""
+
+    front: ParetoFront
+    point: Point | None
+    error: FinnTuiError | None = None
+    refused: FinnTuiError | None = None
 
 
 @dataclass

@@ -27,6 +27,7 @@ from finn_tui.ui.window import Window
 _AT_ONCE = 100
 
 if TYPE_CHECKING:
+    from finn_tui.ui.pareto import ParetoFront
     from finn_tui.ui.solving import Solving
 
 
@@ -69,6 +70,7 @@ class Tune:
         locked: names of layers that the solver leaves as they are.
         rails: branches and joins beside each layer; all empty where nothing branches.
         solving: what was asked of the solver and came of it (``ui/solving.py``), once it was.
+        front: the Pareto front that was found or is being found.
         bill: whether the rows of the bill are unfolded; None as the screen has room.
     """
 
@@ -83,6 +85,7 @@ class Tune:
     plans: dict[tuple[int, bool], Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
     solving: Solving | None = None
+    front: ParetoFront | None = None
     _advice: tuple[object, frozenset[str], Move | Stuck] | None = None
     bill: bool | None = None
     comparing: Comparing = field(default_factory=Comparing)

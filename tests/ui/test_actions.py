@@ -15,6 +15,7 @@ from finn_tui.ui.screens.flow import FlowScreen
 from finn_tui.ui.screens.help import Help
 from finn_tui.ui.screens.log import LogScreen
 from finn_tui.ui.screens.next import NextDialog
+from finn_tui.ui.screens.pareto import ParetoScreen
 from finn_tui.ui.screens.results import ResultsScreen
 from finn_tui.ui.screens.runs import RunsScreen
 from finn_tui.ui.screens.solve import SolveDialog
@@ -46,6 +47,7 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "dialog": (Help,),
         "solve": (SolveDialog,),
         "next": (NextDialog,),
+        "pareto": (ParetoScreen,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
     }
     for owner in where[action.where]:

@@ -236,6 +236,11 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             take,
         )
 
+    def do_tune_pareto(self) -> None:
+        """Rates against the scarcest resource."""
+        if self.state.tune is not None:
+            self.desk.open_pareto(self.state.tune)
+
     def do_tune_next(self) -> None:
         """The cheapest change that lowers the II."""
         if self.state.tune is not None:
