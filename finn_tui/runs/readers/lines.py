@@ -152,7 +152,10 @@ class Messages:
         self._per_cause[at] = seen + 1
         if seen >= PER_CAUSE or len(self._kept) >= 50 * PER_CAUSE:
             return
-        before = tuple(_short(line) for line in self._before)
+        around = list(self._before)
+        if around and around[-1] == text:  # the line itself, if it was taken in before
+            around.pop()
+        before = tuple(_short(line) for line in around)
         self._kept.append(
             Evidence(cause, self.line, _short(text, 2000), before, (), self.session, self.run)
         )
