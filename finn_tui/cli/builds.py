@@ -35,9 +35,11 @@ from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import Progress
 from finn_tui.rehearsal.tools.failures import FAILURES
 from finn_tui.runs import watch
+from finn_tui.runs.eta import Outlook, words
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.logs import Tail, find_logs
 from finn_tui.runs.notes import read_notes
+from finn_tui.runs.picture import pictures
 from finn_tui.runs.preflight import Finding
 from finn_tui.runs.processes import cancel as cancel_run
 from finn_tui.runs.processes import reconcile
@@ -163,21 +165,41 @@ def _print_findings(found: list[Finding], as_json: bool) -> None:
 
 
 async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
-    """Follow a build to its end, its steps as progress; the state in which it ended."""
-    async for update in watch.follow(folder):
-        match update:
-            case watch.StateChanged(state) if state.state == "queued":
-                place = f", number {state.position} in line" if state.position else ""
-                reporter(Progress("build", f"waiting for its turn{place}"))
-            case watch.StateChanged(state) if state.step:
-                share = (state.step_index - 1) / max(1, state.step_count)
-                text = f"{state.step} ({state.step_index} of {state.step_count})"
-                reporter(Progress("build", text, share))
-            case watch.Noted(level, text) if level == "error":
-                reporter.say(text)
-            case _:
-                pass
+    """Follow a build to its end, its time as progress; the state in which it ended."""
+    telling = asyncio.create_task(_tell(folder, reporter))
+    try:
+        async for update in watch.follow(folder):
+            match update:
+                case watch.StateChanged(state) if state.state == "queued":
+                    place = f", number {state.position} in line" if state.position else ""
+                    reporter(Progress("build", f"waiting for its turn{place}"))
+                case watch.Noted(level, text) if level == "error":
+                    reporter.say(text)
+                case _:
+                    pass
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
     return await asyncio.to_thread(reconcile, folder)
+
+
+async def _tell(folder: RunFolder, reporter: Reporter) -> None:
+    """Say what a build does and how long it still takes; steps do not count alike."""
+    outlook = await asyncio.to_thread(Outlook, folder)
+    said = ""
+    async for picture in pictures(folder, poll=0.5):
+        step = picture.step
+        # Where nobody watches live, a line for each step is enough.
+        if step is None or (step.name == said and not sys.stderr.isatty()):
+            continue
+        said = step.name
+        eta = outlook.of(picture)
+        place = 1 + [one.name for one in picture.steps].index(step.name)
+        text = f"{step.name} ({place} of {len(picture.steps)})"
+        share = None
+        if eta is not None:
+            text, share = f"{text}, {words(eta)}", eta.share
+        reporter(Progress("build", text, share))
 
 
 def follow(folder: RunFolder, reporter: Reporter) -> RunState:

@@ -14,7 +14,7 @@ from statistics import median
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.rehearsal.tools.plan import BITFILE_SHARE, HLS_SHARE, STITCH_SHARE
-from finn_tui.runs.folder import RunFolder, RunRequest
+from finn_tui.runs.folder import RunFolder, RunRequest, list_runs
 from finn_tui.runs.jobs import Job
 from finn_tui.runs.picture import Picture
 from finn_tui.runs.watch import Step, steps
@@ -132,6 +132,39 @@ class Eta:
     source: str
     builds: int = 0
     note: str | None = None
+
+
+def words(eta: Eta) -> str:
+    """What is still to come as people say it: "about 12 min left (9 to 15)"."""
+    unit, size = ("s", 1.0) if eta.seconds < 90 else ("min", 60.0)
+    if eta.seconds >= 90 * 60:
+        unit, size = "h", 3600.0
+
+    def amount(seconds: float) -> str:
+        return f"{seconds / size:.1f}" if size == 3600.0 else f"{seconds / size:.0f}"
+
+    low, mid, high = amount(eta.low), amount(eta.seconds), amount(eta.high)
+    band = f" ({low} to {high})" if low != high else ""
+    return f"about {mid} {unit} left{band}"
+
+
+class Outlook:
+    """What is still to come of one run, from the other runs beside it."""
+
+    def __init__(self, run: RunFolder) -> None:
+        """Reads the other runs' steps: call it off the event loop.
+
+        Raises:
+            FinnTuiError: run.json is missing or broken.
+        """
+        self._kind = Kind.of(run.request)
+        self._history = past_builds(
+            other for other in list_runs(run.path.parent) if other.id != run.id
+        )
+
+    def of(self, picture: Picture) -> Eta | None:
+        """What is still to come as of a picture."""
+        return estimate(picture.steps, self._kind, self._history, picture)
 
 
 def past_builds(runs: Iterable[RunFolder]) -> list[PastBuild]:

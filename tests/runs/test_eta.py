@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_tui.runs.eta import Eta, Kind, PastBuild, estimate, past_builds
+from finn_tui.runs.eta import Eta, Kind, Outlook, PastBuild, estimate, past_builds, words
 from finn_tui.runs.jobs import Job, Stage
 from finn_tui.runs.picture import Picture
 from finn_tui.runs.watch import Step
@@ -130,6 +130,28 @@ def test_simulating_fifos_is_named() -> None:
     assert told(hardware, KIND, (), Picture(0.0, jobs=layers)).note == note
     half = (layers[0], Job("hls", "b", "running"))
     assert told(hardware, KIND, (), Picture(0.0, jobs=half)).note is None
+
+
+def test_in_words() -> None:
+    def eta(seconds: float, low: float, high: float) -> str:
+        return words(Eta(seconds, low, high, 0.5, "somewhere"))
+
+    assert eta(42.4, 30, 55) == "about 42 s left (30 to 55)"
+    assert eta(720, 540, 900) == "about 12 min left (9 to 15)"
+    assert eta(9000, 7200, 18000) == "about 2.5 h left (2.0 to 5.0)"
+    assert eta(3, 3.1, 3.2) == "about 3 s left"
+
+
+def test_the_other_runs_of_a_folder_are_the_history(make_run: MakeRun) -> None:
+    for number in (1, 2):
+        run = make_run(f"2026010{number}T000000Z-tfc-w1a1-000{number}", state="succeeded")
+        (run.path / "events.jsonl").write_text(
+            '{"t": 1, "event": "step", "status": "finished", "name": "a", "seconds": 80.0}\n'
+        )
+    now = make_run("20260103T000000Z-tfc-w1a1-0003")
+    found = Outlook(now).of(Picture(0.0, steps=(Step("a", "running", 20.0),)))
+    assert found is not None
+    assert (found.seconds, found.builds) == (60.0, 2)
 
 
 def test_nothing_to_say() -> None:
