@@ -203,14 +203,9 @@ async def _tell(folder: RunFolder, reporter: Reporter) -> None:
 
 
 def follow(folder: RunFolder, reporter: Reporter) -> RunState:
-    """Follow a build on the command line; the terminal tells when it has ended."""
+    """Follow a build on the command line, to its end."""
     try:
-        state = run(follow_quietly(folder, reporter))
-        if sys.stderr.isatty():
-            kind = Workspace.open(folder.path.parents[1]).settings.alert
-            sys.stderr.write(alert(kind, "finn-tui", f"{folder.id}: {state.state}"))
-            sys.stderr.flush()
-        return state
+        return run(follow_quietly(folder, reporter))
     except KeyboardInterrupt:
         reporter.say(f"the build goes on; `finn-tui attach {folder.id}` comes back to it")
         raise
@@ -218,6 +213,10 @@ def follow(folder: RunFolder, reporter: Reporter) -> RunState:
 
 def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
     """Say how a build has ended, or that it goes on; ends with 1 if it did not succeed."""
+    if state.final and sys.stderr.isatty():
+        kind = Workspace.open(folder.path.parents[1]).settings.alert
+        sys.stderr.write(alert(kind, "finn-tui", f"{folder.id}: {state.state}"))
+        sys.stderr.flush()
     if as_json:
         document: dict[str, Any] = {
             "run": folder.id,

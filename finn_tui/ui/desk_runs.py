@@ -44,8 +44,10 @@ class RunsDesk(Desk):
                 resumed = old is not None and old.state.final and not run.state.final
                 if resumed and self.state.runs_view.log_of == run.id:
                     self.state.runs_view.log_of = ""  # it is followed anew
-                if run.state.final and old is not None and not old.state.final:
+                # Not from ``before``: the run that is followed has told its end there already.
+                if run.state.final and run.id in self.state.unfinished:
                     self._run_ended(run.id, run.state.state, run.simulated)
+        self.state.unfinished = {run.id for run in message.runs if not run.state.final}
         self.state.runs_read = True
         self.redraw()
 

@@ -145,6 +145,8 @@ class AppState:
         self.launching = False
         self.runs: tuple[RunView, ...] = ()
         self.runs_read = False
+        #: Runs that had not ended when they were last looked at: their end is announced.
+        self.unfinished: set[str] = set()
         self.results: tuple[Experiment, ...] = ()
         self.broken: tuple[FinnTuiError, ...] = ()
         self.runs_view = RunsState()

@@ -269,7 +269,8 @@ async def test_d_goes_with_progress_and_shows_what_was_measured(
         text = screen_text(app)
         assert "4 BOARD*" in text
         assert "✓ deploy" in text and "▸ validate" in text
-        assert "[Place/x] batch 1 : total OK 93 NOK 7" in text
+        # The log is drawn once a frame, perhaps after the figures.
+        await until(pilot, lambda: "[Place/x] batch 1 : total OK 93 NOK 7" in screen_text(app))
         go_on.set()
         await until(pilot, lambda: "93.25 % of 400 images SIMULATED" in screen_text(app))
         text = screen_text(app)

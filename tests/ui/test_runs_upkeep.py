@@ -116,3 +116,18 @@ async def test_a_run_that_was_resumed_is_followed_anew(make_app: MakeApp, lab: R
         make_run(lab.workspace, run.id, "running", log="first attempt\nsecond attempt\n")
         await until(pilot, lambda: "second attempt" in screen_text(app))
         await until(pilot, lambda: "▸ running" in screen_text(app))
+
+
+async def test_the_end_of_the_run_that_is_followed_reaches_the_terminal(
+    make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(lab.workspace, state="running")
+    async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
+        app = await opened(pilot)
+        said: list[str] = []
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", said.append)
+        await pilot.press("3")
+        await until(pilot, lambda: "▸ running" in screen_text(app))
+        make_run(lab.workspace, run.id, "succeeded")
+        await until(pilot, lambda: any("]9;finn-tui: " + run.id in text for text in said))
