@@ -139,7 +139,6 @@ async def follow(
     *,
     log: Path | None = None,
     last: int | None = None,
-    lines: bool = True,
     poll: float = 0.25,
 ) -> AsyncIterator[Update]:
     """What is so, and then what changes, until the run has ended and its log is read.
@@ -149,7 +148,6 @@ async def follow(
     Args:
         log: the log to follow; default runner.log.
         last: begin the log this many bytes before its end; None: at its top.
-        lines: whether the log is wanted at all.
         poll: seconds between looks.
 
     Raises:
@@ -183,7 +181,7 @@ async def follow(
             changed |= found.end(state.state, state.heartbeat)
         if changed:
             yield StepsChanged(found.now())
-        while lines and (new := await asyncio.to_thread(tail.read)):
+        while new := await asyncio.to_thread(tail.read):
             yield LogLines(path, tuple(new))
         if state.final:
             rest = tail.rest()

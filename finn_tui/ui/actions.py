@@ -113,7 +113,8 @@ def _no_error(state: AppState) -> str | None:
     run = state.chosen_run()
     if run is None:
         return _no_run(state)
-    return None if run.state.error is not None else f"nothing went wrong: {run.state.state}"
+    wrong = run.state.error is not None or state.runs_view.cause is not None
+    return None if wrong else f"nothing went wrong: {run.state.state}"
 
 
 def _not_running(state: AppState) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import BuildBegun, BuildChecked, LookedAfter, RunFollowed, RunsRead
+from finn_tui.ui.messages import BuildBegun, BuildChecked, LookedAfter, PictureTaken, RunsRead
 
 
 class RunsDesk(Desk):
@@ -59,13 +61,12 @@ class RunsDesk(Desk):
         self.notify(f"{id}: {state}{mark}{then}", title="build", severity=severity,  # type: ignore[arg-type]
                     timeout=8, markup=False)  # fmt: skip
 
-    def on_run_followed(self, message: RunFollowed) -> None:
-        """News of the run that is shown."""
-        from finn_tui.ui.runs import take_update
-
-        if message.run == self.state.runs_view.log_of:
-            for update in message.updates:
-                take_update(self.state, message.run, update)
+    def on_picture_taken(self, message: PictureTaken) -> None:
+        """The run that is shown has moved on."""
+        view = self.state.runs_view
+        if message.run == view.log_of:
+            view.picture, view.picture_at = message.picture, time.monotonic()
+            view.eta, view.cause = message.eta, message.cause
             if self.current_mode == "runs":
                 self.redraw()
 

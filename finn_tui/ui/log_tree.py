@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from finn_tui.runs.logs import LogFile
 from finn_tui.runs.text import size
+from finn_tui.ui.live import short_name
 from finn_tui.ui.widgets.listing import Column, Content, Row
 
 #: A log that was written to so lately is being written.
 _ACTIVE_SECONDS = 5.0
-
-# FINN's name of what lies in a partition is longer than the column, and begins alike.
-_PARTITION = re.compile(r"StreamingDataflowPartition_(\d+)_(\S+)")
 
 Measured = tuple[LogFile, int, float]
 
@@ -55,7 +52,7 @@ def _row(log: Measured, level: int, now: float) -> Row:
     file, count, written = log
     active = now - written < _ACTIVE_SECONDS
     title = {"runner": "runner.log", "finn": "FINN"}.get(file.kind, file.title)
-    title = _PARTITION.sub(r"\2 of partition \1", title)
+    title = short_name(title)
     mark = "▸ " if active else ""
     cells = [("  " * level + mark + title, "accent" if active else ""), (size(count), "dim")]
     return Row(str(file.path), cells, file.kind)

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from finn_tui.lab.questions import Point, Question
     from finn_tui.lab.session import Opened
     from finn_tui.progress import Progress
+    from finn_tui.runs.diagnosis import Diagnosis
+    from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.logs import LogFile
+    from finn_tui.runs.picture import Picture
     from finn_tui.runs.preflight import Finding
     from finn_tui.runs.scan import Found
     from finn_tui.runs.scanner import Hits
-    from finn_tui.runs.watch import Update
     from finn_tui.ui.pareto import ParetoFront
     from finn_tui.ui.solving import Solving
     from finn_tui.ui.state import RunView
@@ -110,11 +112,13 @@ class RunsRead(Message):
 
 
 @dataclass
-class RunFollowed(Message):
-    """News of the run that the Runs screen shows."""
+class PictureTaken(Message):
+    """The run that the Runs screen shows, as it is now; ``cause`` once it has failed."""
 
     run: str
-    updates: tuple[Update, ...]
+    picture: Picture
+    eta: Eta | None = None
+    cause: Diagnosis | None = None
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from finn_tui.errors import FinnTuiError
     from finn_tui.lab.experiments import Experiment
     from finn_tui.progress import Progress
+    from finn_tui.runs.diagnosis import Diagnosis
+    from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
     from finn_tui.runs.notes import Notes
-    from finn_tui.runs.watch import Noted, Step
+    from finn_tui.runs.picture import Picture
     from finn_tui.ui.tune import Tune
 
 #: What `go` does, in order; each can be done alone.
@@ -52,6 +55,12 @@ class RunView:
     def id(self) -> str:
         """The run's name."""
         return self.folder.id
+
+    @property
+    def ended(self) -> float | None:
+        """When it ended (seconds since the epoch); None while it runs."""
+        ended = self.state.ended
+        return datetime.fromisoformat(ended).timestamp() if ended and self.state.final else None
 
     @property
     def simulated(self) -> bool:
@@ -111,13 +120,25 @@ class BoardState:
 
 @dataclass
 class RunsState:
-    """The runs screen: which run is chosen, its steps and its log."""
+    """The runs screen: which run is chosen, and what is known of it.
+
+    Attributes:
+        picture: of the run, taken at ``picture_at`` by the monotonic clock.
+        eta: what is still to come of it; cause: why it failed.
+        unfolded: steps whose jobs are shown, or hidden for the one that runs.
+        caused: the cause whose log was shown already.
+        log: the log that is shown beside them; log_of: the run that all this is about.
+    """
 
     chosen: str = ""
-    steps: tuple[Step, ...] = ()
-    steps_at: float = 0.0
-    noted: Noted | None = None
+    picture: Picture | None = None
+    picture_at: float = 0.0
+    eta: Eta | None = None
+    cause: Diagnosis | None = None
+    unfolded: set[str] = field(default_factory=set)
+    caused: tuple[str, str, int | None] = ("", "", None)
     log: LogView = field(default_factory=LogView)
+    log_title: str = "runner.log"
     log_of: str = ""
 
 

@@ -28,7 +28,7 @@ from finn_tui.ui.messages import (
     LogsListed,
     LookedAfter,
     ModelOpened,
-    RunFollowed,
+    PictureTaken,
     RunsRead,
     Told,
 )
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from finn_tui.lab.experiments import Experiment
     from finn_tui.lab.models import Stage
     from finn_tui.lab.session import Opened
+    from finn_tui.runs.diagnosis import Diagnosis
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.scanner import Hits
-    from finn_tui.runs.watch import Update
 
 #: Seconds between looks at the runs of the workspace.
 _LOOK = 1.0
@@ -178,15 +178,22 @@ class Workers(App[int]):
 
     @work(group="follow", exclusive=True, exit_on_error=False)
     async def follow_run(self, run: RunFolder) -> None:
-        """News of one run until it ends or another is followed; logs are read where shown."""
-        from finn_tui.runs.watch import follow
+        """Pictures of one run until it ends or another is followed; at last why it failed."""
+        from finn_tui.runs.eta import Kind, estimate, past_builds
+        from finn_tui.runs.picture import pictures
 
         try:
-            batch: list[Update] = []
-            async for update in follow(run, lines=False):
-                batch.append(update)
-                self.post_message(RunFollowed(run.id, tuple(batch)))
-                batch = []
+            kind = Kind.of(run.request)
+            others = [other for other in self.lab.runs() if other != run]
+            history = await asyncio.to_thread(past_builds, others)
+            async for picture in pictures(run):
+                eta = estimate(picture.steps, kind, history, picture)
+                cause = picture.findings[0] if picture.findings else None
+                self.post_message(PictureTaken(run.id, picture, eta, cause))
+            if (await asyncio.to_thread(run.state)).state == "failed":
+                # All files together tell more: which layers use most, what only reports say.
+                cause = (await asyncio.to_thread(_inspect, run)) or cause
+                self.post_message(PictureTaken(run.id, picture, None, cause))
         except FinnTuiError as error:
             self.post_message(Failed("follow", error))
 
@@ -287,6 +294,17 @@ def _written(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _inspect(run: RunFolder) -> Diagnosis | None:
+    from dataclasses import replace
+
+    from finn_tui.runs.inspect import inspect
+
+    cause = inspect(run.path).cause
+    if cause is None or cause.file is None:
+        return cause
+    return replace(cause, file=str(run.path / cause.file))
 
 
 def _still(state: Any) -> Any:

@@ -182,7 +182,7 @@ async def test_the_log_grows_and_is_replaced_while_it_is_read(
     run = make_run(lab.workspace)
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        await pilot.press("3", "enter", "enter")
+        await pilot.press("3", "tab", "tab", "enter")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
         with run.log.open("a") as file:
             file.write("ERROR: [Common 17-39] late\n")
@@ -203,7 +203,7 @@ async def test_a_pager_that_is_not_there(
         app = await opened(pilot)
         monkeypatch.setattr(app, "suspend", nullcontext)
         monkeypatch.setenv("PAGER", "no-such-pager -x")
-        await pilot.press("3", "enter", "enter")
+        await pilot.press("3", "tab", "tab", "enter")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
         await pilot.press("p")
         await until(pilot, lambda: "no-such-pager cannot be started" in screen_text(app))
@@ -222,7 +222,7 @@ async def test_the_pager_gets_the_file_and_the_line(
         app = await opened(pilot)
         monkeypatch.setattr(app, "suspend", nullcontext)
         monkeypatch.setenv("PAGER", f"{pager} -S")
-        await pilot.press("3", "enter", "enter")
+        await pilot.press("3", "tab", "tab", "enter")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
         await pilot.press("p")
         await until(pilot, (tmp_path / "said").exists)

@@ -152,7 +152,8 @@ async def test_runs_of_before_are_shown_with_their_error(
         await pilot.press("enter")
         await until(pilot, lambda: "ERROR: [Place 30-640]" in screen_text(app))
         await pilot.press("escape")
-        await until(pilot, lambda: "613 of 280" not in screen_text(app))
+        await until(pilot, lambda: "hide details" not in screen_text(app))
+        assert "613 of 280 BRAM18" in screen_text(app), "it stands beside the steps, too"
 
 
 async def test_cancel_asks_first(
@@ -193,7 +194,7 @@ async def test_the_log_follows_until_one_scrolls_away(make_app: MakeApp, lab: Re
         app = await opened(pilot)
         await pilot.press("3")
         await until(pilot, lambda: "line 299" in screen_text(app))
-        await pilot.press("enter", "g")
+        await pilot.press("tab", "tab", "g")
         await until(pilot, lambda: "line 1 of 300" in screen_text(app))
         assert "line 299" not in screen_text(app)
         with run.log.open("a") as log:

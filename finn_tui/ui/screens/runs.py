@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from pathlib import Path
 
-from textual.containers import Horizontal
+from textual import events
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from finn_tui.ui import actions, runs
+from finn_tui.ui import actions, live, runs
 from finn_tui.ui.log_view import LogView
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.state import RunView
@@ -26,42 +28,104 @@ class RunsScreen(ModeScreen):
     CSS_PATH = "runs.tcss"
 
     def body(self) -> Iterable[Widget]:
-        """The runs; what the chosen one is at; its steps and its log."""
+        """The runs; what the chosen one is at: steps, what it takes or why it ended, a log."""
         yield Listing(id="runs")
         yield Rule()
         yield Lines(self._about, id="about")
         with Horizontal():
             yield Listing(id="steps", passive=True)
-            yield Log(id="log")
+            with Vertical(id="beside"):
+                yield Lines(self._live, id="live")
+                yield Log(id="log")
 
     def on_mount(self) -> None:
         """Keys go to the runs; times run on while a build does."""
+        self._logs: dict[Hashable, Path] = {}
+        self._tall = ("", 0)
+        self._ticks = 0
         self.query_one("#runs", Listing).focus()
         self.set_interval(1.0, self._tick)
 
     def _tick(self) -> None:
         run = self.state.chosen_run()
-        if self.is_current and run is not None and not run.state.final:
+        self._ticks += 1
+        # Times run on; of what has ended only the age does, in minutes.
+        running = run is not None and not run.state.final
+        if self.is_current and (running or self._ticks % 30 == 0):
             self.redraw()
 
     def draw(self) -> None:
         """Show the chosen run."""
         state = self.state
         listing = self.query_one("#runs", Listing)
+        # As high as it has rows, so that a short list leaves its room to what is being built.
+        most = 11 if self.has_class("-tall") else 7
+        rows = max(3, min(most, len(state.runs) + 1))
+        if listing.styles.height is None or listing.styles.height.value != rows:
+            listing.styles.height = rows
         listing.give(runs.runs(state.runs, listing.size.width), state.runs_view.chosen or None)
         run = state.chosen_run()
         view = state.runs_view
         if run is not None and view.log_of != run.id:
-            view.log_of, view.steps, view.noted = run.id, (), None
-            view.log = LogView(run.folder.log)
+            view.log_of, view.picture, view.eta, view.cause = run.id, None, None, None
+            view.unfolded = set()
+            view.log, view.log_title = LogView(run.folder.log), "runner.log"
             self.desk.follow_run(run.folder)
-        steps = self.query_one("#steps", Listing)
-        final = run is None or run.state.final
-        now = runs.present(view.steps)
-        follow = now if not steps.has_focus else None
-        steps.give(runs.steps(view.steps, view.steps_at, final), follow)
-        self.query_one("#log", Log).give(view.log, "runner.log" if run is not None else "")
+        self._show_cause(run)
+        self._draw_steps(run)
+        self._make_room(run)
+        self.query_one("#log", Log).give(view.log, view.log_title if run is not None else "")
         self.query_one("#about", Lines).redraw()
+        self.query_one("#live", Lines).redraw()
+
+    def _draw_steps(self, run: RunView | None) -> None:
+        view = self.state.runs_view
+        final = run is None or run.state.final
+        since = 0.0 if final else live.since(view.picture_at)
+        ended = run.ended if run is not None else None
+        picture = view.picture if run is not None else None
+        found = live.tree(picture, view.unfolded, since, ended)
+        if run is None:
+            found.content.empty = "b builds the present folding"
+        self._logs = found.logs
+        steps = self.query_one("#steps", Listing)
+        now = live.newest(found, picture) if picture is not None else None
+        steps.give(found.content, now if not steps.has_focus else None)
+
+    def _show_cause(self, run: RunView | None) -> None:
+        """Of a failed run, the log that says why stands beside it, at that line."""
+        view = self.state.runs_view
+        cause = view.cause
+        if run is None or not run.state.final or cause is None or cause.file is None:
+            return
+        path = Path(cause.file)
+        if view.caused != (run.id, cause.file, cause.line) and path.is_file():
+            view.caused = (run.id, cause.file, cause.line)
+            view.log, view.log_title = LogView(path), self._name_of(path)
+            if cause.line is not None:
+                view.log.go_to_line(cause.line)
+
+    def _make_room(self, run: RunView | None) -> None:
+        """As high as what is to be said, as long as some of the log is left."""
+        box = self.query_one("#live", Lines)
+        width, room = self.query_one("#beside").size
+        height = len(self._live(width - 1, max(3, room - 4))) if width and run is not None else 0
+        if run is not None and not run.state.final:
+            # Lines come and go while it runs; the log below them is to stay where it is.
+            last, before = self._tall
+            height = max(height, min(before, room - 4)) if last == run.id else height
+            self._tall = (run.id, height)
+        if box.styles.height is None or box.styles.height.value != height:
+            box.styles.height = height
+            box.display = height > 0
+
+    def _live(self, width: int, height: int) -> list[Line]:
+        run = self.state.chosen_run()
+        view = self.state.runs_view
+        if run is None:
+            return []
+        since = live.since(view.picture_at)
+        return live.live_lines(run, view.picture, view.eta, view.cause, since, width, height)
 
     def _about(self, width: int, height: int) -> list[Line]:
         run = self.state.chosen_run()
@@ -71,25 +135,16 @@ class RunsScreen(ModeScreen):
 
     def _summary(self, run: RunView, width: int) -> Line:
         request, state = run.request, run.state
-        mark, role = runs.sign(state.state)
+        mark, role = live.sign(state.state)
         line = Line().add(f" {mark} {state.state}", role)
         if state.position:
             line.add(f"  number {state.position} in line", "dim")
         if state.state == "running" and state.step_count:
             line.add(f"  step {state.step_index} of {state.step_count}", "dim")
         line.add(f"  {duration(state.seconds)}", "")
-        if state.error is not None:
-            room = width - line.width - 14
-            line.add("  " + fit(printable(state.error.what), room).rstrip(), "bad")
-        else:
-            line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
-            noted = self.state.runs_view.noted
-            if noted is not None and not state.final:
-                room = width - line.width - 14
-                role = "dim" if noted.level == "info" else "warn"
-                line.add("  " + fit(printable(noted.text), room).rstrip(), role)
-            elif request.rehearsal is not None:
-                line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
+        line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
+        if request.rehearsal is not None and line.width + 32 <= width:
+            line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
         said = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
         if said.strip():
             room = width - line.width - 13
@@ -100,24 +155,55 @@ class RunsScreen(ModeScreen):
         return line
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
-        """Another run."""
+        """Another run, or the log of what the cursor is on."""
+        view = self.state.runs_view
         if event.listing.id == "runs":
-            self.state.runs_view.chosen = str(event.key or "")
+            view.chosen = str(event.key or "")
+        elif event.key in self._logs and event.listing.has_focus:
+            self._look_at(self._logs[event.key])
+        self.redraw()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """In the steps, the log of what the cursor is on is shown."""
+        steps = self.query_one("#steps", Listing)
+        if event.widget is steps and steps.key in self._logs:
+            self._look_at(self._logs[steps.key])
             self.redraw()
 
+    def _look_at(self, path: Path) -> None:
+        view = self.state.runs_view
+        if view.log.path != path:
+            view.log, view.log_title = LogView(path), self._name_of(path)
+
+    def _name_of(self, path: Path) -> str:
+        plain = path.name not in ("runme.log", "vivado.log", "vitis_hls.log", "vivado_hls.log")
+        return path.name if plain else f"{path.parent.name}/{path.name}"
+
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
-        """Enter on a run goes to its log; on a failed one it says why."""
+        """Enter on a run goes to its steps, or says why it failed; on a step it unfolds it; on
+        anything with a log it opens that."""
         run = self.state.chosen_run()
-        if event.listing.id == "runs" and run is not None and run.state.error is not None:
-            self.do_runs_error()
-        else:
-            self.query_one("#log", Log).focus()
+        if event.listing.id == "runs":
+            if run is not None and (run.state.error or self.state.runs_view.cause):
+                self.do_runs_error()
+            else:
+                self.query_one("#steps", Listing).focus()
+        elif event.key in self._logs:
+            path = self._logs[event.key]
+            self.desk.open_log(path, self._name_of(path), run)
+        elif isinstance(event.key, str):
+            self.state.runs_view.unfolded ^= {event.key}
+            self.redraw()
 
     def on_log_opened(self, event: Log.Opened) -> None:
         """The log, large, beside the run's other logs."""
         run = self.state.chosen_run()
-        path = event.log.view.path
-        self.desk.open_log(path, "runner.log", run, searching=event.searching)
+        log = event.log.view
+        line = None
+        if not log.following and log.count is not None:
+            line = log.count.number(log.cursor)
+        title = self.state.runs_view.log_title
+        self.desk.open_log(log.path, title, run, searching=event.searching, line=line)
 
     def do_runs_logs(self) -> None:
         """All logs of the run."""
@@ -144,10 +230,34 @@ class RunsScreen(ModeScreen):
         self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the build"), answered)
 
     def do_runs_error(self) -> None:
-        """Why the chosen run failed."""
+        """Why the chosen run failed: the cause first; from it to its line in the log."""
+        from finn_tui.ui.screens.pick import Notice
+
         run = self.state.chosen_run()
-        assert run is not None and run.state.error is not None, "the action is disabled without one"
-        self.desk.trouble(run.state.error)
+        cause = self.state.runs_view.cause
+        assert run is not None
+        if cause is None:
+            assert run.state.error is not None, "the action is disabled without one"
+            self.desk.trouble(run.state.error)
+            return
+        paragraphs = [(cause.means, ""), (cause.advice, "accent")]
+        file = Path(cause.file) if cause.file is not None else None
+        answers = []
+        if file is not None and file.is_file():
+            name = cause.file.removeprefix(f"{run.folder.path}/") if cause.file else ""
+            paragraphs.insert(0, (f"{name}, line {cause.line}" if cause.line else name, "dim"))
+            answers.append(("l", "the log there"))
+        said = run.state.error
+        detail = "\n".join([*cause.before, f"> {cause.quote}", *cause.after])
+        if said is not None:
+            detail += f"\n\nThe builder said: {said.what}\n{said.why}\n{said.detail}"
+
+        def answered(answer: str | None) -> None:
+            if answer == "l" and file is not None:
+                self.desk.open_log(file, self._name_of(file), run, line=cause.line)
+
+        notice = Notice(f"✗ {cause.text}", paragraphs, answers, role="bad", detail=detail)
+        self.app.push_screen(notice, answered)
 
     def do_runs_resume(self) -> None:
         """Ask at which step to go on."""

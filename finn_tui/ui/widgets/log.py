@@ -74,6 +74,8 @@ class Log(Lines, can_focus=True):
     def give(self, view: LogView, title: str) -> None:
         """Show a log; a title tells which."""
         self.view, self.title = view, title
+        if view.look() == "anew":
+            self.post_message(self.Begun(self))
         self.redraw()
 
     def on_mount(self) -> None:
