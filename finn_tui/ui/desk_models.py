@@ -83,6 +83,9 @@ class ModelDesk(Desk):
         """A model is there to be folded."""
         self.close_working("open")
         self.take_model(message)
+        # The next start goes on where this one was.
+        if self.lab.workspace.settings.model != message.opened.model.name:
+            self.keep_settings(model=message.opened.model.name)
         self.redraw()
 
     def choose_target(self, tune: Tune) -> None:

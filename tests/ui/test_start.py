@@ -14,6 +14,7 @@ import pytest
 
 from finn_tui import paths
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import Progress
 from finn_tui.ui import crash, theming
 from finn_tui.ui.screens.working import Working
@@ -195,7 +196,7 @@ async def test_without_colour_everything_is_still_told(
         app = await opened(pilot)
         assert app.no_color
         text = screen_text(app)
-        assert "2 TUNE" in text and "‹1›" in text and "█ II" in text and ">MVAU 6" in text
+        assert "2 TUNE" in text and "‹1›" in text and "█ II" in text and "> MVAU 6" in text
 
 
 # Start-up
@@ -230,7 +231,6 @@ def test_starting_imports_neither_ssh_nor_finn(workspace: Any) -> None:
 async def test_a_large_design_is_edited_within_a_frame(tmp_path: Path, home: Path) -> None:
     import time
 
-    from finn_tui.lab.workspace import Workspace
     from finn_tui.ui.app import FinnTuiApp
 
     data.large_workspace(tmp_path / "large", "large", 500)
@@ -253,3 +253,12 @@ def test_state_knows_nothing_of_widgets(workspace: Any) -> None:
     state = AppState(workspace, {})
     assert state.chosen_run() is None and state.newest_built() is None
     json.dumps(state.keymap)
+
+
+async def test_the_next_start_opens_the_model_that_was_open(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+    kept = Workspace.open(lab.workspace.root).settings
+    assert (kept.model, kept.rehearse) == ("tfc-w1a1", True)
