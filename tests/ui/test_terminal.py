@@ -47,7 +47,7 @@ def test_fold_over_a_pseudo_terminal_in_few_bytes(workspace: Workspace) -> None:
         for key in b"+-" * 4:
             sizes.append(terminal.press(bytes([key])).size)
         lines = screen(terminal, 120, 40)
-        assert any(line.startswith(">MVAU 6") and "‹1›" in line for line in lines)
+        assert any(line.startswith("> MVAU 6") and "‹1›" in line for line in lines)
         assert 0 < sorted(sizes)[len(sizes) // 2] < 3000
 
 
@@ -73,10 +73,10 @@ def test_a_crash_leaves_the_terminal_usable_and_a_log(workspace: Workspace, home
         "from pathlib import Path\n"
         "from finn_tui.lab.session import Lab\n"
         "from finn_tui.lab.workspace import Workspace\n"
-        "from finn_tui.ui import app, tune_view\n"
+        "from finn_tui.ui import app, tune_bill\n"
         "def broken(*_):\n"
         "    raise RuntimeError('a defect')\n"
-        "tune_view.budget = broken\n"
+        "tune_bill.budget = broken\n"
         "app.run_app(Lab(Workspace.open(Path(sys.argv[1]))), 'cnv-w1a1')\n"
     )
     with Terminal([sys.executable, "-c", code, str(workspace.root)], 80, 24) as terminal:
