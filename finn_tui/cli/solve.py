@@ -55,6 +55,13 @@ LOCK_OPTION = click.option(
 HOLD_OPTION = click.option(
     "--hold", multiple=True, metavar="KNOB", help="A knob that stays in all layers, e.g. ram_style."
 )
+FREE_OPTION = click.option(
+    "--free",
+    multiple=True,
+    metavar="KNOB",
+    help="A knob that may change too, e.g. mem_mode or resType (default: PE, SIMD, "
+    "parallel_window, ram_style).",
+)
 FINN_ONLY_OPTION = click.option(
     "--finn-only", is_flag=True, help="Count FINN's own total alone, no converters and FIFOs."
 )
@@ -85,14 +92,18 @@ def _wish(
     weights: Sequence[str],
     lock: Sequence[str],
     hold: Sequence[str],
+    free: Sequence[str],
     finn_only: bool,
     seconds: float,
     minimise: str,
 ) -> Wish:
     layers = tuple(name for item in lock for name in item.split(","))
-    knobs = tuple(name for item in hold for name in item.split(","))
+    held = tuple(name for item in hold for name in item.split(","))
+    freed = tuple(name for item in free for name in item.split(","))
     shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
-    return Wish(shares, layers, not finn_only, seconds, counts, knobs, even=minimise == "scarcest")
+    return Wish(
+        shares, layers, not finn_only, seconds, counts, held, freed, even=minimise == "scarcest"
+    )
 
 
 def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
@@ -126,6 +137,7 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
 @WEIGHT_OPTION
 @LOCK_OPTION
 @HOLD_OPTION
+@FREE_OPTION
 @FOLDING_OPTION
 @FINN_ONLY_OPTION
 @SECONDS_OPTION
@@ -147,6 +159,7 @@ def solve(
     weights: tuple[str, ...],
     lock: tuple[str, ...],
     hold: tuple[str, ...],
+    free: tuple[str, ...],
     folding: str | None,
     finn_only: bool,
     seconds: float,
@@ -162,7 +175,7 @@ def solve(
     if more and not (limits and all("=" in text for text in more)):
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
-    wish = _wish((*limits, *more), weights, lock, hold, finn_only, seconds, minimise)
+    wish = _wish((*limits, *more), weights, lock, hold, free, finn_only, seconds, minimise)
     goal = "fill" if fill else "balance" if balance else "target"
     question = Question(goal, target_fps, wish, no_dearer_than)
 
@@ -246,6 +259,7 @@ def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
 @WEIGHT_OPTION
 @LOCK_OPTION
 @HOLD_OPTION
+@FREE_OPTION
 @FOLDING_OPTION
 @FINN_ONLY_OPTION
 @SECONDS_OPTION
@@ -264,6 +278,7 @@ def pareto(
     weights: tuple[str, ...],
     lock: tuple[str, ...],
     hold: tuple[str, ...],
+    free: tuple[str, ...],
     folding: str | None,
     finn_only: bool,
     seconds: float,
@@ -273,7 +288,7 @@ def pareto(
     as_json: bool,
 ) -> None:
     """Frames per second against resources: every folding that is worth having."""
-    wish = _wish(limits, weights, lock, hold, finn_only, seconds, minimise)
+    wish = _wish(limits, weights, lock, hold, free, finn_only, seconds, minimise)
 
     async def work() -> tuple[Opened, Front]:
         async with Lab(open_workspace(workspace)) as lab:

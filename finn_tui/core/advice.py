@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from finn_tui.core.costs import CostTable, Estimate
-from finn_tui.core.design import Design, Layer, Value
+from finn_tui.core.design import CHOSEN, Design, Layer, Value
 from finn_tui.core.device import RESOURCES, budget_weights
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding, IllegalFolding, change
@@ -232,7 +232,8 @@ def _cheapest(
 
     What follows by couplings costs too, is fast enough too, and is not locked.
     """
-    table, layer = editor.tables[name], editor.design.by_name[name]
+    layer = editor.design.by_name[name]
+    table = editor.tables[name].part(folding.values[name], CHOSEN)
     present = folding.values[name]
     ends = [table.columns[knob] for knob in _coupled(editor.design, name)]
     best: tuple[tuple[float, int, int], int, Folding] | None = None

@@ -312,12 +312,12 @@ class Widths:
     @cached_property
     def outs(self) -> Mapping[str, tuple[int, ...]]:
         """By producer."""
-        return {name: _distinct(table.out_width) for name, table in self.tables.items()}
+        return {name: _distinct(table.fold_out) for name, table in self.tables.items()}
 
     @cached_property
     def ins(self) -> Mapping[str, tuple[int, ...]]:
         """By consumer."""
-        return {name: _distinct(table.in_width) for name, table in self.tables.items()}
+        return {name: _distinct(table.fold_in) for name, table in self.tables.items()}
 
     def ask(self, settings: Settings, more: Sequence[int] = USUAL_DEPTHS) -> Ask:
         """Every converter and FIFO that some folding with these settings needs.

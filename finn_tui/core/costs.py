@@ -9,152 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import log2
 from typing import Any
 
 from finn_tui.core.bill import Bill, Link, Prices, Settings, links
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.shells import Shell, published
-
-Point = tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class CostTable:
-    """Every legal point of one layer with FINN's numbers for it.
-
-    Plain tuples: a folding looks rows up one by one, and an app that imported numpy for that would
-    start a third later. What computes over whole columns makes arrays of them.
-
-    Attributes:
-        layer: node name.
-        knobs: names of the knobs, in the order of a point's values.
-        points: N legal points, no two alike.
-        cycles: of each point, cycles per frame.
-        resources: of each point, amounts in the order of ``RESOURCES``, FINN's numbers unrounded.
-        in_width, out_width: of each point, bits of the data streams.
-    """
-
-    layer: str
-    knobs: tuple[str, ...]
-    points: tuple[Point, ...]
-    cycles: tuple[int, ...]
-    resources: tuple[tuple[float, ...], ...]
-    in_width: tuple[int, ...]
-    out_width: tuple[int, ...]
-
-    @cached_property
-    def index(self) -> Mapping[Point, int]:
-        """Row numbers by point."""
-        return {point: row for row, point in enumerate(self.points)}
-
-    @cached_property
-    def columns(self) -> Mapping[str, int]:
-        """Position of each knob in a point."""
-        return {knob: position for position, knob in enumerate(self.knobs)}
-
-    def row(self, values: Mapping[str, Value]) -> int | None:
-        """The row of these knob values, or None where they are no legal point."""
-        try:
-            return self.index.get(tuple(values[knob] for knob in self.knobs))
-        except KeyError:
-            return None
-
-    def values(self, row: int) -> dict[str, Value]:
-        """The knob values of a row."""
-        return dict(zip(self.knobs, self.points[row], strict=True))
-
-    @cached_property
-    def _costs(self) -> dict[int, LayerCost]:
-        return {}
-
-    def cost(self, op: str, row: int) -> LayerCost:
-        """A row as a part of an estimate. Kept: whoever folds comes back to the same rows."""
-        found = self._costs.get(row)
-        if found is None:
-            found = self._costs[row] = LayerCost(
-                name=self.layer,
-                op=op,
-                cycles=self.cycles[row],
-                resources=dict(zip(RESOURCES, self.resources[row], strict=True)),
-                in_width=self.in_width[row],
-                out_width=self.out_width[row],
-                values=self.values(row),
-            )
-        return found
-
-    def legal(self, knob: str) -> tuple[Value, ...]:
-        """All values of a knob that occur in some legal point, numbers ascending."""
-        found = self._legal.get(knob)
-        if found is None:
-            position = self.columns[knob]
-            found = tuple(dict.fromkeys(point[position] for point in self.points))
-            if all(isinstance(value, int) for value in found):
-                found = tuple(sorted(found))
-            self._legal[knob] = found
-        return found
-
-    @cached_property
-    def _legal(self) -> dict[str, tuple[Value, ...]]:
-        return {}
-
-    def nearest(self, values: Mapping[str, Value], fixed: str) -> int | None:
-        """The legal row with ``values[fixed]`` that differs least from ``values`` elsewhere.
-
-        Fewest other knobs changed, then the smallest change of numbers (as a ratio), then the
-        first row. None where no legal point has that value.
-        """
-        exact = self.row(values)
-        if exact is not None:
-            return exact
-        position = self.columns[fixed]
-        best: tuple[int, float, int] | None = None
-        for row, point in enumerate(self.points):
-            if point[position] != values[fixed]:
-                continue
-            changed, distance = 0, 0.0
-            for knob, value in zip(self.knobs, point, strict=True):
-                wanted = values[knob]
-                if value != wanted:
-                    changed += 1
-                    if isinstance(value, int) and isinstance(wanted, int):
-                        distance += abs(log2((value + 1) / (wanted + 1)))
-            if best is None or (changed, distance, row) < best:
-                best = (changed, distance, row)
-        return None if best is None else best[2]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> CostTable:
-        """Read one ``table`` event of the engine."""
-        return cls(
-            layer=data["layer"],
-            knobs=tuple(data["knobs"]),
-            points=tuple(tuple(point) for point in data["points"]),
-            cycles=tuple(data["cycles"]),
-            resources=tuple(
-                tuple(float(amount) for amount in row)
-                for row in zip(*(data[name] for name in RESOURCES), strict=True)
-            ),
-            in_width=tuple(data["in_width"]),
-            out_width=tuple(data["out_width"]),
-        )
-
-
-Tables = Mapping[str, CostTable]
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """One layer's part of an estimate; ``resources`` as in ``RESOURCES``."""
-
-    name: str
-    op: str
-    cycles: int
-    resources: Mapping[str, float]
-    in_width: int
-    out_width: int
-    values: Mapping[str, Value]
+from finn_tui.core.table import CostTable as CostTable
+from finn_tui.core.table import LayerCost as LayerCost
+from finn_tui.core.table import Tables as Tables
 
 
 @dataclass(frozen=True)
@@ -304,7 +167,10 @@ def estimate(
             cost = known[position]
         else:
             table = tables[layer.name]
-            cost = table.cost(layer.op, table.index[tuple([chosen[knob] for knob in table.knobs])])
+            row = table.row(chosen)
+            if row is None:
+                raise KeyError(layer.name)
+            cost = table.cost(layer.op, row)
         layers.append(cost)
         more = cost.resources
         lut += more["LUT"]

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 Value = int | str
 """What a knob may be set to: a number (PE) or a choice ("block")."""
 
+#: The choice that is made along with the folding unless somebody says otherwise: where memory is
+#: made of changes nothing else. Other choices are for people to decide.
+CHOSEN = frozenset({"ram_style"})
+
 
 @dataclass(frozen=True)
 class Knob:
-    """What may be changed on a layer and changes its cost: PE, SIMD, parallel_window, ram_style.
+    """What may be changed on a layer and changes its cost: PE, SIMD, mem_mode, ram_style, ...
 
-    ``values`` are all values that occur in a legal point of the layer, numbers ascending.
+    Attributes:
+        kind: "int" for the folding (PE, SIMD, parallel_window), "choice" for the mode.
+        values: all values that occur in a legal point of the layer, numbers ascending.
+        needs: what other knobs must be, by name, for this one to matter: weights that are
+            embedded into the code have no ram_style.
+        idle: what it is where it does not matter.
     """
 
     name: str
     kind: str
     values: tuple[Value, ...]
+    needs: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    idle: Value | None = None
+
+    def matters(self, values: Mapping[str, Value]) -> bool:
+        """Whether it means anything beside these values of the layer's other knobs."""
+        return all(values.get(name) in needed for name, needed in self.needs.items())
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,11 @@ class Layer:
     def kind(self) -> str:
         """The op type without FINN's suffix for the language: "MVAU" of "MVAU_hls"."""
         return self.op.removesuffix("_hls").removesuffix("_rtl").removesuffix("_Batch")
+
+    @property
+    def chosen(self) -> tuple[Knob, ...]:
+        """The knobs that one steps through while folding; the others are set once, if ever."""
+        return tuple(knob for knob in self.knobs if knob.kind == "int" or knob.name in CHOSEN)
 
     @property
     def settable(self) -> tuple[Knob | Setting, ...]:
@@ -198,7 +218,16 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         op=item["op"],
         shape=item["shape"],
         attrs=item["attrs"],
-        knobs=tuple(Knob(k["name"], k["kind"], tuple(k["values"])) for k in item["knobs"]),
+        knobs=tuple(
+            Knob(
+                k["name"],
+                k["kind"],
+                tuple(k["values"]),
+                {name: tuple(values) for name, values in k.get("needs", {}).items()},
+                k.get("idle"),
+            )
+            for k in item["knobs"]
+        ),
         settings=tuple(
             Setting(s["name"], s["kind"], tuple(s.get("values", ()))) for s in item["settings"]
         ),

@@ -86,18 +86,18 @@ def ones(design: Design, tables: Tables) -> Folding:
     return _settle(design, tables, start)
 
 
+def _apart(table: CostTable, row: int, values: Mapping[str, Value]) -> int:
+    point = zip(table.knobs, table.points[row], strict=True)
+    return sum(value != values.get(knob) for knob, value in point)
+
+
 def _settle(design: Design, tables: Tables, start: Mapping[str, Mapping[str, Value]]) -> Folding:
     values: dict[str, Mapping[str, Value]] = {}
     for layer in design.layers:
         table = tables[layer.name]
         row = table.row(start[layer.name])
         if row is None:
-            row = min(
-                range(len(table.points)),
-                key=lambda at: sum(
-                    table.values(at)[knob] != start[layer.name].get(knob) for knob in table.knobs
-                ),
-            )
+            row = min(range(len(table)), key=lambda at: _apart(table, at, start[layer.name]))
         values[layer.name] = table.values(row)
     folding = Folding(values, {})
     for coupling in design.couplings:
@@ -251,6 +251,7 @@ def from_json(
                 values[layer.name][name] = value
             else:
                 folding = _set(layer, item, folding, read(item, value))
+        notes += _idle(layer, values[layer.name], named[layer.name])
     folding = replace(folding, values=values)
     check(design, tables, folding)
     return folding, notes
@@ -270,6 +271,19 @@ def check_form(document: Any) -> None:
             'FINN expects an object like {"Defaults": {}, "MVAU_hls_0": {"PE": 2, "SIMD": 4}}.',
             "Give a folding JSON, as FINN writes it to final_hw_config.json.",
         )
+
+
+def _idle(layer: Layer, values: dict[str, Value], named: set[str]) -> list[str]:
+    """Set knobs that do not matter to what our tables call them then; FINN ignores them."""
+    notes = []
+    for knob in layer.knobs:
+        if knob.needs and knob.idle is not None and not knob.matters(values):
+            if knob.name in named and values[knob.name] != knob.idle:
+                with_ = ", ".join(f"{name} = {values[name]}" for name in knob.needs)
+                told = f"{layer.name}: {knob.name} = {values[knob.name]} means nothing with {with_}"
+                notes.append(told)
+            values[knob.name] = knob.idle
+    return notes
 
 
 def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
@@ -412,7 +426,7 @@ def cycles(tables: Tables, folding: Folding, layer: str) -> int:
     """Cycles per frame that a layer needs in a folding."""
     row = tables[layer].row(folding.values[layer])
     assert row is not None, f"{layer} holds no legal point"
-    return tables[layer].cycles[row]
+    return tables[layer].cycles_of(row)
 
 
 def relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int) -> Folding:

@@ -9,8 +9,8 @@ rows' columns need be integer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from finn_tui.core.bill import Use
 from finn_tui.core.costs import CostTable, Tables
-from finn_tui.core.design import Design
+from finn_tui.core.design import CHOSEN, Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.folding import Folding
 from finn_tui.core.rules import refusal
@@ -37,6 +37,41 @@ class StreamCost:
     producer: str | None
     consumer: str | None
     use: Mapping[tuple[int, int], Use]
+
+
+def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN) -> Tables:
+    """The rows that are worth choosing from: knobs of the mode that are not free stay.
+
+    Of rows with the same PE, SIMD, .. those go that another one beats in every resource. Weights
+    outside of the chip are not taken up: FINN's estimate leaves out what fetches them.
+    """
+    found = {}
+    for name, whole in tables.items():
+        values = folding.values[name]
+        table = whole.part(values, free, avoid=_OUTSIDE)
+        now = table.mode(values)
+        faces = list(table.modes.items())
+        use = np.array([face.columns for _, face in faces], dtype=float)
+        legal = np.ones((len(faces), len(table.folds)), dtype=bool)
+        for at, (_, face) in enumerate(faces):
+            if face.folds is not None:
+                legal[at] = False
+                legal[at, list(face.folds)] = True
+        kept = {}
+        for at, (mode, face) in enumerate(faces):
+            fine = legal[at].copy()
+            if mode != now:
+                for other in range(len(faces)):
+                    no_more = (use[other] <= use[at]).all(axis=0)
+                    less = (use[other] < use[at]).any(axis=0)
+                    fine &= ~(legal[other] & no_more & (less | (other < at)))
+            if fine.any():
+                kept[mode] = replace(face, folds=tuple(np.flatnonzero(fine).tolist()))
+        found[name] = replace(table, modes=kept)
+    return found
+
+
+_OUTSIDE = frozenset({"external"})
 
 
 @dataclass(frozen=True)

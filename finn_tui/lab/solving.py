@@ -11,10 +11,11 @@ from typing import Any
 
 from finn_tui.core import solve as solver
 from finn_tui.core.costs import Estimate, estimate
+from finn_tui.core.design import CHOSEN
 from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import Folding, check, from_json
-from finn_tui.core.program import Problem
+from finn_tui.core.program import Problem, restricted
 from finn_tui.core.rules import NEVER_TRADED
 from finn_tui.core.solve import Solution
 from finn_tui.engine.client import Engine
@@ -141,6 +142,8 @@ class Wish:
         weights: what a share of each resource counts, 1 where not named: with BRAM_18K at 0 the
             least LUT is sought, whatever it takes in block RAM.
         held: knobs that stay as they are in every layer.
+        free: knobs that may change too, beside PE, SIMD, parallel_window and ram_style: mem_mode,
+            resType, ...; what they say of a layer is otherwise the user's.
         ceilings: units of each resource, of what counts, that may not be exceeded either.
         even: first as little as can be of the resource that most is taken of, not the least sum.
     """
@@ -151,6 +154,7 @@ class Wish:
     seconds: float = 60.0
     weights: Mapping[str, float] = field(default_factory=dict)
     held: Collection[str] = ()
+    free: Collection[str] = ()
     ceilings: Mapping[str, float] = field(default_factory=dict)
     even: bool = False
 
@@ -184,10 +188,11 @@ def problem(editor: Editor, wish: Wish) -> Problem:
             "Name layers as `finn-tui estimate` lists them.",
         )
     known = {knob.name: None for layer in editor.design.layers for knob in layer.knobs}
-    unknown = [name for name in wish.held if name not in known]
+    unknown = [name for name in (*wish.held, *wish.free) if name not in known]
     if unknown:
+        verb = "hold" if unknown[0] in wish.held else "free"
         raise FinnTuiError(
-            f"there is no knob {unknown[0]} to hold",
+            f"there is no knob {unknown[0]} to {verb}",
             f"The layers of {editor.design.model} have {', '.join(known)}.",
             "Name one of these.",
         )
@@ -196,7 +201,7 @@ def problem(editor: Editor, wish: Wish) -> Problem:
         limits[name] = min(amount, limits.get(name, amount))
     return Problem(
         editor.design,
-        editor.tables,
+        restricted(editor.tables, editor.folding, CHOSEN.union(wish.free) - NEVER_TRADED),
         editor.folding,
         limits,
         _weights(editor, wish),

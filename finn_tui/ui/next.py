@@ -181,7 +181,7 @@ def layers(state: Next, width: int) -> Content:
         values = now.folding.values[move.layer]
         changes = changed(values, move.values[move.layer])
         row = now.tables[move.layer].row(move.folding.values[move.layer])
-        cycles = now.tables[move.layer].cycles[row] if row is not None else 0
+        cycles = now.tables[move.layer].cycles_of(row) if row is not None else 0
         use = {name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in
                move.use.items()}  # fmt: skip
         rows.append(

@@ -125,9 +125,9 @@ class Solving:
 
     @property
     def knobs(self) -> list[str]:
-        """The knobs that the design has."""
+        """The knobs that the solver chooses; the others of the design stay as they are."""
         layers = self.tune.editor.design.layers
-        return list(dict.fromkeys(knob.name for layer in layers for knob in layer.knobs))
+        return list(dict.fromkeys(knob.name for layer in layers for knob in layer.chosen))
 
     @property
     def here(self) -> Field:

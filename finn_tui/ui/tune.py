@@ -200,8 +200,10 @@ class Tune:
         """Choose the knob beside the present one, round and round."""
         layer, knob = self.layer, self.chosen_knob
         if layer is not None and knob is not None:
-            names = [item.name for item in layer.knobs]
-            self.knob = names[(names.index(knob.name) + direction) % len(names)]
+            names = [item.name for item in layer.chosen]
+            at = names.index(knob.name) if knob.name in names else -1
+            if names:
+                self.knob = names[(at + direction) % len(names)]
 
     def compare(self) -> None:
         """From no comparison to one of all layers, to one of those that differ, and back."""

@@ -79,7 +79,7 @@ def columns(tune: Tune, width: int) -> Columns:
 def _columns(tune: Tune, width: int, compared: bool) -> Columns:
     design, device = tune.editor.design, tune.editor.device
     layers = design.layers
-    present = {knob.name for layer in layers for knob in layer.knobs}
+    present = {knob.name for layer in layers for knob in layer.chosen}
     names = [name for name in _KNOB_ORDER if name in present]
     names += sorted(present - set(names))
 
@@ -94,7 +94,7 @@ def _columns(tune: Tune, width: int, compared: bool) -> Columns:
         # Compared, a changed value stands behind the one before it: 16→32.
         return 2 * max(values) + 3 if compared else max(5, 2 + max(values))
 
-    most = max(max(tune.editor.tables[layer.name].cycles) for layer in layers)
+    most = max(max(tune.editor.tables[layer.name].fold_cycles) for layer in layers)
     cycles = max(9, len(whole(most)) + 1) if width >= 100 else 11
     knobs = [(name, knob_width(name)) for name in names if name in ("PE", "SIMD")]
     sign = int(compared)
@@ -102,7 +102,7 @@ def _columns(tune: Tune, width: int, compared: bool) -> Columns:
     longest = max(
         len(f"{a}>{b}")
         for table in tune.editor.tables.values()
-        for a, b in zip(table.in_width, table.out_width, strict=True)
+        for a, b in zip(table.fold_in, table.fold_out, strict=True)
     )
     bits, meter = max(8, min(longest + 2, 13 if width >= 100 else 9)), 8
     was = 0

@@ -84,7 +84,9 @@ def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
     values, chosen = tune.editor.folding.values[layer.name], tune.chosen_knob
     told = []
     for knob in layer.knobs:
-        if knob.name not in shown:
+        # What one sets once, if ever, is told where it is not as the graph has it.
+        told_of = knob in layer.chosen or values[knob.name] != layer.present[knob.name]
+        if knob.name not in shown and told_of:
             text = value_text(values[knob.name])
             if chosen is not None and chosen.name == knob.name:
                 text = f"‹{text}›"

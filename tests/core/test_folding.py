@@ -114,8 +114,7 @@ def test_the_labs_tuples_fold_the_sliding_window_and_slow_nothing_down() -> None
     assert folding.settings["MVAU_hls_0"] == {"inFIFODepths": [128]}
     assert folding.settings["MVAU_hls_1"] == {"inFIFODepths": [2], "outFIFODepths": [3]}
     cycles = {
-        name: int(table.cycles[table.index[tuple(folding.values[name].values())]])
-        for name, table in tables.items()
+        name: table.cycles[table.row(folding.values[name]) or 0] for name, table in tables.items()
     }
     ii = cycles["MVAU_hls_0"]
     assert max(cycles["Pool_hls_0"], cycles["ConvolutionInputGenerator_rtl_1"]) <= ii

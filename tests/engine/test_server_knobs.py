@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from finn_tui.engine.server import finn_env, knobs, tables
+from finn_tui.engine.server import choices, finn_env, knobs, tables
 
-STYLES = ("s", False, "auto", {"auto", "block", "distributed", "ultra"})
+ALLOWED = {
+    "ram_style": ("s", False, "auto", {"auto", "block", "distributed", "ultra"}),
+    "mem_mode": ("s", False, "internal_decoupled",
+                 {"internal_embedded", "internal_decoupled", "external", "dynamic"}),
+    "runtime_writeable_weights": ("i", False, 0, {0, 1}),
+}  # fmt: skip
+WEIGHTS: dict[str, Any] = {"mem_mode": "internal_decoupled", "runtime_writeable_weights": 0}
 
 
 class Inst:
@@ -24,8 +30,7 @@ class Inst:
         types: dict[str, Any] = {
             name: (kinds[type(value)], True, value) for name, value in self.values.items()
         }
-        if "ram_style" in types:
-            types["ram_style"] = STYLES
+        types.update({name: entry for name, entry in ALLOWED.items() if name in types})
         return types
 
     def get_nodeattr(self, name: str) -> Any:
@@ -88,19 +93,33 @@ def test_legal_values(op: str, inst: Inst, expected: dict[str, list[int]]) -> No
 
 
 def test_uram_needs_a_part_that_has_it_and_weights_that_are_written() -> None:
-    def styles(part: str, **more: Any) -> list[str]:
+    def modes(part: str, op: str = "MVAU_hls", **more: Any) -> list[dict[str, Any]]:
         inst = Inst(MW=2, MH=2, ram_style="auto", **more)
-        return next(
-            knob["values"]
-            for knob in knobs.knobs_of(node("MVAU_hls"), inst, part, False)
-            if knob["name"] == "ram_style"
-        )
+        found = choices.knobs_of(knobs.base_op(op), node(op), inst, part)
+        return choices.modes(knobs.base_op(op), node(op), inst, part, found)
 
     plain = ["auto", "block", "distributed"]
-    assert styles("without", runtime_writeable_weights=1) == plain
-    assert styles("with-uram", runtime_writeable_weights=0) == plain
-    assert styles("with-uram", runtime_writeable_weights=1) == [*plain, "ultra"]
-    assert styles("with-uram") == [*plain, "ultra"]  # a line buffer holds nothing at the start
+    assert {mode["ram_style"] for mode in modes("without", **WEIGHTS)} == set(plain)
+    ultra = [mode for mode in modes("with-uram", **WEIGHTS) if mode["ram_style"] == "ultra"]
+    assert ultra and all(mode["runtime_writeable_weights"] for mode in ultra)
+    assert all(mode["mem_mode"] == "internal_decoupled" for mode in ultra)
+    # A line buffer holds nothing at the start.
+    swg = modes("with-uram", "ConvolutionInputGenerator_rtl")
+    assert [mode["ram_style"] for mode in swg] == [*plain, "ultra"]
+
+
+def test_weights_that_are_no_stream_have_no_ram_style_and_cannot_be_written() -> None:
+    inst = Inst(MW=2, MH=2, ram_style="auto", **WEIGHTS)
+    found = choices.knobs_of("MVAU", node("MVAU_hls"), inst, "with-uram")
+    for mode in choices.modes("MVAU", node("MVAU_hls"), inst, "with-uram", found):
+        if mode["mem_mode"] != "internal_decoupled":
+            assert (mode["ram_style"], mode["runtime_writeable_weights"]) == ("auto", 0)
+    needs = {knob["name"]: knob.get("needs", {}) for knob in found}
+    assert needs["mem_mode"] == {}
+    assert "internal_decoupled" in needs["ram_style"]["mem_mode"]
+    # An RTL core takes its weights from a stream.
+    rtl = choices.knobs_of("MVAU", node("MVAU_rtl"), inst, "with-uram")
+    assert rtl[0]["values"] == ["internal_decoupled", "external"]
 
 
 def test_a_vvau_unrolls_its_kernel_only_at_full_pe() -> None:

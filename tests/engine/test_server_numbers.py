@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from finn_tui.core.costs import CostTable
+from finn_tui.core.design import Value
 from tests.engine.conftest import PART, ROOT, Prepared, ServerError, Talk
 
 pytestmark = pytest.mark.engine
@@ -30,45 +32,41 @@ class Numbers:
         events: list[Any] = []
         self.result = server.call("tables", events, path=path, part=PART, first=first)
         self.sent = [event["data"] for event in events if event.get("event") == "table"]
-        self.tables = {table["layer"]: table for table in self.sent}
+        self.tables = {table["layer"]: CostTable.from_json(table) for table in self.sent}
 
     def layer(self, name: str) -> Any:
         return next(layer for layer in self.design["layers"] if layer["name"] == name)
 
-    def random_folding(self, source: random.Random) -> dict[str, int]:
-        """A row for each layer, coupled ones together."""
-        rows = {name: source.randrange(len(t["points"])) for name, t in self.tables.items()}
+    def random_folding(self, source: random.Random) -> dict[str, dict[str, Value]]:
+        """Values of every knob of each layer, any legal ones, coupled ones together."""
+        values = {n: t.values(source.randrange(len(t))) for n, t in self.tables.items()}
         for coupling in self.design["couplings"]:
             (a, knob_a), (b, knob_b) = coupling["a"], coupling["b"]
-            table = self.tables[a]
-            value = table["points"][rows[a]][table["knobs"].index(knob_a)]
-            other = self.tables[b]
-            column = other["knobs"].index(knob_b)
-            fitting = [i for i, point in enumerate(other["points"]) if point[column] == value]
-            rows[b] = source.choice(fitting)
-        return rows
+            row = self.tables[b].nearest({**values[b], knob_b: values[a][knob_a]}, knob_b)
+            assert row is not None
+            values[b] = self.tables[b].values(row)
+        return values
 
-    def compare(self, rows: dict[str, int]) -> None:
+    def compare(self, folding: dict[str, dict[str, Value]]) -> None:
         """Compare the tables' rows with FINN's reports on the graph folded so."""
-        folding = {
-            name: dict(zip(t["knobs"], t["points"][rows[name]], strict=True))
-            for name, t in self.tables.items()
-        }
         report = self.server.call("reports", path=self.path, part=PART, folding=folding)
-        assert set(report["cycles"]) == set(rows)
-        total = dict.fromkeys(RESOURCES, 0)
-        for name, row in rows.items():
-            table = self.tables[name]
-            assert table["cycles"][row] == report["cycles"][name], (name, folding[name])
-            widths = [table["in_width"][row], table["out_width"][row]]
-            assert widths == report["widths"][name], (name, folding[name])
+        assert set(report["cycles"]) == set(folding)
+        total = dict.fromkeys(RESOURCES, 0.0)
+        slowest = 0
+        for name, values in folding.items():
+            row = self.tables[name].row(values)
+            assert row is not None
+            ours = self.tables[name].cost("", row)
+            assert ours.values == values
+            assert ours.cycles == report["cycles"][name], (name, values)
+            assert [ours.in_width, ours.out_width] == report["widths"][name], (name, values)
+            slowest = max(slowest, ours.cycles)
             for resource in RESOURCES:
                 theirs = report["resources"][name].get(resource, 0)
-                assert table[resource][row] == theirs, (name, resource, folding[name])
-                total[resource] += table[resource][row]
+                assert ours.resources[resource] == theirs, (name, resource, values)
+                total[resource] += theirs
         for resource in RESOURCES:
             assert total[resource] == sum(r.get(resource, 0) for r in report["resources"].values())
-        slowest = max(self.tables[name]["cycles"][row] for name, row in rows.items())
         assert report["performance"]["max_cycles"] == slowest
 
 
@@ -111,17 +109,16 @@ def test_published_foldings_are_legal_and_cost_what_finn_says(
     assert preset["foldings"]
     for name, published in preset["foldings"].items():
         assert len(published["mvau"]) == len(mvaus)
-        rows = dict.fromkeys(numbers.tables, 0)
+        folding = {layer: table.values(0) for layer, table in numbers.tables.items()}
         for layer, (pe, simd, *rest) in zip(mvaus, published["mvau"], strict=True):
             style = rest[2] if len(rest) > 2 else "auto"
-            table = numbers.tables[layer]
-            assert table["knobs"] == ["PE", "SIMD", "ram_style"]
-            rows[layer] = table["points"].index([pe, simd, style])
-        thresholds = [name for name in rows if name.startswith("Thresholding")]
+            folding[layer] |= {"PE": pe, "SIMD": simd, "ram_style": style}
+        thresholds = [name for name in folding if name.startswith("Thresholding")]
         for layer, pe in zip(thresholds, published.get("thresholding_pe", []), strict=False):
-            rows[layer] = numbers.tables[layer]["points"].index([pe])
-        numbers.compare(rows)
-        cycles = [numbers.tables[layer]["cycles"][rows[layer]] for layer in mvaus]
+            folding[layer]["PE"] = pe
+        numbers.compare(folding)
+        rows = {layer: numbers.tables[layer].row(folding[layer]) or 0 for layer in mvaus}
+        cycles = [numbers.tables[layer].cycles[rows[layer]] for layer in mvaus]
         if path.stem.startswith("cnv"):
             expected = [32400, 28224, 20736, 28800, 20736, 18432, 32768, 32768, 1024]
         else:
@@ -139,7 +136,10 @@ def test_the_layer_that_is_looked_at_comes_first(server: Talk, cnv: Prepared) ->
     sent = [table["layer"] for table in numbers.sent]
     assert sent == ["MVAU_hls_4", *[name for name in order if name != "MVAU_hls_4"]]
     assert numbers.result["layers"] == 21
-    assert numbers.result["points"] == sum(len(table["points"]) for table in numbers.sent)
+    priced = sum(len(table["points"]) * len(table["faces"]) for table in numbers.sent)
+    assert numbers.result["points"] == priced
+    # The modes that FINN cannot tell apart are many more than those that it can.
+    assert priced < sum(len(table) for table in numbers.tables.values()) / 3
 
 
 def test_the_work_for_all_tables_of_cnv_is_half_a_second(server: Talk, cnv: Prepared) -> None:
@@ -155,14 +155,15 @@ def test_a_design_says_what_may_be_changed(presets: dict[str, Numbers], cnv: Pre
     assert [layer["name"] for layer in design["layers"]] == list(numbers.tables)
     for layer in design["layers"]:
         table = numbers.tables[layer["name"]]
-        assert table["knobs"] == [knob["name"] for knob in layer["knobs"]]
-        for column, knob in enumerate(layer["knobs"]):
+        assert list(table.knobs) == [knob["name"] for knob in layer["knobs"]]
+        for knob in layer["knobs"]:
             # Every value is legal somewhere, and nothing else is.
-            assert knob["values"] == list(dict.fromkeys(p[column] for p in sorted(table["points"])))
+            assert set(knob["values"]) == set(table.legal(knob["name"]))
+            assert len(knob["values"]) > 1 or knob["kind"] == "int"
         assert "inFIFODepths" in [setting["name"] for setting in layer["settings"]]
     swg = numbers.layer("ConvolutionInputGenerator_rtl_1")
     assert [knob["name"] for knob in swg["knobs"]] == ["SIMD", "parallel_window", "ram_style"]
-    rows = numbers.tables["ConvolutionInputGenerator_rtl_1"]["points"]
+    rows = numbers.tables["ConvolutionInputGenerator_rtl_1"].points
     assert all(simd == 64 for simd, window, _ in rows if window == 1)
     assert {(c["a"][0], c["b"][0]) for c in design["couplings"]} == {
         ("ConvolutionInputGenerator_rtl_2", "Pool_hls_0"),
@@ -183,7 +184,7 @@ def test_streams_lead_from_the_input_to_the_output(presets: dict[str, Numbers]) 
             if stream["consumer"] is not None:
                 table = numbers.tables[stream["consumer"]]
                 # One beat carries a whole number of elements.
-                assert all(width % stream["bits"] == 0 for width in table["in_width"])
+                assert all(width % stream["bits"] == 0 for width in table.fold_in)
 
 
 def test_no_weight_stream_is_wider_than_hls_takes(presets: dict[str, Numbers]) -> None:
@@ -192,8 +193,12 @@ def test_no_weight_stream_is_wider_than_hls_takes(presets: dict[str, Numbers]) -
     assert layer["weight_dtype"] == "INT2"
     values = {knob["name"]: knob["values"] for knob in layer["knobs"]}
     legal = {(pe, simd) for pe in values["PE"] for simd in values["SIMD"] if pe * simd * 2 <= 8191}
-    assert {(pe, simd) for pe, simd, _ in table["points"]} == legal
+    decoupled = [p for p in table.points if p[table.columns["mem_mode"]] == "internal_decoupled"]
+    assert {(pe, simd) for pe, simd, *_ in decoupled} == legal
     assert len(legal) < len(values["PE"]) * len(values["SIMD"])
+    # Weights that are embedded into the code have no stream.
+    embedded = [p for p in table.points if p[table.columns["mem_mode"]] == "internal_embedded"]
+    assert len({(pe, simd) for pe, simd, *_ in embedded}) > len(legal)
 
 
 def test_reshape_takes_what_divides_both_its_shapes(presets: dict[str, Numbers]) -> None:
@@ -201,7 +206,7 @@ def test_reshape_takes_what_divides_both_its_shapes(presets: dict[str, Numbers])
     reshape = [name for name in numbers.tables if name.startswith("Reshape")]
     if not reshape:
         pytest.skip("this FINN leaves the reshape of the input to the host")
-    assert [pe for (pe,) in numbers.tables[reshape[0]]["points"]] == [1, 2, 4, 7, 14, 28]
+    assert [pe for (pe,) in numbers.tables[reshape[0]].points] == [1, 2, 4, 7, 14, 28]
 
 
 def test_a_folding_for_another_model_or_an_illegal_value_is_refused(

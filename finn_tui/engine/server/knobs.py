@@ -9,13 +9,11 @@ import math
 from functools import reduce
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
-from finn_tui.engine.server import finn_env, graphs
+from finn_tui.engine.server import choices, finn_env
 
 Knob = Dict[str, Any]
 #: A layer as FINN sees it: the ONNX node and the instance of its custom op class.
 Hardware = Tuple[Any, Any]
-
-RAM_STYLES = ("auto", "block", "distributed", "ultra")
 
 # What a folding file may set besides the knobs: FIFO depths and the attributes that FINN's own
 # step_apply_folding_config writes back (its hw_attrs), as far as a layer has them.
@@ -132,6 +130,8 @@ def windowed(nodes: List[Hardware]) -> Set[str]:
 def knobs_of(node: Any, inst: Any, part: str, window: bool) -> List[Knob]:
     """The knobs of a layer that change its cost, each with the values to try, ascending.
 
+    Those of kind "int" are its parallelism; a "choice" is how it stores and multiplies.
+
     ``window``: whether the layer is among the ``windowed`` ones.
     """
     base = base_op(node.op_type)
@@ -144,35 +144,11 @@ def knobs_of(node: Any, inst: Any, part: str, window: bool) -> List[Knob]:
             knobs.append({"name": "SIMD", "kind": "int", "values": _simd_values(base, inst)})
         if window:
             knobs.append({"name": "parallel_window", "kind": "int", "values": [0, 1]})
-    styles = _ram_styles(inst, types, part)
-    if len(styles) > 1:
-        knobs.append({"name": "ram_style", "kind": "choice", "values": styles})
-    return knobs
-
-
-def _allowed(types: Dict[str, Any], name: str) -> List[Any]:
-    entry = types.get(name, ())
-    return list(graphs.plain(entry[3])) if len(entry) > 3 and entry[3] is not None else []
-
-
-def _ram_styles(inst: Any, types: Dict[str, Any], part: str) -> List[str]:
-    allowed = _allowed(types, "ram_style")
-    styles = [style for style in RAM_STYLES if style in allowed]
-    if "ultra" in styles:
-        # UltraRAM cannot be initialised from a bitfile (Versal apart), so FINN asks that weights
-        # in it be written at run time.
-        fixed = (
-            "runtime_writeable_weights" in types
-            and not inst.get_nodeattr("runtime_writeable_weights")
-            and not part.startswith(("xcv", "xc2v"))
-        )
-        if fixed or not finn_env.has_uram(part):
-            styles.remove("ultra")
-    return styles
+    return knobs + choices.knobs_of(base, node, inst, part)
 
 
 def go_together(node: Any, point: Dict[str, Any], knobs: List[Knob]) -> bool:
-    """Whether the values of one layer's knobs may be combined (as far as FINN does not check)."""
+    """Whether the parallelism of one layer may be combined so (as far as FINN does not check)."""
     largest = {knob["name"]: knob["values"][-1] for knob in knobs}
     if point.get("parallel_window") == 1 and point["SIMD"] != largest["SIMD"]:
         return False  # the window is made of whole pixels
@@ -181,7 +157,7 @@ def go_together(node: Any, point: Dict[str, Any], knobs: List[Knob]) -> bool:
     return not (vector and point.get("SIMD", 1) > 1 and point["PE"] != largest["PE"])
 
 
-def settings_of(inst: Any, knobs: List[Knob]) -> List[Knob]:
+def settings_of(inst: Any, knobs: List[Knob], rtl: bool = False) -> List[Knob]:
     """Other attributes of a layer that a folding file may set, with their legal values."""
     types = inst.get_nodeattr_types()
     taken = {knob["name"] for knob in knobs}
@@ -190,7 +166,9 @@ def settings_of(inst: Any, knobs: List[Knob]) -> List[Knob]:
     for name in SETTINGS:
         if name not in types or name in taken:
             continue
-        allowed = _allowed(types, name)
+        allowed = choices.allowed(types, name)
+        if name == "resType" and rtl:
+            allowed.remove("lut")  # FINN's RTL cores multiply in DSPs alone, and say so when built
         if allowed:
             settings.append({"name": name, "kind": "choice", "values": allowed})
         else:

@@ -65,7 +65,7 @@ def _layer(model: Any, node: Any, inst: Any, part: str, window: bool) -> Dict[st
         "attrs": attrs,
         "shape": shape_text(base, attrs, inst),
         "knobs": found,
-        "settings": knobs.settings_of(inst, found),
+        "settings": knobs.settings_of(inst, found, node.op_type.endswith("_rtl")),
         "present": {knob["name"]: attrs[knob["name"]] for knob in found},
         "inputs": [name for name in node.input if name and model.get_initializer(name) is None],
         "outputs": list(node.output),
