@@ -70,7 +70,8 @@ def grow(path: Path, seconds: float) -> None:
             )
             written = wanted
             time.sleep(0.05)
-        file.write(b"no longer growing\n")
+        # In view, even where the keys have moved the lines to the left.
+        file.write(b" " * 30 + b"no longer growing\n")
 
 
 class Watched(Terminal):
@@ -127,8 +128,13 @@ def main() -> None:
         data.home(Path(folder) / "home")
         data.workspace(root, "tfc-w1a1")
         run = make_run(Workspace.open(root))
-        lines = write_log(run.log, arguments.megabytes)
-        size = run.log.stat().st_size
+        # A finished run of Vivado's, whose log nobody else reads: the figures are the viewer's.
+        log = run.working / "vivado_zynq_proj_abcdefgh/x.runs/big_synth_1/runme.log"
+        log.parent.mkdir(parents=True)
+        lines = write_log(log, arguments.megabytes)
+        for mark in ("begin", "end"):
+            (log.parent / f".vivado.{mark}.rst").touch()
+        size = log.stat().st_size
         command = [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(root),
                    "--model", "tfc-w1a1"]  # fmt: skip
         with Watched(command, 120, 40) as terminal:
@@ -137,10 +143,11 @@ def main() -> None:
             terminal.settle()
             # The screen itself without a log, for what is the log's alone.
             before = process.memory_info().rss
-            opened = terminal.seconds_until("the end of the log", b"3")
+            terminal.seconds_until("runner.log", b"3")
             terminal.settle()
-            terminal.press(b"\t\t")
-            large = terminal.seconds_until("the end of the log", b"\r")
+            terminal.seconds_until("big_synth_1", b"l")
+            terminal.settle()
+            opened = terminal.seconds_until("the end of the log", b"G\r")
             terminal.settle()
             counted = terminal.seconds_until(f" of {lines:,}", b"\x1b[A", 60)
             terminal.settle(0.3)
@@ -151,7 +158,7 @@ def main() -> None:
             error = terminal.seconds_until("the only one", b"e")
             terminal.settle()
             terminal.seconds_until("the end of the log", b"G")
-            writer = multiprocessing.Process(target=grow, args=(run.log, arguments.seconds))
+            writer = multiprocessing.Process(target=grow, args=(log, arguments.seconds))
             writer.start()
             frames, answers, sent = terminal.follow(writer)
             writer.join()
@@ -162,7 +169,6 @@ def main() -> None:
         "log_bytes": size,
         "log_lines": lines,
         "open_at_end_seconds": round(opened, 3),
-        "open_large_seconds": round(large, 3),
         "first_line_number_seconds": round(counted, 3),
         "search_all_text_seconds": round(searched, 3),
         "search_all_expression_seconds": round(expression, 3),

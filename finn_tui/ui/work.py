@@ -190,7 +190,11 @@ class Workers(App[int]):
                 eta = estimate(picture.steps, kind, history, picture)
                 cause = picture.findings[0] if picture.findings else None
                 self.post_message(PictureTaken(run.id, picture, eta, cause))
-            if (await asyncio.to_thread(run.state)).state == "failed":
+            state = (await asyncio.to_thread(run.state)).state
+            if state == "succeeded" and cause is not None and cause.id != "timing-missed":
+                # It was no cause of anything, whatever a log says.
+                self.post_message(PictureTaken(run.id, picture, None, None))
+            elif state == "failed":
                 # All files together tell more: which layers use most, what only reports say.
                 cause = (await asyncio.to_thread(_inspect, run)) or cause
                 self.post_message(PictureTaken(run.id, picture, None, cause))
