@@ -21,7 +21,7 @@ from finn_tui.cli.common import (
 )
 from finn_tui.lab.session import Lab
 from finn_tui.runs.diagnosis import Diagnosis
-from finn_tui.runs.inspect import Inspection, Item, told
+from finn_tui.runs.inspect import Inspection, Item, planned, told
 from finn_tui.runs.inspect import inspect as read
 from finn_tui.runs.readers.reading import Phase
 
@@ -59,6 +59,8 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
 def _show(found: Inspection) -> None:
     click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
     click.echo(f"  {found.path}")
+    if planned(found.items):
+        click.echo("  settings and estimates only: nothing was built here")
     if found.cause is not None:
         _show_cause(found.cause)
     for other in found.others:

@@ -281,6 +281,8 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     fits = result.fits(device)
     verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
     lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
+    if fits and not result.fits(device, whole=True):
+        lines.append("DOES NOT FIT the part once its FIFOs and width converters are counted")
     lines += [line for line in (bill_line(result, kind) for kind in _INSERTED) if line]
     lines.append(shell_line(result))
     return "\n".join(lines)

@@ -92,9 +92,14 @@ class Estimate:
         """The latency of one frame in milliseconds."""
         return self.latency_cycles * self.clock_ns * 1e-6
 
-    def fits(self, device: Device) -> bool | None:
-        """Whether the total is within the device's budget; None where that is unknown."""
-        uses = [device.use(name, self.total[name]) for name in RESOURCES]
+    def fits(self, device: Device, *, whole: bool = False) -> bool | None:
+        """Whether FINN's total is within the device's budget; None where that is unknown.
+
+        Args:
+            whole: with the width converters and FIFOs that FINN leaves out.
+        """
+        more = self.bill.total() if whole else dict.fromkeys(RESOURCES, 0.0)
+        uses = [device.use(name, self.total[name] + more[name]) for name in RESOURCES]
         if any(use is None for use in uses):
             return None
         return all(use is not None and use <= 1 for use in uses)
@@ -125,6 +130,7 @@ class Estimate:
             "extra": {**self.bill.as_json(), "shell": self.shell.as_json() if self.shell else {}},
             "budget": dict(device.budget),
             "fits": self.fits(device),
+            "fits_with_extra": self.fits(device, whole=True),
         }
 
 

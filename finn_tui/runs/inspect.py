@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,12 @@ _FIGURES = (Crash, Csynth, HlsData, Marker, RouteStatus, TimingSummary, Utilizat
 _LOGS = ("hls", "synthesis", "implementation", "vivado", "finn")
 #: What of a kind goes before, when one success makes an earlier failure good.
 _ROLES = {"crash": 0, "hls": 1, "synthesis": 2, "implementation": 3, "vivado": 3, "finn": 4}
+
+
+#: What is written before anything is built: settings and estimates.
+_PLANS = frozenset({"folding", "specialize-config", "build-config", "estimate-cycles", "json",
+                    "estimate-resources", "estimate-alternatives", "estimate-performance",
+                    "op-counts"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -264,6 +270,11 @@ def _merged(reading: Reading) -> Reading:
     return replace(reading, messages=counts, repeated={})
 
 
+def planned(items: Sequence[Item]) -> bool:
+    """Whether there are settings and estimates and nothing that was built."""
+    return bool(items) and all(item.reading.kind in _PLANS for item in items)
+
+
 def _conclude(path: Path, items: list[Item]) -> Inspection:
     counted = [item for item in items if item.copy_of is None and not item.old]
     usage = usage_of((item.path, item.reading) for item in counted)
@@ -280,7 +291,7 @@ def _conclude(path: Path, items: list[Item]) -> Inspection:
     outcome = "succeeded"
     if failed or missed or (fatal and (stopped or not goals)):
         outcome = "failed"
-    elif not active or (stopped and not goals):
+    elif not active or planned(items) or (stopped and not goals):
         outcome = "incomplete"
     elif len(items) == 1:
         outcome = items[0].reading.outcome or "succeeded"

@@ -46,8 +46,11 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     assert document["extra"]["fifo"]["count"] == 9
     assert document["extra"]["shell"]["LUT"] == 6426
     assert "d470f847" in document["extra"]["shell"]["source"]
-    # FINN's own total knows nothing of it.
+    # FINN's own total knows nothing of it, and may fit where the whole bill does not.
     assert document["total"]["LUT"] == sum(layer["LUT"] for layer in document["layers"])
+    tight = Device("board", "part", {**DEVICE.budget, "BRAM_18K": int(made.total["BRAM_18K"]) + 1})
+    assert (made.fits(tight), made.fits(tight, whole=True)) == (True, False)
+    assert made.as_json(design, tight)["fits_with_extra"] is False
 
 
 def test_what_has_no_price_is_counted_and_not_made_up() -> None:

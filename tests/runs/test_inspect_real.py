@@ -104,6 +104,12 @@ def test_out_of_context_builds(build: str) -> None:
     assert log.wns == said.wns
 
 
+def test_settings_alone_are_no_success() -> None:
+    found = inspect(LOGS / "Xilinx_finn-examples")
+    assert len(found.items) == 26
+    assert (found.outcome, found.cause) == ("incomplete", None)
+
+
 def test_a_crash_file_alone() -> None:
     path: Path = LOGS / "hsiang0103_piyan-FPGA/project_1/hs_err_pid24032.log"
     found = inspect(path)
