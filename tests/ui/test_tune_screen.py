@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from textual.events import MouseScrollUp
+from textual.events import Key, MouseScrollUp
 
 from finn_tui.core import folding as foldings
 from finn_tui.ui.app import FinnTuiApp
@@ -135,6 +135,16 @@ async def test_bottleneck_key_goes_round_the_layers_that_hold_the_ii(make_app: M
         assert tune_of(app).layer.name == "MVAU_hls_6"  # type: ignore[union-attr]
         await pilot.press("i")
         assert tune_of(app).layer.name == "MVAU_hls_7"  # type: ignore[union-attr]
+
+
+async def test_letters_that_come_with_the_slash_are_the_filter(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        # All at once, as over a slow line: none of them is taken for a command.
+        for letter in "/swg":
+            app.post_message(Key("slash" if letter == "/" else letter, letter))
+        await until(pilot, lambda: "/swg▏" in screen_text(app))
+        assert len(tune_of(app).layers) == 8
 
 
 async def test_filter_narrows_and_escape_takes_it_away(make_app: MakeApp) -> None:

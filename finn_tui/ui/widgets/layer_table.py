@@ -16,7 +16,7 @@ from finn_tui.ui.text import Line, wrap
 from finn_tui.ui.tune import Tune
 from finn_tui.ui.tune_columns import Columns, columns
 from finn_tui.ui.widgets.lines import Lines
-from finn_tui.ui.widgets.listing import Filtering
+from finn_tui.ui.widgets.listing import Filtering, filter_keys
 
 #: Lines from which on the bill is unfolded by itself.
 _TALL = 24
@@ -242,7 +242,7 @@ class LayerTable(Horizontal, can_focus=True):
         tune = self.tune
         if tune is None:
             return
-        if self.filter.take(event):
+        if self.filter.take(event, filter_keys(self)):
             event.stop()
             event.prevent_default()
         elif event.key == "escape" and tune.marked:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.message import Message
+from textual.widget import Widget
 
 from finn_tui.ui import actions
 from finn_tui.ui.rows import matches
 from finn_tui.ui.text import Line
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.window import Window
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
 
 Cell = tuple[str, str]
 
@@ -63,9 +68,17 @@ class Filtering:
         self.typing, self.text = False, ""
         self._changed("")
 
-    def take(self, event: events.Key) -> bool:
-        """Take a key; False if it is none of ours."""
+    def take(self, event: events.Key, begin: tuple[str, ...] = ()) -> bool:
+        """Take a key; False if it is none of ours.
+
+        Args:
+            begin: keys that begin it. Bindings come after all keys that are there already: what is
+                typed fast after them, or comes late over a slow line, would be taken for commands.
+        """
         if not self.typing:
+            if event.key in begin:
+                self.begin()
+                return True
             if event.key == "escape" and self.text:
                 self.clear()
                 return True
@@ -91,6 +104,12 @@ class Filtering:
         if self.typing:
             return f"/{self.text}▏"
         return f"/{self.text}" if self.text else ""
+
+
+def filter_keys(widget: Widget) -> tuple[str, ...]:
+    """The keys that begin a filter, under the user's keymap."""
+    state = cast("FinnTuiApp", widget.app).state
+    return actions.keys_of(actions.BY_ID["list.filter"], state.keymap)
 
 
 class Listing(Lines, can_focus=True):
@@ -234,7 +253,7 @@ class Listing(Lines, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Letters of a filter that is being typed."""
-        if self.filter.take(event):
+        if self.filter.take(event, filter_keys(self)):
             event.stop()
             event.prevent_default()
 
