@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from finn_tui.runs.scanner import Hits
 from finn_tui.ui.desk import Desk
 from finn_tui.ui.messages import LogFound, LogsListed
 from finn_tui.ui.state import RunView
+
+if TYPE_CHECKING:
+    from finn_tui.runs.scanner import Hits
 
 
 class LogDesk(Desk):

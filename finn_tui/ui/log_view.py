@@ -9,14 +9,17 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.cells import chop_cells
 
 from finn_tui.runs.bigfile import BigFile, LineCount
-from finn_tui.runs.scanner import Hits
 from finn_tui.runs.severity import Severity, severity
 from finn_tui.runs.text import readable
 from finn_tui.ui.text import Line, cells, fit, printable
+
+if TYPE_CHECKING:
+    from finn_tui.runs.scanner import Hits
 
 #: As many bytes of a line are looked at; the rest can be had in a pager.
 SHOWN = 16_384
