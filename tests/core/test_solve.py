@@ -6,6 +6,7 @@ import itertools
 import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,6 +29,15 @@ WIDTHS = (2, 4, 6)
 uses = st.tuples(st.integers(0, 5), st.integers(0, 2), st.just(0), st.just(0)).map(
     lambda use: tuple(map(float, use))
 )
+
+
+def near(cost: float) -> Any:
+    """What HiGHS may say of a cost.
+
+    Its tolerance is 1e-6 for rows that are off their bounds and for columns that are off 0 or 1;
+    both are multiplied by costs in its objective, which is that much less exact.
+    """
+    return pytest.approx(cost, rel=1e-5, abs=1e-6)
 
 
 @st.composite
@@ -114,7 +124,7 @@ def legal(problem: Problem, solution: Solution) -> None:
     for name, values in solution.folding.values.items():
         before = problem.folding.values[name]
         assert all(values[knob] == before[knob] for knob in values if knob in problem.held)
-    assert weighted(problem, solution.used) == pytest.approx(solution.cost, abs=1e-6)
+    assert weighted(problem, solution.used) == near(solution.cost)
 
 
 @settings(max_examples=150, deadline=None)
@@ -127,8 +137,8 @@ def test_the_optimum_is_that_of_brute_force(case: tuple[Problem, Prices], cycles
             solver.solve(problem, cycles)
         return
     solution = solver.solve(problem, cycles)
-    assert solution.cost == pytest.approx(min(costs), abs=1e-6)
-    assert solution.bound == pytest.approx(min(costs), abs=1e-6)
+    assert solution.cost == near(min(costs))
+    assert solution.bound == near(min(costs))
     assert solution.optimal and solution.cycles <= cycles
     legal(problem, solution)
 
@@ -145,7 +155,7 @@ def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, Prices])
     fastest = min(ii for ii, _ in found)
     solution = solver.fill(problem)
     assert solution.cycles == solution.least_cycles == fastest
-    assert solution.cost == pytest.approx(min(c for ii, c in found if ii == fastest), abs=1e-6)
+    assert solution.cost == near(min(c for ii, c in found if ii == fastest))
     assert solution.optimal
     legal(problem, solution)
     # What is said to hold it back does: without that limit alone, something is faster.

@@ -2,7 +2,8 @@
 
 A "mode" is one value for each of them. The rules are read off FINN's own op classes, from what
 their estimators and their code generation look at; ``stand_in`` says which modes FINN's estimators
-cannot tell apart, so that they are priced once; a test prices the full product with FINN.
+cannot tell apart, so that they are priced once; ``tests/engine/test_server_networks.py`` prices the
+full product of every op of two large networks with FINN.
 """
 
 import importlib
