@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,7 +93,8 @@ def diagnose(sources: Iterable[Source], usage: Usage | None = None) -> list[Diag
                 continue
             rank = causes.BY_ID[evidence.cause].rank
             # An error tells more than the warnings before it.
-            place = (rank, flow, not evidence.text.startswith("ERROR"), evidence.line)
+            line = evidence.line or sys.maxsize
+            place = (rank, flow, not evidence.text.startswith("ERROR"), line)
             if evidence.cause not in found or place < found[evidence.cause][0]:
                 found[evidence.cause] = (place, source, evidence)
     ordered = sorted(found.values(), key=lambda item: item[0])
@@ -145,7 +147,7 @@ def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnos
         cause.means,
         cause.advice,
         source.path,
-        evidence.line,
+        evidence.line or None,
         evidence.text,
         evidence.before,
         evidence.after,

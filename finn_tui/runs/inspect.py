@@ -7,17 +7,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from finn_tui.engine.server import runfiles
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs.diagnosis import FATAL, Diagnosis, Source, diagnose, timing_missed
 from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.logs import left_out
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.csynth import Csynth
 from finn_tui.runs.readers.finn import FinnData
 from finn_tui.runs.readers.hls import HlsData
+from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.marker import Marker
 from finn_tui.runs.readers.reading import SEVERITIES, Phase, Reading
 from finn_tui.runs.readers.registry import HEAD, reader_for
@@ -162,14 +164,25 @@ def told(reading: Reading) -> dict[str, Any] | None:
     return {name: value for name, value in asdict(reading.data).items() if value not in (None, ())}
 
 
-def read_file(path: Path) -> Reading:
-    """What one file says. Raises ``FinnTuiError`` if it cannot be opened."""
+def read_file(path: Path, *, quick: bool = False) -> Reading:
+    """What one file says; ``quick``: the middle of a large log is only searched for line ends.
+
+    Raises:
+        FinnTuiError: it cannot be opened (kind "input").
+    """
+    partial = False
     try:
         with path.open("rb") as file:
             data = file.read(HEAD)
             reader = reader_for(path.name, data)
+            gap = None
+            if quick and isinstance(reader, LogReader) and reader.can_skip:
+                gap = left_out(os.fstat(file.fileno()).st_size)
             while data:
                 reader.feed(data)
+                if gap is not None and isinstance(reader, LogReader) and file.tell() >= gap[0]:
+                    reader.skip(_line_ends(file, gap[1]))
+                    gap, partial = None, True
                 data = file.read(CHUNK)
     except OSError as error:
         raise FinnTuiError(
@@ -178,11 +191,20 @@ def read_file(path: Path) -> Reading:
             "Check that the file is there and that you may read it.",
             kind="input",
         ) from error
-    return reader.finish()
+    reading = reader.finish()
+    return replace(reading, note="only its beginning and end were read") if partial else reading
 
 
-def inspect(path: Path, *, on_progress: OnProgress = ignore) -> Inspection:
-    """Read a file or a folder with all in it and say how it went.
+def _line_ends(file: BinaryIO, to: int) -> int:
+    """How many there are from where a file stands up to an offset, where it stands then."""
+    count = 0
+    while data := file.read(min(CHUNK, to - file.tell())):
+        count += data.count(b"\n")
+    return count
+
+
+def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False) -> Inspection:
+    """Read a file or a folder with all in it and say how it went; ``quick`` as in ``read_file``.
 
     Raises:
         FinnTuiError: there is nothing at ``path``, or it cannot be read (kind "input").
@@ -202,7 +224,7 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore) -> Inspection:
                 "Save what comes out of it into a file and inspect that.",
                 kind="input",
             )
-        item = Item(path.name, _merged(read_file(path)))
+        item = Item(path.name, _merged(read_file(path, quick=quick)))
         return _conclude(path, [item])
     found = sorted(_walk(path), key=str)
     items = []
@@ -210,7 +232,7 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore) -> Inspection:
         if at % 20 == 0:
             on_progress(Progress("inspect", f"{at} of {len(found)} files", at / len(found)))
         try:
-            reading = read_file(file)
+            reading = read_file(file, quick=quick)
         except FinnTuiError as error:
             reading = Reading("unreadable", note=error.why)
         items.append(Item(file.relative_to(path).as_posix(), reading))

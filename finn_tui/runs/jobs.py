@@ -166,6 +166,8 @@ def steps_of(data: FinnData, reading: Reading, grew: float, now: float) -> tuple
     for step in build.steps:
         if step.seconds is not None:
             found.append(Step(step.name, "finished", step.seconds))
+        elif step is not build.steps[-1]:
+            found.append(Step(step.name, "finished", None))
         elif build.outcome == "incomplete":
             began = None if step.began is None else step.began + shift
             found.append(Step(step.name, "running", max(0.0, now - began) if began else None))

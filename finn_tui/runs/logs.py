@@ -12,6 +12,11 @@ from finn_tui.runs.text import clean
 #: The most that is read at a time, so that a log of any size leaves the screen alive.
 CHUNK = 1 << 20
 
+#: Of a log that is larger than this when it is first seen, only its beginning, which tells the
+#: tool and the session, and its end are read through; reading takes a second for some 12 MB.
+LARGE = 16 << 20
+BEGINNING, END = 1 << 20, 4 << 20
+
 _PATTERNS = (
     ("hls", "code_gen_ipgen_*/vitis_hls.log"),
     ("hls", "code_gen_ipgen_*/vivado_hls.log"),
@@ -78,6 +83,11 @@ def measured(logs: list[LogFile]) -> tuple[tuple[LogFile, int, float], ...]:
             continue
         found.append((log, status.st_size, status.st_mtime))
     return tuple(found)
+
+
+def left_out(size: int) -> tuple[int, int] | None:
+    """Of a log of ``size`` bytes, from where to where it is not read; None: it is read whole."""
+    return (BEGINNING, size - END) if size > LARGE else None
 
 
 class Growth:

@@ -2,14 +2,15 @@
 
 ``BuildWatcher`` looks at the folders of a build, FINN's output and its working folder, ours or
 not. A look reads what was added to logs since the last one, and of finished runs only their marker
-files; it does the same work whether a log has a kilobyte or a gigabyte.
+files; it does the same work whether a log has a kilobyte or a gigabyte. Of a log that is large
+already when it is first seen, what lies between its beginning and its end is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from finn_tui.runs.diagnosis import Diagnosis, Source, diagnose, timing_missed
 from finn_tui.runs.folder import RunFolder, parse_event
 from finn_tui.runs.jobs import Job, job_of, state_of, steps_of
 from finn_tui.runs.load import Load, ToolProcess
-from finn_tui.runs.logs import Growth, Tail
+from finn_tui.runs.logs import Growth, Tail, left_out
 from finn_tui.runs.places import Places, Work
 from finn_tui.runs.processes import reconcile
 from finn_tui.runs.readers.finn import FinnData
+from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.reading import SEVERITIES, Reading, Timing
 from finn_tui.runs.readers.registry import HEAD, Reader, reader_for
 from finn_tui.runs.readers.vivado import VivadoData
@@ -47,6 +49,8 @@ class Picture:
         messages: how many of each severity the logs hold that were read.
         findings: causes of failure that show by now.
         log: the log that grew last; silent: seconds since then, None before there is one.
+        grew: when each log last grew, seconds since the epoch.
+        partial: logs whose middle was left out, so that counts of messages are minima.
         waiting: the builder waits at a debugger prompt.
         behind: logs have more than was read by now.
         free_mb: free memory on the build's machine, as a tool said last.
@@ -64,6 +68,8 @@ class Picture:
     findings: tuple[Diagnosis, ...] = ()
     log: Path | None = None
     silent: float | None = None
+    grew: Mapping[Path, float] = field(default_factory=dict)
+    partial: tuple[Path, ...] = ()
     waiting: bool = False
     behind: bool = False
     free_mb: int | None = None
@@ -98,6 +104,8 @@ class _Log:
         self.begun = 0
         self.grew: float | None = None
         self.behind = False
+        self.partial = False
+        self._gap: tuple[int, int] | None = None
         self._size = -1
         self._reading: Reading | None = None
 
@@ -110,17 +118,31 @@ class _Log:
         self.grew = status.st_mtime
         if status.st_size == self._size == self.growth.offset:
             return 0
+        if self._size < 0:
+            self._gap = left_out(status.st_size)
+        if self._gap is not None:
+            limit = min(limit, self._gap[0] - self.growth.offset)
         data = self.growth.read(limit)
         if self.growth.begun != self.begun:
             self.begun, self.reader = self.growth.begun, None
+            self.partial, self._gap = False, None
         self._size = status.st_size
-        self.behind = self.growth.offset < status.st_size
         if data:
             if self.reader is None:
                 self.reader = reader_for(self.path.name, data[:HEAD])
             self.reader.feed(data)
             self._reading = None
+        if self._gap is not None and self.growth.offset >= self._gap[0]:
+            self._leave_out(self._gap[1])
+        self.behind = self.growth.offset < status.st_size
         return len(data)
+
+    def _leave_out(self, to: int) -> None:
+        self._gap = None
+        if isinstance(self.reader, LogReader) and self.reader.can_skip:
+            self.growth.offset = to
+            self.reader.skip(None)
+            self.partial, self._reading = True, None
 
     @property
     def reading(self) -> Reading | None:
@@ -194,6 +216,8 @@ class BuildWatcher:
             findings=self._find(known),
             log=grown.path if grown else None,
             silent=max(0.0, now - grown.grew) if grown and grown.grew else None,
+            grew={log.path: log.grew for log in logs if log.grew},
+            partial=tuple(log.path for log in logs if log.partial),
             waiting=any(log.rest.startswith("(Pdb)") for log in self._finn),
             behind=left <= 0 and any(log.behind for log in logs),
             free_mb=next((d.free_mb for d in reversed(vivado) if d.free_mb is not None), None),

@@ -18,7 +18,8 @@ RELIST_SECONDS = 30.0
 
 #: Python's tempfile ends the names of FINN's folders with this many random characters.
 RANDOM = 8
-_HLS = re.compile(r"code_gen_ipgen_(.+)_.{8}")
+#: Where HLS works on a layer.
+HLS_FOLDER = re.compile(r"code_gen_ipgen_(.+)_.{8}")
 _PROJECT = re.compile(r"vivado_(stitch|zynq)_proj_?(.*)")
 _OUT_OF_CONTEXT = re.compile(r"synth_out_of_context_(.+)")
 #: What FINN writes into a folder right before it starts the tool there: the time of the start.
@@ -147,7 +148,7 @@ class Places:
         return [work for work in self._works.values() if work.look(now)]
 
     def _enter(self, path: Path, name: str) -> None:
-        if layer := _HLS.fullmatch(name):
+        if layer := HLS_FOLDER.fullmatch(name):
             self._work(path, "hls", layer.group(1))
         elif project := _PROJECT.fullmatch(name):
             kind, rest = project.groups()

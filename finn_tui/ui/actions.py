@@ -180,8 +180,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.previous", "Pane before", "Keys go to the list or log before.", ("shift+tab",),
            "pane"),
 
-    Action("log.follow", "Follow", "Stay at the end of the log as it grows.", ("f",), "log",
-           "follow"),
+    Action("log.follow", "Follow", "Stay at the end of the log as it grows; on Runs, once more: of "
+           "whichever log of the build grows.", ("f",), "log", "follow"),
 
     Action("log.left", "Left", "Back to the left part of long lines.", ("left",), "log"),
     Action("log.right", "Right", "To the right part of long lines.", ("right",), "log"),

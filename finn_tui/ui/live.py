@@ -377,7 +377,8 @@ def live_lines(
         worst = [(name, counts[name]) for name in ("CRITICAL WARNING", "WARNING") if counts[name]]
         if worst:
             said = ", ".join(f"{whole(count)} {name.lower()}s" for name, count in worst)
-            lines.append(Line().add(f" {said} in the logs", "dim"))
+            least = "at least " if picture.partial else ""
+            lines.append(Line().add(f" {least}{said} in the logs", "dim"))
         return lines[:height]
     if picture is None:
         return []

@@ -127,7 +127,9 @@ class RunsState:
         eta: what is still to come of it; cause: why it failed.
         unfolded: steps whose jobs are shown, or hidden for the one that runs.
         caused: the cause whose log was shown already.
-        log: the log that is shown beside them; log_of: the run that all this is about.
+        log: the log that is shown beside them, since ``log_at`` by the monotonic clock.
+        log_fixed: the user has chosen it; otherwise it is the one that grows.
+        log_of: the run that all this is about.
     """
 
     chosen: str = ""
@@ -139,6 +141,8 @@ class RunsState:
     caused: tuple[str, str, int | None] = ("", "", None)
     log: LogView = field(default_factory=LogView)
     log_title: str = "runner.log"
+    log_at: float = 0.0
+    log_fixed: bool = False
     log_of: str = ""
 
 

@@ -305,7 +305,7 @@ def _inspect(run: RunFolder) -> Diagnosis | None:
 
     from finn_tui.runs.inspect import inspect
 
-    cause = inspect(run.path).cause
+    cause = inspect(run.path, quick=True).cause
     if cause is None or cause.file is None:
         return cause
     return replace(cause, file=str(run.path / cause.file))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from finn_tui.runs import picture
+from finn_tui.engine.server import runfiles
+from finn_tui.runs import logs, picture
+from finn_tui.runs.inspect import read_file
 from finn_tui.runs.jobs import Job
-from finn_tui.runs.logs import Growth
+from finn_tui.runs.logs import BEGINNING, END, LARGE, Growth
 from finn_tui.runs.picture import BuildWatcher, Picture, pictures
 from tests.runs.conftest import MakeRun
 from tests.runs.readers.samples import FINN, HLS, HLS_FAILED, IMPLEMENTATION, REFUSED
@@ -214,3 +217,123 @@ async def test_pictures_of_a_run_end_with_it(make_run: MakeRun) -> None:
     write(run.working / "code_gen_ipgen_MVAU_hls_0_abcdefgh/vitis_hls.log", HLS)
     found = [picture async for picture in pictures(run, poll=0.01)]
     assert [job.state for job in found[-1].jobs] == ["finished"]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each reading of a log takes from now on."""
+    sizes: list[int] = []
+    read = Growth.read
+
+    def noted(growth: Growth, limit: int = 1 << 20) -> bytes:
+        data = read(growth, limit)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(Growth, "read", noted)
+    return sizes
+
+
+def hollow(path: Path, beginning: str, end: str, size: int) -> None:
+    """A log of that size whose middle takes no space on the disk."""
+    write(path, beginning)
+    with path.open("r+b") as file:
+        file.truncate(size)
+    write(path, f"\n{end}")
+
+
+def caught_up(watcher: BuildWatcher) -> Picture:
+    found = watcher.look()
+    while found.behind:
+        found = watcher.look()
+    return found
+
+
+def test_of_a_huge_log_the_beginning_and_the_end_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / RUNS / "impl_1"
+    mark(run, "vivado", "begin", 1000.0)
+    mark(run, "route_design", "begin", 1100.0)
+    half = IMPLEMENTATION.index("INFO: [Physopt 32-619]")
+    end = REFUSED.partition("\n")[2]
+    hollow(run / "runme.log", IMPLEMENTATION[:half], IMPLEMENTATION[half:] + end, 200 << 20)
+    sizes = counted(monkeypatch)
+    watcher = BuildWatcher(None, tmp_path)
+    found = caught_up(watcher)
+    assert sum(sizes) <= BEGINNING + END + (1 << 16)
+    assert found.partial == (run / "runme.log",)
+    # Both ends tell; where a line stands that was found at the end, nobody has counted.
+    assert [point.wns for point in found.timings] == [0.128, 0.533, 0.244]
+    cause = found.findings[0]
+    assert (cause.id, cause.line) == ("over-utilization", None)
+    stages = {stage.name: stage.state for stage in job(found, "impl_1").stages}
+    assert stages["route_design"] == "running"
+    sizes.clear()
+    write(run / "runme.log", "one line more\n")
+    watcher.look()
+    assert sizes == [14]
+
+
+def test_a_log_becomes_no_other_by_growing_while_it_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGE", 2000)
+    monkeypatch.setattr(logs, "BEGINNING", 500)
+    monkeypatch.setattr(logs, "END", 500)
+    run = tmp_path / RUNS / "impl_1"
+    mark(run, "vivado", "begin", 1000.0)
+    write(run / "runme.log", IMPLEMENTATION[:1000])
+    watcher = BuildWatcher(None, tmp_path)
+    watcher.look()
+    write(run / "runme.log", IMPLEMENTATION[1000:] + "INFO: [X 1-1] done\n" * 500)
+    found = watcher.look()
+    late = caught_up(BuildWatcher(None, tmp_path))
+    monkeypatch.undo()
+    whole = BuildWatcher(None, tmp_path).look()
+    assert (found.messages, found.timings, found.partial) == (whole.messages, whole.timings, ())
+    assert late.partial == (run / "runme.log",)
+    assert late.messages["INFO"] < whole.messages["INFO"]
+
+
+def test_steps_whose_beginning_was_left_out_have_no_time(tmp_path: Path) -> None:
+    def said(index: int, minute: int) -> str:
+        return f"[2026-03-01 10:{minute:02}:00] Running step: step_{index} [{index}/9]\n"
+
+    hollow(tmp_path / "build_dataflow.log", said(1, 0) + said(2, 5), said(7, 50) + said(8, 55),
+           20 << 20)  # fmt: skip
+    steps = caught_up(BuildWatcher(tmp_path, None)).steps
+    assert [(step.name, step.status, step.seconds) for step in steps[:3]] == [
+        ("step_1", "finished", 300),
+        ("step_2", "finished", None),
+        ("step_7", "finished", 300),
+    ]
+    assert (steps[3].name, steps[3].status) == ("step_8", "running")
+
+
+def test_the_events_of_a_run_name_the_step_whatever_a_log_leaves_out(make_run: MakeRun) -> None:
+    run = make_run(state="running")
+    hollow(run.log, "Running step: step_a [1/9]\n" + "said\n" * 5000, "", 20 << 20)
+    events = [
+        {"t": 1000.0, "event": "steps", "names": ["step_a", "step_b", "step_c"]},
+        {"t": 1000.0, "event": "step", "name": "step_a", "status": "started"},
+        {"t": 1009.0, "event": "step", "name": "step_a", "status": "finished", "seconds": 9.0},
+        {"t": 1009.0, "event": "step", "name": "step_b", "status": "started"},
+    ]
+    text = "".join(f"{json.dumps(event)}\n" for event in events)
+    (run.path / runfiles.EVENTS).write_text(text)
+    found = caught_up(BuildWatcher.of_run(run))
+    assert found.partial == (run.log,)
+    assert [step.status for step in found.steps] == ["finished", "running", "waiting"]
+
+
+def test_a_quick_look_at_a_huge_file_numbers_lines_right(tmp_path: Path) -> None:
+    log = tmp_path / "runme.log"
+    text = "".join(f"INFO: [X 1-1] {n:09} is going on as it always does\n" for n in range(400_000))
+    log.write_text(IMPLEMENTATION + text + REFUSED)
+    whole, quick = read_file(log), read_file(log, quick=True)
+    assert log.stat().st_size > LARGE and quick.note is not None and whole.note is None
+    assert quick.lines == whole.lines
+    assert [e.line for e in quick.evidence] == [e.line for e in whole.evidence]
+    assert quick.messages["INFO"] < whole.messages["INFO"]
+    log.write_text(IMPLEMENTATION + REFUSED)
+    assert read_file(log, quick=True) == read_file(log)

@@ -22,10 +22,12 @@ from finn_tui.runs.readers.reading import Timing
 from finn_tui.runs.watch import Step
 from finn_tui.ui import live
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.growing import LAG_SECONDS, growing
 from finn_tui.ui.messages import PictureTaken
 from finn_tui.ui.screens.log import LogScreen
 from finn_tui.ui.state import RunView
 from finn_tui.ui.widgets.listing import Listing
+from finn_tui.ui.widgets.log import Log
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
 
@@ -265,3 +267,88 @@ async def test_steps_unfold_and_their_logs_are_shown(make_app: MakeApp, lab: Rec
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
         await until(pilot, lambda: "a layer's own log" in screen_text(app))
+
+
+A, B = Path("/w/a/vitis_hls.log"), Path("/w/b/vitis_hls.log")
+RUNNER, FINN = Path("/r/runner.log"), Path("/r/build_dataflow.log")
+
+
+def shown(now: Path | None, seconds: float, **grew: float) -> Path | None:
+    logs = {"a": A, "b": B, "runner": RUNNER, "finn": FINN}
+    return growing(now, seconds, {logs[name]: at for name, at in grew.items()}, (RUNNER, FINN))
+
+
+def test_the_log_that_grows_is_shown_without_going_to_and_fro() -> None:
+    assert shown(RUNNER, 99.0) == RUNNER
+    # Layers side by side: the one that is shown stays until it falls silent.
+    assert shown(A, 99.0, a=100.0, b=101.5, runner=101.9) == A
+    assert shown(A, 0.0, a=100.0, b=104.0, runner=90.0) == B
+    # FINN's own log gives way to a tool's at once if it is silent, after a while if it is not.
+    assert shown(RUNNER, 0.0, runner=90.0, a=100.0) == A
+    assert shown(RUNNER, 1.0, runner=99.0, a=100.0) == RUNNER
+    assert shown(RUNNER, 9.0, runner=100.0, a=99.0) == A
+    assert shown(RUNNER, 9.0, runner=100.0, a=50.0, finn=100.5) == RUNNER
+    assert shown(A, 9.0, runner=100.0, a=50.0, finn=100.0) == RUNNER
+    assert shown(Path("/gone.log"), 0.0, a=100.0, b=99.0) == A
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from([A, B]), st.floats(0.0, 1.0), min_size=1), max_size=40)
+)
+def test_no_log_of_a_tool_is_left_while_it_still_grows(seconds: list[dict[Path, float]]) -> None:
+    now: Path | None = None
+    grew: dict[Path, float] = {}
+    for second, news in enumerate(seconds):
+        grew |= {path: second + part for path, part in news.items()}
+        after = growing(now, 99.0, grew, (RUNNER, FINN))
+        if now is not None and after != now:
+            assert grew[after or now] - grew[now] >= LAG_SECONDS
+        now = after
+
+
+async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
+    make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FinnTuiApp, "follow_run", lambda self, run: None)
+    run = make_run(lab.workspace, state="running")
+    logs = [run.working / f"code_gen_ipgen_MVAU_hls_{n}_abcdefgh/vitis_hls.log" for n in (0, 1)]
+    for number, path in enumerate(logs):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"layer {number} is synthesized\n")
+    steps = (Step("step_hw_codegen", "finished", 1.0), Step("step_hw_ipgen", "running", 40.0))
+    jobs = tuple(
+        Job("hls", f"MVAU_hls_{n}", "running", AT - 30, 30.0, log=path)
+        for n, path in enumerate(logs)
+    )
+
+    def grown(*at: float) -> Picture:
+        grew = dict(zip([run.log, *logs], at, strict=False))
+        return Picture(AT, steps, jobs, grew=grew, log=logs[0], silent=0.0)
+
+    async with make_app("tfc-w1a1").run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: app.state.runs_view.log_of == run.id)
+        assert "runner.log" in screen_text(app)
+        await told(app, run, grown(50.0, 100.0, 99.0))
+        await until(pilot, lambda: "layer 0 is synthesized" in screen_text(app))
+        assert "MVAU_hls_0/vitis_hls.log" in screen_text(app)
+        await told(app, run, grown(50.0, 100.0, 104.0))
+        await until(pilot, lambda: "MVAU_hls_1/vitis_hls.log" in screen_text(app))
+        # Who reads somewhere in it is not torn away; f goes on.
+        await pilot.press("tab", "tab", "g")
+        assert app.screen.query_one(Log).has_focus
+        await told(app, run, grown(50.0, 110.0, 104.0))
+        await pilot.pause()
+        assert "layer 1 is synthesized" in screen_text(app)
+        await pilot.press("f")
+        await until(pilot, lambda: "layer 0 is synthesized" in screen_text(app))
+        # A log that was chosen stays, whatever grows, until f lets it go.
+        await pilot.press("shift+tab", "up")
+        await until(pilot, lambda: "following this one" in screen_text(app))
+        await told(app, run, grown(50.0, 110.0, 120.0))
+        await pilot.pause()
+        assert "layer 0 is synthesized" in screen_text(app)
+        await pilot.press("f")
+        await until(pilot, lambda: "layer 1 is synthesized" in screen_text(app))
+        assert "following this one" not in screen_text(app)

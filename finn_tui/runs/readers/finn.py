@@ -81,9 +81,13 @@ class _Build:
         self.steps: list[FinnStep] = []
         self.outcome: str | None = None
         self.waiting = False
+        self.gap = False
 
     def begin(self, name: str, index: int, count: int, at: float | None) -> None:
-        self._close(at)
+        # Behind lines that were left out, more steps than one may have ended.
+        if not (self.gap and self.steps and index != self.steps[-1].index + 1):
+            self._close(at)
+        self.gap = False
         if len(self.steps) < MAX_STEPS:
             self.steps.append(FinnStep(name, index, count, at))
 
@@ -108,6 +112,8 @@ class _Build:
 
 class FinnReader(LogReader):
     """Reads one log of FINN's builder."""
+
+    can_skip = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,6 +177,16 @@ class FinnReader(LogReader):
             # The exception itself, after its traceback.
             self._traceback = False
             self._failed()
+
+    def skip(self, lines: int | None) -> None:
+        """See ``LogReader``; steps, even builds, may be missing."""
+        super().skip(lines)
+        self._vivado.skip()
+        self._traceback = False
+        if self._builds:
+            if self._builds[-1].outcome is not None:
+                self._begin()  # nothing so long follows the end of a build but another
+            self._builds[-1].gap = True
 
     def _current(self) -> _Build:
         return self._builds[-1] if self._builds else self._begin()

@@ -72,6 +72,8 @@ def _started(text: str) -> float | None:
 class HlsReader(LogReader):
     """Reads one layer's HLS log; an error in it is a cause, whatever FINN says later."""
 
+    can_skip = True
+
     def __init__(self) -> None:
         super().__init__(default="hls-failed")
         self._tool: str | None = None
@@ -137,6 +139,11 @@ class HlsReader(LogReader):
         if len(self._phases) < MAX_PHASES:
             level = 0 if name.startswith("Command ") else 1
             self._phases.append(Phase(name, round(seconds, 3), level))
+
+    def skip(self, lines: int | None) -> None:
+        """See ``LogReader``; what was open may long have ended."""
+        super().skip(lines)
+        self._now = None
 
     def reading(self) -> Reading:
         """What has been found so far."""

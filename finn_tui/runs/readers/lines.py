@@ -55,6 +55,10 @@ class Lines:
                 self._rest, self._cutting = self._rest[:MAX_LINE], True
         return whole.decode("utf-8", "replace") + "\n" if newline else ""
 
+    def skip(self) -> None:
+        """Bytes are left out: of the lines that are torn by that, an empty one remains."""
+        self._rest, self._cutting = b"", True
+
     @property
     def rest(self) -> str:
         """The line that has not ended yet."""
@@ -91,6 +95,16 @@ class Messages:
         self._before: deque[str] = deque(maxlen=AROUND)
         self._open: list[tuple[int, list[str]]] = []
         self._words = causes.NEEDLES
+        self._numbered = True
+
+    def skip(self, lines: int | None) -> None:
+        """So many lines are left out; None: nobody knows how many."""
+        for at, after in self._open:
+            self._close(at, after)
+        self._open = []
+        self._before.clear()
+        self.line += lines or 0
+        self._numbered = self._numbered and lines is not None
 
     def block(self, block: str) -> None:
         """Look over a block of lines that will be taken one by one."""
@@ -156,8 +170,9 @@ class Messages:
         if around and around[-1] == text:  # the line itself, if it was taken in before
             around.pop()
         before = tuple(_short(line) for line in around)
+        line = self.line if self._numbered else 0
         self._kept.append(
-            Evidence(cause, self.line, _short(text, 2000), before, (), self.session, self.run)
+            Evidence(cause, line, _short(text, 2000), before, (), self.session, self.run)
         )
         self._open.append((len(self._kept) - 1, []))
 
@@ -201,7 +216,12 @@ def _short(text: str, limit: int = AROUND_TEXT) -> str:
 
 
 class LogReader(ABC):
-    """A reader that takes a log line by line."""
+    """A reader that takes a log line by line.
+
+    ``can_skip``: whether it makes sense of a file whose middle is left out.
+    """
+
+    can_skip = False
 
     def __init__(self, default: str = "tool-error") -> None:
         self._lines = Lines()
@@ -210,6 +230,11 @@ class LogReader(ABC):
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
         self._take(self._lines.feed(data))
+
+    def skip(self, lines: int | None) -> None:
+        """Bytes are left out that hold so many line ends; None: nobody has counted them."""
+        self._lines.skip()
+        self._messages.skip(lines)
 
     def _take(self, block: str) -> None:
         self._messages.block(block)

@@ -9,6 +9,8 @@ from finn_tui.runs.readers.reading import Reading
 class TextReader(LogReader):
     """Reads any text."""
 
+    can_skip = True
+
     def _line(self, text: str) -> None:
         self._messages.take(text)
 

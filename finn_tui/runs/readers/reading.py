@@ -48,7 +48,8 @@ class Evidence:
 
     Attributes:
         cause: id in ``causes``.
-        line: its number, from 1; text: the line; before, after: the log around it.
+        line: its number, from 1, or 0 where lines before it were left out uncounted.
+        text: the line; before, after: the log around it.
         session: how many sessions of the tool had begun; run: the run whose log is repeated.
     """
 

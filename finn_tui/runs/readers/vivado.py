@@ -176,6 +176,20 @@ class VivadoScanner:
             self._add(total.group(1), clock(spent.group(2)), 0)
         self._stack.other()
 
+    def skip(self) -> None:
+        """Lines are left out: what was open before them may long have ended."""
+        self.waiting = None
+        self._back()
+        self._stack.enter(None)
+        session = self._current
+        if session is not None:
+            self._fresh = False
+            if session.exited:
+                self._open()  # what follows is another's
+            else:
+                running = [name for name, how in session.commands.items() if how == "running"]
+                session.commands.update(dict.fromkeys(running, "ended"))
+
     def _add(self, name: str, seconds: float | None, level: int) -> None:
         if len(self.phases) < MAX_PHASES:
             self.phases.append(Phase(name, seconds, level, self._messages.run))
@@ -372,6 +386,8 @@ class VivadoScanner:
 class VivadoReader(LogReader):
     """Reads one log of Vivado."""
 
+    can_skip = True
+
     def __init__(self) -> None:
         super().__init__()
         self._scanner = VivadoScanner(self._messages)
@@ -379,6 +395,11 @@ class VivadoReader(LogReader):
     def _line(self, text: str) -> None:
         self._messages.take(text)
         self._scanner.take(text)
+
+    def skip(self, lines: int | None) -> None:
+        """See ``LogReader``; what was open may long have ended."""
+        super().skip(lines)
+        self._scanner.skip()
 
     def reading(self) -> Reading:
         """What has been found so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from finn_tui.runs.places import HLS_FOLDER
 from finn_tui.ui import actions, live, runs
+from finn_tui.ui.growing import growing
 from finn_tui.ui.log_view import LogView
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.state import RunView
@@ -24,7 +27,7 @@ class RunsScreen(ModeScreen):
     """The screen that watches builds."""
 
     place = "runs"
-    BINDINGS = actions.bindings("runs")
+    BINDINGS = actions.bindings("runs", "log")
     CSS_PATH = "runs.tcss"
 
     def body(self) -> Iterable[Widget]:
@@ -68,13 +71,19 @@ class RunsScreen(ModeScreen):
         view = state.runs_view
         if run is not None and view.log_of != run.id:
             view.log_of, view.picture, view.eta, view.cause = run.id, None, None, None
-            view.unfolded = set()
-            view.log, view.log_title = LogView(run.folder.log), "runner.log"
+            view.unfolded, view.log_fixed = set(), False
+            self._show(run.folder.log)
             self.desk.follow_run(run.folder)
+        self._show_growing(run)
         self._show_cause(run)
         self._draw_steps(run)
         self._make_room(run)
-        self.query_one("#log", Log).give(view.log, view.log_title if run is not None else "")
+        fixed = view.log_fixed and run is not None and not run.state.final
+        self.query_one("#log", Log).give(
+            view.log,
+            view.log_title if run is not None else "",
+            self._let_go if fixed else None,
+        )
         self.query_one("#about", Lines).redraw()
         self.query_one("#live", Lines).redraw()
 
@@ -92,6 +101,24 @@ class RunsScreen(ModeScreen):
         now = live.newest(found, picture) if picture is not None else None
         steps.give(found.content, now if not steps.has_focus else None)
 
+    def _show_growing(self, run: RunView | None) -> None:
+        """Of a run that goes on, the log that grows, until the user chooses or reads one."""
+        view = self.state.runs_view
+        if run is None or run.state.final or view.picture is None:
+            return
+        if view.log_fixed or not view.log.following:
+            return
+        general = (run.folder.log, run.folder.build / "build_dataflow.log")
+        shown = time.monotonic() - view.log_at
+        path = growing(view.log.path, shown, view.picture.grew, general)
+        if path is not None and path != view.log.path:
+            self._show(path)
+
+    def _show(self, path: Path) -> None:
+        view = self.state.runs_view
+        view.log, view.log_title = LogView(path), self._name_of(path)
+        view.log_at = time.monotonic()
+
     def _show_cause(self, run: RunView | None) -> None:
         """Of a failed run, the log that says why stands beside it, at that line."""
         view = self.state.runs_view
@@ -101,7 +128,7 @@ class RunsScreen(ModeScreen):
         path = Path(cause.file)
         if view.caused != (run.id, cause.file, cause.line) and path.is_file():
             view.caused = (run.id, cause.file, cause.line)
-            view.log, view.log_title = LogView(path), self._name_of(path)
+            self._show(path)
             if cause.line is not None:
                 view.log.go_to_line(cause.line)
 
@@ -160,24 +187,31 @@ class RunsScreen(ModeScreen):
         if event.listing.id == "runs":
             view.chosen = str(event.key or "")
         elif event.key in self._logs and event.listing.has_focus:
+            view.log_fixed = True
             self._look_at(self._logs[event.key])
         self.redraw()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """In the steps, the log of what the cursor is on is shown."""
+        """In the steps, the log of what the cursor is on is shown; of a run that goes on, once
+        the cursor is moved."""
         steps = self.query_one("#steps", Listing)
-        if event.widget is steps and steps.key in self._logs:
+        run = self.state.chosen_run()
+        final = run is None or run.state.final
+        if final and event.widget is steps and steps.key in self._logs:
             self._look_at(self._logs[steps.key])
             self.redraw()
 
     def _look_at(self, path: Path) -> None:
         view = self.state.runs_view
         if view.log.path != path:
-            view.log, view.log_title = LogView(path), self._name_of(path)
+            self._show(path)
 
     def _name_of(self, path: Path) -> str:
         plain = path.name not in ("runme.log", "vivado.log", "vitis_hls.log", "vivado_hls.log")
-        return path.name if plain else f"{path.parent.name}/{path.name}"
+        folder = path.parent.name
+        if layer := HLS_FOLDER.fullmatch(folder):
+            folder = layer.group(1).rstrip("_")
+        return path.name if plain else f"{folder}/{path.name}"
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Enter on a run goes to its steps, or says why it failed; on a step it unfolds it; on
@@ -214,6 +248,11 @@ class RunsScreen(ModeScreen):
     def do_log_follow(self) -> None:
         """Follow, from anywhere on the screen."""
         self.query_one("#log", Log).do_log_follow()
+
+    def _let_go(self) -> None:
+        """Whichever log grows is shown again."""
+        self.state.runs_view.log_fixed = False
+        self.redraw()
 
     def do_runs_cancel(self) -> None:
         """End the chosen build, after asking."""

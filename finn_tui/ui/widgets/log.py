@@ -11,7 +11,7 @@ from textual.message import Message
 
 from finn_tui.ui import actions
 from finn_tui.ui.log_view import LogView, draw_row
-from finn_tui.ui.text import Line
+from finn_tui.ui.text import Line, cells, fit
 from finn_tui.ui.widgets.lines import Lines
 from finn_tui.ui.widgets.listing import Filtering
 
@@ -65,15 +65,20 @@ class Log(Lines, can_focus=True):
         super().__init__(id=id)
         self.view = LogView()
         self.title = "log"
+        self._release: Callable[[], None] | None = None
         self._large = large
         self._state = state
         self.prompt = Filtering(self._typed)
         self.regex = False
         self._drawn: tuple[object, ...] = ()
 
-    def give(self, view: LogView, title: str) -> None:
-        """Show a log; a title tells which."""
-        self.view, self.title = view, title
+    def give(self, view: LogView, title: str, release: Callable[[], None] | None = None) -> None:
+        """Show a log; a title tells which.
+
+        ``release``: this one was chosen among others, and the key that follows, at its end, lets
+        it go again.
+        """
+        self.view, self.title, self._release = view, title, release
         if view.look() == "anew":
             self.post_message(self.Begun(self))
         self.redraw()
@@ -124,13 +129,15 @@ class Log(Lines, can_focus=True):
             head.add(f" /{self.prompt.text}▏", "accent")
             return head.right(Line().add(f"{how}, ", "dim").add("tab", "key").add(" the other "),
                               width).to(width)  # fmt: skip
-        head.add(" " + self.title, "head")
+        following = "following" if self._release is None else "following this one"
+        state = "gone" if view.state == "gone" and view.path is not None else ""
+        state = state or (following if view.following else view.place())
+        room = max(8, width - cells(state) - 3)
+        head.add(" " + (self.title if cells(self.title) <= room else fit(self.title, room)), "head")
         if self._state is not None:
             head.add("  ").add(self._state(), "accent")
         if view.column and not view.wrap:
             head.add(f"  from column {view.column + 1}", "dim")
-        state = "gone" if view.state == "gone" and view.path is not None else ""
-        state = state or ("following" if view.following else view.place())
         return head.right(Line().add(state + " ", "dim" if view.following else "accent"),
                           width).to(width)  # fmt: skip
 
@@ -189,7 +196,9 @@ class Log(Lines, can_focus=True):
 
     def do_log_follow(self) -> None:
         """To the end, and stay there; or stay here."""
-        if self.view.following:
+        if self.view.following and self._release is not None:
+            self._release()
+        elif self.view.following:
             self.view.stay()
         else:
             self.view.to_bottom()
