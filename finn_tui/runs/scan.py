@@ -85,6 +85,7 @@ def finder(query: Query) -> Find:
 
     def find(block: bytes) -> Iterator[int]:
         # "$" is to stand before either form of a line end; offsets stay what they are.
+        given = block
         if b"\r\n" in block:
             block = block.replace(b"\r\n", b"\n\n")
         block = block.lower() if any_case else block
@@ -99,7 +100,7 @@ def finder(query: Query) -> Find:
             alone = pattern.search(block[start:stop])
             if alone is not None:
                 yield start + alone.start()
-            at = stop + 1
+            at = stop + (2 if given[stop : stop + 1] == b"\r" else 1)
 
     return find
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from finn_tui.errors import FinnTuiError
@@ -57,6 +57,7 @@ def line_starts(text: bytes, offsets: list[int]) -> list[int]:
     return [text.rfind(b"\n", 0, at) + 1 for at in offsets]
 
 
+@example(b"ab\r\n", Query("regex", "x*"), 1, 0, [])
 @given(_TEXT, _QUERIES, st.integers(1, 60), st.integers(0, 30), st.lists(_TEXT, max_size=4))
 def test_a_scan_is_a_plain_search(
     text: bytes, query: Query, block: int, origin: int, more: list[bytes]

@@ -134,8 +134,13 @@ async def test_a_bill_that_may_not_be_exceeded(make_app: MakeApp) -> None:
 
 async def test_it_goes_on_while_another_screen_is_looked_at(make_app: MakeApp) -> None:
     async with solving(make_app) as (pilot, app, _tune, desk):
+        process = app.lab.solver._process
+        assert process is not None
+        # Held still until the other screen is there.
+        psutil.Process(process.pid).suspend()
         await pilot.press(*"3000", "enter", "3")
         await until(pilot, lambda: app.current_mode == "runs")
+        psutil.Process(process.pid).resume()
         await until(pilot, lambda: desk.solution is not None)
         assert desk.unseen
         await pilot.press("2")

@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.runs.scan import Query, why_not
+from finn_tui.runs.scanner import Hits
 from finn_tui.runs.severity import Severity
 from finn_tui.runs.text import size
 from finn_tui.ui import actions, log_tree
@@ -26,7 +27,6 @@ from finn_tui.ui.widgets.listing import Content, Listing
 from finn_tui.ui.widgets.log import Log
 
 if TYPE_CHECKING:
-    from finn_tui.runs.scanner import Hits
     from finn_tui.ui.app import FinnTuiApp
     from finn_tui.ui.state import RunView
 
