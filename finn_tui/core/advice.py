@@ -3,7 +3,7 @@ could be given back meanwhile. Quick and without proof; ``core/solve.py`` has th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from finn_tui.core.costs import CostTable, Estimate
@@ -23,7 +23,8 @@ class Move:
             named.
         folding: the whole folding after the move.
         ii_cycles, bottleneck: the design's II after it, and the first layer that then holds it.
-        use: what it adds (or gives back, negative), by resource, of FINN's own total.
+        use: what it adds (or gives back, negative), by resource: FINN's own total and, as far as
+            they are priced, the width converters and FIFOs that FINN inserts.
         cost: ``use`` in shares of the board's budget, summed.
     """
 
@@ -215,9 +216,45 @@ def _move(
     after: Estimate,
 ) -> Move:
     weights = budget_weights(editor.device)
-    use = {name: after.total[name] - before.total[name] for name in RESOURCES}
+    use = _difference(before, after)
     cost = sum(weights[name] * amount for name, amount in use.items())
     return Move(values, folding, after.ii_cycles, after.bottleneck, use, cost)
+
+
+def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
+    was, inserted = before.bill.total(), after.bill.total()
+    return {name: after.total[name] + inserted[name] - before.total[name] - was[name]
+            for name in RESOURCES}  # fmt: skip
+
+
+def _inserted(editor: Editor, now: Estimate, name: str) -> Callable[[int, int], float]:
+    """What FINN would insert at a layer's streams, by the layer's widths (in, out) in bits and in
+    shares of the board's budget; its neighbours keep theirs."""
+    by_name = budget_weights(editor.device)
+    weights = [by_name[resource] for resource in RESOURCES]
+    known: dict[tuple[int, int], float] = {}
+
+    def width(end: str | None, side: int, mine: tuple[int, int]) -> int:
+        if end == name:
+            return mine[side]
+        return now.widths[end][side] if end is not None else 0
+
+    def cost(in_width: int, out_width: int) -> float:
+        mine = in_width, out_width
+        if mine not in known:
+            known[mine] = sum(
+                weight * amount
+                for link in now.streams_of[name]
+                for weight, amount in zip(
+                    weights,
+                    now.prices.use(link, width(link.producer, 1, mine),
+                                   width(link.consumer, 0, mine)),
+                    strict=True,
+                )
+            )  # fmt: skip
+        return known[mine]
+
+    return cost
 
 
 def _cheapest(
@@ -237,8 +274,10 @@ def _cheapest(
     present = folding.values[name]
     ends = [table.columns[knob] for knob in _coupled(editor.design, name)]
     best: tuple[tuple[float, int, int], int, Folding] | None = None
-    # What is coupled sees nothing else of the layer: the cheapest row stands for its group.
-    for rank, row in _ranked(editor, table, layer, present, most, ends):
+    # What is coupled sees nothing else of the layer but the widths of its streams, which are priced
+    # as if its neighbours kept theirs: the cheapest row stands for its group.
+    inserted = _inserted(editor, now, name)
+    for rank, row in _ranked(editor, table, layer, present, most, ends, inserted):
         if not ends:
             best = rank, row, folding.with_layer(name, table.values(row))
             continue
@@ -250,7 +289,8 @@ def _cheapest(
         if moved & set(locked) or any(c.cycles > most for c in made.layers if c.name in moved):
             continue
         weights = budget_weights(editor.device)
-        total = sum(weights[each] * (made.total[each] - now.total[each]) for each in RESOURCES)
+        use = _difference(now, made)
+        total = sum(weights[each] * use[each] for each in RESOURCES)
         if best is None or (round(total, 12), *rank[1:]) < best[0]:
             best = (round(total, 12), *rank[1:]), row, taken
     if best is None:
@@ -266,6 +306,7 @@ def _ranked(
     present: Mapping[str, Value],
     most: int,
     ends: Sequence[int],
+    inserted: Callable[[int, int], float],
 ) -> list[tuple[tuple[float, int, int], int]]:
     """The best row for each choice of the knobs in the columns ``ends``, with its rank.
 
@@ -285,6 +326,9 @@ def _ranked(
         cost = round(lut * use[0] + bram * use[1] + uram * use[2] + dsp * use[3], 12)
         group = tuple([point[at] for at in ends])
         found = best.get(group)
+        if found is not None and cost > found[0][0]:
+            continue
+        cost = round(cost + inserted(table.in_width[row], table.out_width[row]), 12)
         if found is not None and cost > found[0][0]:
             continue
         if point == now or any(point[at] != value for at, value in kept):

@@ -66,6 +66,18 @@ class Prices:
             found = self._inserted[key] = link.items(self, out_width, in_width)
         return found
 
+    def use(self, link: Link, out_width: int, in_width: int) -> Use:
+        """What that costs. Kept, too."""
+        key = (link, out_width, in_width)
+        found = self._uses.get(key)
+        if found is None:
+            found = self._uses[key] = link.use(self, out_width, in_width, fifos=True)
+        return found
+
+    @cached_property
+    def _uses(self) -> dict[tuple[Link, int, int], Use]:
+        return {}
+
     @cached_property
     def _inserted(self) -> dict[tuple[Link, int, int], tuple[Inserted, ...]]:
         return {}

@@ -82,6 +82,21 @@ class Estimate:
         """
         return self.prices.shell or published(self.design.part)
 
+    @cached_property
+    def streams_of(self) -> Mapping[str, tuple[Link, ...]]:
+        """The streams at each layer, with their FIFO depths."""
+        found: dict[str, list[Link]] = {layer.name: [] for layer in self.layers}
+        for link in links(self.design, self.settings):
+            for end in {link.producer, link.consumer}:
+                if end is not None and end in found:
+                    found[end].append(link)
+        return {name: tuple(streams) for name, streams in found.items()}
+
+    @cached_property
+    def widths(self) -> Mapping[str, tuple[int, int]]:
+        """Bits of each layer's input and output streams."""
+        return {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
+
     @property
     def fps(self) -> float:
         """Frames per second: clock / II."""
