@@ -17,6 +17,7 @@ from finn_tui.cli.common import (
     number,
     open_workspace,
     print_json,
+    simulated,
     table,
 )
 from finn_tui.lab.session import Lab
@@ -58,7 +59,7 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
 
 def _show(found: Inspection) -> None:
     click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
-    click.echo(f"  {found.path}")
+    click.echo(f"{simulated({'simulated': found.simulated})}  {found.path}")
     if planned(found.items):
         click.echo("  settings and estimates only: nothing was built here")
     if found.cause is not None:

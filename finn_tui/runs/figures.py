@@ -18,7 +18,7 @@ from finn_tui.core import finn_names
 from finn_tui.core.device import RESOURCES
 from finn_tui.engine.server import runfiles
 from finn_tui.errors import FinnTuiError
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, run_around
 from finn_tui.runs.inspect import read_file
 from finn_tui.runs.readers.hierarchy import Hierarchy
 from finn_tui.runs.readers.utilization import Utilization
@@ -176,16 +176,9 @@ def of_directory(path: Path, build_dir: Path | None = None) -> Figures:
 
 def _of_ours(path: Path) -> bool:
     """Whether a directory lies in, or holds, a run of ours that is a rehearsal."""
-    around = [path.resolve(), *path.resolve().parents]
-    runs = [folder for folder in around if (folder / runfiles.RUN).is_file()][:1]
-    runs += [found.parent for found in path.rglob(runfiles.RUN)]
-    for folder in runs:
-        try:
-            if RunFolder(folder).request.simulated:
-                return True
-        except FinnTuiError:
-            continue
-    return False
+    around = run_around(path)
+    within = (RunFolder(found.parent) for found in path.rglob(runfiles.RUN))
+    return (around is not None and around.rehearsed) or any(run.rehearsed for run in within)
 
 
 def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -> Figures:

@@ -172,6 +172,14 @@ class RunFolder:
         except TypeError as error:
             raise self._broken(runfiles.RUN, str(error)) from error
 
+    @property
+    def rehearsed(self) -> bool:
+        """Whether stand-ins built it; False where that cannot be read."""
+        try:
+            return self.request.simulated
+        except FinnTuiError:
+            return False
+
     def state(self) -> RunState:
         """What state.json says; see ``reconcile`` for whether that is still so.
 
@@ -253,6 +261,14 @@ def parse_event(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) and "event" in event and "t" in event else None
+
+
+def run_around(path: Path) -> RunFolder | None:
+    """The run that a path is, or lies in; None if there is none."""
+    place = path.resolve()
+    around = (folder for folder in (place, *place.parents) if (folder / runfiles.RUN).is_file())
+    found = next(around, None)
+    return RunFolder(found) if found is not None else None
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:

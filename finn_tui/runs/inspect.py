@@ -13,7 +13,7 @@ from finn_tui.engine.server import runfiles
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs.diagnosis import FATAL, Diagnosis, Source, diagnose, timing_missed
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, run_around
 from finn_tui.runs.logs import left_out
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.csynth import Csynth
@@ -46,6 +46,8 @@ _WITHIN_HLS = re.compile(r"/(?:sol\w*\.log|autoimpl\.log|autosyn\.log|impl/\w+/v
 _BACKUP = re.compile(r".*(?:\.backup\.(?:log|vdi|vds)|\.bak)")
 #: Kinds of data that are a few figures; others are lists, or stand elsewhere in the answer.
 _FIGURES = (Crash, Csynth, HlsData, Marker, RouteStatus, TimingSummary, Utilization, Violations)
+#: How stand-ins begin what they write (``finn_tui.rehearsal.tools``).
+_STAND_IN = re.compile(rb"SIMULATED by finn-tui|\[finn-tui 1-1\] SIMULATED")
 _LOGS = ("hls", "synthesis", "implementation", "vivado", "finn")
 #: What of a kind goes before, when one success makes an earlier failure good.
 _ROLES = {"crash": 0, "hls": 1, "synthesis": 2, "implementation": 3, "vivado": 3, "finn": 4}
@@ -88,6 +90,7 @@ class Inspection:
         outcome: succeeded, failed, incomplete.
         cause: why it failed; ``others`` what else was found, mostly consequences.
         items: the files; usage: resources; steps: of FINN's builder.
+        simulated: whether stand-ins had a hand in it, so that its figures are no tool's.
     """
 
     path: str
@@ -97,12 +100,14 @@ class Inspection:
     items: tuple[Item, ...] = ()
     usage: Usage | None = None
     steps: tuple[StepTime, ...] = field(default_factory=tuple)
+    simulated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "path": self.path,
             "outcome": self.outcome,
+            "simulated": self.simulated,
             "cause": _cause_dict(self.cause),
             "also": [_cause_dict(other) for other in self.others],
             "files": [_item_dict(item) for item in self.items],
@@ -153,6 +158,7 @@ def _item_dict(item: Item) -> dict[str, Any]:
         "copy_of": item.copy_of,
         "old": item.old,
         "note": reading.note,
+        "simulated": reading.simulated,
         "data": told(reading),
     }
 
@@ -174,6 +180,7 @@ def read_file(path: Path, *, quick: bool = False) -> Reading:
     try:
         with path.open("rb") as file:
             data = file.read(HEAD)
+            simulated = _STAND_IN.search(data) is not None
             reader = reader_for(path.name, data)
             gap = None
             if quick and isinstance(reader, LogReader) and reader.can_skip:
@@ -191,7 +198,7 @@ def read_file(path: Path, *, quick: bool = False) -> Reading:
             "Check that the file is there and that you may read it.",
             kind="input",
         ) from error
-    reading = reader.finish()
+    reading = replace(reader.finish(), simulated=simulated)
     return replace(reading, note="only its beginning and end were read") if partial else reading
 
 
@@ -338,9 +345,14 @@ def _conclude(path: Path, items: list[Item]) -> Inspection:
     elif fatal and outcome == "incomplete":
         found = diagnose(fatal, usage)  # it has not ended, and will not by itself
     cause = found[0] if found else None
-    return Inspection(
-        str(path), outcome, cause, tuple(found[1:]), tuple(items), usage, _steps(path, counted)
+    ours = run_around(path)
+    simulated = any(item.reading.simulated for item in items) or (
+        ours is not None and ours.rehearsed
     )
+    return Inspection(
+        str(path), outcome, cause, tuple(found[1:]), tuple(items), usage, _steps(path, counted),
+        simulated,
+    )  # fmt: skip
 
 
 def _is_goal(reading: Reading) -> bool:

@@ -76,6 +76,11 @@ def test_what_went_well(tmp_path: Path) -> None:
     place, _ = bench(tmp_path, None).zynq()
     found = inspect(place)
     assert (found.outcome, found.cause) == ("succeeded", None)
+    assert found.simulated and found.as_dict()["simulated"] is True
+    for item in found.items:
+        # Each file alone says so, too, wherever it is taken.
+        if item.reading.tool == "Vivado" and item.reading.kind != "marker":
+            assert inspect(place / item.path).simulated, item.path
     picture = BuildWatcher(None, tmp_path).look()
     assert {job.state for job in picture.jobs} == {"finished"}
     assert picture.overlaps[-1] == 0

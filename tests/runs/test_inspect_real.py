@@ -79,7 +79,7 @@ def test_a_repeated_run_is_counted_once(failing: Inspection) -> None:
 
 def test_the_complete_bitstream_run() -> None:
     found = inspect(LOGS / "hsiang0103_piyan-FPGA")
-    assert (found.outcome, found.cause) == ("succeeded", None)
+    assert (found.outcome, found.cause, found.simulated) == ("succeeded", None, False)
     items = {item.path: item for item in found.items}
     run = items["impl_1/runme.log"].reading
     assert run.sessions == 2

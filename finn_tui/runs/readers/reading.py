@@ -85,6 +85,7 @@ class Reading:
         ended: when it ended, as it says, seconds since the epoch of a clock without time zone.
         data: what else the kind has, see its reader.
         note: what keeps it from being read whole.
+        simulated: a stand-in of ours wrote it.
     """
 
     kind: str
@@ -108,3 +109,4 @@ class Reading:
     ended: float | None = None
     data: Any = None
     note: str | None = None
+    simulated: bool = False
