@@ -20,6 +20,7 @@ from typing import Any
 
 import uv
 
+from finn_tui.base import files
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 
@@ -59,10 +60,12 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
 
 
 def write_marker(folder: Path, marker: dict[str, Any]) -> None:
-    """Say that the environment is complete, atomically."""
-    partial = folder / (MARKER + ".partial")
-    partial.write_text(json.dumps(marker, indent=2), encoding="utf-8")
-    partial.replace(folder / MARKER)
+    """Say that the environment is complete.
+
+    Raises:
+        FinnTuiError: the disk does not take it.
+    """
+    files.replace(folder / MARKER, json.dumps(marker, indent=2))
 
 
 async def ensure(folder: Path, recipe: Recipe, on_progress: OnProgress = ignore) -> Path:

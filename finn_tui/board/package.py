@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui import paths
+from finn_tui.base import files
 from finn_tui.errors import FinnTuiError
 from finn_tui.rehearsal import bitstream
 
@@ -144,8 +145,10 @@ def validation_files(package: Package) -> dict[str, Path]:
     places = (package.run / "dataset", common)
     found: dict[str, Path] = {}
     for candidates, target in _TEST_FILES[name]:
-        files = [place / candidate for place in places for candidate in candidates]
-        file = next((path for path in files if path.is_file()), None) or _unpacked(name, places)
+        paths_tried = [place / candidate for place in places for candidate in candidates]
+        file = next((path for path in paths_tried if path.is_file()), None) or _unpacked(
+            name, places
+        )
         if file is None:
             raise FinnTuiError(
                 f"the {shown} test set is not here",
@@ -178,14 +181,12 @@ def _unpacked(name: str, places: tuple[Path, ...]) -> Path | None:
             with tarfile.open(archive) as tar:
                 content = tar.extractfile(member)
                 assert content is not None
-                target.parent.mkdir(parents=True, exist_ok=True)
-                partial = target.with_name(target.name + ".partial")
-                partial.write_bytes(content.read())
-                partial.replace(target)
+                data = content.read()
         except (tarfile.TarError, KeyError, EOFError, OSError) as error:
             raise FinnTuiError(
                 f"{archive} cannot be unpacked", str(error), "Fetch it again."
             ) from error
+        files.replace(target, data, durable=False)
     return target
 
 

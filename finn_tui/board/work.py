@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from finn_tui.base import files
 from finn_tui.board.deploy import check_kind, deploy
 from finn_tui.board.dialogue import Conversation, conversation
 from finn_tui.board.link import Link
@@ -194,8 +195,8 @@ async def validate(
             board says.
     """
     what = await _ready(link, run)
-    files = await asyncio.to_thread(validation_files, what)
-    folder = await asyncio.to_thread(dataset_folder, files)
+    test_set = await asyncio.to_thread(validation_files, what)
+    folder = await asyncio.to_thread(dataset_folder, test_set)
     talk = _Talk(link, what, "validate", on_progress, agent)
     answer = await talk.ask(
         batch=batch,
@@ -211,7 +212,7 @@ async def validate(
         percent=answer["percent"],
         correct=answer["correct"],
         images=answer["images"],
-        dataset=shown_name(what, files),
+        dataset=shown_name(what, test_set),
         software_same=await asyncio.to_thread(_same, what, predictions, labels),
         batch=answer["batch"],
         clock_mhz=answer["clock_mhz"],
@@ -336,13 +337,5 @@ def _record(run: Path, parts: dict[str, Any]) -> None:
 
 
 def _save(path: Path, predictions: Any, labels: Any) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, predictions=predictions, labels=labels)
-        partial.replace(path)
-    except OSError as error:
-        raise FinnTuiError(
-            f"{path} cannot be written", str(error), "Make room on that disk.", kind="disk"
-        ) from error
+    with files.replacing(path) as file:
+        np.savez_compressed(file, predictions=predictions, labels=labels)

@@ -90,5 +90,5 @@ def open_app(folder: Path | None, workspace: Path, model: str | None) -> None:
     from finn_tui.lab.session import Lab
     from finn_tui.ui.app import run_app
 
-    opened = open_workspace(folder or workspace)
+    opened = open_workspace(folder or workspace, tolerant=True)
     run_app(Lab(opened), model or opened.settings.model or None)

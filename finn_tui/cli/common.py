@@ -36,9 +36,9 @@ BOARD_OPTION = click.option("--board", help="FINN's name of the board, e.g. Pynq
 CLOCK_OPTION = click.option("--clock-ns", type=float, help="Clock period in ns (10 is 100 MHz).")
 
 
-def open_workspace(path: Path) -> Workspace:
-    """The workspace of a command."""
-    return Workspace.open(path)
+def open_workspace(path: Path, *, tolerant: bool = False) -> Workspace:
+    """The workspace of a command; a tolerant one has defaults where its settings are broken."""
+    return Workspace.open(path, tolerant=tolerant)
 
 
 def guard(function: Callable[P, T]) -> Callable[P, T]:

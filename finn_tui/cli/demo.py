@@ -38,11 +38,8 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
     """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     opened = open_workspace(workspace or paths.data_dir() / "demo" / stamp)
-    settings = opened.settings
-    settings.model, settings.rehearse, settings.to = MODEL, True, "simulated"
-    if seconds is not None:
-        settings.rehearsal_seconds = seconds
-    opened.save_settings()
+    speed = {} if seconds is None else {"rehearsal_seconds": seconds}
+    opened.change_settings(model=MODEL, rehearse=True, to="simulated", **speed)
     if plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         _plain(opened)
         return

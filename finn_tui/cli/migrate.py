@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from finn_tui.base import files
 from finn_tui.cli.common import (
     BOARD_OPTION,
     JSON_OPTION,
@@ -23,7 +24,6 @@ from finn_tui.core import migration_text
 from finn_tui.core.migrate import Migration
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab, Opened
-from finn_tui.lab.workspace import write_text
 
 
 @click.command()
@@ -56,7 +56,7 @@ def migrate(
     document = foldings.to_json(opened.design, found.folding)
     if out is not None:
         try:
-            write_text(out, json.dumps(document, indent=2) + "\n")
+            files.replace(out, json.dumps(document, indent=2) + "\n")
         except OSError as error:
             raise FinnTuiError(
                 f"{out} could not be written", str(error), "Give another file with --out."

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from finn_tui.base import files
 from finn_tui.cli.common import (
     BOARD_OPTION,
     CLOCK_OPTION,
@@ -33,7 +34,6 @@ from finn_tui.lab.plots import plot
 from finn_tui.lab.questions import Front, Point, Question
 from finn_tui.lab.session import Lab, Opened
 from finn_tui.lab.solving import Wish
-from finn_tui.lab.workspace import write_text
 
 LIMIT_OPTION = click.option(
     "--limit",
@@ -219,7 +219,7 @@ def solve(
 
 def _write(path: Path, document: dict[str, Any]) -> None:
     try:
-        write_text(path, json.dumps(document, indent=2) + "\n")
+        files.replace(path, json.dumps(document, indent=2) + "\n")
     except OSError as error:
         raise FinnTuiError(
             f"{path} could not be written", str(error), "Give another file with --out."

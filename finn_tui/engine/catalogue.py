@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui import environments, paths
+from finn_tui.base import files
 from finn_tui.errors import FinnTuiError
 
 DEFAULT = "finn-plus"
@@ -107,14 +108,12 @@ def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
 
     A disk that does not take it costs that convenience only.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(FinnTuiError):
         if spec.folder is not None:
             marker = environments.read_marker(spec.folder) or {}
             environments.write_marker(spec.folder, {**marker, "info": dict(info)})
         else:
-            path = _info_path(spec)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(info), encoding="utf-8")
+            files.replace(_info_path(spec), json.dumps(info), durable=False)
     return replace(spec, info=info)
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from finn_tui import paths
+from finn_tui.base import files
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.errors import FinnTuiError
@@ -35,39 +36,30 @@ def engine_archive() -> Path:
         FinnTuiError: if the cache folder cannot be written (kind "disk").
     """
     package = Path(__file__).resolve().parents[1]
-    files = [
+    sources = [
         package / "__init__.py",
         package / "engine/__init__.py",
         package / "engine/protocol.py",
     ]
-    files += sorted((package / "engine/server").rglob("*.py"))
+    sources += sorted((package / "engine/server").rglob("*.py"))
     digest = hashlib.sha256()
-    for path in files:
+    for path in sources:
         digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     archive = paths.cache_dir() / f"engine-{digest.hexdigest()[:16]}.pyz"
     if archive.exists():
         return archive
-    partial = archive.with_name(f"{archive.name}.{os.getpid()}")
-    try:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as out:
-            for path in files:
-                out.write(path, Path("finn_tui") / path.relative_to(package))
-            out.writestr(
-                "__main__.py",
-                "import sys\n"
-                "from finn_tui.engine.server.__main__ import main\n"
-                "sys.exit(main(sys.argv[1:]))\n",
-            )
-        partial.replace(archive)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FinnTuiError(
-            "the engine's code could not be written",
-            str(error),
-            "Make room on the disk, or set FINN_TUI_HOME to a folder that can be written.",
-            kind="disk",
-        ) from error
+    with (
+        files.replacing(archive, durable=False) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out,
+    ):
+        for path in sources:
+            out.write(path, Path("finn_tui") / path.relative_to(package))
+        out.writestr(
+            "__main__.py",
+            "import sys\n"
+            "from finn_tui.engine.server.__main__ import main\n"
+            "sys.exit(main(sys.argv[1:]))\n",
+        )
     return archive
 
 

@@ -7,7 +7,7 @@ def alert(kind: str, title: str, text: str) -> str:
     """What to write to the terminal: the bell, and for desktop messages OSC 9 or OSC 777.
 
     Terminals that know neither show nothing of them. Args: ``kind`` is one of
-    ``finn_tui.lab.workspace.ALERTS``.
+    ``finn_tui.lab.workspace.Settings``.
     """
     title, text = (
         "".join(char for char in said if char.isprintable() and char != ";")

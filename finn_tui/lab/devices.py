@@ -10,35 +10,20 @@ from finn_tui.core.device import DEFAULT_LIMITS, Device
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.workspace import Settings
 
-_BUDGET = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
-
 
 def devices(info: Mapping[str, Any], settings: Settings) -> dict[str, Device]:
     """All boards by name; the user's win over FINN's.
 
     Args:
         info: what the engine says of itself.
-
-    Raises:
-        FinnTuiError: for a board in finn-tui.toml that cannot be understood.
     """
     limits = info.get("limits") or dict(DEFAULT_LIMITS)
     found = {
         board: Device(board, entry["part"], entry.get("resources") or {}, limits)
         for board, entry in info["boards"].items()
     }
-    for board, entry in settings.boards.items():
-        budget = {name: entry[name] for name in _BUDGET if name in entry}
-        part = entry.get("part")
-        if not isinstance(part, str) or any(
-            type(units) is not int or units < 0 for units in budget.values()
-        ):
-            raise FinnTuiError(
-                f"the board {board} in finn-tui.toml is not complete",
-                "A board needs a part, and whole numbers for " + ", ".join(_BUDGET) + ".",
-                f'Write [boards.{board}], part = "xc7z010clg400-1", LUT = 17600, ...',
-            )
-        found[board] = Device(board, part, budget, limits)
+    for board, own in settings.boards.items():
+        found[board] = Device(board, own.part, own.budget, limits)
     return found
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finn_tui.base import files
 from finn_tui.core.bill import USUAL_DEPTHS, Ask, Prices, Widths
 from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
@@ -22,7 +23,7 @@ from finn_tui.core.device import Device
 from finn_tui.engine.client import Engine
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.presets import Preset, presets
-from finn_tui.lab.workspace import Workspace, plain_name, write_text
+from finn_tui.lab.workspace import Workspace, plain_name
 from finn_tui.progress import OnProgress, Progress, ignore
 
 
@@ -199,7 +200,7 @@ async def prepare(
         )  # fmt: skip
         # Remembered as it was asked, so that the next start finds it again.
         info["source"] = dict(request.source) if weights is None else source
-        write_text(partial / "model.json", json.dumps(info, indent=1))
+        files.replace(partial / "model.json", json.dumps(info, indent=1))
         await asyncio.to_thread(_swap, partial, folder)
     except OSError as error:
         raise _full(folder, str(error)) from error
@@ -309,9 +310,9 @@ async def compute_design(
     brought = model.preset.fifo_depths if model.preset else ()
     ask = Widths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
     prices = await _prices(ask, device, engine)
-    write_text(model.folder / "design.json", json.dumps(answer))
+    files.replace(model.folder / "design.json", json.dumps(answer))
     document = {"key": _key(model, device), "tables": documents, "prices": prices}
-    await asyncio.to_thread(write_text, model.folder / "tables.json", json.dumps(document))
+    await asyncio.to_thread(files.replace, model.folder / "tables.json", json.dumps(document))
     return design, tables, Prices.from_json(prices)
 
 
@@ -341,7 +342,7 @@ async def price_more(
         if document.get("key") == _key(model, device):
             for kind in ("dwc", "fifo"):
                 document["prices"][kind] += more[kind]
-            write_text(path, json.dumps(document))
+            files.replace(path, json.dumps(document))
 
     await asyncio.to_thread(keep)
     return Prices(

@@ -64,7 +64,7 @@ class Lab:
         self, workspace: Workspace, *, engine_name: str | None = None, on_log: OnLog | None = None
     ) -> None:
         self.workspace = workspace
-        self._engine_name = engine_name or workspace.settings.engine or None
+        self._engine_name = engine_name
         self._on_log = on_log
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
@@ -77,7 +77,8 @@ class Lab:
     async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
         """The engine of this workspace, installed if there is none yet."""
         if self._spec is None:
-            spec = await asyncio.to_thread(catalogue.find, self._engine_name)
+            name = self._engine_name or self.workspace.settings.engine or None
+            spec = await asyncio.to_thread(catalogue.find, name)
             self._spec = spec or await provision.install(on_progress=on_progress)
         return self._spec
 

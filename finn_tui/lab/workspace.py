@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from finn_tui.core.device import clock_period
+import msgspec
+from msgspec import Meta, Struct
+
+from finn_tui.base import config, files
 from finn_tui.errors import FinnTuiError
 
 SETTINGS = "finn-tui.toml"
-ALERTS = ("osc9", "osc777", "bell", "off")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
+_Units = Annotated[int, Meta(ge=0, description="A whole number, 0 or more.")]
 
-@dataclass
-class Settings:
+
+class OwnBoard(Struct, frozen=True):
+    """``[boards.NAME]``: a board that FINN does not know.
+
+    Attributes:
+        part: the FPGA part, ``xc7z010clg400-1``.
+        LUT, FF, BRAM_18K, URAM, DSP: units on the part; missing ones are unknown.
+    """
+
+    part: Annotated[
+        str, Meta(min_length=1, description='The FPGA part, such as "xc7z010clg400-1".')
+    ]
+    LUT: _Units | None = None
+    FF: _Units | None = None
+    BRAM_18K: _Units | None = None
+    URAM: _Units | None = None
+    DSP: _Units | None = None
+
+    @property
+    def budget(self) -> dict[str, int]:
+        """Units by resource, as far as they are known."""
+        names = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
+        units = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in units.items() if value is not None}
+
+
+class Settings(Struct, frozen=True):
     """What finn-tui.toml says; every key may be missing.
 
     Attributes:
@@ -39,31 +65,46 @@ class Settings:
     """
 
     board: str = "Pynq-Z2"
-    clock_ns: float = 10.0
+    clock_ns: Annotated[
+        float,
+        Meta(ge=0.5, le=1000, description="The clock period in ns, 0.5 to 1000 (10 is 100 MHz)."),
+    ] = 10.0
     engine: str = ""
     model: str = ""
     rehearse: bool = False
-    rehearsal_seconds: float = 30.0
-    parallel_builds: int = 1
+    rehearsal_seconds: Annotated[
+        float, Meta(ge=0, description="Seconds that a rehearsal takes, 0 or more.")
+    ] = 30.0
+    parallel_builds: Annotated[
+        int, Meta(ge=1, description="How many builds run at once, 1 or more.")
+    ] = 1
     notify: str = ""
-    alert: str = "osc9"
+    alert: Literal["osc9", "osc777", "bell", "off"] = "osc9"
     to: str = "simulated"
-    boards: dict[str, dict[str, Any]] = field(default_factory=dict)
+    boards: dict[str, OwnBoard] = {}
 
 
 class Workspace:
     """A folder that holds one user's work; see DESIGN "What lies on disk"."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, problem: FinnTuiError | None = None) -> None:
         self.root = root
-        self.settings = settings
+        self.problem = problem
+        self._settings = settings
+        self._stamp = files.stamp(root / SETTINGS)
+        self._unsaved: dict[str, Any] = {}
 
     @classmethod
-    def open(cls, root: Path) -> Workspace:
+    def open(cls, root: Path, *, tolerant: bool = False) -> Workspace:
         """Open a folder as a workspace; it is made when something is first written.
 
+        Args:
+            root: the folder.
+            tolerant: go on with the defaults if its settings cannot be understood; ``problem``
+                says why. Nothing is written to such a file.
+
         Raises:
-            FinnTuiError: if it is no folder, or its settings cannot be understood.
+            FinnTuiError: it is no folder, or (unless tolerant) its settings cannot be understood.
         """
         root = root.expanduser().absolute()
         if root.exists() and not root.is_dir():
@@ -72,7 +113,53 @@ class Workspace:
                 "A workspace is a folder in which models, foldings and runs are kept.",
                 "Name a folder with --workspace; it may be a new one.",
             )
-        return cls(root, _read_settings(root / SETTINGS))
+        try:
+            return cls(root, config.read(root / SETTINGS, Settings))
+        except FinnTuiError as error:
+            if not tolerant:
+                raise
+            return cls(root, Settings(), error)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; read again when the file has changed, the last good ones if it is broken.
+
+        ``problem`` says what is wrong with the file now; None if nothing is.
+        """
+        stamp = files.stamp(self.root / SETTINGS)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._settings, self.problem = config.read(self.root / SETTINGS, Settings), None
+                # Whoever mended the file by hand has the last word.
+                self._unsaved.clear()
+            except FinnTuiError as error:
+                self.problem = error
+        if self._unsaved:
+            return msgspec.structs.replace(self._settings, **self._unsaved)
+        return self._settings
+
+    def change_settings(self, **changes: Any) -> None:
+        """Set some settings, here and in the file; everything else in the file stays as it is.
+
+        Raises:
+            FinnTuiError: the file is broken or cannot be written. It stays as it is, and the
+                change holds until this process ends.
+        """
+        import tomlkit
+
+        defaults = Settings()
+
+        def edit(document: tomlkit.TOMLDocument) -> None:
+            for key, value in changes.items():
+                if key in document or value != getattr(defaults, key):
+                    document[key] = value
+
+        self._unsaved.update(changes)
+        settings = config.change(self.root / SETTINGS, Settings, edit)
+        self._settings, self._stamp = settings, files.stamp(self.root / SETTINGS)
+        self._unsaved.clear()
+        self.problem = None
 
     @property
     def models_dir(self) -> Path:
@@ -107,26 +194,8 @@ class Workspace:
             FinnTuiError: for a name that is no plain file name, or a disk that does not take it.
         """
         path = self.foldings_dir / f"{plain_name(name)}.json"
-        write_text(path, json.dumps(document, indent=2) + "\n")
+        files.replace(path, json.dumps(document, indent=2) + "\n")
         return path
-
-    def save_settings(self) -> None:
-        """Write the settings that differ from the defaults; comments in the file stay."""
-        # Only who writes settings needs it; it takes a tenth of the app's start to import.
-        import tomlkit
-
-        path = self.root / SETTINGS
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            text = ""
-        document = tomlkit.parse(text)
-        defaults = Settings()
-        for key in vars(defaults):
-            value = getattr(self.settings, key)
-            if key in document or value != getattr(defaults, key):
-                document[key] = value
-        write_text(path, tomlkit.dumps(document))
 
 
 def plain_name(name: str) -> str:
@@ -138,62 +207,3 @@ def plain_name(name: str) -> str:
             "Choose another name.",
         )
     return name
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file's content in one go. Raises ``FinnTuiError`` (kind "disk") if that fails."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise FinnTuiError(
-            f"{path} could not be written",
-            str(error),
-            "Make room on the disk or choose another workspace; nothing that was there is lost.",
-            kind="disk",
-        ) from error
-
-
-def _read_settings(path: Path) -> Settings:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, ValueError) as error:
-        raise FinnTuiError(
-            f"{path} cannot be read", str(error), "Correct the file, or remove it."
-        ) from error
-    settings = Settings()
-    for key, value in document.items():
-        if not hasattr(settings, key):
-            raise FinnTuiError(
-                f"{path}: {key} is no setting",
-                f"Settings are {', '.join(vars(settings))}.",
-                "Correct the name, or remove the line.",
-            )
-        wanted = type(getattr(settings, key))
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(value) is not wanted:
-            raise FinnTuiError(
-                f"{path}: {key} = {value!r} is not understood",
-                f"It must be a {wanted.__name__}.",
-                f"The default is {getattr(settings, key)!r}.",
-            )
-        setattr(settings, key, value)
-    if settings.parallel_builds < 1:
-        raise FinnTuiError(
-            f"{path}: parallel_builds = {settings.parallel_builds} would never build anything",
-            "It is how many builds run at once.",
-            "Write 1 or more.",
-        )
-    if settings.alert not in ALERTS:
-        raise FinnTuiError(
-            f"{path}: alert = {settings.alert!r} is not known",
-            f"It is one of {', '.join(ALERTS)}.",
-            "Correct it, or remove the line.",
-        )
-    clock_period(settings.clock_ns)
-    return settings

@@ -29,6 +29,8 @@ from finn_tui.ui.work import BoardJob, Credentials, board_job
 
 #: How long leaving waits for the engine to end.
 _CLOSE_SECONDS = 1.0
+#: How often it is looked whether settings were changed by hand: one stat of a file.
+_SETTINGS_SECONDS = 1.0
 #: How long the first frame waits for a model; from the cache it takes a tenth of that.
 _CACHED_SECONDS = 0.3
 
@@ -82,6 +84,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         self.lab = lab
         self.state = AppState(lab.workspace, keymap)
         self.board_job = board_job
+        self.settings_seen = lab.workspace.settings
         self._start_model = start_model
         self.credentials: dict[str, Credentials] = {}
         self._crash_log: Any = None
@@ -116,6 +119,9 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         for problem in self._problems:
             self.notify(problem, title="a file of yours", severity="warning", timeout=10,
                         markup=False)  # fmt: skip
+        if self.lab.workspace.problem is not None:
+            self.show_settings_problem(self.lab.workspace.problem)
+        self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
         self.theme_changed_signal.subscribe(self, lambda theme: theming.keep_choice(theme.name))
         self.call_after_refresh(self.watch_runs)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab.workspace import Settings
 from finn_tui.ui.actions import BY_ID
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.work import Workers
@@ -13,6 +14,11 @@ from finn_tui.ui.work import Workers
 
 class Desk(Workers):
     """The app without what it is for."""
+
+    #: The settings and what was wrong with their file when they were last looked at.
+    settings_seen: Settings
+    settings_problem: FinnTuiError | None = None
+    _settings_told = ""
 
     @property
     def mode_screen(self) -> ModeScreen | None:
@@ -60,10 +66,44 @@ class Desk(Workers):
                 screen.dismiss(None)
 
     def keep_settings(self, **changes: Any) -> None:
-        """Change settings of the workspace and write them."""
-        for name, value in changes.items():
-            setattr(self.lab.workspace.settings, name, value)
+        """Change settings of the workspace and write them; those alone, the rest of the file stays.
+
+        A file that is broken or cannot be written costs that only: the app goes on with them.
+        """
+        workspace = self.lab.workspace
+        self.look_at_settings()
         try:
-            self.lab.workspace.save_settings()
+            workspace.change_settings(**changes)
         except FinnTuiError as error:
-            self.trouble(error)
+            names = ", ".join(changes)
+            self.notify(f"{error.what}. {error.why}\n{error.fix}", title=f"{names}: for now only",
+                        severity="warning", timeout=10, markup=False)  # fmt: skip
+        self.settings_seen = workspace.settings
+
+    def look_at_settings(self) -> None:
+        """Take up settings that were changed by hand while the app is open, and say so."""
+        workspace = self.lab.workspace
+        settings, problem = workspace.settings, workspace.problem
+        # What an editor is just writing is whole at the next look.
+        if problem is not None and problem is self.settings_problem:
+            self.show_settings_problem(problem)
+        if settings != self.settings_seen:
+            changed = [
+                (name, getattr(settings, name))
+                for name in settings.__struct_fields__
+                if getattr(settings, name) != getattr(self.settings_seen, name)
+            ]
+            if any(name == "to" for name, _ in changed) and not self.state.board.busy:
+                self.state.board.machine = settings.to
+            lines = [name if name == "boards" else f"{name} = {value}" for name, value in changed]
+            if any(name in ("board", "clock_ns", "boards", "model") for name, _ in changed):
+                lines.append("board, clock and model: from the next model that is opened on")
+            self.notify("\n".join(lines), title="finn-tui.toml has changed", markup=False)
+            self.redraw()
+        self.settings_seen, self.settings_problem = settings, problem
+
+    def show_settings_problem(self, problem: FinnTuiError) -> None:
+        """Say once what is wrong with finn-tui.toml."""
+        if str(problem) != self._settings_told:
+            self._settings_told = str(problem)
+            self.trouble(problem)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab.workspace import Workspace, plain_name, write_text
+from finn_tui.lab.workspace import Settings, Workspace, plain_name
 
 
 def test_opening_a_folder_writes_nothing(tmp_path: Path) -> None:
@@ -27,8 +27,7 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
 def test_saved_settings_come_back_and_comments_stay(tmp_path: Path) -> None:
     (tmp_path / "finn-tui.toml").write_text('# the lab\'s board\nboard = "Pynq-Z1"  # ours\n')
     workspace = Workspace.open(tmp_path)
-    workspace.settings.clock_ns = 5.0
-    workspace.save_settings()
+    workspace.change_settings(clock_ns=5.0)
     text = (tmp_path / "finn-tui.toml").read_text()
     assert "# the lab's board" in text and "# ours" in text
     again = Workspace.open(tmp_path).settings
@@ -38,10 +37,13 @@ def test_saved_settings_come_back_and_comments_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("board = 3\n", "board = 3 is not understood"),
-        ('bord = "Pynq-Z2"\n', "bord is no setting"),
-        ("clock_ns = 0\n", "clock period of 0 ns cannot be"),
-        ("clock_ns = true\n", "clock_ns = True is not understood"),
+        ("board = 3\n", "board = 3 is not valid"),
+        ('bord = "Pynq-Z2"\n', r"bord = 'Pynq-Z2' is an unknown key \(did you mean board\?\)"),
+        ("clock_ns = 0\n", "clock_ns = 0 is not valid"),
+        ("clock_ns = nan\n", "clock_ns = nan is not valid"),
+        ("clock_ns = true\n", "clock_ns = True is not valid"),
+        ("parallel_builds = 0\n", "parallel_builds = 0 is not valid"),
+        ('alert = "osc"\n', "alert = 'osc' is not valid"),
         ("board = \n", "cannot be read"),
     ],
 )
@@ -69,12 +71,52 @@ def test_saved_foldings_are_found_by_name(tmp_path: Path) -> None:
     assert workspace.foldings() == {"exp2": path}
 
 
-def test_a_write_that_fails_keeps_what_was_there(tmp_path: Path) -> None:
-    target = tmp_path / "folder" / "file.json"
-    write_text(target, "old")
-    # A folder in the way of the partial file: the write fails before it touches the old file.
-    (tmp_path / "folder" / "file.json.partial").mkdir()
-    with pytest.raises(FinnTuiError, match="could not be written") as caught:
-        write_text(target, "new")
-    assert caught.value.kind == "disk"
-    assert target.read_text() == "old"
+def test_settings_edited_by_hand_are_taken_up_and_not_reverted(tmp_path: Path) -> None:
+    path = tmp_path / "finn-tui.toml"
+    path.write_text("parallel_builds = 1\n")
+    workspace = Workspace.open(tmp_path)
+    path.write_text("parallel_builds = 4  # by hand\nrehearse = true\n")
+    assert workspace.settings.parallel_builds == 4
+    workspace.change_settings(board="Pynq-Z1")
+    path.write_text(path.read_text() + "clock_ns = 5\n")
+    workspace.change_settings(model="tfc-w1a1")
+    settings = Workspace.open(tmp_path).settings
+    assert (settings.parallel_builds, settings.rehearse, settings.clock_ns) == (4, True, 5.0)
+    assert (settings.board, settings.model) == ("Pynq-Z1", "tfc-w1a1")
+    assert "# by hand" in path.read_text()
+
+
+@pytest.mark.parametrize("broken", ["board = ", "bord = 'x'\n", "parallel_builds = 'many'\n"])
+def test_a_file_that_breaks_while_it_is_open_is_said_and_never_written(
+    tmp_path: Path, broken: str
+) -> None:
+    path = tmp_path / "finn-tui.toml"
+    path.write_text("clock_ns = 5\n")
+    workspace = Workspace.open(tmp_path)
+    path.write_text(broken)
+    assert workspace.settings.clock_ns == 5.0
+    assert workspace.problem is not None and "line 1" in str(workspace.problem).lower()
+    with pytest.raises(FinnTuiError):
+        workspace.change_settings(board="Pynq-Z1")
+    assert path.read_text() == broken
+    # What the user chose holds here, until the file is mended: then the file is right.
+    assert workspace.settings.board == "Pynq-Z1"
+    path.write_text("clock_ns = 4\n")
+    assert (workspace.settings.board, workspace.settings.clock_ns) == ("Pynq-Z2", 4.0)
+    assert workspace.problem is None
+
+
+def test_a_tolerant_start_has_defaults_beside_a_broken_file(tmp_path: Path) -> None:
+    (tmp_path / "finn-tui.toml").write_text("clock_ns = 5\nboard = ")
+    workspace = Workspace.open(tmp_path, tolerant=True)
+    assert workspace.settings == Settings()
+    assert workspace.problem is not None and "Line 2" in workspace.problem.why
+
+
+@pytest.mark.parametrize("entry", ["", "part = 3", "part = 'x'\nLUT = 'many'", "part = ''"])
+def test_a_board_of_the_users_own_that_is_not_complete_is_refused(
+    tmp_path: Path, entry: str
+) -> None:
+    (tmp_path / "finn-tui.toml").write_text(f"[boards.Mine]\n{entry}\n")
+    with pytest.raises(FinnTuiError, match=r"boards\.Mine"):
+        Workspace.open(tmp_path)

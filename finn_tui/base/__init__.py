@@ -1,0 +1,1 @@
+"""What every package of finn-tui stands on; imports nothing of the others."""

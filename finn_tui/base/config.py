@@ -1,0 +1,268 @@
+"""The only reader of TOML files: typed structs in, errors with file, line, key and value out."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+from finn_tui.base import files
+from finn_tui.errors import FinnTuiError
+
+if TYPE_CHECKING:
+    import tomlkit
+
+T = TypeVar("T")
+
+#: Bytes beyond which a file is no configuration.
+_MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a file.
+
+    Attributes:
+        key: keys down to the value, outermost first.
+        what: what is wrong, with key and value.
+        allowed: what may stand there.
+    """
+
+    key: tuple[str, ...]
+    what: str
+    allowed: str
+
+
+def parse(path: Path, content: bytes) -> dict[str, Any]:
+    """Parse a TOML file's content.
+
+    Args:
+        path: where it comes from, for the error.
+        content: UTF-8, with or without a byte order mark.
+
+    Raises:
+        FinnTuiError: it is no TOML; the error names the line and shows it.
+    """
+    if len(content) > _MOST_BYTES:
+        raise _broken(path, f"It has {len(content):,} bytes; a configuration is small.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _broken(path, f"Line {line} has bytes that are not UTF-8.") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = re.search(r"at line (\d+)", message)
+        lines = text.splitlines()
+        number = int(at[1]) if at else len(lines)
+        line_text = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+        shown = f": {line_text[:80]!r}" if line_text else ""
+        raise _broken(path, f"Line {number}{shown}: {message}.") from error
+    except RecursionError as error:
+        raise _broken(path, "Its values are nested too deep.") from error
+
+
+def _broken(path: Path, why: str) -> FinnTuiError:
+    return FinnTuiError(
+        f"{path} cannot be read",
+        why,
+        "Correct the file in an editor, or remove it; finn-tui does not change it until then.",
+    )
+
+
+def load(path: Path) -> tuple[dict[str, Any], bytes]:
+    """The document and the content of a TOML file; both empty if there is no file.
+
+    Raises:
+        FinnTuiError: it cannot be read or is no TOML.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}, b""
+    except OSError as error:
+        raise _broken(path, str(error)) from error
+    return parse(path, content), content
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """Read a TOML file as a struct, or as a dict of structs; its defaults if there is no file.
+
+    Raises:
+        FinnTuiError: it cannot be read, has unknown keys or wrong values; names each of them.
+    """
+    document, content = load(path)
+    return decode(document, kind, path, content)
+
+
+def decode(document: Mapping[str, Any], kind: type[T], path: Path, content: bytes = b"") -> T:
+    """Turn a document into a struct.
+
+    Args:
+        document: as parsed from TOML.
+        kind: a struct, or ``dict[str, Struct]``.
+        path: where it comes from, for errors.
+        content: the file's text, in which errors find their line.
+
+    Raises:
+        FinnTuiError: unknown keys or wrong values; names each of them and what is allowed.
+    """
+    mistakes = list(problems(document, kind))
+    if not mistakes:
+        return msgspec.convert(document, kind)
+    lines = [describe(problem, path, content) for problem in mistakes]
+    raise FinnTuiError(
+        lines[0],
+        "\n".join([mistakes[0].allowed, *lines[1:]]),
+        "Correct the line, or remove it; finn-tui does not change the file until then.",
+    )
+
+
+def describe(problem: Problem, path: Path, content: bytes = b"") -> str:
+    """One mistake with its file and line, in one sentence."""
+    line = line_of(content, problem.key)
+    return f"{path}{f', line {line}' if line else ''}: {problem.what}"
+
+
+def problems(value: Any, kind: Any, key: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Every mistake in a value that should be of a type."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from _struct_problems(value, kind, key)
+    elif origin is dict and isinstance(value, dict):
+        for name, item in value.items():
+            yield from problems(item, arguments[1], (*key, name))
+    elif origin is tuple and arguments[1:] == (...,) and isinstance(value, list):
+        for index, item in enumerate(value, 1):
+            yield from problems(item, arguments[0], (*key, f"#{index}"))
+    elif (
+        origin in (types.UnionType, typing.Union)
+        and len(arguments) == 2
+        and type(None) in arguments
+    ):
+        present = arguments[0] if arguments[1] is type(None) else arguments[1]
+        yield from problems(value, present, key)
+    else:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            yield Problem(key, f"{shown_key(key)} = {value!r} is not valid", _allowed(error, kind,
+                          value))  # fmt: skip
+
+
+def _struct_problems(value: Any, kind: type[msgspec.Struct], key: tuple[str, ...]
+                     ) -> Iterator[Problem]:  # fmt: skip
+    if not isinstance(value, dict):
+        yield Problem(key, f"{shown_key(key)} = {value!r} is not a table",
+                      f"It holds the keys {', '.join(kind.__struct_fields__)}.")  # fmt: skip
+        return
+    hints = typing.get_type_hints(kind, include_extras=True)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, item in value.items():
+        if name in fields:
+            yield from problems(item, hints[fields[name].name], (*key, name))
+            continue
+        where = f" in [{shown_key(key)}]" if key else ""
+        yield Problem(
+            (*key, name),
+            f"{name} = {item!r}{where} is an unknown key{did_you_mean(name, fields)}",
+            f"Known keys: {', '.join(fields)}.",
+        )
+    for field in fields.values():
+        if field.required and field.encode_name not in value:
+            owner = f"[{shown_key(key)}]" if key else "the file"
+            yield Problem(key, f"{owner} has no {field.encode_name}",
+                          f"Required keys: {_required(kind)}.")  # fmt: skip
+
+
+def _required(kind: type[msgspec.Struct]) -> str:
+    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind) if field.required)
+
+
+def _allowed(error: Exception, kind: Any, value: Any) -> str:
+    if typing.get_origin(kind) is Literal:
+        words = [str(word) for word in typing.get_args(kind)]
+        return f"It is one of {', '.join(words)}{did_you_mean(str(value), words)}."
+    for note in getattr(kind, "__metadata__", ()):
+        if getattr(note, "description", None):
+            return str(note.description)
+    text = str(error).split(" - at `")[0].replace("`", "")
+    return f"{text}."
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """A hint at the nearest known word, to be put behind a sentence; empty if none is near."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def shown_key(key: tuple[str, ...]) -> str:
+    """A key as it is written: ``boards.Mine.part``."""
+    return ".".join(key)
+
+
+def line_of(content: bytes, key: tuple[str, ...]) -> int | None:
+    """The line, from 1, on which a key is set or its table begins; None if it is not seen."""
+    table: tuple[str, ...] = ()
+    best = None
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        header = re.match(r"\s*\[\[?([^\]]+)\]", line)
+        if header:
+            table = _parts(header[1])
+            place = table
+        else:
+            setting = re.match(r"\s*([^=#]+?)\s*=", line)
+            if not setting:
+                continue
+            place = (*table, *_parts(setting[1]))
+        if place == key:
+            return number
+        if place and place == key[: len(place)]:
+            best = number
+    return best
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in text.split("."))
+
+
+def change(path: Path, kind: type[T], edit: Callable[[tomlkit.TOMLDocument], None]) -> T:
+    """Change a TOML file under its lock; comments and the keys that ``edit`` leaves alone stay.
+
+    Args:
+        path: the file; made if it is missing.
+        kind: what it holds; the changed file is checked before it is written.
+        edit: changes the document.
+
+    Returns:
+        What the file holds now.
+
+    Raises:
+        FinnTuiError: the file is broken, before or after the change, or cannot be written; it
+            stays as it is.
+    """
+    # It takes a tenth of the app's start to import.
+    import tomlkit
+
+    result: list[T] = []
+
+    def changed(content: bytes) -> bytes:
+        parse(path, content)
+        document = tomlkit.parse(content.decode("utf-8-sig"))
+        edit(document)
+        text = tomlkit.dumps(document).encode("utf-8")
+        result[:] = [decode(parse(path, text), kind, path, text)]
+        return text
+
+    files.update(path, changed)
+    return result[0]

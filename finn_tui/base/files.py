@@ -1,0 +1,159 @@
+"""The only atomic replace and the only locked update of files.
+
+``engine/server`` and ``board/agent`` keep their own: they also run where finn-tui is not installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from finn_tui.errors import FinnTuiError
+
+#: Seconds that an update waits for another process that changes the same file.
+LOCK_SECONDS = 10.0
+
+#: Updates of one file that are tried while somebody without a lock writes it, too.
+_TRIES = 5
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which takes the place of ``path`` when the block ends well.
+
+    Readers see the old content or the new, never a part. A symbolic link stays and the file it
+    names is replaced; its permissions are kept.
+
+    Args:
+        path: the file to replace; its folder is made if it is missing.
+        durable: wait until the content is on the disk; False for what can be computed again.
+
+    Raises:
+        FinnTuiError: it cannot be written (kind "disk"); what was there before is kept.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: two processes that write the same file must not share it.
+        partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.partial")
+        try:
+            with partial.open("xb") as file:
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            with contextlib.suppress(FileNotFoundError):
+                partial.chmod(target.stat().st_mode & 0o7777)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        if durable:
+            _sync_folder(target.parent)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def replace(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Replace a file's content in one go; arguments and errors as ``replacing``."""
+    with replacing(path, durable=durable) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def not_written(path: Path, error: OSError) -> FinnTuiError:
+    """The error for a file that could not be written."""
+    return FinnTuiError(
+        f"{path} could not be written",
+        str(error),
+        "Make room on the disk, or choose a folder that can be written; nothing that was there "
+        "is lost.",
+        kind="disk",
+    )
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file against every other finn-tui that changes it.
+
+    Raises:
+        FinnTuiError: another process holds it for too long, or no lock can be made there.
+    """
+    # Only who changes a file needs it; importing it takes as long as reading many files.
+    import filelock
+
+    target = Path(os.path.realpath(path))
+    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"), timeout=LOCK_SECONDS)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise FinnTuiError(
+            f"{path} is being changed by another finn-tui",
+            f"It holds the lock {lock.lock_file} for more than {LOCK_SECONDS:g} s.",
+            "Try again when the other one has finished.",
+            kind="disk",
+        ) from error
+    except OSError as error:
+        raise not_written(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def update(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change a file under its lock; ``change`` gets its content, empty if there is no file.
+
+    An editor that takes no lock is respected: what it writes while ``change`` works is read again.
+
+    Raises:
+        FinnTuiError: the file can be neither read nor written, or is locked for too long; and
+            whatever ``change`` raises, in which case the file stays as it is.
+    """
+    with locked(path):
+        for _ in range(_TRIES):
+            before = stamp(path)
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                content = b""
+            except OSError as error:
+                raise not_written(path, error) from error
+            changed = change(content)
+            if changed == content:
+                return
+            if stamp(path) == before:
+                replace(path, changed)
+                return
+    raise FinnTuiError(
+        f"{path} was not changed",
+        "Another program writes it again and again.",
+        "Close the editor that has it open, and try again.",
+        kind="disk",
+    )
+
+
+#: What tells one state of a file from another without reading it.
+Stamp = tuple[int, int, int] | None
+
+
+def stamp(path: Path) -> Stamp:
+    """Inode, size in bytes and time of change in ns of a file; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is on the disk when its folder is; not every file system can do that.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,59 @@
+"""finn-tui.toml while the app is open: broken, changed by hand, changed by the app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finn_tui.lab.workspace import SETTINGS, Workspace
+from finn_tui.ui.app import FinnTuiApp
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
+
+
+@pytest.fixture
+def settings(workspace: Workspace) -> Path:
+    """The workspace's finn-tui.toml."""
+    return workspace.root / SETTINGS
+
+
+async def test_the_app_opens_beside_a_broken_file_and_never_writes_it(
+    workspace: Workspace, settings: Path
+) -> None:
+    settings.write_text("rehearse = true\nboard = \n")
+    lab = RecordedLab(Workspace.open(workspace.root, tolerant=True))
+    async with FinnTuiApp(lab, "tfc-w1a1").run_test(size=(100, 40)) as pilot:
+        app = pilot.app
+        assert isinstance(app, FinnTuiApp)
+        await until(pilot, lambda: app.state.tune is not None)
+        await until(pilot, lambda: "Line 2" in screen_text(app) and "board =" in screen_text(app))
+        await pilot.press("escape")
+        app.keep_settings(board="Pynq-Z1")
+        assert lab.workspace.settings.board == "Pynq-Z1"
+    assert settings.read_text() == "rehearse = true\nboard = \n"
+
+
+async def test_a_file_that_breaks_while_the_app_is_open_is_a_message(
+    make_app: MakeApp, settings: Path
+) -> None:
+    async with make_app().run_test(size=(100, 40)) as pilot:
+        app = await opened(pilot)
+        settings.write_text("clock_ns = 5\nclok_ns = ")
+        await until(pilot, lambda: "Line 2" in screen_text(app))
+        await pilot.press("escape", "plus")
+        assert app.state.tune is not None and app.state.tune.editor.unsaved
+    assert settings.read_text() == "clock_ns = 5\nclok_ns = "
+
+
+async def test_settings_changed_by_hand_are_taken_up_and_said(
+    make_app: MakeApp, lab: RecordedLab, settings: Path
+) -> None:
+    async with make_app().run_test(size=(100, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        settings.write_text("# mine\nparallel_builds = 3\nto = 'lab'\n")
+        await until(pilot, lambda: "parallel_builds = 3" in screen_text(app))
+        assert app.state.board.machine == "lab"
+        app.keep_settings(clock_ns=5.0)
+        kept = Workspace.open(lab.workspace.root).settings
+        assert (kept.parallel_builds, kept.to, kept.clock_ns) == (3, "lab", 5.0)
+        assert settings.read_text().startswith("# mine\n")
