@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -67,12 +68,56 @@ def budget_weights(device: Device, factors: Mapping[str, float] | None = None) -
     return {name: weight * factors.get(name, 1.0) for name, weight in each.items()}
 
 
+#: Clock periods in ns that an FPGA can be clocked at: 2 GHz to 1 MHz.
+CLOCK_NS = (0.5, 1000.0)
+
+
 def clock_period(clock_ns: float) -> float:
-    """The clock period in ns, checked: positive and within what an FPGA can be clocked at."""
-    if not 0.5 <= clock_ns <= 1000:
+    """Return the clock period in ns, checked.
+
+    Raises:
+        FinnTuiError: it is not within ``CLOCK_NS``.
+    """
+    least, most = CLOCK_NS
+    if not least <= clock_ns <= most:
         raise FinnTuiError(
-            f"a clock period of {clock_ns:g} ns cannot be",
-            "The period must lie between 0.5 ns (2 GHz) and 1000 ns (1 MHz).",
+            f"clock period {clock_ns:.4g} ns is out of range ({least:g} to {most:g} ns)",
+            "These are 2 GHz and 1 MHz.",
             "Give the period in nanoseconds: 10 for 100 MHz, 5 for 200 MHz.",
         )
     return float(clock_ns)
+
+
+def read_clock(text: str) -> float:
+    """Return the clock period in ns that people mean: "10 ns", "133 MHz", "0.2 GHz", "100".
+
+    A number alone is whichever of ns and MHz gives the faster clock: 10 is 10 ns, 100 is 100 MHz.
+    So it is never a clock below 31 MHz, which nobody means without saying so.
+
+    Raises:
+        FinnTuiError: it is no clock, or out of range.
+    """
+    words = text.strip().lower()
+    number = words.rstrip("abcdefghijklmnopqrstuvwxyz").rstrip()
+    unit = words[len(number) :].strip()
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if unit not in ("", "ns", "mhz", "ghz") or not math.isfinite(value):
+        raise FinnTuiError(
+            f"{text} is not a clock",
+            "A clock is a period in ns or a frequency in MHz.",
+            "Type 10 ns or 100 MHz.",
+        )
+    frequency = value * 1000 if unit == "ghz" else value
+    period = 1000 / frequency if frequency > 0 else math.inf
+    if unit == "ns" or (not unit and value <= period):
+        period = value
+    if math.isinf(period):
+        raise FinnTuiError(
+            f"clock frequency {value:g} {unit[:1].upper()}Hz is out of range (1 to 2000 MHz)",
+            "",
+            "Type 10 ns or 100 MHz.",
+        )
+    return clock_period(period)

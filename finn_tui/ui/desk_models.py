@@ -24,7 +24,9 @@ class ModelDesk(Desk):
         from finn_tui.lab.presets import presets
         from finn_tui.ui.screens.pick import Pick
         from finn_tui.ui.widgets.listing import Column, Content, Row
+        from finn_tui.ui.widgets.text_input import why_no_file
 
+        files = (".onnx",)
         try:
             known = presets()
         except FinnTuiError as error:
@@ -50,7 +52,7 @@ class ModelDesk(Desk):
 
         self.push_screen(
             Pick("Open a model", Content([Column("model", 14), Column(""), Column("", 9)], rows),
-                 present, free=lambda text: None,
+                 present, free=lambda text: why_no_file(text, "model", files), files=files,
                  hint="letters narrow the list; or type the path of an .onnx file (QONNX)"),
             take,
         )  # fmt: skip

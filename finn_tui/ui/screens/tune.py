@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 from textual.widget import Widget
 
-from finn_tui.core.device import clock_period
+from finn_tui.core.device import read_clock
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui import actions, tune_bill, tune_detail, tune_view
 from finn_tui.ui.screens.tune_foldings import FoldingDialogs
@@ -214,11 +214,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         def take(text: str | None) -> None:
             if text is None:
                 return
-            try:
-                clock = clock_period(parse_clock(text))
-            except FinnTuiError as error:
-                self.desk.trouble(error)
-                return
+            clock = read_clock(text)
             tune.editor.set_clock(clock)
             self.desk.keep_settings(clock_ns=clock)
             tune.notice = Notice(f"estimates and builds are for {clock:g} ns from now on")
@@ -229,9 +225,10 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
                 "Clock period",
                 Content([Column("period", 12), Column("clock", 12), Column("at this II")], rows),
                 f"{tune.editor.clock_ns:g} ns",
-                free=check_clock,
-                narrow=False,
-                hint="or type one: 7.5 ns, 133 MHz",
+                free=_why_no_clock,
+                typing="find",
+                echo=_clock_meant,
+                hint="or type one: 7.5 ns, 133 MHz; a number alone is whichever is the faster",
             ),
             take,
         )
@@ -267,29 +264,17 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.desk.choose_target(self.state.tune)
 
 
-def parse_clock(text: str) -> float:
-    """A clock period in ns from what people type: "10", "7.5 ns", "133 MHz".
-
-    Raises:
-        FinnTuiError: for anything else.
-    """
-    words = text.strip().lower()
+def _why_no_clock(text: str) -> str | None:
     try:
-        if words.endswith("mhz"):
-            return 1000 / float(words.removesuffix("mhz"))
-        return float(words.removesuffix("ns"))
-    except (ValueError, ZeroDivisionError) as error:
-        raise FinnTuiError(
-            f"{text} is no clock",
-            "A clock is a period in ns or a rate in MHz.",
-            "Type 10 or 100 MHz.",
-        ) from error
-
-
-def check_clock(text: str) -> str | None:
-    """Why a typed clock cannot be taken; None if it can."""
-    try:
-        clock_period(parse_clock(text))
+        read_clock(text)
     except FinnTuiError as error:
         return f"{error.what}. {error.why}"
     return None
+
+
+def _clock_meant(text: str) -> str:
+    try:
+        clock = read_clock(text)
+    except FinnTuiError:
+        return ""
+    return f"= {clock:.4g} ns ({tune_view.clock_text(clock)})"

@@ -82,7 +82,7 @@ class ValueDialogs(ModeScreen):
                 Content(columns, rows, "couplings leave no choice"),
                 now,
                 free=refuse,
-                narrow=False,
+                typing="find",
                 hint=hint,
             ),
             take,
@@ -151,7 +151,7 @@ class ValueDialogs(ModeScreen):
         now = tune_knobs.value_now(tune, layer, name)
         title = f"{layer.name}: {name}" + (f" of {len(tune.marked)} marked" if tune.marked else "")
         self.app.push_screen(
-            Pick(f"{title}, now {now}", content, now, free=refuse, narrow=False, hint=hint), take
+            Pick(f"{title}, now {now}", content, now, free=refuse, typing="find", hint=hint), take
         )
 
     def _price(self, tune: Tune) -> None:

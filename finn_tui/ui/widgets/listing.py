@@ -140,16 +140,23 @@ class Listing(Lines, can_focus=True):
             return self.listing
 
     def __init__(
-        self, *, id: str | None = None, headings: bool = True, passive: bool = False
+        self,
+        *,
+        id: str | None = None,
+        headings: bool = True,
+        passive: bool = False,
+        lit: bool = False,
     ) -> None:
         """A list that its owner fills with ``give``.
 
         Args:
             headings: whether the titles of the columns are shown.
             passive: the cursor is shown only while keys go to the list.
+            lit: the cursor is drawn as if keys went to the list: they reach it from a line of text.
         """
         super().__init__(id=id)
         self._passive = passive
+        self._lit = lit
         self.content = Content()
         self.window = Window()
         self.filter = Filtering(self._filtered)
@@ -241,7 +248,7 @@ class Listing(Lines, can_focus=True):
     def _row(self, index: int, widths: Sequence[int]) -> Line:
         row = self._rows[index]
         here = index == self.window.cursor and (self.has_focus or not self._passive)
-        base = ("cursor" if self.has_focus else "cursor-blur") if here else ""
+        base = ("cursor" if self.has_focus or self._lit else "cursor-blur") if here else ""
         line = Line(base).add(">" if here else " ", "accent")
         for column, width, (text, role) in zip(
             self.content.columns, widths, row.cells, strict=True

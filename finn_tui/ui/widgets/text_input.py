@@ -1,0 +1,155 @@
+"""A line to type in: Textual's Input in this app's look, and what completes a name or a path."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+#: Entries of a folder that are looked at to complete a path: more take longer than a key.
+_ENTRIES = 5000
+
+
+class TextInput(Input):
+    """An ``Input`` of one row without a frame; its cursor does not blink over slow lines."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # What some terminals send for backspace.
+        Binding("ctrl+h", "delete_left", "Delete character left", show=False),
+    ]
+    DEFAULT_CSS = """
+    TextInput, TextInput:focus {
+        background: $surface;
+        background-tint: $foreground 0%;
+        border: none;
+        height: 1;
+        padding: 0;
+    }
+    """
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        id: str | None = None,
+        placeholder: str = "",
+        password: bool = False,
+        suggester: Suggester | None = None,
+    ) -> None:
+        """Make a line to type in.
+
+        Args:
+            value: the text at first; it is selected, so that typing replaces it.
+            password: show dots instead of what is typed.
+            suggester: proposes how the text could go on; the right arrow takes that.
+        """
+        super().__init__(
+            value,
+            id=id,
+            placeholder=placeholder,
+            password=password,
+            suggester=suggester,
+            compact=True,
+        )
+        self.cursor_blink = False
+
+    @property
+    def suggestion(self) -> str:
+        """The whole text as the suggester proposes it; empty without a proposal."""
+        return self._suggestion
+
+    def complete(self) -> None:
+        """Take the proposal, if there is one."""
+        if self._suggestion:
+            self.value = self._suggestion
+            self.cursor_position = len(self.value)
+
+    def insert_typed(self, character: str) -> None:
+        """Insert what was typed before the keys went to this line."""
+        if self.selection.is_empty:
+            self.insert_text_at_cursor(character)
+        else:
+            self.replace(character, *self.selection)
+
+
+def is_path(text: str, suffixes: Sequence[str] = ()) -> bool:
+    """Return whether a typed text means a file and not a name.
+
+    Args:
+        suffixes: endings of files that are expected, such as ".json".
+    """
+    return (
+        "/" in text
+        or text.startswith(("~", "."))
+        or (bool(text) and text.endswith(tuple(suffixes)))
+    )
+
+
+def why_no_file(text: str, what: str, suffixes: Sequence[str]) -> str | None:
+    """Return why a typed text cannot be taken as a file; None if it can.
+
+    Args:
+        what: what is looked for, such as "model".
+        suffixes: the endings that such a file has.
+    """
+    if not is_path(text, suffixes):
+        return f"there is no {what} called {text}"
+    try:
+        is_file = Path(text).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):
+        is_file = False
+    return None if is_file else f"there is no file {text}; tab completes a path"
+
+
+def complete_path(text: str, suffixes: Sequence[str] = ()) -> str | None:
+    """Return the first path that goes on as ``text`` begins; None if there is none.
+
+    Args:
+        suffixes: endings of the files that count; all files if there are none.
+    """
+    head, slash, start = text.rpartition("/")
+    try:
+        folder = Path(head + slash).expanduser()
+        with os.scandir(folder) as entries:
+            names = sorted(
+                entry.name + "/" if entry.is_dir() else entry.name
+                for entry in islice(entries, _ENTRIES)
+                if entry.name.startswith(start) and (start or not entry.name.startswith("."))
+            )
+    except (OSError, RuntimeError, ValueError):
+        return None
+    for name in names:
+        if not suffixes or name.endswith(("/", *suffixes)):
+            # A name with line breaks or escapes in it is not written into a line of text.
+            return head + slash + name if name.isprintable() else None
+    return None
+
+
+class Completion(Suggester):
+    """Proposes names that are known, and paths."""
+
+    def __init__(self, names: Sequence[str], suffixes: Sequence[str] | None = None) -> None:
+        """Propose from ``names``.
+
+        Args:
+            suffixes: endings of files whose paths are proposed too; None for names only.
+        """
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._names = names
+        self._suffixes = suffixes
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Return the whole text as it could go on."""
+        name = next((name for name in self._names if name.startswith(value)), None)
+        if name is not None or self._suffixes is None:
+            return name
+        if not is_path(value):
+            return None
+        return await asyncio.to_thread(complete_path, value, self._suffixes)
