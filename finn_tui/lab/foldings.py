@@ -11,7 +11,7 @@ from finn_tui.core import folding as foldings
 from finn_tui.core.folding import Folding, IllegalFolding
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.models import Model
-from finn_tui.lab.workspace import Workspace
+from finn_tui.lab.workspace import Workspace, plain_name
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate import Migration
@@ -30,6 +30,27 @@ def names(workspace: Workspace, model: Model) -> list[str]:
     """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
     brought = list(model.preset.foldings) if model.preset else []
     return list(dict.fromkeys(["ones", *brought, *workspace.foldings()]))
+
+
+def title(name: str) -> str:
+    """Return what a folding is called that was read by a name or a path."""
+    return Path(name).name.removesuffix(".json")
+
+
+def check_name(model: Model, name: str) -> None:
+    """Check that a folding can be saved under a name.
+
+    Raises:
+        FinnTuiError: the name is one that presets use, or it cannot be a file's.
+    """
+    brought = model.preset.foldings if model.preset else {}
+    if name == "ones" or name in brought:
+        raise FinnTuiError(
+            f"{name} is the name of a folding that finn-tui brings",
+            "It would be hidden behind that one.",
+            "Choose another name.",
+        )
+    plain_name(name)
 
 
 def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list[str]]:
@@ -66,6 +87,28 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
             f"`{command(opened, name)}` reads it so"
         )
     return folding, notes
+
+
+def overwrites_other(workspace: Workspace, opened: Opened, name: str, loaded: str) -> bool:
+    """Return whether saving under a name would replace a folding that is not the loaded one.
+
+    Args:
+        name: the name to save under.
+        loaded: the saved folding that was last loaded or saved here; empty for none.
+
+    Raises:
+        FinnTuiError: the name cannot be a file's.
+    """
+    if not workspace.folding_path(name).exists():
+        return False
+    if name != loaded:
+        return True
+    try:
+        folding, _ = read(workspace, opened, name)
+    except FinnTuiError:
+        return True
+    # Somebody else may have saved under this name since.
+    return folding != opened.editor.saved
 
 
 def read_foreign(workspace: Workspace, opened: Opened, name: str) -> Migration:

@@ -21,7 +21,6 @@ from finn_tui.core.folding import Folding
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
-from finn_tui.errors import FinnTuiError
 from finn_tui.lab import devices, models
 from finn_tui.lab import foldings as foldings_by_name
 from finn_tui.lab.models import Model, Stage
@@ -222,7 +221,7 @@ class Lab:
         name = folding or default_folding(prepared)
         chosen, notes = self.read_folding(opened, name)
         opened.editor = Editor(
-            design, tables, device, clock, chosen, chosen, Path(name).stem, prices
+            design, tables, device, clock, chosen, chosen, foldings_by_name.title(name), prices
         )
         for note in notes:
             on_progress(Progress("folding", note))
@@ -300,19 +299,21 @@ class Lab:
             editor.design, *(Side(name, each, editor.estimate_of(each)) for name, each in sides)
         )
 
+    def overwrites_other(self, opened: Opened, name: str, loaded: str) -> bool:
+        """Return whether saving under a name would replace a folding that is not the loaded one.
+
+        Args:
+            loaded: the saved folding that was last loaded or saved here; empty for none.
+        """
+        return foldings_by_name.overwrites_other(self.workspace, opened, name, loaded)
+
     def save_folding(self, opened: Opened, name: str) -> Path:
         """Save the folding that is edited under a name of the workspace.
 
         Raises:
             FinnTuiError: for a name that presets use or that cannot be a file's, or a full disk.
         """
-        brought = opened.model.preset.foldings if opened.model.preset else {}
-        if name == "ones" or name in brought:
-            raise FinnTuiError(
-                f"{name} is the name of a folding that finn-tui brings",
-                "It would be hidden behind that one.",
-                "Choose another name.",
-            )
+        foldings_by_name.check_name(opened.model, name)
         editor = opened.editor
         path = self.workspace.save_folding(name, foldings.to_json(editor.design, editor.folding))
         editor.saved = editor.folding

@@ -187,13 +187,17 @@ class Workspace:
             return {}
         return {path.stem: path for path in sorted(self.foldings_dir.glob("*.json"))}
 
+    def folding_path(self, name: str) -> Path:
+        """Where a folding of that name is saved. Raises as ``plain_name``."""
+        return self.foldings_dir / f"{plain_name(name)}.json"
+
     def save_folding(self, name: str, document: dict[str, Any]) -> Path:
         """Save a folding under a name, over an older one of that name.
 
         Raises:
             FinnTuiError: for a name that is no plain file name, or a disk that does not take it.
         """
-        path = self.foldings_dir / f"{plain_name(name)}.json"
+        path = self.folding_path(name)
         files.replace(path, json.dumps(document, indent=2) + "\n")
         return path
 

@@ -61,6 +61,7 @@ class Tune:
 
     Attributes:
         folding_name: what the folding is called, as loaded or saved.
+        saved_name: the workspace's saved folding that was loaded or saved last; empty for none.
         plans: widths of columns by screen width and whether foldings are compared.
         comparing: what the folding is compared with, if it is.
         window: rows are the layers that pass the filter.
@@ -76,6 +77,7 @@ class Tune:
 
     opened: Opened
     folding_name: str
+    saved_name: str = ""
     window: Window = field(default_factory=Window)
     knob: str = "PE"
     filter: str = ""

@@ -15,6 +15,7 @@ from textual import work
 from textual.app import App
 
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab import foldings
 from finn_tui.lab.session import Lab, default_folding
 from finn_tui.progress import OnProgress, Progress
 from finn_tui.ui.messages import (
@@ -85,7 +86,7 @@ class Workers(App[int]):
             self.post_message(Failed("open", error))
             return None
         name = folding or default_folding(opened.model)
-        message = ModelOpened(opened, Path(name).stem)
+        message = ModelOpened(opened, foldings.title(name))
         self.post_message(message)
         return message
 

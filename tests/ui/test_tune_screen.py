@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from textual.events import Key, MouseScrollUp
+from textual.events import Key, MouseScrollUp, Paste
 
 from finn_tui.core import folding as foldings
 from finn_tui.ui.app import FinnTuiApp
@@ -13,6 +14,7 @@ from finn_tui.ui.screens.pick import Notice as Dialog
 from finn_tui.ui.screens.pick import Pick
 from finn_tui.ui.tune import Tune
 from finn_tui.ui.widgets.lines import Lines
+from finn_tui.ui.widgets.text_input import TextInput
 from tests.core.test_migrate import renamed
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
@@ -179,11 +181,107 @@ async def test_saving_writes_finns_json_and_takes_the_mark_away(
         assert "unsaved" not in screen_text(app)
 
 
+async def test_a_typed_name_is_the_name_and_not_a_filter(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    other = lab.workspace.save_folding("lab-2", {"Defaults": {}})
+    before = other.read_bytes()
+    async with make_app().run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("plus", "w", *"lab")
+        assert "= a new saved folding" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, (lab.workspace.foldings_dir / "lab.json").exists)
+        assert tune_of(app).saved_name == "lab"
+    assert other.read_bytes() == before
+
+
+async def test_replacing_another_saved_folding_asks(make_app: MakeApp, lab: RecordedLab) -> None:
+    other = lab.workspace.save_folding("lab-2", {"Defaults": {}})
+    before = other.read_bytes()
+    async with make_app().run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("plus", "w", *"lab-2")
+        assert "replaces another saved folding" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Replace the saved folding lab-2?" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, Dialog))
+        assert other.read_bytes() == before
+        assert tune_of(app).editor.unsaved
+        # The cursor's row is another folding as well.
+        await pilot.press("w", "down", "enter")
+        await until(pilot, lambda: "Replace the saved folding lab-2?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: tune_of(app).saved_name == "lab-2")
+        assert json.loads(other.read_text())["MVAU_hls_6"]["PE"] == 2
+        # It is the loaded one now: that it is saved again needs no question, and no typing.
+        await pilot.press("plus", "w", "enter")
+        await until(pilot, lambda: not tune_of(app).editor.unsaved)
+        assert json.loads(other.read_text())["MVAU_hls_6"]["PE"] == 4
+        # Unless somebody else has written it meanwhile.
+        lab.workspace.save_folding("lab-2", {"Defaults": {}})
+        await pilot.press("plus", "w", "enter")
+        await until(pilot, lambda: "Its file was changed since it was loaded" in screen_text(app))
+        await pilot.press("escape")
+
+
+async def test_a_folding_file_is_loaded_by_its_typed_path(
+    make_app: MakeApp, lab: RecordedLab, tmp_path: Path
+) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        editor = tune_of(app).editor
+        wanted = editor.step("MVAU_hls_6", "SIMD", 1)
+        assert wanted is not None
+        path = tmp_path / "elsewhere" / "v1.2.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(foldings.to_json(editor.design, wanted.folding)))
+        editor.undo()
+        for key in ("f", "C"):
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, Pick))
+            await pilot.press(*f"{path.parent}/nothing.json", "enter")
+            assert "there is no file" in screen_text(app)
+            await pilot.press("ctrl+u", *f"{path.parent}/v")
+            await until(pilot, lambda: app.screen.query_one(TextInput).suggestion)
+            await pilot.press("tab")
+            assert app.screen.query_one(TextInput).value == str(path)
+            await pilot.press("enter")
+            await until(pilot, lambda: not isinstance(app.screen, Pick))
+        assert tune_of(app).folding_name == "v1.2"
+        assert tune_of(app).comparing_with == "v1.2"
+        assert editor.folding == wanted.folding
+
+
+async def test_a_path_is_typed_and_pasted_into_open(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"")
+    asked: list[str] = []
+    async with make_app().run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        monkeypatch.setattr(app, "open_named", lambda model: asked.append(model))
+        await pilot.press("o", *str(path), "enter")
+        await until(pilot, lambda: asked)
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        app.post_message(Paste(f"{path}\n"))
+        await until(pilot, lambda: app.screen.query_one(TextInput).value == str(path))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(asked) == 2)
+        # The row under the cursor is taken, not the letters that left it.
+        await pilot.press("o", *"cnv-w1", "enter")
+        await until(pilot, lambda: len(asked) == 3)
+    assert asked == [str(path), str(path), "cnv-w1a1"]
+
+
 async def test_a_name_of_a_preset_is_refused_with_the_reason(make_app: MakeApp) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("plus", "w", *"published", "enter")
-        await until(pilot, lambda: "It would be hidden behind that one." in screen_text(app))
+        await until(pilot, lambda: "hidden behind that one." in screen_text(app))
         assert tune_of(app).editor.unsaved
 
 
@@ -253,8 +351,15 @@ async def test_a_clock_is_chosen_or_typed(make_app: MakeApp, lab: RecordedLab) -
         await until(pilot, lambda: tune_of(app).editor.clock_ns == 5.0)
         assert "200 MHz" in screen_text(app)
         assert lab.workspace.settings.clock_ns == 5.0
+        # A number alone is the faster clock of the two that it could be, and that is said.
+        await pilot.press("p", *"100")
+        assert "= 10 ns (100 MHz)" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: tune_of(app).editor.clock_ns == 10.0)
+        await pilot.press("p", "5", "enter")
+        await until(pilot, lambda: tune_of(app).editor.clock_ns == 5.0)
         await pilot.press("p", "0", "enter")
-        await until(pilot, lambda: "a clock period of 0 ns cannot be" in screen_text(app))
+        await until(pilot, lambda: "clock period 0 ns is out of range" in screen_text(app))
         await pilot.press("escape")
         assert tune_of(app).editor.clock_ns == 5.0
 

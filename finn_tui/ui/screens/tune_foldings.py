@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from finn_tui.core.costs import estimate
 from finn_tui.core.folding import Folding
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab import foldings
 from finn_tui.lab.foldings import OfAnotherFinn
 from finn_tui.lab.session import Lab
 from finn_tui.ui.screens.base import ModeScreen
@@ -38,7 +39,9 @@ class FoldingDialogs(ModeScreen):
         self, tune: Tune, title: str, use: Callable[[Tune, str], None]
     ) -> None:
         from finn_tui.ui.screens.pick import Pick
+        from finn_tui.ui.widgets.text_input import why_no_file
 
+        files = (".json",)
         rows = await asyncio.to_thread(_folding_rows, self.desk.lab, tune)
         columns = [Column("folding", 22), Column("where from", 14), Column("II", 10, True),
                    Column("fps", 9, True), Column("LUT", 7, True),
@@ -53,8 +56,9 @@ class FoldingDialogs(ModeScreen):
                 title,
                 Content(columns, rows),
                 tune.folding_name,
-                free=lambda text: None,
-                hint="enter takes it; or type the path of a FINN folding JSON",
+                free=lambda text: why_no_file(text, "folding", files),
+                files=files,
+                hint="letters narrow the list; or type the path of a FINN folding JSON",
             ),
             take,
         )
@@ -68,7 +72,9 @@ class FoldingDialogs(ModeScreen):
         except FinnTuiError as error:
             self.desk.trouble(error)
             return
-        self._take_folding(tune, folding, Path(name).stem, notes)
+        self._take_folding(tune, folding, foldings.title(name), notes)
+        # A file elsewhere may have the name of a saved folding, and is not that one.
+        tune.saved_name = name if name in self.desk.lab.workspace.foldings() else ""
 
     def _offer(self, tune: Tune, name: str, found: Migration) -> None:
         """Another FINN's file: say how it would be read, and read it so if that is wanted."""
@@ -85,7 +91,7 @@ class FoldingDialogs(ModeScreen):
 
         def taken(answer: str | None) -> None:
             if answer == "y":
-                self._take_folding(tune, found.folding, Path(name).stem, [first.rstrip(".")])
+                self._take_folding(tune, found.folding, foldings.title(name), [first.rstrip(".")])
 
         self.app.push_screen(
             Dialog(
@@ -100,7 +106,7 @@ class FoldingDialogs(ModeScreen):
 
     def _take_folding(self, tune: Tune, folding: Folding, name: str, notes: Sequence[str]) -> None:
         tune.editor.load(folding, name)
-        tune.folding_name = name
+        tune.folding_name, tune.saved_name = name, ""
         tune.notice = Notice("; ".join([f"loaded {name}", *notes]))
         self.redraw()
 
@@ -111,31 +117,83 @@ class FoldingDialogs(ModeScreen):
             return
         from finn_tui.ui.screens.pick import Pick
 
-        saved = self.desk.lab.workspace.foldings()
-        rows = [Row(name, [(name, ""), ("overwrite", "dim")]) for name in saved]
+        lab = self.desk.lab
+        rows = [
+            Row(name, [(name, ""), ("loaded" if name == tune.saved_name else "saved", "dim")])
+            for name in lab.workspace.foldings()
+        ]
+
+        def refuse(name: str) -> str | None:
+            try:
+                foldings.check_name(tune.opened.model, name)
+            except FinnTuiError as error:
+                return f"{error.what}. {error.why}"
+            return None
+
+        def meaning(name: str) -> str:
+            if refuse(name) is not None:
+                return ""
+            if not lab.workspace.folding_path(name).exists():
+                return "= a new saved folding"
+            if name == tune.saved_name:
+                return "= the folding that is loaded, with its changes"
+            return "= replaces another saved folding; asks first"
 
         def take(name: str | None) -> None:
-            if name is None:
-                return
-            try:
-                path = self.desk.lab.save_folding(tune.opened, name)
-            except FinnTuiError as error:
-                self.desk.trouble(error)
-                return
-            tune.folding_name = tune.editor.baseline_name = name
-            tune.editor.baseline = tune.editor.folding
-            tune.notice = Notice(f"saved as {path}", "good")
-            self.redraw()
+            if name is not None:
+                self._save_as(tune, name)
 
         self.app.push_screen(
             Pick(
-                "Save the folding",
+                "Save the folding as",
                 Content([Column("name", 34), Column("")], rows, "no folding is saved here yet"),
-                free=lambda text: None,
-                hint="type a name and press enter",
+                tune.saved_name or None,
+                free=refuse,
+                typing="name",
+                text=tune.saved_name,
+                echo=meaning,
+                hint="type a name and press enter; ↑ ↓ write a saved one's",
             ),
             take,
         )
+
+    def _save_as(self, tune: Tune, name: str) -> None:
+        """Save under a name, after asking if that replaces another folding than the loaded one."""
+        from finn_tui.ui.screens.pick import confirm
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._save(tune, name)
+
+        try:
+            asks = self.desk.lab.overwrites_other(tune.opened, name, tune.saved_name)
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        if not asks:
+            self._save(tune, name)
+            return
+        why = (
+            "Its file was changed since it was loaded."
+            if name == tune.saved_name
+            else f"It is not the folding that is loaded ({tune.folding_name})."
+        )
+        self.app.push_screen(
+            confirm(f"Replace the saved folding {name}?", f"{why} What it holds is lost.",
+                    "replace it"),
+            answered,
+        )  # fmt: skip
+
+    def _save(self, tune: Tune, name: str) -> None:
+        try:
+            path = self.desk.lab.save_folding(tune.opened, name)
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        tune.folding_name = tune.saved_name = tune.editor.baseline_name = name
+        tune.editor.baseline = tune.editor.folding
+        tune.notice = Notice(f"saved as {path}", "good")
+        self.redraw()
 
     def do_tune_compare(self) -> None:
         """Compare with the baseline or what was chosen; only what differs; no longer."""
@@ -162,7 +220,7 @@ class FoldingDialogs(ModeScreen):
         except FinnTuiError as error:
             self.desk.trouble(error)
             return
-        tune.compare_with(Path(name).stem, folding)
+        tune.compare_with(foldings.title(name), folding)
         tune.notice = None
         self.redraw()
 
