@@ -31,7 +31,7 @@ from typing import Any
 
 import psutil
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runprocesses
 from finn_tui.lab.session import Lab
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, RunState, list_runs
@@ -241,7 +241,7 @@ def _command(pid: int) -> list[str]:
 
 def _left(run: RunFolder) -> list[int]:
     """Processes that carry the run's mark."""
-    return runfiles.run_processes(str(run.path), leader=2**22 + 1)
+    return [process.pid for process in runprocesses.build_processes(str(run.path))]
 
 
 def _until_final(run: RunFolder) -> RunState:

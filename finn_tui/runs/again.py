@@ -12,7 +12,7 @@ from typing import Any
 
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs import tools
@@ -143,7 +143,7 @@ def _requeue(run: RunFolder, step: str, archive: Path) -> None:
                 document = json.loads(plan.read_text(encoding="utf-8"))
                 runfiles.write_json(str(plan), {**document, "fail": None})
             attempt = state.attempt + 1
-            queued: dict[str, Any] = {"state": "queued", "host": runfiles.host()}
+            queued: dict[str, Any] = {"state": "queued", **runprocesses.identity()}
             queued |= {"heartbeat": time.time(), "attempt": attempt, "from": step}
             runfiles.save_state(str(run.path), queued)
         except OSError as error:

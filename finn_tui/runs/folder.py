@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.errors import FinnTuiError
 from finn_tui.runs.text import clean
 
@@ -70,7 +70,8 @@ class RunState:
         step: FINN's name of the step it is in, ``step_index`` of ``step_count``.
         pid, pid_started, pid_ticks, host: the runner's process, when it began by the clock
             (seconds since the epoch) and by the kernel's ticks since boot, on which machine.
-        boot: which start of that machine it was; another one has none of its processes.
+        machine, boot, pid_namespace: which machine, which start of it and which container that
+            was; None in documents of version 0.1. ``host`` is for people.
         heartbeat: when it last said that it lives (seconds since the epoch).
         position: its place among the builds that wait for their turn, from 1; None if it does not.
         attempt: 1, and one more for each time that it was resumed.
@@ -86,7 +87,9 @@ class RunState:
     pid_started: float | None = None
     pid_ticks: int | None = None
     host: str = ""
+    machine: str | None = None
     boot: str | None = None
+    pid_namespace: int | None = None
     heartbeat: float = 0.0
     position: int | None = None
     attempt: int = 1
@@ -187,13 +190,15 @@ class RunFolder:
             FinnTuiError: it is missing or broken.
         """
         document = self._read(runfiles.STATE)
-        known = {name: document[name] for name in RunState.__match_args__ if name in document}
+        known: dict[str, Any] = {
+            name: document[name] for name in RunState.__match_args__ if name in document
+        }
         error = known.get("error")
         if error:
             # It may quote a tool's log.
             error = FinnTuiError.from_dict({key: clean(text) for key, text in error.items()})
         known["error"] = error
-        return RunState(**known)
+        return RunState(**known | _checked_identity(known))
 
     def results(self) -> dict[str, Any]:
         """Everything measured so far, part by part; empty before there is anything."""
@@ -252,6 +257,29 @@ class RunFolder:
             why,
             "The run's logs and build folder can still be looked at; it has to be built anew.",
         )
+
+
+def _checked_identity(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that processes are looked up by; what cannot be true counts as not known."""
+
+    def whole(name: str) -> int | None:
+        value = document.get(name)
+        return value if type(value) is int else None
+
+    def text(name: str) -> str | None:
+        value = document.get(name)
+        return clean(value) if isinstance(value, str) and value else None
+
+    return {
+        "pid": runprocesses.valid_pid(document.get("pid")),
+        "pid_started": runprocesses.finite(document.get("pid_started")),
+        "pid_ticks": whole("pid_ticks"),
+        "host": text("host") or "",
+        "machine": text("machine"),
+        "boot": text("boot"),
+        "pid_namespace": whole("pid_namespace"),
+        "heartbeat": runprocesses.valid_heartbeat(document.get("heartbeat")),
+    }
 
 
 def parse_event(line: str) -> dict[str, Any] | None:

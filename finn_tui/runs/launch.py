@@ -19,7 +19,7 @@ from typing import Any
 
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
-from finn_tui.engine.server import runfiles, runqueue
+from finn_tui.engine.server import runfiles, runprocesses, runqueue
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.rehearsal.tools.install import install
@@ -126,6 +126,7 @@ async def start_runner(
     environment = {k: v for k, v in os.environ.items() if k not in _PATCHED}
     environment.update(found.environment if found else {})
     environment[runfiles.NOTIFY] = notify
+    environment[runprocesses.MARK] = os.path.realpath(run.path)
     try:
         await asyncio.to_thread(runqueue.set_limit, str(run.path.parent), parallel)
         # Here, not in the runner: the order is that of launching.
@@ -214,7 +215,7 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
             plan = {**rehearsal, "fail": fail, "log_mb": request.log_mb}
             (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
         runfiles.write_json(str(partial / runfiles.RUN), document)
-        queued = {"state": "queued", "host": runfiles.host(), "heartbeat": time.time()}
+        queued = {"state": "queued", **runprocesses.identity(), "heartbeat": time.time()}
         runfiles.write_json(str(partial / runfiles.STATE), queued)
         runfiles.append_event(str(partial), "state", state="queued", error=None)
         return RunFolder(partial.rename(runs_dir / id))
@@ -279,7 +280,7 @@ def _not_started(run: RunFolder, why: str) -> FinnTuiError:
         "Check the engine: `finn-tui engine info`. The run's folder is kept.",
         kind="engine",
     )
-    state = {"state": "failed", "host": runfiles.host(), "heartbeat": time.time()}
+    state = {"state": "failed", **runprocesses.identity(), "heartbeat": time.time()}
     state.update(ended=runfiles.now(), error=error.as_dict())
     runfiles.save_state(str(run.path), state)
     runfiles.append_event(str(run.path), "state", state="failed", error=error.as_dict())

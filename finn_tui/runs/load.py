@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from finn_tui.engine.server import runfiles
+from finn_tui.runs import processes
 from finn_tui.runs.folder import RunFolder, RunState
 
 #: Looking through all processes of a machine takes milliseconds: not at every picture.
@@ -48,11 +48,11 @@ class Load:
 
     def look(self, state: RunState) -> tuple[ToolProcess, ...]:
         """The run's processes, those that take most first; none of a run on another machine."""
-        if state.final or state.pid is None or state.host != runfiles.host():
+        if state.final or state.pid is None or not processes.is_here(state):
             return ()
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._last = self._take(runfiles.run_processes(str(self._run.path), state.pid))
+            self._last = self._take(processes.build_pids(self._run, state))
         return self._last
 
     def _take(self, pids: list[int]) -> tuple[ToolProcess, ...]:

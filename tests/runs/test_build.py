@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runprocesses
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs import launch as launching
@@ -51,7 +51,7 @@ def _request(tfc: Path, engine: EngineSpec, seconds: float, **more: object) -> B
 
 def _left(run: RunFolder) -> list[int]:
     """Processes that carry the run's mark."""
-    return runfiles.run_processes(str(run.path), leader=2**22 + 1)
+    return [process.pid for process in runprocesses.build_processes(str(run.path))]
 
 
 async def _until_tool(run: RunFolder, tool: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runprocesses
 from finn_tui.runs.processes import reconcile
 from tests.runs.conftest import Begin
 
@@ -28,8 +28,9 @@ async def test_whoever_is_killed_the_state_is_true_and_nothing_is_left(
     run = await begin(seconds=0.25)
     await asyncio.sleep(random.Random(f"{victim} {seed}").uniform(0.0, 1.2))
     state = run.state()
-    left = runfiles.run_processes(str(run.path), leader=2**22 + 1)
     assert state.pid is not None
+    left = [process.pid for process in runprocesses.build_processes(str(run.path))]
+    left = [pid for pid in left if pid != state.pid]
     pids = {"runner": [state.pid], "builder": left, "all": [state.pid, *left]}[victim]
     for pid in [] if state.final else pids:
         try:
@@ -40,7 +41,7 @@ async def test_whoever_is_killed_the_state_is_true_and_nothing_is_left(
         ended = False
         while not ended:
             await asyncio.sleep(0.05)
-            ended = reconcile(run).final and not runfiles.run_processes(str(run.path), 2**22 + 1)
+            ended = reconcile(run).final and not runprocesses.build_processes(str(run.path))
     after = reconcile(run)
     if state.final or not pids:
         assert after.state in ("succeeded", "lost", "failed")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runprocesses
 from finn_tui.runs import load
 from finn_tui.runs.load import Load
 from tests.runs.conftest import MakeRun
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds 
 
 def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "LOOK_SECONDS", 0.0)
-    run = make_run(state="running", pid=os.getpid(), host=runfiles.host())
+    run = make_run(state="running", **runprocesses.own_identity())
     busy = subprocess.Popen(
         [sys.executable, "-c", "while True: pass"],
-        env={**os.environ, runfiles.MARK: str(run.path)},
+        env={**os.environ, runprocesses.MARK: str(run.path)},
         cwd=run.path,
     )
     try:
@@ -45,7 +45,9 @@ def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_run_elsewhere_or_ended_has_none_here(make_run: MakeRun) -> None:
-    elsewhere = make_run(state="running", pid=os.getpid(), host="another")
+    elsewhere = make_run(state="running", **{**runprocesses.own_identity(), "boot": "another"})
     assert Load(elsewhere).look(elsewhere.state()) == ()
-    ended = make_run("20260104T030405Z-tfc-w1a1-00ff", state="failed", pid=1, host=runfiles.host())
+    ended = make_run(
+        "20260104T030405Z-tfc-w1a1-00ff", state="failed", **runprocesses.own_identity()
+    )
     assert Load(ended).look(ended.state()) == ()

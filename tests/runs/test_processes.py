@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.errors import FinnTuiError
 from finn_tui.runs.processes import adopt, alive, cancel, reconcile
 from tests.runs.conftest import MakeRun
@@ -26,21 +26,14 @@ def _gone() -> int:
 
 
 def _me() -> dict[str, object]:
-    return {
-        "state": "running",
-        "pid": os.getpid(),
-        "pid_started": runfiles.process_started(os.getpid()),
-        "pid_ticks": runfiles.process_ticks(os.getpid()),
-        "host": runfiles.host(),
-        "heartbeat": time.time(),
-    }
+    return {"state": "running", "heartbeat": time.time(), **runprocesses.own_identity()}
 
 
 def test_start_times_are_those_of_psutil() -> None:
-    started = runfiles.process_started(os.getpid())
+    started = runprocesses.process_started(os.getpid())
     assert started is not None
     assert abs(started - psutil.Process().create_time()) < 1.5
-    assert runfiles.process_started(2**22 + 1) is None
+    assert runprocesses.process_started(2**22 + 1) is None
 
 
 def test_a_living_runner_keeps_its_state(make_run: MakeRun) -> None:
@@ -66,10 +59,6 @@ def test_another_process_with_the_same_id_is_not_the_runner(make_run: MakeRun) -
     ticks = me["pid_ticks"]
     assert isinstance(ticks, int)
     assert not alive(make_run("20260101T000000Z-a-0002", **{**me, "pid_ticks": ticks + 9}).state())
-    started = me["pid_started"]
-    assert isinstance(started, float)
-    old = {**me, "pid_ticks": None, "pid_started": started - 3600}
-    assert not alive(make_run("20260101T000000Z-a-0003", **old).state())
 
 
 def test_a_clock_that_was_set_does_not_lose_a_run(make_run: MakeRun) -> None:
@@ -89,7 +78,7 @@ def test_a_run_that_is_locked_lives_whatever_its_process_looks_like(make_run: Ma
 
 
 def test_on_another_machine_only_a_long_silence_counts(make_run: MakeRun) -> None:
-    there = {**_me(), "host": "elsewhere", "pid": _gone()}
+    there = {**_me(), "host": "elsewhere", "boot": "another", "pid": _gone()}
     assert reconcile(make_run("20260101T000000Z-a-0001", **there)).state == "running"
     silent = {**there, "heartbeat": time.time() - 3600}
     assert reconcile(make_run("20260101T000000Z-a-0002", **silent)).state == "lost"
@@ -109,23 +98,23 @@ def test_a_child_that_has_ended_is_not_alive(make_run: MakeRun) -> None:
     while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    run = make_run(**{**_me(), "pid": child.pid, "pid_ticks": None, "pid_started": None})
+    run = make_run(**{**_me(), "pid": child.pid})
     assert reconcile(run).state == "lost"
 
 
 def test_tools_in_sessions_of_their_own_are_found_and_ended(make_run: MakeRun) -> None:
     run = make_run(state="running")
-    environment = {**os.environ, runfiles.MARK: str(run.path)}
+    environment = {**os.environ, runprocesses.MARK: str(run.path)}
     stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     children = [
         subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True),
-        subprocess.Popen([sys.executable, "-c", stubborn], env=environment),
+        subprocess.Popen([sys.executable, "-c", stubborn], env=environment, start_new_session=True),
     ]
-    other = subprocess.Popen(["sleep", "60"])
+    other = subprocess.Popen(["sleep", "60"], start_new_session=True)
     time.sleep(0.5)
-    found = runfiles.run_processes(str(run.path), leader=_gone())
-    assert set(found) == {child.pid for child in children}
-    runfiles.end_processes(str(run.path), leader=_gone(), grace=0.5)
+    processes = runprocesses.build_processes(str(run.path))
+    assert {process.pid for process in processes} == {child.pid for child in children}
+    runprocesses.end_processes(str(run.path), grace=0.5)
     assert all(child.wait(timeout=5) < 0 for child in children)
     assert other.poll() is None
     other.kill()
@@ -133,9 +122,10 @@ def test_tools_in_sessions_of_their_own_are_found_and_ended(make_run: MakeRun) -
 
 
 async def test_cancel_of_a_run_elsewhere_or_ended(make_run: MakeRun) -> None:
-    away = make_run("20260101T000000Z-a-0001", **{**_me(), "host": "elsewhere"})
+    away = {**_me(), "host": "elsewhere", "boot": "another"}
+    run = make_run("20260101T000000Z-a-0001", **away)
     with pytest.raises(FinnTuiError, match="runs on elsewhere"):
-        await cancel(away)
+        await cancel(run)
     done = make_run("20260101T000000Z-a-0002", state="succeeded")
     assert (await cancel(done)).state == "succeeded"
     queued = make_run("20260101T000000Z-a-0003", state="queued", heartbeat=time.time())

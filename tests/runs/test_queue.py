@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from finn_tui.engine.server import runfiles, runqueue
+from finn_tui.engine.server import runprocesses, runqueue
 from finn_tui.errors import FinnTuiError
 from finn_tui.runs import again
 from finn_tui.runs.folder import RunFolder, list_runs
@@ -92,7 +92,7 @@ async def test_cancel_reaches_what_left_its_session_parent_and_environment(begin
             await asyncio.sleep(0.05)
     assert (await cancel(run)).state == "cancelled"
     # A zombie has no ticks: it is ended, whoever has still to ask for it.
-    assert not any(runfiles.process_ticks(stray.pid) for stray in strays)
+    assert not any(runprocesses.process_ticks(stray.pid) for stray in strays)
 
 
 async def test_the_users_command_is_started_at_the_end_though_nobody_waits(
@@ -151,16 +151,16 @@ async def test_a_retry_is_the_same_request_in_a_new_folder(begin: Begin) -> None
 async def test_a_run_that_was_only_half_launched_is_cancelled_and_never_builds(
     begin: Begin, make_run: MakeRun
 ) -> None:
-    run = make_run(state="queued", heartbeat=time.time(), host=runfiles.host())
+    run = make_run(state="queued", heartbeat=time.time(), **runprocesses.identity())
     assert (await cancel(run)).state == "cancelled"
 
 
-def test_a_machine_that_was_restarted_has_lost_its_runs(make_run: MakeRun) -> None:
-    me = os.getpid()
-    run = make_run(
-        state="running", pid=me, pid_ticks=runfiles.process_ticks(me), host=runfiles.host(),
-        heartbeat=time.time(), boot="another",
-    )  # fmt: skip
+def test_a_machine_that_was_restarted_has_lost_its_runs(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {"heartbeat": runprocesses.boot_time() - 90, "boot": "another"}
+    monkeypatch.setattr(runprocesses, "machine_id", lambda: "this one")
+    run = make_run(state="running", **{**runprocesses.own_identity(), **before})
     state = reconcile(run)
     assert state.state == "lost"
     assert state.error is not None and "restarted" in state.error.what
@@ -168,7 +168,7 @@ def test_a_machine_that_was_restarted_has_lost_its_runs(make_run: MakeRun) -> No
 
 def test_tickets_are_never_given_out_twice(make_run: MakeRun) -> None:
     runs = [
-        make_run(f"2026010{n}T000000Z-a-000{n}", heartbeat=time.time(), host=runfiles.host())
+        make_run(f"2026010{n}T000000Z-a-000{n}", heartbeat=time.time(), **runprocesses.identity())
         for n in range(1, 4)
     ]
     assert [runqueue.take(str(run.path)) for run in runs] == [1, 2, 3]
@@ -177,16 +177,17 @@ def test_tickets_are_never_given_out_twice(make_run: MakeRun) -> None:
         shutil.rmtree(run.path)
     assert runqueue.place(str(runs[2].path)) == 0
     shutil.rmtree(runs[2].path)
-    again = make_run("20260105T000000Z-a-0005", heartbeat=time.time(), host=runfiles.host())
+    again = make_run("20260105T000000Z-a-0005", heartbeat=time.time(), **runprocesses.identity())
     assert runqueue.take(str(again.path)) == 4
     assert runqueue.place(str(again.path)) == 0
     assert len(list_runs(again.path.parent)) == 1
 
 
 def test_a_launch_that_died_holds_nobody_up_for_long(make_run: MakeRun) -> None:
-    here = {"host": runfiles.host()}
+    here = runprocesses.identity()
+    there = {**runprocesses.own_identity(), "boot": "another"}
     dead = make_run("20260101T000000Z-a-0001", heartbeat=time.time() - 120, **here)
-    elsewhere = make_run("20260101T000000Z-a-0002", heartbeat=time.time(), host="elsewhere", pid=1)
+    elsewhere = make_run("20260101T000000Z-a-0002", heartbeat=time.time(), **there)
     mine = make_run("20260101T000000Z-a-0003", heartbeat=time.time(), **here)
     for run in (dead, elsewhere, mine):
         runqueue.take(str(run.path))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 import pytest
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.alerts import alert
 from finn_tui.runs import again
@@ -84,9 +83,7 @@ async def test_a_run_without_its_model_is_not_retried(ended: RunFolder) -> None:
 
 
 def test_a_run_at_work_is_not_cleaned(make_run: MakeRun) -> None:
-    me = os.getpid()
-    run = make_run(state="running", pid=me, pid_ticks=runfiles.process_ticks(me),
-                   host=runfiles.host(), heartbeat=time.time())  # fmt: skip
+    run = make_run(state="running", heartbeat=time.time(), **runprocesses.own_identity())
     with pytest.raises(FinnTuiError, match="has not ended"):
         plan_cleanup(run)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.watch import LogLines, Noted, StateChanged, StepsChanged, Update, follow, steps
 from tests.runs.conftest import MakeRun
@@ -39,9 +38,7 @@ def test_steps_have_state_and_time(make_run: MakeRun) -> None:
 async def test_following_tells_what_is_and_what_comes(make_run: MakeRun) -> None:
     run = make_run(
         state="running",
-        pid=os.getpid(),
-        pid_ticks=runfiles.process_ticks(os.getpid()),
-        host=runfiles.host(),
+        **runprocesses.own_identity(),
         heartbeat=time.time(),
         step="b",
     )
@@ -77,7 +74,10 @@ async def test_following_tells_what_is_and_what_comes(make_run: MakeRun) -> None
 
 async def test_following_a_run_whose_process_is_gone_ends_with_lost(make_run: MakeRun) -> None:
     run = make_run(
-        state="running", pid=2**22 + 5, host=runfiles.host(), heartbeat=time.time(), step="b"
+        state="running",
+        **{**runprocesses.own_identity(), "pid": 2**22 + 5},
+        heartbeat=time.time(),
+        step="b",
     )
     _begin(run)
     got = [update async for update in follow(run, poll=0.02)]

@@ -86,7 +86,7 @@ def make_run(
     (path / "run.json").write_text(json.dumps(request))
     document = {
         "state": state, "step": STEPS[1], "step_index": 2, "step_count": 4,
-        "host": "elsewhere", "pid": 1, "heartbeat": time.time(),
+        "host": "elsewhere", "pid": 4242, "heartbeat": time.time(),
         "started": "2026-01-02T03:04:05+00:00",
         "ended": "2026-01-02T03:05:47+00:00" if final else None,
         "error": error.as_dict() if error else None,

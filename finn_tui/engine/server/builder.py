@@ -24,6 +24,7 @@ from finn_tui.engine.server import (
     finn_env,
     netlist,
     runfiles,
+    runprocesses,
 )
 
 #: The prepared graph is what this step leaves behind; building goes on after it.
@@ -66,10 +67,12 @@ def _die_with_runner(folder: str, alive: int) -> None:
     os.read(alive, 1)
     # From a process of its own, which outlives this one: while this one lives, FINN's pools
     # replace each worker that is ended. Who descends from this one is seen only before it ends.
-    mine = set(runfiles.run_processes(folder, os.getpid()))
+    tools = runprocesses.build_processes(folder, runprocesses.myself())
     if os.fork() == 0:
+        # Whoever looks at the run meanwhile ends what carries its mark, as this one does.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
-            runfiles.end_processes(folder, os.getpid(), grace=1.0, more=mine)
+            runprocesses.end_processes(folder, runprocesses.myself(), grace=1.0, more=tools)
         finally:
             os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)

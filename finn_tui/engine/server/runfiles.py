@@ -1,4 +1,4 @@
-"""The run folder's files and processes, from the builder's side. Standard library only.
+"""The run folder's files, from the builder's side. Standard library only.
 
 A run folder is read while it is written, by this process and by others, perhaps over a network
 folder: documents are replaced in one go, events are appended a line at a time.
@@ -9,11 +9,9 @@ import errno
 import fcntl
 import json
 import os
-import signal
-import socket
 import time
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict
 
 RUN = "run.json"
 STATE = "state.json"
@@ -21,9 +19,6 @@ EVENTS = "events.jsonl"
 RESULTS = "results.json"
 LOG = "runner.log"
 NOTES = "notes.json"
-
-#: In the environment of every process of a build, so that none is missed when it is ended.
-MARK = "FINN_TUI_RUN_FOLDER"
 
 #: The user's own command to be started at the end; only in the runner's environment, since a run
 #: folder may come from somebody else.
@@ -123,48 +118,6 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def host() -> str:
-    """The name under which this machine's process ids mean something."""
-    return socket.gethostname()
-
-
-def process_started(pid: int) -> Optional[float]:
-    """When a process began (seconds since the epoch), or None if it is not there.
-
-    The same figure as ``psutil.Process(pid).create_time()``, from Linux's /proc.
-    """
-    fields = _stat(pid)
-    if fields is None:
-        return None
-    with open("/proc/stat") as file:
-        boot = next(int(line.split()[1]) for line in file if line.startswith("btime"))
-    return boot + int(fields[19]) / float(os.sysconf("SC_CLK_TCK"))
-
-
-def process_ticks(pid: int) -> Optional[int]:
-    """When a process began in the kernel's own ticks, which no change of the clock moves."""
-    fields = _stat(pid)
-    return int(fields[19]) if fields is not None and fields[0] not in ("Z", "X") else None
-
-
-def boot() -> Optional[str]:
-    """What this start of the machine is called by its kernel, or None where it has no name."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return None
-
-
-def is_alive(state: Dict[str, Any]) -> bool:
-    """Whether the process that a state of this machine names is there and is still that one."""
-    pid = state.get("pid")
-    if pid is None or (state.get("boot") or boot()) != boot():
-        return False
-    ticks = process_ticks(pid)
-    return ticks is not None and state.get("pid_ticks") in (None, ticks)
-
-
 def hold(folder: str, patience: float = 2.0) -> Any:
     """Like ``lock``, with some patience: who only asks whether a run lives holds it for a moment.
 
@@ -196,6 +149,19 @@ def lock(folder: str) -> Any:
     return file
 
 
+def is_free(folder: str) -> bool:
+    """Whether a run's lock is there and nobody holds it; False where nothing can be proved.
+
+    Tells about all processes of this kernel, those in other containers too.
+    """
+    try:
+        with open(os.path.join(folder, _LOCK), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def is_locked(folder: str) -> bool:
     """Whether a living process holds a run; False where the file system has no locks."""
     if not os.path.exists(os.path.join(folder, _LOCK)):
@@ -207,83 +173,3 @@ def is_locked(folder: str) -> bool:
     except OSError:
         return False
     return False
-
-
-def run_processes(folder: str, leader: int) -> List[int]:
-    """Every process of a run but the leader: its session, its descendants, and marked ones.
-
-    A tool may start its children in sessions of their own, so no single sign is enough.
-    """
-    parents: Dict[int, int] = {}
-    found: Set[int] = set()
-    mark = ("%s=%s" % (MARK, folder)).encode("utf-8", "surrogateescape")
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        pid = int(name)
-        fields = _stat(pid)
-        if fields is None or fields[0] in ("Z", "X"):
-            continue
-        parents[pid] = int(fields[1])
-        if int(fields[3]) == leader or _has_environment(pid, mark):
-            found.add(pid)
-    grown = True
-    while grown:
-        children = {p for p, parent in parents.items() if parent in found or parent == leader}
-        grown = not children <= found
-        found |= children
-    return sorted(found - {leader, os.getpid()})
-
-
-def reap(leader: int, but: int) -> None:
-    """Wait for children of ``leader``, this process, that have ended; not for ``but``."""
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == but:
-            continue
-        fields = _stat(int(name))
-        if fields is not None and fields[0] == "Z" and int(fields[1]) == leader:
-            with contextlib.suppress(OSError):
-                os.waitpid(int(name), os.WNOHANG)
-
-
-def end_processes(
-    folder: str, leader: int, grace: float = 5.0, more: Optional[Set[int]] = None
-) -> None:
-    """End every process of a run but the leader: asked first, killed after ``grace`` seconds.
-
-    ``more`` names processes that were known to belong to it and may have left every trail.
-    """
-    asked: Set[int] = set()
-    more_ticks = {pid: process_ticks(pid) for pid in more or ()}
-    deadline = time.monotonic() + grace
-    while True:
-        others = {p for p, ticks in more_ticks.items() if ticks and ticks == process_ticks(p)}
-        pids = sorted(others.union(run_processes(folder, leader)) - {os.getpid(), leader})
-        if not pids:
-            return
-        late = time.monotonic() > deadline
-        for pid in pids:
-            if late or pid not in asked:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-                asked.add(pid)
-        if time.monotonic() > deadline + grace:
-            return
-        time.sleep(0.05)
-
-
-def _stat(pid: int) -> Optional[List[str]]:
-    """The fields of /proc/PID/stat after the name: state, parent, group, session, ..."""
-    try:
-        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return None
-
-
-def _has_environment(pid: int, mark: bytes) -> bool:
-    try:
-        with open("/proc/%d/environ" % pid, "rb") as file:
-            return mark in file.read().split(b"\0")
-    except OSError:
-        return False  # another user's, or gone

@@ -27,6 +27,7 @@ from finn_tui.engine.server import (
     build_failure,
     build_results,
     runfiles,
+    runprocesses,
     runqueue,
 )
 
@@ -84,6 +85,7 @@ def main(run_folder: str) -> int:
 def _notify(command: str, folder: str, state: str) -> None:
     """Start the user's command; it is waited for a little so that its words reach runner.log."""
     environment = dict(os.environ)
+    environment.pop(runprocesses.MARK, None)  # it is the user's, not a part of the build
     environment["FINN_TUI_RUN"] = os.path.basename(folder)
     environment["FINN_TUI_STATE"] = state
     environment["FINN_TUI_FOLDER"] = folder
@@ -118,16 +120,12 @@ class _Runner:
             "step": None,
             "step_index": 0,
             "step_count": 0,
-            "pid": os.getpid(),
-            "pid_started": runfiles.process_started(os.getpid()),
-            "pid_ticks": runfiles.process_ticks(os.getpid()),
-            "host": runfiles.host(),
-            "boot": runfiles.boot(),
             "heartbeat": time.time(),
             "started": None,
             "ended": None,
             "error": None,
         }
+        self.state.update(runprocesses.own_identity())
 
     def work(self) -> int:
         self._detach()
@@ -141,8 +139,19 @@ class _Runner:
                 self._attend()
         except OSError as error:
             self.error = build_failure.explain(error, self.folder).as_dict()
-        runfiles.end_processes(self.folder, os.getpid())
+        runprocesses.end_processes(self.folder, runprocesses.myself())
+        self._end_worker()
         return self._finish()
+
+    def _end_worker(self) -> None:
+        """End the builder where there is no /proc to find its processes by."""
+        if self.worker is not None and self.worker.poll() is None:
+            self.worker.terminate()
+            try:
+                self.worker.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self.worker.kill()
+                self.worker.wait()
 
     def _wait_for_turn(self) -> None:
         """Wait until this run may build, saying in state.json which in the line it is."""
@@ -191,7 +200,7 @@ class _Runner:
             root = os.path.dirname(root)
         environment = build_config.environment(self.run, self.folder)
         os.makedirs(environment["FINN_BUILD_DIR"], exist_ok=True)
-        environment[runfiles.MARK] = self.folder
+        environment[runprocesses.MARK] = self.folder
         environment["PYTHONUNBUFFERED"] = "1"
         # FINN re-raises instead of reporting when it believes to be under pytest.
         environment.pop("PYTEST_CURRENT_TEST", None)
@@ -233,7 +242,7 @@ class _Runner:
                 time.sleep(0.05)  # a closed pipe is readable for ever
             if time.time() - self.state["heartbeat"] > HEARTBEAT_SECONDS:
                 self._save()
-                runfiles.reap(os.getpid(), self.worker.pid)
+                runprocesses.reap(os.getpid(), self.worker.pid)
 
     def _on_message(self, message: Dict[str, Any]) -> None:
         event = message.pop("event")

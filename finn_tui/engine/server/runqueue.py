@@ -11,13 +11,15 @@ import os
 import time
 from typing import List, Optional, Tuple
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server import runfiles, runprocesses
 
 FOLDER = ".queue"
 #: ``{"parallel": N}``, written by whoever launches from the workspace's settings.
 LIMIT = "limit.json"
 #: A launch that has not become a process after this long was interrupted.
 LAUNCH_SECONDS = 60.0
+#: Names of run folders are shorter than this.
+_NAME_BYTES = 256
 
 
 def set_limit(runs: str, parallel: int) -> None:
@@ -94,7 +96,8 @@ def _tickets(runs: str) -> List[Tuple[int, str]]:
         names = os.listdir(os.path.join(runs, FOLDER))
     except FileNotFoundError:
         return []
-    numbers = sorted(int(name) for name in names if name.isdigit())
+    # isdigit() takes superscripts, which int() does not.
+    numbers = sorted(int(name) for name in names if name.isascii() and name.isdigit())
     return [(number, _path(runs, number)) for number in numbers]
 
 
@@ -105,9 +108,10 @@ def _path(runs: str, number: int) -> str:
 def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+            name = file.read(_NAME_BYTES).strip()
     except OSError:
         return ""
+    return name if os.path.basename(name) == name and name not in (".", "..") else ""
 
 
 def _holds(runs: str, path: str, run: str) -> bool:
@@ -123,10 +127,11 @@ def _holds(runs: str, path: str, run: str) -> bool:
         state = runfiles.read_json(os.path.join(folder, runfiles.STATE))
     except (OSError, ValueError):
         return False
-    if state is None or state.get("state") in runfiles.FINAL:
+    if not isinstance(state, dict) or state.get("state") in runfiles.FINAL:
         return False
-    if state.get("host") != runfiles.host():
+    if runprocesses.origin(state) not in (runprocesses.HERE, runprocesses.SAME_KERNEL):
         return False
-    if state.get("pid") is None:
-        return bool(time.time() - state.get("heartbeat", 0.0) < LAUNCH_SECONDS)
-    return runfiles.is_alive(state) or runfiles.is_locked(folder)
+    if runprocesses.valid_pid(state.get("pid")) is None:
+        heartbeat = runprocesses.valid_heartbeat(state.get("heartbeat"))
+        return time.time() - heartbeat < LAUNCH_SECONDS
+    return runprocesses.leader(state) is not None or runfiles.is_locked(folder)
