@@ -108,10 +108,9 @@ def _path(runs: str, number: int) -> str:
 def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            name = file.read(_NAME_BYTES).strip()
+            return file.read(_NAME_BYTES).strip()
     except OSError:
         return ""
-    return name if os.path.basename(name) == name and name not in (".", "..") else ""
 
 
 def _holds(runs: str, path: str, run: str) -> bool:
@@ -122,6 +121,8 @@ def _holds(runs: str, path: str, run: str) -> bool:
             return time.time() - os.path.getmtime(path) < LAUNCH_SECONDS
         except OSError:
             return False
+    if os.path.basename(run) != run or run in (".", ".."):
+        return False
     folder = os.path.join(runs, run)
     try:
         state = runfiles.read_json(os.path.join(folder, runfiles.STATE))
