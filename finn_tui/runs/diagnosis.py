@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from finn_tui.runs import causes
+from finn_tui.engine.server import causes
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.reading import Evidence, Reading
@@ -16,23 +16,10 @@ from finn_tui.runs.readers.timing import TimingSummary
 from finn_tui.runs.usage import Usage
 
 #: Where in a build a file belongs: what comes first can be the cause of what comes later.
+#: Blocks are named as those that use most if they hold this share of what is needed.
+_EXPLAINED = 0.5
 _FLOW = {"hls": 1, "synthesis": 3, "implementation": 4, "vivado": 5, "finn": 6}
 _TOOLS = frozenset({"hls", "synthesis", "implementation", "vivado"})
-_NEEDS = re.compile(
-    r"requires (\d{1,12}) of such cell types but only (\d{1,12}) compatible|"
-    r"(\d{1,12}) (?:\S+ )?(?:are )?required.*?(\d{1,12}) (?:\S+ )?(?:are )?available"
-)
-_CELLS = re.compile(r"([A-Z][^():]*?) over-utilized|requires more (.+?) cells")
-_RESOURCES = (
-    ("RAMB", "BRAM"),
-    ("FIFO", "BRAM"),
-    ("URAM", "URAM"),
-    ("DSP", "DSP"),
-    ("LUT", "LUT"),
-    ("FD", "FF"),
-    ("Register", "FF"),
-    ("CARRY", "CARRY"),
-)
 #: Evidence that alone makes a build that just stops a failed one.
 FATAL = frozenset({"out-of-memory", "disk-full", "crash", "debugger-prompt"})
 
@@ -77,7 +64,7 @@ def diagnose(sources: Iterable[Source], usage: Usage | None = None) -> list[Diag
         sources: files that count: no copies, nothing that a later success has made good.
         usage: what the blocks of the design use, to name those that use most.
     """
-    found: dict[str, tuple[tuple[int, int, int, int], Source, Evidence]] = {}
+    found: dict[str, tuple[tuple[float, ...], Source, Evidence]] = {}
     sources = list(sources)
     # FINN repeats what the tools said before it; the tools' own logs are where it stands.
     said = {e.text for s in sources if s.reading.kind in _TOOLS for e in s.reading.evidence}
@@ -91,10 +78,10 @@ def diagnose(sources: Iterable[Source], usage: Usage | None = None) -> list[Diag
                 continue
             if repeats and evidence.text in said:
                 continue
-            rank = causes.BY_ID[evidence.cause].rank
+            rank, worst = causes.precedence(evidence.cause, evidence.text)
             # An error tells more than the warnings before it.
             line = evidence.line or sys.maxsize
-            place = (rank, flow, not evidence.text.startswith("ERROR"), line)
+            place = (rank, flow, worst, not evidence.text.startswith("ERROR"), line)
             if evidence.cause not in found or place < found[evidence.cause][0]:
                 found[evidence.cause] = (place, source, evidence)
     ordered = sorted(found.values(), key=lambda item: item[0])
@@ -126,9 +113,12 @@ def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnos
     cause = causes.BY_ID[evidence.cause]
     reading = source.reading
     text = f"{cause.title}: {evidence.text.strip()}"
+    advice = cause.advice
     details: dict[str, Any] = {}
     if cause.id == "over-utilization":
-        text, details = _over(evidence.text, usage)
+        short = causes.shortage(evidence.text)
+        text, details = _over(short, usage)
+        advice = short.advice(usage.device if usage else None)
     elif cause.id == "timing-missed":
         text, details = _timing(reading)
     elif cause.id == "hls-failed" and isinstance(reading.data, HlsData) and reading.data.top:
@@ -145,7 +135,7 @@ def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnos
         cause.title,
         text,
         cause.means,
-        cause.advice,
+        advice,
         source.path,
         evidence.line or None,
         evidence.text,
@@ -159,26 +149,31 @@ def _is_exception(line: str) -> bool:
     return re.match(r"(?:\*\*\* )?[A-Za-z_][\w.]*(?:Error|Exception)\b", line) is not None
 
 
-def _over(text: str, usage: Usage | None) -> tuple[str, dict[str, Any]]:
-    cells = _CELLS.search(text)
-    name = next((part for part in cells.groups() if part), "cells") if cells else "cells"
-    resource = next((short for sign, short in _RESOURCES if sign in name), name)
-    details: dict[str, Any] = {"resource": resource, "cells": name}
-    said = f"the design does not fit: too much {resource}"
-    numbers = _NEEDS.search(text)
-    if numbers:
-        need, have = (int(part) for part in numbers.groups() if part)
-        details |= {"need": need, "have": have}
-        said = f"over-utilization of {resource}: {need:,} of {have:,} ({name})"
+def _over(short: causes.Shortage, usage: Usage | None) -> tuple[str, dict[str, Any]]:
+    details: dict[str, Any] = {"resource": short.resource, "cells": short.cells}
+    text = short.text
+    if short.need is not None:
+        details |= {"need": short.need, "have": short.have}
+    if short.region is not None:
+        details["region"] = short.region
     if usage is not None:
-        key = {"BRAM": "BRAM_18K"}.get(resource, resource)
+        key = {"BRAM": "BRAM_18K"}.get(short.resource, short.resource)
         users, estimated = usage.most(key)
+        # Blocks that explain a tenth of what is needed say nothing.
+        if short.need and sum(amount for _, amount in users) < _EXPLAINED * _in_units(short):
+            users = []
         if users:
             details["users"] = [{"name": user, key: amount} for user, amount in users]
             most = ", ".join(f"{user} {amount:g}" for user, amount in users[:4])
-            unit = "RAMB18" if resource == "BRAM" else resource
-            said += f"; most is used by {most} ({unit}{', by estimate' if estimated else ''})"
-    return said, details
+            unit = "RAMB18" if short.resource == "BRAM" else short.resource
+            text += f"; most is used by {most} ({unit}{', by estimate' if estimated else ''})"
+    return text, details
+
+
+def _in_units(short: causes.Shortage) -> float:
+    """What is needed as the reports count it: RAMB36 as two RAMB18."""
+    whole = short.resource == "BRAM" and "RAMB18" not in short.cells
+    return (short.need or 0) * (2.0 if whole else 1.0)
 
 
 def _timing(reading: Reading) -> tuple[str, dict[str, Any]]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import build_failure
+from finn_tui.engine.server import build_failure, runfiles
 from finn_tui.engine.server.build_results import post_synthesis, timing
+from finn_tui.runs.readers import lines
 from tests.conftest import SHARED
 
 IMPL = "vivado_zynq_proj_x/finn_zynq_link.runs/impl_1/runme.log"
@@ -86,8 +87,8 @@ def test_a_real_failing_build_names_block_ram(tmp_path: Path) -> None:
     (tmp_path / "finn_build_dir").symlink_to(place)
     found = build_failure.first_tool_error(str(tmp_path / "finn_build_dir"))
     assert found is not None
-    assert found[0] == "DRC UTLZ-1"
-    assert "613 of such cell types but only 280" in found[1]
+    assert found.cause == "over-utilization"
+    assert "613 of such cell types but only 280" in found.text
 
 
 def test_reports_become_results(tmp_path: Path) -> None:
@@ -173,3 +174,26 @@ def test_a_vivado_whose_log_breaks_off_was_ended(tmp_path: Path) -> None:
     assert "in the middle of its work" in error.what and "no wrapper HDL" in error.why
     _log(tmp_path, place, "****** Vivado v2022.2\nINFO: [Common 17-206] Exiting Vivado at x...\n")
     assert "middle" not in build_failure.explain(words, str(tmp_path)).what
+
+
+def test_logs_of_an_earlier_attempt_do_not_count(tmp_path: Path) -> None:
+    _log(tmp_path, IMPL, "ERROR: [DRC UTLZ-1] RAMB18 over-utilized\n", age=3600)
+    (tmp_path / "state.json").write_text(json.dumps({"started": runfiles.now()}))
+    assert build_failure.explain(ValueError("x"), str(tmp_path)).kind == "finn"
+
+
+def test_the_worst_shortage_is_named_with_advice_for_it(tmp_path: Path) -> None:
+    line = "ERROR: [DRC UTLZ-1] Resource utilization: {} over-utilized in Top Level Design (This "
+    line += "design requires {} of such cell types but only {} compatible sites are available)\n"
+    text = line.format("F7 Muxes", 200, 100) + line.format("LUT as Distributed RAM", 500, 100)
+    _log(tmp_path, IMPL, text)
+    (tmp_path / "run.json").write_text(json.dumps({"part": "xc7z020clg400-1"}))
+    error = build_failure.explain(RuntimeError("no bitfile found"), str(tmp_path))
+    assert "LUT as Distributed RAM" in error.what
+    assert "block" in error.fix and "distributed" not in error.fix and "ultra" not in error.fix
+    (tmp_path / "run.json").write_text(json.dumps({"part": "xczu7ev-ffvc1156-2-e"}))
+    assert "ultra" in build_failure.explain(RuntimeError("x"), str(tmp_path)).fix
+
+
+def test_the_builder_and_the_readers_ask_the_same_catalogue() -> None:
+    assert vars(build_failure)["causes"] is vars(lines)["causes"]

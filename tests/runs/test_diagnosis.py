@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from finn_tui.engine.server import causes
 from finn_tui.errors import FinnTuiError
-from finn_tui.runs import causes
 from finn_tui.runs.inspect import Inspection, inspect
 from tests.runs.readers.samples import (
     FINN_PLUS,
@@ -229,13 +229,14 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert caught.value.kind == "input"
 
 
-def test_every_pattern_is_let_through_by_the_quick_look() -> None:
-    # Needles decide which lines are looked at: a pattern without a needle is dead.
+def test_every_sign_is_let_through_by_the_quick_look() -> None:
+    # Words decide which lines are looked at: an expression whose words cannot stand is dead.
     for cause in causes.CAUSES:
-        assert bool(cause.patterns) <= bool(cause.needles), cause.id
-        for pattern in cause.patterns:
-            literal = [needle for needle in cause.needles if _could_hold(pattern, needle)]
-            assert literal, (cause.id, pattern)
+        for words, pattern in cause.signs:
+            assert words, (cause.id, pattern)
+            for word in words:
+                assert word in causes.NEEDLES
+            assert any(_could_hold(pattern, word) for word in words), (cause.id, pattern)
         assert cause.title and cause.means and cause.advice
     messages = [message for cause in causes.CAUSES for message in cause.ids]
     assert len(messages) == len(set(messages))

@@ -1,7 +1,7 @@
-"""Why a build failed, as far as one can see at once: the first error of the tool that failed.
+"""What ended a build: the exception, and the line of a tool's log that tells why.
 
 The message that FINN shows names a symptom; the cause stands in the log of the tool that it had
-started, and there it is the first error, not the last.
+started. What a line means and what to do about it is told by ``causes``, the one catalogue.
 """
 
 import errno
@@ -9,93 +9,36 @@ import os
 import re
 import subprocess
 import traceback
-from typing import Any, Iterator, List, Optional, Tuple
+from datetime import datetime
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import causes, runfiles
 
 #: Less than this left on the disk after a failure means that the disk was the cause.
 DISK_FULL_BYTES = 32 * 1024 * 1024
 
-_LOGS = ("runme.log", "vitis_hls.log", "vivado_hls.log", "vivado.log")
+_LOGS = ("vitis_hls.log", "vivado_hls.log", "runme.log", "vivado.log")
 _ERROR = re.compile(r"^ERROR: \[([^\]]+)\] ?(.*)$")
-#: Errors that only repeat that something before them went wrong.
-_ECHOES = ("Common 17-39", "Common 17-69", "Vivado_Tcl 4-23", "HLS 200-70", "Vivado 12-13638")
 _LOG_BYTES = 8 * 1024 * 1024
 
-_ADVICE = (
-    (
-        ("DRC UTLZ", "Place 30-640", "Place 30-487"),
-        "The design needs more of the chip than there is.",
-        "Fold less in parallel (smaller PE and SIMD), or move memory between LUT and block RAM "
-        "with ram_style",
-    ),
-    (
-        ("Common 17-345", "Common 17-348"),
-        "AMD's tools found no licence for this part.",
-        "Set XILINXD_LICENSE_FILE, or install a licence; the Pynq-Z1 and Z2 need none",
-    ),
-    (
-        ("IMPL 213-28",),
-        "Vitis HLS synthesized a layer and could not export it as an IP; stitching then misses it "
-        "by its VLNV.",
-        "Read the lines above it in that log; Vivado 2021 and older need AMD's Y2K22 patch",
-    ),
-    (
-        ("Common 17-180", "Vivado 12-4756"),
-        "Vivado could not start the processes of its runs.",
-        "Give the machine more memory or processes (ulimit -u), or build with fewer parallel jobs "
-        "(NUM_DEFAULT_WORKERS)",
-    ),
-    (
-        ("HLS", "SIM", "XFORM", "SCHED"),
-        "Vitis HLS could not synthesize a layer.",
-        "Open its vitis_hls.log; compile errors of FINN's C++ are most often a broken finn-hlslib",
-    ),
-)
 
-#: Ends of a tool that are no message of its own: how they show, what they mean, what to do.
-_SIGNS = (
-    (
-        re.compile(r"^Abnormal program termination"),
-        "It crashed; what it knows of that is in the hs_err file that it names.",
-        "Build again (finn-tui runs resume); if it crashes again, try another Vivado version",
-    ),
-    (
-        re.compile(r"\bKilled\s+\"\$RDI_PROG\""),
-        "The kernel ended it, which it does when memory runs out.",
-        "Give the machine more memory, or build with fewer parallel jobs (NUM_DEFAULT_WORKERS)",
-    ),
-    (
-        re.compile(r"no space left on device", re.I),
-        "The disk is full, or was when this was written.",
-        "Make room (finn-tui runs clean removes working files of old runs), then resume the run",
-    ),
-    (
-        re.compile(r"^route_design failed"),
-        "The router could not connect everything: too many nets want the same place.",
-        "Fold less in parallel, so that less of the chip is full, or build for a slower clock",
-    ),
-    (
-        re.compile(r"^\w+_design failed"),
-        "The command failed without a message of its own.",
-        "Read the log around it",
-    ),
-)
+class ToolError(NamedTuple):
+    """A line of a tool's log: the cause that it shows, the line, its file and number from 1."""
 
-#: What FINN refuses only once it generates code, after estimates have gone well.
-_REFUSALS = (
-    (
-        re.compile(r"SIMD >= MW / 1024"),
-        "Vitis HLS partitions at most 1,024 input words of a layer; FINN's estimates do not "
-        "check that.",
-        "Give the named layer a SIMD of at least MW / 1024, that is 2 for up to 2,048 inputs, 4 "
-        "for up to 4,096",
-    ),
-)
+    cause: str
+    text: str
+    path: str
+    number: int
 
 
 def explain(error: BaseException, folder: str) -> EngineError:
-    """The error that users are shown for what ended a build."""
+    """Return the error that users are shown for what ended a build.
+
+    Args:
+        error: what FINN raised.
+        folder: the run folder.
+    """
     detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if isinstance(error, EngineError):
         return error
@@ -103,40 +46,21 @@ def explain(error: BaseException, folder: str) -> EngineError:
         return disk_full(folder, detail)
     if _free(folder) < DISK_FULL_BYTES:
         return disk_full(folder, detail)
-    found = first_tool_error(os.path.join(folder, "finn_build_dir"))
-    if found is not None:
-        id, text, path, number = found
-        why, fix = "A tool that FINN had started reported it first.", "Read the log around it"
-        for ids, meaning, advice in _ADVICE:
-            if any(id.startswith(start) for start in ids):
-                why, fix = meaning, advice
-        where = "%s:%d" % (os.path.relpath(path, folder), number)
-        return EngineError(
-            "[%s] %s" % (id, text),
-            "%s It stands in %s." % (why, where),
-            fix,
-            kind="tools",
-            detail="%s\n\n%s" % (_around(path, number), detail),
-        )
-    sign = first_sign(os.path.join(folder, "finn_build_dir"))
-    if sign is not None:
-        said, (_, why, fix), path, number = sign
-        where = "%s:%d" % (os.path.relpath(path, folder), number)
-        return EngineError(
-            said,
-            "%s It stands in %s." % (why, where),
-            fix,
-            kind="tools",
-            detail="%s\n\n%s" % (_around(path, number), detail),
-        )
-    cut = broken_off(os.path.join(folder, "finn_build_dir"))
+    work = os.path.join(folder, "finn_build_dir")
+    raised = "%s: %s" % (type(error).__name__, error)
+    own = causes.named_by(raised)
+    tool = first_tool_error(work, _started(folder))
+    if tool is not None and (
+        own is None or causes.BY_ID[tool.cause].rank <= causes.BY_ID[own].rank
+    ):
+        return _of_tool(tool, folder, detail)
+    cut = broken_off(work)
     if cut is not None:
         return EngineError(
             "Vivado was ended in the middle of its work",
             "Its log %s breaks off without a last word; on Linux that is most often the kernel, "
             "when memory runs out. FINN says: %s" % (os.path.relpath(cut, folder), error),
-            "Look at the kernel's log (dmesg), give the machine more memory or build with fewer "
-            "parallel jobs (NUM_DEFAULT_WORKERS); then resume the run",
+            causes.BY_ID["out-of-memory"].advice,
             kind="tools",
             detail=detail,
         )
@@ -145,21 +69,53 @@ def explain(error: BaseException, folder: str) -> EngineError:
             "A tool was killed while FINN waited for it",
             "%s. Something outside of the build ended it; on Linux that is most often the kernel, "
             "when memory runs out." % str(error).rstrip("."),
-            "Look at the kernel's log (dmesg), give the machine more memory or build with fewer "
-            "parallel jobs (NUM_DEFAULT_WORKERS); then resume the run",
+            causes.BY_ID["out-of-memory"].advice,
             kind="tools",
             detail=detail,
         )
     text = str(error)
-    what = "%s: %s" % (type(error).__name__, text)
+    what = raised if text else type(error).__name__
     why = "FINN stopped here, and no tool reported an error."
     fix = "Read the end of build/build_dataflow.log; the Python traceback is in the details"
     if text and (isinstance(error, AssertionError) or type(error).__name__.startswith("FINN")):
         what, why = text, "FINN refuses the design as it is."
-    for pattern, meaning, advice in _REFUSALS:
-        if pattern.search(text):
-            why, fix = meaning, advice
+        own = causes.named_by(text) or own
+    if own is not None and own != "exception":
+        why, fix = causes.BY_ID[own].means, causes.BY_ID[own].advice
     return EngineError(what, why, fix, kind="finn", detail=detail)
+
+
+def _of_tool(tool: ToolError, folder: str, detail: str) -> EngineError:
+    cause = causes.BY_ID[tool.cause]
+    fix = cause.advice
+    if tool.cause == "over-utilization":
+        fix = causes.shortage(tool.text).advice(_part(folder))
+    where = "%s:%d" % (os.path.relpath(tool.path, folder), tool.number)
+    text = tool.text[len("ERROR: ") :] if tool.text.startswith("ERROR: ") else tool.text
+    return EngineError(
+        text,
+        "%s: %s It stands in %s." % (cause.title, cause.means, where),
+        fix,
+        kind="tools",
+        detail="%s\n\n%s" % (_around(tool.path, tool.number), detail),
+    )
+
+
+def _part(folder: str) -> Optional[str]:
+    try:
+        run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
+    except (OSError, ValueError):
+        return None
+    return str(run.get("part") or "") if isinstance(run, dict) else None
+
+
+def _started(folder: str) -> float:
+    """When this attempt began: logs from before belong to another; 0 if that is not known."""
+    try:
+        state = runfiles.read_json(os.path.join(folder, runfiles.STATE))
+        return datetime.fromisoformat(state["started"]).timestamp()
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def _was_killed(error: Optional[BaseException]) -> bool:
@@ -183,32 +139,32 @@ def disk_full(folder: str, detail: str) -> EngineError:
     )
 
 
-def first_tool_error(build_dir: str) -> Optional[Tuple[str, str, str, int]]:
-    """Message id, text, file and line of the first real error in the newest tool log with one."""
-    for path in _logs(build_dir):
-        found: List[Tuple[str, str, str, int]] = []
+def first_tool_error(build_dir: str, since: float = 0.0) -> Optional[ToolError]:
+    """Return the line of the tools' logs that tells best why they failed; None if none does.
+
+    Args:
+        build_dir: FINN's working folder.
+        since: logs that were last written before this do not count, seconds since the epoch.
+    """
+    best: Optional[Tuple[Any, ToolError]] = None
+    for order, path in enumerate(_logs(build_dir, since)):
+        hls = os.path.basename(path).endswith("_hls.log")
         for number, line in _lines(path):
-            match = _ERROR.match(line)
-            if match:
-                found.append((match.group(1), match.group(2), path, number))
-        for candidate in found:
-            if not candidate[0].startswith(_ECHOES):
-                return candidate
-    return None
+            cause = _cause(line, "hls-failed" if hls else "tool-error")
+            if cause is not None:
+                key = (*causes.precedence(cause, line), order, number)
+                if best is None or key < best[0]:
+                    best = key, ToolError(cause, line.strip(), path, number)
+    return best[1] if best is not None else None
 
 
-def first_sign(build_dir: str) -> Optional[Tuple[str, Tuple[Any, str, str], str, int]]:
-    """The line, its meaning, file and number where a tool ended without an error of its own."""
-    found = []
-    for path in _logs(build_dir):
-        for number, line in _lines(path):
-            for rank, sign in enumerate(_SIGNS):
-                if sign[0].search(line):
-                    found.append((rank, line.strip(), path, number))
-    if not found:
+def _cause(line: str, default: str) -> Optional[str]:
+    match = _ERROR.match(line)
+    if match:
+        return causes.of_error(match.group(1), line) or default
+    if line.startswith(("INFO", "WARNING", "CRITICAL", "#")):
         return None
-    rank, line, path, number = min(found, key=lambda item: item[0])
-    return line, _SIGNS[rank], path, number
+    return causes.named_by(line) if any(word in line for word in causes.NEEDLES) else None
 
 
 def broken_off(build_dir: str) -> Optional[str]:
@@ -229,13 +185,13 @@ def broken_off(build_dir: str) -> Optional[str]:
     return newest if begun and not ended else None
 
 
-def _logs(build_dir: str) -> List[str]:
-    """The tools' logs, those of runs before those of the tool that launched them, newest first."""
+def _logs(build_dir: str, since: float) -> List[str]:
+    """The tools' logs: layers, runs, then what launched them; the newest first."""
     found: List[Tuple[int, float, str]] = []
     for place, _, names in os.walk(build_dir):
         for name in names:
-            if name in _LOGS:
-                path = os.path.join(place, name)
+            path = os.path.join(place, name)
+            if name in _LOGS and os.path.isfile(path) and os.path.getmtime(path) >= since:
                 found.append((_LOGS.index(name), -os.path.getmtime(path), path))
     return [path for _, _, path in sorted(found)]
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
-from finn_tui.runs import causes
+from finn_tui.engine.server import causes
 from finn_tui.runs.readers.reading import SEVERITIES, Evidence, Reading
 from finn_tui.runs.text import clean
 
@@ -147,7 +147,7 @@ class Messages:
         counts[severity] += 1
 
     def _weigh(self, severity: str, name: str, text: str) -> None:
-        cause = causes.BY_MESSAGE.get(name)
+        cause = causes.of_warning(name)
         if severity == "ERROR":
             self.last_error = self.line
             cause = causes.of_error(name, text) or self._default
