@@ -17,13 +17,13 @@ import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
+from typing import TYPE_CHECKING, Any
 
 from finn_tui import paths
 from finn_tui.errors import FinnTuiError
+
+if TYPE_CHECKING:
+    import tomlkit
 
 SIMULATED = "simulated"
 FLAVOURS = ("auto", "finn-plus", "upstream")
@@ -120,6 +120,8 @@ def add(board: Board) -> None:
     Raises:
         FinnTuiError: a name that cannot be used, or a file that cannot be written.
     """
+    import tomlkit
+
     if board.simulated or not _NAME.match(board.name):
         raise FinnTuiError(
             f"a board cannot be called {board.name!r}",
@@ -180,6 +182,9 @@ def _read(name: str, entry: Any, path: Path) -> Board:
 
 
 def _document(path: Path) -> tomlkit.TOMLDocument:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     try:
         return tomlkit.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -189,6 +194,8 @@ def _document(path: Path) -> tomlkit.TOMLDocument:
 
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
+    import tomlkit
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")

@@ -13,22 +13,20 @@ import click
 from finn_tui.board import catalogue
 from finn_tui.cli.common import (
     FAILED,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
     guard,
     number,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     show_error,
     table,
 )
-from finn_tui.lab.session import Lab
-from finn_tui.progress import OnProgress
 
 if TYPE_CHECKING:
     from finn_tui.board.link import Link
+    from finn_tui.progress import OnProgress
 
     Job = Callable[[Link, Path, OnProgress], Awaitable[Any]]
 
@@ -41,14 +39,16 @@ PASSWORD_OPTION = click.option(
 
 @click.group()
 def boards() -> None:
-    """Named PYNQ machines; `simulated` always exists."""
+    """List, add, remove and test PYNQ machines.
+
+    The board `simulated` always exists.
+    """
 
 
 @boards.command("list")
-@JSON_OPTION
-@guard
+@shared_options(workspace=False)
 def list_boards(as_json: bool) -> None:
-    """All boards."""
+    """List all boards."""
     known = catalogue.boards().values()
     if as_json:
         print_json([{**asdict(board), "simulated": board.simulated} for board in known])
@@ -94,17 +94,15 @@ def remove(name: str) -> None:
 @click.argument("name")
 @click.option("--trust", help="Fingerprint (SHA256:...) of the host key to remember.")
 @PASSWORD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_json: bool) -> None:
-    """Connect to a board and ask what it is."""
+    """Connect to a board and show what it is."""
     password = _password(ask_password)
 
     async def work(reporter: Reporter) -> dict[str, Any]:
         from finn_tui.board.work import check
 
-        lab = Lab(open_workspace(workspace))
+        lab = open_lab(workspace)
         async with lab.board(name, reporter, trust=trust or False, password=password) as link:
             return await check(link, reporter)
 
@@ -140,7 +138,7 @@ class _Order:
         password = _password(self.ask_password)
 
         async def work(reporter: Reporter) -> Any:
-            lab = Lab(open_workspace(self.workspace))
+            lab = open_lab(self.workspace)
             folder = lab.find_run(self.name).path
             async with lab.board(
                 self.to, reporter, password=password, sudo_password=password
@@ -165,12 +163,10 @@ def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click
         click.option("--to", help="The board (default: the workspace's, `simulated`)."),
         *options,
         PASSWORD_OPTION,
-        WORKSPACE_OPTION,
-        JSON_OPTION,
+        shared_options(),
     )
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        @guard
         @functools.wraps(function)
         def command(
             name: str,
@@ -192,7 +188,10 @@ def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click
 
 @_board_command()
 def deploy(order: _Order) -> None:
-    """Send a run's package to a board; only what changed travels."""
+    """Send a run's package to a board.
+
+    Only changed files are sent.
+    """
     from finn_tui.board.deploy import deploy as job
 
     done = order.do(job)
@@ -203,7 +202,10 @@ def deploy(order: _Order) -> None:
     click.option("--image", "images", multiple=True, type=click.IntRange(0), help="Sample image.")
 )
 def execute(order: _Order, images: tuple[int, ...]) -> None:
-    """Classify sample images on a board: their class and the expected one."""
+    """Classify sample images on a board.
+
+    Shows the class of each image and the expected one.
+    """
     from finn_tui.board import work
     from finn_tui.board.deploy import deploy as send
 
@@ -217,7 +219,10 @@ def execute(order: _Order, images: tuple[int, ...]) -> None:
 
 @_board_command(click.option("--batch", type=click.IntRange(1), help="Images in one go."))
 def throughput(order: _Order, batch: int | None) -> None:
-    """Measure images a second on a board, beside the estimate."""
+    """Measure images per second on a board.
+
+    The estimate is shown beside it.
+    """
     from finn_tui.board import work
     from finn_tui.board.deploy import deploy as send
 
@@ -234,7 +239,10 @@ def throughput(order: _Order, batch: int | None) -> None:
     click.option("--limit", type=click.IntRange(1), help="Only the first so many images."),
 )
 def validate(order: _Order, batch: int, limit: int | None) -> None:
-    """Run the whole test set on a board: the accuracy."""
+    """Measure the accuracy on a board.
+
+    The whole test set is run, or its first images with --limit.
+    """
     from finn_tui.board import work
     from finn_tui.board.deploy import deploy as send
 
@@ -251,7 +259,7 @@ def validate(order: _Order, batch: int, limit: int | None) -> None:
     click.option("--limit", type=click.IntRange(1), help="Validate only the first so many images."),
 )
 def go(order: _Order, batch: int | None, limit: int | None) -> None:
-    """Deploy, execute, throughput and validate."""
+    """Deploy, execute, measure and validate in one command."""
     from finn_tui.board import work
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:

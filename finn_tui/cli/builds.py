@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import difflib
 import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finn_tui.cli.common import (
-    BOARD_OPTION,
-    CLOCK_OPTION,
     FAILED,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
     number,
+    open_lab,
     open_workspace,
     print_json,
     run,
+    shared_options,
     show_error,
     table,
 )
-from finn_tui.lab.alerts import alert
-from finn_tui.lab.experiments import Experiment
-from finn_tui.lab.experiments import experiments as read_experiments
-from finn_tui.lab.session import Lab
-from finn_tui.lab.workspace import Workspace
 from finn_tui.progress import Progress
 from finn_tui.rehearsal.tools.failures import FAILURES
-from finn_tui.runs import watch
-from finn_tui.runs.eta import Outlook, words
-from finn_tui.runs.folder import RunFolder, RunState
-from finn_tui.runs.logs import Tail, find_logs
-from finn_tui.runs.notes import read_notes
-from finn_tui.runs.picture import pictures
-from finn_tui.runs.preflight import Finding
-from finn_tui.runs.processes import cancel as cancel_run
-from finn_tui.runs.processes import reconcile
+
+if TYPE_CHECKING:
+    from finn_tui.lab.experiments import Experiment
+    from finn_tui.runs.folder import RunFolder, RunState
+    from finn_tui.runs.preflight import Finding
 
 SIMULATED = "SIMULATED"
 
@@ -50,8 +37,6 @@ SIMULATED = "SIMULATED"
 @click.command()
 @click.argument("model", required=False)
 @click.option("--folding", help="FINN folding JSON, or ones, published, exp1, a saved one.")
-@BOARD_OPTION
-@CLOCK_OPTION
 @click.option("--rehearse", is_flag=True, help="With stand-ins for AMD's tools (SIMULATED).")
 @click.option("--seconds", type=float, help="How long the stand-ins take in all.")
 @click.option("--fail", "fail", metavar="MODE[:LAYER]", help="What the stand-ins fail at, below.")
@@ -66,9 +51,7 @@ SIMULATED = "SIMULATED"
 @click.option("--resume", "again", metavar="RUN", help="Go on with a run that has ended.")
 @click.option("--from", "step", metavar="STEP", help="With --resume: the step to begin with.")
 @click.option("--detach", is_flag=True, help="Do not wait for its end.")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True, clock=True)
 def build(
     model: str | None,
     folding: str | None,
@@ -86,10 +69,11 @@ def build(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Build a folded model up to the deployment package, and follow it.
+    """Build a folded model and follow the build.
 
-    The build is a process of its own: ctrl+c leaves it running; `finn-tui attach` comes back.
-    While as many builds run as the workspace allows (`parallel_builds`), it waits for its turn.
+    The result is the deployment package. The build is a process of its own:
+    ctrl+c leaves it running; `finn-tui attach` comes back. While as many builds run as the
+    workspace allows (`parallel_builds`), it waits for its turn.
     """
     if (model is None) == (again is None):
         raise click.UsageError("name a MODEL, or a run with --resume")
@@ -100,7 +84,7 @@ def build(
     failure = read_failure(fail) if fail else None
 
     async def work(reporter: Reporter) -> RunFolder | None:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             if model is None:
                 return await lab.resume(lab.find_run(again or "last"), step, reporter)
             opened = await lab.open(
@@ -166,6 +150,11 @@ def _print_findings(found: list[Finding], as_json: bool) -> None:
 
 async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """Follow a build to its end, its time as progress; the state in which it ended."""
+    import asyncio
+
+    from finn_tui.runs import watch
+    from finn_tui.runs.processes import reconcile
+
     telling = asyncio.create_task(_tell(folder, reporter))
     try:
         async for update in watch.follow(folder):
@@ -185,6 +174,11 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
 
 async def _tell(folder: RunFolder, reporter: Reporter) -> None:
     """Say what a build does and how long it still takes; steps do not count alike."""
+    import asyncio
+
+    from finn_tui.runs.eta import Outlook, words
+    from finn_tui.runs.picture import pictures
+
     outlook = await asyncio.to_thread(Outlook, folder)
     said = ""
     async for picture in pictures(folder, poll=0.5):
@@ -213,6 +207,9 @@ def follow(folder: RunFolder, reporter: Reporter) -> RunState:
 
 def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
     """Say how a build has ended, or that it goes on; ends with 1 if it did not succeed."""
+    from finn_tui.lab.alerts import alert
+    from finn_tui.lab.workspace import Workspace
+
     if state.final and sys.stderr.isatty():
         kind = Workspace.open(folder.path.parents[1]).settings.alert
         sys.stderr.write(alert(kind, "finn-tui", f"{folder.id}: {state.state}"))
@@ -242,11 +239,13 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
 @click.option("-f", "--follow", "go_on", is_flag=True, help="Go on as the log grows.")
 @click.option("--list", "list_only", is_flag=True, help="Show which logs the run has.")
 @click.option("--file", "wanted", help="Which log, by its number or title in --list.")
-@WORKSPACE_OPTION
-@guard
+@shared_options(json=False)
 def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace: Path) -> None:
-    """A run's log: everything printed, or one of FINN's, HLS's and Vivado's."""
-    folder = Lab(open_workspace(workspace)).find_run(name)
+    """Print a run's log, or one of FINN, HLS and Vivado."""
+    from finn_tui.runs import watch
+    from finn_tui.runs.logs import Tail, find_logs
+
+    folder = open_lab(workspace).find_run(name)
     found = find_logs(folder)
     if list_only:
         rows = [
@@ -279,6 +278,8 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
 
 def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
     """A run as ``runs --json`` lists it."""
+    from finn_tui.runs.notes import read_notes
+
     request, notes = folder.request, read_notes(folder)
     return {
         "run": folder.id,
@@ -303,12 +304,12 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
 
 @click.command()
 @click.argument("name")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def cancel(name: str, workspace: Path, as_json: bool) -> None:
-    """End a build with all its tools."""
-    folder = Lab(open_workspace(workspace)).find_run(name)
+    """Stop a build and all its tools."""
+    from finn_tui.runs.processes import cancel as cancel_run
+
+    folder = open_lab(workspace).find_run(name)
     state = run(cancel_run(folder))
     if as_json:
         print_json(brief(folder, state))
@@ -318,12 +319,10 @@ def cancel(name: str, workspace: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", default="last")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def attach(name: str, workspace: Path, as_json: bool) -> None:
-    """Follow a build that was left, to its end."""
-    folder = Lab(open_workspace(workspace)).find_run(name)
+    """Follow a running build to its end."""
+    folder = open_lab(workspace).find_run(name)
     with Reporter() as reporter:
         state = follow(folder, reporter)
     end(folder, state, as_json)
@@ -332,12 +331,15 @@ def attach(name: str, workspace: Path, as_json: bool) -> None:
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @click.option("--md", "as_md", is_flag=True, help="As a Markdown table, for a report.")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> None:
-    """The table of runs: folding, estimate, post-synthesis, measured fps, accuracy."""
-    lab = Lab(open_workspace(workspace))
+    """Print the table of runs and results.
+
+    Folding, estimate, post-synthesis resources, measured fps and accuracy of every run.
+    """
+    from finn_tui.lab.experiments import experiments as read_experiments
+
+    lab = open_lab(workspace)
     rows, broken = read_experiments(lab.runs())
     for error in broken:
         show_error(error)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finn_tui.cli.common import (
-    JSON_OPTION,
-    WORKSPACE_OPTION,
-    guard,
     number,
     open_workspace,
     print_json,
+    shared_options,
     table,
 )
-from finn_tui.core.calibrate import Learned
 from finn_tui.core.device import RESOURCES
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab import calibration
-from finn_tui.runs import figures
-from finn_tui.runs.figures import GROUPS, KINDS, Figures
-from finn_tui.runs.folder import find_run, list_runs
+
+if TYPE_CHECKING:
+    from finn_tui.core.calibrate import Learned
+    from finn_tui.runs.figures import Figures
 
 _HEADINGS = {"estimate": "FINN", "hls": "HLS", "out_of_context": "OOC", "post_synthesis": "synth"}
 
@@ -31,15 +29,18 @@ _HEADINGS = {"estimate": "FINN", "hls": "HLS", "out_of_context": "OOC", "post_sy
 @click.argument("what", required=False, metavar="[RUN|PATH]")
 @click.option("--build-dir", type=click.Path(path_type=Path, file_okay=False),
               help="FINN_BUILD_DIR of PATH, if the IPs' reports are elsewhere.")  # fmt: skip
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json: bool) -> None:
-    """FINN's estimates against what was built, layer by layer, with the error.
+    """Compare FINN's estimates with builds.
 
     RUN is a run of this workspace; PATH any FINN output directory, ours or not. Without either:
     what all finished builds of this workspace teach, an op type at a time.
     """
+    from finn_tui.lab import calibration
+    from finn_tui.runs import figures
+    from finn_tui.runs.figures import KINDS
+    from finn_tui.runs.folder import find_run, list_runs
+
     runs_dir = open_workspace(workspace).runs_dir
     if what is None:
         found = calibration.learned(list_runs(runs_dir))
@@ -86,6 +87,8 @@ def factor_table(found: Learned) -> str:
 
 def node_table(build: Figures) -> str:
     """Layers, then what FINN inserts and the rest in groups, then all of it."""
+    from finn_tui.runs.figures import GROUPS
+
     shown = [name for name in RESOURCES if _any(build, name)]
     columns = [(resource, kind) for resource in shown for kind in build.rows
                if kind != "hls" or resource == "LUT"]  # fmt: skip

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import click
 
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab.workspace import Workspace
-from finn_tui.progress import Progress
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from finn_tui.lab.session import Lab
+    from finn_tui.lab.workspace import Workspace
+    from finn_tui.progress import Progress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +40,17 @@ CLOCK_OPTION = click.option("--clock-ns", type=float, help="Clock period in ns (
 
 
 def open_workspace(path: Path, *, tolerant: bool = False) -> Workspace:
-    """The workspace of a command; a tolerant one has defaults where its settings are broken."""
+    """Open the workspace of a command.
+
+    Args:
+        path: the folder.
+        tolerant: take defaults where its settings are broken, instead of an error.
+
+    Returns:
+        The workspace.
+    """
+    from finn_tui.lab.workspace import Workspace
+
     return Workspace.open(path, tolerant=tolerant)
 
 
@@ -68,6 +81,55 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
+def open_lab(path: Path, *, engine: str | None = None) -> Lab:
+    """Open the workspace of a command with its engine, which starts when it is first needed.
+
+    Args:
+        path: the workspace.
+        engine: name of the engine; None takes the workspace's.
+
+    Returns:
+        The workspace at work; an asynchronous context manager where it starts the engine.
+    """
+    from finn_tui.lab.session import Lab
+
+    return Lab(open_workspace(path), engine_name=engine)
+
+
+def shared_options(
+    *, workspace: bool = True, json: bool = True, board: bool = False, clock: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options that it shares with others, and ``guard`` it.
+
+    Args:
+        workspace: pass ``workspace``, the folder to work in.
+        json: pass ``as_json``.
+        board: pass ``board``, FINN's name of the board type.
+        clock: pass ``clock_ns``, the clock period in ns.
+
+    Returns:
+        The decorator; it stands next to the function, below the command's own options.
+    """
+    chosen = [
+        option
+        for wanted, option in (
+            (board, BOARD_OPTION),
+            (clock, CLOCK_OPTION),
+            (workspace, WORKSPACE_OPTION),
+            (json, JSON_OPTION),
+        )
+        if wanted
+    ]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        decorated: Callable[..., Any] = guard(function)
+        for option in reversed(chosen):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
 def show_error(error: FinnTuiError) -> None:
     """What happened, why, and what to do, on stderr."""
     click.secho(f"error: {error.what}", err=True, fg="red", bold=True)
@@ -86,6 +148,8 @@ def print_json(document: Any) -> None:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's asynchronous part; ctrl+c cancels it and lets it clean up."""
+    import asyncio
+
     return asyncio.run(work)
 
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finn_tui.cli.common import (
-    BOARD_OPTION,
-    CLOCK_OPTION,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
     number,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     table,
 )
-from finn_tui.core.compare import Comparison, Difference, Rebuilt
 from finn_tui.core.device import RESOURCES, Device
-from finn_tui.lab.session import Lab, Opened
+
+if TYPE_CHECKING:
+    from finn_tui.core.compare import Comparison, Difference, Rebuilt
+    from finn_tui.lab.session import Opened
 
 
 @click.command()
@@ -30,11 +28,7 @@ from finn_tui.lab.session import Lab, Opened
 @click.argument("a")
 @click.argument("b")
 @click.option("--all", "every", is_flag=True, help="Every layer, not only those that differ.")
-@BOARD_OPTION
-@CLOCK_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True, clock=True)
 def compare(
     model: str,
     a: str,
@@ -45,13 +39,14 @@ def compare(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Two foldings of a model, layer by layer: B against A.
+    """Compare two foldings layer by layer.
 
-    A and B are what --folding takes: a FINN folding JSON, ones, published, a saved one.
+    Differences are B minus A. A and B are what --folding takes: a FINN folding JSON, ones,
+    published, a saved one.
     """
 
     async def work() -> tuple[Opened, Comparison]:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=a, on_progress=reporter

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from finn_tui import paths
+from finn_tui.cli.app import start_app
 from finn_tui.cli.boards import outcome_lines
 from finn_tui.cli.builds import HEADINGS, experiment_texts, follow_quietly
 from finn_tui.cli.common import FAILED, Reporter, guard, open_workspace, run, show_error, table
 from finn_tui.cli.models import summary
-from finn_tui.lab.experiments import experiment
-from finn_tui.lab.session import Lab
-from finn_tui.lab.workspace import Workspace
+
+if TYPE_CHECKING:
+    from finn_tui.lab.workspace import Workspace
 
 MODEL = "tfc-w1a1"
 
@@ -31,11 +32,15 @@ MODEL = "tfc-w1a1"
 )
 @guard
 def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
-    """Open the lab's TFC-w1a1 with rehearsal tools and a simulated board ready.
+    """Open TFC-w1a1 with a simulated board.
+
+    The workspace is a fresh one; builds use the rehearsal tools (SIMULATED).
 
     Without a terminal the same path runs as plain text: prepare, fold, estimate, rehearsal build,
     deploy, execute, throughput, validate, and the row in the table of results.
     """
+    from finn_tui import paths
+
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     opened = open_workspace(workspace or paths.data_dir() / "demo" / stamp)
     speed = {} if seconds is None else {"rehearsal_seconds": seconds}
@@ -43,13 +48,14 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
     if plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         _plain(opened)
         return
-    from finn_tui.ui.app import run_app
-
-    run_app(Lab(opened), MODEL)
+    start_app(opened, MODEL)
     click.echo(f"The demo's workspace: finn-tui {opened.root}")
 
 
 def _plain(workspace: Workspace) -> None:
+    from finn_tui.lab.experiments import experiment
+    from finn_tui.lab.session import Lab
+
     click.echo(f"workspace   {workspace.root}")
 
     async def work(reporter: Reporter) -> bool:

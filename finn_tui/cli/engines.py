@@ -8,39 +8,39 @@ from typing import Any
 import click
 
 from finn_tui.cli.common import (
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
     guard,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     table,
 )
 from finn_tui.engine import catalogue, provision
-from finn_tui.lab.session import Lab
 
 
 @click.group()
 def engine() -> None:
-    """The engine: our process inside FINN's Python."""
+    """Install, list and remove FINN environments.
+
+    An engine is the process of finn-tui that runs in FINN's Python.
+    """
 
 
 @engine.command("install")
 @click.argument("name", default=catalogue.DEFAULT)
 @guard
 def install(name: str) -> None:
-    """Make a managed environment with FINN in it (2 to 6 GB)."""
+    """Install FINN in an environment of its own (2 to 6 GB)."""
     with Reporter() as reporter:
         spec = run(provision.install(name, reporter))
     click.echo(f"{spec.name}: {spec.version}")
 
 
 @engine.command("list")
-@JSON_OPTION
-@guard
+@shared_options(workspace=False)
 def list_engines(as_json: bool) -> None:
-    """All engines: managed ones and those of engines.toml."""
+    """List all engines, managed ones and those of engines.toml."""
     known = catalogue.engines()
     if as_json:
         print_json(
@@ -68,14 +68,12 @@ def list_engines(as_json: bool) -> None:
 
 @engine.command("info")
 @click.argument("name", required=False)
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def info(name: str | None, workspace: Path, as_json: bool) -> None:
-    """What an engine says of itself: FINN's version, boards, AMD's tools."""
+    """Show FINN's version, boards and AMD tools of an engine."""
 
     async def ask() -> dict[str, Any]:
-        async with Lab(open_workspace(workspace), engine_name=name) as lab:
+        async with open_lab(workspace, engine=name) as lab:
             with Reporter() as reporter:
                 running = await lab.engine(reporter)
                 spec = await lab.spec(reporter)

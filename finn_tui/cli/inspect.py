@@ -5,26 +5,25 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finn_tui.cli.common import (
     FAILED,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
     number,
-    open_workspace,
+    open_lab,
     print_json,
+    shared_options,
     simulated,
     table,
 )
-from finn_tui.lab.session import Lab
-from finn_tui.runs.diagnosis import Diagnosis
-from finn_tui.runs.inspect import Inspection, Item, planned, told
-from finn_tui.runs.inspect import inspect as read
-from finn_tui.runs.readers.reading import Phase
+
+if TYPE_CHECKING:
+    from finn_tui.runs.diagnosis import Diagnosis
+    from finn_tui.runs.inspect import Inspection, Item
+    from finn_tui.runs.readers.reading import Phase
 
 #: Files of a kind that are shown one by one; of more than that, only those with something to say.
 _FEW = 8
@@ -35,18 +34,18 @@ _COLOURS = {"succeeded": "green", "failed": "red", "incomplete": "yellow"}
 
 @click.command()
 @click.argument("path")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options()
 def inspect(path: str, workspace: Path, as_json: bool) -> None:
-    """Read any log, report or build directory: outcome, cause, times, resources.
+    """Read any log, report or build directory.
 
-    PATH is a file or folder of FINN, Vitis HLS or Vivado, or a run of the workspace (`last`).
-    Nothing in it is changed.
+    Shows outcome, cause, times and resources. PATH is a file or folder of FINN, Vitis HLS or
+    Vivado, or a run of the workspace (`last`). Nothing in it is changed.
     """
+    from finn_tui.runs.inspect import inspect as read
+
     place = Path(path).expanduser()
     if not place.exists() and "/" not in path:
-        place = Lab(open_workspace(workspace)).find_run(path).path
+        place = open_lab(workspace).find_run(path).path
     with Reporter() as reporter:
         found = read(place, on_progress=reporter)
     if as_json:
@@ -58,6 +57,8 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
 
 
 def _show(found: Inspection) -> None:
+    from finn_tui.runs.inspect import planned, told
+
     click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
     click.echo(f"{simulated({'simulated': found.simulated})}  {found.path}")
     if planned(found.items):

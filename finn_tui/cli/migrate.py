@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finn_tui.base import files
 from finn_tui.cli.common import (
-    BOARD_OPTION,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     table,
 )
 from finn_tui.core import folding as foldings
 from finn_tui.core import migration_text
-from finn_tui.core.migrate import Migration
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab.session import Lab, Opened
+
+if TYPE_CHECKING:
+    from finn_tui.core.migrate import Migration
+    from finn_tui.lab.session import Opened
 
 
 @click.command()
@@ -31,17 +31,17 @@ from finn_tui.lab.session import Lab, Opened
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
               help="Where to write the folding for this FINN.")  # fmt: skip
-@BOARD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True)
 def migrate(
     folding: str, model: str, out: Path | None, board: str | None, workspace: Path, as_json: bool
 ) -> None:
-    """A folding file with another FINN's node names, for a model of this one."""
+    """Convert another FINN's folding file.
+
+    Its entries are matched to the layers of MODEL as the installed FINN names them.
+    """
 
     async def work() -> tuple[Opened, Migration]:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(model, board=board, on_progress=reporter)
                 return opened, lab.migrate(opened, folding)

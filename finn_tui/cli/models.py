@@ -4,42 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finn_tui.cli.common import (
-    BOARD_OPTION,
-    CLOCK_OPTION,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
     number,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     table,
 )
-from finn_tui.core.calibrate import Learned
-from finn_tui.core.costs import Estimate
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab.models import Model, Stage
-from finn_tui.lab.session import Lab, Opened
+
+if TYPE_CHECKING:
+    from finn_tui.core.calibrate import Learned
+    from finn_tui.core.costs import Estimate
+    from finn_tui.lab.models import Model, Stage
+    from finn_tui.lab.session import Opened
 
 
 @click.command()
 @click.argument("model")
-@BOARD_OPTION
-@CLOCK_OPTION
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the result.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A Brevitas checkpoint.")
 @click.option("--random-weights", is_flag=True, help="Random weights; accuracy means nothing then.")
 @click.option("--fresh", is_flag=True, help="Prepare anew even if it was prepared before.")
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True, clock=True)
 def prepare(
     model: str,
     board: str | None,
@@ -51,7 +45,11 @@ def prepare(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """From Brevitas or QONNX to a dataflow graph, each stage saved."""
+    """Convert a network to a dataflow graph.
+
+    MODEL is a preset, a QONNX file or a model of the workspace. Every stage of FINN's flow is
+    kept.
+    """
     chosen: dict[str, Any] | None = None
     if weights is not None:
         if not weights.is_file():
@@ -61,7 +59,7 @@ def prepare(
         chosen = {"kind": "random", "seed": 0}
 
     async def work() -> Model:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 return await lab.prepare(
                     model,
@@ -109,15 +107,15 @@ def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
 @click.command()
 @click.argument("model")
 @click.option("--stage", help="Number or name of a stage (default: the dataflow graph).")
-@BOARD_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True)
 def graph(model: str, stage: str | None, board: str | None, workspace: Path, as_json: bool) -> None:
-    """Nodes, shapes, types and attributes of a stage, and what it changed."""
+    """Show nodes, shapes and types of a stage.
+
+    The difference to the stage before it is shown, too.
+    """
 
     async def work() -> tuple[Model, Stage, dict[str, Any]]:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 prepared = await lab.prepare(model, board=board, on_progress=reporter)
                 chosen = _choose(prepared, stage)
@@ -167,11 +165,7 @@ def _choose(model: Model, stage: str | None) -> Stage:
 @click.command()
 @click.argument("model")
 @click.option("--folding", help="FINN folding JSON, or ones, published, exp1, a saved one.")
-@BOARD_OPTION
-@CLOCK_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True, clock=True)
 def estimate(
     model: str,
     folding: str | None,
@@ -180,10 +174,13 @@ def estimate(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Cycles, II, fps, latency and resources of a folding, against the board's budget."""
+    """Show cycles, fps and resources of a folding.
+
+    The resources are compared with the budget of the board.
+    """
 
     async def work() -> Opened:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter

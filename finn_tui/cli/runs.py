@@ -4,45 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finn_tui.cli.builds import SIMULATED, brief, end, follow
 from finn_tui.cli.common import (
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     show_error,
     table,
 )
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab.session import Lab
-from finn_tui.runs import watch
-from finn_tui.runs.clean import Cleanup, clean_up, plan_cleanup
-from finn_tui.runs.folder import RunFolder, RunState
-from finn_tui.runs.notes import Notes, change_tags, read_notes, set_note
-from finn_tui.runs.processes import reconcile
-from finn_tui.runs.text import size
+
+if TYPE_CHECKING:
+    from finn_tui.lab.session import Lab
+    from finn_tui.runs.clean import Cleanup
+    from finn_tui.runs.folder import RunFolder, RunState
+    from finn_tui.runs.notes import Notes
 
 
 @click.group(invoke_without_command=True)
 @click.option("--tag", help="Only runs with this tag.")
-@WORKSPACE_OPTION
-@JSON_OPTION
+@shared_options()
 @click.pass_context
-@guard
 def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) -> None:
-    """The runs of the workspace, newest first."""
+    """List runs; show, resume, clean and tag them.
+
+    Without a command: the runs of the workspace, newest first.
+    """
+    from finn_tui.runs.notes import read_notes
+    from finn_tui.runs.processes import reconcile
+
     ctx.obj = workspace
     if ctx.invoked_subcommand is not None:
         return
     states: list[tuple[RunFolder, RunState]] = []
-    for folder in Lab(open_workspace(workspace)).runs():
+    for folder in open_lab(workspace).runs():
         try:
             state = reconcile(folder)
             assert folder.request is not None
@@ -80,9 +81,9 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
 _NAME = click.argument("name")
 
 
-def _outer(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A sub-command's options: its workspace may stand before its name, too."""
-    return click.pass_context(WORKSPACE_OPTION(JSON_OPTION(function)))
+def _run_command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a sub-command the shared options; its workspace may stand before its name, too."""
+    return shared_options()(click.pass_context(function))
 
 
 def _lab(ctx: click.Context, given: Path) -> Lab:
@@ -90,15 +91,18 @@ def _lab(ctx: click.Context, given: Path) -> Lab:
 
     own = ctx.get_parameter_source("workspace") is ParameterSource.COMMANDLINE
     outer: Path | None = ctx.obj
-    return Lab(open_workspace(given if own or outer is None else outer))
+    return open_lab(given if own or outer is None else outer)
 
 
 @runs.command("show")
 @_NAME
-@_outer
-@guard
+@_run_command
 def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
-    """One run: its state, its steps, its results."""
+    """Show state, steps and results of a run."""
+    from finn_tui.runs import watch
+    from finn_tui.runs.notes import read_notes
+    from finn_tui.runs.processes import reconcile
+
     folder = _lab(ctx, workspace).find_run(name)
     state = reconcile(folder)
     steps = watch.steps(folder)
@@ -129,12 +133,11 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
 @_NAME
 @click.option("--from", "step", metavar="STEP", help="FINN's name of the step to begin with.")
 @click.option("--detach", is_flag=True, help="Do not wait for its end.")
-@_outer
-@guard
+@_run_command
 def resume(
     ctx: click.Context, name: str, step: str | None, detach: bool, workspace: Path, as_json: bool
 ) -> None:
-    """Go on with a run that has ended, where it ended or at a step, in its own folder."""
+    """Continue a run that has ended, in its own folder."""
     lab = _lab(ctx, workspace)
     with Reporter() as reporter:
         folder = run(lab.resume(lab.find_run(name), step, reporter))
@@ -145,10 +148,9 @@ def resume(
 @runs.command("retry")
 @_NAME
 @click.option("--detach", is_flag=True, help="Do not wait for its end.")
-@_outer
-@guard
+@_run_command
 def retry(ctx: click.Context, name: str, detach: bool, workspace: Path, as_json: bool) -> None:
-    """Build what a run was asked for again, in a new run."""
+    """Start a run again as a new run."""
     lab = _lab(ctx, workspace)
     with Reporter() as reporter:
         folder = run(lab.retry(lab.find_run(name), reporter))
@@ -162,8 +164,7 @@ def retry(ctx: click.Context, name: str, detach: bool, workspace: Path, as_json:
 @click.option("--keep-results", is_flag=True, help="Keep nothing but what is known about a run.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be freed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_outer
-@guard
+@_run_command
 def clean(
     ctx: click.Context,
     names: tuple[str, ...],
@@ -173,11 +174,16 @@ def clean(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Remove the working files of runs that have ended: of all, or of those that are named.
+    """Remove the working files of runs that have ended.
 
-    What is known about a run (results.json, notes, state) always stays; without --keep-results
-    the deployment package, reports, model and log stay, too.
+    Without a RUN: of all runs that have ended. What is known about a run (results.json, notes,
+    state) always stays; without --keep-results the deployment package, reports, model and log
+    stay, too.
     """
+    from finn_tui.runs.clean import clean_up, plan_cleanup
+    from finn_tui.runs.processes import reconcile
+    from finn_tui.runs.text import size
+
     lab = _lab(ctx, workspace)
     if names:
         plans = [plan_cleanup(lab.find_run(one), keep_results=keep_results) for one in names]
@@ -202,6 +208,8 @@ def clean(
 
 
 def _say_cleanup(plans: list[Cleanup], total: int) -> None:
+    from finn_tui.runs.text import size
+
     if not plans:
         click.echo("There is nothing to clean.")
         return
@@ -217,8 +225,7 @@ def _say_cleanup(plans: list[Cleanup], total: int) -> None:
 @_NAME
 @click.argument("text", nargs=-1)
 @click.option("--clear", is_flag=True, help="Take the note away.")
-@_outer
-@guard
+@_run_command
 def note(
     ctx: click.Context,
     name: str,
@@ -227,7 +234,9 @@ def note(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Say something about a run, or show what was said."""
+    """Set or show the note of a run."""
+    from finn_tui.runs.notes import read_notes, set_note
+
     folder = _lab(ctx, workspace).find_run(name)
     notes = set_note(folder, " ".join(text)) if text or clear else read_notes(folder)
     _answer_notes(folder, notes, as_json)
@@ -237,8 +246,7 @@ def note(
 @_NAME
 @click.argument("tags", nargs=-1)
 @click.option("--remove", is_flag=True, help="Take these tags away.")
-@_outer
-@guard
+@_run_command
 def tag(
     ctx: click.Context,
     name: str,
@@ -247,7 +255,12 @@ def tag(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Tag a run; `finn-tui runs --tag TAG` lists those that have it."""
+    """Tag a run.
+
+    `finn-tui runs --tag TAG` lists the runs that have it.
+    """
+    from finn_tui.runs.notes import change_tags
+
     folder = _lab(ctx, workspace).find_run(name)
     notes = change_tags(folder, *(((), tags) if remove else (tags, ())))
     _answer_notes(folder, notes, as_json)

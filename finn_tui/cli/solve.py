@@ -5,86 +5,105 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finn_tui.base import files
 from finn_tui.cli.common import (
-    BOARD_OPTION,
-    CLOCK_OPTION,
-    JSON_OPTION,
-    WORKSPACE_OPTION,
     Reporter,
-    guard,
     number,
-    open_workspace,
+    open_lab,
     print_json,
     run,
+    shared_options,
     table,
 )
 from finn_tui.cli.models import estimate_table, summary
-from finn_tui.core import folding as foldings
-from finn_tui.core.costs import plain
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.solve import Solution
 from finn_tui.errors import FinnTuiError
-from finn_tui.lab import questions, solving
-from finn_tui.lab.plots import plot
-from finn_tui.lab.questions import Front, Point, Question
-from finn_tui.lab.session import Lab, Opened
-from finn_tui.lab.solving import Wish
 
-LIMIT_OPTION = click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    metavar="RESOURCE=SHARE",
-    help="Share of the part that may be used, e.g. LUT=0.7; may be given again (default: all).",
-)
-WEIGHT_OPTION = click.option(
-    "--weight",
-    "weights",
-    multiple=True,
-    metavar="RESOURCE=N",
-    help="What a share of a resource counts (default: 1); BRAM_18K=0 seeks the least LUT.",
-)
-LOCK_OPTION = click.option(
-    "--lock", multiple=True, metavar="LAYER", help="A layer that stays as it is in --folding."
-)
-HOLD_OPTION = click.option(
-    "--hold", multiple=True, metavar="KNOB", help="A knob that stays in all layers, e.g. ram_style."
-)
-FREE_OPTION = click.option(
-    "--free",
-    multiple=True,
-    metavar="KNOB",
-    help="A knob that may change too, e.g. mem_mode or resType (default: PE, SIMD, "
-    "parallel_window, ram_style).",
-)
-FINN_ONLY_OPTION = click.option(
-    "--finn-only", is_flag=True, help="Count FINN's own total alone, no converters and FIFOs."
-)
-FOLDING_OPTION = click.option(
-    "--folding", help="Where to start: locked layers, FIFO depths, the II that --balance keeps."
-)
-SECONDS_OPTION = click.option(
-    "--seconds",
-    type=click.FloatRange(min=0.1),
-    default=60.0,
-    show_default=True,
-    help="After this long, the best so far and a bound are the answer.",
-)
+if TYPE_CHECKING:
+    from finn_tui.core.solve import Solution
+    from finn_tui.lab.questions import Front, Point
+    from finn_tui.lab.session import Opened
+    from finn_tui.lab.solving import Wish
 
 
-def _minimise(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(
-        "--minimise",
-        type=click.Choice(["sum", "scarcest"]),
-        default=default,
-        show_default=True,
-        help="The sum of the shares of the part's resources, or first the largest of them.",
+def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of the solver.
+
+    Args:
+        minimise: the default of ``--minimise``.
+
+    Returns:
+        The decorator; the command takes what ``_wish`` takes.
+    """
+    options = (
+        click.option(
+            "--limit",
+            "limits",
+            multiple=True,
+            metavar="RESOURCE=SHARE",
+            help="Share of the part that may be used, e.g. LUT=0.7; repeatable (default: all).",
+        ),
+        click.option(
+            "--minimise",
+            type=click.Choice(["sum", "scarcest"]),
+            default=minimise,
+            show_default=True,
+            help="The sum of the shares of the part's resources, or first the largest of them.",
+        ),
+        click.option(
+            "--weight",
+            "weights",
+            multiple=True,
+            metavar="RESOURCE=N",
+            help="What a share of a resource counts (default: 1); BRAM_18K=0 seeks the least LUT.",
+        ),
+        click.option(
+            "--lock",
+            multiple=True,
+            metavar="LAYER",
+            help="A layer that stays as it is in --folding.",
+        ),
+        click.option(
+            "--hold",
+            multiple=True,
+            metavar="KNOB",
+            help="A knob that stays in all layers, e.g. ram_style.",
+        ),
+        click.option(
+            "--free",
+            multiple=True,
+            metavar="KNOB",
+            help="A knob that may change too, e.g. mem_mode or resType (default: PE, SIMD, "
+            "parallel_window, ram_style).",
+        ),
+        click.option(
+            "--folding",
+            help="Where to start: locked layers, FIFO depths, the II that --balance keeps.",
+        ),
+        click.option(
+            "--finn-only",
+            is_flag=True,
+            help="Count FINN's own total alone, no converters and FIFOs.",
+        ),
+        click.option(
+            "--seconds",
+            type=click.FloatRange(min=0.1),
+            default=60.0,
+            show_default=True,
+            help="After this long, the best so far and a bound are the answer.",
+        ),
     )
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def _wish(
@@ -101,6 +120,9 @@ def _wish(
     held = tuple(name for item in hold for name in item.split(","))
     freed = tuple(name for item in free for name in item.split(","))
     shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
+
+    from finn_tui.lab.solving import Wish  # imports numpy, which wrong use must not wait for
+
     return Wish(
         shares, layers, not finn_only, seconds, counts, held, freed, even=minimise == "scarcest"
     )
@@ -125,7 +147,6 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
 @click.option("--target-fps", type=float, help="The cheapest with at least so many frames/s.")
 @click.option("--fill", is_flag=True, help="The fastest that fits, and the cheapest of those.")
 @click.option("--balance", is_flag=True, help="The cheapest that keeps the II of --folding.")
-@LIMIT_OPTION
 @click.option(
     "--no-dearer-than",
     metavar="FOLDING",
@@ -133,20 +154,9 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
     help="No more of any resource than this folding takes; `setfolding`: than what FINN's own "
     "heuristic makes of the same target.",
 )
-@_minimise("sum")
-@WEIGHT_OPTION
-@LOCK_OPTION
-@HOLD_OPTION
-@FREE_OPTION
-@FOLDING_OPTION
-@FINN_ONLY_OPTION
-@SECONDS_OPTION
+@_solver_options("sum")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="FINN's folding JSON.")
-@BOARD_OPTION
-@CLOCK_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@shared_options(board=True, clock=True)
 def solve(
     model: str,
     more: tuple[str, ...],
@@ -169,18 +179,23 @@ def solve(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """The best folding for a target, proved to be the best."""
+    """Find the best folding for a target, with a proof."""
     if sum((target_fps is not None, fill, balance)) != 1:
         raise click.UsageError("Give one of --target-fps N, --fill and --balance.")
     if more and not (limits and all("=" in text for text in more)):
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
+
+    from finn_tui.core import folding as foldings
+    from finn_tui.lab import questions, solving
+    from finn_tui.lab.questions import Question
+
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
     wish = _wish((*limits, *more), weights, lock, hold, free, finn_only, seconds, minimise)
     goal = "fill" if fill else "balance" if balance else "target"
     question = Question(goal, target_fps, wish, no_dearer_than)
 
     async def work() -> tuple[Opened, Solution]:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
@@ -228,6 +243,8 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
     """What ``solve --json`` adds to the estimate's document, the folding apart."""
+    from finn_tui.core.costs import plain
+
     return {
         "optimal": solution.optimal,
         "cost": solution.cost,
@@ -254,20 +271,8 @@ def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
 @click.option("--points", type=click.IntRange(2, 200), default=24, show_default=True,
               help="How many targets are tried.")  # fmt: skip
 @click.option("--no-setfolding", is_flag=True, help="Without FINN's own heuristic beside it.")
-@LIMIT_OPTION
-@_minimise("scarcest")
-@WEIGHT_OPTION
-@LOCK_OPTION
-@HOLD_OPTION
-@FREE_OPTION
-@FOLDING_OPTION
-@FINN_ONLY_OPTION
-@SECONDS_OPTION
-@BOARD_OPTION
-@CLOCK_OPTION
-@WORKSPACE_OPTION
-@JSON_OPTION
-@guard
+@_solver_options("scarcest")
+@shared_options(board=True, clock=True)
 def pareto(
     model: str,
     plot: bool,
@@ -287,11 +292,16 @@ def pareto(
     workspace: Path,
     as_json: bool,
 ) -> None:
-    """Frames per second against resources: every folding that is worth having."""
+    """List the best foldings of fps against resources.
+
+    For each point there is no folding that is better in one of them and not worse in the other.
+    """
     wish = _wish(limits, weights, lock, hold, free, finn_only, seconds, minimise)
 
+    from finn_tui.lab import questions
+
     async def work() -> tuple[Opened, Front]:
-        async with Lab(open_workspace(workspace)) as lab:
+        async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
@@ -365,6 +375,8 @@ def _share(point: Point) -> str:
 def draw(front: Front) -> str:
     """Fps against the share of the scarcest resource, in characters; no colours needed."""
     import shutil
+
+    from finn_tui.lab.plots import plot
 
     size = shutil.get_terminal_size((80, 24))
     series = [("SetFolding", "x", front.setfolding), ("solve", "o", front.points)]

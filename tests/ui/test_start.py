@@ -215,7 +215,7 @@ async def main():
             while app.state.tune is None or not app.state.runs_read:
                 await pilot.pause()
 asyncio.run(main())
-unwanted = ("asyncssh", "finn", "torch", "qonnx", "onnx", "plotext", "cryptography", "yaml")
+unwanted = ("asyncssh", "highspy", "finn", "torch", "qonnx", "onnx", "plotext", "cryptography")
 print([name for name in unwanted if name in sys.modules])
 """
 

@@ -1,0 +1,70 @@
+"""The table of commands: where each one lives, its group in ``--help`` and its one line there.
+
+``finn-tui --help`` is printed from this table alone, so that it does not import what commands need.
+A test compares each line with the command's own docstring.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CommandEntry(NamedTuple):
+    """A command that is imported when it runs.
+
+    Attributes:
+        target: ``module:attribute`` of the click command, below ``finn_tui.cli``.
+        summary: the first line of the command's docstring.
+    """
+
+    target: str
+    summary: str
+
+
+#: The command that a workspace's path stands for; not listed in ``--help``.
+OPEN = "open"
+
+#: Groups of ``--help`` in the order of the work, each with its commands.
+GROUPS: dict[str, dict[str, CommandEntry]] = {
+    "Start": {
+        "demo": CommandEntry("demo:demo", "Open TFC-w1a1 with a simulated board."),
+    },
+    "Networks": {
+        "prepare": CommandEntry("models:prepare", "Convert a network to a dataflow graph."),
+        "graph": CommandEntry("models:graph", "Show nodes, shapes and types of a stage."),
+    },
+    "Foldings": {
+        "estimate": CommandEntry("models:estimate", "Show cycles, fps and resources of a folding."),
+        "solve": CommandEntry("solve:solve", "Find the best folding for a target, with a proof."),
+        "pareto": CommandEntry("solve:pareto", "List the best foldings of fps against resources."),
+        "compare": CommandEntry("compare:compare", "Compare two foldings layer by layer."),
+        "migrate": CommandEntry("migrate:migrate", "Convert another FINN's folding file."),
+        "calibrate": CommandEntry("calibrate:calibrate", "Compare FINN's estimates with builds."),
+    },
+    "Builds": {
+        "build": CommandEntry("builds:build", "Build a folded model and follow the build."),
+        "runs": CommandEntry("runs:runs", "List runs; show, resume, clean and tag them."),
+        "attach": CommandEntry("builds:attach", "Follow a running build to its end."),
+        "logs": CommandEntry("builds:logs", "Print a run's log, or one of FINN, HLS and Vivado."),
+        "cancel": CommandEntry("builds:cancel", "Stop a build and all its tools."),
+        "inspect": CommandEntry("inspect:inspect", "Read any log, report or build directory."),
+        "experiments": CommandEntry("builds:experiments", "Print the table of runs and results."),
+    },
+    "Boards": {
+        "boards": CommandEntry("boards:boards", "List, add, remove and test PYNQ machines."),
+        "deploy": CommandEntry("boards:deploy", "Send a run's package to a board."),
+        "execute": CommandEntry("boards:execute", "Classify sample images on a board."),
+        "throughput": CommandEntry("boards:throughput", "Measure images per second on a board."),
+        "validate": CommandEntry("boards:validate", "Measure the accuracy on a board."),
+        "go": CommandEntry("boards:go", "Deploy, execute, measure and validate in one command."),
+    },
+    "Engines": {
+        "engine": CommandEntry("engines:engine", "Install, list and remove FINN environments."),
+    },
+}
+
+#: All commands by name, with the one that has no name of its own.
+COMMANDS: dict[str, CommandEntry] = {
+    **{name: entry for group in GROUPS.values() for name, entry in group.items()},
+    OPEN: CommandEntry("app:open_app", "Open the app on a workspace."),
+}
