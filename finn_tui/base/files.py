@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from finn_tui.errors import FinnTuiError
 
@@ -134,6 +137,44 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> None:
         "Close the editor that has it open, and try again.",
         kind="disk",
     )
+
+
+_SEAL = re.compile(rb'\{"sha256": "([0-9a-f]{64})",')
+
+
+def write_sealed(path: Path, document: Mapping[str, Any], *, indent: int | None = None) -> None:
+    """Write a JSON object with the hash of its own text as its first key.
+
+    Args:
+        path: the file.
+        document: what to keep; at least one key.
+        indent: as ``json.dumps`` takes it.
+
+    Raises:
+        FinnTuiError: it cannot be written.
+    """
+    body = json.dumps(document, indent=indent)[1:]
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    replace(path, f'{{"sha256": "{digest}",{body}')
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read what ``write_sealed`` wrote; None if it is missing, cut off or was edited."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    seal = _SEAL.match(content)
+    if seal is None or hashlib.sha256(content[seal.end() :]).hexdigest() != seal[1].decode():
+        return None
+    document: dict[str, Any] = json.loads(b"{" + content[seal.end() :])
+    return document
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, as hex. Raises ``OSError`` if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 #: What tells one state of a file from another without reading it.

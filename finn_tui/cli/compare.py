@@ -59,7 +59,7 @@ def compare(
         heading = {"model": opened.model.name, "board": device.board, "part": device.part}
         print_json({**heading, **found.as_json(only_changed=not every)})
         return
-    click.echo(f"{opened.model.name}, {device.board} ({device.part}): {b} against {a}")
+    click.echo(f"{opened.model.title}, {device.board} ({device.part}): {b} against {a}")
     shown = found.layers if every else found.changed
     if shown:
         click.echo()

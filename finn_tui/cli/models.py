@@ -156,7 +156,7 @@ def _choose(model: Model, stage: str | None) -> Stage:
         if stage in (str(candidate.index), candidate.name, candidate.name.removeprefix("step_")):
             return candidate
     raise FinnTuiError(
-        f"{model.name} has no stage {stage}",
+        f"{model.title} has no stage {stage}",
         f"Stages: {', '.join(f'{item.index} {item.name}' for item in model.stages)}.",
         "Give a stage's number or name.",
     )
@@ -198,7 +198,7 @@ def estimate(
         return
     click.echo(estimate_table(editor.estimate, learned))
     click.echo()
-    click.echo(summary(opened.model.name, editor.baseline_name, editor.estimate, editor.device))
+    click.echo(summary(opened.model.title, editor.baseline_name, editor.estimate, editor.device))
     if learned is not None:
         click.echo(learned_line(editor.estimate, learned))
 

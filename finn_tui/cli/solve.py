@@ -219,7 +219,7 @@ def solve(
         return
     click.echo(estimate_table(result))
     click.echo()
-    click.echo(summary(opened.model.name, f"solved from {editor.baseline_name}", result,
+    click.echo(summary(opened.model.title, f"solved from {editor.baseline_name}", result,
                        editor.device))  # fmt: skip
     click.echo(solution.verdict)
     for item in solution.binding:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.core import folding as foldings
 from finn_tui.core import rules
+from finn_tui.lab.models import Model
 from finn_tui.progress import OnProgress, Progress
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import BuildRequest, launch
@@ -38,6 +39,17 @@ async def check(
         parallel=settings.parallel_builds,
     )
     return await asyncio.to_thread(preflight, plan)
+
+
+def source_of(model: Model) -> dict[str, Any]:
+    """What a run says of the model that it builds: enough to know it from another of its name."""
+    return {
+        "weights": dict(model.weights),
+        "model_folder": str(model.folder),
+        "model_id": model.id,
+        "content": model.content,
+        "title": model.title,
+    }
 
 
 async def build(
@@ -76,7 +88,7 @@ async def build(
         rehearse=(seconds or settings.rehearsal_seconds) if rehearse else None,
         estimate=editor.estimate.as_json(editor.design, editor.device),
         dataset=_DRIVER_NAMES.get(dataset, dataset) if dataset else None,
-        source={"weights": dict(model.weights), "model_folder": str(model.folder)},
+        source=source_of(model),
         fail=fail,
         log_mb=log_mb,
         parallel=settings.parallel_builds,

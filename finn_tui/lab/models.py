@@ -3,15 +3,17 @@
 ``models/<name>/<part>/`` holds one preparation: ``model.json`` (what the engine said, written
 last), ``stages/``, ``dataflow.onnx``, ``sample/``, ``dataset/``, ``design.json``, ``tables.json``.
 The part is in the path because FINN chooses HLS or RTL layers by it.
+
+A model is identified by its content (see ``finn_tui.lab.identity``); the name is for people. Of
+two contents with one name, the second lies in ``models/<name>-<first digits of its hash>``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,9 @@ from finn_tui.core.design import Design
 from finn_tui.core.device import Device
 from finn_tui.engine.client import Engine
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab import identity
 from finn_tui.lab.presets import Preset, presets
-from finn_tui.lab.workspace import Workspace, plain_name
+from finn_tui.lab.workspace import Workspace, is_plain_name, plain_name
 from finn_tui.progress import OnProgress, Progress, ignore
 
 
@@ -51,9 +54,9 @@ class Model:
     """A prepared model for one part.
 
     Attributes:
-        name: preset's or file's name.
+        name: its name in this workspace, which no other content has.
         folder: where everything of it lies.
-        info: model.json, as the engine wrote it.
+        info: model.json: what the engine wrote, and what identifies it.
         preset: what it was made from, if it was a preset.
     """
 
@@ -61,6 +64,21 @@ class Model:
     folder: Path
     info: Mapping[str, Any]
     preset: Preset | None
+
+    @property
+    def title(self) -> str:
+        """Its name for people: ``net``, or ``net (3fa2c1)`` where ``net`` is another content."""
+        return str(self.info.get("title") or self.name)
+
+    @property
+    def content(self) -> str:
+        """The hash of what it was prepared from; empty if it is not known."""
+        return str(self.info.get("content") or "")
+
+    @property
+    def id(self) -> str:
+        """What identifies it everywhere: content, FINN and part, as 16 hex digits."""
+        return identity.model_id(self.content, self.info["finn"], self.info["part"])
 
     @property
     def dataflow(self) -> Path:
@@ -91,15 +109,38 @@ class Model:
 
 @dataclass(frozen=True)
 class Request:
-    """What a user's MODEL means: its name here and what the engine's ``prepare`` is given."""
+    """What a user's MODEL means.
+
+    Attributes:
+        name: what people call it; two contents may have one.
+        source: what the engine's ``prepare`` is given.
+        preset: the preset that it is, if it is one.
+        content: hash of the source's files and of how they are handled.
+        label: the name in the workspace, if that is what the user said.
+    """
 
     name: str
     source: Mapping[str, Any]
     preset: Preset | None
+    content: str
+    label: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from: what is edited there keeps its name."""
+        return f"preset {self.name}" if self.preset else str(self.source.get("path", ""))
+
+    def with_weights(self, weights: Mapping[str, Any]) -> Request:
+        """The same with its weights from elsewhere."""
+        source = {**self.source, "weights": dict(weights)}
+        return replace(self, source=source, content=identity.content(source))
 
 
 def resolve(workspace: Workspace, model: str) -> Request:
     """Find out what MODEL names: a preset, an .onnx file, or a model of the workspace.
+
+    A name of the workspace with a hash (``net-3fa2c1``, ``net (3fa2c1)``) means that content; one
+    without means what its file holds now.
 
     Raises:
         FinnTuiError: if it is none of them.
@@ -107,7 +148,7 @@ def resolve(workspace: Workspace, model: str) -> Request:
     known = presets()
     if model in known:
         preset = known[model]
-        return Request(model, preset.source, preset)
+        return Request(model, preset.source, preset, identity.content(preset.source))
     path = Path(model).expanduser()
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
@@ -117,19 +158,59 @@ def resolve(workspace: Workspace, model: str) -> Request:
                 f"Presets: {', '.join(known)}.",
             )
         source = {"kind": "onnx", "path": str(path.absolute()), "preprocess": "auto", "topk": 1}
-        return Request(plain_name(path.stem), source, None)
-    for folder in sorted((workspace.models_dir / model).glob("*/model.json")):
-        return Request(model, _read_json(folder)["source"], None)
+        return Request(plain_name(path.stem), source, None, identity.content(source))
+    label = identity.label_of_title(model)
+    if is_plain_name(label):
+        for folder in sorted((workspace.models_dir / label).glob("*/model.json")):
+            info = files.read_sealed(folder)
+            if info is not None:
+                return _of_workspace(label, info)
     here = workspace.models()
     raise FinnTuiError(
         f"there is no model called {model}",
         f"Presets: {', '.join(known)}. In this workspace: {', '.join(here) or 'none yet'}.",
-        "Name one of these, or an .onnx file.",
+        "Name one of these, or an .onnx file. A model that was prepared by an older finn-tui is "
+        "prepared again from its file."
+        if label in here
+        else "Name one of these, or an .onnx file.",
     )
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
+    source, content = info["source"], info["content"]
+    name = info.get("name", label)
+    path = Path(str(source.get("path", "")))
+    if label == name and path.is_file():
+        content = identity.content(source)
+    return Request(name, source, None, content, label)
+
+
+def locate(workspace: Workspace, request: Request, part: str) -> str:
+    """The name in the workspace that a request's content has, or gets, for a part.
+
+    The same content keeps the name that it has. Another content gets the plain name if that is
+    free, or holds what the same file was before it was edited; otherwise one with its hash.
+    """
+    if request.label is not None:
+        return request.label
+    infos = [
+        (path.parts[-3], path.parts[-2], files.read_sealed(path) or {})
+        for path in sorted(workspace.models_dir.glob(f"{request.name}*/*/model.json"))
+    ]
+    for label, of_part, info in infos:
+        if of_part == part and (info.get("name"), info.get("content")) == (
+            request.name, request.content
+        ):  # fmt: skip
+            return label
+    taken = request.preset is None and request.name in presets()
+    others = {label for label, _, info in infos if info.get("origin") != request.origin}
+    if not taken and request.name not in others:
+        return request.name
+    digits = next(
+        digits for digits in (6, 12, 64) if f"{request.name}-{request.content[:digits]}" not in {
+            label for label, _, info in infos if info.get("content") != request.content}
+    )  # fmt: skip
+    return f"{request.name}-{request.content[:digits]}"
 
 
 def find_prepared(
@@ -140,21 +221,20 @@ def find_prepared(
     Args:
         finn: flavour and version of the engine, if known; another FINN makes another graph.
     """
-    folder = workspace.models_dir / request.name / device.part
-    try:
-        info = _read_json(folder / "model.json")
-    except (OSError, ValueError):
+    label = locate(workspace, request, device.part)
+    folder = workspace.models_dir / label / device.part
+    info = files.read_sealed(folder / "model.json")
+    if info is None or info.get("content") != request.content:
         return None
     if finn is not None and info["finn"] != {key: finn[key] for key in ("flavour", "version")}:
         return None
-    if request.preset is not None and info["source"] != dict(request.source):
-        return None
-    source = Path(info["source"].get("path", ""))
-    if info["source"]["kind"] == "onnx" and source.is_file():
-        model = folder / "model.json"
-        if source.stat().st_mtime > model.stat().st_mtime:
+    model = Model(label, folder, info, request.preset)
+    try:
+        if files.sha256(model.dataflow) != info["dataflow_sha256"]:
             return None
-    return Model(request.name, folder, info, request.preset)
+    except OSError:
+        return None
+    return model
 
 
 async def prepare(
@@ -179,11 +259,12 @@ async def prepare(
     Raises:
         FinnTuiError: with the engine's explanation.
     """
-    folder = out or workspace.models_dir / request.name / device.part
+    if weights is not None:
+        request = request.with_weights(weights)
+    label = await asyncio.to_thread(locate, workspace, request, device.part)
+    folder = out or workspace.models_dir / label / device.part
     partial = folder.with_name(folder.name + ".partial")
     source = dict(request.source)
-    if weights is not None:
-        source["weights"] = dict(weights)
 
     def on_event(name: str, data: dict[str, Any]) -> None:
         if name == "progress":
@@ -199,8 +280,15 @@ async def prepare(
             on_event,
         )  # fmt: skip
         # Remembered as it was asked, so that the next start finds it again.
-        info["source"] = dict(request.source) if weights is None else source
-        files.replace(partial / "model.json", json.dumps(info, indent=1))
+        info["source"] = source
+        if await asyncio.to_thread(identity.content, source) != request.content:
+            raise FinnTuiError(
+                f"{request.origin} was changed while it was prepared",
+                "What was prepared is neither the old file nor the new one.",
+                "Prepare it again.",
+            )
+        info |= await asyncio.to_thread(identified, request, label, partial)
+        files.write_sealed(partial / "model.json", info, indent=1)
         await asyncio.to_thread(_swap, partial, folder)
     except OSError as error:
         raise _full(folder, str(error)) from error
@@ -211,7 +299,25 @@ async def prepare(
         raise
     finally:
         await asyncio.to_thread(shutil.rmtree, partial, True)
-    return Model(request.name, folder, info, request.preset)
+    return Model(label, folder, info, request.preset)
+
+
+def identified(request: Request, label: str, folder: Path) -> dict[str, Any]:
+    """What model.json says of a model's identity.
+
+    Args:
+        request: what was prepared.
+        label: its name in the workspace.
+        folder: where its ``dataflow.onnx`` is.
+    """
+    digits = label.removeprefix(request.name + "-")
+    return {
+        "name": request.name,
+        "title": request.name if label == request.name else f"{request.name} ({digits})",
+        "origin": request.origin,
+        "content": request.content,
+        "dataflow_sha256": files.sha256(folder / "dataflow.onnx"),
+    }
 
 
 #: A stage is larger than this; with less left, that is why writing one failed.
@@ -246,7 +352,7 @@ def _swap(partial: Path, folder: Path) -> None:
 
 
 #: Changes whenever tables.json holds something else than before; older files are made anew.
-_TABLES_FORMAT = 3
+_TABLES_FORMAT = 4
 
 #: A design, the cost tables of its layers, and the prices of what FINN inserts between them.
 Costed = tuple[Design, dict[str, CostTable], Prices]
@@ -254,24 +360,29 @@ Costed = tuple[Design, dict[str, CostTable], Prices]
 
 def cached_design(model: Model, device: Device) -> Costed | None:
     """Design, cost tables and prices from an earlier time; None if they must be computed."""
-    try:
-        design = _read_json(model.folder / "design.json")
-        tables = _read_json(model.folder / "tables.json")
-    except (OSError, ValueError):
+    design = files.read_sealed(model.folder / "design.json")
+    tables = files.read_sealed(model.folder / "tables.json")
+    if design is None or tables is None:
         return None
-    key = _key(model, device)
+    key = tables_key(model, device)
     if design.get("fingerprint") != key["fingerprint"] or tables.get("key") != key:
         return None
-    return (
-        Design.from_json(model.name, design),
-        {item["layer"]: CostTable.from_json(item) for item in tables["tables"]},
-        Prices.from_json(tables["prices"]),
-    )
+    try:
+        return (
+            Design.from_json(model.name, design),
+            {item["layer"]: CostTable.from_json(item) for item in tables["tables"]},
+            Prices.from_json(tables["prices"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        # Written by another finn-tui with another idea of what stands in it.
+        return None
 
 
-def _key(model: Model, device: Device) -> dict[str, Any]:
+def tables_key(model: Model, device: Device) -> dict[str, Any]:
+    """What the cost tables of a model depend on."""
     return {
         "fingerprint": model.info["fingerprint"],
+        "dataflow": model.info.get("dataflow_sha256"),
         "finn": model.info["finn"],
         "part": device.part,
         "format": _TABLES_FORMAT,
@@ -310,9 +421,9 @@ async def compute_design(
     brought = model.preset.fifo_depths if model.preset else ()
     ask = Widths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
     prices = await _prices(ask, device, engine)
-    files.replace(model.folder / "design.json", json.dumps(answer))
-    document = {"key": _key(model, device), "tables": documents, "prices": prices}
-    await asyncio.to_thread(files.replace, model.folder / "tables.json", json.dumps(document))
+    files.write_sealed(model.folder / "design.json", answer)
+    document = {"key": tables_key(model, device), "tables": documents, "prices": prices}
+    await asyncio.to_thread(files.write_sealed, model.folder / "tables.json", document)
     return design, tables, Prices.from_json(prices)
 
 
@@ -335,14 +446,12 @@ async def price_more(
 
     def keep() -> None:
         path = model.folder / "tables.json"
-        try:
-            document = _read_json(path)
-        except (OSError, ValueError):
-            return
-        if document.get("key") == _key(model, device):
-            for kind in ("dwc", "fifo"):
-                document["prices"][kind] += more[kind]
-            files.replace(path, json.dumps(document))
+        with files.locked(path):
+            document = files.read_sealed(path)
+            if document is not None and document.get("key") == tables_key(model, device):
+                for kind in ("dwc", "fifo"):
+                    document["prices"][kind] += more[kind]
+                files.write_sealed(path, document)
 
     await asyncio.to_thread(keep)
     return Prices(

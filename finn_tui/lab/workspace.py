@@ -202,9 +202,14 @@ class Workspace:
         return path
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether ``name`` can be a file's name everywhere."""
+    return _NAME.fullmatch(name) is not None
+
+
 def plain_name(name: str) -> str:
     """``name``, if it can be a file's name everywhere. Raises ``FinnTuiError`` otherwise."""
-    if not _NAME.fullmatch(name):
+    if not is_plain_name(name):
         raise FinnTuiError(
             f"{name!r} cannot be a name",
             "A name starts with a letter or digit and has letters, digits, '.', '_' and '-' only.",

@@ -102,7 +102,7 @@ def lines(state: Next, width: int) -> list[Line]:
     """Everything above the list."""
     tune = state.tune
     editor, estimate = tune.editor, tune.editor.estimate
-    title = Line().add("What next", "title").add(f"  {tune.opened.model.name}", "dim")
+    title = Line().add("What next", "title").add(f"  {tune.opened.model.title}", "dim")
     title.add(f"   II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} frames/s")
     holders = [cost.name for cost in estimate.layers if cost.cycles == estimate.ii_cycles]
     held = Line().cell("held by", _TITLE, "dim")

@@ -115,7 +115,7 @@ def wish_of(tune: Tune) -> Wish:
 def title(front: ParetoFront, width: int) -> list[Line]:
     """What is shown, and how far it is."""
     editor = front.tune.editor
-    line = Line().add(" Pareto ", "title").add(front.tune.opened.model.name, "title")
+    line = Line().add(" Pareto ", "title").add(front.tune.opened.model.title, "title")
     line.add(f"  {editor.device.board}", "dim")
     limits = ", ".join(f"{TITLES[n]} {s:.0%}" for n, s in front.wish.limits.items()
                        if editor.device.budget.get(n))  # fmt: skip

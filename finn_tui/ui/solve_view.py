@@ -24,7 +24,7 @@ _TITLE = 16
 def title(desk: Solving) -> Line:
     """What is being solved, and for what."""
     editor = desk.tune.editor
-    line = Line().add(f"Solve {desk.tune.opened.model.name}", "title")
+    line = Line().add(f"Solve {desk.tune.opened.model.title}", "title")
     return line.add(f"  {editor.device.board} at {clock_text(editor.clock_ns)}", "dim")
 
 

@@ -15,6 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from finn_tui.base import files
+from finn_tui.core.device import Device
+from finn_tui.lab import identity, models
+from finn_tui.lab.presets import presets
+
 FOLDER = Path(__file__).resolve().parent
 PART = "xc7z020clg400-1"
 
@@ -87,13 +92,26 @@ def made_workspace(
 def _write(folder: Path, document: dict[str, Any]) -> None:
     (folder / "stages").mkdir(parents=True, exist_ok=True)
     (folder / "sample").mkdir(exist_ok=True)
-    (folder / "model.json").write_text(json.dumps(document["model"]))
-    (folder / "design.json").write_text(json.dumps(document["design"]))
-    tables = {key: document[key] for key in ("key", "tables", "prices")}
-    (folder / "tables.json").write_text(json.dumps(tables))
+    (folder / "dataflow.onnx").write_bytes(b"recorded")
+    model, device = _identified(folder, document["model"])
+    files.write_sealed(folder / "model.json", model.info)
+    files.write_sealed(folder / "design.json", document["design"])
+    tables = {"key": models.tables_key(model, device)}
+    tables |= {key: document[key] for key in ("tables", "prices")}
+    files.write_sealed(folder / "tables.json", tables)
     np.save(folder / "sample" / "images.npy", np.array(document["images"], dtype=np.uint8))
     np.save(folder / "sample" / "labels.npy", np.array(document["labels"]))
     np.save(folder / "sample" / "software.npy", np.array(document["software"]))
+
+
+def _identified(folder: Path, info: dict[str, Any]) -> tuple[models.Model, Device]:
+    """A recorded model with what identifies it here."""
+    name = folder.parent.name
+    preset = presets().get(name)
+    source = dict(preset.source) if preset is not None else info["source"]
+    request = models.Request(name, source, preset, identity.content(source))
+    info = {**info, "source": source, **models.identified(request, name, folder)}
+    return models.Model(name, folder, info, preset), Device(info["board"], PART)
 
 
 def repeated(document: dict[str, Any], layers: int) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def top_line(state: AppState, mode: str, width: int) -> Line:
     else:
         editor = tune.editor
         room = max(8, width - modes.width - 30)
-        line.add(fit(tune.opened.model.name, room).rstrip(), "title", "app.open-model")
+        line.add(fit(tune.opened.model.title, room).rstrip(), "title", "app.open-model")
         line.add("   ").add(editor.device.board, hit="tune.target")
         line.add("   ").add(clock_text(editor.clock_ns), hit="tune.clock")
     return line.right(modes, width)

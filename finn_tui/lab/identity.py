@@ -1,0 +1,65 @@
+"""What identifies a model: the content of its files and how they are handled, never its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from finn_tui.base import files
+
+#: Where an ONNX file names a file beside it that holds some of its tensors.
+_EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
+
+
+def content(source: Mapping[str, Any]) -> str:
+    """The hash of a source: its files' contents, and everything else that is said of it.
+
+    Args:
+        source: what the engine's ``prepare`` is given. A file that is not there counts by its path.
+    """
+    document = json.dumps(_by_content(source), sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def _by_content(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _file(Path(item)) if key == "path" and isinstance(item, str) else _by_content(item)
+        for key, item in value.items()
+    }
+
+
+def _file(path: Path) -> list[str]:
+    try:
+        return [files.sha256(path), *(files.sha256(other) for other in _beside(path))]
+    except OSError:
+        return [str(path)]
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """Files that hold tensors of an ONNX file."""
+    if path.suffix != ".onnx":
+        return
+    data = path.read_bytes()
+    names = {data[at.end() : at.end() + at[1][0]] for at in _EXTERNAL.finditer(data)}
+    for name in sorted(names):
+        other = path.parent / name.decode("utf-8", "replace")
+        if other.is_file():
+            yield other
+
+
+def model_id(content: str, finn: Mapping[str, Any], part: str) -> str:
+    """16 hex digits for a content as one FINN prepares it for one part."""
+    parts = [content, finn.get("flavour"), finn.get("version"), part]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def label_of_title(title: str) -> str:
+    """A model's name in the workspace from how it is shown: ``net (3fa2c1)`` is net-3fa2c1."""
+    shown = re.fullmatch(r"(\S+) \(([0-9a-f]{6,64})\)", title)
+    return f"{shown[1]}-{shown[2]}" if shown else title
