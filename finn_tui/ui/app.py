@@ -5,25 +5,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import PurePath
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.session import Lab
+from finn_tui.progress import Progress
 from finn_tui.ui import actions, crash, theming
 from finn_tui.ui.desk_board import BoardDesk
 from finn_tui.ui.desk_logs import LogDesk
 from finn_tui.ui.desk_models import ModelDesk
 from finn_tui.ui.desk_runs import RunsDesk
 from finn_tui.ui.desk_solve import SolveDesk
-from finn_tui.ui.messages import Failed, Told
+from finn_tui.ui.messages import (
+    AdviceReady,
+    BoardDone,
+    BoardRead,
+    BuildChecked,
+    BuildStarted,
+    FastestFound,
+    FifosPriced,
+    FoldingsListed,
+    FrontFound,
+    GraphRead,
+    LogFound,
+    LogsListed,
+    ModelOpened,
+    PictureTaken,
+    ProgressUpdated,
+    RunsRead,
+    SharedValuesListed,
+    Solved,
+    TargetsListed,
+    UpkeepDone,
+    ValuesListed,
+    WorkCancelled,
+    WorkFailed,
+    WorkKind,
+    WorkResult,
+)
 from finn_tui.ui.state import AppState
 from finn_tui.ui.work import BoardJob, Credentials, board_job
 
@@ -52,6 +81,23 @@ def _palette() -> type[Provider]:
     from finn_tui.ui.palette import ActionCommands
 
     return ActionCommands
+
+
+@dataclass(frozen=True)
+class WorkHandlers:
+    """What is done with the messages of one kind of work.
+
+    Attributes:
+        results: by the type of the result.
+        progress: with each step; None shows none.
+        failed: with the error; None shows it as a notice.
+        cancelled: when no other work of the kind has taken its place.
+    """
+
+    results: Mapping[type[WorkResult], Callable[[Any], None]] = field(default_factory=dict)
+    progress: Callable[[Progress], None] | None = None
+    failed: Callable[[FinnTuiError], None] | None = None
+    cancelled: Callable[[], None] | None = None
 
 
 class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
@@ -105,13 +151,14 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         """Begin to open the model; from the cache, it is there before the first frame."""
         if self._start_model:
             self.state.opening = self._start_model
-            waiting = asyncio.ensure_future(self.open_model(self._start_model).wait())
+            opening = self.start(WorkKind.OPEN, self.open_model(self._start_model))
+            waiting = asyncio.ensure_future(opening.wait())
             # Whether the worker fails or is cancelled is for its own messages to say.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             await asyncio.wait({waiting}, timeout=_CACHED_SECONDS)
             if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
                 opened = waiting.result()
-                if opened is not None:
+                if isinstance(opened, ModelOpened):
                     self.take_model(opened)
 
     def on_mount(self) -> None:
@@ -123,7 +170,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
             self.show_settings_problem(self.lab.workspace.problem)
         self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
         self.theme_changed_signal.subscribe(self, lambda theme: theming.keep_choice(theme.name))
-        self.call_after_refresh(self.watch_runs)
+        self.call_after_refresh(lambda: self.start(WorkKind.RUNS, self.watch_runs()))
 
     # Actions
 
@@ -175,7 +222,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
     def do_app_quit(self) -> None:
         """Leave; a board's work is ended first, if the user agrees."""
         if not self.state.board.busy:
-            self.run_worker(self._close_down(), group="quit", exit_on_error=False)
+            self.start(WorkKind.QUIT, self._close_down())
             return
         from finn_tui.ui.screens.pick import confirm
 
@@ -193,90 +240,108 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         """ctrl+q, which Textual binds by itself."""
         self.do_app_quit()
 
-    # Progress and errors
+    # Background work
 
-    def on_told(self, message: Told) -> None:
-        """Long work is a step further."""
-        if message.work == "board":
-            from finn_tui.ui.board import take_progress
+    @cached_property
+    def work_table(self) -> Mapping[WorkKind, WorkHandlers]:
+        """What is done with the messages of each kind of work."""
+        listed = self._to_screens
 
-            take_progress(self.state.board, message.progress)
-            self.redraw()
-            return
-        if message.work == "solve":
-            self.solve_told(message.progress)
-            return
-        if message.work == "front":
-            self.front_told(message.progress)
-            return
+        def show(kind: WorkKind) -> Callable[[Progress], None]:
+            return partial(self._show_progress, kind)
+
+        scan = WorkHandlers({LogFound: self.log_found})
+        return {
+            WorkKind.OPEN: WorkHandlers({ModelOpened: self.model_opened}, show(WorkKind.OPEN),
+                                        self.opening_failed, self.opening_ended),
+            WorkKind.GRAPH: WorkHandlers({GraphRead: self.graph_read}, failed=self.graph_failed),
+            WorkKind.TARGETS: WorkHandlers({TargetsListed: self.targets_listed}),
+            WorkKind.FOLDINGS: WorkHandlers({FoldingsListed: listed("foldings_listed")}),
+            WorkKind.VALUES: WorkHandlers({ValuesListed: listed("values_listed"),
+                                           SharedValuesListed: listed("shared_values_listed")}),
+            WorkKind.PRICES: WorkHandlers({FifosPriced: self.fifos_priced},
+                                          failed=self.pricing_failed),
+            WorkKind.ADVICE: WorkHandlers({AdviceReady: listed("advice_ready")}),
+            WorkKind.FASTEST: WorkHandlers({FastestFound: self.fastest_found}),
+            WorkKind.SOLVE: WorkHandlers({Solved: self.solved}, self.solve_told,
+                                         self.solve_failed),
+            WorkKind.FRONT: WorkHandlers({FrontFound: self.front_found}, self.front_told,
+                                         self.front_failed),
+            WorkKind.BUILD: WorkHandlers({BuildStarted: self.build_started,
+                                          BuildChecked: self.build_checked}, show(WorkKind.BUILD),
+                                         self.build_failed, self.launch_ended),
+            WorkKind.REBUILD: WorkHandlers({}, show(WorkKind.REBUILD), self.rebuild_failed,
+                                           self.launch_ended),
+            WorkKind.UPKEEP: WorkHandlers({UpkeepDone: self.upkeep_done}),
+            WorkKind.CANCEL: WorkHandlers(),
+            WorkKind.RUNS: WorkHandlers({RunsRead: self.runs_read}),
+            WorkKind.FOLLOW: WorkHandlers({PictureTaken: self.picture_taken}),
+            WorkKind.LOGS: WorkHandlers({LogsListed: self.logs_listed}),
+            WorkKind.LOG_ERRORS: scan,
+            WorkKind.LOG_SEARCH: scan,
+            WorkKind.LOG_ONLY: scan,
+            WorkKind.PAGER: WorkHandlers(),
+            WorkKind.BOARD: WorkHandlers({BoardDone: self.board_done}, self.board_told,
+                                         self.board_failed, self.board_stopped),
+            WorkKind.SAMPLE: WorkHandlers({BoardRead: self.board_read}),
+            WorkKind.QUIT: WorkHandlers(),
+        }  # fmt: skip
+
+    def _to_screens(self, method: str) -> Callable[[Any], None]:
+        """Hand a result to the screens that have a method for it."""
+
+        def hand_over(result: WorkResult) -> None:
+            for screen in self.screen_stack:
+                take = getattr(screen, method, None)
+                if take is not None:
+                    take(result)
+
+        return hand_over
+
+    @on(WorkResult)
+    def _take_result(self, message: WorkResult) -> None:
+        self.work_table[message.kind].results[type(message)](message)
+
+    @on(ProgressUpdated)
+    def _take_progress(self, message: ProgressUpdated) -> None:
+        handler = self.work_table[message.kind].progress
+        if handler is not None:
+            handler(message.progress)
+
+    @on(WorkFailed)
+    def _take_failure(self, message: WorkFailed) -> None:
+        handler = self.work_table[message.kind].failed
+        (handler or self.trouble)(message.error)
+        self.redraw()
+
+    @on(WorkCancelled)
+    def _take_cancellation(self, message: WorkCancelled) -> None:
+        handler = self.work_table[message.kind].cancelled
+        if handler is not None:
+            handler()
+
+    def _show_progress(self, kind: WorkKind, progress: Progress) -> None:
+        """Show long work that the user waits for, over the screen."""
         from finn_tui.ui.screens.working import Working
 
         shown, state = self.screen, self.state
-        if message.work == "open":
-            state.opening_at = message.progress
-        if isinstance(shown, Working) and shown.work == message.work:
-            shown.tell(message.progress)
-        elif message.work in state.aside:
+        if kind is WorkKind.OPEN:
+            state.opening_at = progress
+        if isinstance(shown, Working) and shown.kind is kind:
+            shown.tell(progress)
+        elif kind in state.aside:
             self.redraw()
         elif state.opening or state.launching:
-            titles = {"open": f"Opening {state.opening}", "build": "Starting the build"}
-            working = Working(titles.get(message.work, message.work), message.work)
-            working.tell(message.progress)
+            title = f"Opening {state.opening}" if kind is WorkKind.OPEN else "Starting the build"
+            working = Working(title, kind)
+            working.tell(progress)
             self.push_screen(working, self._set_aside)
 
     def _set_aside(self, action: str | None) -> None:
         """The user wants to see something else while the work goes on."""
         if action is not None:
-            self.state.aside.add("open")
+            self.state.aside.add(WorkKind.OPEN)
             self.call_after_refresh(self.action_do, action)
-
-    def on_failed(self, message: Failed) -> None:
-        """Work ended with an error."""
-        self.close_working("build" if message.work == "again" else message.work)
-        error = message.error
-        if message.work == "open":
-            self.state.opening = ""
-        if message.work in ("build", "again"):
-            self.state.launching = False
-        if message.work == "build" and error.kind == "tools":
-            self.trouble(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
-            self.redraw()
-            return
-        if message.work == "board":
-            self.board_failed(error)
-            return
-        if message.work == "solve" and self.solve_failed(error):
-            return
-        self.trouble(error)
-        self.redraw()
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Cancelled work is cleared away; a defect of ours is written down and said."""
-        worker = event.worker
-        if event.state == WorkerState.CANCELLED:
-            self._cancelled(worker.group)
-        if event.state != WorkerState.ERROR or worker.error is None:
-            return
-        path = crash.record(worker.error, f"worker {worker.group}")
-        where = f"It was written to {path}." if path is not None else ""
-        why = f"{type(worker.error).__name__}: {worker.error}"
-        fix = f"{where} What you did is not lost; try it again, and report this if it stays."
-        self.on_failed(Failed(worker.group, FinnTuiError("a defect of finn-tui", why, fix)))
-
-    def _cancelled(self, group: str) -> None:
-        if group == "open":
-            self.state.opening = ""
-        elif group == "build":
-            self.state.launching = False
-        elif group == "board":
-            from finn_tui.ui.board import stopped
-
-            stopped(self.state.board)
-        else:
-            return
-        if self.is_running:
-            self.close_working(group)
-            self.redraw()
 
     # Ends
 

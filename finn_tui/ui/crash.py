@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from finn_tui import paths
+from finn_tui.errors import FinnTuiError
 
 #: A log is begun anew when it has grown to this many bytes; one older one is kept.
 _LARGE = 1_000_000
@@ -42,3 +43,20 @@ def record(error: BaseException, doing: str) -> Path | None:
     except OSError:
         return None
     return path
+
+
+def explain(error: BaseException, doing: str) -> FinnTuiError:
+    """Write a defect to the log, and describe it for the user.
+
+    Args:
+        error: what was raised.
+        doing: what the app was at.
+    """
+    path = record(error, doing)
+    where = f"It was written to {path}. " if path is not None else ""
+    return FinnTuiError(
+        "a defect of finn-tui",
+        f"{type(error).__name__}: {error}",
+        f"{where}What you did is not lost; try it again, and report this if it stays.",
+        kind="defect",
+    )

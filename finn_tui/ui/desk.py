@@ -8,6 +8,7 @@ from typing import Any
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.workspace import Settings
 from finn_tui.ui.actions import BY_ID
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.work import Workers
 
@@ -56,13 +57,13 @@ class Desk(Workers):
 
         self.push_screen(trouble(error, answers), then)
 
-    def close_working(self, work: str) -> None:
+    def close_working(self, kind: WorkKind) -> None:
         """Take the progress of ended work off the screen."""
         from finn_tui.ui.screens.working import Working
 
-        self.state.aside.discard(work)
+        self.state.aside.discard(kind)
         for screen in self.screen_stack:
-            if isinstance(screen, Working) and screen.work == work:
+            if isinstance(screen, Working) and screen.kind == kind:
                 screen.dismiss(None)
 
     def keep_settings(self, **changes: Any) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from finn_tui.errors import FinnTuiError
+from finn_tui.progress import Progress
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import BoardDone, BoardRead
+from finn_tui.ui.messages import BoardDone, BoardRead, WorkKind
 from finn_tui.ui.work import Credentials
 
 
@@ -30,10 +31,11 @@ class BoardDesk(Desk):
         board.begin(job)
         board.log.clear()
         credentials = self.credentials.setdefault(board.machine, Credentials())
-        self.work_on_board(job, run.folder, board.machine, credentials)
+        work = self.work_on_board(job, run.folder, board.machine, credentials)
+        self.start(WorkKind.BOARD, work)
         self.redraw()
 
-    def on_board_done(self, message: BoardDone) -> None:
+    def board_done(self, message: BoardDone) -> None:
         """A job of the board has ended well."""
         from finn_tui.ui.board import finished
 
@@ -42,11 +44,25 @@ class BoardDesk(Desk):
             self.trouble(message.missing[0])
         self.redraw()
 
-    def on_board_read(self, message: BoardRead) -> None:
+    def board_read(self, message: BoardRead) -> None:
         """What is known of a run on a board."""
         board = self.state.board
         board.results, board.results_of = message.results, (message.run, message.changed)
         board.sample, board.sample_of = message.sample, (message.run, message.image)
+        self.redraw()
+
+    def board_told(self, progress: Progress) -> None:
+        """A job of the board is a step further."""
+        from finn_tui.ui.board import take_progress
+
+        take_progress(self.state.board, progress)
+        self.redraw()
+
+    def board_stopped(self) -> None:
+        """The user has stopped the board's job."""
+        from finn_tui.ui.board import stopped
+
+        stopped(self.state.board)
         self.redraw()
 
     def board_failed(self, error: FinnTuiError) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import LogFound, LogsListed
+from finn_tui.ui.messages import LogFound, LogsListed, WorkKind
 from finn_tui.ui.state import RunView
 
 if TYPE_CHECKING:
@@ -40,13 +40,11 @@ class LogDesk(Desk):
             return
         self.push_screen(LogScreen(path, title, run, searching=searching, tree=tree, line=line))
 
-    def begin_scan(self, group: str, path: Path, hits: Hits, start: int = 0) -> None:
-        """Search a log in the background; another search of that group ends."""
-        self.run_worker(
-            self.scan_log(path, hits, start), group=group, exclusive=True, exit_on_error=False
-        )
+    def begin_scan(self, kind: WorkKind, path: Path, hits: Hits, start: int = 0) -> None:
+        """Search a log in the background; another search of that kind ends."""
+        self.start(kind, self.scan_log(path, hits, start))
 
-    def on_log_found(self, message: LogFound) -> None:
+    def log_found(self, message: LogFound) -> None:
         """A search is a step further."""
         from finn_tui.ui.screens.log import LogScreen
 
@@ -55,7 +53,7 @@ class LogDesk(Desk):
             if isinstance(screen, LogScreen):
                 screen.found(message.hits)
 
-    def on_logs_listed(self, message: LogsListed) -> None:
+    def logs_listed(self, message: LogsListed) -> None:
         """The logs that a run has."""
         from finn_tui.ui.screens.log import LogScreen
 

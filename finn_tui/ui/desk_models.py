@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import Failed, GraphRead, ModelOpened
-from finn_tui.ui.tune import Tune
+from finn_tui.ui.messages import FifosPriced, GraphRead, ModelOpened, TargetsListed, WorkKind
+from finn_tui.ui.tune import Notice, Tune
 
 
 class ModelDesk(Desk):
@@ -16,7 +16,7 @@ class ModelDesk(Desk):
     def open_named(self, model: str, board: str | None = None, folding: str | None = None) -> None:
         """Open a model by its name; the screen says so while it is prepared."""
         self.state.opening = model
-        self.open_model(model, board, folding)
+        self.start(WorkKind.OPEN, self.open_model(model, board, folding))
         self.redraw()
 
     def do_app_open_model(self) -> None:
@@ -81,9 +81,9 @@ class ModelDesk(Desk):
             state.tune = Tune(message.opened, message.folding_name)
             state.flow.stage, state.opening, state.opening_at = -1, "", None
 
-    def on_model_opened(self, message: ModelOpened) -> None:
+    def model_opened(self, message: ModelOpened) -> None:
         """A model is there to be folded."""
-        self.close_working("open")
+        self.close_working(WorkKind.OPEN)
         self.take_model(message)
         # The next start goes on where this one was.
         if self.lab.workspace.settings.model != message.opened.model.name:
@@ -92,26 +92,20 @@ class ModelDesk(Desk):
 
     def choose_target(self, tune: Tune) -> None:
         """Another board for the model."""
-        self.run_worker(self._choose_target(tune), group="target", exclusive=True,
-                        exit_on_error=False)  # fmt: skip
+        self.start(WorkKind.TARGETS, self.list_targets(tune))
 
-    async def _choose_target(self, tune: Tune) -> None:
-        from finn_tui.lab.devices import devices
+    def targets_listed(self, message: TargetsListed) -> None:
+        """Choose among the boards."""
         from finn_tui.ui.screens.pick import Pick
         from finn_tui.ui.widgets.listing import Column, Content, Row
 
-        try:
-            info = await self.lab.info()
-            known = devices(info, self.lab.workspace.settings)
-        except FinnTuiError as error:
-            self.post_message(Failed("target", error))
-            return
+        tune = message.tune
         rows = [
             Row(name, [(name, ""), (device.part, "dim"),
                        (f"{device.budget.get('LUT', 0):,}" if device.budget else "?", ""),
                        (f"{device.budget.get('BRAM_18K', 0):,}" if device.budget else "", ""),
                        (f"{device.budget.get('DSP', 0):,}" if device.budget else "", "")])
-            for name, device in sorted(known.items())
+            for name, device in sorted(message.devices.items())
         ]  # fmt: skip
         columns = [Column("board", 18), Column("part"), Column("LUT", 9, True),
                    Column("BRAM18", 7, True), Column("DSP", 6, True)]  # fmt: skip
@@ -128,10 +122,36 @@ class ModelDesk(Desk):
         self.keep_settings(board=board)
         self.open_named(tune.opened.model.name, board)
 
-    def on_graph_read(self, message: GraphRead) -> None:
+    def opening_failed(self, error: FinnTuiError) -> None:
+        """A model could not be opened."""
+        self.opening_ended()
+        self.trouble(error)
+
+    def opening_ended(self) -> None:
+        """Nothing is being opened any more."""
+        self.state.opening = ""
+        self.close_working(WorkKind.OPEN)
+        self.redraw()
+
+    def graph_read(self, message: GraphRead) -> None:
         """The nodes of a stage."""
         flow = self.state.flow
-        flow.reading, flow.error = None, message.error
-        if message.graph is not None:
-            flow.graphs[message.path] = message.graph
+        flow.reading, flow.error = None, None
+        flow.graphs[message.path] = message.graph
+        self.redraw()
+
+    def graph_failed(self, error: FinnTuiError) -> None:
+        """The nodes of a stage cannot be read: the screen says so in their place."""
+        flow = self.state.flow
+        flow.reading, flow.error = None, error
+        self.redraw()
+
+    def fifos_priced(self, message: FifosPriced) -> None:
+        """FIFOs of the present folding have a cost now."""
+        self.redraw()
+
+    def pricing_failed(self, error: FinnTuiError) -> None:
+        """FIFOs of the present folding have no cost."""
+        if self.state.tune is not None:
+            self.state.tune.notice = Notice(f"not priced: {error.what}", "warn")
         self.redraw()

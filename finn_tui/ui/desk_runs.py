@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import time
 
+from finn_tui.errors import FinnTuiError
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import BuildBegun, BuildChecked, LookedAfter, PictureTaken, RunsRead
+from finn_tui.ui.messages import (
+    BuildChecked,
+    BuildStarted,
+    PictureTaken,
+    RunsRead,
+    UpkeepDone,
+    WorkKind,
+)
 
 
 class RunsDesk(Desk):
@@ -19,22 +27,21 @@ class RunsDesk(Desk):
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
         self.state.launching = True
-        self.begin_build(tune.opened, rehearse)
+        self.start(WorkKind.BUILD, self.begin_build(tune.opened, rehearse))
         self.redraw()
 
     def _rehearse(self, answer: str | None) -> None:
         if answer == "r":
             self._build(True)
 
-    def on_build_begun(self, message: BuildBegun) -> None:
+    def build_started(self, message: BuildStarted) -> None:
         """Show the run that has begun."""
-        self.close_working("build")
-        self.state.launching = False
+        self.launch_ended()
         self.state.runs_view.chosen = message.run.id
-        self.watch_runs()
+        self.start(WorkKind.RUNS, self.watch_runs())
         self.switch_mode("runs")
 
-    def on_runs_read(self, message: RunsRead) -> None:
+    def runs_read(self, message: RunsRead) -> None:
         """The runs are others, or have moved on."""
         before = {run.id: run for run in self.state.runs}
         self.state.runs = message.runs
@@ -61,7 +68,7 @@ class RunsDesk(Desk):
         self.notify(f"{id}: {state}{mark}{then}", title="build", severity=severity,  # type: ignore[arg-type]
                     timeout=8, markup=False)  # fmt: skip
 
-    def on_picture_taken(self, message: PictureTaken) -> None:
+    def picture_taken(self, message: PictureTaken) -> None:
         """The run that is shown has moved on."""
         view = self.state.runs_view
         if message.run == view.log_of:
@@ -77,12 +84,11 @@ class RunsDesk(Desk):
             self._driver.write(alert(self.lab.workspace.settings.alert, "finn-tui", text))
             self._driver.flush()
 
-    def on_build_checked(self, message: BuildChecked) -> None:
+    def build_checked(self, message: BuildChecked) -> None:
         """Say what speaks against the build, and what would be lost; the user decides."""
         from finn_tui.ui.screens.pick import Notice
 
-        self.close_working("build")
-        self.state.launching = False
+        self.launch_ended()
         paragraphs: list[tuple[str, str]] = []
         for finding in message.found:
             refuse = finding.verdict == "refuse"
@@ -93,7 +99,8 @@ class RunsDesk(Desk):
         def answered(answer: str | None) -> None:
             if answer == "b":
                 self.state.launching = True
-                self.begin_build(message.opened, message.rehearse, force=True)
+                work = self.begin_build(message.opened, message.rehearse, force=True)
+                self.start(WorkKind.BUILD, work)
 
         certain = any(finding.verdict == "refuse" for finding in message.found)
         title = "This build would fail" if certain else "Before this build begins"
@@ -102,7 +109,7 @@ class RunsDesk(Desk):
         )
         self.redraw()
 
-    def on_looked_after(self, message: LookedAfter) -> None:
+    def upkeep_done(self, message: UpkeepDone) -> None:
         """Ask what follows from the answer, or say that it is done."""
         from finn_tui.runs.text import size
         from finn_tui.ui.screens import pick
@@ -116,7 +123,7 @@ class RunsDesk(Desk):
             def go_on(step: str | None) -> None:
                 if step is not None:
                     self.state.launching = True
-                    self.build_again(run, step, False)
+                    self.start(WorkKind.REBUILD, self.resume_build(run, step))
 
             hint = "the last is the step that it ended in; enter goes on there"
             self.push_screen(
@@ -129,7 +136,7 @@ class RunsDesk(Desk):
 
             def clean(yes: str | None) -> None:
                 if yes == "y":
-                    self.look_after(run, "clean", answer)
+                    self.start(WorkKind.UPKEEP, self.look_after(run, "clean", answer))
 
             names = ", ".join(path.name for path in answer.paths)
             self.push_screen(
@@ -140,4 +147,24 @@ class RunsDesk(Desk):
         elif message.job == "clean":
             self.notify(f"{size(answer.bytes)} freed", title=run.id, markup=False)
         else:
-            self.watch_runs()
+            self.start(WorkKind.RUNS, self.watch_runs())
+
+    def build_failed(self, error: FinnTuiError) -> None:
+        """A build could not be started; without AMD's tools it can be rehearsed."""
+        self.launch_ended()
+        if error.kind == "tools":
+            self.trouble(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
+        else:
+            self.trouble(error)
+
+    def rebuild_failed(self, error: FinnTuiError) -> None:
+        """A run could not be resumed or built again."""
+        self.launch_ended()
+        self.trouble(error)
+
+    def launch_ended(self) -> None:
+        """No build is being started any more."""
+        self.state.launching = False
+        self.close_working(WorkKind.BUILD)
+        self.close_working(WorkKind.REBUILD)
+        self.redraw()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from textual import work
-
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui.desk import Desk
-from finn_tui.ui.messages import FastestFound, FrontFound, Solved
+from finn_tui.ui.messages import FastestFound, FrontFound, Solved, WorkKind
 from finn_tui.ui.tune import Tune
 
 if TYPE_CHECKING:
@@ -44,18 +42,17 @@ class SolveDesk(Desk):
 
     def begin_solving(self, solving: Solving, question: Question) -> None:
         """Ask; the answer comes as a message."""
-        self.workers.cancel_group(self, "fastest")
+        self.stop(WorkKind.FASTEST)
         self._stop_front(solving.tune)
         solving.begin(question)
-        self.solve(solving, question)
+        self.start(WorkKind.SOLVE, self.solve(solving, question))
 
     def stop_solving(self, solving: Solving) -> None:
         """End the solver's process; there is no answer then."""
         solving.end()
-        self.workers.cancel_group(self, "solve")
+        self.stop(WorkKind.SOLVE)
 
-    @work(group="fastest", exclusive=True, exit_on_error=False)
-    async def find_fastest(self, solving: Solving, question: Question) -> None:
+    async def find_fastest(self, solving: Solving, question: Question) -> FastestFound:
         """What the form tells beside the question: the fastest that fits."""
         from finn_tui.lab import questions
 
@@ -66,21 +63,20 @@ class SolveDesk(Desk):
             found = await questions.ask(self.lab, solving.tune.opened, question)
         except FinnTuiError as error:
             found = error
-        self.post_message(FastestFound(solving, question, found))
+        return FastestFound(solving, question, found)
 
-    @work(group="solve", exclusive=True, exit_on_error=False)
-    async def solve(self, solving: Solving, question: Question) -> None:
+    async def solve(self, solving: Solving, question: Question) -> Solved:
         """Have a question answered."""
         from finn_tui.lab import questions
 
         try:
             found = await questions.ask(
-                self.lab, solving.tune.opened, question, self._teller("solve")
+                self.lab, solving.tune.opened, question, self._teller(WorkKind.SOLVE)
             )
         except FinnTuiError as error:
-            self.post_message(Solved(solving, question, None, error))
-            return
-        self.post_message(Solved(solving, question, found, None))
+            # No folding reaches what was asked for: that is an answer too.
+            return Solved(solving, question, None, error)
+        return Solved(solving, question, found, None)
 
     # The Pareto front
 
@@ -104,16 +100,15 @@ class SolveDesk(Desk):
         from finn_tui.ui.pareto import ParetoFront
 
         tune.front = ParetoFront(tune, wish)
-        self.find_points(tune.front)
+        self.start(WorkKind.FRONT, self.find_points(tune.front))
         return tune.front
 
     def _stop_front(self, tune: Tune) -> None:
         if tune.front is not None and tune.front.busy:
-            self.workers.cancel_group(self, "front")
+            self.stop(WorkKind.FRONT)
             tune.front = None
 
-    @work(group="front", exclusive=True, exit_on_error=False)
-    async def find_points(self, front: ParetoFront) -> None:
+    async def find_points(self, front: ParetoFront) -> FrontFound:
         """Find a front's points, SetFolding's beside them."""
         from finn_tui.lab import questions
         from finn_tui.ui.pareto import POINTS
@@ -124,18 +119,17 @@ class SolveDesk(Desk):
                 front.tune.opened,
                 front.wish,
                 POINTS,
-                on_progress=self._teller("front"),
+                on_progress=self._teller(WorkKind.FRONT),
                 on_point=lambda point: self._post_point(front, point),
             )
         except FinnTuiError as error:
-            self.post_message(FrontFound(front, None, error))
-            return
-        self.post_message(FrontFound(front, None, None, found.refused))
+            return FrontFound(front, None, error)
+        return FrontFound(front, None, None, found.refused)
 
     def _post_point(self, front: ParetoFront, point: Point) -> None:
         self.post_message(FrontFound(front, point))
 
-    def on_front_found(self, message: FrontFound) -> None:
+    def front_found(self, message: FrontFound) -> None:
         """A point more, or the end."""
         if message.point is not None:
             message.front.add(message.point)
@@ -159,12 +153,12 @@ class SolveDesk(Desk):
 
     # What comes of a question
 
-    def on_fastest_found(self, message: FastestFound) -> None:
+    def fastest_found(self, message: FastestFound) -> None:
         """The form can tell it."""
         message.solving.take_fastest(message.question, message.found)
         self._show_solving(message.solving)
 
-    def on_solved(self, message: Solved) -> None:
+    def solved(self, message: Solved) -> None:
         """An answer, or why there is none."""
         solving = message.solving
         if solving.question is not message.question or not solving.busy:
@@ -184,13 +178,22 @@ class SolveDesk(Desk):
             tune.solving.tell(progress)
             self._show_solving(tune.solving)
 
-    def solve_failed(self, error: FinnTuiError) -> bool:
-        """A defect of ours while solving; False if nothing is being solved."""
+    def solve_failed(self, error: FinnTuiError) -> None:
+        """A defect while solving: the dialog tells it, or a notice where it is closed."""
         tune = self.state.tune
-        if tune is None or tune.solving is None or tune.solving.question is None:
-            return False
-        tune.solving.end(error=error)
-        return self._show_solving(tune.solving)
+        if tune is not None and tune.solving is not None and tune.solving.question is not None:
+            tune.solving.end(error=error)
+            if self._show_solving(tune.solving):
+                return
+        self.trouble(error)
+
+    def front_failed(self, error: FinnTuiError) -> None:
+        """A defect while a Pareto front is found; the points that are there stay."""
+        tune = self.state.tune
+        if tune is not None and tune.front is not None:
+            tune.front.end(error, None)
+            self._show_front()
+        self.trouble(error)
 
     def _show_solving(self, solving: Solving) -> bool:
         from finn_tui.ui.screens.solve import SolveDialog

@@ -1,15 +1,21 @@
-"""What workers tell the app. Each carries data; the app's handlers change the state with it."""
+"""What workers tell the app. Each carries data; the app's handlers change the state with it.
+
+The app looks every message up in one table by its kind of work, see ``FinnTuiApp.work_table``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from finn_tui.core.design import Knob, Layer
+    from finn_tui.core.device import Device
     from finn_tui.core.solve import Solution
     from finn_tui.errors import FinnTuiError
     from finn_tui.lab.experiments import Experiment
@@ -24,23 +30,69 @@ if TYPE_CHECKING:
     from finn_tui.runs.preflight import Finding
     from finn_tui.runs.scan import Found
     from finn_tui.runs.scanner import Hits
+    from finn_tui.ui.next import Found as AdviceFound
+    from finn_tui.ui.next import Next
     from finn_tui.ui.pareto import ParetoFront
     from finn_tui.ui.solving import Solving
     from finn_tui.ui.state import RunView
+    from finn_tui.ui.tune import Tune
+    from finn_tui.ui.widgets.listing import Cell, Content, Row
+
+
+class WorkKind(StrEnum):
+    """Everything that the app does in the background.
+
+    Work of a kind ends when other work of it is started, except where ``CONCURRENT`` names it.
+    """
+
+    OPEN = "open"
+    GRAPH = "graph"
+    TARGETS = "targets"
+    FOLDINGS = "foldings"
+    VALUES = "values"
+    PRICES = "prices"
+    ADVICE = "advice"
+    FASTEST = "fastest"
+    SOLVE = "solve"
+    FRONT = "front"
+    BUILD = "build"
+    REBUILD = "rebuild"
+    UPKEEP = "upkeep"
+    CANCEL = "cancel"
+    RUNS = "runs"
+    FOLLOW = "follow"
+    LOGS = "logs"
+    LOG_ERRORS = "log-errors"
+    LOG_SEARCH = "log-search"
+    LOG_ONLY = "log-only"
+    PAGER = "pager"
+    BOARD = "board"
+    SAMPLE = "sample"
+    QUIT = "quit"
+
+
+#: Work that may be done for several runs at once.
+CONCURRENT = frozenset({WorkKind.UPKEEP, WorkKind.CANCEL})
+
+
+class WorkResult(Message):
+    """What work of a kind has found out, at its end or on its way."""
+
+    kind: ClassVar[WorkKind]
 
 
 @dataclass
-class Told(Message):
-    """Long work is one step further; ``work`` says which ("open", "build", "board")."""
+class ProgressUpdated(Message):
+    """Work is one step further."""
 
-    work: str
+    kind: WorkKind
     progress: Progress
 
     def can_replace(self, message: Message) -> bool:
         """A newer figure of the same stage takes the place of one that nobody has seen yet."""
         return (
-            isinstance(message, Told)
-            and message.work == self.work
+            isinstance(message, ProgressUpdated)
+            and message.kind == self.kind
             and message.progress.stage == self.progress.stage
             and not self.progress.data.get("log")
             and self.progress.fraction is not None
@@ -49,25 +101,34 @@ class Told(Message):
 
 
 @dataclass
-class Failed(Message):
-    """Work ended with an error; ``shown`` if the screen itself shows it."""
+class WorkFailed(Message):
+    """Work ended with an error; a defect of finn-tui comes as one that names its log."""
 
-    work: str
+    kind: WorkKind
     error: FinnTuiError
 
 
 @dataclass
-class ModelOpened(Message):
+class WorkCancelled(Message):
+    """Work was cancelled, and no other of its kind took its place."""
+
+    kind: WorkKind
+
+
+@dataclass
+class ModelOpened(WorkResult):
     """A model is ready to be folded."""
 
+    kind = WorkKind.OPEN
     opened: Opened
     folding_name: str
 
 
 @dataclass
-class Solved(Message):
+class Solved(WorkResult):
     """The solver has answered a question, or said why it cannot."""
 
+    kind = WorkKind.SOLVE
     solving: Solving
     question: Question
     solution: Solution | None
@@ -75,9 +136,10 @@ class Solved(Message):
 
 
 @dataclass
-class FrontFound(Message):
+class FrontFound(WorkResult):
     """A point of a Pareto front; its end, with what went wrong, where ``point`` is None."""
 
+    kind = WorkKind.FRONT
     front: ParetoFront
     point: Point | None
     error: FinnTuiError | None = None
@@ -85,36 +147,96 @@ class FrontFound(Message):
 
 
 @dataclass
-class FastestFound(Message):
+class FastestFound(WorkResult):
     """The fastest folding that fits what the solve dialog has, or why there is none."""
 
+    kind = WorkKind.FASTEST
     solving: Solving
     question: Question
     found: Solution | FinnTuiError
 
 
 @dataclass
-class GraphRead(Message):
+class GraphRead(WorkResult):
     """The nodes of one stage."""
 
+    kind = WorkKind.GRAPH
     path: Path
-    graph: Mapping[str, Any] | None
-    error: FinnTuiError | None = None
+    graph: Mapping[str, Any]
 
 
 @dataclass
-class RunsRead(Message):
+class TargetsListed(WorkResult):
+    """The boards that a model can be folded for, by name."""
+
+    kind = WorkKind.TARGETS
+    tune: Tune
+    devices: Mapping[str, Device]
+
+
+@dataclass
+class FoldingsListed(WorkResult):
+    """The foldings that can be named for a model, with what each gives; what they are for."""
+
+    kind = WorkKind.FOLDINGS
+    tune: Tune
+    rows: Sequence[Row]
+    purpose: Literal["load", "compare"]
+
+
+@dataclass
+class ValuesListed(WorkResult):
+    """The values that a knob or setting of a layer can have, with what each gives."""
+
+    kind = WorkKind.VALUES
+    tune: Tune
+    layer: Layer
+    name: str
+    content: Content
+
+
+@dataclass
+class SharedValuesListed(WorkResult):
+    """The values that a knob can have on the marked layers, as (value, cells)."""
+
+    kind = WorkKind.VALUES
+    tune: Tune
+    knob: Knob
+    options: Sequence[tuple[str, list[Cell]]]
+
+
+@dataclass
+class FifosPriced(WorkResult):
+    """FINN has priced the FIFOs of the present folding."""
+
+    kind = WorkKind.PRICES
+    tune: Tune
+
+
+@dataclass
+class AdviceReady(WorkResult):
+    """What the layers could give back; ``advice`` is the dialog's state that asked."""
+
+    kind = WorkKind.ADVICE
+    advice: Next
+    answer: AdviceFound
+
+
+@dataclass
+class RunsRead(WorkResult):
     """The runs as they are now; ``results`` is None where no result has changed."""
 
+    kind = WorkKind.RUNS
     runs: tuple[RunView, ...]
     results: tuple[Experiment, ...] | None
     broken: tuple[FinnTuiError, ...] = ()
 
 
 @dataclass
-class PictureTaken(Message):
+class PictureTaken(WorkResult):
     """The run that the Runs screen shows, as it is now; ``cause`` once it has failed."""
 
+    kind = WorkKind.FOLLOW
     run: str
     picture: Picture
     eta: Eta | None = None
@@ -122,58 +244,65 @@ class PictureTaken(Message):
 
 
 @dataclass
-class LogFound(Message):
+class LogFound(WorkResult):
     """A search in a log is a step further."""
 
+    kind = WorkKind.LOG_SEARCH
     hits: Hits
     found: Found
 
 
 @dataclass
-class LogsListed(Message):
+class LogsListed(WorkResult):
     """The logs that a run has, with how large each is and when it was last written to."""
 
+    kind = WorkKind.LOGS
     run: str
     logs: tuple[tuple[LogFile, int, float], ...]
 
 
 @dataclass
-class BuildBegun(Message):
+class BuildStarted(WorkResult):
     """A build runs in a process of its own now."""
 
+    kind = WorkKind.BUILD
     run: RunFolder
 
 
 @dataclass
-class BuildChecked(Message):
+class BuildChecked(WorkResult):
     """Something speaks against a build that was asked for; the user decides."""
 
+    kind = WorkKind.BUILD
     opened: Opened
     rehearse: bool | None
     found: tuple[Finding, ...]
 
 
 @dataclass
-class LookedAfter(Message):
+class UpkeepDone(WorkResult):
     """A job on a run that has ended is done; ``answer`` depends on the job."""
 
+    kind = WorkKind.UPKEEP
     run: RunFolder
     job: str
     answer: Any
 
 
 @dataclass
-class BoardDone(Message):
+class BoardDone(WorkResult):
     """The board has done a job; ``missing`` says what of it could not be done."""
 
+    kind = WorkKind.BOARD
     job: str
     missing: tuple[FinnTuiError, ...] = ()
 
 
 @dataclass
-class BoardRead(Message):
+class BoardRead(WorkResult):
     """What is known of a run on a board: its results and a sample image."""
 
+    kind = WorkKind.SAMPLE
     run: str
     changed: float
     results: Mapping[str, Any]

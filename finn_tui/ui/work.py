@@ -1,37 +1,46 @@
-"""The app's workers: each fetches something and posts it as a message; none touches a widget.
+"""The app's background work: where all of it starts, and the coroutines that fetch something.
 
-Every worker has a group of its own, so that cancelling one piece of work cancels nothing else, and
-``exit_on_error=False``: an error of the work is shown, not died of.
+``Workers.start`` is the only place that starts a worker, for screens too. A coroutine gives its
+result as a message, and an error of any kind arrives as ``WorkFailed``; none touches a widget.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textual import work
 from textual.app import App
+from textual.worker import Worker, WorkerState
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab import foldings
 from finn_tui.lab.session import Lab, default_folding
 from finn_tui.progress import OnProgress, Progress
+from finn_tui.ui import crash
 from finn_tui.ui.messages import (
+    CONCURRENT,
     BoardDone,
     BoardRead,
-    BuildBegun,
     BuildChecked,
-    Failed,
+    BuildStarted,
+    FifosPriced,
     GraphRead,
     LogFound,
     LogsListed,
-    LookedAfter,
     ModelOpened,
     PictureTaken,
+    ProgressUpdated,
     RunsRead,
-    Told,
+    TargetsListed,
+    UpkeepDone,
+    WorkCancelled,
+    WorkFailed,
+    WorkKind,
+    WorkResult,
 )
 from finn_tui.ui.state import AppState, RunView
 
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.diagnosis import Diagnosis
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.scanner import Hits
+    from finn_tui.ui.tune import Tune
 
 #: Seconds between looks at the runs of the workspace.
 _LOOK = 1.0
@@ -67,99 +77,148 @@ class Workers(App[int]):
     board_job: BoardJob
     credentials: dict[str, Credentials]
 
-    def _teller(self, name: str) -> OnProgress:
+    def __init__(self) -> None:
+        super().__init__()
+        self._coroutines: dict[Worker[Any], Coroutine[Any, Any, Any]] = {}
+
+    def start(
+        self, kind: WorkKind, work: Coroutine[Any, Any, WorkResult | None]
+    ) -> Worker[WorkResult | None]:
+        """Do something in the background.
+
+        Args:
+            kind: other work of it is cancelled, except where ``CONCURRENT`` names the kind.
+            work: its result is posted to the app; so are its error and its cancellation.
+
+        Returns:
+            The worker; it gives None after an error.
+        """
+        guarded: Callable[[], Coroutine[None, None, WorkResult | None]]
+        guarded = partial(self._guard, kind, work)
+        worker: Worker[WorkResult | None] = self.run_worker(
+            guarded,
+            group=kind,
+            exclusive=kind not in CONCURRENT,
+            exit_on_error=False,
+        )
+        self._coroutines[worker] = work
+        self._close_unstarted()
+        return worker
+
+    def stop(self, *kinds: WorkKind) -> None:
+        """Cancel the work of some kinds."""
+        for kind in kinds:
+            self.workers.cancel_group(self, kind)
+        self._close_unstarted()
+
+    def _close_unstarted(self) -> None:
+        """Drop coroutines whose worker was cancelled before it began: no event tells of those."""
+        for worker, work in list(self._coroutines.items()):
+            if worker.is_cancelled and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                work.close()
+                del self._coroutines[worker]
+
+    async def _guard(
+        self, kind: WorkKind, work: Coroutine[Any, Any, WorkResult | None]
+    ) -> WorkResult | None:
+        try:
+            result = await work
+        except FinnTuiError as error:
+            self.post_message(WorkFailed(kind, error))
+            return None
+        except Exception as error:
+            # The boundary of all background work: what arrives here is a defect of finn-tui. It
+            # is recorded and shown, and the app goes on.
+            self.post_message(WorkFailed(kind, crash.explain(error, f"worker {kind}")))
+            return None
+        if result is not None:
+            self.post_message(result)
+        return result
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say that work was cancelled, unless other work of its kind has taken its place."""
+        worker, kind = event.worker, event.worker.group
+        if not worker.is_finished or not isinstance(kind, WorkKind):
+            return
+        self._coroutines.pop(worker, None)
+        replaced = any(
+            other.group == kind and not (other.is_finished or other.is_cancelled)
+            for other in self.workers
+        )
+        if event.state == WorkerState.CANCELLED and not replaced:
+            self.post_message(WorkCancelled(kind))
+
+    def _teller(self, kind: WorkKind) -> OnProgress:
         def tell(progress: Progress) -> None:
-            self.post_message(Told(name, progress))
+            self.post_message(ProgressUpdated(kind, progress))
 
         return tell
 
-    @work(group="open", exclusive=True, exit_on_error=False)
     async def open_model(
         self, model: str, board: str | None = None, folding: str | None = None
-    ) -> ModelOpened | None:
+    ) -> ModelOpened:
         """Prepare a model if need be, and open it for folding."""
-        try:
-            opened = await self.lab.open(
-                model, board=board, folding=folding, on_progress=self._teller("open")
-            )
-        except FinnTuiError as error:
-            self.post_message(Failed("open", error))
-            return None
-        name = folding or default_folding(opened.model)
-        message = ModelOpened(opened, foldings.title(name))
-        self.post_message(message)
-        return message
+        opened = await self.lab.open(
+            model, board=board, folding=folding, on_progress=self._teller(WorkKind.OPEN)
+        )
+        return ModelOpened(opened, foldings.title(folding or default_folding(opened.model)))
 
-    @work(group="graph", exclusive=True, exit_on_error=False)
-    async def read_graph(self, stage: Stage) -> None:
+    async def read_graph(self, stage: Stage) -> GraphRead:
         """The nodes of one stage of the flow."""
-        try:
-            graph = await self.lab.graph(stage)
-        except FinnTuiError as error:
-            self.post_message(GraphRead(stage.path, None, error))
-            return
-        self.post_message(GraphRead(stage.path, graph))
+        return GraphRead(stage.path, await self.lab.graph(stage))
 
-    @work(group="build", exclusive=True, exit_on_error=False)
+    async def list_targets(self, tune: Tune) -> TargetsListed:
+        """The boards that a model can be folded for."""
+        from finn_tui.lab.devices import devices
+
+        info = await self.lab.info()
+        return TargetsListed(tune, devices(info, self.lab.workspace.settings))
+
+    async def price_fifos(self, tune: Tune) -> FifosPriced:
+        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+        await self.lab.price(tune.opened)
+        return FifosPriced(tune)
+
     async def begin_build(
         self, opened: Opened, rehearse: bool | None, *, force: bool = False
-    ) -> None:
+    ) -> BuildStarted | BuildChecked:
         """Look at what could end a build, and launch it if that is nothing; it goes on without us.
 
         With ``force`` the user has seen what was found.
         """
-        try:
-            if not force:
-                found = await self.lab.preflight(opened, rehearse=rehearse)
-                against = [one for one in found if one.verdict != "ok"]
-                # Missing tools have an answer of their own, and so has what cannot be forced.
-                if against and all(one.forced or one.verdict == "warn" for one in against):
-                    self.post_message(BuildChecked(opened, rehearse, tuple(against)))
-                    return
-            run = await self.lab.build(
-                opened, rehearse=rehearse, force=force, on_progress=self._teller("build")
-            )
-        except FinnTuiError as error:
-            self.post_message(Failed("build", error))
-            return
-        self.post_message(BuildBegun(run))
+        if not force:
+            found = await self.lab.preflight(opened, rehearse=rehearse)
+            against = [one for one in found if one.verdict != "ok"]
+            # Missing tools have an answer of their own, and so has what cannot be forced.
+            if against and all(one.forced or one.verdict == "warn" for one in against):
+                return BuildChecked(opened, rehearse, tuple(against))
+        run = await self.lab.build(
+            opened, rehearse=rehearse, force=force, on_progress=self._teller(WorkKind.BUILD)
+        )
+        return BuildStarted(run)
 
-    @work(group="build", exclusive=True, exit_on_error=False)
-    async def build_again(self, run: RunFolder, step: str | None, anew: bool) -> None:
-        """Go on with a run that has ended, at a step, or build it anew in another folder."""
-        tell = self._teller("build")
-        try:
-            begun = await (self.lab.retry(run, tell) if anew else self.lab.resume(run, step, tell))
-        except FinnTuiError as error:
-            self.post_message(Failed("again", error))
-            return
-        self.post_message(BuildBegun(begun))
+    async def resume_build(self, run: RunFolder, step: str | None) -> BuildStarted:
+        """Go on with a run that has ended, at a step."""
+        return BuildStarted(await self.lab.resume(run, step, self._teller(WorkKind.REBUILD)))
 
-    @work(group="upkeep", exit_on_error=False)
-    async def look_after(self, run: RunFolder, job: str, argument: Any = None) -> None:
-        """What is done with a run that has ended; the answer comes as a message.
+    async def retry_build(self, run: RunFolder) -> BuildStarted:
+        """Build a run again, in another folder."""
+        return BuildStarted(await self.lab.retry(run, self._teller(WorkKind.REBUILD)))
+
+    async def look_after(self, run: RunFolder, job: str, argument: Any = None) -> UpkeepDone:
+        """What is done with a run that has ended.
 
         ``steps`` asks where it can go on, ``space`` what cleaning would free, ``clean`` does it,
         ``note`` and ``tags`` say something of it.
         """
-        try:
-            answer = await asyncio.to_thread(_upkeep, run, job, argument)
-        except FinnTuiError as error:
-            self.post_message(Failed("upkeep", error))
-            return
-        self.post_message(LookedAfter(run, job, answer))
+        return UpkeepDone(run, job, await asyncio.to_thread(_upkeep, run, job, argument))
 
-    @work(group="cancel", exit_on_error=False)
     async def cancel_build(self, run: RunFolder) -> None:
         """End a build with all its processes."""
         from finn_tui.runs.processes import cancel
 
-        try:
-            await cancel(run)
-        except FinnTuiError as error:
-            self.post_message(Failed("cancel", error))
+        await cancel(run)
 
-    @work(group="runs", exclusive=True, exit_on_error=False)
     async def watch_runs(self) -> None:
         """Look at the workspace's runs again and again; tell when something is another."""
         seen: tuple[RunView, ...] | None = None
@@ -177,42 +236,34 @@ class Workers(App[int]):
                 self.post_message(RunsRead(runs, told, broken))
             await asyncio.sleep(_LOOK)
 
-    @work(group="follow", exclusive=True, exit_on_error=False)
     async def follow_run(self, run: RunFolder) -> None:
         """Pictures of one run until it ends or another is followed; at last why it failed."""
         from finn_tui.runs.eta import Kind, estimate, past_builds
         from finn_tui.runs.picture import pictures
 
-        try:
-            kind = Kind.of(run.request)
-            others = [other for other in self.lab.runs() if other != run]
-            history = await asyncio.to_thread(past_builds, others)
-            async for picture in pictures(run):
-                eta = estimate(picture.steps, kind, history, picture)
-                cause = picture.findings[0] if picture.findings else None
-                self.post_message(PictureTaken(run.id, picture, eta, cause))
-            state = (await asyncio.to_thread(run.state)).state
-            if state == "succeeded" and cause is not None and cause.id != "timing-missed":
-                # It was no cause of anything, whatever a log says.
-                self.post_message(PictureTaken(run.id, picture, None, None))
-            elif state == "failed":
-                # All files together tell more: which layers use most, what only reports say.
-                cause = (await asyncio.to_thread(_inspect, run)) or cause
-                self.post_message(PictureTaken(run.id, picture, None, cause))
-        except FinnTuiError as error:
-            self.post_message(Failed("follow", error))
+        kind = Kind.of(run.request)
+        others = [other for other in self.lab.runs() if other != run]
+        history = await asyncio.to_thread(past_builds, others)
+        async for picture in pictures(run):
+            eta = estimate(picture.steps, kind, history, picture)
+            cause = picture.findings[0] if picture.findings else None
+            self.post_message(PictureTaken(run.id, picture, eta, cause))
+        state = (await asyncio.to_thread(run.state)).state
+        if state == "succeeded" and cause is not None and cause.id != "timing-missed":
+            # It was no cause of anything, whatever a log says.
+            self.post_message(PictureTaken(run.id, picture, None, None))
+        elif state == "failed":
+            # All files together tell more: which layers use most, what only reports say.
+            cause = (await asyncio.to_thread(_inspect, run)) or cause
+            self.post_message(PictureTaken(run.id, picture, None, cause))
 
     async def scan_log(self, path: Path, hits: Hits, start: int) -> None:
         """Look for something in a log, and go on with what is appended."""
         from finn_tui.runs.scanner import scan
 
-        try:
-            async for found in scan(path, hits.query, start):
-                self.post_message(LogFound(hits, found))
-        except FinnTuiError as error:
-            self.post_message(Failed("scan", error))
+        async for found in scan(path, hits.query, start):
+            self.post_message(LogFound(hits, found))
 
-    @work(group="logs", exclusive=True, exit_on_error=False)
     async def list_logs(self, run: RunFolder) -> None:
         """Which logs a run has, again and again."""
         from finn_tui.runs.logs import find_logs, measured
@@ -222,25 +273,18 @@ class Workers(App[int]):
             self.post_message(LogsListed(run.id, found))
             await asyncio.sleep(_LOOK)
 
-    @work(group="board", exclusive=True, exit_on_error=False)
     async def work_on_board(
         self, job: str, run: RunFolder, machine: str, credentials: Credentials
-    ) -> None:
+    ) -> BoardDone:
         """Do one of the board's jobs, or all of them ("go")."""
-        try:
-            missing = await self.board_job(
-                self.lab, job, run.path, machine, credentials, self._teller("board")
-            )
-        except FinnTuiError as error:
-            self.post_message(Failed("board", error))
-            return
-        self.post_message(BoardDone(job, missing))
+        tell = self._teller(WorkKind.BOARD)
+        missing = await self.board_job(self.lab, job, run.path, machine, credentials, tell)
+        return BoardDone(job, missing)
 
-    @work(group="sample", exclusive=True, exit_on_error=False)
-    async def read_board_results(self, run: RunView) -> None:
+    async def read_board_results(self, run: RunView) -> BoardRead:
         """What is known of a run on a board, and the image that was executed."""
         results, image, sample = await asyncio.to_thread(_board_results, run.folder)
-        self.post_message(BoardRead(run.id, run.changed, results, image, sample))
+        return BoardRead(run.id, run.changed, results, image, sample)
 
 
 def _upkeep(run: RunFolder, job: str, argument: Any) -> Any:

@@ -188,8 +188,12 @@ def fail(run: RunFolder) -> Diagnosis:
     return Diagnosis(**{**vars(CAUSE), "file": str(path), "line": 200})
 
 
+async def not_followed(app: FinnTuiApp, run: RunFolder) -> None:
+    """Nobody looks at the run but the test."""
+
+
 async def told(app: FinnTuiApp, run: RunFolder, now: Picture, **more: Any) -> None:
-    app.on_picture_taken(PictureTaken(run.id, now, **more))
+    app.picture_taken(PictureTaken(run.id, now, **more))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -203,7 +207,7 @@ async def test_looks_while_it_runs_and_when_it_failed(
     monkeypatch.setattr(RunView, "ended", None)
     run = make_run(lab.workspace, state="failed")
     cause = fail(run)
-    monkeypatch.setattr(FinnTuiApp, "follow_run", lambda self, run: None)
+    monkeypatch.setattr(FinnTuiApp, "follow_run", not_followed)
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
         await pilot.press("3")
@@ -231,7 +235,7 @@ async def test_looks_while_it_routes(
     monkeypatch.setattr(runs, "_age", lambda created: "3 h")
     monkeypatch.setattr(live, "since", lambda taken: 0.0)
     monkeypatch.setattr(RunState, "seconds", 372.0)
-    monkeypatch.setattr(FinnTuiApp, "follow_run", lambda self, run: None)
+    monkeypatch.setattr(FinnTuiApp, "follow_run", not_followed)
     run = make_run(lab.workspace, state="running")
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
@@ -309,7 +313,7 @@ def test_no_log_of_a_tool_is_left_while_it_still_grows(seconds: list[dict[Path, 
 async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FinnTuiApp, "follow_run", lambda self, run: None)
+    monkeypatch.setattr(FinnTuiApp, "follow_run", not_followed)
     run = make_run(lab.workspace, state="running")
     logs = [run.working / f"code_gen_ipgen_MVAU_hls_{n}_abcdefgh/vitis_hls.log" for n in (0, 1)]
     for number, path in enumerate(logs):

@@ -15,6 +15,7 @@ from finn_tui.progress import OnProgress, Progress
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui import board, flow
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.state import BoardState
 from finn_tui.ui.widgets.listing import Listing
 from finn_tui.ui.widgets.log import Log
@@ -183,8 +184,8 @@ async def test_a_run_that_ends_is_announced(make_app: MakeApp, lab: RecordedLab)
     async with make_app("tfc-w1a1").run_test(size=WIDE, notifications=True) as pilot:
         app = await opened(pilot)
         make_run(lab.workspace, state="succeeded")
-        app.watch_runs()
-        app.watch_runs()
+        app.start(WorkKind.RUNS, app.watch_runs())
+        app.start(WorkKind.RUNS, app.watch_runs())
         await until(pilot, lambda: app.state.runs[0].state.state == "succeeded")
 
 

@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui import actions, board
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.text import Line
 from finn_tui.ui.widgets.frame import Rule
@@ -47,7 +48,7 @@ class BoardScreen(ModeScreen):
         if run is not None and not state.busy and state.results_of != (run.id, run.changed):
             # Asked once: what is read is of this run as it is now.
             state.results_of = (run.id, run.changed)
-            self.desk.read_board_results(run)
+            self.desk.start(WorkKind.SAMPLE, self.desk.read_board_results(run))
         self._make_room()
         self.query_one("#about", Lines).redraw()
         self.query_one("#jobs", Lines).redraw()
@@ -106,7 +107,7 @@ class BoardScreen(ModeScreen):
 
     def do_board_stop(self) -> None:
         """End what runs on the board."""
-        self.app.workers.cancel_group(self.app, "board")
+        self.desk.stop(WorkKind.BOARD)
 
     def do_board_choose(self) -> None:
         """Another machine."""

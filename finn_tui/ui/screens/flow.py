@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from finn_tui.ui import actions, flow
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.text import Line
 from finn_tui.ui.widgets.frame import Rule
@@ -58,7 +59,7 @@ class FlowScreen(ModeScreen):
         graph = state.graphs.get(stage.path)
         if graph is None and state.reading != stage.path and state.error is None:
             state.reading = stage.path
-            self.desk.read_graph(stage)
+            self.desk.start(WorkKind.GRAPH, self.desk.read_graph(stage))
         shown = (model.folder, state.stage, id(graph), state.error, self.size)
         if shown == self._shown:
             return

@@ -20,6 +20,7 @@ from finn_tui.runs.severity import Severity
 from finn_tui.runs.text import size
 from finn_tui.ui import actions, log_tree
 from finn_tui.ui.log_view import COPIED, LEVEL_NAMES, LEVELS, LogView
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.text import Line
 from finn_tui.ui.widgets.frame import key_line
 from finn_tui.ui.widgets.lines import Lines
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Errors of a log up to this size are looked for without being asked.
 _SMALL = 64_000_000
+#: What searches a log.
+_SCANS = (WorkKind.LOG_ERRORS, WorkKind.LOG_SEARCH, WorkKind.LOG_ONLY)
 #: Pagers that take "+123" for a line.
 _PLUS = {"less", "more", "most", "vi", "vim", "nvim", "view"}
 
@@ -90,7 +93,7 @@ class LogScreen(Screen[None]):
         if self._run is None:
             self.query_one("#tree").remove()
         else:
-            self.desk.list_logs(self._run.folder)
+            self.desk.start(WorkKind.LOGS, self.desk.list_logs(self._run.folder))
         self._focus(tree=self._tree and self._run is not None)
         if self._searching:
             self.log_pane.begin_search()
@@ -100,8 +103,7 @@ class LogScreen(Screen[None]):
     def on_unmount(self) -> None:
         """Nothing is searched for any more."""
         self.desk.state.viewer = None
-        for group in ("logs", "log-errors", "log-search", "log-only"):
-            self.app.workers.cancel_group(self.app, group)
+        self.desk.stop(WorkKind.LOGS, *_SCANS)
         if self.view.file is not None:
             self.view.file.close()
 
@@ -119,8 +121,7 @@ class LogScreen(Screen[None]):
         self.view, self._title = view, title
         self._level, self._jump = None, None
         self.desk.state.viewer = view
-        for group in ("log-errors", "log-search", "log-only"):
-            self.app.workers.cancel_group(self.app, group)
+        self.desk.stop(*_SCANS)
         self.log_pane.give(view, title)
         if view.size <= _SMALL:
             self._look_for_errors()
@@ -257,7 +258,7 @@ class LogScreen(Screen[None]):
         view.search = Hits(query, start)
         if view.only is not None and self._level is None:
             view.show_only(None)
-        self._begin("log-search", view.search, start, 0)
+        self._begin(WorkKind.LOG_SEARCH, view.search, start, 0)
 
     def on_log_opened(self, event: Log.Opened) -> None:
         """Enter in a filtered log: what stands around the line."""
@@ -267,17 +268,17 @@ class LogScreen(Screen[None]):
             self.view.show_only(None)
             self.log_pane.redraw()
 
-    def _begin(self, group: str, hits: Hits, start: int, direction: int | None) -> None:
+    def _begin(self, kind: WorkKind, hits: Hits, start: int, direction: int | None) -> None:
         self._jump = (hits, direction) if direction is not None else None
         path = self.view.path
         assert path is not None
-        self.desk.begin_scan(group, path, hits, start)
+        self.desk.begin_scan(kind, path, hits, start)
         self._redraw()
 
     def _look_for_errors(self, direction: int | None = None) -> None:
         start = self.view.cursor if direction is not None else 0
         self.view.errors = Hits(Query("severity", level=Severity.ERROR), start)
-        self._begin("log-errors", self.view.errors, start, direction)
+        self._begin(WorkKind.LOG_ERRORS, self.view.errors, start, direction)
 
     # Actions
 
@@ -329,13 +330,13 @@ class LogScreen(Screen[None]):
         view = self.view
         self._level = level
         if level is None:
-            self.app.workers.cancel_group(self.app, "log-only")
+            self.desk.stop(WorkKind.LOG_ONLY)
             view.show_only(None)
             self._redraw()
             return
         hits = Hits(Query("severity", level=level))
         view.show_only(hits)
-        self._begin("log-only", hits, 0, None)
+        self._begin(WorkKind.LOG_ONLY, hits, 0, None)
 
     def do_viewer_matches(self) -> None:
         """Matches only, or all."""
@@ -391,7 +392,7 @@ class LogScreen(Screen[None]):
 
     def do_viewer_pager(self) -> None:
         """The file in $PAGER."""
-        self.run_worker(self._page(), group="pager", exclusive=True, exit_on_error=False)
+        self.desk.start(WorkKind.PAGER, self._page())
 
     async def _page(self) -> None:
         import asyncio
@@ -410,14 +411,12 @@ class LogScreen(Screen[None]):
                 process = await asyncio.create_subprocess_exec(*command, str(view.path))
                 await process.wait()
         except (OSError, SuspendNotSupported) as error:
-            self.desk.trouble(
-                FinnTuiError(
-                    f"{command[0]} cannot be started",
-                    str(error),
-                    "Set PAGER to a program that is installed; all of the log can be read here.",
-                    kind="tools",
-                )
-            )
+            raise FinnTuiError(
+                f"{command[0]} cannot be started",
+                str(error),
+                "Set PAGER to a program that is installed; all of the log can be read here.",
+                kind="tools",
+            ) from error
 
     def do_viewer_close(self) -> None:
         """Back; a search or a filter is left first."""

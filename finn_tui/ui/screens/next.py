@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from finn_tui.ui import actions
 from finn_tui.ui import next as advice
 from finn_tui.ui.actions import BY_ID, key_name, keys_of
+from finn_tui.ui.messages import AdviceReady, WorkKind
 from finn_tui.ui.next import Next
 from finn_tui.ui.text import Line, fit
 from finn_tui.ui.tune import Tune
@@ -66,13 +67,16 @@ class NextDialog(ModalScreen[None]):
         listing.call_after_refresh(listing.give, content)
         self.query_one("#keys", Lines).redraw()
         if not self.state.fresh:
-            self.run_worker(self._work_out(), group="advice", exclusive=True,
-                            exit_on_error=False)  # fmt: skip
+            cast("FinnTuiApp", self.app).start(WorkKind.ADVICE, self._work_out())
 
-    async def _work_out(self) -> None:
-        found = await asyncio.to_thread(self.state.work_out)
-        self.state.found = found
-        self.show()
+    async def _work_out(self) -> AdviceReady:
+        return AdviceReady(self.state, await asyncio.to_thread(self.state.work_out))
+
+    def advice_ready(self, message: AdviceReady) -> None:
+        """Show what could be given back."""
+        if message.advice is self.state:
+            self.state.found = message.answer
+            self.show()
 
     def _text(self, width: int, height: int) -> list[Line]:
         return advice.lines(self.state, width)[:height]

@@ -14,6 +14,7 @@ from finn_tui.runs.places import HLS_FOLDER
 from finn_tui.ui import actions, live, runs
 from finn_tui.ui.growing import growing
 from finn_tui.ui.log_view import LogView
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.state import RunView
 from finn_tui.ui.text import Line, duration, fit, printable
@@ -73,7 +74,7 @@ class RunsScreen(ModeScreen):
             view.log_of, view.picture, view.eta, view.cause = run.id, None, None, None
             view.unfolded, view.log_fixed = set(), False
             self._show(run.folder.log)
-            self.desk.follow_run(run.folder)
+            self.desk.start(WorkKind.FOLLOW, self.desk.follow_run(run.folder))
         self._show_growing(run)
         self._show_cause(run)
         self._draw_steps(run)
@@ -263,7 +264,7 @@ class RunsScreen(ModeScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.desk.cancel_build(run.folder)
+                self.desk.start(WorkKind.CANCEL, self.desk.cancel_build(run.folder))
 
         text = f"{run.request.model}, {run.request.folding_name}: what was built so far stays."
         self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the build"), answered)
@@ -309,14 +310,14 @@ class RunsScreen(ModeScreen):
     def _upkeep(self, job: str) -> None:
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
-        self.desk.look_after(run.folder, job)
+        self.desk.start(WorkKind.UPKEEP, self.desk.look_after(run.folder, job))
 
     def do_runs_retry(self) -> None:
         """Build the same again."""
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
         self.state.launching = True
-        self.desk.build_again(run.folder, None, True)
+        self.desk.start(WorkKind.REBUILD, self.desk.retry_build(run.folder))
 
     def do_runs_note(self) -> None:
         """Type a note."""
@@ -337,7 +338,8 @@ class RunsScreen(ModeScreen):
 
         def typed(text: str | None) -> None:
             if text is not None:
-                self.desk.look_after(run.folder, job, "" if text == "." else text)
+                work = self.desk.look_after(run.folder, job, "" if text == "." else text)
+                self.desk.start(WorkKind.UPKEEP, work)
 
         content = Content([Column("")], [], f"now: {printable(now)}" if now else "nothing yet")
         self.app.push_screen(

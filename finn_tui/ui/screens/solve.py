@@ -15,6 +15,7 @@ from finn_tui.core.compare import Comparison
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui import actions, solve_view
 from finn_tui.ui.actions import BY_ID, key_name, keys_of
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.solving import Solving
 from finn_tui.ui.text import Line, wrap
 from finn_tui.ui.widgets.frame import MODES
@@ -95,7 +96,8 @@ class SolveDialog(ModalScreen[str | None]):
         self.query_one("#keys", Lines).redraw()
         question = solving.wants_fastest() if self._asks else None
         if question is not None:
-            self.desk.find_fastest(solving, question)
+            work = self.desk.find_fastest(solving, question)
+            self.desk.start(WorkKind.FASTEST, work)
 
     @property
     def _width(self) -> int:

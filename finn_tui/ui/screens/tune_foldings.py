@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from finn_tui.core.costs import estimate
 from finn_tui.core.folding import Folding
@@ -13,6 +13,7 @@ from finn_tui.errors import FinnTuiError
 from finn_tui.lab import foldings
 from finn_tui.lab.foldings import OfAnotherFinn
 from finn_tui.lab.session import Lab
+from finn_tui.ui.messages import FoldingsListed, WorkKind
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.text import rate, short
 from finn_tui.ui.tune import Notice, Tune
@@ -28,21 +29,20 @@ class FoldingDialogs(ModeScreen):
     def do_tune_load(self) -> None:
         """Choose a folding: the preset's, saved ones, or a file."""
         if self.state.tune is not None:
-            self.run_worker(
-                self._choose_folding(self.state.tune, "Load a folding", self._load),
-                group="foldings",
-                exclusive=True,
-                exit_on_error=False,
-            )
+            work = list_foldings(self.desk.lab, self.state.tune, "load")
+            self.desk.start(WorkKind.FOLDINGS, work)
 
-    async def _choose_folding(
-        self, tune: Tune, title: str, use: Callable[[Tune, str], None]
-    ) -> None:
+    def foldings_listed(self, message: FoldingsListed) -> None:
+        """Choose one of them, to load it or to compare with it."""
         from finn_tui.ui.screens.pick import Pick
         from finn_tui.ui.widgets.text_input import why_no_file
 
         files = (".json",)
-        rows = await asyncio.to_thread(_folding_rows, self.desk.lab, tune)
+        tune, rows = message.tune, message.rows
+        loads = message.purpose == "load"
+        title, use = (
+            ("Load a folding", self._load) if loads else ("Compare with", self._compare_with)
+        )
         columns = [Column("folding", 22), Column("where from", 14), Column("II", 10, True),
                    Column("fps", 9, True), Column("LUT", 7, True),
                    Column("B18", 4, True)]  # fmt: skip
@@ -204,12 +204,8 @@ class FoldingDialogs(ModeScreen):
     def do_tune_compare_with(self) -> None:
         """Choose what to compare with."""
         if self.state.tune is not None:
-            self.run_worker(
-                self._choose_folding(self.state.tune, "Compare with", self._compare_with),
-                group="foldings",
-                exclusive=True,
-                exit_on_error=False,
-            )
+            work = list_foldings(self.desk.lab, self.state.tune, "compare")
+            self.desk.start(WorkKind.FOLDINGS, work)
 
     def _compare_with(self, tune: Tune, name: str) -> None:
         try:
@@ -223,6 +219,19 @@ class FoldingDialogs(ModeScreen):
         tune.compare_with(foldings.title(name), folding)
         tune.notice = None
         self.redraw()
+
+
+async def list_foldings(
+    lab: Lab, tune: Tune, purpose: Literal["load", "compare"]
+) -> FoldingsListed:
+    """Read every folding that can be named for a model.
+
+    Args:
+        lab: the workspace.
+        tune: the model that is open.
+        purpose: what one of them is chosen for.
+    """
+    return FoldingsListed(tune, await asyncio.to_thread(_folding_rows, lab, tune), purpose)
 
 
 def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from finn_tui.core.attributes import IllegalFolding, attribute, check_setting, legal_text, read
 from finn_tui.core.design import Knob, Layer, Setting, Value
-from finn_tui.errors import FinnTuiError
 from finn_tui.ui import tune_detail, tune_knobs
+from finn_tui.ui.messages import SharedValuesListed, ValuesListed, WorkKind
 from finn_tui.ui.screens.base import ModeScreen
-from finn_tui.ui.tune import Notice, Tune
+from finn_tui.ui.tune import Tune
 from finn_tui.ui.tune_columns import knob_title
 from finn_tui.ui.widgets.listing import Column, Content, Row
 
@@ -29,10 +29,7 @@ class ValueDialogs(ModeScreen):
             self.redraw()
             return
         if tune.marked:
-            self.run_worker(
-                self._choose_together(tune, knob), group="values", exclusive=True,
-                exit_on_error=False,
-            )  # fmt: skip
+            self.desk.start(WorkKind.VALUES, _list_shared_values(tune, knob))
             return
         rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
         now = str(tune.editor.folding.values[layer.name][knob.name])
@@ -40,11 +37,11 @@ class ValueDialogs(ModeScreen):
         title = f"{layer.name}: {knob.name}, and what the design would be"
         self._choose_value(tune, knob, title, rows, legal, now)
 
-    async def _choose_together(self, tune: Tune, knob: Knob) -> None:
-        # Many layers times many values: not on the event loop.
-        table = await asyncio.to_thread(tune_detail.options_table, tune)
-        rows = [Row(key, cells) for key, cells in table]
-        legal = tuple(option for option, _ in table)
+    def shared_values_listed(self, message: SharedValuesListed) -> None:
+        """Choose a value of a knob for the marked layers."""
+        tune, knob = message.tune, message.knob
+        rows = [Row(key, cells) for key, cells in message.options]
+        legal = tuple(option for option, _ in message.options)
         title = f"{knob.name} of {len(tune.marked)} marked layers"
         hint = "3/9: three of nine layers can have it; the others stay as they are"
         self._choose_value(tune, knob, title, rows, legal, None, hint)
@@ -107,10 +104,7 @@ class ValueDialogs(ModeScreen):
 
         def take(name: str | None) -> None:
             if name in names:
-                self.run_worker(
-                    self._choose_named(tune, layer, name), group="values", exclusive=True,
-                    exit_on_error=False,
-                )  # fmt: skip
+                self.desk.start(WorkKind.VALUES, _list_values(tune, layer, name))
 
         many = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
         self.app.push_screen(
@@ -123,12 +117,12 @@ class ValueDialogs(ModeScreen):
             take,
         )
 
-    async def _choose_named(self, tune: Tune, layer: Layer, name: str) -> None:
+    def values_listed(self, message: ValuesListed) -> None:
+        """Choose a value of a knob or setting."""
         from finn_tui.ui.screens.pick import Pick
 
+        tune, layer, name = message.tune, message.layer, message.name
         item = attribute(layer, name)
-        # FIFO depths of 500 marked layers are many bills: not on the event loop.
-        content = await asyncio.to_thread(tune_knobs.values_content, tune, name)
 
         def refuse(text: str) -> str | None:
             if isinstance(item, Setting) and not item.values:
@@ -150,20 +144,23 @@ class ValueDialogs(ModeScreen):
         hint = legal_text(layer, item) if typed else "type a value, or ↑ ↓; enter takes it"
         now = tune_knobs.value_now(tune, layer, name)
         title = f"{layer.name}: {name}" + (f" of {len(tune.marked)} marked" if tune.marked else "")
-        self.app.push_screen(
-            Pick(f"{title}, now {now}", content, now, free=refuse, typing="find", hint=hint), take
-        )
+        title += f", now {now}"
+        pick = Pick(title, message.content, now, free=refuse, typing="find", hint=hint)
+        self.app.push_screen(pick, take)
 
     def _price(self, tune: Tune) -> None:
         """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
         if any(item.use is None for item in tune.editor.estimate.bill.items):
-            self.run_worker(
-                self._ask_prices(tune), group="prices", exclusive=True, exit_on_error=False
-            )
+            self.desk.start(WorkKind.PRICES, self.desk.price_fifos(tune))
 
-    async def _ask_prices(self, tune: Tune) -> None:
-        try:
-            await self.desk.lab.price(tune.opened)
-        except FinnTuiError as error:
-            tune.notice = Notice(f"not priced: {error.what}", "warn")
-        self.redraw()
+
+async def _list_shared_values(tune: Tune, knob: Knob) -> SharedValuesListed:
+    # Many layers times many values: not on the event loop.
+    table = await asyncio.to_thread(tune_detail.options_table, tune)
+    return SharedValuesListed(tune, knob, table)
+
+
+async def _list_values(tune: Tune, layer: Layer, name: str) -> ValuesListed:
+    # FIFO depths of 500 marked layers are many bills: not on the event loop.
+    content = await asyncio.to_thread(tune_knobs.values_content, tune, name)
+    return ValuesListed(tune, layer, name, content)

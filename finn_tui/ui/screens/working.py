@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from finn_tui.progress import Progress
 from finn_tui.ui import actions
 from finn_tui.ui.actions import keys_of
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.text import Line, bar, duration, fit, printable
 from finn_tui.ui.widgets.frame import MODES
 from finn_tui.ui.widgets.lines import Lines
@@ -41,10 +42,10 @@ class Working(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
     CSS_PATH = "working.tcss"
 
-    def __init__(self, title: str, work: str) -> None:
-        """For work of that name, as ``Told`` messages carry it."""
+    def __init__(self, title: str, kind: WorkKind) -> None:
+        """For work of that kind."""
         super().__init__()
-        self.work = work
+        self.kind = kind
         self._title = title
         self._last: dict[str, Progress] = {}
         #: Stages in the order in which they were last entered, with when that was.
@@ -98,7 +99,7 @@ class Working(ModalScreen[str | None]):
             lines.append(Line().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim"))
         lines += [Line().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log]
         keys = Line().add("esc", "key").add(" cancel", "dim")
-        if self.work == "open":
+        if self.kind is WorkKind.OPEN:
             keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")
         return [*lines[: height - 2], *[Line()] * (height - 1 - len(lines[: height - 2])), keys]
 
@@ -106,11 +107,11 @@ class Working(ModalScreen[str | None]):
         """A mode's key puts the progress aside."""
         for _, id, _ in MODES:
             keys = keys_of(actions.BY_ID[id], cast("FinnTuiApp", self.app).state.keymap)
-            if self.work == "open" and event.key in keys:
+            if self.kind is WorkKind.OPEN and event.key in keys:
                 event.stop()
                 self.dismiss(id)
 
     def do_dialog_close(self) -> None:
         """Cancel the work."""
-        self.app.workers.cancel_group(self.app, self.work)
+        cast("FinnTuiApp", self.app).stop(self.kind)
         self.dismiss(None)
