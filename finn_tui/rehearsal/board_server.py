@@ -13,16 +13,20 @@ import contextlib
 import ctypes
 import json
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import asyncssh
+import psutil
 
 IDLE_SECONDS = 900.0
 _BLOCK = 64 * 1024
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
+#: In the environment of a command and all that it starts: a number of its own.
+_MARK = "BOARD_COMMAND"
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
 
 
@@ -118,7 +122,7 @@ class _Board:
     def __init__(self, home: Path, python: Path) -> None:
         self.connections = 0
         self._home = home
-        self._groups: set[int] = set()
+        self._commands: set[_Command] = set()
         self._environment = {
             "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(home),
@@ -136,9 +140,8 @@ class _Board:
         return _Connection(self)
 
     def kill_all(self) -> None:
-        for group in list(self._groups):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+        for command in list(self._commands):
+            command.end()
 
     async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """One command, from its start to its exit status."""
@@ -146,12 +149,13 @@ class _Board:
             process.stderr.write(b"SIMULATED board: no login shell, only commands and SFTP\n")
             process.exit(1)
             return
+        mark = secrets.token_hex(8)
         child = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
             process.command,
             cwd=self._home,
-            env=self._environment,
+            env={**self._environment, _MARK: mark},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -159,7 +163,8 @@ class _Board:
             preexec_fn=self._orphans_die,
         )
         assert child.stdin is not None
-        self._groups.add(child.pid)
+        command = _Command(child.pid, mark)
+        self._commands.add(command)
         # Not asyncssh's redirect: it fails, and the connection with it, on an early close.
         feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
         draining = asyncio.create_task(_both(child, process))
@@ -172,10 +177,32 @@ class _Board:
         finally:
             for task in (feeding, draining, hung_up):
                 task.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            self._groups.discard(child.pid)
+            command.end()
+            self._commands.discard(command)
             await child.wait()
+
+
+class _Command:
+    """The processes of one command."""
+
+    def __init__(self, pid: int, mark: str) -> None:
+        self._mark = mark
+        try:
+            self._leader: psutil.Process | None = psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            self._leader = None
+
+    def end(self) -> None:
+        """Kill what is left of it, in sessions of their own as well."""
+        # asyncio has waited for a leader that ended: its number, and with it that of its group,
+        # may be another process's by now.
+        if self._leader is not None and self._leader.is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._leader.pid, signal.SIGKILL)
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(_MARK) == self._mark:
+                    process.kill()
 
 
 async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:

@@ -31,6 +31,10 @@ CANCEL_SECONDS = 20.0
 _children: list[subprocess.Popen[bytes]] = []
 
 
+def _has_proc() -> bool:
+    return Path("/proc/self").exists()
+
+
 def adopt(child: subprocess.Popen[bytes]) -> None:
     """Remember a runner as a child of this process; it is not ended with it."""
     _children.append(child)
@@ -58,7 +62,7 @@ def build_pids(run: RunFolder, state: RunState) -> list[int]:
 
 def _by_clock(state: RunState) -> psutil.Process | None:
     """The runner on a system without /proc: its number, and its start by the clock."""
-    if Path("/proc/self").exists() or state.pid is None or state.pid_started is None:
+    if _has_proc() or state.pid is None or state.pid_started is None:
         return None
     # A boot id means that Linux wrote it, perhaps in a home directory that both share.
     if state.boot is not None or state.host != runprocesses.host() or state.pid == os.getpid():

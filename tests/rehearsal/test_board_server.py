@@ -124,6 +124,13 @@ async def test_a_command_dies_with_its_channel(endpoint: Endpoint) -> None:
         assert (await connection.run("echo still here")).stdout == "still here\n"
 
 
+async def test_what_left_the_session_of_its_command_dies_with_it(endpoint: Endpoint) -> None:
+    async with connect(endpoint) as connection:
+        done = await connection.run("setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!")
+        stray = int(str(done.stdout))
+        await until(lambda: not alive(stray))
+
+
 async def test_everything_dies_with_the_board(tmp_path: Path) -> None:
     async with board.running(folder=tmp_path / "board", python=PYTHON) as endpoint:
         connection = await connect(endpoint)

@@ -25,6 +25,14 @@ MARK = "FINN_TUI_RUN_FOLDER"
 RUN_ID = "20260102T030405Z-tfc-w1a1-00ff"
 
 
+#: Exit code of a scenario that cannot be played on this machine.
+UNAVAILABLE = 77
+
+
+class Unavailable(Exception):
+    """A scenario needs what this machine has not."""
+
+
 class Bystander:
     """A session leader with a child, as a login shell with a job."""
 
@@ -42,6 +50,7 @@ class Bystander:
         return [pid for pid in processes() if int(stat(pid)[3]) == self.pid]
 
     def check_alive(self) -> None:
+        time.sleep(0.05)  # a signal that was sent takes a moment to end it
         assert self.process.poll() is None, f"the shell was ended: {self.process.returncode}"
         assert len(self.members()) == 2, "its job was ended"
 
@@ -267,6 +276,25 @@ def copied_folder(folder: Path) -> None:
     assert not runner.members()
 
 
+def board_command(folder: Path) -> None:
+    """A command of the simulated board has ended, and its number is somebody else's."""
+    from finn_tui.rehearsal import board_server
+
+    last_pid = Path("/proc/sys/kernel/ns_last_pid")
+    if not last_pid.exists():
+        raise Unavailable("this kernel cannot be told which number to give out next")
+    child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    command = board_server._Command(child.pid, "0123")
+    child.kill()
+    child.wait()
+    time.sleep(0.05)  # kernel ticks are 10 ms
+    last_pid.write_text(str(child.pid - 1))
+    bystander = Bystander()
+    assert bystander.pid == child.pid, "the number was not given out again"
+    command.end()
+    bystander.check_alive()
+
+
 def commands(folder: Path) -> None:
     """Every command that looks at runs leaves the bystander alone."""
     bystander = Bystander()
@@ -321,7 +349,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     for name, scenario in list(globals().items())
     if name in (
         "stale", "odd_numbers", "queue", "leader_gone", "restarted", "containers",
-        "copied_folder", "commands", "app",
+        "copied_folder", "board_command", "commands", "app",
     )
 }  # fmt: skip
 
@@ -346,6 +374,9 @@ def main(arguments: list[str]) -> int:
             os.setsid()
             try:
                 SCENARIOS[name](folder)
+            except Unavailable as error:
+                print(error, file=sys.stderr)
+                os._exit(UNAVAILABLE)
             except BaseException:
                 import traceback
 
@@ -360,7 +391,8 @@ def main(arguments: list[str]) -> int:
                 break
     if counted:
         print(f"the first process was signalled: {counted}", file=sys.stderr)
-    return 1 if status or counted else 0
+        return 1
+    return os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 
 from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.errors import FinnTuiError
+from finn_tui.runs import processes
 from finn_tui.runs.processes import adopt, alive, cancel, reconcile
 from tests.runs.conftest import MakeRun
 
@@ -112,13 +115,47 @@ def test_tools_in_sessions_of_their_own_are_found_and_ended(make_run: MakeRun) -
     ]
     other = subprocess.Popen(["sleep", "60"], start_new_session=True)
     time.sleep(0.5)
-    processes = runprocesses.build_processes(str(run.path))
-    assert {process.pid for process in processes} == {child.pid for child in children}
+    tools = runprocesses.build_processes(str(run.path))
+    assert {process.pid for process in tools} == {child.pid for child in children}
     runprocesses.end_processes(str(run.path), grace=0.5)
     assert all(child.wait(timeout=5) < 0 for child in children)
     assert other.poll() is None
     other.kill()
     other.wait()
+
+
+async def test_without_proc_the_clock_and_the_arguments_prove_a_runner(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runprocesses, "_proc_is_ours", lambda: False)
+    monkeypatch.setattr(runprocesses, "boot_id", lambda: None)
+    monkeypatch.setattr(processes, "_has_proc", lambda: False)
+    monkeypatch.setattr(processes, "CANCEL_SECONDS", 0.5)
+    run = make_run()
+    names = (str(run.path), "another")
+    runner, other = [
+        subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
+            [sys.executable, "-c", "import time; time.sleep(60)", name]
+        )
+        for name in names
+    ]
+    try:
+        for child, late, ended in ((other, 0.0, False), (runner, 60.0, False), (runner, 0.0, True)):
+            started = psutil.Process(child.pid).create_time() - late
+            state = {"pid": child.pid, "pid_started": started, "host": runprocesses.host()}
+            state |= {"state": "running", "heartbeat": time.time()}
+            (run.path / "state.json").write_text(json.dumps(state))
+            if ended:
+                assert (await cancel(run)).state == "cancelled"
+                assert child.wait(5) == -signal.SIGTERM
+            else:
+                with pytest.raises(FinnTuiError):
+                    await cancel(run)
+                assert child.poll() is None
+    finally:
+        for child in (runner, other):
+            child.kill()
+            child.wait()
 
 
 async def test_cancel_of_a_run_elsewhere_or_ended(make_run: MakeRun) -> None:
