@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -15,18 +17,46 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that is built from it."""
+    out = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
-        [uv.find_uv_bin(), "build", "--wheel", "--out-dir", str(out), str(ROOT)],
+        [uv.find_uv_bin(), "build", "--out-dir", str(out), str(ROOT)],
         capture_output=True,
         text=True,
     )
     if done.returncode != 0 and "Failed to fetch" in done.stderr:
         pytest.skip("the build backend could not be fetched: no network")
     assert done.returncode == 0, done.stderr
-    (built,) = out.glob("*.whl")
-    return built
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (path,) = built.glob("*.whl")
+    return path
+
+
+def test_the_licence_and_who_made_it_are_in_both_packages(built: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        assert b"MIT License" in archive.read(f"{folder}/licenses/LICENSE")
+        text = archive.read(f"{folder}/METADATA").decode("utf-8")
+    for line in ("License-Expression: MIT", "Author: finn-tui contributors",
+                 "Project-URL: Homepage, https://github.com/finn-tui/finn-tui"):  # fmt: skip
+        assert line in text.splitlines()
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive_:
+        names = {name.partition("/")[2] for name in archive_.getnames()}
+    assert {"LICENSE", "CHANGELOG.md", "README.md", "finn_tui/cli/__init__.py"} <= names
+    assert not any(name.startswith((".venv", "shared")) for name in names)
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_the_wheel_holds_presets_themes_and_the_engine(wheel: Path) -> None:
