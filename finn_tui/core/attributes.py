@@ -13,6 +13,10 @@ class IllegalFolding(FinnTuiError):
     """A value that FINN could not build or that would compute something else."""
 
 
+class MalformedFolding(IllegalFolding):
+    """A document that is no folding, whatever the design: damaged, or something else."""
+
+
 def attribute(layer: Layer, name: str) -> Knob | Setting:
     """The knob or setting of that name.
 

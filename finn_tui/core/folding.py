@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from finn_tui.core.attributes import IllegalFolding as IllegalFolding
+from finn_tui.core.attributes import MalformedFolding as MalformedFolding
 from finn_tui.core.attributes import (
     attribute,
     check_setting,
@@ -266,7 +267,7 @@ def check_form(document: Any) -> None:
     if not isinstance(document, dict) or not all(
         isinstance(entry, dict) for entry in document.values()
     ):
-        raise IllegalFolding(
+        raise MalformedFolding(
             "this is no folding configuration",
             'FINN expects an object like {"Defaults": {}, "MVAU_hls_0": {"PE": 2, "SIMD": 4}}.',
             "Give a folding JSON, as FINN writes it to final_hw_config.json.",
@@ -291,7 +292,7 @@ def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, rule in document.get("Defaults", {}).items():
         if not (isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list)):
-            raise IllegalFolding(
+            raise MalformedFolding(
                 f"the default of {name} is not understood",
                 'FINN expects [value, ["all"]] or [value, [op types]].',
                 'Write it as "ram_style": ["auto", ["all"]].',
@@ -371,8 +372,11 @@ def from_tuples(
     its neighbours' where they can.
 
     Raises:
+        MalformedFolding: for something else than a list of such tuples.
         IllegalFolding: for a wrong count or a value that is not legal.
     """
+    for number, choice in enumerate(tuples):
+        _check_tuple(number, choice)
     mvaus = [layer for layer in design.layers if layer.kind == "MVAU"]
     if len(tuples) != len(mvaus):
         raise IllegalFolding(
@@ -420,6 +424,22 @@ def from_tuples(
             folding = relieve(design, tables, folding, layer, ii)
     check(design, tables, folding)
     return folding
+
+
+def _check_tuple(number: int, choice: Any) -> None:
+    if isinstance(choice, list | tuple) and 2 <= len(choice) <= 5:
+        pe, simd, *depths = choice[:4]
+        texts = [*choice[4:]]
+        if all(type(value) is int for value in (pe, simd, *depths)) and all(
+            isinstance(text, str) for text in texts
+        ):
+            return
+    raise MalformedFolding(
+        f"tuple {number + 1} of the folding is {choice!r:.60}",
+        "A tuple is (PE, SIMD, in_fifo, out_fifo, ram_style): whole numbers, and a text at last; "
+        "the last three may be left out.",
+        'Write it as [16, 64, 128, 32, "auto"].',
+    )
 
 
 def cycles(tables: Tables, folding: Folding, layer: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.core import folding as foldings
-from finn_tui.core.folding import Folding, IllegalFolding
+from finn_tui.core.folding import Folding, IllegalFolding, MalformedFolding
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace, plain_name
@@ -160,10 +160,14 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
     """What stands in the file that a saved folding's name or a path means.
 
     Raises:
-        FinnTuiError: there is none, or it is no JSON.
+        FinnTuiError: there is none of that name.
+        MalformedFolding: the file cannot be read, or is no JSON.
     """
     path = workspace.foldings().get(name, Path(name).expanduser())
     if not path.is_file():
+        if name in workspace.foldings():
+            # A pipe among them would be waited for without an end.
+            raise _unreadable(path, "It is a folder, a link to nothing or no plain file.")
         raise FinnTuiError(
             f"there is no folding called {name}",
             f"Known for {model.name}: {', '.join(names(workspace, model))}; "
@@ -172,9 +176,15 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
         )
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FinnTuiError(
-            f"{path} cannot be read as a folding",
-            str(error),
-            "Give a FINN folding configuration, a JSON file.",
-        ) from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, f"{error}") from error
+
+
+def _unreadable(path: Path, why: str) -> MalformedFolding:
+    return MalformedFolding(
+        f"{path} cannot be read as a folding",
+        why,
+        "Give a FINN folding configuration, a JSON file.",
+    )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finn_tui.core import folding as foldings
 from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
-from finn_tui.core.folding import Folding, IllegalFolding
+from finn_tui.core.folding import Folding, IllegalFolding, MalformedFolding
 from tests.core.designs import conv_like, designs
 
 DesignAndTables = tuple[Design, dict[str, CostTable]]
@@ -169,3 +169,12 @@ def test_a_wrong_number_of_tuples_is_refused() -> None:
     design, tables = conv_like()
     with pytest.raises(IllegalFolding, match="1 tuples for 2 matrix layers"):
         foldings.from_tuples(design, tables, [(1, 1, 2)])
+
+
+@pytest.mark.parametrize(
+    "choice", [1, "ab", {}, [1], [1, 1, [2]], [1, 1, 2, 2, {}], [[1], 1], [1] * 6]
+)
+def test_what_is_no_tuple_is_told_apart_from_one_that_is_not_legal(choice: object) -> None:
+    design, tables = conv_like()
+    with pytest.raises(MalformedFolding, match="tuple 2 of the folding is"):
+        foldings.from_tuples(design, tables, [(1, 1, 2), choice])  # type: ignore[list-item]

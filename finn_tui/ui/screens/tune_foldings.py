@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finn_tui.core.costs import estimate
-from finn_tui.core.folding import Folding
+from finn_tui.core.folding import Folding, MalformedFolding
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab import foldings
 from finn_tui.lab.foldings import OfAnotherFinn
 from finn_tui.lab.session import Lab
+from finn_tui.ui import crash
 from finn_tui.ui.messages import FoldingsListed, WorkKind
 from finn_tui.ui.screens.base import ModeScreen
 from finn_tui.ui.text import rate, short
@@ -235,7 +236,7 @@ async def list_foldings(
 
 
 def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
-    """Every folding that can be named, with what it gives; why one cannot be read."""
+    """Every folding that can be named, with what it gives; why one cannot be used."""
     opened, editor = tune.opened, tune.editor
     preset = opened.model.preset
     rows = []
@@ -247,8 +248,12 @@ def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
         except OfAnotherFinn as error:
             folding, origin = error.migration.folding, "another FINN"
         except FinnTuiError as error:
-            blank: Cell = ("", "")
-            rows.append(Row(name, [(name, "dim"), (error.what, "warn"), *[blank] * 4]))
+            rows.append(Row(name, [(name, "dim"), (_why_unusable(error), "warn")]))
+            continue
+        except Exception as error:
+            # The boundary of one file: whatever is wrong with it, the others stay usable.
+            defect = crash.explain(error, f"reading the folding {name}")
+            rows.append(Row(name, [(name, "dim"), (f"{defect.what}: {defect.why}", "warn")]))
             continue
         made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
         cells: list[Cell] = [
@@ -261,3 +266,12 @@ def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
         ]
         rows.append(Row(name, cells))
     return rows
+
+
+def _why_unusable(error: FinnTuiError) -> str:
+    """Tell a damaged file from a folding that is none for this model."""
+    if not isinstance(error, MalformedFolding):
+        return error.what
+    # The row names the file already.
+    unreadable = error.what.endswith("cannot be read as a folding")
+    return f"damaged: {error.why if unreadable else error.what}"

@@ -33,7 +33,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: what identifies it, its cells (text and role), and more text that a filter sees."""
+    """A row: what identifies it, its cells (text and role), and more text that a filter sees.
+
+    With fewer cells than columns, the last cell takes the rest of the line.
+    """
 
     key: Hashable
     cells: Sequence[Cell]
@@ -250,8 +253,12 @@ class Listing(Lines, can_focus=True):
         here = index == self.window.cursor and (self.has_focus or not self._passive)
         base = ("cursor" if self.has_focus or self._lit else "cursor-blur") if here else ""
         line = Line(base).add(">" if here else " ", "accent")
+        widths = list(widths)
+        last = len(row.cells) - 1
+        if last + 1 < len(widths):
+            widths[last:] = [sum(widths[last:]) + len(widths) - last - 1]
         for column, width, (text, role) in zip(
-            self.content.columns, widths, row.cells, strict=True
+            self.content.columns, widths, row.cells, strict=False
         ):
             line.cell(text, width, role, right=column.right, hit=("row", index)).add(" ")
         return line
