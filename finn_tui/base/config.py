@@ -7,7 +7,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -105,7 +105,13 @@ def read(path: Path, kind: type[T]) -> T:
     return decode(document, kind, path, content)
 
 
-def decode(document: Mapping[str, Any], kind: type[T], path: Path, content: bytes = b"") -> T:
+def decode(
+    document: Mapping[str, Any],
+    kind: type[T],
+    path: Path,
+    content: bytes = b"",
+    others: Sequence[Problem] = (),
+) -> T:
     """Turn a document into a struct.
 
     Args:
@@ -113,17 +119,18 @@ def decode(document: Mapping[str, Any], kind: type[T], path: Path, content: byte
         kind: a struct, or ``dict[str, Struct]``.
         path: where it comes from, for errors.
         content: the file's text, in which errors find their line.
+        others: mistakes that no type shows.
 
     Raises:
         FinnTuiError: unknown keys or wrong values; names each of them and what is allowed.
     """
-    mistakes = list(problems(document, kind))
+    mistakes = [*problems(document, kind), *others]
     if not mistakes:
         return msgspec.convert(document, kind)
     lines = [describe(problem, path, content) for problem in mistakes]
     raise FinnTuiError(
         lines[0],
-        "\n".join([mistakes[0].allowed, *lines[1:]]),
+        "\n".join([mistakes[0].allowed, *(line.removeprefix(f"{path}, ") for line in lines[1:])]),
         "Correct the line, or remove it; finn-tui does not change the file until then.",
     )
 

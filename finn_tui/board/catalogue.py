@@ -12,14 +12,17 @@ asked for and kept in memory.
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from finn_tui import paths
+from finn_tui.base import config
 from finn_tui.errors import FinnTuiError
 
 if TYPE_CHECKING:
@@ -68,8 +71,21 @@ class Board:
         return self.python if path.name.startswith("python") else str(path / "bin" / "python3")
 
 
-_KEYS = {field.name: field.type for field in fields(Board) if field.name != "name"}
-_TYPES: dict[str, type] = {"port": int, "sudo": bool}
+class BoardEntry(Struct, frozen=True, omit_defaults=True):
+    """``[NAME]`` in boards.toml; the keys are those of ``Board``."""
+
+    host: Annotated[
+        str, Meta(min_length=1, description="Its address, or a name from ~/.ssh/config.")
+    ]
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="A number between 1 and 65535; 0 is the usual one.")
+    ] = 0
+    user: str = "xilinx"
+    folder: str = "finn-tui"
+    sudo: bool = True
+    python: str = "python3"
+    driver: Literal["auto", "finn-plus", "upstream"] = "auto"
+    key: str = ""
 
 
 def simulated() -> Board:
@@ -88,28 +104,24 @@ def boards() -> dict[str, Board]:
     Raises:
         FinnTuiError: ``boards.toml`` cannot be understood; says which entry.
     """
+    known = {SIMULATED: simulated()}
     path = boards_file()
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        content = {}
-    except (OSError, ValueError) as error:
-        raise FinnTuiError(f"{path} cannot be read", str(error), "Correct or remove it.") from error
-    found = {SIMULATED: simulated()}
-    for name, entry in content.items():
-        found[name] = _read(name, entry, path)
-    return found
+    document, content = config.load(path)
+    for name, entry in _checked(document, path, content).items():
+        known[name] = Board(name, **asdict(entry))
+    return known
 
 
 def find(name: str) -> Board:
     """The board of that name. Raises ``FinnTuiError`` with the nearest names for another."""
+    if name == SIMULATED:
+        return simulated()
     known = boards()
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, 1)
     raise FinnTuiError(
-        f"there is no board called {name}",
-        (f"Did you mean {near[0]}? " if near else "") + "Known: " + ", ".join(known) + ".",
+        f"there is no board called {name}{config.did_you_mean(name, known)}",
+        "Known: " + ", ".join(known) + ".",
         f"Name it with `finn-tui boards add {name} --host ADDRESS`.",
     )
 
@@ -120,7 +132,6 @@ def add(board: Board) -> None:
     Raises:
         FinnTuiError: a name that cannot be used, or a file that cannot be written.
     """
-    import tomlkit
 
     if board.simulated or not _NAME.match(board.name):
         raise FinnTuiError(
@@ -128,80 +139,39 @@ def add(board: Board) -> None:
             "The name is taken." if board.simulated else "Use letters, digits, dot, - and _.",
             "Choose another name.",
         )
-    path = boards_file()
-    entry: dict[str, Any] = {
-        key: getattr(board, key)
-        for key in _KEYS
-        if key == "host" or getattr(board, key) != getattr(Board("", ""), key)
-    }
-    _read(board.name, entry, path)
-    document = _document(path)
-    table = tomlkit.table()
-    for key, value in entry.items():
-        table[key] = value
-    document[board.name] = table
-    _write(path, document)
+    entry = BoardEntry(**{key: getattr(board, key) for key in BoardEntry.__struct_fields__})
+
+    def edit(document: tomlkit.TOMLDocument) -> None:
+        _checked(document.unwrap(), boards_file())
+        document[board.name] = msgspec.to_builtins(entry)
+
+    config.change(boards_file(), dict[str, BoardEntry], edit)
 
 
 def remove(name: str) -> None:
     """Take a board out of ``boards.toml``. Raises ``FinnTuiError`` if it is not there."""
-    path = boards_file()
-    document = _document(path)
-    if name not in document:
-        find(name)
-        raise FinnTuiError(f"{name} cannot be removed", "It always exists.")
-    del document[name]
-    _write(path, document)
-
-
-def _read(name: str, entry: Any, path: Path) -> Board:
-    def wrong(why: str) -> FinnTuiError:
-        return FinnTuiError(
-            f"the board {name} in {path} cannot be understood",
-            why,
-            "Keys: " + ", ".join(_KEYS) + "; only host must be there.",
-        )
-
     if name == SIMULATED:
-        raise wrong("The simulated board is made by finn-tui itself.")
-    if not isinstance(entry, dict) or not entry.get("host"):
-        raise wrong("It has no host.")
-    for key, value in entry.items():
-        if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, 1)
-            secret = "Passwords are not kept in files. " if "pass" in key else ""
-            raise wrong(secret + f"It has a key {key!r}" + (f"; {near[0]}?" if near else "."))
-        kind = _TYPES.get(key, str)
-        if type(value) is not kind:
-            raise wrong(f"{key} must be {'a number' if kind is int else kind.__name__}.")
-    if entry.get("driver", "auto") not in FLAVOURS:
-        raise wrong("driver must be one of " + ", ".join(FLAVOURS) + ".")
-    if not 0 <= entry.get("port", 0) <= 65535:
-        raise wrong("port must be between 1 and 65535.")
-    return Board(name, **entry)
+        raise FinnTuiError(f"{name} cannot be removed", "It always exists.")
+    find(name)
+
+    def edit(document: tomlkit.TOMLDocument) -> None:
+        document.pop(name, None)
+
+    config.change(boards_file(), dict[str, BoardEntry], edit)
 
 
-def _document(path: Path) -> tomlkit.TOMLDocument:
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (OSError, TOMLKitError) as error:
-        raise FinnTuiError(f"{path} cannot be read", str(error), "Correct or remove it.") from error
-
-
-def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    import tomlkit
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(tomlkit.dumps(document), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise FinnTuiError(
-            f"{path} cannot be written", str(error), "Make room or correct its rights.", kind="disk"
-        ) from error
+def _checked(document: dict[str, Any], path: Path, content: bytes = b"") -> dict[str, BoardEntry]:
+    for name, entry in document.items():
+        if name == SIMULATED:
+            raise FinnTuiError(
+                f"{path}: the board {SIMULATED} is made by finn-tui itself",
+                "It always exists and has no address of its own.",
+                "Give the board in the file another name.",
+            )
+        if isinstance(entry, dict) and any("pass" in key for key in entry):
+            raise FinnTuiError(
+                f"{path}: the board {name} has a password in it",
+                "Passwords are not kept in files: they are asked for and kept in memory.",
+                "Remove the line; a key file or the SSH agent asks for nothing.",
+            )
+    return config.decode(document, dict[str, BoardEntry], path, content)

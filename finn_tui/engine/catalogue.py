@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from finn_tui import environments, paths
-from finn_tui.base import files
+from finn_tui.base import config, files
 from finn_tui.errors import FinnTuiError
 
 DEFAULT = "finn-plus"
@@ -44,6 +45,22 @@ class EngineSpec:
         return f"{self.info['flavour']} {self.info['version']}"
 
 
+class EngineEntry(Struct, frozen=True):
+    """``[NAME]`` in engines.toml.
+
+    Attributes:
+        command: what starts a Python in which FINN can be imported.
+    """
+
+    command: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description='A command that ends in a Python, such as ["/opt/finn/bin/python"].',
+        ),
+    ]
+
+
 def engine_folder(name: str) -> Path:
     """Where a managed engine lies, whether or not it is there."""
     return paths.data_dir() / "engines" / name
@@ -70,25 +87,8 @@ def engines() -> list[EngineSpec]:
 
 def _named() -> list[EngineSpec]:
     path = paths.config_dir() / "engines.toml"
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise FinnTuiError(
-            f"{path} cannot be read", str(error), "Correct the file, or remove it."
-        ) from error
-    found = []
-    for name, entry in document.items():
-        command = entry.get("command") if isinstance(entry, dict) else None
-        if not (isinstance(command, list) and command and all(isinstance(c, str) for c in command)):
-            raise FinnTuiError(
-                f"{path}: engine {name} has no command",
-                "An engine is started by a command that ends in a Python interpreter.",
-                f'Write [{name}] and below it command = ["/opt/finn/bin/python"].',
-            )
-        found.append(_with_info(EngineSpec(name, tuple(command))))
-    return found
+    entries = config.read(path, dict[str, EngineEntry])
+    return [_with_info(EngineSpec(name, entry.command)) for name, entry in entries.items()]
 
 
 def _info_path(spec: EngineSpec) -> Path:

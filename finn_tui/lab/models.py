@@ -25,7 +25,7 @@ from finn_tui.core.device import Device
 from finn_tui.engine.client import Engine
 from finn_tui.errors import FinnTuiError
 from finn_tui.lab import identity
-from finn_tui.lab.presets import Preset, presets
+from finn_tui.lab.presets import Preset, load_presets, presets
 from finn_tui.lab.workspace import Workspace, is_plain_name, plain_name
 from finn_tui.progress import OnProgress, Progress, ignore
 
@@ -145,7 +145,9 @@ def resolve(workspace: Workspace, model: str) -> Request:
     Raises:
         FinnTuiError: if it is none of them.
     """
-    known = presets()
+    known, broken = load_presets()
+    if model in broken:
+        raise broken[model]
     if model in known:
         preset = known[model]
         return Request(model, preset.source, preset, identity.content(preset.source))

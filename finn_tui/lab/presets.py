@@ -2,18 +2,65 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from finn_tui import paths
+from finn_tui.base import config
 from finn_tui.core import folding as foldings
 from finn_tui.core.costs import Tables
 from finn_tui.core.design import Design
 from finn_tui.core.folding import Folding
 from finn_tui.errors import FinnTuiError
+
+
+class DatasetEntry(Struct, frozen=True):
+    """``[dataset]`` of a preset: the data set that the network is for."""
+
+    name: str | None = None
+
+
+class FoldingEntry(Struct, frozen=True):
+    """``[foldings.NAME]``: (PE, SIMD, in_fifo[, out_fifo, ram_style]) of each matrix layer."""
+
+    mvau: Annotated[
+        tuple[tuple[Any, ...], ...],
+        Meta(description="A list of [PE, SIMD, in_fifo], one for each matrix layer."),
+    ]
+    thresholding_pe: tuple[int, ...] = ()
+
+
+class ReferenceEntry(Struct, frozen=True):
+    """``[[reference]]``: a published figure, and who published it."""
+
+    what: str
+    value: Any
+    unit: str
+    source: str
+    dataset: str | None = None
+
+
+class PresetFile(Struct, frozen=True):
+    """A file of ``presets/``."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+            description="A name of letters, digits, '.', '_' and '-'.",
+        ),
+    ]
+    title: str
+    source: dict[str, Any]
+    train: dict[str, Any] | None = None
+    dataset: DatasetEntry = DatasetEntry()
+    foldings: dict[str, FoldingEntry] = {}
+    reference: tuple[ReferenceEntry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,40 +109,39 @@ class Preset:
 
 
 def presets() -> dict[str, Preset]:
-    """All presets by name: those that ship, and the user's, which win.
+    """All presets by name: those that ship, and the user's, which win; see ``load_presets``."""
+    return load_presets()[0]
 
-    Raises:
-        FinnTuiError: for a file that cannot be understood, with its path.
-    """
-    found: dict[str, Preset] = {}
+
+def load_presets() -> tuple[dict[str, Preset], dict[str, FinnTuiError]]:
+    """All presets by name, and what is wrong with the other files, by the file's stem."""
+    known: dict[str, Preset] = {}
+    broken: dict[str, FinnTuiError] = {}
     for folder in (paths.shipped_dir("presets"), paths.config_dir() / "presets"):
-        if folder.is_dir():
-            for path in sorted(folder.glob("*.toml")):
+        for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+            try:
                 preset = read_preset(path)
-                found[preset.name] = preset
-    return found
+            except FinnTuiError as error:
+                broken[path.stem] = error
+                # What is meant to take its place must not be answered by the one that ships.
+                known.pop(path.stem, None)
+            else:
+                known[preset.name] = preset
+    return known, broken
 
 
 def read_preset(path: Path) -> Preset:
-    """Read one preset file. Raises ``FinnTuiError`` with the path if it cannot be understood."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        source = dict(document["source"])
-        if "train" in document:
-            source["train"] = document["train"]
-        return Preset(
-            name=document["name"],
-            title=document["title"],
-            source=source,
-            dataset=document.get("dataset", {}).get("name"),
-            foldings=document.get("foldings", {}),
-            references=tuple(document.get("reference", ())),
-            path=path,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        missing = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise FinnTuiError(
-            f"the preset {path} cannot be read",
-            missing,
-            "Compare it with a preset that ships, or remove it.",
-        ) from error
+    """Read one preset file. Raises ``FinnTuiError`` naming the file, line, key and value."""
+    entry = config.read(path, PresetFile)
+    source = dict(entry.source)
+    if entry.train is not None:
+        source["train"] = entry.train
+    return Preset(
+        name=entry.name,
+        title=entry.title,
+        source=source,
+        dataset=entry.dataset.name,
+        foldings={name: asdict(folding) for name, folding in entry.foldings.items()},
+        references=tuple(asdict(reference) for reference in entry.reference),
+        path=path,
+    )

@@ -7,14 +7,14 @@ is looked for on the focused widget, then on the widgets around it, the screen a
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui import paths
+from finn_tui.base import config
+from finn_tui.errors import FinnTuiError
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -374,22 +374,22 @@ def read_keymap(path: Path | None = None) -> tuple[dict[str, str], list[str]]:
     """The user's keys.toml, ``id = "keys"`` a line, and what could not be understood in it."""
     path = path or paths.config_dir() / "keys.toml"
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}, []
-    except (OSError, ValueError) as error:
-        return {}, [f"{path.name} cannot be read: {error}"]
+        document, content = config.load(path)
+    except FinnTuiError as error:
+        return {}, [str(error)]
     keymap: dict[str, str] = {}
     problems = []
     for name, keys in _flat(document):
+        key = tuple(name.split("."))
+        what = ""
         if name not in BY_ID:
-            near = difflib.get_close_matches(name, BY_ID, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            problems.append(f"{path.name}: there is no action {name}{hint}")
+            what = f"there is no action {name}{config.did_you_mean(name, BY_ID)}"
         elif not isinstance(keys, str) or not all(part.strip() for part in keys.split(",")):
-            problems.append(f'{path.name}: {name} needs keys in quotes, such as "w,ctrl+s"')
+            what = f'{name} = {keys!r} is not valid: it needs keys in quotes, such as "w,ctrl+s"'
         else:
             keymap[name] = keys
+        if what:
+            problems.append(config.describe(config.Problem(key, what, ""), path, content))
     return keymap, problems
 
 

@@ -16,8 +16,11 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
+from textual.theme import Theme
 
+from finn_tui import paths
 from finn_tui.errors import FinnTuiError
+from finn_tui.lab.presets import load_presets
 from finn_tui.lab.session import Lab
 from finn_tui.progress import Progress
 from finn_tui.ui import actions, crash, theming
@@ -137,7 +140,9 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         super().__init__()
         for theme in themes:
             self.register_theme(theme)
-        chosen = theming.chosen_theme()
+        chosen, problems = theming.chosen_theme()
+        self._problems += problems
+        self._problems += [str(error) for error in load_presets()[1].values()]
         chosen = chosen if chosen in self.available_themes else theming.DEFAULT
         # Not by assignment, which would have everything parsed for Textual's own theme first.
         self.set_reactive(FinnTuiApp.theme, chosen)
@@ -163,14 +168,22 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
 
     def on_mount(self) -> None:
         """Say what is wrong with the user's files, and look at the runs."""
-        for problem in self._problems:
+        folder = f"{paths.config_dir()}/"
+        for problem in (problem.replace(folder, "") for problem in self._problems):
             self.notify(problem, title="a file of yours", severity="warning", timeout=10,
                         markup=False)  # fmt: skip
         if self.lab.workspace.problem is not None:
             self.show_settings_problem(self.lab.workspace.problem)
         self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
-        self.theme_changed_signal.subscribe(self, lambda theme: theming.keep_choice(theme.name))
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(lambda: self.start(WorkKind.RUNS, self.watch_runs()))
+
+    def _keep_theme(self, theme: Theme) -> None:
+        try:
+            theming.keep_choice(theme.name)
+        except FinnTuiError as error:
+            self.notify(str(error), title="theme: for now only", severity="warning", timeout=10,
+                        markup=False)  # fmt: skip
 
     # Actions
 

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from finn_tui import paths
+from finn_tui.base import config
+from finn_tui.errors import FinnTuiError
 
 DEFAULT = "finn-dark"
 
-_COLORS = ("primary", "secondary", "accent", "warning", "error", "success", "foreground",
-           "background", "surface", "panel", "boost")  # fmt: skip
-_KEYS = {"name", "dark", "colors", "variables"}
+_Name = Annotated[str, Meta(min_length=1, description="The name of the theme.")]
+
+
+class Colors(Struct, frozen=True):
+    """``[colors]`` of a theme: ``#rrggbb`` each."""
+
+    primary: str
+    secondary: str | None = None
+    accent: str | None = None
+    warning: str | None = None
+    error: str | None = None
+    success: str | None = None
+    foreground: str | None = None
+    background: str | None = None
+    surface: str | None = None
+    panel: str | None = None
+    boost: str | None = None
+
+
+class ThemeFile(Struct, frozen=True):
+    """A file of ``themes/``; without a name it has its file's."""
+
+    colors: Colors
+    name: _Name | None = None
+    dark: bool = True
+    variables: dict[str, str] = {}
 
 
 def load_themes() -> tuple[list[Theme], list[str]]:
@@ -25,54 +50,28 @@ def load_themes() -> tuple[list[Theme], list[str]]:
     problems: list[str] = []
     for folder in (paths.shipped_dir("themes"), paths.config_dir() / "themes"):
         for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
-            found = list(_read(path))
-            if all(isinstance(item, Theme) for item in found):
-                themes += [item for item in found if isinstance(item, Theme)]
-            else:
-                problems.append(
-                    f"{path.name}: " + "; ".join(i for i in found if isinstance(i, str))
-                )
+            try:
+                themes.append(_read(path))
+            except FinnTuiError as error:
+                problems.append(str(error))
     return themes, problems
 
 
-def _read(path: Path) -> Iterator[Theme | str]:
-    """The theme of a file, or what is wrong with it, every mistake."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        yield str(error)
-        return
-    problems = list(_problems(document))
-    if problems:
-        yield from problems
-        return
-    yield Theme(
-        name=document.get("name", path.stem),
-        dark=document.get("dark", True),
-        variables=document.get("variables", {}),
-        **document["colors"],
-    )
-
-
-def _problems(document: Mapping[str, Any]) -> Iterator[str]:
-    for key in document:
-        if key not in _KEYS:
-            yield f"{key} is no key of a theme ({', '.join(sorted(_KEYS))})"
-    if not isinstance(document.get("name", ""), str):
-        yield "name must be a text"
-    if not isinstance(document.get("dark", True), bool):
-        yield "dark must be true or false"
-    colors, variables = document.get("colors"), document.get("variables", {})
-    if not isinstance(colors, dict) or "primary" not in colors:
-        yield "[colors] with at least primary is missing"
-        return
-    for name, value in colors.items():
-        if name not in _COLORS:
-            yield f"{name} is no colour of a theme ({', '.join(_COLORS)})"
-        elif not _is_color(value):
-            yield f"{name} = {value!r} is no colour; write it as #rrggbb"
-    if not isinstance(variables, dict) or not all(isinstance(v, str) for v in variables.values()):
-        yield "[variables] must hold texts"
+def _read(path: Path) -> Theme:
+    document, content = config.load(path)
+    colors = document.get("colors")
+    wrong = [
+        config.Problem(
+            ("colors", name), f"colors.{name} = {value!r} is not a colour", "Write it as #rrggbb."
+        )
+        for name, value in (colors.items() if isinstance(colors, dict) else ())
+        if name in Colors.__struct_fields__ and not _is_color(value)
+    ]
+    file = config.decode(document, ThemeFile, path, content, wrong)
+    return Theme(
+        name=file.name or path.stem, dark=file.dark, variables=file.variables,
+        **{name: value for name, value in asdict(file.colors).items() if value is not None},
+    )  # fmt: skip
 
 
 def _is_color(value: Any) -> bool:
@@ -89,21 +88,24 @@ def _choice_file() -> Path:
     return paths.config_dir() / "ui.toml"
 
 
-def chosen_theme() -> str:
-    """The theme that the user chose last; ours where none was."""
+class Choice(Struct, frozen=True):
+    """What ui.toml says."""
+
+    theme: str = DEFAULT
+
+
+def chosen_theme() -> tuple[str, list[str]]:
+    """The theme that the user chose last, ours where none was; and what is wrong with the file."""
     try:
-        document = tomllib.loads(_choice_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return DEFAULT
-    name = document.get("theme")
-    return name if isinstance(name, str) else DEFAULT
+        return config.read(_choice_file(), Choice).theme, []
+    except FinnTuiError as error:
+        return DEFAULT, [str(error)]
 
 
 def keep_choice(name: str) -> None:
-    """Remember the theme. A disk that does not take it costs that only."""
-    try:
-        path = _choice_file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f'theme = "{name}"\n', encoding="utf-8")
-    except OSError:
-        return
+    """Remember the theme.
+
+    Raises:
+        FinnTuiError: ui.toml is broken or cannot be written; it stays as it is.
+    """
+    config.change(_choice_file(), Choice, lambda document: document.__setitem__("theme", name))

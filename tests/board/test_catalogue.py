@@ -47,16 +47,16 @@ def test_python_may_be_a_virtual_environment() -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("[lab]\nuser = 'x'\n", "no host"),
-        ("[lab]\nhost = 'h'\nprot = 22\n", "port?"),
-        ("[lab]\nhost = 'h'\nport = '22'\n", "port must be a number"),
+        ("[lab]\nuser = 'x'\n", "[lab] has no host"),
+        ("[lab]\nhost = 'h'\nprot = 22\n", "did you mean port?"),
+        ("[lab]\nhost = 'h'\nport = '22'\n", "lab.port = '22' is not valid"),
         ("[lab]\nhost = 'h'\nport = 70000\n", "between 1 and 65535"),
-        ("[lab]\nhost = 'h'\nsudo = 1\n", "sudo must be"),
+        ("[lab]\nhost = 'h'\nsudo = 1\n", "lab.sudo = 1 is not valid"),
         ("[lab]\nhost = 'h'\ndriver = 'none'\n", "finn-plus"),
         ("[lab]\nhost = 'h'\npassword = 'xilinx'\n", "not kept in files"),
         ("[simulated]\nhost = 'h'\n", "made by finn-tui itself"),
         ("[lab\n", "cannot be read"),
-        ("lab = 3\n", "no host"),
+        ("lab = 3\n", "lab = 3 is not a table"),
     ],
 )
 def test_entries_that_cannot_be_understood_are_named(text: str, said: str) -> None:
@@ -70,7 +70,18 @@ def test_unknown_names_are_answered_with_near_ones() -> None:
     catalogue.add(Board("pynq-desk", "h"))
     with pytest.raises(FinnTuiError, match="no board called") as caught:
         catalogue.find("pynq-dek")
-    assert "pynq-desk" in caught.value.why
+    assert "did you mean pynq-desk?" in caught.value.what
     for name in ("", "a b", "../x", "simulated"):
         with pytest.raises(FinnTuiError):
             catalogue.add(Board(name, "h"))
+
+
+@pytest.mark.parametrize("text", ["[lab\n", "[lab]\nhost = 3\n", "[lab]\npassword = 'x'\n"])
+def test_a_broken_file_is_never_written_and_the_simulated_board_needs_none(text: str) -> None:
+    write(text)
+    with pytest.raises(FinnTuiError, match=r"boards\.toml"):
+        catalogue.add(Board("desk", "h"))
+    with pytest.raises(FinnTuiError, match=r"boards\.toml"):
+        catalogue.remove("lab")
+    assert catalogue.boards_file().read_text() == text
+    assert catalogue.find("simulated").simulated

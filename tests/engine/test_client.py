@@ -128,7 +128,7 @@ def test_engines_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = catalogue.find("lab-server")
     assert spec is not None and spec.command[-1] == "python3"
     settings.write_text("[lab-server]\ncommand = 3\n")
-    with pytest.raises(FinnTuiError, match="has no command"):
+    with pytest.raises(FinnTuiError, match=r"lab-server\.command = 3 is not valid"):
         catalogue.engines()
     settings.write_text("[lab-server\n")
     with pytest.raises(FinnTuiError, match="cannot be read"):

@@ -95,8 +95,9 @@ def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:
     keymap, problems = read_keymap(path)
     assert keymap == {"tune.undo": "z", "tune.save": "S,ctrl+s"}
     assert problems == [
-        "keys.toml: there is no action tune.udno; did you mean tune.undo?",
-        'keys.toml: runs.cancel needs keys in quotes, such as "w,ctrl+s"',
+        f"{path}, line 3: there is no action tune.udno (did you mean tune.undo?)",
+        f"{path}, line 4: runs.cancel = 3 is not valid: it needs keys in quotes, such as "
+        '"w,ctrl+s"',
     ]
     path.write_text("= broken")
     assert "cannot be read" in read_keymap(path)[1][0]
@@ -119,7 +120,7 @@ async def test_mistakes_in_a_keymap_are_said(make_app: MakeApp, home: Path) -> N
     (home / "config" / "keys.toml").write_text('tune.unod = "z"\n')
     async with make_app().run_test(size=(120, 40), notifications=True) as pilot:
         app = await opened(pilot)
-        await until(pilot, lambda: "there is no action tune.unod; did" in screen_text(app))
+        await until(pilot, lambda: "action tune.unod" in " ".join(screen_text(app).split()))
 
 
 async def test_help_lists_keys_with_the_reason_and_does_what_is_chosen(make_app: MakeApp) -> None:

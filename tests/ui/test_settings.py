@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.lab.workspace import SETTINGS, Workspace
+from finn_tui.ui import theming
 from finn_tui.ui.app import FinnTuiApp
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
@@ -57,3 +58,22 @@ async def test_settings_changed_by_hand_are_taken_up_and_said(
         kept = Workspace.open(lab.workspace.root).settings
         assert (kept.parallel_builds, kept.to, kept.clock_ns) == (3, "lab", 5.0)
         assert settings.read_text().startswith("# mine\n")
+
+
+async def test_a_broken_ui_toml_is_said_and_stays(make_app: MakeApp, home: Path) -> None:
+    choice = home / "config" / "ui.toml"
+    choice.write_text("theme = ")
+    async with make_app().run_test(size=(100, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        await until(pilot, lambda: "ui.toml" in screen_text(app))
+        app.theme = "finn-light"
+        await until(pilot, lambda: "theme: for now only" in screen_text(app))
+    assert choice.read_text() == "theme = "
+
+
+def test_a_theme_is_kept_beside_what_else_stands_in_the_file(home: Path) -> None:
+    choice = home / "config" / "ui.toml"
+    choice.write_text('# my colours\ntheme = "finn-dark"\n')
+    theming.keep_choice('a "quoted" name')
+    assert theming.chosen_theme() == ('a "quoted" name', [])
+    assert "# my colours" in choice.read_text()
