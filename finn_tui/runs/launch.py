@@ -36,7 +36,7 @@ START_SECONDS = 60.0
 
 _UNQUOTED = re.compile(r"""[\s'"`$;&|<>(){}\[\]*?!#~\\]""")
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
-_PATCHED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
+_PATCHED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", runprocesses.MARK)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,6 @@ async def start_runner(
     environment = {k: v for k, v in os.environ.items() if k not in _PATCHED}
     environment.update(found.environment if found else {})
     environment[runfiles.NOTIFY] = notify
-    environment[runprocesses.MARK] = os.path.realpath(run.path)
     try:
         await asyncio.to_thread(runqueue.set_limit, str(run.path.parent), parallel)
         # Here, not in the runner: the order is that of launching.

@@ -85,7 +85,6 @@ def main(run_folder: str) -> int:
 def _notify(command: str, folder: str, state: str) -> None:
     """Start the user's command; it is waited for a little so that its words reach runner.log."""
     environment = dict(os.environ)
-    environment.pop(runprocesses.MARK, None)  # it is the user's, not a part of the build
     environment["FINN_TUI_RUN"] = os.path.basename(folder)
     environment["FINN_TUI_STATE"] = state
     environment["FINN_TUI_FOLDER"] = folder
