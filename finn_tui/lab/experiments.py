@@ -23,6 +23,7 @@ class Experiment:
         wns, timing_met: slack in ns and whether the clock was met.
         fps, batch, clock_mhz: measured throughput and what it was measured with.
         accuracy, images: percent over how many images.
+        content: the hash of what the model was prepared from; empty if it is not known.
         measured_simulated: whether throughput and accuracy come from the simulated board.
     """
 
@@ -46,6 +47,7 @@ class Experiment:
     accuracy: float | None
     images: int | None
     measured_simulated: bool
+    content: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The row as ``experiments --json`` gives it."""
@@ -85,6 +87,7 @@ def experiment(run: RunFolder) -> Experiment:
         clock_mhz=throughput.get("clock_mhz"),
         accuracy=accuracy.get("percent"),
         images=accuracy.get("images"),
+        content=request.content,
         measured_simulated=bool(throughput.get("simulated") or accuracy.get("simulated")),
     )
 

@@ -76,6 +76,9 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
         if other is None:
             raise
         raise other from error
+    saved_for = workspace.model_of_folding(name)
+    if saved_for is not None and saved_for[1] != opened.model.content:
+        notes.append(f"{name} was saved for {saved_for[0]}, whose content is another model's")
     if all(layer.name in content for layer in design.layers if layer.settable):
         return folding, notes
     # The same name can be another layer's where the file's FINN had other layers between them.

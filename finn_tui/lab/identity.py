@@ -63,3 +63,32 @@ def label_of_title(title: str) -> str:
     """A model's name in the workspace from how it is shown: ``net (3fa2c1)`` is net-3fa2c1."""
     shown = re.fullmatch(r"(\S+) \(([0-9a-f]{6,64})\)", title)
     return f"{shown[1]}-{shown[2]}" if shown else title
+
+
+#: Digits of a content's hash that stand in names; more where six are the same.
+DIGITS = (6, 12, 64)
+
+
+def title_of(name: str, content: str) -> str:
+    """How a model's name in the workspace is shown: net-3fa2c1 as ``net (3fa2c1)``."""
+    for digits in DIGITS:
+        suffix = f"-{content[:digits]}"
+        if len(content) >= digits and name.endswith(suffix):
+            return f"{name.removesuffix(suffix)} ({content[:digits]})"
+    return name
+
+
+def titles(models: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """How models are shown beside each other, each told apart from another content of its name.
+
+    Args:
+        models: name and content (empty if not known) by anything that tells them apart.
+    """
+    shown = {key: (title_of(name, content), content) for key, (name, content) in models.items()}
+    contents: dict[str, set[str]] = {}
+    for title, content in shown.values():
+        contents.setdefault(title, set()).add(content)
+    return {
+        key: f"{title} ({content[: DIGITS[0]]})" if content and len(contents[title]) > 1 else title
+        for key, (title, content) in shown.items()
+    }

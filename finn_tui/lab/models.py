@@ -208,11 +208,9 @@ def locate(workspace: Workspace, request: Request, part: str) -> str:
     others = {label for label, _, info in infos if info.get("origin") != request.origin}
     if not taken and request.name not in others:
         return request.name
-    digits = next(
-        digits for digits in (6, 12, 64) if f"{request.name}-{request.content[:digits]}" not in {
-            label for label, _, info in infos if info.get("content") != request.content}
-    )  # fmt: skip
-    return f"{request.name}-{request.content[:digits]}"
+    elsewhere = {label for label, _, info in infos if info.get("content") != request.content}
+    names = [f"{request.name}-{request.content[:digits]}" for digits in identity.DIGITS]
+    return next((name for name in names if name not in elsewhere), names[-1])
 
 
 def find_prepared(
@@ -312,10 +310,9 @@ def identified(request: Request, label: str, folder: Path) -> dict[str, Any]:
         label: its name in the workspace.
         folder: where its ``dataflow.onnx`` is.
     """
-    digits = label.removeprefix(request.name + "-")
     return {
         "name": request.name,
-        "title": request.name if label == request.name else f"{request.name} ({digits})",
+        "title": identity.title_of(label, request.content),
         "origin": request.origin,
         "content": request.content,
         "dataflow_sha256": files.sha256(folder / "dataflow.onnx"),

@@ -315,7 +315,11 @@ class Lab:
         """
         foldings_by_name.check_name(opened.model, name)
         editor = opened.editor
-        path = self.workspace.save_folding(name, foldings.to_json(editor.design, editor.folding))
+        path = self.workspace.save_folding(
+            name,
+            foldings.to_json(editor.design, editor.folding),
+            (opened.model.title, opened.model.content),
+        )
         editor.saved = editor.folding
         return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from finn_tui.base import config, files
 from finn_tui.errors import FinnTuiError
 
 SETTINGS = "finn-tui.toml"
+#: Which model each saved folding is for; FINN's own files have no place for it.
+_FOLDING_MODELS = ".models"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 _Units = Annotated[int, Meta(ge=0, description="A whole number, 0 or more.")]
@@ -191,15 +194,54 @@ class Workspace:
         """Where a folding of that name is saved. Raises as ``plain_name``."""
         return self.foldings_dir / f"{plain_name(name)}.json"
 
-    def save_folding(self, name: str, document: dict[str, Any]) -> Path:
+    def save_folding(
+        self, name: str, document: dict[str, Any], model: tuple[str, str] | None = None
+    ) -> Path:
         """Save a folding under a name, over an older one of that name.
+
+        Args:
+            name: what the user calls it.
+            document: FINN's folding configuration.
+            model: title and content of the model that it is for.
 
         Raises:
             FinnTuiError: for a name that is no plain file name, or a disk that does not take it.
         """
         path = self.folding_path(name)
-        files.replace(path, json.dumps(document, indent=2) + "\n")
+        text = json.dumps(document, indent=2) + "\n"
+        files.replace(path, text)
+        if model is not None:
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            entry = {"sha256": digest, "title": model[0], "content": model[1]}
+
+            def add(content: bytes) -> bytes:
+                return json.dumps({**_folding_models(content), name: entry}, indent=1).encode()
+
+            files.update(self.foldings_dir / _FOLDING_MODELS, add)
         return path
+
+    def model_of_folding(self, name: str) -> tuple[str, str] | None:
+        """Title and content of the model that a folding was saved for.
+
+        None if that is not known, or the file is another one than was saved then.
+        """
+        try:
+            content = (self.foldings_dir / _FOLDING_MODELS).read_bytes()
+            digest = files.sha256(self.foldings_dir / f"{name}.json")
+        except OSError:
+            return None
+        entry = _folding_models(content).get(name)
+        if not isinstance(entry, dict) or entry.get("sha256") != digest:
+            return None
+        return str(entry.get("title")), str(entry.get("content"))
+
+
+def _folding_models(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content or b"{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def is_plain_name(name: str) -> bool:

@@ -60,6 +60,12 @@ class RunRequest:
     source: Mapping[str, Any] = field(default_factory=dict)
     fifo: str = "simulate"
 
+    @property
+    def content(self) -> str:
+        """The hash of what its model was prepared from; empty where an older version asked."""
+        value = self.source.get("content") if isinstance(self.source, Mapping) else None
+        return value if isinstance(value, str) else ""
+
 
 @dataclass(frozen=True)
 class RunState:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from finn_tui.lab.identity import titles
 from finn_tui.ui.text import rate, short, whole
 from finn_tui.ui.widgets.listing import Cell, Column, Content, Field, Row
 
@@ -27,12 +28,12 @@ def _number(value: float | None, width: int, form: str = "", unit: str = "") -> 
     return (rate(value) if value < 10 else short(value, width), "")
 
 
-def _figures(row: Experiment, width: int) -> list[_Figure]:
+def _figures(row: Experiment, width: int, model: str, model_width: int) -> list[_Figure]:
     """The cells of a row, those that need a wide screen left out on a narrow one."""
     wide, broad = width >= 110, width >= 140
     found = [
         _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
-        _Figure(Column("model", 9), (row.model, "strong")),
+        _Figure(Column("model", model_width), (model, "strong")),
         _Figure(Column("folding"), (row.folding, "")),
     ]
     if wide:
@@ -64,7 +65,9 @@ def _strong(cell: Cell) -> Cell:
 
 def table(rows: Sequence[Experiment], width: int) -> Content:
     """All runs, newest first."""
-    made = [(row, _figures(row, width)) for row in rows]
+    models = titles({row.run: (row.model, row.content) for row in rows})
+    model_width = min(22, max([9, *map(len, models.values())]))
+    made = [(row, _figures(row, width, models[row.run], model_width)) for row in rows]
     columns = [figure.column for figure in made[0][1]] if made else []
     return Content(
         columns,

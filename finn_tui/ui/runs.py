@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from finn_tui.lab.identity import titles
 from finn_tui.ui.live import sign, step_name
 from finn_tui.ui.state import RunView
 from finn_tui.ui.text import brief
@@ -40,10 +41,11 @@ def runs(found: Sequence[RunView], width: int) -> Content:
     """The list of runs, newest first."""
     wide = width >= 100
     rows = []
+    models = titles({run.id: (run.request.model, run.request.content) for run in found})
     for run in found:
         cells: list[Cell] = [
             (run.id[-4:] if not wide else run.id, "quiet"),
-            (run.request.model, "strong"),
+            (models[run.id], "strong"),
             (run.request.folding_name, ""),
             state_cell(run),
             (brief(run.state.seconds), ""),
@@ -53,7 +55,7 @@ def runs(found: Sequence[RunView], width: int) -> Content:
         rows.append(Row(run.id, cells, run.id))
     columns = [
         Column("run", 31 if wide else 4),
-        Column("model", 10),
+        Column("model", min(22, max([10, *map(len, models.values())]))),
         Column("folding"),
         Column("state", 30 if wide else 24),
         Column("time", 6, True),

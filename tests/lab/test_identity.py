@@ -229,3 +229,28 @@ async def test_a_name_that_leaves_the_workspace_is_no_model(lab: RecordedLab, ne
     await lab.open(str(net))
     with pytest.raises(Exception, match="there is no model called"):
         models.resolve(lab.workspace, "../models/net")
+
+
+def test_contents_of_one_name_are_told_apart_where_they_stand_together() -> None:
+    a, b, c = "a" * 64, "b" * 64, "c" * 64
+    assert identity.titles({"1": ("net", a), "2": ("net", a), "3": (f"net-{b[:6]}", b)}) == {
+        "1": "net", "2": "net", "3": "net (bbbbbb)",
+    }  # fmt: skip
+    # The same file, edited between two builds; and a run of a version that kept no hash.
+    assert identity.titles({"1": ("net", a), "2": ("net", c), "3": ("net", "")}) == {
+        "1": "net (aaaaaa)", "2": "net (cccccc)", "3": "net",
+    }  # fmt: skip
+
+
+async def test_a_folding_says_for_which_content_it_was_saved(lab: RecordedLab, net: Path) -> None:
+    opened = await lab.open(str(net))
+    path = lab.save_folding(opened, "mine")
+    assert lab.read_folding(opened, "mine")[1] == []
+    assert list(lab.workspace.foldings()) == ["mine"]
+    net.write_text("tfc of another training")
+    other = await lab.open(str(net))
+    notes = lab.read_folding(other, "mine")[1]
+    assert len(notes) == 1 and "mine was saved for net, whose content is" in notes[0]
+    # A file that somebody put there since is nobody's.
+    path.write_text(path.read_text() + "\n")
+    assert lab.read_folding(other, "mine")[1] == []
