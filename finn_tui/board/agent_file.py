@@ -29,6 +29,11 @@ def agent_bytes() -> bytes:
     return content.getvalue()
 
 
+def agent_sha256() -> str:
+    """Its hash, which is looked at on the board before it is started."""
+    return hashlib.sha256(agent_bytes()).hexdigest()
+
+
 def agent_name() -> str:
     """Its file name on the board."""
-    return f"agent-{hashlib.sha256(agent_bytes()).hexdigest()[:12]}.pyz"
+    return f"agent-{agent_sha256()[:12]}.pyz"

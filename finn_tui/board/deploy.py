@@ -1,8 +1,9 @@
 """Bringing a run to a board: only what changed, whole files only, and taken up where it broke off.
 
-A manifest on the board holds the SHA-256 of every file that arrived. A file travels under a name of
-its own (``.NAME.HASH.part``), is checked there with ``sha256sum`` and renamed at the end, so that
-a broken line leaves no half file under a final name; the next deploy continues the part.
+``sha256sum`` on the board says which files are there. One that is not travels under a name of its
+own (``.NAME.HASH.part``), is checked there and renamed at the end, so that a broken line leaves no
+half file under a final name; the next deploy continues the part. A manifest holds the names of what
+was sent, so that a file that the run no longer has goes from the board, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import secrets
 import shlex
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -20,14 +22,18 @@ from typing import Any
 
 import asyncssh
 
-from finn_tui.board.link import Link, translated
+from finn_tui.board.link import SESSION_SECONDS, Link, translated
 from finn_tui.board.package import Package, dataset_folder, package, validation_files
+from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.errors import FinnTuiError
 from finn_tui.progress import OnProgress, Progress, ignore
 
 MANIFEST = ".finn-tui.json"
 # Written in one go of parallel requests; the last one of a part may have holes, see _start.
 _CHUNK = 512 * 1024
+_MOST_MANIFEST = 4 << 20
+#: Seconds that a deploy waits for another one to the same board.
+LOCK_SECONDS = 900.0
 _SAMPLES = ("images", "labels", "software")
 
 
@@ -83,10 +89,8 @@ async def deploy(link: Link, run: Path, on_progress: OnProgress = ignore) -> Dep
     files, dataset = await asyncio.to_thread(_collect, what)
     base = link.board.folder
     with translated(link.board):
-        sftp = await link.sftp()
-        upload = _Upload(link, sftp, on_progress)
+        upload = _Upload(link, await RemoteFiles.open(link), on_progress)
         if await upload.differs(base, files):
-            await sftp.makedirs(base, exist_ok=True)
             async with _alone(link, on_progress):
                 for folder, wanted in files.items():
                     await upload.folder(f"{base}/{folder}", wanted)
@@ -129,10 +133,10 @@ def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
         relative = path.relative_to(what.root)
         in_package = relative.parts[0] in ("bitfile", "driver")
         if in_package and path.is_file() and "__pycache__" not in relative.parts:
-            mine[relative.as_posix()] = _file(path)
+            mine[relative.as_posix()] = _file(path, what.run)
     for name in _SAMPLES:
         if what.sample(name).is_file():
-            mine[f"sample/{name}.npy"] = _file(what.sample(name))
+            mine[f"sample/{name}.npy"] = _file(what.sample(name), what.run)
     files = {what.folder: mine}
     try:
         test = validation_files(what)
@@ -143,18 +147,39 @@ def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
     return files, dataset
 
 
-def _file(path: Path) -> _File:
+def _file(path: Path, run: Path | None = None) -> _File:
+    """A file to be sent; one of a run must lie in it, and not only a link to it."""
+    if run is not None and not path.resolve().is_relative_to(run.resolve()):
+        raise FinnTuiError(
+            f"{path} is a symbolic link to a file outside the run",
+            f"It leads to {path.resolve()}, and a deploy would send that to the board.",
+            "Put the file itself there if it belongs to the run.",
+        )
+    if not path.name.isprintable():
+        raise FinnTuiError(
+            f"the file name {path.name!r} cannot be sent to a board",
+            f"It is in {path.parent} and has bytes that are no text.",
+            "Rename the file.",
+        )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return _File(path, path.stat().st_size, digest)
 
 
+def inside(name: object) -> bool:
+    """Whether a name in a manifest is a plain path below the folder of the manifest."""
+    if not isinstance(name, str) or not name.isprintable() or len(name) > 1000:
+        return False
+    parts = name.split("/")
+    return all(part not in ("", ".", "..") for part in parts) and name != MANIFEST
+
+
 class _Upload:
     """Brings folders of the board into line and counts what that took."""
 
-    def __init__(self, link: Link, sftp: asyncssh.SFTPClient, on_progress: OnProgress) -> None:
+    def __init__(self, link: Link, files: RemoteFiles, on_progress: OnProgress) -> None:
         self._link = link
-        self._sftp = sftp
+        self._files = files
         self._on_progress = on_progress
         self.sent: list[str] = []
         self.bytes_sent = 0
@@ -170,12 +195,21 @@ class _Upload:
     ) -> tuple[dict[str, _File], list[str]]:
         """What differs from the folder's manifest, and what the run no longer has."""
         manifest = await self._manifest(folder)
-        sizes = await asyncio.gather(*(self._size(f"{folder}/{name}") for name in wanted))
-        changed = {
-            name: file
+        paths = {name: f"{folder}/{name}" for name in wanted}
+        sizes = await asyncio.gather(*(self._files.size(path) for path in paths.values()))
+        alike = [
+            name
             for (name, file), size in zip(wanted.items(), sizes, strict=True)
-            if size != file.size or manifest.get(name) != file.sha256
+            if size == file.size and await self._files.is_inside(folder, name)
+        ]
+        # A manifest says what was sent once; what is there now, only its content says.
+        hashes = await self._files.sha256([paths[name] for name in alike])
+        same = {
+            name
+            for name, digest in zip(alike, hashes, strict=True)
+            if digest == wanted[name].sha256
         }
+        changed = {name: file for name, file in wanted.items() if name not in same}
         return changed, [name for name in manifest if name not in wanted]
 
     async def folder(self, folder: str, wanted: Mapping[str, _File]) -> None:
@@ -183,8 +217,8 @@ class _Upload:
         changed, gone = await self._plan(folder, wanted)
         if not changed and not gone:
             return
-        for parent in {f"{folder}/{PurePosixPath(name).parent}" for name in (*changed, MANIFEST)}:
-            await self._sftp.makedirs(parent, exist_ok=True)
+        for name in (*changed, MANIFEST):
+            await self._files.make_folder(str(PurePosixPath(folder, name).parent))
         total = sum(file.size for file in changed.values())
         done = 0
         parts: dict[str, str] = {}
@@ -193,44 +227,45 @@ class _Upload:
             done += file.size
         await self._check(parts, changed)
         for name, part in parts.items():
-            await self._sftp.posix_rename(part, f"{folder}/{name}")
+            await self._files.rename(part, f"{folder}/{name}")
         for name in gone:
-            with contextlib.suppress(asyncssh.SFTPError):
-                await self._sftp.remove(f"{folder}/{name}")
+            if await self._files.is_inside(folder, name):
+                await self._files.remove(f"{folder}/{name}")
         text = json.dumps({"files": {name: file.sha256 for name, file in wanted.items()}})
-        async with self._sftp.open(f"{folder}/{MANIFEST}.part", "wb") as out:
-            await out.write(text.encode())
-        await self._sftp.posix_rename(f"{folder}/{MANIFEST}.part", f"{folder}/{MANIFEST}")
+        part = f"{folder}/{MANIFEST}.{secrets.token_hex(4)}.part"
+        await self._files.write(part, text.encode())
+        await self._files.rename(part, f"{folder}/{MANIFEST}")
         self.sent += [f"{folder}/{name}" for name in changed]
 
-    async def _manifest(self, folder: str) -> dict[str, str]:
-        with contextlib.suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            async with self._sftp.open(f"{folder}/{MANIFEST}", "rb") as file:
-                with contextlib.suppress(ValueError, KeyError, AttributeError):
-                    return dict(json.loads(await file.read())["files"])
-        return {}
-
-    async def _size(self, path: str) -> int | None:
-        with contextlib.suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            return (await self._sftp.stat(path)).size
-        return None
+    async def _manifest(self, folder: str) -> list[str]:
+        """Names of the files that an earlier deploy brought; none of a manifest that is damaged."""
+        content = await self._files.read(f"{folder}/{MANIFEST}", _MOST_MANIFEST)
+        try:
+            return [name for name in json.loads(content or b"{}")["files"] if inside(name)]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return []
 
     async def _part(self, folder: str, name: str, file: _File, before: int, total: int) -> str:
         """Send one file under its temporary name, from where an earlier try broke off."""
         path = PurePosixPath(folder) / name
         part = str(path.with_name(f".{path.name}.{file.sha256[:12]}.part"))
-        start = _start(await self._size(part), file.size)
+        there = await self._files.size(part)
+        start = _start(there, file.size)
         self.bytes_resumed += start
-        flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | (0 if start else asyncssh.FXF_TRUNC)
+        flags = asyncssh.FXF_WRITE
+        if not start:
+            # Whatever bears this name, a link perhaps, is not written through.
+            await self._files.remove(part)
+            flags |= asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
         source = await asyncio.to_thread(file.source.open, "rb")
         try:
-            async with self._sftp.open(part, flags, encoding=None) as out:
+            async with self._files.opened(part, flags) as out:
                 position = start
                 while position < file.size:
                     data = await asyncio.to_thread(_read, source, position)
                     if not data:
                         break
-                    await out.write(data, position)
+                    await self._files.timed(out.write(data, position))
                     position += len(data)
                     self.bytes_sent += len(data)
                     sent = before + position
@@ -251,23 +286,12 @@ class _Upload:
         if not parts:
             return
         self._on_progress(Progress("deploy", "checking what arrived"))
-        code, out, err = await self._link.run("sha256sum", "--", *parts.values(), timeout=300)
-        if code != 0:
-            raise FinnTuiError(
-                f"what arrived on {self._link.board.name} could not be checked",
-                err.decode("utf-8", "replace").strip(),
-                "Deploy again.",
-                kind="board",
-            )
-        found = [line.lstrip("\\").split(" ", 1)[0] for line in out.decode().splitlines()]
+        hashes = await self._files.sha256(list(parts.values()))
         wrong = [
-            name
-            for (name, digest) in zip(parts, found, strict=True)
-            if digest != files[name].sha256
+            name for name, digest in zip(parts, hashes, strict=True) if digest != files[name].sha256
         ]
         for name in wrong:
-            with contextlib.suppress(asyncssh.SFTPError):
-                await self._sftp.remove(parts[name])
+            await self._files.remove(parts[name])
         if wrong:
             raise FinnTuiError(
                 f"{', '.join(wrong)} did not arrive as sent",
@@ -284,14 +308,23 @@ async def _alone(link: Link, on_progress: OnProgress) -> AsyncIterator[None]:
     The lock ends with its process, and that with our end of its standard input.
     """
     lock = shlex.quote(f"{link.board.folder}/.deploy.lock")
-    holder = await link.connection.create_process(
-        f"exec flock {lock} -c 'echo held; cat >/dev/null'", encoding=None
-    )
+    async with asyncio.timeout(SESSION_SECONDS):
+        holder = await link.connection.create_process(
+            f"exec flock {lock} -c 'echo held; cat >/dev/null'", encoding=None
+        )
+    waiting = asyncio.create_task(holder.stdout.readline())
     try:
-        waiting = asyncio.create_task(holder.stdout.readline())
         done, _ = await asyncio.wait((waiting,), timeout=0.5)
         if not done:
             on_progress(Progress("deploy", "another finn-tui deploys to this board; waiting"))
+            done, _ = await asyncio.wait((waiting,), timeout=LOCK_SECONDS)
+        if not done:
+            raise FinnTuiError(
+                f"another finn-tui has deployed to {link.board.name} for {LOCK_SECONDS:g} s",
+                f"It holds the lock {link.board.folder}/.deploy.lock there.",
+                "Try again when it has finished; `ps aux | grep flock` on the board shows it.",
+                kind="board",
+            )
         await waiting
         yield
     finally:

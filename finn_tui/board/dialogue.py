@@ -12,15 +12,22 @@ from typing import Any
 
 import asyncssh
 
-from finn_tui.board.agent_file import agent_bytes, agent_name
-from finn_tui.board.link import Link, translated
+from finn_tui.board import answers
+from finn_tui.board.agent_file import agent_bytes, agent_name, agent_sha256
+from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent
+from finn_tui.board.link import SESSION_SECONDS, Link, translated
+from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.errors import FinnTuiError
+from finn_tui.runs.text import clean
 
-OnEvent = Callable[[Mapping[str, Any]], None]
+OnEvent = Callable[[Event], None]
 
 # A Zynq needs its time to start Python and import the driver.
 _FIRST_EVENT = 60.0
 _SILENCE = 60.0
+# A driver that prints for ever does not get on; nor does one that waits a day for another.
+_STALL = 900.0
+_LONGEST = 24 * 3600.0
 _KEPT_STDERR = 16_000
 # What PYNQ images set up for interactive root shells: the virtual environment and XRT.
 _PROFILE = "/etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.sh"
@@ -36,21 +43,25 @@ class Conversation:
         self._on_event: OnEvent = lambda event: None
         self.reading = asyncio.create_task(self._collect())
 
-    async def ask(self, request: Mapping[str, Any], on_event: OnEvent) -> dict[str, Any]:
+    async def ask(
+        self, request: Mapping[str, Any], on_event: OnEvent, kind: type[Answer]
+    ) -> Answer:
         """Send a request, hand on its events and return its answer.
 
         Args:
             request: see ``finn_tui.board.agent``; ``timeout`` is the accelerator's (seconds).
             on_event: called with each ``hello``, ``log`` and ``progress`` event.
+            kind: what the answer must hold.
 
         Raises:
-            FinnTuiError: the agent's own, or that it could not be started, or the line broke.
+            FinnTuiError: the agent's own, or that it could not be started, that it answers
+                nonsense or not at all, or that the line broke.
         """
         self._on_event = on_event
         with translated(self._link.board):
             try:
                 self._process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
-                return await self._answer(float(request.get("timeout", _SILENCE)))
+                return await self._answer(float(request.get("timeout", _SILENCE)), kind)
             except (_Ended, BrokenPipeError):
                 if self._link.connection.is_closed():
                     broke = "the connection ended in the middle of the work"
@@ -60,44 +71,82 @@ class Conversation:
                     async with asyncio.timeout(2):
                         await self._process.wait_closed()
                 said = self._stderr.decode("utf-8", "replace")
-                raise _why(self._link, self._process, said) from None
+                raise _why(self._link, self._process, clean(said)) from None
 
-    async def _answer(self, patience: float) -> dict[str, Any]:
-        limit = _FIRST_EVENT
+    async def _answer(self, patience: float, kind: type[Answer]) -> Answer:
+        silence, greeted, received = _FIRST_EVENT, False, 0
+        clock = asyncio.get_running_loop().time
+        began = moved = clock()
         while True:
+            line = await self._line(silence)
+            received += len(line)
+            if received > answers.MOST_BYTES:
+                raise self._nonsense(f"it sent more than {answers.MOST_BYTES >> 20} MB")
             try:
-                async with asyncio.timeout(limit):
-                    line = await self._process.stdout.readline()
-            except TimeoutError:
-                raise FinnTuiError(
-                    f"nothing was heard from {self._link.board.name} for {limit:g} s",
-                    "The agent that runs the driver there is silent.",
-                    "Try again; if it stays so, restart the board.",
-                    kind="board",
-                ) from None
-            if not line:
-                raise _Ended
-            try:
-                event = json.loads(line)
-            except ValueError:
-                event = None
-            if not isinstance(event, dict):
+                event = answers.decode(line, kind)
+            except NoEvent as error:
+                if greeted and line.startswith(b"{"):
+                    raise self._nonsense(str(error), line) from None
                 # A login script may print before the agent speaks.
-                event = {"event": "log", "text": line.decode("utf-8", "replace").rstrip()}
-            if event.get("event") == "result":
+                event = _log(line)
+            if isinstance(event, Failed):
+                raise event.as_error(self._link.board.name)
+            if not isinstance(event, Event):
                 return event
-            if event.get("event") == "error":
-                raise FinnTuiError.from_dict(event)
-            limit = max(_SILENCE, patience + 30.0)
+            if not isinstance(event, Log):
+                greeted, moved = True, clock()
+                silence = max(_SILENCE, patience + 30.0)
+            if clock() - moved > max(_STALL, 2 * silence) or clock() - began > _LONGEST:
+                raise self._nonsense("it prints, but the work does not get on", line)
             self._on_event(event)
 
+    async def _line(self, seconds: float) -> bytes:
+        """The agent's next line, put together if it is longer than SSH's window."""
+        line = b""
+        try:
+            async with asyncio.timeout(seconds):
+                while not line.endswith(b"\n"):
+                    piece = await self._process.stdout.readline()
+                    line += piece
+                    if not piece:
+                        break
+                    if len(line) > answers.MOST_LINE:
+                        raise self._nonsense(f"a line has more than {answers.MOST_LINE >> 20} MB")
+        except TimeoutError:
+            raise FinnTuiError(
+                f"nothing was heard from {self._link.board.name} for {seconds:g} s",
+                "The agent that runs the driver there is silent.",
+                "Try again; if it stays so, restart the board.",
+                kind="board",
+            ) from None
+        if not line:
+            raise _Ended
+        return line
+
+    def _nonsense(self, why: str, line: bytes = b"") -> FinnTuiError:
+        return FinnTuiError(
+            f"{self._link.board.name} answered something that cannot be right",
+            clean(why),
+            "Nothing of it was recorded. Try again; if it stays so, look at the board's log.",
+            kind="board",
+            detail=_log(line).text,
+        )
+
     async def _collect(self) -> None:
+        received = 0
         with contextlib.suppress(asyncssh.Error):
             async for line in self._process.stderr:
+                received += len(line)
+                if received > answers.MOST_BYTES:
+                    self._process.close()
+                    return
                 self._stderr += line
                 del self._stderr[:-_KEPT_STDERR]
-                text = line.decode("utf-8", "replace").rstrip()
-                self._on_event({"event": "log", "text": text})
+                self._on_event(_log(line))
+
+
+def _log(line: bytes) -> Log:
+    return Log(clean(line[:4000].decode("utf-8", "replace")).rstrip())
 
 
 class _Ended(Exception):
@@ -115,7 +164,8 @@ async def conversation(link: Link) -> AsyncIterator[Conversation]:
     """
     with translated(link.board):
         await _bring_agent(link)
-        process = await link.connection.create_process(_command(link), encoding=None)
+        async with asyncio.timeout(SESSION_SECONDS):
+            process = await link.connection.create_process(_command(link), encoding=None)
     talk = Conversation(link, process)
     try:
         if link.board.sudo and link.sudo_password is not None:
@@ -144,17 +194,23 @@ def _command(link: Link) -> str:
 
 
 async def _bring_agent(link: Link) -> None:
-    sftp = await link.sftp()
+    """Make sure that the agent on the board is ours to the byte: it is started, perhaps as root."""
+    files = await RemoteFiles.open(link)
     path = f"{link.board.folder}/{agent_name()}"
-    with contextlib.suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-        if (await sftp.stat(path)).size == len(agent_bytes()):
-            return
-    await sftp.makedirs(link.board.folder, exist_ok=True)
+    is_there = await files.size(path) == len(agent_bytes())
+    if is_there and await files.sha256([path]) == [agent_sha256()]:
+        return
     # Two terminals may bring it at the same time; each its own way, and the same bytes.
     part = f"{path}.{secrets.token_hex(4)}.part"
-    async with sftp.open(part, "wb") as file:
-        await file.write(agent_bytes())
-    await sftp.posix_rename(part, path)
+    await files.write(part, agent_bytes())
+    await files.rename(part, path)
+    if await files.sha256([path]) != [agent_sha256()]:
+        raise FinnTuiError(
+            f"the agent did not arrive on {link.board.name} as it was sent",
+            f"The SHA-256 of {path} is another one; it was not started.",
+            "The board's SD card may be failing; try again.",
+            kind="board",
+        )
 
 
 def _why(link: Link, process: asyncssh.SSHClientProcess[bytes], said: str) -> FinnTuiError:

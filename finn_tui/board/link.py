@@ -21,8 +21,11 @@ from finn_tui.rehearsal import board as rehearsal_board
 CONNECT_SECONDS = 10.0
 LOGIN_SECONDS = 20.0
 KEEPALIVE_SECONDS = 15.0
+#: For the start of a command; a board's sshd may be slow, its disk stuck.
+SESSION_SECONDS = 30.0
 # OpenSSH opens ten sessions a connection (MaxSessions); SFTP, lock and agent take three of them.
 _COMMANDS = 6
+_MOST_OUTPUT = 4 << 20
 
 
 class HostKeyUnknown(FinnTuiError):
@@ -99,10 +102,18 @@ class Link:
         """
         with translated(self.board):
             try:
+                # The wait for others' commands is theirs to bound; they all are.
                 async with self._running, asyncio.timeout(timeout):
-                    done = await self.connection.run(
+                    process = await self.connection.create_process(
                         shlex.join(command), encoding=None, stdin=asyncssh.DEVNULL
                     )
+                    try:
+                        out, err = await asyncio.gather(
+                            _most(process.stdout), _most(process.stderr)
+                        )
+                        await process.wait_closed()
+                    finally:
+                        process.close()
             except TimeoutError:
                 raise FinnTuiError(
                     f"{command[0]} on {self.board.name} took longer than {timeout:g} s",
@@ -110,12 +121,15 @@ class Link:
                     "Try again; if it stays so, restart the board.",
                     kind="board",
                 ) from None
-        code = done.exit_status if done.exit_status is not None else 255
-        return code, _bytes(done.stdout), _bytes(done.stderr)
+        return process.exit_status if process.exit_status is not None else 255, out, err
 
 
-def _bytes(data: object) -> bytes:
-    return data if isinstance(data, bytes) else b""
+async def _most(reader: asyncssh.SSHReader[bytes]) -> bytes:
+    """What a command prints; what it prints beyond all measure is read and dropped."""
+    data = bytearray()
+    while piece := await reader.read(1 << 16):
+        data += piece[: _MOST_OUTPUT - len(data)]
+    return bytes(data)
 
 
 @contextlib.asynccontextmanager

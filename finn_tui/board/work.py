@@ -7,15 +7,28 @@ cancellable; the driver on the board ends with the call.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from finn_tui.base import files
+from finn_tui.board.answers import (
+    Answer,
+    Checked,
+    Event,
+    ExecuteAnswer,
+    Hello,
+    Log,
+    ThroughputAnswer,
+    ValidateAnswer,
+    Working,
+)
 from finn_tui.board.deploy import check_kind, deploy
 from finn_tui.board.dialogue import Conversation, conversation
 from finn_tui.board.link import Link
@@ -69,18 +82,18 @@ async def check(link: Link, on_progress: OnProgress = ignore) -> dict[str, Any]:
 
     Versions are None where something is not installed. Nothing is loaded into the FPGA.
     """
-    hello: dict[str, Any] = {}
+    hello = Hello()
 
-    def listen(event: Mapping[str, Any]) -> None:
-        if event.get("event") == "hello":
-            hello.update(event)
+    def listen(event: Event) -> None:
+        nonlocal hello
+        if isinstance(event, Hello):
+            hello = event
 
     on_progress(Progress("board", f"asking {link.board.name} what it is"))
     flavour = "finn-plus" if link.board.driver == "auto" else link.board.driver
     async with conversation(link) as agent:
-        await agent.ask({"do": "check", "flavour": flavour}, listen)
-    hello.pop("event", None)
-    return hello
+        await agent.ask({"do": "check", "flavour": flavour}, listen, Checked)
+    return msgspec.structs.asdict(hello)
 
 
 async def execute(
@@ -109,10 +122,19 @@ async def execute(
             "Prepare the model again; that writes them.",
         )
     talk = _Talk(link, what, "execute", on_progress, agent)
-    answer = await talk.ask(images=f"{what.folder}/sample/images.npy", indices=list(images))
+    answer = await talk.ask(
+        ExecuteAnswer, images=f"{what.folder}/sample/images.npy", indices=list(images)
+    )
+    if len(answer.classes) != len(images):
+        raise FinnTuiError(
+            f"{link.board.name} answered {len(answer.classes)} classes for {len(images)} images",
+            "Nothing of it was recorded.",
+            "Try again; if it stays so, look at the board's log.",
+            kind="board",
+        )
     labels = await asyncio.to_thread(_sample, what, "labels")
     software = await asyncio.to_thread(_sample, what, "software")
-    each = answer["seconds"] / max(1, len(images))
+    each = answer.seconds / max(1, len(images))
     done = [
         Executed(
             board=link.board.name,
@@ -121,10 +143,10 @@ async def execute(
             result=found,
             expected=_at(labels, index),
             software=_at(software, index),
-            clock_mhz=answer["clock_mhz"],
+            clock_mhz=answer.clock_mhz,
             seconds=each,
         )
-        for index, found in zip(images, answer["classes"], strict=True)
+        for index, found in zip(images, answer.classes, strict=True)
     ]
     if done:
         await asyncio.to_thread(_record, run, {"execute": done[0].as_dict()})
@@ -154,15 +176,15 @@ async def throughput(
         raise FinnTuiError(f"a batch of {batch} images", "It must be at least 1.")
     chosen = batch or _second(what.fps)
     talk = _Talk(link, what, "throughput", on_progress, agent)
-    answer = await talk.ask(batch=chosen, timeout=_timeout(what, chosen))
+    answer = await talk.ask(ThroughputAnswer, batch=chosen, timeout=_timeout(what, chosen))
     done = Throughput(
         board=link.board.name,
         simulated=talk.simulated,
-        images_per_s=answer["metrics"]["throughput[images/s]"],
+        images_per_s=answer.metrics["throughput[images/s]"],
         estimate_images_per_s=what.fps,
         batch=chosen,
-        clock_mhz=answer["clock_mhz"],
-        metrics=answer["metrics"],
+        clock_mhz=answer.clock_mhz,
+        metrics=answer.metrics,
     )
     await asyncio.to_thread(_record, run, {"throughput": done.as_dict()})
     estimate = f", estimate {what.fps:,.0f}" if what.fps else ""
@@ -199,23 +221,24 @@ async def validate(
     folder = await asyncio.to_thread(dataset_folder, test_set)
     talk = _Talk(link, what, "validate", on_progress, agent)
     answer = await talk.ask(
+        ValidateAnswer,
         batch=batch,
         limit=limit,
         dataset=what.dataset,
         dataset_path=folder,
         timeout=_timeout(what, batch),
     )
-    predictions, labels = np.array(answer["predictions"]), np.array(answer["labels"])
+    predictions, labels = np.array(answer.predictions), np.array(answer.labels)
     done = Validation(
         board=link.board.name,
         simulated=talk.simulated,
-        percent=answer["percent"],
-        correct=answer["correct"],
-        images=answer["images"],
+        percent=answer.percent,
+        correct=answer.correct,
+        images=answer.images,
         dataset=shown_name(what, test_set),
         software_same=await asyncio.to_thread(_same, what, predictions, labels),
-        batch=answer["batch"],
-        clock_mhz=answer["clock_mhz"],
+        batch=answer.batch,
+        clock_mhz=answer.clock_mhz,
         predictions=f"board/{link.board.name}/predictions.npz",
     )
     await asyncio.to_thread(_save, run / done.predictions, predictions, labels)
@@ -248,7 +271,7 @@ class _Talk:
         data["simulated"] = self.simulated
         self._on_progress(Progress(self._job, mark + message, fraction, data))
 
-    async def ask(self, **request: Any) -> dict[str, Any]:
+    async def ask(self, kind: type[Answer], **request: Any) -> Answer:
         what = self._what
         flavour = self._link.board.driver
         full = {
@@ -257,26 +280,33 @@ class _Talk:
             "base": ".",
             "folder": what.folder,
             "bitfile": f"{what.folder}/{what.bitfile}",
+            "bitfile_sha256": await asyncio.to_thread(_sha256, what.root / what.bitfile),
             "clock_mhz": what.clock_mhz,
             "timeout": _timeout(what, 1),
             **request,
         }
         if self._agent is not None:
-            return await self._agent.ask(full, self._listen)
+            return await self._agent.ask(full, self._listen, kind)
         self.say(f"starting the driver on {self._link.board.name}", None)
         async with conversation(self._link) as agent:
-            return await agent.ask(full, self._listen)
+            return await agent.ask(full, self._listen, kind)
 
-    def _listen(self, event: Mapping[str, Any]) -> None:
-        kind = event.get("event")
-        if kind == "hello":
-            self.simulated = self.simulated or bool(event.get("simulated"))
-        elif kind == "log":
-            self._on_progress(Progress(self._job, str(event.get("text")), None, {"log": True}))
-        elif kind == "progress":
-            done, total = event.get("done"), event.get("total")
-            data = {k: v for k, v in event.items() if k not in ("event", "message")}
-            self.say(str(event.get("message")), done / total if done and total else None, **data)
+    def _listen(self, event: Event) -> None:
+        match event:
+            case Hello():
+                self.simulated = self.simulated or event.simulated
+            case Log():
+                self._on_progress(Progress(self._job, event.text, None, {"log": True}))
+            case Working(done=done, total=total):
+                fraction = min(1.0, done / total) if done and total else None
+                numbers = {"done": done, "total": total, "ok": event.ok, "accuracy": event.accuracy}
+                data = {key: value for key, value in numbers.items() if value is not None}
+                self.say(event.message, fraction, **data)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _ready(link: Link, run: Path) -> Package:

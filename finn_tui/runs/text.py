@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import re
 
-# Escape sequences (CSI, OSC and others) and control characters but tabs and line ends: a log may
-# come from anywhere and must not reach the terminal as commands.
+# Escape sequences (CSI, OSC, DCS and others, with ESC or as one C1 character) and control
+# characters but tabs and line ends: text may come from anywhere and must not reach the terminal
+# as commands. Of the others what changes the order in which a line is read (bidi controls), what
+# nobody sees (tags, interlinear marks), and halves of surrogate pairs, which cannot be written.
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+    "|[\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|[\ud800-\udfff]"
 )
 
 
 def clean(text: str) -> str:
-    """Text without escape sequences and control characters."""
+    """Text without escape sequences, control characters and bidi controls; line ends stay."""
+    if text.isascii() and text.isprintable():
+        return text
     return _CONTROL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """Text for one line of a terminal: clean, with line ends and tabs as blanks."""
+    text = clean(text)
+    return text if text.isprintable() else re.sub(r"\s", " ", text)
+
+
+def for_terminal(text: str) -> str:
+    """Lines for a terminal: clean, and without a return that would write over what stands there."""
+    return clean(text).replace("\r\n", "\n").replace("\r", " ")
 
 
 def size(count: int) -> str:

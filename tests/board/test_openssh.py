@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from finn_tui.board import answers, work
 from finn_tui.board import deploy as deploy_module
-from finn_tui.board import work
 from finn_tui.board.catalogue import Board
 from finn_tui.board.deploy import deploy
 from finn_tui.board.dialogue import conversation
@@ -185,7 +185,9 @@ async def test_the_agent_dies_with_the_line(trusted: Server) -> None:
     async with connect(trusted.board) as link:
         await work.check(link)
         async with conversation(link) as agent:
-            await agent.ask({"do": "check", "flavour": "finn-plus"}, lambda event: None)
+            await agent.ask(
+                {"do": "check", "flavour": "finn-plus"}, lambda event: None, answers.Checked
+            )
             agents = _pids(trusted.board.folder)
             assert len(agents) == 1
             link.connection.abort()

@@ -13,8 +13,8 @@ The design stays loaded from one request to the next, and the FPGA locked agains
 ends when standard input closes, so that nothing stays behind on the board when a line drops.
 
 Requests: ``{"do": "check" | "execute" | "throughput" | "validate", "flavour", "base", "folder",
-"bitfile", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are, ``folder`` this
-run's, ``timeout`` the seconds of silence after which the accelerator counts as stuck. Beside them:
-``images`` and ``indices`` (execute), ``batch`` (throughput, validate), ``dataset``,
-``dataset_path`` and ``limit`` (validate).
+"bitfile", "bitfile_sha256", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are,
+``folder`` this run's, ``timeout`` the seconds of silence after which the accelerator counts as
+stuck. Beside them: ``images`` and ``indices`` (execute), ``batch`` (throughput, validate),
+``dataset``, ``dataset_path`` and ``limit`` (validate).
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib
 import json
 import os
@@ -14,6 +15,9 @@ import time
 from typing import Any
 
 from finn_tui.board.agent.wire import Failure, Wire
+
+# How long one terminal waits for another's work on the FPGA.
+LOCK_SECONDS = 3600.0
 
 _WITH_DMA = ("FINNDMAOverlay", "FINNDMAInstrumentationOverlay")
 
@@ -48,13 +52,22 @@ def only_one(wire: Wire, base: str) -> int:
     Returns the lock's descriptor; the lock ends with the process.
     """
     # Opened for reading: the file may belong to root from an earlier time.
-    descriptor = os.open(os.path.join(base, ".fpga.lock"), os.O_RDONLY | os.O_CREAT, 0o666)
+    descriptor = os.open(
+        os.path.join(base, ".fpga.lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666
+    )
     said = 0.0
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return descriptor
         except BlockingIOError:
+            if time.monotonic() - began > LOCK_SECONDS:
+                raise Failure(
+                    "another finn-tui has used the board for %d minutes" % (LOCK_SECONDS // 60),
+                    "One accelerator can be in the FPGA at a time.",
+                    "Try again when it has finished; `ps aux | grep agent-` there shows it.",
+                ) from None
             # Again and again: the other end takes long silence for a hang.
             if time.monotonic() - said > 5.0:
                 said = time.monotonic()
@@ -89,7 +102,13 @@ class Accelerator:
             only_one(self._wire, request["base"])
             self._locked = True
         status = os.stat(bitfile)
-        wanted = (request["flavour"], bitfile, status.st_mtime_ns, status.st_size)
+        wanted = (
+            request["flavour"],
+            request.get("bitfile_sha256"),
+            bitfile,
+            status.st_mtime_ns,
+            status.st_size,
+        )
         if self._loaded != wanted:
             self._load(request, batch)
             self._loaded = wanted
@@ -108,6 +127,7 @@ class Accelerator:
                 str(error),
                 "Use a PYNQ image, and set python for the board in boards.toml to its pynq-venv.",
             ) from error
+        _verify(request)
         self._wire.send("progress", message="loading the bitstream")
         clock = float(request.get("clock_mhz") or 100.0)
         first = self._driver is None
@@ -137,6 +157,21 @@ class Accelerator:
             detail="",
         )
         os._exit(4)
+
+
+def _verify(request: dict[str, Any]) -> None:
+    """Raise ``Failure`` if the bitfile is not the one that was sent: an FPGA takes any."""
+    digest = hashlib.sha256()
+    with open(request["bitfile"], "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    wanted = request.get("bitfile_sha256")
+    if digest.hexdigest() != wanted:
+        raise Failure(
+            "the bitstream on the board is not the run's",
+            "Its SHA-256 is %s, the run's is %s." % (digest.hexdigest()[:16], str(wanted)[:16]),
+            "Deploy the run again; nothing was loaded into the FPGA.",
+        )
 
 
 def _finn_plus(request: dict[str, Any], batch: int, clock: float) -> Any:

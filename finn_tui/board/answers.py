@@ -1,0 +1,177 @@
+"""What a board may say, typed and bounded: its answers are data from elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from finn_tui.errors import FinnTuiError
+from finn_tui.runs.text import clean
+
+#: Bytes of one line; a test set of 100,000 images needs 1.4 MB.
+MOST_LINE = 16 << 20
+#: Bytes of all lines of one request.
+MOST_BYTES = 256 << 20
+
+_MOST_TEXT, _MOST_DETAIL = 4_000, 64_000
+_KINDS = ("board", "input", "disk")
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+Class = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
+# NaN fails no comparison, but it is no JSON either, and msgspec decodes JSON only.
+ClockMhz = Annotated[float, msgspec.Meta(gt=0.0, le=10_000.0)]
+Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
+Positive = Annotated[float, msgspec.Meta(ge=0.0, le=1e15)]
+Finite = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
+
+
+class Hello(msgspec.Struct, tag_field="event", tag="hello"):
+    """What the board and its Python are; versions are None where something is not installed."""
+
+    python: str = ""
+    machine: str = ""
+    root: bool = False
+    free_bytes: Count = 0
+    flavour: str = ""
+    pynq: str | None = None
+    driver: str | None = None
+    simulated: bool = False
+
+
+class Log(msgspec.Struct, tag_field="event", tag="log"):
+    """A line that the driver printed."""
+
+    text: str = ""
+
+
+class Working(msgspec.Struct, tag_field="event", tag="progress"):
+    """How far a job is; the numbers are of a validation, in images and percent."""
+
+    message: str = ""
+    done: Count | None = None
+    total: Count | None = None
+    ok: Count | None = None
+    accuracy: Percent | None = None
+
+
+class Failed(msgspec.Struct, tag_field="event", tag="error"):
+    """Why the agent gave no answer."""
+
+    what: str = ""
+    why: str = ""
+    fix: str = ""
+    kind: str = "board"
+    detail: str = ""
+
+    def as_error(self, board: str) -> FinnTuiError:
+        """As users see it."""
+        return FinnTuiError(
+            self.what or f"{board} could not do it and does not say why",
+            self.why,
+            self.fix,
+            kind=self.kind if self.kind in _KINDS else "board",
+            detail=self.detail,
+        )
+
+
+class Checked(msgspec.Struct):
+    """The answer to ``check``; ``hello`` says it all."""
+
+
+class ExecuteAnswer(msgspec.Struct):
+    """The classes of sample images.
+
+    Attributes:
+        seconds: for all of them. outputs: the first 100 values of each.
+    """
+
+    classes: Annotated[list[Class], msgspec.Meta(max_length=100_000)]
+    seconds: Positive
+    clock_mhz: ClockMhz
+    outputs: Annotated[list[list[Finite]], msgspec.Meta(max_length=100_000)] = []
+
+
+class ThroughputAnswer(msgspec.Struct):
+    """What the driver measured, under its own names."""
+
+    metrics: Annotated[dict[str, Finite], msgspec.Meta(max_length=200)]
+    batch: Count
+    clock_mhz: ClockMhz
+
+    def __post_init__(self) -> None:
+        rate = self.metrics.get("throughput[images/s]")
+        if rate is None or not rate > 0 or not math.isfinite(rate):
+            raise ValueError("there is no throughput above 0 among the metrics")
+        if any(len(key) > 100 or clean(key) != key for key in self.metrics):
+            raise ValueError("a metric has no usable name")
+
+
+class ValidateAnswer(msgspec.Struct):
+    """Predictions and labels of a test set; the counts must agree with them."""
+
+    correct: Count
+    images: Count
+    batch: Count
+    predictions: list[Class]
+    labels: list[Class]
+    clock_mhz: ClockMhz
+
+    def __post_init__(self) -> None:
+        same = sum(a == b for a, b in zip(self.predictions, self.labels, strict=False))
+        if not (self.images == len(self.predictions) == len(self.labels) > 0):
+            raise ValueError(
+                f"{self.images} images, {len(self.predictions)} predictions and "
+                f"{len(self.labels)} labels do not agree"
+            )
+        if same != self.correct:
+            raise ValueError(f"{self.correct} are said to be correct, {same} are")
+
+    @property
+    def percent(self) -> float:
+        """Top-1 accuracy."""
+        return 100.0 * self.correct / self.images
+
+
+class _Result(msgspec.Struct, tag_field="event", tag="result"):
+    """The last event of a request; its fields are read when it is known which."""
+
+
+Event = Hello | Log | Working | Failed
+Answer = TypeVar("Answer", Checked, ExecuteAnswer, ThroughputAnswer, ValidateAnswer)
+
+_EVENTS = msgspec.json.Decoder(Hello | Log | Working | Failed | _Result)
+
+
+class NoEvent(ValueError):
+    """A line that is no event of ours; says why."""
+
+
+def decode(line: bytes, kind: type[Answer]) -> Event | Answer:
+    """Read one line of the agent.
+
+    Args:
+        line: what it sent.
+        kind: what its ``result`` must hold.
+
+    Raises:
+        NoEvent: it is something else, or holds values that cannot be.
+    """
+    try:
+        event = _EVENTS.decode(line)
+        if isinstance(event, _Result):
+            return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise NoEvent(str(error)[:300]) from error
+    return _harmless(event)
+
+
+def _harmless(event: Event) -> Event:
+    """Texts of bounded length without escape sequences."""
+    for name in event.__struct_fields__:
+        value: Any = getattr(event, name)
+        if isinstance(value, str):
+            most = _MOST_DETAIL if name == "detail" else _MOST_TEXT
+            setattr(event, name, clean(value[:most]))
+    return event

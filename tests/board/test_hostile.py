@@ -1,0 +1,340 @@
+"""A board's answers are data: typed, bounded, and nothing of them is followed blindly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import numpy as np
+import pytest
+
+from finn_tui.board import answers, remote_files
+from finn_tui.board import deploy as deploy_module
+from finn_tui.board import dialogue as session_module
+from finn_tui.board import work as jobs
+from finn_tui.board.agent_file import agent_bytes, agent_name
+from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
+from finn_tui.board.catalogue import Board, find
+from finn_tui.board.deploy import MANIFEST, deploy
+from finn_tui.board.dialogue import conversation
+from finn_tui.board.link import Link, connect
+from finn_tui.board.package import package
+from finn_tui.errors import FinnTuiError
+from finn_tui.rehearsal import board as rehearsal_board
+
+RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
+GOOD_RATE = {"throughput[images/s]": 5.0}
+GOOD_SET = {"correct": 1, "images": 2, "batch": 1, "predictions": [1, 2], "labels": [1, 3]}
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def result(**fields: Any) -> bytes:
+    return line(event="result", **fields)
+
+
+NONSENSE: dict[str, tuple[bytes, Any]] = {
+    "NaN": (b'{"event":"result","metrics":{"throughput[images/s]":NaN},"batch":1,"clock_mhz":1}\n',
+            ThroughputAnswer),
+    "infinite": (result(metrics={"throughput[images/s]": 1e400}, batch=1, clock_mhz=1.0),
+                 ThroughputAnswer),
+    "too large a number": (b'{"event":"result","metrics":{"throughput[images/s]":1e400},'
+                           b'"batch":1,"clock_mhz":1}\n', ThroughputAnswer),
+    "no throughput": (result(metrics={}, batch=1, clock_mhz=1.0), ThroughputAnswer),
+    "negative": (result(metrics={"throughput[images/s]": -1}, batch=1, clock_mhz=1.0),
+                 ThroughputAnswer),
+    "a metric with an escape": (result(metrics={**GOOD_RATE, "\x1b[2J": 1}, batch=1, clock_mhz=1.0),
+                                ThroughputAnswer),
+    "a number as text": (result(metrics=GOOD_RATE, batch=1, clock_mhz="100"), ThroughputAnswer),
+    "clock 0": (result(metrics=GOOD_RATE, batch=1, clock_mhz=0), ThroughputAnswer),
+    "metrics are a list": (result(metrics=[1], batch=1, clock_mhz=1.0), ThroughputAnswer),
+    "nothing": (result(), ThroughputAnswer),
+    "classes are floats": (result(classes=[1.5], seconds=1, clock_mhz=1), ExecuteAnswer),
+    "classes are text": (result(classes=["\x1b[31m"], seconds=1, clock_mhz=1), ExecuteAnswer),
+    "negative time": (result(classes=[1], seconds=-1, clock_mhz=1), ExecuteAnswer),
+    "more correct than images": (result(**{**GOOD_SET, "correct": 5}, clock_mhz=1.0),
+                                 ValidateAnswer),
+    "counts that disagree": (result(**{**GOOD_SET, "images": 3}, clock_mhz=1.0), ValidateAnswer),
+    "correct is not so": (result(**{**GOOD_SET, "correct": 2}, clock_mhz=1.0), ValidateAnswer),
+    "no images": (result(correct=0, images=0, batch=1, predictions=[], labels=[], clock_mhz=1.0),
+                  ValidateAnswer),
+    "nested deep": (b'{"event":"result","metrics":' + b"[" * 100_000 + b"\n", ThroughputAnswer),
+    "an array": (b"[1, 2]\n", Checked),
+    "null": (b"null\n", Checked),
+    "an unknown event": (line(event="shutdown"), Checked),
+    "no event": (line(text="x"), Checked),
+    "progress beyond all": (line(event="progress", done=-1, total=10), Checked),
+    "accuracy of 900": (line(event="progress", accuracy=900.0), Checked),
+    "bytes": (b"\xff\xfe\x00\n", Checked),
+    "hello without types": (line(event="hello", free_bytes="much"), Checked),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_an_answer_that_cannot_be_is_refused(name: str) -> None:
+    data, kind = NONSENSE[name]
+    with pytest.raises(NoEvent):
+        answers.decode(data, kind)
+
+
+def test_good_answers_are_read_and_texts_are_harmless() -> None:
+    rate = answers.decode(result(metrics=GOOD_RATE, batch=1, clock_mhz=100), ThroughputAnswer)
+    assert isinstance(rate, ThroughputAnswer) and rate.clock_mhz == 100.0
+    tested = answers.decode(result(**GOOD_SET, clock_mhz=1.0), ValidateAnswer)
+    assert isinstance(tested, ValidateAnswer) and tested.percent == 50.0
+    log = answers.decode(line(event="log", text="\x1b]0;gone\x07a\u202eb" + "x" * 9000), Checked)
+    assert isinstance(log, answers.Log) and log.text.startswith("ab") and len(log.text) < 4001
+    failed = answers.decode(line(event="error", what="\x1b[2Jx", kind="usage"), Checked)
+    assert isinstance(failed, answers.Failed)
+    assert (failed.as_error("lab").what, failed.as_error("lab").kind) == ("x", "board")
+
+
+@pytest.fixture
+async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Link, Path]]:
+    """A board without a driver, and its home."""
+    monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
+    monkeypatch.setattr(jobs, "check_kind", lambda link, what: None)
+    running = rehearsal_board.running(folder=tmp_path / "board", python=Path(sys.executable))
+    async with running as endpoint:
+        key = str(endpoint.client_key)
+        board = Board("lab", endpoint.host, endpoint.port, endpoint.user, sudo=False, key=key)
+        async with connect(board, trust=True) as link:
+            yield link, endpoint.home
+
+
+def pretend(home: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let the board start this Python program in place of the agent."""
+    (home / "agent.py").write_text("import json, sys, time\n" + program)
+
+    async def nothing(link: Link) -> None:
+        (home / "finn-tui").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(session_module, "_bring_agent", nothing)
+    monkeypatch.setattr(session_module, "agent_name", lambda: "../agent.py")
+
+
+HELLO = 'print(json.dumps({"event": "hello"}), flush=True)\n'
+PROGRAMS = {
+    "half a result": HELLO + 'print(\'{"event": "res\', flush=True); time.sleep(60)',
+    "nonsense": HELLO + 'print(\'{"event": "result", "clock_mhz": NaN}\', flush=True)',
+    "a line without end": HELLO + "while True: sys.stdout.write('x' * 65536)",
+    "prints without end": HELLO + 'while True: print(\'{"event": "log"}\'); time.sleep(0.01)',
+    "a flood": HELLO + "while True: print('{\"event\": \"progress\"}' + ' ' * 9999)",
+    "a flood of errors": HELLO + "while True: sys.stderr.write('x' * 65535 + '\\n')",
+    "silence": "time.sleep(60)",
+    "the end": HELLO,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+async def test_an_agent_gone_mad_ends_with_an_explanation(
+    lab: tuple[Link, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, home = lab
+    pretend(home, monkeypatch, PROGRAMS[name])
+    for limit in ("_FIRST_EVENT", "_SILENCE", "_STALL"):
+        monkeypatch.setattr(session_module, limit, 1.0)
+    monkeypatch.setattr(answers, "MOST_LINE", 4 << 20)
+    monkeypatch.setattr(answers, "MOST_BYTES", 8 << 20)
+    began = time.monotonic()
+    async with conversation(link) as agent:
+        with pytest.raises(FinnTuiError, match="lab") as caught:
+            request = {"do": "check", "flavour": "finn-plus", "timeout": -29.0}
+            await agent.ask(request, lambda event: None, ThroughputAnswer)
+    assert time.monotonic() - began < 30
+    assert caught.value.kind == "board" and caught.value.why
+
+
+async def test_links_on_the_board_are_not_followed(
+    lab: tuple[Link, Path], run_folder: Path, tmp_path: Path
+) -> None:
+    link, home = lab
+    await deploy(link, run_folder)
+    outside = home / "outside"
+    outside.mkdir()
+    (outside / "settings.json").write_text("mine")
+    driver = home / RUN / "driver"
+    driver.rename(home / "old")
+    driver.symlink_to(outside)
+    with pytest.raises(FinnTuiError, match="is a symbolic link") as caught:
+        await deploy(link, run_folder)
+    assert "remove it" in caught.value.fix
+    assert (outside / "settings.json").read_text() == "mine"
+    driver.unlink()
+    # A file's own name, and that of its part, are links: replaced, never written through.
+    await deploy(link, run_folder)
+    victim = home / "victim"
+    victim.write_text("mine")
+    settings = driver / "settings.json"
+    content = settings.read_bytes()
+    settings.unlink()
+    settings.symlink_to(victim)
+    digest = deploy_module._file(run_folder / "build/deploy/driver/settings.json").sha256
+    (driver / f".settings.json.{digest[:12]}.part").symlink_to(victim)
+    await deploy(link, run_folder)
+    assert victim.read_text() == "mine" and not settings.is_symlink()
+    assert settings.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        '{"files": {"../../../precious": "x", "/etc/hosts": "x", "a/../../../../precious": "x"}}',
+        '{"files": {"driver/../../../../precious": "x", "": "x", ".": "x", "bitfile": "x"}}',
+        '{"files": [1, null, {"a": 1}]}',
+        '{"files": 7}',
+        "[" * 100_000,
+        '{"files": {"' + "x" * (5 << 20) + '": "x"}}',
+        '{"files": {"out/precious": "x"}}',
+    ],
+)
+async def test_a_manifest_names_nothing_outside_its_folder(
+    lab: tuple[Link, Path], run_folder: Path, manifest: str
+) -> None:
+    link, home = lab
+    await deploy(link, run_folder)
+    (home / "precious").write_text("kept")
+    (home / RUN / "out").symlink_to(home)
+    (home / RUN / MANIFEST).write_text(manifest)
+    await deploy(link, run_folder)
+    assert (home / "precious").read_text() == "kept"
+    assert (await deploy(link, run_folder)).sent == ()
+
+
+async def test_what_was_changed_on_the_board_is_sent_again(
+    lab: tuple[Link, Path], run_folder: Path
+) -> None:
+    """The manifest and the size agree; the content does not."""
+    link, home = lab
+    await deploy(link, run_folder)
+    path = home / RUN / "bitfile" / "finn-accel.bit"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert len((await deploy(link, run_folder)).sent) == 1
+    assert path.read_bytes() == content
+
+
+async def test_an_agent_that_was_changed_is_not_started(lab: tuple[Link, Path]) -> None:
+    link, home = lab
+    await jobs.check(link)
+    path = home / "finn-tui" / agent_name()
+    path.write_bytes(b"#" * len(agent_bytes()))
+    assert (await jobs.check(link))["python"]
+    assert path.read_bytes() == agent_bytes()
+
+
+async def test_a_bitfile_that_was_changed_is_not_loaded(board_home: None, run_folder: Path) -> None:
+    async with connect(find("simulated")) as link:
+        await deploy(link, run_folder)
+        home = rehearsal_board.default_folder() / "home"
+        path = home / RUN / "bitfile" / "finn-accel.bit"
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(FinnTuiError, match="not the run's") as caught:
+            await jobs.execute(link, run_folder)
+        assert "Deploy the run again" in caught.value.fix
+        await deploy(link, run_folder)
+        assert (await jobs.execute(link, run_folder))[0].result is not None
+
+
+async def test_files_outside_the_run_are_not_sent(
+    lab: tuple[Link, Path], run_folder: Path, tmp_path: Path
+) -> None:
+    link, home = lab
+    secret = tmp_path / "id_rsa"
+    secret.write_text("secret")
+    (run_folder / "build" / "deploy" / "driver" / "x.dat").symlink_to(secret)
+    with pytest.raises(FinnTuiError, match="link to a file outside the run"):
+        await deploy(link, run_folder)
+    assert not (home / "finn-tui").exists()
+
+
+STUCK = ["open", "lstat", "write", "fsync", "rename"]
+
+
+@pytest.mark.parametrize("operation", STUCK)
+async def test_a_stuck_disk_ends_a_deploy(
+    lab: tuple[Link, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    link, _ = lab
+    monkeypatch.setattr(remote_files, "REQUEST_SECONDS", 1.0)
+    await deploy(link, run_folder)
+    bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
+    bitfile.write_bytes(bitfile.read_bytes() + b"more")
+    stuck = asyncio.Event()
+
+    async def never(*args: Any, **kwargs: Any) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    of_file = operation in ("write", "fsync")
+    owner = asyncssh.SFTPClientFile if of_file else asyncssh.SFTPClient
+    name = "posix_rename" if operation == "rename" else operation
+    if operation == "open":
+        monkeypatch.setattr(remote_files.RemoteFiles, "timed", _bounded(never))
+    monkeypatch.setattr(owner, name, never)
+    if of_file:
+        monkeypatch.setattr(owner, "close", never)
+    began = time.monotonic()
+    with pytest.raises(FinnTuiError, match="does not answer"):
+        await deploy(link, run_folder)
+    assert stuck.is_set() and time.monotonic() - began < 10
+    # And it can be left at any time.
+    stuck.clear()
+    monkeypatch.setattr(remote_files, "REQUEST_SECONDS", 600.0)
+    task = asyncio.create_task(deploy(link, run_folder))
+    async with asyncio.timeout(20):
+        await stuck.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def _bounded(never: Any) -> Any:
+    async def timed(self: Any, request: Any) -> Any:
+        if asyncio.iscoroutine(request):
+            request.close()
+        async with asyncio.timeout(remote_files.REQUEST_SECONDS):
+            await never()
+
+    return timed
+
+
+async def test_a_lock_that_is_never_given_back(
+    lab: tuple[Link, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, home = lab
+    monkeypatch.setattr(deploy_module, "LOCK_SECONDS", 0.5)
+    (home / "finn-tui").mkdir()
+    import fcntl
+
+    with (home / "finn-tui" / ".deploy.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(FinnTuiError, match="another finn-tui has deployed"):
+            await deploy(link, run_folder)
+    assert (await deploy(link, run_folder)).sent
+
+
+async def test_a_command_that_prints_without_end(lab: tuple[Link, Path]) -> None:
+    link, _ = lab
+    code, out, _ = await link.run("sh", "-c", "yes | head -c 60000000")
+    assert code == 0 and len(out) == 4 << 20
+    with pytest.raises(FinnTuiError, match="longer than 1 s"):
+        await link.run("yes", timeout=1)
+    assert (await link.run("echo", "on"))[1] == b"on\n"
+
+
+def test_a_sample_is_no_pickle(run_folder: Path) -> None:
+    path = run_folder / "sample" / "labels.npy"
+    np.save(path, np.array([os.system], dtype=object), allow_pickle=True)
+    with pytest.raises(FinnTuiError, match="cannot be read"):
+        jobs._sample(package(run_folder), "labels")
