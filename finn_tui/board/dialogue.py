@@ -12,13 +12,13 @@ from typing import Any
 
 import asyncssh
 
+from finn_tui.base.text import clean
 from finn_tui.board import answers
 from finn_tui.board.agent_file import agent_bytes, agent_name, agent_sha256
 from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent
 from finn_tui.board.link import SESSION_SECONDS, Link, translated
 from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.errors import FinnTuiError
-from finn_tui.runs.text import clean
 
 OnEvent = Callable[[Event], None]
 

@@ -180,9 +180,9 @@ def clean(
     state) always stays; without --keep-results the deployment package, reports, model and log
     stay, too.
     """
+    from finn_tui.base.text import size
     from finn_tui.runs.clean import clean_up, plan_cleanup
     from finn_tui.runs.processes import reconcile
-    from finn_tui.runs.text import size
 
     lab = _lab(ctx, workspace)
     if names:
@@ -208,7 +208,7 @@ def clean(
 
 
 def _say_cleanup(plans: list[Cleanup], total: int) -> None:
-    from finn_tui.runs.text import size
+    from finn_tui.base.text import size
 
     if not plans:
         click.echo("There is nothing to clean.")

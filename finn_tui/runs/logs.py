@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from finn_tui.base.text import clean
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.text import clean
 
 #: The most that is read at a time, so that a log of any size leaves the screen alive.
 CHUNK = 1 << 20

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles
 from finn_tui.runs.folder import RunFolder, RunState, parse_event
 from finn_tui.runs.logs import Tail
 from finn_tui.runs.processes import reconcile
-from finn_tui.runs.text import clean
 
 #: Whether the process still lives is looked up less often than the files are.
 _RECONCILE_SECONDS = 2.0

@@ -111,7 +111,7 @@ class RunsDesk(Desk):
 
     def upkeep_done(self, message: UpkeepDone) -> None:
         """Ask what follows from the answer, or say that it is done."""
-        from finn_tui.runs.text import size
+        from finn_tui.base.text import size
         from finn_tui.ui.screens import pick
         from finn_tui.ui.widgets.listing import Column, Content, Row
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finn_tui.runs.text import clean, size
+from finn_tui.base.text import clean, size
 from finn_tui.ui.text import Line, brief, cells, duration, fit, printable, whole, wrap
 from finn_tui.ui.widgets.listing import Cell, Column, Content, Row
 

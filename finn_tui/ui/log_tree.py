@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from finn_tui.base.text import size
 from finn_tui.runs.logs import LogFile
-from finn_tui.runs.text import size
 from finn_tui.ui.live import short_name
 from finn_tui.ui.widgets.listing import Column, Content, Row
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from rich.cells import chop_cells
 
+from finn_tui.base.text import readable
 from finn_tui.runs.bigfile import BigFile, LineCount
 from finn_tui.runs.severity import Severity, severity
-from finn_tui.runs.text import readable
 from finn_tui.ui.text import Line, cells, fit, printable
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finn_tui.base.text import readable
 from finn_tui.runs.bigfile import BigFile, LineCount
-from finn_tui.runs.text import readable
 
 _LINES = st.lists(st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"")), max_size=30)
 _END = st.sampled_from([b"\n", b"\r\n"])

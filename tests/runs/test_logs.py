@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from finn_tui.base.text import clean
 from finn_tui.runs.logs import Tail, find_logs
-from finn_tui.runs.text import clean
 from tests.runs.conftest import MakeRun
 
 

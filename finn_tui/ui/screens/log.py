@@ -13,11 +13,11 @@ from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Horizontal
 from textual.screen import Screen
 
+from finn_tui.base.text import size
 from finn_tui.errors import FinnTuiError
 from finn_tui.runs.scan import Query, why_not
 from finn_tui.runs.scanner import Hits
 from finn_tui.runs.severity import Severity
-from finn_tui.runs.text import size
 from finn_tui.ui import actions, log_tree
 from finn_tui.ui.log_view import COPIED, LEVEL_NAMES, LEVELS, LogView
 from finn_tui.ui.messages import WorkKind
