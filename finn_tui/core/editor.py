@@ -35,6 +35,23 @@ class Option:
     moved: tuple[tuple[str, str, Any, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class History:
+    """All of an editor that another session can go on from.
+
+    Attributes:
+        folding: the folding that is edited; baseline, saved: as ``Editor`` has them.
+        undo, redo: earlier and undone foldings, the next one last.
+    """
+
+    folding: Folding
+    baseline: Folding
+    baseline_name: str
+    saved: Folding
+    undo: tuple[Folding, ...] = ()
+    redo: tuple[Folding, ...] = ()
+
+
 @dataclass
 class Editor:
     """The state of one folding session. Screens call it and draw what it holds.
@@ -59,6 +76,8 @@ class Editor:
 
     def __post_init__(self) -> None:
         self.saved = self.folding
+        #: Counts what happened to the folding, its name or its history.
+        self.revision = 0
         self._estimate: Estimate | None = None
         self._near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None
 
@@ -186,7 +205,32 @@ class Editor:
         """Take another folding as the new baseline; undoable. It counts as saved."""
         foldings.check(self.design, self.tables, folding)
         self._take(folding)
-        self.baseline, self.baseline_name, self.saved = folding, name, folding
+        self.mark_saved(name)
+
+    def mark_saved(self, name: str) -> None:
+        """Take the present folding as saved under a name, and as the baseline."""
+        self.baseline, self.baseline_name, self.saved = self.folding, name, self.folding
+        self.revision += 1
+
+    @property
+    def history(self) -> History:
+        """The folding with its past, as it is now."""
+        return History(
+            self.folding,
+            self.baseline,
+            self.baseline_name,
+            self.saved,
+            tuple(self._undo),
+            tuple(self._redo),
+        )
+
+    def restore(self, history: History) -> None:
+        """Go on from where another session was; the foldings must be legal."""
+        self.folding, self._estimate = history.folding, None
+        self.baseline, self.baseline_name = history.baseline, history.baseline_name
+        self.saved = history.saved
+        self._undo, self._redo = list(history.undo), list(history.redo)
+        self.revision += 1
 
     def replace(self, folding: Folding) -> None:
         """Take another folding, keep the baseline; undoable."""
@@ -215,12 +259,14 @@ class Editor:
         self._undo.append(self.folding)
         self._redo.clear()
         self.folding, self._estimate = folding, None
+        self.revision += 1
 
     def _move(self, source: list[Folding], target: list[Folding]) -> bool:
         if not source:
             return False
         target.append(self.folding)
         self.folding, self._estimate = source.pop(), None
+        self.revision += 1
         return True
 
     def estimate_of(self, folding: Folding) -> Estimate:

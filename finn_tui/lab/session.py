@@ -320,7 +320,7 @@ class Lab:
             foldings.to_json(editor.design, editor.folding),
             (opened.model.title, opened.model.content),
         )
-        editor.saved = editor.folding
+        editor.mark_saved(name)
         return path
 
     # Builds and boards

@@ -29,6 +29,7 @@ from finn_tui.ui.desk_logs import LogDesk
 from finn_tui.ui.desk_models import ModelDesk
 from finn_tui.ui.desk_runs import RunsDesk
 from finn_tui.ui.desk_solve import SolveDesk
+from finn_tui.ui.folding_keeper import FoldingKeeper
 from finn_tui.ui.messages import (
     AdviceReady,
     BoardDone,
@@ -132,6 +133,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         self._problems += problems
         self.lab = lab
         self.state = AppState(lab.workspace, keymap)
+        self.keeper = FoldingKeeper(lab.workspace)
         self.board_job = board_job
         self.settings_seen = lab.workspace.settings
         self._start_model = start_model
@@ -226,6 +228,9 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         """Choose a theme."""
         self.search_themes()
 
+    def _leave(self) -> None:
+        self.start(WorkKind.QUIT, self._close_down())
+
     async def _close_down(self) -> None:
         # The engine ends when its input is closed, which happens at the latest when we end.
         with contextlib.suppress(TimeoutError):
@@ -235,7 +240,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
     def do_app_quit(self) -> None:
         """Leave; a board's work is ended first, if the user agrees."""
         if not self.state.board.busy:
-            self.start(WorkKind.QUIT, self._close_down())
+            self.leave_folding(self._leave)
             return
         from finn_tui.ui.screens.pick import confirm
 
@@ -297,6 +302,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
             WorkKind.BOARD: WorkHandlers({BoardDone: self.board_done}, self.board_told,
                                          self.board_failed, self.board_stopped),
             WorkKind.SAMPLE: WorkHandlers({BoardRead: self.board_read}),
+            WorkKind.KEEP: WorkHandlers(failed=self.not_kept),
             WorkKind.QUIT: WorkHandlers(),
         }  # fmt: skip
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from finn_tui.errors import FinnTuiError
 from finn_tui.ui.desk import Desk
+from finn_tui.ui.folding_keeper import KEEP_SECONDS
 from finn_tui.ui.messages import FifosPriced, GraphRead, ModelOpened, TargetsListed, WorkKind
 from finn_tui.ui.tune import Notice, Tune
 
@@ -48,7 +50,7 @@ class ModelDesk(Desk):
 
         def take(model: str | None) -> None:
             if model is not None:
-                self._leave_folding(lambda: self.open_named(model))
+                self.leave_folding(lambda: self.open_named(model))
 
         self.push_screen(
             Pick("Open a model", Content([Column("model", 14), Column(""), Column("", 9)], rows),
@@ -57,10 +59,40 @@ class ModelDesk(Desk):
             take,
         )  # fmt: skip
 
-    def _leave_folding(self, then: Callable[[], None]) -> None:
-        """Go on, after asking if unsaved changes would be lost."""
+    def on_mount(self) -> None:
+        """Keep the folding that is edited from now on."""
+        self.set_interval(KEEP_SECONDS, self._keep)
+
+    def on_unmount(self) -> None:
+        """Keep what happened since the last look; whatever ends the app."""
+        if self.state.tune is not None:
+            with contextlib.suppress(FinnTuiError):
+                self.keeper.write(self.keeper.snapshot(self.state.tune))
+
+    def _keep(self) -> None:
         tune = self.state.tune
-        if tune is None or not tune.editor.unsaved:
+        if tune is not None and not self.keeping and self.keeper.changed(tune):
+            self.start(WorkKind.KEEP, self.keep_folding(tune))
+
+    def not_kept(self, error: FinnTuiError) -> None:
+        """Say once that an end of the app would lose changes; it is tried again and again."""
+        if not self.keeper.told:
+            self.keeper.told = True
+            text = f"{error.what}. {error.why}"
+            self.notify(text, title="the folding is not kept", severity="warning", timeout=10,
+                        markup=False)  # fmt: skip
+
+    def leave_folding(self, then: Callable[[], None]) -> None:
+        """Go on once the folding is kept; ask if that fails and unsaved changes would be lost."""
+        tune = self.state.tune
+        try:
+            if tune is not None:
+                self.keeper.write(self.keeper.snapshot(tune))
+        except FinnTuiError as error:
+            why = f"{error.what}. {error.why}"
+        else:
+            why = ""
+        if not why or tune is None or not tune.editor.unsaved:
             then()
             return
         from finn_tui.ui.screens.pick import confirm
@@ -68,7 +100,7 @@ class ModelDesk(Desk):
         self.push_screen(
             confirm(
                 "The folding has changes that are not saved",
-                "They would be lost; w on Tune saves them.",
+                f"They would be lost; w on Tune saves them. {why}",
                 "go on without them",
             ),
             lambda answer: then() if answer == "y" else None,
@@ -76,15 +108,23 @@ class ModelDesk(Desk):
 
     def take_model(self, message: ModelOpened) -> None:
         """A model is there to be folded; nothing is drawn yet."""
-        state = self.state
+        state, working = self.state, message.working
         if state.tune is None or state.tune.opened is not message.opened:
-            state.tune = Tune(message.opened, message.folding_name)
+            tune = state.tune = Tune(message.opened, message.folding_name)
+            if working is not None:
+                tune.folding_name, tune.saved_name = working.folding_name, working.saved_name
+                tune.locked = set(working.locked)
+                if tune.editor.unsaved:
+                    tune.notice = Notice("as you left it; its changes are not saved, w saves them")
+            self.keeper.begin(tune)
             state.flow.stage, state.opening, state.opening_at = -1, "", None
 
     def model_opened(self, message: ModelOpened) -> None:
         """A model is there to be folded."""
         self.close_working(WorkKind.OPEN)
         self.take_model(message)
+        if message.problem is not None:
+            self.trouble(message.problem)
         # The next start goes on where this one was.
         if self.lab.workspace.settings.model != message.opened.model.name:
             self.keep_settings(model=message.opened.model.name)
@@ -112,7 +152,7 @@ class ModelDesk(Desk):
 
         def take(board: str | None) -> None:
             if board is not None and board != tune.editor.device.board:
-                self._leave_folding(lambda: self._retarget(tune, board))
+                self.leave_folding(lambda: self._retarget(tune, board))
 
         hint = "letters narrow the list; another part is prepared anew"
         content = Content(columns, rows)

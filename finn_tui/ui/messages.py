@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.experiments import Experiment
     from finn_tui.lab.questions import Point, Question
     from finn_tui.lab.session import Opened
+    from finn_tui.lab.working_folding import WorkingFolding
     from finn_tui.progress import Progress
     from finn_tui.runs.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
@@ -68,6 +69,7 @@ class WorkKind(StrEnum):
     PAGER = "pager"
     BOARD = "board"
     SAMPLE = "sample"
+    KEEP = "keep"
     QUIT = "quit"
 
 
@@ -117,11 +119,18 @@ class WorkCancelled(Message):
 
 @dataclass
 class ModelOpened(WorkResult):
-    """A model is ready to be folded."""
+    """A model is ready to be folded.
+
+    Attributes:
+        working: the folding of an earlier session that it was opened with.
+        problem: why that of an earlier session could not be restored.
+    """
 
     kind = WorkKind.OPEN
     opened: Opened
     folding_name: str
+    working: WorkingFolding | None = None
+    problem: FinnTuiError | None = None
 
 
 @dataclass

@@ -27,6 +27,7 @@ from finn_tui.ui.window import Window
 _AT_ONCE = 100
 
 if TYPE_CHECKING:
+    from finn_tui.lab.working_folding import WorkingFolding
     from finn_tui.ui.pareto import ParetoFront
     from finn_tui.ui.solving import Solving
 
@@ -157,6 +158,14 @@ class Tune:
     def in_graph_order(self) -> bool:
         """Whether the rows are the whole graph in its order, so that branches can be drawn."""
         return not self.sort and len(self._layers) == len(self.editor.design.layers)
+
+    def working(self) -> WorkingFolding:
+        """What the workspace keeps of this session, as it is now."""
+        from finn_tui.lab.working_folding import WorkingFolding
+
+        return WorkingFolding(
+            self.folding_name, self.saved_name, self.editor.history, frozenset(self.locked)
+        )
 
     # Moving about
 

@@ -7,6 +7,7 @@ result as a message, and an error of any kind arrives as ``WorkFailed``; none to
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -21,6 +22,7 @@ from finn_tui.lab import foldings
 from finn_tui.lab.session import Lab, default_folding
 from finn_tui.progress import OnProgress, Progress
 from finn_tui.ui import crash
+from finn_tui.ui.folding_keeper import FoldingKeeper, Snapshot
 from finn_tui.ui.messages import (
     CONCURRENT,
     BoardDone,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.experiments import Experiment
     from finn_tui.lab.models import Stage
     from finn_tui.lab.session import Opened
+    from finn_tui.lab.working_folding import WorkingFolding
     from finn_tui.runs.diagnosis import Diagnosis
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.scanner import Hits
@@ -76,6 +79,8 @@ class Workers(App[int]):
     state: AppState
     board_job: BoardJob
     credentials: dict[str, Credentials]
+    keeper: FoldingKeeper
+    keeping = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +166,33 @@ class Workers(App[int]):
         opened = await self.lab.open(
             model, board=board, folding=folding, on_progress=self._teller(WorkKind.OPEN)
         )
-        return ModelOpened(opened, foldings.title(folding or default_folding(opened.model)))
+        result = ModelOpened(opened, foldings.title(folding or default_folding(opened.model)))
+        if folding is None:
+            try:
+                # The model that is open may be opened again, for another board of the same part.
+                tune = self.state.tune
+                snapshot = self.keeper.snapshot(tune) if tune is not None else None
+                result.working = await asyncio.to_thread(self._restore, opened, snapshot)
+            except FinnTuiError as error:
+                result.problem = error
+        return result
+
+    def _restore(self, opened: Opened, before: Snapshot | None) -> WorkingFolding | None:
+        """Keep the folding that is edited, and go on with the one of an earlier session."""
+        from finn_tui.lab import working_folding
+
+        if before is not None:
+            with contextlib.suppress(FinnTuiError):
+                self.keeper.write(before)
+        return working_folding.restore(self.lab.workspace, opened)
+
+    async def keep_folding(self, tune: Tune) -> None:
+        """Write the folding that is edited to the workspace."""
+        self.keeping = True
+        try:
+            await asyncio.to_thread(self.keeper.write, self.keeper.snapshot(tune))
+        finally:
+            self.keeping = False
 
     async def read_graph(self, stage: Stage) -> GraphRead:
         """The nodes of one stage of the flow."""

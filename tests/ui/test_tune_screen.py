@@ -377,10 +377,20 @@ async def test_another_board_of_the_same_part(make_app: MakeApp, lab: RecordedLa
         assert lab.workspace.settings.board == "Pynq-Z1"
 
 
-async def test_unsaved_changes_are_not_lost_without_a_question(make_app: MakeApp) -> None:
+async def test_unsaved_changes_that_cannot_be_kept_are_not_lost_without_a_question(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    # A file where the folder should be, as a full or read-only disk would have it.
+    (lab.workspace.root / "working").write_text("")
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
-        await pilot.press("plus", "o", *"tfc-w1a1", "enter")
+        await pilot.press("plus")
+        await until(
+            pilot, lambda: [n.title for n in app._notifications] == ["the folding is not kept"]
+        )
+        await pilot.press("q")
+        await until(pilot, lambda: "The folding has changes that are not saved" in screen_text(app))
+        await pilot.press("escape", "o", *"tfc-w1a1", "enter")
         await until(pilot, lambda: "The folding has changes that are not saved" in screen_text(app))
         await pilot.press("escape")
         assert tune_of(app).opened.model.name == "cnv-w1a1"

@@ -191,8 +191,7 @@ class FoldingDialogs(ModeScreen):
         except FinnTuiError as error:
             self.desk.trouble(error)
             return
-        tune.folding_name = tune.saved_name = tune.editor.baseline_name = name
-        tune.editor.baseline = tune.editor.folding
+        tune.folding_name = tune.saved_name = name
         tune.notice = Notice(f"saved as {path}", "good")
         self.redraw()
 
