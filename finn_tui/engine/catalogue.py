@@ -81,7 +81,8 @@ def engines() -> list[EngineSpec]:
         marker = environments.read_marker(folder)
         if marker is not None:
             python = str(environments.python_of(folder))
-            found.append(EngineSpec(folder.name, (python,), folder, marker.get("info")))
+            spec = EngineSpec(folder.name, (python,), folder)
+            found.append(_of_now(spec, marker.get("info"), marker.get("installed")))
     return found + _named()
 
 
@@ -97,10 +98,38 @@ def _info_path(spec: EngineSpec) -> Path:
 
 
 def _with_info(spec: EngineSpec) -> EngineSpec:
-    try:
-        return replace(spec, info=json.loads(_info_path(spec).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    document = files.read_sealed(_info_path(spec))
+    return spec if document is None else _of_now(spec, document["info"], document["installed"])
+
+
+def _of_now(spec: EngineSpec, info: Any, installed: Any) -> EngineSpec:
+    """The engine with what it once said, unless other packages are installed there now."""
+    if installed != installed_packages(spec) or not _is_info(info):
         return spec
+    return replace(spec, info=info)
+
+
+def _is_info(info: Any) -> bool:
+    return (
+        isinstance(info, dict)
+        and isinstance(info.get("flavour"), str)
+        and isinstance(info.get("version"), str)
+        and isinstance(info.get("boards"), dict)
+    )
+
+
+def installed_packages(spec: EngineSpec) -> str | None:
+    """A hash of the packages and versions in an engine's environment.
+
+    None if it is not an environment on this machine: a wrapper around a container or a host.
+    """
+    interpreter = Path(spec.command[-1])
+    if not interpreter.is_absolute():
+        return None
+    # Not resolved: an environment's interpreter is a link to the one that it was made with.
+    found = interpreter.parent.parent.glob("lib/python3*/site-packages/*.dist-info")
+    names = sorted(path.name for path in found)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest() if names else None
 
 
 def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
@@ -111,9 +140,11 @@ def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
     with contextlib.suppress(FinnTuiError):
         if spec.folder is not None:
             marker = environments.read_marker(spec.folder) or {}
-            environments.write_marker(spec.folder, {**marker, "info": dict(info)})
+            said = {"info": dict(info), "installed": installed_packages(spec)}
+            environments.write_marker(spec.folder, {**marker, **said})
         else:
-            files.replace(_info_path(spec), json.dumps(info), durable=False)
+            said = {"info": dict(info), "installed": installed_packages(spec)}
+            files.write_sealed(_info_path(spec), said)
     return replace(spec, info=info)
 
 
