@@ -32,10 +32,10 @@ from typing import Any
 import psutil
 
 from finn_tui.engine.server import runprocesses
-from finn_tui.lab.session import Lab
+from finn_tui.lab.workbench import Lab
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, RunState, list_runs
-from finn_tui.runs.processes import reconcile
+from finn_tui.runs.launch.processes import reconcile
 
 MODEL = "tfc-w1a1"
 SECONDS = 3.0

@@ -17,14 +17,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from finn_tui.core import folding as foldings
-from finn_tui.core.bill import Prices
-from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
 from finn_tui.core.editor import Editor
-from finn_tui.lab import solving
-from finn_tui.lab.solving import Solver, Wish
+from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.estimate.infrastructure import Prices
+from finn_tui.core.folding import model as foldings
+from finn_tui.lab.solver import options
+from finn_tui.lab.solver.options import Solver, Wish
 from tests import data
 
 REPEATS = 5
@@ -52,10 +52,10 @@ async def measure(editor: Editor, fps: float) -> dict[str, Any]:
         solver = Solver()
         try:
             began = time.perf_counter()
-            first = await solving.target(solver, editor, cycles, wish)
+            first = await options.target(solver, editor, cycles, wish)
             cold = time.perf_counter() - began
-            again = [await solving.target(solver, editor, cycles, wish) for _ in range(REPEATS)]
-            fills = [await solving.fill(solver, editor, wish) for _ in range(2)]
+            again = [await options.target(solver, editor, cycles, wish) for _ in range(REPEATS)]
+            fills = [await options.fill(solver, editor, wish) for _ in range(2)]
         finally:
             await solver.close()
         found[name] = {

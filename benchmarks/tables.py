@@ -17,7 +17,7 @@ from typing import Any
 
 from finn_tui.cli.common import Reporter
 from finn_tui.lab import models
-from finn_tui.lab.session import Lab
+from finn_tui.lab.workbench import Lab
 from finn_tui.lab.workspace import Workspace
 
 REPEATS = 5

@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from finn_tui.rehearsal.tools.failures import long_log
-from finn_tui.runs.picture import LOOK_BYTES, BuildWatcher
+from finn_tui.runs.live.snapshot import LOOK_BYTES, BuildWatcher
 from finn_tui.runs.readers.registry import reader_for
 
 

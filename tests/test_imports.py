@@ -44,7 +44,7 @@ def _imported(*arguments: str, unwanted: tuple[str, ...], **environment: str) ->
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("nosuch",)])
 def test_help_version_and_wrong_words_import_click_alone(arguments: tuple[str, ...]) -> None:
-    assert _imported(*arguments, unwanted=(*_WORK, "finn_tui.errors")) == []
+    assert _imported(*arguments, unwanted=(*_WORK, "finn_tui.base.errors")) == []
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != OPEN])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 from finn_tui.base import files
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 if TYPE_CHECKING:
     import tomlkit

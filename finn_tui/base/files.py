@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 #: Seconds that an update waits for another process that changes the same file.
 LOCK_SECONDS = 10.0

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
-from finn_tui.errors import FinnTuiError
 
 #: Bytes of one line; a test set of 100,000 images needs 1.4 MB.
 MOST_LINE = 16 << 20

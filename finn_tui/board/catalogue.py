@@ -21,9 +21,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from finn_tui import paths
-from finn_tui.base import config
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import config, paths
+from finn_tui.base.errors import FinnTuiError
 
 if TYPE_CHECKING:
     import tomlkit

@@ -22,11 +22,11 @@ from typing import Any
 
 import asyncssh
 
-from finn_tui.board.link import SESSION_SECONDS, Link, translated
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.board.connection import SESSION_SECONDS, Link, translated
 from finn_tui.board.package import Package, dataset_folder, package, validation_files
 from finn_tui.board.remote_files import RemoteFiles
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import OnProgress, Progress, ignore
 
 MANIFEST = ".finn-tui.json"
 # Written in one go of parallel requests; the last one of a part may have holes, see _start.

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finn_tui import paths
-from finn_tui.base import files
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import files, paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.rehearsal import bitstream
 
 # Names that people use, to the drivers' own.

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import asyncssh
 
-from finn_tui.board.link import Link
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.board.connection import Link
 
 T = TypeVar("T")
 

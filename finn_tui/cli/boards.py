@@ -25,8 +25,8 @@ from finn_tui.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from finn_tui.board.link import Link
-    from finn_tui.progress import OnProgress
+    from finn_tui.base.progress import OnProgress
+    from finn_tui.board.connection import Link
 
     Job = Callable[[Link, Path, OnProgress], Awaitable[Any]]
 
@@ -100,7 +100,7 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
     password = _password(ask_password)
 
     async def work(reporter: Reporter) -> dict[str, Any]:
-        from finn_tui.board.work import check
+        from finn_tui.board.jobs import check
 
         lab = open_lab(workspace)
         async with lab.board(name, reporter, trust=trust or False, password=password) as link:
@@ -206,7 +206,7 @@ def execute(order: _Order, images: tuple[int, ...]) -> None:
 
     Shows the class of each image and the expected one.
     """
-    from finn_tui.board import work
+    from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
@@ -223,7 +223,7 @@ def throughput(order: _Order, batch: int | None) -> None:
 
     The estimate is shown beside it.
     """
-    from finn_tui.board import work
+    from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
@@ -243,7 +243,7 @@ def validate(order: _Order, batch: int, limit: int | None) -> None:
 
     The whole test set is run, or its first images with --limit.
     """
-    from finn_tui.board import work
+    from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
@@ -260,7 +260,7 @@ def validate(order: _Order, batch: int, limit: int | None) -> None:
 )
 def go(order: _Order, batch: int | None, limit: int | None) -> None:
     """Deploy, execute, measure and validate in one command."""
-    from finn_tui.board import work
+    from finn_tui.board import jobs as work
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
         return await work.go(link, folder, on_progress, batch=batch, limit=limit)

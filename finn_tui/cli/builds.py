@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finn_tui.base.progress import Progress
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
@@ -23,13 +24,12 @@ from finn_tui.cli.common import (
     show_error,
     table,
 )
-from finn_tui.progress import Progress
 from finn_tui.rehearsal.tools.failures import FAILURES
 
 if TYPE_CHECKING:
-    from finn_tui.lab.experiments import Experiment
+    from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.folder import RunFolder, RunState
-    from finn_tui.runs.preflight import Finding
+    from finn_tui.runs.launch.preflight import Finding
 
 SIMULATED = "SIMULATED"
 
@@ -152,8 +152,8 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """Follow a build to its end, its time as progress; the state in which it ended."""
     import asyncio
 
-    from finn_tui.runs import watch
-    from finn_tui.runs.processes import reconcile
+    from finn_tui.runs.launch.processes import reconcile
+    from finn_tui.runs.live import watch
 
     telling = asyncio.create_task(_tell(folder, reporter))
     try:
@@ -177,7 +177,7 @@ async def _tell(folder: RunFolder, reporter: Reporter) -> None:
     import asyncio
 
     from finn_tui.runs.eta import Outlook, words
-    from finn_tui.runs.picture import pictures
+    from finn_tui.runs.live.snapshot import pictures
 
     outlook = await asyncio.to_thread(Outlook, folder)
     said = ""
@@ -207,7 +207,7 @@ def follow(folder: RunFolder, reporter: Reporter) -> RunState:
 
 def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
     """Say how a build has ended, or that it goes on; ends with 1 if it did not succeed."""
-    from finn_tui.lab.alerts import alert
+    from finn_tui.base.terminal_alert import alert
     from finn_tui.lab.workspace import Workspace
 
     if state.final and sys.stderr.isatty():
@@ -242,8 +242,8 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
 @shared_options(json=False)
 def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace: Path) -> None:
     """Print a run's log, or one of FINN, HLS and Vivado."""
-    from finn_tui.runs import watch
-    from finn_tui.runs.logs import Tail, find_logs
+    from finn_tui.runs.live import watch
+    from finn_tui.runs.logs.tail import Tail, find_logs
 
     folder = open_lab(workspace).find_run(name)
     found = find_logs(folder)
@@ -307,7 +307,7 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
 @shared_options()
 def cancel(name: str, workspace: Path, as_json: bool) -> None:
     """Stop a build and all its tools."""
-    from finn_tui.runs.processes import cancel as cancel_run
+    from finn_tui.runs.launch.processes import cancel as cancel_run
 
     folder = open_lab(workspace).find_run(name)
     state = run(cancel_run(folder))
@@ -337,7 +337,7 @@ def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> No
 
     Folding, estimate, post-synthesis resources, measured fps and accuracy of every run.
     """
-    from finn_tui.lab.experiments import experiments as read_experiments
+    from finn_tui.lab.results_table import experiments as read_experiments
 
     lab = open_lab(workspace)
     rows, broken = read_experiments(lab.runs())

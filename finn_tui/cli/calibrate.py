@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     number,
     open_workspace,
@@ -16,11 +17,10 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.core.device import RESOURCES
-from finn_tui.errors import FinnTuiError
 
 if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned
-    from finn_tui.runs.figures import Figures
+    from finn_tui.runs.analysis.estimate_vs_actual import Figures
 
 _HEADINGS = {"estimate": "FINN", "hls": "HLS", "out_of_context": "OOC", "post_synthesis": "synth"}
 
@@ -36,14 +36,14 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
     RUN is a run of this workspace; PATH any FINN output directory, ours or not. Without either:
     what all finished builds of this workspace teach, an op type at a time.
     """
-    from finn_tui.lab import calibration
-    from finn_tui.runs import figures
-    from finn_tui.runs.figures import KINDS
+    from finn_tui.lab import own_builds
+    from finn_tui.runs.analysis import estimate_vs_actual
+    from finn_tui.runs.analysis.estimate_vs_actual import KINDS
     from finn_tui.runs.folder import find_run, list_runs
 
     runs_dir = open_workspace(workspace).runs_dir
     if what is None:
-        found = calibration.learned(list_runs(runs_dir))
+        found = own_builds.learned(list_runs(runs_dir))
         if as_json:
             print_json(found.as_json([]) if found is not None else {"builds": [], "factors": []})
         elif found is None:
@@ -55,11 +55,11 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
         return
     path = Path(what).expanduser()
     try:
-        build = figures.of_run(find_run(runs_dir, what))
+        build = estimate_vs_actual.of_run(find_run(runs_dir, what))
     except FinnTuiError:
         if not path.is_dir():
             raise
-        build = figures.of_directory(path, build_dir)
+        build = estimate_vs_actual.of_directory(path, build_dir)
     if as_json:
         print_json(build.as_json())
         return
@@ -87,7 +87,7 @@ def factor_table(found: Learned) -> str:
 
 def node_table(build: Figures) -> str:
     """Layers, then what FINN inserts and the rest in groups, then all of it."""
-    from finn_tui.runs.figures import GROUPS
+    from finn_tui.runs.analysis.estimate_vs_actual import GROUPS
 
     shown = [name for name in RESOURCES if _any(build, name)]
     columns = [(resource, kind) for resource in shown for kind in build.rows

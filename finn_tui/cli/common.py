@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import click
 
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from finn_tui.lab.session import Lab
+    from finn_tui.base.progress import Progress
+    from finn_tui.lab.workbench import Lab
     from finn_tui.lab.workspace import Workspace
-    from finn_tui.progress import Progress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,7 +91,7 @@ def open_lab(path: Path, *, engine: str | None = None) -> Lab:
     Returns:
         The workspace at work; an asynchronous context manager where it starts the engine.
     """
-    from finn_tui.lab.session import Lab
+    from finn_tui.lab.workbench import Lab
 
     return Lab(open_workspace(path), engine_name=engine)
 

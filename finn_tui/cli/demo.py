@@ -39,7 +39,7 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
     Without a terminal the same path runs as plain text: prepare, fold, estimate, rehearsal build,
     deploy, execute, throughput, validate, and the row in the table of results.
     """
-    from finn_tui import paths
+    from finn_tui.base import paths
 
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     opened = open_workspace(workspace or paths.data_dir() / "demo" / stamp)
@@ -53,8 +53,8 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
 
 
 def _plain(workspace: Workspace) -> None:
-    from finn_tui.lab.experiments import experiment
-    from finn_tui.lab.session import Lab
+    from finn_tui.lab.results_table import experiment
+    from finn_tui.lab.workbench import Lab
 
     click.echo(f"workspace   {workspace.root}")
 
@@ -84,7 +84,7 @@ def _plain(workspace: Workspace) -> None:
                 if state.error is not None:
                     show_error(state.error)
                 return False
-            from finn_tui.board.work import go
+            from finn_tui.board.jobs import go
 
             async with lab.board(on_progress=reporter) as link:
                 done = await go(link, begun.path, reporter)

@@ -21,9 +21,9 @@ from finn_tui.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from finn_tui.runs.diagnosis import Diagnosis
-    from finn_tui.runs.inspect import Inspection, Item
-    from finn_tui.runs.readers.reading import Phase
+    from finn_tui.runs.analysis.diagnosis import Diagnosis
+    from finn_tui.runs.analysis.inspect import Inspection, Item
+    from finn_tui.runs.readers.parsed_file import Phase
 
 #: Files of a kind that are shown one by one; of more than that, only those with something to say.
 _FEW = 8
@@ -41,7 +41,7 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
     Shows outcome, cause, times and resources. PATH is a file or folder of FINN, Vitis HLS or
     Vivado, or a run of the workspace (`last`). Nothing in it is changed.
     """
-    from finn_tui.runs.inspect import inspect as read
+    from finn_tui.runs.analysis.inspect import inspect as read
 
     place = Path(path).expanduser()
     if not place.exists() and "/" not in path:
@@ -57,7 +57,7 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
 
 
 def _show(found: Inspection) -> None:
-    from finn_tui.runs.inspect import planned, told
+    from finn_tui.runs.analysis.inspect import planned, told
 
     click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
     click.echo(f"{simulated({'simulated': found.simulated})}  {found.path}")

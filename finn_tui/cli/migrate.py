@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from finn_tui.base import files
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
     open_lab,
@@ -17,13 +18,12 @@ from finn_tui.cli.common import (
     shared_options,
     table,
 )
-from finn_tui.core import folding as foldings
-from finn_tui.core import migration_text
-from finn_tui.errors import FinnTuiError
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.migrate import report
 
 if TYPE_CHECKING:
-    from finn_tui.core.migrate import Migration
-    from finn_tui.lab.session import Opened
+    from finn_tui.core.migrate.migrate import Migration
+    from finn_tui.lab.workbench import Opened
 
 
 @click.command()
@@ -74,9 +74,9 @@ def migrate(
             }
         )
         return
-    click.echo(table(("in the file", "here", ""), migration_text.rows(found)))
+    click.echo(table(("in the file", "here", ""), report.rows(found)))
     click.echo()
-    for line in migration_text.closing(found):
+    for line in report.closing(found):
         click.echo(line)
     click.echo(
         f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   bottleneck {result.bottleneck}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
     number,
@@ -18,13 +19,12 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.core.device import RESOURCES, Device
-from finn_tui.errors import FinnTuiError
 
 if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned
-    from finn_tui.core.costs import Estimate
+    from finn_tui.core.estimate.estimate import Estimate
     from finn_tui.lab.models import Model, Stage
-    from finn_tui.lab.session import Opened
+    from finn_tui.lab.workbench import Opened
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.builds import SIMULATED, brief, end, follow
 from finn_tui.cli.common import (
     Reporter,
@@ -18,12 +19,11 @@ from finn_tui.cli.common import (
     show_error,
     table,
 )
-from finn_tui.errors import FinnTuiError
 
 if TYPE_CHECKING:
-    from finn_tui.lab.session import Lab
-    from finn_tui.runs.clean import Cleanup
+    from finn_tui.lab.workbench import Lab
     from finn_tui.runs.folder import RunFolder, RunState
+    from finn_tui.runs.launch.clean import Cleanup
     from finn_tui.runs.notes import Notes
 
 
@@ -36,8 +36,8 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
 
     Without a command: the runs of the workspace, newest first.
     """
+    from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
-    from finn_tui.runs.processes import reconcile
 
     ctx.obj = workspace
     if ctx.invoked_subcommand is not None:
@@ -99,9 +99,9 @@ def _lab(ctx: click.Context, given: Path) -> Lab:
 @_run_command
 def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     """Show state, steps and results of a run."""
-    from finn_tui.runs import watch
+    from finn_tui.runs.launch.processes import reconcile
+    from finn_tui.runs.live import watch
     from finn_tui.runs.notes import read_notes
-    from finn_tui.runs.processes import reconcile
 
     folder = _lab(ctx, workspace).find_run(name)
     state = reconcile(folder)
@@ -181,8 +181,8 @@ def clean(
     stay, too.
     """
     from finn_tui.base.text import size
-    from finn_tui.runs.clean import clean_up, plan_cleanup
-    from finn_tui.runs.processes import reconcile
+    from finn_tui.runs.launch.clean import clean_up, plan_cleanup
+    from finn_tui.runs.launch.processes import reconcile
 
     lab = _lab(ctx, workspace)
     if names:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.base import files
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
     number,
@@ -21,13 +22,12 @@ from finn_tui.cli.common import (
 )
 from finn_tui.cli.models import estimate_table, summary
 from finn_tui.core.device import RESOURCES
-from finn_tui.errors import FinnTuiError
 
 if TYPE_CHECKING:
-    from finn_tui.core.solve import Solution
-    from finn_tui.lab.questions import Front, Point
-    from finn_tui.lab.session import Opened
-    from finn_tui.lab.solving import Wish
+    from finn_tui.core.optimize.solve import Solution
+    from finn_tui.lab.solver.options import Wish
+    from finn_tui.lab.solver.requests import Front, Point
+    from finn_tui.lab.workbench import Opened
 
 
 def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -121,7 +121,7 @@ def _wish(
     freed = tuple(name for item in free for name in item.split(","))
     shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
 
-    from finn_tui.lab.solving import Wish  # imports numpy, which wrong use must not wait for
+    from finn_tui.lab.solver.options import Wish  # imports numpy, which wrong use must not wait for
 
     return Wish(
         shares, layers, not finn_only, seconds, counts, held, freed, even=minimise == "scarcest"
@@ -185,9 +185,10 @@ def solve(
     if more and not (limits and all("=" in text for text in more)):
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
 
-    from finn_tui.core import folding as foldings
-    from finn_tui.lab import questions, solving
-    from finn_tui.lab.questions import Question
+    from finn_tui.core.folding import model as foldings
+    from finn_tui.lab.solver import options as solving
+    from finn_tui.lab.solver import requests
+    from finn_tui.lab.solver.requests import Question
 
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
     wish = _wish((*limits, *more), weights, lock, hold, free, finn_only, seconds, minimise)
@@ -200,7 +201,7 @@ def solve(
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
-                return opened, await questions.ask(lab, opened, question, reporter)
+                return opened, await requests.ask(lab, opened, question, reporter)
 
     opened, solution = run(work())
     editor = opened.editor
@@ -243,7 +244,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
     """What ``solve --json`` adds to the estimate's document, the folding apart."""
-    from finn_tui.core.costs import plain
+    from finn_tui.core.estimate.estimate import plain
 
     return {
         "optimal": solution.optimal,
@@ -298,7 +299,7 @@ def pareto(
     """
     wish = _wish(limits, weights, lock, hold, free, finn_only, seconds, minimise)
 
-    from finn_tui.lab import questions
+    from finn_tui.lab.solver import requests
 
     async def work() -> tuple[Opened, Front]:
         async with open_lab(workspace) as lab:
@@ -306,7 +307,7 @@ def pareto(
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
-                front = await questions.front(
+                front = await requests.front(
                     lab, opened, wish, points, setfolding=not no_setfolding, on_progress=reporter
                 )
                 return opened, front

@@ -101,7 +101,7 @@ class Correction:
 
 
 class Estimated(Protocol):
-    """A layer with FINN's numbers, as ``finn_tui.core.costs.LayerCost``."""
+    """A layer with FINN's numbers, as ``finn_tui.core.estimate.estimate.LayerCost``."""
 
     @property
     def name(self) -> str:

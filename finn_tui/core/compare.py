@@ -8,11 +8,11 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
-from finn_tui.core.bill import Inserted
-from finn_tui.core.costs import Estimate, LayerCost, plain
 from finn_tui.core.design import Design, Layer
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.folding import Folding
+from finn_tui.core.estimate.estimate import Estimate, LayerCost, plain
+from finn_tui.core.estimate.infrastructure import Inserted
+from finn_tui.core.folding.model import Folding
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 #: Resources in the order in which they are shown. FINN estimates all but FF.
 RESOURCES = ("LUT", "BRAM_18K", "URAM", "DSP")

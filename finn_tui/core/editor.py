@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from finn_tui.core import folding as foldings
-from finn_tui.core import together
-from finn_tui.core.attributes import attribute, read
-from finn_tui.core.bill import USUAL_DEPTHS, Prices
-from finn_tui.core.costs import Estimate, Tables, estimate
 from finn_tui.core.design import Design, Knob, Setting, Value
 from finn_tui.core.device import Device
-from finn_tui.core.folding import Change, Folding, IllegalFolding
-from finn_tui.core.together import Together
+from finn_tui.core.estimate.estimate import Estimate, Tables, estimate
+from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, Prices
+from finn_tui.core.folding import batch_edit
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.batch_edit import Together
+from finn_tui.core.folding.knob_values import attribute, read
+from finn_tui.core.folding.model import Change, Folding, IllegalFolding
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Editor:
         Values that couplings rule out are passed over.
         """
         try:
-            change = together.step(
+            change = batch_edit.step(
                 self.design, self.tables, self.folding, layer, knob, direction > 0
             )
         except IllegalFolding:
@@ -142,13 +142,13 @@ class Editor:
 
     def set_together(self, layers: Sequence[str], name: str, value: Any) -> Together:
         """Set a knob or setting of many layers where it is legal; one step to undo."""
-        made = together.set_together(self.design, self.tables, self.folding, layers, name, value)
+        made = batch_edit.set_together(self.design, self.tables, self.folding, layers, name, value)
         self._take(made.folding)
         return made
 
     def step_together(self, layers: Sequence[str], knob: str, direction: int) -> Together:
         """Step a knob of many layers where there is a next value; one step to undo."""
-        made = together.step_together(
+        made = batch_edit.step_together(
             self.design, self.tables, self.folding, layers, knob, direction > 0
         )
         self._take(made.folding)
@@ -166,7 +166,7 @@ class Editor:
             values.sort()
         found = []
         for value in values:
-            made = together.set_together(
+            made = batch_edit.set_together(
                 self.design, self.tables, self.folding, layers, name, value
             )
             same = not (made.changed or made.skipped)

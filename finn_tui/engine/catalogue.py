@@ -13,9 +13,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from finn_tui import environments, paths
-from finn_tui.base import config, files
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import config, environments, files, paths
+from finn_tui.base.errors import FinnTuiError
 
 DEFAULT = "finn-plus"
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from finn_tui import paths
-from finn_tui.base import files
+from finn_tui.base import files, paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.errors import FinnTuiError
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 OnLog = Callable[[str, str], None]

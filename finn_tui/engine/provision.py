@@ -7,11 +7,11 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from finn_tui import environments
+from finn_tui.base import environments
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.catalogue import DEFAULT, EngineSpec, engine_folder, find, remember
 from finn_tui.engine.client import Engine
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import OnProgress, Progress, ignore
 
 _HERE = Path(__file__).resolve().parent
 

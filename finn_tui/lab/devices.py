@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import DEFAULT_LIMITS, Device
-from finn_tui.errors import FinnTuiError
 from finn_tui.lab.workspace import Settings
 
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.base import files
-from finn_tui.core.bill import USUAL_DEPTHS, Ask, Prices, Widths
-from finn_tui.core.costs import CostTable
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
+from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, Ask, Prices, Widths
 from finn_tui.engine.client import Engine
-from finn_tui.errors import FinnTuiError
 from finn_tui.lab import identity
 from finn_tui.lab.presets import Preset, load_presets, presets
 from finn_tui.lab.workspace import Workspace, is_plain_name, plain_name
-from finn_tui.progress import OnProgress, Progress, ignore
 
 
 @dataclass(frozen=True)

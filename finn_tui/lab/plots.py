@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from finn_tui.lab.questions import Point
+from finn_tui.lab.solver.requests import Point
 
 Series = tuple[str, str, Sequence[Point]]
 

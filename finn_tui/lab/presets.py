@@ -10,13 +10,12 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from finn_tui import paths
-from finn_tui.base import config
-from finn_tui.core import folding as foldings
-from finn_tui.core.costs import Tables
+from finn_tui.base import config, paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.design import Design
-from finn_tui.core.folding import Folding
-from finn_tui.errors import FinnTuiError
+from finn_tui.core.estimate.estimate import Tables
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding
 
 
 class DatasetEntry(Struct, frozen=True):

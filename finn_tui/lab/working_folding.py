@@ -18,18 +18,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from finn_tui.base import files
-from finn_tui.core import folding as foldings
-from finn_tui.core.costs import Tables
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.design import Design, Value
 from finn_tui.core.editor import History
-from finn_tui.core.folding import Folding, IllegalFolding
-from finn_tui.errors import FinnTuiError
-from finn_tui.lab import foldings as saved_foldings
+from finn_tui.core.estimate.estimate import Tables
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding, IllegalFolding
+from finn_tui.lab import saved_foldings
 from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace
 
 if TYPE_CHECKING:
-    from finn_tui.lab.session import Opened
+    from finn_tui.lab.workbench import Opened
 
 #: Changes that can be taken back in the next session.
 MOST_STEPS = 500

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from finn_tui.base import config, files
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 SETTINGS = "finn-tui.toml"
 #: Which model each saved folding is for; FINN's own files have no place for it.

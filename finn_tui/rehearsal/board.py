@@ -18,9 +18,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finn_tui import paths
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import OnProgress, Progress, ignore
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.rehearsal import driver_env
 
 USER = "xilinx"

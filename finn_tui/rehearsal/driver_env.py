@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from finn_tui import environments, paths
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import OnProgress, ignore
+from finn_tui.base import environments, paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
 
 DRIVER_VERSION = "1.6.1"
 # An interpreter that has the driver already; tests and offline machines use it.

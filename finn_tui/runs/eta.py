@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.rehearsal.tools.plan import BITFILE_SHARE, HLS_SHARE, STITCH_SHARE
 from finn_tui.runs.folder import RunFolder, RunRequest, list_runs
-from finn_tui.runs.jobs import Job
-from finn_tui.runs.picture import Picture
-from finn_tui.runs.watch import Step, steps
+from finn_tui.runs.live.jobs import Job
+from finn_tui.runs.live.snapshot import Picture
+from finn_tui.runs.live.watch import Step, steps
 
 #: Earlier builds beyond these are not asked: tools and habits change.
 MOST_BUILDS = 50

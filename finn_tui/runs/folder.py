@@ -17,9 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles, runprocesses
-from finn_tui.errors import FinnTuiError
 
 FINAL = frozenset(runfiles.FINAL)
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles
-from finn_tui.errors import FinnTuiError
 from finn_tui.runs.folder import RunFolder
 
 _TAG = re.compile(r"[\w][\w.:/+-]{0,39}")

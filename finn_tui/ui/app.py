@@ -18,17 +18,18 @@ from textual.command import Provider
 from textual.screen import Screen
 from textual.theme import Theme
 
-from finn_tui import paths
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
 from finn_tui.lab.presets import load_presets
-from finn_tui.lab.session import Lab
-from finn_tui.progress import Progress
-from finn_tui.ui import actions, crash, theming
-from finn_tui.ui.desk_board import BoardDesk
-from finn_tui.ui.desk_logs import LogDesk
-from finn_tui.ui.desk_models import ModelDesk
-from finn_tui.ui.desk_runs import RunsDesk
-from finn_tui.ui.desk_solve import SolveDesk
+from finn_tui.lab.workbench import Lab
+from finn_tui.ui import crash, theming
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.controllers.boards import BoardDesk
+from finn_tui.ui.controllers.builds import RunsDesk
+from finn_tui.ui.controllers.logs import LogDesk
+from finn_tui.ui.controllers.models import ModelDesk
+from finn_tui.ui.controllers.solver import SolveDesk
 from finn_tui.ui.folding_keeper import FoldingKeeper
 from finn_tui.ui.messages import (
     AdviceReady,
@@ -58,7 +59,7 @@ from finn_tui.ui.messages import (
     WorkResult,
 )
 from finn_tui.ui.state import AppState
-from finn_tui.ui.work import BoardJob, Credentials, board_job
+from finn_tui.ui.workers import BoardJob, Credentials, board_job
 
 #: How long leaving waits for the engine to end.
 _CLOSE_SECONDS = 1.0
@@ -74,7 +75,7 @@ def _mode(name: str) -> Callable[[], Screen[Any]]:
     def make() -> Screen[Any]:
         from importlib import import_module
 
-        module = import_module(f"finn_tui.ui.screens.{name}")
+        module = import_module(f"finn_tui.ui.{name}.screen")
         screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
         return screen
 
@@ -109,7 +110,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
 
     TITLE = "finn-tui"
     # The first screen's with it: style sheets that come later are all parsed again.
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/tune.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "tune/screen.tcss"]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         name: _mode(name) for name in ("flow", "tune", "runs", "board", "results")
     }
@@ -211,7 +212,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
 
     def do_app_help(self) -> None:
         """Keys of the screen."""
-        from finn_tui.ui.screens.help import Help
+        from finn_tui.ui.dialogs.help import Help
 
         place = getattr(self.screen, "place", "")
         self.push_screen(Help(place), self._do_chosen)
@@ -242,7 +243,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         if not self.state.board.busy:
             self.leave_folding(self._leave)
             return
-        from finn_tui.ui.screens.pick import confirm
+        from finn_tui.ui.dialogs.choose import confirm
 
         def answered(answer: str | None) -> None:
             if answer == "y":
@@ -341,7 +342,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
 
     def _show_progress(self, kind: WorkKind, progress: Progress) -> None:
         """Show long work that the user waits for, over the screen."""
-        from finn_tui.ui.screens.working import Working
+        from finn_tui.ui.dialogs.working import Working
 
         shown, state = self.screen, self.state
         if kind is WorkKind.OPEN:

@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finn_tui import paths
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
 
 #: A log is begun anew when it has grown to this many bytes; one older one is kept.
 _LARGE = 1_000_000

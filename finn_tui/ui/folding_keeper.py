@@ -9,7 +9,7 @@ from finn_tui.core.design import Design
 from finn_tui.lab import working_folding
 from finn_tui.lab.working_folding import WorkingFolding
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.tune import Tune
+from finn_tui.ui.tune.state import Tune
 
 #: Seconds between looks at whether the folding has changed: as much as a killed app loses.
 KEEP_SECONDS = 0.5

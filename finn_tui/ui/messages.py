@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from finn_tui.base.errors import FinnTuiError
+    from finn_tui.base.progress import Progress
     from finn_tui.core.design import Knob, Layer
     from finn_tui.core.device import Device
-    from finn_tui.core.solve import Solution
-    from finn_tui.errors import FinnTuiError
-    from finn_tui.lab.experiments import Experiment
-    from finn_tui.lab.questions import Point, Question
-    from finn_tui.lab.session import Opened
+    from finn_tui.core.optimize.solve import Solution
+    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.solver.requests import Point, Question
+    from finn_tui.lab.workbench import Opened
     from finn_tui.lab.working_folding import WorkingFolding
-    from finn_tui.progress import Progress
-    from finn_tui.runs.diagnosis import Diagnosis
+    from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder
-    from finn_tui.runs.logs import LogFile
-    from finn_tui.runs.picture import Picture
-    from finn_tui.runs.preflight import Finding
-    from finn_tui.runs.scan import Found
-    from finn_tui.runs.scanner import Hits
-    from finn_tui.ui.next import Found as AdviceFound
-    from finn_tui.ui.next import Next
-    from finn_tui.ui.pareto import ParetoFront
-    from finn_tui.ui.solving import Solving
+    from finn_tui.runs.launch.preflight import Finding
+    from finn_tui.runs.live.snapshot import Picture
+    from finn_tui.runs.logs.search import Found
+    from finn_tui.runs.logs.search_worker import Hits
+    from finn_tui.runs.logs.tail import LogFile
+    from finn_tui.ui.advice.state import Found as AdviceFound
+    from finn_tui.ui.advice.state import Next
+    from finn_tui.ui.pareto.state import ParetoFront
+    from finn_tui.ui.solve.state import Solving
     from finn_tui.ui.state import RunView
-    from finn_tui.ui.tune import Tune
-    from finn_tui.ui.widgets.listing import Cell, Content, Row
+    from finn_tui.ui.toolkit.listing import Cell, Content, Row
+    from finn_tui.ui.tune.state import Tune
 
 
 class WorkKind(StrEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from finn_tui.ui.actions import ACTIONS, PLACES, Action, key_name, keys_of
+from finn_tui.ui.actions.table import ACTIONS, PLACES, Action, key_name, keys_of
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp

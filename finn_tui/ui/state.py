@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.log_view import LogView
-from finn_tui.ui.spool import Spool
+from finn_tui.ui.logs.app_log import Spool
+from finn_tui.ui.logs.view import LogView
 
 if TYPE_CHECKING:
-    from finn_tui.errors import FinnTuiError
-    from finn_tui.lab.experiments import Experiment
-    from finn_tui.progress import Progress
-    from finn_tui.runs.diagnosis import Diagnosis
+    from finn_tui.base.errors import FinnTuiError
+    from finn_tui.base.progress import Progress
+    from finn_tui.lab.results_table import Experiment
+    from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
+    from finn_tui.runs.live.snapshot import Picture
     from finn_tui.runs.notes import Notes
-    from finn_tui.runs.picture import Picture
-    from finn_tui.ui.tune import Tune
+    from finn_tui.ui.tune.state import Tune
 
 #: What `go` does, in order; each can be done alone.
 BOARD_JOBS = ("deploy", "execute", "throughput", "validate")

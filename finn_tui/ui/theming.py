@@ -10,9 +10,8 @@ from msgspec.structs import asdict
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from finn_tui import paths
-from finn_tui.base import config
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import config, paths
+from finn_tui.base.errors import FinnTuiError
 
 DEFAULT = "finn-dark"
 

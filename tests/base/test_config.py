@@ -9,7 +9,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from finn_tui.base import config
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 
 class Part(Struct, frozen=True):

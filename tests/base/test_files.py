@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base import files
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 
 
 def test_a_write_that_fails_keeps_what_was_there(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import catalogue
 from finn_tui.board.catalogue import Board
-from finn_tui.errors import FinnTuiError
 
 
 def write(text: str) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
 from finn_tui.board import deploy as deploy_module
-from finn_tui.board.agent_file import agent_bytes
+from finn_tui.board.agent_zipapp import agent_bytes
 from finn_tui.board.catalogue import Board
+from finn_tui.board.connection import Link, connect
 from finn_tui.board.deploy import MANIFEST, deploy
-from finn_tui.board.link import Link, connect
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import Progress
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board import samples
 from tests.board.proxy import Line, line

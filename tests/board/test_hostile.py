@@ -15,18 +15,17 @@ import asyncssh
 import numpy as np
 import pytest
 
-from finn_tui.board import answers, remote_files
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.board import agent_session as session_module
+from finn_tui.board import answers, jobs, remote_files
 from finn_tui.board import deploy as deploy_module
-from finn_tui.board import dialogue as session_module
-from finn_tui.board import work as jobs
-from finn_tui.board.agent_file import agent_bytes, agent_name
+from finn_tui.board.agent_session import conversation
+from finn_tui.board.agent_zipapp import agent_bytes, agent_name
 from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
 from finn_tui.board.catalogue import Board, find
+from finn_tui.board.connection import Link, connect
 from finn_tui.board.deploy import MANIFEST, deploy
-from finn_tui.board.dialogue import conversation
-from finn_tui.board.link import Link, connect
 from finn_tui.board.package import package
-from finn_tui.errors import FinnTuiError
 from finn_tui.rehearsal import board as rehearsal_board
 
 RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"

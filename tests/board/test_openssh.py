@@ -16,14 +16,15 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from finn_tui.board import answers, work
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
+from finn_tui.board import answers
 from finn_tui.board import deploy as deploy_module
+from finn_tui.board import jobs as work
+from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import Board
+from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect, known_hosts_file
 from finn_tui.board.deploy import deploy
-from finn_tui.board.dialogue import conversation
-from finn_tui.board.link import HostKeyChanged, HostKeyUnknown, connect, known_hosts_file
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import Progress
 from finn_tui.rehearsal import driver_env
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))

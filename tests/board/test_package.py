@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from finn_tui import paths
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent
 from finn_tui.board.package import dataset_folder, package, shown_name, validation_files
-from finn_tui.errors import FinnTuiError
 from tests.board import samples
 
 

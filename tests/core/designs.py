@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design, Value
+from finn_tui.core.estimate.estimate import CostTable
 
 
 def divisors(number: int) -> list[int]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.core.calibrate import Sample, learn
-from finn_tui.core.costs import LayerCost
+from finn_tui.core.estimate.estimate import LayerCost
 
 estimates = st.integers(1, 50_000)
 amounts = st.integers(0, 50_000)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_tui.core import folding as foldings
-from finn_tui.core.bill import Prices, Widths
 from finn_tui.core.compare import Comparison, Side, compare
-from finn_tui.core.costs import CostTable, estimate
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.folding import Folding
+from finn_tui.core.estimate.estimate import CostTable, estimate
+from finn_tui.core.estimate.infrastructure import Prices, Widths
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding
 from tests.core.designs import conv_like
-from tests.core.test_folding import edited
+from tests.core.folding.test_model import edited
 
 
 def priced(design: Design, tables: Mapping[str, CostTable]) -> Prices:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import read_clock
-from finn_tui.errors import FinnTuiError
 
 
 @pytest.mark.parametrize(

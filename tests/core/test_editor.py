@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_tui.core import folding as foldings
-from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.editor import Editor
-from finn_tui.core.folding import IllegalFolding
+from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import IllegalFolding
 from tests.core.designs import conv_like, designs
 
 Z2 = Device("Pynq-Z2", "xc7z020clg400-1", {"LUT": 53200, "BRAM_18K": 280, "URAM": 0, "DSP": 220})

@@ -70,9 +70,9 @@ def made_workspace(
     root: Path, name: str, design: dict[str, Any], tables: list[dict[str, Any]]
 ) -> None:
     """Make a workspace with a model of a made-up design and made-up prices of its converters."""
-    from finn_tui.core.bill import Widths
-    from finn_tui.core.costs import CostTable
     from finn_tui.core.design import Design
+    from finn_tui.core.estimate.estimate import CostTable
+    from finn_tui.core.estimate.infrastructure import Widths
 
     document = prepared("tfc-w1a1")
     document["model"]["source"] = {"kind": "onnx", "path": f"{name}.onnx"}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from finn_tui.cli.common import Reporter
-from finn_tui.lab.session import Lab
+from finn_tui.lab.workbench import Lab
 from finn_tui.lab.workspace import Workspace
 from tests.data import FOLDER
 

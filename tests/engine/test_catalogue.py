@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finn_tui import environments, paths
+from finn_tui.base import environments, paths
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
 

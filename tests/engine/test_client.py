@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui import paths
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, engine_archive
-from finn_tui.errors import FinnTuiError
 
 #: This Python has no FINN; whatever does not touch FINN must work in it all the same.
 WITHOUT_FINN = EngineSpec("bare", (sys.executable, "-I"))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui import environments
+from finn_tui.base import environments
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
 from finn_tui.engine import provision
-from finn_tui.errors import FinnTuiError
-from finn_tui.progress import Progress
 
 
 def tiny(*arguments: str) -> environments.Recipe:

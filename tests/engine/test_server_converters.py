@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from finn_tui.core.bill import Bill, Prices, Widths
-from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
+from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.estimate.infrastructure import Bill, Prices, Widths
 from tests.engine.conftest import PART, ROOT, Prepared, ServerError, Talk
 
 pytestmark = pytest.mark.engine

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from finn_tui.core import folding as foldings
-from finn_tui.core import solve as solver
-from finn_tui.core.costs import CostTable, estimate
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.folding import Folding
-from finn_tui.core.program import Problem
+from finn_tui.core.estimate.estimate import CostTable, estimate
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize import solve as solver
+from finn_tui.core.optimize.milp import Problem
 from tests.engine.conftest import PART, ROOT, Talk
 
 pytestmark = pytest.mark.engine

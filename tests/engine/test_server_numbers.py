@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from finn_tui.core.costs import CostTable
 from finn_tui.core.design import Value
+from finn_tui.core.estimate.estimate import CostTable
 from tests.engine.conftest import PART, ROOT, Prepared, ServerError, Talk
 
 pytestmark = pytest.mark.engine

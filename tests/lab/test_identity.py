@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity, models
-from finn_tui.lab.session import Lab, Opened
+from finn_tui.lab.workbench import Lab, Opened
 from finn_tui.lab.workspace import Workspace
-from finn_tui.progress import OnProgress, ignore
 from tests import data
 
 
@@ -213,10 +213,10 @@ async def test_tables_of_another_graph_are_not_taken(lab: RecordedLab, net: Path
 
 
 async def test_a_build_says_which_model_it_is_of(lab: RecordedLab, net: Path) -> None:
-    from finn_tui.lab import building
+    from finn_tui.lab import build_request
 
     opened = await lab.open(str(net))
-    assert building.source_of(opened.model) == {
+    assert build_request.source_of(opened.model) == {
         "weights": dict(opened.model.weights),
         "model_folder": str(opened.model.folder),
         "model_id": opened.model.id,

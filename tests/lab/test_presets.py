@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui import paths
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.models import resolve
 from finn_tui.lab.presets import load_presets, presets
 from finn_tui.lab.workspace import Workspace

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finn_tui.core import folding as foldings
-from finn_tui.core.costs import Estimate
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.editor import Editor
-from finn_tui.core.rules import refusals
-from finn_tui.core.solve import Infeasible
+from finn_tui.core.estimate.estimate import Estimate
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.optimize.buildability import refusals
+from finn_tui.core.optimize.solve import Infeasible
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
-from finn_tui.lab import devices, models, solving
+from finn_tui.lab import devices, models
 from finn_tui.lab.models import Model
-from finn_tui.lab.solving import Solver, Wish
+from finn_tui.lab.solver import options
+from finn_tui.lab.solver.options import Solver, Wish
 from finn_tui.lab.workspace import Workspace
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -97,21 +98,21 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
     # Without limits, so that a target that FINN reaches beyond the part can be compared too.
     boundless = Wish({name: 10.0 for name in editor.device.budget if name in RESOURCES},
                      whole=False)  # fmt: skip
-    fastest = await solving.fill(solver, editor, wish)
+    fastest = await options.fill(solver, editor, wish)
     slowest = editor.estimate.ii_cycles
     rows = []
     for cycles in np.geomspace(fastest.cycles, slowest, TARGETS).astype(int).tolist():
-        theirs = await solving.set_folding(engine, model, editor, cycles)
-        made = solving.estimate_of(editor, theirs)
+        theirs = await options.set_folding(engine, model, editor, cycles)
+        made = options.estimate_of(editor, theirs)
         # FINN may miss the target: then ours is held to what FINN reached, never to less.
-        found = await solving.target(solver, editor, max(cycles, made.ii_cycles), boundless)
+        found = await options.target(solver, editor, max(cycles, made.ii_cycles), boundless)
         foldings.check(editor.design, editor.tables, found.folding)
-        ours = solving.estimate_of(editor, found.folding)
-        held = replace(boundless, ceilings=solving.amounts(made, whole=False))
+        ours = options.estimate_of(editor, found.folding)
+        held = replace(boundless, ceilings=options.amounts(made, whole=False))
         try:
-            within = solving.estimate_of(
+            within = options.estimate_of(
                 editor,
-                (await solving.target(solver, editor, max(cycles, made.ii_cycles), held)).folding,
+                (await options.target(solver, editor, max(cycles, made.ii_cycles), held)).folding,
             )
         except Infeasible:
             within = None
@@ -120,8 +121,8 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
         rows.append(
             Row(
                 model.name, editor.device.board, cycles, ours, made, within,
-                solving.cost_of(editor, ours, wish), solving.cost_of(editor, made, wish),
-                solving.cost_of(editor, within, wish) if within is not None else 0.0,
+                options.cost_of(editor, ours, wish), options.cost_of(editor, made, wish),
+                options.cost_of(editor, within, wish) if within is not None else 0.0,
                 await engine.call("reports", question),
                 refusals(editor.design, theirs),
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.workspace import Settings, Workspace, plain_name
 
 

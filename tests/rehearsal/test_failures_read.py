@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.runs.inspect import inspect
-from finn_tui.runs.picture import BuildWatcher
+from finn_tui.runs.analysis.inspect import inspect
+from finn_tui.runs.live.snapshot import BuildWatcher
 from tests.rehearsal.test_tools import Bench
 
 ESTIMATE = {"LUT": 1000.2, "BRAM_18K": 3, "URAM": 0, "DSP": 0}

@@ -15,10 +15,10 @@ import pytest
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, engine_archive
 from finn_tui.engine.server import runfiles
-from finn_tui.runs import again, launch
 from finn_tui.runs.folder import RunFolder, RunState
-from finn_tui.runs.launch import BuildRequest
-from finn_tui.runs.processes import reconcile
+from finn_tui.runs.launch import launch, rebuild
+from finn_tui.runs.launch.launch import BuildRequest
+from finn_tui.runs.launch.processes import reconcile
 
 #: The lab's folding of TFC-w1a1 for its four MVAUs.
 FOLDING = {
@@ -118,7 +118,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
             else:
                 out.writestr(name, real.read(name))
     monkeypatch.setattr(launch, "engine_archive", lambda: archive)
-    monkeypatch.setattr(again, "engine_archive", lambda: archive)
+    monkeypatch.setattr(rebuild, "engine_archive", lambda: archive)
 
     async def begin(parallel: int = 1, notify: str = "", **plan: Any) -> RunFolder:
         folder = tmp_path / "model"

@@ -103,16 +103,16 @@ def make_run(folder: Path, name: str = RUN_ID, **state: Any) -> Path:
 def look(path: Path) -> str:
     """The state of a run as whoever looks at it sees it."""
     from finn_tui.runs.folder import RunFolder
-    from finn_tui.runs.processes import reconcile
+    from finn_tui.runs.launch.processes import reconcile
 
     return reconcile(RunFolder(path)).state
 
 
 def cancel(path: Path) -> str:
     """Cancel a run and return its state, or what is said against it."""
-    from finn_tui.errors import FinnTuiError
+    from finn_tui.base.errors import FinnTuiError
     from finn_tui.runs.folder import RunFolder
-    from finn_tui.runs.processes import cancel as cancel_run
+    from finn_tui.runs.launch.processes import cancel as cancel_run
 
     try:
         return asyncio.run(cancel_run(RunFolder(path))).state
@@ -322,7 +322,7 @@ def commands(folder: Path) -> None:
 
 def app(folder: Path) -> None:
     """The app's watcher finds lost runs and leaves the bystander alone."""
-    from finn_tui.lab.session import Lab
+    from finn_tui.lab.workbench import Lab
     from finn_tui.lab.workspace import Workspace
     from finn_tui.ui.app import FinnTuiApp
 

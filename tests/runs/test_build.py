@@ -20,13 +20,13 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.server import runprocesses
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.tools.install import install
-from finn_tui.runs import launch as launching
-from finn_tui.runs.again import resume
 from finn_tui.runs.folder import RunFolder, RunState
-from finn_tui.runs.launch import BuildRequest, launch
-from finn_tui.runs.logs import find_logs
-from finn_tui.runs.processes import cancel, reconcile
-from finn_tui.runs.watch import LogLines, StateChanged, Step, StepsChanged, follow, steps
+from finn_tui.runs.launch import launch as launching
+from finn_tui.runs.launch.launch import BuildRequest, launch
+from finn_tui.runs.launch.processes import cancel, reconcile
+from finn_tui.runs.launch.rebuild import resume
+from finn_tui.runs.live.watch import LogLines, StateChanged, Step, StepsChanged, follow, steps
+from finn_tui.runs.logs.tail import find_logs
 from tests.runs.conftest import FOLDING
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -144,7 +144,7 @@ async def test_the_build_outlives_the_process_that_began_it(
         "import asyncio, sys\n"
         "from pathlib import Path\n"
         "from finn_tui.engine.catalogue import EngineSpec\n"
-        "from finn_tui.runs.launch import BuildRequest, launch\n"
+        "from finn_tui.runs.launch.launch import BuildRequest, launch\n"
         "model, python, runs = sys.argv[1:]\n"
         "request = BuildRequest(model='tfc', graph=Path(model, 'dataflow.onnx'),\n"
         "    folder=Path(model), folding={'Defaults': {}}, folding_name='ones',\n"

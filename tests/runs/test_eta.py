@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.runs.eta import Eta, Kind, Outlook, PastBuild, estimate, past_builds, words
-from finn_tui.runs.jobs import Job, Stage
-from finn_tui.runs.picture import Picture
-from finn_tui.runs.watch import Step
+from finn_tui.runs.live.jobs import Job, Stage
+from finn_tui.runs.live.snapshot import Picture
+from finn_tui.runs.live.watch import Step
 from tests.runs.conftest import MakeRun
 
 KIND = Kind("cnv", "Pynq-Z2", "1.6", "published", "simulate")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server import runfiles
-from finn_tui.errors import FinnTuiError
 from finn_tui.runs.folder import find_run, list_runs
 from tests.runs.conftest import MakeRun
 

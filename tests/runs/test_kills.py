@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.engine.server import runprocesses
-from finn_tui.runs.processes import reconcile
+from finn_tui.runs.launch.processes import reconcile
 from tests.runs.conftest import Begin
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")

@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server import runprocesses, runqueue
-from finn_tui.errors import FinnTuiError
-from finn_tui.runs import again
 from finn_tui.runs.folder import RunFolder, list_runs
-from finn_tui.runs.processes import cancel, reconcile
-from finn_tui.runs.watch import steps
+from finn_tui.runs.launch import rebuild as again
+from finn_tui.runs.launch.processes import cancel, reconcile
+from finn_tui.runs.live.watch import steps
 from tests.runs.conftest import STEPS, Begin, MakeRun, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.terminal_alert import alert
 from finn_tui.engine.server import runfiles, runprocesses
-from finn_tui.errors import FinnTuiError
-from finn_tui.lab.alerts import alert
-from finn_tui.runs import again
-from finn_tui.runs.clean import clean_up, plan_cleanup
 from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch import rebuild
+from finn_tui.runs.launch.clean import clean_up, plan_cleanup
 from finn_tui.runs.notes import change_tags, read_notes, set_note
 from tests.runs.conftest import MakeRun
 
@@ -55,7 +55,7 @@ def test_notes_that_somebody_broke_are_no_notes(ended: RunFolder, text: str) -> 
 
 
 def test_cleaning_frees_what_it_says_and_keeps_what_can_be_deployed(ended: RunFolder) -> None:
-    assert again.resumable(ended).steps == ("step_a", "step_b")
+    assert rebuild.resumable(ended).steps == ("step_a", "step_b")
     plan = plan_cleanup(ended)
     assert 200_000 <= plan.bytes < 400_000
     clean_up(plan)
@@ -64,7 +64,7 @@ def test_cleaning_frees_what_it_says_and_keeps_what_can_be_deployed(ended: RunFo
     assert "finn_build_dir" not in left
     assert (ended.deploy / "file").exists() and not list(ended.path.glob(".cleaned-*"))
     assert plan_cleanup(ended).paths == ()
-    why = again.resumable(ended).why_not
+    why = rebuild.resumable(ended).why_not
     assert why is not None and "cleaned" in why.why and "retry" in why.fix
 
 
@@ -79,7 +79,7 @@ def test_keeping_results_only_keeps_every_document(ended: RunFolder) -> None:
 async def test_a_run_without_its_model_is_not_retried(ended: RunFolder) -> None:
     clean_up(plan_cleanup(ended, keep_results=True))
     with pytest.raises(FinnTuiError, match="no model any more"):
-        await again.retry(ended)
+        await rebuild.retry(ended)
 
 
 def test_a_run_at_work_is_not_cleaned(make_run: MakeRun) -> None:
@@ -99,7 +99,7 @@ def test_a_graph_that_was_being_written_is_not_gone_on_from(ended: RunFolder) ->
     """The step has finished, the next one has not begun: its graph may be half there."""
     lines = (ended.path / "events.jsonl").read_text().splitlines()[:-1]
     (ended.path / "events.jsonl").write_text("\n".join(lines) + "\n")
-    assert again.resumable(ended).steps == ("step_a",)
+    assert rebuild.resumable(ended).steps == ("step_a",)
 
 
 def test_the_state_of_a_run_is_read_with_fields_of_other_versions(ended: RunFolder) -> None:

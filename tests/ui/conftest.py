@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server import runfiles
-from finn_tui.errors import FinnTuiError
 from finn_tui.lab.models import Stage
-from finn_tui.lab.session import Lab, Opened
+from finn_tui.lab.workbench import Lab, Opened
 from finn_tui.lab.workspace import Workspace
-from finn_tui.progress import OnProgress, Progress, ignore
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.work import BoardJob, Credentials
+from finn_tui.ui.workers import BoardJob, Credentials
 from tests import data
 
 STEPS = ["step_target_fps_parallelization", "step_hw_codegen", "step_synthesize_bitfile",

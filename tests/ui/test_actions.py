@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.ui import actions
-from finn_tui.ui.actions import ACTIONS, BY_ID, PLACES, actions_of, key_name, read_keymap
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.table import ACTIONS, BY_ID, PLACES, actions_of, key_name, read_keymap
+from finn_tui.ui.advice.screen import NextDialog
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.screens.board import BoardScreen
-from finn_tui.ui.screens.flow import FlowScreen
-from finn_tui.ui.screens.help import Help
-from finn_tui.ui.screens.log import LogScreen
-from finn_tui.ui.screens.next import NextDialog
-from finn_tui.ui.screens.pareto import ParetoScreen
-from finn_tui.ui.screens.results import ResultsScreen
-from finn_tui.ui.screens.runs import RunsScreen
-from finn_tui.ui.screens.solve import SolveDialog
-from finn_tui.ui.screens.tune import TuneScreen
-from finn_tui.ui.widgets.layer_table import LayerTable
-from finn_tui.ui.widgets.listing import Listing
-from finn_tui.ui.widgets.log import Log
+from finn_tui.ui.board.screen import BoardScreen
+from finn_tui.ui.dialogs.help import Help
+from finn_tui.ui.flow.screen import FlowScreen
+from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.screen import LogScreen
+from finn_tui.ui.pareto.screen import ParetoScreen
+from finn_tui.ui.results.screen import ResultsScreen
+from finn_tui.ui.runs.screen import RunsScreen
+from finn_tui.ui.solve.screen import SolveDialog
+from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.tune.layer_table import LayerTable
+from finn_tui.ui.tune.screen import TuneScreen
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 
 _SCREENS = {"flow": FlowScreen, "tune": TuneScreen, "runs": RunsScreen, "board": BoardScreen,

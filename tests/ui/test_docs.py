@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from finn_tui.ui.actions import ACTIONS, PLACES, key_name
+from finn_tui.ui.actions.table import ACTIONS, PLACES, key_name
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
 
 _HEAD = """# Keys
 
-Made from the table of actions in `finn_tui/ui/actions.py`; `FINN_TUI_UPDATE_DOCS=1 uv run pytest
-tests/ui/test_docs.py` writes it anew. Any of them can be changed in `keys.toml` in the
+Made from the table of actions in `finn_tui/ui/actions/table.py`;
+`FINN_TUI_UPDATE_DOCS=1 uv run pytest tests/ui/test_docs.py` writes it again.
+Any of them can be changed in `keys.toml` in the
 configuration folder, by its id: `"app.build" = "B"`. Everything is in the palette (`ctrl+p`) too.
 """
 

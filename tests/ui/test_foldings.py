@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from finn_tui.lab import foldings
-from finn_tui.lab.session import Lab
-from finn_tui.ui.screens.pick import Pick
-from finn_tui.ui.widgets.listing import Listing
+from finn_tui.lab import saved_foldings
+from finn_tui.lab.workbench import Lab
+from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
 DAMAGED: dict[str, str | bytes] = {
@@ -59,7 +59,7 @@ async def test_a_defect_in_reading_one_file_leaves_the_others(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damage(lab.workspace.foldings_dir)
-    read = foldings.read
+    read = saved_foldings.read
 
     def reads(workspace: Any, of: Any, name: str) -> Any:
         if name == "null":

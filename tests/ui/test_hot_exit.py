@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.errors import FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import working_folding
-from finn_tui.lab.session import Lab
+from finn_tui.lab.workbench import Lab
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.tune import Tune
+from finn_tui.ui.tune.state import Tune
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
 SIZE = (120, 40)
@@ -165,7 +165,7 @@ def test_a_killed_app_goes_on_where_it_was(workspace: Workspace, lab: RecordedLa
     script = """
         import asyncio, sys
         from pathlib import Path
-        from finn_tui.lab.session import Lab
+        from finn_tui.lab.workbench import Lab
         from finn_tui.lab.workspace import Workspace
         from finn_tui.ui.app import FinnTuiApp
 

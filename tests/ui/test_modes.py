@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finn_tui.errors import FinnTuiError
-from finn_tui.lab.session import Lab
-from finn_tui.progress import OnProgress, Progress
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress
+from finn_tui.lab.workbench import Lab
 from finn_tui.runs.folder import RunFolder
-from finn_tui.ui import board, flow
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.board import view as board
+from finn_tui.ui.flow import view as flow
+from finn_tui.ui.logs.pane import Log
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.state import BoardState
-from finn_tui.ui.widgets.listing import Listing
-from finn_tui.ui.widgets.log import Log
-from finn_tui.ui.work import Credentials
+from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.workers import Credentials
 from tests import data
 from tests.ui.conftest import (
     MEASURED,
@@ -160,7 +161,7 @@ async def test_runs_of_before_are_shown_with_their_error(
 async def test_cancel_asks_first(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finn_tui.runs import processes
+    from finn_tui.runs.launch import processes
 
     asked: list[RunFolder] = []
 
@@ -330,7 +331,7 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
     make_app: MakeApp, lab: RecordedLab
 ) -> None:
     from finn_tui.board.catalogue import Board
-    from finn_tui.board.link import HostKeyUnknown
+    from finn_tui.board.connection import HostKeyUnknown
 
     make_run(lab.workspace)
     trusted: list[object] = []

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.errors import FinnTuiError
-from finn_tui.ui import runs
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.screens.help import Help
-from finn_tui.ui.screens.pick import Pick
+from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.ui.dialogs.help import Help
+from finn_tui.ui.runs import list_view as runs
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
 
 FOLDER = Path(__file__).parent / "snapshots"

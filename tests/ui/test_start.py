@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from finn_tui import paths
-from finn_tui.errors import FinnTuiError
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
 from finn_tui.lab.workspace import Workspace
-from finn_tui.progress import Progress
 from finn_tui.ui import crash, theming
-from finn_tui.ui.screens.working import Working
+from finn_tui.ui.dialogs.working import Working
 from finn_tui.ui.state import AppState
 from tests import data
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
@@ -207,7 +207,7 @@ async def test_without_colour_everything_is_still_told(
 _IMPORTS = """
 import asyncio, sys
 from pathlib import Path
-from finn_tui.lab.session import Lab
+from finn_tui.lab.workbench import Lab
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp
 

@@ -1,7 +1,7 @@
 """Runs on the board: loads the accelerator with the real driver and tells what happens.
 
 Standard library, numpy and the driver only; Python 3.8 syntax, because old PYNQ images run it. It
-travels as a zipapp (``finn_tui/board/agent_file.py``), reads requests as JSON lines from standard
+travels as a zipapp (``finn_tui/board/agent_zipapp.py``), reads requests as JSON lines from standard
 input and answers each with JSON lines on standard output:
 
     {"event": "hello", "python", "driver", "pynq", "simulated", ...}    first

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.times import epoch
 
 _SIGNAL = re.compile(r"# +(.+?) \((0x[0-9a-f]+)\) at pc=|# +(\w+) +.*?pid=\d+")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.utilization import number
 from finn_tui.runs.readers.xml import XmlReader
 

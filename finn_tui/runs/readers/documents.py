@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from finn_tui.runs.readers.reading import Phase, Reading
+from finn_tui.runs.readers.parsed_file import Phase, Reading
 
 #: A folding of a 500-layer network has some 0.5 MB.
 MAX_BYTES = 64 << 20

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.reading import Phase, Reading
+from finn_tui.runs.readers.parsed_file import Phase, Reading
 from finn_tui.runs.readers.vivado import VivadoData, VivadoScanner
 
 MAX_BUILDS, MAX_STEPS = 200, 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.utilization import number
 from finn_tui.runs.readers.xml import XmlReader
 

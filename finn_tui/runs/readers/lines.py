@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from finn_tui.base.text import clean
 from finn_tui.engine.server import causes
-from finn_tui.runs.readers.reading import SEVERITIES, Evidence, Reading
+from finn_tui.runs.readers.parsed_file import SEVERITIES, Evidence, Reading
 
 #: A line longer than this is cut; real ones reach some 30 kB (Tcl lists of file names).
 MAX_LINE = 64 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 
 _NAME = re.compile(r"\.(\w+)\.(begin|end|error|queue|stop)\.rst$")
 _PROCESS = re.compile(rb'<Process Command="([^"]*)" Owner="[^"]*" Host="([^"]*)" Pid="(\d{1,10})"')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 
 
 class TextReader(LogReader):

@@ -14,7 +14,7 @@ from finn_tui.runs.readers.hierarchy import HierarchyReader
 from finn_tui.runs.readers.hls import HlsReader
 from finn_tui.runs.readers.marker import MarkerReader, parse_name
 from finn_tui.runs.readers.other import BinaryReader, TextReader
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.timing import RouteStatusReader, TimingReader
 from finn_tui.runs.readers.utilization import UtilizationReader

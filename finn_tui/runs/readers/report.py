@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.times import epoch
 
 #: No table is wider; what is, is no report, and must not take long to see through.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.utilization import number
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.report import ReportReader
 
 #: Rows by their names on 7-series and UltraScale+, and what FINN calls the resource.

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from finn_tui.runs.readers.lines import LogReader, Messages
-from finn_tui.runs.readers.reading import Phase, Reading, Timing
+from finn_tui.runs.readers.parsed_file import Phase, Reading, Timing
 from finn_tui.runs.readers.stack import TaskStack
 from finn_tui.runs.readers.times import clock, epoch
 

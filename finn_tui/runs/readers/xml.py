@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
-from finn_tui.runs.readers.reading import Reading
+from finn_tui.runs.readers.parsed_file import Reading
 
 #: More than the largest hierarchical report of a big design.
 MAX_BYTES = 256 << 20

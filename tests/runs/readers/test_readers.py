@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finn_tui.runs.readers.finn import FinnData
 from finn_tui.runs.readers.hls import HlsData
-from finn_tui.runs.readers.reading import Phase
+from finn_tui.runs.readers.parsed_file import Phase
 from finn_tui.runs.readers.registry import reader_for
 from finn_tui.runs.readers.timing import TimingSummary
 from finn_tui.runs.readers.vivado import VivadoData

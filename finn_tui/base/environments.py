@@ -1,0 +1,216 @@
+"""Managed Python environments, made with uv: the engine's (FINN) and the board driver's.
+
+Each lies in its own folder with a marker file that is written last, so that an environment whose
+installation was broken off is recognised and made again. Several processes may ask at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uv
+
+from finn_tui.base import files
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+
+MARKER = "finn-tui-environment.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make one environment.
+
+    Attributes:
+        name: what users see ("engine finn-plus").
+        python: the Python version that uv shall find or fetch ("3.11").
+        arguments: one or more argument lists for ``uv pip install``, tried in order until one
+            succeeds (CPU builds of torch from their own index, then whatever the usual one has).
+        version: written to the marker; another version there means that it is made again.
+    """
+
+    name: str
+    python: str
+    arguments: tuple[tuple[str, ...], ...]
+    version: str
+
+
+def python_of(folder: Path) -> Path:
+    """The environment's interpreter."""
+    return folder / "bin" / "python"
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """What was written when the environment was complete; None if it is not."""
+    try:
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return marker if isinstance(marker, dict) and python_of(folder).exists() else None
+
+
+def write_marker(folder: Path, marker: dict[str, Any]) -> None:
+    """Say that the environment is complete.
+
+    Raises:
+        FinnTuiError: the disk does not take it.
+    """
+    files.replace(folder / MARKER, json.dumps(marker, indent=2))
+
+
+async def ensure(folder: Path, recipe: Recipe, on_progress: OnProgress = ignore) -> Path:
+    """Make the environment unless it is there; returns its interpreter.
+
+    Raises:
+        FinnTuiError: with uv's own words, kind "engine", or kind "disk" if the disk is full.
+    """
+    marker = read_marker(folder)
+    if marker is not None and marker.get("version") == recipe.version:
+        return python_of(folder)
+    async with _only_one(folder, recipe.name, on_progress):
+        marker = read_marker(folder)
+        if marker is not None and marker.get("version") == recipe.version:
+            return python_of(folder)
+        await asyncio.to_thread(shutil.rmtree, folder, True)
+        on_progress(Progress("install", f"{recipe.name}: making an environment", 0.0))
+        await _uv(("venv", "--python", recipe.python, str(folder)), recipe, on_progress)
+        failure: FinnTuiError | None = None
+        for number, arguments in enumerate(recipe.arguments):
+            command = ("pip", "install", "--python", str(python_of(folder)), *arguments)
+            last = number == len(recipe.arguments) - 1
+            try:
+                await _uv(command, recipe, on_progress, patient=last)
+                break
+            except FinnTuiError as error:
+                if last or error.kind == "disk":
+                    raise
+                failure = error
+                on_progress(
+                    Progress("install", f"{recipe.name}: first source not reachable, next one")
+                )
+        write_marker(
+            folder,
+            {
+                "version": recipe.version,
+                "name": recipe.name,
+                "fell_back": failure.why if failure else None,
+            },
+        )
+    on_progress(Progress("install", f"{recipe.name}: ready", 1.0))
+    return python_of(folder)
+
+
+@contextlib.asynccontextmanager
+async def _only_one(folder: Path, name: str, on_progress: OnProgress) -> AsyncIterator[None]:
+    # The lock is beside the folder, since the folder itself is removed and made again.
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FinnTuiError(
+            f"cannot write to {folder.parent}",
+            str(error),
+            "Make room there, or set FINN_TUI_HOME to a folder that can be written.",
+            kind="disk",
+        ) from error
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                on_progress(Progress("install", f"{name}: another finn-tui is installing it"))
+                await asyncio.sleep(0.5)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_DOWNLOADING = re.compile(r"^\s*Downloading (\S+) \(([^)]*)\)")
+_DOWNLOADED = re.compile(r"^\s*Downloaded (\S+)")
+
+
+async def _uv(
+    arguments: Sequence[str], recipe: Recipe, on_progress: OnProgress, *, patient: bool = True
+) -> None:
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")
+    }
+    # A folder of wheels that pip is told of serves uv as well.
+    if "PIP_FIND_LINKS" in environment:
+        environment.setdefault("UV_FIND_LINKS", environment["PIP_FIND_LINKS"])
+    if not patient:
+        environment |= {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "10"}
+    process = await asyncio.create_subprocess_exec(
+        uv.find_uv_bin(),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    lines: list[str] = []
+    started = finished = 0
+    try:
+        async for raw in process.stderr:
+            line = raw.decode("utf-8", "replace").rstrip()
+            lines.append(line)
+            text = line.strip()
+            if _DOWNLOADING.match(line):
+                started += 1
+            elif _DOWNLOADED.match(line):
+                finished += 1
+            elif not text.startswith(("Resolved", "Prepared", "Installed", "Using", "Creating")):
+                continue
+            # Downloads are most of the time; the sizes are not known before, so count them.
+            fraction = 0.05 + 0.85 * finished / started if started else None
+            on_progress(Progress("install", f"{recipe.name}: {text}", fraction))
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if code != 0:
+        said = "\n".join(lines[-30:])
+        if "No space left" in said or "os error 28" in said:
+            raise FinnTuiError(
+                f"{recipe.name} could not be installed: the disk is full",
+                "uv stopped with: " + (lines[-1].strip() if lines else "no message"),
+                "Free some space (the engine takes 2 to 6 GB), or set FINN_TUI_HOME to another "
+                "disk, then try again.",
+                kind="disk",
+                detail=said,
+            )
+        raise FinnTuiError(
+            f"{recipe.name} could not be installed",
+            _reason(said),
+            "Check the network connection (or set UV_INDEX_URL to your mirror) and try again; "
+            "what is prepared already can be looked at and folded without it.",
+            kind="engine",
+            detail=said,
+        )
+
+
+_OFFLINE = ("dns error", "error sending request", "network was disabled", "Failed to fetch",
+            "Connection refused", "tcp connect error")  # fmt: skip
+
+
+def _reason(said: str) -> str:
+    """What uv means, for people."""
+    if any(sign in said for sign in _OFFLINE):
+        return "The package index cannot be reached: there is no network, or a proxy is missing."
+    first = next((line for line in said.splitlines() if "error" in line.lower()), "no message")
+    return "uv stopped with: " + first.strip().removeprefix("error: ")

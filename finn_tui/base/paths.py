@@ -1,0 +1,46 @@
+"""Where finn-tui keeps what belongs to the user, and what ships in the package."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def _user_dir(kind: str) -> Path:
+    # One variable moves everything, for tests and for homes on small network disks.
+    root = os.environ.get("FINN_TUI_HOME")
+    if root:
+        return Path(root) / kind
+    return Path(getattr(platformdirs, f"user_{kind}_dir")("finn-tui", appauthor=False))
+
+
+def config_dir() -> Path:
+    """Settings, named hosts and boards, user themes and presets."""
+    return _user_dir("config")
+
+
+def data_dir() -> Path:
+    """Managed environments, the simulated board."""
+    return _user_dir("data")
+
+
+def cache_dir() -> Path:
+    """What can be made again: the engine's zipapp, cost tables."""
+    return _user_dir("cache")
+
+
+def state_dir() -> Path:
+    """The app's own log."""
+    return _user_dir("state")
+
+
+def shipped_dir(name: str) -> Path:
+    """A data folder of the package: ``presets`` or ``themes``.
+
+    In a wheel it lies inside the package, in a checkout beside it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name

@@ -1,0 +1,243 @@
+"""Talking to the agent on a board: a request, a stream of events, an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import shlex
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import asyncssh
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import clean
+from finn_tui.board import answers
+from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
+from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent
+from finn_tui.board.connection import SESSION_SECONDS, Link, translated
+from finn_tui.board.remote_files import RemoteFiles
+
+OnEvent = Callable[[Event], None]
+
+# A Zynq needs its time to start Python and import the driver.
+_FIRST_EVENT = 60.0
+_SILENCE = 60.0
+# A driver that prints for ever does not get on; nor does one that waits a day for another.
+_STALL = 900.0
+_LONGEST = 24 * 3600.0
+_KEPT_STDERR = 16_000
+# What PYNQ images set up for interactive root shells: the virtual environment and XRT.
+_PROFILE = "/etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.sh"
+
+
+class Conversation:
+    """A running agent; ask it one thing after the other."""
+
+    def __init__(self, link: Link, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._link = link
+        self._process = process
+        self._stderr = bytearray()
+        self._on_event: OnEvent = lambda event: None
+        self.reading = asyncio.create_task(self._collect())
+
+    async def ask(
+        self, request: Mapping[str, Any], on_event: OnEvent, kind: type[Answer]
+    ) -> Answer:
+        """Send a request, hand on its events and return its answer.
+
+        Args:
+            request: see ``finn_tui.board.agent``; ``timeout`` is the accelerator's (seconds).
+            on_event: called with each ``hello``, ``log`` and ``progress`` event.
+            kind: what the answer must hold.
+
+        Raises:
+            FinnTuiError: the agent's own, or that it could not be started, that it answers
+                nonsense or not at all, or that the line broke.
+        """
+        self._on_event = on_event
+        with translated(self._link.board):
+            try:
+                self._process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
+                return await self._answer(float(request.get("timeout", _SILENCE)), kind)
+            except (_Ended, BrokenPipeError):
+                if self._link.connection.is_closed():
+                    broke = "the connection ended in the middle of the work"
+                    raise asyncssh.ConnectionLost(broke) from None
+                await asyncio.wait((self.reading,), timeout=2)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(2):
+                        await self._process.wait_closed()
+                said = self._stderr.decode("utf-8", "replace")
+                raise _why(self._link, self._process, clean(said)) from None
+
+    async def _answer(self, patience: float, kind: type[Answer]) -> Answer:
+        silence, greeted, received = _FIRST_EVENT, False, 0
+        clock = asyncio.get_running_loop().time
+        began = moved = clock()
+        while True:
+            line = await self._line(silence)
+            received += len(line)
+            if received > answers.MOST_BYTES:
+                raise self._nonsense(f"it sent more than {answers.MOST_BYTES >> 20} MB")
+            try:
+                event = answers.decode(line, kind)
+            except NoEvent as error:
+                if greeted and line.startswith(b"{"):
+                    raise self._nonsense(str(error), line) from None
+                # A login script may print before the agent speaks.
+                event = _log(line)
+            if isinstance(event, Failed):
+                raise event.as_error(self._link.board.name)
+            if not isinstance(event, Event):
+                return event
+            if not isinstance(event, Log):
+                greeted, moved = True, clock()
+                silence = max(_SILENCE, patience + 30.0)
+            if clock() - moved > max(_STALL, 2 * silence) or clock() - began > _LONGEST:
+                raise self._nonsense("it prints, but the work does not get on", line)
+            self._on_event(event)
+
+    async def _line(self, seconds: float) -> bytes:
+        """The agent's next line, put together if it is longer than SSH's window."""
+        line = b""
+        try:
+            async with asyncio.timeout(seconds):
+                while not line.endswith(b"\n"):
+                    piece = await self._process.stdout.readline()
+                    line += piece
+                    if not piece:
+                        break
+                    if len(line) > answers.MOST_LINE:
+                        raise self._nonsense(f"a line has more than {answers.MOST_LINE >> 20} MB")
+        except TimeoutError:
+            raise FinnTuiError(
+                f"nothing was heard from {self._link.board.name} for {seconds:g} s",
+                "The agent that runs the driver there is silent.",
+                "Try again; if it stays so, restart the board.",
+                kind="board",
+            ) from None
+        if not line:
+            raise _Ended
+        return line
+
+    def _nonsense(self, why: str, line: bytes = b"") -> FinnTuiError:
+        return FinnTuiError(
+            f"{self._link.board.name} answered something that cannot be right",
+            clean(why),
+            "Nothing of it was recorded. Try again; if it stays so, look at the board's log.",
+            kind="board",
+            detail=_log(line).text,
+        )
+
+    async def _collect(self) -> None:
+        received = 0
+        with contextlib.suppress(asyncssh.Error):
+            async for line in self._process.stderr:
+                received += len(line)
+                if received > answers.MOST_BYTES:
+                    self._process.close()
+                    return
+                self._stderr += line
+                del self._stderr[:-_KEPT_STDERR]
+                self._on_event(_log(line))
+
+
+def _log(line: bytes) -> Log:
+    return Log(clean(line[:4000].decode("utf-8", "replace")).rstrip())
+
+
+class _Ended(Exception):
+    """The agent's output ended before its answer."""
+
+
+@contextlib.asynccontextmanager
+async def conversation(link: Link) -> AsyncIterator[Conversation]:
+    """An agent on the board for as long as the block lasts; it is put there if need be.
+
+    It ends, and the driver with it, when the block ends in whatever way.
+
+    Raises:
+        FinnTuiError: the agent cannot be brought or started.
+    """
+    with translated(link.board):
+        await _bring_agent(link)
+        async with asyncio.timeout(SESSION_SECONDS):
+            process = await link.connection.create_process(_command(link), encoding=None)
+    talk = Conversation(link, process)
+    try:
+        if link.board.sudo and link.sudo_password is not None:
+            process.stdin.write(link.sudo_password.encode() + b"\n")
+        yield talk
+    finally:
+        talk.reading.cancel()
+        with contextlib.suppress(OSError, asyncssh.Error):
+            process.stdin.write_eof()
+        process.close()
+
+
+def _command(link: Link) -> str:
+    board = link.board
+    script = (
+        f"cd -- {shlex.quote(board.folder)} || exit 1; "
+        f'for f in {_PROFILE}; do [ -r "$f" ] && . "$f"; done; '
+        f"exec {shlex.quote(board.interpreter)} -u {agent_name()}"
+    )
+    command = f"bash -c {shlex.quote(script)}"
+    if not board.sudo:
+        return command
+    # sudo keeps the working directory, so that a folder below the user's home is found.
+    # -k: always ask, so that a password of ours is never left over for the agent to read.
+    return f"sudo -k -S -p '' -- {command}" if link.sudo_password else f"sudo -n -- {command}"
+
+
+async def _bring_agent(link: Link) -> None:
+    """Make sure that the agent on the board is ours to the byte: it is started, perhaps as root."""
+    files = await RemoteFiles.open(link)
+    path = f"{link.board.folder}/{agent_name()}"
+    is_there = await files.size(path) == len(agent_bytes())
+    if is_there and await files.sha256([path]) == [agent_sha256()]:
+        return
+    # Two terminals may bring it at the same time; each its own way, and the same bytes.
+    part = f"{path}.{secrets.token_hex(4)}.part"
+    await files.write(part, agent_bytes())
+    await files.rename(part, path)
+    if await files.sha256([path]) != [agent_sha256()]:
+        raise FinnTuiError(
+            f"the agent did not arrive on {link.board.name} as it was sent",
+            f"The SHA-256 of {path} is another one; it was not started.",
+            "The board's SD card may be failing; try again.",
+            kind="board",
+        )
+
+
+def _why(link: Link, process: asyncssh.SSHClientProcess[bytes], said: str) -> FinnTuiError:
+    """What an agent's early end means."""
+    board = link.board
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
+    if ("sudo:" in said and "password" in said) or "incorrect password" in said:
+        return FinnTuiError(
+            f"sudo on {board.name} asks for a password",
+            "The driver must run as root there.",
+            "Give the password when asked, or allow it without: add `xilinx ALL=(ALL) NOPASSWD: "
+            "ALL` with visudo on the board.",
+            kind="board",
+            detail=said,
+        )
+    if process.exit_status in (126, 127) or "No such file or directory" in last:
+        return FinnTuiError(
+            f"{board.interpreter} cannot be started on {board.name}",
+            last,
+            "Set python for this board in boards.toml, e.g. /usr/local/share/pynq-venv.",
+            kind="board",
+            detail=said,
+        )
+    return FinnTuiError(
+        f"the agent on {board.name} ended early",
+        last or f"Its exit status was {process.exit_status}.",
+        "The board may have run out of memory; look at `dmesg` there.",
+        kind="board",
+        detail=said,
+    )

@@ -1,0 +1,351 @@
+"""The SSH connection to a board: one a board, host key checked, everything bounded by timeouts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncssh
+
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.board.catalogue import Board
+from finn_tui.rehearsal import board as rehearsal_board
+
+CONNECT_SECONDS = 10.0
+LOGIN_SECONDS = 20.0
+KEEPALIVE_SECONDS = 15.0
+#: For the start of a command; a board's sshd may be slow, its disk stuck.
+SESSION_SECONDS = 30.0
+# OpenSSH opens ten sessions a connection (MaxSessions); SFTP, lock and agent take three of them.
+_COMMANDS = 6
+_MOST_OUTPUT = 4 << 20
+
+
+class HostKeyUnknown(FinnTuiError):
+    """The board's key was never seen.
+
+    Attributes:
+        fingerprint: ``SHA256:...``, to be compared with the board's own and passed as ``trust``.
+    """
+
+    def __init__(self, board: Board, fingerprint: str) -> None:
+        """For a board that showed a key of that fingerprint."""
+        self.fingerprint = fingerprint
+        super().__init__(
+            f"{board.name} ({board.host}) is not known yet",
+            f"It shows the host key {fingerprint}. Whoever answers at this address could show one.",
+            "Compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the board's own "
+            f"console, then `finn-tui boards test {board.name} --trust {fingerprint}`.",
+            kind="board",
+        )
+
+
+class HostKeyChanged(FinnTuiError):
+    """The board's key is another one than before.
+
+    Attributes:
+        fingerprint: of the key that it shows now.
+    """
+
+    def __init__(self, board: Board, fingerprint: str) -> None:
+        """For a board that showed a key of that fingerprint."""
+        self.fingerprint = fingerprint
+        files = f"{known_hosts_file()} or ~/.ssh/known_hosts"
+        super().__init__(
+            f"{board.name} ({board.host}) has another host key than before",
+            f"It shows {fingerprint} now. Either its SD card was written anew, or the address went "
+            "to another machine, or somebody stands between you and the board. Nothing was sent.",
+            f"If you know why it changed, remove its line from {files} and trust the new key.",
+            kind="board",
+        )
+
+
+class Link:
+    """An open connection to a board.
+
+    Attributes:
+        board: which one.
+        connection: asyncssh's connection.
+        sudo_password: given to ``sudo`` on its standard input; never stored.
+    """
+
+    def __init__(
+        self, board: Board, connection: asyncssh.SSHClientConnection, sudo_password: str | None
+    ) -> None:
+        self.board = board
+        self.connection = connection
+        self.sudo_password = sudo_password
+        self._sftp: asyncssh.SFTPClient | None = None
+        self._opening = asyncio.Lock()
+        self._running = asyncio.Semaphore(_COMMANDS)
+
+    async def sftp(self) -> asyncssh.SFTPClient:
+        """The one SFTP session of this connection."""
+        async with self._opening:
+            if self._sftp is None:
+                async with asyncio.timeout(LOGIN_SECONDS):
+                    self._sftp = await self.connection.start_sftp_client()
+            return self._sftp
+
+    async def run(self, *command: str, timeout: float = 30.0) -> tuple[int, bytes, bytes]:
+        """Run a command to its end: exit status, standard output, standard error.
+
+        Raises:
+            FinnTuiError: it took longer than ``timeout`` seconds, or the line broke.
+        """
+        with translated(self.board):
+            try:
+                # The wait for others' commands is theirs to bound; they all are.
+                async with self._running, asyncio.timeout(timeout):
+                    process = await self.connection.create_process(
+                        shlex.join(command), encoding=None, stdin=asyncssh.DEVNULL
+                    )
+                    try:
+                        out, err = await asyncio.gather(
+                            _most(process.stdout), _most(process.stderr)
+                        )
+                        await process.wait_closed()
+                    finally:
+                        process.close()
+            except TimeoutError:
+                raise FinnTuiError(
+                    f"{command[0]} on {self.board.name} took longer than {timeout:g} s",
+                    "The board may be overloaded or its disk stuck.",
+                    "Try again; if it stays so, restart the board.",
+                    kind="board",
+                ) from None
+        return process.exit_status if process.exit_status is not None else 255, out, err
+
+
+async def _most(reader: asyncssh.SSHReader[bytes]) -> bytes:
+    """What a command prints; what it prints beyond all measure is read and dropped."""
+    data = bytearray()
+    while piece := await reader.read(1 << 16):
+        data += piece[: _MOST_OUTPUT - len(data)]
+    return bytes(data)
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    board: Board,
+    on_progress: OnProgress = ignore,
+    *,
+    trust: bool | str = False,
+    password: str | None = None,
+    sudo_password: str | None = None,
+) -> AsyncIterator[Link]:
+    """Connect to a board; for the simulated one, start it first and end it afterwards.
+
+    Args:
+        board: from the catalogue.
+        on_progress: told what is waited for.
+        trust: what to do with a host key that was never seen: refuse it (False), or remember it if
+            its fingerprint is this one (str), or whatever it is (True, on explicit request only).
+            A key that changed is refused in any case.
+        password: for logging in, if keys do not do; kept in memory only.
+        sudo_password: for ``sudo`` on the board.
+
+    Raises:
+        HostKeyUnknown, HostKeyChanged: see there.
+        FinnTuiError: no answer, refused, not let in; kind "board".
+    """
+    if not board.simulated:
+        on_progress(Progress("board", f"connecting to {board.name} ({board.host})"))
+        with translated(board):
+            connection = await _open(board, trust, password)
+        async with _closing(connection):
+            yield Link(board, connection, sudo_password)
+        return
+    async with rehearsal_board.running(on_progress) as endpoint:
+        with translated(board):
+            connection = await asyncssh.connect(
+                endpoint.host,
+                endpoint.port,
+                username=endpoint.user,
+                client_keys=[str(endpoint.client_key)],
+                known_hosts=_known(f"[{endpoint.host}]:{endpoint.port} {endpoint.host_key}\n"),
+                config=None,
+                agent_path=None,
+                connect_timeout=CONNECT_SECONDS,
+                login_timeout=LOGIN_SECONDS,
+                keepalive_interval=KEEPALIVE_SECONDS,
+            )
+        async with _closing(connection):
+            yield Link(board, connection, None)
+
+
+@contextlib.asynccontextmanager
+async def _closing(connection: asyncssh.SSHClientConnection) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        connection.close()
+        # A board that went away does not answer; what counts is that we let go of it.
+        with contextlib.suppress(TimeoutError, OSError, asyncssh.Error):
+            async with asyncio.timeout(2):
+                await connection.wait_closed()
+        connection.abort()
+
+
+def known_hosts_file() -> Path:
+    """Where trusted boards' keys are kept, beside the user's own ``~/.ssh/known_hosts``."""
+    return paths.config_dir() / "known_hosts"
+
+
+def _known(text: str) -> asyncssh.SSHKnownHosts:
+    return asyncssh.import_known_hosts(text)
+
+
+def _known_text() -> str:
+    parts = []
+    for path in (known_hosts_file(), Path("~/.ssh/known_hosts").expanduser()):
+        with contextlib.suppress(OSError):
+            parts.append(path.read_text(encoding="utf-8", errors="replace"))
+    return "\n".join(parts) + "\n"
+
+
+class _Client(asyncssh.SSHClient):
+    """Sees the host key if it is none of the known ones."""
+
+    def __init__(self, trust: bool | str) -> None:
+        self._trust = trust
+        self.shown: asyncssh.SSHKey | None = None
+        self.address: tuple[str, str, int] = ("", "", 22)
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        self.shown = key
+        self.address = (host, addr, port)
+        if self._trust is False or _entries(host, addr, port):
+            return False
+        return self._trust is True or self._trust == key.get_fingerprint()
+
+
+def _entries(host: str, addr: str, port: int) -> bool:
+    """Whether any key of that host is known."""
+    return bool(_known(_known_text()).match(host, addr, port)[0])
+
+
+async def _open(
+    board: Board, trust: bool | str, password: str | None
+) -> asyncssh.SSHClientConnection:
+    client = _Client(trust)
+    try:
+        try:
+            connection = await _attempt(board, client, password)
+        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
+            # Only those kinds of key were asked for that are known of this board; one that has
+            # none of them any more hangs up. Ask for all kinds, to see what it shows now.
+            if not _entries(board.host, board.host, board.port or 22):
+                raise
+            connection = await _attempt(board, client, password, server_host_key_algs="default")
+    except asyncssh.HostKeyNotVerifiable as error:
+        if client.shown is None:
+            raise _refused(board, str(error)) from error
+        fingerprint = client.shown.get_fingerprint()
+        if _entries(*client.address):
+            raise HostKeyChanged(board, fingerprint) from error
+        raise HostKeyUnknown(board, fingerprint) from error
+    if client.shown is not None:
+        await asyncio.to_thread(_remember, client.shown, *client.address)
+    return connection
+
+
+async def _attempt(
+    board: Board, client: _Client, password: str | None, **options: object
+) -> asyncssh.SSHClientConnection:
+    # Only what is set; the user's ~/.ssh/config has the say over the rest.
+    if board.port:
+        options["port"] = board.port
+    if board.user:
+        options["username"] = board.user
+    if board.key:
+        options["client_keys"] = [str(Path(board.key).expanduser())]
+    if password is not None:
+        options["password"] = password
+    return await asyncssh.connect(
+        board.host,
+        client_factory=lambda: client,
+        known_hosts=_known(_known_text()),
+        connect_timeout=CONNECT_SECONDS,
+        login_timeout=LOGIN_SECONDS,
+        keepalive_interval=KEEPALIVE_SECONDS,
+        **options,
+    )
+
+
+def _remember(key: asyncssh.SSHKey, host: str, addr: str, port: int) -> None:
+    path = known_hosts_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = host if port == 22 else f"[{host}]:{port}"
+    line = f"{name} {key.export_public_key().decode().strip()}\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.write(line)
+
+
+def _refused(board: Board, why: str) -> FinnTuiError:
+    return FinnTuiError(
+        f"the SSH connection to {board.name} failed",
+        why,
+        f"Try `ssh {board.user + '@' if board.user else ''}{board.host}` to see more.",
+        kind="board",
+    )
+
+
+@contextlib.contextmanager
+def translated(board: Board) -> Iterator[None]:
+    """What SSH and sockets raise, as errors that say what to do."""
+    where = f"{board.name} ({board.host}{f':{board.port}' if board.port else ''})"
+    try:
+        yield
+    except FinnTuiError:
+        raise
+    except ConnectionRefusedError as error:
+        raise FinnTuiError(
+            f"{where} refuses the connection",
+            "Something answers at this address, but no SSH server on that port.",
+            "Check host and port in boards.toml, and that the board has finished booting.",
+            kind="board",
+        ) from error
+    except socket.gaierror as error:
+        raise FinnTuiError(
+            f"the name {board.host} cannot be resolved",
+            str(error),
+            "Use the board's address, or add the name to ~/.ssh/config or /etc/hosts.",
+            kind="board",
+        ) from error
+    except (TimeoutError, asyncssh.ConnectionLost, ConnectionError) as error:
+        silent = isinstance(error, TimeoutError)
+        raise FinnTuiError(
+            f"{where} does not answer" if silent else f"the line to {where} broke",
+            str(error) or f"No answer within {CONNECT_SECONDS:g} to {LOGIN_SECONDS:g} s.",
+            "Check power, network cable and address; then run the same command again: what was "
+            "already sent is not sent twice.",
+            kind="board",
+        ) from error
+    except asyncssh.PermissionDenied as error:
+        raise FinnTuiError(
+            f"{where} does not let {board.user or 'you'} in",
+            str(error),
+            f"Copy your key with `ssh-copy-id {board.user + '@' if board.user else ''}{board.host}`"
+            ", or give the password when asked.",
+            kind="board",
+        ) from error
+    except asyncssh.SFTPError as error:
+        raise FinnTuiError(
+            f"a file operation on {where} failed",
+            error.reason,
+            "The board's disk may be full or the folder not writable; look at `df -h` there.",
+            kind="board",
+        ) from error
+    except (asyncssh.Error, OSError) as error:
+        raise _refused(board, str(error)) from error

@@ -1,0 +1,240 @@
+"""Cost tables and estimates: cycles, II, fps, latency, resources against a budget.
+
+All numbers of a layer come from FINN's own estimators by way of its cost table; this file only
+looks them up and adds them, so that there is no second copy of FINN's formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from finn_tui.core.design import Design, Value
+from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.estimate.infrastructure import Bill, Link, Prices, Settings, links
+from finn_tui.core.estimate.platform_shell import Shell, published
+from finn_tui.core.estimate.table import CostTable as CostTable
+from finn_tui.core.estimate.table import LayerCost as LayerCost
+from finn_tui.core.estimate.table import Tables as Tables
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Neighbours whose streams differ in width (bits): FINN puts a converter (DWC) there."""
+
+    producer: str
+    consumer: str
+    out_width: int
+    in_width: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a folding costs and gives.
+
+    Attributes:
+        clock_ns: clock period.
+        layers: in the order of the design.
+        ii_cycles: the largest layer's cycles, the design's initiation interval.
+        bottleneck: the first layer that needs that many.
+        latency_cycles: cycles along the longest path, FINN's ``critical_path_cycles``.
+        total: sum by resource, FINN's ``res_estimation`` total; no FIFO, DWC, DMA or shell.
+        mismatches: where data width converters arise.
+        design, settings, prices: what the bill is made from when somebody looks at it.
+        streams: ``links`` of another estimate with the same settings, if there is one.
+    """
+
+    clock_ns: float
+    layers: tuple[LayerCost, ...]
+    ii_cycles: int
+    bottleneck: str
+    latency_cycles: int
+    total: Mapping[str, float]
+    mismatches: tuple[Mismatch, ...]
+    design: Design = field(compare=False, repr=False)
+    settings: Settings = field(default_factory=dict, compare=False, repr=False)
+    prices: Prices = field(default_factory=Prices, compare=False, repr=False)
+    streams: tuple[Link, ...] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def bill(self) -> Bill:
+        """What FINN inserts between the layers and leaves out of ``total``."""
+        widths = {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
+        return Bill.of_links(self.links, widths, self.prices)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The streams with their FIFO depths."""
+        return self.streams if self.streams is not None else links(self.design, self.settings)
+
+    @cached_property
+    def converted(self) -> frozenset[str]:
+        """The layers that have a data width converter before them."""
+        return frozenset(mismatch.consumer for mismatch in self.mismatches)
+
+    @property
+    def shell(self) -> Shell | None:
+        """DMA and shell, of the user's own build or a published one for this family of parts.
+
+        None where no source is known. In no total: FINN has no estimate of it.
+        """
+        return self.prices.shell or published(self.design.part)
+
+    @cached_property
+    def streams_of(self) -> Mapping[str, tuple[Link, ...]]:
+        """The streams at each layer, with their FIFO depths."""
+        found: dict[str, list[Link]] = {layer.name: [] for layer in self.layers}
+        for link in links(self.design, self.settings):
+            for end in {link.producer, link.consumer}:
+                if end is not None and end in found:
+                    found[end].append(link)
+        return {name: tuple(streams) for name, streams in found.items()}
+
+    @cached_property
+    def widths(self) -> Mapping[str, tuple[int, int]]:
+        """Bits of each layer's input and output streams."""
+        return {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
+
+    @property
+    def fps(self) -> float:
+        """Frames per second: clock / II."""
+        return 1e9 / (self.clock_ns * self.ii_cycles)
+
+    @property
+    def latency_ms(self) -> float:
+        """The latency of one frame in milliseconds."""
+        return self.latency_cycles * self.clock_ns * 1e-6
+
+    def fits(self, device: Device, *, whole: bool = False) -> bool | None:
+        """Whether FINN's total is within the device's budget; None where that is unknown.
+
+        Args:
+            whole: with the width converters and FIFOs that FINN leaves out.
+        """
+        more = self.bill.total() if whole else dict.fromkeys(RESOURCES, 0.0)
+        uses = [device.use(name, self.total[name] + more[name]) for name in RESOURCES]
+        if any(use is None for use in uses):
+            return None
+        return all(use is not None and use <= 1 for use in uses)
+
+    def as_json(self, design: Design, device: Device) -> dict[str, Any]:
+        """The document of ``finn-tui estimate --json``."""
+        return {
+            "model": design.model,
+            "board": device.board,
+            "part": device.part,
+            "clock_ns": self.clock_ns,
+            "finn": {"flavour": design.finn_flavour, "version": design.finn_version},
+            "ii_cycles": self.ii_cycles,
+            "fps": self.fps,
+            "latency_cycles": self.latency_cycles,
+            "bottleneck": self.bottleneck,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": layer.op,
+                    "cycles": layer.cycles,
+                    **{name: plain(layer.resources[name]) for name in RESOURCES},
+                    "knobs": dict(layer.values),
+                }
+                for layer in self.layers
+            ],
+            "total": {name: plain(self.total[name]) for name in RESOURCES},
+            "extra": {**self.bill.as_json(), "shell": self.shell.as_json() if self.shell else {}},
+            "budget": dict(device.budget),
+            "fits": self.fits(device),
+            "fits_with_extra": self.fits(device, whole=True),
+        }
+
+
+def plain(value: float) -> int | float:
+    """A number as JSON should show it: whole ones without a fraction."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def estimate(
+    design: Design,
+    tables: Tables,
+    values: Mapping[str, Mapping[str, Value]],
+    clock_ns: float,
+    near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None,
+    *,
+    settings: Settings | None = None,
+    prices: Prices | None = None,
+) -> Estimate:
+    """What a folding costs and gives.
+
+    Args:
+        values: the knobs of every layer; each must be a legal point of the layer's table.
+        near: the values and the estimate of another folding; what they share is not looked up
+            again, which is most of it while a large design is folded step by step.
+        settings: of the folding; its FIFO depths are on the bill.
+        prices: of what FINN inserts; without them the bill has no costs.
+
+    Raises:
+        KeyError: for a layer without a table or a point that is not legal, which a ``Folding``
+            made by this package cannot hold.
+    """
+    layers: list[LayerCost] = []
+    finish: list[int] = []
+    lut = bram = uram = dsp = 0.0
+    before = near[0] if near is not None else {}
+    known = near[1].layers if near is not None else ()
+    for position, (layer, feeders) in enumerate(zip(design.layers, design.feeders, strict=True)):
+        chosen = values[layer.name]
+        if near is not None and before[layer.name] is chosen:
+            cost = known[position]
+        else:
+            table = tables[layer.name]
+            row = table.row(chosen)
+            if row is None:
+                raise KeyError(layer.name)
+            cost = table.cost(layer.op, row)
+        layers.append(cost)
+        more = cost.resources
+        lut += more["LUT"]
+        bram += more["BRAM_18K"]
+        uram += more["URAM"]
+        dsp += more["DSP"]
+        finish.append(cost.cycles + max([finish[feeder] for feeder in feeders], default=0))
+    slowest = max(layers, key=lambda cost: cost.cycles)
+    return Estimate(
+        clock_ns=clock_ns,
+        layers=tuple(layers),
+        ii_cycles=slowest.cycles,
+        bottleneck=slowest.name,
+        latency_cycles=max(finish),
+        total={"LUT": lut, "BRAM_18K": bram, "URAM": uram, "DSP": dsp},
+        mismatches=_mismatches(design, layers),
+        design=design,
+        settings=settings or {},
+        streams=near[1].links
+        if near is not None and near[1].settings == (settings or {})
+        else None,
+        prices=prices or _NO_PRICES,
+    )
+
+
+_NO_PRICES = Prices()
+
+
+def mismatches(
+    design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]]
+) -> tuple[Mismatch, ...]:
+    """Where the streams of neighbours differ in width. Arguments as for ``estimate``."""
+    costs = []
+    for layer in design.layers:
+        row = tables[layer.name].row(values[layer.name])
+        assert row is not None, f"{layer.name} holds no legal point"
+        costs.append(tables[layer.name].cost(layer.op, row))
+    return _mismatches(design, costs)
+
+
+def _mismatches(design: Design, costs: Sequence[LayerCost]) -> tuple[Mismatch, ...]:
+    return tuple(
+        Mismatch(costs[a].name, costs[b].name, costs[a].out_width, costs[b].in_width)
+        for a, b in design.links
+        if costs[a].out_width != costs[b].in_width
+    )

@@ -1,0 +1,353 @@
+"""The whole bill: what FINN inserts between the layers and leaves out of its own total.
+
+A build puts a data width converter (DWC) where neighbours' streams differ in width, and a FIFO on
+every stream, on both sides of a converter, and at the graph's input and output; FINN's builder
+makes them so with ``InsertDWC`` and ``InsertFIFO(create_shallow_fifos=True)``. Their prices are
+those of FINN's own estimators for these ops, asked of the engine for all widths that a design's
+tables can produce.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.core.design import Design, Layer, Value
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.estimate.platform_shell import Shell
+
+if TYPE_CHECKING:
+    from finn_tui.core.estimate.estimate import Tables
+
+Use = tuple[float, ...]
+"""Units of each resource, in the order of ``RESOURCES``."""
+
+Settings = Mapping[str, Mapping[str, Any]]
+"""Settings of a folding, by layer."""
+
+NOTHING: Use = (0.0,) * len(RESOURCES)
+
+#: FIFO depths that are priced beforehand beside those that a design or folding names: FINN's
+#: sizing rounds to powers of two where it cannot measure.
+USUAL_DEPTHS = tuple(2**exponent for exponent in range(1, 16))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What FINN says that the ops cost that it inserts.
+
+    Attributes:
+        dwc: by (width in, width out) in bits; equal widths need none.
+        fifo: by (width in bits, depth in words).
+        dwc_depth: FIFO depth that a converter asks for on both sides.
+        ops: the op types that FINN chose: {"dwc": "StreamingDataWidthConverter_rtl", ...}.
+        shell: of the user's own builds, if there are any; published ones are known by the part.
+    """
+
+    dwc: Mapping[tuple[int, int], Use] = field(default_factory=dict)
+    fifo: Mapping[tuple[int, int], Use] = field(default_factory=dict)
+    dwc_depth: int = 2
+    ops: Mapping[str, str] = field(default_factory=dict)
+    shell: Shell | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is priced at all."""
+        return bool(self.dwc or self.fifo)
+
+    def inserted(self, link: Link, out_width: int, in_width: int) -> tuple[Inserted, ...]:
+        """What FINN inserts on a stream. Kept: whoever folds comes back to the same widths."""
+        key = (link, out_width, in_width)
+        found = self._inserted.get(key)
+        if found is None:
+            found = self._inserted[key] = link.items(self, out_width, in_width)
+        return found
+
+    def use(self, link: Link, out_width: int, in_width: int) -> Use:
+        """What that costs. Kept, too."""
+        key = (link, out_width, in_width)
+        found = self._uses.get(key)
+        if found is None:
+            found = self._uses[key] = link.use(self, out_width, in_width, fifos=True)
+        return found
+
+    @cached_property
+    def _uses(self) -> dict[tuple[Link, int, int], Use]:
+        return {}
+
+    @cached_property
+    def _inserted(self) -> dict[tuple[Link, int, int], tuple[Inserted, ...]]:
+        return {}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Prices:
+        """Read what the engine's ``converters`` request answers."""
+        return cls(
+            {(row[0], row[1]): tuple(map(float, row[2:])) for row in data["dwc"]},
+            {(row[0], row[1]): tuple(map(float, row[2:])) for row in data["fifo"]},
+            int(data["depth"]),
+            dict(data["ops"]),
+        )
+
+
+@dataclass(frozen=True)
+class Inserted:
+    """One op that FINN inserts.
+
+    Attributes:
+        kind: "dwc" or "fifo".
+        producer, consumer: the layers around it; None is the world outside.
+        in_width, out_width: bits; equal for a FIFO.
+        depth: words of a FIFO; None for a converter.
+        use: what it costs; None where FINN was not asked for it.
+    """
+
+    kind: str
+    producer: str | None
+    consumer: str | None
+    in_width: int
+    out_width: int
+    depth: int | None
+    use: Use | None
+
+    def as_json(self) -> dict[str, Any]:
+        """One row under ``extra`` of ``estimate --json``."""
+        row: dict[str, Any] = {"producer": self.producer, "consumer": self.consumer}
+        if self.kind == "dwc":
+            row |= {"out_width": self.in_width, "in_width": self.out_width}
+        else:
+            row |= {"width": self.in_width, "depth": self.depth}
+        return row | (as_counts(self.use) if self.use is not None else {})
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Everything that FINN inserts for one folding."""
+
+    items: tuple[Inserted, ...]
+
+    @classmethod
+    def of_widths(
+        cls,
+        design: Design,
+        widths: Mapping[str, tuple[int, int]],
+        settings: Settings,
+        prices: Prices,
+    ) -> Bill:
+        """The bill for (in, out) stream widths of each layer, in bits."""
+        return cls.of_links(links(design, settings), widths, prices)
+
+    @classmethod
+    def of_links(
+        cls, links: Sequence[Link], widths: Mapping[str, tuple[int, int]], prices: Prices
+    ) -> Bill:
+        """The same, from streams whose depths are known."""
+        items: list[Inserted] = []
+        for link in links:
+            out_width = widths[link.producer][1] if link.producer is not None else 0
+            in_width = widths[link.consumer][0] if link.consumer is not None else 0
+            items += prices.inserted(link, out_width, in_width)
+        return cls(tuple(items))
+
+    @classmethod
+    def of_folding(
+        cls,
+        design: Design,
+        tables: Tables,
+        values: Mapping[str, Mapping[str, Value]],
+        settings: Settings,
+        prices: Prices,
+    ) -> Bill:
+        """The bill for knob values, each a legal point of its layer's table."""
+        widths = {}
+        for name, table in tables.items():
+            row = table.row(values[name])
+            assert row is not None, f"{name} holds no legal point"
+            widths[name] = int(table.in_width[row]), int(table.out_width[row])
+        return cls.of_widths(design, widths, settings, prices)
+
+    def of(self, kind: str) -> tuple[Inserted, ...]:
+        """The converters ("dwc") or FIFOs ("fifo")."""
+        return tuple(self._kinds.get(kind, ()))
+
+    def near(self, layer: str) -> tuple[Inserted, ...]:
+        """What stands next to a layer, in the order of the graph."""
+        return tuple(item for item in self.items if layer in (item.producer, item.consumer))
+
+    def total(self, kind: str | None = None) -> dict[str, float]:
+        """Sum by resource of what is priced; of all kinds if none is named."""
+        kinds = self._totals if kind is None else {kind: self._totals.get(kind, NOTHING)}
+        sums = (sum(column) for column in zip(NOTHING, *kinds.values(), strict=True))
+        return dict(zip(RESOURCES, sums, strict=True))
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, list[Inserted]]:
+        found: dict[str, list[Inserted]] = {}
+        for item in self.items:
+            found.setdefault(item.kind, []).append(item)
+        return found
+
+    @cached_property
+    def _totals(self) -> Mapping[str, Use]:
+        # Counted first: in a large graph many items cost the same.
+        found: dict[str, Use] = {}
+        for kind, items in self._kinds.items():
+            counts = Counter(item.use for item in items if item.use is not None)
+            sums = zip(*([each * n for each in use] for use, n in counts.items()), strict=True)
+            found[kind] = tuple(map(sum, sums)) or NOTHING
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands under ``extra``, the shell apart.
+
+        ``unpriced`` counts ops that FINN was not asked about.
+        """
+        found: dict[str, Any] = {}
+        for kind in ("dwc", "fifo"):
+            items = self.of(kind)
+            unpriced = sum(item.use is None for item in items)
+            found[kind] = {"count": len(items)}
+            if unpriced < len(items) or not items:
+                found[kind] |= as_counts(tuple(self.total(kind).values()))
+            found[kind] |= {
+                "unpriced": unpriced,
+                "streams": [item.as_json() for item in items],
+            }
+        return found
+
+
+def as_counts(use: Use) -> dict[str, int | float]:
+    """Resources by name, whole numbers without a fraction."""
+    return {
+        name: int(value) if float(value).is_integer() else value
+        for name, value in zip(RESOURCES, use, strict=True)
+    }
+
+
+def depths(layer: Layer, settings: Settings, name: str) -> Sequence[int]:
+    """A layer's FIFO depths ("inFIFODepths", "outFIFODepths"): the folding's or the graph's."""
+    value = settings.get(layer.name, {}).get(name, layer.attrs.get(name))
+    if isinstance(value, int):
+        return (value,)
+    return value if isinstance(value, list | tuple) and value else (2,)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stream with the FIFO depths that its two ends ask for; an end outside asks for none."""
+
+    producer: str | None
+    consumer: str | None
+    out_depth: int
+    in_depth: int
+
+    def items(self, prices: Prices, out_width: int, in_width: int) -> tuple[Inserted, ...]:
+        """What FINN inserts on it, from the producer to the consumer."""
+        if self.producer is None or self.consumer is None:
+            # InsertFIFO never makes one of less than two words at the graph's ends.
+            depth = max(self.out_depth, self.in_depth, 2)
+            width = in_width if self.producer is None else out_width
+            return (self._fifo(prices, width, depth),)
+        if out_width == in_width:
+            return (self._fifo(prices, out_width, max(self.out_depth, self.in_depth)),)
+        dwc = Inserted("dwc", self.producer, self.consumer, out_width, in_width, None,
+                       prices.dwc.get((out_width, in_width)))  # fmt: skip
+        return (
+            self._fifo(prices, out_width, max(self.out_depth, prices.dwc_depth)),
+            dwc,
+            self._fifo(prices, in_width, max(prices.dwc_depth, self.in_depth)),
+        )
+
+    def _fifo(self, prices: Prices, width: int, depth: int) -> Inserted:
+        use = prices.fifo.get((width, depth))
+        return Inserted("fifo", self.producer, self.consumer, width, width, depth, use)
+
+    def use(self, prices: Prices, out_width: int, in_width: int, *, fifos: bool) -> Use:
+        """What all that costs; what is not priced counts as nothing."""
+        sums = NOTHING
+        for item in self.items(prices, out_width, in_width):
+            if item.use is not None and (fifos or item.kind == "dwc"):
+                sums = tuple(a + b for a, b in zip(sums, item.use, strict=True))
+        return sums
+
+
+def links(design: Design, settings: Settings) -> tuple[Link, ...]:
+    """All streams of a design with their FIFO depths, in the order of ``design.streams``."""
+    found = []
+    for stream in design.streams:
+        producer, consumer = stream.producer, stream.consumer
+        out_depth = in_depth = 0
+        if producer is not None and producer in design.by_name:
+            layer = design.by_name[producer]
+            out_depth = _at(depths(layer, settings, "outFIFODepths"), layer.outputs, stream.tensor)
+        if consumer is not None and consumer in design.by_name:
+            layer = design.by_name[consumer]
+            in_depth = _at(depths(layer, settings, "inFIFODepths"), layer.inputs, stream.tensor)
+        found.append(Link(producer, consumer, out_depth, in_depth))
+    return tuple(found)
+
+
+def _at(depths: Sequence[int], tensors: Sequence[str], tensor: str) -> int:
+    # As InsertFIFO: a list that is too short ends with the depth of all further streams.
+    index = tensors.index(tensor) if tensor in tensors else 0
+    return int(depths[min(index, len(depths) - 1)])
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What FINN must be asked so that every folding of a design can be priced."""
+
+    dwc: tuple[tuple[int, int], ...]
+    fifo: tuple[tuple[int, int], ...]
+
+    def without(self, prices: Prices) -> Ask:
+        """What is not known yet."""
+        return Ask(
+            tuple(pair for pair in self.dwc if pair not in prices.dwc),
+            tuple(pair for pair in self.fifo if pair not in prices.fifo),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.dwc or self.fifo)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Widths (bits) that each stream can have, from the cost tables."""
+
+    design: Design
+    tables: Tables
+
+    @cached_property
+    def outs(self) -> Mapping[str, tuple[int, ...]]:
+        """By producer."""
+        return {name: _distinct(table.fold_out) for name, table in self.tables.items()}
+
+    @cached_property
+    def ins(self) -> Mapping[str, tuple[int, ...]]:
+        """By consumer."""
+        return {name: _distinct(table.fold_in) for name, table in self.tables.items()}
+
+    def ask(self, settings: Settings, more: Sequence[int] = USUAL_DEPTHS) -> Ask:
+        """Every converter and FIFO that some folding with these settings needs.
+
+        Args:
+            more: FIFO depths that are wanted for every width, whatever the settings say.
+        """
+        dwc: dict[tuple[int, int], None] = {}
+        fifo: dict[tuple[int, int], None] = {}
+        for link in links(self.design, settings):
+            outs = self.outs[link.producer] if link.producer is not None else ()
+            ins = self.ins[link.consumer] if link.consumer is not None else ()
+            wanted = {2, link.out_depth, link.in_depth, max(link.out_depth, link.in_depth)}
+            for width in dict.fromkeys((*outs, *ins)):
+                fifo.update({(width, depth): None for depth in sorted({*wanted, *more} - {0})})
+            dwc.update({(a, b): None for a in outs for b in ins if a != b})
+        return Ask(tuple(dwc), tuple(fifo))
+
+
+def _distinct(values: Any) -> tuple[int, ...]:
+    return tuple(sorted({int(value) for value in values}))

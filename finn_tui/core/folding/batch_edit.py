@@ -1,0 +1,126 @@
+"""One change of many layers: what can be changed is, and of the rest it is said why it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finn_tui.core.design import Design
+from finn_tui.core.estimate.estimate import Tables
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.knob_values import IllegalFolding, attribute, read
+from finn_tui.core.folding.model import Change, Folding
+
+
+@dataclass(frozen=True)
+class Together:
+    """What came of a change of many layers.
+
+    Attributes:
+        folding: with all that could be changed.
+        changed: (layer, old, new) of each layer that was asked for and changed.
+        moved: (layer, knob, old, new) of what had to follow elsewhere.
+        skipped: (layer, what cannot be, why) of each that could not be changed; one that is as it
+            should be already is neither changed nor skipped.
+    """
+
+    folding: Folding
+    changed: tuple[tuple[str, Any, Any], ...]
+    moved: tuple[tuple[str, str, Any, Any], ...]
+    skipped: tuple[tuple[str, str, str], ...]
+
+
+def set_together(
+    design: Design, tables: Tables, folding: Folding, layers: Sequence[str], name: str, value: Any
+) -> Together:
+    """Set a knob or setting of many layers to one value, or to what somebody typed."""
+
+    def one(now: Folding, layer: str) -> Change:
+        wanted = read(attribute(design.by_name[layer], name), value)
+        return foldings.change(design, tables, now, layer, name, wanted)
+
+    return _each(design, folding, layers, name, one)
+
+
+def step_together(
+    design: Design, tables: Tables, folding: Folding, layers: Sequence[str], knob: str, up: bool
+) -> Together:
+    """Set a knob of each of many layers to its next larger (else smaller) legal value.
+
+    A layer that has followed another one of them has had its step.
+    """
+
+    def one(now: Folding, layer: str) -> Change:
+        attribute(design.by_name[layer], knob)
+        return step(design, tables, now, layer, knob, up)
+
+    return _each(design, folding, layers, knob, one)
+
+
+def step(
+    design: Design, tables: Tables, folding: Folding, layer: str, knob: str, up: bool
+) -> Change:
+    """The next larger (else smaller) legal value of a knob; what couplings rule out is passed over.
+
+    Raises:
+        IllegalFolding: there is none.
+    """
+    values = tables[layer].legal(knob)
+    before = folding.values[layer][knob]
+    at = values.index(before)
+    for value in values[at + 1 :] if up else tuple(reversed(values[:at])):
+        try:
+            return foldings.change(design, tables, folding, layer, knob, value)
+        except IllegalFolding:
+            continue
+    raise IllegalFolding(
+        f"{knob} {before} is the {'largest' if up else 'smallest'} legal value here",
+        "Nothing is legal beyond it.",
+        "Choose another knob.",
+    )
+
+
+def _each(
+    design: Design,
+    folding: Folding,
+    layers: Sequence[str],
+    name: str,
+    one: Callable[[Folding, str], Change],
+) -> Together:
+    now = folding
+    skipped: list[tuple[str, str, str]] = []
+    followed: dict[tuple[str, str], tuple[Any, Any]] = {}
+    asked = list(dict.fromkeys(layers))
+    for layer in asked:
+        if (layer, name) in followed:
+            continue
+        try:
+            change = one(now, layer)
+        except IllegalFolding as error:
+            skipped.append((layer, error.what, error.why))
+            continue
+        for other, knob, old, new in change.moved:
+            first = followed.get((other, knob), (old, new))[0]
+            followed[other, knob] = (first, new)
+        now = change.folding
+    pairs = ((layer, _of(design, folding, layer, name), _of(design, now, layer, name))
+             for layer in asked)  # fmt: skip
+    return Together(
+        now,
+        tuple((layer, old, new) for layer, old, new in pairs if old != new),
+        tuple(
+            (layer, knob, old, new)
+            for (layer, knob), (old, new) in followed.items()
+            if old != new and (knob != name or layer not in asked)
+        ),
+        tuple(skipped),
+    )
+
+
+def _of(design: Design, folding: Folding, layer: str, name: str) -> Any:
+    if name in folding.values[layer]:
+        return folding.values[layer][name]
+    if all(item.name != name for item in design.by_name[layer].settable):
+        return None
+    return foldings.value_of(design, folding, layer, name)

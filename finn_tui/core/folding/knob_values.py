@@ -1,0 +1,122 @@
+"""What may be set on a layer, knobs and settings alike: found by name, checked, read from text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.design import Knob, Layer, Setting, Value
+
+
+class IllegalFolding(FinnTuiError):
+    """A value that FINN could not build or that would compute something else."""
+
+
+class MalformedFolding(IllegalFolding):
+    """A document that is no folding, whatever the design: damaged, or something else."""
+
+
+def attribute(layer: Layer, name: str) -> Knob | Setting:
+    """The knob or setting of that name.
+
+    Raises:
+        IllegalFolding: the layer has none; it says which it has.
+    """
+    for item in layer.settable:
+        if item.name == name:
+            return item
+    known = [item.name for item in layer.settable]
+    raise IllegalFolding(
+        f"{layer.name} has no {name}",
+        f"A {layer.op} has {', '.join(known) or 'nothing that can be set'}.",
+        "Remove the entry, or check that the folding was made for this model and FINN version.",
+    )
+
+
+def legal_text(layer: Layer, item: Knob | Setting) -> str:
+    """What a knob or setting can be, as words: "1, 2, 4" or "whole numbers from 0 on"."""
+    if item.values:
+        return listed(item.values)
+    if item.kind == "ints":
+        most = _streams(layer, item.name)
+        text = "whole numbers from 0 on, such as 32"
+        return text + (f", or {most} of them for {most} streams, such as 2, 32" if most > 1 else "")
+    return "a whole number from 0 on" if item.kind == "int" else "any text"
+
+
+def listed(values: Sequence[Any]) -> str:
+    """Values in one line."""
+    return ", ".join(str(value) for value in values)
+
+
+def is_one_of(value: Any, values: Sequence[Value]) -> bool:
+    """Whether a value is one of those, and of their type.
+
+    1 == True and 1 == 1.0 in Python, but neither is what FINN's file means.
+    """
+    return type(value) in (int, str) and value in values
+
+
+def _streams(layer: Layer, name: str) -> int:
+    """How many values a list of whole numbers can have: one for each stream on that side."""
+    return max(1, len(layer.outputs if name.startswith("out") else layer.inputs))
+
+
+def read(item: Knob | Setting, given: Any) -> Any:
+    """What somebody gave for a knob or setting, in the form that FINN's folding file has.
+
+    Text is read as what the attribute holds ("2, 32" as two FIFO depths), and a lone depth as a
+    list of one. Whether the value is legal is not asked.
+    """
+    if isinstance(given, str):
+        parts = given.replace("[", " ").replace("]", " ").replace(",", " ").split()
+        if item.kind == "ints":
+            given = [_whole(part) for part in parts]
+        elif item.kind == "int" or any(isinstance(value, int) for value in item.values):
+            given = _whole(given.strip())
+        else:
+            given = given.strip()
+    if item.kind == "ints" and type(given) is int:
+        return [given]
+    return list(given) if isinstance(given, tuple) else given
+
+
+def _whole(text: str) -> int | str:
+    try:
+        return int(text.replace("_", ""))
+    except ValueError:
+        return text  # and `check_setting` says what it should be
+
+
+def check_setting(layer: Layer, item: Setting, value: Any) -> None:
+    """Make sure that a setting can have a value.
+
+    Raises:
+        IllegalFolding: naming the layer, the value and what is legal.
+    """
+    if item.values:
+        fine = is_one_of(value, item.values)
+    elif item.kind == "ints":
+        fine = (
+            isinstance(value, list)
+            and bool(value)
+            and all(type(each) is int and each >= 0 for each in value)
+        )
+    elif item.kind == "int":
+        fine = type(value) is int and value >= 0
+    else:
+        fine = isinstance(value, str) if item.kind == "text" else True
+    if not fine:
+        raise illegal(layer, item, value)
+
+
+def illegal(layer: Layer, item: Knob | Setting, value: Any) -> IllegalFolding:
+    """The error for a value that a knob or setting cannot have."""
+    # Text in place of a number shall be seen to be text.
+    shown = value if isinstance(value, str) and item.kind in ("choice", "text") else repr(value)
+    return IllegalFolding(
+        f"{layer.name}: {item.name} = {shown} is not legal",
+        f"Legal values: {legal_text(layer, item)}.",
+        "Choose one of them.",
+    )

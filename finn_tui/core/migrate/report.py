@@ -1,0 +1,50 @@
+"""A migration in words, for the command line and the screen."""
+
+from __future__ import annotations
+
+from finn_tui.core.migrate.migrate import Entry, Migration
+
+#: More legal values than this are not listed.
+_LISTED = 12
+
+
+def remarks(entry: Entry) -> list[str]:
+    """What is to be said of an entry: doubts, other words, values that cannot be."""
+    said = [entry.why] if entry.why else []
+    said += [after for _, after in entry.renamed]
+    left_out: dict[str, list[str]] = {}
+    for item in entry.refused:
+        if item.legal:
+            legal = ", ".join(str(value) for value in item.legal[:_LISTED])
+            more = ", ..." if len(item.legal) > _LISTED else ""
+            said.append(f"{item.name} = {item.value} is not legal ({legal}{more}): {item.why}")
+        else:
+            left_out.setdefault(item.why, []).append(item.name)
+    said += [f"without {' and '.join(names)}: {why}" for why, names in left_out.items()]
+    return said
+
+
+def rows(found: Migration) -> list[tuple[str, str, str]]:
+    """Name in the file, the layer here and remarks, of each entry that is for a layer."""
+    return [
+        (
+            entry.name,
+            "=" if entry.how == "same" else entry.layer or "NO LAYER",
+            "; ".join(remarks(entry)),
+        )
+        for entry in found.entries
+        if entry.how != "inserted"
+    ]
+
+
+def closing(found: Migration) -> list[str]:
+    """How it went, and what the file says nothing of."""
+    lines = [found.summary]
+    for layer, knob, old, new in found.moved:
+        lines.append(f"{layer} {knob} {old} > {new}, to go with its neighbour")
+    for layer, knob, old, new in found.filled:
+        lines.append(f"{layer} {knob} {old} > {new}: not in the file, folded to fit the others")
+    left = [name for name in found.unnamed if name not in {item[0] for item in found.filled}]
+    if left:
+        lines.append(f"not in the file, left as the graph has them: {', '.join(left)}")
+    return lines

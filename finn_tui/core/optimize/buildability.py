@@ -1,0 +1,30 @@
+"""What FINN estimates and yet refuses to generate code for: told before a build, not in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from finn_tui.core.design import Design, Layer, Value
+from finn_tui.core.folding.model import Folding
+
+#: ``MVAU_hls.defines`` asserts SIMD >= MW / 1024 when it generates code for synthesis.
+_MVAU_DEPTH = 1024
+
+#: Knobs that say what the accelerator can do: nobody but the user trades that for resources.
+NEVER_TRADED = frozenset({"runtime_writeable_weights"})
+
+
+def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
+    """Why FINN would not generate code for a layer folded like this; None if it would."""
+    width, simd = layer.attrs.get("MW"), values.get("SIMD")
+    if layer.op == "MVAU_hls" and isinstance(width, int) and isinstance(simd, int):
+        least = -(-width // _MVAU_DEPTH)
+        if simd < least:
+            return f"{layer.name} has SIMD {simd} and needs at least {least} (MW {width:,} / 1024)"
+    return None
+
+
+def refusals(design: Design, folding: Folding) -> list[str]:
+    """Why FINN would not build a folding, a sentence a layer; empty if it would."""
+    found = (refusal(layer, folding.values[layer.name]) for layer in design.layers)
+    return [why for why in found if why is not None]

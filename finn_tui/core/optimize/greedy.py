@@ -1,0 +1,371 @@
+"""What next: the cheapest move that lowers the II, the way to a target in such moves, and what
+could be given back meanwhile. Quick and without proof; ``core/solve.py`` has the exact answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from finn_tui.core.design import CHOSEN, Design, Layer, Value
+from finn_tui.core.device import RESOURCES, budget_weights
+from finn_tui.core.editor import Editor
+from finn_tui.core.estimate.estimate import CostTable, Estimate
+from finn_tui.core.folding.model import Folding, IllegalFolding, change
+from finn_tui.core.optimize.buildability import NEVER_TRADED, refusal
+
+
+@dataclass(frozen=True)
+class Move:
+    """Knobs of one layer set anew, or of all layers that hold the II together.
+
+    Attributes:
+        values: by layer, only those of its knobs that change; what follows by couplings is not
+            named.
+        folding: the whole folding after the move.
+        ii_cycles, bottleneck: the design's II after it, and the first layer that then holds it.
+        use: what it adds (or gives back, negative), by resource: FINN's own total and, as far as
+            they are priced, the width converters and FIFOs that FINN inserts.
+        cost: ``use`` in shares of the board's budget, summed.
+    """
+
+    values: Mapping[str, Mapping[str, Value]]
+    folding: Folding
+    ii_cycles: int
+    bottleneck: str
+    use: Mapping[str, float]
+    cost: float
+
+    @property
+    def layer(self) -> str:
+        """The layer that is moved, the first where there are several."""
+        return next(iter(self.values))
+
+    @property
+    def steps(self) -> str:
+        """What is set: "MVAU_hls_6: SIMD 8"."""
+        told = [
+            f"{layer}: {', '.join(f'{knob} {value}' for knob, value in knobs.items())}"
+            for layer, knobs in self.values.items()
+        ]
+        return told[0] + (f" and {len(told) - 1} more" if len(told) > 1 else "")
+
+    @property
+    def price(self) -> str:
+        """What it costs: "+9 LUT, +1 BRAM_18K"."""
+        parts = [f"{amount:+,.0f} {name}" for name, amount in self.use.items() if round(amount)]
+        return ", ".join(parts) or "nothing"
+
+    def text(self) -> str:
+        """As a line: "MVAU_hls_6: SIMD 8 gives 16,384 for +9 LUT; then MVAU_hls_7 holds the II"."""
+        return (
+            f"{self.steps} {'gives' if len(self.values) == 1 else 'give'} {self.ii_cycles:,} "
+            f"for {self.price}; "
+            f"then {self.bottleneck} holds the II"
+        )
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A layer that keeps the II from being lower, and why."""
+
+    layer: str
+    why: str
+
+    def text(self) -> str:
+        """As a line: "MVAU_hls_1 holds the II: it is locked"."""
+        return f"{self.layer} holds the II: {self.why}"
+
+
+def next_move(editor: Editor, locked: Collection[str] = ()) -> Move | Stuck:
+    """The cheapest move that lowers the II: of the layer that holds it, or of all that do.
+
+    Args:
+        locked: layers that are not to be moved.
+    """
+    return _next(editor, editor.folding, editor.estimate, locked)
+
+
+def _next(
+    editor: Editor, start: Folding, now: Estimate, locked: Collection[str]
+) -> Move | Stuck:  # fmt: skip
+    folding, made = start, now
+    moved: dict[str, dict[str, Value]] = {}
+    while made.ii_cycles >= now.ii_cycles:
+        name = made.bottleneck
+        if name in locked:
+            return Stuck(name, "it is locked")
+        found = _cheapest(editor, folding, made, name, now.ii_cycles - 1, locked)
+        if found is None or name in moved:
+            return Stuck(name, "it is as fast as it can be")
+        moved[name], folding = found
+        made = editor.estimate_of(folding)
+    return _move(editor, moved, folding, now, made)
+
+
+def give_back(
+    editor: Editor, count: int | None = 5, locked: Collection[str] = ()
+) -> list[Move]:  # fmt: skip
+    """Moves of layers that are faster than needed which cost less and keep the II.
+
+    One move a layer, its cheapest; those that give most back come first, ``count`` of them.
+    """
+    return _give_back(editor, editor.folding, editor.estimate, locked)[:count]
+
+
+def _give_back(
+    editor: Editor, start: Folding, now: Estimate, locked: Collection[str]
+) -> list[Move]:
+    found: list[Move] = []
+    for layer in now.layers:
+        if layer.cycles < now.ii_cycles and layer.name not in locked:
+            best = _cheapest(editor, start, now, layer.name, now.ii_cycles, locked)
+            if best is not None:
+                values, folding = best
+                made = editor.estimate_of(folding)
+                move = _move(editor, {layer.name: values}, folding, now, made)
+                if move.cost < -1e-12 and made.ii_cycles <= now.ii_cycles:
+                    found.append(move)
+    return sorted(found, key=lambda move: move.cost)
+
+
+def give_all_back(editor: Editor, locked: Collection[str] = ()) -> Move | None:
+    """All that ``give_back`` finds, one after the other; None where there is nothing."""
+    folding, now = editor.folding, editor.estimate
+    moved: dict[str, Mapping[str, Value]] = {}
+    made = now
+    # A move may, by couplings, make room for another one of the same layer: not for ever.
+    for _ in range(3 * len(editor.design.layers)):
+        moves = _give_back(editor, folding, made, locked)
+        if not moves:
+            break
+        folding = moves[0].folding
+        moved.update(moves[0].values)
+        made = editor.estimate_of(folding)
+    return _move(editor, moved, folding, now, made) if moved else None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How far a target is, in single moves from the present folding.
+
+    Attributes:
+        cycles: the II that is wanted.
+        slow: layers that need more than that now, slowest first.
+        moves: how many moves were made.
+        move: all of them as one; None where there is none to make.
+        stuck: what keeps the moves from the target; None if they reach it.
+        over: resources that end above their limit, with (amount, limit) in units.
+        fits: the lowest II on the way at which none is; None where the present folding is not.
+    """
+
+    cycles: int
+    slow: tuple[str, ...]
+    moves: int
+    move: Move | None
+    stuck: Stuck | None
+    over: Mapping[str, tuple[float, float]]
+    fits: int | None
+
+
+def way_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> Way:
+    """The cheapest next move again and again until the II is low enough or nothing helps.
+
+    Resources are FINN's own total and what FINN inserts, as far as it is priced; limits are
+    FINN's fill limits of the device.
+    """
+    now = editor.estimate
+    slow = sorted((layer for layer in now.layers if layer.cycles > cycles),
+                  key=lambda layer: -layer.cycles)  # fmt: skip
+    folding, made, count = editor.folding, now, 0
+    moved: dict[str, Mapping[str, Value]] = {}
+    stuck = None
+    over = _over(editor, made)
+    fits = None if over else made.ii_cycles
+    while made.ii_cycles > cycles:
+        found = _next(editor, folding, made, locked)
+        if isinstance(found, Stuck):
+            stuck = found
+            break
+        for layer, values in found.values.items():
+            moved[layer] = {**moved.get(layer, {}), **values}
+        folding, count = found.folding, count + 1
+        made = editor.estimate_of(folding)
+        over = _over(editor, made)
+        fits = fits if over else made.ii_cycles
+    move = _move(editor, moved, folding, now, made) if moved else None
+    return Way(cycles, tuple(layer.name for layer in slow), count, move, stuck, over, fits)
+
+
+def _over(editor: Editor, made: Estimate) -> dict[str, tuple[float, float]]:
+    device, inserted = editor.device, made.bill.total()
+    found = {}
+    for name in RESOURCES:
+        if name in device.budget:
+            limit = device.budget[name] * device.limits.get(name, 1.0)
+            amount = made.total[name] + inserted[name]
+            if amount > limit:
+                found[name] = (amount, limit)
+    return found
+
+
+def _move(
+    editor: Editor,
+    values: Mapping[str, Mapping[str, Value]],
+    folding: Folding,
+    before: Estimate,
+    after: Estimate,
+) -> Move:
+    weights = budget_weights(editor.device)
+    use = _difference(before, after)
+    cost = sum(weights[name] * amount for name, amount in use.items())
+    return Move(values, folding, after.ii_cycles, after.bottleneck, use, cost)
+
+
+def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
+    was, inserted = before.bill.total(), after.bill.total()
+    return {name: after.total[name] + inserted[name] - before.total[name] - was[name]
+            for name in RESOURCES}  # fmt: skip
+
+
+def _inserted(editor: Editor, now: Estimate, name: str) -> Callable[[int, int], float]:
+    """What FINN would insert at a layer's streams, by the layer's widths (in, out) in bits and in
+    shares of the board's budget; its neighbours keep theirs."""
+    by_name = budget_weights(editor.device)
+    weights = [by_name[resource] for resource in RESOURCES]
+    known: dict[tuple[int, int], float] = {}
+
+    def width(end: str | None, side: int, mine: tuple[int, int]) -> int:
+        if end == name:
+            return mine[side]
+        return now.widths[end][side] if end is not None else 0
+
+    def cost(in_width: int, out_width: int) -> float:
+        mine = in_width, out_width
+        if mine not in known:
+            known[mine] = sum(
+                weight * amount
+                for link in now.streams_of[name]
+                for weight, amount in zip(
+                    weights,
+                    now.prices.use(link, width(link.producer, 1, mine),
+                                   width(link.consumer, 0, mine)),
+                    strict=True,
+                )
+            )  # fmt: skip
+        return known[mine]
+
+    return cost
+
+
+def _cheapest(
+    editor: Editor,
+    folding: Folding,
+    now: Estimate,
+    name: str,
+    most: int,
+    locked: Collection[str],
+) -> tuple[dict[str, Value], Folding] | None:
+    """The cheapest other row of a layer with at most so many cycles: what changes, and all of it.
+
+    What follows by couplings costs too, is fast enough too, and is not locked.
+    """
+    layer = editor.design.by_name[name]
+    table = editor.tables[name].part(folding.values[name], CHOSEN)
+    present = folding.values[name]
+    ends = [table.columns[knob] for knob in _coupled(editor.design, name)]
+    best: tuple[tuple[float, int, int], int, Folding] | None = None
+    # What is coupled sees nothing else of the layer but the widths of its streams, which are priced
+    # as if its neighbours kept theirs: the cheapest row stands for its group.
+    inserted = _inserted(editor, now, name)
+    for rank, row in _ranked(editor, table, layer, present, most, ends, inserted):
+        if not ends:
+            best = rank, row, folding.with_layer(name, table.values(row))
+            continue
+        taken = _take(editor, folding, name, table.values(row))
+        if taken is None:
+            continue
+        moved = {other for other, values in taken.values.items() if values != folding.values[other]}
+        made = editor.estimate_of(taken)
+        if moved & set(locked) or any(c.cycles > most for c in made.layers if c.name in moved):
+            continue
+        weights = budget_weights(editor.device)
+        use = _difference(now, made)
+        total = sum(weights[each] * use[each] for each in RESOURCES)
+        if best is None or (round(total, 12), *rank[1:]) < best[0]:
+            best = (round(total, 12), *rank[1:]), row, taken
+    if best is None:
+        return None
+    values = table.values(best[1])
+    return {k: value for k, value in values.items() if value != present[k]}, best[2]
+
+
+def _ranked(
+    editor: Editor,
+    table: CostTable,
+    layer: Layer,
+    present: Mapping[str, Value],
+    most: int,
+    ends: Sequence[int],
+    inserted: Callable[[int, int], float],
+) -> list[tuple[tuple[float, int, int], int]]:
+    """The best row for each choice of the knobs in the columns ``ends``, with its rank.
+
+    The rank is the cost, then how many knobs change, then the cycles. Rows that FINN could not
+    build are left out. Tables have thousands of rows and this runs with the keys of a user: one
+    pass, in which only rows as cheap as the best are looked at closely.
+    """
+    weights = budget_weights(editor.device)
+    lut, bram, uram, dsp = (weights[name] for name in RESOURCES)
+    kept = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in NEVER_TRADED]
+    now = tuple(present[knob] for knob in table.knobs)
+    best: dict[tuple[Value, ...], tuple[tuple[float, int, int], int]] = {}
+    for row, cycles in enumerate(table.cycles):
+        if cycles > most:
+            continue
+        use, point = table.resources[row], table.points[row]
+        cost = round(lut * use[0] + bram * use[1] + uram * use[2] + dsp * use[3], 12)
+        group = tuple([point[at] for at in ends])
+        found = best.get(group)
+        if found is not None and cost > found[0][0]:
+            continue
+        cost = round(cost + inserted(table.in_width[row], table.out_width[row]), 12)
+        if found is not None and cost > found[0][0]:
+            continue
+        if point == now or any(point[at] != value for at, value in kept):
+            continue
+        changed = sum(a != b for a, b in zip(point, now, strict=True))
+        rank = (cost, changed, cycles)
+        if (found is None or rank < found[0]) and refusal(layer, table.values(row)) is None:
+            best[group] = rank, row
+    return list(best.values())
+
+
+def _coupled(design: Design, layer: str) -> list[str]:
+    found = dict.fromkeys(
+        knob
+        for coupling in design.couplings
+        for name, knob in (coupling.a, coupling.b)
+        if name == layer
+    )
+    return list(found)
+
+
+def _take(
+    editor: Editor, start: Folding, layer: str, values: Mapping[str, Value]
+) -> Folding | None:
+    """The folding with a row of a layer and what must follow; None if couplings rule it out."""
+    folding = start.with_layer(layer, values)
+    for coupling in editor.design.couplings:
+        for (mine, knob), (far, far_knob) in (
+            (coupling.a, coupling.b),
+            (coupling.b, coupling.a),
+        ):
+            if mine == layer and folding.values[far][far_knob] != values[knob]:
+                try:
+                    folding = change(
+                        editor.design, editor.tables, folding, far, far_knob, values[knob]
+                    ).folding
+                except IllegalFolding:
+                    return None
+    # What followed may have moved the layer itself again.
+    return folding if folding.values[layer] == values else None

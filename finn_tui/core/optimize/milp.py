@@ -1,0 +1,433 @@
+"""The integer program behind ``solve``: rows of cost tables as columns, solved by HiGHS.
+
+Every layer takes one row of its table. Rows too slow for the target are out; of the others only
+those matter that no row with the same coupled knobs beats in every resource, whatever the
+neighbours' widths are. What is inserted on a stream (converter, FIFOs) depends on the widths at
+both ends: a transport problem between the widths, whose relaxation is tight, so that only the
+rows' columns need be integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_tui.core.design import CHOSEN, Design
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.estimate.estimate import CostTable, Tables
+from finn_tui.core.estimate.infrastructure import Use
+from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize.buildability import refusal
+
+_NOTHING: NDArray[np.float64] = np.zeros(len(RESOURCES))
+
+
+@dataclass(frozen=True)
+class StreamCost:
+    """What FINN inserts on one stream, by (out, in) width in bits.
+
+    An end outside of the design is None; its width in the keys is 0.
+    """
+
+    producer: str | None
+    consumer: str | None
+    use: Mapping[tuple[int, int], Use]
+
+
+def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN) -> Tables:
+    """The rows that are worth choosing from: knobs of the mode that are not free stay.
+
+    Of rows with the same PE, SIMD, .. those go that another one beats in every resource. Weights
+    outside of the chip are not taken up: FINN's estimate leaves out what fetches them.
+    """
+    found = {}
+    for name, whole in tables.items():
+        values = folding.values[name]
+        table = whole.part(values, free, avoid=_OUTSIDE)
+        now = table.mode(values)
+        faces = list(table.modes.items())
+        use = np.array([face.columns for _, face in faces], dtype=float)
+        legal = np.ones((len(faces), len(table.folds)), dtype=bool)
+        for at, (_, face) in enumerate(faces):
+            if face.folds is not None:
+                legal[at] = False
+                legal[at, list(face.folds)] = True
+        kept = {}
+        for at, (mode, face) in enumerate(faces):
+            fine = legal[at].copy()
+            if mode != now:
+                for other in range(len(faces)):
+                    no_more = (use[other] <= use[at]).all(axis=0)
+                    less = (use[other] < use[at]).any(axis=0)
+                    fine &= ~(legal[other] & no_more & (less | (other < at)))
+            if fine.any():
+                kept[mode] = replace(face, folds=tuple(np.flatnonzero(fine).tolist()))
+        found[name] = replace(table, modes=kept)
+    return found
+
+
+_OUTSIDE = frozenset({"external"})
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The columns of a cost table: int64[N], and float64[N, 4] in the order of ``RESOURCES``."""
+
+    cycles: NDArray[np.int64]
+    resources: NDArray[np.float64]
+    in_width: NDArray[np.int64]
+    out_width: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: CostTable) -> Arrays:
+        """Those of a table."""
+        return cls(
+            np.asarray(table.cycles, dtype=np.int64),
+            np.asarray(table.resources, dtype=np.float64),
+            np.asarray(table.in_width, dtype=np.int64),
+            np.asarray(table.out_width, dtype=np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be folded.
+
+    Attributes:
+        folding: where locked layers, settings and choices that cost the same come from.
+        limits: units of each resource that may be used; one that is not named is not limited.
+        weights: cost of one unit of each resource.
+        peak: what the dearest resource alone (weight x units, the largest of them) costs on top
+            of the sum; with the reciprocals of a budget as weights, it is the scarcest's share.
+        locked: layers that keep what they have in ``folding``.
+        streams: cost of what FINN inserts between layers; empty leaves it out of account.
+        held: knobs that keep what they have in ``folding``, in every layer that has them.
+    """
+
+    design: Design
+    tables: Tables
+    folding: Folding
+    limits: Mapping[str, float]
+    weights: Mapping[str, float]
+    locked: frozenset[str] = frozenset()
+    streams: tuple[StreamCost, ...] = ()
+    held: frozenset[str] = frozenset()
+    peak: float = 0.0
+
+    @cached_property
+    def arrays(self) -> Mapping[str, Arrays]:
+        """The columns of each layer's table as arrays."""
+        return {layer.name: Arrays.of(self.tables[layer.name]) for layer in self.design.layers}
+
+    @cached_property
+    def uses(self) -> Mapping[str, NDArray[np.float64]]:
+        """Resources of each layer's rows, with what is inserted between it and the outside."""
+        found = {name: arrays.resources for name, arrays in self.arrays.items()}
+        for stream in self.streams:
+            if stream.consumer is not None and stream.producer is None:
+                widths = self.tables[stream.consumer].in_width
+                more = [stream.use.get((0, int(width)), _NOTHING) for width in widths]
+                found[stream.consumer] = found[stream.consumer] + np.array(more)
+            elif stream.producer is not None and stream.consumer is None:
+                widths = self.tables[stream.producer].out_width
+                more = [stream.use.get((int(width), 0), _NOTHING) for width in widths]
+                found[stream.producer] = found[stream.producer] + np.array(more)
+        return found
+
+    @cached_property
+    def between(self) -> tuple[tuple[str, str, Mapping[tuple[int, int], NDArray[np.float64]]], ...]:
+        """(producer, consumer, cost by widths) of each stream between two layers."""
+        return tuple(
+            (stream.producer, stream.consumer,
+             {widths: np.array(use) for widths, use in stream.use.items()})
+            for stream in self.streams
+            if stream.producer is not None and stream.consumer is not None
+        )  # fmt: skip
+
+    @cached_property
+    def buildable(self) -> Mapping[str, NDArray[np.int64]]:
+        """Rows of each layer that FINN can generate code for; all where it can for none."""
+        found = {}
+        for layer in self.design.layers:
+            table = self.tables[layer.name]
+            rows = range(len(table.points))
+            kept = [row for row in rows if refusal(layer, table.values(row)) is None]
+            found[layer.name] = np.array(kept or rows, dtype=np.int64)
+        return found
+
+    @cached_property
+    def beaten(self) -> Mapping[str, NDArray[np.bool_]]:
+        """For each layer, ``[i, j]``: whoever has row j can as well take row i, and rather does.
+
+        A row is beaten by one with the same coupled knobs that uses no more of any resource, even
+        with the worst that its other widths can cost on the streams: an optimum without it
+        exists. Of rows that beat each other the one nearest to the present folding is preferred.
+        """
+        return {layer.name: _beaten(self, layer.name) for layer in self.design.layers}
+
+    def rows(self, layer: str, cycles: int | None) -> NDArray[np.int64]:
+        """Rows of a layer that may be chosen for a target; all of them without one."""
+        table = self.tables[layer]
+        if layer in self.locked:
+            row = table.row(self.folding.values[layer])
+            assert row is not None, f"{layer} holds no legal point"
+            rows = np.array([row], dtype=np.int64)
+        else:
+            rows = self._with_held(layer)
+        return rows if cycles is None else rows[self.arrays[layer].cycles[rows] <= cycles]
+
+    def _with_held(self, layer: str) -> NDArray[np.int64]:
+        table, present = self.tables[layer], self.folding.values[layer]
+        rows = self.buildable[layer]
+        held = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in self.held]
+        if not held:
+            return rows
+
+        def keep(rows: Iterable[int]) -> list[int]:
+            return [row for row in rows
+                    if all(table.points[row][at] == value for at, value in held)]  # fmt: skip
+
+        # What is held may be what FINN cannot build: it is not for the solver to change it.
+        kept = keep(rows.tolist()) or keep(range(len(table.points)))
+        return np.array(kept, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What HiGHS found.
+
+    Attributes:
+        rows: the chosen row of each layer; empty where nothing was found.
+        cost, bound: weighted cost, and what no choice can go below.
+        optimal: proved to be the least.
+        impossible: proved that there is no choice; False with no rows means that time ran out.
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    cost: float = float("inf")
+    bound: float = 0.0
+    optimal: bool = False
+    impossible: bool = False
+
+
+class Program:
+    """The integer program for one target: columns are rows of tables, then widths of streams.
+
+    Attributes:
+        too_slow: layers of which no row that may be chosen reaches the target.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        cycles: int,
+        *,
+        limits: Mapping[str, float] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Make the program; other limits and weights than the problem's may be given."""
+        self.too_slow: list[str] = []
+        self._problem = problem
+        weights = problem.weights if weights is None else weights
+        # A question of its own weights is about one resource, or about none.
+        self._peak = problem.peak if weights is problem.weights else 0.0
+        self._limits = problem.limits if limits is None else limits
+        self._weights = np.array([weights.get(name, 0.0) for name in RESOURCES])
+        self._columns: list[tuple[str, int]] = []
+        self._of: dict[str, dict[int, int]] = {}
+        self._cost: list[float] = []
+        self._use: list[NDArray[np.float64]] = []
+        self._starts: list[int] = [0]
+        self._index: list[int] = []
+        self._value: list[float] = []
+        self._unbounded: int | None = None
+        self._lower: list[float] = []
+        self._upper: list[float] = []
+        choices = {layer.name: problem.rows(layer.name, cycles) for layer in problem.design.layers}
+        self.too_slow = [name for name, rows in choices.items() if len(rows) == 0]
+        if self.too_slow:
+            return
+        for name, rows in choices.items():
+            self._of[name] = {}
+            beaten = problem.beaten[name][np.ix_(rows, rows)].any(axis=0)
+            for row in rows[~beaten].tolist():
+                self._of[name][row] = self._column(problem.uses[name][row])
+                self._columns.append((name, row))
+        self._constrain()
+
+    def _column(self, use: NDArray[np.float64]) -> int:
+        self._use.append(use)
+        self._cost.append(float(self._weights @ use))
+        return len(self._cost) - 1
+
+    def _row(self, terms: Iterable[tuple[int, float]], lower: float, upper: float) -> None:
+        for column, factor in terms:
+            self._index.append(column)
+            self._value.append(factor)
+        self._starts.append(len(self._index))
+        self._lower.append(lower)
+        self._upper.append(upper)
+
+    def _constrain(self) -> None:
+        for columns in self._of.values():
+            self._row(((column, 1.0) for column in columns.values()), 1.0, 1.0)
+        for coupling in self._problem.design.couplings:
+            ends = [self._by_value(*end) for end in (coupling.a, coupling.b)]
+            for value in dict.fromkeys([*ends[0], *ends[1]]):
+                terms = [(column, 1.0) for column in ends[0].get(value, ())]
+                terms += [(column, -1.0) for column in ends[1].get(value, ())]
+                self._row(terms, 0.0, 0.0)
+        for producer, consumer, costs in self._problem.between:
+            self._join(producer, consumer, costs)
+        for at, name in enumerate(RESOURCES):
+            if name in self._limits:
+                terms = [(column, float(use[at])) for column, use in enumerate(self._use)
+                         if use[at]]  # fmt: skip
+                if terms:
+                    self._row(terms, -np.inf, self._limits[name])
+        if self._peak:
+            self._top()
+
+    def _top(self) -> None:
+        """A column that is at least what each resource costs, and so, being dear, the largest."""
+        uses = list(self._use)
+        top = self._column(_NOTHING)
+        self._cost[top] = self._peak
+        for at, weight in enumerate(self._weights.tolist()):
+            terms = [(column, weight * float(use[at])) for column, use in enumerate(uses)
+                     if weight * use[at]]  # fmt: skip
+            if terms:
+                self._row([*terms, (top, -1.0)], -np.inf, 0.0)
+        self._unbounded = top
+
+    def _by_value(self, layer: str, knob: str) -> dict[object, list[int]]:
+        table = self._problem.tables[layer]
+        found: dict[object, list[int]] = {}
+        for row, column in self._of[layer].items():
+            found.setdefault(table.points[row][table.columns[knob]], []).append(column)
+        return found
+
+    def _join(
+        self, producer: str, consumer: str, costs: Mapping[tuple[int, int], NDArray[np.float64]]
+    ) -> None:
+        outs = self._by_width(producer, self._problem.arrays[producer].out_width)
+        ins = self._by_width(consumer, self._problem.arrays[consumer].in_width)
+        flows = {
+            (out, width): self._column(costs.get((out, width), _NOTHING))
+            for out in outs
+            for width in ins
+        }
+        for out, columns in outs.items():
+            terms = [(column, -1.0) for column in columns]
+            self._row([*terms, *((flows[out, width], 1.0) for width in ins)], 0.0, 0.0)
+        for width, columns in ins.items():
+            terms = [(column, -1.0) for column in columns]
+            self._row([*terms, *((flows[out, width], 1.0) for out in outs)], 0.0, 0.0)
+
+    def _by_width(self, layer: str, widths: NDArray[np.int64]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for row, column in self._of[layer].items():
+            found.setdefault(int(widths[row]), []).append(column)
+        return found
+
+    def run(self, seconds: float, gap: float = 0.0) -> Answer:
+        """Solve, for at most so many seconds, to within a share ``gap`` of the least cost."""
+        # Half a second of import, which only those who solve shall pay.
+        import highspy
+
+        if self.too_slow:
+            return Answer(impossible=True)
+        solver = highspy.Highs()
+        solver.setOptionValue("output_flag", False)
+        solver.setOptionValue("time_limit", max(0.0, seconds))
+        solver.setOptionValue("mip_rel_gap", gap)
+        solver.setOptionValue("mip_abs_gap", 1e-9)
+        solver.passModel(self._model(highspy))
+        solver.run()
+        status, info = solver.getModelStatus(), solver.getInfo()
+        statuses = highspy.HighsModelStatus
+        if status in (statuses.kInfeasible, statuses.kUnboundedOrInfeasible):
+            return Answer(impossible=True)
+        # A MIP may have no solution yet when its time is over; 2 is "feasible".
+        if int(info.primal_solution_status) != 2:
+            return Answer(bound=max(0.0, info.mip_dual_bound))
+        values = np.array(solver.getSolution().col_value)[: len(self._columns)]
+        rows = dict(self._columns[at] for at in np.flatnonzero(values > 0.5))
+        cost, bound = float(info.objective_function_value), float(info.mip_dual_bound)
+        # With a gap, "optimal" means no more than that it was closed; the bound tells.
+        optimal = status == statuses.kOptimal and (not gap or bound >= cost * (1 - 1e-6))
+        return Answer(rows, cost, cost if optimal else bound, optimal)
+
+    def _model(self, highspy: Any) -> Any:
+        count, whole = len(self._cost), len(self._columns)
+        kinds = highspy.HighsVarType
+        model = highspy.HighsLp()
+        model.num_col_, model.num_row_ = count, len(self._lower)
+        model.col_cost_ = np.array(self._cost)
+        upper = np.ones(count)
+        if self._unbounded is not None:
+            upper[self._unbounded] = np.inf
+        model.col_lower_, model.col_upper_ = np.zeros(count), upper
+        model.row_lower_, model.row_upper_ = np.array(self._lower), np.array(self._upper)
+        model.integrality_ = [kinds.kInteger] * whole + [kinds.kContinuous] * (count - whole)
+        model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        model.a_matrix_.start_ = np.array(self._starts)
+        model.a_matrix_.index_ = np.array(self._index)
+        model.a_matrix_.value_ = np.array(self._value)
+        return model
+
+
+def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
+    table, uses = problem.tables[layer], problem.uses[layer]
+    count = len(table.points)
+    sides = []
+    for producer, consumer, costs in problem.between:
+        if consumer == layer:
+            far = np.unique(problem.arrays[producer].out_width).tolist()
+            turned = {(mine, out): cost for (out, mine), cost in costs.items()}
+            sides.append(_more(problem.arrays[layer].in_width, far, turned))
+        if producer == layer:
+            far = np.unique(problem.arrays[consumer].in_width).tolist()
+            sides.append(_more(problem.arrays[layer].out_width, far, costs))
+    beats = np.ones((count, count), dtype=bool)
+    for at in range(len(RESOURCES)):
+        apart = [(more[:, :, at], widths) for more, widths in sides if more[:, :, at].any()]
+        if not apart and not uses[:, at].any():
+            continue
+        more = uses[:, None, at] - uses[None, :, at]
+        for costs_apart, widths in apart:
+            more += costs_apart[np.ix_(widths, widths)]
+        beats &= more <= 0
+    for coupling in problem.design.couplings:
+        for name, knob in (coupling.a, coupling.b):
+            if name == layer:
+                _, codes = np.unique([point[table.columns[knob]] for point in table.points],
+                                     return_inverse=True)  # fmt: skip
+                beats &= codes[:, None] == codes[None, :]
+    now = tuple(problem.folding.values[layer][knob] for knob in table.knobs)
+    changed = np.array(
+        [sum(a != b for a, b in zip(point, now, strict=True)) for point in table.points]
+    )
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.lexsort((np.arange(count), problem.arrays[layer].cycles, changed))] = np.arange(count)
+    strict: NDArray[np.bool_] = beats & (~beats.T | (rank[:, None] < rank[None, :]))
+    return strict
+
+
+def _more(
+    widths: NDArray[np.int64],
+    far: list[int],
+    costs: Mapping[tuple[int, int], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """``[i, j, resource]``: how much more a stream can cost with width i than with width j.
+
+    ``costs`` is by (own, far) width. The second answer is the width of each row.
+    """
+    own, at = np.unique(widths, return_inverse=True)
+    each = np.array([[costs.get((int(w), f), _NOTHING) for f in far] for w in own])
+    return (each[:, None] - each[None, :]).max(axis=2), at

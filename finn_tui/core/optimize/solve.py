@@ -1,0 +1,408 @@
+"""Exact folding: the cheapest that reaches a target, the fastest that fits, with a proof.
+
+    minimise    sum of weight x resources over the layers' rows and what is inserted between them
+    so that     each layer has one row that is fast enough, coupled knobs are equal, and every
+                resource is within its limit
+
+The II is no part of the objective but a filter, so the fastest folding that fits is found by
+bisection over the cycle counts that occur in the tables. ``core/program.py`` holds the program.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.core.design import Design
+from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.estimate.estimate import Tables
+from finn_tui.core.estimate.infrastructure import Prices, Widths, links
+from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize.milp import Answer, Problem, Program, StreamCost
+
+#: From this share on, a limit is said to hold the optimum back.
+_TIGHT = 0.95
+
+
+class Infeasible(FinnTuiError):
+    """No folding reaches the target within the limits; ``binding`` says what stands in the way."""
+
+    def __init__(self, what: str, why: str, fix: str, binding: tuple[str, ...] = ()) -> None:
+        """As ``FinnTuiError``; ``binding`` are resources, or layers that cannot be fast enough."""
+        super().__init__(what, why, fix, kind="infeasible")
+        self.binding = binding
+
+    def __reduce__(self) -> tuple[type[Infeasible], tuple[object, ...]]:
+        # Crosses from the solver's process; an exception's own way knows only its first argument.
+        return Infeasible, (self.what, self.why, self.fix, self.binding)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A limit that is (nearly) exhausted.
+
+    Attributes:
+        used, limit: units of the resource.
+        layers: those that use most of it, largest first.
+        holds: whether a folding with a lower II would fit without this limit alone; None where
+            that was not asked.
+    """
+
+    resource: str
+    used: float
+    limit: float
+    layers: tuple[str, ...]
+    holds: bool | None = None
+
+    def text(self) -> str:
+        """As a line: "BRAM_18K at 98 % of its limit: MVAU_hls_5, MVAU_hls_4"."""
+        share = f"{100 * self.used / self.limit:.0f} %" if self.limit else "all"
+        return f"{self.resource} at {share} of its limit: {', '.join(self.layers)}"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An answer.
+
+    Attributes:
+        folding: settings as in the problem's folding, knobs chosen anew.
+        cycles: the most that any layer needs, the folding's II.
+        cost: weighted resources of what the problem counts.
+        bound: no folding for the target costs less than this.
+        optimal: whether it is proved that none is cheaper, and after ``fill`` that none is faster.
+        seconds: how long it took.
+        least_cycles: after ``fill``, no folding within the limits has an II below this.
+        used: units of each resource, of what the problem counts.
+        binding: what holds the answer back.
+    """
+
+    folding: Folding
+    cycles: int
+    cost: float
+    bound: float
+    optimal: bool
+    seconds: float
+    least_cycles: int | None = None
+    used: Mapping[str, float] | None = None
+    binding: tuple[Binding, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """What is proved of it: that it is the best, or how far from the best it can be."""
+        took = f"{self.seconds:.2f} s"
+        if self.optimal:
+            faster = " or faster" if self.least_cycles is not None else ""
+            return f"proved: nothing that fits is cheaper{faster} ({took})"
+        gap = 100 * (self.cost / self.bound - 1) if self.bound > 0 else math.inf
+        text = f"stopped after {took}: "
+        if self.least_cycles is not None and self.least_cycles < self.cycles:
+            text += f"an II down to {self.least_cycles:,} is not ruled out, "
+        told = f"at most {gap:.1f} % above the least cost" if gap < 1e6 else "no bound yet"
+        return text + told
+
+
+def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Limits in units: each resource's share of the device's budget, all of it unless said.
+
+    Raises:
+        FinnTuiError: a share of what FINN does not estimate, or of an unknown budget.
+    """
+    shares = shares or {}
+    for name in shares:
+        if name not in RESOURCES:
+            raise FinnTuiError(
+                f"{name} cannot be limited",
+                f"FINN estimates {', '.join(RESOURCES)} and nothing else.",
+                "Name one of these.",
+            )
+        if name not in device.budget:
+            raise FinnTuiError(
+                f"there is no budget of {name} to take a share of",
+                f"Neither FINN nor the workspace says how much of it {device.part} has.",
+                "Give the part's resources in finn-tui.toml.",
+            )
+    return {
+        name: device.budget[name] * shares.get(name, 1.0)
+        for name in RESOURCES
+        if name in device.budget
+    }
+
+
+def stream_costs(
+    design: Design, tables: Tables, folding: Folding, prices: Prices, *, fifos: bool = True
+) -> tuple[StreamCost, ...]:
+    """What FINN inserts on each stream, for all widths that the tables allow.
+
+    Args:
+        fifos: with the FIFOs, of the depths that the folding's settings ask for.
+    """
+    if not prices.known:
+        return ()
+    widths = Widths(design, tables)
+    found = []
+    for link in links(design, folding.settings):
+        outs = widths.outs[link.producer] if link.producer is not None else (0,)
+        ins = widths.ins[link.consumer] if link.consumer is not None else (0,)
+        costs = {(a, b): link.use(prices, a, b, fifos=fifos) for a in outs for b in ins}
+        found.append(StreamCost(link.producer, link.consumer, costs))
+    return tuple(found)
+
+
+def target_cycles(target_fps: float, clock_ns: float) -> int:
+    """The II that gives at least so many frames per second: whole cycles, as FINN counts them.
+
+    Raises:
+        FinnTuiError: the rate is not positive, or above one frame a cycle.
+    """
+    if not (math.isfinite(target_fps) and target_fps > 0):
+        raise FinnTuiError(
+            f"{target_fps:g} frames per second cannot be",
+            "The target is a rate above 0.",
+            "Give the frames per second that you need, such as --target-fps 3000.",
+        )
+    # A rate that was computed from cycles must lead back to them.
+    cycles = math.floor(1e9 / (clock_ns * target_fps) * (1 + 1e-12))
+    if cycles < 1:
+        raise FinnTuiError(
+            f"{target_fps:,.0f} frames per second cannot be",
+            f"One frame takes a cycle at least: {1e9 / clock_ns:,.0f} at {clock_ns:g} ns.",
+            "Ask for less, or for a shorter clock period.",
+        )
+    return cycles
+
+
+def solve(
+    problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 0.0
+) -> Solution:  # fmt: skip
+    """The cheapest folding in which no layer needs more than ``cycles``.
+
+    Args:
+        seconds: stop after this long with the best found and its bound.
+        gap: stop at a folding that costs at most this share more than the least.
+
+    Raises:
+        Infeasible: there is none, and why.
+        FinnTuiError: none was found in that time, and whether there is one is not known.
+    """
+    began = time.perf_counter()
+    program = Program(problem, cycles)
+    if program.too_slow:
+        raise _too_slow(problem, program.too_slow, cycles)
+    answer = program.run(seconds, gap)
+    if answer.impossible:
+        raise _explained(problem, cycles, seconds)
+    if not answer.rows:
+        raise FinnTuiError(
+            f"no folding for {cycles:,} cycles was found in {seconds:g} s",
+            "Whether there is one is not known; the limits leave little room.",
+            "Give the solver more time, or wider limits.",
+            kind="timeout",
+        )
+    return _solution(problem, answer, began)
+
+
+def fill(
+    problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = ignore
+) -> Solution:  # fmt: skip
+    """The fastest folding within the limits, and of those with its II the cheapest.
+
+    Raises:
+        Infeasible: not even the slowest folding fits.
+        FinnTuiError: none was found in that time.
+    """
+    began = time.perf_counter()
+    counts = targets(problem)
+    low, high = 0, len(counts) - 1
+    # Below the index `least`, every target is proved to be impossible.
+    least = 0
+    while low < high:
+        middle = (low + high) // 2
+        on_progress(Progress("solve", f"is an II of {counts[middle]:,} possible?", None))
+        answer = _possible(problem, counts[middle], seconds - (time.perf_counter() - began))
+        if answer.rows:
+            high = middle
+        else:
+            low = middle + 1
+            if answer.impossible:
+                least = low
+    on_progress(Progress("solve", f"the cheapest with an II of {counts[low]:,}", None))
+    left = max(1.0, seconds - (time.perf_counter() - began))
+    best = solve(problem, counts[low], seconds=left)
+    return replace(
+        best,
+        optimal=best.optimal and least == low,
+        least_cycles=counts[least],
+        seconds=time.perf_counter() - began,
+        binding=_held_by(problem, best, counts[low - 1] if low else None),
+    )
+
+
+def targets(problem: Problem) -> list[int]:
+    """Every II that a folding can have, ascending: cycle counts that some layer can need."""
+    counts = [
+        np.unique(problem.arrays[layer.name].cycles[problem.rows(layer.name, None)])
+        for layer in problem.design.layers
+    ]
+    fastest = max(int(mine[0]) for mine in counts)
+    return sorted({int(count) for mine in counts for count in mine if count >= fastest})
+
+
+def pareto(
+    problem: Problem,
+    points: int = 24,
+    *,
+    seconds: float = 60.0,
+    on_progress: OnProgress = ignore,
+    on_point: Callable[[Solution], None] = lambda _: None,
+) -> list[Solution]:
+    """Cheapest foldings at IIs spread evenly (in the logarithm) over what fits, fastest first.
+
+    Args:
+        seconds: for each point.
+        on_point: told of each point as it is found.
+
+    Raises:
+        Infeasible: not even the slowest folding fits.
+    """
+    fastest = fill(problem, seconds=seconds, on_progress=on_progress)
+    counts = [count for count in targets(problem) if count >= fastest.cycles]
+    wanted = np.geomspace(counts[0], counts[-1], points)
+    chosen = sorted({min(counts, key=lambda c: abs(math.log(c / want))) for want in wanted})
+    # The last thousandth of a peak takes most of the time and would not show.
+    gap = 1e-3 if problem.peak else 0.0
+    found = [fastest]
+    on_point(fastest)
+    for done, count in enumerate(chosen):
+        on_progress(Progress("pareto", f"II {count:,}", done / len(chosen)))
+        if count > fastest.cycles:
+            solution = solve(problem, count, seconds=seconds, gap=gap)
+            # A slower one is worth showing only where it is cheaper.
+            if solution.cost < found[-1].cost * (1 - 1e-9):
+                found.append(solution)
+                on_point(solution)
+    return found
+
+
+def _solution(problem: Problem, answer: Answer, began: float) -> Solution:
+    values = {name: problem.tables[name].values(row) for name, row in answer.rows.items()}
+    used = _used(problem, answer.rows)
+    bindings = [
+        Binding(name, used[name], limit, _largest(problem, answer.rows, name))
+        for name, limit in problem.limits.items()
+        if limit and used[name] >= _TIGHT * limit
+    ]
+    return Solution(
+        folding=Folding(values, problem.folding.settings),
+        cycles=max(int(problem.tables[name].cycles[row]) for name, row in answer.rows.items()),
+        cost=answer.cost,
+        bound=min(answer.bound, answer.cost),
+        optimal=answer.optimal,
+        seconds=time.perf_counter() - began,
+        used=used,
+        binding=tuple(bindings),
+    )
+
+
+def _used(problem: Problem, rows: Mapping[str, int]) -> dict[str, float]:
+    total = sum(problem.uses[name][row] for name, row in rows.items())
+    for producer, consumer, costs in problem.between:
+        widths = (
+            int(problem.tables[producer].out_width[rows[producer]]),
+            int(problem.tables[consumer].in_width[rows[consumer]]),
+        )
+        total = total + costs.get(widths, 0.0)
+    return dict(zip(RESOURCES, np.asarray(total, dtype=float).tolist(), strict=True))
+
+
+def _largest(problem: Problem, rows: Mapping[str, int], resource: str) -> tuple[str, ...]:
+    at = RESOURCES.index(resource)
+    use = {name: float(problem.uses[name][row, at]) for name, row in rows.items()}
+    ranked = sorted((name for name in use if use[name]), key=lambda name: -use[name])
+    return tuple(ranked[:3])
+
+
+def _held_by(problem: Problem, best: Solution, faster: int | None) -> tuple[Binding, ...]:
+    """The limits each of which alone keeps a folding from the next lower II."""
+    if faster is None:
+        return ()
+    rows = {name: problem.tables[name].row(values) for name, values in best.folding.values.items()}
+    chosen = {name: row for name, row in rows.items() if row is not None}
+    used = best.used or {}
+    found = []
+    for name, limit in problem.limits.items():
+        holds = bool(_possible(problem, faster, _ASIDE, _without(problem, name)).rows)
+        if holds or (limit and used[name] >= _TIGHT * limit):
+            layers = _largest(problem, chosen, name)
+            found.append(Binding(name, used[name], limit, layers, holds))
+    return tuple(sorted(found, key=lambda item: not item.holds))
+
+
+#: How long a question may take that only explains an answer; most take a hundredth of it.
+_ASIDE = 10.0
+
+
+def _possible(
+    problem: Problem, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
+) -> Answer:
+    """Whether some folding reaches ``cycles`` within the limits, whatever it costs."""
+    return Program(problem, cycles, limits=limits, weights={}).run(seconds)
+
+
+def _without(problem: Problem, name: str) -> dict[str, float]:
+    return {other: limit for other, limit in problem.limits.items() if other != name}
+
+
+def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasible:
+    def least(name: str) -> int:
+        return int(problem.arrays[name].cycles[problem.rows(name, None)].min())
+
+    worst = max(layers, key=least)
+    locked = worst in problem.locked
+    held = [knob for knob in problem.tables[worst].knobs if knob in problem.held]
+    more = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
+    why = "it is locked" if locked else "its fastest legal point"
+    if held and not locked:
+        why += f" while {', '.join(held)} stay{'s' if len(held) == 1 else ''}"
+    return Infeasible(
+        f"no folding reaches {cycles:,} cycles",
+        f"{worst} needs at least {least(worst):,} cycles ({why}){more}.",
+        f"Ask for {least(worst):,} cycles or more"
+        + (", or unlock the layer." if locked else "; only another network could be faster."),
+        tuple(layers),
+    )
+
+
+def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
+    """Why there is no folding: the limits each of which alone, if lifted, would allow one."""
+    seconds = min(seconds, _ASIDE)
+    what = f"no folding reaches {cycles:,} cycles within the limits"
+    found, needs = [], []
+    for name, limit in problem.limits.items():
+        # The least of it that is needed while the others keep their limits.
+        program = Program(problem, cycles, limits=_without(problem, name), weights={name: 1.0})
+        answer = program.run(seconds)
+        if answer.rows:
+            found.append(name)
+            least = f"at least {answer.bound:,.0f}" if answer.optimal else "more"
+            needs.append(f"{name} ({least} needed, the limit is {limit:,.0f})")
+    if found:
+        why = f"What stands in the way: {', or '.join(needs)}."
+        return Infeasible(what, why, "Raise that limit, or ask for a higher II.", tuple(found))
+    if _possible(problem, cycles, seconds, {}).impossible:
+        why = "Even without limits there is none: coupled layers have no value that both can take"
+        why += " at that speed" + (", or locked layers keep them from it." if problem.locked
+                                   else ".")  # fmt: skip
+        return Infeasible(f"no folding reaches {cycles:,} cycles", why, "Ask for a higher II.")
+    return Infeasible(
+        what,
+        "No single limit is to blame: two or more must be raised together "
+        f"({', '.join(problem.limits)}).",
+        "Raise the limits, or ask for a higher II.",
+        tuple(problem.limits),
+    )

@@ -1,0 +1,97 @@
+"""From the folding that is edited to a build: what is asked for, and what is looked at before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.base.progress import OnProgress, Progress
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.optimize import buildability
+from finn_tui.lab.models import Model
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch.launch import BuildRequest, launch
+from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
+
+if TYPE_CHECKING:
+    from finn_tui.lab.workbench import Lab, Opened
+
+#: What FINN's drivers call the datasets.
+_DRIVER_NAMES = {"cifar10": "cifar"}
+
+
+async def check(
+    lab: Lab, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
+) -> list[Finding]:
+    """What can be said of a build before it begins, see ``finn_tui.runs.launch.preflight``."""
+    settings, editor = lab.workspace.settings, opened.editor
+    plan = Plan(
+        model=opened.model.name,
+        device=editor.device,
+        clock_ns=editor.clock_ns,
+        layers=editor.estimate.total,
+        inserted=editor.estimate.bill.total(),
+        runs_dir=lab.workspace.runs_dir,
+        refusals=buildability.refusals(editor.design, editor.folding),
+        rehearse=settings.rehearse if rehearse is None else rehearse,
+        seconds=seconds or settings.rehearsal_seconds,
+        parallel=settings.parallel_builds,
+    )
+    return await asyncio.to_thread(preflight, plan)
+
+
+def source_of(model: Model) -> dict[str, Any]:
+    """What a run says of the model that it builds: enough to know it from another of its name."""
+    return {
+        "weights": dict(model.weights),
+        "model_folder": str(model.folder),
+        "model_id": model.id,
+        "content": model.content,
+        "title": model.title,
+    }
+
+
+async def build(
+    lab: Lab,
+    opened: Opened,
+    *,
+    rehearse: bool | None,
+    seconds: float | None,
+    fail: Mapping[str, str] | None,
+    log_mb: float,
+    force: bool,
+    on_progress: OnProgress,
+) -> RunFolder:
+    """Begin a build; see ``Lab.build``."""
+    settings = lab.workspace.settings
+    if rehearse is None:
+        rehearse = settings.rehearse
+    on_progress(Progress("build", "looking at what could end the build"))
+    error = refused(await check(lab, opened, rehearse=rehearse, seconds=seconds), force)
+    if error is not None:
+        raise error
+    editor, model = opened.editor, opened.model
+    # A folding that was edited since it was named is not the one of that name.
+    changes = f" + {editor.changes} change{'s' if editor.changes > 1 else ''}"
+    dataset = model.preset.dataset if model.preset else None
+    request = BuildRequest(
+        model=model.name,
+        graph=model.dataflow,
+        folder=model.folder,
+        folding=foldings.to_json(editor.design, editor.folding),
+        folding_name=editor.baseline_name + (changes if editor.changes else ""),
+        board=editor.device.board,
+        part=editor.device.part,
+        clock_ns=editor.clock_ns,
+        engine=await lab.spec(on_progress),
+        rehearse=(seconds or settings.rehearsal_seconds) if rehearse else None,
+        estimate=editor.estimate.as_json(editor.design, editor.device),
+        dataset=_DRIVER_NAMES.get(dataset, dataset) if dataset else None,
+        source=source_of(model),
+        fail=fail,
+        log_mb=log_mb,
+        parallel=settings.parallel_builds,
+        notify=settings.notify,
+    )
+    return await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)

@@ -1,0 +1,107 @@
+"""The table of experiments: one row a run, its estimate beside what was built and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch.processes import reconcile
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run as a row; None where nothing was estimated, built or measured.
+
+    Attributes:
+        run, model, folding, board, clock_ns, created, state: what it is and how it stands.
+        simulated: whether its build was a rehearsal.
+        ii_cycles, estimated_fps, estimated: FINN's estimate, LUT/BRAM_18K/URAM/DSP.
+        synthesized: LUT/FF/BRAM_18K/URAM/DSP after synthesis.
+        wns, timing_met: slack in ns and whether the clock was met.
+        fps, batch, clock_mhz: measured throughput and what it was measured with.
+        accuracy, images: percent over how many images.
+        content: the hash of what the model was prepared from; empty if it is not known.
+        measured_simulated: whether throughput and accuracy come from the simulated board.
+    """
+
+    run: str
+    model: str
+    folding: str
+    board: str
+    clock_ns: float
+    created: str
+    state: str
+    simulated: bool
+    ii_cycles: int | None
+    estimated_fps: float | None
+    estimated: Mapping[str, float]
+    synthesized: Mapping[str, float]
+    wns: float | None
+    timing_met: bool | None
+    fps: float | None
+    batch: int | None
+    clock_mhz: float | None
+    accuracy: float | None
+    images: int | None
+    measured_simulated: bool
+    content: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as ``experiments --json`` gives it."""
+        return {**vars(self), "estimated": dict(self.estimated),
+                "synthesized": dict(self.synthesized)}  # fmt: skip
+
+
+_RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
+
+
+def experiment(run: RunFolder) -> Experiment:
+    """A run as a row. Raises ``FinnTuiError`` if its folder is broken."""
+    request = run.request
+    results = run.results()
+    estimate = results.get("estimate") or request.estimate or {}
+    timing = results.get("timing") or {}
+    throughput = results.get("throughput") or {}
+    accuracy = results.get("accuracy") or {}
+    built = results.get("post_synthesis") or {}
+    return Experiment(
+        run=run.id,
+        model=request.model,
+        folding=request.folding_name,
+        board=request.board,
+        clock_ns=request.clock_ns,
+        created=request.created,
+        state=reconcile(run).state,
+        simulated=request.simulated,
+        ii_cycles=estimate.get("ii_cycles"),
+        estimated_fps=estimate.get("fps"),
+        estimated=_pick(estimate.get("total") or {}),
+        synthesized=_pick(built),
+        wns=timing.get("wns"),
+        timing_met=timing.get("met"),
+        fps=throughput.get("images_per_s"),
+        batch=throughput.get("batch"),
+        clock_mhz=throughput.get("clock_mhz"),
+        accuracy=accuracy.get("percent"),
+        images=accuracy.get("images"),
+        content=request.content,
+        measured_simulated=bool(throughput.get("simulated") or accuracy.get("simulated")),
+    )
+
+
+def _pick(found: Mapping[str, Any]) -> dict[str, float]:
+    return {name: found[name] for name in _RESOURCES if name in found}
+
+
+def experiments(runs: list[RunFolder]) -> tuple[list[Experiment], list[FinnTuiError]]:
+    """All rows that can be read, in the order of the runs, and what is wrong with the others."""
+    rows, broken = [], []
+    for run in runs:
+        try:
+            rows.append(experiment(run))
+        except FinnTuiError as error:
+            broken.append(error)
+    return rows, broken

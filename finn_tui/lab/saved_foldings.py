@@ -1,0 +1,193 @@
+"""Foldings by name: a preset's, a saved one, or a file of this FINN or another."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
+from finn_tui.lab.models import Model
+from finn_tui.lab.workspace import Workspace, plain_name
+
+if TYPE_CHECKING:
+    from finn_tui.core.migrate.migrate import Migration
+    from finn_tui.lab.workbench import Opened
+
+
+class OfAnotherFinn(IllegalFolding):
+    """A folding file that another FINN's node names explain; ``migration`` is how."""
+
+    def __init__(self, what: str, why: str, fix: str, migration: Migration) -> None:
+        super().__init__(what, why, fix)
+        self.migration = migration
+
+
+def names(workspace: Workspace, model: Model) -> list[str]:
+    """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
+    brought = list(model.preset.foldings) if model.preset else []
+    return list(dict.fromkeys(["ones", *brought, *workspace.foldings()]))
+
+
+def title(name: str) -> str:
+    """Return what a folding is called that was read by a name or a path."""
+    return Path(name).name.removesuffix(".json")
+
+
+def check_name(model: Model, name: str) -> None:
+    """Check that a folding can be saved under a name.
+
+    Raises:
+        FinnTuiError: the name is one that presets use, or it cannot be a file's.
+    """
+    brought = model.preset.foldings if model.preset else {}
+    if name == "ones" or name in brought:
+        raise FinnTuiError(
+            f"{name} is the name of a folding that finn-tui brings",
+            "It would be hidden behind that one.",
+            "Choose another name.",
+        )
+    plain_name(name)
+
+
+def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list[str]]:
+    """The folding that FOLDING names, and notes about entries that do not matter here.
+
+    Raises:
+        FinnTuiError: there is none of that name, or it is not legal for this design; where it is
+            another FINN's, it names the command that reads such files.
+    """
+    design, tables = opened.design, opened.editor.tables
+    preset = opened.model.preset
+    if name == "ones":
+        return foldings.ones(design, tables), []
+    if preset is not None and name in preset.foldings:
+        return preset.folding(name, design, tables), []
+    content = document(workspace, opened.model, name)
+    if isinstance(content, list):
+        return foldings.from_tuples(design, tables, content), []
+    try:
+        folding, notes = foldings.from_json(design, tables, content)
+    except IllegalFolding as error:
+        other = _of_another_finn(opened, name, content, error)
+        if other is None:
+            raise
+        raise other from error
+    saved_for = workspace.model_of_folding(name)
+    if saved_for is not None and saved_for[1] != opened.model.content:
+        notes.append(f"{name} was saved for {saved_for[0]}, whose content is another model's")
+    if all(layer.name in content for layer in design.layers if layer.settable):
+        return folding, notes
+    # The same name can be another layer's where the file's FINN had other layers between them.
+    found = _migrate(opened, content)
+    if found.foreign:
+        first = found.of("renamed")[0]
+        notes.append(
+            f"{first.name} seems to mean {first.layer} here, as in a file of another FINN; "
+            f"`{command(opened, name)}` reads it so"
+        )
+    return folding, notes
+
+
+def overwrites_other(workspace: Workspace, opened: Opened, name: str, loaded: str) -> bool:
+    """Return whether saving under a name would replace a folding that is not the loaded one.
+
+    Args:
+        name: the name to save under.
+        loaded: the saved folding that was last loaded or saved here; empty for none.
+
+    Raises:
+        FinnTuiError: the name cannot be a file's.
+    """
+    if not workspace.folding_path(name).exists():
+        return False
+    if name != loaded:
+        return True
+    try:
+        folding, _ = read(workspace, opened, name)
+    except FinnTuiError:
+        return True
+    # Somebody else may have saved under this name since.
+    return folding != opened.editor.saved
+
+
+def read_foreign(workspace: Workspace, opened: Opened, name: str) -> Migration:
+    """A folding file of another FINN, matched to the layers of this design.
+
+    Raises:
+        FinnTuiError: there is no such file, or it is no folding configuration.
+    """
+    content = document(workspace, opened.model, name)
+    return _migrate(opened, content)
+
+
+def _migrate(opened: Opened, content: Any) -> Migration:
+    # Only who reads a file needs it; the app's start does not.
+    from finn_tui.core.migrate.migrate import migrate
+
+    return migrate(opened.design, opened.editor.tables, content)
+
+
+def command(opened: Opened, name: str) -> str:
+    """What to type to migrate a folding for a model."""
+    return f"finn-tui migrate {shlex.quote(name)} {shlex.quote(opened.model.name)} --out NEW.json"
+
+
+def _of_another_finn(
+    opened: Opened, name: str, content: Any, error: IllegalFolding
+) -> OfAnotherFinn | None:
+    """The error for a file that another FINN's names would explain; None for any other."""
+    try:
+        found = _migrate(opened, content)
+    except IllegalFolding:
+        return None
+    layers = len(found.entries) - len(found.of("inserted"))
+    ops = {layer.op for layer in opened.design.layers}
+    strange = any(not entry.name.startswith(tuple(ops)) for entry in found.of("renamed"))
+    another_network = found.matrices[0] != found.matrices[1]
+    # Names that this FINN gives too, and another count of them, are another network's.
+    if not found.foreign or 2 * found.matched < layers or (another_network and not strange):
+        return None
+    return OfAnotherFinn(
+        error.what,
+        f"{error.why} It seems to be another FINN's file: {found.summary}",
+        f"`{command(opened, name)}` reads it for this one.",
+        found,
+    )
+
+
+def document(workspace: Workspace, model: Model, name: str) -> Any:
+    """What stands in the file that a saved folding's name or a path means.
+
+    Raises:
+        FinnTuiError: there is none of that name.
+        MalformedFolding: the file cannot be read, or is no JSON.
+    """
+    path = workspace.foldings().get(name, Path(name).expanduser())
+    if not path.is_file():
+        if name in workspace.foldings():
+            # A pipe among them would be waited for without an end.
+            raise _unreadable(path, "It is a folder, a link to nothing or no plain file.")
+        raise FinnTuiError(
+            f"there is no folding called {name}",
+            f"Known for {model.name}: {', '.join(names(workspace, model))}; "
+            "or a FINN folding JSON file.",
+            "Name one of these, or a file.",
+        )
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, f"{error}") from error
+
+
+def _unreadable(path: Path, why: str) -> MalformedFolding:
+    return MalformedFolding(
+        f"{path} cannot be read as a folding",
+        why,
+        "Give a FINN folding configuration, a JSON file.",
+    )

@@ -1,0 +1,319 @@
+"""Exact folding for what is opened, in a process of its own that can be stopped at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.core.design import CHOSEN
+from finn_tui.core.device import RESOURCES, Device, budget_weights
+from finn_tui.core.editor import Editor
+from finn_tui.core.estimate.estimate import Estimate, estimate
+from finn_tui.core.folding.model import Folding, check, from_json
+from finn_tui.core.optimize import solve as solver
+from finn_tui.core.optimize.buildability import NEVER_TRADED
+from finn_tui.core.optimize.milp import Problem, restricted
+from finn_tui.core.optimize.solve import Solution
+from finn_tui.engine.client import Engine
+from finn_tui.lab.models import Model
+from finn_tui.lab.solver.worker import HEADER, Job
+
+OnPoint = Callable[[Solution], None]
+
+
+def _untold(_: Solution) -> None:
+    pass
+
+
+class Solver:
+    """The solver's process, started when it is first needed and kept for the next question.
+
+    One question at a time; cancelling one ends the process, and the next starts another.
+    """
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(
+        self, job: Job, on_progress: OnProgress = ignore, on_point: OnPoint = _untold
+    ) -> list[Solution]:
+        """Have a job done; ``on_point`` is told of a front's points as they are found.
+
+        Raises:
+            Infeasible: there is no such folding, and why.
+            FinnTuiError: none was found in time, or the process ended.
+        """
+        async with self._turn:
+            done = False
+            try:
+                found = await self._ask(job, on_progress, on_point)
+                done = True
+                return found
+            except FinnTuiError as error:
+                done = error.kind != "solver"
+                raise
+            finally:
+                # Cancelled in the middle of an answer: nobody could read the next one.
+                if not done:
+                    await self.close()
+
+    async def _ask(self, job: Job, on_progress: OnProgress, on_point: OnPoint) -> list[Solution]:
+        process = await self._start()
+        assert process.stdin is not None and process.stdout is not None
+        data = await asyncio.to_thread(pickle.dumps, job, pickle.HIGHEST_PROTOCOL)
+        try:
+            process.stdin.write(HEADER.pack(len(data)) + data)
+            await process.stdin.drain()
+            while True:
+                header = await process.stdout.readexactly(HEADER.size)
+                body = await process.stdout.readexactly(HEADER.unpack(header)[0])
+                kind, value = pickle.loads(body)
+                if kind == "progress":
+                    on_progress(value)
+                elif kind == "point":
+                    on_point(value)
+                elif kind == "error":
+                    raise value if isinstance(value, FinnTuiError) else _error(value)
+                else:
+                    found: list[Solution] = value
+                    return found
+        except (OSError, EOFError) as error:
+            raise FinnTuiError(
+                "the solver ended without an answer",
+                await self._last_words(process),
+                "Try again; if it happens again, there is not enough memory or a defect of ours.",
+                kind="solver",
+            ) from error
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "finn_tui.lab.solver.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                # A key in the terminal (ctrl+c) is for us, who then end it.
+                start_new_session=True,
+            )
+        return self._process
+
+    async def _last_words(self, process: asyncio.subprocess.Process) -> str:
+        assert process.stderr is not None
+        try:
+            async with asyncio.timeout(2):
+                words = await process.stderr.read()
+                code = await process.wait()
+        except TimeoutError:
+            return "Its process hangs."
+        last = words.decode(errors="replace").strip().splitlines()[-1:]
+        return f"It exited with {code}. {''.join(last)}"
+
+    async def close(self) -> None:
+        """End the process; what it was asked is lost."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            # Also when we are being cancelled ourselves: no process is left behind.
+            await asyncio.shield(process.wait())
+
+
+def _error(data: Mapping[str, str]) -> FinnTuiError:
+    return FinnTuiError.from_dict(dict(data))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user wants of the solver.
+
+    Attributes:
+        limits: shares (0..1 and above) of the budget, by resource; all of it where not named.
+        locked: layers that stay as they are.
+        whole: whether converters and FIFOs count, or FINN's own total alone.
+        seconds: how long each question may take.
+        weights: what a share of each resource counts, 1 where not named: with BRAM_18K at 0 the
+            least LUT is sought, whatever it takes in block RAM.
+        held: knobs that stay as they are in every layer.
+        free: knobs that may change too, beside PE, SIMD, parallel_window and ram_style: mem_mode,
+            resType, ...; what they say of a layer is otherwise the user's.
+        ceilings: units of each resource, of what counts, that may not be exceeded either.
+        even: first as little as can be of the resource that most is taken of, not the least sum.
+    """
+
+    limits: Mapping[str, float] = field(default_factory=dict)
+    locked: Collection[str] = ()
+    whole: bool = True
+    seconds: float = 60.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    held: Collection[str] = ()
+    free: Collection[str] = ()
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    even: bool = False
+
+
+def problem(editor: Editor, wish: Wish) -> Problem:
+    """The problem of an editor's folding.
+
+    Raises:
+        FinnTuiError: a layer, a knob or a resource that is not there, a share that cannot be.
+    """
+    for name, share in wish.limits.items():
+        # Ten times the part is no limit any more, but a number of units.
+        if not 0 <= share <= 10:
+            raise FinnTuiError(
+                f"a limit of {share:g} for {name} cannot be",
+                "A limit is a share of the part's budget: 0.7 is 70 % of it.",
+                f"Give it as {name}=0.7.",
+            )
+    for name, factor in wish.weights.items():
+        if name not in RESOURCES or not 0 <= factor < float("inf"):
+            raise FinnTuiError(
+                f"a weight of {factor:g} for {name} cannot be",
+                f"Weights are numbers from 0 on, for {', '.join(RESOURCES)}.",
+                "Give them as BRAM_18K=0.5.",
+            )
+    strangers = [name for name in wish.locked if name not in editor.design.by_name]
+    if strangers:
+        raise FinnTuiError(
+            f"there is no layer {strangers[0]} to lock",
+            f"{editor.design.model} has {', '.join(editor.design.by_name)}.",
+            "Name layers as `finn-tui estimate` lists them.",
+        )
+    known = {knob.name: None for layer in editor.design.layers for knob in layer.knobs}
+    unknown = [name for name in (*wish.held, *wish.free) if name not in known]
+    if unknown:
+        verb = "hold" if unknown[0] in wish.held else "free"
+        raise FinnTuiError(
+            f"there is no knob {unknown[0]} to {verb}",
+            f"The layers of {editor.design.model} have {', '.join(known)}.",
+            "Name one of these.",
+        )
+    limits = solver.budget_limits(editor.device, wish.limits)
+    for name, amount in wish.ceilings.items():
+        limits[name] = min(amount, limits.get(name, amount))
+    return Problem(
+        editor.design,
+        restricted(editor.tables, editor.folding, CHOSEN.union(wish.free) - NEVER_TRADED),
+        editor.folding,
+        limits,
+        _weights(editor, wish),
+        frozenset(wish.locked),
+        held=frozenset(wish.held) | NEVER_TRADED,
+        peak=1 / _SUM_BESIDE_PEAK if wish.even else 0.0,
+    )
+
+
+#: What a share in the sum counts beside the largest share: it decides where that is equal.
+_SUM_BESIDE_PEAK = 0.02
+
+
+def _weights(editor: Editor, wish: Wish) -> dict[str, float]:
+    scale = _SUM_BESIDE_PEAK if wish.even else 1.0
+    each = budget_weights(editor.device, wish.weights)
+    return {name: scale * weight for name, weight in each.items()}
+
+
+def _job(editor: Editor, wish: Wish, kind: str, **more: Any) -> Job:
+    prices = editor.prices if wish.whole else None
+    return Job(kind, problem(editor, wish), prices=prices, seconds=wish.seconds, **more)
+
+
+async def target(
+    process: Solver, editor: Editor, cycles: int, wish: Wish, on_progress: OnProgress = ignore
+) -> Solution:
+    """The cheapest folding with at most so many cycles.
+
+    Raises:
+        Infeasible: there is none, and why.
+        FinnTuiError: a wish that cannot be, or none was found in time.
+    """
+    return (await process.ask(_job(editor, wish, "solve", cycles=cycles), on_progress))[0]
+
+
+async def balance(
+    process: Solver, editor: Editor, wish: Wish, on_progress: OnProgress = ignore
+) -> Solution:
+    """The cheapest folding that keeps the present II. Raises as ``target``."""
+    return await target(process, editor, editor.estimate.ii_cycles, wish, on_progress)
+
+
+async def fill(
+    process: Solver, editor: Editor, wish: Wish, on_progress: OnProgress = ignore
+) -> Solution:
+    """The fastest folding within the limits, and the cheapest of those. Raises as ``target``."""
+    if not problem(editor, wish).limits:
+        raise FinnTuiError(
+            f"{editor.device.part} cannot be filled",
+            "Neither FINN nor the workspace says what the part has.",
+            "Give its resources in finn-tui.toml, or ask for a rate with --target-fps.",
+        )
+    return (await process.ask(_job(editor, wish, "fill"), on_progress))[0]
+
+
+async def pareto(
+    process: Solver,
+    editor: Editor,
+    wish: Wish,
+    points: int = 24,
+    on_progress: OnProgress = ignore,
+    on_point: OnPoint = _untold,
+) -> list[Solution]:
+    """The cheapest foldings from the fastest that fits to the slowest. Raises as ``target``."""
+    return await process.ask(_job(editor, wish, "pareto", points=points), on_progress, on_point)
+
+
+def estimate_of(editor: Editor, folding: Folding) -> Estimate:
+    """What another folding than the present one costs and gives."""
+    return estimate(
+        editor.design,
+        editor.tables,
+        folding.values,
+        editor.clock_ns,
+        settings=folding.settings,
+        prices=editor.prices,
+    )
+
+
+def cost_of(editor: Editor, result: Estimate, wish: Wish) -> float:
+    """The weighted cost that the solver would count for an estimate."""
+    weights = _weights(editor, wish)
+    each = [weights[name] * amount for name, amount in amounts(result, wish.whole).items()]
+    return sum(each) + (max(each) / _SUM_BESIDE_PEAK if wish.even else 0.0)
+
+
+def amounts(result: Estimate, whole: bool) -> dict[str, float]:
+    """Units of each resource that count: the layers', and with ``whole`` what is inserted too."""
+    inserted = result.bill.total() if whole else {}
+    return {name: result.total[name] + inserted.get(name, 0.0) for name in RESOURCES}
+
+
+def scarcest(
+    result: Estimate, device: Device, *, whole: bool = True
+) -> tuple[str, float] | None:  # fmt: skip
+    """The resource of which an estimate takes the largest share, and that share."""
+    counted = amounts(result, whole)
+    shares = [(name, device.use(name, amount)) for name, amount in counted.items()]
+    known = [(name, share) for name, share in shares if share is not None]
+    return max(known, key=lambda item: item[1]) if known else None
+
+
+async def set_folding(engine: Engine, model: Model, editor: Editor, cycles: int) -> Folding:
+    """What FINN's own ``SetFolding`` makes of the same target, with its builder's defaults.
+
+    Raises:
+        FinnTuiError: it does not fold this design, or not to something legal.
+    """
+    question = {"path": str(model.dataflow), "part": editor.device.part, "cycles": cycles}
+    answer = await engine.call("setfolding", question)
+    folding, _ = from_json(editor.design, editor.tables, {"Defaults": {}, **answer["folding"]})
+    check(editor.design, editor.tables, folding)
+    # It sets no FIFO depths and the like: those of the present folding hold.
+    return Folding(folding.values, editor.folding.settings)

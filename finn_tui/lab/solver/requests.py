@@ -1,0 +1,225 @@
+"""Questions to the solver as screens and commands ask them, with what FINN must be asked first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.editor import Editor
+from finn_tui.core.estimate.estimate import Estimate, plain
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize.solve import Solution, target_cycles
+from finn_tui.lab.solver import options
+from finn_tui.lab.solver.options import Wish
+from finn_tui.lab.workbench import Lab, Opened
+
+#: The name by which FINN's own heuristic is meant where a folding is named.
+SETFOLDING = "setfolding"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question.
+
+    Attributes:
+        goal: "target" (the cheapest for ``fps``), "fill" (the fastest that fits) or "balance"
+            (the cheapest that keeps the present II).
+        fps: frames per second; only for a target.
+        no_dearer_than: a folding of whose bill no resource may be exceeded, by its name, or
+            ``SETFOLDING`` for what FINN makes of the same target; empty for none.
+    """
+
+    goal: str
+    fps: float | None = None
+    wish: Wish = field(default_factory=Wish)
+    no_dearer_than: str = ""
+
+    def cycles(self, editor: Editor) -> int | None:
+        """The II that is asked for; None where it is for the solver to find."""
+        if self.goal == "balance":
+            return editor.estimate.ii_cycles
+        return target_cycles(self.fps or 0.0, editor.clock_ns) if self.goal == "target" else None
+
+
+async def ask(
+    lab: Lab, opened: Opened, question: Question, on_progress: OnProgress = ignore
+) -> Solution:
+    """Have a question answered.
+
+    Raises:
+        Infeasible: there is no such folding, and why.
+        FinnTuiError: a wish that cannot be, or no answer was found.
+    """
+    editor = opened.editor
+    cycles = question.cycles(editor)
+    # A wish that cannot be is refused before FINN is asked for anything.
+    options.problem(editor, question.wish)
+    if question.wish.whole:
+        await lab.price(opened, on_progress)
+    wish = question.wish
+    if question.no_dearer_than:
+        other = await _other(lab, opened, question.no_dearer_than, cycles, on_progress)
+        bill = options.amounts(options.estimate_of(editor, other), wish.whole)
+        wish = replace(wish, ceilings=bill)
+    if cycles is None:
+        return await options.fill(lab.solver, editor, wish, on_progress)
+    return await options.target(lab.solver, editor, cycles, wish, on_progress)
+
+
+async def _other(
+    lab: Lab, opened: Opened, name: str, cycles: int | None, on_progress: OnProgress
+) -> Folding:
+    if name != SETFOLDING:
+        folding, _ = lab.read_folding(opened, name)
+        return folding
+    if cycles is None:
+        raise FinnTuiError(
+            "SetFolding cannot be compared with the fastest that fits",
+            "FINN's SetFolding folds for a target, and here none is given.",
+            "Ask for a target, or name a folding.",
+        )
+    engine = await lab.engine(on_progress)
+    on_progress(Progress("engine", f"FINN's SetFolding at {cycles:,} cycles"))
+    return await options.set_folding(engine, opened.model, opened.editor, cycles)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One folding of a Pareto front, or SetFolding's at the same target.
+
+    Attributes:
+        target: the II that was asked for.
+        cost: as the solver counts it.
+        share: the scarcest resource and the share of it that is taken; None for a part of which
+            nobody knows what it has.
+        solution: how it was found; None for SetFolding's.
+    """
+
+    target: int
+    result: Estimate
+    cost: float
+    folding: Folding
+    share: tuple[str, float] | None = None
+    solution: Solution | None = None
+
+    def as_json(self, editor: Editor) -> dict[str, Any]:
+        """One entry of ``pareto --json``."""
+        inserted = self.result.bill.total()
+        scarcest = None
+        if self.share is not None:
+            # Any use of what the part does not have is an infinite share: JSON cannot say that.
+            share = self.share[1] if self.share[1] < float("inf") else None
+            scarcest = {"resource": self.share[0], "share": share}
+        entry: dict[str, Any] = {
+            "target_cycles": self.target,
+            "ii_cycles": self.result.ii_cycles,
+            "fps": self.result.fps,
+            "total": {name: plain(self.result.total[name]) for name in RESOURCES},
+            "inserted": {name: plain(inserted[name]) for name in RESOURCES},
+            "scarcest": scarcest,
+            "fits": self.result.fits(editor.device),
+            "cost": self.cost,
+            "folding": foldings.to_json(editor.design, self.folding),
+        }
+        if self.solution is not None:
+            entry |= {"optimal": self.solution.optimal, "bound": self.solution.bound}
+        return entry
+
+
+def point(
+    editor: Editor, wish: Wish, target: int, folding: Folding, solution: Solution | None = None
+) -> Point:
+    """A folding as a point of a front."""
+    result = options.estimate_of(editor, folding)
+    share = options.scarcest(result, editor.device, whole=wish.whole)
+    return Point(target, result, options.cost_of(editor, result, wish), folding, share, solution)
+
+
+@dataclass
+class Front:
+    """A Pareto front, fastest first.
+
+    Attributes:
+        points, setfolding: ours, and what SetFolding made of the same targets.
+        refused: why there is nothing of SetFolding's, or not all.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    setfolding: list[Point] = field(default_factory=list)
+    refused: FinnTuiError | None = None
+
+
+OnPoint = Callable[[Point], None]
+
+
+def _untold(_: Point) -> None:
+    pass
+
+
+async def front(
+    lab: Lab,
+    opened: Opened,
+    wish: Wish,
+    points: int = 24,
+    *,
+    setfolding: bool = True,
+    on_progress: OnProgress = ignore,
+    on_point: OnPoint = _untold,
+) -> Front:
+    """The foldings worth having, from the fastest that fits to the slowest.
+
+    Args:
+        points: how many targets are tried.
+        setfolding: whether FINN's heuristic is asked at the same targets, while the solver works.
+        on_point: told of each point, ours or SetFolding's, as it is found.
+
+    Raises:
+        Infeasible: not even the slowest folding fits.
+        FinnTuiError: a wish that cannot be, or the solver ended.
+    """
+    editor, found = opened.editor, Front()
+    options.problem(editor, wish)
+    if wish.whole:
+        await lab.price(opened, on_progress)
+    targets: asyncio.Queue[int | None] = asyncio.Queue()
+
+    def take(solution: Solution) -> None:
+        made = point(editor, wish, solution.cycles, solution.folding, solution)
+        found.points.append(made)
+        on_point(made)
+        targets.put_nowait(made.target)
+
+    async def solve() -> None:
+        try:
+            await options.pareto(lab.solver, editor, wish, points, on_progress, take)
+        finally:
+            targets.put_nowait(None)
+
+    async def compare() -> None:
+        try:
+            engine = await lab.engine(on_progress)
+            while (cycles := await targets.get()) is not None:
+                folding = await options.set_folding(engine, opened.model, editor, cycles)
+                made = point(editor, wish, cycles, folding)
+                found.setfolding.append(made)
+                on_point(made)
+        except FinnTuiError as error:
+            found.refused = error
+
+    work = [asyncio.ensure_future(solve())]
+    if setfolding:
+        work.append(asyncio.ensure_future(compare()))
+    try:
+        await asyncio.gather(*work)
+    finally:
+        for task in work:
+            task.cancel()
+        # The solver's process is ended before anybody hears of it.
+        await asyncio.gather(*work, return_exceptions=True)
+    return found

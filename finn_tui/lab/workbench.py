@@ -1,0 +1,433 @@
+"""One workspace at work: what screens and sub-commands call, each the same function."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.core.compare import Comparison, Side, compare
+from finn_tui.core.design import Design
+from finn_tui.core.device import Device, clock_period
+from finn_tui.core.editor import Editor
+from finn_tui.core.estimate import infrastructure
+from finn_tui.core.estimate.infrastructure import Ask, Widths
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import Folding
+from finn_tui.engine import catalogue, provision
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import Engine, OnLog
+from finn_tui.lab import devices, models
+from finn_tui.lab import saved_foldings as foldings_by_name
+from finn_tui.lab.models import Model, Stage
+from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.folder import RunFolder, find_run, list_runs
+
+if TYPE_CHECKING:
+    from finn_tui.board.connection import Link
+    from finn_tui.core.calibrate import Learned
+    from finn_tui.core.estimate.platform_shell import Shell
+    from finn_tui.core.migrate.migrate import Migration
+    from finn_tui.lab.solver.options import Solver
+    from finn_tui.runs.launch.preflight import Finding
+
+
+@dataclass
+class Opened:
+    """A model opened for a board.
+
+    Attributes:
+        editor: which folding it was opened with, and what became of it.
+        learned: what the workspace's own builds teach; None if there are none.
+    """
+
+    model: Model
+    editor: Editor
+    learned: Learned | None = None
+
+    @property
+    def design(self) -> Design:
+        """The design that is edited."""
+        return self.editor.design
+
+
+class Lab:
+    """One workspace with its engine, which is installed and started when it is first needed."""
+
+    def __init__(
+        self, workspace: Workspace, *, engine_name: str | None = None, on_log: OnLog | None = None
+    ) -> None:
+        self.workspace = workspace
+        self._engine_name = engine_name
+        self._on_log = on_log
+        self._spec: EngineSpec | None = None
+        self._engine: Engine | None = None
+        self._starting = asyncio.Lock()
+        self._solver: Solver | None = None
+        self._refused: set[tuple[Path, Ask]] = set()
+
+    # The engine
+
+    async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
+        """The engine of this workspace, installed if there is none yet."""
+        if self._spec is None:
+            name = self._engine_name or self.workspace.settings.engine or None
+            spec = await asyncio.to_thread(catalogue.find, name)
+            self._spec = spec or await provision.install(on_progress=on_progress)
+        return self._spec
+
+    async def engine(self, on_progress: OnProgress = ignore) -> Engine:
+        """The engine, running.
+
+        Raises:
+            FinnTuiError: it could not be installed or does not start.
+        """
+        async with self._starting:
+            if self._engine is None:
+                spec = await self.spec(on_progress)
+                on_progress(Progress("engine", f"starting {spec.name}"))
+                self._engine = await Engine.start(spec, self._on_log)
+        return self._engine
+
+    async def info(self, on_progress: OnProgress = ignore) -> Mapping[str, Any]:
+        """What the engine says of itself: flavour, version, boards, tools."""
+        spec = await self.spec(on_progress)
+        if spec.info is None:
+            engine = await self.engine(on_progress)
+            on_progress(Progress("engine", f"{spec.name}: asking FINN what it knows"))
+            self._spec = spec = catalogue.remember(spec, await engine.call("info"))
+        assert spec.info is not None
+        return spec.info
+
+    async def close(self) -> None:
+        """End the engine and the solver; builds go on, they are processes of their own."""
+        if self._solver is not None:
+            await self._solver.close()
+        if self._engine is not None:
+            await self._engine.close()
+            self._engine = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def solver(self) -> Solver:
+        """Exact folding, in a process of its own; see ``finn_tui.lab.solver.options``."""
+        if self._solver is None:
+            # It brings numpy, which only those who solve shall pay.
+            from finn_tui.lab.solver.options import Solver
+
+            self._solver = Solver()
+        return self._solver
+
+    # Models and designs
+
+    async def device(self, board: str | None = None, on_progress: OnProgress = ignore) -> Device:
+        """A board with its budget; the workspace's if none is named."""
+        info = await self.info(on_progress)
+        settings = self.workspace.settings
+        return devices.device(info, settings, board or settings.board)
+
+    async def prepare(
+        self,
+        model: str,
+        *,
+        board: str | None = None,
+        clock_ns: float | None = None,
+        out: Path | None = None,
+        weights: Mapping[str, Any] | None = None,
+        fresh: bool = False,
+        on_progress: OnProgress = ignore,
+    ) -> Model:
+        """The model as a dataflow graph, prepared now unless it was before.
+
+        Args:
+            model: a preset's name, an .onnx file, or a model of the workspace.
+            out: another folder for it than the workspace's; always prepared anew.
+            fresh: prepare it anew in any case.
+
+        Raises:
+            FinnTuiError: an unknown model or board, or the engine's explanation.
+        """
+        clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        device = await self.device(board, on_progress)
+        if not (fresh or out or weights):
+            info = await self.info(on_progress)
+            found = await asyncio.to_thread(
+                models.find_prepared, self.workspace, request, device, info
+            )
+            if found is not None:
+                return found
+        engine = await self.engine(on_progress)
+        return await models.prepare(
+            self.workspace,
+            request,
+            device,
+            clock,
+            engine,
+            out=out,
+            weights=weights,
+            on_progress=on_progress,
+        )
+
+    async def open(
+        self,
+        model: str,
+        *,
+        board: str | None = None,
+        clock_ns: float | None = None,
+        folding: str | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Opened:
+        """Open a model for folding, from cached cost tables where there are any.
+
+        Args:
+            folding: name or file of the folding to begin with; the preset's published one, or
+                no parallelism at all, if none is given.
+
+        Raises:
+            FinnTuiError: as ``prepare``; or a folding that is not there or not legal.
+        """
+        clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        prepared = await self.prepare(
+            model, board=board, clock_ns=clock_ns, on_progress=on_progress
+        )
+        device = await self.device(board, on_progress)
+        cached = await asyncio.to_thread(models.cached_design, prepared, device)
+        if cached is None:
+            engine = await self.engine(on_progress)
+            on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
+            cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
+        design, tables, prices = cached
+        shell, learned = await asyncio.to_thread(self._own_builds, device.part)
+        prices = replace(prices, shell=shell)
+        start = foldings.ones(design, tables)
+        editor = Editor(design, tables, device, clock, start, start, "ones", prices)
+        opened = Opened(prepared, editor, learned)
+        name = folding or default_folding(prepared)
+        chosen, notes = self.read_folding(opened, name)
+        opened.editor = Editor(
+            design, tables, device, clock, chosen, chosen, foldings_by_name.title(name), prices
+        )
+        for note in notes:
+            on_progress(Progress("folding", note))
+        return opened
+
+    async def price(
+        self,
+        opened: Opened,
+        on_progress: OnProgress = ignore,
+        settings: infrastructure.Settings | None = None,
+    ) -> None:
+        """Ask FINN for what a folding's FIFO depths need and is not priced yet.
+
+        Needs no engine where everything is known, which is so for the usual depths.
+
+        Args:
+            settings: of the folding that is priced; of the one that is edited if None.
+        """
+        editor, model = opened.editor, opened.model
+        widths = Widths(editor.design, editor.tables)
+        wanted = editor.folding.settings if settings is None else settings
+        ask = widths.ask(wanted, ()).without(editor.prices)
+        # What FINN refuses to price it refuses again.
+        if not ask or (model.folder, ask) in self._refused:
+            return
+        engine = await self.engine(on_progress)
+        on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
+        prices = await models.price_more(model, editor.device, engine, editor.prices, ask)
+        self._refused.add((model.folder, ask.without(prices)))
+        editor.set_prices(prices)
+
+    async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
+        """Nodes, shapes, types and attributes of one stage's graph."""
+        engine = await self.engine(on_progress)
+        answer: dict[str, Any] = await engine.call("graph", {"path": str(stage.path)})
+        return answer
+
+    # Foldings
+
+    def folding_names(self, model: Model) -> list[str]:
+        """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
+        return foldings_by_name.names(self.workspace, model)
+
+    def read_folding(self, opened: Opened, name: str) -> tuple[Folding, list[str]]:
+        """The folding that FOLDING names, and notes about entries that do not matter here.
+
+        Raises:
+            FinnTuiError: there is none of that name, or it is not legal for this design.
+        """
+        return foldings_by_name.read(self.workspace, opened, name)
+
+    def migrate(self, opened: Opened, name: str) -> Migration:
+        """A folding file of another FINN, matched to the layers of this design.
+
+        Raises:
+            FinnTuiError: there is no such file, or it is no folding configuration.
+        """
+        return foldings_by_name.read_foreign(self.workspace, opened, name)
+
+    async def compare(
+        self, opened: Opened, a: str, b: str, on_progress: OnProgress = ignore
+    ) -> Comparison:
+        """Two foldings of a model, layer by layer, each named as FOLDING is.
+
+        Raises:
+            FinnTuiError: as ``read_folding``.
+        """
+        sides = []
+        for name in (a, b):
+            folding, _ = self.read_folding(opened, name)
+            await self.price(opened, on_progress, folding.settings)
+            sides.append((name, folding))
+        editor = opened.editor
+        return compare(
+            editor.design, *(Side(name, each, editor.estimate_of(each)) for name, each in sides)
+        )
+
+    def overwrites_other(self, opened: Opened, name: str, loaded: str) -> bool:
+        """Return whether saving under a name would replace a folding that is not the loaded one.
+
+        Args:
+            loaded: the saved folding that was last loaded or saved here; empty for none.
+        """
+        return foldings_by_name.overwrites_other(self.workspace, opened, name, loaded)
+
+    def save_folding(self, opened: Opened, name: str) -> Path:
+        """Save the folding that is edited under a name of the workspace.
+
+        Raises:
+            FinnTuiError: for a name that presets use or that cannot be a file's, or a full disk.
+        """
+        foldings_by_name.check_name(opened.model, name)
+        editor = opened.editor
+        path = self.workspace.save_folding(
+            name,
+            foldings.to_json(editor.design, editor.folding),
+            (opened.model.title, opened.model.content),
+        )
+        editor.mark_saved(name)
+        return path
+
+    # Builds and boards
+
+    def runs(self) -> list[RunFolder]:
+        """All runs of the workspace, newest first."""
+        return list_runs(self.workspace.runs_dir)
+
+    def _own_builds(self, part: str) -> tuple[Shell | None, Learned | None]:
+        runs = self.runs()
+        if not runs:
+            return None, None
+        # It brings the readers of all reports, for which the app's start shall not wait.
+        from finn_tui.lab import own_builds
+
+        return own_builds.own(runs, part)
+
+    def find_run(self, name: str) -> RunFolder:
+        """The run that a user names: its id or part of it, ``last``, or its folder."""
+        return find_run(self.workspace.runs_dir, name)
+
+    async def build(
+        self,
+        opened: Opened,
+        *,
+        rehearse: bool | None = None,
+        seconds: float | None = None,
+        fail: Mapping[str, str] | None = None,
+        log_mb: float = 0.0,
+        force: bool = False,
+        on_progress: OnProgress = ignore,
+    ) -> RunFolder:
+        """Begin a build of the folding that is edited, in a process that outlives this one.
+
+        Args:
+            rehearse: with stand-ins for AMD's tools; None takes the workspace's setting.
+            seconds: how long the stand-ins take in all.
+            fail: what they are to fail at, and ``log_mb`` how much log they write besides.
+            force: go on although the preflight refuses, where that can be.
+
+        Raises:
+            FinnTuiError: what the preflight refuses; or tools, disk or engine are missing.
+        """
+        from finn_tui.lab import build_request
+
+        return await build_request.build(
+            self, opened, rehearse=rehearse, seconds=seconds, fail=fail, log_mb=log_mb,
+            force=force, on_progress=on_progress,
+        )  # fmt: skip
+
+    async def preflight(
+        self, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
+    ) -> list[Finding]:
+        """What can be said of a build of the folding that is edited before it begins."""
+        from finn_tui.lab import build_request
+
+        return await build_request.check(self, opened, rehearse=rehearse, seconds=seconds)
+
+    async def resume(
+        self, run: RunFolder, step: str | None = None, on_progress: OnProgress = ignore
+    ) -> RunFolder:
+        """Go on with a run that has ended, where it ended or at a step."""
+        from finn_tui.runs.launch.rebuild import resume
+
+        settings = self.workspace.settings
+        return await resume(
+            run, step, parallel=settings.parallel_builds, notify=settings.notify,
+            on_progress=on_progress,
+        )  # fmt: skip
+
+    async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
+        """Build what a run was asked for again, in a new run."""
+        from finn_tui.runs.launch.rebuild import retry
+
+        settings = self.workspace.settings
+        return await retry(
+            run, parallel=settings.parallel_builds, notify=settings.notify,
+            on_progress=on_progress,
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def board(
+        self,
+        name: str | None = None,
+        on_progress: OnProgress = ignore,
+        *,
+        trust: bool | str = False,
+        password: str | None = None,
+        sudo_password: str | None = None,
+    ) -> AsyncIterator[Link]:
+        """A connection to a PYNQ machine; the workspace's if none is named.
+
+        Raises:
+            FinnTuiError: as ``finn_tui.board.connection.connect``.
+        """
+        # asyncssh takes half a second to import, which only those who deploy shall pay.
+        from finn_tui.board import catalogue as boards
+        from finn_tui.board.connection import connect
+
+        found = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
+        async with connect(
+            found, on_progress, trust=trust, password=password, sudo_password=sudo_password
+        ) as link:
+            yield link
+
+
+def default_folding(model: Model) -> str:
+    """The folding that a model is opened with: the published one where there is one."""
+    brought = model.preset.foldings if model.preset else {}
+    return "published" if "published" in brought else "ones"

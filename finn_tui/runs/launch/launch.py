@@ -1,0 +1,286 @@
+"""Starting a build: checks, the run folder, and the detached runner."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import engine_archive
+from finn_tui.engine.server import runfiles, runprocesses, runqueue
+from finn_tui.rehearsal.tools.install import install
+from finn_tui.runs.folder import RunFolder, RunState
+from finn_tui.runs.launch import processes, tools
+from finn_tui.runs.launch.tools import Tools
+
+#: Free space that a build is not begun without. A rehearsal of CNV leaves 60 MB; a real one keeps
+#: several Vivado projects with their checkpoints.
+REHEARSAL_BYTES = 300 * 1000 * 1000
+BUILD_BYTES = 6 * 1000 * 1000 * 1000
+#: The runner imports nothing of FINN before it says that it runs.
+START_SECONDS = 60.0
+
+_UNQUOTED = re.compile(r"""[\s'"`$;&|<>(){}\[\]*?!#~\\]""")
+_UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
+_PATCHED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", runprocesses.MARK)
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        model: its name; ``graph`` its dataflow graph, ``folder`` where its ``sample`` and
+            ``dataset`` lie.
+        folding: FINN's folding configuration; ``folding_name`` what the user calls it.
+        board, part, clock_ns: FINN's board, its part, the clock period.
+        engine: the FINN that builds.
+        rehearse: seconds that the stand-ins for AMD's tools take in all, None for a real build.
+        estimate: as ``finn-tui estimate --json``, kept beside what will be measured.
+        dataset: what the driver validates on: mnist, cifar, cifar100.
+        source: where the model comes from and what its weights are.
+        fifo: ``simulate`` finds FIFO depths by RTL simulation, ``minimal`` leaves them minimal;
+            a rehearsal always does the latter.
+        fail: what a rehearsal's tools are to fail at, ``{"mode": ..., "layer": ...}``; modes are
+            ``rehearsal.tools.plan.FAILURES``.
+        log_mb: how many megabytes of log a rehearsal's implementation writes besides.
+        parallel: how many builds of the workspace run at once; the others wait.
+        notify: the user's shell command to start at the end, empty for none.
+    """
+
+    model: str
+    graph: Path
+    folder: Path
+    folding: Mapping[str, Any]
+    folding_name: str
+    board: str
+    part: str
+    clock_ns: float
+    engine: EngineSpec
+    rehearse: float | None = None
+    estimate: Mapping[str, Any] | None = None
+    dataset: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+    fifo: str = "simulate"
+    fail: Mapping[str, str] | None = None
+    log_mb: float = 0.0
+    parallel: int = 1
+    notify: str = ""
+
+
+async def launch(
+    request: BuildRequest,
+    runs_dir: Path,
+    *,
+    force: bool = False,
+    on_progress: OnProgress = ignore,
+) -> RunFolder:
+    """Begin a build in a process of its own, which outlives this one, and return its run.
+
+    Returns when the runner has said that it runs or waits for its turn; what happens then is in
+    the run folder.
+
+    Args:
+        force: begin even where the disk is likely to be too small.
+
+    Raises:
+        FinnTuiError: AMD's tools are missing (kind "tools"), the disk is too small (kind "disk"),
+            the path cannot be used, or the engine's Python does not start (kind "engine").
+    """
+    check_path(runs_dir)
+    found = None
+    if request.rehearse is None:
+        found = await asyncio.to_thread(tools.check_tools)
+    if not force:
+        await asyncio.to_thread(check_disk, runs_dir, request.rehearse is not None)
+    on_progress(Progress("build", "copying the model into the run's folder"))
+    archive = await asyncio.to_thread(engine_archive)
+    run = await asyncio.to_thread(_make_folder, request, runs_dir, archive)
+    on_progress(Progress("build", f"starting {run.id}"))
+    await start_runner(run, request.engine, found, request.parallel, request.notify)
+    return run
+
+
+async def start_runner(
+    run: RunFolder, engine: EngineSpec, found: Tools | None, parallel: int, notify: str
+) -> None:
+    """Start the runner of a queued run and wait until it has taken over.
+
+    Raises:
+        FinnTuiError: it does not start (kind "engine"); the run is failed then.
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in _PATCHED}
+    environment.update(found.environment if found else {})
+    environment[runfiles.NOTIFY] = notify
+    try:
+        await asyncio.to_thread(runqueue.set_limit, str(run.path.parent), parallel)
+        # Here, not in the runner: the order is that of launching.
+        await asyncio.to_thread(runqueue.take, str(run.path))
+    except OSError as error:
+        raise _not_started(run, f"the queue cannot be written: {error}") from error
+    child = await asyncio.to_thread(_start, run, engine, environment)
+    await _taken_over(run, child)
+
+
+def check_path(runs_dir: Path) -> None:
+    """Raise ``FinnTuiError`` for a folder that FINN's shell and Tcl scripts would not find.
+
+    They name paths without quoting them.
+    """
+    odd = sorted(set(_UNQUOTED.findall(str(runs_dir.absolute()))))
+    if odd:
+        raise FinnTuiError(
+            "FINN cannot build in this folder",
+            f"Its path has {' '.join(repr(c) for c in odd)} in it, and FINN's scripts do not quote "
+            f"paths: {runs_dir.absolute()}",
+            "Choose a workspace whose path has letters, digits and . _ - only.",
+        )
+
+
+def check_disk(runs_dir: Path, rehearse: bool) -> None:
+    """Raise ``FinnTuiError`` (kind "disk") unless there is room for a build."""
+    place = runs_dir
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    need = REHEARSAL_BYTES if rehearse else BUILD_BYTES
+    if free < need:
+        raise FinnTuiError(
+            "there is too little room on the disk for a build",
+            f"{free / 1e9:.1f} GB are free where {runs_dir} lies; a build needs {need / 1e9:.1f}.",
+            "`finn-tui runs clean` removes the working files of old runs; or choose a workspace on "
+            "another disk.",
+            kind="disk",
+        )
+
+
+def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFolder:
+    """The whole run folder, under its name only once everything is in it."""
+    now = datetime.now(UTC)
+    name = _UNFIT.sub("-", request.model).strip("-") or "model"
+    id = f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
+    partial = runs_dir / f".{id}.partial"
+    rehearsal = None if request.rehearse is None else {"seconds": float(request.rehearse)}
+    document = {
+        "format": 1,
+        "id": id,
+        "model": request.model,
+        "created": now.isoformat(timespec="seconds"),
+        "folding": dict(request.folding),
+        "folding_name": request.folding_name,
+        "board": request.board,
+        "part": request.part,
+        "clock_ns": float(request.clock_ns),
+        "engine": {
+            "name": request.engine.name,
+            "python": request.engine.command[-1],
+            "command": list(request.engine.command),
+            "flavour": (request.engine.info or {}).get("flavour"),
+            "version": (request.engine.info or {}).get("version"),
+        },
+        "host": "local",
+        "rehearsal": rehearsal,
+        "simulated": rehearsal is not None,
+        "dataset": request.dataset,
+        "estimate": dict(request.estimate) if request.estimate is not None else None,
+        "source": dict(request.source),
+        "fifo": "minimal" if rehearsal else request.fifo,
+    }
+    try:
+        partial.mkdir(parents=True)
+        shutil.copyfile(request.graph, partial / "model.onnx")
+        for part in ("sample", "dataset"):
+            if (request.folder / part).is_dir():
+                shutil.copytree(request.folder / part, partial / part)
+        # The code that builds stays what it is, whatever happens to the app meanwhile.
+        shutil.copyfile(archive, partial / "engine.pyz")
+        if rehearsal is not None:
+            install(partial / "rehearsal")
+            fail = dict(request.fail) if request.fail else None
+            plan = {**rehearsal, "fail": fail, "log_mb": request.log_mb}
+            (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
+        runfiles.write_json(str(partial / runfiles.RUN), document)
+        queued = {"state": "queued", **runprocesses.identity(), "heartbeat": time.time()}
+        runfiles.write_json(str(partial / runfiles.STATE), queued)
+        runfiles.append_event(str(partial), "state", state="queued", error=None)
+        return RunFolder(partial.rename(runs_dir / id))
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise FinnTuiError(
+            "the run's folder could not be made",
+            str(error),
+            "Make room on the disk, or choose another workspace. Nothing was started."
+            if full
+            else "Prepare the model again, or choose a workspace that can be written. Nothing was "
+            "started.",
+            kind="disk" if full else "input",
+        ) from error
+
+
+def _start(
+    run: RunFolder, engine: EngineSpec, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start the runner so that it lives on without this process and its terminal."""
+    command = [*engine.command, str(run.path / "engine.pyz"), "build", str(run.path)]
+    try:
+        with run.log.open("ab") as log:
+            # Not asyncio's: its transports end the process with the event loop.
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=run.path,
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise _not_started(run, f"{' '.join(command)}: {error}") from error
+    processes.adopt(child)
+    return child
+
+
+async def _taken_over(run: RunFolder, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while _untouched(await asyncio.to_thread(run.state)):
+        if child.poll() is not None or time.monotonic() > deadline:
+            if not _untouched(await asyncio.to_thread(run.state)):
+                return
+            child.kill()
+            tail = run.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise _not_started(run, tail.strip() or f"It ended with code {child.poll()}.")
+        await asyncio.sleep(0.05)
+
+
+def _untouched(state: RunState) -> bool:
+    """Whether no runner has said anything yet."""
+    return state.state == "queued" and state.pid is None
+
+
+def _not_started(run: RunFolder, why: str) -> FinnTuiError:
+    error = FinnTuiError(
+        "the build could not be started",
+        why,
+        "Check the engine: `finn-tui engine info`. The run's folder is kept.",
+        kind="engine",
+    )
+    state = {"state": "failed", **runprocesses.identity(), "heartbeat": time.time()}
+    state.update(ended=runfiles.now(), error=error.as_dict())
+    runfiles.save_state(str(run.path), state)
+    runfiles.append_event(str(run.path), "state", state="failed", error=error.as_dict())
+    return error

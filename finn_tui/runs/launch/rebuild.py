@@ -1,0 +1,208 @@
+"""Building a run once more: going on in its folder from a step, or anew in another one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import engine_archive
+from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch import tools
+from finn_tui.runs.launch.launch import BuildRequest, check_disk, launch, start_runner
+from finn_tui.runs.launch.processes import reconcile
+
+
+@dataclass(frozen=True)
+class Resumable:
+    """Where a run can go on.
+
+    Attributes:
+        steps: names of the steps that it can begin with, in their order; the last is the one
+            that it ended in.
+        why_not: why there is none, if there is none.
+    """
+
+    steps: tuple[str, ...]
+    why_not: FinnTuiError | None = None
+
+
+def resumable(run: RunFolder) -> Resumable:
+    """The steps from which a run can go on: those whose graph an earlier attempt has left.
+
+    Raises:
+        FinnTuiError: its state is missing or broken.
+    """
+    state = reconcile(run)
+    if not state.final:
+        return _not(f"{run.id} has not ended", f"It is {state.state}.", "Cancel it first.")
+    names: list[str] = []
+    started: set[str] = set()
+    for event in run.events():
+        if event["event"] == "steps":
+            names = event["names"]
+        elif event["event"] == "step" and event["status"] == "started":
+            started.add(event["name"])
+    found: list[str] = []
+    if started and not run.working.is_dir():
+        # The graphs name generated code in there by its path.
+        names = []
+    for index, name in enumerate(names):
+        graph = run.build / "intermediate_models" / f"{names[index - 1]}.onnx"
+        # That a step has started says that the graph before it was written to its end.
+        if name in started and (index == 0 or graph.is_file()):
+            found.append(name)
+    if found:
+        return Resumable(tuple(found))
+    return _not(
+        f"{run.id} left nothing to go on from",
+        "It ended before its first step."
+        if not started
+        else "Its working files were cleaned away.",
+        f"Build it anew: finn-tui runs retry {run.id}"
+        if (run.path / "model.onnx").is_file()
+        else f"Build {run.request.model} anew.",
+    )
+
+
+def _not(what: str, why: str, fix: str) -> Resumable:
+    return Resumable((), FinnTuiError(what, why, fix))
+
+
+async def resume(
+    run: RunFolder,
+    step: str | None = None,
+    *,
+    parallel: int = 1,
+    notify: str = "",
+    on_progress: OnProgress = ignore,
+) -> RunFolder:
+    """Go on with a run that has ended, in its own folder, with what its steps have left.
+
+    A failure that its rehearsal was told to have is taken back.
+
+    Args:
+        step: FINN's name of the step to begin with; the one that it ended in if none is named.
+            A run that has succeeded needs one.
+
+    Raises:
+        FinnTuiError: it runs, nothing is left of that step, or it cannot be started.
+    """
+    possible = await asyncio.to_thread(resumable, run)
+    if possible.why_not is not None:
+        raise possible.why_not
+    if step is None and (await asyncio.to_thread(run.state)).state == "succeeded":
+        raise FinnTuiError(
+            f"{run.id} has succeeded",
+            "There is no step left to do.",
+            f"Name the step to do again: {', '.join(possible.steps)}",
+        )
+    if step is not None and step not in possible.steps:
+        raise FinnTuiError(
+            f"{run.id} cannot go on at {step}",
+            f"It left the graphs for {', '.join(possible.steps)}.",
+            "Name one of them.",
+        )
+    real = run.request.rehearsal is None
+    found = await asyncio.to_thread(tools.check_tools) if real else None
+    await asyncio.to_thread(check_disk, run.path, not real)
+    archive = await asyncio.to_thread(engine_archive)
+    first = step or possible.steps[-1]
+    on_progress(Progress("build", f"going on with {run.id} at {first}"))
+    await asyncio.to_thread(_requeue, run, first, archive)
+    await start_runner(run, _engine(run), found, parallel, notify)
+    return run
+
+
+def _requeue(run: RunFolder, step: str, archive: Path) -> None:
+    """Make an ended run a queued one again, unless somebody else has just done so."""
+    try:
+        lock = runfiles.hold(str(run.path))
+    except BlockingIOError as error:
+        raise FinnTuiError(
+            f"{run.id} is at work", "Somebody else has just resumed it.", "Follow it: attach."
+        ) from error
+    with lock:
+        state = run.state()
+        if not state.final:
+            raise FinnTuiError(
+                f"{run.id} has not ended", f"It is {state.state}.", "Follow it: attach."
+            )
+        try:
+            shutil.copyfile(archive, run.path / "engine.pyz")
+            plan = run.path / "rehearsal" / "rehearsal.json"
+            if plan.is_file():
+                document = json.loads(plan.read_text(encoding="utf-8"))
+                runfiles.write_json(str(plan), {**document, "fail": None})
+            attempt = state.attempt + 1
+            queued: dict[str, Any] = {"state": "queued", **runprocesses.identity()}
+            queued |= {"heartbeat": time.time(), "attempt": attempt, "from": step}
+            runfiles.save_state(str(run.path), queued)
+        except OSError as error:
+            raise FinnTuiError(
+                f"{run.id} could not be resumed",
+                str(error),
+                "Make room on the disk; its folder is as it was.",
+                kind="disk",
+            ) from error
+        runfiles.append_event(str(run.path), "state", state="queued", error=None)
+        text = f"attempt {attempt} goes on at {step}"
+        runfiles.append_event(str(run.path), "log", level="info", text=text)
+
+
+async def retry(
+    run: RunFolder,
+    *,
+    parallel: int = 1,
+    notify: str = "",
+    on_progress: OnProgress = ignore,
+) -> RunFolder:
+    """Build the same again in a new run folder; the old one stays as it is.
+
+    A failure that the rehearsal was told to have is not asked for again.
+
+    Raises:
+        FinnTuiError: as ``launch``; or the model was cleaned out of the old folder.
+    """
+    old = run.request
+    graph = run.path / "model.onnx"
+    if not graph.is_file():
+        raise FinnTuiError(
+            f"{run.id} has no model any more",
+            "Its folder was cleaned down to its results.",
+            f"Build {old.model} with the folding {old.folding_name} anew.",
+        )
+    request = BuildRequest(
+        model=old.model,
+        graph=graph,
+        folder=run.path,
+        folding=old.folding,
+        folding_name=old.folding_name,
+        board=old.board,
+        part=old.part,
+        clock_ns=old.clock_ns,
+        engine=_engine(run),
+        rehearse=None if old.rehearsal is None else float(old.rehearsal["seconds"]),
+        estimate=old.estimate,
+        dataset=old.dataset,
+        source={**old.source, "retry_of": run.id},
+        fifo=old.fifo,
+        parallel=parallel,
+        notify=notify,
+    )
+    return await launch(request, run.path.parent, on_progress=on_progress)
+
+
+def _engine(run: RunFolder) -> EngineSpec:
+    """The engine that a run was built with."""
+    engine = run.request.engine
+    info = {"flavour": engine.get("flavour"), "version": engine.get("version")}
+    return EngineSpec(str(engine.get("name", "")), tuple(engine.get("command", ())), None, info)

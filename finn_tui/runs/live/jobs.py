@@ -1,0 +1,190 @@
+"""What one tool does in one folder, as it is shown: state, time, stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn_tui.runs.live.watch import Step
+from finn_tui.runs.live.workdirs import Work
+from finn_tui.runs.readers.finn import FinnBuild, FinnData
+from finn_tui.runs.readers.hls import HlsData
+from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.vivado import VivadoData
+
+#: Default steps of upstream (April 2026) and of finn-plus (March 2026), which say only how many
+#: there are; users insert their own.
+_BEGIN = (
+    "qonnx_to_finn tidy_up streamline convert_to_hw create_dataflow_partition specialize_layers "
+    "target_fps_parallelization apply_folding_config minimize_bit_width"
+)
+_END = (
+    "create_stitched_ip measure_rtlsim_performance out_of_context_synthesis synthesize_bitfile "
+    "{driver} deployment_package"
+)
+_UPSTREAM = (
+    f"{_BEGIN} generate_estimate_reports hw_codegen hw_ipgen set_fifo_depths "
+    + _END.format(driver="make_pynq_driver")
+).split()
+_FINN_PLUS = (
+    f"{_BEGIN} transpose_decomposition generate_estimate_reports set_fifo_depths hw_codegen "
+    "hw_ipgen " + _END.format(driver="make_driver")
+).split()
+
+#: Stages of an implementation in their order, as its marker files name them.
+STAGES = (
+    "init_design",
+    "opt_design",
+    "power_opt_design",
+    "place_design",
+    "phys_opt_design",
+    "route_design",
+    "post_route_phys_opt_design",
+    "write_bitstream",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a run: waiting, running, finished or failed; its seconds, so far if it runs."""
+
+    name: str
+    state: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing that one tool does.
+
+    Attributes:
+        kind: hls, stitch, project, synthesis, implementation.
+        name: the layer, run or partition.
+        state: queued, running, finished, failed.
+        began: seconds since the epoch; seconds: how long it took, so far if it runs.
+        stages: of an implementation; now: where its tool is, outermost first.
+        log: its log; silent: seconds since that grew, for one that runs.
+    """
+
+    kind: str
+    name: str
+    state: str
+    began: float | None = None
+    seconds: float | None = None
+    stages: tuple[Stage, ...] = ()
+    now: tuple[str, ...] = ()
+    log: Path | None = None
+    silent: float | None = None
+
+
+def state_of(work: Work) -> str:
+    """Where a run is by its marker files: queued, running, finished, failed."""
+    marks = work.marks
+    if ("vivado", "error") in marks:
+        return "failed"
+    began = marks.get(("vivado", "begin"))
+    if began is None:
+        return "queued"
+    ended = marks.get(("vivado", "end"))
+    # A run that was launched again begins later than it once ended.
+    return "finished" if ended is not None and ended >= began else "running"
+
+
+def job_of(work: Work, reading: Reading | None, grew: float | None, now: float) -> Job:
+    """A work as it is shown; ``reading`` is what its log says, ``grew`` when that last grew."""
+    ended: float | None = None
+    inside: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    seconds: float | None = None
+    if work.kind in ("synthesis", "implementation"):
+        state = state_of(work)
+        done = [at for (stage, event), at in work.marks.items() if event in ("end", "error")]
+        ended = max(done, default=None)
+        if work.kind == "implementation":
+            stages = _stages(work, now)
+    elif reading is None:
+        state = "queued"
+    else:
+        names = {"succeeded": "finished", "failed": "failed"}
+        state = names.get(reading.outcome or "", "running")
+        ended = grew
+    if reading is not None and state == "running":
+        inside = _inside(reading)
+    if reading is not None and isinstance(reading.data, HlsData):
+        seconds = reading.data.seconds
+    if state == "running":
+        ended = now
+    if seconds is None and work.start is not None and ended is not None and state != "queued":
+        seconds = max(0.0, ended - work.start)
+    silent = max(0.0, now - grew) if state == "running" and grew is not None else None
+    path = work.folder.path / work.log if work.log else None
+    return Job(work.kind, work.name, state, work.start, seconds, stages, inside, path, silent)
+
+
+def _stages(work: Work, now: float) -> tuple[Stage, ...]:
+    found = []
+    for name in STAGES:
+        began = work.marks.get((name, "begin"))
+        if began is None:
+            if name not in ("power_opt_design", "post_route_phys_opt_design"):
+                found.append(Stage(name, "waiting"))
+            continue
+        error, end = work.marks.get((name, "error")), work.marks.get((name, "end"))
+        if error is not None:
+            found.append(Stage(name, "failed", max(0.0, error - began)))
+        elif end is not None and end >= began:
+            found.append(Stage(name, "finished", end - began))
+        else:
+            found.append(Stage(name, "running", max(0.0, now - began)))
+    return tuple(found)
+
+
+def _inside(reading: Reading) -> tuple[str, ...]:
+    data = reading.data
+    if isinstance(data, VivadoData):
+        if not data.now and data.waiting:
+            return (f"waits for {data.waiting}",)
+        if not data.now and reading.phases:
+            return (reading.phases[-1].name,)
+        return data.now
+    if isinstance(data, HlsData) and data.now:
+        return ("exporting the IP",) if data.exporting else (data.now,)
+    return ()
+
+
+def steps_of(data: FinnData, reading: Reading, grew: float, now: float) -> tuple[Step, ...]:
+    """The steps of a log's last build.
+
+    Its times are those of the clock where it was written, perhaps in a container whose zone is
+    another: what its last line says against when it was written tells the difference.
+    """
+    build = data.builds[-1]
+    shift = 0.0
+    if reading.ended is not None:
+        shift = round((grew - reading.ended) / 900) * 900
+    found = []
+    for step in build.steps:
+        if step.seconds is not None:
+            found.append(Step(step.name, "finished", step.seconds))
+        elif step is not build.steps[-1]:
+            found.append(Step(step.name, "finished", None))
+        elif build.outcome == "incomplete":
+            began = None if step.began is None else step.began + shift
+            found.append(Step(step.name, "running", max(0.0, now - began) if began else None))
+        else:
+            status = "finished" if build.outcome == "succeeded" else "failed"
+            found.append(Step(step.name, status, None))
+    if build.steps:
+        last = build.steps[-1]
+        found += [Step(name, "waiting") for name in _to_come(build, last.index, last.count)]
+    return tuple(found)
+
+
+def _to_come(build: FinnBuild, index: int, count: int) -> list[str]:
+    """Names of the steps after one: FINN's own list if the build has followed it so far."""
+    begun = {step.index: step.name for step in build.steps}
+    for names in (_UPSTREAM, _FINN_PLUS):
+        named = [f"step_{name}" for name in names]
+        if count == len(named) and all(named[at - 1] == name for at, name in begun.items()):
+            return named[index:]
+    return [f"step {number}" for number in range(index + 1, count + 1)]

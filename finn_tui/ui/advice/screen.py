@@ -1,0 +1,148 @@
+"""The dialog of what next: the next move, the way to a rate, and what could be given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
+from finn_tui.ui.advice import state as advice
+from finn_tui.ui.advice.state import Next
+from finn_tui.ui.messages import AdviceReady, WorkKind
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.toolkit.styled_line import Line, fit
+from finn_tui.ui.tune.state import Tune
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+
+class NextDialog(ModalScreen[None]):
+    """Advice for the present folding; what is taken of it is undone as any change."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "next")]
+    CSS_PATH = "screen.tcss"
+
+    def __init__(self, tune: Tune) -> None:
+        """For a model."""
+        super().__init__()
+        self.state = Next(tune)
+
+    def compose(self) -> ComposeResult:
+        """Facts over a list over the keys."""
+        with Vertical(classes="box"):
+            yield Lines(self._text, id="text")
+            yield Listing(id="back")
+            yield Lines(self._keys, on_hit=self._hit, id="keys")
+
+    def on_mount(self) -> None:
+        """Keys go to the list."""
+        self.query_one(Listing).focus()
+        self.show()
+
+    def on_resize(self) -> None:
+        """Another width breaks the text elsewhere."""
+        self.show()
+
+    def show(self) -> None:
+        """Show what is known, and have worked out what is not."""
+        width, room = min(100, self.size.width) - 4, self.size.height - 6
+        text = self.query_one("#text", Lines)
+        wanted = len(advice.lines(self.state, width))
+        content = advice.layers(self.state, width)
+        listing = self.query_one(Listing)
+        rows = min(max(1, len(content.rows)) + 1, max(4, room - wanted))
+        text.styles.height = max(1, min(wanted, room - rows))
+        listing.styles.height = rows
+        text.redraw()
+        listing.call_after_refresh(listing.give, content)
+        self.query_one("#keys", Lines).redraw()
+        if not self.state.fresh:
+            cast("FinnTuiApp", self.app).start(WorkKind.ADVICE, self._work_out())
+
+    async def _work_out(self) -> AdviceReady:
+        return AdviceReady(self.state, await asyncio.to_thread(self.state.work_out))
+
+    def advice_ready(self, message: AdviceReady) -> None:
+        """Show what could be given back."""
+        if message.advice is self.state:
+            self.state.found = message.answer
+            self.show()
+
+    def _text(self, width: int, height: int) -> list[Line]:
+        return advice.lines(self.state, width)[:height]
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        line, keymap = Line(), cast("FinnTuiApp", self.app).state.keymap
+        for id, meaning in (
+            ("list.choose", "give this back"),
+            ("next.all", "all"),
+            ("next.move", "faster"),
+            ("next.target", "to the rate"),
+            ("next.undo", "undo"),
+            ("dialog.close", "close"),
+        ):
+            line.add("   " if line.width else "")
+            line.add(key_name(keys_of(BY_ID[id], keymap)[0]), "key", id).add(
+                f" {meaning}", "dim", id
+            )
+        notice = self.state.tune.notice
+        said = Line()
+        if notice is not None:
+            said.add(fit(notice.text, width).rstrip(), notice.role or "accent")
+        return [Line(), said, line]
+
+    def _hit(self, hit: object) -> None:
+        if isinstance(hit, str) and hit in BY_ID:
+            target = self.query_one(Listing) if hit.startswith("list.") else self
+            getattr(target, BY_ID[hit].method)()
+
+    def on_key(self, event: events.Key) -> None:
+        """Digits of the rate."""
+        state = self.state
+        if event.key in ("backspace", "ctrl+h"):
+            state.target = state.target[:-1]
+        elif event.character is not None and event.character in "0123456789.,":
+            state.target += event.character
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self.show()
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Give back what this layer could."""
+        self._do(lambda: self.state.give(str(event.key)))
+
+    def _do(self, change: Callable[[], None]) -> None:
+        change()
+        self.show()
+
+    def do_next_move(self) -> None:
+        """The cheapest change that lowers the II."""
+        self._do(self.state.tune.take_next)
+
+    def do_next_target(self) -> None:
+        """All moves towards the rate."""
+        self._do(self.state.go_to_target)
+
+    def do_next_all(self) -> None:
+        """Give all back."""
+        self._do(self.state.give_all)
+
+    def do_next_undo(self) -> None:
+        """Take the last change back."""
+        self._do(self.state.tune.undo)
+
+    def do_dialog_close(self) -> None:
+        """Close; what was taken stays."""
+        self.dismiss(None)

@@ -1,0 +1,200 @@
+"""What next, as a dialog has it: what could be given back, and how far a rate is.
+
+Nothing here needs a screen; ``screen.py`` draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize.greedy import Move, Stuck, Way, give_all_back, give_back, way_to
+from finn_tui.core.optimize.solve import target_cycles
+from finn_tui.ui.solve.state import number
+from finn_tui.ui.toolkit.listing import Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import Line, fit, plural, rate, short, whole, wrap
+from finn_tui.ui.tune.infrastructure_rows import TITLES
+from finn_tui.ui.tune.layer_text import short_name
+from finn_tui.ui.tune.move_text import changed, price, steps
+from finn_tui.ui.tune.state import Notice, Tune
+
+_TITLE = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was worked out for one folding and target; ``way`` is None without a target."""
+
+    folding: Folding
+    cycles: int | None
+    back: Sequence[Move] = ()
+    everything: Move | None = None
+    way: Way | None = None
+
+
+@dataclass
+class Next:
+    """The advice for one model.
+
+    Attributes:
+        target: the rate as it is typed, frames per second.
+        found: what is known; of another folding or target while it is being worked out.
+    """
+
+    tune: Tune
+    target: str = ""
+    found: Found | None = field(default=None)
+
+    @property
+    def cycles(self) -> int | None:
+        """The II that the typed rate needs; None where none is typed, or it is no rate."""
+        try:
+            return target_cycles(number(self.target, ""), self.tune.editor.clock_ns)
+        except FinnTuiError:
+            return None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what was found is of the present folding and target."""
+        found = self.found
+        return (
+            found is not None
+            and found.folding is self.tune.editor.folding
+            and found.cycles == self.cycles
+        )
+
+    def work_out(self) -> Found:
+        """Work it out; for large designs, this takes seconds and belongs into a thread."""
+        editor, locked, cycles = self.tune.editor, frozenset(self.tune.locked), self.cycles
+        back = give_back(editor, None, locked)
+        return Found(
+            editor.folding,
+            cycles,
+            back,
+            give_all_back(editor, locked) if back else None,
+            way_to(editor, cycles, locked) if cycles is not None else None,
+        )
+
+    def give(self, layer: str) -> None:
+        """Take from one layer what it could give back."""
+        for move in self.found.back if self.found is not None and self.fresh else ():
+            if layer in move.values:
+                self.tune.take(move)
+
+    def give_all(self) -> None:
+        """Take from all."""
+        if self.found is not None and self.fresh and self.found.everything is not None:
+            move = self.found.everything
+            self.tune.take(move, f"{plural(len(move.values), 'layer')} given back")
+
+    def go_to_target(self) -> None:
+        """Make all moves towards the rate."""
+        way = self.found.way if self.found is not None and self.fresh else None
+        if way is not None and way.move is not None:
+            self.tune.take(way.move, plural(way.moves, "move"))
+        elif way is None:
+            self.tune.notice = Notice("type the frames per second that are wanted", "warn")
+
+
+def lines(state: Next, width: int) -> list[Line]:
+    """Everything above the list."""
+    tune = state.tune
+    editor, estimate = tune.editor, tune.editor.estimate
+    title = Line().add("What next", "title").add(f"  {tune.opened.model.title}", "dim")
+    title.add(f"   II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} frames/s")
+    holders = [cost.name for cost in estimate.layers if cost.cycles == estimate.ii_cycles]
+    held = Line().cell("held by", _TITLE, "dim")
+    held.add(fit(", ".join(holders), width - _TITLE).rstrip())
+    found = [title, Line(), held]
+    advice = tune.advice()
+    if isinstance(advice, Move):
+        text = f"{steps(editor, advice)}: II {whole(advice.ii_cycles)}, {price(advice)}; "
+        found += _fact("faster", text + f"then {advice.bottleneck} holds it", width)
+    elif isinstance(advice, Stuck):
+        found += _fact("faster", f"not by moves: {advice.why}", width, "warn")
+    typed = Line().cell("rate", _TITLE, "dim").add(state.target, "strong").add("▏", "accent")
+    typed.add(" frames/s", "dim")
+    if not state.target:
+        typed.add("   type one to see how far it is", "dim")
+    elif state.cycles is None:
+        typed.add("   is no rate that can be", "bad")
+    else:
+        typed.add(f"   II {whole(state.cycles)}", "dim")
+    found.append(typed)
+    if state.cycles is not None:
+        found += _way(state, width)
+    found.append(Line())
+    over = {n: a for n, a in editor.estimate.total.items() if a > editor.device.budget.get(n, a)}
+    if over:
+        names = " and ".join(TITLES[name] for name in over)
+        found.insert(3, Line().cell("", _TITLE).add(f"{names} OVER the budget", "bad"))
+    return found
+
+
+def _fact(name: str, text: str, width: int, role: str = "") -> list[Line]:
+    wrapped = wrap(text, width - _TITLE, role)
+    return [Line().cell(name if not at else "", _TITLE, "dim").append(line)
+               for at, line in enumerate(wrapped)]  # fmt: skip
+
+
+def _way(state: Next, width: int) -> list[Line]:
+    way = state.found.way if state.found is not None and state.fresh else None
+    if way is None:
+        return _fact("", "...", width, "dim")
+    if not way.slow:
+        return _fact("", "reached: no layer is slower than that", width, "good")
+    slow = f"{plural(len(way.slow), 'layer')} too slow, the slowest {way.slow[0]}"
+    found = _fact("", slow, width)
+    if way.move is not None:
+        text = f"{plural(way.moves, 'move')}: II {whole(way.move.ii_cycles)}, {price(way.move)}"
+        found += _fact("", text, width)
+    if way.stuck is not None:
+        found += _fact("", f"then {way.stuck.text()}", width, "bad")
+    for name, (amount, limit) in way.over.items():
+        text = f"{TITLES[name]} {whole(amount)}, over its fill limit of {whole(limit)}"
+        if way.fits is not None and way.fits < state.tune.editor.estimate.ii_cycles:
+            text += f"; as far as II {whole(way.fits)} it fits"
+        found += _fact("", text, width, "bad")
+    return found
+
+
+def layers(state: Next, width: int) -> Content:
+    """The layers that could give something back."""
+    wide = width >= 90
+    columns = [
+        Column("could give back", 32 if wide else 15),
+        Column("change"),
+        Column("cycles", 10, True),
+        Column("LUT", 8, True),
+        Column("B18", 5, True),
+        Column("DSP", 4, True),
+    ]
+    found = state.found
+    if found is None:
+        return Content(columns, [], "...")
+    now = state.tune.editor
+    rows = []
+    for move in found.back:
+        layer = now.design.by_name[move.layer]
+        values = now.folding.values[move.layer]
+        changes = changed(values, move.values[move.layer])
+        row = now.tables[move.layer].row(move.folding.values[move.layer])
+        cycles = now.tables[move.layer].cycles_of(row) if row is not None else 0
+        use = {name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in
+               move.use.items()}  # fmt: skip
+        rows.append(
+            Row(
+                move.layer,
+                [
+                    (move.layer if wide else short_name(layer), ""),
+                    (changes, ""),
+                    (short(cycles, 10), "dim"),
+                    (use["LUT"], ""),
+                    (use["BRAM_18K"], ""),
+                    (use["DSP"], ""),
+                ],
+            )
+        )
+    return Content(columns, rows, "no layer could give anything back at this II")

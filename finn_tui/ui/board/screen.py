@@ -1,0 +1,151 @@
+"""Board: a built run on a PYNQ machine: deploy, execute, throughput, validate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.board import view as board
+from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.image import Sample
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.styled_line import Line
+
+_NO_RUN = "No run has succeeded yet. b builds the present folding; d then brings it to the board."
+
+
+class BoardScreen(ModeScreen):
+    """The screen that works with a board."""
+
+    place = "board"
+    BINDINGS = actions.bindings("board")
+    CSS_PATH = "screen.tcss"
+
+    def body(self) -> Iterable[Widget]:
+        """Run and machine; jobs beside the sample image; the log."""
+        yield Lines(self._about, id="about")
+        yield Rule()
+        with Horizontal(id="work"):
+            yield Lines(self._jobs, id="jobs")
+            yield Sample(id="sample")
+        yield Rule()
+        yield Log(id="log")
+
+    def on_mount(self) -> None:
+        """Keys go to the log, which is the only thing that scrolls."""
+        self.query_one("#log", Log).focus()
+
+    def draw(self) -> None:
+        """Show the run and what the board has done with it."""
+        state = self.state.board
+        run = self.state.board_run()
+        if run is not None and not state.busy and state.results_of != (run.id, run.changed):
+            # Asked once: what is read is of this run as it is now.
+            state.results_of = (run.id, run.changed)
+            self.desk.start(WorkKind.SAMPLE, self.desk.read_board_results(run))
+        self._make_room()
+        self.query_one("#about", Lines).redraw()
+        self.query_one("#jobs", Lines).redraw()
+        self.query_one("#sample", Sample).give(state.sample if run is not None else None)
+        self.query_one("#log", Log).give(state.log.view, "what the board says")
+
+    def _make_room(self) -> None:
+        """As high as the sample image needs, as long as some of the log is left."""
+        sample = self.state.board.sample
+        rows, columns = sample.shape[-2:] if sample is not None and sample.ndim == 3 else (28, 28)
+        height = max(12, min((rows + 1) // 2, self.size.height - 8))
+        work, image = self.query_one("#work"), self.query_one("#sample")
+        if work.styles.height is None or work.styles.height.value != height:
+            work.styles.height = height
+        if image.styles.width is None or image.styles.width.value != columns + 2:
+            image.styles.width = min(columns + 2, self.size.width // 2)
+
+    def _about(self, width: int, height: int) -> list[Line]:
+        state = self.state.board
+        line = Line().add(" board ", "dim").add(state.machine, "strong", "board.choose")
+        run = self.state.board_run()
+        if run is None:
+            return [line]
+        line.add("   run ", "dim").add(run.id if width >= 100 else run.id[-4:], "strong")
+        line.add(f"   {run.request.model}, {run.request.folding_name}", "dim")
+        if state.machine == "simulated" or run.simulated:
+            line.right(Line().add("SIMULATED ", "sim"), width)
+        return [line]
+
+    def _jobs(self, width: int, height: int) -> list[Line]:
+        if self.state.board_run() is None:
+            from finn_tui.ui.toolkit.styled_line import wrap
+
+            return wrap(_NO_RUN, width - 4, "dim", "  ")
+        return board.jobs(self.state.board, width)
+
+    def on_log_opened(self, event: Log.Opened) -> None:
+        """The log, large."""
+        self.desk.open_log(event.log.view.path, "what the board says", searching=event.searching)
+
+    def do_board_deploy(self) -> None:
+        """Copy what changed."""
+        self.desk.start_board("deploy")
+
+    def do_board_execute(self) -> None:
+        """One sample image."""
+        self.desk.start_board("execute")
+
+    def do_board_throughput(self) -> None:
+        """Images per second."""
+        self.desk.start_board("throughput")
+
+    def do_board_validate(self) -> None:
+        """Accuracy."""
+        self.desk.start_board("validate")
+
+    def do_board_stop(self) -> None:
+        """End what runs on the board."""
+        self.desk.stop(WorkKind.BOARD)
+
+    def do_board_choose(self) -> None:
+        """Another machine."""
+        from finn_tui.board.catalogue import boards
+        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.toolkit.listing import Column, Content, Row
+
+        try:
+            known = boards()
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        rows = [
+            Row(
+                machine.name,
+                [
+                    (machine.name, ""),
+                    ("made by finn-tui" if machine.simulated else machine.host, "dim"),
+                    ("SIMULATED" if machine.simulated else "", "sim"),
+                ],
+            )
+            for machine in known.values()
+        ]
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self.state.board.machine = name
+                self.desk.keep_settings(to=name)
+                self.redraw()
+
+        columns = [Column("board", 20), Column("where"), Column("", 9)]
+        self.app.push_screen(
+            Pick(
+                "Board to deploy to",
+                Content(columns, rows),
+                self.state.board.machine,
+                hint="`finn-tui boards add NAME --host ADDRESS` names another one",
+            ),
+            take,
+        )

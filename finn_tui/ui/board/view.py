@@ -1,0 +1,215 @@
+"""What the Board screen tells of a run on a PYNQ machine; no widget needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
+from finn_tui.ui.toolkit.styled_line import Line, bar, duration, fit, printable, rate, whole
+
+if TYPE_CHECKING:
+    from finn_tui.base.errors import FinnTuiError
+    from finn_tui.base.progress import Progress
+
+_SIGNS = {
+    "waiting": ("·", "faint"),
+    "running": ("▸", "accent"),
+    "done": ("✓", "good"),
+    "failed": ("✗", "bad"),
+    "stopped": ("■", "warn"),
+    "missing": ("!", "warn"),
+}
+
+
+def take_progress(board: BoardState, progress: Progress) -> None:
+    """Change the state with what the board told."""
+    if not board.busy:
+        # A last word of work that was stopped a moment ago.
+        return
+    message = printable(progress.message)
+    if progress.data.get("log"):
+        board.log.add([message])
+        return
+    job = board.jobs.get(progress.stage)
+    if job is None:
+        board.log.add([message])
+        return
+    for name in BOARD_JOBS[: BOARD_JOBS.index(progress.stage)]:
+        earlier = board.jobs.get(name)
+        if earlier is not None and earlier.status == "running":
+            earlier.end("done")
+    if job.status != "running":
+        job.start()
+    if message != job.message:
+        board.log.add([f"{progress.stage}: {message}"])
+    job.message = message.removeprefix("SIMULATED: ")
+    job.fraction = progress.fraction
+    data = progress.data
+    if progress.stage == "validate" and "accuracy" in data and data.get("total"):
+        board.accuracy = (float(data["accuracy"]), int(data["done"]), int(data["total"]))
+
+
+def finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
+    """The job has ended; jobs that never began are those that could not be done."""
+    for job in board.jobs.values():
+        if job.status == "running":
+            job.end("done")
+        elif job.status == "waiting":
+            job.status = "missing"
+    for error in missing:
+        board.log.add([f"{error.what}: {error.why}"])
+    board.busy, board.results_of = "", ("", 0.0)
+
+
+def failed(board: BoardState, error: FinnTuiError) -> None:
+    """The job ended with an error."""
+    for job in board.jobs.values():
+        if job.status == "running":
+            job.end("failed")
+    board.log.add([f"ERROR: {error.what}", error.why, error.fix])
+    board.busy, board.error, board.results_of = "", error, ("", 0.0)
+
+
+def stopped(board: BoardState) -> None:
+    """The job was stopped by the user."""
+    for job in board.jobs.values():
+        if job.status == "running":
+            job.end("stopped")
+    if board.busy:
+        board.log.add([f"{board.busy} stopped"])
+    board.busy, board.results_of = "", ("", 0.0)
+
+
+def unknown_key(error: FinnTuiError) -> str:
+    """The fingerprint of a board that was never seen, if that is what went wrong."""
+    from finn_tui.board.connection import HostKeyUnknown
+
+    return error.fingerprint if isinstance(error, HostKeyUnknown) else ""
+
+
+def asks_password(error: FinnTuiError) -> bool:
+    """Whether the board let nobody in without a password."""
+    import asyncssh
+
+    return isinstance(error.__cause__, asyncssh.PermissionDenied)
+
+
+# Lines
+
+
+def jobs(board: BoardState, width: int) -> list[Line]:
+    """Each job with how far it is, and what it found."""
+    lines = []
+    for name in BOARD_JOBS:
+        job = board.jobs.get(name)
+        found = _found(board, name)
+        lines.append(_job_line(name, job, width, measured=bool(found)))
+        lines += [Line().add("   ").add(fit(text, width - 4).rstrip(), role)
+                  for text, role in found]  # fmt: skip
+    return lines
+
+
+def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> Line:
+    mark, role = _SIGNS[job.status if job is not None else "done" if measured else "waiting"]
+    line = Line().add(f" {mark} ", role)
+    line.cell(name, 11, "strong" if job is not None and job.status == "running" else "")
+    if job is None:
+        return line.add("measured earlier" if measured else "", "dim")
+    if job.status == "running":
+        room = width - line.width - 1
+        if job.fraction is not None and room > 30:
+            filled = bar(job.fraction, 12).rstrip()
+            line.add(filled, "bar").add("░" * (12 - len(filled)), "faint").add(" ")
+            room -= 13
+        return line.add(fit(job.message, room).rstrip(), "dim")
+    if job.status in ("done", "failed", "stopped"):
+        return line.add(f"{job.status} after {duration(job.seconds)}", "dim")
+    return line.add("could not be done" if job.status == "missing" else "", "warn")
+
+
+def _found(board: BoardState, name: str) -> list[tuple[str, str]]:
+    """What a job measured, as texts with roles; from results.json, where it lies for good."""
+    results = board.results
+    if name == "execute" and (found := results.get("execute")):
+        return [_executed(found)]
+    if name == "throughput" and (found := results.get("throughput")):
+        return _throughput(found)
+    if name == "validate":
+        job = board.jobs.get(name)
+        if board.accuracy is not None and job is not None and job.status == "running":
+            percent, done, total = board.accuracy
+            return [(f"{percent:.2f} % so far, {done:,} of {total:,} images", "strong")]
+        if found := results.get("accuracy"):
+            return _accuracy(found)
+    return []
+
+
+def _mark(found: Mapping[str, Any]) -> str:
+    return " SIMULATED" if found.get("simulated") else ""
+
+
+def _role(found: Mapping[str, Any]) -> str:
+    return "sim" if found.get("simulated") else "strong"
+
+
+def _executed(found: Mapping[str, Any]) -> tuple[str, str]:
+    text = f"image {found['image']}: class {found['class']}"
+    expected = found.get("expected")
+    if expected is not None:
+        text += f", expected {expected}"
+        text += " ✓" if expected == found["class"] else " ✗"
+    return text + _mark(found), _role(found)
+
+
+def _throughput(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lines = [(f"{rate(found['images_per_s'])} images/s{_mark(found)}", _role(found))]
+    estimate = found.get("estimate_images_per_s")
+    if estimate:
+        share = found["images_per_s"] / estimate
+        lines.append((f"{share:.1%} of the estimate, {rate(estimate)}", "dim"))
+    lines.append((f"batch {whole(found['batch'])} at {found['clock_mhz']:g} MHz", "dim"))
+    return lines
+
+
+def _accuracy(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        (f"{found['percent']:.2f} % of {found['images']:,} images{_mark(found)}", _role(found))
+    ]
+    same = found.get("software_same")
+    if same is not None:
+        told = f"{same:,} of {found['images']:,} as in software"
+        lines.append((told, "good" if same == found["images"] else "warn"))
+    return lines
+
+
+# The sample image
+
+
+def picture(sample: Any, width: int, height: int) -> list[list[tuple[str, int, int]]]:
+    """An image in half blocks: rows of (sign, upper, lower), colours as 0xRRGGBB.
+
+    Args:
+        sample: uint8, (C, H, W) with one or three channels.
+        width, height: most columns and lines; a larger image is left out rather than cut.
+    """
+    import numpy as np
+
+    array = np.asarray(sample)
+    if array.ndim != 3 or array.dtype != np.uint8 or array.shape[0] not in (1, 3):
+        return []
+    channels, rows, columns = array.shape
+    step = 1
+    while columns > width * step or rows > 2 * height * step:
+        step += 1
+    array = array[:, ::step, ::step]
+    channels, rows, columns = array.shape
+    if rows % 2:
+        array = np.concatenate([array, array[:, -1:, :]], axis=1)
+        rows += 1
+    red, green, blue = (array if channels == 3 else np.repeat(array, 3, axis=0)).astype(int)
+    colours = (red << 16) | (green << 8) | blue
+    return [
+        [("▀", int(colours[y, x]), int(colours[y + 1, x])) for x in range(columns)]
+        for y in range(0, rows, 2)
+    ]

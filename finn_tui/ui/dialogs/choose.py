@@ -1,0 +1,378 @@
+"""Dialogs: choosing from a list or typing, confirming, and errors with what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.css.scalar import Scalar
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Content, Listing, Row
+from finn_tui.ui.toolkit.styled_line import Line, cells, fit, wrap
+from finn_tui.ui.toolkit.text_input import Completion, TextInput, is_path
+from finn_tui.ui.tune.sorting import matches
+
+#: Why a typed text cannot be taken; None if it can.
+Refuse = Callable[[str], str | None]
+#: What a typed text means, shown below it; empty if there is nothing to say.
+Echo = Callable[[str], str]
+Typing = Literal["filter", "find", "name"]
+
+
+class Pick(ModalScreen[str | None]):
+    """Choose a row, or type what is wanted. Gives the row's key or the text; None if closed.
+
+    Keys go to the line of text; up and down move the cursor of the list all the while.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings("dialog", "list"),
+        Binding("tab", "complete", "Complete", show=False),
+    ]
+    CSS_PATH = "choose.tcss"
+    AUTO_FOCUS = "#typed"
+
+    def __init__(
+        self,
+        title: str,
+        content: Content,
+        key: str | None = None,
+        *,
+        free: Refuse | None = None,
+        typing: Typing = "filter",
+        hint: str = "",
+        secret: bool = False,
+        text: str = "",
+        echo: Echo | None = None,
+        files: Sequence[str] | None = None,
+    ) -> None:
+        """Make a dialog.
+
+        Args:
+            key: the row that the cursor begins on.
+            free: tells whether a text that is no row may be taken; None: rows only.
+            typing: what letters do. "filter" narrows the rows; "find" moves the cursor to the row
+                that begins so; "name" leaves the rows alone: the text is what is taken, and the
+                cursor writes a row's key into it.
+            secret: what is typed is shown as dots.
+            text: what stands in the line at first.
+            echo: what a text means, shown below it while it is typed.
+            files: paths can be typed; endings of the files that are completed.
+        """
+        super().__init__()
+        self._title = title
+        self._content = content
+        self._key = key
+        self._free = free
+        self._typing = typing
+        self._hint = hint
+        self._secret = secret
+        self._first_text = text
+        self._echo = echo
+        self._files = files
+        self._refused = ""
+        #: Whether the cursor was moved since the text was changed: enter takes its row then.
+        self._moved = False
+
+    def compose(self) -> ComposeResult:
+        """Title, the line of text, what is to be said of it, the rows, a hint."""
+        names = [str(row.key) for row in self._content.rows]
+        with Vertical(classes="box"):
+            yield Lines(self._head, id="head")
+            with Horizontal(id="line"):
+                yield Lines(lambda *_: [Line().add(">", "accent")], id="prompt")
+                yield TextInput(
+                    self._first_text,
+                    id="typed",
+                    password=self._secret,
+                    suggester=None if self._secret else Completion(names, self._files),
+                )
+            yield Lines(self._said, id="said")
+            listing = Listing(id="rows", lit=True)
+            listing.can_focus = False
+            listing.display = bool(self._content.rows) or not self._secret
+            yield listing
+            yield Lines(self._foot, id="foot")
+
+    def on_mount(self) -> None:
+        """As high as its rows, if there is room."""
+        listing = self.query_one(Listing)
+        listing.styles.height = min(max(1, len(self._content.rows)) + 1, self.size.height - 8)
+        listing.content = self._content
+        listing.call_after_refresh(listing.give, self._content, self._key)
+        self._say()
+
+    @property
+    def _text(self) -> str:
+        text = self.query_one(TextInput).value
+        return text if self._secret else text.strip()
+
+    def _head(self, width: int, height: int) -> list[Line]:
+        return [Line().add(fit(self._title, width).rstrip(), "title")]
+
+    def _remarks(self, width: int) -> list[Line]:
+        if self._refused:
+            return wrap(self._refused, width, "bad")
+        meaning = self._echo(self._text) if self._echo is not None and self._text else ""
+        return wrap(meaning, width, "accent") if meaning else []
+
+    def _said(self, width: int, height: int) -> list[Line]:
+        return self._remarks(width)[:height]
+
+    def _foot(self, width: int, height: int) -> list[Line]:
+        return wrap(self._hint or "enter takes it, esc closes", width, "dim")[:height]
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters that came before the line had the keys."""
+        if event.is_printable and event.character is not None and self.focused is None:
+            self.query_one(TextInput).insert_typed(event.character)
+            event.stop()
+            event.prevent_default()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another text: other rows, or another row."""
+        event.stop()
+        text, listing = self._text, self.query_one(Listing)
+        if self._typing == "name" and text == str(listing.key) and self._moved:
+            self._say()
+            return
+        self._refused, self._moved = "", False
+        if self._typing == "filter":
+            rows = [row for row in self._content.rows if matches(text, *(c for c, _ in row.cells))]
+            listing.give(Content(self._content.columns, rows, self._empty()))
+        elif text:
+            named = [str(row.key) for row in self._content.rows]
+            starting = [key for key in named if key.startswith(text)]
+            if text in named or starting:
+                listing.give(self._content, text if text in named else starting[0])
+        self._say()
+
+    def _empty(self) -> str:
+        if self._files is not None:
+            return "enter takes the path; tab completes it"
+        return "enter takes what you typed" if self._free is not None else "nothing like that"
+
+    def _say(self) -> None:
+        """Show what is to be said of the text, in as many rows as that needs."""
+        said = self.query_one("#said", Lines)
+        rows = len(self._remarks(min(76, self.size.width) - 4))
+        if said.display != bool(rows):
+            said.display = bool(rows)
+        if rows and said.styles.height != Scalar.from_number(rows):
+            said.styles.height = rows
+        said.call_after_refresh(said.redraw)
+        said.redraw()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter takes the row or the text."""
+        event.stop()
+        text, listing = self._text, self.query_one(Listing)
+        keys = [str(row.key) for row in self._content.rows]
+        if self._typing != "name" and listing.key is not None and (self._moved or not text):
+            self.dismiss(str(listing.key))
+        elif text in keys and self._typing != "name":
+            self.dismiss(text)
+        elif self._takes_row(text):
+            self.dismiss(str(listing.key))
+        elif text:
+            why = self._free(text) if self._free is not None else "there is nothing of that name"
+            if why is None:
+                self.dismiss(text)
+                return
+            self._refused = why
+            self._say()
+
+    def _takes_row(self, text: str) -> bool:
+        """Whether a filter's text means the row under the cursor and not itself."""
+        if self._typing != "filter" or not self.query_one(Listing).rows:
+            return False
+        return self._free is None or not is_path(text, self._files or ())
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """A click on the row under the cursor."""
+        event.stop()
+        if self._typing == "name":
+            self._write(str(event.key))
+        else:
+            self.dismiss(str(event.key))
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """The cursor is on another row by the user's own doing."""
+        event.stop()
+        self._moved = True
+        if self._typing == "name":
+            self._write(str(event.key))
+
+    def _write(self, text: str) -> None:
+        line = self.query_one(TextInput)
+        self._refused, line.value = "", text
+        line.cursor_position = len(text)
+
+    def action_complete(self) -> None:
+        """Take the proposal of the line of text."""
+        self.query_one(TextInput).complete()
+
+    def _move(self, step: Callable[[Listing], None]) -> None:
+        listing = self.query_one(Listing)
+        fresh, self._moved = not self._moved, True
+        if self._typing == "name" and fresh and listing.key not in (None, self._text):
+            # Nothing was taken from the list yet: begin with the row that the cursor is on.
+            self._write(str(listing.key))
+        else:
+            step(listing)
+
+    def do_list_up(self) -> None:
+        """Cursor up."""
+        self._move(Listing.do_list_up)
+
+    def do_list_down(self) -> None:
+        """Cursor down."""
+        self._move(Listing.do_list_down)
+
+    def do_list_page_up(self) -> None:
+        """Cursor a page up."""
+        self._move(Listing.do_list_page_up)
+
+    def do_list_page_down(self) -> None:
+        """Cursor a page down."""
+        self._move(Listing.do_list_page_down)
+
+    def do_dialog_close(self) -> None:
+        """Close without a choice."""
+        self.dismiss(None)
+
+
+class Notice(ModalScreen[str | None]):
+    """A text and a few answers, each a key; escape gives None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
+    CSS_PATH = "choose.tcss"
+
+    def __init__(
+        self,
+        title: str,
+        paragraphs: Sequence[tuple[str, str]],
+        answers: Sequence[tuple[str, str]] = (),
+        *,
+        role: str = "title",
+        detail: str = "",
+    ) -> None:
+        """A dialog.
+
+        Args:
+            paragraphs: (text, role).
+            answers: (key, what it means).
+            role: the colour of the title.
+            detail: long text, shown when asked for.
+        """
+        super().__init__()
+        self._title = title
+        self._paragraphs = paragraphs
+        self._answers = dict(answers)
+        self._role = role
+        self._detail = detail.strip()
+        self._open = False
+
+    def compose(self) -> ComposeResult:
+        """The text, the details, the answers."""
+        with Vertical(classes="box"):
+            yield Lines(self._text, id="text")
+            listing = Listing(id="rows", headings=False)
+            listing.display = False
+            yield listing
+            yield Lines(self._keys, on_hit=self._hit, id="keys")
+
+    def on_mount(self) -> None:
+        """As high as the text needs."""
+        self._fit()
+        if not self._detail:
+            self.set_focus(None)
+
+    def on_resize(self) -> None:
+        """Another width breaks the text elsewhere."""
+        self._fit()
+
+    def _fit(self) -> None:
+        width = min(76, self.size.width) - 4
+        wanted = len(self._written(width))
+        self.query_one("#text").styles.height = max(1, min(wanted, self.size.height - 5))
+
+    def _written(self, width: int) -> list[Line]:
+        lines = wrap(self._title, width, self._role)
+        for text, role in self._paragraphs:
+            if text:
+                lines += [Line(), *wrap(text, width, role)]
+        return lines
+
+    def _text(self, width: int, height: int) -> list[Line]:
+        return self._written(width)
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        line = Line()
+        answers = dict(self._answers)
+        if self._detail:
+            answers["enter"] = "hide details" if self._open else "details"
+        answers["escape"] = "close"
+        for key, meaning in answers.items():
+            line.add("  " if line.width else "").add(actions.key_name(key), "key", key)
+            line.add(f" {meaning}", "dim", key)
+        return [Line(), line]
+
+    def _hit(self, hit: object) -> None:
+        if isinstance(hit, str):
+            self._answer(hit)
+
+    def on_key(self, event: events.Key) -> None:
+        """An answer."""
+        if event.key in self._answers or event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._answer(event.key)
+
+    def _answer(self, key: str) -> None:
+        if key == "escape":
+            self.dismiss(None)
+        elif key in self._answers:
+            self.dismiss(key)
+        elif key == "enter" and self._detail:
+            self._unfold()
+
+    def _unfold(self) -> None:
+        self._open = not self._open
+        listing = self.query_one(Listing)
+        listing.display = self._open
+        lines = self._detail.splitlines()
+        room = self.size.height - 6 - self.query_one("#text").size.height
+        listing.styles.height = max(3, min(len(lines), room))
+        rows = [Row(number, [(line, "quiet")]) for number, line in enumerate(lines)]
+        from finn_tui.ui.toolkit.listing import Column
+
+        width = max(cells(line) for line in lines)
+        content = Content([Column("", max(1, width))], rows)
+        listing.call_after_refresh(listing.give, content)
+        listing.focus()
+        self.query_one("#keys", Lines).redraw()
+
+    def do_dialog_close(self) -> None:
+        """No answer."""
+        self.dismiss(None)
+
+
+def confirm(question: str, why: str, yes: str) -> Notice:
+    """A question whose answer is "y" or None, and None unless y is pressed."""
+    return Notice(question, [(why, "")], [("y", yes)], role="warn")
+
+
+def trouble(error: FinnTuiError, answers: Sequence[tuple[str, str]] = ()) -> Notice:
+    """An error: what happened, why, what to do; its details folded away."""
+    paragraphs = [(error.why, ""), (error.fix, "accent")]
+    return Notice(f"! {error.what}", paragraphs, answers, role="bad", detail=error.detail)

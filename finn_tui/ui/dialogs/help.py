@@ -1,0 +1,91 @@
+"""The keys of a screen, from the table of actions, with why one cannot be used now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.table import PLACES, actions_of, key_name, keys_of
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Column, Content, Listing, Row
+from finn_tui.ui.toolkit.styled_line import Line
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+
+class Help(ModalScreen[str | None]):
+    """All keys that work on a screen; enter does what the row says."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
+    CSS_PATH = "help.tcss"
+
+    def __init__(self, place: str) -> None:
+        """For the screen of that name."""
+        super().__init__()
+        self._place = place
+
+    def compose(self) -> ComposeResult:
+        """The list, and the sentence of the row under the cursor."""
+        with Vertical(classes="box"):
+            yield Lines(self._head, id="head")
+            yield Listing(id="rows")
+            yield Lines(self._sentence, id="sentence")
+
+    def on_mount(self) -> None:
+        """Fill the list."""
+        listing = self.query_one(Listing)
+        listing.focus()
+        state = cast("FinnTuiApp", self.app).state
+        logs = ("log",) if self._place in ("runs", "board", "viewer") else ()
+        places = (self._place, "list", *logs, "app") if self._place else ("app",)
+        rows = []
+        for place in places:
+            for action in actions_of(place):
+                keys = " ".join(key_name(key) for key in keys_of(action, state.keymap))
+                why = action.why_not(state) if action.why_not is not None else None
+                rows.append(
+                    Row(
+                        action.id,
+                        [
+                            (keys or "palette only", "faint" if why else "key"),
+                            (action.title, "dim" if why else ""),
+                            (f"not now: {why}" if why else PLACES[place], "dim"),
+                        ],
+                        action.help,
+                    )
+                )
+        columns = [Column("key", 16), Column("does", 22), Column("")]
+        listing.styles.height = min(len(rows) + 1, max(4, self.size.height - 8))
+        content = Content(columns, rows)
+        listing.call_after_refresh(self._fill, content)
+
+    def _fill(self, content: Content) -> None:
+        self.query_one(Listing).give(content)
+        self.query_one("#sentence", Lines).redraw()
+
+    def on_listing_moved(self) -> None:
+        """Another row's sentence."""
+        self.query_one("#sentence", Lines).redraw()
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Do it."""
+        self.dismiss(str(event.key))
+
+    def _head(self, width: int, height: int) -> list[Line]:
+        return [Line().add(f"Keys: {PLACES.get(self._place, 'everywhere')}", "title")]
+
+    def _sentence(self, width: int, height: int) -> list[Line]:
+        action = actions.BY_ID.get(str(self.query_one(Listing).key))
+        keys = Line().add("enter", "key").add(" does it  ", "dim").add("/", "key")
+        keys.add(" filter  ", "dim").add("esc", "key").add(" close", "dim")
+        return [Line().add(action.help if action is not None else ""), keys]
+
+    def do_dialog_close(self) -> None:
+        """Close."""
+        self.dismiss(None)

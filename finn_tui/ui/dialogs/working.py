@@ -1,0 +1,117 @@
+"""Long work that the app waits for, shown calmly: what is done, what is being done, cancel."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.base.progress import Progress
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.table import keys_of
+from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.toolkit.frame import MODES
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.styled_line import Line, bar, duration, fit, printable
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+#: Stages of progress as people call them.
+_STAGES = {
+    "install": "installing FINN",
+    "engine": "starting FINN",
+    "prepare": "preparing the network",
+    "tables": "cost of every legal folding",
+    "build": "starting the build",
+    "board": "connecting",
+}
+
+
+class Working(ModalScreen[str | None]):
+    """Progress of one piece of work; escape cancels it.
+
+    Gives the action of a mode's key, for which the progress is put aside; None at its end.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
+    CSS_PATH = "working.tcss"
+
+    def __init__(self, title: str, kind: WorkKind) -> None:
+        """For work of that kind."""
+        super().__init__()
+        self.kind = kind
+        self._title = title
+        self._last: dict[str, Progress] = {}
+        #: Stages in the order in which they were last entered, with when that was.
+        self._entered: list[tuple[str, float]] = []
+        self._log: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """One box of lines."""
+        with Vertical(classes="box"):
+            yield Lines(self._text, id="work")
+
+    def on_mount(self) -> None:
+        """Times run on while nothing is told."""
+        self.set_interval(0.5, self.query_one(Lines).redraw)
+
+    def tell(self, progress: Progress) -> None:
+        """One step further."""
+        if not self._entered or self._entered[-1][0] != progress.stage:
+            # A stage that is gone back to stands at the end again.
+            self._entered = [entry for entry in self._entered if entry[0] != progress.stage]
+            self._entered.append((progress.stage, time.monotonic()))
+        if progress.data.get("log"):
+            self._log = [*self._log, progress.message][-4:]
+        else:
+            self._last[progress.stage] = progress
+        # The first words come before the box is there: it draws itself then.
+        if self.is_mounted:
+            self.query_one(Lines).redraw()
+
+    def _text(self, width: int, height: int) -> list[Line]:
+        lines = [Line().add(fit(self._title, width).rstrip(), "title"), Line()]
+        now = time.monotonic()
+        for index, (stage, began) in enumerate(self._entered):
+            name = _STAGES.get(stage, stage)
+            if index + 1 < len(self._entered):
+                took = self._entered[index + 1][1] - began
+                done = Line().add("✓ ", "good").add(name)
+                lines.append(done.right(Line().add(duration(took), "dim"), width))
+                continue
+            line = Line().add("• ", "accent").add(name, "strong")
+            lines.append(line.right(Line().add(duration(now - began), "dim"), width))
+            last = self._last.get(stage)
+            if last is None:
+                continue
+            if last.fraction is not None:
+                size = min(40, width - 8)
+                filled = bar(last.fraction, size).rstrip()
+                meter = Line().add("  ").add(filled, "bar")
+                meter.add("░" * (size - len(filled)), "faint")
+                lines.append(meter.add(f" {last.fraction:.0%}"))
+            lines.append(Line().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim"))
+        lines += [Line().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log]
+        keys = Line().add("esc", "key").add(" cancel", "dim")
+        if self.kind is WorkKind.OPEN:
+            keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")
+        return [*lines[: height - 2], *[Line()] * (height - 1 - len(lines[: height - 2])), keys]
+
+    def on_key(self, event: events.Key) -> None:
+        """A mode's key puts the progress aside."""
+        for _, id, _ in MODES:
+            keys = keys_of(actions.BY_ID[id], cast("FinnTuiApp", self.app).state.keymap)
+            if self.kind is WorkKind.OPEN and event.key in keys:
+                event.stop()
+                self.dismiss(id)
+
+    def do_dialog_close(self) -> None:
+        """Cancel the work."""
+        cast("FinnTuiApp", self.app).stop(self.kind)
+        self.dismiss(None)

@@ -1,0 +1,129 @@
+"""Flow: the stages from export to dataflow graph, what each changed, and their nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.flow import view as flow
+from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Content, Listing, facts
+from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.styled_line import Line
+
+
+class FlowScreen(ModeScreen):
+    """The screen that shows how a network becomes hardware layers."""
+
+    place = "flow"
+    BINDINGS = actions.bindings("flow")
+    CSS_PATH = "screen.tcss"
+
+    def body(self) -> Iterable[Widget]:
+        """Where the weights come from; stages and changes; nodes and attributes."""
+        yield Lines(self._weights, id="weights")
+        yield Rule()
+        with Horizontal():
+            with Vertical(id="left"):
+                yield Listing(id="stages")
+                yield Rule()
+                yield Listing(id="changes", passive=True)
+            with Vertical(id="right"):
+                yield Listing(id="nodes")
+                yield Rule()
+                yield Listing(id="attributes", passive=True)
+
+    def on_mount(self) -> None:
+        """Keys go to the stages."""
+        self._shown: tuple[object, ...] = ()
+        self.query_one("#stages", Listing).focus()
+
+    def draw(self) -> None:
+        """Show the chosen stage."""
+        self.query_one("#weights", Lines).redraw()
+        tune, state = self.state.tune, self.state.flow
+        if tune is None:
+            for name in ("#stages", "#changes", "#nodes", "#attributes"):
+                empty = "no model is open; o opens one" if name == "#stages" else ""
+                self.query_one(name, Listing).give(Content(empty=empty))
+            return
+        model = tune.opened.model
+        found = model.stages
+        if not 0 <= state.stage < len(found):
+            state.stage = len(found) - 1
+        stage = found[state.stage]
+        graph = state.graphs.get(stage.path)
+        if graph is None and state.reading != stage.path and state.error is None:
+            state.reading = stage.path
+            self.desk.start(WorkKind.GRAPH, self.desk.read_graph(stage))
+        shown = (model.folder, state.stage, id(graph), state.error, self.size)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        stages = self.query_one("#stages", Listing)
+        stages.give(flow.stages(model, stages.size.width), state.stage)
+        self.query_one("#changes", Listing).give(flow.changes(model, state.stage))
+        nodes = self.query_one("#nodes", Listing)
+        if graph is None:
+            told = "reading the graph with FINN ..."
+            if state.error is not None:
+                told = f"{state.error.what}: {state.error.why}"
+            nodes.give(Content(empty=told))
+        else:
+            nodes.give(flow.nodes(graph, nodes.size.width))
+        self._node()
+
+    def on_resize(self) -> None:
+        """Other columns may fit."""
+        self.call_after_refresh(self.redraw)
+
+    def _node(self) -> None:
+        tune, state = self.state.tune, self.state.flow
+        listing = self.query_one("#attributes", Listing)
+        graph = None
+        if tune is not None:
+            graph = state.graphs.get(tune.opened.model.stages[state.stage].path)
+        key = self.query_one("#nodes", Listing).key
+        if graph is None or not isinstance(key, int):
+            listing.give(Content(empty=""))
+            return
+        node = graph["nodes"][key]
+        listing.give(
+            facts(flow.attributes(node), node["name"], 24 if listing.size.width >= 60 else 15)
+        )
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """Another stage or another node."""
+        if event.listing.id == "stages" and isinstance(event.key, int):
+            self.state.flow.stage, self.state.flow.error = event.key, None
+            self.redraw()
+        elif event.listing.id == "nodes":
+            self._node()
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Enter goes one list to the right."""
+        following = {"stages": "#nodes", "nodes": "#attributes"}.get(event.listing.id or "")
+        if following:
+            self.query_one(following, Listing).focus()
+
+    def _weights(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        if tune is None:
+            return []
+        info = tune.opened.model.info
+        weights, finn = info["weights"], info["finn"]
+        random = weights["kind"] == "random"
+        line = Line().add(" weights ", "dim")
+        if random:
+            line.add("RANDOM", "warn").add(f"  {weights['note']}", "dim")
+        else:
+            line.add(weights["kind"], "strong").add(f"  {weights['note']}", "dim")
+        if weights.get("accuracy") is not None:
+            line.add(f"  {weights['accuracy']:.2f} %", "strong")
+            line.add(f" of {weights['images']:,} images", "dim")
+        return [line.right(Line().add(f"{finn['flavour']} {finn['version']} ", "dim"), width)]

@@ -1,0 +1,104 @@
+"""What the Flow screen tells of the stages from export to dataflow graph; no widget needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from finn_tui.lab.models import Model, Stage
+from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
+
+
+def difference(before: Stage | None, stage: Stage) -> list[tuple[str, int]]:
+    """How many nodes of each op type a stage added (+) or took away (-), the added ones first."""
+    if before is None:
+        return []
+    names = dict.fromkeys([*before.op_types, *stage.op_types])
+    changes = [(name, stage.op_types.get(name, 0) - before.op_types.get(name, 0)) for name in names]
+    return sorted((c for c in changes if c[1]), key=lambda c: (c[1] < 0, -abs(c[1]), c[0]))
+
+
+def check_cell(stage: Stage) -> Cell:
+    """The check against the original network: images with the same class."""
+    if stage.check is None:
+        return ("not run", "dim")
+    same, images = stage.check["same"], stage.check["images"]
+    if same == images:
+        return (f"✓ {same}/{images}", "good")
+    return (f"✗ {same}/{images}", "bad")
+
+
+def stages(model: Model, width: int) -> Content:
+    """The list of stages."""
+    wide = width >= 50
+    found = model.stages
+    rows = []
+    for index, stage in enumerate(found):
+        changed = difference(found[index - 1] if index else None, stage)
+        more = sum(count for _, count in changed if count > 0)
+        less = -sum(count for _, count in changed if count < 0)
+        text = f"+{more} -{less}" if changed else ("" if index == 0 else "same ops")
+        cells: list[Cell] = [(f"{index:>2} {stage.name}", ""), (str(stage.nodes), "")]
+        if wide:
+            cells.append((text, "dim"))
+        cells.append(check_cell(stage))
+        rows.append(Row(index, cells))
+    columns = [Column("stage"), Column("nodes", 5, True)]
+    columns += [Column("changed", 8, True)] if wide else []
+    return Content([*columns, Column("same top-1", 10)], rows)
+
+
+def changes(model: Model, index: int) -> Content:
+    """What a stage did to the op types."""
+    found = model.stages
+    stage = found[index]
+    if index == 0:
+        rows = [Row(name, [(str(count), ""), (name, "")]) for name, count in stage.op_types.items()]
+        return Content([Column("", 4, True), Column(f"{stage.name} has")], rows)
+    rows = [
+        Row(name, [(f"{count:+d}", "good" if count > 0 else "accent"), (name, "")])
+        for name, count in difference(found[index - 1], stage)
+    ]
+    return Content(
+        [Column("", 4, True), Column(f"{stage.name} changed")], rows, "the op types are the same"
+    )
+
+
+def _shape(tensors: Sequence[Mapping[str, Any]]) -> str:
+    dynamic = [tensor for tensor in tensors if tensor.get("shape")]
+    return "x".join(str(size) for size in dynamic[0]["shape"]) if dynamic else ""
+
+
+def _dtype(tensors: Sequence[Mapping[str, Any]]) -> str:
+    return str(tensors[0].get("dtype") or "") if tensors else ""
+
+
+def nodes(graph: Mapping[str, Any], width: int) -> Content:
+    """The nodes of a stage: op, name, shapes and types as far as there is room."""
+    wide = width >= 76
+    columns = [Column("op", 24), Column("node")] if wide else [Column("op")]
+    columns += [Column("in", 14)] if wide else []
+    columns += [Column("out", 12), Column("type", 8)]
+    rows = []
+    for number, node in enumerate(graph["nodes"]):
+        hardware = str(node.get("domain", "")).startswith("finn.")
+        cells: list[Cell] = [(node["op_type"], "" if hardware else "quiet")]
+        if wide:
+            cells += [(node["name"], "dim"), (_shape(node["inputs"]), "dim")]
+        cells += [(_shape(node["outputs"]), ""), (_dtype(node["outputs"]), "dim")]
+        rows.append(Row(number, cells, node["name"]))
+    return Content(columns, rows, "this graph has no nodes")
+
+
+def attributes(node: Mapping[str, Any]) -> list[Field]:
+    """Everything that is known of a node: tensors, then attributes."""
+    found = [Field("op", node["op_type"], "strong"), Field("domain", node.get("domain") or "onnx")]
+    for side in ("inputs", "outputs"):
+        for tensor in node[side]:
+            shape = "x".join(str(size) for size in tensor.get("shape") or ()) or "scalar"
+            told = f"{tensor['name']}  {shape}  {tensor.get('dtype') or ''}"
+            found.append(Field(side.removesuffix("s"), told))
+    for name, value in sorted(node["attrs"].items()):
+        if value not in ("", None, []):
+            found.append(Field(name, str(value)))
+    return found

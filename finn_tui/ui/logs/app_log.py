@@ -1,0 +1,41 @@
+"""A log that the app itself writes: in a file, so that it is looked at as every other log is."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from finn_tui.ui.logs.view import LogView
+
+
+class Spool:
+    """Lines in a temporary file that goes with the app."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self.view = LogView()
+
+    @property
+    def lines(self) -> list[str]:
+        """What was added, line by line."""
+        path = self.view.path
+        return path.read_text(encoding="utf-8").splitlines() if path is not None else []
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Append lines; what does not fit on the disk is lost."""
+        with contextlib.suppress(OSError):
+            if self._file is None:
+                self._file = tempfile.NamedTemporaryFile(prefix="finn-tui-", suffix=".log")  # noqa: SIM115
+                self.view = LogView(Path(self._file.name))
+            for line in lines:
+                self._file.write(line.encode("utf-8", "replace") + b"\n")
+            self._file.flush()
+
+    def clear(self) -> None:
+        """Begin with an empty log."""
+        if self._file is not None:
+            self._file.close()
+        self._file, self.view = None, LogView()

@@ -1,0 +1,269 @@
+"""A log of any size: the lines in view, a cursor, and what was searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.message import Message
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.logs.view import LogView, draw_row
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Filtering
+from finn_tui.ui.toolkit.styled_line import Line, cells, fit
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+#: Seconds between looks at the file, and how long lines may be counted in one.
+_LOOK = 0.1
+_COUNT = 0.01
+
+
+class Log(Lines, can_focus=True):
+    """Shows a ``LogView``; one long line is cut at the right edge and read by moving sideways."""
+
+    BINDINGS = actions.bindings("log", "list", "pane")
+
+    @dataclass
+    class Opened(Message):
+        """Enter: the line under the cursor is wanted large, or among its neighbours."""
+
+        log: Log
+        searching: bool = False
+
+        @property
+        def control(self) -> Log:
+            return self.log
+
+    @dataclass
+    class Begun(Message):
+        """The file was replaced or cut: what was found in it means nothing any more."""
+
+        log: Log
+
+    @dataclass
+    class Searched(Message):
+        """A text to search for was typed."""
+
+        log: Log
+        text: str
+        regex: bool
+
+    def __init__(
+        self, *, id: str | None = None, large: bool = False, state: Callable[[], str] | None = None
+    ) -> None:
+        """A log, empty before ``give``.
+
+        Args:
+            large: has the screen to itself: "/" searches here.
+            state: more about it, shown in its heading.
+        """
+        super().__init__(id=id)
+        self.view = LogView()
+        self.title = "log"
+        self._release: Callable[[], None] | None = None
+        self._large = large
+        self._state = state
+        self.prompt = Filtering(self._typed)
+        self.regex = False
+        self._drawn: tuple[object, ...] = ()
+
+    def give(self, view: LogView, title: str, release: Callable[[], None] | None = None) -> None:
+        """Show a log; a title tells which.
+
+        ``release``: this one was chosen among others, and the key that follows, at its end, lets
+        it go again.
+        """
+        self.view, self.title, self._release = view, title, release
+        if view.look() == "anew":
+            self.post_message(self.Begun(self))
+        self.redraw()
+
+    def on_mount(self) -> None:
+        """Look at the file again and again."""
+        self.set_interval(_LOOK, self._look)
+
+    def _look(self) -> None:
+        if not self.is_on_screen or not self.screen.is_current:
+            return
+        view = self.view
+        news = view.look()
+        counted = view.count_lines(_COUNT)
+        if news == "anew":
+            self.post_message(self.Begun(self))
+        if news != "same" or counted:
+            self.redraw()
+
+    def build(self, width: int, height: int) -> list[Line]:
+        """A heading and the lines in view."""
+        view = self.view
+        rows = view.rows(width - 2, max(1, height - 1))
+        found = [self._heading(width)]
+        if not rows:
+            what = "no line so far" if view.only is None else "no line passes the filter"
+            what = what if view.only is None or view.only.whole else "looking for lines"
+            return [*found, Line().add(" " + what, "dim")]
+        thumb = view.thumb()
+        first, last = view.marked()
+        for number, row in enumerate(rows):
+            here = row.start == view.cursor and self.has_focus
+            marked = view.mark is not None and first <= row.start <= last
+            line = Line("cursor" if here or marked else "")
+            sign = ">" if here and row.first else "│" if marked else " "
+            draw_row(row, view, width - 2, line.add(sign, "accent"))
+            if thumb is not None:
+                on = thumb[0] <= number < sum(thumb)
+                line.to(width - 1).add("▐" if on else " ", "faint", ("scroll", number))
+            found.append(line)
+        return found
+
+    def _heading(self, width: int) -> Line:
+        view = self.view
+        head = Line("cursor-blur" if self.has_focus else "")
+        if self.prompt.typing:
+            how = "as an expression" if self.regex else "as text"
+            head.add(f" /{self.prompt.text}▏", "accent")
+            return head.right(Line().add(f"{how}, ", "dim").add("tab", "key").add(" the other "),
+                              width).to(width)  # fmt: skip
+        following = "following" if self._release is None else "following this one"
+        state = "gone" if view.state == "gone" and view.path is not None else ""
+        state = state or (following if view.following else view.place())
+        room = max(8, width - cells(state) - 3)
+        head.add(" " + (self.title if cells(self.title) <= room else fit(self.title, room)), "head")
+        if self._state is not None:
+            head.add("  ").add(self._state(), "accent")
+        if view.column and not view.wrap:
+            head.add(f"  from column {view.column + 1}", "dim")
+        return head.right(Line().add(state + " ", "dim" if view.following else "accent"),
+                          width).to(width)  # fmt: skip
+
+    # Searching
+
+    def begin_search(self) -> None:
+        """Letters go to what is searched for, until enter or escape."""
+        self.prompt.text = ""
+        self.prompt.begin()
+
+    def _typed(self, text: str) -> None:
+        if not self.prompt.typing and text:
+            self.post_message(self.Searched(self, text, self.regex))
+        self.redraw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters of a search that is being typed."""
+        if not self.prompt.typing:
+            # Bindings come after all keys that are there already: what is typed fast, or comes
+            # late over a slow line, would be taken for commands.
+            if not self._large or event.key not in self._search_keys():
+                return
+            self.begin_search()
+        elif event.key == "tab":
+            self.regex = not self.regex
+            self.redraw()
+        else:
+            self.prompt.take(event)
+        event.stop()
+        event.prevent_default()
+
+    def _search_keys(self) -> tuple[str, ...]:
+        state = cast("FinnTuiApp", self.app).state
+        return actions.keys_of(actions.BY_ID["viewer.search"], state.keymap)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A pasted text to search for."""
+        if self.prompt.typing:
+            event.stop()
+            lines = event.text.splitlines()
+            self.prompt.text += lines[0] if lines else ""
+            self.redraw()
+
+    def do_list_filter(self) -> None:
+        """Search, in the large view."""
+        if self._large:
+            self.begin_search()
+        else:
+            self.post_message(self.Opened(self, True))
+
+    # Moving
+
+    def do_list_choose(self) -> None:
+        """The large view; there, the lines around this one."""
+        self.post_message(self.Opened(self))
+
+    def do_log_follow(self) -> None:
+        """To the end, and stay there; or stay here."""
+        if self.view.following and self._release is not None:
+            self._release()
+        elif self.view.following:
+            self.view.stay()
+        else:
+            self.view.to_bottom()
+        self.redraw()
+
+    def do_list_up(self) -> None:
+        """A line up."""
+        self.view.move(-1)
+        self.redraw()
+
+    def do_list_down(self) -> None:
+        """A line down."""
+        self.view.move(1)
+        self.redraw()
+
+    def do_list_page_up(self) -> None:
+        """A screen up."""
+        self.view.page(-1)
+        self.redraw()
+
+    def do_list_page_down(self) -> None:
+        """A screen down."""
+        self.view.page(1)
+        self.redraw()
+
+    def do_list_top(self) -> None:
+        """To the first line."""
+        self.view.to_top()
+        self.redraw()
+
+    def do_list_bottom(self) -> None:
+        """To the end."""
+        self.view.to_bottom()
+        self.redraw()
+
+    def do_log_left(self) -> None:
+        """Back to the left part of long lines."""
+        self.view.sideways(-20)
+        self.redraw()
+
+    def do_log_right(self) -> None:
+        """To the right part of long lines."""
+        self.view.sideways(20)
+        self.redraw()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Up by the wheel."""
+        event.stop()
+        self.view.scroll(-3)
+        self.redraw()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Down by the wheel."""
+        event.stop()
+        self.view.scroll(3)
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """The scroll bar, or a line."""
+        event.stop()
+        hit = self.hit_at(event.x, event.y)
+        rows = self.view.rows(self.size.width - 2, max(1, self.size.height - 1))
+        if isinstance(hit, tuple):
+            self.view.drag(hit[1])
+        elif 0 < event.y <= len(rows):
+            self.view.stay()
+            self.view.cursor = rows[event.y - 1].start
+        self.redraw()

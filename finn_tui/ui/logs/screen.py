@@ -1,0 +1,455 @@
+"""A log with the screen to itself, beside the other logs of its run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import size
+from finn_tui.runs.logs.search import Query, why_not
+from finn_tui.runs.logs.search_worker import Hits
+from finn_tui.runs.logs.severity import Severity
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.logs import tree as log_tree
+from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.view import COPIED, LEVEL_NAMES, LEVELS, LogView
+from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.toolkit.frame import key_line
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Content, Listing
+from finn_tui.ui.toolkit.styled_line import Line
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+    from finn_tui.ui.state import RunView
+
+#: Errors of a log up to this size are looked for without being asked.
+_SMALL = 64_000_000
+#: What searches a log.
+_SCANS = (WorkKind.LOG_ERRORS, WorkKind.LOG_SEARCH, WorkKind.LOG_ONLY)
+#: Pagers that take "+123" for a line.
+_PLUS = {"less", "more", "most", "vi", "vim", "nvim", "view"}
+
+
+class LogScreen(Screen[None]):
+    """The log viewer."""
+
+    place: ClassVar[str] = "viewer"
+    BINDINGS = actions.bindings("viewer")
+    CSS_PATH = "screen.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it
+
+    def __init__(
+        self,
+        path: Path,
+        title: str,
+        run: RunView | None = None,
+        *,
+        searching: bool = False,
+        tree: bool = False,
+        line: int | None = None,
+    ) -> None:
+        """See ``LogDesk.open_log``."""
+        super().__init__()
+        self._run = run
+        self._title = title
+        self._searching = searching
+        self._tree = tree
+        self._line = line
+        self._level: Severity | None = None
+        #: What to go to once it is found: where it is searched for, and in which direction.
+        self._jump: tuple[Hits, int] | None = None
+        self.view = LogView(path)
+
+    @property
+    def desk(self) -> FinnTuiApp:
+        """The app, by its own type."""
+        return cast("FinnTuiApp", self.app)
+
+    @property
+    def log_pane(self) -> Log:
+        """The log itself."""
+        return self.query_one("#log", Log)
+
+    def compose(self) -> ComposeResult:
+        """Which log; the other logs beside it; the keys."""
+        yield Lines(self._where, id="where")
+        with Horizontal():
+            yield Listing(id="tree")
+            yield Log(id="log", large=True, state=self._found_so_far)
+        yield Lines(self._keys, on_hit=self._do, id="keys")
+
+    def on_mount(self) -> None:
+        """Read it."""
+        self._show(self.view, self._title)
+        if self._run is None:
+            self.query_one("#tree").remove()
+        else:
+            self.desk.start(WorkKind.LOGS, self.desk.list_logs(self._run.folder))
+        self._focus(tree=self._tree and self._run is not None)
+        if self._searching:
+            self.log_pane.begin_search()
+        if self._line is not None:
+            self.view.go_to_line(self._line)
+
+    def on_unmount(self) -> None:
+        """Nothing is searched for any more."""
+        self.desk.state.viewer = None
+        self.desk.stop(WorkKind.LOGS, *_SCANS)
+        if self.view.file is not None:
+            self.view.file.close()
+
+    def _focus(self, *, tree: bool) -> None:
+        """Keys go to the list of logs or to the log; in a narrow window it has all the room."""
+        self.set_class(tree, "-tree")
+        self.set_focus(self.query_one("#tree", Listing) if tree else self.log_pane)
+        self._redraw()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A click may have moved the keys."""
+        self.set_class(event.widget.id == "tree", "-tree")
+
+    def _show(self, view: LogView, title: str) -> None:
+        self.view, self._title = view, title
+        self._level, self._jump = None, None
+        self.desk.state.viewer = view
+        self.desk.stop(*_SCANS)
+        self.log_pane.give(view, title)
+        if view.size <= _SMALL:
+            self._look_for_errors()
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self.query_one("#where", Lines).redraw()
+        self.query_one("#keys", Lines).redraw()
+        self.log_pane.redraw()
+
+    def _where(self, width: int, height: int) -> list[Line]:
+        line = Line().add(" ").add(self._title, "title")
+        path = str(self.view.path)
+        if self._run is not None:
+            path = path.removeprefix(f"{self._run.folder.path}/")
+            line.add(f"   run {self._run.id if width >= 110 else self._run.id[-4:]}", "dim")
+        right = Line().add(size(self.view.size) + " ", "dim")
+        if self._run is not None and self._run.simulated:
+            right.add(" SIMULATED ", "sim")
+        room = width - line.width - right.width - 4
+        if room > 12 and path != self._title:
+            line.add("   " + (path if len(path) <= room else "…" + path[-(room - 1) :]), "dim")
+        return [line.right(right, width)]
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        shown = [action for action in actions.actions_of("viewer") if action.hint]
+        if self._run is not None:
+            shown.insert(-1, actions.BY_ID["pane.next"])
+        shown.insert(0, actions.BY_ID["log.follow"])
+        return [key_line(shown, self.desk.state, width)]
+
+    def _do(self, hit: object) -> None:
+        if isinstance(hit, str) and hit in actions.BY_ID:
+            self.desk.action_do(hit)
+
+    def _found_so_far(self) -> str:
+        """Errors, what is searched for and what is shown, for the heading."""
+        view = self.view
+        said = []
+        for hits, name in ((view.errors, "error"), (view.search, "")):
+            if hits is None:
+                continue
+            count = f"{len(hits):,}" + ("+" if hits.full else "")
+            if name and len(hits):
+                said.append(f"{count} {name}" + ("s" if len(hits) != 1 else ""))
+            elif not name:
+                here = hits.index(view.cursor) + 1 if len(hits) else 0
+                said.append(f"/{hits.query.text}  {here:,} of {count}")
+            if not hits.whole and not hits.full and view.size:
+                said.append(f"searching {min(1.0, hits.done / view.size):.0%}")
+        if view.only is not None:
+            said.append("matches only" if view.only is view.search else LEVEL_NAMES[self._level])
+            if not view.only.whole and not view.only.full and view.size:
+                said.append(f"{min(1.0, view.only.done / view.size):.0%}")
+        return ", ".join(said)
+
+    # What workers found
+
+    def found(self, hits: Hits) -> None:
+        """A search is a step further; go where it was to lead."""
+        view = self.view
+        if hits not in (view.errors, view.search, view.only) or not self.query("#log"):
+            return
+        if self._jump is not None and self._jump[0] is hits:
+            self._try_jump()
+        self.log_pane.redraw()
+
+    def _try_jump(self) -> None:
+        assert self._jump is not None
+        hits, direction = self._jump
+        # What lies before the cursor is known only when the search has come round.
+        if len(hits) and (direction >= 0 or hits.whole or hits.full):
+            self._jump = None
+            if direction == 0:
+                index = hits.index(self.view.cursor)
+                self.view.go_to(hits[index if index < len(hits) else 0])
+            else:
+                self.view.next_hit(hits, direction)
+        elif hits.whole:
+            self._jump = None
+            what = "no error" if hits.query.kind == "severity" else f"{hits.query.text}: not"
+            self.notify(f"{what} found", title=self._title, markup=False)
+
+    def listed(self, run: str, logs: Sequence[log_tree.Measured]) -> None:
+        """The logs of the run."""
+        if self._run is not None and run == self._run.id and self.query("#tree"):
+            tree = self.query_one("#tree", Listing)
+            first = not tree.rows
+            tree.give(log_tree.tree(logs), str(self.view.path) if first else None)
+            self.query_one("#where", Lines).redraw()
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """Another log, where there is room for both."""
+        if self.has_class("-wide"):
+            self._open(str(event.key or ""))
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """To the log."""
+        if not str(event.key).startswith("/"):
+            return
+        self._open(str(event.key))
+        self._focus(tree=False)
+
+    def _open(self, path: str) -> None:
+        if path.startswith("/") and path != str(self.view.path):
+            view = LogView(Path(path))
+            if view.look() == "gone" and not view.size:
+                self.notify("The file is not there any more.", severity="warning", markup=False)
+                return
+            if self.view.file is not None:
+                self.view.file.close()
+            self._show(view, self._name_of(path))
+
+    def _name_of(self, path: str) -> str:
+        content: Content = self.query_one("#tree", Listing).content
+        for row in content.rows:
+            if row.key == path:
+                return row.cells[0][0].replace("▸", "").strip()
+        return Path(path).name
+
+    def on_log_begun(self, event: Log.Begun) -> None:
+        """The file is another."""
+        self._show(self.view, self._title)
+
+    def on_log_searched(self, event: Log.Searched) -> None:
+        """Search from the cursor on, and go to the first line that is found."""
+        query = Query("regex" if event.regex else "text", event.text)
+        why = why_not(query)
+        if why is not None:
+            self.notify(why, title="search", severity="warning", markup=False)
+            return
+        view = self.view
+        start = view.cursor if view.size else 0
+        view.search = Hits(query, start)
+        if view.only is not None and self._level is None:
+            view.show_only(None)
+        self._begin(WorkKind.LOG_SEARCH, view.search, start, 0)
+
+    def on_log_opened(self, event: Log.Opened) -> None:
+        """Enter in a filtered log: what stands around the line."""
+        if self.view.only is not None:
+            self._level = None
+            self.view.stay()
+            self.view.show_only(None)
+            self.log_pane.redraw()
+
+    def _begin(self, kind: WorkKind, hits: Hits, start: int, direction: int | None) -> None:
+        self._jump = (hits, direction) if direction is not None else None
+        path = self.view.path
+        assert path is not None
+        self.desk.begin_scan(kind, path, hits, start)
+        self._redraw()
+
+    def _look_for_errors(self, direction: int | None = None) -> None:
+        start = self.view.cursor if direction is not None else 0
+        self.view.errors = Hits(Query("severity", level=Severity.ERROR), start)
+        self._begin(WorkKind.LOG_ERRORS, self.view.errors, start, direction)
+
+    # Actions
+
+    def do_viewer_search(self) -> None:
+        """Type what to search for."""
+        self._focus(tree=False)
+        self.log_pane.begin_search()
+
+    def do_viewer_next(self) -> None:
+        """The next match."""
+        self._hop(1)
+
+    def do_viewer_previous(self) -> None:
+        """The match before."""
+        self._hop(-1)
+
+    def _hop(self, direction: int) -> None:
+        hits = self.view.search
+        assert hits is not None, "the action is disabled without a search"
+        self._jump = (hits, direction)
+        self._try_jump()
+        self._redraw()
+
+    def do_viewer_next_error(self) -> None:
+        """The next error."""
+        self._error(1)
+
+    def do_viewer_previous_error(self) -> None:
+        """The error before."""
+        self._error(-1)
+
+    def _error(self, direction: int) -> None:
+        if self.view.errors is None:
+            self._look_for_errors(direction)
+        else:
+            self._jump = (self.view.errors, direction)
+            self._try_jump()
+            self._redraw()
+
+    def do_viewer_errors(self) -> None:
+        """Errors only, or all."""
+        self._filter(None if self._level is Severity.ERROR else Severity.ERROR)
+
+    def do_viewer_severity(self) -> None:
+        """The next of the severities."""
+        self._filter(LEVELS[(LEVELS.index(self._level) + 1) % len(LEVELS)])
+
+    def _filter(self, level: Severity | None) -> None:
+        view = self.view
+        self._level = level
+        if level is None:
+            self.desk.stop(WorkKind.LOG_ONLY)
+            view.show_only(None)
+            self._redraw()
+            return
+        hits = Hits(Query("severity", level=level))
+        view.show_only(hits)
+        self._begin(WorkKind.LOG_ONLY, hits, 0, None)
+
+    def do_viewer_matches(self) -> None:
+        """Matches only, or all."""
+        view = self.view
+        self._level = None
+        view.show_only(None if view.only is view.search else view.search)
+        self._redraw()
+
+    def do_viewer_go_to(self) -> None:
+        """A line by its number, or a share of the file."""
+        from finn_tui.ui.dialogs.choose import Pick
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            if text.endswith("%"):
+                self.view.go_to_share(float(text[:-1]))
+            else:
+                self.view.go_to_line(int(text.replace(",", "")))
+            self._redraw()
+
+        hint = "a line's number, or 50% for the middle of the file"
+        dialog = Pick("Go to", Content((), (), hint), free=_no_place, hint=hint, secret=False)
+        self.app.push_screen(dialog, take)
+
+    def do_viewer_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
+        self.view.wrap = not self.view.wrap
+        self.view.column = 0
+        self._redraw()
+
+    def do_viewer_mark(self) -> None:
+        """Mark from here, or no longer."""
+        self.view.mark = self.view.cursor if self.view.mark is None else None
+        self.view.stay()
+        self._redraw()
+
+    def do_viewer_copy(self) -> None:
+        """Copy the marked lines."""
+        copied = self.view.copied()
+        if copied is None:
+            text = f"That is more than {COPIED // 1000} kB; p opens the file in a pager."
+            self.notify(text, title="not copied", severity="warning", markup=False)
+            return
+        text, count = copied
+        self.app.copy_to_clipboard(text)
+        self.view.mark = None
+        said = f"{count} line{'s' if count != 1 else ''} sent to the terminal's clipboard"
+        if os.environ.get("TMUX"):
+            said += "; tmux passes it on with `set -g set-clipboard on`"
+        self.notify(said, title="copied", markup=False)
+        self._redraw()
+
+    def do_viewer_pager(self) -> None:
+        """The file in $PAGER."""
+        self.desk.start(WorkKind.PAGER, self._page())
+
+    async def _page(self) -> None:
+        import asyncio
+
+        view = self.view
+        try:
+            command = shlex.split(os.environ.get("PAGER", "")) or ["less"]
+        except ValueError:
+            command = ["less"]
+        number = view.count.number(view.cursor) if view.count is not None else None
+        if Path(command[0]).name in _PLUS and number is not None:
+            command.append(f"+{number}")
+        try:
+            # The loop goes on, for what runs on boards; nothing may be drawn meanwhile.
+            with self.app.suspend(), self.app.batch_update():
+                process = await asyncio.create_subprocess_exec(*command, str(view.path))
+                await process.wait()
+        except (OSError, SuspendNotSupported) as error:
+            raise FinnTuiError(
+                f"{command[0]} cannot be started",
+                str(error),
+                "Set PAGER to a program that is installed; all of the log can be read here.",
+                kind="tools",
+            ) from error
+
+    def do_viewer_close(self) -> None:
+        """Back; a search or a filter is left first."""
+        view = self.view
+        if view.mark is not None:
+            view.mark = None
+        elif view.only is not None:
+            self._filter(None)
+        else:
+            self.dismiss(None)
+            return
+        self._redraw()
+
+    def do_pane_next(self) -> None:
+        """Log or list of logs."""
+        self._focus(tree=self._run is not None and not self.has_class("-tree"))
+
+    def do_pane_previous(self) -> None:
+        """Log or list of logs."""
+        self.do_pane_next()
+
+    def do_log_follow(self) -> None:
+        """Follow, from the list of logs too."""
+        self.log_pane.do_log_follow()
+
+
+def _no_place(text: str) -> str | None:
+    digits = text.removesuffix("%").replace(",", "")
+    try:
+        number = float(digits) if text.endswith("%") else int(digits)
+    except ValueError:
+        return f"{text} is no line and no percentage"
+    if text.endswith("%") and not 0 <= number <= 100:
+        return "from 0% to 100%"
+    return None if number >= 0 else "lines are counted from 1"

@@ -1,0 +1,109 @@
+"""The Pareto front over the whole screen: plot above, table below; a row is loaded into Tune."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
+from finn_tui.ui.pareto import state as pareto
+from finn_tui.ui.pareto.state import ParetoFront
+from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.toolkit.styled_line import Line
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+
+class ParetoScreen(ModalScreen[None]):
+    """One ``ParetoFront``; it goes on being found when the screen is closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "pareto")]
+    CSS_PATH = "screen.tcss"
+
+    def __init__(self, front: ParetoFront) -> None:
+        """For a front."""
+        super().__init__()
+        self.front = front
+
+    @property
+    def desk(self) -> FinnTuiApp:
+        """The app, by its own type."""
+        return cast("FinnTuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Title, plot, table, keys."""
+        with Vertical(id="front"):
+            yield Lines(self._title, id="title")
+            yield Lines(self._plot, id="plot")
+            yield Rule()
+            yield Listing(id="points")
+            yield Lines(self._keys, on_hit=self._hit, id="keys")
+
+    def on_mount(self) -> None:
+        """Keys go to the table."""
+        self.query_one(Listing).focus()
+        self.call_after_refresh(self.show)
+
+    def show(self) -> None:
+        """Show what is known now."""
+        listing = self.query_one(Listing)
+        listing.give(pareto.table(self.front, self.size.width))
+        for name in ("#title", "#plot", "#keys"):
+            self.query_one(name, Lines).redraw()
+
+    def _title(self, width: int, height: int) -> list[Line]:
+        return pareto.title(self.front, width)
+
+    def _plot(self, width: int, height: int) -> list[Line]:
+        return pareto.drawing(self.front, self.query_one(Listing).key, width, height)
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        line, keymap = Line().add(" "), self.desk.state.keymap
+        for id, meaning in (
+            ("list.choose", "load it into Tune"),
+            ("pareto.setfolding", "load SetFolding's"),
+            ("pareto.again", "find it anew"),
+            ("dialog.close", "close"),
+        ):
+            line.add(key_name(keys_of(BY_ID[id], keymap)[0]), "key", id)
+            line.add(f" {meaning}   ", "dim", id)
+        return [line]
+
+    def _hit(self, hit: object) -> None:
+        if isinstance(hit, str) and hit in BY_ID:
+            target = self.query_one(Listing) if hit.startswith("list.") else self
+            getattr(target, BY_ID[hit].method)()
+
+    def on_listing_moved(self) -> None:
+        """Another point is marked in the plot."""
+        self.query_one("#plot", Lines).redraw()
+
+    def on_listing_chosen(self) -> None:
+        """Load the row."""
+        self._take(theirs=False)
+
+    def _take(self, *, theirs: bool) -> None:
+        key = self.query_one(Listing).key
+        if (key == "now" and not theirs) or self.front.take(key, theirs=theirs):
+            self.dismiss(None)
+
+    def do_pareto_setfolding(self) -> None:
+        """Load what SetFolding made of the row's target."""
+        self._take(theirs=True)
+
+    def do_pareto_again(self) -> None:
+        """Find the front anew."""
+        self.front = self.desk.find_front(self.front.tune, self.front.wish)
+        self.show()
+
+    def do_dialog_close(self) -> None:
+        """Close; points that are found meanwhile are there the next time."""
+        self.dismiss(None)

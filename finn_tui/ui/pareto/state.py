@@ -1,0 +1,224 @@
+"""The Pareto front of a model as its screen has it: points as they come, the plot, the table.
+
+Nothing here needs a screen; ``screen.py`` draws it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from dataclasses import replace
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
+from finn_tui.core.estimate.estimate import Estimate
+from finn_tui.lab.plots import plot
+from finn_tui.lab.solver import options, requests
+from finn_tui.lab.solver.options import Wish
+from finn_tui.lab.solver.requests import Point
+from finn_tui.ui.solve.state import of
+from finn_tui.ui.toolkit.listing import Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import Line, fit, plural, rate, short, whole
+from finn_tui.ui.tune.infrastructure_rows import TITLES
+from finn_tui.ui.tune.state import Notice, Tune
+
+#: How many targets are tried.
+POINTS = 16
+#: Marks in plot and table; letters and signs, so that no colour is needed.
+OURS, THEIRS, NOW, HERE = "o", "x", "◆", "●"
+_MARKS = re.compile(rf"({HERE}+|{NOW}+|(?<![A-Za-z])[{OURS}{THEIRS}]+(?![A-Za-z]))")
+_ROLES = {HERE: "accent", NOW: "good", OURS: "bar-ii", THEIRS: "dim"}
+
+
+class ParetoFront:
+    """One front, being found or found.
+
+    Attributes:
+        wish: what it is found for.
+        points, setfolding: ours and FINN's, fastest first.
+        busy: whether more may come; ``message`` is what is being done.
+        error: why it ended early; ``refused`` why SetFolding has no (more) points.
+    """
+
+    def __init__(self, tune: Tune, wish: Wish) -> None:
+        """A front of which nothing is known yet."""
+        self.tune = tune
+        self.wish = wish
+        self.of = self._key(tune, wish)
+        self.points: list[Point] = []
+        self.setfolding: list[Point] = []
+        self.busy = True
+        self.message = ""
+        self.error: FinnTuiError | None = None
+        self.refused: FinnTuiError | None = None
+
+    @staticmethod
+    def _key(tune: Tune, wish: Wish) -> object:
+        editor = tune.editor
+        stays = editor.folding if wish.locked or wish.held else None
+        return wish, editor.clock_ns, editor.folding.settings, stays
+
+    def is_of(self, wish: Wish) -> bool:
+        """Whether it is the front for a wish and the present clock, locks and FIFO depths."""
+        return self.of == self._key(self.tune, wish)
+
+    def add(self, point: Point) -> None:
+        """A point was found."""
+        found = self.setfolding if point.solution is None else self.points
+        found.append(point)
+        found.sort(key=lambda each: each.target)
+
+    def tell(self, progress: Progress) -> None:
+        """The solver or FINN is a step further."""
+        self.message = progress.message
+
+    def end(self, error: FinnTuiError | None = None, refused: FinnTuiError | None = None) -> None:
+        """No more points will come."""
+        self.busy, self.error, self.refused = False, error, refused
+
+    @property
+    def present(self) -> Point:
+        """The present folding as a point."""
+        editor = self.tune.editor
+        return requests.point(editor, self.wish, editor.estimate.ii_cycles, editor.folding)
+
+    def beside(self, target: int) -> Point | None:
+        """SetFolding's point at the same target."""
+        return next((point for point in self.setfolding if point.target == target), None)
+
+    def take(self, key: Hashable, *, theirs: bool = False) -> bool:
+        """Fold as the row says, or as SetFolding does there; one step for undo."""
+        tune = self.tune
+        chosen = next((point for point in self.points if point.target == key), None)
+        if theirs and chosen is not None:
+            chosen = self.beside(chosen.target)
+        if chosen is None:
+            return False
+        tune.editor.replace(chosen.folding)
+        made = tune.editor.estimate
+        who = "SetFolding's" if theirs else "from the front"
+        text = f"{who}: II {whole(made.ii_cycles)}, {rate(made.fps)} fps; u takes it back"
+        tune.notice = Notice(text, "good")
+        tune.go_to(made.bottleneck)
+        return True
+
+
+def wish_of(tune: Tune) -> Wish:
+    """The limits and locks of the solve dialog, FINN's fill limits before it was used.
+
+    Raises:
+        FinnTuiError: a limit that was typed there is no number.
+    """
+    return replace(of(tune).wish(), even=True)
+
+
+def title(front: ParetoFront, width: int) -> list[Line]:
+    """What is shown, and how far it is."""
+    editor = front.tune.editor
+    line = Line().add(" Pareto ", "title").add(front.tune.opened.model.title, "title")
+    line.add(f"  {editor.device.board}", "dim")
+    limits = ", ".join(f"{TITLES[n]} {s:.0%}" for n, s in front.wish.limits.items()
+                       if editor.device.budget.get(n))  # fmt: skip
+    line.add(f"  up to {limits}" if limits else "  up to all of the part", "dim")
+    state = Line()
+    if front.busy:
+        state.add(f"{len(front.points)} of {POINTS} targets ...", "accent")
+    else:
+        state.add(plural(len(front.points), "point"), "dim")
+    line.right(state.add(" "), width)
+    second = Line()
+    problem = front.error or front.refused
+    if problem is not None:
+        what = "no SetFolding: " if front.error is None else "! "
+        role = "warn" if front.error is None else "bad"
+        second.add(" " + fit(f"{what}{problem.what}. {problem.why}", width - 2).rstrip(), role)
+    elif front.busy:
+        second.add(" " + fit(front.message, width - 2).rstrip(), "dim")
+    return [line, second]
+
+
+def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[Line]:
+    """The plot, with the point of a row marked."""
+    here = [point for point in front.points if point.target == key]
+    series = [
+        ("SetFolding", THEIRS, front.setfolding),
+        ("solve", OURS, front.points),
+        ("now", NOW, [front.present]),
+        ("chosen", HERE, here),
+    ]
+    if not front.points:
+        return [Line(), Line().add(" the first point is being found ...", "dim")]
+    return [_inked(text) for text in plot(series, width, height).splitlines()]
+
+
+def _inked(text: str) -> Line:
+    line = Line()
+    for piece in _MARKS.split(text):
+        line.add(piece, _ROLES.get(piece[:1], "dim") if _MARKS.fullmatch(piece) else "quiet")
+    return line
+
+
+def table(front: ParetoFront, width: int) -> Content:
+    """Ours, SetFolding's beside it, and the present folding at its place."""
+    wide = width >= 110
+    columns = [
+        Column("", 1),
+        Column("fps", 9, True),
+        Column("II", 11, True),
+        Column("scarcest", 12),
+        Column("LUT", 7, True),
+        Column("B18", 4, True),
+        *([Column("URAM", 4, True), Column("DSP", 5, True)] if wide else []),
+        Column("SetFolding", 10, True),
+        *([Column("II", 11, True)] if wide else []),
+        Column("scarcest", 12) if wide else Column("of it", 5, True),
+        Column("LUT", 7, True),
+        Column("B18", 4, True),
+    ]
+    rows = [(point.target, _row(front, point, OURS, wide)) for point in front.points]
+    now = front.present
+    rows.append((now.target, _row(front, now, NOW, wide, "now")))
+    rows.sort(key=lambda item: item[0])
+    return Content(columns, [row for _, row in rows], "nothing yet")
+
+
+def _row(front: ParetoFront, point: Point, mark: str, wide: bool, key: str = "") -> Row:
+    role = "good" if key else ""
+    counted = options.amounts(point.result, front.wish.whole)
+    cells = [
+        (mark, _ROLES[mark]),
+        (_fps(point.result), role),
+        (short(point.result.ii_cycles, 11), role),
+        (_share(point), role),
+        (short(counted["LUT"], 7), role),
+        (whole(counted["BRAM_18K"]), role),
+    ]
+    if wide:
+        cells += [(whole(counted["URAM"]), role), (whole(counted["DSP"]), role)]
+    other = None if key else front.beside(point.target)
+    if other is None:
+        cells += [("", "")] * (5 if wide else 4)
+        return Row(key or point.target, cells)
+    theirs = options.amounts(other.result, front.wish.whole)
+    cells.append((_fps(other.result), "dim"))
+    if wide:
+        cells.append((short(other.result.ii_cycles, 11), "dim"))
+        cells.append((_share(other), "dim"))
+    else:
+        cells.append((_percent(other), "dim"))
+    cells += [(short(theirs["LUT"], 7), "dim"), (whole(theirs["BRAM_18K"]), "dim")]
+    return Row(point.target, cells)
+
+
+def _fps(result: Estimate) -> str:
+    return short(result.fps, 9) if result.fps >= 10 else rate(result.fps)
+
+
+def _percent(point: Point) -> str:
+    if point.share is None:
+        return "-"
+    return f"{point.share[1]:.0%}" if point.share[1] < float("inf") else "none"
+
+
+def _share(point: Point) -> str:
+    return f"{TITLES[point.share[0]]} {_percent(point)}" if point.share is not None else "-"

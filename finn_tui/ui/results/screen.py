@@ -1,0 +1,69 @@
+"""Results: one row a run, what was estimated beside what was built and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.results import view as results
+from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Content, Listing, facts
+from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.styled_line import Line, fit, printable
+
+
+class ResultsScreen(ModeScreen):
+    """The table of runs."""
+
+    place = "results"
+    BINDINGS = actions.bindings("results")
+    CSS_PATH = "screen.tcss"
+
+    def body(self) -> Iterable[Widget]:
+        """The table; the row under the cursor in words; what could not be read."""
+        yield Listing(id="runs")
+        yield Rule()
+        yield Listing(id="detail", passive=True, headings=False)
+        yield Lines(self._broken, id="broken")
+
+    def on_mount(self) -> None:
+        """Keys go to the table."""
+        self.query_one("#runs", Listing).focus()
+
+    def draw(self) -> None:
+        """Show all rows."""
+        listing = self.query_one("#runs", Listing)
+        listing.give(results.table(self.state.results, listing.size.width))
+        self._detail()
+        self.query_one("#broken").display = bool(self.state.broken)
+        self.query_one("#broken", Lines).redraw()
+
+    def on_resize(self) -> None:
+        """Other columns may fit."""
+        self.call_after_refresh(self.redraw)
+
+    def _detail(self) -> None:
+        key = self.query_one("#runs", Listing).key
+        row = next((row for row in self.state.results if row.run == key), None)
+        detail = self.query_one("#detail", Listing)
+        detail.give(facts(results.detail(row)) if row is not None else Content(empty=""))
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """Another row."""
+        if event.listing.id == "runs":
+            self._detail()
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Enter shows the run on the Runs screen."""
+        if event.listing.id == "runs":
+            self.state.runs_view.chosen = str(event.key)
+            self.desk.do_app_runs()
+
+    def _broken(self, width: int, height: int) -> list[Line]:
+        return [
+            Line().add(" " + fit(printable(f"{error.what}: {error.why}"), width - 2), "warn")
+            for error in self.state.broken[:height]
+        ]

@@ -1,0 +1,406 @@
+"""The live picture of a build as it is drawn: what is done, what it takes, why it ended."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finn_tui.base.text import clean, size
+from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import (
+    Line,
+    brief,
+    cells,
+    duration,
+    fit,
+    printable,
+    whole,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    from finn_tui.runs.analysis.diagnosis import Diagnosis
+    from finn_tui.runs.eta import Eta
+    from finn_tui.runs.live.jobs import Job, Stage
+    from finn_tui.runs.live.snapshot import Picture
+    from finn_tui.runs.live.watch import Step
+    from finn_tui.ui.state import RunView
+
+#: A sign and a colour for each state, so that none is told by colour alone.
+SIGNS = {
+    "queued": ("◌", "dim"),
+    "waiting": ("·", "faint"),
+    "running": ("▸", "accent"),
+    "succeeded": ("✓", "good"),
+    "finished": ("✓", "good"),
+    "failed": ("✗", "bad"),
+    "cancelled": ("■", "warn"),
+    "lost": ("?", "bad"),
+}
+_KINDS = {
+    "hls": "HLS",
+    "stitch": "stitching",
+    "project": "Vivado project",
+    "synthesis": "synthesis",
+    "implementation": "implementation",
+}
+#: More jobs of one kind than this are counted; only those that matter now have a row each.
+_FEW = 8
+#: A tool that has said nothing for so long is worth a word.
+_QUIET_SECONDS = 60.0
+# FINN's name of what lies in a partition is longer than a column, and begins alike.
+_PARTITION = re.compile(r"StreamingDataflowPartition_(\d+)_(\S+)")
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sign(state: str) -> Cell:
+    """The sign of a state."""
+    return SIGNS.get(state, ("?", "bad"))
+
+
+def short_name(name: str) -> str:
+    """A layer's name, what lies in a partition by its own name first."""
+    return _PARTITION.sub(r"\2 of part \1", name)
+
+
+def step_name(step: str) -> str:
+    """A step without what all their names begin with."""
+    return step.removeprefix("step_")
+
+
+def present(found: Sequence[Step]) -> str | None:
+    """The step that matters now: the running one, else the one it ended in, else the last."""
+    for status in ("running", "failed", "cancelled", "lost"):
+        for step in found:
+            if step.status == status:
+                return step.name
+    done = [step.name for step in found if step.status == "finished"]
+    return done[-1] if done else None
+
+
+def jobs_by_step(picture: Picture, ended: float | None = None) -> dict[str, list[Job]]:
+    """The tools' jobs below the step that they began in.
+
+    Steps follow one another: from their times, and from when the last one ended (``ended``, now
+    for a build that runs), follows when each began.
+    """
+    spans: list[tuple[str, float]] = []
+    end = picture.at if ended is None else ended
+    for step in reversed(picture.steps):
+        if step.status == "waiting" or step.seconds is None:
+            continue
+        end -= step.seconds
+        spans.append((step.name, end))
+    found: dict[str, list[Job]] = {}
+    now = present(picture.steps)
+    for job in picture.jobs:
+        # Folders are made a moment before the tool starts, and clocks are rounded.
+        name = next((n for n, began in spans if job.began and job.began >= began - 1.5), None)
+        name = name if name is not None else (spans[-1][0] if spans and job.began else now)
+        if name is not None:
+            found.setdefault(name, []).append(job)
+    return found
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Rows of the tree, and the log that belongs to each that has one."""
+
+    content: Content
+    logs: dict[Hashable, Path]
+
+
+def tree(picture: Picture | None, unfolded: set[str], since: float, ended: float | None) -> Tree:
+    """Steps, and the tools' jobs below those that are unfolded or being done.
+
+    Args:
+        since: seconds since the picture was taken, that running times go on.
+        ended: when the run ended (seconds since the epoch), None while it runs.
+    """
+    columns = [Column("", 1), Column("step"), Column("time", 6, True)]
+    if picture is None:
+        return Tree(Content(columns, [], "reading what there is"), {})
+    rows: list[Row] = []
+    logs: dict[Hashable, Path] = {}
+    jobs = jobs_by_step(picture, ended)
+    now = present(picture.steps)
+    for step in picture.steps:
+        mark, role = sign(step.status)
+        below = jobs.get(step.name, [])
+        unfold = bool(below) and (step.name in unfolded) != (step.name == now)
+        seconds = step.seconds
+        if step.status == "running" and seconds is not None:
+            seconds += since
+        name = step_name(step.name) + ("" if unfold or not below else f" +{len(below)}")
+        took = "" if seconds is None else brief(seconds)
+        cells_: list[Cell] = [
+            (mark, role),
+            (name, "faint" if step.status == "waiting" else ""),
+            (took, "dim"),
+        ]
+        rows.append(Row(step.name, cells_))
+        if unfold:
+            rows += _job_rows(below, since, logs)
+    return Tree(
+        Content(columns, rows, "the steps are named once the builder has started"),
+        logs,
+    )
+
+
+def newest(found: Tree, picture: Picture) -> Hashable:
+    """The row to look at: what runs or failed deepest below the present step, else that step."""
+    now = present(picture.steps)
+    keys = [row.key for row in found.content.rows]
+    if now not in keys:
+        return None
+    at = keys.index(now)
+    best = at
+    for index in range(at + 1, len(keys)):
+        row = found.content.rows[index]
+        if isinstance(row.key, str):
+            break
+        # The row below what runs says where in it the tool is.
+        if row.cells[0][0] in ("▸", "✗") or (best == index - 1 and not row.cells[0][0]):
+            best = index
+    return keys[best]
+
+
+def _job_rows(jobs: Sequence[Job], since: float, logs: dict[Hashable, Path]) -> list[Row]:
+    rows: list[Row] = []
+    for kind, title in _KINDS.items():
+        mine = [job for job in jobs if job.kind == kind]
+        many = len(mine) > _FEW
+        if many:
+            done = sum(job.state == "finished" for job in mine)
+            state = "finished" if done == len(mine) else "running"
+            mark, role = sign(state)
+            text = f"  {title} {done} of {len(mine)}"
+            rows.append(Row(("kind", kind), [(mark, role), (text, ""), ("", "")]))
+        for job in mine:
+            if many and job.state in ("finished", "queued"):
+                continue
+            rows += _job(job, since, logs, deeper=many)
+    return rows
+
+
+def _job(job: Job, since: float, logs: dict[Hashable, Path], *, deeper: bool) -> list[Row]:
+    key: Hashable = ("job", job.kind, job.name, str(job.log))
+    if job.log is not None:
+        logs[key] = job.log
+    indent = "    " if deeper else "  "
+    mark, role = sign(job.state)
+    seconds = job.seconds
+    if job.state == "running" and seconds is not None:
+        seconds += since
+    name = indent + _job_name(job)
+    took = brief(seconds) if seconds is not None else ""
+    rows = [Row(key, [(mark, role), (name, "" if job.state != "queued" else "faint"),
+                      (took, "dim")])]  # fmt: skip
+    stages = [stage for stage in job.stages if stage.state != "waiting"]
+    for stage in stages if job.state != "queued" else ():
+        rows.append(_stage(job, stage, key, indent, since, logs))
+    if job.state == "running" and job.now and job.silent is not None:
+        text = f"{indent}  {clean(job.now[-1])}"
+        rows.append(Row((key, "now"), [("", ""), (text, "accent"), ("", "")]))
+        if job.log is not None:
+            logs[(key, "now")] = job.log
+    return rows
+
+
+def _stage(
+    job: Job, stage: Stage, key: Hashable, indent: str, since: float, logs: dict[Hashable, Path]
+) -> Row:
+    mark, role = sign(stage.state)
+    seconds = stage.seconds
+    if stage.state == "running" and seconds is not None:
+        seconds += since
+    mine = (key, stage.name)
+    if job.log is not None:
+        logs[mine] = job.log
+    took = brief(seconds) if seconds is not None else ""
+    return Row(mine, [(mark, role), (f"{indent}  {stage.name}", ""), (took, "dim")])
+
+
+def _job_name(job: Job) -> str:
+    name = short_name(job.name)
+    if job.kind == "stitch":
+        return f"stitching {name}".strip()
+    return name if job.kind != "project" else "Zynq project"
+
+
+def spark(values: Sequence[float], width: int, *, log: bool = False) -> str:
+    """A curve in ``width`` columns at most, the newest value last; lowest and highest fill it."""
+    shown = [math.log10(1 + max(0.0, value)) if log else value for value in values]
+    if len(shown) > width > 0:
+        # The lowest of each stretch: what was bad for a moment is not lost.
+        step = len(shown) / width
+        pick = max if log else min
+        shown = [pick(shown[int(i * step) : max(int(i * step) + 1, int((i + 1) * step))])
+                 for i in range(width)]  # fmt: skip
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    if high - low < 1e-9:
+        return _BARS[3] * len(shown)
+    return "".join(_BARS[round((value - low) / (high - low) * 7)] for value in shown)
+
+
+def eta_text(eta: Eta) -> str:
+    """What is still to come, in words: the likeliest and the band."""
+    if eta.high < 5:
+        return "a few seconds left"
+    return (
+        f"{duration(round(eta.seconds))} left ({brief(round(eta.low))} to {brief(round(eta.high))})"
+    )
+
+
+def _eta_lines(eta: Eta | None, width: int) -> list[Line]:
+    if eta is None:
+        return []
+    lines = [Line().add(f" about {eta_text(eta)}", "strong")]
+    source = Line().add(f"  {eta.source}", "dim")
+    if lines[0].width + source.width <= width:
+        lines[0].append(source)
+    else:
+        lines.append(Line().add(fit(f" {eta.source}", width - 1).rstrip(), "dim"))
+    if eta.note:
+        lines += wrap(eta.note, width - 2, "warn", " ")[:2]
+    return lines
+
+
+def _process_line(picture: Picture) -> list[Line]:
+    line = Line()
+    for one in picture.processes[:3]:
+        line.add("   " if line.width else " ")
+        line.add(one.name, "strong")
+        if one.cpu is not None:
+            line.add(f" {one.cpu:.0%}")
+        line.add(f" {size(one.memory)}", "dim")
+        if one.folder is not None and one.folder.parent.name.endswith(".runs"):
+            line.add(f" in {one.folder.name}", "dim")
+    more = len(picture.processes) - 3
+    if more > 0:
+        line.add(f"   +{more}", "dim")
+    return [line] if line.width else []
+
+
+def _quiet_line(picture: Picture, since: float) -> list[Line]:
+    if picture.waiting:
+        return [
+            Line().add(" ! the builder waits at a debugger prompt, for ever; x cancels it", "bad")
+        ]
+    if picture.stalled:
+        job = picture.stalled[0]
+        return [Line().add(f" ! {job.name} has been silent for {duration(job.silent or 0)}", "bad")]
+    if picture.silent is None or picture.log is None:
+        return []
+    silent = picture.silent + since
+    role = "warn" if silent > _QUIET_SECONDS else "dim"
+    name = picture.log.name
+    folder = picture.log.parent.name
+    name = f"{folder}/{name}" if name in ("runme.log", "vivado.log") else name
+    return [Line().add(f" silent for {duration(silent)}", role).add(f"  {name}", "dim")]
+
+
+def _curve_lines(picture: Picture, width: int) -> list[Line]:
+    lines = []
+    slack = [timing.wns for timing in picture.timings if timing.wns is not None]
+    room = max(8, min(40, width - 36))
+    if slack:
+        role = "bad" if slack[-1] < 0 else "good"
+        line = Line().add(" WNS ", "dim").add(spark(slack, room), "bar")
+        line.add(f" {slack[-1]:.3f} ns", role)
+        lines.append(line.add(f"  lowest {min(slack):.3f}", "dim"))
+    if picture.overlaps:
+        line = (
+            Line().add(" overlaps ", "dim").add(spark(picture.overlaps, room - 5, log=True), "bar")
+        )
+        line.add(f" {whole(picture.overlaps[-1])}")
+        if picture.congestion:
+            line.add(f"  congestion level {picture.congestion}", "warn")
+        lines.append(line)
+    return lines
+
+
+def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[Line]:
+    """Why a build failed: what, where, the line itself, what it means, what to do."""
+    room = max(10, width - 3)
+    what = wrap(f"✗ {clean(cause.text)}", room, "bad", " ")
+    where: list[Line] = []
+    if cause.file is not None:
+        name = cause.file.removeprefix(f"{base}/")
+        at = f"{name}, line {cause.line}" if cause.line else name
+        at = at if cells(at) <= room else "…" + at[-(room - 1) :]
+        where.append(Line().add(f" {at}", "dim"))
+    if cause.quote and cause.quote.strip() not in cause.text:
+        where.append(
+            Line().add(" > " + fit(printable(clean(cause.quote.strip())), room - 2).rstrip())
+        )
+    means = wrap(cause.means, room, "", " ") if cause.means else []
+    advice = wrap(cause.advice, room, "accent", " ") if cause.advice else []
+    # Where there is little room, what to do matters more than what it means.
+    for parts in (
+        (what, where, means, advice),
+        (what[:3], where, means[:2], advice),
+        (what[:2], where, advice),
+        (what[:2], where[:1], advice),
+    ):
+        lines = [line for part in parts for line in part]
+        if len(lines) <= height:
+            return lines
+    return [*what[:2], *where[:1], *advice][:height]
+
+
+def error_lines(run: RunView, width: int, height: int) -> list[Line]:
+    """Why a run ended, as the runner itself said it."""
+    error = run.state.error
+    if error is None:
+        return []
+    room = max(10, width - 3)
+    lines = wrap(f"✗ {error.what}", room, "bad", " ") + wrap(error.why, room, "", " ")
+    return [*lines[: max(1, height - 2)], *wrap(error.fix, room, "accent", " ")][:height]
+
+
+def live_lines(
+    run: RunView,
+    picture: Picture | None,
+    eta: Eta | None,
+    cause: Diagnosis | None,
+    since: float,
+    width: int,
+    height: int,
+) -> list[Line]:
+    """What the chosen run is at, or why it ended; at most ``height`` lines."""
+    if run.state.final:
+        if cause is not None:
+            return cause_lines(cause, run.folder.path, width, height)
+        if run.state.error is not None:
+            return error_lines(run, width, height)
+        if picture is None:
+            return []
+        lines = _curve_lines(picture, width)
+        counts = picture.messages
+        worst = [(name, counts[name]) for name in ("CRITICAL WARNING", "WARNING") if counts[name]]
+        if worst:
+            said = ", ".join(f"{whole(count)} {name.lower()}s" for name, count in worst)
+            least = "at least " if picture.partial else ""
+            lines.append(Line().add(f" {least}{said} in the logs", "dim"))
+        return lines[:height]
+    if picture is None:
+        return []
+    lines = _eta_lines(eta, width)
+    lines += _process_line(picture)
+    lines += _quiet_line(picture, since)
+    lines += _curve_lines(picture, width)
+    if picture.findings:
+        early = picture.findings[0]
+        lines += wrap(f"! {clean(early.text)}", width - 3, "warn", " ")[:2]
+    return lines[:height]
+
+
+def since(taken: float) -> float:
+    """Seconds since a moment of the monotonic clock."""
+    return max(0.0, time.monotonic() - taken)

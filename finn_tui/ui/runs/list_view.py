@@ -1,0 +1,65 @@
+"""What the Runs screen tells of builds; no widget needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from finn_tui.lab.identity import titles
+from finn_tui.ui.runs.build_view import sign, step_name
+from finn_tui.ui.state import RunView
+from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import brief
+
+
+def _age(created: str) -> str:
+    try:
+        then = datetime.fromisoformat(created)
+    except ValueError:
+        return ""
+    seconds = (datetime.now(UTC) - then).total_seconds()
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min" if seconds >= 60 else "now"
+    return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
+
+
+def state_cell(run: RunView) -> Cell:
+    """The state of a run in a word, with its step while it runs."""
+    state = run.state
+    mark, role = sign(state.state)
+    if state.state == "running" and state.step_count:
+        return (
+            f"{mark} {state.step_index}/{state.step_count} {step_name(state.step or '')}",
+            role,
+        )
+    if state.position:
+        return (f"{mark} queued, {state.position} in line", role)
+    return (f"{mark} {state.state}", role)
+
+
+def runs(found: Sequence[RunView], width: int) -> Content:
+    """The list of runs, newest first."""
+    wide = width >= 100
+    rows = []
+    models = titles({run.id: (run.request.model, run.request.content) for run in found})
+    for run in found:
+        cells: list[Cell] = [
+            (run.id[-4:] if not wide else run.id, "quiet"),
+            (models[run.id], "strong"),
+            (run.request.folding_name, ""),
+            state_cell(run),
+            (brief(run.state.seconds), ""),
+            (_age(run.request.created), "dim"),
+            ("SIMULATED" if run.simulated else "", "sim"),
+        ]
+        rows.append(Row(run.id, cells, run.id))
+    columns = [
+        Column("run", 31 if wide else 4),
+        Column("model", min(22, max([10, *map(len, models.values())]))),
+        Column("folding"),
+        Column("state", 30 if wide else 24),
+        Column("time", 6, True),
+        Column("age", 6, True),
+        Column("", 9),
+    ]
+    return Content(columns, rows, "no runs yet; b builds the present folding")

@@ -1,0 +1,349 @@
+"""Runs: the builds of the workspace, the steps of the chosen one, and its log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+
+from textual import events
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from finn_tui.runs.live.workdirs import HLS_FOLDER
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.logs.auto_follow import growing
+from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.view import LogView
+from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.runs import build_view
+from finn_tui.ui.runs import list_view as runs
+from finn_tui.ui.state import RunView
+from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.styled_line import Line, duration, fit, printable
+
+
+class RunsScreen(ModeScreen):
+    """The screen that watches builds."""
+
+    place = "runs"
+    BINDINGS = actions.bindings("runs", "log")
+    CSS_PATH = "screen.tcss"
+
+    def body(self) -> Iterable[Widget]:
+        """The runs; what the chosen one is at: steps, what it takes or why it ended, a log."""
+        yield Listing(id="runs")
+        yield Rule()
+        yield Lines(self._about, id="about")
+        with Horizontal():
+            yield Listing(id="steps", passive=True)
+            with Vertical(id="beside"):
+                yield Lines(self._live, id="live")
+                yield Log(id="log")
+
+    def on_mount(self) -> None:
+        """Keys go to the runs; times run on while a build does."""
+        self._logs: dict[Hashable, Path] = {}
+        self._tall = ("", 0)
+        self._ticks = 0
+        self.query_one("#runs", Listing).focus()
+        self.set_interval(1.0, self._tick)
+
+    def _tick(self) -> None:
+        run = self.state.chosen_run()
+        self._ticks += 1
+        # Times run on; of what has ended only the age does, in minutes.
+        running = run is not None and not run.state.final
+        if self.is_current and (running or self._ticks % 30 == 0):
+            self.redraw()
+
+    def draw(self) -> None:
+        """Show the chosen run."""
+        state = self.state
+        listing = self.query_one("#runs", Listing)
+        # As high as it has rows, so that a short list leaves its room to what is being built.
+        most = 11 if self.has_class("-tall") else 7
+        rows = max(3, min(most, len(state.runs) + 1))
+        if listing.styles.height is None or listing.styles.height.value != rows:
+            listing.styles.height = rows
+        listing.give(runs.runs(state.runs, listing.size.width), state.runs_view.chosen or None)
+        run = state.chosen_run()
+        view = state.runs_view
+        if run is not None and view.log_of != run.id:
+            view.log_of, view.picture, view.eta, view.cause = run.id, None, None, None
+            view.unfolded, view.log_fixed = set(), False
+            self._show(run.folder.log)
+            self.desk.start(WorkKind.FOLLOW, self.desk.follow_run(run.folder))
+        self._show_growing(run)
+        self._show_cause(run)
+        self._draw_steps(run)
+        self._make_room(run)
+        fixed = view.log_fixed and run is not None and not run.state.final
+        self.query_one("#log", Log).give(
+            view.log,
+            view.log_title if run is not None else "",
+            self._let_go if fixed else None,
+        )
+        self.query_one("#about", Lines).redraw()
+        self.query_one("#live", Lines).redraw()
+
+    def _draw_steps(self, run: RunView | None) -> None:
+        view = self.state.runs_view
+        final = run is None or run.state.final
+        since = 0.0 if final else build_view.since(view.picture_at)
+        ended = run.ended if run is not None else None
+        picture = view.picture if run is not None else None
+        found = build_view.tree(picture, view.unfolded, since, ended)
+        if run is None:
+            found.content.empty = "b builds the present folding"
+        self._logs = found.logs
+        steps = self.query_one("#steps", Listing)
+        now = build_view.newest(found, picture) if picture is not None else None
+        steps.give(found.content, now if not steps.has_focus else None)
+
+    def _show_growing(self, run: RunView | None) -> None:
+        """Of a run that goes on, the log that grows, until the user chooses or reads one."""
+        view = self.state.runs_view
+        if run is None or run.state.final or view.picture is None:
+            return
+        if view.log_fixed or not view.log.following:
+            return
+        general = (run.folder.log, run.folder.build / "build_dataflow.log")
+        shown = time.monotonic() - view.log_at
+        path = growing(view.log.path, shown, view.picture.grew, general)
+        if path is not None and path != view.log.path:
+            self._show(path)
+
+    def _show(self, path: Path) -> None:
+        view = self.state.runs_view
+        view.log, view.log_title = LogView(path), self._name_of(path)
+        view.log_at = time.monotonic()
+
+    def _show_cause(self, run: RunView | None) -> None:
+        """Of a failed run, the log that says why stands beside it, at that line."""
+        view = self.state.runs_view
+        cause = view.cause
+        if run is None or not run.state.final or cause is None or cause.file is None:
+            return
+        path = Path(cause.file)
+        if view.caused != (run.id, cause.file, cause.line) and path.is_file():
+            view.caused = (run.id, cause.file, cause.line)
+            self._show(path)
+            if cause.line is not None:
+                view.log.go_to_line(cause.line)
+
+    def _make_room(self, run: RunView | None) -> None:
+        """As high as what is to be said, as long as some of the log is left."""
+        box = self.query_one("#live", Lines)
+        width, room = self.query_one("#beside").size
+        height = len(self._live(width - 1, max(3, room - 4))) if width and run is not None else 0
+        if run is not None and not run.state.final:
+            # Lines come and go while it runs; the log below them is to stay where it is.
+            last, before = self._tall
+            height = max(height, min(before, room - 4)) if last == run.id else height
+            self._tall = (run.id, height)
+        if box.styles.height is None or box.styles.height.value != height:
+            box.styles.height = height
+            box.display = height > 0
+
+    def _live(self, width: int, height: int) -> list[Line]:
+        run = self.state.chosen_run()
+        view = self.state.runs_view
+        if run is None:
+            return []
+        since = build_view.since(view.picture_at)
+        return build_view.live_lines(run, view.picture, view.eta, view.cause, since, width, height)
+
+    def _about(self, width: int, height: int) -> list[Line]:
+        run = self.state.chosen_run()
+        if run is None:
+            return []
+        return [self._summary(run, width)]
+
+    def _summary(self, run: RunView, width: int) -> Line:
+        request, state = run.request, run.state
+        mark, role = build_view.sign(state.state)
+        line = Line().add(f" {mark} {state.state}", role)
+        if state.position:
+            line.add(f"  number {state.position} in line", "dim")
+        if state.state == "running" and state.step_count:
+            line.add(f"  step {state.step_index} of {state.step_count}", "dim")
+        line.add(f"  {duration(state.seconds)}", "")
+        line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
+        if request.rehearsal is not None and line.width + 32 <= width:
+            line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
+        said = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
+        if said.strip():
+            room = width - line.width - 13
+            if room > 8:
+                line.add("  " + fit(printable(said), room).rstrip(), "accent")
+        if run.simulated:
+            line.right(Line().add("SIMULATED ", "sim"), width)
+        return line
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        """Another run, or the log of what the cursor is on."""
+        view = self.state.runs_view
+        if event.listing.id == "runs":
+            view.chosen = str(event.key or "")
+        elif event.key in self._logs and event.listing.has_focus:
+            view.log_fixed = True
+            self._look_at(self._logs[event.key])
+        self.redraw()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """In the steps, the log of what the cursor is on is shown; of a run that goes on, once
+        the cursor is moved."""
+        steps = self.query_one("#steps", Listing)
+        run = self.state.chosen_run()
+        final = run is None or run.state.final
+        if final and event.widget is steps and steps.key in self._logs:
+            self._look_at(self._logs[steps.key])
+            self.redraw()
+
+    def _look_at(self, path: Path) -> None:
+        view = self.state.runs_view
+        if view.log.path != path:
+            self._show(path)
+
+    def _name_of(self, path: Path) -> str:
+        plain = path.name not in ("runme.log", "vivado.log", "vitis_hls.log", "vivado_hls.log")
+        folder = path.parent.name
+        if layer := HLS_FOLDER.fullmatch(folder):
+            folder = layer.group(1).rstrip("_")
+        return path.name if plain else f"{folder}/{path.name}"
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Enter on a run goes to its steps, or says why it failed; on a step it unfolds it; on
+        anything with a log it opens that."""
+        run = self.state.chosen_run()
+        if event.listing.id == "runs":
+            if run is not None and (run.state.error or self.state.runs_view.cause):
+                self.do_runs_error()
+            else:
+                self.query_one("#steps", Listing).focus()
+        elif event.key in self._logs:
+            path = self._logs[event.key]
+            self.desk.open_log(path, self._name_of(path), run)
+        elif isinstance(event.key, str):
+            self.state.runs_view.unfolded ^= {event.key}
+            self.redraw()
+
+    def on_log_opened(self, event: Log.Opened) -> None:
+        """The log, large, beside the run's other logs."""
+        run = self.state.chosen_run()
+        log = event.log.view
+        line = None
+        if not log.following and log.count is not None:
+            line = log.count.number(log.cursor)
+        title = self.state.runs_view.log_title
+        self.desk.open_log(log.path, title, run, searching=event.searching, line=line)
+
+    def do_runs_logs(self) -> None:
+        """All logs of the run."""
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        self.desk.open_log(run.folder.log, "runner.log", run, tree=True)
+
+    def do_log_follow(self) -> None:
+        """Follow, from anywhere on the screen."""
+        self.query_one("#log", Log).do_log_follow()
+
+    def _let_go(self) -> None:
+        """Whichever log grows is shown again."""
+        self.state.runs_view.log_fixed = False
+        self.redraw()
+
+    def do_runs_cancel(self) -> None:
+        """End the chosen build, after asking."""
+        from finn_tui.ui.dialogs.choose import confirm
+
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.desk.start(WorkKind.CANCEL, self.desk.cancel_build(run.folder))
+
+        text = f"{run.request.model}, {run.request.folding_name}: what was built so far stays."
+        self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the build"), answered)
+
+    def do_runs_error(self) -> None:
+        """Why the chosen run failed: the cause first; from it to its line in the log."""
+        from finn_tui.ui.dialogs.choose import Notice
+
+        run = self.state.chosen_run()
+        cause = self.state.runs_view.cause
+        assert run is not None
+        if cause is None:
+            assert run.state.error is not None, "the action is disabled without one"
+            self.desk.trouble(run.state.error)
+            return
+        paragraphs = [(cause.means, ""), (cause.advice, "accent")]
+        file = Path(cause.file) if cause.file is not None else None
+        answers = []
+        if file is not None and file.is_file():
+            name = cause.file.removeprefix(f"{run.folder.path}/") if cause.file else ""
+            paragraphs.insert(0, (f"{name}, line {cause.line}" if cause.line else name, "dim"))
+            answers.append(("l", "the log there"))
+        said = run.state.error
+        detail = "\n".join([*cause.before, f"> {cause.quote}", *cause.after])
+        if said is not None:
+            detail += f"\n\nThe builder said: {said.what}\n{said.why}\n{said.detail}"
+
+        def answered(answer: str | None) -> None:
+            if answer == "l" and file is not None:
+                self.desk.open_log(file, self._name_of(file), run, line=cause.line)
+
+        notice = Notice(f"✗ {cause.text}", paragraphs, answers, role="bad", detail=detail)
+        self.app.push_screen(notice, answered)
+
+    def do_runs_resume(self) -> None:
+        """Ask at which step to go on."""
+        self._upkeep("steps")
+
+    def do_runs_clean(self) -> None:
+        """Ask whether to free what the run takes."""
+        self._upkeep("space")
+
+    def _upkeep(self, job: str) -> None:
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        self.desk.start(WorkKind.UPKEEP, self.desk.look_after(run.folder, job))
+
+    def do_runs_retry(self) -> None:
+        """Build the same again."""
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        self.state.launching = True
+        self.desk.start(WorkKind.REBUILD, self.desk.retry_build(run.folder))
+
+    def do_runs_note(self) -> None:
+        """Type a note."""
+        self._write("note", "Note on", "enter keeps it; a blank . takes it away")
+
+    def do_runs_tags(self) -> None:
+        """Type tags."""
+        self._write("tags", "Tags of", "enter adds them; -tag takes one away")
+
+    def _write(self, job: str, title: str, hint: str) -> None:
+        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.toolkit.listing import Column, Content
+
+        run = self.state.chosen_run()
+        assert run is not None, "the action is disabled without one"
+        notes = run.notes
+        now = notes.note if job == "note" else " ".join(notes.tags)
+
+        def typed(text: str | None) -> None:
+            if text is not None:
+                work = self.desk.look_after(run.folder, job, "" if text == "." else text)
+                self.desk.start(WorkKind.UPKEEP, work)
+
+        content = Content([Column("")], [], f"now: {printable(now)}" if now else "nothing yet")
+        self.app.push_screen(
+            Pick(f"{title} {run.id}", content, free=lambda text: None, hint=hint), typed
+        )

@@ -1,0 +1,280 @@
+"""The solve dialog: what is to be found, the solver at work, and the difference to review."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.compare import Comparison
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
+from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.solve import view as solve_view
+from finn_tui.ui.solve.state import Solving
+from finn_tui.ui.toolkit.frame import MODES
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.toolkit.styled_line import Line, wrap
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+
+class SolveDialog(ModalScreen[str | None]):
+    """One of three faces of a ``Solving``: the form, the work, what came of it.
+
+    Gives the action of a mode's key, for which the work is put aside; None when it is closed.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "solve")]
+    CSS_PATH = "screen.tcss"
+
+    def __init__(self, solving: Solving) -> None:
+        """For a model's desk."""
+        super().__init__()
+        self.solving = solving
+        self._difference: Comparison | None = None
+
+    @property
+    def desk(self) -> FinnTuiApp:
+        """The app, by its own type."""
+        return cast("FinnTuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lines over a list over the keys."""
+        with Vertical(classes="box"):
+            yield Lines(self._face, on_hit=self._hit, id="face")
+            yield Listing(id="changed")
+            yield Lines(self._keys, on_hit=self._hit, id="keys")
+
+    def on_mount(self) -> None:
+        """Times run on while nothing is told."""
+        self.show()
+        self.set_interval(0.5, self._tick)
+
+    def on_resize(self) -> None:
+        """Another width breaks the text elsewhere."""
+        self.show()
+
+    def _tick(self) -> None:
+        if self.solving.busy:
+            self.query_one("#face", Lines).redraw()
+
+    def show(self) -> None:
+        """Show the state as it is now."""
+        solving, listing = self.solving, self.query_one(Listing)
+        if solving.solution is None:
+            self._difference = None
+        elif self._difference is None:
+            self._difference = solving.comparison()
+            solving.unseen = False
+        room = self.size.height - 5
+        width = self._width
+        face = self.query_one("#face", Lines)
+        wanted = len(self._written(width))
+        difference = self._difference
+        listing.display = difference is not None
+        if difference is not None:
+            content = solve_view.layers(difference, width)
+            rows = min(max(1, len(content.rows)) + 1, max(4, room - wanted - 1))
+            listing.styles.height = rows
+            wanted = min(wanted, room - rows)
+            listing.call_after_refresh(listing.give, content)
+            if not listing.has_focus:
+                listing.window.to(0)
+                listing.focus()
+        else:
+            self.set_focus(None)
+        face.styles.height = max(1, min(wanted, room))
+        face.redraw()
+        self.query_one("#keys", Lines).redraw()
+        question = solving.wants_fastest() if self._asks else None
+        if question is not None:
+            work = self.desk.find_fastest(solving, question)
+            self.desk.start(WorkKind.FASTEST, work)
+
+    @property
+    def _width(self) -> int:
+        return min(100, self.size.width) - 4
+
+    @property
+    def _asks(self) -> bool:
+        solving = self.solving
+        return not solving.busy and solving.solution is None and solving.error is None
+
+    def _written(self, width: int) -> list[Line]:
+        solving = self.solving
+        lines = [solve_view.title(solving), Line()]
+        if solving.busy:
+            return [*lines, *solve_view.working(solving, width)]
+        if self._difference is not None:
+            return [*lines[:1], *solve_view.summary(solving, self._difference, width)]
+        if solving.error is not None:
+            return [*lines, *solve_view.refused(solving, width)]
+        lines += solve_view.form(solving, width)
+        if solving.refusal:
+            lines += wrap(solving.refusal, width, "bad")
+        return lines
+
+    def _face(self, width: int, height: int) -> list[Line]:
+        return self._written(width)[:height]
+
+    def _answers(self) -> Sequence[tuple[str, str]]:
+        solving = self.solving
+        if solving.busy:
+            return (
+                ("dialog.close", "stop"),
+                ("app.tune", "to 5 look elsewhere meanwhile"),
+            )
+        if solving.solution is not None:
+            return (
+                ("solve.go", "take it"),
+                ("dialog.close", "leave it"),
+                ("solve.again", "another question"),
+            )
+        if solving.error is not None:
+            first = (("solve.fastest", "the fastest that fits"),) if solving.offers_fastest else ()
+            again = (("solve.again", "another question"),)
+            return (*first, ("solve.go", "try again"), *again, ("dialog.close", "close"))
+        return solve_view.form_keys()
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        line, keymap = Line(), self.desk.state.keymap
+        for id, meaning in self._answers():
+            name = "1" if id == "app.tune" else key_name(keys_of(BY_ID[id], keymap)[0])
+            line.add("   " if line.width else "").add(name, "key", ("do", id))
+            line.add(f" {meaning}", "dim", ("do", id))
+        return [Line(), line]
+
+    # Keys and mouse
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed into the form; a mode's key puts the work aside."""
+        if self.solving.busy:
+            for _, id, _ in MODES:
+                if event.key in keys_of(BY_ID[id], self.desk.state.keymap):
+                    event.stop()
+                    self.dismiss(id)
+            return
+        if not self._asks:
+            return
+        if event.key in ("backspace", "ctrl+h"):
+            self.solving.erase()
+        elif event.is_printable and event.character is not None and event.key != "space":
+            self.solving.type(event.character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self.show()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A pasted number."""
+        event.stop()
+        if self._asks:
+            self.solving.type(event.text.strip())
+            self.show()
+
+    def _hit(self, hit: object) -> None:
+        if not isinstance(hit, tuple):
+            return
+        solving = self.solving
+        if hit[0] == "do":
+            if hit[1] in BY_ID and hit[1] != "app.tune":
+                getattr(self, BY_ID[hit[1]].method)()
+            return
+        solving.form.at = hit[1]
+        if hit[0] == "choice":
+            field = solving.here
+            solving.form.values[field.key] = field.choices[hit[2]][0]
+        elif hit[0] == "knob":
+            solving.form.knob = hit[2]
+            solving.toggle()
+        self.show()
+
+    def on_listing_chosen(self) -> None:
+        """Enter or a second click in the list of changes."""
+        self.do_solve_go()
+
+    def _form(self, change: str, direction: int) -> None:
+        if self._asks:
+            getattr(self.solving, change)(direction)
+            self.show()
+
+    def do_solve_up(self) -> None:
+        """The line above."""
+        self._form("move", -1)
+
+    def do_solve_down(self) -> None:
+        """The line below."""
+        self._form("move", 1)
+
+    def do_solve_left(self) -> None:
+        """The choice before."""
+        self._form("turn", -1)
+
+    def do_solve_right(self) -> None:
+        """The next choice."""
+        self._form("turn", 1)
+
+    def do_solve_toggle(self) -> None:
+        """A knob in or out."""
+        if self._asks:
+            self.solving.toggle()
+            self.show()
+
+    def do_solve_go(self) -> None:
+        """Ask, or take the answer."""
+        solving = self.solving
+        if solving.busy:
+            return
+        if solving.solution is not None:
+            solving.take()
+            self.dismiss(None)
+            return
+        if solving.error is not None and solving.question is not None:
+            self.desk.begin_solving(solving, solving.question)
+        else:
+            try:
+                question = solving.asked()
+            except FinnTuiError as error:
+                solving.refusal = ". ".join(part for part in (error.what, error.why) if part)
+                self.show()
+                return
+            self.desk.begin_solving(solving, question)
+        self.show()
+
+    def do_solve_fastest(self) -> None:
+        """The fastest that fits instead of what cannot be reached."""
+        solving = self.solving
+        if not solving.busy and solving.offers_fastest:
+            solving.form.values["goal"] = "fill"
+            solving.leave()
+            self.do_solve_go()
+
+    def do_solve_again(self) -> None:
+        """Back to the form; an answer is not taken."""
+        if not self.solving.busy:
+            self.solving.leave()
+            self.show()
+
+    def do_solve_stop(self) -> None:
+        """Stop the solver."""
+        if self.solving.busy:
+            self.desk.stop_solving(self.solving)
+            self.show()
+
+    def do_dialog_close(self) -> None:
+        """Stop the solver; or leave what it found, and close."""
+        if self.solving.busy:
+            self.do_solve_stop()
+            return
+        self.solving.leave()
+        self.dismiss(None)

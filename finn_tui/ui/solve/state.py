@@ -1,0 +1,344 @@
+"""The solver as Tune has it: what is to be asked, what is being done, what came of it.
+
+Nothing here needs a screen; ``screen.py`` draws it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
+from finn_tui.core.compare import Comparison, Side, compare
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.optimize.solve import Infeasible, Solution
+from finn_tui.lab.solver.options import Wish
+from finn_tui.lab.solver.requests import SETFOLDING, Question
+from finn_tui.ui.toolkit.styled_line import rate, whole
+from finn_tui.ui.tune.infrastructure_rows import TITLES
+from finn_tui.ui.tune.state import Notice, Tune
+
+#: Names of goals as the form has them.
+GOALS = (("target", "a rate"), ("fill", "fastest that fits"), ("balance", "this II, cheaper"))
+_LIMITS = (("finn", "FINN's fill limits"), ("part", "all of the part"), ("own", "own shares"))
+_COUNTS = ((True, "with converters and FIFOs"), (False, "FINN's total alone"))
+_LEAST = ((False, "the sum of all shares"), (True, "the scarcest resource first"))
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of the form.
+
+    Attributes:
+        kind: "choice" (one of ``choices``), "text" (typed) or "set" (each is in or out).
+        choices: (value, label).
+        unit: after a typed text.
+    """
+
+    key: str
+    title: str
+    kind: str
+    choices: Sequence[tuple[object, str]] = ()
+    unit: str = ""
+
+
+@dataclass
+class Form:
+    """What the user has filled in.
+
+    Attributes:
+        values: of the choices, by field.
+        texts: as typed, by field.
+        held: knobs that stay.
+        at: the line that keys change, and ``knob`` the one under the cursor in a set.
+    """
+
+    values: dict[str, object] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    at: int = 0
+    knob: int = 0
+
+
+class Solving:
+    """The solver's desk of one model.
+
+    Attributes:
+        form: what is asked for.
+        question: what is being answered or was last; None before.
+        busy: whether the solver is at work on it.
+        message, began: what it does now, and since when (monotonic seconds).
+        solution, error: what came of it; at most one of the two.
+        unseen: whether that came while nobody looked.
+        fastest: the fastest that fits the form's limits, or why nothing does; None while unknown.
+    """
+
+    def __init__(self, tune: Tune, foldings: Sequence[str] = ()) -> None:
+        """For a model; ``foldings`` are those that can be named."""
+        self.tune = tune
+        self.foldings = foldings
+        self.form = Form(
+            {"goal": "target", "limits": "finn", "bill": "", "whole": True, "even": False}
+        )
+        self.question: Question | None = None
+        self.busy = False
+        self.message = ""
+        self.began = 0.0
+        self.solution: Solution | None = None
+        self.error: FinnTuiError | None = None
+        self.unseen = False
+        self.fastest: Solution | FinnTuiError | None = None
+        self._fastest_of: object = None
+        self.refusal = ""
+
+    # The form
+
+    @property
+    def fields(self) -> list[Field]:
+        """The lines of the form; which there are depends on what is chosen."""
+        values, device = self.form.values, self.tune.editor.device
+        found = [Field("goal", "find", "choice", GOALS)]
+        if values["goal"] == "target":
+            found.append(Field("fps", "rate", "text", unit="frames/s"))
+        if device.budget:
+            found.append(Field("limits", "limits", "choice", _LIMITS))
+        if device.budget and values["limits"] == "own":
+            found += [
+                Field(name, f"  {TITLES[name]}", "text", unit="% of the part")
+                for name in self._resources
+            ]
+        bills = [("", "no other bill"), *((name, name) for name in self.foldings)]
+        if values["goal"] != "fill":
+            bills.insert(1, (SETFOLDING, "FINN's SetFolding"))
+        found.append(Field("bill", "no dearer than", "choice", bills))
+        found.append(Field("even", "least of", "choice", _LEAST))
+        found.append(Field("whole", "count", "choice", _COUNTS))
+        found.append(Field("knobs", "free", "set", [(name, name) for name in self.knobs]))
+        return found
+
+    @property
+    def _resources(self) -> list[str]:
+        budget = self.tune.editor.device.budget
+        return [name for name in RESOURCES if budget.get(name)]
+
+    @property
+    def knobs(self) -> list[str]:
+        """The knobs that the solver chooses; the others of the design stay as they are."""
+        layers = self.tune.editor.design.layers
+        return list(dict.fromkeys(knob.name for layer in layers for knob in layer.chosen))
+
+    @property
+    def here(self) -> Field:
+        """The line that keys change."""
+        fields = self.fields
+        self.form.at = min(self.form.at, len(fields) - 1)
+        return fields[self.form.at]
+
+    def choice(self, field: Field) -> int:
+        """Which of a field's choices is taken."""
+        values = [value for value, _ in field.choices]
+        value = self.form.values[field.key]
+        return values.index(value) if value in values else 0
+
+    def move(self, direction: int) -> None:
+        """To the next line or the one before, round and round."""
+        count = len(self.fields)
+        self.form.at = (min(self.form.at, count - 1) + direction) % count
+
+    def turn(self, direction: int) -> None:
+        """The next choice of the line, or the next knob of its set."""
+        here, self.refusal = self.here, ""
+        if here.kind == "choice":
+            at = (self.choice(here) + direction) % len(here.choices)
+            self.form.values[here.key] = here.choices[at][0]
+        elif here.kind == "set" and here.choices:
+            self.form.knob = (self.form.knob + direction) % len(here.choices)
+
+    def toggle(self) -> None:
+        """The knob under the cursor stays, or may be changed."""
+        here = self.here
+        if here.kind == "set" and here.choices:
+            self.form.held ^= {str(here.choices[self.form.knob % len(here.choices)][0])}
+
+    def type(self, text: str) -> None:
+        """Letters for the line, if it is one to type in; digits elsewhere are the rate."""
+        here, self.refusal = self.here, ""
+        if here.kind != "text":
+            if not text.isdigit():
+                return
+            self.form.values["goal"] = "target"
+            self.form.at = next(i for i, f in enumerate(self.fields) if f.key == "fps")
+            self.form.texts["fps"] = ""
+            here = self.here
+        self.form.texts[here.key] = self.form.texts.get(here.key, "") + text
+
+    def erase(self) -> None:
+        """The last letter of the line away."""
+        here = self.here
+        if here.kind == "text":
+            self.form.texts[here.key] = self.form.texts.get(here.key, "")[:-1]
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Shares of the part, by resource.
+
+        Raises:
+            FinnTuiError: one that was typed is no number.
+        """
+        device, chosen = self.tune.editor.device, self.form.values["limits"]
+        if chosen == "part" or not device.budget:
+            return {}
+        if chosen == "finn":
+            return {name: device.limits.get(name, 1.0) for name in RESOURCES
+                    if name in device.budget}  # fmt: skip
+        found = {}
+        for name in self._resources:
+            text = self.form.texts.get(name, "").strip().removesuffix("%")
+            if text:
+                found[name] = number(text, f"{TITLES[name]} {text}") / 100
+        return found
+
+    def wish(self) -> Wish:
+        """The form's wish. Raises as ``limits``."""
+        values = self.form.values
+        return Wish(
+            limits=self.limits,
+            locked=tuple(sorted(self.tune.locked)),
+            whole=bool(values["whole"]),
+            held=tuple(name for name in self.knobs if name in self.form.held),
+            even=bool(values["even"]),
+        )
+
+    def asked(self) -> Question:
+        """The form's question.
+
+        Raises:
+            FinnTuiError: what was typed cannot be asked.
+        """
+        goal, bill = str(self.form.values["goal"]), str(self.form.values["bill"])
+        if goal == "fill" and bill == SETFOLDING:
+            bill = ""
+        if goal != "target":
+            return Question(goal, None, self.wish(), bill)
+        text = self.form.texts.get("fps", "").strip()
+        if not text:
+            raise FinnTuiError("how many frames per second are needed?", "", "Type a number.")
+        question = Question(goal, number(text, text), self.wish(), bill)
+        question.cycles(self.tune.editor)
+        return question
+
+    # The fastest that fits, told beside the form
+
+    def wants_fastest(self) -> Question | None:
+        """The question for the fastest that fits, where its answer is not known yet."""
+        if not self.tune.editor.device.budget:
+            return None
+        try:
+            bill = str(self.form.values["bill"])
+            question = Question("fill", None, self.wish(), "" if bill == SETFOLDING else bill)
+        except FinnTuiError:
+            return None
+        of = (question, self.tune.editor.folding if self.tune.locked or self.form.held else None)
+        if of == self._fastest_of:
+            return None
+        self._fastest_of, self.fastest = of, None
+        return question
+
+    def take_fastest(self, question: Question, found: Solution | FinnTuiError) -> None:
+        """The fastest that fits, if it is still the one that is wanted."""
+        if isinstance(self._fastest_of, tuple) and self._fastest_of[0] is question:
+            self.fastest = found
+
+    # The answer
+
+    def begin(self, question: Question) -> None:
+        """The solver is asked."""
+        self.question, self.busy, self.unseen = question, True, False
+        self.message, self.began = "", time.monotonic()
+        self.solution = self.error = None
+
+    def tell(self, progress: Progress) -> None:
+        """The solver is a step further."""
+        self.message = progress.message
+
+    def end(self, solution: Solution | None = None, error: FinnTuiError | None = None) -> None:
+        """There is an answer, or the reason why there is none; neither if it was stopped."""
+        self.busy, self.solution, self.error = False, solution, error
+
+    def leave(self) -> None:
+        """The answer is not taken; the form stays as it is."""
+        self.solution = self.error = None
+        self.unseen = False
+
+    def comparison(self) -> Comparison | None:
+        """The present folding against the answer."""
+        if self.solution is None:
+            return None
+        editor, folding = self.tune.editor, self.solution.folding
+        return compare(
+            editor.design,
+            Side("now", editor.folding, editor.estimate),
+            Side("solved", folding, editor.estimate_of(folding)),
+        )
+
+    def take(self) -> None:
+        """Fold as the answer says; one step for undo."""
+        tune, solution = self.tune, self.solution
+        if solution is None:
+            return
+        before = tune.editor.estimate
+        differ = sum(solution.folding.values[name] != values
+                     for name, values in tune.editor.folding.values.items())  # fmt: skip
+        tune.editor.replace(solution.folding)
+        after = tune.editor.estimate
+        tune.notice = Notice(
+            f"solved: II {whole(before.ii_cycles)} → {whole(after.ii_cycles)}, "
+            f"{rate(after.fps)} fps; {differ} layers changed, u takes it back",
+            "good",
+        )
+        tune.go_to(after.bottleneck)
+        self.leave()
+
+    @property
+    def title(self) -> str:
+        """The question in a few words."""
+        question = self.question
+        if question is None or question.goal == "fill":
+            return "the fastest that fits"
+        if question.goal == "balance":
+            return "the cheapest at the present II"
+        return f"the cheapest for {rate(question.fps or 0)} frames/s"
+
+    @property
+    def offers_fastest(self) -> bool:
+        """Whether the fastest that fits could be taken instead of what cannot be reached."""
+        question = self.question
+        return isinstance(self.error, Infeasible) and question is not None and (
+            question.goal != "fill"
+        )  # fmt: skip
+
+
+def number(text: str, what: str) -> float:
+    """A number as people type it: "3000", "3,000", "3k".
+
+    Raises:
+        FinnTuiError: it is none.
+    """
+    plain = text.replace(",", "").replace("_", "").replace(" ", "").lower()
+    factor = 1000.0 if plain.endswith("k") else 1.0
+    try:
+        return float(plain.removesuffix("k")) * factor
+    except ValueError as error:
+        raise FinnTuiError(f"{what} is no number", "", "Type one such as 3000.") from error
+
+
+def of(tune: Tune, foldings: Sequence[str] = ()) -> Solving:
+    """The solver's desk of a model, made when it is first wanted."""
+    if tune.solving is None:
+        tune.solving = Solving(tune, foldings)
+    found: Solving = tune.solving
+    if foldings:
+        found.foldings = foldings
+    return found

@@ -1,0 +1,261 @@
+"""What the solve dialog shows, as lines: the form, the work, the difference to review."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.compare import Comparison, Difference
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.optimize.solve import Infeasible, Solution
+from finn_tui.lab.solver import options as lab
+from finn_tui.ui.solve.state import Field, Solving
+from finn_tui.ui.toolkit.listing import Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import Line, cells, duration, fit, rate, short, whole, wrap
+from finn_tui.ui.tune.columns import knob_title, value_text
+from finn_tui.ui.tune.infrastructure_rows import TITLES
+from finn_tui.ui.tune.layer_text import short_name
+from finn_tui.ui.tune.view import clock_text
+
+_TITLE = 16
+
+
+def title(desk: Solving) -> Line:
+    """What is being solved, and for what."""
+    editor = desk.tune.editor
+    line = Line().add(f"Solve {desk.tune.opened.model.title}", "title")
+    return line.add(f"  {editor.device.board} at {clock_text(editor.clock_ns)}", "dim")
+
+
+# The form
+
+
+def form(desk: Solving, width: int) -> list[Line]:
+    """The lines of the form, and what is known before anything is asked."""
+    lines = []
+    here = desk.here.key
+    for index, field in enumerate(desk.fields):
+        lines.append(_field(desk, field, index, field.key == here, width))
+        if field.key == "limits" and desk.form.values["limits"] == "finn":
+            shares = "   ".join(f"{TITLES[n]} {s:.0%}" for n, s in _fill_limits(desk).items())
+            lines.append(Line().to(_TITLE).add(shares, "dim"))
+    lines.append(_locked(desk, width))
+    lines.append(Line())
+    lines.append(_fact("now", _pace(desk, desk.tune.editor.estimate.ii_cycles)))
+    lines += _fastest(desk, width)
+    return lines
+
+
+def _fill_limits(desk: Solving) -> dict[str, float]:
+    device = desk.tune.editor.device
+    return {name: device.limits.get(name, 1.0) for name in RESOURCES if device.budget.get(name)}
+
+
+def _pace(desk: Solving, cycles: int) -> str:
+    fps = 1e9 / (desk.tune.editor.clock_ns * cycles)
+    return f"{rate(fps)} frames/s, II {whole(cycles)}"
+
+
+def _fact(name: str, text: str, role: str = "") -> Line:
+    return Line().add(" ").cell(name, _TITLE - 1, "dim").add(text, role)
+
+
+def _locked(desk: Solving, width: int) -> Line:
+    locked = sorted(desk.tune.locked)
+    if not locked:
+        return _fact("locked", "no layer", "dim")
+    many = f"{len(locked)} layers stay: " if len(locked) > 1 else "stays: "
+    return _fact("locked", fit(many + ", ".join(locked), width - _TITLE - 1).rstrip())
+
+
+def _fastest(desk: Solving, width: int) -> list[Line]:
+    if not desk.tune.editor.device.budget:
+        part = desk.tune.editor.device.part
+        return [_fact("fastest", f"not known: nobody says what {part} has", "dim")]
+    found = desk.fastest
+    if found is None:
+        return [_fact("fastest", "...", "dim")]
+    if isinstance(found, FinnTuiError):
+        text = found.why if isinstance(found, Infeasible) else found.what
+        return [_fact("fastest", fit(f"nothing: {text}", width - _TITLE - 1).rstrip(), "warn")]
+    line = _fact("fastest", _pace(desk, found.cycles))
+    holds = [TITLES[item.resource] for item in found.binding if item.holds]
+    return [line.add(f"; {' and '.join(holds)} hold{'s' if len(holds) == 1 else ''} it", "dim")
+            if holds else line]  # fmt: skip
+
+
+def _field(desk: Solving, field: Field, index: int, here: bool, width: int) -> Line:
+    line = Line("cursor" if here else "").add(">" if here else " ", "accent")
+    line.cell(field.title, _TITLE - 1, "" if here else "dim", hit=("line", index))
+    if field.kind == "text":
+        text = desk.form.texts.get(field.key, "")
+        line.add(text, "strong").add("▏" if here else "", "accent")
+        return line.add(("" if text or here else "-") + f" {field.unit}", "dim")
+    if field.kind == "set":
+        return _set(desk, field, index, here, line)
+    chosen = desk.choice(field)
+    room = width - line.width
+    shown: Sequence[int] = range(len(field.choices))
+    if sum(cells(field.choices[at][1]) + 4 for at in shown) > room:
+        shown = [chosen]
+    for at in shown:
+        label = field.choices[at][1]
+        if at == chosen:
+            line.add(f"‹{label}›", "edit" if here else "strong")
+        else:
+            line.add(f" {label} ", "dim", ("choice", index, at))
+        line.add(" ")
+    if len(shown) < len(field.choices):
+        line.add(f" {chosen + 1} of {len(field.choices)}", "dim")
+    return line
+
+
+def _set(desk: Solving, field: Field, index: int, here: bool, line: Line) -> Line:
+    for at, (value, label) in enumerate(field.choices):
+        held = value in desk.form.held
+        cursor = here and at == desk.form.knob % len(field.choices)
+        text = f"{'·' if held else '✓'} {label}"
+        role = "edit" if cursor else "dim" if held else ""
+        line.add(text, role, ("knob", index, at)).add("  ")
+    return line
+
+
+def form_keys() -> Sequence[tuple[str, str]]:
+    """Actions and what they do, for the form's foot."""
+    return (
+        ("solve.go", "solve"),
+        ("solve.up", "↓ line"),
+        ("solve.left", "→ choice"),
+        ("solve.toggle", "free or not"),
+        ("dialog.close", "close"),
+    )
+
+
+# The work
+
+
+def working(desk: Solving, width: int) -> list[Line]:
+    """What the solver does now."""
+    took = duration(time.monotonic() - desk.began)
+    line = Line().add("• ", "accent").add(desk.title, "strong")
+    message = fit(desk.message or "starting the solver", width - 4).rstrip()
+    return [line.right(Line().add(took, "dim"), width), Line().add(f"  {message}", "dim")]
+
+
+def refused(desk: Solving, width: int) -> list[Line]:
+    """Why there is no answer."""
+    error = desk.error
+    if error is None:
+        return []
+    lines = wrap(f"! {error.what}", width, "bad")
+    for text, role in ((error.why, ""), (error.fix, "accent")):
+        if text:
+            lines += [Line(), *wrap(text, width, role)]
+    fastest = desk.fastest
+    if desk.offers_fastest and isinstance(fastest, Solution):
+        lines += [Line(), _fact("fastest", _pace(desk, fastest.cycles))]
+    return lines
+
+
+# The answer
+
+
+def summary(desk: Solving, difference: Comparison, width: int) -> list[Line]:
+    """What the answer gives and costs against the present folding, and what holds it."""
+    solution = desk.solution
+    assert solution is not None
+    before, after = difference.a.estimate, difference.b.estimate
+    lines = [
+        Line().add(fit(desk.title.capitalize(), width).rstrip(), "strong"),
+        Line().add(fit(solution.verdict, width).rstrip(), "good" if solution.optimal else "warn"),
+        Line(),
+    ]
+    more = _times(before.ii_cycles / after.ii_cycles)
+    lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), more))
+    lines.append(_pair("frames/s", rate(before.fps), rate(after.fps), ""))
+    question = desk.question
+    counted = question.wish.whole if question is not None else True
+    old, new = lab.amounts(before, counted), lab.amounts(after, counted)
+    device = desk.tune.editor.device
+    limits = question.wish.limits if question is not None else {}
+    binding = {item.resource for item in solution.binding}
+    for name in RESOURCES:
+        if not (old[name] or new[name]):
+            continue
+        change = new[name] - old[name]
+        more = f"{change:+,.0f}" if round(change) else "as before"
+        notes = []
+        if device.budget.get(name):
+            notes.append(f"limit {limits.get(name, 1.0):.0%}")
+        if name in binding:
+            notes.append("binds")
+        texts = [_amount(desk, name, amount[name]) for amount in (old, new)]
+        tail = f"{more:<11}{', '.join(notes)}"
+        lines.append(_pair(TITLES[name], texts[0], texts[1], tail, binds=name in binding))
+    lines.append(_inserted(difference, counted))
+    for item in solution.binding:
+        held = "; without it, it could be faster" if item.holds else ""
+        lines += wrap(f"{item.text()}{held}", width, "warn")
+    return lines
+
+
+def _times(ratio: float) -> str:
+    word, ratio = ("faster", ratio) if ratio >= 1 else ("slower", 1 / ratio)
+    return "as before" if ratio == 1 else f"{ratio:,.{0 if ratio >= 100 else 1}f} times {word}"
+
+
+def _amount(desk: Solving, name: str, amount: float) -> str:
+    share = desk.tune.editor.device.use(name, amount)
+    if share is None:
+        return whole(amount)
+    return f"{whole(amount)} {share:>4.0%}" if share < float("inf") else f"{whole(amount)} OVER"
+
+
+def _pair(name: str, before: str, after: str, more: str, *, binds: bool = False) -> Line:
+    line = Line().cell(name, 10, "dim").cell(before, 14, right=True).add("  → ", "dim")
+    line.cell(after, 14, "strong", right=True)
+    return line.add("   ").add(more, "warn" if binds else "dim")
+
+
+def _inserted(difference: Comparison, counted: bool) -> Line:
+    now, then = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
+    text = f"{now} width converters → {then}"
+    return Line().add(text + (", counted above" if counted else ", not counted"), "dim")
+
+
+def layers(difference: Comparison, width: int) -> Content:
+    """The layers with what changes."""
+    wide = width >= 90
+    # What the cycles are now stands in the table behind the dialog.
+    now = [Column("cycles now", 10, True)] if wide else []
+    columns = [
+        Column("layer", 32 if wide else 14),
+        *now,
+        Column("then" if wide else "cycles", 10, True),
+        Column("changes"),
+        Column("LUT", 7, True),
+        Column("B18", 4, True),
+    ]
+    rows = [_layer(item, wide) for item in difference.changed]
+    return Content(columns, rows, "the present folding is the answer: nothing changes")
+
+
+def _layer(item: Difference, wide: bool) -> Row:
+    changes = " ".join(
+        f"{knob_title(change.name)} {value_text(change.before)}→{value_text(change.after)}"
+        for change in item.changes
+    )
+    more = {name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in
+            item.resources.items()}  # fmt: skip
+    return Row(
+        item.name,
+        [
+            (item.name if wide else short_name(item.layer), ""),
+            *([(short(item.before.cycles, 10), "dim")] if wide else []),
+            (short(item.after.cycles, 10), ""),
+            (changes, ""),
+            (more["LUT"], ""),
+            (more["BRAM_18K"], ""),
+        ],
+    )

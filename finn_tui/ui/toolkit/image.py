@@ -1,0 +1,75 @@
+"""An image in half blocks, two pixels a cell; in letters where there are no colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.color import Color
+from rich.color_triplet import ColorTriplet
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from finn_tui.ui.board.view import picture
+
+#: Shades from dark to bright, for terminals that are told to use no colour.
+_SHADES = " .:-=+*#%@"
+
+
+class Sample(Widget):
+    """Draws one image of shape (C, H, W), uint8."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._sample: Any = None
+        self._rows: list[list[tuple[str, int, int]]] = []
+
+    def give(self, sample: Any) -> None:
+        """Show an image, or nothing."""
+        if sample is self._sample:
+            return
+        self._sample = sample
+        self._make()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """It may fit in another scale."""
+        self._make()
+        self.refresh()
+
+    def _make(self) -> None:
+        width, height = self.size
+        fits = self._sample is not None and width and height
+        self._rows = picture(self._sample, width, height) if fits else []
+
+    def render_line(self, y: int) -> Strip:
+        """One line: two rows of pixels."""
+        width = self.size.width
+        background = self.rich_style
+        if y >= len(self._rows):
+            return Strip.blank(width, background)
+        row = self._rows[y]
+        left = (width - len(row)) // 2
+        segments = [Segment(" " * left, background)]
+        if self.app.no_color:
+            text = "".join(_shade(upper, lower) for _, upper, lower in row)
+            segments.append(Segment(text, background))
+        else:
+            segments += [Segment(sign, _style(upper, lower)) for sign, upper, lower in row]
+        return Strip(segments).adjust_cell_length(width, background)
+
+
+def _style(upper: int, lower: int) -> Style:
+    return Style.from_color(_colour(upper), _colour(lower))
+
+
+def _colour(value: int) -> Color:
+    return Color.from_triplet(ColorTriplet(value >> 16, value >> 8 & 255, value & 255))
+
+
+def _shade(upper: int, lower: int) -> str:
+    bright = sum((upper >> shift & 255) + (lower >> shift & 255) for shift in (0, 8, 16)) / 6
+    return _SHADES[min(len(_SHADES) - 1, int(bright / 256 * len(_SHADES)))]

@@ -1,0 +1,179 @@
+"""The widget under all others: draws lines, and repaints only the columns that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from finn_tui.ui.toolkit.styled_line import Line, cells
+from finn_tui.ui.toolkit.styles import style
+
+Build = Callable[[int, int], Sequence[Line]]
+
+
+class Lines(Widget):
+    """Draws what ``build(width, height)`` returns.
+
+    ``redraw`` builds again, compares with what is on the screen and repaints the difference, so
+    that a key costs the terminal what it changed and no layout is done. Text is never markup.
+    """
+
+    ALLOW_SELECT = False
+
+    def __init__(
+        self,
+        build: Build | None = None,
+        *,
+        on_hit: Callable[[Hashable], None] | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """A view of some state.
+
+        Args:
+            build: makes the lines; a subclass may override ``build`` instead.
+            on_hit: called with what was clicked.
+        """
+        super().__init__(id=id, classes=classes)
+        self._build = build
+        self._on_hit = on_hit
+        self._lines: list[Line] = []
+        self._strips: dict[int, Strip] = {}
+        self._styles_by_role: dict[tuple[str, str], Style] = {}
+
+    def build(self, width: int, height: int) -> Sequence[Line]:
+        """The lines as they are to be now, at most ``height`` of them."""
+        return self._build(width, height) if self._build is not None else ()
+
+    def redraw(self) -> None:
+        """Build again and repaint what differs."""
+        width, height = self.size
+        if not width or not height:
+            return
+        new = list(self.build(width, height))[:height]
+        old, self._lines = self._lines, new
+        dirty = []
+        for y in range(max(len(new), len(old))):
+            before = old[y] if y < len(old) else None
+            after = new[y] if y < len(new) else None
+            if before is after or before == after:
+                continue
+            start, end = _changed(before, after, width)
+            self._strips.pop(y, None)
+            if end > start:
+                dirty.append(Region(start, y, end - start, 1))
+        if dirty:
+            self.refresh(*dirty)
+
+    @property
+    def shown(self) -> str:
+        """What it shows, as plain text."""
+        return "\n".join(line.text for line in self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """One line as Textual wants it."""
+        strip = self._strips.get(y)
+        if strip is None:
+            line = self._lines[y] if y < len(self._lines) else Line()
+            strip = self._strips[y] = self._strip(line, self.size.width)
+        return strip
+
+    def _strip(self, line: Line, width: int) -> Strip:
+        segments: list[Segment] = []
+        pending, ink = "", self._style(line.base, "")
+        for text, role in line.parts:
+            wanted = self._style(line.base, role)
+            # A blank shows no foreground: written in the style before it, it costs no bytes.
+            if wanted == ink or (text.isspace() and _same_ground(wanted, ink)):
+                pending += text
+                continue
+            if pending:
+                segments.append(Segment(pending, ink))
+            pending, ink = text, wanted
+        blank = self._style(line.base, "")
+        rest = width - line.width
+        if rest > 0 and _same_ground(blank, ink):
+            pending += " " * rest
+            rest = 0
+        if pending:
+            segments.append(Segment(pending, ink))
+        if rest > 0:
+            segments.append(Segment(" " * rest, blank))
+        return Strip(segments).adjust_cell_length(width, blank)
+
+    def _style(self, base: str, role: str) -> Style:
+        key = (base, role)
+        found = self._styles_by_role.get(key)
+        if found is None:
+            variables = self.app.theme_variables
+            found = style(variables, self.background_colors[1], base, role)
+            self._styles_by_role[key] = found
+        return found
+
+    def notify_style_update(self) -> None:
+        """Another theme or another pseudo class: colours are looked up again."""
+        super().notify_style_update()
+        self._styles_by_role.clear()
+        self._strips.clear()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Build for the new size."""
+        self._strips.clear()
+        self._lines = []
+        self.redraw()
+
+    def on_focus(self, _: events.Focus) -> None:
+        """A cursor looks different with the focus."""
+        self.redraw()
+
+    def on_blur(self, _: events.Blur) -> None:
+        """And without it."""
+        self.redraw()
+
+    def hit_at(self, x: int, y: int) -> Hashable:
+        """What a click there means; None for nothing."""
+        return self._lines[y].at(x) if 0 <= y < len(self._lines) else None
+
+    def on_click(self, event: events.Click) -> None:
+        """Pass on what was clicked."""
+        hit = self.hit_at(event.x, event.y)
+        if hit is not None and self._on_hit is not None:
+            event.stop()
+            self._on_hit(hit)
+
+
+def _same_ground(a: Style, b: Style) -> bool:
+    return a.bgcolor == b.bgcolor and not (
+        a.reverse or b.reverse or a.underline or b.underline or a.strike or b.strike
+    )
+
+
+def _changed(before: Line | None, after: Line | None, width: int) -> tuple[int, int]:
+    """The columns that differ, as (from, to)."""
+    if before is None or after is None or before.base != after.base:
+        return 0, width
+    a, b = before.parts, after.parts
+    start = 0
+    first = 0
+    while first < len(a) and first < len(b) and a[first] == b[first]:
+        start += _width(a[first])
+        first += 1
+    if before.width != after.width:
+        return min(start, width), width
+    end = before.width
+    last_a, last_b = len(a), len(b)
+    while last_a > first and last_b > first and a[last_a - 1] == b[last_b - 1]:
+        last_a -= 1
+        last_b -= 1
+        end -= _width(a[last_a])
+    return min(start, width), min(end, width)
+
+
+def _width(part: tuple[str, str]) -> int:
+    return cells(part[0])

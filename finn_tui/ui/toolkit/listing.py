@@ -1,0 +1,368 @@
+"""A list with a cursor: columns of text, a filter, a scroll bar, keys and mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.message import Message
+from textual.widget import Widget
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.viewport import Window
+from finn_tui.ui.tune.sorting import matches
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, its width (0 takes what is left), and whether it is set right."""
+
+    title: str
+    width: int = 0
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: what identifies it, its cells (text and role), and more text that a filter sees.
+
+    With fewer cells than columns, the last cell takes the rest of the line.
+    """
+
+    key: Hashable
+    cells: Sequence[Cell]
+    also: str = ""
+
+
+@dataclass
+class Content:
+    """What a list shows; the owner gives it, the widget only draws it."""
+
+    columns: Sequence[Column] = ()
+    rows: Sequence[Row] = ()
+    empty: str = "nothing here"
+    title: str = ""
+
+
+class Filtering:
+    """Typing a filter: letters go to it until enter keeps it or escape takes it away."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self.text = ""
+        self.typing = False
+        self._changed = changed
+
+    def begin(self) -> None:
+        """Letters go to the filter from now on."""
+        self.typing = True
+        self._changed(self.text)
+
+    def clear(self) -> None:
+        """No filter any more."""
+        self.typing, self.text = False, ""
+        self._changed("")
+
+    def take(self, event: events.Key, begin: tuple[str, ...] = ()) -> bool:
+        """Take a key; False if it is none of ours.
+
+        Args:
+            begin: keys that begin it. Bindings come after all keys that are there already: what is
+                typed fast after them, or comes late over a slow line, would be taken for commands.
+        """
+        if not self.typing:
+            if event.key in begin:
+                self.begin()
+                return True
+            if event.key == "escape" and self.text:
+                self.clear()
+                return True
+            return False
+        if event.key == "escape":
+            self.clear()
+        elif event.key == "enter":
+            self.typing = False
+            self._changed(self.text)
+        elif event.key in ("backspace", "ctrl+h"):
+            self.text = self.text[:-1]
+            self._changed(self.text)
+        elif event.is_printable and event.character is not None:
+            self.text += event.character
+            self._changed(self.text)
+        else:
+            return False
+        return True
+
+    @property
+    def shown(self) -> str:
+        """As a heading shows it; empty without one."""
+        if self.typing:
+            return f"/{self.text}▏"
+        return f"/{self.text}" if self.text else ""
+
+
+def filter_keys(widget: Widget) -> tuple[str, ...]:
+    """The keys that begin a filter, under the user's keymap."""
+    state = cast("FinnTuiApp", widget.app).state
+    return actions.keys_of(actions.BY_ID["list.filter"], state.keymap)
+
+
+class Listing(Lines, can_focus=True):
+    """A list of rows under headings."""
+
+    BINDINGS = actions.bindings("list", "pane")
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another row; ``key`` is None in an empty list."""
+
+        listing: Listing
+        key: Hashable
+
+        @property
+        def control(self) -> Listing:
+            return self.listing
+
+    @dataclass
+    class Chosen(Message):
+        """Enter or a second click on a row."""
+
+        listing: Listing
+        key: Hashable
+
+        @property
+        def control(self) -> Listing:
+            return self.listing
+
+    def __init__(
+        self,
+        *,
+        id: str | None = None,
+        headings: bool = True,
+        passive: bool = False,
+        lit: bool = False,
+    ) -> None:
+        """A list that its owner fills with ``give``.
+
+        Args:
+            headings: whether the titles of the columns are shown.
+            passive: the cursor is shown only while keys go to the list.
+            lit: the cursor is drawn as if keys went to the list: they reach it from a line of text.
+        """
+        super().__init__(id=id)
+        self._passive = passive
+        self._lit = lit
+        self.content = Content()
+        self.window = Window()
+        self.filter = Filtering(self._filtered)
+        self._rows: Sequence[Row] = ()
+        self._headings = headings
+
+    def give(self, content: Content, key: Hashable = None) -> None:
+        """Show other rows; the cursor stays on its row, or goes to ``key`` if that is given."""
+        wanted = key if key is not None else self.key
+        at = self.window.cursor
+        self.content = content
+        self._apply()
+        for index, row in enumerate(self._rows):
+            if row.key == wanted:
+                at = index
+                break
+        self.window.size(len(self._rows), self._room)
+        self.window.to(at)
+        self.redraw()
+
+    @property
+    def key(self) -> Hashable:
+        """The row under the cursor; None in an empty list."""
+        return self._rows[self.window.cursor].key if self._rows else None
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows that pass the filter."""
+        return self._rows
+
+    @property
+    def _room(self) -> int:
+        return max(1, self.size.height - self._headings)
+
+    def _apply(self) -> None:
+        text = self.filter.text
+        self._rows = (
+            [
+                row
+                for row in self.content.rows
+                if matches(text, row.also, *(cell for cell, _ in row.cells))
+            ]
+            if text
+            else self.content.rows
+        )
+
+    def _filtered(self, _: str) -> None:
+        before = self.key
+        self.give(self.content)
+        if self.key != before:
+            self.post_message(self.Moved(self, self.key))
+
+    def build(self, width: int, height: int) -> list[Line]:
+        """Headings, then the rows in view, then the scroll bar over the last column."""
+        self.window.size(len(self._rows), self._room)
+        widths = self._widths(width - 1)
+        lines = [self._heading(widths)] if self._headings else []
+        if not self._rows:
+            text = "no row passes the filter" if self.filter.text else self.content.empty
+            return [*lines, Line().add(" " + text, "dim")]
+        thumb = self.window.thumb()
+        for number, index in enumerate(self.window.rows):
+            line = self._row(index, widths)
+            if thumb is not None:
+                line.to(width - 1)
+                on = thumb[0] <= number < sum(thumb)
+                line.add("▐" if on else " ", "faint", ("scroll", number))
+            lines.append(line)
+        return lines
+
+    def _widths(self, width: int) -> list[int]:
+        columns = self.content.columns
+        fixed = sum(column.width for column in columns) + len(columns)
+        loose = [column for column in columns if not column.width]
+        each = max(4, (width - fixed) // len(loose)) if loose else 0
+        return [column.width or each for column in columns]
+
+    def _heading(self, widths: Sequence[int]) -> Line:
+        line = Line().add(" ")
+        first = self.filter.shown
+        for index, (column, width) in enumerate(zip(self.content.columns, widths, strict=True)):
+            if index == 0 and first:
+                count = f"{first}  {len(self._rows)} of {len(self.content.rows)}"
+                line.cell(count, width, "accent").add(" ")
+                continue
+            line.cell(column.title, width, "head", right=column.right).add(" ")
+        return line
+
+    def _row(self, index: int, widths: Sequence[int]) -> Line:
+        row = self._rows[index]
+        here = index == self.window.cursor and (self.has_focus or not self._passive)
+        base = ("cursor" if self.has_focus or self._lit else "cursor-blur") if here else ""
+        line = Line(base).add(">" if here else " ", "accent")
+        widths = list(widths)
+        last = len(row.cells) - 1
+        if last + 1 < len(widths):
+            widths[last:] = [sum(widths[last:]) + len(widths) - last - 1]
+        for column, width, (text, role) in zip(
+            self.content.columns, widths, row.cells, strict=False
+        ):
+            line.cell(text, width, role, right=column.right, hit=("row", index)).add(" ")
+        return line
+
+    # Keys and mouse
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters of a filter that is being typed."""
+        if self.filter.take(event, filter_keys(self)):
+            event.stop()
+            event.prevent_default()
+
+    def go_to(self, index: int) -> None:
+        """Put the cursor on a row."""
+        before = self.key
+        self.window.to(index)
+        self.redraw()
+        if self.key != before:
+            self.post_message(self.Moved(self, self.key))
+
+    def do_list_up(self) -> None:
+        """Cursor up."""
+        self.go_to(self.window.cursor - 1)
+
+    def do_list_down(self) -> None:
+        """Cursor down."""
+        self.go_to(self.window.cursor + 1)
+
+    def do_list_page_up(self) -> None:
+        """Cursor a page up."""
+        self.go_to(self.window.cursor - self._room + 1)
+
+    def do_list_page_down(self) -> None:
+        """Cursor a page down."""
+        self.go_to(self.window.cursor + self._room - 1)
+
+    def do_list_top(self) -> None:
+        """Cursor to the first row."""
+        self.go_to(0)
+
+    def do_list_bottom(self) -> None:
+        """Cursor to the last row."""
+        self.go_to(len(self._rows) - 1)
+
+    def do_list_choose(self) -> None:
+        """Take the row."""
+        if self._rows:
+            self.post_message(self.Chosen(self, self.key))
+
+    def do_list_filter(self) -> None:
+        """Begin to type a filter."""
+        self.filter.begin()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor on a row; one on the row under the cursor takes it."""
+        hit = self.hit_at(event.x, event.y)
+        event.stop()
+        if not isinstance(hit, tuple):
+            return
+        kind, index = hit
+        if kind == "scroll":
+            self.window.drag(index)
+            self.redraw()
+        elif index == self.window.cursor:
+            self.do_list_choose()
+        else:
+            self.go_to(index)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll the view; the cursor stays."""
+        event.stop()
+        self.window.scroll(3)
+        self._view()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll the view; the cursor stays."""
+        event.stop()
+        self.window.scroll(-3)
+        self._view()
+
+    def _view(self) -> None:
+        # `build` keeps the cursor in view, which the wheel may leave: draw around it.
+        cursor, top = self.window.cursor, self.window.top
+        shown = max(top, min(cursor, top + self._room - 1))
+        if shown != cursor:
+            self.go_to(shown)
+        else:
+            self.redraw()
+
+
+@dataclass
+class Field:
+    """A fact as two cells: its name and what it is."""
+
+    name: str
+    value: str
+    role: str = ""
+    key: Hashable = field(default=None)
+
+
+def facts(fields: Sequence[Field], title: str = "", width: int = 18) -> Content:
+    """A list of facts: names in one column, values in the other, under a title."""
+    rows = [
+        Row(item.key or index, [(item.name, "dim"), (item.value, item.role)])
+        for index, item in enumerate(fields)
+    ]
+    return Content([Column("", width), Column(title)], rows)

@@ -1,0 +1,90 @@
+"""What the five screens have in common: the frame around them, and drawing themselves anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.frame import hinted, key_line, top_line
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.styled_line import Line
+
+if TYPE_CHECKING:
+    from finn_tui.ui.app import FinnTuiApp
+    from finn_tui.ui.state import AppState
+
+
+class TopLine(Lines):
+    """Model, board, clock and modes."""
+
+
+class KeyLine(Lines):
+    """The keys that matter here."""
+
+
+class ModeScreen(Screen[None]):
+    """One of the five screens."""
+
+    #: Its name among the modes and the places of actions.
+    place: ClassVar[str] = ""
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as Textual has it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+
+    @property
+    def desk(self) -> FinnTuiApp:
+        """The app, by its own type."""
+        return cast("FinnTuiApp", self.app)
+
+    @property
+    def state(self) -> AppState:
+        """What the app knows."""
+        return self.desk.state
+
+    def compose(self) -> ComposeResult:
+        """The frame with the screen's own widgets in it."""
+        yield TopLine(self._top, on_hit=self._do)
+        yield from self.body()
+        yield KeyLine(self._keys, on_hit=self._do)
+
+    def body(self) -> Iterable[Widget]:
+        """The screen's own widgets, from top to bottom."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Show the state as it is now."""
+        self.query_one(TopLine).redraw()
+        self.draw()
+        self.query_one(KeyLine).redraw()
+
+    def draw(self) -> None:
+        """Show the state in the screen's own widgets."""
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Much may have happened while another screen was shown."""
+        self.redraw()
+
+    def do_pane_next(self) -> None:
+        """Keys go to the next pane."""
+        self.focus_next()
+
+    def do_pane_previous(self) -> None:
+        """Keys go to the pane before."""
+        self.focus_previous()
+
+    def _top(self, width: int, height: int) -> list[Line]:
+        return [top_line(self.state, self.place, width)]
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        alone = self.place in ("tune", "board")
+        places = (self.place,) if alone else (self.place, "pane", "list")
+        return [key_line(hinted(*places), self.state, width)]
+
+    def _do(self, hit: object) -> None:
+        if isinstance(hit, str) and hit in actions.BY_ID:
+            self.desk.action_do(hit)

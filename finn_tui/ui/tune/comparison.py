@@ -1,0 +1,71 @@
+"""What the present folding is compared with on the Tune screen, and how it differs, as texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from finn_tui.core.compare import Comparison, Difference, Side, compare
+from finn_tui.core.editor import Editor
+from finn_tui.core.folding.model import Folding
+from finn_tui.ui.toolkit.styled_line import setting_text, whole
+
+#: What the key goes through: not compared, all layers, only those that differ.
+MODES = ("", "all", "changed")
+
+
+@dataclass
+class Comparing:
+    """A comparison that follows the folding as it is edited.
+
+    Attributes:
+        mode: one of ``MODES``.
+        name, folding: what it is compared with; no folding stands for the editor's baseline.
+    """
+
+    mode: str = ""
+    name: str = ""
+    folding: Folding | None = None
+    _key: tuple[Any, ...] = ()
+    _made: Comparison | None = field(default=None, repr=False)
+    _other: Side | None = field(default=None, repr=False)
+
+    def next(self) -> None:
+        """The next mode, round and round."""
+        self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
+
+    def made(self, editor: Editor) -> Comparison | None:
+        """The comparison as it is now; None where there is to be none."""
+        if not self.mode:
+            return None
+        folding = self.folding if self.folding is not None else editor.baseline
+        name = self.name if self.folding is not None else editor.baseline_name
+        now = editor.estimate
+        # What is compared with costs the same until it, the clock or the prices are others.
+        key = (folding, editor.clock_ns, editor.prices, name)
+        if self._other is None or any(a is not b for a, b in zip(self._key, key, strict=True)):
+            self._key, self._made = key, None
+            self._other = Side(name, folding, editor.estimate_of(folding))
+        if self._made is None or self._made.b.estimate is not now:
+            mine = Side("now", editor.folding, now)
+            self._made = compare(editor.design, self._other, mine)
+        return self._made
+
+
+def changes_text(difference: Difference) -> str:
+    """What differs on a layer, and what it comes to: "PE 1 → 2; cycles 8 → 4, +34 LUT"."""
+    told = ", ".join(f"{item.name} {setting_text(item.before)} → {setting_text(item.after)}"
+                     for item in difference.changes)  # fmt: skip
+    effects = []
+    if difference.cycles:
+        effects.append(
+            f"cycles {whole(difference.before.cycles)} → {whole(difference.after.cycles)}"
+        )
+    effects += [f"{round(amount):+,} {name}" for name, amount in difference.resources.items()
+                if round(amount)]  # fmt: skip
+    return "; ".join(text for text in (told, ", ".join(effects)) if text) or "no difference"
+
+
+def signed(amount: float) -> str:
+    """A difference as a cell has it; a dot where there is none."""
+    return f"{round(amount):+,}" if round(amount) else "·"

@@ -1,0 +1,243 @@
+"""What the Tune screen tells of the layer under the cursor, and of the values it could have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from finn_tui.core.design import Layer
+from finn_tui.core.editor import Option
+from finn_tui.core.estimate.infrastructure import Inserted
+from finn_tui.core.optimize.greedy import Stuck
+from finn_tui.ui.toolkit.styled_line import Line, cells, fit, printable, rate, short, whole
+from finn_tui.ui.tune import layer_text
+from finn_tui.ui.tune.columns import columns, value_text
+from finn_tui.ui.tune.comparison import changes_text
+from finn_tui.ui.tune.move_text import price, steps
+from finn_tui.ui.tune.state import Tune
+
+
+def detail(tune: Tune, width: int, height: int) -> list[Line]:
+    """What there is to say about the layer under the cursor; the last line is the notice."""
+    layer = tune.layer
+    if layer is None:
+        return [Line().add(f" {tune.nothing}", "dim")]
+    height -= 1
+    lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
+    notice = tune.notice
+    if notice is None:
+        lines = [*lines, *[Line()] * (height - len(lines))]
+        return [*lines[:height], _next(tune, width)]
+    text = Line().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
+    lines = lines[: height - 1]
+    lines += [Line()] * (height - 1 - len(lines))
+    return [*lines, text, _next(tune, width)]
+
+
+def _next(tune: Tune, width: int) -> Line:
+    """The cheapest move that lowers the II, whatever layer the cursor is on."""
+    found = tune.advice(quick=True)
+    if found is None:
+        return Line()
+    if isinstance(found, Stuck):
+        return Line().add(" " + fit(found.text(), width - 2).rstrip(), "dim")
+    line = Line().add(" ").add("next ", "dim").add(steps(tune.editor, found))
+    more = f": II {found.ii_cycles:,}, {price(found)}"
+    line.add(fit(more, max(0, width - line.width - 1)).rstrip(), "dim")
+    holder = layer_text.short_name(tune.editor.design.by_name[found.bottleneck])
+    then = f"; then {holder} holds it"
+    return line.add(then if line.width + cells(then) < width else "", "dim")
+
+
+def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+    values = tune.editor.folding.values[layer.name]
+    first = Line().add(f" {layer.name}", "strong").add(f"  {layer_text.word(layer)}", "dim")
+    facts = [", ".join(layer_text.rules(layer))]
+    facts.append(layer_text.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts = [fact for fact in facts if fact]
+    difference = tune.difference(layer.name)
+    more = [
+        changes_text(difference) if difference is not None else "",
+        _learned(tune, layer),
+        _other_knobs(tune, layer, width),
+        _depths(tune, layer),
+        *layer_text.coupled_with(tune.editor.design, layer),
+    ]
+    if first.width + 2 + cells(", ".join(facts)) <= width:
+        first.add("  " + ", ".join(facts))
+    elif facts:
+        first.add("  " + fit(facts[-1], width - first.width - 3).rstrip())
+        more = [*facts[:-1], *more]
+    second = "; ".join(fact for fact in more if fact)
+    return [first, Line().add(" " + fit(second, width - 2).rstrip(), "dim")]
+
+
+def _learned(tune: Tune, layer: Layer) -> str:
+    """What the user's own builds let expect of the layer, beside FINN's numbers."""
+    learned = tune.opened.learned
+    text = learned.text(layer.op, tune.cost(layer).resources) if learned is not None else ""
+    return f"by your builds {text}" if text else ""
+
+
+def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
+    # Knobs that have no column at this width are told here, the chosen one in its brackets.
+    shown = {name for name, _ in columns(tune, width - 1).knobs}
+    values, chosen = tune.editor.folding.values[layer.name], tune.chosen_knob
+    told = []
+    for knob in layer.knobs:
+        # What one sets once, if ever, is told where it is not as the graph has it.
+        told_of = knob in layer.chosen or values[knob.name] != layer.present[knob.name]
+        if knob.name not in shown and told_of:
+            text = value_text(values[knob.name])
+            if chosen is not None and chosen.name == knob.name:
+                text = f"‹{text}›"
+            told.append(f"{knob.name} {text}")
+    return "  ".join(told)
+
+
+def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+    editor = tune.editor
+    values = editor.folding.values[layer.name]
+    lines = [Line().add(f" {layer.name}", "strong")]
+    lines[0].add(f"  {layer.shape}  {layer_text.word(layer)}", "dim")
+    lines[0].add(f"  {layer.in_dtype} in, {layer.out_dtype} out", "dim")
+    lines.append(_legal_values(tune, layer, width))
+    difference = tune.difference(layer.name)
+    if difference is not None:
+        text = f" against {tune.comparing_with}: {changes_text(difference)}"
+        lines.append(Line().add(fit(text, width - 1).rstrip(), "accent"))
+    facts = [", ".join(layer_text.rules(layer))]
+    facts.append(layer_text.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts.append(_other_knobs(tune, layer, width))
+    told = "   ".join(fact for fact in facts if fact)
+    if told:
+        lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
+    if learned := _learned(tune, layer):
+        lines.append(Line().add(" " + fit(learned, width - 2).rstrip()))
+    streams = _streams(tune, layer)
+    if cells("   ".join(streams)) <= width - 2:
+        streams = ["   ".join(streams)]
+    for text in streams:
+        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
+    for text in layer_text.coupled_with(editor.design, layer):
+        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
+    return lines
+
+
+def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
+    knob = tune.chosen_knob
+    line = Line()
+    if knob is None:
+        return line.add(" nothing to fold: FINN has no parallelism for this layer", "dim")
+    values = tune.editor.tables[layer.name].legal(knob.name)
+    now = tune.editor.folding.values[layer.name][knob.name]
+    texts = [str(value) for value in values]
+    at = values.index(now)
+    first, last = at, at
+    room = width - 4 - cells(knob.name) - cells(texts[at]) - 2 - 4
+    while True:
+        left = cells(texts[first - 1]) + 1 if first > 0 else None
+        right = cells(texts[last + 1]) + 1 if last + 1 < len(texts) else None
+        if left is not None and left <= room and (right is None or at - first <= last - at):
+            first, room = first - 1, room - left
+        elif right is not None and right <= room:
+            last, room = last + 1, room - right
+        elif left is not None and left <= room:
+            first, room = first - 1, room - left
+        else:
+            break
+    line.add(f" {knob.name}", "strong").add(" … " if first else "  ", "dim")
+    for index in range(first, last + 1):
+        if index == at:
+            line.add(f"‹{texts[index]}›", "edit")
+        else:
+            line.add(texts[index], hit=("value", values[index]))
+        line.add(" ")
+    return line.add("…" if last + 1 < len(texts) else "", "dim")
+
+
+def _streams(tune: Tune, layer: Layer) -> list[str]:
+    """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
+    told: dict[tuple[str, str | None], list[str]] = {}
+    for item in tune.editor.estimate.bill.near(layer.name):
+        if item.consumer == layer.name:
+            key = ("from", item.producer)
+        elif item.producer == layer.name:
+            key = ("to", item.consumer)
+        else:
+            continue
+        told.setdefault(key, []).append(_inserted(item))
+    return [
+        f"{word} {name or 'outside'}: {', '.join(items)}" for (word, name), items in told.items()
+    ]
+
+
+def _inserted(item: Inserted) -> str:
+    price = "" if item.use is None or not item.use[0] else f" ({whole(item.use[0])} LUT)"
+    if item.kind == "dwc":
+        return f"width converter {item.in_width} to {item.out_width} bits{price}"
+    return f"FIFO of {item.depth:,} x {item.in_width} bits{price}"
+
+
+def _depths(tune: Tune, layer: Layer) -> str:
+    """The depths in words of the FIFOs next to a layer, short: "FIFO 128 in, 2 out"."""
+    before: list[str] = []
+    after: list[str] = []
+    for item in tune.editor.estimate.bill.near(layer.name):
+        if item.kind != "fifo":
+            continue
+        if item.consumer == layer.name and item.in_width == tune.cost(layer).in_width:
+            before.append(f"{item.depth:,}")
+        elif item.producer == layer.name and item.in_width == tune.cost(layer).out_width:
+            after.append(f"{item.depth:,}")
+    sides = [f"{'+'.join(side)} {word}" for side, word in ((before, "in"), (after, "out")) if side]
+    return f"FIFO {', '.join(sides)}" if sides else ""
+
+
+def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:
+    """The legal values of the chosen knob: (value, cells), each cell a text with its role."""
+    layer = tune.layer
+    if layer is None:
+        return ()
+    names = set(tune.targets)
+    positions = [i for i, one in enumerate(tune.editor.design.layers) if one.name in names]
+    rows = []
+    now = tune.editor.estimate
+    for option in tune.options():
+        estimate = option.estimate
+        cycles = max(estimate.layers[position].cycles for position in positions)
+        fits = estimate.fits(tune.editor.device)
+        role = "strong" if option.current else ""
+        rows.append(
+            (
+                str(option.value),
+                [
+                    (_choice(option, len(positions)), role),
+                    (short(cycles, 10), role),
+                    (
+                        short(estimate.ii_cycles, 10),
+                        role or _better(estimate.ii_cycles, now.ii_cycles),
+                    ),
+                    (short(estimate.fps, 9) if estimate.fps >= 10 else rate(estimate.fps), role),
+                    (short(estimate.total["LUT"], 7), role),
+                    (_difference(estimate.total["LUT"] - now.total["LUT"]), "dim"),
+                    (whole(estimate.total["BRAM_18K"]), role),
+                    (_difference(estimate.total["BRAM_18K"] - now.total["BRAM_18K"]), "dim"),
+                    ("OVER" if fits is False else "", "bad"),
+                ],
+            )
+        )
+    return rows
+
+
+def _choice(option: Option, layers: int) -> str:
+    """A value, and how many of the marked layers can have it where not all can."""
+    text = value_text(option.value) + (" now" if option.current else "")
+    return f"{text}  {layers - option.refused}/{layers}" if option.refused else text
+
+
+def _better(value: float, now: float) -> str:
+    return "good" if value < now else ""
+
+
+def _difference(value: float) -> str:
+    return "" if round(value) == 0 else f"{round(value):+,}"

@@ -1,0 +1,278 @@
+"""The Tune screen's dialogs for foldings: loading, saving, and what to compare with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.estimate.estimate import estimate
+from finn_tui.core.folding.model import Folding, MalformedFolding
+from finn_tui.lab import saved_foldings
+from finn_tui.lab.saved_foldings import OfAnotherFinn
+from finn_tui.lab.workbench import Lab
+from finn_tui.ui import crash
+from finn_tui.ui.messages import FoldingsListed, WorkKind
+from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
+from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.styled_line import rate, short
+from finn_tui.ui.tune.state import Notice, Tune
+
+if TYPE_CHECKING:
+    from finn_tui.core.migrate.migrate import Migration
+
+
+class FoldingDialogs(ModeScreen):
+    """What opens when a folding is to be chosen or named."""
+
+    def do_tune_load(self) -> None:
+        """Choose a folding: the preset's, saved ones, or a file."""
+        if self.state.tune is not None:
+            work = list_foldings(self.desk.lab, self.state.tune, "load")
+            self.desk.start(WorkKind.FOLDINGS, work)
+
+    def foldings_listed(self, message: FoldingsListed) -> None:
+        """Choose one of them, to load it or to compare with it."""
+        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.toolkit.text_input import why_no_file
+
+        files = (".json",)
+        tune, rows = message.tune, message.rows
+        loads = message.purpose == "load"
+        title, use = (
+            ("Load a folding", self._load) if loads else ("Compare with", self._compare_with)
+        )
+        columns = [Column("folding", 22), Column("where from", 14), Column("II", 10, True),
+                   Column("fps", 9, True), Column("LUT", 7, True),
+                   Column("B18", 4, True)]  # fmt: skip
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                use(tune, text)
+
+        self.app.push_screen(
+            Pick(
+                title,
+                Content(columns, rows),
+                tune.folding_name,
+                free=lambda text: why_no_file(text, "folding", files),
+                files=files,
+                hint="letters narrow the list; or type the path of a FINN folding JSON",
+            ),
+            take,
+        )
+
+    def _load(self, tune: Tune, name: str) -> None:
+        try:
+            folding, notes = self.desk.lab.read_folding(tune.opened, name)
+        except OfAnotherFinn as error:
+            self._offer(tune, name, error.migration)
+            return
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        self._take_folding(tune, folding, saved_foldings.title(name), notes)
+        # A file elsewhere may have the name of a saved folding, and is not that one.
+        tune.saved_name = name if name in self.desk.lab.workspace.foldings() else ""
+
+    def _offer(self, tune: Tune, name: str, found: Migration) -> None:
+        """Another FINN's file: say how it would be read, and read it so if that is wanted."""
+        import textwrap
+
+        from finn_tui.core.migrate import report
+        from finn_tui.ui.dialogs.choose import Notice as Dialog
+
+        first, *more = report.closing(found)
+        detail = []
+        for theirs, ours, said in report.rows(found):
+            detail.append(f"{theirs} {ours}" if ours == "=" else f"{theirs} > {ours}")
+            detail += textwrap.wrap(said, 66, initial_indent="    ", subsequent_indent="    ")
+
+        def taken(answer: str | None) -> None:
+            if answer == "y":
+                self._take_folding(
+                    tune, found.folding, saved_foldings.title(name), [first.rstrip(".")]
+                )
+
+        self.app.push_screen(
+            Dialog(
+                f"{Path(name).name} is of another FINN",
+                [(first, ""), *((line, "dim") for line in more)],
+                [("y", "read it so")],
+                role="warn",
+                detail="\n".join(detail),
+            ),
+            taken,
+        )
+
+    def _take_folding(self, tune: Tune, folding: Folding, name: str, notes: Sequence[str]) -> None:
+        tune.editor.load(folding, name)
+        tune.folding_name, tune.saved_name = name, ""
+        tune.notice = Notice("; ".join([f"loaded {name}", *notes]))
+        self.redraw()
+
+    def do_tune_save(self) -> None:
+        """Save under a name."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        from finn_tui.ui.dialogs.choose import Pick
+
+        lab = self.desk.lab
+        rows = [
+            Row(name, [(name, ""), ("loaded" if name == tune.saved_name else "saved", "dim")])
+            for name in lab.workspace.foldings()
+        ]
+
+        def refuse(name: str) -> str | None:
+            try:
+                saved_foldings.check_name(tune.opened.model, name)
+            except FinnTuiError as error:
+                return f"{error.what}. {error.why}"
+            return None
+
+        def meaning(name: str) -> str:
+            if refuse(name) is not None:
+                return ""
+            if not lab.workspace.folding_path(name).exists():
+                return "= a new saved folding"
+            if name == tune.saved_name:
+                return "= the folding that is loaded, with its changes"
+            return "= replaces another saved folding; asks first"
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self._save_as(tune, name)
+
+        self.app.push_screen(
+            Pick(
+                "Save the folding as",
+                Content([Column("name", 34), Column("")], rows, "no folding is saved here yet"),
+                tune.saved_name or None,
+                free=refuse,
+                typing="name",
+                text=tune.saved_name,
+                echo=meaning,
+                hint="type a name and press enter; ↑ ↓ write a saved one's",
+            ),
+            take,
+        )
+
+    def _save_as(self, tune: Tune, name: str) -> None:
+        """Save under a name, after asking if that replaces another folding than the loaded one."""
+        from finn_tui.ui.dialogs.choose import confirm
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._save(tune, name)
+
+        try:
+            asks = self.desk.lab.overwrites_other(tune.opened, name, tune.saved_name)
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        if not asks:
+            self._save(tune, name)
+            return
+        why = (
+            "Its file was changed since it was loaded."
+            if name == tune.saved_name
+            else f"It is not the folding that is loaded ({tune.folding_name})."
+        )
+        self.app.push_screen(
+            confirm(f"Replace the saved folding {name}?", f"{why} What it holds is lost.",
+                    "replace it"),
+            answered,
+        )  # fmt: skip
+
+    def _save(self, tune: Tune, name: str) -> None:
+        try:
+            path = self.desk.lab.save_folding(tune.opened, name)
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        tune.folding_name = tune.saved_name = name
+        tune.notice = Notice(f"saved as {path}", "good")
+        self.redraw()
+
+    def do_tune_compare(self) -> None:
+        """Compare with the baseline or what was chosen; only what differs; no longer."""
+        if self.state.tune is not None:
+            self.state.tune.compare()
+            self.redraw()
+
+    def do_tune_compare_with(self) -> None:
+        """Choose what to compare with."""
+        if self.state.tune is not None:
+            work = list_foldings(self.desk.lab, self.state.tune, "compare")
+            self.desk.start(WorkKind.FOLDINGS, work)
+
+    def _compare_with(self, tune: Tune, name: str) -> None:
+        try:
+            folding, _ = self.desk.lab.read_folding(tune.opened, name)
+        except OfAnotherFinn as error:
+            # Nothing is loaded: it is read as the list of foldings showed it.
+            folding = error.migration.folding
+        except FinnTuiError as error:
+            self.desk.trouble(error)
+            return
+        tune.compare_with(saved_foldings.title(name), folding)
+        tune.notice = None
+        self.redraw()
+
+
+async def list_foldings(
+    lab: Lab, tune: Tune, purpose: Literal["load", "compare"]
+) -> FoldingsListed:
+    """Read every folding that can be named for a model.
+
+    Args:
+        lab: the workspace.
+        tune: the model that is open.
+        purpose: what one of them is chosen for.
+    """
+    return FoldingsListed(tune, await asyncio.to_thread(_folding_rows, lab, tune), purpose)
+
+
+def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
+    """Every folding that can be named, with what it gives; why one cannot be used."""
+    opened, editor = tune.opened, tune.editor
+    preset = opened.model.preset
+    rows = []
+    for name in lab.folding_names(opened.model):
+        brought = preset is not None and name in preset.foldings
+        origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
+        try:
+            folding, _ = lab.read_folding(opened, name)
+        except OfAnotherFinn as error:
+            folding, origin = error.migration.folding, "another FINN"
+        except FinnTuiError as error:
+            rows.append(Row(name, [(name, "dim"), (_why_unusable(error), "warn")]))
+            continue
+        except Exception as error:
+            # The boundary of one file: whatever is wrong with it, the others stay usable.
+            defect = crash.explain(error, f"reading the folding {name}")
+            rows.append(Row(name, [(name, "dim"), (f"{defect.what}: {defect.why}", "warn")]))
+            continue
+        made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
+        cells: list[Cell] = [
+            (name, ""),
+            (origin, "dim"),
+            (short(made.ii_cycles, 10), ""),
+            (short(made.fps, 9) if made.fps >= 10 else rate(made.fps), ""),
+            (short(made.total["LUT"], 7), ""),
+            (short(made.total["BRAM_18K"], 4), ""),
+        ]
+        rows.append(Row(name, cells))
+    return rows
+
+
+def _why_unusable(error: FinnTuiError) -> str:
+    """Tell a damaged file from a folding that is none for this model."""
+    if not isinstance(error, MalformedFolding):
+        return error.what
+    # The row names the file already.
+    unreadable = error.what.endswith("cannot be read as a folding")
+    return f"damaged: {error.why if unreadable else error.what}"

@@ -1,0 +1,84 @@
+"""All that can be set on a layer, as lists: what it is now, what it can be, what it gives."""
+
+from __future__ import annotations
+
+from finn_tui.core.design import Layer
+from finn_tui.core.device import RESOURCES
+from finn_tui.core.editor import Option
+from finn_tui.core.estimate.estimate import Estimate
+from finn_tui.core.folding.knob_values import legal_text
+from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import setting_text, short
+from finn_tui.ui.tune.state import Tune
+
+#: What a name that does not say it means, in a few words.
+_MEANINGS = {
+    "inFIFODepths": "words before it",
+    "outFIFODepths": "words after it",
+    "runtime_writeable_weights": "0 fixed, 1 written by the driver",
+}
+
+
+def value_now(tune: Tune, layer: Layer, name: str) -> str:
+    """What a knob or setting of a layer is now."""
+    return setting_text(tune.editor.value(layer.name, name))
+
+
+def knobs_content(tune: Tune, layer: Layer) -> Content:
+    """The knobs and settings of a layer with their values; and what the baseline had."""
+    editor = tune.editor
+    baseline = editor.baseline
+    rows = []
+    for item in layer.settable:
+        now = editor.value(layer.name, item.name)
+        before = baseline.values[layer.name].get(item.name) if layer.knob(item.name) else (
+            baseline.settings.get(layer.name, {}).get(item.name, layer.attrs.get(item.name))
+        )  # fmt: skip
+        told = _MEANINGS.get(item.name, legal_text(layer, item))
+        rows.append(
+            Row(
+                item.name,
+                [
+                    (item.name, ""),
+                    (setting_text(now), "strong" if now == before else "accent"),
+                    (told if now == before else f"was {setting_text(before)}", "dim"),
+                ],
+            )
+        )
+    columns = [Column("knob", 26), Column("now", 19), Column("can be")]
+    return Content(columns, rows)
+
+
+def values_content(tune: Tune, name: str) -> Content:
+    """The values of a knob or setting, with what the design would be, or why it cannot."""
+    editor, targets = tune.editor, tune.targets
+    now = editor.estimate
+    rows = [
+        Row(setting_text(option.value), _cells(option, now, len(targets)))
+        for option in editor.options_together(targets, name)
+    ]
+    columns = [Column(name[:14], 14), Column("II", 10, True), Column("LUT", 8, True),
+               Column("B18", 6, True), Column("URAM", 5, True), Column("DSP", 5, True),
+               Column("")]  # fmt: skip
+    return Content(columns, rows, "type what it shall be")
+
+
+def _cells(option: Option, now: Estimate, layers: int) -> list[Cell]:
+    text = setting_text(option.value)
+    if option.refused == layers:
+        blank: list[Cell] = [("", "")] * 5
+        return [(text, "dim"), *blank, (option.why, "warn")]
+    if option.current:
+        text += " now"
+    elif option.refused:
+        text += f"  {layers - option.refused}/{layers}"
+    role = "strong" if option.current else ""
+    after = option.estimate
+    better = "good" if after.ii_cycles < now.ii_cycles else role
+    cells: list[Cell] = [(text, role), (short(after.ii_cycles, 10), better)]
+    extra, extra_now = after.bill.total(), now.bill.total()
+    for resource in RESOURCES:
+        more = after.total[resource] + extra[resource] - now.total[resource] - extra_now[resource]
+        cells.append((f"{round(more):+,}" if round(more) else "·", "" if round(more) else "dim"))
+    moved = ", ".join(f"{layer} {knob} {new}" for layer, knob, _, new in option.moved[:2])
+    return [*cells, (f"also {moved}" if moved else "", "accent")]

@@ -1,0 +1,36 @@
+"""Moves of advice (``core/advice.py``) as a line tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from finn_tui.core.design import Value
+from finn_tui.core.editor import Editor
+from finn_tui.core.optimize.greedy import Move
+from finn_tui.ui.tune.columns import knob_title, value_text
+from finn_tui.ui.tune.layer_text import short_name
+
+_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
+
+
+def changed(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
+    """Knobs that are set anew: "PE 16→2 ram auto→dist"."""
+    return " ".join(
+        f"{knob_title(knob)} {value_text(before[knob])}→{value_text(value)}"
+        for knob, value in after.items()
+    )
+
+
+def steps(editor: Editor, move: Move) -> str:
+    """What a move sets, of its first layer: "MVAU 0 PE 16→2 SIMD 3→27"."""
+    layer = editor.design.by_name[move.layer]
+    text = changed(editor.folding.values[move.layer], move.values[move.layer])
+    more = len(move.values) - 1
+    return f"{short_name(layer)} {text}" + (f" and {more} more" if more else "")
+
+
+def price(move: Move) -> str:
+    """What a move takes or gives: "+392 LUT -3 B18"."""
+    parts = [f"{amount:+,.0f} {_TITLES[name]}" for name, amount in move.use.items()
+             if round(amount)]  # fmt: skip
+    return " ".join(parts) or "for nothing"

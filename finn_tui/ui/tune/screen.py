@@ -1,0 +1,283 @@
+"""Tune: the layer table, its knobs, and what every change gives and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual.timer import Timer
+from textual.widget import Widget
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.device import read_clock
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.listing import Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.tune import detail as tune_detail
+from finn_tui.ui.tune import infrastructure_rows
+from finn_tui.ui.tune import view as tune_view
+from finn_tui.ui.tune.folding_dialogs import FoldingDialogs
+from finn_tui.ui.tune.layer_table import LayerTable
+from finn_tui.ui.tune.state import Notice
+from finn_tui.ui.tune.value_dialogs import ValueDialogs
+
+if TYPE_CHECKING:
+    pass
+
+#: Seconds without a key after which a large design's next move is worked out.
+_REST = 0.15
+
+_WELCOME = (
+    "No model is open.\n\n"
+    "Press o to choose a network: a preset of the lab, a model of this workspace, or an .onnx "
+    "file of your own. It is turned into FINN's dataflow graph and opened here for folding."
+)
+
+
+class TuneScreen(ValueDialogs, FoldingDialogs):
+    """The screen that folds."""
+
+    place = "tune"
+    BINDINGS = actions.bindings("tune")
+
+    def body(self) -> Iterable[Widget]:
+        """Figures, budget, table, detail."""
+        yield Lines(self._figures, id="figures")
+        yield Lines(self._budget, id="budget")
+        yield Rule()
+        yield LayerTable(id="layers")
+        yield Rule()
+        yield Lines(self._detail, on_hit=self._detail_hit, id="detail")
+
+    def on_mount(self) -> None:
+        """Keys go to the table."""
+        self.query_one(LayerTable).focus()
+
+    def draw(self) -> None:
+        """Everything that the folding changes, in one go so that it is one frame."""
+        opening = self.state.opening
+        welcome = f"opening {opening} ..." if opening else _WELCOME
+        self.query_one(LayerTable).give(self.state.tune, welcome)
+        for name in ("#figures", "#budget", "#detail"):
+            self.query_one(name, Lines).redraw()
+        tune = self.state.tune
+        if tune is not None and tune.advice(quick=True) is None:
+            # A large design: told once the keys rest.
+            if self._resting is not None:
+                self._resting.stop()
+            self._resting = self.set_timer(_REST, self._advise)
+
+    _resting: Timer | None = None
+
+    def _advise(self) -> None:
+        if self.state.tune is not None:
+            self.state.tune.advice()
+            self.query_one("#detail", Lines).redraw()
+
+    def _figures(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        return [tune_view.figures(tune, width)] if tune is not None else []
+
+    def _budget(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        if tune is None:
+            return []
+        return [infrastructure_rows.budget(tune.editor.estimate, tune.editor.device, width)]
+
+    def _detail(self, width: int, height: int) -> list[Line]:
+        tune = self.state.tune
+        return tune_detail.detail(tune, width, height) if tune is not None else []
+
+    def _detail_hit(self, hit: object) -> None:
+        tune = self.state.tune
+        if tune is not None and isinstance(hit, tuple) and hit[0] == "value":
+            tune.set(hit[1])
+            self.redraw()
+
+    def on_layer_table_moved(self) -> None:
+        """The cursor is elsewhere."""
+        self.redraw()
+
+    def on_layer_table_stepped(self, event: LayerTable.Stepped) -> None:
+        """The mouse steps as the keys do."""
+        self._step(event.direction)
+
+    def on_layer_table_valued(self) -> None:
+        """Enter, or a click on the chosen knob."""
+        self.do_tune_values()
+
+    def on_layer_table_folded(self) -> None:
+        """A click on the bill."""
+        self.do_tune_bill()
+
+    # What the keys do
+
+    def _step(self, direction: int) -> None:
+        tune = self.state.tune
+        if tune is not None:
+            tune.step(direction)
+            self.redraw()
+
+    def do_tune_larger(self) -> None:
+        """The next larger legal value."""
+        self._step(1)
+
+    def do_tune_smaller(self) -> None:
+        """The next smaller legal value."""
+        self._step(-1)
+
+    def _knob(self, direction: int) -> None:
+        tune = self.state.tune
+        if tune is not None:
+            tune.notice = None
+            tune.move_knob(direction)
+            self.redraw()
+
+    def do_tune_left(self) -> None:
+        """The knob to the left."""
+        self._knob(-1)
+
+    def do_tune_right(self) -> None:
+        """The knob to the right."""
+        self._knob(1)
+
+    def do_tune_undo(self) -> None:
+        """Take the last change back."""
+        if self.state.tune is not None:
+            self.state.tune.undo()
+            self.redraw()
+
+    def do_tune_redo(self) -> None:
+        """Make it again."""
+        if self.state.tune is not None:
+            self.state.tune.redo()
+            self.redraw()
+
+    def do_tune_bottleneck(self) -> None:
+        """To the layer that holds the II; from one such layer to the next."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        ii = tune.editor.estimate.ii_cycles
+        holders = [cost.name for cost in tune.editor.estimate.layers if cost.cycles == ii]
+        here = tune.layer.name if tune.layer is not None else ""
+        after = holders.index(here) + 1 if here in holders else 0
+        tune.notice = None
+        tune.go_to(holders[after % len(holders)])
+        self.redraw()
+
+    def do_tune_mark(self) -> None:
+        """Mark the layer, or take its mark away."""
+        if self.state.tune is not None:
+            self.state.tune.toggle_mark()
+            self.redraw()
+
+    def do_tune_mark_all(self) -> None:
+        """Mark all that are shown, or none of them."""
+        if self.state.tune is not None:
+            self.state.tune.mark_all()
+            self.redraw()
+
+    def do_tune_lock(self) -> None:
+        """Lock layers for the solver."""
+        if self.state.tune is not None:
+            self.state.tune.lock()
+            self.redraw()
+
+    def do_tune_sort(self) -> None:
+        """Sort by the next column."""
+        if self.state.tune is not None:
+            self.state.tune.next_sort()
+            self.redraw()
+
+    def do_tune_bill(self) -> None:
+        """Unfold the bill below the layers, or fold it."""
+        tune = self.state.tune
+        if tune is not None:
+            table = self.query_one(LayerTable)
+            tune.bill = not (table.tall if tune.bill is None else tune.bill)
+            self.redraw()
+
+    def do_tune_clock(self) -> None:
+        """Another clock period."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        from finn_tui.ui.dialogs.choose import Pick
+
+        ii = tune.editor.estimate.ii_cycles
+        rows = [
+            Row(f"{ns:g} ns", [(f"{ns:g} ns", ""), (tune_view.clock_text(ns), ""),
+                               (f"{1e9 / (ns * ii):,.0f} fps", "dim")])
+            for ns in (20.0, 10.0, 8.0, 6.0, 5.0, 4.0)
+        ]  # fmt: skip
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            clock = read_clock(text)
+            tune.editor.set_clock(clock)
+            self.desk.keep_settings(clock_ns=clock)
+            tune.notice = Notice(f"estimates and builds are for {clock:g} ns from now on")
+            self.redraw()
+
+        self.app.push_screen(
+            Pick(
+                "Clock period",
+                Content([Column("period", 12), Column("clock", 12), Column("at this II")], rows),
+                f"{tune.editor.clock_ns:g} ns",
+                free=_why_no_clock,
+                typing="find",
+                echo=_clock_meant,
+                hint="or type one: 7.5 ns, 133 MHz; a number alone is whichever is the faster",
+            ),
+            take,
+        )
+
+    def do_tune_pareto(self) -> None:
+        """Rates against the scarcest resource."""
+        if self.state.tune is not None:
+            self.desk.open_pareto(self.state.tune)
+
+    def do_tune_next(self) -> None:
+        """The cheapest change that lowers the II."""
+        if self.state.tune is not None:
+            self.state.tune.take_next()
+            self.redraw()
+
+    def do_tune_advice(self) -> None:
+        """What could be given back, and how far a rate is."""
+        if self.state.tune is None:
+            return
+        from finn_tui.ui.advice.screen import NextDialog
+
+        self.state.tune.notice = None
+        self.app.push_screen(NextDialog(self.state.tune), lambda _: self.redraw())
+
+    def do_tune_solve(self) -> None:
+        """Have a folding found."""
+        if self.state.tune is not None:
+            self.desk.open_solve(self.state.tune)
+
+    def do_tune_target(self) -> None:
+        """Another board."""
+        if self.state.tune is not None:
+            self.desk.choose_target(self.state.tune)
+
+
+def _why_no_clock(text: str) -> str | None:
+    try:
+        read_clock(text)
+    except FinnTuiError as error:
+        return f"{error.what}. {error.why}"
+    return None
+
+
+def _clock_meant(text: str) -> str:
+    try:
+        clock = read_clock(text)
+    except FinnTuiError:
+        return ""
+    return f"= {clock:.4g} ns ({tune_view.clock_text(clock)})"

@@ -1,0 +1,445 @@
+"""The folding session as the Tune screen has it: editor, cursor, filter, and what to say.
+
+Nothing here needs a screen; ``screen.py`` draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.core.compare import Comparison, Difference
+from finn_tui.core.design import Knob, Layer, Value
+from finn_tui.core.editor import Editor, Option
+from finn_tui.core.estimate.estimate import LayerCost
+from finn_tui.core.folding.batch_edit import Together
+from finn_tui.core.folding.model import Change, Folding, IllegalFolding
+from finn_tui.core.optimize.greedy import Move, Stuck, next_move
+from finn_tui.lab.workbench import Opened
+from finn_tui.ui.toolkit.styled_line import plural, setting_text
+from finn_tui.ui.toolkit.viewport import Window
+from finn_tui.ui.tune.comparison import Comparing
+from finn_tui.ui.tune.graph_lanes import rails
+from finn_tui.ui.tune.sorting import SORTS, arranged
+
+#: Up to so many layers, what to do next is worked out with every key; it takes 1 ms then.
+_AT_ONCE = 100
+
+if TYPE_CHECKING:
+    from finn_tui.lab.working_folding import WorkingFolding
+    from finn_tui.ui.pareto.state import ParetoFront
+    from finn_tui.ui.solve.state import Solving
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the last key did, or why it could not; ``role`` is its colour."""
+
+    text: str
+    role: str = ""
+
+
+def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
+    """Why layers were left out, as ``Together`` has it, those with the same reason told as one."""
+    alike: dict[str, list[str]] = {}
+    for layer, why, _ in skipped:
+        alike.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
+    return "; ".join(
+        f"{names[0]} {why}" if len(names) == 1 else f"{len(names)} x {why}"
+        for why, names in sorted(alike.items(), key=lambda item: -len(item[1]))
+    )
+
+
+def toggled(names: set[str], some: set[str]) -> set[str]:
+    """With some names in it; without them if all of them are in it already."""
+    return names - some if some <= names else names | some
+
+
+@dataclass
+class Tune:
+    """One model being folded.
+
+    Attributes:
+        folding_name: what the folding is called, as loaded or saved.
+        saved_name: the workspace's saved folding that was loaded or saved last; empty for none.
+        plans: widths of columns by screen width and whether foldings are compared.
+        comparing: what the folding is compared with, if it is.
+        window: rows are the layers that pass the filter.
+        knob: the name of the knob that keys change; kept from layer to layer where it exists.
+        sort: what the rows are sorted by, of ``SORTS``; empty for the order of the graph.
+        marked: names of layers that are changed together.
+        locked: names of layers that the solver leaves as they are.
+        rails: branches and joins beside each layer; all empty where nothing branches.
+        solving: what was asked of the solver and came of it (``ui/solving.py``), once it was.
+        front: the Pareto front that was found or is being found.
+        bill: whether the rows of the bill are unfolded; None as the screen has room.
+    """
+
+    opened: Opened
+    folding_name: str
+    saved_name: str = ""
+    window: Window = field(default_factory=Window)
+    knob: str = "PE"
+    filter: str = ""
+    sort: str = ""
+    marked: set[str] = field(default_factory=set)
+    notice: Notice | None = None
+    plans: dict[tuple[int, bool], Any] = field(default_factory=dict)
+    locked: set[str] = field(default_factory=set)
+    solving: Solving | None = None
+    front: ParetoFront | None = None
+    _advice: tuple[object, frozenset[str], Move | Stuck] | None = None
+    bill: bool | None = None
+    comparing: Comparing = field(default_factory=Comparing)
+
+    def __post_init__(self) -> None:
+        design = self.editor.design
+        self.rails = dict(zip(design.by_name, rails(len(design.layers), design.links), strict=True))
+        self._layers: tuple[Layer, ...] = design.layers
+        self._sorted_for = self.editor.estimate
+        self._position = {layer.name: at for at, layer in enumerate(self._layers)}
+        self.window.count = len(self._layers)
+        self.go_to(self.editor.estimate.bottleneck)
+
+    @property
+    def editor(self) -> Editor:
+        """The editor of the model."""
+        return self.opened.editor
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in the table: those that pass the filter, as they are sorted now."""
+        moving = self.sort or self.comparing.mode == "changed"
+        if moving and self._sorted_for is not self.editor.estimate:
+            # The folding is another: rows may change places, and the cursor goes with its own.
+            self._arrange()
+        return self._layers
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer under the cursor; None where the filter leaves none."""
+        layers = self.layers
+        return layers[self.window.cursor] if layers else None
+
+    @property
+    def chosen_knob(self) -> Knob | None:
+        """The knob that keys change: the kept one, else the layer's first."""
+        layer = self.layer
+        if layer is None or not layer.knobs:
+            return None
+        return layer.knob(self.knob) or layer.knobs[0]
+
+    def cost(self, layer: Layer) -> LayerCost:
+        """What a layer costs in the present folding."""
+        return self.cost_of(layer.name)
+
+    def cost_of(self, name: str) -> LayerCost:
+        """What the layer of that name costs in the present folding."""
+        return self.editor.estimate.layers[self._position[name]]
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The present folding against the chosen one; None unless they are compared."""
+        return self.comparing.made(self.editor)
+
+    @property
+    def comparing_with(self) -> str:
+        """The name of what the folding is compared with; empty without one."""
+        made = self.comparison
+        return made.a.name if made is not None else ""
+
+    def difference(self, name: str) -> Difference | None:
+        """How the layer of that name differs; None unless foldings are compared."""
+        made = self.comparison
+        return made.layers[self._position[name]] if made is not None else None
+
+    @property
+    def in_graph_order(self) -> bool:
+        """Whether the rows are the whole graph in its order, so that branches can be drawn."""
+        return not self.sort and len(self._layers) == len(self.editor.design.layers)
+
+    def working(self) -> WorkingFolding:
+        """What the workspace keeps of this session, as it is now."""
+        from finn_tui.lab.working_folding import WorkingFolding
+
+        return WorkingFolding(
+            self.folding_name, self.saved_name, self.editor.history, frozenset(self.locked)
+        )
+
+    # Moving about
+
+    def set_filter(self, text: str) -> None:
+        """Show only layers whose name, op type or shape has these letters."""
+        self.filter = text
+        self._arrange()
+
+    def sort_by(self, sort: str) -> None:
+        """Sort the rows: numbers with the largest first, which the cursor goes to."""
+        self.sort = sort
+        self._arrange()
+        if sort:
+            self.window.to(0)
+
+    def next_sort(self) -> None:
+        """Sort by the next column that has something to sort, round and round."""
+        total = self.editor.estimate.total
+        sorts = [sort for sort in SORTS if total.get(sort, 1)]
+        self.sort_by(sorts[(sorts.index(self.sort) + 1) % len(sorts)])
+
+    def _arrange(self) -> None:
+        here = self._layers[self.window.cursor].name if self._layers else ""
+        shown = arranged(self.editor.design.layers, self.filter, self.sort, self.cost)
+        made = self.comparison
+        if made is not None and self.comparing.mode == "changed":
+            shown = [layer for layer in shown if made.by_name[layer.name].changed]
+        self._layers, self._sorted_for = tuple(shown), self.editor.estimate
+        self.window.count = len(shown)
+        self.window.to(next((at for at, layer in enumerate(shown) if layer.name == here), 0))
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on a layer, taking the filter away if it hides it."""
+        if all(layer.name != name for layer in self.layers):
+            self.set_filter("")
+        if all(layer.name != name for layer in self.layers):
+            # It is as it was in the other folding, and only what differs is shown.
+            self.comparing.mode = "all"
+            self._arrange()
+        self.window.to(next(i for i, layer in enumerate(self.layers) if layer.name == name))
+
+    def move_knob(self, direction: int) -> None:
+        """Choose the knob beside the present one, round and round."""
+        layer, knob = self.layer, self.chosen_knob
+        if layer is not None and knob is not None:
+            names = [item.name for item in layer.chosen]
+            at = names.index(knob.name) if knob.name in names else -1
+            if names:
+                self.knob = names[(at + direction) % len(names)]
+
+    def compare(self) -> None:
+        """From no comparison to one of all layers, to one of those that differ, and back."""
+        self.comparing.next()
+        self._arrange()
+        made = self.comparison
+        if made is None:
+            self.notice = Notice("compared no longer")
+        else:
+            count = plural(len(made.changed), "layer")
+            self.notice = Notice(f"{count} differ{'s' * (count[:2] == '1 ')} from {made.a.name}")
+
+    def compare_with(self, name: str, folding: Folding | None) -> None:
+        """Compare with a folding; None is what was last loaded or saved."""
+        self.comparing = Comparing("all", name, folding)
+        self._arrange()
+
+    # Marks and locks
+
+    def toggle_mark(self) -> None:
+        """Mark the layer under the cursor, or take its mark away, and go on to the next."""
+        if self.layer is not None:
+            self.marked ^= {self.layer.name}
+            self.window.move(1)
+
+    def mark_all(self) -> None:
+        """Mark all layers that are shown; if all are, take their marks away."""
+        self.marked = toggled(self.marked, {layer.name for layer in self.layers})
+
+    def lock(self) -> None:
+        """Lock the marked layers for the solver, else the one under the cursor; or unlock them."""
+        names = set(self.targets)
+        before = len(self.locked)
+        self.locked = toggled(self.locked, names)
+        if not names:
+            return
+        who = self.targets[0] if len(names) == 1 else f"{len(names)} layers"
+        kept = len(self.locked) >= before
+        self.notice = Notice(
+            f"the solver leaves {who} as {'it is' if len(names) == 1 else 'they are'}"
+            if kept
+            else f"the solver may change {who} again"
+        )
+
+    @property
+    def targets(self) -> list[str]:
+        """What a change is for, in the order of the graph: the marked layers, or else the one
+        under the cursor."""
+        if self.marked:
+            return [layer.name for layer in self.editor.design.layers if layer.name in self.marked]
+        return [self.layer.name] if self.layer is not None else []
+
+    # Changing
+
+    def step(self, direction: int) -> None:
+        """The next larger or smaller legal value of the chosen knob."""
+        layer, knob = self.layer, self.chosen_knob
+        if layer is None or knob is None:
+            self.notice = Notice(self._without_knobs(layer), "warn")
+            return
+        if self.marked:
+            made = self.editor.step_together(self.targets, knob.name, direction)
+            self._tell(knob.name, made, "larger" if direction > 0 else "smaller")
+            return
+        before = self.editor.folding.values[layer.name][knob.name]
+        change = self.editor.step(layer.name, knob.name, direction)
+        if change is None:
+            end = "largest" if direction > 0 else "smallest"
+            self.notice = Notice(f"{knob.name} {before} is the {end} legal value here", "warn")
+            return
+        self._say(layer, knob, before, change)
+
+    def set(self, value: Value) -> bool:
+        """Set the chosen knob; False, with the reason as notice, for a value that is not legal."""
+        layer, knob = self.layer, self.chosen_knob
+        if layer is None or knob is None:
+            self.notice = Notice(self._without_knobs(layer), "warn")
+            return False
+        if self.marked:
+            made = self.editor.set_together(self.targets, knob.name, value)
+            self._tell(knob.name, made, f"→ {value}")
+            return bool(made.changed)
+        before = self.editor.folding.values[layer.name][knob.name]
+        try:
+            change = self.editor.set(layer.name, knob.name, value)
+        except IllegalFolding as error:
+            self.notice = Notice(f"{error.what}. {error.why}", "bad")
+            return False
+        self._say(layer, knob, before, change)
+        return True
+
+    def set_named(self, name: str, value: Any) -> bool:
+        """Set a knob or setting of the layers that a change is for, to a value or to what was
+        typed; False, with the reason as notice, where that is legal for none of them."""
+        targets = self.targets
+        if not targets:
+            self.notice = Notice(self._without_knobs(None), "warn")
+            return False
+        made = self.editor.set_together(targets, name, value)
+        if len(targets) == 1 and made.skipped:
+            _, what, why = made.skipped[0]
+            self.notice = Notice(f"{what}. {why}", "bad")
+        elif len(targets) == 1 and made.changed:
+            layer, old, new = made.changed[0]
+            text = f"{layer} {name} {setting_text(old)} → {setting_text(new)}"
+            if made.moved:
+                text += ", and with it " + "; ".join(
+                    f"{other} {knob} {before} → {after}"
+                    for other, knob, before, after in made.moved
+                )
+            self.notice = Notice(text)
+        else:
+            self._tell(name, made, f"→ {setting_text(value)}")
+        return bool(made.changed)
+
+    def advice(self, *, quick: bool = False) -> Move | Stuck | None:
+        """The cheapest move that lowers the II, or what rules one out.
+
+        Args:
+            quick: None instead of an answer that is not known and would take a large design's
+                time, tens of milliseconds.
+        """
+        folding, locked = self.editor.folding, frozenset(self.locked)
+        known = self._advice
+        if known is not None and known[0] is folding and known[1] == locked:
+            return known[2]
+        if quick and len(self.editor.design.layers) > _AT_ONCE:
+            return None
+        found = next_move(self.editor, locked)
+        self._advice = folding, locked, found
+        return found
+
+    def take_next(self) -> None:
+        """Make the cheapest move that lowers the II."""
+        found = self.advice()
+        if isinstance(found, Move):
+            self.take(found)
+        elif found is not None:
+            self.notice = Notice(found.text(), "warn")
+
+    def take(self, move: Move, word: str = "") -> None:
+        """Make a move, as one step to undo, and go to what holds the II then."""
+        before = self.editor.estimate.ii_cycles
+        # What draws a folding depends on this module, which knows only how to change one.
+        from finn_tui.ui.tune.move_text import price, steps
+
+        word = word or steps(self.editor, move)
+        self.editor.replace(move.folding)
+        after = self.editor.estimate.ii_cycles
+        ii = f"II {before:,} → {after:,}" if before != after else f"II {after:,} as before"
+        self.notice = Notice(f"{word}: {ii}, {price(move)}")
+        self.go_to(move.bottleneck)
+
+    def undo(self) -> None:
+        """Take the last change back and show where it was."""
+        self._travel("undone", self.editor.undo)
+
+    def redo(self) -> None:
+        """Make the last undone change again."""
+        self._travel("made again", self.editor.redo)
+
+    def options(self) -> Sequence[Option]:
+        """Every value that the chosen knob can have now, with its effect on the design."""
+        layer, knob = self.layer, self.chosen_knob
+        if layer is None or knob is None:
+            return ()
+        if self.marked:
+            return self.editor.options_together(self.targets, knob.name)
+        return self.editor.options(layer.name, knob.name)
+
+    def _without_knobs(self, layer: Layer | None) -> str:
+        if layer is None:
+            return self.nothing
+        return f"{layer.name} has nothing that could be folded"
+
+    @property
+    def nothing(self) -> str:
+        """Why the table is empty."""
+        made = self.comparison
+        if made is not None and made.same:
+            return f"no layer differs from {made.a.name}"
+        return f"no layer passes the filter {self.filter}"
+
+    def _say(self, layer: Layer, knob: Knob, before: Value, change: Change) -> None:
+        after = self.editor.folding.values[layer.name][knob.name]
+        text = f"{knob.name} {before} → {after}"
+        role = ""
+        if change.moved:
+            moved = "; ".join(
+                (f"{name} " if name != layer.name else "") + f"{other} {old} → {new}"
+                for name, other, old, new in change.moved
+            )
+            text += f", and with it {moved}"
+            role = "accent"
+        self.notice = Notice(text, role)
+
+    def _tell(self, name: str, made: Together, how: str) -> None:
+        """What a change of the marked layers did, and what was left out, the first with why."""
+        count, skipped = len(made.changed), made.skipped
+        text = f"{name} {how} on {plural(count, 'layer')}" if count else f"{name}: nothing changed"
+        if made.moved:
+            layers = len({layer for layer, *_ in made.moved})
+            text += f", and with it {plural(layers, 'coupled layer')}"
+        if skipped:
+            text += f"; {len(skipped)} left out: {reasons(skipped)}"
+        self.notice = Notice(text, "" if count and not skipped else "warn")
+
+    def _travel(self, word: str, move: Callable[[], bool]) -> None:
+        before = self.editor.folding
+        if not move():
+            return
+        after = self.editor.folding
+        changed = [
+            (name, knob, values[knob], after.values[name][knob])
+            for name, values in before.values.items()
+            for knob in values
+            if values[knob] != after.values[name][knob]
+        ]
+        if changed:
+            here = self.layer
+            mine = [item for item in changed if here is not None and item[0] == here.name]
+            name, knob, old, new = (mine or changed)[0]
+            self.knob = knob
+            self.go_to(name)
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            self.notice = Notice(f"{word}: {name} {knob} {old} → {new}{more}")
+        else:
+            self.notice = Notice(word)

@@ -1,0 +1,173 @@
+"""The Tune screen's dialogs that set values: of the chosen knob, and of all that a layer has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from finn_tui.core.design import Knob, Layer, Setting, Value
+from finn_tui.core.folding.knob_values import (
+    IllegalFolding,
+    attribute,
+    check_setting,
+    legal_text,
+    read,
+)
+from finn_tui.ui.messages import SharedValuesListed, ValuesListed, WorkKind
+from finn_tui.ui.toolkit.listing import Column, Content, Row
+from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.tune import detail as tune_detail
+from finn_tui.ui.tune import knobs as tune_knobs
+from finn_tui.ui.tune.columns import knob_title
+from finn_tui.ui.tune.state import Tune
+
+
+class ValueDialogs(ModeScreen):
+    """What opens when a value is to be chosen from all there are."""
+
+    def do_tune_values(self) -> None:
+        """All legal values with what each would give; a typed number chooses."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        layer, knob = tune.layer, tune.chosen_knob
+        if layer is None or knob is None:
+            tune.step(1)
+            self.redraw()
+            return
+        if tune.marked:
+            self.desk.start(WorkKind.VALUES, _list_shared_values(tune, knob))
+            return
+        rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
+        now = str(tune.editor.folding.values[layer.name][knob.name])
+        legal = tune.editor.tables[layer.name].legal(knob.name)
+        title = f"{layer.name}: {knob.name}, and what the design would be"
+        self._choose_value(tune, knob, title, rows, legal, now)
+
+    def shared_values_listed(self, message: SharedValuesListed) -> None:
+        """Choose a value of a knob for the marked layers."""
+        tune, knob = message.tune, message.knob
+        rows = [Row(key, cells) for key, cells in message.options]
+        legal = tuple(option for option, _ in message.options)
+        title = f"{knob.name} of {len(tune.marked)} marked layers"
+        hint = "3/9: three of nine layers can have it; the others stay as they are"
+        self._choose_value(tune, knob, title, rows, legal, None, hint)
+
+    def _choose_value(
+        self,
+        tune: Tune,
+        knob: Knob,
+        title: str,
+        rows: list[Row],
+        legal: Sequence[Value],
+        now: str | None,
+        hint: str = "type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
+    ) -> None:
+        from finn_tui.ui.dialogs.choose import Pick
+
+        columns = [Column(knob_title(knob.name), 8), Column("cycles", 10, True),
+                   Column("II", 10, True), Column("fps", 9, True), Column("LUT", 7, True),
+                   Column("", 7, True), Column("B18", 4, True), Column("", 4, True),
+                   Column("", 4)]  # fmt: skip
+
+        def refuse(text: str) -> str | None:
+            told = ", ".join(str(value) for value in legal)
+            return f"{knob.name} = {text} is not legal here. Legal values: {told}."
+
+        def take(text: str | None) -> None:
+            chosen = next((value for value in legal if str(value) == text), None)
+            if chosen is not None:
+                tune.set(chosen)
+                self.redraw()
+
+        self.app.push_screen(
+            Pick(
+                title,
+                Content(columns, rows, "couplings leave no choice"),
+                now,
+                free=refuse,
+                typing="find",
+                hint=hint,
+            ),
+            take,
+        )
+
+    def do_tune_knobs(self) -> None:
+        """Everything that can be set on the layer, or on the marked ones."""
+        tune = self.state.tune
+        if tune is None:
+            return
+        layer = tune.layer
+        if layer is None or not layer.settable:
+            tune.step(1)
+            self.redraw()
+            return
+        self._choose_knob(tune, layer, None)
+
+    def _choose_knob(self, tune: Tune, layer: Layer, at: str | None) -> None:
+        from finn_tui.ui.dialogs.choose import Pick
+
+        names = {item.name for item in layer.settable}
+
+        def take(name: str | None) -> None:
+            if name in names:
+                self.desk.start(WorkKind.VALUES, _list_values(tune, layer, name))
+
+        many = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
+        self.app.push_screen(
+            Pick(
+                f"{layer.name}: knobs and settings{many}",
+                tune_knobs.knobs_content(tune, layer),
+                at,
+                hint="enter shows the values with their effect; type to narrow, esc closes",
+            ),
+            take,
+        )
+
+    def values_listed(self, message: ValuesListed) -> None:
+        """Choose a value of a knob or setting."""
+        from finn_tui.ui.dialogs.choose import Pick
+
+        tune, layer, name = message.tune, message.layer, message.name
+        item = attribute(layer, name)
+
+        def refuse(text: str) -> str | None:
+            if isinstance(item, Setting) and not item.values:
+                try:
+                    check_setting(layer, item, read(item, text))
+                except IllegalFolding as error:
+                    return f"{error.what}. {error.why}"
+                return None
+            return f"{name} = {text} is not legal here. Legal values: {legal_text(layer, item)}."
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                tune.set_named(name, text)
+                self._price(tune)
+                self.redraw()
+            self._choose_knob(tune, layer, name)
+
+        typed = isinstance(item, Setting) and not item.values
+        hint = legal_text(layer, item) if typed else "type a value, or ↑ ↓; enter takes it"
+        now = tune_knobs.value_now(tune, layer, name)
+        title = f"{layer.name}: {name}" + (f" of {len(tune.marked)} marked" if tune.marked else "")
+        title += f", now {now}"
+        pick = Pick(title, message.content, now, free=refuse, typing="find", hint=hint)
+        self.app.push_screen(pick, take)
+
+    def _price(self, tune: Tune) -> None:
+        """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
+        if any(item.use is None for item in tune.editor.estimate.bill.items):
+            self.desk.start(WorkKind.PRICES, self.desk.price_fifos(tune))
+
+
+async def _list_shared_values(tune: Tune, knob: Knob) -> SharedValuesListed:
+    # Many layers times many values: not on the event loop.
+    table = await asyncio.to_thread(tune_detail.options_table, tune)
+    return SharedValuesListed(tune, knob, table)
+
+
+async def _list_values(tune: Tune, layer: Layer, name: str) -> ValuesListed:
+    # FIFO depths of 500 marked layers are many bills: not on the event loop.
+    content = await asyncio.to_thread(tune_knobs.values_content, tune, name)
+    return ValuesListed(tune, layer, name, content)

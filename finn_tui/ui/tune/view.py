@@ -1,0 +1,211 @@
+"""What the Tune screen shows, as lines: figures and the layer table."""
+
+from __future__ import annotations
+
+from finn_tui.core.design import Layer, Value
+from finn_tui.core.estimate.estimate import LayerCost
+from finn_tui.ui.toolkit.styled_line import (
+    Line,
+    bar,
+    cells,
+    fit,
+    milliseconds,
+    plural,
+    rate,
+    short,
+    whole,
+)
+from finn_tui.ui.tune import layer_text
+from finn_tui.ui.tune.columns import GUTTER, Columns, knob_title, value_text
+from finn_tui.ui.tune.comparison import signed
+from finn_tui.ui.tune.state import Tune
+
+_COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
+# Figures
+
+
+def figures(tune: Tune, width: int) -> Line:
+    """II, fps, latency; what is not saved. What is less needed goes where there is room for it."""
+    estimate = tune.editor.estimate
+    state = _saved(tune)
+    line = Line().add(" II ", "dim").add(whole(estimate.ii_cycles), "strong")
+    pieces: list[tuple[str, str, int]] = [
+        (" cycles", "dim", 3),
+        ("   ", "", 0),
+        (rate(estimate.fps), "strong", 0),
+        (" fps", "dim", 0),
+        (f" at {clock_text(estimate.clock_ns)}", "dim", 2),
+        ("   latency ", "dim", 0),
+        (milliseconds(estimate.latency_ms), "", 0),
+        (f" ({whole(estimate.latency_cycles)} cycles)", "dim", 4),
+    ]
+    converters = len(estimate.mismatches)
+    if converters:
+        pieces.append((f"   {plural(converters, 'width converter')}", "dim", 1))
+    room = width - line.width - state.width - 2
+    most = max(rank for _, _, rank in pieces)
+    while most and sum(cells(text) for text, _, rank in pieces if rank <= most) > room:
+        most -= 1
+    for text, role, rank in pieces:
+        if rank <= most:
+            line.add(text, role)
+    return line.right(state, width)
+
+
+def _saved(tune: Tune) -> Line:
+    editor = tune.editor
+    changes, name = editor.changes, editor.baseline_name
+    told = f"{plural(changes, 'change')} against {name}" if changes else ""
+    line = Line()
+    if tune.solving is not None and (tune.solving.busy or tune.solving.unseen):
+        line.add("s", "key", "tune.solve")
+        line.add(" solving...   " if tune.solving.busy else " solved   ", "accent", "tune.solve")
+    if editor.unsaved:
+        return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
+    return line.add((told or tune.folding_name) + " ", "dim")
+
+
+def clock_text(clock_ns: float) -> str:
+    """A clock as people say it: "100 MHz"."""
+    return f"{1000 / clock_ns:.4g} MHz"
+
+
+# The layer table
+
+
+def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
+    """The headings of the three panes."""
+    left = Line()
+    first = GUTTER + plan.rail + plan.name + plan.shape
+    told = []
+    if tune.filter:
+        told.append(f"/{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}")
+    if tune.marked:
+        told.append(f"{len(tune.marked)} marked")
+    if tune.comparison is not None:
+        only = "changes vs " if tune.comparing.mode == "changed" else "vs "
+        told.append(only + tune.comparing_with)
+    if told:
+        left.cell("  " + "  ".join(told), first, "accent")
+    else:
+        left.cell(" " * (GUTTER + plan.rail), GUTTER + plan.rail)
+        _title(left, tune, "name", "layer", plan.name + plan.shape)
+    for name, width in plan.knobs:
+        left.cell(knob_title(name) + " ", width, "head", right=True)
+    middle = Line()
+    _title(middle, tune, "cycles", "cycles", plan.cycles)
+    middle.cell("before", plan.was, "head", right=True)
+    middle.add(" ").cell("of II" if plan.bar else "", plan.bar + 3, "head")
+    right = Line()
+    sign = "±" if tune.comparison is not None else ""
+    for name, width in plan.resources:
+        _title(right, tune, name, sign + _COLUMN_TITLES[name], width)
+    if plan.bits:
+        right.cell("bits", plan.bits, "head", right=True)
+    return left, middle, right
+
+
+def _title(line: Line, tune: Tune, sort: str, title: str, width: int) -> None:
+    """A heading that sorts when it is clicked, with an arrow where it does."""
+    here = tune.sort == sort
+    arrow = ("▴" if sort == "name" else "▾") if here else ""
+    role, right = "accent" if here else "head", sort != "name"
+    line.cell(title + arrow, width, role, right=right, hit=("sort", "" if here else sort))
+
+
+def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line, Line]:
+    """One layer in the three panes."""
+    layer = tune.layers[index]
+    cost = tune.cost(layer)
+    here = index == tune.window.cursor
+    base = ("cursor" if focus else "cursor-blur") if here else ""
+    return (
+        _left(tune, layer, index, plan, base),
+        _middle(tune, cost, plan, base, index),
+        _right(tune, cost, plan, base, index),
+    )
+
+
+def converted(tune: Tune, name: str) -> bool:
+    """Whether a width converter stands before a layer."""
+    return name in tune.editor.estimate.converted
+
+
+def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Line:
+    here = bool(base)
+    line = Line(base).add(">" if here else " ", "accent")
+    hit = ("row", index)
+    marked = layer.name in tune.marked
+    line.add("•" if marked else " ", "accent", ("mark", index))
+    if plan.rail:
+        rail = tune.rails[layer.name] if tune.in_graph_order else ""
+        line.cell(fit(rail, plan.rail - 1) + " ", plan.rail, "quiet", hit=hit)
+    if plan.full_names:
+        line.cell(layer.name, plan.name, "strong" if here else "", hit=hit)
+        line.cell(layer.shape, plan.shape - 2, "dim", right=True, hit=hit)
+    else:
+        name = layer_text.short_name(layer)
+        line.cell(name, min(plan.name - 2, cells(name) + 1), "strong" if here else "", hit=hit)
+        rest = GUTTER + plan.rail + plan.name - 2 - line.width
+        shape = layer.shape if cells(layer.shape) <= rest else ""
+        line.cell(shape, rest, "dim", right=True, hit=hit)
+    line.cell(" L" if layer.name in tune.locked else "", 2, "warn", hit=hit)
+    values = tune.editor.folding.values[layer.name]
+    before = _before(tune, layer)
+    chosen = tune.chosen_knob if here else None
+    for name, width in plan.knobs:
+        if name not in values:
+            line.add(" " * width, hit=hit)
+            continue
+        text = value_text(values[name])
+        target = ("knob", index, name)
+        old = f"{value_text(before[name])}→" if name in before else ""
+        if chosen is not None and chosen.name == name:
+            line.add(" " * (width - cells(text) - 2 - cells(old))).add(old, "dim", target)
+            line.add("‹", "edit", ("step", index, name, -1)).add(text, "edit", target)
+            line.add("›", "edit", ("step", index, name, 1))
+        elif old:
+            line.add(" " * (width - cells(old) - cells(text) - 1)).add(old, "dim", target)
+            line.add(text, "accent", target).add(" ")
+        else:
+            role = "dim" if tune.comparison is not None else ""
+            line.cell(text + " ", width, role, right=True, hit=target)
+    return line
+
+
+def _before(tune: Tune, layer: Layer) -> dict[str, Value]:
+    """The knobs of a layer that differ from what it is compared with, as they are there."""
+    difference = tune.difference(layer.name)
+    if difference is None:
+        return {}
+    return {
+        item.name: item.before for item in difference.changes if layer.knob(item.name) is not None
+    }
+
+
+def _middle(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
+    hit, ii = ("row", index), tune.editor.estimate.ii_cycles
+    holds = cost.cycles == ii
+    line = Line(base).cell(short(cost.cycles, plan.cycles), plan.cycles, right=True, hit=hit)
+    difference = tune.difference(cost.name)
+    if difference is not None:
+        before = short(difference.before.cycles, plan.was - 1) if difference.cycles else "·"
+        line.cell(before, plan.was, "dim", right=True, hit=hit)
+    line.add(" ")
+    line.add(bar(cost.cycles / ii, plan.bar), "bar-ii" if holds else "bar", hit)
+    return line.cell(" II" if holds else "", 3, "ii", hit=hit)
+
+
+def _right(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
+    line = Line(base)
+    converter, difference = converted(tune, cost.name), tune.difference(cost.name)
+    for name, width in plan.resources:
+        amount = cost.resources[name] if difference is None else difference.resources[name]
+        text = short(amount, width - 1) if difference is None else signed(amount)
+        line.cell(text, width, "" if amount else "dim", right=True, hit=("row", index))
+    if not plan.bits:
+        return line
+    # A mark where this layer's input has another width than what comes: FINN converts it there.
+    bits = f"{'≠' if converter else ''}{cost.in_width}>{cost.out_width}"
+    role = "" if converter else "dim"
+    return line.cell(" ", 1).cell(bits, plan.bits - 1, role, right=True, hit=("row", index))

@@ -1,0 +1,331 @@
+"""Work on the simulated board with the real driver, from one image to the whole test set."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import pickle
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
+from finn_tui.board import jobs as work
+from finn_tui.board.catalogue import find
+from finn_tui.board.connection import Link, connect
+from finn_tui.board.deploy import deploy
+from finn_tui.rehearsal import bitstream
+from finn_tui.rehearsal.board import default_folder
+from tests.board import samples
+
+
+@pytest.fixture
+async def link(board_home: None) -> AsyncIterator[Link]:
+    async with connect(find("simulated")) as opened:
+        yield opened
+
+
+def results(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run / "results.json").read_text())
+    return content
+
+
+def agents() -> list[int]:
+    """Processes of this test's board that run an agent."""
+    home = str(default_folder() / "home").encode()
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            is_agent = process.name.isdigit() and b"agent-" in (process / "cmdline").read_bytes()
+            if is_agent and home in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+async def gone(seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while agents():  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0.05)
+
+
+async def test_go_from_nothing_to_the_results(link: Link, run_folder: Path) -> None:
+    (run_folder / "results.json").write_text('{"estimate": {"fps": 1}}')
+    seen: list[Progress] = []
+    outcome = await work.go(link, run_folder, seen.append)
+    assert outcome.missing == ()
+    software = np.load(run_folder / "sample" / "software.npy")
+    labels = np.load(run_folder / "sample" / "labels.npy")
+
+    executed = outcome.executed
+    assert executed is not None and executed.simulated and executed.board == "simulated"
+    assert executed.result == executed.software == software[0]
+    assert executed.expected == labels[0] != executed.result
+
+    measured = outcome.throughput
+    ideal = 1e9 / samples.CLOCK_NS / samples.II
+    assert 0.8 * ideal < measured.images_per_s <= ideal * 1.001
+    assert measured.estimate_images_per_s == ideal
+    assert measured.clock_mhz == 100.0 and measured.batch == 10_000
+    assert measured.metrics["batch_size"] == 10_000
+
+    validation = outcome.validation
+    assert validation is not None
+    assert (validation.images, validation.correct) == (60, 40)
+    assert validation.percent == pytest.approx(100 * 40 / 60)
+    assert validation.software_same == 60, "the accelerator gives what the software gives"
+    with np.load(run_folder / validation.predictions) as file:
+        assert np.array_equal(file["predictions"], software)
+        assert np.array_equal(file["labels"], labels)
+
+    there = results(run_folder)
+    assert there["estimate"] == {"fps": 1}, "what others wrote stays"
+    assert there["execute"] == executed.as_dict() and there["execute"]["class"] == software[0]
+    assert there["throughput"] == measured.as_dict()
+    assert there["accuracy"] == validation.as_dict()
+    assert all(there[part]["simulated"] for part in ("execute", "throughput", "accuracy"))
+    assert {p.stage for p in seen} >= {"deploy", "execute", "throughput", "validate"}
+    last = [p for p in seen if "SIMULATED" in p.message]
+    assert {p.stage for p in last} == {"execute", "throughput", "validate"}
+    await gone()
+
+
+async def test_chosen_images(link: Link, run_folder: Path) -> None:
+    np.save(run_folder / "sample" / "labels.npy", np.full(60, -1))
+    await deploy(link, run_folder)
+    done = await work.execute(link, run_folder, images=(5, 59, 5))
+    software = np.load(run_folder / "sample" / "software.npy")
+    assert [one.result for one in done] == software[[5, 59, 5]].tolist()
+    assert [one.expected for one in done] == [None, None, None], "-1 is no label"
+    with pytest.raises(FinnTuiError, match="no sample image 60"):
+        await work.execute(link, run_folder, images=(60,))
+
+
+async def test_channels_first_samples_are_turned(link: Link, run_folder: Path) -> None:
+    """CNV's samples are N, C, H, W; its accelerator takes channels last."""
+    settings = samples.settings()
+    shapes = settings["driver_information"]["io_shape_dict"]
+    shapes["ishape_normal"] = [[1, 28, 14, 2]]
+    path = run_folder / "build" / "deploy" / "driver" / "settings.json"
+    path.write_text(json.dumps(settings))
+    pixels = samples.images()
+    flat = pixels.reshape(60, 28, 14, 2)
+    np.save(run_folder / "sample" / "images.npy", flat.transpose(0, 3, 1, 2))
+    await deploy(link, run_folder)
+    done = await work.execute(link, run_folder, images=range(4))
+    assert [one.result for one in done] == [one.software for one in done]
+    np.save(run_folder / "sample" / "images.npy", np.zeros((60, 3, 8, 8), np.uint8))
+    await deploy(link, run_folder)
+    with pytest.raises(FinnTuiError, match="do not fit"):
+        await work.execute(link, run_folder)
+
+
+async def test_validation_tells_its_running_accuracy(link: Link, run_folder: Path) -> None:
+    await deploy(link, run_folder)
+    seen: list[Progress] = []
+    done = await work.validate(link, run_folder, seen.append, batch=25)
+    assert done.batch == 20, "the largest that divides 60: the driver counts a rest as wrong"
+    running = [(p.data["done"], p.data["accuracy"], p.fraction) for p in seen if "ok" in p.data]
+    assert [done for done, _, _ in running] == [20, 40, 60]
+    assert running[-1][1] == pytest.approx(done.percent) and running[-1][2] == 1.0
+    limited = await work.validate(link, run_folder, limit=7)
+    assert limited.images == 7 and limited.correct == 4
+
+
+async def test_without_a_test_set_the_rest_is_done(link: Link, run_folder: Path) -> None:
+    for file in (run_folder / "dataset").iterdir():
+        file.unlink()
+    run = json.loads((run_folder / "run.json").read_text())
+    (run_folder / "run.json").write_text(json.dumps({**run, "dataset": "cifar10"}))
+    outcome = await work.go(link, run_folder, batch=10)
+    assert outcome.executed is not None and outcome.throughput.batch == 10
+    assert outcome.validation is None
+    (missing,) = outcome.missing
+    assert "cifar10 test set is not here" in missing.what
+    assert "test_batch" in missing.fix and "datasets/cifar10" in missing.fix
+    assert outcome.as_dict()["missing"][0]["what"] == missing.what
+
+
+async def test_a_run_that_was_not_deployed(link: Link, run_folder: Path) -> None:
+    with pytest.raises(FinnTuiError, match="not on the board") as caught:
+        await work.throughput(link, run_folder)
+    assert "Deploy it first" in caught.value.fix
+
+
+async def test_what_a_board_says_of_itself(link: Link) -> None:
+    about = await work.check(link)
+    assert about["simulated"] is True and about["driver"] == "1.6.1"
+    assert about["root"] == (os.geteuid() == 0) and about["free_bytes"] > 0
+
+
+async def test_a_stuck_accelerator_is_said_so(
+    link: Link, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
+    meta, network = bitstream.unpack(bitfile)
+    bitstream.pack(bitfile, {**meta, "latency_cycles": 10**12}, network)
+    monkeypatch.setattr(work, "_GRACE", 1.0)
+    monkeypatch.setattr(work, "_PATIENCE", 0.0)
+    await deploy(link, run_folder)
+    with pytest.raises(FinnTuiError, match="did not finish in 1 s") as caught:
+        await work.execute(link, run_folder)
+    assert "odma0 control 0x1" in caught.value.why
+    await gone()
+
+
+async def test_cancelling_ends_the_driver(link: Link, run_folder: Path) -> None:
+    bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
+    meta, network = bitstream.unpack(bitfile)
+    bitstream.pack(bitfile, {**meta, "latency_cycles": 10**12}, network)
+    await deploy(link, run_folder)
+    started = asyncio.Event()
+
+    def listen(progress: Progress) -> None:
+        if "a batch of" in progress.message:
+            started.set()
+
+    task = asyncio.create_task(work.throughput(link, run_folder, listen))
+    async with asyncio.timeout(60):
+        await started.wait()
+    assert len(agents()) >= 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await gone()
+    assert not (run_folder / "results.json").exists()
+
+
+async def test_two_terminals_take_turns(link: Link, run_folder: Path) -> None:
+    await deploy(link, run_folder)
+    seen: list[Progress] = []
+    async with connect(find("simulated")) as other:
+        one, two = await asyncio.gather(
+            work.throughput(link, run_folder, seen.append, batch=10_000),
+            work.validate(other, run_folder, seen.append),
+        )
+    assert any("another finn-tui uses the board" in p.message for p in seen)
+    assert one.images_per_s > 0.7 * (one.estimate_images_per_s or 0)
+    assert two.correct == 40
+
+
+async def test_the_driver_s_own_failure_is_told(link: Link, run_folder: Path) -> None:
+    path = run_folder / "build" / "deploy" / "driver" / "settings.json"
+    settings = json.loads(path.read_text())
+    settings["driver_information"]["io_shape_dict"]["idma_names"] = ["nothing0"]
+    path.write_text(json.dumps(settings))
+    await deploy(link, run_folder)
+    with pytest.raises(FinnTuiError, match="driver stopped with AttributeError") as caught:
+        await work.execute(link, run_folder)
+    assert "nothing0" in caught.value.why and "Traceback" in caught.value.detail
+    settings["driver_information"]["driver_type"] = "FINNInstrumentationOverlay"
+    path.write_text(json.dumps(settings))
+    await deploy(link, run_folder)
+    with pytest.raises(FinnTuiError, match="takes no images"):
+        await work.execute(link, run_folder)
+
+
+UPSTREAM_DRIVER = """
+from qonnx.core.datatype import DataType
+io_shape_dict = {shapes}
+"""
+UPSTREAM_BASE = """
+from finn_plus_driver.overlays.dma import FINNDMAOverlay
+from pynq.ps import Clocks
+
+class FINNExampleOverlay(FINNDMAOverlay):
+    def __init__(self, bitfile_name, platform, io_shape_dict, batch_size=1, fclk_mhz=100.0,
+                 device=None, download=True, runtime_weight_dir="runtime_weights/"):
+        super().__init__(bitfile_name, platform, io_shape_dict, batch_size)
+        del self.fclk_mhz_actual
+        Clocks.fclk0_mhz = fclk_mhz
+"""
+
+
+async def test_upstream_drivers_are_told_the_clock(link: Link, run_folder: Path) -> None:
+    """FINN's own package brings its driver, which runs at 100 MHz unless told otherwise."""
+    package = run_folder / "build" / "deploy"
+    (package / "driver" / "settings.json").unlink()
+    shapes = samples.settings()["driver_information"]["io_shape_dict"]
+    (package / "driver" / "driver.py").write_text(UPSTREAM_DRIVER.format(shapes=shapes))
+    (package / "driver" / "driver_base.py").write_text(UPSTREAM_BASE)
+    (package / "bitfile" / "finn-accel.hwh").write_text("<EDKSYSTEM/>")
+    run = json.loads((run_folder / "run.json").read_text())
+    run |= {"clock_ns": 5.0, "estimate": {"fps": 2e8 / samples.II}}
+    (run_folder / "run.json").write_text(json.dumps(run))
+    outcome = await work.go(link, run_folder)
+    assert outcome.throughput.clock_mhz == 200.0
+    ideal = 2e8 / samples.II
+    assert 0.8 * ideal < outcome.throughput.images_per_s <= ideal * 1.001
+    assert outcome.validation is not None and outcome.validation.correct == 40
+    assert outcome.validation.software_same == 60
+
+
+async def test_cifar_files_as_their_authors_offer_them(link: Link, run_folder: Path) -> None:
+    """The driver reads its own pickles; 32x32 images are the point, not the classes."""
+    package = run_folder / "build" / "deploy"
+    settings = samples.settings()
+    information = settings["driver_information"]
+    information["validation_dataset"] = "cifar"
+    shapes = information["io_shape_dict"]
+    shapes["ishape_normal"] = [[1, 32, 32, 3]]
+    shapes["ishape_folded"] = shapes["ishape_packed"] = [[1, 1024, 3]]
+    (package / "driver" / "settings.json").write_text(json.dumps(settings))
+    network = samples.cifar_network_bytes()
+    samples.write_bitstream(package / "bitfile" / "finn-accel.bit", network)
+    run = json.loads((run_folder / "run.json").read_text())
+    (run_folder / "run.json").write_text(json.dumps({**run, "dataset": "cifar10"}))
+    rng = np.random.default_rng(3)
+    rows = rng.integers(0, 256, (30, 3072), np.uint8)
+    # The test network's class is the brightest channel.
+    labels = rows.reshape(30, 3, 1024).astype(int).sum(axis=2).argmax(axis=1)
+    content = {"data": rows, "labels": [*labels[:24].tolist(), 9, 9, 9, 9, 9, 9]}
+    folder = run_folder / "dataset" / "cifar-10-batches-py"
+    folder.mkdir()
+    (folder / "test_batch").write_bytes(pickle.dumps(content))
+    await deploy(link, run_folder)
+    done = await work.validate(link, run_folder)
+    assert done.dataset == "cifar10" and (done.correct, done.images) == (24, 30)
+    assert done.software_same is None, "the run's sample is another data set"
+
+
+async def test_a_damaged_test_set_is_named(link: Link, run_folder: Path) -> None:
+    labels = run_folder / "dataset" / "t10k-labels-idx1-ubyte.gz"
+    labels.write_bytes(gzip.compress(b"\x00" * 40))
+    await deploy(link, run_folder)
+    with pytest.raises(FinnTuiError, match="mnist test set on the board cannot be read"):
+        await work.validate(link, run_folder)
+
+
+async def test_a_driver_that_is_not_installed(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A board with nothing but Python and what stands for pynq."""
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "python3").symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("FINN_TUI_DRIVER_PYTHON", str(bare / "python3"))
+    async with connect(find("simulated")) as link:
+        await deploy(link, run_folder)
+        with pytest.raises(FinnTuiError) as caught:
+            await work.execute(link, run_folder)
+    assert "cannot be used" in caught.value.what and caught.value.kind == "board"
+
+
+async def test_a_python_that_is_not_there(run_folder: Path, board_home: None) -> None:
+    async with connect(find("simulated")) as link:
+        link.board = replace(link.board, python="/nowhere/python3")
+        began = time.monotonic()
+        with pytest.raises(FinnTuiError, match="cannot be started") as caught:
+            await work.check(link)
+        assert time.monotonic() - began < 10
+    assert "boards.toml" in caught.value.fix

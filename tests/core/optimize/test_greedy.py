@@ -1,0 +1,150 @@
+"""What next: the move is the cheapest there is, and what is given back costs no speed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finn_tui.core.device import Device
+from finn_tui.core.editor import Editor
+from finn_tui.core.estimate.estimate import Estimate
+from finn_tui.core.estimate.infrastructure import Prices, Widths
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.model import IllegalFolding
+from finn_tui.core.optimize.greedy import Stuck, give_all_back, give_back, next_move, way_to
+from tests.core.designs import conv_like, designs
+
+DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
+
+
+def whole(made: Estimate, resource: str) -> float:
+    """FINN's total with what FINN inserts."""
+    return made.total[resource] + made.bill.total()[resource]
+
+
+@st.composite
+def editors(draw: st.DrawFn) -> Editor:
+    """An editor after some edits."""
+    design, tables = draw(designs)
+    start = foldings.ones(design, tables)
+    prices = Prices()
+    if draw(st.booleans()):
+        ask = Widths(design, tables).ask({}, ())
+        prices = Prices(
+            {(a, b): (float(3 * (a + b)), 0.0, 0.0, 0.0) for a, b in ask.dwc},
+            {(w, d): (float(w), float(d // 32), 0.0, 0.0) for w, d in ask.fifo},
+        )
+    editor = Editor(design, tables, DEVICE, 10.0, start, start, "ones", prices)
+    for _ in range(draw(st.integers(0, 10))):
+        layer = draw(st.sampled_from(design.layers))
+        editor.step(layer.name, draw(st.sampled_from(layer.knobs)).name, 1)
+    return editor
+
+
+@settings(max_examples=60, deadline=None)
+@given(editors())
+def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None:
+    before = editor.estimate
+    name = before.bottleneck
+    move = next_move(editor)
+    assert editor.estimate is before
+    cycles = editor.tables[name].cycles
+    if isinstance(move, Stuck):
+        return
+    assert move.ii_cycles < before.ii_cycles
+    foldings.check(editor.design, editor.tables, move.folding)
+    after = editor.estimate_of(move.folding)
+    mine = {layer.name: layer.cycles for layer in after.layers}
+    assert mine[name] < before.ii_cycles and min(cycles) < before.ii_cycles
+    assert (after.ii_cycles, after.bottleneck) == (move.ii_cycles, move.bottleneck)
+    for resource, amount in move.use.items():
+        assert whole(after, resource) - whole(before, resource) == pytest.approx(amount)
+    if len(move.values) > 1:
+        # Each was the cheapest of its layer; what they cost together is told above.
+        return
+    for knob in editor.design.by_name[name].knobs:
+        for value in knob.values:
+            try:
+                other = foldings.change(
+                    editor.design, editor.tables, editor.folding, name, knob.name, value
+                )
+            except IllegalFolding:
+                continue
+            made = editor.estimate_of(other.folding)
+            if made.ii_cycles < before.ii_cycles:
+                cost = sum(
+                    (whole(made, r) - whole(before, r)) / DEVICE.budget[r] for r in DEVICE.budget
+                )
+                assert move.cost <= cost + 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(editors())
+def test_what_is_given_back_costs_no_speed(editor: Editor) -> None:
+    before = editor.estimate
+    for move in give_back(editor):
+        foldings.check(editor.design, editor.tables, move.folding)
+        assert move.layer != before.bottleneck and move.cost < 0
+        assert editor.estimate_of(move.folding).ii_cycles <= before.ii_cycles
+
+
+@settings(max_examples=40, deadline=None)
+@given(editors(), st.data())
+def test_locked_layers_are_not_moved(editor: Editor, data: st.DataObject) -> None:
+    names = [layer.name for layer in editor.design.layers]
+    locked = set(data.draw(st.lists(st.sampled_from(names), max_size=2)))
+    found = [
+        give_all_back(editor, locked),
+        next_move(editor, locked),
+        way_to(editor, 1, locked).move,
+    ]
+    for move in [*found, *give_back(editor, None, locked)]:
+        if move is not None and not isinstance(move, Stuck):
+            for name in locked:
+                assert move.folding.values[name] == editor.folding.values[name]
+
+
+@settings(max_examples=40, deadline=None)
+@given(editors())
+def test_all_that_can_be_given_back_leaves_nothing_to_give(editor: Editor) -> None:
+    ii, back = editor.estimate.ii_cycles, give_all_back(editor)
+    single = give_back(editor, None)
+    assert (back is None) == (not single)
+    if back is not None:
+        assert back.cost <= single[0].cost + 1e-12 and back.ii_cycles <= ii
+        editor.replace(back.folding)
+        assert give_back(editor) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(editors(), st.integers(1, 40))
+def test_the_way_ends_at_the_target_or_says_what_stands_there(editor: Editor, part: int) -> None:
+    now = editor.estimate
+    cycles = max(1, now.ii_cycles // part)
+    way = way_to(editor, cycles)
+    assert set(way.slow) == {layer.name for layer in now.layers if layer.cycles > cycles}
+    reached = way.move.ii_cycles if way.move is not None else now.ii_cycles
+    if way.stuck is None:
+        assert reached <= cycles
+    else:
+        assert reached > cycles
+        least = min(editor.tables[way.stuck.layer].cycles)
+        assert least >= reached or editor.design.couplings
+    if way.move is not None:
+        foldings.check(editor.design, editor.tables, way.move.folding)
+
+
+def test_it_is_said_in_a_line() -> None:
+    design, tables = conv_like()
+    start = foldings.ones(design, tables)
+    editor = Editor(design, tables, DEVICE, 10.0, start, start, "ones")
+    move = next_move(editor)
+    assert not isinstance(move, Stuck)
+    assert move.text() == "MVAU_hls_0: SIMD 2 gives 3,072 for +3 LUT; then MVAU_hls_0 holds the II"
+    assert give_back(editor) == []
+    editor.set("LabelSelect_hls_0", "PE", 10)
+    (back,) = give_back(editor)
+    assert back.values == {"LabelSelect_hls_0": {"PE": 1}}
+    stuck = next_move(editor, {"MVAU_hls_0"})
+    assert stuck.text() == "MVAU_hls_0 holds the II: it is locked"

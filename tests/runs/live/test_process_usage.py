@@ -1,0 +1,53 @@
+"""What a build's processes take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from finn_tui.engine.server import runprocesses
+from finn_tui.runs.live import process_usage
+from finn_tui.runs.live.process_usage import Load
+from tests.runs.conftest import MakeRun
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
+
+
+def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_usage, "LOOK_SECONDS", 0.0)
+    run = make_run(state="running", **runprocesses.own_identity())
+    busy = subprocess.Popen(
+        [sys.executable, "-c", "while True: pass"],
+        env={**os.environ, runprocesses.MARK: str(run.path)},
+        cwd=run.path,
+    )
+    try:
+        watch = Load(run)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            found = [one for one in watch.look(run.state()) if one.pid == busy.pid]
+            if found and found[0].cpu:
+                break
+            time.sleep(0.1)
+        (one,) = found
+        assert one.cpu is not None and 0 < one.cpu < 2
+        assert one.memory > 1_000_000
+        assert one.folder == run.path
+    finally:
+        busy.kill()
+        busy.wait()
+    assert busy.pid not in {one.pid for one in watch.look(run.state())}
+
+
+def test_a_run_elsewhere_or_ended_has_none_here(make_run: MakeRun) -> None:
+    elsewhere = make_run(state="running", **{**runprocesses.own_identity(), "boot": "another"})
+    assert Load(elsewhere).look(elsewhere.state()) == ()
+    ended = make_run(
+        "20260104T030405Z-tfc-w1a1-00ff", state="failed", **runprocesses.own_identity()
+    )
+    assert Load(ended).look(ended.state()) == ()

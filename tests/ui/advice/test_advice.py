@@ -1,0 +1,120 @@
+"""What next: the move on the last line, the dialog with what could be given back and a rate."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.optimize.greedy import Move, Stuck
+from finn_tui.ui.advice.screen import NextDialog
+from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.tune.state import Tune
+from tests.ui.conftest import MakeApp, opened, screen_text, until
+from tests.ui.test_snapshots import SIZES, compare
+
+
+@asynccontextmanager
+async def tuning(
+    make_app: MakeApp, size: tuple[int, int] = (100, 40)
+) -> AsyncIterator[tuple[Pilot[Any], FinnTuiApp, Tune]]:
+    """CNV with its published folding."""
+    async with make_app().run_test(size=size) as pilot:
+        app = await opened(pilot)
+        assert app.state.tune is not None
+        yield pilot, app, app.state.tune
+
+
+async def worked_out(pilot: Pilot[Any], app: FinnTuiApp) -> NextDialog:
+    """Wait until the dialog is there and knows what it tells."""
+    await until(pilot, lambda: isinstance(app.screen, NextDialog) and app.screen.state.fresh)
+    screen = app.screen
+    assert isinstance(screen, NextDialog)
+    return screen
+
+
+async def test_the_last_line_says_the_move_and_n_makes_it(make_app: MakeApp) -> None:
+    async with tuning(make_app) as (pilot, app, tune):
+        assert "next MVAU 6 SIMD 4→8 and 1 more: II 32,400, +111 LUT" in screen_text(app)
+        move = tune.advice()
+        assert isinstance(move, Move)
+        await pilot.press("n")
+        assert tune.editor.estimate.ii_cycles == move.ii_cycles == 32_400
+        text = screen_text(app)
+        assert "II 32,768 → 32,400" in text and "next MVAU 0 " in text
+        await pilot.press("u")
+        assert tune.editor.estimate.ii_cycles == 32_768 and not tune.editor.unsaved
+
+
+async def test_a_locked_bottleneck_is_said_and_not_moved(make_app: MakeApp) -> None:
+    async with tuning(make_app) as (pilot, app, tune):
+        tune.locked.add("MVAU_hls_7")
+        app.redraw()
+        assert isinstance(tune.advice(), Stuck)
+        await pilot.press("n")
+        assert not tune.editor.unsaved
+        assert "MVAU_hls_7 holds the II: it is locked" in screen_text(app)
+
+
+async def test_layers_give_back_what_they_do_not_need(make_app: MakeApp) -> None:
+    async with tuning(make_app) as (pilot, app, tune):
+        before = tune.editor.estimate
+        await pilot.press("a")
+        dialog = await worked_out(pilot, app)
+        assert dialog.state.found is not None
+        first = dialog.state.found.back[0]
+        await pilot.press("enter")
+        dialog = await worked_out(pilot, app)
+        assert tune.editor.folding == first.folding
+        await pilot.press("A")
+        dialog = await worked_out(pilot, app)
+        assert "no layer could give anything back" in screen_text(app)
+        after = tune.editor.estimate
+        assert after.ii_cycles <= before.ii_cycles
+        assert after.total["BRAM_18K"] < before.total["BRAM_18K"]
+        await pilot.press("u", "u", "escape")
+        await until(pilot, lambda: not isinstance(app.screen, NextDialog))
+        assert tune.editor.estimate.total == before.total
+
+
+async def test_a_rate_is_reached_in_moves_without_the_solver(make_app: MakeApp) -> None:
+    async with tuning(make_app) as (pilot, app, tune):
+        tune.editor.load(foldings.ones(tune.editor.design, tune.editor.tables), "ones")
+        await pilot.press("a", *"3000")
+        dialog = await worked_out(pilot, app)
+        way = dialog.state.found.way if dialog.state.found is not None else None
+        assert way is not None and way.move is not None and not way.stuck and not way.over
+        assert f"{way.moves} moves: II {way.move.ii_cycles:,}" in screen_text(app)
+        await pilot.press("t")
+        await worked_out(pilot, app)
+        assert "reached: no layer is slower than that" in screen_text(app)
+        assert tune.editor.estimate.fps >= 3000
+        await pilot.press("u")
+        assert tune.editor.folding == tune.editor.baseline
+
+
+async def test_what_stops_a_rate_is_said(make_app: MakeApp) -> None:
+    async with tuning(make_app) as (pilot, app, tune):
+        await pilot.press("a", *"9000")
+        await worked_out(pilot, app)
+        text = screen_text(app)
+        assert "over its fill limit of 37,240" in text and "it fits" in text
+        await pilot.press(*"00")
+        await worked_out(pilot, app)
+        assert "holds the II: it is as fast as it can be" in screen_text(app)
+        await pilot.press(*["backspace"] * 6, "0")
+        assert "is no rate that can be" in screen_text(app)
+        await pilot.press("t", "escape")
+        assert not tune.editor.unsaved
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> None:
+    async with tuning(make_app, SIZES[size]) as (pilot, app, _):
+        await pilot.press("a", *"9000")
+        await worked_out(pilot, app)
+        compare(app, f"next-{size}")

@@ -1,0 +1,56 @@
+"""What themes make of roles: mixed where colours can be, told by weight where they cannot."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from textual.color import Color
+
+from finn_tui.ui import theming
+from finn_tui.ui.toolkit.styles import INKS, style
+
+_PLAIN = dict.fromkeys(
+    ("foreground", "primary", "accent", "success", "warning", "error", "panel", "surface",
+     "background"), "ansi_default",
+)  # fmt: skip
+
+
+def _contrast(a: Color, b: Color) -> float:
+    """The contrast ratio of two colours as WCAG 2 defines it."""
+
+    def luminance(color: Color) -> float:
+        parts = [part / 255 for part in color.rgb]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", theming.load_themes()[0], ids=lambda theme: theme.name)
+def test_texts_can_be_read_in_our_themes(theme: object) -> None:
+    from textual.theme import Theme
+
+    assert isinstance(theme, Theme)
+    variables = theme.to_color_system().generate()
+    ground = Color.parse(variables["background"])
+    # Rules, tracks and keys that cannot be used now may stand back; everything else is text.
+    quiet = {"faint", "bar", "bar-ii", "cursor", "cursor-blur"}
+    for base, role in product(("", "cursor", "cursor-blur"), set(INKS) - quiet | {""}):
+        made = style(variables, ground, base, role)
+        assert made.color is not None and made.bgcolor is not None
+        ratio = _contrast(Color.from_rich_color(made.color), Color.from_rich_color(made.bgcolor))
+        assert ratio >= 4.5, f"{base or 'plain'} {role}: {ratio:.2f}"
+    # Keys and steps that cannot be used now are text too, if the least of it.
+    faint = style(variables, ground, "", "faint")
+    assert faint.color is not None
+    assert _contrast(Color.from_rich_color(faint.color), ground) >= 3
+
+
+def test_the_terminals_own_colours_are_not_mixed() -> None:
+    ground = Color.parse("ansi_default")
+    assert style(_PLAIN, ground, "", "dim").dim
+    assert style(_PLAIN, ground, "", "edit").reverse
+    assert style(_PLAIN, ground, "cursor", "").bold
+    assert not style(_PLAIN, ground, "cursor", "bar").reverse
