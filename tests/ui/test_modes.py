@@ -19,6 +19,7 @@ from finn_tui.ui.flow import view as flow
 from finn_tui.ui.logs.pane import Log
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.state import BoardState
+from finn_tui.ui.toolkit.image import half_blocks
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.workers import Credentials
 from tests import data
@@ -397,11 +398,11 @@ async def test_the_machine_is_chosen_and_kept(make_app: MakeApp, lab: RecordedLa
 
 def test_images_become_half_blocks() -> None:
     grey = data.prepared("tfc-w1a1")["images"][0]
-    rows = board.picture(np.array(grey, dtype="uint8"), 40, 20)
+    rows = half_blocks(np.array(grey, dtype="uint8"), 40, 20)
     assert len(rows) == 14 and all(len(row) == 28 for row in rows)
-    small = board.picture(np.array(grey, dtype="uint8"), 20, 20)
+    small = half_blocks(np.array(grey, dtype="uint8"), 20, 20)
     assert len(small) == 7 and len(small[0]) == 14
-    assert board.picture(np.zeros((5,), dtype="uint8"), 40, 20) == []
+    assert half_blocks(np.zeros((5,), dtype="uint8"), 40, 20) == []
 
 
 def test_a_late_word_of_stopped_work_changes_nothing() -> None:

@@ -13,14 +13,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from finn_tui.core.design import Design, Layer, Value
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.platform_shell import Shell
-
-if TYPE_CHECKING:
-    from finn_tui.core.estimate.estimate import Tables
+from finn_tui.core.estimate.table import Tables
 
 Use = tuple[float, ...]
 """Units of each resource, in the order of ``RESOURCES``."""

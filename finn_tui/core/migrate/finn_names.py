@@ -136,3 +136,12 @@ def spellings(name: str, value: Any) -> Sequence[tuple[str, Any]]:
         if isinstance(value, str) and value in pair:
             found.append((name, pair[1 - pair.index(value)]))
     return found
+
+
+#: A layer in a partition: the name is longer than a column, and all begin alike.
+_PARTITION = re.compile(r"StreamingDataflowPartition_(\d+)_(\S+)")
+
+
+def layer_of_partition(name: str) -> str:
+    """Return a layer's own name, with the number of its partition after it."""
+    return _PARTITION.sub(r"\2 of part \1", name)

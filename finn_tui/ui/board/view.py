@@ -181,35 +181,3 @@ def _accuracy(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         told = f"{same:,} of {found['images']:,} as in software"
         lines.append((told, "good" if same == found["images"] else "warn"))
     return lines
-
-
-# The sample image
-
-
-def picture(sample: Any, width: int, height: int) -> list[list[tuple[str, int, int]]]:
-    """An image in half blocks: rows of (sign, upper, lower), colours as 0xRRGGBB.
-
-    Args:
-        sample: uint8, (C, H, W) with one or three channels.
-        width, height: most columns and lines; a larger image is left out rather than cut.
-    """
-    import numpy as np
-
-    array = np.asarray(sample)
-    if array.ndim != 3 or array.dtype != np.uint8 or array.shape[0] not in (1, 3):
-        return []
-    channels, rows, columns = array.shape
-    step = 1
-    while columns > width * step or rows > 2 * height * step:
-        step += 1
-    array = array[:, ::step, ::step]
-    channels, rows, columns = array.shape
-    if rows % 2:
-        array = np.concatenate([array, array[:, -1:, :]], axis=1)
-        rows += 1
-    red, green, blue = (array if channels == 3 else np.repeat(array, 3, axis=0)).astype(int)
-    colours = (red << 16) | (green << 8) | blue
-    return [
-        [("▀", int(colours[y, x]), int(colours[y + 1, x])) for x in range(columns)]
-        for y in range(0, rows, 2)
-    ]

@@ -15,11 +15,11 @@ from textual.widgets import Input
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.line_view import Lines
 from finn_tui.ui.toolkit.listing import Content, Listing, Row
 from finn_tui.ui.toolkit.styled_line import Line, cells, fit, wrap
 from finn_tui.ui.toolkit.text_input import Completion, TextInput, is_path
-from finn_tui.ui.tune.sorting import matches
 
 #: Why a typed text cannot be taken; None if it can.
 Refuse = Callable[[str], str | None]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finn_tui.base.text import size
+from finn_tui.core.migrate.finn_names import layer_of_partition
 from finn_tui.runs.logs.tail import LogFile
-from finn_tui.ui.runs.build_view import short_name
 from finn_tui.ui.toolkit.listing import Column, Content, Row
 
 #: A log that was written to so lately is being written.
@@ -52,7 +52,7 @@ def _row(log: Measured, level: int, now: float) -> Row:
     file, count, written = log
     active = now - written < _ACTIVE_SECONDS
     title = {"runner": "runner.log", "finn": "FINN"}.get(file.kind, file.title)
-    title = short_name(title)
+    title = layer_of_partition(title)
     mark = "▸ " if active else ""
     cells = [("  " * level + mark + title, "accent" if active else ""), (size(count), "dim")]
     return Row(str(file.path), cells, file.kind)

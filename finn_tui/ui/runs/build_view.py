@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.base.text import clean, size
+from finn_tui.core.migrate.finn_names import layer_of_partition
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import (
     Line,
@@ -53,19 +53,12 @@ _KINDS = {
 _FEW = 8
 #: A tool that has said nothing for so long is worth a word.
 _QUIET_SECONDS = 60.0
-# FINN's name of what lies in a partition is longer than a column, and begins alike.
-_PARTITION = re.compile(r"StreamingDataflowPartition_(\d+)_(\S+)")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def sign(state: str) -> Cell:
     """The sign of a state."""
     return SIGNS.get(state, ("?", "bad"))
-
-
-def short_name(name: str) -> str:
-    """A layer's name, what lies in a partition by its own name first."""
-    return _PARTITION.sub(r"\2 of part \1", name)
 
 
 def step_name(step: str) -> str:
@@ -227,7 +220,7 @@ def _stage(
 
 
 def _job_name(job: Job) -> str:
-    name = short_name(job.name)
+    name = layer_of_partition(job.name)
     if job.kind == "stitch":
         return f"stitching {name}".strip()
     return name if job.kind != "project" else "Zynq project"

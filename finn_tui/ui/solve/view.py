@@ -12,11 +12,20 @@ from finn_tui.core.optimize.solve import Infeasible, Solution
 from finn_tui.lab.solver import options as lab
 from finn_tui.ui.solve.state import Field, Solving
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import Line, cells, duration, fit, rate, short, whole, wrap
+from finn_tui.ui.toolkit.styled_line import (
+    Line,
+    cells,
+    clock_text,
+    duration,
+    fit,
+    rate,
+    short,
+    whole,
+    wrap,
+)
 from finn_tui.ui.tune.columns import knob_title, value_text
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import short_name
-from finn_tui.ui.tune.view import clock_text
 
 _TITLE = 16
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.ui.actions.table import BY_ID, Action, actions_of, key_name, keys_of
 from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line, fit
-from finn_tui.ui.tune.view import clock_text
+from finn_tui.ui.toolkit.styled_line import Line, clock_text, fit
 
 if TYPE_CHECKING:
     from finn_tui.ui.state import AppState

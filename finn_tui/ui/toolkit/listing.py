@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.line_view import Lines
 from finn_tui.ui.toolkit.styled_line import Line
 from finn_tui.ui.toolkit.viewport import Window
-from finn_tui.ui.tune.sorting import matches
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp

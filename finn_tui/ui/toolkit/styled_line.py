@@ -213,3 +213,8 @@ def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
                 current = piece
         lines.append(Line().add(indent).add(current, role))
     return lines
+
+
+def clock_text(clock_ns: float) -> str:
+    """Return a clock period in ns as a frequency: "100 MHz"."""
+    return f"{1000 / clock_ns:.4g} MHz"

@@ -1,4 +1,4 @@
-"""Moves of advice (``core/advice.py``) as a line tells them."""
+"""Text of the moves that ``core/optimize/greedy.py`` proposes."""
 
 from __future__ import annotations
 

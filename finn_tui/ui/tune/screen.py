@@ -14,7 +14,7 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import Lines
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import Line, clock_text
 from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
@@ -209,7 +209,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
 
         ii = tune.editor.estimate.ii_cycles
         rows = [
-            Row(f"{ns:g} ns", [(f"{ns:g} ns", ""), (tune_view.clock_text(ns), ""),
+            Row(f"{ns:g} ns", [(f"{ns:g} ns", ""), (clock_text(ns), ""),
                                (f"{1e9 / (ns * ii):,.0f} fps", "dim")])
             for ns in (20.0, 10.0, 8.0, 6.0, 5.0, 4.0)
         ]  # fmt: skip

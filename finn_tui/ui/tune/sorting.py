@@ -7,18 +7,11 @@ from collections.abc import Callable, Iterable
 
 from finn_tui.core.design import Layer
 from finn_tui.core.estimate.estimate import LayerCost
+from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.tune.layer_text import short_name
 
 #: What the rows can be sorted by, in the order in which a key goes through it.
 SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
-
-
-def matches(filter: str, *texts: str) -> bool:
-    """Whether some text has these letters; ``!word`` turns it round."""
-    inverse, wanted = filter.startswith("!"), filter.removeprefix("!").lower()
-    if not wanted:
-        return True
-    return any(wanted in text.lower() for text in texts) != inverse
 
 
 def amount(cost: LayerCost, what: str) -> float:

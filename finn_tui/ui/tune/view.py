@@ -8,6 +8,7 @@ from finn_tui.ui.toolkit.styled_line import (
     Line,
     bar,
     cells,
+    clock_text,
     fit,
     milliseconds,
     plural,
@@ -63,11 +64,6 @@ def _saved(tune: Tune) -> Line:
     if editor.unsaved:
         return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
     return line.add((told or tune.folding_name) + " ", "dim")
-
-
-def clock_text(clock_ns: float) -> str:
-    """A clock as people say it: "100 MHz"."""
-    return f"{1000 / clock_ns:.4g} MHz"
 
 
 # The layer table

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.ui.toolkit import styled_line
+from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.styled_line import (
     Line,
     bar,
@@ -18,7 +19,6 @@ from finn_tui.ui.toolkit.styled_line import (
     wrap,
 )
 from finn_tui.ui.toolkit.viewport import Window
-from finn_tui.ui.tune.sorting import matches
 
 
 @given(st.text(), st.integers(1, 30), st.booleans())
