@@ -125,16 +125,16 @@ class Learned:
 
     def of(self, op: str, resource: str, estimate: float) -> Span | None:
         """An estimate corrected; None for an op type that was never built."""
-        found = self.corrections.get((op, resource, estimate == 0))
-        return found.of(estimate) if found is not None else None
+        correction = self.corrections.get((op, resource, estimate == 0))
+        return correction.of(estimate) if correction is not None else None
 
     def text(self, op: str, resources: Mapping[str, float]) -> str:
         """What is to be expected of a layer; empty for an op type that was never built."""
         spans = {name: self.of(op, name, resources[name]) for name in RESOURCES}
-        told = [f"{name} {span.text()}" for name, span in spans.items()
+        texts = [f"{name} {span.text()}" for name, span in spans.items()
                 if span is not None and (span.high or resources[name])]  # fmt: skip
         counts = [span.n for span in spans.values() if span is not None]
-        return f"{', '.join(told)}; n {min(counts)}" if told else ""
+        return f"{', '.join(texts)}; n {min(counts)}" if texts else ""
 
     def total(self, layers: Iterable[Estimated], resource: str) -> tuple[Span, int]:
         """The sum over layers, and how many of them were never built and count as FINN says.

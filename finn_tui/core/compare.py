@@ -95,9 +95,9 @@ class Rebuilt:
     @property
     def either(self) -> Inserted:
         """The new op, or the old one where there is no new one."""
-        found = self.after or self.before
-        assert found is not None
-        return found
+        node = self.after or self.before
+        assert node is not None
+        return node
 
     @property
     def kind(self) -> str:
@@ -161,16 +161,16 @@ class Comparison:
     @cached_property
     def inserted(self) -> tuple[Rebuilt, ...]:
         """Converters and FIFOs that come, go or change, stream by stream."""
-        found: list[Rebuilt] = []
+        rebuilt: list[Rebuilt] = []
         befores, afters = _by_stream(self.a.estimate), _by_stream(self.b.estimate)
         for key, before in befores.items():
             for old, new in zip_longest(before, afters.get(key, ())):
                 if old != new:
-                    found.append(Rebuilt(old, new))
+                    rebuilt.append(Rebuilt(old, new))
         for key, after in afters.items():
             if key not in befores:
-                found += [Rebuilt(None, new) for new in after]
-        return tuple(found)
+                rebuilt += [Rebuilt(None, new) for new in after]
+        return tuple(rebuilt)
 
     def of(self, kind: str) -> tuple[Rebuilt, ...]:
         """The converters ("dwc") or FIFOs ("fifo") that come, go or change."""
@@ -212,10 +212,10 @@ def _by_stream(
     estimate: Estimate,
 ) -> dict[tuple[str, str | None, str | None], list[Inserted]]:
     # In the order of the graph, so that what stands first on a stream meets what stood first.
-    found: dict[tuple[str, str | None, str | None], list[Inserted]] = {}
+    nodes: dict[tuple[str, str | None, str | None], list[Inserted]] = {}
     for item in estimate.bill.items:
-        found.setdefault((item.kind, item.producer, item.consumer), []).append(item)
-    return found
+        nodes.setdefault((item.kind, item.producer, item.consumer), []).append(item)
+    return nodes
 
 
 def compare(design: Design, a: Side, b: Side) -> Comparison:
@@ -232,17 +232,17 @@ def compare(design: Design, a: Side, b: Side) -> Comparison:
 
 
 def _changes(layer: Layer, a: Folding, b: Folding) -> tuple[Changed, ...]:
-    found = []
+    changes = []
     old, new = a.values[layer.name], b.values[layer.name]
     if old is not new:
-        found = [Changed(k, old[k], new[k]) for k in old if old[k] != new[k]]
-    mine, theirs = a.settings.get(layer.name), b.settings.get(layer.name)
-    if mine is not theirs:
-        mine, theirs = mine or {}, theirs or {}
-        names = [item.name for item in layer.settings if item.name in mine or item.name in theirs]
+        changes = [Changed(k, old[k], new[k]) for k in old if old[k] != new[k]]
+    settings_a, settings_b = a.settings.get(layer.name), b.settings.get(layer.name)
+    if settings_a is not settings_b:
+        settings_a, settings_b = settings_a or {}, settings_b or {}
+        names = [s.name for s in layer.settings if s.name in settings_a or s.name in settings_b]
         for name in names:
             graph = layer.attrs.get(name)
-            before, after = mine.get(name, graph), theirs.get(name, graph)
+            before, after = settings_a.get(name, graph), settings_b.get(name, graph)
             if before != after:
-                found.append(Changed(name, before, after))
-    return tuple(found)
+                changes.append(Changed(name, before, after))
+    return tuple(changes)

@@ -145,21 +145,21 @@ class Design:
     @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:
         """The layers that feed each layer."""
-        found: dict[str, list[str]] = {layer.name: [] for layer in self.layers}
+        feeders_by_layer: dict[str, list[str]] = {layer.name: [] for layer in self.layers}
         for stream in self.streams:
-            if stream.producer in found and stream.consumer in found:
+            if stream.producer in feeders_by_layer and stream.consumer in feeders_by_layer:
                 assert stream.producer is not None and stream.consumer is not None
-                found[stream.consumer].append(stream.producer)
-        return {name: tuple(feeders) for name, feeders in found.items()}
+                feeders_by_layer[stream.consumer].append(stream.producer)
+        return {name: tuple(feeders) for name, feeders in feeders_by_layer.items()}
 
     @cached_property
     def coupled(self) -> Mapping[tuple[str, str], tuple[Coupling, ...]]:
         """The couplings by each of their ends, (layer, knob)."""
-        found: dict[tuple[str, str], tuple[Coupling, ...]] = {}
+        couplings_by_end: dict[tuple[str, str], tuple[Coupling, ...]] = {}
         for coupling in self.couplings:
             for end in dict.fromkeys((coupling.a, coupling.b)):
-                found[end] = (*found.get(end, ()), coupling)
-        return found
+                couplings_by_end[end] = (*couplings_by_end.get(end, ()), coupling)
+        return couplings_by_end
 
     @cached_property
     def links(self) -> tuple[tuple[int, int], ...]:
@@ -174,10 +174,10 @@ class Design:
     @cached_property
     def feeders(self) -> tuple[tuple[int, ...], ...]:
         """The layers that feed each layer, as positions in ``layers``."""
-        found: list[list[int]] = [[] for _ in self.layers]
+        feeders_by_position: list[list[int]] = [[] for _ in self.layers]
         for producer, consumer in self.links:
-            found[consumer].append(producer)
-        return tuple(tuple(feeders) for feeders in found)
+            feeders_by_position[consumer].append(producer)
+        return tuple(tuple(feeders) for feeders in feeders_by_position)
 
     @classmethod
     def from_json(cls, model: str, data: Mapping[str, Any]) -> Design:

@@ -142,17 +142,17 @@ class Editor:
 
     def set_together(self, layers: Sequence[str], name: str, value: Any) -> Together:
         """Set a knob or setting of many layers where it is legal; one step to undo."""
-        made = batch_edit.set_together(self.design, self.tables, self.folding, layers, name, value)
-        self._take(made.folding)
-        return made
+        edit = batch_edit.set_together(self.design, self.tables, self.folding, layers, name, value)
+        self._take(edit.folding)
+        return edit
 
     def step_together(self, layers: Sequence[str], knob: str, direction: int) -> Together:
         """Step a knob of many layers where there is a next value; one step to undo."""
-        made = batch_edit.step_together(
+        edit = batch_edit.step_together(
             self.design, self.tables, self.folding, layers, knob, direction > 0
         )
-        self._take(made.folding)
-        return made
+        self._take(edit.folding)
+        return edit
 
     def options_together(self, layers: Sequence[str], name: str) -> Sequence[Option]:
         """Every value that some of these layers can have, with the effect of giving it to all
@@ -164,23 +164,23 @@ class Editor:
                     values += [value for value in self._values(layer, item) if value not in values]
         if all(isinstance(value, int) for value in values):
             values.sort()
-        found = []
+        options = []
         for value in values:
-            made = batch_edit.set_together(
+            edit = batch_edit.set_together(
                 self.design, self.tables, self.folding, layers, name, value
             )
-            same = not (made.changed or made.skipped)
-            found.append(
+            same = not (edit.changed or edit.skipped)
+            options.append(
                 Option(
                     value,
-                    self._estimate_of(made.folding),
+                    self._estimate_of(edit.folding),
                     same,
-                    len(made.skipped),
-                    made.skipped[0][2] if made.skipped else "",
-                    made.moved,
+                    len(edit.skipped),
+                    edit.skipped[0][2] if edit.skipped else "",
+                    edit.moved,
                 )
             )
-        return found
+        return options
 
     def _values(self, layer: str, item: Knob | Setting) -> Sequence[Any]:
         if isinstance(item, Knob):
@@ -191,15 +191,15 @@ class Editor:
 
     def options(self, layer: str, knob: str) -> Sequence[Option]:
         """Every value of a knob that can be chosen now, with its effect on the whole design."""
-        found = []
+        options = []
         for value in self.tables[layer].legal(knob):
             try:
                 change = foldings.change(self.design, self.tables, self.folding, layer, knob, value)
             except IllegalFolding:
                 continue
             current = self.folding.values[layer][knob] == value
-            found.append(Option(value, self._estimate_of(change.folding), current))
-        return found
+            options.append(Option(value, self._estimate_of(change.folding), current))
+        return options
 
     def load(self, folding: Folding, name: str) -> None:
         """Take another folding as the new baseline; undoable. It counts as saved."""
@@ -274,7 +274,7 @@ class Editor:
         return self._estimate_of(folding)
 
     def _estimate_of(self, folding: Folding) -> Estimate:
-        made = estimate(
+        result = estimate(
             self.design,
             self.tables,
             folding.values,
@@ -283,5 +283,5 @@ class Editor:
             settings=folding.settings,
             prices=self.prices,
         )
-        self._near = (folding.values, made)
-        return made
+        self._near = (folding.values, result)
+        return result

@@ -85,12 +85,12 @@ class Estimate:
     @cached_property
     def streams_of(self) -> Mapping[str, tuple[Link, ...]]:
         """The streams at each layer, with their FIFO depths."""
-        found: dict[str, list[Link]] = {layer.name: [] for layer in self.layers}
+        streams_by_layer: dict[str, list[Link]] = {layer.name: [] for layer in self.layers}
         for link in links(self.design, self.settings):
             for end in {link.producer, link.consumer}:
-                if end is not None and end in found:
-                    found[end].append(link)
-        return {name: tuple(streams) for name, streams in found.items()}
+                if end is not None and end in streams_by_layer:
+                    streams_by_layer[end].append(link)
+        return {name: tuple(streams) for name, streams in streams_by_layer.items()}
 
     @cached_property
     def widths(self) -> Mapping[str, tuple[int, int]]:
@@ -113,8 +113,8 @@ class Estimate:
         Args:
             whole: with the width converters and FIFOs that FINN leaves out.
         """
-        more = self.bill.total() if whole else dict.fromkeys(RESOURCES, 0.0)
-        uses = [device.use(name, self.total[name] + more[name]) for name in RESOURCES]
+        resources = self.bill.total() if whole else dict.fromkeys(RESOURCES, 0.0)
+        uses = [device.use(name, self.total[name] + resources[name]) for name in RESOURCES]
         if any(use is None for use in uses):
             return None
         return all(use is not None and use <= 1 for use in uses)
@@ -193,11 +193,11 @@ def estimate(
                 raise KeyError(layer.name)
             cost = table.cost(layer.op, row)
         layers.append(cost)
-        more = cost.resources
-        lut += more["LUT"]
-        bram += more["BRAM_18K"]
-        uram += more["URAM"]
-        dsp += more["DSP"]
+        resources = cost.resources
+        lut += resources["LUT"]
+        bram += resources["BRAM_18K"]
+        uram += resources["URAM"]
+        dsp += resources["DSP"]
         finish.append(cost.cycles + max([finish[feeder] for feeder in feeders], default=0))
     slowest = max(layers, key=lambda cost: cost.cycles)
     return Estimate(

@@ -59,18 +59,18 @@ class Prices:
     def inserted(self, link: Link, out_width: int, in_width: int) -> tuple[Inserted, ...]:
         """What FINN inserts on a stream. Kept: whoever folds comes back to the same widths."""
         key = (link, out_width, in_width)
-        found = self._inserted.get(key)
-        if found is None:
-            found = self._inserted[key] = link.items(self, out_width, in_width)
-        return found
+        nodes = self._inserted.get(key)
+        if nodes is None:
+            nodes = self._inserted[key] = link.items(self, out_width, in_width)
+        return nodes
 
     def use(self, link: Link, out_width: int, in_width: int) -> Use:
         """What that costs. Kept, too."""
         key = (link, out_width, in_width)
-        found = self._uses.get(key)
-        if found is None:
-            found = self._uses[key] = link.use(self, out_width, in_width, fifos=True)
-        return found
+        use = self._uses.get(key)
+        if use is None:
+            use = self._uses[key] = link.use(self, out_width, in_width, fifos=True)
+        return use
 
     @cached_property
     def _uses(self) -> dict[tuple[Link, int, int], Use]:
@@ -183,38 +183,38 @@ class Bill:
 
     @cached_property
     def _kinds(self) -> Mapping[str, list[Inserted]]:
-        found: dict[str, list[Inserted]] = {}
+        nodes_by_kind: dict[str, list[Inserted]] = {}
         for item in self.items:
-            found.setdefault(item.kind, []).append(item)
-        return found
+            nodes_by_kind.setdefault(item.kind, []).append(item)
+        return nodes_by_kind
 
     @cached_property
     def _totals(self) -> Mapping[str, Use]:
         # Counted first: in a large graph many items cost the same.
-        found: dict[str, Use] = {}
+        totals: dict[str, Use] = {}
         for kind, items in self._kinds.items():
             counts = Counter(item.use for item in items if item.use is not None)
             sums = zip(*([each * n for each in use] for use, n in counts.items()), strict=True)
-            found[kind] = tuple(map(sum, sums)) or NOTHING
-        return found
+            totals[kind] = tuple(map(sum, sums)) or NOTHING
+        return totals
 
     def as_json(self) -> dict[str, Any]:
         """What stands under ``extra``, the shell apart.
 
         ``unpriced`` counts ops that FINN was not asked about.
         """
-        found: dict[str, Any] = {}
+        document: dict[str, Any] = {}
         for kind in ("dwc", "fifo"):
             items = self.of(kind)
             unpriced = sum(item.use is None for item in items)
-            found[kind] = {"count": len(items)}
+            document[kind] = {"count": len(items)}
             if unpriced < len(items) or not items:
-                found[kind] |= as_counts(tuple(self.total(kind).values()))
-            found[kind] |= {
+                document[kind] |= as_counts(tuple(self.total(kind).values()))
+            document[kind] |= {
                 "unpriced": unpriced,
                 "streams": [item.as_json() for item in items],
             }
-        return found
+        return document
 
 
 def as_counts(use: Use) -> dict[str, int | float]:
@@ -274,7 +274,7 @@ class Link:
 
 def links(design: Design, settings: Settings) -> tuple[Link, ...]:
     """All streams of a design with their FIFO depths, in the order of ``design.streams``."""
-    found = []
+    stream_fifos = []
     for stream in design.streams:
         producer, consumer = stream.producer, stream.consumer
         out_depth = in_depth = 0
@@ -284,8 +284,8 @@ def links(design: Design, settings: Settings) -> tuple[Link, ...]:
         if consumer is not None and consumer in design.by_name:
             layer = design.by_name[consumer]
             in_depth = _at(depths(layer, settings, "inFIFODepths"), layer.inputs, stream.tensor)
-        found.append(Link(producer, consumer, out_depth, in_depth))
-    return tuple(found)
+        stream_fifos.append(Link(producer, consumer, out_depth, in_depth))
+    return tuple(stream_fifos)
 
 
 def _at(depths: Sequence[int], tensors: Sequence[str], tensor: str) -> int:
@@ -329,7 +329,7 @@ class Widths:
         """By consumer."""
         return {name: _distinct(table.fold_in) for name, table in self.tables.items()}
 
-    def ask(self, settings: Settings, more: Sequence[int] = USUAL_DEPTHS) -> Ask:
+    def ask(self, settings: Settings, depths: Sequence[int] = USUAL_DEPTHS) -> Ask:
         """Every converter and FIFO that some folding with these settings needs.
 
         Args:
@@ -342,7 +342,7 @@ class Widths:
             ins = self.ins[link.consumer] if link.consumer is not None else ()
             wanted = {2, link.out_depth, link.in_depth, max(link.out_depth, link.in_depth)}
             for width in dict.fromkeys((*outs, *ins)):
-                fifo.update({(width, depth): None for depth in sorted({*wanted, *more} - {0})})
+                fifo.update({(width, depth): None for depth in sorted({*wanted, *depths} - {0})})
             dwc.update({(a, b): None for a in outs for b in ins if a != b})
         return Ask(tuple(dwc), tuple(fifo))
 

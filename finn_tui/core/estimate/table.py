@@ -198,10 +198,10 @@ class CostTable:
 
     def cost(self, op: str, row: int) -> LayerCost:
         """A row as a part of an estimate. Kept: whoever folds comes back to the same rows."""
-        found = self._costs.get(row)
-        if found is None:
+        cost = self._costs.get(row)
+        if cost is None:
             mode, face, fold = self._at(row)
-            found = self._costs[row] = LayerCost(
+            cost = self._costs[row] = LayerCost(
                 name=self.layer,
                 op=op,
                 cycles=self.fold_cycles[fold],
@@ -213,19 +213,19 @@ class CostTable:
                 out_width=self.fold_out[fold],
                 values=dict(zip(self.knobs, self.folds[fold] + mode, strict=True)),
             )
-        return found
+        return cost
 
     @cached_property
     def _legal(self) -> Mapping[str, tuple[Value, ...]]:
-        found = {}
+        legal = {}
         for at, knob in enumerate(self.knobs):
             if at < self._width:
                 values = dict.fromkeys(fold[at] for fold in self.folds)
             else:
                 values = dict.fromkeys(mode[at - self._width] for mode in self.modes)
             whole = all(isinstance(value, int) for value in values)
-            found[knob] = tuple(sorted(values)) if whole else tuple(values)
-        return found
+            legal[knob] = tuple(sorted(values)) if whole else tuple(values)
+        return legal
 
     def legal(self, knob: str) -> tuple[Value, ...]:
         """All values of a knob that occur in some legal point, numbers ascending."""
@@ -311,8 +311,8 @@ class CostTable:
         chosen: dict[int, Point] = {}
         for mode in sorted((mode for mode in self.modes if may(mode)), key=away):
             chosen.setdefault(id(self.modes[mode]), mode)
-        kept = {mode: self.modes[mode] for mode in chosen.values()}
-        return replace(self, modes=kept)
+        modes = {mode: self.modes[mode] for mode in chosen.values()}
+        return replace(self, modes=modes)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CostTable:

@@ -43,25 +43,25 @@ class Folding:
 
     def with_setting(self, layer: str, name: str, value: Any) -> Folding:
         """The same folding with one more setting of a layer."""
-        mine = {**self.settings.get(layer, {}), name: value}
-        return replace(self, settings={**self.settings, layer: mine})
+        own = {**self.settings.get(layer, {}), name: value}
+        return replace(self, settings={**self.settings, layer: own})
 
     def without_setting(self, layer: str, name: str) -> Folding:
         """The same folding with a setting of a layer as the graph has it."""
-        mine = {key: value for key, value in self.settings.get(layer, {}).items() if key != name}
+        own = {key: value for key, value in self.settings.get(layer, {}).items() if key != name}
         rest = {key: value for key, value in self.settings.items() if key != layer}
-        return replace(self, settings={**rest, layer: mine} if mine else rest)
+        return replace(self, settings={**rest, layer: own} if own else rest)
 
     def differences(self, other: Folding) -> int:
         """How many knobs and settings differ between two foldings of one design."""
         count = 0
         for layer, values in self.values.items():
-            theirs = other.values[layer]
-            if theirs is not values:
-                count += sum(value != theirs[knob] for knob, value in values.items())
+            others = other.values[layer]
+            if others is not values:
+                count += sum(value != others[knob] for knob, value in values.items())
         for layer in set(self.settings) | set(other.settings):
-            mine, other_s = self.settings.get(layer, {}), other.settings.get(layer, {})
-            count += sum(mine.get(name) != other_s.get(name) for name in set(mine) | set(other_s))
+            own, other_s = self.settings.get(layer, {}), other.settings.get(layer, {})
+            count += sum(own.get(name) != other_s.get(name) for name in set(own) | set(other_s))
         return count
 
 
@@ -281,15 +281,15 @@ def _idle(layer: Layer, values: dict[str, Value], named: set[str]) -> list[str]:
         if knob.needs and knob.idle is not None and not knob.matters(values):
             if knob.name in named and values[knob.name] != knob.idle:
                 with_ = ", ".join(f"{name} = {values[name]}" for name in knob.needs)
-                told = f"{layer.name}: {knob.name} = {values[knob.name]} means nothing with {with_}"
-                notes.append(told)
+                note = f"{layer.name}: {knob.name} = {values[knob.name]} means nothing with {with_}"
+                notes.append(note)
             values[knob.name] = knob.idle
     return notes
 
 
 def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     # FINN: "Defaults": {"ram_style": ["auto", ["MVAU_hls"]], "mem_mode": ["internal", ["all"]]}
-    found: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     for name, rule in document.get("Defaults", {}).items():
         if not (isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list)):
             raise MalformedFolding(
@@ -299,8 +299,8 @@ def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
             )
         known = layer.knob(name) is not None or any(s.name == name for s in layer.settings)
         if known and ("all" in rule[1] or layer.op in rule[1]):
-            found[name] = rule[0]
-    return found
+            defaults[name] = rule[0]
+    return defaults
 
 
 def check(

@@ -41,9 +41,9 @@ class Node:
         return self.parsed.family
 
 
-def in_order(found: Sequence[Node]) -> list[Node]:
+def in_order(entries: Sequence[Node]) -> list[Node]:
     """The entries of a file in the graph's order, each with its neighbours."""
-    nodes = list(found)
+    nodes = list(entries)
     # FINN numbers the nodes of an op type in the order of the graph.
     for op in {node.parsed.op for node in nodes}:
         places = [at for at, node in enumerate(nodes) if node.parsed.op == op]

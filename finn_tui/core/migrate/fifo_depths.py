@@ -40,7 +40,7 @@ def depths(design: Design, document: Mapping[str, Any], layers: Mapping[str, Lay
     Args:
         layers: the layer that each entry of the file means.
     """
-    found = Depths()
+    depths = Depths()
     last: Layer | None = None
     first = True
     between: list[tuple[str, int | None]] = []
@@ -57,16 +57,16 @@ def depths(design: Design, document: Mapping[str, Any], layers: Mapping[str, Lay
         else:
             layer = layers.get(name)
             if layer is not None and (last is not None or first):
-                _between(design, found, last, layer, between)
+                _between(design, depths, last, layer, between)
             last, first, between = layer, False, []
     if last is not None:
-        _between(design, found, last, None, between)
-    return found
+        _between(design, depths, last, None, between)
+    return depths
 
 
 def _between(
     design: Design,
-    found: Depths,
+    depths: Depths,
     producer: Layer | None,
     consumer: Layer | None,
     entries: list[tuple[str, int | None]],
@@ -83,11 +83,12 @@ def _between(
         if layer is None or not sizes or not any(item.name == side for item in layer.settings):
             continue
         total = sum(depth for _, depth in sizes)
-        found.settings.setdefault(layer.name, {})[side] = [total]
+        depths.settings.setdefault(layer.name, {})[side] = [total]
         for name, depth in sizes:
-            said = found.notes.get(name)
+            earlier = depths.notes.get(name)
             where = f"{layer.name} {side}"
-            found.notes[name] = f"{said} and {where}" if said else f"depth {depth} goes to {where}"
+            note = f"{earlier} and {where}" if earlier else f"depth {depth} goes to {where}"
+            depths.notes[name] = note
 
 
 def _on_one_stream(design: Design, producer: Layer | None, consumer: Layer | None) -> bool:

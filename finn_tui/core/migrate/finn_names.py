@@ -87,10 +87,10 @@ class NodeName:
 
 def parse(name: str) -> NodeName | None:
     """A node's name taken apart; None for one that FINN would not give."""
-    found = _NODE.match(name)
-    if found is None:
+    match = _NODE.match(name)
+    if match is None:
         return None
-    op, index = found["op"], int(found["index"])
+    op, index = match["op"], int(match["index"])
     base = _base(op)
     if base in KNOWN or base.startswith("Elementwise"):
         return NodeName(op, _RENAMED.get(base, base), index)
@@ -126,16 +126,16 @@ def stand_ins(a: str, b: str) -> bool:
 
 def spellings(name: str, value: Any) -> Sequence[tuple[str, Any]]:
     """An attribute and its value as other FINNs write them; as given first."""
-    found = [(name, value)]
+    pairs = [(name, value)]
     for one, many in _DEPTHS.items():
         if name == one and isinstance(value, int):
-            found.append((many, [value]))
+            pairs.append((many, [value]))
         elif name == many and isinstance(value, list) and len(value) == 1:
-            found.append((one, value[0]))
+            pairs.append((one, value[0]))
     for pair in _SYNONYMS:
         if isinstance(value, str) and value in pair:
-            found.append((name, pair[1 - pair.index(value)]))
-    return found
+            pairs.append((name, pair[1 - pair.index(value)]))
+    return pairs
 
 
 #: A layer in a partition: the name is longer than a column, and all begin alike.

@@ -181,7 +181,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
     """
     foldings.check_form(document)
     entries: dict[str, Entry] = {}
-    found = []
+    foreign = []
     for name, content in document.items():
         parsed = finn_names.parse(name)
         if name == "Defaults":
@@ -191,8 +191,8 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         elif parsed.op.startswith(INSERTED):
             entries[name] = Entry(name, None, "inserted", "FINN inserts it itself while it builds")
         else:
-            found.append(Node(name, parsed, content))
-    nodes = in_order(found)
+            foreign.append(Node(name, parsed, content))
+    nodes = in_order(foreign)
     pairs = pair(design, tables, nodes)
     given: dict[str, dict[str, Any]] = {
         layer.name: _defaults(document, layer) for layer in design.layers
@@ -202,8 +202,8 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
     for node, layer in pairs:
         # What the entry itself says of its FIFOs comes first.
         given[layer.name] |= {**_depths(fifos, node, layer), **node.values}
-    for name, said in fifos.notes.items():
-        entries[name] = replace(entries[name], why=said)
+    for name, note in fifos.notes.items():
+        entries[name] = replace(entries[name], why=note)
     read = _Read(foldings.present(design, tables))
     words: dict[str, tuple[list[tuple[str, str]], list[Refused]]] = {}
     for layer in design.layers:
@@ -212,7 +212,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
     unnamed = tuple(layer.name for layer in design.layers if layer.name not in named)
     filled = _fill(design, tables, read, unnamed, named)
     foldings.check(design, tables, read.folding)
-    theirs = Counter(node.family for node in nodes)
+    foreign_kinds = Counter(node.family for node in nodes)
     ours = Counter(_family(layer) for layer in design.layers)
     for node in nodes:
         match = by_node.get(node.name)
@@ -224,7 +224,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
             node.name,
             match.name,
             "same" if node.name == match.name else "renamed",
-            _doubt(node, match, theirs[node.family], ours[node.family]),
+            _doubt(node, match, foreign_kinds[node.family], ours[node.family]),
             tuple(renamed),
             tuple(refused),
         )
@@ -234,7 +234,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         filled,
         tuple((*at, *change) for at, change in read.moved.items() if change[0] != change[1]),
         unnamed,
-        (sum(theirs[kind] for kind in _MATRICES), sum(ours[kind] for kind in _MATRICES)),
+        (sum(foreign_kinds[kind] for kind in _MATRICES), sum(ours[kind] for kind in _MATRICES)),
     )
 
 
@@ -281,15 +281,15 @@ def _family(layer: Layer) -> str:
 
 def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     """What "Defaults" says of a layer, whatever its FINN called the op."""
-    found = {}
+    defaults = {}
     for name, rule in document.get("Defaults", {}).items():
         if isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list):
             wanted = {finn_names.family(str(op)) for op in rule[1]}
             if ("all" in rule[1] or _family(layer) in wanted) and any(
                 _attribute(layer, spelling) for spelling, _ in finn_names.spellings(name, rule[0])
             ):
-                found[name] = rule[0]
-    return found
+                defaults[name] = rule[0]
+    return defaults
 
 
 def _attribute(layer: Layer, name: str) -> Knob | Setting | None:
@@ -337,8 +337,8 @@ def _legal(tables: Tables, layer: Layer, item: Knob | Setting, value: Any) -> bo
 
 def _refuse(tables: Tables, layer: Layer, name: str, value: Any) -> Refused:
     item = next(
-        (found for spelling, _ in finn_names.spellings(name, value)
-         if (found := _attribute(layer, spelling)) is not None), None,
+        (candidate for spelling, _ in finn_names.spellings(name, value)
+         if (candidate := _attribute(layer, spelling)) is not None), None,
     )  # fmt: skip
     if item is None:
         return Refused(name, value, (), None, _why_not(layer, name))

@@ -10,21 +10,21 @@ _LISTED = 12
 
 def remarks(entry: Entry) -> list[str]:
     """What is to be said of an entry: doubts, other words, values that cannot be."""
-    said = [entry.why] if entry.why else []
-    said += [after for _, after in entry.renamed]
+    reasons = [entry.why] if entry.why else []
+    reasons += [after for _, after in entry.renamed]
     left_out: dict[str, list[str]] = {}
     for item in entry.refused:
         if item.legal:
             legal = ", ".join(str(value) for value in item.legal[:_LISTED])
             more = ", ..." if len(item.legal) > _LISTED else ""
-            said.append(f"{item.name} = {item.value} is not legal ({legal}{more}): {item.why}")
+            reasons.append(f"{item.name} = {item.value} is not legal ({legal}{more}): {item.why}")
         else:
             left_out.setdefault(item.why, []).append(item.name)
-    said += [f"without {' and '.join(names)}: {why}" for why, names in left_out.items()]
-    return said
+    reasons += [f"without {' and '.join(names)}: {why}" for why, names in left_out.items()]
+    return reasons
 
 
-def rows(found: Migration) -> list[tuple[str, str, str]]:
+def rows(migration: Migration) -> list[tuple[str, str, str]]:
     """Name in the file, the layer here and remarks, of each entry that is for a layer."""
     return [
         (
@@ -32,19 +32,20 @@ def rows(found: Migration) -> list[tuple[str, str, str]]:
             "=" if entry.how == "same" else entry.layer or "NO LAYER",
             "; ".join(remarks(entry)),
         )
-        for entry in found.entries
+        for entry in migration.entries
         if entry.how != "inserted"
     ]
 
 
-def closing(found: Migration) -> list[str]:
+def closing(migration: Migration) -> list[str]:
     """How it went, and what the file says nothing of."""
-    lines = [found.summary]
-    for layer, knob, old, new in found.moved:
+    lines = [migration.summary]
+    for layer, knob, old, new in migration.moved:
         lines.append(f"{layer} {knob} {old} > {new}, to go with its neighbour")
-    for layer, knob, old, new in found.filled:
+    for layer, knob, old, new in migration.filled:
         lines.append(f"{layer} {knob} {old} > {new}: not in the file, folded to fit the others")
-    left = [name for name in found.unnamed if name not in {item[0] for item in found.filled}]
+    filled = {item[0] for item in migration.filled}
+    left = [name for name in migration.unnamed if name not in filled]
     if left:
         lines.append(f"not in the file, left as the graph has them: {', '.join(left)}")
     return lines

@@ -26,5 +26,5 @@ def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
 
 def refusals(design: Design, folding: Folding) -> list[str]:
     """Why FINN would not build a folding, a sentence a layer; empty if it would."""
-    found = (refusal(layer, folding.values[layer.name]) for layer in design.layers)
-    return [why for why in found if why is not None]
+    reasons = (refusal(layer, folding.values[layer.name]) for layer in design.layers)
+    return [why for why in reasons if why is not None]

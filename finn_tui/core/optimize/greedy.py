@@ -86,20 +86,20 @@ def next_move(editor: Editor, locked: Collection[str] = ()) -> Move | Stuck:
 
 
 def _next(
-    editor: Editor, start: Folding, now: Estimate, locked: Collection[str]
+    editor: Editor, start: Folding, current: Estimate, locked: Collection[str]
 ) -> Move | Stuck:  # fmt: skip
-    folding, made = start, now
+    folding, result = start, current
     moved: dict[str, dict[str, Value]] = {}
-    while made.ii_cycles >= now.ii_cycles:
-        name = made.bottleneck
+    while result.ii_cycles >= current.ii_cycles:
+        name = result.bottleneck
         if name in locked:
             return Stuck(name, "it is locked")
-        found = _cheapest(editor, folding, made, name, now.ii_cycles - 1, locked)
-        if found is None or name in moved:
+        cheapest = _cheapest(editor, folding, result, name, current.ii_cycles - 1, locked)
+        if cheapest is None or name in moved:
             return Stuck(name, "it is as fast as it can be")
-        moved[name], folding = found
-        made = editor.estimate_of(folding)
-    return _move(editor, moved, folding, now, made)
+        moved[name], folding = cheapest
+        result = editor.estimate_of(folding)
+    return _move(editor, moved, folding, current, result)
 
 
 def give_back(
@@ -113,35 +113,35 @@ def give_back(
 
 
 def _give_back(
-    editor: Editor, start: Folding, now: Estimate, locked: Collection[str]
+    editor: Editor, start: Folding, current: Estimate, locked: Collection[str]
 ) -> list[Move]:
-    found: list[Move] = []
-    for layer in now.layers:
-        if layer.cycles < now.ii_cycles and layer.name not in locked:
-            best = _cheapest(editor, start, now, layer.name, now.ii_cycles, locked)
+    moves: list[Move] = []
+    for layer in current.layers:
+        if layer.cycles < current.ii_cycles and layer.name not in locked:
+            best = _cheapest(editor, start, current, layer.name, current.ii_cycles, locked)
             if best is not None:
                 values, folding = best
-                made = editor.estimate_of(folding)
-                move = _move(editor, {layer.name: values}, folding, now, made)
-                if move.cost < -1e-12 and made.ii_cycles <= now.ii_cycles:
-                    found.append(move)
-    return sorted(found, key=lambda move: move.cost)
+                result = editor.estimate_of(folding)
+                move = _move(editor, {layer.name: values}, folding, current, result)
+                if move.cost < -1e-12 and result.ii_cycles <= current.ii_cycles:
+                    moves.append(move)
+    return sorted(moves, key=lambda move: move.cost)
 
 
 def give_all_back(editor: Editor, locked: Collection[str] = ()) -> Move | None:
     """All that ``give_back`` finds, one after the other; None where there is nothing."""
-    folding, now = editor.folding, editor.estimate
+    folding, current = editor.folding, editor.estimate
     moved: dict[str, Mapping[str, Value]] = {}
-    made = now
+    result = current
     # A move may, by couplings, make room for another one of the same layer: not for ever.
     for _ in range(3 * len(editor.design.layers)):
-        moves = _give_back(editor, folding, made, locked)
+        moves = _give_back(editor, folding, result, locked)
         if not moves:
             break
         folding = moves[0].folding
         moved.update(moves[0].values)
-        made = editor.estimate_of(folding)
-    return _move(editor, moved, folding, now, made) if moved else None
+        result = editor.estimate_of(folding)
+    return _move(editor, moved, folding, current, result) if moved else None
 
 
 @dataclass(frozen=True)
@@ -173,39 +173,39 @@ def way_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> Way:
     Resources are FINN's own total and what FINN inserts, as far as it is priced; limits are
     FINN's fill limits of the device.
     """
-    now = editor.estimate
-    slow = sorted((layer for layer in now.layers if layer.cycles > cycles),
+    current = editor.estimate
+    slow = sorted((layer for layer in current.layers if layer.cycles > cycles),
                   key=lambda layer: -layer.cycles)  # fmt: skip
-    folding, made, count = editor.folding, now, 0
+    folding, result, count = editor.folding, current, 0
     moved: dict[str, Mapping[str, Value]] = {}
     stuck = None
-    over = _over(editor, made)
-    fits = None if over else made.ii_cycles
-    while made.ii_cycles > cycles:
-        found = _next(editor, folding, made, locked)
-        if isinstance(found, Stuck):
-            stuck = found
+    over = _over(editor, result)
+    fits = None if over else result.ii_cycles
+    while result.ii_cycles > cycles:
+        step = _next(editor, folding, result, locked)
+        if isinstance(step, Stuck):
+            stuck = step
             break
-        for layer, values in found.values.items():
+        for layer, values in step.values.items():
             moved[layer] = {**moved.get(layer, {}), **values}
-        folding, count = found.folding, count + 1
-        made = editor.estimate_of(folding)
-        over = _over(editor, made)
-        fits = fits if over else made.ii_cycles
-    move = _move(editor, moved, folding, now, made) if moved else None
+        folding, count = step.folding, count + 1
+        result = editor.estimate_of(folding)
+        over = _over(editor, result)
+        fits = fits if over else result.ii_cycles
+    move = _move(editor, moved, folding, current, result) if moved else None
     return Way(cycles, tuple(layer.name for layer in slow), count, move, stuck, over, fits)
 
 
-def _over(editor: Editor, made: Estimate) -> dict[str, tuple[float, float]]:
-    device, inserted = editor.device, made.bill.total()
-    found = {}
+def _over(editor: Editor, result: Estimate) -> dict[str, tuple[float, float]]:
+    device, inserted = editor.device, result.bill.total()
+    over = {}
     for name in RESOURCES:
         if name in device.budget:
             limit = device.budget[name] * device.limits.get(name, 1.0)
-            amount = made.total[name] + inserted[name]
+            amount = result.total[name] + inserted[name]
             if amount > limit:
-                found[name] = (amount, limit)
-    return found
+                over[name] = (amount, limit)
+    return over
 
 
 def _move(
@@ -227,32 +227,32 @@ def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
             for name in RESOURCES}  # fmt: skip
 
 
-def _inserted(editor: Editor, now: Estimate, name: str) -> Callable[[int, int], float]:
+def _inserted(editor: Editor, current: Estimate, name: str) -> Callable[[int, int], float]:
     """What FINN would insert at a layer's streams, by the layer's widths (in, out) in bits and in
     shares of the board's budget; its neighbours keep theirs."""
     by_name = budget_weights(editor.device)
     weights = [by_name[resource] for resource in RESOURCES]
     known: dict[tuple[int, int], float] = {}
 
-    def width(end: str | None, side: int, mine: tuple[int, int]) -> int:
+    def width(end: str | None, side: int, widths_here: tuple[int, int]) -> int:
         if end == name:
-            return mine[side]
-        return now.widths[end][side] if end is not None else 0
+            return widths_here[side]
+        return current.widths[end][side] if end is not None else 0
 
     def cost(in_width: int, out_width: int) -> float:
-        mine = in_width, out_width
-        if mine not in known:
-            known[mine] = sum(
+        widths_here = in_width, out_width
+        if widths_here not in known:
+            known[widths_here] = sum(
                 weight * amount
-                for link in now.streams_of[name]
+                for link in current.streams_of[name]
                 for weight, amount in zip(
                     weights,
-                    now.prices.use(link, width(link.producer, 1, mine),
-                                   width(link.consumer, 0, mine)),
+                    current.prices.use(link, width(link.producer, 1, widths_here),
+                                   width(link.consumer, 0, widths_here)),
                     strict=True,
                 )
             )  # fmt: skip
-        return known[mine]
+        return known[widths_here]
 
     return cost
 
@@ -260,7 +260,7 @@ def _inserted(editor: Editor, now: Estimate, name: str) -> Callable[[int, int], 
 def _cheapest(
     editor: Editor,
     folding: Folding,
-    now: Estimate,
+    current: Estimate,
     name: str,
     most: int,
     locked: Collection[str],
@@ -276,7 +276,7 @@ def _cheapest(
     best: tuple[tuple[float, int, int], int, Folding] | None = None
     # What is coupled sees nothing else of the layer but the widths of its streams, which are priced
     # as if its neighbours kept theirs: the cheapest row stands for its group.
-    inserted = _inserted(editor, now, name)
+    inserted = _inserted(editor, current, name)
     for rank, row in _ranked(editor, table, layer, present, most, ends, inserted):
         if not ends:
             best = rank, row, folding.with_layer(name, table.values(row))
@@ -285,11 +285,11 @@ def _cheapest(
         if taken is None:
             continue
         moved = {other for other, values in taken.values.items() if values != folding.values[other]}
-        made = editor.estimate_of(taken)
-        if moved & set(locked) or any(c.cycles > most for c in made.layers if c.name in moved):
+        result = editor.estimate_of(taken)
+        if moved & set(locked) or any(c.cycles > most for c in result.layers if c.name in moved):
             continue
         weights = budget_weights(editor.device)
-        use = _difference(now, made)
+        use = _difference(current, result)
         total = sum(weights[each] * use[each] for each in RESOURCES)
         if best is None or (round(total, 12), *rank[1:]) < best[0]:
             best = (round(total, 12), *rank[1:]), row, taken
@@ -325,29 +325,29 @@ def _ranked(
         use, point = table.resources[row], table.points[row]
         cost = round(lut * use[0] + bram * use[1] + uram * use[2] + dsp * use[3], 12)
         group = tuple([point[at] for at in ends])
-        found = best.get(group)
-        if found is not None and cost > found[0][0]:
+        previous = best.get(group)
+        if previous is not None and cost > previous[0][0]:
             continue
         cost = round(cost + inserted(table.in_width[row], table.out_width[row]), 12)
-        if found is not None and cost > found[0][0]:
+        if previous is not None and cost > previous[0][0]:
             continue
         if point == now or any(point[at] != value for at, value in kept):
             continue
         changed = sum(a != b for a, b in zip(point, now, strict=True))
         rank = (cost, changed, cycles)
-        if (found is None or rank < found[0]) and refusal(layer, table.values(row)) is None:
+        if (previous is None or rank < previous[0]) and refusal(layer, table.values(row)) is None:
             best[group] = rank, row
     return list(best.values())
 
 
 def _coupled(design: Design, layer: str) -> list[str]:
-    found = dict.fromkeys(
+    knobs = dict.fromkeys(
         knob
         for coupling in design.couplings
         for name, knob in (coupling.a, coupling.b)
         if name == layer
     )
-    return list(found)
+    return list(knobs)
 
 
 def _take(

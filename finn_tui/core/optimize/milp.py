@@ -45,11 +45,11 @@ def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN)
     Of rows with the same PE, SIMD, .. those go that another one beats in every resource. Weights
     outside of the chip are not taken up: FINN's estimate leaves out what fetches them.
     """
-    found = {}
+    restricted_tables = {}
     for name, whole in tables.items():
         values = folding.values[name]
         table = whole.part(values, free, avoid=_OUTSIDE)
-        now = table.mode(values)
+        current_mode = table.mode(values)
         faces = list(table.modes.items())
         use = np.array([face.columns for _, face in faces], dtype=float)
         legal = np.ones((len(faces), len(table.folds)), dtype=bool)
@@ -57,18 +57,18 @@ def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN)
             if face.folds is not None:
                 legal[at] = False
                 legal[at, list(face.folds)] = True
-        kept = {}
+        modes = {}
         for at, (mode, face) in enumerate(faces):
             fine = legal[at].copy()
-            if mode != now:
+            if mode != current_mode:
                 for other in range(len(faces)):
                     no_more = (use[other] <= use[at]).all(axis=0)
                     less = (use[other] < use[at]).any(axis=0)
                     fine &= ~(legal[other] & no_more & (less | (other < at)))
             if fine.any():
-                kept[mode] = replace(face, folds=tuple(np.flatnonzero(fine).tolist()))
-        found[name] = replace(table, modes=kept)
-    return found
+                modes[mode] = replace(face, folds=tuple(np.flatnonzero(fine).tolist()))
+        restricted_tables[name] = replace(table, modes=modes)
+    return restricted_tables
 
 
 _OUTSIDE = frozenset({"external"})
@@ -127,17 +127,17 @@ class Problem:
     @cached_property
     def uses(self) -> Mapping[str, NDArray[np.float64]]:
         """Resources of each layer's rows, with what is inserted between it and the outside."""
-        found = {name: arrays.resources for name, arrays in self.arrays.items()}
+        uses = {name: arrays.resources for name, arrays in self.arrays.items()}
         for stream in self.streams:
             if stream.consumer is not None and stream.producer is None:
                 widths = self.tables[stream.consumer].in_width
-                more = [stream.use.get((0, int(width)), _NOTHING) for width in widths]
-                found[stream.consumer] = found[stream.consumer] + np.array(more)
+                inserted = [stream.use.get((0, int(width)), _NOTHING) for width in widths]
+                uses[stream.consumer] = uses[stream.consumer] + np.array(inserted)
             elif stream.producer is not None and stream.consumer is None:
                 widths = self.tables[stream.producer].out_width
-                more = [stream.use.get((int(width), 0), _NOTHING) for width in widths]
-                found[stream.producer] = found[stream.producer] + np.array(more)
-        return found
+                inserted = [stream.use.get((int(width), 0), _NOTHING) for width in widths]
+                uses[stream.producer] = uses[stream.producer] + np.array(inserted)
+        return uses
 
     @cached_property
     def between(self) -> tuple[tuple[str, str, Mapping[tuple[int, int], NDArray[np.float64]]], ...]:
@@ -152,13 +152,13 @@ class Problem:
     @cached_property
     def buildable(self) -> Mapping[str, NDArray[np.int64]]:
         """Rows of each layer that FINN can generate code for; all where it can for none."""
-        found = {}
+        rows_by_layer = {}
         for layer in self.design.layers:
             table = self.tables[layer.name]
             rows = range(len(table.points))
-            kept = [row for row in rows if refusal(layer, table.values(row)) is None]
-            found[layer.name] = np.array(kept or rows, dtype=np.int64)
-        return found
+            legal_rows = [row for row in rows if refusal(layer, table.values(row)) is None]
+            rows_by_layer[layer.name] = np.array(legal_rows or rows, dtype=np.int64)
+        return rows_by_layer
 
     @cached_property
     def beaten(self) -> Mapping[str, NDArray[np.bool_]]:
@@ -307,10 +307,10 @@ class Program:
 
     def _by_value(self, layer: str, knob: str) -> dict[object, list[int]]:
         table = self._problem.tables[layer]
-        found: dict[object, list[int]] = {}
+        columns_by_value: dict[object, list[int]] = {}
         for row, column in self._of[layer].items():
-            found.setdefault(table.points[row][table.columns[knob]], []).append(column)
-        return found
+            columns_by_value.setdefault(table.points[row][table.columns[knob]], []).append(column)
+        return columns_by_value
 
     def _join(
         self, producer: str, consumer: str, costs: Mapping[tuple[int, int], NDArray[np.float64]]
@@ -330,10 +330,10 @@ class Program:
             self._row([*terms, *((flows[out, width], 1.0) for out in outs)], 0.0, 0.0)
 
     def _by_width(self, layer: str, widths: NDArray[np.int64]) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
+        columns_by_width: dict[int, list[int]] = {}
         for row, column in self._of[layer].items():
-            found.setdefault(int(widths[row]), []).append(column)
-        return found
+            columns_by_width.setdefault(int(widths[row]), []).append(column)
+        return columns_by_width
 
     def run(self, seconds: float, gap: float = 0.0) -> Answer:
         """Solve, for at most so many seconds, to within a share ``gap`` of the least cost."""

@@ -145,13 +145,13 @@ def stream_costs(
     if not prices.known:
         return ()
     widths = Widths(design, tables)
-    found = []
+    costs_by_stream = []
     for link in links(design, folding.settings):
         outs = widths.outs[link.producer] if link.producer is not None else (0,)
         ins = widths.ins[link.consumer] if link.consumer is not None else (0,)
         costs = {(a, b): link.use(prices, a, b, fifos=fifos) for a in outs for b in ins}
-        found.append(StreamCost(link.producer, link.consumer, costs))
-    return tuple(found)
+        costs_by_stream.append(StreamCost(link.producer, link.consumer, costs))
+    return tuple(costs_by_stream)
 
 
 def target_cycles(target_fps: float, clock_ns: float) -> int:
@@ -276,17 +276,17 @@ def pareto(
     chosen = sorted({min(counts, key=lambda c: abs(math.log(c / want))) for want in wanted})
     # The last thousandth of a peak takes most of the time and would not show.
     gap = 1e-3 if problem.peak else 0.0
-    found = [fastest]
+    solutions = [fastest]
     on_point(fastest)
     for done, count in enumerate(chosen):
         on_progress(Progress("pareto", f"II {count:,}", done / len(chosen)))
         if count > fastest.cycles:
             solution = solve(problem, count, seconds=seconds, gap=gap)
             # A slower one is worth showing only where it is cheaper.
-            if solution.cost < found[-1].cost * (1 - 1e-9):
-                found.append(solution)
+            if solution.cost < solutions[-1].cost * (1 - 1e-9):
+                solutions.append(solution)
                 on_point(solution)
-    return found
+    return solutions
 
 
 def _solution(problem: Problem, answer: Answer, began: float) -> Solution:
@@ -334,13 +334,13 @@ def _held_by(problem: Problem, best: Solution, faster: int | None) -> tuple[Bind
     rows = {name: problem.tables[name].row(values) for name, values in best.folding.values.items()}
     chosen = {name: row for name, row in rows.items() if row is not None}
     used = best.used or {}
-    found = []
+    bindings = []
     for name, limit in problem.limits.items():
         holds = bool(_possible(problem, faster, _ASIDE, _without(problem, name)).rows)
         if holds or (limit and used[name] >= _TIGHT * limit):
             layers = _largest(problem, chosen, name)
-            found.append(Binding(name, used[name], limit, layers, holds))
-    return tuple(sorted(found, key=lambda item: not item.holds))
+            bindings.append(Binding(name, used[name], limit, layers, holds))
+    return tuple(sorted(bindings, key=lambda item: not item.holds))
 
 
 #: How long a question may take that only explains an answer; most take a hundredth of it.
@@ -382,18 +382,20 @@ def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
     """Why there is no folding: the limits each of which alone, if lifted, would allow one."""
     seconds = min(seconds, _ASIDE)
     what = f"no folding reaches {cycles:,} cycles within the limits"
-    found, needs = [], []
+    binding_resources, needs = [], []
     for name, limit in problem.limits.items():
         # The least of it that is needed while the others keep their limits.
         program = Program(problem, cycles, limits=_without(problem, name), weights={name: 1.0})
         answer = program.run(seconds)
         if answer.rows:
-            found.append(name)
+            binding_resources.append(name)
             least = f"at least {answer.bound:,.0f}" if answer.optimal else "more"
             needs.append(f"{name} ({least} needed, the limit is {limit:,.0f})")
-    if found:
+    if binding_resources:
         why = f"What stands in the way: {', or '.join(needs)}."
-        return Infeasible(what, why, "Raise that limit, or ask for a higher II.", tuple(found))
+        return Infeasible(
+            what, why, "Raise that limit, or ask for a higher II.", tuple(binding_resources)
+        )
     if _possible(problem, cycles, seconds, {}).impossible:
         why = "Even without limits there is none: coupled layers have no value that both can take"
         why += " at that speed" + (", or locked layers keep them from it." if problem.locked
