@@ -280,4 +280,4 @@ def _clock_meant(text: str) -> str:
         clock = read_clock(text)
     except FinnTuiError:
         return ""
-    return f"= {clock:.4g} ns ({tune_view.clock_text(clock)})"
+    return f"= {clock:.4g} ns ({clock_text(clock)})"
