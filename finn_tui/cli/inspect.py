@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 _FEW = 8
 #: Room for a path: it makes way for the other columns on a narrow terminal.
 _WIDEST, _NARROWEST, _OTHERS = 60, 18, 76
-_COLOURS = {"succeeded": "green", "failed": "red", "incomplete": "yellow"}
+_COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "red", "incomplete": "yellow",
+            "unknown": "yellow"}  # fmt: skip
+#: Exit codes by outcome; 2 is wrong use, as everywhere.
+UNDECIDED = 3
+_EXITS = {"succeeded": 0, "failed": FAILED, "cancelled": FAILED}
 
 
 @click.command()
@@ -39,7 +43,11 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
     """Read any log, report or build directory.
 
     Shows outcome, cause, times and resources. PATH is a file or folder of FINN, Vitis HLS or
-    Vivado, or a run of the workspace (`last`). Nothing in it is changed.
+    Vivado, or a run of the workspace (`last`). Nothing in it is changed. Logs may be compressed,
+    stamped line by line or coloured.
+
+    Ends with 0 if it succeeded, with 1 if it failed, was cancelled or misses its clock, and with 3
+    if it is incomplete or unknown: nothing is called succeeded without a line that says so.
     """
     from finn_tui.runs.analysis.inspect import inspect as read
 
@@ -52,22 +60,37 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
         print_json(found.as_dict())
     else:
         _show(found)
-    if found.outcome == "failed":
-        raise SystemExit(FAILED)
+    code = _EXITS.get(found.outcome, UNDECIDED)
+    if code:
+        raise SystemExit(code)
 
 
 def _show(found: Inspection) -> None:
-    from finn_tui.runs.analysis.inspect import planned, told
+    from finn_tui.runs.analysis.inspect import told
+    from finn_tui.runs.analysis.verdict import planned
 
     click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
     click.echo(f"{simulated({'simulated': found.simulated})}  {found.path}")
-    if planned(found.items):
+    if planned(item.reading for item in found.items):
         click.echo("  settings and estimates only: nothing was built here")
+    elif found.outcome == "unknown":
+        click.echo("  nothing in it says how it ended")
     if found.cause is not None:
         _show_cause(found.cause)
     for other in found.others:
         where = f" ({other.file}:{other.line})" if other.file else ""
         click.echo(f"  then: {other.title}{where}")
+    if found.builds:
+        builds = [
+            (
+                build.name,
+                build.outcome + (" (a later try succeeded)" if build.retried else ""),
+                build.causes[0].text[:100] if build.causes else "",
+            )
+            for build in found.builds
+        ]
+        click.echo("")
+        click.echo(table(("build", "outcome", "cause"), builds))
     _show_files(found.items)
     if len(found.items) == 1 and (figures := told(found.items[0].reading)):
         click.echo("")

@@ -93,9 +93,19 @@ def _holds(evidence: Evidence, source: Source) -> bool:
     if evidence.cause != "timing-missed":
         return True
     reading = source.reading
-    if reading.kind == "finn" or "synth_out_of_context" in source.path:
-        return False  # FINN asks that synthesis for the fastest clock, not for one to be met
+    if not _has_clock(source, evidence.step):
+        return False
     return reading.wns is None or reading.wns < 0
+
+
+def _has_clock(source: Source, step: str | None) -> bool:
+    """Whether a clock has to be met where something stands.
+
+    FINN asks out-of-context synthesis for the fastest clock, not for one to be met.
+    """
+    if source.reading.kind == "finn":
+        return step is not None and "bitfile" in step
+    return "synth_out_of_context" not in source.path
 
 
 def timing_missed(source: Source) -> Source | None:
@@ -103,10 +113,18 @@ def timing_missed(source: Source) -> Source | None:
 
     The tools go on as if all were well, so other warnings in such a file mean nothing.
     """
-    told = tuple(
-        e for e in source.reading.evidence if e.cause == "timing-missed" and _holds(e, source)
-    )
-    return Source(source.path, replace(source.reading, evidence=told)) if told else None
+    reading = source.reading
+    told = tuple(e for e in reading.evidence if e.cause == "timing-missed" and _holds(e, source))
+    final = [point for point in reading.timings if point.final and _has_clock(source, point.step)]
+    if final and final[-1].wns is not None and final[-1].wns < 0:
+        # The slack of this step, whatever others in the same log say.
+        wns, tns = final[-1].wns, final[-1].tns
+        last = final[-1]
+        told = told or (Evidence("timing-missed", last.line, last.text, step=last.step),)
+        reading = replace(reading, wns=wns, tns=tns)
+    elif final:
+        return None
+    return Source(source.path, replace(reading, evidence=told)) if told else None
 
 
 def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnosis:
@@ -130,6 +148,9 @@ def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnos
     elif cause.id == "debugger-prompt":
         said = next((line for line in reversed(evidence.before) if _is_exception(line)), "")
         text = f"{cause.title} since {said}" if said else cause.title
+        raised = causes.named_by(said) if said else None
+        if raised is not None and raised != "exception":
+            advice = f"{causes.BY_ID[raised].advice} {advice}"
     return Diagnosis(
         cause.id,
         cause.title,
@@ -178,13 +199,14 @@ def _in_units(short: causes.Shortage) -> float:
 
 def _timing(reading: Reading) -> tuple[str, dict[str, Any]]:
     details: dict[str, Any] = {"wns": reading.wns, "tns": reading.tns}
-    said = "the design does not meet its clock"
-    if reading.wns is not None:
-        said += f": WNS {reading.wns:.3f} ns"
-    data = reading.data
-    periods = [period for _, period in data.clocks] if isinstance(data, TimingSummary) else []
-    if periods and reading.wns is not None and min(periods) - reading.wns > 0:
-        needed = min(periods) - reading.wns
-        details |= {"period_ns": min(periods), "fmax_mhz": round(1000 / needed, 1)}
-        said += f" with a period of {min(periods):g} ns; it would meet {1000 / needed:.1f} MHz"
-    return said, details
+    if reading.wns is None:
+        return "the clock is missed", details
+    text = f"clock missed by {-reading.wns:.3f} ns (WNS {reading.wns:.3f} ns)"
+    period = reading.data.period if isinstance(reading.data, TimingSummary) else None
+    if period is not None and period - reading.wns > 0:
+        needed = period - reading.wns
+        details |= {"period_ns": period, "fmax_mhz": round(1000 / needed, 1)}
+        text += f" with a period of {period:g} ns; it would meet {1000 / needed:.1f} MHz"
+        if isinstance(reading.data, TimingSummary) and reading.data.worst_clock:
+            details["clock"] = reading.data.worst_clock
+    return text, details

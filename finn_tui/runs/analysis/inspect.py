@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server import runfiles
-from finn_tui.runs.analysis.diagnosis import FATAL, Diagnosis, Source, diagnose, timing_missed
-from finn_tui.runs.analysis.utilization import Usage, usage_of
+from finn_tui.runs.analysis.diagnosis import Diagnosis, Source
+from finn_tui.runs.analysis.utilization import Usage
+from finn_tui.runs.analysis.verdict import BuildVerdict, judge
 from finn_tui.runs.folder import RunFolder, run_around
 from finn_tui.runs.live.watch import steps as run_steps
 from finn_tui.runs.logs.tail import left_out
@@ -28,12 +29,12 @@ from finn_tui.runs.readers.registry import HEAD, reader_for
 from finn_tui.runs.readers.report import Violations
 from finn_tui.runs.readers.timing import RouteStatus, TimingSummary
 from finn_tui.runs.readers.utilization import Utilization
-from finn_tui.runs.readers.vivado import VivadoData
 
 CHUNK = 1 << 20
 _WANTED = re.compile(
-    r".*\.(?:log|vdi|vds|rpt|rst|json|txt)|.*_csynth\.xml|synth_report\.xml"
-    r"|post_synth_resources\.xml|__synthesis_is_complete__"
+    r".*\.(?:log|vdi|vds|rpt|rst|json|txt|out|err)(?:\.(?:gz|bz2|xz|\d{1,3}))?|.*_csynth\.xml"
+    r"|synth_report\.xml|post_synth_resources\.xml|__synthesis_is_complete__|typescript"
+    r"|screenlog\.\d+"
 )
 #: Folders of the tools' own, where thousands of files say nothing about a build.
 _SKIPPED = re.compile(
@@ -48,15 +49,6 @@ _BACKUP = re.compile(r".*(?:\.backup\.(?:log|vdi|vds)|\.bak)")
 _FIGURES = (Crash, Csynth, HlsData, Marker, RouteStatus, TimingSummary, Utilization, Violations)
 #: How stand-ins begin what they write (``finn_tui.rehearsal.tools``).
 _STAND_IN = re.compile(rb"SIMULATED by finn-tui|\[finn-tui 1-1\] SIMULATED")
-_LOGS = ("hls", "synthesis", "implementation", "vivado", "finn")
-#: What of a kind goes before, when one success makes an earlier failure good.
-_ROLES = {"crash": 0, "hls": 1, "synthesis": 2, "implementation": 3, "vivado": 3, "finn": 4}
-
-
-#: What is written before anything is built: settings and estimates.
-_PLANS = frozenset({"folding", "specialize-config", "build-config", "estimate-cycles", "json",
-                    "estimate-resources", "estimate-alternatives", "estimate-performance",
-                    "op-counts"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,10 +79,12 @@ class Inspection:
     """What was found.
 
     Attributes:
-        outcome: succeeded, failed, incomplete.
+        outcome: succeeded, failed, cancelled, incomplete or unknown.
         cause: why it failed; ``others`` what else was found, mostly consequences.
         items: the files; usage: resources; steps: of FINN's builder.
         simulated: whether stand-ins had a hand in it, so that its figures are no tool's.
+        clock_missed_ns: by how much the design misses its clock, None if it does not.
+        builds: one row for each build, where there are several.
     """
 
     path: str
@@ -101,6 +95,8 @@ class Inspection:
     usage: Usage | None = None
     steps: tuple[StepTime, ...] = field(default_factory=tuple)
     simulated: bool = False
+    clock_missed_ns: float | None = None
+    builds: tuple[BuildVerdict, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -108,6 +104,17 @@ class Inspection:
             "path": self.path,
             "outcome": self.outcome,
             "simulated": self.simulated,
+            "clock_missed_ns": self.clock_missed_ns,
+            "builds": [
+                {
+                    "name": build.name,
+                    "outcome": build.outcome,
+                    "retried": build.retried,
+                    "clock_missed_ns": build.clock_missed_ns,
+                    "cause": _cause_dict(build.causes[0] if build.causes else None),
+                }
+                for build in self.builds
+            ],
             "cause": _cause_dict(self.cause),
             "also": [_cause_dict(other) for other in self.others],
             "files": [_item_dict(item) for item in self.items],
@@ -247,13 +254,20 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(path):
+    """The files of interest below a folder; a folder that cannot be read stands for itself."""
+    closed: list[Path] = []
+
+    def refused(error: OSError) -> None:
+        closed.append(Path(error.filename))
+
+    for place, folders, names in os.walk(path, onerror=refused):
         folders[:] = sorted(name for name in folders if not _SKIPPED.fullmatch(name))
         for name in names:
             if _WANTED.fullmatch(name) and name not in _OWN:
                 file = Path(place, name)
                 if file.is_file():
                     yield file
+    yield from closed
 
 
 def _related(items: list[Item]) -> list[Item]:
@@ -299,94 +313,40 @@ def _merged(reading: Reading) -> Reading:
     return replace(reading, messages=counts, repeated={})
 
 
-def planned(items: Sequence[Item]) -> bool:
-    """Whether there are settings and estimates and nothing that was built."""
-    return bool(items) and all(item.reading.kind in _PLANS for item in items)
-
-
 def _conclude(path: Path, items: list[Item]) -> Inspection:
     counted = [item for item in items if item.copy_of is None and not item.old]
-    usage = usage_of((item.path, item.reading) for item in counted)
-    active = [Source(item.path, item.reading) for item in counted]
-    goals = [source for source in active if _is_goal(source.reading)]
-    active = [source for source in active if not _made_good(source, goals)]
-    failed = [source for source in active if _has_failed(source)]
-    missed = [told for source in active if (told := timing_missed(source)) is not None]
-    if any("postroute_physopt" in s.path and s.reading.outcome == "succeeded" for s in active):
-        # What routing left was won back afterwards; the other summaries were written before.
-        missed = [source for source in missed if source.reading.kind != "timing-summary"]
-    fatal = [s for s in active if any(e.cause in FATAL for e in s.reading.evidence)]
-    stopped = [s for s in active if s.reading.outcome == "incomplete" and s.reading.kind in _LOGS]
-    outcome = "succeeded"
-    if failed or missed or (fatal and (stopped or not goals)):
-        outcome = "failed"
-    elif not active or planned(items) or (stopped and not goals):
-        outcome = "incomplete"
-    elif len(items) == 1:
-        outcome = items[0].reading.outcome or "succeeded"
+    verdict = judge([Source(item.path, item.reading) for item in counted])
+    outcome, causes = verdict.outcome, list(verdict.causes)
     own = _own_state(path)
     if own is not None:
-        outcome = own[0] if not (own[0] == "succeeded" and missed) else "failed"
-    found: list[Diagnosis] = []
-    if outcome == "failed":
-        # An error that did not end a log which went on well is no cause.
-        ended = [source for source in active if source.reading.outcome != "succeeded"]
-        found = diagnose(ended, usage) or diagnose(active, usage)
-        if missed and not failed and own is None:
-            found = diagnose(missed, usage)
-        elif missed:
-            found += [d for d in diagnose(missed, usage) if d.id not in {f.id for f in found}]
-        if own is not None and own[1] is not None:
-            said = own[1]
-            if said.id == "cancelled" or not found:
-                found = [said, *found]
+        state, said = own
+        outcome = state
+        if state == "succeeded" and verdict.clock_missed_ns is not None:
+            outcome = "failed"
+            causes = [cause for cause in causes if cause.id == "timing-missed"]
+        elif state in ("succeeded", "incomplete"):
+            causes = causes if verdict.outcome == "incomplete" else []
+        if said is not None:
+            if said.id == "cancelled" or not causes:
+                causes = [said, *causes]
             elif said.id != "build-failed":  # which quotes what was found
-                found.append(said)
-    elif fatal and outcome == "incomplete":
-        found = diagnose(fatal, usage)  # it has not ended, and will not by itself
-    cause = found[0] if found else None
+                causes.append(said)
     ours = run_around(path)
     simulated = any(item.reading.simulated for item in items) or (
         ours is not None and ours.rehearsed
     )
     return Inspection(
-        str(path), outcome, cause, tuple(found[1:]), tuple(items), usage, _steps(path, counted),
+        str(path),
+        outcome,
+        causes[0] if causes else None,
+        tuple(causes[1:]),
+        tuple(items),
+        verdict.usage,
+        _steps(path, counted),
         simulated,
-    )  # fmt: skip
-
-
-def _is_goal(reading: Reading) -> bool:
-    """Whether a file shows that a build or an implementation has reached its end."""
-    if reading.outcome != "succeeded":
-        return False
-    if reading.kind == "finn":
-        return True
-    return isinstance(reading.data, VivadoData) and reading.data.bitstream
-
-
-def _made_good(source: Source, goals: list[Source]) -> bool:
-    """Whether something that came later succeeded, so that this failure no longer counts."""
-    reading = source.reading
-    if source.reading in [goal.reading for goal in goals]:
-        return False
-    role = _ROLES.get(reading.kind, 9)
-    for goal in goals:
-        if _ROLES[goal.reading.kind] < role:
-            continue
-        later = None
-        if goal.reading.ended is not None and reading.ended is not None:
-            later = goal.reading.ended >= reading.ended
-        around = source.path.startswith(goal.path.rpartition("/")[0])
-        if later or (later is None and around):
-            return reading.outcome == "failed" or role == 0
-    return False
-
-
-def _has_failed(source: Source) -> bool:
-    reading = source.reading
-    if reading.kind == "timing-summary":
-        return False  # counted by ``timing_missed``
-    return reading.outcome == "failed" and reading.kind != "marker"
+        verdict.clock_missed_ns,
+        verdict.builds if len(verdict.builds) > 1 else (),
+    )
 
 
 def _own_state(path: Path) -> tuple[str, Diagnosis | None] | None:
@@ -397,7 +357,7 @@ def _own_state(path: Path) -> tuple[str, Diagnosis | None] | None:
         state = RunFolder(path).state()
     except FinnTuiError:
         return None
-    outcome = {"succeeded": "succeeded", "failed": "failed", "cancelled": "failed"}
+    outcome = {name: name for name in ("succeeded", "failed", "cancelled")}
     outcome["lost"] = "failed"
     error = state.error
     said = None

@@ -13,6 +13,7 @@ from finn_tui.runs.readers.parsed_file import Phase, Reading
 MAX_BYTES = 64 << 20
 
 _Document = dict[str, Any]
+_TOTAL = "total_build_time"
 _NAMES = {
     "time_per_step.json": "step-times",
     "estimate_layer_cycles.json": "estimate-cycles",
@@ -26,6 +27,10 @@ _NAMES = {
     "post_synth_resources.json": "post-synth-resources",
     "metadata_builder.json": "builder-metadata",
 }
+
+
+#: What is written only when a tool or a step has ended well.
+_RESULTS = frozenset({"hls-resources", "rtlsim-performance", "ooc-result", "post-synth-resources"})
 
 
 def kind_of(name: str, document: _Document) -> str:
@@ -73,7 +78,7 @@ class JsonReader:
         except (ValueError, RecursionError) as error:
             return Reading(kind, outcome="incomplete", note=f"no whole JSON: {error}")
         if not isinstance(document, dict):
-            return Reading(kind, outcome="succeeded", data=document)
+            return Reading(kind, data=document)
         kind = kind_of(self._name, document)
         found = _READERS.get(kind, _plain)(document)
         return Reading(
@@ -82,7 +87,7 @@ class JsonReader:
             version=found.version,
             phases=found.phases,
             wns=found.wns,
-            outcome=found.outcome or "succeeded",
+            outcome=found.outcome or ("succeeded" if kind in _RESULTS else None),
             data=document,
         )
 
@@ -95,9 +100,16 @@ def _step_times(document: _Document) -> Reading:
     phases = tuple(
         Phase(name, float(seconds))
         for name, seconds in document.items()
-        if _number(seconds) is not None and name != "total_build_time"
+        if _number(seconds) is not None and name != _TOTAL
     )
-    return Reading("", phases=phases)
+    # Upstream writes the times when a build has succeeded; finn-plus, which adds their sum,
+    # writes them of one that failed, too.
+    return Reading("", phases=phases, outcome=None if _TOTAL in document else "succeeded")
+
+
+def _rtlsim(document: _Document) -> Reading:
+    stuck = document.get("TIMEOUT") or document.get("UNFINISHED_INS")
+    return Reading("", outcome="failed" if stuck or document.get("UNFINISHED_OUTS") else None)
 
 
 def _ooc(document: _Document) -> Reading:
@@ -129,5 +141,6 @@ def _number(value: Any) -> float | None:
 _READERS: dict[str, Callable[[_Document], Reading]] = {
     "step-times": _step_times,
     "ooc-result": _ooc,
+    "rtlsim-performance": _rtlsim,
     "builder-metadata": _metadata,
 }

@@ -1,6 +1,8 @@
-"""FINN's log: builds and their steps, in upstream's and finn-plus's forms.
+"""FINN's log, and any text: builds and their steps, in upstream's and finn-plus's forms.
 
-Also what FINN prints (``runner.log``, a saved terminal), which has no times. Several builds can
+Also what FINN prints (``runner.log``, a saved terminal, ``nohup.out``, ``slurm-*.out``), which has
+no times and may have anything before FINN's first line. Text without a build of FINN is told by
+what stands in it: a session of Vivado, or errors alone. Several builds can
 stand in one file: upstream appends, and keeps the first file for all builds of one process. The
 output of out-of-context synthesis is repeated within, in one piece when it has ended.
 """
@@ -8,9 +10,10 @@ output of out-of-context synthesis is repeated within, in one piece when it has 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import Phase, Reading
 from finn_tui.runs.readers.vivado import VivadoData, VivadoScanner
@@ -30,8 +33,10 @@ _SUBJECT = re.compile(
     r"Building dataflow accelerator from (?:intermediate checkpoint ?)?(?:build )?(.+)$"
 )
 _LEVELS = {"ERROR": "ERROR", "CRITICAL": "ERROR", "WARNING": "WARNING"}
-#: Steps that take no time: a log that ends in one as its last step has ended well.
-_QUICK = ("deployment_package", "make_driver", "make_pynq_driver", "make_cpp_driver")
+#: What ends a build although FINN has no word left to say it.
+_ENDS = frozenset(
+    {"out-of-memory", "disk-full", "time-limit", "cancelled", "crash", "docker", "debugger-prompt"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class FinnBuild:
     Attributes:
         model: what was built; output, working: its folders, where the log tells.
         steps: those that began.
-        outcome: succeeded, failed or incomplete.
+        outcome: succeeded, failed, cancelled or incomplete.
         waiting: at a debugger prompt.
     """
 
@@ -82,6 +87,9 @@ class _Build:
         self.outcome: str | None = None
         self.waiting = False
         self.gap = False
+        #: Where its last step began; whether a traceback alone ended it, which may be caught.
+        self.line = 0
+        self.raised = False
 
     def begin(self, name: str, index: int, count: int, at: float | None) -> None:
         # Behind lines that were left out, more steps than one may have ended.
@@ -101,10 +109,7 @@ class _Build:
     def frozen(self) -> FinnBuild:
         outcome = self.outcome
         if outcome is None:
-            last = self.steps[-1] if self.steps else None
-            ended = last is not None and last.index == last.count
-            quick = ended and last is not None and last.name.removeprefix("step_") in _QUICK
-            outcome = "succeeded" if quick else "incomplete"
+            outcome = "incomplete"
         return FinnBuild(
             self.model, self.output, self.working, tuple(self.steps), outcome, self.waiting
         )
@@ -118,11 +123,12 @@ class FinnReader(LogReader):
     def __init__(self) -> None:
         super().__init__()
         self._vivado = VivadoScanner(self._messages, within=True)
+
         self._builds: list[_Build] = []
         self._count = 0
         self._at: float | None = None
         self._stamp, self._second = "", 0.0
-        self._traceback = False
+        self._exceptions = 0
 
     def _line(self, text: str) -> None:
         level = None
@@ -151,10 +157,13 @@ class FinnReader(LogReader):
         if first == "R" and (step := _STEP.match(text)):
             name, index, count = step.group(1), int(step.group(2)), int(step.group(3))
             build = self._current()
+            follows = bool(build.steps) and index == build.steps[-1].index + 1
+            if build.raised and follows:
+                build.outcome, build.raised = None, False  # somebody caught it
             if build.outcome is not None or (build.steps and index <= build.steps[-1].index):
                 build = self._begin()
             build.begin(name, index, count, self._at)
-            self._traceback = False
+            build.line, self._messages.step = self._messages.line, name
         elif first == "B" and (subject := _SUBJECT.match(text)):
             build = self._current()
             if build.steps or build.outcome is not None:
@@ -164,25 +173,23 @@ class FinnReader(LogReader):
             self._current().working = working.group(1).strip()
         elif first == "F" and (output := _OUTPUT.match(text)):
             self._current().output = output.group(1).strip()
+        elif not self._builds:
+            return
         elif text == "Completed successfully":
             self._current().outcome = "succeeded"
         elif text.startswith(("Build failed", "FINN ERROR", "FINN INTERNAL")):
             self._failed()
-        elif text.startswith("Traceback (most recent call last)"):
-            self._traceback = True
         elif text.startswith("(Pdb)"):
             self._current().waiting = True
             self._failed()
-        elif self._traceback and first not in (" ", "") and ":" in text:
-            # The exception itself, after its traceback.
-            self._traceback = False
-            self._failed()
+        elif self._messages.exception_line == self._messages.line:
+            stopped = self._messages.exception.startswith("KeyboardInterrupt")
+            self._failed("cancelled" if stopped else "failed", raised=True)
 
     def skip(self, lines: int | None) -> None:
         """See ``LogReader``; steps, even builds, may be missing."""
         super().skip(lines)
         self._vivado.skip()
-        self._traceback = False
         if self._builds:
             if self._builds[-1].outcome is not None:
                 self._begin()  # nothing so long follows the end of a build but another
@@ -201,24 +208,50 @@ class FinnReader(LogReader):
             self._builds[-1] = build
         return build
 
-    def _failed(self) -> None:
+    def _failed(self, outcome: str = "failed", *, raised: bool = False) -> None:
         if self._builds and self._builds[-1].outcome is None:
-            self._builds[-1].outcome = "failed"
+            self._builds[-1].outcome, self._builds[-1].raised = outcome, raised
+
+    def _ended_by(self) -> str | None:
+        """How a build that just stops was ended, by what stands after its last step."""
+        line = self._builds[-1].line
+        shown = [e.cause for e in self._messages.evidence if e.line == 0 or e.line >= line]
+        if "cancelled" in shown and "time-limit" not in shown:
+            return "cancelled"
+        decisive = [c for c in shown if c in _ENDS or causes.BY_ID[c].rank <= causes.DECISIVE]
+        return "failed" if decisive else None
+
+    def _of_text(self) -> str | None:
+        """How it went by a text without any build: errors show that it did not go well."""
+        shown = [evidence.cause for evidence in self._messages.evidence]
+        shown = [cause for cause in shown if cause != "timing-missed"]
+        if not shown:
+            return None
+        return "cancelled" if shown[-1] == "cancelled" else "failed"
 
     def reading(self) -> Reading:
         """What has been found so far."""
         builds = tuple(build.frozen() for build in self._builds)
         vivado, messages = self._vivado, self._messages
         last = builds[-1] if builds else None
+        if last is not None and last.outcome == "incomplete":
+            last = replace(last, outcome=self._ended_by() or last.outcome)
+            builds = (*builds[:-1], last)
+        kind, outcome = "finn", last.outcome if last else None
+        if last is None:
+            kind = vivado.kind if vivado.count else "text"
+            outcome = vivado.outcome if vivado.count else None
+            outcome = self._of_text() if outcome in (None, "incomplete") else outcome
         phases = [Phase(step.name, step.seconds) for step in last.steps] if last else []
-        inner = [Phase(p.name, p.seconds, p.level + 1, p.run) for p in vivado.phases]
+        deeper = 1 if builds else 0
+        inner = [Phase(p.name, p.seconds, p.level + deeper, p.run) for p in vivado.phases]
         versions = [session.version for session in vivado.sessions if session.version]
         return Reading(
-            kind="finn",
-            tool="FINN",
-            version=f"Vivado {versions[-1]}" if versions else None,
+            kind=kind,
+            tool="FINN" if builds else vivado.tool if vivado.count else None,
+            version=_version(versions, builds),
             lines=messages.line,
-            sessions=max(1, len(builds)),
+            sessions=len(builds) or vivado.count,
             phases=tuple(phases + inner),
             wns=vivado.last("wns"),
             tns=vivado.last("tns"),
@@ -231,7 +264,17 @@ class FinnReader(LogReader):
             repeated=messages.repeated,
             muted=dict(messages.muted),
             evidence=messages.evidence,
-            outcome=last.outcome if last else "incomplete",
-            ended=self._at,
-            data=FinnData(builds, vivado.data() if vivado.count else None),
+            outcome=outcome,
+            ended=self._at or (vivado.ended if not builds else None),
+            data=FinnData(builds, vivado.data() if vivado.count else None)
+            if builds
+            else vivado.data()
+            if vivado.count
+            else None,
         )
+
+
+def _version(versions: list[str], builds: tuple[FinnBuild, ...]) -> str | None:
+    if not versions:
+        return None
+    return f"Vivado {versions[-1]}" if builds else versions[-1]

@@ -27,6 +27,8 @@ _TOTAL = re.compile(
 )
 _TOP = re.compile(r"INFO: \[HLS 200-10\] Synthesizing '(.+?)'")
 _PROJECT = re.compile(r"HLS project: project_(\S+)$")
+#: Commands that can be tried again within one log.
+_TRIES = ("csim_design", "csynth_design", "cosim_design", "export_design")
 _EXIT = re.compile(r"INFO: \[Common 17-206\] Exiting (\S+) at (.+?)\.\.\.$")
 
 
@@ -90,9 +92,16 @@ class HlsReader(LogReader):
         self._started: float | None = None
         self._ended: float | None = None
         self._exporting = False
+        #: How the last try of a command went: None while it runs. A session begins one, too.
+        self._good: bool | None = None
+        self._errors = 0
+        self._tcl = 0
 
     def _line(self, text: str) -> None:
         message = self._messages.take(text)
+        if self._messages.last_error > self._errors or self._messages.tcl_line > self._tcl:
+            self._errors, self._tcl = self._messages.last_error, self._messages.tcl_line
+            self._good = False
         if message is None:
             if (banner := _BANNER.match(text)) is not None:
                 self._tool = "Vitis HLS" if banner.group(1) == "Vitis HLS" else "Vivado HLS"
@@ -100,6 +109,7 @@ class HlsReader(LogReader):
                 self._sessions += 1
                 self._messages.session = min(self._sessions, 500)
                 self._last, self._seconds, self._exporting = 0.0, None, False
+                self._good = None
             elif project := _PROJECT.match(text):
                 self._top = self._top or project.group(1)
             elif text.startswith("****** Vivado v"):
@@ -122,15 +132,20 @@ class HlsReader(LogReader):
             self._met = "were satisfied" in text
         elif name == "HLS 200-112" and (total := _TOTAL.match(text)):
             self._seconds = float(total.group(1))
+            self._good = self._good is not False
         elif name == "HLS 200-1510" and (running := _RUNNING.match(text)):
             self._now = running.group(1)
             self._exporting = running.group(1) == "export_design"
+            if self._now in _TRIES:
+                self._good = None
         elif name == "Common 17-206" and (left := _EXIT.match(text)):
             self._ended = epoch(left.group(2))
 
     def _finished(self, found: re.Match[str]) -> None:
         name, since_start, own = found.groups()
         self._now = name
+        if name.removeprefix("Command ") in _TRIES and self._good is None:
+            self._good = True
         if since_start is not None:
             now = clock(since_start)
             seconds, self._last = max(0.0, now - self._last), max(now, self._last)
@@ -148,8 +163,8 @@ class HlsReader(LogReader):
     def reading(self) -> Reading:
         """What has been found so far."""
         messages = self._messages
-        failed = messages.last_error > 0
         done = self._seconds is not None
+        outcome = {True: "succeeded", False: "failed", None: "incomplete"}[self._good]
         data = HlsData(
             self._top,
             tuple(self._modules),
@@ -173,7 +188,7 @@ class HlsReader(LogReader):
             messages=messages.own,
             muted=dict(messages.muted),
             evidence=messages.evidence,
-            outcome="failed" if failed else "succeeded" if done else "incomplete",
+            outcome=outcome if self._sessions or outcome != "incomplete" else None,
             ended=self._ended,
             data=data,
         )

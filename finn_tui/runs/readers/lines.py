@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from finn_tui.base.text import clean
 from finn_tui.engine.server import causes
@@ -22,6 +23,15 @@ PER_CAUSE = 8
 MAX_MUTED = 1000
 
 _MESSAGE = re.compile(r"(INFO|WARNING|CRITICAL WARNING|ERROR): \[([^\]]{1,80})\] ?(.*)")
+#: Messages of severity INFO that say that somebody stopped a command.
+_CANCELLED = ("Common 17-344", "Common 17-41")
+#: What Tcl prints below the error at which a script stops.
+_ABORTED = "    while executing"
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: |:?$)")
+#: A frame of FINN's driver or of PYNQ: the traceback comes from a board.
+_BOARD_FRAME = re.compile(
+    r"[/\"](?:pynq/\w|driver(?:_base)?\.py|validate\.py|finn_driver|finn_plus_driver)|\bpynq\b"
+)
 _MUTED = re.compile(r"Message '([^']+)' appears (\d{1,9}) times and further instances")
 
 
@@ -72,9 +82,19 @@ class Lines:
 
 
 def split(block: str) -> Iterator[str]:
-    """The lines of a block of whole lines."""
+    """The lines of a block of whole lines, as a terminal would show them.
+
+    Escape sequences and noughts are dropped. Of a line that was written over (``\\r``, a progress
+    bar) the last text counts.
+    """
+    odd = "\x1b" in block or "\0" in block
     for line in block[:-1].split("\n") if block else ():
-        yield line[:-1] if line.endswith("\r") else line
+        if odd and ("\x1b" in line or "\0" in line):
+            line = clean(line)
+        if "\r" in line:
+            yield line.rstrip("\r").rpartition("\r")[2]
+        else:
+            yield line
 
 
 class Messages:
@@ -96,6 +116,16 @@ class Messages:
         self._open: list[tuple[int, list[str]]] = []
         self._words = causes.NEEDLES
         self._numbered = True
+        #: The step of FINN's builder that runs at the moment.
+        self.step: str | None = None
+        #: The exception that ended the last traceback, and its line.
+        self.exception = ""
+        self.exception_line = 0
+        #: Where the last Tcl script stopped at an error.
+        self.tcl_line = 0
+        self._traceback = ""
+        self._board = False
+        self._last_text = ""
 
     def skip(self, lines: int | None) -> None:
         """So many lines are left out; None: nobody knows how many."""
@@ -103,6 +133,7 @@ class Messages:
             self._close(at, after)
         self._open = []
         self._before.clear()
+        self._traceback = ""
         self.line += lines or 0
         self._numbered = self._numbered and lines is not None
 
@@ -121,15 +152,54 @@ class Messages:
             severity, name, said = match.group(1), match.group(2), match.group(3)
             found = (severity, name, said)
             self._count(severity)
-            if severity != "INFO":
+            if severity != "INFO" or name in _CANCELLED:
                 self._weigh(severity, name, text)
             elif name == "Common 17-14":
                 self._mute(said)
+        elif self._traceback and first:
+            self._in_traceback(text)
+        elif "Traceback (most recent call last)" in text:
+            self._begin_traceback(text)
+        elif text == _ABORTED:
+            self._on_tcl_abort()
         elif self._words and (first != "#" or text.startswith("# A fatal error")):
             # Other lines with a hash are scripts, echoed.
             self.weigh_text(text)
         self._before.append(text)
+        if first:
+            self._last_text = text
         return found
+
+    def _begin_traceback(self, text: str) -> None:
+        """Python's own form, or the frame that rich draws around it."""
+        self._traceback = "box" if text[:1] in "\u256d\u250c+" else "plain"
+        self._board = False
+
+    def _in_traceback(self, text: str) -> None:
+        if text[0] in " \t" or (self._traceback == "box" and text[0] in "\u2502\u2570|+"):
+            self._board = self._board or _BOARD_FRAME.search(text) is not None
+            return
+        # The first line that is not indented is the exception, whatever its class is called.
+        self._traceback = ""
+        if not _EXCEPTION.match(text):
+            self.weigh_text(text)
+            return
+        self.exception, self.exception_line = text, self.line
+        cause = causes.named_by(text) or "exception"
+        if self._board and not cause.startswith("board-") and cause != "cancelled":
+            cause = "board-error"
+        if text in ("AssertionError", "Exception", "RuntimeError"):
+            # It says nothing itself: the statement that raised it does.
+            text = f"{text}: {self._last_text.strip()}"
+        self.point(cause, text)
+
+    def _on_tcl_abort(self) -> None:
+        """A script stopped: what stands before says why, unless a message has said it."""
+        self.tcl_line = self.line
+        if self._last_text and not self._last_text.startswith(("ERROR", "    ", "INFO")):
+            self.point(
+                causes.named_by(self._last_text) or "tcl-error", self._last_text, self.line - 1
+            )
 
     def _mute(self, said: str) -> None:
         muted = _MUTED.match(said)
@@ -159,8 +229,14 @@ class Messages:
         if any(word in text for word in self._words) and (cause := causes.named_by(text)):
             self.point(cause, text)
 
-    def point(self, cause: str, text: str) -> None:
-        """Keep a line as evidence of a cause; only the first of each session are kept."""
+    def point(self, cause: str, text: str, at_line: int | None = None) -> None:
+        """Keep a line as evidence of a cause; only the first of each session are kept.
+
+        Args:
+            cause: id in ``causes``.
+            text: the line.
+            at_line: its number, if it is not the one that is being taken in.
+        """
         at = (cause, self.session)
         seen = self._per_cause.get(at, 0)
         self._per_cause[at] = seen + 1
@@ -170,9 +246,11 @@ class Messages:
         if around and around[-1] == text:  # the line itself, if it was taken in before
             around.pop()
         before = tuple(_short(line) for line in around)
-        line = self.line if self._numbered else 0
+        line = (at_line or self.line) if self._numbered else 0
+        if any(line == kept.line and cause == kept.cause for kept in self._kept[-3:] if line):
+            return  # it has shown by its own words
         self._kept.append(
-            Evidence(cause, line, _short(text, 2000), before, (), self.session, self.run)
+            Evidence(cause, line, _short(text, 2000), before, (), self.session, self.run, self.step)
         )
         self._open.append((len(self._kept) - 1, []))
 
@@ -188,9 +266,7 @@ class Messages:
 
     def _close(self, at: int, after: list[str]) -> None:
         kept = self._kept[at]
-        self._kept[at] = Evidence(
-            kept.cause, kept.line, kept.text, kept.before, tuple(after), kept.session, kept.run
-        )
+        self._kept[at] = replace(kept, after=tuple(after))
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -226,6 +302,8 @@ class LogReader(ABC):
     def __init__(self, default: str = "tool-error") -> None:
         self._lines = Lines()
         self._messages = Messages(default)
+        #: What stands before each line and is not the tool's: time stamps of docker, ``ts``, ...
+        self.prefix: re.Pattern[str] | None = None
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
@@ -239,6 +317,8 @@ class LogReader(ABC):
     def _take(self, block: str) -> None:
         self._messages.block(block)
         for text in split(block):
+            if self.prefix is not None and (before := self.prefix.match(text)):
+                text = text[before.end() :]
             self._line(text)
 
     @abstractmethod

@@ -32,6 +32,8 @@ class Timing:
     Attributes:
         what: Estimated, Intermediate, Post Placement, Post Routing, ...
         command: the command that was running.
+        final: whether the router, or physical optimization behind it, said it: what counts.
+        step: the step of FINN's builder, where the log tells; line, text: where it stands.
     """
 
     what: str
@@ -40,6 +42,10 @@ class Timing:
     tns: float | None = None
     whs: float | None = None
     ths: float | None = None
+    final: bool = False
+    step: str | None = None
+    line: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Evidence:
         line: its number, from 1, or 0 where lines before it were left out uncounted.
         text: the line; before, after: the log around it.
         session: how many sessions of the tool had begun; run: the run whose log is repeated.
+        step: the step of FINN's builder that ran, where the log tells.
     """
 
     cause: str
@@ -60,6 +67,7 @@ class Evidence:
     after: tuple[str, ...] = ()
     session: int = 0
     run: str | None = None
+    step: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Reading:
             file repeats, by run.
         muted: message ids that the tool stopped to print after so many, so counts are minima.
         evidence: lines that point at causes.
-        outcome: succeeded, failed, incomplete; None where the file cannot tell.
+        outcome: succeeded, failed, cancelled, incomplete; None where the file does not tell.
         ended: when it ended, as it says, seconds since the epoch of a clock without time zone.
         data: what else the kind has, see its reader.
         note: what keeps it from being read whole.

@@ -6,14 +6,17 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+from finn_tui.base.text import clean
 from finn_tui.runs.readers.crash import CrashReader
 from finn_tui.runs.readers.csynth import CsynthReader, CsynthXmlReader
+from finn_tui.runs.readers.decoding import DecodingReader, decoder_for, reads_as_text, stamp_of
 from finn_tui.runs.readers.documents import JsonReader
 from finn_tui.runs.readers.finn import FinnReader
 from finn_tui.runs.readers.hierarchy import HierarchyReader
 from finn_tui.runs.readers.hls import HlsReader
+from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.marker import MarkerReader, parse_name
-from finn_tui.runs.readers.other import BinaryReader, TextReader
+from finn_tui.runs.readers.other import BinaryReader
 from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.timing import RouteStatusReader, TimingReader
@@ -49,6 +52,7 @@ _BY_NAME: tuple[tuple[str, Callable[[], Reader]], ...] = (
     (r".*_?route_status\.rpt", RouteStatusReader),
     (r".*\.vdi|.*\.vds|runme\.log", VivadoReader),
 )
+_FINN_STAMP = re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.\]]")
 _NAMES = tuple((re.compile(pattern), make) for pattern, make in _BY_NAME)
 
 #: Signs at the beginning of a file, and who reads it.
@@ -85,6 +89,31 @@ def reader_for(name: str, head: bytes) -> Reader:
     """
     if parse_name(name) is not None:
         return MarkerReader(name)
+    decoder, name = decoder_for(name, head)
+    if decoder is not None:
+        return DecodingReader(decoder, _reader_for(name, decoder.again().decode(head)))
+    return _reader_for(name, head)
+
+
+def _reader_for(name: str, head: bytes) -> Reader:
+    """The reader for a file of plain text, or of something that is none."""
+    if "\x1b" in (text := head[:HEAD].decode("utf-8", "replace")):
+        head = clean(text).encode("utf-8")
+    stamp = stamp_of(head[:HEAD])
+    if stamp is not None:
+        lines = head[:HEAD].decode("utf-8", "replace").split("\n")
+        bare = "\n".join(line[m.end() :] if (m := stamp.match(line)) else line for line in lines)
+        reader = _plain_reader(name, bare.encode("utf-8"))
+        # FINN's own log is stamped, and by these stamps its steps are timed.
+        if isinstance(reader, LogReader) and not (
+            isinstance(reader, FinnReader) and _FINN_STAMP.match(head.lstrip(b"\r\n"))
+        ):
+            reader.prefix = stamp
+        return reader
+    return _plain_reader(name, head)
+
+
+def _plain_reader(name: str, head: bytes) -> Reader:
     for pattern, make in _NAMES:
         if pattern.fullmatch(name):
             return make()
@@ -92,7 +121,7 @@ def reader_for(name: str, head: bytes) -> Reader:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if name.endswith(".json") or (start == b"{" and not name.endswith((".log", ".rpt"))):
         return JsonReader(name)
-    if b"\0" in head:
+    if b"\0" in head and not reads_as_text(head):
         return BinaryReader()
     if start == b"<":
         if b"report_utilization -hierarchical" in head:
@@ -104,4 +133,4 @@ def reader_for(name: str, head: bytes) -> Reader:
     for pattern_, make in _CONTENTS:
         if pattern_.search(unix):
             return make()
-    return TextReader()
+    return FinnReader()

@@ -10,14 +10,21 @@ from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.utilization import number
 
 _ROUTE = re.compile(r" *# of (.+?)\.* : +(\d{1,12}) :")
-_CLOCK = re.compile(r"(\S+) +\{[\d. ]+\} +(\d{1,12}(?:\.\d{1,12})?) +(\d{1,12}(?:\.\d{1,12})?) *$")
+_CLOCK = re.compile(
+    r" *(\S+) +\{[\d. ]+\} +(\d{1,12}(?:\.\d{1,12})?) +(\d{1,12}(?:\.\d{1,12})?) *$"
+)
+_SECTION = re.compile(r"\| (\w[\w ]*?) *$")
+_INTRA = re.compile(r" *(\S+) +(-?\d{1,12}\.\d{1,12}) +-?\d")
+_SLACK = re.compile(r"Slack(?: \(\w+\))? : +(-?\d{1,12}(?:\.\d{1,12})?)ns")
+_REQUIRED = re.compile(r" +Requirement: +(\d{1,12}(?:\.\d{1,12})?)ns +\((\S+) ")
 
 
 @dataclass(frozen=True, slots=True)
 class TimingSummary:
     """The design's slacks in ns and how many paths fail.
 
-    ``met`` is the report's verdict, None if it was cut off; ``clocks`` the periods by clock.
+    ``met`` is the report's verdict, None if it was cut off; ``clocks`` the periods by clock,
+    generated ones included; ``worst_clock`` the clock of the path with the least slack.
     """
 
     wns: float | None = None
@@ -28,6 +35,15 @@ class TimingSummary:
     endpoints: int | None = None
     met: bool | None = None
     clocks: tuple[tuple[str, float], ...] = ()
+    worst_clock: str | None = None
+
+    @property
+    def period(self) -> float | None:
+        """The period in ns of the clock that the worst path has to meet; None if not told."""
+        periods = dict(self.clocks)
+        if self.worst_clock in periods:
+            return periods[self.worst_clock]
+        return min(periods.values(), default=None) if len(periods) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,11 @@ class TimingReader(ReportReader):
         self._row: list[float | None] = []
         self._met: bool | None = None
         self._clocks: dict[str, float] = {}
+        self._section = ""
+        # Least slack and its clock, by the tables and by the paths in detail.
+        self._by_clock: tuple[float, str] | None = None
+        self._by_path: tuple[float, str] | None = None
+        self._slack: float | None = None
 
     def _body(self, text: str) -> None:
         if self._expect:
@@ -65,6 +86,33 @@ class TimingReader(ReportReader):
             self._met = False
         elif len(self._clocks) < 200 and "{" in text and (clock := _CLOCK.match(text)):
             self._clocks[clock.group(1)] = float(clock.group(2))
+        elif text[:1] == "|" and (section := _SECTION.match(text)):
+            self._section = section.group(1)
+        elif self._section == "Intra Clock Table" and (row := _INTRA.match(text)):
+            slack = float(row.group(2))
+            if row.group(1) in self._clocks and (not self._by_clock or slack < self._by_clock[0]):
+                self._by_clock = slack, row.group(1)
+        elif text[:5] == "Slack" and (slack_ := _SLACK.match(text)):
+            self._slack = float(slack_.group(1))
+        elif self._slack is not None and "Requirement:" in text:
+            self._on_requirement(text, self._slack)
+
+    def _on_requirement(self, text: str, slack: float) -> None:
+        """A path in detail; those of hold have a requirement of 0 ns."""
+        self._slack = None
+        needed = _REQUIRED.match(text)
+        if needed is None or float(needed.group(1)) <= 0 or needed.group(2) not in self._clocks:
+            return
+        # The clock that captures stands first: "(clk_b rise@10ns - clk_a rise@0ns)".
+        if not self._by_path or slack < self._by_path[0]:
+            self._by_path = slack, needed.group(2)
+
+    def _worst(self, wns: float | None) -> str | None:
+        """The clock whose slack is the design's, by whichever part of the report tells it."""
+        for found in (self._by_path, self._by_clock):
+            if found is not None and (wns is None or abs(found[0] - wns) < 0.0015):
+                return found[1]
+        return None
 
     def result(self) -> Reading:
         """Slacks, and whether the design meets its clock."""
@@ -82,6 +130,7 @@ class TimingReader(ReportReader):
             None if row[3] is None else int(row[3]),
             met,
             tuple(self._clocks.items()),
+            self._worst(row[0]),
         )
         return Reading(self.kind, wns=row[0], tns=row[1], whs=row[4], outcome=outcome, data=data)
 

@@ -10,15 +10,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader, Messages
 from finn_tui.runs.readers.parsed_file import Phase, Reading, Timing
 from finn_tui.runs.readers.stack import TaskStack
 from finn_tui.runs.readers.times import clock, epoch
 
+#: So many lines at most stand between the error that ends a script and Vivado's last word.
+_NEAR = 12
 #: What is kept of each kind, so that a log of any length takes a bounded amount of memory.
 MAX_PHASES, MAX_SERIES, MAX_SESSIONS, MAX_RUNS = 5000, 5000, 500, 5000
 
-_BANNER = re.compile(r"\*{6} (?:Vivado|v\+\+) v(\d{4}\.\d+(?:\.\d+)?) \(64-bit\)")
+_BANNER = re.compile(r"\*{6} (Vivado|v\+\+) v(\d{4}\.\d+(?:\.\d+)?) \(64-bit\)")
+#: Messages of v++: it goes away; it has done what it was asked for.
+_VPP_LEFT, _VPP_DONE = ("v++ 60-1653",), ("v++ 60-791", "v++ 60-586", "v++ 60-1307")
+#: Commands that always say how they ended.
+_ANSWERED = frozenset(
+    {"synth_design", "link_design", "opt_design", "place_design", "phys_opt_design",
+     "route_design", "write_bitstream"}
+)  # fmt: skip
 _HEADER = re.compile(r"# Vivado v(\S+) \(64-bit\)")
 _WITH = re.compile(r"    with args -log (\S+)\.(vds|vdi) ")
 _COMMAND = re.compile(r"Command: (\w+)(?: (.*))?$")
@@ -43,6 +53,10 @@ _SUMMARY = re.compile(
     r"Timing Summary (?:\| )?WNS=\s*(-?\d+(?:\.\d+)?|N/A|inf)"
 )
 _SLACK = re.compile(r"\b(TNS|WHS|THS)=\s*(-?\d+(?:\.\d+)?|N/A|inf)")
+#: Slack after routing, and after what physical optimization has won back then.
+_FINAL = tuple(
+    f"INFO: [{name}]" for name in ("Route 35-57", "Route 35-20", "Physopt 32-603", "Physopt 32-668")
+)
 _OVERLAPS = re.compile(r" Number of Nodes with overlaps = (\d{1,12})")
 _NETS = re.compile(r"  Number of Unrouted Nets\s*= (\d{1,12})")
 _CONGESTION = re.compile(r"[Cc]ongestion.*?\blevel (\d{1,3})|\bcongestion level[^\d]*(\d{1,3})")
@@ -58,6 +72,9 @@ class Session:
         started, ended: by its own clock; commands: each with its result so far.
         graphical: somebody drove it; what fails then is not the end of it.
         failed: a command or run failed, or the script stopped at an error.
+        cancelled: somebody stopped a command.
+        tool: Vivado or v++; done: what says that v++ did its work.
+        line: where it began.
     """
 
     version: str | None = None
@@ -68,6 +85,10 @@ class Session:
     exited: bool = False
     graphical: bool = False
     failed: bool = False
+    cancelled: bool = False
+    tool: str = "Vivado"
+    done: bool = False
+    line: int = 0
     commands: dict[str, str] = field(default_factory=dict)
 
 
@@ -203,7 +224,7 @@ class VivadoScanner:
     def _open(self) -> Session:
         """The session that a banner or header begins, or the one that has just begun."""
         if self._current is None or not self._fresh:
-            session = Session()
+            session = Session(line=self._messages.line)
             self.count += 1
             if not self._within:
                 self._messages.session = min(self.count, MAX_SESSIONS)
@@ -226,7 +247,8 @@ class VivadoScanner:
             else:
                 self._open()
         elif banner := _BANNER.match(text):
-            self._open().version = banner.group(1)
+            session = self._open()
+            session.tool, session.version = banner.group(1), banner.group(2)
 
     def _on_comment(self, text: str) -> None:
         if header := _HEADER.match(text):
@@ -264,6 +286,10 @@ class VivadoScanner:
                 more.get("TNS"),
                 more.get("WHS"),
                 more.get("THS"),
+                text.startswith(_FINAL),
+                self._messages.step,
+                self._messages.line,
+                text[:300],
             )
             if len(self.timings) < MAX_SERIES:
                 self.timings.append(point)
@@ -271,19 +297,23 @@ class VivadoScanner:
                 self.timings[-1] = point
         elif text.startswith("INFO: [Common 17-206]") and (left := _EXIT.match(text)):
             self._on_exit(left.group(2))
+        elif text.startswith("INFO: [v++ ") and self._current is not None:
+            name = text[7 : text.find("]")]
+            self._current.done = self._current.done or name in _VPP_DONE
+            self._current.exited = self._current.exited or name in _VPP_LEFT
+        elif text.startswith(("INFO: [Common 17-344]", "INFO: [Common 17-41]")):
+            (self._current or self._open()).cancelled = True
         elif "ongestion" in text:
             self._on_congestion(text)
         self._fresh = False
 
     def _on_exit(self, at: str) -> None:
-        session = self._current
-        if session is None:
-            return
+        session = self._current or self._open()
         session.exited, session.ended = True, epoch(at)
         # A script ends at its first error; one that was caught lies further back.
-        near = self._messages.line - self._messages.last_error
-        if self._messages.last_error and near <= 6 and not session.graphical:
-            session.failed = True
+        for last in (self._messages.last_error, self._messages.tcl_line):
+            if last and self._messages.line - last <= _NEAR and not session.graphical:
+                session.failed = True
         self._stack.enter(None)
         if self._parents:
             self._back()
@@ -306,6 +336,8 @@ class VivadoScanner:
             self._current.run = f"{run.group(1)}.{run.group(2)}"
 
     def _on_command(self, name: str) -> None:
+        if self._current is None:
+            self._open()  # the beginning of the log is missing
         self._fresh = False
         self._stack.enter(name)
         if self._current is not None and len(self._current.commands) < MAX_RUNS:
@@ -336,15 +368,39 @@ class VivadoScanner:
             self.free = int(spent.group(4))
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> str | None:
         """How the last session of this log itself, not of runs that it repeats, ended."""
         own = [session for session in self.sessions if session.repeated is None]
         if not own:
-            return "incomplete"
+            return "incomplete" if self.count else None
         last = own[-1]
+        if last.cancelled:
+            return "cancelled"
         if last.failed:
             return "failed"
+        if last.tool == "v++":
+            if self._messages.last_error > last.line:
+                return "failed"
+            return "succeeded" if last.done else "incomplete"
+        if any(how == "running" and name in _ANSWERED for name, how in last.commands.items()):
+            return "incomplete"
         return "succeeded" if last.exited else "incomplete"
+
+    @property
+    def graphical(self) -> bool:
+        """Whether somebody drives the last session: errors are not its end."""
+        return bool(self.sessions) and self.sessions[-1].graphical
+
+    @property
+    def tool(self) -> str:
+        """Whose log it is."""
+        return self.sessions[-1].tool if self.sessions else "Vivado"
+
+    @property
+    def ended(self) -> float | None:
+        """When the last session ended, as it says."""
+        ends = [session.ended for session in self.sessions if session.ended is not None]
+        return ends[-1] if ends else None
 
     @property
     def kind(self) -> str:
@@ -401,14 +457,23 @@ class VivadoReader(LogReader):
         super().skip(lines)
         self._scanner.skip()
 
+    def _outcome(self) -> str | None:
+        """A log that just stops behind an error that nobody survives is one of a failure."""
+        outcome = self._scanner.outcome
+        if outcome in (None, "incomplete") and not self._scanner.graphical:
+            session = self._messages.session
+            shown = [e.cause for e in self._messages.evidence if e.session == session and not e.run]
+            if any(causes.BY_ID[cause].rank <= causes.DECISIVE for cause in shown):
+                return "cancelled" if "cancelled" in shown else "failed"
+        return outcome
+
     def reading(self) -> Reading:
         """What has been found so far."""
         scanner, messages = self._scanner, self._messages
         versions = [session.version for session in scanner.sessions if session.version]
-        ends = [session.ended for session in scanner.sessions if session.ended is not None]
         return Reading(
             kind=scanner.kind,
-            tool="Vivado",
+            tool=scanner.tool,
             version=versions[-1] if versions else None,
             lines=messages.line,
             sessions=scanner.count,
@@ -424,7 +489,7 @@ class VivadoReader(LogReader):
             repeated=messages.repeated,
             muted=dict(messages.muted),
             evidence=messages.evidence,
-            outcome=scanner.outcome,
-            ended=ends[-1] if ends else None,
+            outcome=self._outcome(),
+            ended=scanner.ended,
             data=scanner.data(),
         )
