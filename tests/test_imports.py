@@ -50,8 +50,8 @@ def test_help_version_and_wrong_words_import_click_alone(arguments: tuple[str, .
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != OPEN])
 def test_help_and_wrong_use_of_a_command_import_nothing_that_only_work_needs(name: str) -> None:
     # Values of options come from these modules' own tables: engines' and drivers' names.
-    allowed = {"engines": {"asyncio", "platformdirs"}, "boards": {"platformdirs"},
-               "demo": {"platformdirs"}}  # fmt: skip
+    tables = {"msgspec", "platformdirs"}
+    allowed = {"engines": {"asyncio", *tables}, "boards": tables, "demo": tables}
     module = COMMANDS[name].target.partition(":")[0]
     unwanted = tuple(other for other in _WORK if other not in allowed.get(module, ()))
     assert _imported(name, "--help", unwanted=unwanted) == []

@@ -10,8 +10,11 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
 import uv
+
+from finn_tui.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -111,3 +114,29 @@ def test_the_environment_of_the_app_is_light() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for heavy in ("torch", "finn-plus", "brevitas", "qonnx", "onnx", "scipy", "pandas"):
         assert not re.search(rf'^\s*"{heavy}\b', text, re.MULTILINE), heavy
+
+
+def _command_lines() -> list[str]:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    lines = []
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        quoted = re.findall(r"`(finn-tui [^`\n]*)`", text)
+        lines += [line for block in blocks for line in block.splitlines()] + quoted
+    return sorted({line for line in lines if line.startswith("finn-tui ")})
+
+
+@pytest.mark.parametrize("line", _command_lines())
+def test_commands_in_readme_and_docs_exist_with_their_options(line: str) -> None:
+    words = line.partition("#")[0].split()[1:]
+    command: click.Command = main
+    context = click.Context(main)
+    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
+        inner = command.get_command(context, words.pop(0))
+        assert inner is not None, line
+        command = inner
+    if command is main and words[0].startswith("--model"):
+        command = main.get_command(context, "open") or main
+    known = {name for option in command.get_params(context) for name in option.opts}
+    assert {word for word in words if word.startswith("--")} <= known | {"--help"}
