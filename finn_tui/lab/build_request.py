@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.progress import OnProgress, Progress
+from finn_tui.core.editor import Editor
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize import buildability
 from finn_tui.lab.models import Model
@@ -52,6 +53,12 @@ def source_of(model: Model) -> dict[str, Any]:
     }
 
 
+def folding_title(editor: Editor) -> str:
+    """What people call the folding that is edited: one changed since it was named says so."""
+    count = editor.changes
+    return editor.baseline_name + (f" + {count} change{'s' if count > 1 else ''}" if count else "")
+
+
 async def build(
     lab: Lab,
     opened: Opened,
@@ -72,15 +79,13 @@ async def build(
     if error is not None:
         raise error
     editor, model = opened.editor, opened.model
-    # A folding that was edited since it was named is not the one of that name.
-    changes = f" + {editor.changes} change{'s' if editor.changes > 1 else ''}"
     dataset = model.preset.dataset if model.preset else None
     request = BuildRequest(
         model=model.name,
         graph=model.dataflow,
         folder=model.folder,
         folding=foldings.to_json(editor.design, editor.folding),
-        folding_name=editor.baseline_name + (changes if editor.changes else ""),
+        folding_name=folding_title(editor),
         board=editor.device.board,
         part=editor.device.part,
         clock_ns=editor.clock_ns,

@@ -15,7 +15,7 @@ from statistics import median
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.rehearsal.tools.plan import BITFILE_SHARE, HLS_SHARE, STITCH_SHARE
 from finn_tui.runs.folder import RunFolder, RunRequest, list_runs
-from finn_tui.runs.live.jobs import Job
+from finn_tui.runs.live.jobs import DEFAULT_STEPS, Job
 from finn_tui.runs.live.snapshot import Picture
 from finn_tui.runs.live.watch import Step, steps
 
@@ -136,6 +136,18 @@ class Eta:
 
 def words(eta: Eta) -> str:
     """What is still to come as people say it: "about 12 min left (9 to 15)"."""
+    middle, band = _amounts(eta)
+    return f"about {middle} left{band}"
+
+
+def expected_words(eta: Eta) -> str:
+    """How long a build takes that has not begun: "about 12 min (9 to 15)"."""
+    middle, band = _amounts(eta)
+    return f"about {middle}{band}"
+
+
+def _amounts(eta: Eta) -> tuple[str, str]:
+    """The likeliest time with its unit, and the band in brackets; empty if it has no width."""
     unit, size = ("s", 1.0) if eta.seconds < 90 else ("min", 60.0)
     if eta.seconds >= 90 * 60:
         unit, size = "h", 3600.0
@@ -145,7 +157,7 @@ def words(eta: Eta) -> str:
 
     low, mid, high = amount(eta.low), amount(eta.seconds), amount(eta.high)
     band = f" ({low} to {high})" if low != high else ""
-    return f"about {mid} {unit} left{band}"
+    return f"{mid} {unit}", band
 
 
 class Outlook:
@@ -202,6 +214,26 @@ def alike(kind: Kind, history: Sequence[PastBuild]) -> tuple[list[PastBuild], st
             builds = "an earlier build" if len(found) == 1 else f"{len(found)} earlier builds"
             return found, f"{builds} of {words} on {kind.board}", widen
     return [], "published builds" if kind.rehearsal is None else "the rehearsal's plan", 1.0
+
+
+def expected(kind: Kind, history: Sequence[PastBuild] = ()) -> Eta:
+    """How long a build takes that has not begun.
+
+    Args:
+        kind: what is built.
+        history: earlier builds of any kind, newest first.
+    """
+    like, _, _ = alike(kind, history)
+    # Users insert steps of their own: those of an earlier build that came to its end count.
+    whole = [
+        tuple(past.seconds)
+        for past in like
+        if any("synthesize_bitfile" in name for name in past.seconds)
+    ]
+    names = whole[0] if whole else DEFAULT_STEPS
+    eta = estimate([Step(name, "waiting") for name in names], kind, history)
+    assert eta is not None, "all steps are still to come"
+    return eta
 
 
 def estimate(

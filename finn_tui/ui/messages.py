@@ -56,6 +56,7 @@ class WorkKind(StrEnum):
     FASTEST = "fastest"
     SOLVE = "solve"
     FRONT = "front"
+    OUTLOOK = "outlook"
     BUILD = "build"
     REBUILD = "rebuild"
     UPKEEP = "upkeep"
@@ -268,6 +269,14 @@ class LogsListed(WorkResult):
     kind = WorkKind.LOGS
     run: str
     logs: tuple[tuple[LogFile, int, float], ...]
+
+
+@dataclass
+class OutlookReady(WorkResult):
+    """More about what is to be confirmed, as texts with their roles."""
+
+    kind = WorkKind.OUTLOOK
+    facts: Sequence[tuple[str, str]]
 
 
 @dataclass

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from finn_tui.ui.actions.table import ACTIONS, PLACES, Action, key_name, keys_of
+from finn_tui.ui.toolkit.frame import MODES
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
 
+_MODES = tuple(name for name, _, _ in MODES)
 _LEFT_OUT = ("list", "log", "dialog")
 
 
@@ -27,11 +29,12 @@ class ActionCommands(Provider):
         state = self._desk.state
         here = getattr(self.screen, "place", "")
         for action in ACTIONS:
-            if action.where in _LEFT_OUT or action.where not in ("app", here):
+            places = ("app", "mode", here) if here in _MODES else ("app", here)
+            if action.where in _LEFT_OUT or action.where not in places:
                 continue
             if action.id == "app.palette" or (action.why_not and action.why_not(state)):
                 continue
-            place = "" if action.where == "app" else f"{PLACES[action.where]}: "
+            place = "" if action.where in ("app", "mode") else f"{PLACES[action.where]}: "
             keys = ", ".join(key_name(key) for key in keys_of(action, state.keymap))
             yield action, f"{place}{action.title}" + (f"  ({keys})" if keys else "")
 

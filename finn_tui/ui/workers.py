@@ -34,6 +34,7 @@ from finn_tui.ui.messages import (
     LogFound,
     LogsListed,
     ModelOpened,
+    OutlookReady,
     PictureTaken,
     ProgressUpdated,
     RunsRead,
@@ -48,6 +49,7 @@ from finn_tui.ui.state import AppState, RunView
 
 if TYPE_CHECKING:
     from finn_tui.lab.models import Stage
+    from finn_tui.lab.plans import BuildPlan
     from finn_tui.lab.results_table import Experiment
     from finn_tui.lab.workbench import Opened
     from finn_tui.lab.working_folding import WorkingFolding
@@ -209,6 +211,24 @@ class Workers(App[int]):
         """Ask FINN for the cost of FIFOs of depths that are not known yet."""
         await self.lab.price(tune.opened)
         return FifosPriced(tune)
+
+    async def look_ahead(self, plan: BuildPlan) -> OutlookReady:
+        """How long a build takes, when it begins, and whether it is built already."""
+        from finn_tui.lab.plans import build_outlook
+        from finn_tui.ui.dialogs.plan_text import outlook_facts
+
+        parallel = self.lab.workspace.settings.parallel_builds
+        runs = await asyncio.to_thread(self.lab.runs)
+        outlook = await asyncio.to_thread(build_outlook, plan, runs, parallel)
+        return OutlookReady(outlook_facts(outlook))
+
+    async def look_at_package(self, run: RunFolder) -> OutlookReady:
+        """What a deployment sends, and whether its clock was missed."""
+        from finn_tui.lab.plans import deploy_outlook
+        from finn_tui.ui.dialogs.plan_text import deploy_outlook_facts
+
+        outlook = await asyncio.to_thread(deploy_outlook, run)
+        return OutlookReady(deploy_outlook_facts(outlook))
 
     async def begin_build(
         self, opened: Opened, rehearse: bool | None, *, force: bool = False

@@ -7,7 +7,17 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_tui.runs.eta import Eta, Kind, Outlook, PastBuild, estimate, past_builds, words
+from finn_tui.runs.eta import (
+    Eta,
+    Kind,
+    Outlook,
+    PastBuild,
+    estimate,
+    expected,
+    expected_words,
+    past_builds,
+    words,
+)
 from finn_tui.runs.live.jobs import Job, Stage
 from finn_tui.runs.live.snapshot import Picture
 from finn_tui.runs.live.watch import Step
@@ -152,6 +162,18 @@ def test_the_other_runs_of_a_folder_are_the_history(make_run: MakeRun) -> None:
     found = Outlook(now).of(Picture(0.0, steps=(Step("a", "running", 20.0),)))
     assert found is not None
     assert (found.seconds, found.builds) == (60.0, 2)
+
+
+def test_a_build_that_has_not_begun_takes_what_earlier_ones_took() -> None:
+    assert expected(KIND, [build()]).seconds == sum(TOOK)
+    assert expected_words(expected(KIND, [build()])).startswith("about 2.3 h (")
+    # One that failed early names only its first steps: the others are still expected.
+    early = PastBuild(KIND, {NAMES[0]: TOOK[0]})
+    assert expected(KIND, [early]).seconds > 2250
+    assert expected(KIND, [early, build()]).seconds == sum(TOOK)
+    rehearsal = Kind("cnv", "Pynq-Z2", "1.6", "published", "minimal", 20.0)
+    assert 20 < expected(rehearsal).seconds < 40
+    assert expected(KIND).source == "published builds"
 
 
 def test_nothing_to_say() -> None:

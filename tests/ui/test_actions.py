@@ -40,6 +40,7 @@ def test_ids_are_unique_and_places_are_known() -> None:
 def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> None:
     where: dict[str, tuple[type, ...]] = {
         "app": (FinnTuiApp,),
+        "mode": (FinnTuiApp,),
         "list": (Listing, LayerTable),
         "log": (Log,),
         "pane": tuple(_SCREENS.values()),
@@ -59,7 +60,7 @@ def test_no_key_means_two_things_on_one_screen(place: str) -> None:
     # The layer table has its own use for tab; lists and logs sit inside screens.
     inner = ("list",) if place == "tune" else ("list", "log", "pane")
     taken: dict[str, str] = {}
-    for action in actions_of(place, "app", *inner):
+    for action in actions_of(place, "mode", "app", *inner):
         for key in action.keys:
             if {action.id, taken.get(key)} == {"tune.values", "list.choose"}:
                 continue

@@ -109,7 +109,7 @@ async def test_b_builds_from_anywhere_and_shows_the_run(
         app = await opened(pilot)
         await pilot.press("plus", "5")
         await until(pilot, lambda: app.current_mode == "results")
-        await pilot.press("b")
+        await pilot.press("b", "enter")
         await until(pilot, lambda: app.current_mode == "runs" and bool(app.state.runs))
         folding, rehearse = lab.builds[0]
         assert rehearse is None, "the workspace's setting decides"
@@ -131,7 +131,7 @@ async def test_missing_tools_are_named_and_a_rehearsal_is_offered(
     )
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        await pilot.press("b")
+        await pilot.press("b", "enter")
         await until(pilot, lambda: "! vivado is not there" in screen_text(app))
         assert "r rehearse with stand-ins (SIMULATED)" in screen_text(app)
         await pilot.press("r")
@@ -267,7 +267,7 @@ async def test_d_goes_with_progress_and_shows_what_was_measured(
     app = make_app("tfc-w1a1", job)
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot)
-        await pilot.press("d")
+        await pilot.press("d", "enter")
         await half_way.wait()
         await until(pilot, lambda: "93.00 % so far, 100 of 400 images" in screen_text(app))
         text = screen_text(app)
@@ -321,7 +321,7 @@ async def test_a_board_that_refuses_says_what_to_do(make_app: MakeApp, lab: Reco
     app = make_app("tfc-w1a1", job)
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot)
-        await pilot.press("d")
+        await pilot.press("d", "enter")
         await until(pilot, lambda: "! lab does not answer" in screen_text(app))
         assert "Check the cable." in screen_text(app)
         await pilot.press("escape")
@@ -348,7 +348,7 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
     app = make_app("tfc-w1a1", job)
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot)
-        await pilot.press("d")
+        await pilot.press("d", "enter")
         await until(pilot, lambda: "SHA256:abc" in screen_text(app))
         await pilot.press("t")
         await until(pilot, lambda: trusted == [False, "SHA256:abc"])
@@ -374,7 +374,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
     app = make_app("tfc-w1a1", job)
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot)
-        await pilot.press("d")
+        await pilot.press("d", "enter")
         await until(pilot, lambda: "p give a password" in screen_text(app))
         await pilot.press("p", *"xilinx")
         await until(pilot, lambda: "••••••" in screen_text(app))

@@ -114,4 +114,4 @@ def test_only_one_function_starts_workers() -> None:
             if name in starters:
                 calls.add((path.name, name))
     # on_load waits a moment for the model that `start` has begun to open.
-    assert calls == {("work.py", "run_worker"), ("app.py", "ensure_future")}
+    assert calls == {("workers.py", "run_worker"), ("app.py", "ensure_future")}

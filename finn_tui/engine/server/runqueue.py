@@ -84,6 +84,11 @@ def place(folder: str) -> int:
     return max(0, before - limit(runs) + 1)
 
 
+def in_use(runs: str) -> int:
+    """How many builds of a workspace run or wait on this machine."""
+    return sum(1 for _, path in _tickets(runs) if _holds(runs, path, _read(path)))
+
+
 def number_of(folder: str) -> Optional[int]:
     """The number of a run's newest ticket, or None."""
     runs, run = os.path.split(folder)

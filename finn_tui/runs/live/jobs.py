@@ -31,6 +31,9 @@ _FINN_PLUS = (
     "hw_ipgen " + _END.format(driver="make_driver")
 ).split()
 
+#: The default steps of a build, by FINN's names.
+DEFAULT_STEPS = tuple(f"step_{name}" for name in _FINN_PLUS)
+
 #: Stages of an implementation in their order, as its marker files name them.
 STAGES = (
     "init_design",

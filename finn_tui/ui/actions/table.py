@@ -25,6 +25,7 @@ WhyNot = Callable[["AppState"], str | None]
 #: Where an action applies, as people call it.
 PLACES = {
     "app": "everywhere",
+    "mode": "on the five screens",
     "list": "in lists",
     "pane": "between panes",
     "log": "in logs",
@@ -154,10 +155,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.results", "Results", "All runs with what they were measured at.", ("5",), "app"),
     Action("app.open-model", "Open a model", "Choose a preset, a model of the workspace or an "
            ".onnx file; it is prepared if it was not before.", ("o",), "app"),
-    Action("app.build", "Build", "Build the present folding in the background.", ("b",), "app",
-           "build", _cannot_build),
+    Action("app.build", "Build", "Build the present folding in the background; says before what "
+           "and how long.", ("b",), "mode", "build", _cannot_build),
     Action("app.go", "Deploy and validate", "Bring the newest built run to the board, execute a "
-           "sample, measure throughput and accuracy.", ("d",), "app", "go", _cannot_go),
+           "sample, measure throughput and accuracy; says before what is sent.", ("d",),
+           "mode", "go", _cannot_go),
     Action("app.help", "Keys of this screen", "What every key does here, and why it cannot now.",
            ("question_mark", "f1"), "app", "help"),
     Action("app.palette", "Palette", "Find anything that can be done by its name.",
@@ -272,8 +274,8 @@ ACTIONS: tuple[Action, ...] = (
            ("e",), "runs", "error", _no_error),
     Action("runs.resume", "Resume the run", "Go on in its folder, at the step it ended in or an "
            "earlier one.", ("r",), "runs", "resume", _not_ended),
-    Action("runs.retry", "Build it again", "The same request in a new run.", ("a",), "runs", "",
-           _not_ended),
+    Action("runs.retry", "Build it again", "The same request in a new run; says before how long.",
+           ("a",), "runs", "", _not_ended),
     Action("runs.note", "Note", "Say something about the run.", ("m",), "runs", "", _no_run),
     Action("runs.tags", "Tags", "Give the run tags; -tag takes one away.", ("t",), "runs", "",
            _no_run),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.workspace import Settings
 from finn_tui.ui.actions.table import BY_ID
-from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.messages import OutlookReady, WorkKind
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.workers import Workers
 
@@ -56,6 +56,39 @@ class Desk(Workers):
         from finn_tui.ui.dialogs.choose import trouble
 
         self.push_screen(trouble(error, answers), then)
+
+    def confirm(
+        self,
+        title: str,
+        facts: Sequence[tuple[str, str]],
+        yes: str,
+        pending: str,
+        outlook: Coroutine[Any, Any, OutlookReady],
+        then: Callable[[], None],
+    ) -> None:
+        """Ask before something expensive begins.
+
+        Args:
+            title: what is to be done.
+            facts: what is known of it, as texts with their roles.
+            yes: the word for doing it.
+            pending: what ``outlook`` looks up.
+            outlook: more facts, which come while the bar is shown.
+            then: does it.
+        """
+        from finn_tui.ui.dialogs.confirm import Confirm
+
+        def answered(answer: bool | None) -> None:
+            self.stop(WorkKind.OUTLOOK)
+            if answer:
+                then()
+
+        self.push_screen(Confirm(title, facts, yes, pending), answered)
+        self.start(WorkKind.OUTLOOK, outlook)
+
+    def outlook_failed(self, error: FinnTuiError) -> None:
+        """More cannot be told of what is to be confirmed: the bar says so."""
+        self.post_message(OutlookReady([(f"{error.what}: {error.why}", "warn")]))
 
     def close_working(self, kind: WorkKind) -> None:
         """Take the progress of ended work off the screen."""

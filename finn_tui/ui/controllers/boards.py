@@ -15,12 +15,26 @@ class BoardDesk(Desk):
     """Deploy, execute, throughput, validate."""
 
     def do_app_go(self) -> None:
-        """Deploy and validate the newest run that has been built."""
+        """Deploy and validate the newest run that has been built, after asking."""
+        from finn_tui.ui.dialogs.plan_text import deploy_facts
+
         run = self.state.newest_built()
         assert run is not None, "the action is disabled without one"
-        self.state.board.run = run.id
-        self.start_board("go")
-        self.switch_mode("board")
+        id, machine = run.id, self.state.board.machine
+
+        def go() -> None:
+            self.state.board.run = id
+            self.start_board("go")
+            self.switch_mode("board")
+
+        self.confirm(
+            f"Deploy to {machine} and validate",
+            deploy_facts(run, machine),
+            "deploy and validate",
+            "looking at what is sent ...",
+            self.look_at_package(run.folder),
+            go,
+        )
 
     def start_board(self, job: str) -> None:
         """Begin one of the board's jobs with the run that the Board screen shows."""

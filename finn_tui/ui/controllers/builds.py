@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.controllers.base import Desk
@@ -15,13 +17,44 @@ from finn_tui.ui.messages import (
     WorkKind,
 )
 
+if TYPE_CHECKING:
+    from finn_tui.lab.plans import BuildPlan
+    from finn_tui.ui.state import RunView
+
 
 class RunsDesk(Desk):
     """Builds and what becomes of them."""
 
     def do_app_build(self) -> None:
-        """Build the present folding."""
-        self._build(None)
+        """Build the present folding, after asking."""
+        from finn_tui.lab.plans import plan_build
+
+        tune = self.state.tune
+        assert tune is not None, "the action is disabled without a model"
+        plan = plan_build(self.lab, tune.opened)
+        self._confirm_build(plan, "build", lambda: self._build(None))
+
+    def retry_run(self, run: RunView) -> None:
+        """Build a run again, after asking."""
+        from finn_tui.lab.plans import plan_retry
+
+        def retry() -> None:
+            self.state.launching = True
+            self.start(WorkKind.REBUILD, self.retry_build(run.folder))
+
+        self._confirm_build(plan_retry(run.request), "build it again", retry)
+
+    def _confirm_build(self, plan: BuildPlan, yes: str, then: Callable[[], None]) -> None:
+        from finn_tui.ui.dialogs.plan_text import build_facts, build_title
+
+        self.confirm(
+            build_title(plan),
+            build_facts(plan),
+            yes,
+            "looking at earlier builds ...",
+            self.look_ahead(plan),
+            then,
+        )
 
     def _build(self, rehearse: bool | None) -> None:
         tune = self.state.tune

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import PLACES, actions_of, key_name, keys_of
+from finn_tui.ui.toolkit.frame import MODES
 from finn_tui.ui.toolkit.line_view import Lines
 from finn_tui.ui.toolkit.listing import Column, Content, Listing, Row
 from finn_tui.ui.toolkit.styled_line import Line
@@ -43,7 +44,8 @@ class Help(ModalScreen[str | None]):
         listing.focus()
         state = cast("FinnTuiApp", self.app).state
         logs = ("log",) if self._place in ("runs", "board", "viewer") else ()
-        places = (self._place, "list", *logs, "app") if self._place else ("app",)
+        modes = ("mode",) if any(self._place == name for name, _, _ in MODES) else ()
+        places = (self._place, "list", *logs, *modes, "app") if self._place else ("app",)
         rows = []
         for place in places:
             for action in actions_of(place):

@@ -315,11 +315,10 @@ class RunsScreen(ModeScreen):
         self.desk.start(WorkKind.UPKEEP, self.desk.look_after(run.folder, job))
 
     def do_runs_retry(self) -> None:
-        """Build the same again."""
+        """Build the same again, after asking."""
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
-        self.state.launching = True
-        self.desk.start(WorkKind.REBUILD, self.desk.retry_build(run.folder))
+        self.desk.retry_run(run)
 
     def do_runs_note(self) -> None:
         """Type a note."""

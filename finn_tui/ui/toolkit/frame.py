@@ -85,7 +85,7 @@ def _key(line: Line, action: Action, state: AppState) -> None:
 def hinted(*places: str) -> list[Action]:
     """The actions for a screen's line of keys: its own first, then those of everywhere."""
     mine = [action for action in actions_of(*places) if action.hint]
-    everywhere = [action for action in actions_of("app") if action.hint]
+    everywhere = [action for action in actions_of("mode", "app") if action.hint]
     if "board" in places:
         # Here the one key for everything comes before the keys for each part of it.
         return [BY_ID["app.go"], *mine, *(a for a in everywhere if a.id not in ("app.go",))]

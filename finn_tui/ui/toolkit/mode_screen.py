@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -33,6 +34,8 @@ class ModeScreen(Screen[None]):
 
     #: Its name among the modes and the places of actions.
     place: ClassVar[str] = ""
+    # Keys that start something expensive are not those of the app, which live in viewers too.
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("mode")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as Textual has it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
 

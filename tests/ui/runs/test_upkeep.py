@@ -25,12 +25,12 @@ async def test_what_speaks_against_a_build_is_said_before_it_begins(
     monkeypatch.setattr(launch, "check_disk", full)
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        await pilot.press("b")
+        await pilot.press("b", "enter")
         await until(pilot, lambda: "This build would fail" in screen_text(app))
         assert "✗ there is too little room" in screen_text(app)
         assert not lab.builds and not app.state.launching
         await pilot.press("escape")
-        await pilot.press("b")
+        await pilot.press("b", "enter")
         await until(pilot, lambda: "This build would fail" in screen_text(app))
         await pilot.press("b")
         await until(pilot, lambda: app.current_mode == "runs" and bool(app.state.runs))

@@ -1,0 +1,194 @@
+"""What a build or a deployment would do, told before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.folding import model as foldings
+from finn_tui.engine.server import runqueue
+from finn_tui.lab.build_request import folding_title
+from finn_tui.runs.folder import RunFolder, RunRequest
+
+if TYPE_CHECKING:
+    from finn_tui.lab.workbench import Lab, Opened
+    from finn_tui.runs.eta import Eta
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What is asked of a build.
+
+    Attributes:
+        model: its title; ``content`` is the hash of its source, empty if it is not known.
+        folding: FINN's folding configuration; ``folding_name`` is what the user calls it.
+        board, part, clock_ns: FINN's name of the board, the FPGA part, clock period in ns.
+        rehearsal: seconds of the stand-ins for AMD's tools; None for a real build.
+        version: of FINN, None if it is not known.
+        retry_of: id of the run that is built again; empty for another build.
+    """
+
+    model: str
+    name: str
+    content: str
+    folding: Mapping[str, Any]
+    folding_name: str
+    board: str
+    part: str
+    clock_ns: float
+    rehearsal: float | None
+    version: str | None = None
+    retry_of: str = ""
+
+
+@dataclass(frozen=True)
+class BuildOutlook:
+    """What can be said of a build before it begins.
+
+    Attributes:
+        expected: how long it takes.
+        position: its place among the builds that wait, from 1; 0 if it begins at once.
+        built: id of a run that has built the same already; empty if there is none.
+        building: id of a run that is building the same, or waits for it; empty if there is none.
+    """
+
+    expected: Eta
+    position: int
+    built: str = ""
+    building: str = ""
+
+
+@dataclass(frozen=True)
+class DeployOutlook:
+    """What a deployment sends, and what its bitstream is known to miss.
+
+    Attributes:
+        bytes: size of the deployment package.
+        sample: whether there are sample images to execute.
+        dataset: what accuracy is measured on; None if the run names none.
+        wns: worst slack in ns where the clock was missed, else None.
+    """
+
+    bytes: int
+    sample: bool
+    dataset: str | None
+    wns: float | None
+
+
+def plan_build(lab: Lab, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
+    """Return what `build` would be asked for the folding that is edited.
+
+    Args:
+        lab: the workspace.
+        opened: model and folding.
+        rehearse: with stand-ins for AMD's tools; None takes the workspace's setting.
+    """
+    settings, editor = lab.workspace.settings, opened.editor
+    rehearse = settings.rehearse if rehearse is None else rehearse
+    return BuildPlan(
+        model=opened.model.title,
+        name=opened.model.name,
+        content=opened.model.content,
+        folding=foldings.to_json(editor.design, editor.folding),
+        folding_name=folding_title(editor),
+        board=editor.device.board,
+        part=editor.device.part,
+        clock_ns=editor.clock_ns,
+        rehearsal=settings.rehearsal_seconds if rehearse else None,
+        version=str(source_version(opened)) or None,
+    )
+
+
+def source_version(opened: Opened) -> str:
+    """Return the version of FINN that has prepared a model."""
+    return str((opened.model.info.get("finn") or {}).get("version") or "")
+
+
+def plan_retry(request: RunRequest) -> BuildPlan:
+    """Return what building a run again would ask for."""
+    seconds = (request.rehearsal or {}).get("seconds")
+    return BuildPlan(
+        model=str(request.source.get("title") or request.model),
+        name=request.model,
+        content=str(request.source.get("content") or ""),
+        folding=request.folding,
+        folding_name=request.folding_name,
+        board=request.board,
+        part=request.part,
+        clock_ns=request.clock_ns,
+        rehearsal=float(seconds) if seconds is not None else None,
+        version=str(request.engine.get("version") or "") or None,
+        retry_of=request.id,
+    )
+
+
+def build_outlook(plan: BuildPlan, runs: Sequence[RunFolder], parallel: int) -> BuildOutlook:
+    """Look at the other runs: how long it takes, when it begins, whether it is built already.
+
+    Reads files of every run: call it off the event loop.
+
+    Args:
+        plan: what is asked.
+        runs: all runs of the workspace, newest first.
+        parallel: how many builds run at once.
+    """
+    from finn_tui.runs.eta import Kind, expected, past_builds
+
+    fifo = "minimal" if plan.rehearsal is not None else "simulate"
+    kind = Kind(plan.name, plan.board, plan.version, plan.folding_name, fifo, plan.rehearsal)
+    states: dict[str, str] = {}
+    for run in runs:
+        try:
+            if run.id != plan.retry_of and _same(plan, run.request):
+                states.setdefault(run.state().state, run.id)
+        except FinnTuiError:
+            # One that cannot be read is told on Runs.
+            continue
+    before = runqueue.in_use(str(runs[0].path.parent)) if runs else 0
+    return BuildOutlook(
+        expected(kind, past_builds(runs)),
+        max(0, before - parallel + 1),
+        states.get("succeeded", ""),
+        states.get("running", "") or states.get("queued", ""),
+    )
+
+
+def _same(plan: BuildPlan, request: RunRequest) -> bool:
+    content = str(request.source.get("content") or "")
+    return (
+        request.model == plan.name
+        and (not content or not plan.content or content == plan.content)
+        and request.folding == plan.folding
+        and (request.board, request.part) == (plan.board, plan.part)
+        and request.clock_ns == plan.clock_ns
+        # What stand-ins have built does not spare a real build.
+        and (request.rehearsal is None) == (plan.rehearsal is None)
+    )
+
+
+def deploy_outlook(run: RunFolder) -> DeployOutlook:
+    """Look at what a run has for a board.
+
+    Raises:
+        FinnTuiError: its documents are missing or broken.
+    """
+    timing = run.results().get("timing")
+    timing = timing if isinstance(timing, Mapping) else {}
+    wns = timing.get("wns")
+    missed = timing.get("met") is False and isinstance(wns, (int, float))
+    return DeployOutlook(
+        sum(_size(path) for path in run.deploy.rglob("*")),
+        (run.sample / "images.npy").is_file(),
+        run.request.dataset,
+        float(wns) if missed and wns is not None else None,
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0

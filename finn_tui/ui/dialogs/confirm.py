@@ -1,0 +1,100 @@
+"""The bar that asks before something expensive begins: what it is, and enter or y to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from finn_tui.ui.actions import table as actions
+from finn_tui.ui.messages import OutlookReady
+from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.styled_line import Line, cells, fit, printable, wrap
+
+#: A text with its role.
+Fact = tuple[str, str]
+
+
+class Confirm(ModalScreen[bool]):
+    """A question with its facts at the bottom of the screen. Gives whether it is to be done."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
+    CSS_PATH = "confirm.tcss"
+
+    def __init__(self, title: str, facts: Sequence[Fact], yes: str, pending: str = "") -> None:
+        """Make the bar.
+
+        Args:
+            title: what is to be done.
+            facts: what is known of it now.
+            yes: the word for doing it.
+            pending: what is still being looked up; ``outlook_ready`` brings it.
+        """
+        super().__init__()
+        self._title = title
+        self._facts = list(facts)
+        self._yes = yes
+        self._pending = pending
+
+    def compose(self) -> ComposeResult:
+        """One block of lines over the screen's own last lines."""
+        with Vertical(id="bar"):
+            yield Lines(self._text, on_hit=self._hit, id="text")
+
+    def on_mount(self) -> None:
+        """As high as its text."""
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Another width breaks the text elsewhere."""
+        self._fit()
+
+    def outlook_ready(self, message: OutlookReady) -> None:
+        """More facts."""
+        self._pending = ""
+        self._facts += message.facts
+        self._fit()
+
+    def _fit(self) -> None:
+        lines = self._lines(self.size.width - 2)
+        self.query_one("#text").styles.height = min(len(lines), self.size.height - 1)
+        self.query_one("#text", Lines).redraw()
+
+    def _lines(self, width: int) -> list[Line]:
+        facts = [*self._facts, *([(self._pending, "dim")] if self._pending else [])]
+        lines = [Line().add(fit(printable(self._title), width).rstrip(), "warn")]
+        for text, role in facts:
+            piece = printable(text)
+            if cells(piece) > width - 2:
+                lines += wrap(piece, width, role, "  ")
+            elif lines[-1].width + cells(piece) + 3 > width:
+                lines.append(Line().add("  ").add(piece, role))
+            else:
+                lines[-1].add(" · ", "dim").add(piece, role)
+        keys = Line().add("enter", "key", True).add(f" {self._yes}", "dim", True)
+        keys.add("   ").add("esc", "key", False).add(" leave it", "dim", False)
+        return [*lines, keys]
+
+    def _text(self, width: int, height: int) -> list[Line]:
+        *lines, keys = self._lines(width)
+        return [*lines[: max(1, height - 1)], keys]
+
+    def _hit(self, hit: object) -> None:
+        if isinstance(hit, bool):
+            self.dismiss(hit)
+
+    def on_key(self, event: events.Key) -> None:
+        """Yes; all other letters mean nothing here."""
+        if event.key in ("enter", "y"):
+            event.stop()
+            event.prevent_default()
+            self.dismiss(True)
+
+    def do_dialog_close(self) -> None:
+        """Leave it."""
+        self.dismiss(False)

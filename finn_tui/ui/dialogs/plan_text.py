@@ -1,0 +1,75 @@
+"""What the bar says before a build or a deployment begins; no widget needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finn_tui.lab.plans import BuildOutlook, BuildPlan, DeployOutlook
+    from finn_tui.ui.state import RunView
+
+Fact = tuple[str, str]
+
+
+def build_title(plan: BuildPlan) -> str:
+    """What is to be done."""
+    return f"Build {plan.retry_of} again" if plan.retry_of else f"Build {plan.model}"
+
+
+def build_facts(plan: BuildPlan) -> list[Fact]:
+    """What is asked of a build."""
+    model = [(plan.model, "strong")] if plan.retry_of else []
+    real = plan.rehearsal is None
+    return [
+        *model,
+        (plan.folding_name, "strong"),
+        (plan.board, ""),
+        (f"{plan.clock_ns:g} ns, {1000 / plan.clock_ns:.4g} MHz", ""),
+        ("real build", "strong") if real else ("rehearsal, SIMULATED", "sim"),
+    ]
+
+
+def outlook_facts(outlook: BuildOutlook) -> list[Fact]:
+    """How long a build takes, when it begins, and whether it is needed."""
+    from finn_tui.runs.eta import expected_words
+
+    facts: list[Fact] = []
+    if outlook.built:
+        facts.append((f"this folding is built already: {outlook.built}", "warn"))
+    if outlook.building:
+        facts.append((f"this folding is being built: {outlook.building}", "warn"))
+    facts.append((f"{expected_words(outlook.expected)}, from {outlook.expected.source}", ""))
+    if outlook.position:
+        facts.append((f"number {outlook.position} in the queue", "warn"))
+    else:
+        facts.append(("starts at once", "dim"))
+    return facts
+
+
+def deploy_facts(run: RunView, machine: str) -> list[Fact]:
+    """What is asked of a deployment."""
+    request = run.request
+    facts: list[Fact] = [
+        (f"run {run.id}", "strong"),
+        (f"{request.model}, {request.folding_name}", ""),
+        (f"{1000 / request.clock_ns:.4g} MHz", ""),
+    ]
+    if run.simulated or machine == "simulated":
+        facts.append(("SIMULATED", "sim"))
+    return facts
+
+
+def deploy_outlook_facts(outlook: DeployOutlook) -> list[Fact]:
+    """What is sent and done, and what the bitstream is known to miss."""
+    from finn_tui.base.text import size
+
+    facts: list[Fact] = []
+    if outlook.wns is not None:
+        facts.append((f"CLOCK MISSED by {-outlook.wns:.3f} ns: results can be wrong", "bad"))
+    facts.append((f"sends {size(outlook.bytes)}, only what changed", ""))
+    todo = ["execute a sample"] if outlook.sample else []
+    todo.append("measure throughput")
+    if outlook.dataset:
+        todo.append(f"validate on {outlook.dataset}")
+    facts.append((f"then {', '.join(todo)}", ""))
+    return facts
