@@ -11,6 +11,7 @@ two contents with one name, the second lies in ``models/<name>-<first digits of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -184,7 +185,8 @@ def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
     path = Path(str(source.get("path", "")))
     if label == name and path.is_file():
         content = identity.content(source)
-    return Request(name, source, None, content, label)
+    # What was edited since may be known here by another name already.
+    return Request(name, source, None, content, label if content == info["content"] else None)
 
 
 def locate(workspace: Workspace, request: Request, part: str) -> str:
@@ -299,6 +301,10 @@ async def prepare(
         raise
     finally:
         await asyncio.to_thread(shutil.rmtree, partial, True)
+        if out is None:
+            # Left only where it holds another part's preparation, or this one.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(folder.parent.rmdir)
     return Model(label, folder, info, request.preset)
 
 

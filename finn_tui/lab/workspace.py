@@ -90,11 +90,12 @@ class Settings(Struct, frozen=True):
 class Workspace:
     """A folder that holds one user's work; see DESIGN "What lies on disk"."""
 
-    def __init__(self, root: Path, settings: Settings, problem: FinnTuiError | None = None) -> None:
+    def __init__(self, root: Path, *, tolerant: bool = False) -> None:
         self.root = root
-        self.problem = problem
-        self._settings = settings
-        self._stamp = files.stamp(root / SETTINGS)
+        self.problem: FinnTuiError | None = None
+        self._tolerant = tolerant
+        self._settings: Settings | None = None
+        self._stamp: files.Stamp | str = "not read yet"
         self._unsaved: dict[str, Any] = {}
 
     @classmethod
@@ -103,11 +104,11 @@ class Workspace:
 
         Args:
             root: the folder.
-            tolerant: go on with the defaults if its settings cannot be understood; ``problem``
-                says why. Nothing is written to such a file.
+            tolerant: have the defaults for settings that cannot be understood; ``problem`` says
+                why. Otherwise asking for them is an error, and what needs none works.
 
         Raises:
-            FinnTuiError: it is no folder, or (unless tolerant) its settings cannot be understood.
+            FinnTuiError: it is no folder.
         """
         root = root.expanduser().absolute()
         if root.exists() and not root.is_dir():
@@ -116,18 +117,16 @@ class Workspace:
                 "A workspace is a folder in which models, foldings and runs are kept.",
                 "Name a folder with --workspace; it may be a new one.",
             )
-        try:
-            return cls(root, config.read(root / SETTINGS, Settings))
-        except FinnTuiError as error:
-            if not tolerant:
-                raise
-            return cls(root, Settings(), error)
+        return cls(root, tolerant=tolerant)
 
     @property
     def settings(self) -> Settings:
         """The settings; read again when the file has changed, the last good ones if it is broken.
 
         ``problem`` says what is wrong with the file now; None if nothing is.
+
+        Raises:
+            FinnTuiError: the file was never good, and the workspace is not a tolerant one.
         """
         stamp = files.stamp(self.root / SETTINGS)
         if stamp != self._stamp:
@@ -138,9 +137,10 @@ class Workspace:
                 self._unsaved.clear()
             except FinnTuiError as error:
                 self.problem = error
-        if self._unsaved:
-            return msgspec.structs.replace(self._settings, **self._unsaved)
-        return self._settings
+        if self._settings is None and self.problem is not None and not self._tolerant:
+            raise self.problem
+        settings = self._settings or Settings()
+        return msgspec.structs.replace(settings, **self._unsaved) if self._unsaved else settings
 
     def change_settings(self, **changes: Any) -> None:
         """Set some settings, here and in the file; everything else in the file stays as it is.
@@ -159,10 +159,11 @@ class Workspace:
                     document[key] = value
 
         self._unsaved.update(changes)
-        settings = config.change(self.root / SETTINGS, Settings, edit)
-        self._settings, self._stamp = settings, files.stamp(self.root / SETTINGS)
+        self._settings = config.change(self.root / SETTINGS, Settings, edit)
         self._unsaved.clear()
         self.problem = None
+        # Somebody may have written the file since.
+        self._stamp = "not read yet"
 
     @property
     def models_dir(self) -> Path:

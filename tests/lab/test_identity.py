@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity, models
@@ -168,7 +169,7 @@ async def test_a_file_that_changes_while_it_is_prepared_is_an_error(
     lab: RecordedLab, net: Path
 ) -> None:
     lab.recorded.on_prepare = lambda: net.write_text("cnv")
-    with pytest.raises(Exception, match="changed while it was prepared"):
+    with pytest.raises(FinnTuiError, match="changed while it was prepared"):
         await lab.open(str(net))
     lab.recorded.on_prepare = lambda: None
     assert layers(await lab.open(str(net))) == CNV
@@ -227,7 +228,7 @@ async def test_a_build_says_which_model_it_is_of(lab: RecordedLab, net: Path) ->
 
 async def test_a_name_that_leaves_the_workspace_is_no_model(lab: RecordedLab, net: Path) -> None:
     await lab.open(str(net))
-    with pytest.raises(Exception, match="there is no model called"):
+    with pytest.raises(FinnTuiError, match="there is no model called"):
         models.resolve(lab.workspace, "../models/net")
 
 
@@ -254,3 +255,24 @@ async def test_a_folding_says_for_which_content_it_was_saved(lab: RecordedLab, n
     # A file that somebody put there since is nobody's.
     path.write_text(path.read_text() + "\n")
     assert lab.read_folding(other, "mine")[1] == []
+
+
+async def test_a_file_that_was_edited_into_a_known_content_is_that_model(
+    lab: RecordedLab, net: Path
+) -> None:
+    await lab.open(str(net))
+    other = await lab.open(str(other_of(net, "cnv")))
+    net.write_text("cnv")
+    for name in ("net", str(net)):
+        assert (await lab.open(name)).model.name == other.model.name
+    assert lab.recorded.calls.count("prepare") == 2
+
+
+async def test_a_preparation_that_fails_leaves_no_folder(lab: RecordedLab, net: Path) -> None:
+    def fail() -> None:
+        raise FinnTuiError("FINN says no")
+
+    lab.recorded.on_prepare = fail
+    with pytest.raises(FinnTuiError, match="FINN says no"):
+        await lab.open(str(net))
+    assert not list(lab.workspace.models_dir.iterdir())

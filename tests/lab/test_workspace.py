@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab.workbench import Lab
 from finn_tui.lab.workspace import Settings, Workspace, plain_name
 
 
@@ -50,7 +51,7 @@ def test_saved_settings_come_back_and_comments_stay(tmp_path: Path) -> None:
 def test_bad_settings_are_refused_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "finn-tui.toml").write_text(text)
     with pytest.raises(FinnTuiError, match=said) as caught:
-        Workspace.open(tmp_path)
+        _ = Workspace.open(tmp_path).settings
     assert caught.value.fix
 
 
@@ -93,6 +94,7 @@ def test_a_file_that_breaks_while_it_is_open_is_said_and_never_written(
     path = tmp_path / "finn-tui.toml"
     path.write_text("clock_ns = 5\n")
     workspace = Workspace.open(tmp_path)
+    assert workspace.settings.clock_ns == 5.0
     path.write_text(broken)
     assert workspace.settings.clock_ns == 5.0
     assert workspace.problem is not None and "line 1" in str(workspace.problem).lower()
@@ -119,4 +121,12 @@ def test_a_board_of_the_users_own_that_is_not_complete_is_refused(
 ) -> None:
     (tmp_path / "finn-tui.toml").write_text(f"[boards.Mine]\n{entry}\n")
     with pytest.raises(FinnTuiError, match=r"boards\.Mine"):
-        Workspace.open(tmp_path)
+        _ = Workspace.open(tmp_path).settings
+
+
+def test_what_needs_no_settings_works_beside_a_broken_file(tmp_path: Path) -> None:
+    (tmp_path / "finn-tui.toml").write_text("board = ")
+    lab = Lab(Workspace.open(tmp_path))
+    assert lab.runs() == []
+    with pytest.raises(FinnTuiError, match="cannot be read"):
+        _ = lab.workspace.settings

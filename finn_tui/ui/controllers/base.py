@@ -109,6 +109,8 @@ class Desk(Workers):
         try:
             workspace.change_settings(**changes)
         except FinnTuiError as error:
+            if set(changes) == {"model"} and workspace.problem is not None:
+                return  # nobody asked for it, and the broken file is told of by itself
             names = ", ".join(changes)
             self.notify(f"{error.what}. {error.why}\n{error.fix}", title=f"{names}: for now only",
                         severity="warning", timeout=10, markup=False)  # fmt: skip
@@ -126,13 +128,15 @@ class Desk(Workers):
                 (name, getattr(settings, name))
                 for name in settings.__struct_fields__
                 if getattr(settings, name) != getattr(self.settings_seen, name)
+                and name != "model"  # only read at the start
             ]
             if any(name == "to" for name, _ in changed) and not self.state.board.busy:
                 self.state.board.machine = settings.to
             lines = [name if name == "boards" else f"{name} = {value}" for name, value in changed]
-            if any(name in ("board", "clock_ns", "boards", "model") for name, _ in changed):
-                lines.append("board, clock and model: from the next model that is opened on")
-            self.notify("\n".join(lines), title="finn-tui.toml has changed", markup=False)
+            if any(name in ("board", "clock_ns", "boards") for name, _ in changed):
+                lines.append("board and clock apply to the next model that is opened")
+            if lines:
+                self.notify("\n".join(lines), title="finn-tui.toml has changed", markup=False)
             self.redraw()
         self.settings_seen, self.settings_problem = settings, problem
 
