@@ -11,9 +11,10 @@ from textual.message import Message
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.view import LogView, draw_row
+from finn_tui.ui.toolkit.filter_bar import Filtering
 from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.listing import Filtering
 from finn_tui.ui.toolkit.styled_line import Line, cells, fit
+from finn_tui.ui.toolkit.text_input import Completion
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -68,7 +69,13 @@ class Log(Lines, can_focus=True):
         self._release: Callable[[], None] | None = None
         self._large = large
         self._state = state
-        self.prompt = Filtering(self._typed)
+        self._searches: list[str] = []
+        self.prompt = Filtering(
+            self,
+            self._typed,
+            keys={"tab": self._other_kind},
+            suggester=Completion(self._searches),
+        )
         self.regex = False
         self._drawn: tuple[object, ...] = ()
 
@@ -110,7 +117,7 @@ class Log(Lines, can_focus=True):
         thumb = view.thumb()
         first, last = view.marked()
         for number, row in enumerate(rows):
-            here = row.start == view.cursor and self.has_focus
+            here = row.start == view.cursor and self._has_keys
             marked = view.mark is not None and first <= row.start <= last
             line = Line("cursor" if here or marked else "")
             sign = ">" if here and row.first else "│" if marked else " "
@@ -121,12 +128,16 @@ class Log(Lines, can_focus=True):
             found.append(line)
         return found
 
+    @property
+    def _has_keys(self) -> bool:
+        return self.has_focus or self.prompt.typing
+
     def _heading(self, width: int) -> Line:
         view = self.view
-        head = Line("cursor-blur" if self.has_focus else "")
+        head = Line("cursor-blur" if self._has_keys else "")
         if self.prompt.typing:
             how = "as an expression" if self.regex else "as text"
-            head.add(f" /{self.prompt.text}▏", "accent")
+            head.add(" /", "accent")
             return head.right(Line().add(f"{how}, ", "dim").add("tab", "key").add(" the other "),
                               width).to(width)  # fmt: skip
         following = "following" if self._release is None else "following this one"
@@ -146,10 +157,13 @@ class Log(Lines, can_focus=True):
     def begin_search(self) -> None:
         """Letters go to what is searched for, until enter or escape."""
         self.prompt.text = ""
+        self.prompt.width = max(20, self.size.width - 40)
         self.prompt.begin()
 
     def _typed(self, text: str) -> None:
         if not self.prompt.typing and text:
+            # The newest is proposed first.
+            self._searches[:] = [text, *(one for one in self._searches if one != text)][:50]
             self.post_message(self.Searched(self, text, self.regex))
         self.redraw()
 
@@ -161,11 +175,8 @@ class Log(Lines, can_focus=True):
             if not self._large or event.key not in self._search_keys():
                 return
             self.begin_search()
-        elif event.key == "tab":
-            self.regex = not self.regex
-            self.redraw()
-        else:
-            self.prompt.take(event)
+        elif not self.prompt.take(event):
+            return
         event.stop()
         event.prevent_default()
 
@@ -173,13 +184,9 @@ class Log(Lines, can_focus=True):
         state = cast("FinnTuiApp", self.app).state
         return actions.keys_of(actions.BY_ID["viewer.search"], state.keymap)
 
-    def on_paste(self, event: events.Paste) -> None:
-        """A pasted text to search for."""
-        if self.prompt.typing:
-            event.stop()
-            lines = event.text.splitlines()
-            self.prompt.text += lines[0] if lines else ""
-            self.redraw()
+    def _other_kind(self) -> None:
+        self.regex = not self.regex
+        self.redraw()
 
     def do_list_filter(self) -> None:
         """Search, in the large view."""

@@ -102,7 +102,7 @@ class RunsScreen(ModeScreen):
         self._logs = found.logs
         steps = self.query_one("#steps", Listing)
         now = build_view.newest(found, picture) if picture is not None else None
-        steps.give(found.content, now if not steps.has_focus else None)
+        steps.give(found.content, now if not steps.has_keys else None)
 
     def _show_growing(self, run: RunView | None) -> None:
         """Of a run that goes on, the log that grows, until the user chooses or reads one."""
@@ -189,7 +189,7 @@ class RunsScreen(ModeScreen):
         view = self.state.runs_view
         if event.listing.id == "runs":
             view.chosen = str(event.key or "")
-        elif event.key in self._logs and event.listing.has_focus:
+        elif event.key in self._logs and event.listing.has_keys:
             view.log_fixed = True
             self._look_at(self._logs[event.key])
         self.redraw()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.toolkit.filter_bar import matches
+from finn_tui.ui.toolkit.filter_bar import Filtering, matches
 from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import Line, cells
 from finn_tui.ui.toolkit.viewport import Window
 
 if TYPE_CHECKING:
@@ -51,62 +51,6 @@ class Content:
     rows: Sequence[Row] = ()
     empty: str = "nothing here"
     title: str = ""
-
-
-class Filtering:
-    """Typing a filter: letters go to it until enter keeps it or escape takes it away."""
-
-    def __init__(self, changed: Callable[[str], None]) -> None:
-        self.text = ""
-        self.typing = False
-        self._changed = changed
-
-    def begin(self) -> None:
-        """Letters go to the filter from now on."""
-        self.typing = True
-        self._changed(self.text)
-
-    def clear(self) -> None:
-        """No filter any more."""
-        self.typing, self.text = False, ""
-        self._changed("")
-
-    def take(self, event: events.Key, begin: tuple[str, ...] = ()) -> bool:
-        """Take a key; False if it is none of ours.
-
-        Args:
-            begin: keys that begin it. Bindings come after all keys that are there already: what is
-                typed fast after them, or comes late over a slow line, would be taken for commands.
-        """
-        if not self.typing:
-            if event.key in begin:
-                self.begin()
-                return True
-            if event.key == "escape" and self.text:
-                self.clear()
-                return True
-            return False
-        if event.key == "escape":
-            self.clear()
-        elif event.key == "enter":
-            self.typing = False
-            self._changed(self.text)
-        elif event.key in ("backspace", "ctrl+h"):
-            self.text = self.text[:-1]
-            self._changed(self.text)
-        elif event.is_printable and event.character is not None:
-            self.text += event.character
-            self._changed(self.text)
-        else:
-            return False
-        return True
-
-    @property
-    def shown(self) -> str:
-        """As a heading shows it; empty without one."""
-        if self.typing:
-            return f"/{self.text}▏"
-        return f"/{self.text}" if self.text else ""
 
 
 def filter_keys(widget: Widget) -> tuple[str, ...]:
@@ -162,7 +106,7 @@ class Listing(Lines, can_focus=True):
         self._lit = lit
         self.content = Content()
         self.window = Window()
-        self.filter = Filtering(self._filtered)
+        self.filter = Filtering(self, self._filtered)
         self._rows: Sequence[Row] = ()
         self._headings = headings
 
@@ -184,6 +128,11 @@ class Listing(Lines, can_focus=True):
     def key(self) -> Hashable:
         """The row under the cursor; None in an empty list."""
         return self._rows[self.window.cursor].key if self._rows else None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys go to the list or to its filter."""
+        return self.has_focus or self.filter.typing
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -241,17 +190,24 @@ class Listing(Lines, can_focus=True):
         line = Line().add(" ")
         first = self.filter.shown
         for index, (column, width) in enumerate(zip(self.content.columns, widths, strict=True)):
+            if index == 0:
+                count = f"{len(self._rows)} of {len(self.content.rows)}"
+                # The line of text has the room before the count.
+                self.filter.width = width - 2 - cells(count)
             if index == 0 and first:
-                count = f"{first}  {len(self._rows)} of {len(self.content.rows)}"
-                line.cell(count, width, "accent").add(" ")
+                if self.filter.typing:
+                    line.add(first, "accent").to(1 + width - cells(count)).add(count, "accent")
+                    line.add(" ")
+                else:
+                    line.cell(f"{first}  {count}", width, "accent").add(" ")
                 continue
             line.cell(column.title, width, "head", right=column.right).add(" ")
         return line
 
     def _row(self, index: int, widths: Sequence[int]) -> Line:
         row = self._rows[index]
-        here = index == self.window.cursor and (self.has_focus or not self._passive)
-        base = ("cursor" if self.has_focus or self._lit else "cursor-blur") if here else ""
+        here = index == self.window.cursor and (self.has_keys or not self._passive)
+        base = ("cursor" if self.has_keys or self._lit else "cursor-blur") if here else ""
         line = Line(base).add(">" if here else " ", "accent")
         widths = list(widths)
         last = len(row.cells) - 1

@@ -26,7 +26,7 @@ class TextInput(Input):
     ]
     DEFAULT_CSS = """
     TextInput, TextInput:focus {
-        background: $surface;
+        background: transparent;
         background-tint: $foreground 0%;
         border: none;
         height: 1;

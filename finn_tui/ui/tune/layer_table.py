@@ -12,8 +12,9 @@ from textual.containers import Horizontal
 from textual.message import Message
 
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.toolkit.filter_bar import Filtering
 from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.listing import Filtering, filter_keys
+from finn_tui.ui.toolkit.listing import filter_keys
 from finn_tui.ui.toolkit.styled_line import Line, wrap
 from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
@@ -76,7 +77,7 @@ class LayerTable(Horizontal, can_focus=True):
         super().__init__(id=id)
         self.tune: Tune | None = None
         self.welcome = ""
-        self.filter = Filtering(self._filtered)
+        self.filter = Filtering(self, self._filtered)
         self._rows: list[tuple[Line, Line, Line]] = []
         self._made: dict[int, tuple[tuple[Any, ...], tuple[Line, Line, Line]]] = {}
 
@@ -123,6 +124,7 @@ class LayerTable(Horizontal, can_focus=True):
             bill.insert(0, (Line(), Line(), Line()))
         tune.window.size(len(tune.layers), height - 1 - len(bill))
         left, middle, right = tune_view.head(tune, plan)
+        self.filter.width = plan.left - 3
         if self.filter.typing:
             left = Line().cell(" " + self.filter.shown, plan.left, "accent")
         self._rows = [(left, middle, right)]
@@ -144,12 +146,16 @@ class LayerTable(Horizontal, can_focus=True):
             tune.in_graph_order,
             difference is not None and (difference.before, difference.changes),
             (layer.name in tune.marked, layer.name in tune.locked),
-            (tune.chosen_knob, self.has_focus) if index == tune.window.cursor else None,
+            (tune.chosen_knob, self._has_keys) if index == tune.window.cursor else None,
         )
         known = self._made.get(index)
         if known is None or any(a is not b and a != b for a, b in zip(known[0], key, strict=True)):
-            known = self._made[index] = (key, tune_view.row(tune, index, plan, self.has_focus))
+            known = self._made[index] = (key, tune_view.row(tune, index, plan, self._has_keys))
         return known[1]
+
+    @property
+    def _has_keys(self) -> bool:
+        return self.has_focus or self.filter.typing
 
     def _layout(self, *widths: int) -> None:
         for name, width in zip(("left", "middle", "right"), widths, strict=True):
