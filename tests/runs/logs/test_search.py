@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.runs.logs.search import Query, Scan, why_not
+from finn_tui.runs.logs.search import Query, Scan, required, why_not
 from finn_tui.runs.logs.search_worker import Hits, scan
 from finn_tui.runs.logs.severity import Severity, lines_at_least, severity
 
@@ -24,6 +24,7 @@ _TEXT = st.lists(st.tuples(_WORDS, st.sampled_from([b"\n", b"\r\n", b" "])), max
 _QUERIES = st.sampled_from([
     Query("text", "ab"), Query("text", "AB"), Query("text", "b a"), Query("regex", "^a+b$"),
     Query("regex", r"A.?B|\Sc"), Query("regex", "x*"), Query("regex", r"b\s+a"),
+    Query("regex", "aab+$"), Query("regex", r"ERROR: \[x \d-2\]?"), Query("regex", "^ab ?aab"),
     Query("severity", level=Severity.ERROR),
 ])  # fmt: skip
 
@@ -183,3 +184,14 @@ async def test_an_expression_that_loses_itself_is_ended(
 async def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(FinnTuiError, match="cannot be searched"):
         await found_by(tmp_path / "none", Query("text", "x"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "word"),
+    [("slack.*ns", "slack"), ("Phase [0-9]+ Global", " Global"), ("WNS=-", "WNS=-"),
+     ("abcd?", "abc"),
+      ("abc+d", "abc"), (r"\[Route 35-\d+\]", "[Route 35-"), ("a|bcd", ""), ("(abc)?", ""),
+     (r"\x41bcd", ""), ("[abcd]ef", ""), ("ab{2}", "")],
+)  # fmt: skip
+def test_the_word_that_every_match_holds(expression: str, word: str) -> None:
+    assert required(expression) == word
