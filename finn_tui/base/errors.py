@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class FinnTuiError(Exception):
     """An error with an explanation.
@@ -38,12 +40,17 @@ class FinnTuiError(Exception):
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, str]) -> FinnTuiError:
-        """Rebuild an error that crossed the wire; missing fields are empty."""
+    def from_dict(cls, data: Mapping[str, object]) -> FinnTuiError:
+        """Rebuild an error that crossed the wire; what is missing or no text is empty."""
+
+        def text(key: str, default: str = "") -> str:
+            value = data.get(key)
+            return value if isinstance(value, str) and value else default
+
         return cls(
-            data.get("what", "unknown error"),
-            data.get("why", ""),
-            data.get("fix", ""),
-            kind=data.get("kind", "engine"),
-            detail=data.get("detail", ""),
+            text("what", "unknown error"),
+            text("why"),
+            text("fix"),
+            kind=text("kind", "engine"),
+            detail=text("detail"),
         )

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import clean
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
 
+T = TypeVar("T")
 OnEvent = Callable[[str, dict[str, Any]], None]
 OnLog = Callable[[str, str], None]
 
@@ -26,6 +28,13 @@ OnLog = Callable[[str, str], None]
 HELLO_SECONDS = 60.0
 #: A cancelled request ends at its next progress report; what does not is ended with the process.
 CANCEL_SECONDS = 20.0
+#: An engine answers a ping even while FINN works. One that was asked and says nothing for so long
+#: is stopped, stuck or no engine; a transformation may hold the interpreter for a while.
+SILENCE_SECONDS = 180.0
+#: How often a silent engine is asked.
+PING_SECONDS = 20.0
+_CHUNK = 1 << 16
+_MOST_LOG = 4_000
 
 
 def engine_archive() -> Path:
@@ -87,6 +96,9 @@ class Engine:
         self._said: deque[str] = deque(maxlen=60)
         self._insisting: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
+        self._watcher: asyncio.Task[None] | None = None
+        self._heard = 0.0
+        self._killed_because = ""
         self._greeted: asyncio.Future[None] | None = None
 
     @classmethod
@@ -123,6 +135,7 @@ class Engine:
         id = self._next_id
         pending = _Pending(method, asyncio.get_running_loop().create_future(), on_event)
         self._pending[id] = pending
+        self._watch()
         try:
             await self._send(protocol.request(id, method, params or {}))
             answer = await asyncio.shield(pending.answer)
@@ -154,10 +167,19 @@ class Engine:
             if process.stdin is not None:
                 process.stdin.close()
             await _end(process, 2.0)
-        for task in (self._reader, self._listener):
-            if task is not None:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        tasks = [task for task in (self._reader, self._listener, self._watcher) if task is not None]
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if tasks:
+            # What the engine started may hold its pipes open after its end.
+            _, unfinished = await asyncio.wait(tasks, timeout=2.0)
+            for task in unfinished:
+                task.cancel()
+            if unfinished:
+                await asyncio.wait(unfinished)
+        # Pipes that a child of the engine holds stay open else, until the loop has gone.
+        process._transport.close()  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
         self._process = None
         self.hello = {}
 
@@ -204,6 +226,7 @@ class Engine:
                     kind="engine",
                 ) from error
             self._said.clear()
+            self._killed_because = ""
             self._greeted = asyncio.get_running_loop().create_future()
             self._reader = asyncio.create_task(self._read(self._process))
             self._listener = asyncio.create_task(self._listen(self._process))
@@ -238,9 +261,12 @@ class Engine:
 
         async def insist() -> None:
             self._next_id += 1
-            await self._send(protocol.request(self._next_id, "cancel", {"id": id}))
-            done, _ = await asyncio.wait([pending.answer], timeout=CANCEL_SECONDS)
-            if done:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CANCEL_SECONDS):
+                    # An engine that is stuck does not even read.
+                    await self._send(protocol.request(self._next_id, "cancel", {"id": id}))
+                    await asyncio.wait([pending.answer])
+            if pending.answer.done():
                 pending.answer.exception()
             else:
                 await _end(process, 0.0)
@@ -253,26 +279,86 @@ class Engine:
         self._insisting.add(task)
         task.add_done_callback(settled)
 
+    def _watch(self) -> None:
+        """Have somebody look after an engine that works on something."""
+        process = self._process
+        if process is not None and (self._watcher is None or self._watcher.done()):
+            self._heard = asyncio.get_running_loop().time()
+            self._watcher = asyncio.create_task(self._look_after(process))
+
+    async def _look_after(self, process: asyncio.subprocess.Process) -> None:
+        """Ping while a request waits, and kill the process that does not answer."""
+        clock = asyncio.get_running_loop().time
+        while self._pending and process.returncode is None:
+            await asyncio.sleep(min(PING_SECONDS, SILENCE_SECONDS / 4))
+            silent = clock() - self._heard
+            if silent > SILENCE_SECONDS:
+                self._kill(process, f"It did not answer for {silent:.0f} s.")
+                return
+            if silent > PING_SECONDS and process.stdin is not None:
+                self._next_id += 1
+                with contextlib.suppress(ConnectionError, RuntimeError):
+                    # Not drained: what does not read is found out by its silence.
+                    process.stdin.write(
+                        protocol.encode(protocol.request(self._next_id, "ping", {}))
+                    )
+
+    def _kill(self, process: asyncio.subprocess.Process, why: str) -> None:
+        """End a process that cannot be talked to; the reader then fails what waits, with this."""
+        self._killed_because = self._killed_because or why
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+
     async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+        """Read until the process has ended, then fail what waits."""
+        reading = asyncio.create_task(self._read_messages(process))
+        exited = asyncio.create_task(_exit_code(process))
         try:
-            while line := await process.stdout.readline():
-                try:
-                    self._dispatch(protocol.decode(line))
-                except protocol.ProtocolError:
-                    # Something printed past the guards; it is worth keeping, not dying of.
-                    self._log("warning", line.decode("utf-8", "replace").rstrip())
+            await asyncio.wait({reading, exited}, return_when=asyncio.FIRST_COMPLETED)
+            # What it started may hold its output open; and it may close it and live on.
+            await asyncio.wait({reading, exited}, timeout=2.0)
+            if not exited.done():
+                self._kill(process, "It closed its output.")
         finally:
-            code = await process.wait()
+            reading.cancel()
+            code = await exited
             if self._listener is not None:
                 # What it said last explains the end; give it the time to arrive.
                 await asyncio.wait([self._listener], timeout=1.0)
             self._fail_all(code)
 
+    async def _read_messages(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        line = b""
+        try:
+            while line := await process.stdout.readline():
+                try:
+                    message = protocol.decode(line)
+                except protocol.ProtocolError:
+                    # Something printed past the guards; it is worth keeping, not dying of.
+                    self._log("warning", _text(line))
+                    continue
+                self._dispatch(message)
+        except _Nonsense as error:
+            shown = _text(line)[:200]
+            self._kill(process, f"It sent what is no message of an engine ({error}): {shown}")
+        except ValueError:
+            # What StreamReader raises for a line beyond its limit.
+            self._kill(process, f"It sent a line of more than {protocol.MAX_LINE >> 20} MB.")
+
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
-        async for line in process.stderr:
-            self._log("stderr", line.decode("utf-8", "replace").rstrip())
+        pending = b""
+        while chunk := await process.stderr.read(_CHUNK):
+            lines = (pending + chunk).split(b"\n")
+            pending = lines.pop()
+            if len(pending) > _CHUNK:  # a program that never ends its line
+                lines.append(pending)
+                pending = b""
+            for line in lines:
+                self._log("stderr", _text(line))
+        if pending:
+            self._log("stderr", _text(pending))
 
     def _log(self, level: str, text: str) -> None:
         self._said.append(text)
@@ -280,20 +366,43 @@ class Engine:
             self._on_log(level, text)
 
     def _dispatch(self, message: dict[str, Any]) -> None:
+        """Hand a message to whom it is for. Raises ``_Nonsense`` for what is none of an engine."""
         if "hello" in message:
-            self._greet(message["hello"])
+            self._greet(_of(dict, message["hello"], "hello"))
             return
-        pending = self._pending.get(message.get("id") or -1)
+        id = message.get("id")
+        if id is not None:
+            _of(int, id, "id")
+        self._heard = asyncio.get_running_loop().time()
+        pending = self._pending.get(id) if id is not None else None
         if "event" in message:
-            if message["event"] == "log":
-                self._log(message["data"].get("level", "info"), message["data"].get("text", ""))
+            name, data = _of(str, message["event"], "event"), _of(dict, message.get("data"), "data")
+            if name == "log":
+                text = str(data.get("text", ""))[:_MOST_LOG]
+                self._log(str(data.get("level", "info")), clean(text))
             elif pending is not None and pending.on_event is not None:
-                pending.on_event(message["event"], message["data"])
+                self._hand_on(pending, name, data)
+        elif "error" in message:
+            failure = FinnTuiError.from_dict(_of(dict, message["error"], "error"))
+            if pending is not None and not pending.answer.done():
+                pending.answer.set_exception(failure)
+        elif "result" not in message:
+            raise _Nonsense("neither hello, event, result nor error")
         elif pending is not None and not pending.answer.done():
-            if "error" in message:
-                pending.answer.set_exception(FinnTuiError.from_dict(message["error"]))
-            else:
-                pending.answer.set_result(message.get("result"))
+            pending.answer.set_result(message["result"])
+
+    def _hand_on(self, pending: _Pending, name: str, data: dict[str, Any]) -> None:
+        assert pending.on_event is not None
+        try:
+            pending.on_event(name, data)
+        except (KeyError, TypeError, ValueError, AttributeError, FinnTuiError) as error:
+            # The receiver reads data from elsewhere; what it cannot read fails this request only.
+            if not pending.answer.done():
+                pending.answer.set_exception(
+                    error
+                    if isinstance(error, FinnTuiError)
+                    else not_understood(self.spec.name, pending.method, error)
+                )
 
     def _greet(self, hello: dict[str, Any]) -> None:
         assert self._greeted is not None
@@ -318,9 +427,13 @@ class Engine:
         waiting = [
             pending.method for pending in self._pending.values() if not pending.answer.done()
         ]
+        doing = f"It was working on: {', '.join(waiting)}." if waiting else self._last_words()
+        killed = self._killed_because
         failure = FinnTuiError(
-            f"the engine {self.spec.name} ended {how}",
-            f"It was working on: {', '.join(waiting)}." if waiting else self._last_words(),
+            f"the engine {self.spec.name} was ended: it cannot be talked to"
+            if killed
+            else f"the engine {self.spec.name} ended {how}",
+            f"{killed} {doing}" if killed else doing,
             "Try again; it is started anew. If it was killed, look at the memory (`free -h`).",
             kind="engine",
             detail="\n".join(self._said),
@@ -335,11 +448,43 @@ class Engine:
         return f"Its last words: {self._said[-1]}" if self._said else "It said nothing."
 
 
+class _Nonsense(Exception):
+    """A JSON object that is no message of the protocol."""
+
+
+def _of(kind: type[T], value: Any, name: str) -> T:
+    """A field of a message, if it has the type that it must have."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _Nonsense(f"{name} is {type(value).__name__}")
+    return value
+
+
+def _text(line: bytes) -> str:
+    return clean(line[:_MOST_LOG].decode("utf-8", "replace")).rstrip()
+
+
+def not_understood(engine: str, method: str, error: Exception) -> FinnTuiError:
+    """The error for an answer whose content is not what the method promises."""
+    return FinnTuiError(
+        f"the engine {engine} answered {method} with something that cannot be understood",
+        f"{type(error).__name__}: {str(error)[:300]}",
+        "Use an engine of the same version as this finn-tui; `finn-tui engine list` shows them.",
+        kind="engine",
+    )
+
+
 async def _end(process: asyncio.subprocess.Process, patience: float) -> None:
     try:
         async with asyncio.timeout(patience):
-            await process.wait()
+            await _exit_code(process)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await _exit_code(process)
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """Wait for the end of a process; ``wait`` waits for all that hold its pipes, too."""
+    while process.returncode is None:  # noqa: ASYNC110 - nothing else tells of the exit alone
+        await asyncio.sleep(0.02)
+    return process.returncode

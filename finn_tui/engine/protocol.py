@@ -60,12 +60,16 @@ def encode(message: Dict[str, Any]) -> bytes:
 def decode(line: bytes) -> Dict[str, Any]:
     """One line as a message. Raises ``ProtocolError`` for anything that is not a JSON object."""
     try:
-        message = json.loads(line.decode("utf-8"))
-    except ValueError as error:
+        message = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise ProtocolError("not JSON: %s" % error) from error
     if not isinstance(message, dict):
         raise ProtocolError("not an object: %r" % type(message).__name__)
     return message
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError("%s is not JSON" % constant)
 
 
 def request(id: int, method: str, params: Dict[str, Any]) -> Dict[str, Any]:

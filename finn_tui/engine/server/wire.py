@@ -111,6 +111,14 @@ class Server:
     # -- the reading thread ----------------------------------------------------------------
 
     def _read(self) -> None:
+        try:
+            self._read_requests()
+        except BaseException:
+            # A server that hears nothing any more must not stay behind.
+            traceback.print_exc()
+            self._exit()
+
+    def _read_requests(self) -> None:
         pending = b""
         while True:
             try:
@@ -164,7 +172,7 @@ class Server:
 
     def _cancel(self, id: Any) -> bool:
         with self._state_lock:
-            if id not in self._unanswered:
+            if not isinstance(id, int) or id not in self._unanswered:
                 return False
             self._cancelled.add(id)
             return True
