@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,28 @@ import pytest
 
 #: Real logs and facts that lie beside the project where it is developed, and nowhere else.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+#: Signals that a shell ignores for what it starts in the background, with nohup or from cron.
+INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _signals() -> Iterator[None]:
+    """Children of tests get signals as from a terminal, however the tests were started.
+
+    An ignored signal stays ignored in every child, and Python installs no handler for it then.
+    """
+    ignored = {number: signal.SIG_IGN for number in INHERITED
+               if signal.getsignal(number) is signal.SIG_IGN}  # fmt: skip
+    for number in ignored:
+        handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, handler)
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, INHERITED)
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    for number, handler in ignored.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
