@@ -189,6 +189,16 @@ def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
     return Request(name, source, None, content, label if content == info["content"] else None)
 
 
+def shown_names(workspace: Workspace) -> dict[str, str]:
+    """How the models of a workspace are shown, by their names in it."""
+    shown = {}
+    for name in workspace.models():
+        infos = map(files.read_sealed, sorted((workspace.models_dir / name).glob("*/model.json")))
+        info: Mapping[str, Any] = next((info for info in infos if info is not None), {})
+        shown[name] = str(info.get("title") or name)
+    return shown
+
+
 def locate(workspace: Workspace, request: Request, part: str) -> str:
     """The name in the workspace that a request's content has, or gets, for a part.
 

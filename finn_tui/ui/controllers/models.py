@@ -23,6 +23,7 @@ class ModelDesk(Desk):
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
+        from finn_tui.lab.models import shown_names
         from finn_tui.lab.presets import presets
         from finn_tui.ui.dialogs.choose import Pick
         from finn_tui.ui.toolkit.listing import Column, Content, Row
@@ -34,18 +35,20 @@ class ModelDesk(Desk):
         except FinnTuiError as error:
             self.trouble(error)
             return
-        here = set(self.lab.workspace.models())
+        titles = shown_names(self.lab.workspace)
         rows = [
             Row(
                 name,
-                [(name, ""), (preset.title, "dim"), ("prepared" if name in here else "", "dim")],
+                [(name, ""), (preset.title, "dim"), ("prepared" if name in titles else "", "dim")],
             )
             for name, preset in known.items()
         ]
         rows += [
-            Row(name, [(name, ""), ("of this workspace", "dim"), ("prepared", "dim")])
-            for name in sorted(here - set(known))
+            Row(name, [(title, ""), ("of this workspace", "dim"), ("prepared", "dim")])
+            for name, title in sorted(titles.items())
+            if name not in known
         ]
+        width = min(24, max([14, *map(len, titles.values())]))
         present = self.state.tune.opened.model.name if self.state.tune is not None else None
 
         def take(model: str | None) -> None:
@@ -53,7 +56,7 @@ class ModelDesk(Desk):
                 self.leave_folding(lambda: self.open_named(model))
 
         self.push_screen(
-            Pick("Open a model", Content([Column("model", 14), Column(""), Column("", 9)], rows),
+            Pick("Open a model", Content([Column("model", width), Column(""), Column("", 9)], rows),
                  present, free=lambda text: why_no_file(text, "model", files), files=files,
                  hint="letters narrow the list; or type the path of an .onnx file (QONNX)"),
             take,
