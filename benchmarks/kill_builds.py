@@ -32,7 +32,7 @@ from typing import Any
 import psutil
 
 from finn_tui.engine.server import runprocesses
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, RunState, list_runs
 from finn_tui.runs.launch.processes import reconcile
@@ -79,7 +79,7 @@ def main() -> int:
 
 async def _prepare(root: Path) -> None:
     """The model once, so that each round begins with the build."""
-    async with Lab(Workspace.open(root)) as lab:
+    async with Workbench(Workspace.open(root)) as lab:
         await lab.open(MODEL)
 
 

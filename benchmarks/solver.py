@@ -21,10 +21,10 @@ from finn_tui.core.design import Design
 from finn_tui.core.device import Device
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.core.estimate.infrastructure import Prices
+from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import model as foldings
 from finn_tui.lab.solver import options
-from finn_tui.lab.solver.options import Solver, Wish
+from finn_tui.lab.solver.options import SolveOptions, Solver
 from tests import data
 
 REPEATS = 5
@@ -40,7 +40,7 @@ def editor_of(layers: int | None, times: int) -> Editor:
     budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
     device = Device("Pynq-Z2", data.PART, {name: times * n for name, n in budget.items()})
     start = foldings.ones(design, tables)
-    prices = Prices.from_json(document["prices"])
+    prices = CostLookup.from_json(document["prices"])
     return Editor(design, tables, device, 10.0, start, start, "ones", prices)
 
 
@@ -48,7 +48,7 @@ async def measure(editor: Editor, fps: float) -> dict[str, Any]:
     """Medians over a few runs in one process that is warm, and one start from cold."""
     found: dict[str, Any] = {"layers": len(editor.design.layers)}
     cycles = int(1e9 / (editor.clock_ns * fps))
-    for name, wish in (("whole_bill", Wish()), ("finn_only", Wish(whole=False))):
+    for name, wish in (("whole_bill", SolveOptions()), ("finn_only", SolveOptions(whole=False))):
         solver = Solver()
         try:
             began = time.perf_counter()

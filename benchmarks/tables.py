@@ -17,13 +17,13 @@ from typing import Any
 
 from finn_tui.cli.common import Reporter
 from finn_tui.lab import models
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 
 REPEATS = 5
 
 
-async def measure(lab: Lab, name: str, reporter: Reporter) -> dict[str, Any]:
+async def measure(lab: Workbench, name: str, reporter: Reporter) -> dict[str, Any]:
     """Seconds of engine work (as the engine measures it) and of a load from the cache."""
     prepared = await lab.prepare(name, weights={"kind": "random", "seed": 0}, on_progress=reporter)
     device = await lab.device(on_progress=reporter)
@@ -48,7 +48,7 @@ async def measure(lab: Lab, name: str, reporter: Reporter) -> dict[str, Any]:
 async def main(names: list[str]) -> dict[str, Any]:
     """Measure each model in one engine."""
     with tempfile.TemporaryDirectory() as folder, Reporter() as reporter:
-        async with Lab(Workspace.open(Path(folder))) as lab:
+        async with Workbench(Workspace.open(Path(folder))) as lab:
             return {name: await measure(lab, name, reporter) for name in names}
 
 

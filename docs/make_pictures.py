@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp
 from tests import data
@@ -74,7 +74,7 @@ async def draw(name: str) -> str:
         root = Path(folder) / "my-networks"
         data.workspace(root, model)
         (root / "finn-tui.toml").write_text("rehearse = true\n", encoding="utf-8")
-        app = FinnTuiApp(Lab(Workspace.open(root)), model)
+        app = FinnTuiApp(Workbench(Workspace.open(root)), model)
         async with app.run_test(size=SIZE) as pilot:
             await prepare(pilot, app)
             return _standalone(app.export_screenshot(title="finn-tui"))

@@ -30,7 +30,7 @@ def start_app(workspace: Workspace, model: str | None) -> None:
         workspace: the folder to work in.
         model: what to open at the start; None waits for the user to choose.
     """
-    from finn_tui.lab.workbench import Lab
+    from finn_tui.lab.workbench import Workbench
     from finn_tui.ui.app import run_app
 
-    run_app(Lab(workspace), model)
+    run_app(Workbench(workspace), model)

@@ -99,9 +99,14 @@ def build(
                     for line in _finding_text(finding).splitlines():
                         reporter.say(line)
             return await lab.build(
-                opened, rehearse=rehearse or None, seconds=seconds, fail=failure, log_mb=log_mb,
-                force=force, on_progress=reporter,
-            )  # fmt: skip
+                opened,
+                rehearse=rehearse or None,
+                seconds=seconds,
+                fail=failure,
+                log_mb=log_mb,
+                force=force,
+                on_progress=reporter,
+            )
 
     with Reporter() as reporter:
         begun = run(work(reporter))
@@ -358,8 +363,20 @@ def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> No
             click.echo(table(HEADINGS, texts, "   rrrrrrrr"))
 
 
-HEADINGS = ["run", "folding", "state", "II", "est. fps", "est. LUT", "LUT", "BRAM18", "WNS",
-            "fps", "accuracy", ""]  # fmt: skip
+HEADINGS = [
+    "run",
+    "folding",
+    "state",
+    "II",
+    "est. fps",
+    "est. LUT",
+    "LUT",
+    "BRAM18",
+    "WNS",
+    "fps",
+    "accuracy",
+    "",
+]
 
 
 def experiment_texts(row: Experiment) -> list[str]:

@@ -27,8 +27,11 @@ _HEADINGS = {"estimate": "FINN", "hls": "HLS", "out_of_context": "OOC", "post_sy
 
 @click.command()
 @click.argument("what", required=False, metavar="[RUN|PATH]")
-@click.option("--build-dir", type=click.Path(path_type=Path, file_okay=False),
-              help="FINN_BUILD_DIR of PATH, if the IPs' reports are elsewhere.")  # fmt: skip
+@click.option(
+    "--build-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="FINN_BUILD_DIR of PATH, if the IPs' reports are elsewhere.",
+)
 @shared_options()
 def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json: bool) -> None:
     """Compare FINN's estimates with builds.
@@ -90,8 +93,12 @@ def node_table(build: Figures) -> str:
     from finn_tui.runs.analysis.estimate_vs_actual import GROUPS
 
     shown = [name for name in RESOURCES if _any(build, name)]
-    columns = [(resource, kind) for resource in shown for kind in build.rows
-               if kind != "hls" or resource == "LUT"]  # fmt: skip
+    columns = [
+        (resource, kind)
+        for resource in shown
+        for kind in build.rows
+        if kind != "hls" or resource == "LUT"
+    ]
     with_error = build.measured is not None and "estimate" in build.rows
     headings = ["layer"]
     for resource in shown:

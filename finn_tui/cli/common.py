@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from finn_tui.base.progress import Progress
-    from finn_tui.lab.workbench import Lab
+    from finn_tui.lab.workbench import Workbench
     from finn_tui.lab.workspace import Workspace
 
 P = ParamSpec("P")
@@ -81,7 +81,7 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-def open_lab(path: Path, *, engine: str | None = None) -> Lab:
+def open_lab(path: Path, *, engine: str | None = None) -> Workbench:
     """Open the workspace of a command with its engine, which starts when it is first needed.
 
     Args:
@@ -91,9 +91,9 @@ def open_lab(path: Path, *, engine: str | None = None) -> Lab:
     Returns:
         The workspace at work; an asynchronous context manager where it starts the engine.
     """
-    from finn_tui.lab.workbench import Lab
+    from finn_tui.lab.workbench import Workbench
 
-    return Lab(open_workspace(path), engine_name=engine)
+    return Workbench(open_workspace(path), engine_name=engine)
 
 
 def shared_options(

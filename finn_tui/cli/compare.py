@@ -75,8 +75,15 @@ def layer_table(layers: tuple[Difference, ...]) -> str:
     rows = []
     for item in layers:
         what = ", ".join(f"{c.name} {text(c.before)} > {text(c.after)}" for c in item.changes)
-        rows.append((item.name, number(item.before.cycles), number(item.after.cycles),
-                     *(signed(item.resources[name]) for name in RESOURCES), what))  # fmt: skip
+        rows.append(
+            (
+                item.name,
+                number(item.before.cycles),
+                number(item.after.cycles),
+                *(signed(item.resources[name]) for name in RESOURCES),
+                what,
+            )
+        )
     return table(("layer", "cycles A", "B", *RESOURCES, "changed, A > B"), rows, " rrrrrr")
 
 
@@ -100,18 +107,29 @@ def totals_table(found: Comparison, device: Device) -> str:
     rows = [
         ("II, cycles", number(a.ii_cycles), number(b.ii_cycles), signed(b.ii_cycles - a.ii_cycles)),
         ("fps", number(a.fps, 1), number(b.fps, 1), f"x{b.fps / a.fps:.3g}"),
-        ("latency, ms", number(a.latency_ms, 3), number(b.latency_ms, 3),
-         f"x{b.latency_ms / a.latency_ms:.3g}"),
-    ]  # fmt: skip
+        (
+            "latency, ms",
+            number(a.latency_ms, 3),
+            number(b.latency_ms, 3),
+            f"x{b.latency_ms / a.latency_ms:.3g}",
+        ),
+    ]
     for name in RESOURCES:
         of = f" of {device.budget[name]:,}" if name in device.budget else ""
-        rows.append((name + of, number(a.total[name]), number(b.total[name]),
-                     signed(found.total[name])))  # fmt: skip
+        rows.append(
+            (name + of, number(a.total[name]), number(b.total[name]), signed(found.total[name]))
+        )
     inserted = a.bill.total(), b.bill.total()
     for name in RESOURCES:
         if inserted[0][name] or inserted[1][name]:
-            rows.append((f"{name} inserted", number(inserted[0][name]), number(inserted[1][name]),
-                         signed(inserted[1][name] - inserted[0][name])))  # fmt: skip
+            rows.append(
+                (
+                    f"{name} inserted",
+                    number(inserted[0][name]),
+                    number(inserted[1][name]),
+                    signed(inserted[1][name] - inserted[0][name]),
+                )
+            )
     return table(("", "A", "B", "B - A"), rows, " rrr")
 
 
@@ -136,6 +154,9 @@ def closing(found: Comparison) -> list[str]:
 
 
 def _widths(change: Rebuilt) -> str:
-    sides = [f"{item.in_width} > {item.out_width} bits"
-             for item in (change.before, change.after) if item is not None]  # fmt: skip
+    sides = [
+        f"{item.in_width} > {item.out_width} bits"
+        for item in (change.before, change.after)
+        if item is not None
+    ]
     return ", now ".join(sides)

@@ -54,16 +54,18 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
 
 def _plain(workspace: Workspace) -> None:
     from finn_tui.lab.results_table import experiment
-    from finn_tui.lab.workbench import Lab
+    from finn_tui.lab.workbench import Workbench
 
     click.echo(f"workspace   {workspace.root}")
 
     async def work(reporter: Reporter) -> bool:
-        async with Lab(workspace) as lab:
+        async with Workbench(workspace) as lab:
             opened = await lab.open(MODEL, on_progress=reporter)
             weights = opened.model.weights
-            click.echo(f"prepare     {MODEL}: {len(opened.design.layers)} hardware layers, "
-                       f"weights {weights['note']}")  # fmt: skip
+            click.echo(
+                f"prepare     {MODEL}: {len(opened.design.layers)} hardware layers, "
+                f"weights {weights['note']}"
+            )
             editor = opened.editor
             published = editor.estimate
             layer = next(item for item in editor.design.layers if item.kind == "MVAU")

@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 _FEW = 8
 #: Room for a path: it makes way for the other columns on a narrow terminal.
 _WIDEST, _NARROWEST, _OTHERS = 60, 18, 76
-_COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "red", "incomplete": "yellow",
-            "unknown": "yellow"}  # fmt: skip
+_COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "red",
+    "incomplete": "yellow",
+    "unknown": "yellow",
+}
 #: Exit codes by outcome; 2 is wrong use, as everywhere.
 UNDECIDED = 3
 _EXITS = {"succeeded": 0, "failed": FAILED, "cancelled": FAILED}

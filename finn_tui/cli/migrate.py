@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folding")
 @click.argument("model")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="Where to write the folding for this FINN.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the folding for this FINN.",
+)
 @shared_options(board=True)
 def migrate(
     folding: str, model: str, out: Path | None, board: str | None, workspace: Path, as_json: bool

@@ -85,8 +85,15 @@ def stage_table(model: Model) -> str:
     rows = []
     before: Mapping[str, int] = {}
     for stage in model.stages:
-        rows.append((str(stage.index), stage.name, str(stage.nodes), _check(stage),
-                     _changes(before, stage.op_types)))  # fmt: skip
+        rows.append(
+            (
+                str(stage.index),
+                stage.name,
+                str(stage.nodes),
+                _check(stage),
+                _changes(before, stage.op_types),
+            )
+        )
         before = stage.op_types
     return table(("", "stage", "nodes", "same top-1", "what changed"), rows, "r r")
 
@@ -253,12 +260,20 @@ def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
         if learned is not None:
             span = learned.of(layer.op, "LUT", layer.resources["LUT"])
             own = [span.text() if span is not None else "-"]
-        rows.append((layer.name, f"{layer.cycles:,}", share + mark,
-                     *(number(layer.resources[name]) for name in RESOURCES), *own,
-                     knobs))  # fmt: skip
+        rows.append(
+            (
+                layer.name,
+                f"{layer.cycles:,}",
+                share + mark,
+                *(number(layer.resources[name]) for name in RESOURCES),
+                *own,
+                knobs,
+            )
+        )
     own = [] if learned is None else ["LUT learned"]
-    return table(("layer", "cycles", "of II", *RESOURCES, *own, "knobs"), rows,
-                 " r rrrr" + "r" * len(own))  # fmt: skip
+    return table(
+        ("layer", "cycles", "of II", *RESOURCES, *own, "knobs"), rows, " r rrrr" + "r" * len(own)
+    )
 
 
 def summary(model: str, folding: str, result: Estimate, device: Device) -> str:

@@ -21,7 +21,7 @@ from finn_tui.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from finn_tui.lab.workbench import Lab
+    from finn_tui.lab.workbench import Workbench
     from finn_tui.runs.folder import RunFolder, RunState
     from finn_tui.runs.launch.clean import Cleanup
     from finn_tui.runs.notes import Notes
@@ -56,8 +56,11 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         print_json([brief(folder, state) for folder, state in states])
         return
     if not states:
-        click.echo("No runs yet; `finn-tui build MODEL` makes one." if tag is None
-                   else f"No run has the tag {tag}.")  # fmt: skip
+        click.echo(
+            "No runs yet; `finn-tui build MODEL` makes one."
+            if tag is None
+            else f"No run has the tag {tag}."
+        )
         return
     rows = []
     for folder, state in states:
@@ -86,7 +89,7 @@ def _run_command(function: Callable[..., Any]) -> Callable[..., Any]:
     return shared_options()(click.pass_context(function))
 
 
-def _lab(ctx: click.Context, given: Path) -> Lab:
+def _lab(ctx: click.Context, given: Path) -> Workbench:
     from click.core import ParameterSource
 
     own = ctx.get_parameter_source("workspace") is ParameterSource.COMMANDLINE

@@ -25,8 +25,8 @@ from finn_tui.core.device import RESOURCES
 
 if TYPE_CHECKING:
     from finn_tui.core.optimize.solve import Solution
-    from finn_tui.lab.solver.options import Wish
-    from finn_tui.lab.solver.requests import Front, Point
+    from finn_tui.lab.solver.options import SolveOptions
+    from finn_tui.lab.solver.requests import ParetoPoint, ParetoResult
     from finn_tui.lab.workbench import Opened
 
 
@@ -115,15 +115,17 @@ def _wish(
     finn_only: bool,
     seconds: float,
     minimise: str,
-) -> Wish:
+) -> SolveOptions:
     layers = tuple(name for item in lock for name in item.split(","))
     held = tuple(name for item in hold for name in item.split(","))
     freed = tuple(name for item in free for name in item.split(","))
     shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
 
-    from finn_tui.lab.solver.options import Wish  # imports numpy, which wrong use must not wait for
+    from finn_tui.lab.solver.options import (
+        SolveOptions,  # imports numpy, which wrong use must not wait for
+    )
 
-    return Wish(
+    return SolveOptions(
         shares, layers, not finn_only, seconds, counts, held, freed, even=minimise == "scarcest"
     )
 
@@ -188,12 +190,12 @@ def solve(
     from finn_tui.core.folding import model as foldings
     from finn_tui.lab.solver import options as solving
     from finn_tui.lab.solver import requests
-    from finn_tui.lab.solver.requests import Question
+    from finn_tui.lab.solver.requests import SolveRequest
 
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
     wish = _wish((*limits, *more), weights, lock, hold, free, finn_only, seconds, minimise)
     goal = "fill" if fill else "balance" if balance else "target"
-    question = Question(goal, target_fps, wish, no_dearer_than)
+    question = SolveRequest(goal, target_fps, wish, no_dearer_than)
 
     async def work() -> tuple[Opened, Solution]:
         async with open_lab(workspace) as lab:
@@ -220,14 +222,16 @@ def solve(
         return
     click.echo(estimate_table(result))
     click.echo()
-    click.echo(summary(opened.model.title, f"solved from {editor.baseline_name}", result,
-                       editor.device))  # fmt: skip
+    click.echo(
+        summary(opened.model.title, f"solved from {editor.baseline_name}", result, editor.device)
+    )
     click.echo(solution.verdict)
     for item in solution.binding:
         held = "; without this limit it could be faster" if item.holds else ""
         click.echo(f"  {item.text()}{held}")
-    differ = sum(solution.folding.values[name] != values
-                 for name, values in editor.folding.values.items())  # fmt: skip
+    differ = sum(
+        solution.folding.values[name] != values for name, values in editor.folding.values.items()
+    )
     click.echo(f"{differ} of {len(editor.design.layers)} layers differ from {editor.baseline_name}")
     if out is not None:
         click.echo(str(out))
@@ -242,7 +246,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         ) from error
 
 
-def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
+def _proof(solution: Solution, wish: SolveOptions) -> dict[str, Any]:
     """What ``solve --json`` adds to the estimate's document, the folding apart."""
     from finn_tui.core.estimate.estimate import plain
 
@@ -269,8 +273,13 @@ def _proof(solution: Solution, wish: Wish) -> dict[str, Any]:
 @click.command()
 @click.argument("model")
 @click.option("--plot", is_flag=True, help="Draw fps against the scarcest resource.")
-@click.option("--points", type=click.IntRange(2, 200), default=24, show_default=True,
-              help="How many targets are tried.")  # fmt: skip
+@click.option(
+    "--points",
+    type=click.IntRange(2, 200),
+    default=24,
+    show_default=True,
+    help="How many targets are tried.",
+)
 @click.option("--no-setfolding", is_flag=True, help="Without FINN's own heuristic beside it.")
 @_solver_options("scarcest")
 @shared_options(board=True, clock=True)
@@ -301,7 +310,7 @@ def pareto(
 
     from finn_tui.lab.solver import requests
 
-    async def work() -> tuple[Opened, Front]:
+    async def work() -> tuple[Opened, ParetoResult]:
         async with open_lab(workspace) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
@@ -337,7 +346,7 @@ def pareto(
         click.echo(draw(front))
 
 
-def _front_table(front: Front) -> str:
+def _front_table(front: ParetoResult) -> str:
     rows = []
     beside = {point.target: point for point in front.setfolding}
     for point in front.points:
@@ -366,14 +375,14 @@ def _front_table(front: Front) -> str:
     return table(headings, rows, "rrrrrrlrrrrlr")
 
 
-def _share(point: Point) -> str:
+def _share(point: ParetoPoint) -> str:
     if point.share is None:
         return "-"
     name, share = point.share
     return f"{name} {100 * share:.0f} %" if share < float("inf") else f"{name}: none there"
 
 
-def draw(front: Front) -> str:
+def draw(front: ParetoResult) -> str:
     """Fps against the share of the scarcest resource, in characters; no colours needed."""
     import shutil
 

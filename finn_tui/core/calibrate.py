@@ -57,8 +57,12 @@ class Span:
 
     def as_json(self) -> dict[str, float | int]:
         """The JSON form, tenths of a unit."""
-        return {"value": round(self.value, 1), "low": round(self.low, 1),
-                "high": round(self.high, 1), "n": self.n}  # fmt: skip
+        return {
+            "value": round(self.value, 1),
+            "low": round(self.low, 1),
+            "high": round(self.high, 1),
+            "n": self.n,
+        }
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,11 @@ class Learned:
     def text(self, op: str, resources: Mapping[str, float]) -> str:
         """What is to be expected of a layer; empty for an op type that was never built."""
         spans = {name: self.of(op, name, resources[name]) for name in RESOURCES}
-        texts = [f"{name} {span.text()}" for name, span in spans.items()
-                if span is not None and (span.high or resources[name])]  # fmt: skip
+        texts = [
+            f"{name} {span.text()}"
+            for name, span in spans.items()
+            if span is not None and (span.high or resources[name])
+        ]
         counts = [span.n for span in spans.values() if span is not None]
         return f"{', '.join(texts)}; n {min(counts)}" if texts else ""
 
@@ -161,9 +168,12 @@ class Learned:
         for layer in layers:
             spans = {name: self.of(layer.op, name, layer.resources[name]) for name in RESOURCES}
             rows.append(
-                {"name": layer.name, "op": layer.op,
-                 **{name: span.as_json() for name, span in spans.items() if span is not None}}
-            )  # fmt: skip
+                {
+                    "name": layer.name,
+                    "op": layer.op,
+                    **{name: span.as_json() for name, span in spans.items() if span is not None},
+                }
+            )
         totals = {name: self.total(layers, name) for name in RESOURCES}
         return {
             "builds": list(self.sources),
@@ -187,8 +197,9 @@ def learn(samples: Iterable[Sample]) -> Learned | None:
         sources.add(sample.source)
     if not groups:
         return None
-    return Learned({key: _correct(*key, sorted(groups[key])) for key in sorted(groups)},
-                   tuple(sorted(sources)))  # fmt: skip
+    return Learned(
+        {key: _correct(*key, sorted(groups[key])) for key in sorted(groups)}, tuple(sorted(sources))
+    )
 
 
 def _correct(op: str, resource: str, nothing: bool, ratios: Sequence[float]) -> Correction:

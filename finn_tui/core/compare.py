@@ -11,7 +11,7 @@ from typing import Any
 from finn_tui.core.design import Design, Layer
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.estimate import Estimate, LayerCost, plain
-from finn_tui.core.estimate.infrastructure import Inserted
+from finn_tui.core.estimate.infrastructure import InsertedNode
 from finn_tui.core.folding.model import Folding
 
 
@@ -89,11 +89,11 @@ class Rebuilt:
     """An op that FINN inserts on a stream and that comes (``before`` is None), goes (``after``
     is None) or gets another width or depth."""
 
-    before: Inserted | None
-    after: Inserted | None
+    before: InsertedNode | None
+    after: InsertedNode | None
 
     @property
-    def either(self) -> Inserted:
+    def either(self) -> InsertedNode:
         """The new op, or the old one where there is no new one."""
         node = self.after or self.before
         assert node is not None
@@ -210,9 +210,9 @@ def _minus(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str,
 
 def _by_stream(
     estimate: Estimate,
-) -> dict[tuple[str, str | None, str | None], list[Inserted]]:
+) -> dict[tuple[str, str | None, str | None], list[InsertedNode]]:
     # In the order of the graph, so that what stands first on a stream meets what stood first.
-    nodes: dict[tuple[str, str | None, str | None], list[Inserted]] = {}
+    nodes: dict[tuple[str, str | None, str | None], list[InsertedNode]] = {}
     for item in estimate.bill.items:
         nodes.setdefault((item.kind, item.producer, item.consumer), []).append(item)
     return nodes

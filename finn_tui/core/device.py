@@ -63,8 +63,11 @@ def budget_weights(device: Device, factors: Mapping[str, float] | None = None) -
     """
     factors = factors or {}
     known = any(device.budget.get(name) for name in RESOURCES)
-    each = {name: 1.0 / device.budget[name] if device.budget.get(name) else 0.0
-            for name in RESOURCES} if known else _UNKNOWN_PART  # fmt: skip
+    each = (
+        {name: 1.0 / device.budget[name] if device.budget.get(name) else 0.0 for name in RESOURCES}
+        if known
+        else _UNKNOWN_PART
+    )
     return {name: weight * factors.get(name, 1.0) for name, weight in each.items()}
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from finn_tui.core.design import Design, Knob, Setting, Value
 from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import Estimate, Tables, estimate
-from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, Prices
+from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup
 from finn_tui.core.folding import batch_edit
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.folding.batch_edit import Together
+from finn_tui.core.folding.batch_edit import BatchEdit
 from finn_tui.core.folding.knob_values import attribute, read
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
 
@@ -69,7 +69,7 @@ class Editor:
     folding: Folding
     baseline: Folding
     baseline_name: str
-    prices: Prices = field(default_factory=Prices)
+    prices: CostLookup = field(default_factory=CostLookup)
     saved: Folding = field(init=False)
     _undo: list[Folding] = field(default_factory=list)
     _redo: list[Folding] = field(default_factory=list)
@@ -140,21 +140,21 @@ class Editor:
         self._take(change.folding)
         return change
 
-    def set_together(self, layers: Sequence[str], name: str, value: Any) -> Together:
+    def set_batch(self, layers: Sequence[str], name: str, value: Any) -> BatchEdit:
         """Set a knob or setting of many layers where it is legal; one step to undo."""
-        edit = batch_edit.set_together(self.design, self.tables, self.folding, layers, name, value)
+        edit = batch_edit.set_batch(self.design, self.tables, self.folding, layers, name, value)
         self._take(edit.folding)
         return edit
 
-    def step_together(self, layers: Sequence[str], knob: str, direction: int) -> Together:
+    def step_batch(self, layers: Sequence[str], knob: str, direction: int) -> BatchEdit:
         """Step a knob of many layers where there is a next value; one step to undo."""
-        edit = batch_edit.step_together(
+        edit = batch_edit.step_batch(
             self.design, self.tables, self.folding, layers, knob, direction > 0
         )
         self._take(edit.folding)
         return edit
 
-    def options_together(self, layers: Sequence[str], name: str) -> Sequence[Option]:
+    def options_batch(self, layers: Sequence[str], name: str) -> Sequence[Option]:
         """Every value that some of these layers can have, with the effect of giving it to all
         that can; usual depths for a setting that is any number."""
         values: list[Any] = []
@@ -166,9 +166,7 @@ class Editor:
             values.sort()
         options = []
         for value in values:
-            edit = batch_edit.set_together(
-                self.design, self.tables, self.folding, layers, name, value
-            )
+            edit = batch_edit.set_batch(self.design, self.tables, self.folding, layers, name, value)
             same = not (edit.changed or edit.skipped)
             options.append(
                 Option(
@@ -249,7 +247,7 @@ class Editor:
         """Estimate for another clock period from now on."""
         self.clock_ns, self._estimate = clock_ns, None
 
-    def set_prices(self, prices: Prices) -> None:
+    def set_costs(self, prices: CostLookup) -> None:
         """Put other prices on the bill from now on."""
         self.prices, self._estimate = prices, None
 

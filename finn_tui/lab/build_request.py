@@ -16,14 +16,14 @@ from finn_tui.runs.launch.launch import BuildRequest, launch
 from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
 
 if TYPE_CHECKING:
-    from finn_tui.lab.workbench import Lab, Opened
+    from finn_tui.lab.workbench import Opened, Workbench
 
 #: What FINN's drivers call the datasets.
 _DRIVER_NAMES = {"cifar10": "cifar"}
 
 
 async def check(
-    lab: Lab, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
+    lab: Workbench, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
 ) -> list[Finding]:
     """What can be said of a build before it begins, see ``finn_tui.runs.launch.preflight``."""
     settings, editor = lab.workspace.settings, opened.editor
@@ -60,7 +60,7 @@ def folding_title(editor: Editor) -> str:
 
 
 async def build(
-    lab: Lab,
+    lab: Workbench,
     opened: Opened,
     *,
     rehearse: bool | None,
@@ -70,7 +70,7 @@ async def build(
     force: bool,
     on_progress: OnProgress,
 ) -> RunFolder:
-    """Begin a build; see ``Lab.build``."""
+    """Begin a build; see ``Workbench.build``."""
     settings = lab.workspace.settings
     if rehearse is None:
         rehearse = settings.rehearse

@@ -24,7 +24,7 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, Ask, Prices, Widths
+from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity
 from finn_tui.lab.presets import Preset, load_presets, presets
@@ -213,8 +213,9 @@ def locate(workspace: Workspace, request: Request, part: str) -> str:
     ]
     for label, of_part, info in infos:
         if of_part == part and (info.get("name"), info.get("content")) == (
-            request.name, request.content
-        ):  # fmt: skip
+            request.name,
+            request.content,
+        ):
             return label
     taken = request.preset is None and request.name in presets()
     others = {label for label, _, info in infos if info.get("origin") != request.origin}
@@ -287,10 +288,15 @@ async def prepare(
         await asyncio.to_thread(partial.mkdir, parents=True, exist_ok=True)
         info = await engine.call(
             "prepare",
-            {"source": source, "out": str(partial), "board": device.board, "part": device.part,
-             "clock_ns": clock_ns},
+            {
+                "source": source,
+                "out": str(partial),
+                "board": device.board,
+                "part": device.part,
+                "clock_ns": clock_ns,
+            },
             on_event,
-        )  # fmt: skip
+        )
         # Remembered as it was asked, so that the next start finds it again.
         info["source"] = source
         if await asyncio.to_thread(identity.content, source) != request.content:
@@ -370,7 +376,7 @@ def _swap(partial: Path, folder: Path) -> None:
 _TABLES_FORMAT = 4
 
 #: A design, the cost tables of its layers, and the prices of what FINN inserts between them.
-Costed = tuple[Design, dict[str, CostTable], Prices]
+Costed = tuple[Design, dict[str, CostTable], CostLookup]
 
 
 def cached_design(model: Model, device: Device) -> Costed | None:
@@ -386,7 +392,7 @@ def cached_design(model: Model, device: Device) -> Costed | None:
         return (
             Design.from_json(model.name, design),
             {item["layer"]: CostTable.from_json(item) for item in tables["tables"]},
-            Prices.from_json(tables["prices"]),
+            CostLookup.from_json(tables["prices"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         # Written by another finn-tui with another idea of what stands in it.
@@ -434,30 +440,30 @@ async def compute_design(
     await engine.call("tables", {**question, "first": first}, on_event)
     tables = {item["layer"]: CostTable.from_json(item) for item in documents}
     brought = model.preset.fifo_depths if model.preset else ()
-    ask = Widths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
+    ask = StreamWidths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
     prices = await _prices(ask, device, engine)
     files.write_sealed(model.folder / "design.json", answer)
     document = {"key": tables_key(model, device), "tables": documents, "prices": prices}
     await asyncio.to_thread(files.write_sealed, model.folder / "tables.json", document)
-    return design, tables, Prices.from_json(prices)
+    return design, tables, CostLookup.from_json(prices)
 
 
-async def _prices(ask: Ask, device: Device, engine: Engine) -> dict[str, Any]:
+async def _prices(ask: CostQuery, device: Device, engine: Engine) -> dict[str, Any]:
     question = {"part": device.part, "dwc": ask.dwc, "fifo": ask.fifo}
     answer: dict[str, Any] = await engine.call("converters", question)
     return answer
 
 
-async def price_more(
-    model: Model, device: Device, engine: Engine, prices: Prices, ask: Ask
-) -> Prices:
+async def look_up_costs(
+    model: Model, device: Device, engine: Engine, prices: CostLookup, ask: CostQuery
+) -> CostLookup:
     """Have the engine price what is not known yet, and keep it with the tables.
 
     Raises:
         FinnTuiError: with the engine's explanation.
     """
     more = await _prices(ask, device, engine)
-    known = Prices.from_json(more)
+    known = CostLookup.from_json(more)
 
     def keep() -> None:
         path = model.folder / "tables.json"
@@ -469,7 +475,7 @@ async def price_more(
                 files.write_sealed(path, document)
 
     await asyncio.to_thread(keep)
-    return Prices(
+    return CostLookup(
         {**prices.dwc, **known.dwc},
         {**prices.fifo, **known.fifo},
         known.dwc_depth,

@@ -14,7 +14,7 @@ from finn_tui.lab.build_request import folding_title
 from finn_tui.runs.folder import RunFolder, RunRequest
 
 if TYPE_CHECKING:
-    from finn_tui.lab.workbench import Lab, Opened
+    from finn_tui.lab.workbench import Opened, Workbench
     from finn_tui.runs.eta import Eta
 
 
@@ -78,7 +78,7 @@ class DeployOutlook:
     wns: float | None
 
 
-def plan_build(lab: Lab, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
+def plan_build(lab: Workbench, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
     """Return what `build` would be asked for the folding that is edited.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from finn_tui.lab.solver.requests import Point
+from finn_tui.lab.solver.requests import ParetoPoint
 
-Series = tuple[str, str, Sequence[Point]]
+Series = tuple[str, str, Sequence[ParetoPoint]]
 
 
 def plot(series: Sequence[Series], width: int, height: int) -> str:
@@ -28,8 +28,11 @@ def plot(series: Sequence[Series], width: int, height: int) -> str:
     everything: list[tuple[float, float]] = []
     for name, marker, points in series:
         # A part without the resource at all gives no share that could be drawn.
-        drawn = [(point.result.fps, 100 * point.share[1]) for point in points
-                 if point.share is not None and point.share[1] < float("inf")]  # fmt: skip
+        drawn = [
+            (point.result.fps, 100 * point.share[1])
+            for point in points
+            if point.share is not None and point.share[1] < float("inf")
+        ]
         everything += drawn
         if drawn:
             plotext.scatter(*zip(*drawn, strict=True), label=name, marker=marker)

@@ -51,8 +51,11 @@ class Experiment:
 
     def as_json(self) -> dict[str, Any]:
         """The row as ``experiments --json`` gives it."""
-        return {**vars(self), "estimated": dict(self.estimated),
-                "synthesized": dict(self.synthesized)}  # fmt: skip
+        return {
+            **vars(self),
+            "estimated": dict(self.estimated),
+            "synthesized": dict(self.synthesized),
+        }
 
 
 _RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.workbench import Opened
 
 
-class OfAnotherFinn(IllegalFolding):
+class ForeignFolding(IllegalFolding):
     """A folding file that another FINN's node names explain; ``migration`` is how."""
 
     def __init__(self, what: str, why: str, fix: str, migration: Migration) -> None:
@@ -138,7 +138,7 @@ def command(opened: Opened, name: str) -> str:
 
 def _of_another_finn(
     opened: Opened, name: str, content: Any, error: IllegalFolding
-) -> OfAnotherFinn | None:
+) -> ForeignFolding | None:
     """The error for a file that another FINN's names would explain; None for any other."""
     try:
         found = _migrate(opened, content)
@@ -151,7 +151,7 @@ def _of_another_finn(
     # Names that this FINN gives too, and another count of them, are another network's.
     if not found.foreign or 2 * found.matched < layers or (another_network and not strange):
         return None
-    return OfAnotherFinn(
+    return ForeignFolding(
         error.what,
         f"{error.why} It seems to be another FINN's file: {found.summary}",
         f"`{command(opened, name)}` reads it for this one.",

@@ -16,7 +16,7 @@ from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate import infrastructure
-from finn_tui.core.estimate.infrastructure import Ask, Widths
+from finn_tui.core.estimate.infrastructure import CostQuery, StreamWidths
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.engine import catalogue, provision
@@ -56,7 +56,7 @@ class Opened:
         return self.editor.design
 
 
-class Lab:
+class Workbench:
     """One workspace with its engine, which is installed and started when it is first needed."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Lab:
         self._engine: Engine | None = None
         self._starting = asyncio.Lock()
         self._solver: Solver | None = None
-        self._refused: set[tuple[Path, Ask]] = set()
+        self._refused: set[tuple[Path, CostQuery]] = set()
 
     # The engine
 
@@ -241,7 +241,7 @@ class Lab:
             settings: of the folding that is priced; of the one that is edited if None.
         """
         editor, model = opened.editor, opened.model
-        widths = Widths(editor.design, editor.tables)
+        widths = StreamWidths(editor.design, editor.tables)
         wanted = editor.folding.settings if settings is None else settings
         ask = widths.ask(wanted, ()).without(editor.prices)
         # What FINN refuses to price it refuses again.
@@ -249,9 +249,9 @@ class Lab:
             return
         engine = await self.engine(on_progress)
         on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
-        prices = await models.price_more(model, editor.device, engine, editor.prices, ask)
+        prices = await models.look_up_costs(model, editor.device, engine, editor.prices, ask)
         self._refused.add((model.folder, ask.without(prices)))
-        editor.set_prices(prices)
+        editor.set_costs(prices)
 
     async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Nodes, shapes, types and attributes of one stage's graph."""
@@ -367,9 +367,15 @@ class Lab:
         from finn_tui.lab import build_request
 
         return await build_request.build(
-            self, opened, rehearse=rehearse, seconds=seconds, fail=fail, log_mb=log_mb,
-            force=force, on_progress=on_progress,
-        )  # fmt: skip
+            self,
+            opened,
+            rehearse=rehearse,
+            seconds=seconds,
+            fail=fail,
+            log_mb=log_mb,
+            force=force,
+            on_progress=on_progress,
+        )
 
     async def preflight(
         self, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
@@ -387,9 +393,12 @@ class Lab:
 
         settings = self.workspace.settings
         return await resume(
-            run, step, parallel=settings.parallel_builds, notify=settings.notify,
+            run,
+            step,
+            parallel=settings.parallel_builds,
+            notify=settings.notify,
             on_progress=on_progress,
-        )  # fmt: skip
+        )
 
     async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
         """Build what a run was asked for again, in a new run."""
@@ -397,9 +406,11 @@ class Lab:
 
         settings = self.workspace.settings
         return await retry(
-            run, parallel=settings.parallel_builds, notify=settings.notify,
+            run,
+            parallel=settings.parallel_builds,
+            notify=settings.notify,
             on_progress=on_progress,
-        )  # fmt: skip
+        )
 
     @asynccontextmanager
     async def board(

@@ -22,35 +22,35 @@ from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.lab.presets import load_presets
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash, theming
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.controllers.boards import BoardDesk
-from finn_tui.ui.controllers.builds import RunsDesk
-from finn_tui.ui.controllers.logs import LogDesk
-from finn_tui.ui.controllers.models import ModelDesk
-from finn_tui.ui.controllers.solver import SolveDesk
+from finn_tui.ui.controllers.boards import BoardController
+from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.logs import LogController
+from finn_tui.ui.controllers.models import ModelController
+from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.folding_keeper import FoldingKeeper
 from finn_tui.ui.messages import (
     AdviceReady,
-    BoardDone,
-    BoardRead,
+    BoardJobDone,
+    BoardResultsRead,
     BuildChecked,
     BuildStarted,
     FastestFound,
     FifosPriced,
     FoldingsListed,
-    FrontFound,
+    FrontAdvanced,
     GraphRead,
-    LogFound,
     LogsListed,
     ModelOpened,
     OutlookReady,
-    PictureTaken,
     ProgressUpdated,
     RunsRead,
+    SearchAdvanced,
     SharedValuesListed,
-    Solved,
+    SnapshotTaken,
+    SolveFinished,
     TargetsListed,
     UpkeepDone,
     ValuesListed,
@@ -106,7 +106,9 @@ class WorkHandlers:
     cancelled: Callable[[], None] | None = None
 
 
-class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
+class FinnTuiApp(
+    ModelController, BoardController, BuildController, SolverController, LogController
+):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
@@ -122,7 +124,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
     NOTIFICATION_TIMEOUT = 4.0
 
     def __init__(
-        self, lab: Lab, start_model: str | None = None, *, board_job: BoardJob = board_job
+        self, lab: Workbench, start_model: str | None = None, *, board_job: BoardJob = board_job
     ) -> None:
         """The app on a workspace.
 
@@ -174,8 +176,9 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         """Say what is wrong with the user's files, and look at the runs."""
         folder = f"{paths.config_dir()}/"
         for problem in (problem.replace(folder, "") for problem in self._problems):
-            self.notify(problem, title="a file of yours", severity="warning", timeout=10,
-                        markup=False)  # fmt: skip
+            self.notify(
+                problem, title="a file of yours", severity="warning", timeout=10, markup=False
+            )
         if self.lab.workspace.problem is not None:
             self.show_settings_problem(self.lab.workspace.problem)
         self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
@@ -186,8 +189,13 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         try:
             theming.keep_choice(theme.name)
         except FinnTuiError as error:
-            self.notify(str(error), title="theme: for now only", severity="warning", timeout=10,
-                        markup=False)  # fmt: skip
+            self.notify(
+                str(error),
+                title="theme: for now only",
+                severity="warning",
+                timeout=10,
+                markup=False,
+            )
 
     # Actions
 
@@ -270,45 +278,65 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         def show(kind: WorkKind) -> Callable[[Progress], None]:
             return partial(self._show_progress, kind)
 
-        scan = WorkHandlers({LogFound: self.log_found})
+        scan = WorkHandlers({SearchAdvanced: self.log_found})
         return {
-            WorkKind.OPEN: WorkHandlers({ModelOpened: self.model_opened}, show(WorkKind.OPEN),
-                                        self.opening_failed, self.opening_ended),
+            WorkKind.OPEN: WorkHandlers(
+                {ModelOpened: self.model_opened},
+                show(WorkKind.OPEN),
+                self.opening_failed,
+                self.opening_ended,
+            ),
             WorkKind.GRAPH: WorkHandlers({GraphRead: self.graph_read}, failed=self.graph_failed),
             WorkKind.TARGETS: WorkHandlers({TargetsListed: self.targets_listed}),
             WorkKind.FOLDINGS: WorkHandlers({FoldingsListed: listed("foldings_listed")}),
-            WorkKind.VALUES: WorkHandlers({ValuesListed: listed("values_listed"),
-                                           SharedValuesListed: listed("shared_values_listed")}),
-            WorkKind.PRICES: WorkHandlers({FifosPriced: self.fifos_priced},
-                                          failed=self.pricing_failed),
+            WorkKind.VALUES: WorkHandlers(
+                {
+                    ValuesListed: listed("values_listed"),
+                    SharedValuesListed: listed("shared_values_listed"),
+                }
+            ),
+            WorkKind.PRICES: WorkHandlers(
+                {FifosPriced: self.fifos_priced}, failed=self.pricing_failed
+            ),
             WorkKind.ADVICE: WorkHandlers({AdviceReady: listed("advice_ready")}),
             WorkKind.FASTEST: WorkHandlers({FastestFound: self.fastest_found}),
-            WorkKind.SOLVE: WorkHandlers({Solved: self.solved}, self.solve_told,
-                                         self.solve_failed),
-            WorkKind.FRONT: WorkHandlers({FrontFound: self.front_found}, self.front_told,
-                                         self.front_failed),
-            WorkKind.OUTLOOK: WorkHandlers({OutlookReady: listed("outlook_ready")},
-                                           failed=self.outlook_failed),
-            WorkKind.BUILD: WorkHandlers({BuildStarted: self.build_started,
-                                          BuildChecked: self.build_checked}, show(WorkKind.BUILD),
-                                         self.build_failed, self.launch_ended),
-            WorkKind.REBUILD: WorkHandlers({}, show(WorkKind.REBUILD), self.rebuild_failed,
-                                           self.launch_ended),
+            WorkKind.SOLVE: WorkHandlers(
+                {SolveFinished: self.solved}, self.solve_told, self.solve_failed
+            ),
+            WorkKind.FRONT: WorkHandlers(
+                {FrontAdvanced: self.front_found}, self.front_told, self.front_failed
+            ),
+            WorkKind.OUTLOOK: WorkHandlers(
+                {OutlookReady: listed("outlook_ready")}, failed=self.outlook_failed
+            ),
+            WorkKind.BUILD: WorkHandlers(
+                {BuildStarted: self.build_started, BuildChecked: self.build_checked},
+                show(WorkKind.BUILD),
+                self.build_failed,
+                self.launch_ended,
+            ),
+            WorkKind.REBUILD: WorkHandlers(
+                {}, show(WorkKind.REBUILD), self.rebuild_failed, self.launch_ended
+            ),
             WorkKind.UPKEEP: WorkHandlers({UpkeepDone: self.upkeep_done}),
             WorkKind.CANCEL: WorkHandlers(),
             WorkKind.RUNS: WorkHandlers({RunsRead: self.runs_read}),
-            WorkKind.FOLLOW: WorkHandlers({PictureTaken: self.picture_taken}),
+            WorkKind.FOLLOW: WorkHandlers({SnapshotTaken: self.picture_taken}),
             WorkKind.LOGS: WorkHandlers({LogsListed: self.logs_listed}),
             WorkKind.LOG_ERRORS: scan,
             WorkKind.LOG_SEARCH: scan,
             WorkKind.LOG_ONLY: scan,
             WorkKind.PAGER: WorkHandlers(),
-            WorkKind.BOARD: WorkHandlers({BoardDone: self.board_done}, self.board_told,
-                                         self.board_failed, self.board_stopped),
-            WorkKind.SAMPLE: WorkHandlers({BoardRead: self.board_read}),
+            WorkKind.BOARD: WorkHandlers(
+                {BoardJobDone: self.board_done},
+                self.board_told,
+                self.board_failed,
+                self.board_stopped,
+            ),
+            WorkKind.SAMPLE: WorkHandlers({BoardResultsRead: self.board_read}),
             WorkKind.KEEP: WorkHandlers(failed=self.not_kept),
             WorkKind.QUIT: WorkHandlers(),
-        }  # fmt: skip
+        }
 
     def _to_screens(self, method: str) -> Callable[[Any], None]:
         """Hand a result to the screens that have a method for it."""
@@ -334,7 +362,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
     @on(WorkFailed)
     def _take_failure(self, message: WorkFailed) -> None:
         handler = self.work_table[message.kind].failed
-        (handler or self.trouble)(message.error)
+        (handler or self.show_error)(message.error)
         self.redraw()
 
     @on(WorkCancelled)
@@ -375,7 +403,7 @@ class FinnTuiApp(ModelDesk, BoardDesk, RunsDesk, SolveDesk, LogDesk):
         super()._handle_exception(error)
 
 
-def run_app(lab: Lab, start_model: str | None = None) -> None:
+def run_app(lab: Workbench, start_model: str | None = None) -> None:
     """Run the app until the user leaves it.
 
     Raises:

@@ -9,7 +9,7 @@ from finn_tui.core.design import Design
 from finn_tui.lab import working_folding
 from finn_tui.lab.working_folding import WorkingFolding
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 #: Seconds between looks at whether the folding has changed: as much as a killed app loses.
 KEEP_SECONDS = 0.5
@@ -35,19 +35,19 @@ class FoldingKeeper:
         self.told = False
 
     @staticmethod
-    def _state(tune: Tune) -> tuple[object, ...]:
+    def _state(tune: TuneState) -> tuple[object, ...]:
         names = (tune.folding_name, tune.saved_name)
         return tune.opened, tune.editor.revision, *names, frozenset(tune.locked)
 
-    def begin(self, tune: Tune) -> None:
+    def begin(self, tune: TuneState) -> None:
         """Take what a model was opened with as kept: it is restored, or the preset's."""
         self._kept = self._state(tune)
 
-    def changed(self, tune: Tune) -> bool:
+    def changed(self, tune: TuneState) -> bool:
         """Return whether there is something to write."""
         return self._state(tune) != self._kept
 
-    def snapshot(self, tune: Tune) -> Snapshot:
+    def snapshot(self, tune: TuneState) -> Snapshot:
         """Return the state as it is now, which nothing changes any more."""
         path = working_folding.path_of(self._workspace, tune.opened.model)
         return Snapshot(self._state(tune), path, tune.opened.design, tune.working())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from finn_tui.core.device import Device
     from finn_tui.core.optimize.solve import Solution
     from finn_tui.lab.results_table import Experiment
-    from finn_tui.lab.solver.requests import Point, Question
+    from finn_tui.lab.solver.requests import ParetoPoint, SolveRequest
     from finn_tui.lab.workbench import Opened
     from finn_tui.lab.working_folding import WorkingFolding
     from finn_tui.runs.analysis.diagnosis import Diagnosis
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from finn_tui.runs.logs.search import Found
     from finn_tui.runs.logs.search_worker import Hits
     from finn_tui.runs.logs.tail import LogFile
-    from finn_tui.ui.advice.state import Found as AdviceFound
-    from finn_tui.ui.advice.state import Next
+    from finn_tui.ui.advice.state import Advice as AdviceFound
+    from finn_tui.ui.advice.state import AdviceState
     from finn_tui.ui.pareto.state import ParetoFront
-    from finn_tui.ui.solve.state import Solving
+    from finn_tui.ui.solve.state import SolveState
     from finn_tui.ui.state import RunView
     from finn_tui.ui.toolkit.listing import Cell, Content, Row
-    from finn_tui.ui.tune.state import Tune
+    from finn_tui.ui.tune.state import TuneState
 
 
 class WorkKind(StrEnum):
@@ -135,23 +135,23 @@ class ModelOpened(WorkResult):
 
 
 @dataclass
-class Solved(WorkResult):
+class SolveFinished(WorkResult):
     """The solver has answered a question, or said why it cannot."""
 
     kind = WorkKind.SOLVE
-    solving: Solving
-    question: Question
+    solving: SolveState
+    question: SolveRequest
     solution: Solution | None
     error: FinnTuiError | None
 
 
 @dataclass
-class FrontFound(WorkResult):
+class FrontAdvanced(WorkResult):
     """A point of a Pareto front; its end, with what went wrong, where ``point`` is None."""
 
     kind = WorkKind.FRONT
     front: ParetoFront
-    point: Point | None
+    point: ParetoPoint | None
     error: FinnTuiError | None = None
     refused: FinnTuiError | None = None
 
@@ -161,8 +161,8 @@ class FastestFound(WorkResult):
     """The fastest folding that fits what the solve dialog has, or why there is none."""
 
     kind = WorkKind.FASTEST
-    solving: Solving
-    question: Question
+    solving: SolveState
+    question: SolveRequest
     found: Solution | FinnTuiError
 
 
@@ -180,7 +180,7 @@ class TargetsListed(WorkResult):
     """The boards that a model can be folded for, by name."""
 
     kind = WorkKind.TARGETS
-    tune: Tune
+    tune: TuneState
     devices: Mapping[str, Device]
 
 
@@ -189,7 +189,7 @@ class FoldingsListed(WorkResult):
     """The foldings that can be named for a model, with what each gives; what they are for."""
 
     kind = WorkKind.FOLDINGS
-    tune: Tune
+    tune: TuneState
     rows: Sequence[Row]
     purpose: Literal["load", "compare"]
 
@@ -199,7 +199,7 @@ class ValuesListed(WorkResult):
     """The values that a knob or setting of a layer can have, with what each gives."""
 
     kind = WorkKind.VALUES
-    tune: Tune
+    tune: TuneState
     layer: Layer
     name: str
     content: Content
@@ -210,7 +210,7 @@ class SharedValuesListed(WorkResult):
     """The values that a knob can have on the marked layers, as (value, cells)."""
 
     kind = WorkKind.VALUES
-    tune: Tune
+    tune: TuneState
     knob: Knob
     options: Sequence[tuple[str, list[Cell]]]
 
@@ -220,7 +220,7 @@ class FifosPriced(WorkResult):
     """FINN has priced the FIFOs of the present folding."""
 
     kind = WorkKind.PRICES
-    tune: Tune
+    tune: TuneState
 
 
 @dataclass
@@ -228,7 +228,7 @@ class AdviceReady(WorkResult):
     """What the layers could give back; ``advice`` is the dialog's state that asked."""
 
     kind = WorkKind.ADVICE
-    advice: Next
+    advice: AdviceState
     answer: AdviceFound
 
 
@@ -243,7 +243,7 @@ class RunsRead(WorkResult):
 
 
 @dataclass
-class PictureTaken(WorkResult):
+class SnapshotTaken(WorkResult):
     """The run that the Runs screen shows, as it is now; ``cause`` once it has failed."""
 
     kind = WorkKind.FOLLOW
@@ -254,7 +254,7 @@ class PictureTaken(WorkResult):
 
 
 @dataclass
-class LogFound(WorkResult):
+class SearchAdvanced(WorkResult):
     """A search in a log is a step further."""
 
     kind = WorkKind.LOG_SEARCH
@@ -308,7 +308,7 @@ class UpkeepDone(WorkResult):
 
 
 @dataclass
-class BoardDone(WorkResult):
+class BoardJobDone(WorkResult):
     """The board has done a job; ``missing`` says what of it could not be done."""
 
     kind = WorkKind.BOARD
@@ -317,7 +317,7 @@ class BoardDone(WorkResult):
 
 
 @dataclass
-class BoardRead(WorkResult):
+class BoardResultsRead(WorkResult):
     """What is known of a run on a board: its results and a sample image."""
 
     kind = WorkKind.SAMPLE

@@ -32,7 +32,9 @@ class ActionCommands(Provider):
             places = ("app", "mode", here) if here in _MODES else ("app", here)
             if action.where in _LEFT_OUT or action.where not in places:
                 continue
-            if action.id == "app.palette" or (action.why_not and action.why_not(state)):
+            if action.id == "app.palette" or (
+                action.disabled_reason and action.disabled_reason(state)
+            ):
                 continue
             place = "" if action.where in ("app", "mode") else f"{PLACES[action.where]}: "
             keys = ", ".join(key_name(key) for key in keys_of(action, state.keymap))

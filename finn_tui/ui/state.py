@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.logs.app_log import Spool
+from finn_tui.ui.logs.app_log import AppLog
 from finn_tui.ui.logs.view import LogView
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
     from finn_tui.runs.live.snapshot import Picture
     from finn_tui.runs.notes import Notes
-    from finn_tui.ui.tune.state import Tune
+    from finn_tui.ui.tune.state import TuneState
 
 #: What `go` does, in order; each can be done alone.
 BOARD_JOBS = ("deploy", "execute", "throughput", "validate")
@@ -110,7 +110,7 @@ class BoardState:
     sample_of: tuple[str, int] = ("", 0)
     accuracy: tuple[float, int, int] | None = None
     error: FinnTuiError | None = None
-    log: Spool = field(default_factory=Spool)
+    log: AppLog = field(default_factory=AppLog)
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""
@@ -162,7 +162,7 @@ class AppState:
     def __init__(self, workspace: Workspace, keymap: Mapping[str, str]) -> None:
         self.workspace = workspace
         self.keymap = keymap
-        self.tune: Tune | None = None
+        self.tune: TuneState | None = None
         self.opening = ""
         self.opening_at: Progress | None = None
         #: Work whose progress the user has put aside to see something else.

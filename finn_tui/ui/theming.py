@@ -68,9 +68,11 @@ def _read(path: Path) -> Theme:
     ]
     file = config.decode(document, ThemeFile, path, content, wrong)
     return Theme(
-        name=file.name or path.stem, dark=file.dark, variables=file.variables,
+        name=file.name or path.stem,
+        dark=file.dark,
+        variables=file.variables,
         **{name: value for name, value in asdict(file.colors).items() if value is not None},
-    )  # fmt: skip
+    )
 
 
 def _is_color(value: Any) -> bool:

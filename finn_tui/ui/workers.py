@@ -20,24 +20,24 @@ from textual.worker import Worker, WorkerState
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.lab import saved_foldings
-from finn_tui.lab.workbench import Lab, default_folding
+from finn_tui.lab.workbench import Workbench, default_folding
 from finn_tui.ui import crash
 from finn_tui.ui.folding_keeper import FoldingKeeper, Snapshot
 from finn_tui.ui.messages import (
     CONCURRENT,
-    BoardDone,
-    BoardRead,
+    BoardJobDone,
+    BoardResultsRead,
     BuildChecked,
     BuildStarted,
     FifosPriced,
     GraphRead,
-    LogFound,
     LogsListed,
     ModelOpened,
     OutlookReady,
-    PictureTaken,
     ProgressUpdated,
     RunsRead,
+    SearchAdvanced,
+    SnapshotTaken,
     TargetsListed,
     UpkeepDone,
     WorkCancelled,
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.logs.search_worker import Hits
-    from finn_tui.ui.tune.state import Tune
+    from finn_tui.ui.tune.state import TuneState
 
 #: Seconds between looks at the runs of the workspace.
 _LOOK = 1.0
 
 BoardJob = Callable[
-    [Lab, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
+    [Workbench, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
 ]
 
 
@@ -77,7 +77,7 @@ class Credentials:
 class Workers(App[int]):
     """The app's half that works in the background."""
 
-    lab: Lab
+    lab: Workbench
     state: AppState
     board_job: BoardJob
     credentials: dict[str, Credentials]
@@ -188,7 +188,7 @@ class Workers(App[int]):
                 self.keeper.write(before)
         return working_folding.restore(self.lab.workspace, opened)
 
-    async def keep_folding(self, tune: Tune) -> None:
+    async def keep_folding(self, tune: TuneState) -> None:
         """Write the folding that is edited to the workspace."""
         self.keeping = True
         try:
@@ -200,14 +200,14 @@ class Workers(App[int]):
         """The nodes of one stage of the flow."""
         return GraphRead(stage.path, await self.lab.graph(stage))
 
-    async def list_targets(self, tune: Tune) -> TargetsListed:
+    async def list_targets(self, tune: TuneState) -> TargetsListed:
         """The boards that a model can be folded for."""
         from finn_tui.lab.devices import devices
 
         info = await self.lab.info()
         return TargetsListed(tune, devices(info, self.lab.workspace.settings))
 
-    async def price_fifos(self, tune: Tune) -> FifosPriced:
+    async def price_fifos(self, tune: TuneState) -> FifosPriced:
         """Ask FINN for the cost of FIFOs of depths that are not known yet."""
         await self.lab.price(tune.opened)
         return FifosPriced(tune)
@@ -298,22 +298,22 @@ class Workers(App[int]):
         async for picture in pictures(run):
             eta = estimate(picture.steps, kind, history, picture)
             cause = picture.findings[0] if picture.findings else None
-            self.post_message(PictureTaken(run.id, picture, eta, cause))
+            self.post_message(SnapshotTaken(run.id, picture, eta, cause))
         state = (await asyncio.to_thread(run.state)).state
         if state == "succeeded" and cause is not None and cause.id != "timing-missed":
             # It was no cause of anything, whatever a log says.
-            self.post_message(PictureTaken(run.id, picture, None, None))
+            self.post_message(SnapshotTaken(run.id, picture, None, None))
         elif state == "failed":
             # All files together tell more: which layers use most, what only reports say.
             cause = (await asyncio.to_thread(_inspect, run)) or cause
-            self.post_message(PictureTaken(run.id, picture, None, cause))
+            self.post_message(SnapshotTaken(run.id, picture, None, cause))
 
     async def scan_log(self, path: Path, hits: Hits, start: int) -> None:
         """Look for something in a log, and go on with what is appended."""
         from finn_tui.runs.logs.search_worker import scan
 
         async for found in scan(path, hits.query, start):
-            self.post_message(LogFound(hits, found))
+            self.post_message(SearchAdvanced(hits, found))
 
     async def list_logs(self, run: RunFolder) -> None:
         """Which logs a run has, again and again."""
@@ -326,16 +326,16 @@ class Workers(App[int]):
 
     async def work_on_board(
         self, job: str, run: RunFolder, machine: str, credentials: Credentials
-    ) -> BoardDone:
+    ) -> BoardJobDone:
         """Do one of the board's jobs, or all of them ("go")."""
         tell = self._teller(WorkKind.BOARD)
         missing = await self.board_job(self.lab, job, run.path, machine, credentials, tell)
-        return BoardDone(job, missing)
+        return BoardJobDone(job, missing)
 
-    async def read_board_results(self, run: RunView) -> BoardRead:
+    async def read_board_results(self, run: RunView) -> BoardResultsRead:
         """What is known of a run on a board, and the image that was executed."""
         results, image, sample = await asyncio.to_thread(_board_results, run.folder)
-        return BoardRead(run.id, run.changed, results, image, sample)
+        return BoardResultsRead(run.id, run.changed, results, image, sample)
 
 
 def _upkeep(run: RunFolder, job: str, argument: Any) -> Any:
@@ -344,8 +344,8 @@ def _upkeep(run: RunFolder, job: str, argument: Any) -> Any:
 
     if job == "steps":
         possible = rebuild.resumable(run)
-        if possible.why_not is not None:
-            raise possible.why_not
+        if possible.disabled_reason is not None:
+            raise possible.disabled_reason
         return possible.steps
     if job == "space":
         return clean.plan_cleanup(run)
@@ -358,7 +358,7 @@ def _upkeep(run: RunFolder, job: str, argument: Any) -> Any:
 
 
 def _look(
-    lab: Lab, before: tuple[RunView, ...]
+    lab: Workbench, before: tuple[RunView, ...]
 ) -> tuple[tuple[RunView, ...], tuple[FinnTuiError, ...]]:
     """All runs; those that have ended are not read again unless their results are newer."""
     from finn_tui.engine.server import runfiles
@@ -450,7 +450,12 @@ def _board_results(folder: RunFolder) -> tuple[dict[str, Any], int, Any]:
 
 
 async def board_job(
-    lab: Lab, job: str, run: Path, machine: str, credentials: Credentials, on_progress: OnProgress
+    lab: Workbench,
+    job: str,
+    run: Path,
+    machine: str,
+    credentials: Credentials,
+    on_progress: OnProgress,
 ) -> tuple[FinnTuiError, ...]:
     """Connect to a board and do a job with a run; what of it could not be done and why."""
     # asyncssh takes half a second to import: only those who deploy pay for it.

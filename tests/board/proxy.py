@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 
-class Line:
+class StyledLine:
     """Counts what goes towards the board; breaks once ``limit`` bytes have."""
 
     def __init__(self) -> None:
@@ -17,9 +17,9 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def line(target: int) -> AsyncIterator[Line]:
+async def line(target: int) -> AsyncIterator[StyledLine]:
     """A proxy to 127.0.0.1:``target`` for as long as the block lasts."""
-    state = Line()
+    state = StyledLine()
     writers: list[asyncio.StreamWriter] = []
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, up: bool) -> None:

@@ -20,7 +20,7 @@ from finn_tui.board.connection import Link, connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board import samples
-from tests.board.proxy import Line, line
+from tests.board.proxy import StyledLine, line
 
 RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
 
@@ -28,7 +28,7 @@ RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
 class Reached:
     """A board behind a line that can break. Its name makes it a simulated one to ``deploy``."""
 
-    def __init__(self, home: Path, board: Board, way: Line) -> None:
+    def __init__(self, home: Path, board: Board, way: StyledLine) -> None:
         self.home = home
         self.board = board
         self.way = way

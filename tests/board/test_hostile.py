@@ -42,17 +42,27 @@ def result(**fields: Any) -> bytes:
 
 
 NONSENSE: dict[str, tuple[bytes, Any]] = {
-    "NaN": (b'{"event":"result","metrics":{"throughput[images/s]":NaN},"batch":1,"clock_mhz":1}\n',
-            ThroughputAnswer),
-    "infinite": (result(metrics={"throughput[images/s]": 1e400}, batch=1, clock_mhz=1.0),
-                 ThroughputAnswer),
-    "too large a number": (b'{"event":"result","metrics":{"throughput[images/s]":1e400},'
-                           b'"batch":1,"clock_mhz":1}\n', ThroughputAnswer),
+    "NaN": (
+        b'{"event":"result","metrics":{"throughput[images/s]":NaN},"batch":1,"clock_mhz":1}\n',
+        ThroughputAnswer,
+    ),
+    "infinite": (
+        result(metrics={"throughput[images/s]": 1e400}, batch=1, clock_mhz=1.0),
+        ThroughputAnswer,
+    ),
+    "too large a number": (
+        b'{"event":"result","metrics":{"throughput[images/s]":1e400},"batch":1,"clock_mhz":1}\n',
+        ThroughputAnswer,
+    ),
     "no throughput": (result(metrics={}, batch=1, clock_mhz=1.0), ThroughputAnswer),
-    "negative": (result(metrics={"throughput[images/s]": -1}, batch=1, clock_mhz=1.0),
-                 ThroughputAnswer),
-    "a metric with an escape": (result(metrics={**GOOD_RATE, "\x1b[2J": 1}, batch=1, clock_mhz=1.0),
-                                ThroughputAnswer),
+    "negative": (
+        result(metrics={"throughput[images/s]": -1}, batch=1, clock_mhz=1.0),
+        ThroughputAnswer,
+    ),
+    "a metric with an escape": (
+        result(metrics={**GOOD_RATE, "\x1b[2J": 1}, batch=1, clock_mhz=1.0),
+        ThroughputAnswer,
+    ),
     "a number as text": (result(metrics=GOOD_RATE, batch=1, clock_mhz="100"), ThroughputAnswer),
     "clock 0": (result(metrics=GOOD_RATE, batch=1, clock_mhz=0), ThroughputAnswer),
     "metrics are a list": (result(metrics=[1], batch=1, clock_mhz=1.0), ThroughputAnswer),
@@ -60,12 +70,16 @@ NONSENSE: dict[str, tuple[bytes, Any]] = {
     "classes are floats": (result(classes=[1.5], seconds=1, clock_mhz=1), ExecuteAnswer),
     "classes are text": (result(classes=["\x1b[31m"], seconds=1, clock_mhz=1), ExecuteAnswer),
     "negative time": (result(classes=[1], seconds=-1, clock_mhz=1), ExecuteAnswer),
-    "more correct than images": (result(**{**GOOD_SET, "correct": 5}, clock_mhz=1.0),
-                                 ValidateAnswer),
+    "more correct than images": (
+        result(**{**GOOD_SET, "correct": 5}, clock_mhz=1.0),
+        ValidateAnswer,
+    ),
     "counts that disagree": (result(**{**GOOD_SET, "images": 3}, clock_mhz=1.0), ValidateAnswer),
     "correct is not so": (result(**{**GOOD_SET, "correct": 2}, clock_mhz=1.0), ValidateAnswer),
-    "no images": (result(correct=0, images=0, batch=1, predictions=[], labels=[], clock_mhz=1.0),
-                  ValidateAnswer),
+    "no images": (
+        result(correct=0, images=0, batch=1, predictions=[], labels=[], clock_mhz=1.0),
+        ValidateAnswer,
+    ),
     "nested deep": (b'{"event":"result","metrics":' + b"[" * 100_000 + b"\n", ThroughputAnswer),
     "an array": (b"[1, 2]\n", Checked),
     "null": (b"null\n", Checked),
@@ -75,7 +89,7 @@ NONSENSE: dict[str, tuple[bytes, Any]] = {
     "accuracy of 900": (line(event="progress", accuracy=900.0), Checked),
     "bytes": (b"\xff\xfe\x00\n", Checked),
     "hello without types": (line(event="hello", free_bytes="much"), Checked),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", NONSENSE)

@@ -130,8 +130,16 @@ def test_wrong_names_are_answered(cli: Cli, arguments: tuple[str, ...], said: st
 def test_the_demo_runs_the_whole_path_as_plain_text(cli: Cli, cli_home: Path) -> None:
     done = cli("demo", "--seconds", "3", env={"FINN_TUI_WORKSPACE": str(cli_home / "demo")})
     assert done.code == 0, done.err
-    for word in ("prepare", "fold", "estimate", "build", "deploy", "execute", "throughput",
-                 "validate"):  # fmt: skip
+    for word in (
+        "prepare",
+        "fold",
+        "estimate",
+        "build",
+        "deploy",
+        "execute",
+        "throughput",
+        "validate",
+    ):
         assert f"\n{word} " in "\n" + done.out, word
     assert "succeeded" in done.out
     assert done.out.rstrip().endswith("SIMULATED")

@@ -22,8 +22,10 @@ def test_two_foldings_layer_by_layer(cli: Cli, recorded: dict[str, str]) -> None
     assert answer["ii_cycles"] == [64, 4096] and answer["fps"][0] == pytest.approx(1_562_500)
     for key, side in (("a", "published"), ("b", "exp1")):
         assert answer[key] == side
-    alone = [cli("estimate", "tfc-w1a1", "--folding", name, "--json", env=recorded).json
-             for name in ("published", "exp1")]  # fmt: skip
+    alone = [
+        cli("estimate", "tfc-w1a1", "--folding", name, "--json", env=recorded).json
+        for name in ("published", "exp1")
+    ]
     for name, pair in answer["total"].items():
         assert pair == [document["total"][name] for document in alone]
     for kind in ("dwc", "fifo"):

@@ -38,8 +38,9 @@ def test_the_line_in_the_table_is_the_commands_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])
-def test_help_of_a_workspace_is_the_apps(cli: Cli, tmp_path_factory: pytest.TempPathFactory,
-                                         word: str) -> None:  # fmt: skip
+def test_help_of_a_workspace_is_the_apps(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory, word: str
+) -> None:
     done = cli(str(tmp_path_factory.mktemp("ws")), word)
     assert (done.code, "[FOLDER]" in done.out) == (0, True), done.err
 

@@ -16,8 +16,17 @@ PUBLISHED_CNV = [32400, 28224, 20736, 28800, 20736, 18432, 32768, 32768, 1024]
 
 
 def test_the_published_folding_of_cnv(cli: Cli) -> None:
-    done = cli("estimate", "cnv-w1a1", "--folding", "published", "--board", "Pynq-Z2",
-               "--clock-ns", "10", "--json")  # fmt: skip
+    done = cli(
+        "estimate",
+        "cnv-w1a1",
+        "--folding",
+        "published",
+        "--board",
+        "Pynq-Z2",
+        "--clock-ns",
+        "10",
+        "--json",
+    )
     assert done.code == 0, done.err
     answer = done.json
     mvaus = [layer["cycles"] for layer in answer["layers"] if layer["op"].startswith("MVAU")]

@@ -20,8 +20,9 @@ def test_solve_answers_with_the_estimates_document_and_the_proof(
     cli: Cli, recorded: dict[str, str], tmp_path: Path
 ) -> None:
     out = tmp_path / "found.json"
-    done = cli("solve", "cnv-w1a1", "--target-fps", "3000", "--json", "--out", str(out),
-               env=recorded)  # fmt: skip
+    done = cli(
+        "solve", "cnv-w1a1", "--target-fps", "3000", "--json", "--out", str(out), env=recorded
+    )
     assert done.code == 0, done.err
     answer = done.json
     assert answer["optimal"] is True and answer["bound"] == pytest.approx(answer["cost"])
@@ -52,8 +53,9 @@ def test_fill_with_the_whole_part_and_with_less(cli: Cli, recorded: dict[str, st
     assert done.code == 0, done.err
     assert "without this limit it could be faster" in done.out
     assert "proved: nothing that fits is cheaper or faster" in done.out
-    less = cli("solve", "cnv-w1a1", "--fill", "--limit", "LUT=0.7,BRAM_18K=0.8", "--json",
-               env=recorded).json  # fmt: skip
+    less = cli(
+        "solve", "cnv-w1a1", "--fill", "--limit", "LUT=0.7,BRAM_18K=0.8", "--json", env=recorded
+    ).json
     used = less["total"]["LUT"] + less["extra"]["dwc"]["LUT"] + less["extra"]["fifo"]["LUT"]
     assert used <= 0.7 * 53200
     assert less["ii_cycles"] > whole["ii_cycles"]
@@ -63,8 +65,17 @@ def test_balance_keeps_the_speed_of_its_start_and_the_locked_layers(
     cli: Cli, recorded: dict[str, str]
 ) -> None:
     start = cli("estimate", "cnv-w1a1", "--folding", "published", "--json", env=recorded).json
-    answer = cli("solve", "cnv-w1a1", "--balance", "--folding", "published", "--lock",
-                 "MVAU_hls_0,MVAU_hls_8", "--json", env=recorded).json  # fmt: skip
+    answer = cli(
+        "solve",
+        "cnv-w1a1",
+        "--balance",
+        "--folding",
+        "published",
+        "--lock",
+        "MVAU_hls_0,MVAU_hls_8",
+        "--json",
+        env=recorded,
+    ).json
     assert answer["ii_cycles"] <= start["ii_cycles"]
     before = {layer["name"]: layer["knobs"] for layer in start["layers"]}
     after = {layer["name"]: layer["knobs"] for layer in answer["layers"]}
@@ -76,8 +87,10 @@ def test_balance_keeps_the_speed_of_its_start_and_the_locked_layers(
 def test_no_dearer_than_another_folding_in_any_resource(cli: Cli, recorded: dict[str, str]) -> None:
     def bill(answer: dict[str, Any]) -> dict[str, float]:
         extra = answer["extra"]
-        return {name: answer["total"][name] + extra["dwc"][name] + extra["fifo"][name]
-                for name in ("LUT", "BRAM_18K", "URAM", "DSP")}  # fmt: skip
+        return {
+            name: answer["total"][name] + extra["dwc"][name] + extra["fifo"][name]
+            for name in ("LUT", "BRAM_18K", "URAM", "DSP")
+        }
 
     theirs = cli("estimate", "cnv-w1a1", "--folding", "published", "--json", env=recorded).json
     fps = str(theirs["fps"])
@@ -89,8 +102,9 @@ def test_no_dearer_than_another_folding_in_any_resource(cli: Cli, recorded: dict
         assert amount <= bill(theirs)[name] + 1e-6
     assert held["ii_cycles"] <= theirs["ii_cycles"]
     # With the present bill as limit there is nothing faster to be had than it can pay.
-    more = cli("solve", "cnv-w1a1", "--fill", "--no-dearer-than", "published", "--json",
-               env=recorded).json  # fmt: skip
+    more = cli(
+        "solve", "cnv-w1a1", "--fill", "--no-dearer-than", "published", "--json", env=recorded
+    ).json
     assert more["ii_cycles"] < theirs["ii_cycles"] and more["binding"]
 
 
@@ -105,8 +119,11 @@ def test_held_knobs_stay_and_the_scarcest_can_come_first(
 
     def shares(answer: dict[str, Any]) -> list[float]:
         extra = answer["extra"]
-        return [(answer["total"][name] + extra["dwc"][name] + extra["fifo"][name])
-                / answer["budget"][name] for name in ("LUT", "BRAM_18K", "DSP")]  # fmt: skip
+        return [
+            (answer["total"][name] + extra["dwc"][name] + extra["fifo"][name])
+            / answer["budget"][name]
+            for name in ("LUT", "BRAM_18K", "DSP")
+        ]
 
     least = cli(*arguments, env=recorded).json
     even = cli(*arguments, "--minimise", "scarcest", env=recorded).json
@@ -145,8 +162,9 @@ def test_what_cannot_be_reached_exits_with_1_and_says_why(
 ) -> None:
     fast = cli("solve", "cnv-w1a1", "--target-fps", "50000", env=recorded)
     assert fast.code == 1 and "MVAU_hls_1 needs at least 4,704 cycles" in fast.err
-    done = cli("solve", "cnv-w1a1", "--target-fps", "3000", "--limit", "LUT=0.2", "--json",
-               env=recorded)  # fmt: skip
+    done = cli(
+        "solve", "cnv-w1a1", "--target-fps", "3000", "--limit", "LUT=0.2", "--json", env=recorded
+    )
     assert done.code == 1
     assert done.json["error"]["kind"] == "infeasible"
     assert "LUT" in done.json["error"]["why"] and "the limit is 10,640" in done.json["error"]["why"]
@@ -173,10 +191,21 @@ def test_ctrl_c_ends_it_and_leaves_no_process(recorded: dict[str, str]) -> None:
     import psutil
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "finn_tui.cli", "pareto", "cnv-w1a1", "--points", "200",
-         "--no-setfolding"],
-        env={**os.environ, **recorded}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "finn_tui.cli",
+            "pareto",
+            "cnv-w1a1",
+            "--points",
+            "200",
+            "--no-setfolding",
+        ],
+        env={**os.environ, **recorded},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if "pareto" in line:

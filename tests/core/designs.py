@@ -25,8 +25,11 @@ def layer(
         "shape": "",
         "attrs": {},
         "knobs": [
-            {"name": knob, "kind": "int" if isinstance(values[0], int) else "choice",
-             "values": list(values)}
+            {
+                "name": knob,
+                "kind": "int" if isinstance(values[0], int) else "choice",
+                "values": list(values),
+            }
             for knob, values in knobs.items()
         ],
         "settings": [
@@ -41,7 +44,7 @@ def layer(
         "out_dtype": "UINT2",
         "weight_dtype": None,
         **more,
-    }  # fmt: skip
+    }
 
 
 def table(
@@ -79,9 +82,15 @@ def design_from(
     by_output = {entry["outputs"][0]: entry["name"] for entry in layers}
     for tensor in dict.fromkeys([*by_input, *by_output]):
         streams.append(
-            {"tensor": tensor, "producer": by_output.get(tensor), "consumer": by_input.get(tensor),
-             "shape": [1, 8], "dtype": "UINT2", "bits": 2}
-        )  # fmt: skip
+            {
+                "tensor": tensor,
+                "producer": by_output.get(tensor),
+                "consumer": by_input.get(tensor),
+                "shape": [1, 8],
+                "dtype": "UINT2",
+                "bits": 2,
+            }
+        )
     document = {
         "part": "xc7z020clg400-1",
         "fingerprint": "0" * 64,
@@ -97,25 +106,38 @@ def design_from(
 
 def conv_like(mw: int = 24, mh: int = 16, channels: int = 8) -> tuple[Design, dict[str, CostTable]]:
     """Thresholding, SWG, MVAU, depthwise SWG, Pool, MVAU, LabelSelect: one of each rule."""
-    thresholding = layer("Thresholding_rtl_0", "Thresholding_rtl", {"PE": divisors(channels)},
-                         "in", "t0")  # fmt: skip
+    thresholding = layer(
+        "Thresholding_rtl_0", "Thresholding_rtl", {"PE": divisors(channels)}, "in", "t0"
+    )
     swg = layer(
-        "ConvolutionInputGenerator_rtl_0", "ConvolutionInputGenerator_rtl",
-        {"SIMD": divisors(channels), "parallel_window": [0, 1]}, "t0", "t1",
-    )  # fmt: skip
+        "ConvolutionInputGenerator_rtl_0",
+        "ConvolutionInputGenerator_rtl",
+        {"SIMD": divisors(channels), "parallel_window": [0, 1]},
+        "t0",
+        "t1",
+    )
     mvau = layer(
-        "MVAU_hls_0", "MVAU_hls",
-        {"PE": divisors(mh), "SIMD": divisors(mw), "ram_style": ["auto", "block"]}, "t1", "t2",
-    )  # fmt: skip
+        "MVAU_hls_0",
+        "MVAU_hls",
+        {"PE": divisors(mh), "SIMD": divisors(mw), "ram_style": ["auto", "block"]},
+        "t1",
+        "t2",
+    )
     dw = layer(
-        "ConvolutionInputGenerator_rtl_1", "ConvolutionInputGenerator_rtl",
-        {"SIMD": divisors(mh)}, "t2", "t3",
-    )  # fmt: skip
+        "ConvolutionInputGenerator_rtl_1",
+        "ConvolutionInputGenerator_rtl",
+        {"SIMD": divisors(mh)},
+        "t2",
+        "t3",
+    )
     pool = layer("Pool_hls_0", "Pool_hls", {"PE": divisors(mh)}, "t3", "t4")
     last = layer(
-        "MVAU_hls_1", "MVAU_hls",
-        {"PE": divisors(10), "SIMD": divisors(mh), "ram_style": ["auto", "block"]}, "t4", "t5",
-    )  # fmt: skip
+        "MVAU_hls_1",
+        "MVAU_hls",
+        {"PE": divisors(10), "SIMD": divisors(mh), "ram_style": ["auto", "block"]},
+        "t4",
+        "t5",
+    )
     label = layer("LabelSelect_hls_0", "LabelSelect_hls", {"PE": divisors(10)}, "t5", "out")
     tables = [
         table(thresholding, lambda v: 64 * channels // v["PE"]),
@@ -196,13 +218,18 @@ def random_designs(draw: st.DrawFn) -> tuple[Design, dict[str, CostTable]]:
         "finn": {"flavour": "finn-plus", "version": "1.6.1"},
         "layers": layers,
         "streams": [
-            {"tensor": f"s{at}", "producer": None if a is None or a < 0 else f"L{a}",
-             "consumer": None if b is None else f"L{b}", "shape": [1, 8], "dtype": "UINT2",
-             "bits": 2}
+            {
+                "tensor": f"s{at}",
+                "producer": None if a is None or a < 0 else f"L{a}",
+                "consumer": None if b is None else f"L{b}",
+                "shape": [1, 8],
+                "dtype": "UINT2",
+                "bits": 2,
+            }
             for at, (a, b) in enumerate(streams)
         ],
         "couplings": couplings,
-    }  # fmt: skip
+    }
     design = Design.from_json("random", document)
     return design, {item["layer"]: CostTable.from_json(item) for item in tables}
 
@@ -256,10 +283,16 @@ def residual_document(
         "finn": {"flavour": "finn-plus", "version": "1.6.1"},
         "layers": layers,
         "streams": [
-            {"tensor": f"s{number}", "producer": producer, "consumer": consumer,
-             "shape": [1, 8, 8, channels], "dtype": "UINT2", "bits": 2}
+            {
+                "tensor": f"s{number}",
+                "producer": producer,
+                "consumer": consumer,
+                "shape": [1, 8, 8, channels],
+                "dtype": "UINT2",
+                "bits": 2,
+            }
             for number, (producer, consumer) in enumerate(streams)
         ],
         "couplings": [],
-    }  # fmt: skip
+    }
     return document, tables

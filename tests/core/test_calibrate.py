@@ -105,8 +105,11 @@ def test_ops_that_were_never_built_count_as_finn_says_and_are_counted() -> None:
         [Sample("MVAU_hls", "LUT", 100, 150, "a"), Sample("Pool_hls", "LUT", 0, 80, "b")]
     )
     assert learned is not None and learned.sources == ("a", "b")
-    layers = [cost("MVAU_hls_0", "MVAU_hls", 200), cost("Pool_hls_0", "Pool_hls", 0),
-              cost("Thresholding_rtl_0", "Thresholding_rtl", 30)]  # fmt: skip
+    layers = [
+        cost("MVAU_hls_0", "MVAU_hls", 200),
+        cost("Pool_hls_0", "Pool_hls", 0),
+        cost("Thresholding_rtl_0", "Thresholding_rtl", 30),
+    ]
     total, unknown = learned.total(layers, "LUT")
     assert total.value == 300 + 80 + 30 and unknown == 1
     assert total.low == 300 / 5 + 80 / 5 + 30 and total.high == 1500 + 400 + 30

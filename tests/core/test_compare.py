@@ -11,25 +11,31 @@ from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.estimate import CostTable, estimate
-from finn_tui.core.estimate.infrastructure import Prices, Widths
+from finn_tui.core.estimate.infrastructure import CostLookup, StreamWidths
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from tests.core.designs import conv_like
 from tests.core.folding.test_model import edited
 
 
-def priced(design: Design, tables: Mapping[str, CostTable]) -> Prices:
+def priced(design: Design, tables: Mapping[str, CostTable]) -> CostLookup:
     """Made-up prices: a converter costs its widths, a FIFO width times depth."""
-    ask = Widths(design, tables).ask({})
-    return Prices(
+    ask = StreamWidths(design, tables).ask({})
+    return CostLookup(
         {(a, b): (float(a + b), 0.0, 0.0, 0.0) for a, b in ask.dwc},
         {(width, depth): (float(width * depth), 1.0, 0.0, 0.0) for width, depth in ask.fifo},
     )
 
 
 def side(design: Design, tables: Mapping[str, CostTable], name: str, folding: Folding) -> Side:
-    made = estimate(design, tables, folding.values, 10.0, settings=folding.settings,
-                    prices=priced(design, tables))  # fmt: skip
+    made = estimate(
+        design,
+        tables,
+        folding.values,
+        10.0,
+        settings=folding.settings,
+        prices=priced(design, tables),
+    )
     return Side(name, folding, made)
 
 

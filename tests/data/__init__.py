@@ -72,14 +72,14 @@ def made_workspace(
     """Make a workspace with a model of a made-up design and made-up prices of its converters."""
     from finn_tui.core.design import Design
     from finn_tui.core.estimate.estimate import CostTable
-    from finn_tui.core.estimate.infrastructure import Widths
+    from finn_tui.core.estimate.infrastructure import StreamWidths
 
     document = prepared("tfc-w1a1")
     document["model"]["source"] = {"kind": "onnx", "path": f"{name}.onnx"}
     mine = {"fingerprint": document["design"]["fingerprint"]}
     document["design"], document["tables"] = {**design, **mine}, tables
     costs = {item["layer"]: CostTable.from_json(item) for item in tables}
-    ask = Widths(Design.from_json(name, design), costs).ask({})
+    ask = StreamWidths(Design.from_json(name, design), costs).ask({})
     document["prices"] = {
         "dwc": [[*pair, sum(pair), 0, 0, 0] for pair in ask.dwc],
         "fifo": [[*pair, pair[0] + pair[1] // 32, 0, 0, 0] for pair in ask.fifo],

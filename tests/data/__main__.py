@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from finn_tui.cli.common import Reporter
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from tests.data import FOLDER
 
@@ -31,7 +31,7 @@ def _write(name: str, document: Any) -> None:
 async def main() -> None:
     """Prepare, and keep what the engine answered."""
     with tempfile.TemporaryDirectory() as folder, Reporter() as reporter:
-        async with Lab(Workspace.open(Path(folder))) as lab:
+        async with Workbench(Workspace.open(Path(folder))) as lab:
             _write("engine", await lab.info(reporter))
             for name in ("tfc-w1a1", "cnv-w1a1"):
                 opened = await lab.open(name, on_progress=reporter)

@@ -14,7 +14,7 @@ import pytest
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.core.estimate.infrastructure import Bill, Prices, Widths
+from finn_tui.core.estimate.infrastructure import CostLookup, InfrastructureCost, StreamWidths
 from tests.engine.conftest import PART, ROOT, Prepared, ServerError, Talk
 
 pytestmark = pytest.mark.engine
@@ -97,9 +97,9 @@ def test_the_bill_is_what_finns_own_passes_insert(
                      "outFIFODepths": [source.choice([2, 32, 1000])]}
         for layer in design.layers
     }  # fmt: skip
-    ask = Widths(design, tables).ask(depths, ())
-    known = Prices.from_json(server.call("converters", part=PART, dwc=ask.dwc, fifo=ask.fifo))
-    bill = Bill.of_folding(design, tables, values, depths, known)
+    ask = StreamWidths(design, tables).ask(depths, ())
+    known = CostLookup.from_json(server.call("converters", part=PART, dwc=ask.dwc, fifo=ask.fifo))
+    bill = InfrastructureCost.of_folding(design, tables, values, depths, known)
     folding = {n: {**values[n], **depths[n]} for n in values}
     theirs = graph_of(Path(prepared.dataflow), folding, engine_python, tmp_path)
     for kind in ("dwc", "fifo"):

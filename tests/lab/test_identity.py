@@ -13,7 +13,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity, models
-from finn_tui.lab.workbench import Lab, Opened
+from finn_tui.lab.workbench import Opened, Workbench
 from finn_tui.lab.workspace import Workspace
 from tests import data
 
@@ -43,7 +43,7 @@ class RecordedEngine(Engine):
         return {**document["design"], "fingerprint": text}
 
 
-class RecordedLab(Lab):
+class RecordedLab(Workbench):
     """A lab with that engine."""
 
     def __init__(self, root: Path) -> None:
@@ -100,9 +100,12 @@ async def test_two_files_of_one_stem_are_two_models(lab: RecordedLab, net: Path)
     assert lab.workspace.models() == ["net", f"net-{digits}"]
     calls = len(lab.recorded.calls)
     for name, count in (
-        (str(net), TFC), (str(other), CNV), ("net", TFC), (f"net-{digits}", CNV),
+        (str(net), TFC),
+        (str(other), CNV),
+        ("net", TFC),
+        (f"net-{digits}", CNV),
         (f"net ({digits})", CNV),
-    ):  # fmt: skip
+    ):
         assert layers(await lab.open(name)) == count, name
     assert len(lab.recorded.calls) == calls, "both stay prepared"
 
@@ -149,8 +152,10 @@ async def test_handling_and_finn_and_part_are_part_of_the_identity(
     assert identity.content(source) != identity.content({**source, "topk": 5})
     assert identity.content(source) != identity.content({**source, "preprocess": "none"})
     model = (await lab.open(str(net))).model
-    for finn, part in (({**model.info["finn"], "version": "9"}, data.PART),
-                       (model.info["finn"], "xc7z010clg400-1")):  # fmt: skip
+    for finn, part in (
+        ({**model.info["finn"], "version": "9"}, data.PART),
+        (model.info["finn"], "xc7z010clg400-1"),
+    ):
         assert identity.model_id(model.content, finn, part) != model.id
 
 
@@ -235,12 +240,16 @@ async def test_a_name_that_leaves_the_workspace_is_no_model(lab: RecordedLab, ne
 def test_contents_of_one_name_are_told_apart_where_they_stand_together() -> None:
     a, b, c = "a" * 64, "b" * 64, "c" * 64
     assert identity.titles({"1": ("net", a), "2": ("net", a), "3": (f"net-{b[:6]}", b)}) == {
-        "1": "net", "2": "net", "3": "net (bbbbbb)",
-    }  # fmt: skip
+        "1": "net",
+        "2": "net",
+        "3": "net (bbbbbb)",
+    }
     # The same file, edited between two builds; and a run of a version that kept no hash.
     assert identity.titles({"1": ("net", a), "2": ("net", c), "3": ("net", "")}) == {
-        "1": "net (aaaaaa)", "2": "net (cccccc)", "3": "net",
-    }  # fmt: skip
+        "1": "net (aaaaaa)",
+        "2": "net (cccccc)",
+        "3": "net",
+    }
 
 
 async def test_a_folding_says_for_which_content_it_was_saved(lab: RecordedLab, net: Path) -> None:

@@ -22,7 +22,7 @@ from finn_tui.engine.client import Engine
 from finn_tui.lab import devices, models
 from finn_tui.lab.models import Model
 from finn_tui.lab.solver import options
-from finn_tui.lab.solver.options import Solver, Wish
+from finn_tui.lab.solver.options import SolveOptions, Solver
 from finn_tui.lab.workspace import Workspace
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -63,8 +63,10 @@ class Row:
                 cells.append("  there is none: SetFolding's cannot be built")
                 continue
             total = made.total
-            cells.append(f"{made.ii_cycles:>9,}{total['LUT']:>9,.0f}{total['BRAM_18K']:>6,.0f}"
-                         f"{total['URAM']:>4,.0f}{total['DSP']:>5,.0f}{cost:>8.4f}")  # fmt: skip
+            cells.append(
+                f"{made.ii_cycles:>9,}{total['LUT']:>9,.0f}{total['BRAM_18K']:>6,.0f}"
+                f"{total['URAM']:>4,.0f}{total['DSP']:>5,.0f}{cost:>8.4f}"
+            )
         return " |".join(cells)
 
 
@@ -80,8 +82,9 @@ async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
             for name in ("tfc-w1a1", "cnv-w1a1"):
                 request = models.resolve(workspace, name)
                 weights = {"kind": "random", "seed": 0}
-                model = await models.prepare(workspace, request, device, 10.0, engine,
-                                             weights=weights)  # fmt: skip
+                model = await models.prepare(
+                    workspace, request, device, 10.0, engine, weights=weights
+                )
                 design, tables, prices = await models.compute_design(model, device, engine)
                 start = foldings.ones(design, tables)
                 editor = Editor(design, tables, device, 10.0, start, start, "ones", prices)
@@ -94,10 +97,11 @@ async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
 
 async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> list[Row]:
     """Ten targets from the slowest to nearly the fastest."""
-    wish = Wish(whole=False)
+    wish = SolveOptions(whole=False)
     # Without limits, so that a target that FINN reaches beyond the part can be compared too.
-    boundless = Wish({name: 10.0 for name in editor.device.budget if name in RESOURCES},
-                     whole=False)  # fmt: skip
+    boundless = SolveOptions(
+        {name: 10.0 for name in editor.device.budget if name in RESOURCES}, whole=False
+    )
     fastest = await options.fill(solver, editor, wish)
     slowest = editor.estimate.ii_cycles
     rows = []
@@ -116,17 +120,26 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
             )
         except Infeasible:
             within = None
-        question = {"path": str(model.dataflow), "part": editor.device.part,
-                    "folding": foldings.to_json(editor.design, found.folding)}  # fmt: skip
+        question = {
+            "path": str(model.dataflow),
+            "part": editor.device.part,
+            "folding": foldings.to_json(editor.design, found.folding),
+        }
         rows.append(
             Row(
-                model.name, editor.device.board, cycles, ours, made, within,
-                options.cost_of(editor, ours, wish), options.cost_of(editor, made, wish),
+                model.name,
+                editor.device.board,
+                cycles,
+                ours,
+                made,
+                within,
+                options.cost_of(editor, ours, wish),
+                options.cost_of(editor, made, wish),
                 options.cost_of(editor, within, wish) if within is not None else 0.0,
                 await engine.call("reports", question),
                 refusals(editor.design, theirs),
             )
-        )  # fmt: skip
+        )
     return rows
 
 

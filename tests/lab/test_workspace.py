@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Settings, Workspace, plain_name
 
 
@@ -126,7 +126,7 @@ def test_a_board_of_the_users_own_that_is_not_complete_is_refused(
 
 def test_what_needs_no_settings_works_beside_a_broken_file(tmp_path: Path) -> None:
     (tmp_path / "finn-tui.toml").write_text("board = ")
-    lab = Lab(Workspace.open(tmp_path))
+    lab = Workbench(Workspace.open(tmp_path))
     assert lab.runs() == []
     with pytest.raises(FinnTuiError, match="cannot be read"):
         _ = lab.workspace.settings

@@ -322,7 +322,7 @@ def commands(folder: Path) -> None:
 
 def app(folder: Path) -> None:
     """The app's watcher finds lost runs and leaves the bystander alone."""
-    from finn_tui.lab.workbench import Lab
+    from finn_tui.lab.workbench import Workbench
     from finn_tui.lab.workspace import Workspace
     from finn_tui.ui.app import FinnTuiApp
 
@@ -335,7 +335,7 @@ def app(folder: Path) -> None:
     ]
 
     async def watch() -> None:
-        app = FinnTuiApp(Lab(Workspace.open(folder)))
+        app = FinnTuiApp(Workbench(Workspace.open(folder)))
         async with app.run_test() as pilot, asyncio.timeout(30):
             while not all(b'"lost"' in (path / "state.json").read_bytes() for path in paths):
                 await pilot.pause(0.05)

@@ -64,7 +64,7 @@ def test_cleaning_frees_what_it_says_and_keeps_what_can_be_deployed(ended: RunFo
     assert "finn_build_dir" not in left
     assert (ended.deploy / "file").exists() and not list(ended.path.glob(".cleaned-*"))
     assert plan_cleanup(ended).paths == ()
-    why = rebuild.resumable(ended).why_not
+    why = rebuild.resumable(ended).disabled_reason
     assert why is not None and "cleaned" in why.why and "retry" in why.fix
 
 

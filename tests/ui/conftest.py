@@ -18,18 +18,22 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server import runfiles
 from finn_tui.lab.models import Stage
-from finn_tui.lab.workbench import Lab, Opened
+from finn_tui.lab.workbench import Opened, Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.workers import BoardJob, Credentials
 from tests import data
 
-STEPS = ["step_target_fps_parallelization", "step_hw_codegen", "step_synthesize_bitfile",
-         "step_make_driver"]  # fmt: skip
+STEPS = [
+    "step_target_fps_parallelization",
+    "step_hw_codegen",
+    "step_synthesize_bitfile",
+    "step_make_driver",
+]
 
 
-class RecordedLab(Lab):
+class RecordedLab(Workbench):
     """A lab whose models are recorded; builds are run folders written by hand."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -74,23 +78,40 @@ def make_run(
     """A run folder as a runner leaves it; one that runs says so from another machine."""
     path = workspace.runs_dir / id
     path.mkdir(parents=True, exist_ok=True)
-    estimate = {"ii_cycles": 64, "fps": 1562500.0, "total": {"LUT": 8502.0, "BRAM_18K": 26,
-                "URAM": 0, "DSP": 0}}  # fmt: skip
+    estimate = {
+        "ii_cycles": 64,
+        "fps": 1562500.0,
+        "total": {"LUT": 8502.0, "BRAM_18K": 26, "URAM": 0, "DSP": 0},
+    }
     request = {
-        "format": 1, "id": id, "model": "tfc-w1a1", "created": "2026-01-02T03:04:05+00:00",
-        "folding": {"Defaults": {}}, "folding_name": "published", "board": "Pynq-Z2",
-        "part": data.PART, "clock_ns": 10.0, "rehearsal": {"seconds": 40.0}, "simulated": True,
-        "dataset": "mnist", "estimate": estimate,
-    }  # fmt: skip
+        "format": 1,
+        "id": id,
+        "model": "tfc-w1a1",
+        "created": "2026-01-02T03:04:05+00:00",
+        "folding": {"Defaults": {}},
+        "folding_name": "published",
+        "board": "Pynq-Z2",
+        "part": data.PART,
+        "clock_ns": 10.0,
+        "rehearsal": {"seconds": 40.0},
+        "simulated": True,
+        "dataset": "mnist",
+        "estimate": estimate,
+    }
     final = state in runfiles.FINAL
     (path / "run.json").write_text(json.dumps(request))
     document = {
-        "state": state, "step": STEPS[1], "step_index": 2, "step_count": 4,
-        "host": "elsewhere", "pid": 4242, "heartbeat": time.time(),
+        "state": state,
+        "step": STEPS[1],
+        "step_index": 2,
+        "step_count": 4,
+        "host": "elsewhere",
+        "pid": 4242,
+        "heartbeat": time.time(),
         "started": "2026-01-02T03:04:05+00:00",
         "ended": "2026-01-02T03:05:47+00:00" if final else None,
         "error": error.as_dict() if error else None,
-    }  # fmt: skip
+    }
     (path / "state.json").write_text(json.dumps(document))
     events: list[dict[str, Any]] = [
         {"t": 1.0, "event": "steps", "names": STEPS},
@@ -108,8 +129,14 @@ def make_run(
     (path / "runner.log").write_text(log)
     results: dict[str, Any] = {"estimate": estimate}
     if state == "succeeded":
-        results["post_synthesis"] = {"LUT": 17561, "FF": 23639, "BRAM_18K": 36, "URAM": 0,
-                                     "DSP": 0, "simulated": True}  # fmt: skip
+        results["post_synthesis"] = {
+            "LUT": 17561,
+            "FF": 23639,
+            "BRAM_18K": 36,
+            "URAM": 0,
+            "DSP": 0,
+            "simulated": True,
+        }
         results["timing"] = {"wns": 2.684, "met": True, "simulated": True}
     if measured:
         results.update(MEASURED)
@@ -122,11 +149,24 @@ def make_run(
 
 MEASURED: dict[str, Any] = {
     "execute": {"board": "simulated", "simulated": True, "image": 0, "class": 8, "expected": 8},
-    "throughput": {"board": "simulated", "simulated": True, "images_per_s": 1550861.2,
-                   "estimate_images_per_s": 1562500.0, "batch": 10000, "clock_mhz": 100.0},
-    "accuracy": {"board": "simulated", "simulated": True, "percent": 93.25, "correct": 373,
-                 "images": 400, "dataset": "mnist", "software_same": 400},
-}  # fmt: skip
+    "throughput": {
+        "board": "simulated",
+        "simulated": True,
+        "images_per_s": 1550861.2,
+        "estimate_images_per_s": 1562500.0,
+        "batch": 10000,
+        "clock_mhz": 100.0,
+    },
+    "accuracy": {
+        "board": "simulated",
+        "simulated": True,
+        "percent": 93.25,
+        "correct": 373,
+        "images": 400,
+        "dataset": "mnist",
+        "software_same": 400,
+    },
+}
 
 
 @pytest.fixture
@@ -155,7 +195,7 @@ def lab(workspace: Workspace) -> RecordedLab:
 
 
 async def no_board(
-    lab: Lab, job: str, run: Path, machine: str, credentials: Credentials, tell: OnProgress
+    lab: Workbench, job: str, run: Path, machine: str, credentials: Credentials, tell: OnProgress
 ) -> tuple[FinnTuiError, ...]:
     """A board that does everything at once."""
     return ()

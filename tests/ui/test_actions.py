@@ -9,12 +9,12 @@ import pytest
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import ACTIONS, BY_ID, PLACES, actions_of, key_name, read_keymap
-from finn_tui.ui.advice.screen import NextDialog
+from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board.screen import BoardScreen
 from finn_tui.ui.dialogs.help import Help
 from finn_tui.ui.flow.screen import FlowScreen
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
 from finn_tui.ui.pareto.screen import ParetoScreen
 from finn_tui.ui.results.screen import ResultsScreen
@@ -25,8 +25,13 @@ from finn_tui.ui.tune.layer_table import LayerTable
 from finn_tui.ui.tune.screen import TuneScreen
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 
-_SCREENS = {"flow": FlowScreen, "tune": TuneScreen, "runs": RunsScreen, "board": BoardScreen,
-            "results": ResultsScreen}  # fmt: skip
+_SCREENS = {
+    "flow": FlowScreen,
+    "tune": TuneScreen,
+    "runs": RunsScreen,
+    "board": BoardScreen,
+    "results": ResultsScreen,
+}
 
 
 def test_ids_are_unique_and_places_are_known() -> None:
@@ -42,12 +47,12 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "app": (FinnTuiApp,),
         "mode": (FinnTuiApp,),
         "list": (Listing, LayerTable),
-        "log": (Log,),
+        "log": (LogPane,),
         "pane": tuple(_SCREENS.values()),
         "viewer": (LogScreen,),
         "dialog": (Help,),
         "solve": (SolveDialog,),
-        "next": (NextDialog,),
+        "next": (AdviceDialog,),
         "pareto": (ParetoScreen,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
     }
@@ -71,8 +76,9 @@ def test_no_key_means_two_things_on_one_screen(place: str) -> None:
 def test_no_key_means_two_things_in_a_large_log() -> None:
     # The viewer's own come first, and q and / mean there what they mean in every pager.
     mine = {key: action.id for action in actions_of("viewer") for key in action.keys}
-    others = {key: action.id for action in actions_of("log", "list", "pane", "app")
-              for key in action.keys}  # fmt: skip
+    others = {
+        key: action.id for action in actions_of("log", "list", "pane", "app") for key in action.keys
+    }
     both = {key for key in mine if key in others}
     assert both == {"q", "slash"}, both
 
@@ -84,8 +90,11 @@ def test_bindings_carry_the_ids() -> None:
 
 def test_keys_are_written_as_people_do() -> None:
     assert [key_name(key) for key in ("plus", "ctrl+p", "question_mark", "left")] == [
-        "+", "ctrl+p", "?", "←",
-    ]  # fmt: skip
+        "+",
+        "ctrl+p",
+        "?",
+        "←",
+    ]
 
 
 def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:

@@ -45,8 +45,15 @@ async def test_b_asks_first_and_says_what_would_be_built(
         await pilot.press("plus")
         await asked(pilot, "b")
         text = flat(app)
-        for fact in ("published + 1 change", "Pynq-Z2", "10 ns, 100 MHz", "rehearsal, SIMULATED",
-                     "from the rehearsal's plan", "starts at once", "enter build"):  # fmt: skip
+        for fact in (
+            "published + 1 change",
+            "Pynq-Z2",
+            "10 ns, 100 MHz",
+            "rehearsal, SIMULATED",
+            "from the rehearsal's plan",
+            "starts at once",
+            "enter build",
+        ):
             assert fact in text
         assert "built already" not in text
         # Neither letters nor a second b begin it, and esc leaves everything as it was.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from finn_tui.lab import saved_foldings
-from finn_tui.lab.workbench import Lab
-from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.lab.workbench import Workbench
+from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
@@ -45,13 +45,13 @@ async def test_damaged_foldings_are_listed_and_the_others_stay_usable(
     async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)
         await pilot.press(key)
-        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         rows = {row.key: row.cells for row in app.screen.query_one(Listing).content.rows}
         for name in (*DAMAGED, "folder", "pipe"):
             assert rows[name][-1][0].startswith("damaged: "), rows[name]
         assert "damaged: Expecting value: line 1 column 22" in screen_text(app)
         await pilot.press(*"zz-good", "enter")
-        await until(pilot, lambda: not isinstance(app.screen, Pick))
+        await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         await until(pilot, lambda: done in screen_text(app))
 
 
@@ -66,11 +66,13 @@ async def test_a_defect_in_reading_one_file_leaves_the_others(
             raise TypeError("nobody thought of this file")
         return read(workspace, of, name)
 
-    monkeypatch.setattr(Lab, "read_folding", lambda self, of, name: reads(lab.workspace, of, name))
+    monkeypatch.setattr(
+        Workbench, "read_folding", lambda self, of, name: reads(lab.workspace, of, name)
+    )
     async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)
         await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         rows = {row.key: row.cells for row in app.screen.query_one(Listing).content.rows}
         assert "nobody thought of this file" in rows["null"][-1][0]
         assert len(rows["zz-good"]) == 6

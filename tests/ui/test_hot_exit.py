@@ -14,21 +14,21 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import working_folding
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
 SIZE = (120, 40)
 
 
-def tune_of(app: FinnTuiApp) -> Tune:
+def tune_of(app: FinnTuiApp) -> TuneState:
     assert app.state.tune is not None
     return app.state.tune
 
 
-def kept(lab: Lab) -> Path:
+def kept(lab: Workbench) -> Path:
     return lab.workspace.root / "working" / "cnv-w1a1" / "xc7z020clg400-1.json"
 
 

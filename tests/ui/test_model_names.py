@@ -21,10 +21,16 @@ def second_content(root: Path) -> str:
     path = root / "models" / name / data.PART / "model.json"
     info = files.read_sealed(path)
     assert info is not None
-    files.write_sealed(path, {
-        **info, "name": "cnv-w1a1", "title": f"cnv-w1a1 ({B[:6]})", "content": B,
-        "source": {"kind": "onnx", "path": "cnv-w1a1.onnx"},
-    })  # fmt: skip
+    files.write_sealed(
+        path,
+        {
+            **info,
+            "name": "cnv-w1a1",
+            "title": f"cnv-w1a1 ({B[:6]})",
+            "content": B,
+            "source": {"kind": "onnx", "path": "cnv-w1a1.onnx"},
+        },
+    )
     data.workspace(root, "cnv-w1a1")
     return name
 

@@ -11,12 +11,12 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board import view as board
 from finn_tui.ui.flow import view as flow
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.state import BoardState
 from finn_tui.ui.toolkit.image import half_blocks
@@ -142,8 +142,13 @@ async def test_missing_tools_are_named_and_a_rehearsal_is_offered(
 async def test_runs_of_before_are_shown_with_their_error(
     make_app: MakeApp, lab: RecordedLab
 ) -> None:
-    why = FinnTuiError("the design does not fit", "613 of 280 BRAM18", "Fold less.",
-                       kind="build", detail="ERROR: [Place 30-640]\nmore")  # fmt: skip
+    why = FinnTuiError(
+        "the design does not fit",
+        "613 of 280 BRAM18",
+        "Fold less.",
+        kind="build",
+        detail="ERROR: [Place 30-640]\nmore",
+    )
     make_run(lab.workspace, "20260101T000000Z-tfc-w1a1-aaaa", "failed", error=why)
     make_run(lab.workspace, "20260102T000000Z-tfc-w1a1-bbbb")
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
@@ -207,9 +212,9 @@ async def test_the_log_follows_until_one_scrolls_away(make_app: MakeApp, lab: Re
         await pilot.press("f")
         await until(pilot, lambda: "one more" in screen_text(app))
         await pilot.press("up")
-        assert not app.screen.query_one(Log).view.following
+        assert not app.screen.query_one(LogPane).view.following
         await pilot.press("end")
-        assert app.screen.query_one(Log).view.following
+        assert app.screen.query_one(LogPane).view.following
 
 
 # Results
@@ -250,15 +255,23 @@ async def test_d_goes_with_progress_and_shows_what_was_measured(
     half_way, go_on = asyncio.Event(), asyncio.Event()
 
     async def job(
-        lab: Lab, name: str, path: Path, machine: str, credentials: Credentials, tell: OnProgress
+        lab: Workbench,
+        name: str,
+        path: Path,
+        machine: str,
+        credentials: Credentials,
+        tell: OnProgress,
     ) -> tuple[FinnTuiError, ...]:
         assert (name, path, machine) == ("go", run.path, "simulated")
         tell(Progress("deploy", "sending finn-accel.bit", 0.5, {"bytes": 10}))
         tell(Progress("execute", "SIMULATED: image 0: class 8, expected 8", 1.0))
         tell(Progress("throughput", "SIMULATED: 1,550,861 images/s", 1.0))
         tell(Progress("validate", "[Place/x] batch 1 : total OK 93 NOK 7", None, {"log": True}))
-        tell(Progress("validate", "100 of 400 images", 0.25,
-                      {"accuracy": 93.0, "done": 100, "total": 400}))  # fmt: skip
+        tell(
+            Progress(
+                "validate", "100 of 400 images", 0.25, {"accuracy": 93.0, "done": 100, "total": 400}
+            )
+        )
         half_way.set()
         await go_on.wait()
         run.update_results(**MEASURED)
@@ -290,7 +303,12 @@ async def test_each_job_can_be_done_alone_and_stopped(make_app: MakeApp, lab: Re
     begun: list[str] = []
 
     async def job(
-        lab: Lab, name: str, path: Path, machine: str, credentials: Credentials, tell: OnProgress
+        lab: Workbench,
+        name: str,
+        path: Path,
+        machine: str,
+        credentials: Credentials,
+        tell: OnProgress,
     ) -> tuple[FinnTuiError, ...]:
         begun.append(name)
         tell(Progress(name, "at it", 0.1))
@@ -315,8 +333,9 @@ async def test_a_board_that_refuses_says_what_to_do(make_app: MakeApp, lab: Reco
     make_run(lab.workspace)
 
     async def job(*_: Any) -> tuple[FinnTuiError, ...]:
-        raise FinnTuiError("lab does not answer", "No answer within 10 s.", "Check the cable.",
-                           kind="board")  # fmt: skip
+        raise FinnTuiError(
+            "lab does not answer", "No answer within 10 s.", "Check the cable.", kind="board"
+        )
 
     app = make_app("tfc-w1a1", job)
     async with app.run_test(size=WIDE) as pilot:
@@ -338,7 +357,12 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
     trusted: list[object] = []
 
     async def job(
-        lab: Lab, name: str, path: Path, machine: str, credentials: Credentials, tell: OnProgress
+        lab: Workbench,
+        name: str,
+        path: Path,
+        machine: str,
+        credentials: Credentials,
+        tell: OnProgress,
     ) -> tuple[FinnTuiError, ...]:
         trusted.append(credentials.trust)
         if not credentials.trust:
@@ -361,7 +385,12 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
     given: list[object] = []
 
     async def job(
-        lab: Lab, name: str, path: Path, machine: str, credentials: Credentials, tell: OnProgress
+        lab: Workbench,
+        name: str,
+        path: Path,
+        machine: str,
+        credentials: Credentials,
+        tell: OnProgress,
     ) -> tuple[FinnTuiError, ...]:
         given.append(credentials.password)
         if not credentials.password:

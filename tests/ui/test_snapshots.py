@@ -13,7 +13,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.dialogs.help import Help
 from finn_tui.ui.runs import list_view as runs
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
@@ -48,7 +48,9 @@ async def test_tune(make_app: MakeApp, size: str) -> None:
         await pilot.press("plus")
         compare(app, f"tune-{size}")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "now" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "now" in screen_text(app)
+        )
         compare(app, f"values-{size}")
 
 

@@ -37,8 +37,26 @@ async def test_without_a_model_the_screen_says_what_to_do(make_app: MakeApp) -> 
 async def test_keys_without_a_model_do_no_harm(make_app: MakeApp) -> None:
     async with make_app(None).run_test(size=(80, 24), notifications=True) as pilot:
         app = pilot.app
-        await pilot.press("plus", "minus", "enter", "u", "f", "w", "t", "p", "i", "slash", "g", "G",
-                          "left", "right", "b", "d", "down", "pagedown")  # fmt: skip
+        await pilot.press(
+            "plus",
+            "minus",
+            "enter",
+            "u",
+            "f",
+            "w",
+            "t",
+            "p",
+            "i",
+            "slash",
+            "g",
+            "G",
+            "left",
+            "right",
+            "b",
+            "d",
+            "down",
+            "pagedown",
+        )
         await until(pilot, lambda: "no model is open yet" in screen_text(app))  # type: ignore[arg-type]
         await pilot.press("1", "3", "4", "5", "2")
         await until(pilot, lambda: app.current_mode == "tune")
@@ -226,8 +244,11 @@ print([name for name in unwanted if name in sys.modules])
 def test_starting_imports_neither_ssh_nor_finn(workspace: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _IMPORTS, str(workspace.root)],
-        capture_output=True, text=True, timeout=120, env={**os.environ},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ},
+    )
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stdout + done.stderr
 
 

@@ -34,8 +34,16 @@ def wait_for(terminal: Terminal, text: str, width: int, height: int) -> list[str
 
 
 def command(workspace: Workspace) -> list[str]:
-    return [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(workspace.root),
-            "--model", "cnv-w1a1"]  # fmt: skip
+    return [
+        sys.executable,
+        "-m",
+        "finn_tui.cli",
+        "open",
+        "--workspace",
+        str(workspace.root),
+        "--model",
+        "cnv-w1a1",
+    ]
 
 
 def test_fold_over_a_pseudo_terminal_in_few_bytes(workspace: Workspace) -> None:

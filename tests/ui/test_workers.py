@@ -12,8 +12,8 @@ import pytest
 from finn_tui import ui
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui import crash
-from finn_tui.ui.advice.screen import NextDialog
-from finn_tui.ui.advice.state import Next
+from finn_tui.ui.advice.screen import AdviceDialog
+from finn_tui.ui.advice.state import AdviceState
 from finn_tui.ui.dialogs.choose import Notice
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.tune import detail as tune_detail
@@ -36,13 +36,16 @@ def defect(*_: Any) -> Any:
         (("C",), folding_dialogs, "_folding_rows"),
         (("space", "enter"), tune_detail, "options_table"),
         (("m", "enter"), tune_knobs, "values_content"),
-        (("a",), Next, "work_out"),
+        (("a",), AdviceState, "work_out"),
     ],
 )
 async def test_a_defect_in_the_work_of_a_screen_is_recorded_and_shown(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...], module: Any,
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: tuple[str, ...],
+    module: Any,
     name: str,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(module, name, defect)
     async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)
@@ -100,7 +103,7 @@ async def test_every_kind_of_work_and_every_result_has_its_handler(make_app: Mak
             assert result in app.work_table[result.kind].results
     for method in ("foldings_listed", "values_listed", "shared_values_listed"):
         assert hasattr(TuneScreen, method)
-    assert hasattr(NextDialog, "advice_ready")
+    assert hasattr(AdviceDialog, "advice_ready")
 
 
 def test_only_one_function_starts_workers() -> None:

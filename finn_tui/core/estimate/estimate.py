@@ -13,7 +13,13 @@ from typing import Any
 
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import RESOURCES, Device
-from finn_tui.core.estimate.infrastructure import Bill, Link, Prices, Settings, links
+from finn_tui.core.estimate.infrastructure import (
+    CostLookup,
+    InfrastructureCost,
+    Settings,
+    StreamFifo,
+    links,
+)
 from finn_tui.core.estimate.platform_shell import Shell, published
 from finn_tui.core.estimate.table import CostTable as CostTable
 from finn_tui.core.estimate.table import LayerCost as LayerCost
@@ -55,17 +61,17 @@ class Estimate:
     mismatches: tuple[Mismatch, ...]
     design: Design = field(compare=False, repr=False)
     settings: Settings = field(default_factory=dict, compare=False, repr=False)
-    prices: Prices = field(default_factory=Prices, compare=False, repr=False)
-    streams: tuple[Link, ...] | None = field(default=None, compare=False, repr=False)
+    prices: CostLookup = field(default_factory=CostLookup, compare=False, repr=False)
+    streams: tuple[StreamFifo, ...] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def bill(self) -> Bill:
+    def bill(self) -> InfrastructureCost:
         """What FINN inserts between the layers and leaves out of ``total``."""
         widths = {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
-        return Bill.of_links(self.links, widths, self.prices)
+        return InfrastructureCost.of_links(self.links, widths, self.prices)
 
     @cached_property
-    def links(self) -> tuple[Link, ...]:
+    def links(self) -> tuple[StreamFifo, ...]:
         """The streams with their FIFO depths."""
         return self.streams if self.streams is not None else links(self.design, self.settings)
 
@@ -83,9 +89,9 @@ class Estimate:
         return self.prices.shell or published(self.design.part)
 
     @cached_property
-    def streams_of(self) -> Mapping[str, tuple[Link, ...]]:
+    def streams_of(self) -> Mapping[str, tuple[StreamFifo, ...]]:
         """The streams at each layer, with their FIFO depths."""
-        streams_by_layer: dict[str, list[Link]] = {layer.name: [] for layer in self.layers}
+        streams_by_layer: dict[str, list[StreamFifo]] = {layer.name: [] for layer in self.layers}
         for link in links(self.design, self.settings):
             for end in {link.producer, link.consumer}:
                 if end is not None and end in streams_by_layer:
@@ -162,7 +168,7 @@ def estimate(
     near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None,
     *,
     settings: Settings | None = None,
-    prices: Prices | None = None,
+    prices: CostLookup | None = None,
 ) -> Estimate:
     """What a folding costs and gives.
 
@@ -217,7 +223,7 @@ def estimate(
     )
 
 
-_NO_PRICES = Prices()
+_NO_PRICES = CostLookup()
 
 
 def mismatches(

@@ -34,7 +34,7 @@ USUAL_DEPTHS = tuple(2**exponent for exponent in range(1, 16))
 
 
 @dataclass(frozen=True)
-class Prices:
+class CostLookup:
     """What FINN says that the ops cost that it inserts.
 
     Attributes:
@@ -56,7 +56,7 @@ class Prices:
         """Whether anything is priced at all."""
         return bool(self.dwc or self.fifo)
 
-    def inserted(self, link: Link, out_width: int, in_width: int) -> tuple[Inserted, ...]:
+    def inserted(self, link: StreamFifo, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
         """What FINN inserts on a stream. Kept: whoever folds comes back to the same widths."""
         key = (link, out_width, in_width)
         nodes = self._inserted.get(key)
@@ -64,7 +64,7 @@ class Prices:
             nodes = self._inserted[key] = link.items(self, out_width, in_width)
         return nodes
 
-    def use(self, link: Link, out_width: int, in_width: int) -> Use:
+    def use(self, link: StreamFifo, out_width: int, in_width: int) -> Use:
         """What that costs. Kept, too."""
         key = (link, out_width, in_width)
         use = self._uses.get(key)
@@ -73,15 +73,15 @@ class Prices:
         return use
 
     @cached_property
-    def _uses(self) -> dict[tuple[Link, int, int], Use]:
+    def _uses(self) -> dict[tuple[StreamFifo, int, int], Use]:
         return {}
 
     @cached_property
-    def _inserted(self) -> dict[tuple[Link, int, int], tuple[Inserted, ...]]:
+    def _inserted(self) -> dict[tuple[StreamFifo, int, int], tuple[InsertedNode, ...]]:
         return {}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Prices:
+    def from_json(cls, data: Mapping[str, Any]) -> CostLookup:
         """Read what the engine's ``converters`` request answers."""
         return cls(
             {(row[0], row[1]): tuple(map(float, row[2:])) for row in data["dwc"]},
@@ -92,7 +92,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Inserted:
+class InsertedNode:
     """One op that FINN inserts.
 
     Attributes:
@@ -122,10 +122,10 @@ class Inserted:
 
 
 @dataclass(frozen=True)
-class Bill:
+class InfrastructureCost:
     """Everything that FINN inserts for one folding."""
 
-    items: tuple[Inserted, ...]
+    items: tuple[InsertedNode, ...]
 
     @classmethod
     def of_widths(
@@ -133,17 +133,17 @@ class Bill:
         design: Design,
         widths: Mapping[str, tuple[int, int]],
         settings: Settings,
-        prices: Prices,
-    ) -> Bill:
+        prices: CostLookup,
+    ) -> InfrastructureCost:
         """The bill for (in, out) stream widths of each layer, in bits."""
         return cls.of_links(links(design, settings), widths, prices)
 
     @classmethod
     def of_links(
-        cls, links: Sequence[Link], widths: Mapping[str, tuple[int, int]], prices: Prices
-    ) -> Bill:
+        cls, links: Sequence[StreamFifo], widths: Mapping[str, tuple[int, int]], prices: CostLookup
+    ) -> InfrastructureCost:
         """The same, from streams whose depths are known."""
-        items: list[Inserted] = []
+        items: list[InsertedNode] = []
         for link in links:
             out_width = widths[link.producer][1] if link.producer is not None else 0
             in_width = widths[link.consumer][0] if link.consumer is not None else 0
@@ -157,8 +157,8 @@ class Bill:
         tables: Tables,
         values: Mapping[str, Mapping[str, Value]],
         settings: Settings,
-        prices: Prices,
-    ) -> Bill:
+        prices: CostLookup,
+    ) -> InfrastructureCost:
         """The bill for knob values, each a legal point of its layer's table."""
         widths = {}
         for name, table in tables.items():
@@ -167,11 +167,11 @@ class Bill:
             widths[name] = int(table.in_width[row]), int(table.out_width[row])
         return cls.of_widths(design, widths, settings, prices)
 
-    def of(self, kind: str) -> tuple[Inserted, ...]:
+    def of(self, kind: str) -> tuple[InsertedNode, ...]:
         """The converters ("dwc") or FIFOs ("fifo")."""
         return tuple(self._kinds.get(kind, ()))
 
-    def near(self, layer: str) -> tuple[Inserted, ...]:
+    def near(self, layer: str) -> tuple[InsertedNode, ...]:
         """What stands next to a layer, in the order of the graph."""
         return tuple(item for item in self.items if layer in (item.producer, item.consumer))
 
@@ -182,8 +182,8 @@ class Bill:
         return dict(zip(RESOURCES, sums, strict=True))
 
     @cached_property
-    def _kinds(self) -> Mapping[str, list[Inserted]]:
-        nodes_by_kind: dict[str, list[Inserted]] = {}
+    def _kinds(self) -> Mapping[str, list[InsertedNode]]:
+        nodes_by_kind: dict[str, list[InsertedNode]] = {}
         for item in self.items:
             nodes_by_kind.setdefault(item.kind, []).append(item)
         return nodes_by_kind
@@ -234,7 +234,7 @@ def depths(layer: Layer, settings: Settings, name: str) -> Sequence[int]:
 
 
 @dataclass(frozen=True)
-class Link:
+class StreamFifo:
     """A stream with the FIFO depths that its two ends ask for; an end outside asks for none."""
 
     producer: str | None
@@ -242,7 +242,7 @@ class Link:
     out_depth: int
     in_depth: int
 
-    def items(self, prices: Prices, out_width: int, in_width: int) -> tuple[Inserted, ...]:
+    def items(self, prices: CostLookup, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
         """What FINN inserts on it, from the producer to the consumer."""
         if self.producer is None or self.consumer is None:
             # InsertFIFO never makes one of less than two words at the graph's ends.
@@ -251,19 +251,26 @@ class Link:
             return (self._fifo(prices, width, depth),)
         if out_width == in_width:
             return (self._fifo(prices, out_width, max(self.out_depth, self.in_depth)),)
-        dwc = Inserted("dwc", self.producer, self.consumer, out_width, in_width, None,
-                       prices.dwc.get((out_width, in_width)))  # fmt: skip
+        dwc = InsertedNode(
+            "dwc",
+            self.producer,
+            self.consumer,
+            out_width,
+            in_width,
+            None,
+            prices.dwc.get((out_width, in_width)),
+        )
         return (
             self._fifo(prices, out_width, max(self.out_depth, prices.dwc_depth)),
             dwc,
             self._fifo(prices, in_width, max(prices.dwc_depth, self.in_depth)),
         )
 
-    def _fifo(self, prices: Prices, width: int, depth: int) -> Inserted:
+    def _fifo(self, prices: CostLookup, width: int, depth: int) -> InsertedNode:
         use = prices.fifo.get((width, depth))
-        return Inserted("fifo", self.producer, self.consumer, width, width, depth, use)
+        return InsertedNode("fifo", self.producer, self.consumer, width, width, depth, use)
 
-    def use(self, prices: Prices, out_width: int, in_width: int, *, fifos: bool) -> Use:
+    def use(self, prices: CostLookup, out_width: int, in_width: int, *, fifos: bool) -> Use:
         """What all that costs; what is not priced counts as nothing."""
         sums = NOTHING
         for item in self.items(prices, out_width, in_width):
@@ -272,7 +279,7 @@ class Link:
         return sums
 
 
-def links(design: Design, settings: Settings) -> tuple[Link, ...]:
+def links(design: Design, settings: Settings) -> tuple[StreamFifo, ...]:
     """All streams of a design with their FIFO depths, in the order of ``design.streams``."""
     stream_fifos = []
     for stream in design.streams:
@@ -284,7 +291,7 @@ def links(design: Design, settings: Settings) -> tuple[Link, ...]:
         if consumer is not None and consumer in design.by_name:
             layer = design.by_name[consumer]
             in_depth = _at(depths(layer, settings, "inFIFODepths"), layer.inputs, stream.tensor)
-        stream_fifos.append(Link(producer, consumer, out_depth, in_depth))
+        stream_fifos.append(StreamFifo(producer, consumer, out_depth, in_depth))
     return tuple(stream_fifos)
 
 
@@ -295,15 +302,15 @@ def _at(depths: Sequence[int], tensors: Sequence[str], tensor: str) -> int:
 
 
 @dataclass(frozen=True)
-class Ask:
+class CostQuery:
     """What FINN must be asked so that every folding of a design can be priced."""
 
     dwc: tuple[tuple[int, int], ...]
     fifo: tuple[tuple[int, int], ...]
 
-    def without(self, prices: Prices) -> Ask:
+    def without(self, prices: CostLookup) -> CostQuery:
         """What is not known yet."""
-        return Ask(
+        return CostQuery(
             tuple(pair for pair in self.dwc if pair not in prices.dwc),
             tuple(pair for pair in self.fifo if pair not in prices.fifo),
         )
@@ -313,7 +320,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Widths:
+class StreamWidths:
     """Widths (bits) that each stream can have, from the cost tables."""
 
     design: Design
@@ -329,7 +336,7 @@ class Widths:
         """By consumer."""
         return {name: _distinct(table.fold_in) for name, table in self.tables.items()}
 
-    def ask(self, settings: Settings, depths: Sequence[int] = USUAL_DEPTHS) -> Ask:
+    def ask(self, settings: Settings, depths: Sequence[int] = USUAL_DEPTHS) -> CostQuery:
         """Every converter and FIFO that some folding with these settings needs.
 
         Args:
@@ -344,7 +351,7 @@ class Widths:
             for width in dict.fromkeys((*outs, *ins)):
                 fifo.update({(width, depth): None for depth in sorted({*wanted, *depths} - {0})})
             dwc.update({(a, b): None for a in outs for b in ins if a != b})
-        return Ask(tuple(dwc), tuple(fifo))
+        return CostQuery(tuple(dwc), tuple(fifo))
 
 
 def _distinct(values: Any) -> tuple[int, ...]:

@@ -70,11 +70,14 @@ class Shell:
             "others": self.others,
             "own": self.own,
             "parts": [
-                {"name": part.name, **dict(zip(RESOURCES, part.use, strict=True)),
-                 "widths": part.widths}
+                {
+                    "name": part.name,
+                    **dict(zip(RESOURCES, part.use, strict=True)),
+                    "widths": part.widths,
+                }
                 for part in self.parts
             ],
-        }  # fmt: skip
+        }
 
 
 _ZYNQ = Shell(
@@ -125,8 +128,9 @@ def published(part: str) -> Shell | None:
     return next((shell for start, shell in _BY_PART.items() if part.startswith(start)), None)
 
 
-def own(part: str, run: str, tool: str, top: Mapping[str, Any],
-        layers: Sequence[Mapping[str, Any]]) -> Shell | None:  # fmt: skip
+def own(
+    part: str, run: str, tool: str, top: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]
+) -> Shell | None:
     """The shell of one of the user's builds: its whole less the layers that its report lists.
 
     Args:

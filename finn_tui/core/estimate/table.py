@@ -17,7 +17,7 @@ from typing import Any
 from finn_tui.core.design import Value
 from finn_tui.core.device import RESOURCES
 
-Point = tuple[Value, ...]
+ParetoPoint = tuple[Value, ...]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Face:
+class ResourceColumns:
     """What all folds of a layer take in modes that FINN's estimates cannot tell apart.
 
     Attributes:
@@ -65,14 +65,14 @@ class CostTable:
 
     layer: str
     knobs: tuple[str, ...]
-    folds: tuple[Point, ...]
+    folds: tuple[ParetoPoint, ...]
     fold_cycles: tuple[int, ...]
     fold_in: tuple[int, ...]
     fold_out: tuple[int, ...]
-    modes: Mapping[Point, Face]
+    modes: Mapping[ParetoPoint, ResourceColumns]
 
     @cached_property
-    def _starts(self) -> Mapping[Point, int]:
+    def _starts(self) -> Mapping[ParetoPoint, int]:
         """The first row of each mode."""
         starts, count = {}, 0
         for mode, face in self.modes.items():
@@ -91,7 +91,7 @@ class CostTable:
         )
 
     @cached_property
-    def _fold_at(self) -> Mapping[Point, int]:
+    def _fold_at(self) -> Mapping[ParetoPoint, int]:
         return {fold: at for at, fold in enumerate(self.folds)}
 
     @cached_property
@@ -105,7 +105,7 @@ class CostTable:
         return {knob: position for position, knob in enumerate(self.knobs)}
 
     @cached_property
-    def _rows(self) -> Sequence[tuple[Point, Face, int]]:
+    def _rows(self) -> Sequence[tuple[ParetoPoint, ResourceColumns, int]]:
         """Mode, face and fold of each row."""
         return [
             (mode, face, fold)
@@ -114,7 +114,7 @@ class CostTable:
         ]
 
     @cached_property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[ParetoPoint, ...]:
         """The legal points, no two alike."""
         return tuple([self.folds[fold] + mode for mode, _, fold in self._rows])
 
@@ -137,11 +137,13 @@ class CostTable:
     def resources(self) -> tuple[tuple[float, ...], ...]:
         """Amounts of each row in the order of ``RESOURCES``, FINN's numbers unrounded."""
         return tuple(
-            [tuple([float(column[fold]) for column in face.columns])
-             for _, face, fold in self._rows]
-        )  # fmt: skip
+            [
+                tuple([float(column[fold]) for column in face.columns])
+                for _, face, fold in self._rows
+            ]
+        )
 
-    def mode(self, values: Mapping[str, Value]) -> Point:
+    def mode(self, values: Mapping[str, Value]) -> ParetoPoint:
         """The mode among the knob values of the layer."""
         return tuple([values[knob] for knob in self.knobs[self._width :]])
 
@@ -153,7 +155,7 @@ class CostTable:
             return None
         return self._row(point[: self._width], point[self._width :])
 
-    def _row(self, fold: Point, mode: Point) -> int | None:
+    def _row(self, fold: ParetoPoint, mode: ParetoPoint) -> int | None:
         face, at = self.modes.get(mode), self._fold_at.get(fold)
         if face is None or at is None:
             return None
@@ -163,7 +165,7 @@ class CostTable:
             at = face.folds.index(at)
         return self._starts[mode] + at
 
-    def _at(self, row: int) -> tuple[Point, Face, int]:
+    def _at(self, row: int) -> tuple[ParetoPoint, ResourceColumns, int]:
         """Mode, face and fold of one row, without a list of them all."""
         firsts = self._firsts
         at = bisect_right(firsts, row) - 1
@@ -180,7 +182,7 @@ class CostTable:
         return list(self._starts.values())
 
     @cached_property
-    def _ordered(self) -> Sequence[Point]:
+    def _ordered(self) -> Sequence[ParetoPoint]:
         return list(self.modes)
 
     def values(self, row: int) -> dict[str, Value]:
@@ -245,7 +247,7 @@ class CostTable:
         mode = self.mode(values)
         fold = tuple(values[knob] for knob in self.knobs[: self._width])
 
-        def away(other: Point) -> int:
+        def away(other: ParetoPoint) -> int:
             return sum(a != b for a, b in zip(other, mode, strict=True))
 
         modes = [
@@ -259,7 +261,7 @@ class CostTable:
                 return row
         return None
 
-    def _nearest(self, fold: Point, mode: Point, position: int) -> int | None:
+    def _nearest(self, fold: ParetoPoint, mode: ParetoPoint, position: int) -> int | None:
         best: tuple[int, float, int] | None = None
         face = self.modes[mode]
         for at in range(len(self.folds)) if face.folds is None else face.folds:
@@ -296,19 +298,19 @@ class CostTable:
     def _parts(self) -> dict[tuple[Any, ...], CostTable]:
         return {}
 
-    def _part(self, now: Point, free: Collection[str], avoid: Collection[Value]) -> CostTable:
+    def _part(self, now: ParetoPoint, free: Collection[str], avoid: Collection[Value]) -> CostTable:
         names = self.knobs[self._width :]
 
-        def may(mode: Point) -> bool:
+        def may(mode: ParetoPoint) -> bool:
             return all(
                 new == old or (name in free and new not in avoid)
                 for name, new, old in zip(names, mode, now, strict=True)
             )
 
-        def away(mode: Point) -> int:
+        def away(mode: ParetoPoint) -> int:
             return sum(new != old for new, old in zip(mode, now, strict=True))
 
-        chosen: dict[int, Point] = {}
+        chosen: dict[int, ParetoPoint] = {}
         for mode in sorted((mode for mode in self.modes if may(mode)), key=away):
             chosen.setdefault(id(self.modes[mode]), mode)
         modes = {mode: self.modes[mode] for mode in chosen.values()}
@@ -319,16 +321,16 @@ class CostTable:
         """Read one ``table`` event of the engine."""
         if "modes" in data:
             columns = data["columns"]
-            faces = [
-                Face(
+            column_sets = [
+                ResourceColumns(
                     tuple(columns[face[name]] for name in RESOURCES),
                     None if face["points"] is None else tuple(face["points"]),
                 )
                 for face in data["faces"]
             ]
-            modes = {tuple(values): faces[face] for *values, face in data["modes"]}
+            modes = {tuple(values): column_sets[face] for *values, face in data["modes"]}
         else:
-            modes = {(): Face(tuple(data[name] for name in RESOURCES))}
+            modes = {(): ResourceColumns(tuple(data[name] for name in RESOURCES))}
         return cls(
             layer=data["layer"],
             knobs=tuple(data["knobs"]),

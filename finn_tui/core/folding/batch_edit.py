@@ -14,7 +14,7 @@ from finn_tui.core.folding.model import Change, Folding
 
 
 @dataclass(frozen=True)
-class Together:
+class BatchEdit:
     """What came of a change of many layers.
 
     Attributes:
@@ -31,9 +31,9 @@ class Together:
     skipped: tuple[tuple[str, str, str], ...]
 
 
-def set_together(
+def set_batch(
     design: Design, tables: Tables, folding: Folding, layers: Sequence[str], name: str, value: Any
-) -> Together:
+) -> BatchEdit:
     """Set a knob or setting of many layers to one value, or to what somebody typed."""
 
     def one(now: Folding, layer: str) -> Change:
@@ -43,9 +43,9 @@ def set_together(
     return _each(design, folding, layers, name, one)
 
 
-def step_together(
+def step_batch(
     design: Design, tables: Tables, folding: Folding, layers: Sequence[str], knob: str, up: bool
-) -> Together:
+) -> BatchEdit:
     """Set a knob of each of many layers to its next larger (else smaller) legal value.
 
     A layer that has followed another one of them has had its step.
@@ -87,7 +87,7 @@ def _each(
     layers: Sequence[str],
     name: str,
     one: Callable[[Folding, str], Change],
-) -> Together:
+) -> BatchEdit:
     now = folding
     skipped: list[tuple[str, str, str]] = []
     followed: dict[tuple[str, str], tuple[Any, Any]] = {}
@@ -104,9 +104,10 @@ def _each(
             first = followed.get((other, knob), (old, new))[0]
             followed[other, knob] = (first, new)
         now = change.folding
-    pairs = ((layer, _of(design, folding, layer, name), _of(design, now, layer, name))
-             for layer in asked)  # fmt: skip
-    return Together(
+    pairs = (
+        (layer, _of(design, folding, layer, name), _of(design, now, layer, name)) for layer in asked
+    )
+    return BatchEdit(
         now,
         tuple((layer, old, new) for layer, old, new in pairs if old != new),
         tuple(

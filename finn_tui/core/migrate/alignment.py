@@ -73,8 +73,9 @@ def pair(design: Design, tables: Tables, nodes: Sequence[Node]) -> list[tuple[No
         pairs = []
         for kind in dict.fromkeys(families):
             same = [node for node in nodes if node.family == kind]
-            layers = [layer for layer, other in zip(design.layers, families, strict=True)
-                      if other == kind]  # fmt: skip
+            layers = [
+                layer for layer, other in zip(design.layers, families, strict=True) if other == kind
+            ]
             if len(same) == len(layers) and len({node.parsed.op for node in same}) == 1:
                 pairs += zip(same, layers, strict=True)
     # What is left over is matched kind by kind.

@@ -39,8 +39,13 @@ class Refused:
 
     def as_json(self) -> dict[str, Any]:
         """One row under ``refused``."""
-        return {"name": self.name, "value": self.value, "legal": list(self.legal),
-                "taken": self.taken, "why": self.why}  # fmt: skip
+        return {
+            "name": self.name,
+            "value": self.value,
+            "legal": list(self.legal),
+            "taken": self.taken,
+            "why": self.why,
+        }
 
 
 @dataclass(frozen=True)
@@ -337,9 +342,13 @@ def _legal(tables: Tables, layer: Layer, item: Knob | Setting, value: Any) -> bo
 
 def _refuse(tables: Tables, layer: Layer, name: str, value: Any) -> Refused:
     item = next(
-        (candidate for spelling, _ in finn_names.spellings(name, value)
-         if (candidate := _attribute(layer, spelling)) is not None), None,
-    )  # fmt: skip
+        (
+            candidate
+            for spelling, _ in finn_names.spellings(name, value)
+            if (candidate := _attribute(layer, spelling)) is not None
+        ),
+        None,
+    )
     if item is None:
         return Refused(name, value, (), None, _why_not(layer, name))
     if not isinstance(item, Knob):
@@ -376,8 +385,15 @@ def _set_knobs(
         assert row is not None
         for name, value in table.values(row).items():
             if name in knobs and value != knobs[name]:
-                refused.append(Refused(name, knobs[name], table.legal(name), value,
-                                       "it does not go with the layer's other values"))  # fmt: skip
+                refused.append(
+                    Refused(
+                        name,
+                        knobs[name],
+                        table.legal(name),
+                        value,
+                        "it does not go with the layer's other values",
+                    )
+                )
     before = read.folding
     read.folding = before.with_layer(layer.name, table.values(row))
     for name, value in table.values(row).items():

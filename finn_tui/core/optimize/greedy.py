@@ -65,7 +65,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Stuck:
+class Blocked:
     """A layer that keeps the II from being lower, and why."""
 
     layer: str
@@ -76,7 +76,7 @@ class Stuck:
         return f"{self.layer} holds the II: {self.why}"
 
 
-def next_move(editor: Editor, locked: Collection[str] = ()) -> Move | Stuck:
+def next_move(editor: Editor, locked: Collection[str] = ()) -> Move | Blocked:
     """The cheapest move that lowers the II: of the layer that holds it, or of all that do.
 
     Args:
@@ -87,24 +87,22 @@ def next_move(editor: Editor, locked: Collection[str] = ()) -> Move | Stuck:
 
 def _next(
     editor: Editor, start: Folding, current: Estimate, locked: Collection[str]
-) -> Move | Stuck:  # fmt: skip
+) -> Move | Blocked:
     folding, result = start, current
     moved: dict[str, dict[str, Value]] = {}
     while result.ii_cycles >= current.ii_cycles:
         name = result.bottleneck
         if name in locked:
-            return Stuck(name, "it is locked")
+            return Blocked(name, "it is locked")
         cheapest = _cheapest(editor, folding, result, name, current.ii_cycles - 1, locked)
         if cheapest is None or name in moved:
-            return Stuck(name, "it is as fast as it can be")
+            return Blocked(name, "it is as fast as it can be")
         moved[name], folding = cheapest
         result = editor.estimate_of(folding)
     return _move(editor, moved, folding, current, result)
 
 
-def give_back(
-    editor: Editor, count: int | None = 5, locked: Collection[str] = ()
-) -> list[Move]:  # fmt: skip
+def reclaim(editor: Editor, count: int | None = 5, locked: Collection[str] = ()) -> list[Move]:
     """Moves of layers that are faster than needed which cost less and keep the II.
 
     One move a layer, its cheapest; those that give most back come first, ``count`` of them.
@@ -128,7 +126,7 @@ def _give_back(
     return sorted(moves, key=lambda move: move.cost)
 
 
-def give_all_back(editor: Editor, locked: Collection[str] = ()) -> Move | None:
+def reclaim_all(editor: Editor, locked: Collection[str] = ()) -> Move | None:
     """All that ``give_back`` finds, one after the other; None where there is nothing."""
     folding, current = editor.folding, editor.estimate
     moved: dict[str, Mapping[str, Value]] = {}
@@ -145,7 +143,7 @@ def give_all_back(editor: Editor, locked: Collection[str] = ()) -> Move | None:
 
 
 @dataclass(frozen=True)
-class Way:
+class MovePath:
     """How far a target is, in single moves from the present folding.
 
     Attributes:
@@ -162,20 +160,22 @@ class Way:
     slow: tuple[str, ...]
     moves: int
     move: Move | None
-    stuck: Stuck | None
+    stuck: Blocked | None
     over: Mapping[str, tuple[float, float]]
     fits: int | None
 
 
-def way_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> Way:
+def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePath:
     """The cheapest next move again and again until the II is low enough or nothing helps.
 
     Resources are FINN's own total and what FINN inserts, as far as it is priced; limits are
     FINN's fill limits of the device.
     """
     current = editor.estimate
-    slow = sorted((layer for layer in current.layers if layer.cycles > cycles),
-                  key=lambda layer: -layer.cycles)  # fmt: skip
+    slow = sorted(
+        (layer for layer in current.layers if layer.cycles > cycles),
+        key=lambda layer: -layer.cycles,
+    )
     folding, result, count = editor.folding, current, 0
     moved: dict[str, Mapping[str, Value]] = {}
     stuck = None
@@ -183,7 +183,7 @@ def way_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> Way:
     fits = None if over else result.ii_cycles
     while result.ii_cycles > cycles:
         step = _next(editor, folding, result, locked)
-        if isinstance(step, Stuck):
+        if isinstance(step, Blocked):
             stuck = step
             break
         for layer, values in step.values.items():
@@ -193,7 +193,7 @@ def way_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> Way:
         over = _over(editor, result)
         fits = fits if over else result.ii_cycles
     move = _move(editor, moved, folding, current, result) if moved else None
-    return Way(cycles, tuple(layer.name for layer in slow), count, move, stuck, over, fits)
+    return MovePath(cycles, tuple(layer.name for layer in slow), count, move, stuck, over, fits)
 
 
 def _over(editor: Editor, result: Estimate) -> dict[str, tuple[float, float]]:
@@ -223,8 +223,10 @@ def _move(
 
 def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
     was, inserted = before.bill.total(), after.bill.total()
-    return {name: after.total[name] + inserted[name] - before.total[name] - was[name]
-            for name in RESOURCES}  # fmt: skip
+    return {
+        name: after.total[name] + inserted[name] - before.total[name] - was[name]
+        for name in RESOURCES
+    }
 
 
 def _inserted(editor: Editor, current: Estimate, name: str) -> Callable[[int, int], float]:
@@ -247,11 +249,14 @@ def _inserted(editor: Editor, current: Estimate, name: str) -> Callable[[int, in
                 for link in current.streams_of[name]
                 for weight, amount in zip(
                     weights,
-                    current.prices.use(link, width(link.producer, 1, widths_here),
-                                   width(link.consumer, 0, widths_here)),
+                    current.prices.use(
+                        link,
+                        width(link.producer, 1, widths_here),
+                        width(link.consumer, 0, widths_here),
+                    ),
                     strict=True,
                 )
-            )  # fmt: skip
+            )
         return known[widths_here]
 
     return cost

@@ -50,18 +50,18 @@ def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN)
         values = folding.values[name]
         table = whole.part(values, free, avoid=_OUTSIDE)
         current_mode = table.mode(values)
-        faces = list(table.modes.items())
-        use = np.array([face.columns for _, face in faces], dtype=float)
-        legal = np.ones((len(faces), len(table.folds)), dtype=bool)
-        for at, (_, face) in enumerate(faces):
+        column_sets = list(table.modes.items())
+        use = np.array([face.columns for _, face in column_sets], dtype=float)
+        legal = np.ones((len(column_sets), len(table.folds)), dtype=bool)
+        for at, (_, face) in enumerate(column_sets):
             if face.folds is not None:
                 legal[at] = False
                 legal[at, list(face.folds)] = True
         modes = {}
-        for at, (mode, face) in enumerate(faces):
+        for at, (mode, face) in enumerate(column_sets):
             fine = legal[at].copy()
             if mode != current_mode:
-                for other in range(len(faces)):
+                for other in range(len(column_sets)):
                     no_more = (use[other] <= use[at]).all(axis=0)
                     less = (use[other] < use[at]).any(axis=0)
                     fine &= ~(legal[other] & no_more & (less | (other < at)))
@@ -143,11 +143,14 @@ class Problem:
     def between(self) -> tuple[tuple[str, str, Mapping[tuple[int, int], NDArray[np.float64]]], ...]:
         """(producer, consumer, cost by widths) of each stream between two layers."""
         return tuple(
-            (stream.producer, stream.consumer,
-             {widths: np.array(use) for widths, use in stream.use.items()})
+            (
+                stream.producer,
+                stream.consumer,
+                {widths: np.array(use) for widths, use in stream.use.items()},
+            )
             for stream in self.streams
             if stream.producer is not None and stream.consumer is not None
-        )  # fmt: skip
+        )
 
     @cached_property
     def buildable(self) -> Mapping[str, NDArray[np.int64]]:
@@ -161,7 +164,7 @@ class Problem:
         return rows_by_layer
 
     @cached_property
-    def beaten(self) -> Mapping[str, NDArray[np.bool_]]:
+    def dominated(self) -> Mapping[str, NDArray[np.bool_]]:
         """For each layer, ``[i, j]``: whoever has row j can as well take row i, and rather does.
 
         A row is beaten by one with the same coupled knobs that uses no more of any resource, even
@@ -189,8 +192,9 @@ class Problem:
             return rows
 
         def keep(rows: Iterable[int]) -> list[int]:
-            return [row for row in rows
-                    if all(table.points[row][at] == value for at, value in held)]  # fmt: skip
+            return [
+                row for row in rows if all(table.points[row][at] == value for at, value in held)
+            ]
 
         # What is held may be what FINN cannot build: it is not for the solver to change it.
         kept = keep(rows.tolist()) or keep(range(len(table.points)))
@@ -215,7 +219,7 @@ class Answer:
     impossible: bool = False
 
 
-class Program:
+class MilpModel:
     """The integer program for one target: columns are rows of tables, then widths of streams.
 
     Attributes:
@@ -254,8 +258,8 @@ class Program:
             return
         for name, rows in choices.items():
             self._of[name] = {}
-            beaten = problem.beaten[name][np.ix_(rows, rows)].any(axis=0)
-            for row in rows[~beaten].tolist():
+            dominated = problem.dominated[name][np.ix_(rows, rows)].any(axis=0)
+            for row in rows[~dominated].tolist():
                 self._of[name][row] = self._column(problem.uses[name][row])
                 self._columns.append((name, row))
         self._constrain()
@@ -286,8 +290,9 @@ class Program:
             self._join(producer, consumer, costs)
         for at, name in enumerate(RESOURCES):
             if name in self._limits:
-                terms = [(column, float(use[at])) for column, use in enumerate(self._use)
-                         if use[at]]  # fmt: skip
+                terms = [
+                    (column, float(use[at])) for column, use in enumerate(self._use) if use[at]
+                ]
                 if terms:
                     self._row(terms, -np.inf, self._limits[name])
         if self._peak:
@@ -299,8 +304,11 @@ class Program:
         top = self._column(_NOTHING)
         self._cost[top] = self._peak
         for at, weight in enumerate(self._weights.tolist()):
-            terms = [(column, weight * float(use[at])) for column, use in enumerate(uses)
-                     if weight * use[at]]  # fmt: skip
+            terms = [
+                (column, weight * float(use[at]))
+                for column, use in enumerate(uses)
+                if weight * use[at]
+            ]
             if terms:
                 self._row([*terms, (top, -1.0)], -np.inf, 0.0)
         self._unbounded = top
@@ -406,8 +414,9 @@ def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
     for coupling in problem.design.couplings:
         for name, knob in (coupling.a, coupling.b):
             if name == layer:
-                _, codes = np.unique([point[table.columns[knob]] for point in table.points],
-                                     return_inverse=True)  # fmt: skip
+                _, codes = np.unique(
+                    [point[table.columns[knob]] for point in table.points], return_inverse=True
+                )
                 beats &= codes[:, None] == codes[None, :]
     now = tuple(problem.folding.values[layer][knob] for knob in table.knobs)
     changed = np.array(

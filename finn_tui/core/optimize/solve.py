@@ -22,9 +22,9 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.estimate.estimate import Tables
-from finn_tui.core.estimate.infrastructure import Prices, Widths, links
+from finn_tui.core.estimate.infrastructure import CostLookup, StreamWidths, links
 from finn_tui.core.folding.model import Folding
-from finn_tui.core.optimize.milp import Answer, Problem, Program, StreamCost
+from finn_tui.core.optimize.milp import Answer, MilpModel, Problem, StreamCost
 
 #: From this share on, a limit is said to hold the optimum back.
 _TIGHT = 0.95
@@ -135,7 +135,7 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
 
 
 def stream_costs(
-    design: Design, tables: Tables, folding: Folding, prices: Prices, *, fifos: bool = True
+    design: Design, tables: Tables, folding: Folding, prices: CostLookup, *, fifos: bool = True
 ) -> tuple[StreamCost, ...]:
     """What FINN inserts on each stream, for all widths that the tables allow.
 
@@ -144,7 +144,7 @@ def stream_costs(
     """
     if not prices.known:
         return ()
-    widths = Widths(design, tables)
+    widths = StreamWidths(design, tables)
     costs_by_stream = []
     for link in links(design, folding.settings):
         outs = widths.outs[link.producer] if link.producer is not None else (0,)
@@ -177,9 +177,7 @@ def target_cycles(target_fps: float, clock_ns: float) -> int:
     return cycles
 
 
-def solve(
-    problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 0.0
-) -> Solution:  # fmt: skip
+def solve(problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 0.0) -> Solution:
     """The cheapest folding in which no layer needs more than ``cycles``.
 
     Args:
@@ -191,7 +189,7 @@ def solve(
         FinnTuiError: none was found in that time, and whether there is one is not known.
     """
     began = time.perf_counter()
-    program = Program(problem, cycles)
+    program = MilpModel(problem, cycles)
     if program.too_slow:
         raise _too_slow(problem, program.too_slow, cycles)
     answer = program.run(seconds, gap)
@@ -207,9 +205,7 @@ def solve(
     return _solution(problem, answer, began)
 
 
-def fill(
-    problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = ignore
-) -> Solution:  # fmt: skip
+def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = ignore) -> Solution:
     """The fastest folding within the limits, and of those with its II the cheapest.
 
     Raises:
@@ -351,7 +347,7 @@ def _possible(
     problem: Problem, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
 ) -> Answer:
     """Whether some folding reaches ``cycles`` within the limits, whatever it costs."""
-    return Program(problem, cycles, limits=limits, weights={}).run(seconds)
+    return MilpModel(problem, cycles, limits=limits, weights={}).run(seconds)
 
 
 def _without(problem: Problem, name: str) -> dict[str, float]:
@@ -385,7 +381,7 @@ def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
     binding_resources, needs = [], []
     for name, limit in problem.limits.items():
         # The least of it that is needed while the others keep their limits.
-        program = Program(problem, cycles, limits=_without(problem, name), weights={name: 1.0})
+        program = MilpModel(problem, cycles, limits=_without(problem, name), weights={name: 1.0})
         answer = program.run(seconds)
         if answer.rows:
             binding_resources.append(name)
@@ -398,8 +394,9 @@ def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
         )
     if _possible(problem, cycles, seconds, {}).impossible:
         why = "Even without limits there is none: coupled layers have no value that both can take"
-        why += " at that speed" + (", or locked layers keep them from it." if problem.locked
-                                   else ".")  # fmt: skip
+        why += " at that speed" + (
+            ", or locked layers keep them from it." if problem.locked else "."
+        )
         return Infeasible(f"no folding reaches {cycles:,} cycles", why, "Ask for a higher II.")
     return Infeasible(
         what,

@@ -131,7 +131,7 @@ def _error(data: Mapping[str, str]) -> FinnTuiError:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SolveOptions:
     """What a user wants of the solver.
 
     Attributes:
@@ -159,7 +159,7 @@ class Wish:
     even: bool = False
 
 
-def problem(editor: Editor, wish: Wish) -> Problem:
+def problem(editor: Editor, wish: SolveOptions) -> Problem:
     """The problem of an editor's folding.
 
     Raises:
@@ -215,19 +215,23 @@ def problem(editor: Editor, wish: Wish) -> Problem:
 _SUM_BESIDE_PEAK = 0.02
 
 
-def _weights(editor: Editor, wish: Wish) -> dict[str, float]:
+def _weights(editor: Editor, wish: SolveOptions) -> dict[str, float]:
     scale = _SUM_BESIDE_PEAK if wish.even else 1.0
     each = budget_weights(editor.device, wish.weights)
     return {name: scale * weight for name, weight in each.items()}
 
 
-def _job(editor: Editor, wish: Wish, kind: str, **more: Any) -> Job:
+def _job(editor: Editor, wish: SolveOptions, kind: str, **more: Any) -> Job:
     prices = editor.prices if wish.whole else None
     return Job(kind, problem(editor, wish), prices=prices, seconds=wish.seconds, **more)
 
 
 async def target(
-    process: Solver, editor: Editor, cycles: int, wish: Wish, on_progress: OnProgress = ignore
+    process: Solver,
+    editor: Editor,
+    cycles: int,
+    wish: SolveOptions,
+    on_progress: OnProgress = ignore,
 ) -> Solution:
     """The cheapest folding with at most so many cycles.
 
@@ -239,14 +243,14 @@ async def target(
 
 
 async def balance(
-    process: Solver, editor: Editor, wish: Wish, on_progress: OnProgress = ignore
+    process: Solver, editor: Editor, wish: SolveOptions, on_progress: OnProgress = ignore
 ) -> Solution:
     """The cheapest folding that keeps the present II. Raises as ``target``."""
     return await target(process, editor, editor.estimate.ii_cycles, wish, on_progress)
 
 
 async def fill(
-    process: Solver, editor: Editor, wish: Wish, on_progress: OnProgress = ignore
+    process: Solver, editor: Editor, wish: SolveOptions, on_progress: OnProgress = ignore
 ) -> Solution:
     """The fastest folding within the limits, and the cheapest of those. Raises as ``target``."""
     if not problem(editor, wish).limits:
@@ -261,7 +265,7 @@ async def fill(
 async def pareto(
     process: Solver,
     editor: Editor,
-    wish: Wish,
+    wish: SolveOptions,
     points: int = 24,
     on_progress: OnProgress = ignore,
     on_point: OnPoint = _untold,
@@ -282,7 +286,7 @@ def estimate_of(editor: Editor, folding: Folding) -> Estimate:
     )
 
 
-def cost_of(editor: Editor, result: Estimate, wish: Wish) -> float:
+def cost_of(editor: Editor, result: Estimate, wish: SolveOptions) -> float:
     """The weighted cost that the solver would count for an estimate."""
     weights = _weights(editor, wish)
     each = [weights[name] * amount for name, amount in amounts(result, wish.whole).items()]
@@ -295,9 +299,7 @@ def amounts(result: Estimate, whole: bool) -> dict[str, float]:
     return {name: result.total[name] + inserted.get(name, 0.0) for name in RESOURCES}
 
 
-def scarcest(
-    result: Estimate, device: Device, *, whole: bool = True
-) -> tuple[str, float] | None:  # fmt: skip
+def scarcest(result: Estimate, device: Device, *, whole: bool = True) -> tuple[str, float] | None:
     """The resource of which an estimate takes the largest share, and that share."""
     counted = amounts(result, whole)
     shares = [(name, device.use(name, amount)) for name, amount in counted.items()]

@@ -16,15 +16,15 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.solve import Solution, target_cycles
 from finn_tui.lab.solver import options
-from finn_tui.lab.solver.options import Wish
-from finn_tui.lab.workbench import Lab, Opened
+from finn_tui.lab.solver.options import SolveOptions
+from finn_tui.lab.workbench import Opened, Workbench
 
 #: The name by which FINN's own heuristic is meant where a folding is named.
 SETFOLDING = "setfolding"
 
 
 @dataclass(frozen=True)
-class Question:
+class SolveRequest:
     """One question.
 
     Attributes:
@@ -37,7 +37,7 @@ class Question:
 
     goal: str
     fps: float | None = None
-    wish: Wish = field(default_factory=Wish)
+    wish: SolveOptions = field(default_factory=SolveOptions)
     no_dearer_than: str = ""
 
     def cycles(self, editor: Editor) -> int | None:
@@ -48,7 +48,7 @@ class Question:
 
 
 async def ask(
-    lab: Lab, opened: Opened, question: Question, on_progress: OnProgress = ignore
+    lab: Workbench, opened: Opened, question: SolveRequest, on_progress: OnProgress = ignore
 ) -> Solution:
     """Have a question answered.
 
@@ -73,7 +73,7 @@ async def ask(
 
 
 async def _other(
-    lab: Lab, opened: Opened, name: str, cycles: int | None, on_progress: OnProgress
+    lab: Workbench, opened: Opened, name: str, cycles: int | None, on_progress: OnProgress
 ) -> Folding:
     if name != SETFOLDING:
         folding, _ = lab.read_folding(opened, name)
@@ -90,7 +90,7 @@ async def _other(
 
 
 @dataclass(frozen=True)
-class Point:
+class ParetoPoint:
     """One folding of a Pareto front, or SetFolding's at the same target.
 
     Attributes:
@@ -133,16 +133,22 @@ class Point:
 
 
 def point(
-    editor: Editor, wish: Wish, target: int, folding: Folding, solution: Solution | None = None
-) -> Point:
+    editor: Editor,
+    wish: SolveOptions,
+    target: int,
+    folding: Folding,
+    solution: Solution | None = None,
+) -> ParetoPoint:
     """A folding as a point of a front."""
     result = options.estimate_of(editor, folding)
     share = options.scarcest(result, editor.device, whole=wish.whole)
-    return Point(target, result, options.cost_of(editor, result, wish), folding, share, solution)
+    return ParetoPoint(
+        target, result, options.cost_of(editor, result, wish), folding, share, solution
+    )
 
 
 @dataclass
-class Front:
+class ParetoResult:
     """A Pareto front, fastest first.
 
     Attributes:
@@ -150,28 +156,28 @@ class Front:
         refused: why there is nothing of SetFolding's, or not all.
     """
 
-    points: list[Point] = field(default_factory=list)
-    setfolding: list[Point] = field(default_factory=list)
+    points: list[ParetoPoint] = field(default_factory=list)
+    setfolding: list[ParetoPoint] = field(default_factory=list)
     refused: FinnTuiError | None = None
 
 
-OnPoint = Callable[[Point], None]
+OnPoint = Callable[[ParetoPoint], None]
 
 
-def _untold(_: Point) -> None:
+def _untold(_: ParetoPoint) -> None:
     pass
 
 
 async def front(
-    lab: Lab,
+    lab: Workbench,
     opened: Opened,
-    wish: Wish,
+    wish: SolveOptions,
     points: int = 24,
     *,
     setfolding: bool = True,
     on_progress: OnProgress = ignore,
     on_point: OnPoint = _untold,
-) -> Front:
+) -> ParetoResult:
     """The foldings worth having, from the fastest that fits to the slowest.
 
     Args:
@@ -183,7 +189,7 @@ async def front(
         Infeasible: not even the slowest folding fits.
         FinnTuiError: a wish that cannot be, or the solver ended.
     """
-    editor, found = opened.editor, Front()
+    editor, found = opened.editor, ParetoResult()
     options.problem(editor, wish)
     if wish.whole:
         await lab.price(opened, on_progress)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
-from finn_tui.core.estimate.infrastructure import Prices
+from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.milp import Problem
 from finn_tui.core.optimize.solve import Solution
@@ -39,7 +39,7 @@ class Job:
     kind: str
     problem: Problem
     cycles: int | None = None
-    prices: Prices | None = None
+    prices: CostLookup | None = None
     seconds: float = 60.0
     points: int = 24
 
@@ -56,8 +56,9 @@ def answer(
     if job.kind == "fill":
         return [solver.fill(problem, seconds=job.seconds, on_progress=on_progress)]
     if job.kind == "pareto":
-        return solver.pareto(problem, job.points, seconds=job.seconds, on_progress=on_progress,
-                             on_point=on_point)  # fmt: skip
+        return solver.pareto(
+            problem, job.points, seconds=job.seconds, on_progress=on_progress, on_point=on_point
+        )
     assert job.cycles is not None, "a target is needed"
     on_progress(Progress("solve", f"the cheapest with at most {job.cycles:,} cycles"))
     return [solver.solve(problem, job.cycles, seconds=job.seconds)]

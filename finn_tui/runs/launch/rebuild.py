@@ -32,7 +32,7 @@ class Resumable:
     """
 
     steps: tuple[str, ...]
-    why_not: FinnTuiError | None = None
+    disabled_reason: FinnTuiError | None = None
 
 
 def resumable(run: RunFolder) -> Resumable:
@@ -97,8 +97,8 @@ async def resume(
         FinnTuiError: it runs, nothing is left of that step, or it cannot be started.
     """
     possible = await asyncio.to_thread(resumable, run)
-    if possible.why_not is not None:
-        raise possible.why_not
+    if possible.disabled_reason is not None:
+        raise possible.disabled_reason
     if step is None and (await asyncio.to_thread(run.state)).state == "succeeded":
         raise FinnTuiError(
             f"{run.id} has succeeded",

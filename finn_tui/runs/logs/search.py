@@ -59,7 +59,7 @@ class Query:
             yield found.span()
 
 
-def why_not(query: Query) -> str | None:
+def disabled_reason(query: Query) -> str | None:
     """Why a query cannot be looked for; None if it can."""
     if query.kind == "regex":
         try:

@@ -15,34 +15,34 @@ from textual.screen import ModalScreen
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
 from finn_tui.ui.advice import state as advice
-from finn_tui.ui.advice.state import Next
+from finn_tui.ui.advice.state import AdviceState
 from finn_tui.ui.messages import AdviceReady, WorkKind
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
-from finn_tui.ui.toolkit.styled_line import Line, fit
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.toolkit.styled_line import StyledLine, fit
+from finn_tui.ui.tune.state import TuneState
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
 
 
-class NextDialog(ModalScreen[None]):
+class AdviceDialog(ModalScreen[None]):
     """Advice for the present folding; what is taken of it is undone as any change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "next")]
     CSS_PATH = "screen.tcss"
 
-    def __init__(self, tune: Tune) -> None:
+    def __init__(self, tune: TuneState) -> None:
         """For a model."""
         super().__init__()
-        self.state = Next(tune)
+        self.state = AdviceState(tune)
 
     def compose(self) -> ComposeResult:
         """Facts over a list over the keys."""
         with Vertical(classes="box"):
-            yield Lines(self._text, id="text")
+            yield LineView(self._text, id="text")
             yield Listing(id="back")
-            yield Lines(self._keys, on_hit=self._hit, id="keys")
+            yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
         """Keys go to the list."""
@@ -56,7 +56,7 @@ class NextDialog(ModalScreen[None]):
     def show(self) -> None:
         """Show what is known, and have worked out what is not."""
         width, room = min(100, self.size.width) - 4, self.size.height - 6
-        text = self.query_one("#text", Lines)
+        text = self.query_one("#text", LineView)
         wanted = len(advice.lines(self.state, width))
         content = advice.layers(self.state, width)
         listing = self.query_one(Listing)
@@ -65,7 +65,7 @@ class NextDialog(ModalScreen[None]):
         listing.styles.height = rows
         text.redraw()
         listing.call_after_refresh(listing.give, content)
-        self.query_one("#keys", Lines).redraw()
+        self.query_one("#keys", LineView).redraw()
         if not self.state.fresh:
             cast("FinnTuiApp", self.app).start(WorkKind.ADVICE, self._work_out())
 
@@ -78,11 +78,11 @@ class NextDialog(ModalScreen[None]):
             self.state.found = message.answer
             self.show()
 
-    def _text(self, width: int, height: int) -> list[Line]:
+    def _text(self, width: int, height: int) -> list[StyledLine]:
         return advice.lines(self.state, width)[:height]
 
-    def _keys(self, width: int, height: int) -> list[Line]:
-        line, keymap = Line(), cast("FinnTuiApp", self.app).state.keymap
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
+        line, keymap = StyledLine(), cast("FinnTuiApp", self.app).state.keymap
         for id, meaning in (
             ("list.choose", "give this back"),
             ("next.all", "all"),
@@ -96,10 +96,10 @@ class NextDialog(ModalScreen[None]):
                 f" {meaning}", "dim", id
             )
         notice = self.state.tune.notice
-        said = Line()
+        said = StyledLine()
         if notice is not None:
             said.add(fit(notice.text, width).rstrip(), notice.role or "accent")
-        return [Line(), said, line]
+        return [StyledLine(), said, line]
 
     def _hit(self, hit: object) -> None:
         if isinstance(hit, str) and hit in BY_ID:

@@ -10,32 +10,32 @@ from dataclasses import dataclass, field
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding.model import Folding
-from finn_tui.core.optimize.greedy import Move, Stuck, Way, give_all_back, give_back, way_to
+from finn_tui.core.optimize.greedy import Blocked, Move, MovePath, path_to, reclaim, reclaim_all
 from finn_tui.core.optimize.solve import target_cycles
 from finn_tui.ui.solve.state import number
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import Line, fit, plural, rate, short, whole, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, fit, plural, rate, short, whole, wrap
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import short_name
 from finn_tui.ui.tune.move_text import changed, price, steps
-from finn_tui.ui.tune.state import Notice, Tune
+from finn_tui.ui.tune.state import Notice, TuneState
 
 _TITLE = 10
 
 
 @dataclass(frozen=True)
-class Found:
+class Advice:
     """What was worked out for one folding and target; ``way`` is None without a target."""
 
     folding: Folding
     cycles: int | None
     back: Sequence[Move] = ()
     everything: Move | None = None
-    way: Way | None = None
+    way: MovePath | None = None
 
 
 @dataclass
-class Next:
+class AdviceState:
     """The advice for one model.
 
     Attributes:
@@ -43,9 +43,9 @@ class Next:
         found: what is known; of another folding or target while it is being worked out.
     """
 
-    tune: Tune
+    tune: TuneState
     target: str = ""
-    found: Found | None = field(default=None)
+    found: Advice | None = field(default=None)
 
     @property
     def cycles(self) -> int | None:
@@ -65,16 +65,16 @@ class Next:
             and found.cycles == self.cycles
         )
 
-    def work_out(self) -> Found:
+    def work_out(self) -> Advice:
         """Work it out; for large designs, this takes seconds and belongs into a thread."""
         editor, locked, cycles = self.tune.editor, frozenset(self.tune.locked), self.cycles
-        back = give_back(editor, None, locked)
-        return Found(
+        back = reclaim(editor, None, locked)
+        return Advice(
             editor.folding,
             cycles,
             back,
-            give_all_back(editor, locked) if back else None,
-            way_to(editor, cycles, locked) if cycles is not None else None,
+            reclaim_all(editor, locked) if back else None,
+            path_to(editor, cycles, locked) if cycles is not None else None,
         )
 
     def give(self, layer: str) -> None:
@@ -98,23 +98,23 @@ class Next:
             self.tune.notice = Notice("type the frames per second that are wanted", "warn")
 
 
-def lines(state: Next, width: int) -> list[Line]:
+def lines(state: AdviceState, width: int) -> list[StyledLine]:
     """Everything above the list."""
     tune = state.tune
     editor, estimate = tune.editor, tune.editor.estimate
-    title = Line().add("What next", "title").add(f"  {tune.opened.model.title}", "dim")
+    title = StyledLine().add("What next", "title").add(f"  {tune.opened.model.title}", "dim")
     title.add(f"   II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} frames/s")
     holders = [cost.name for cost in estimate.layers if cost.cycles == estimate.ii_cycles]
-    held = Line().cell("held by", _TITLE, "dim")
+    held = StyledLine().cell("held by", _TITLE, "dim")
     held.add(fit(", ".join(holders), width - _TITLE).rstrip())
-    found = [title, Line(), held]
+    found = [title, StyledLine(), held]
     advice = tune.advice()
     if isinstance(advice, Move):
         text = f"{steps(editor, advice)}: II {whole(advice.ii_cycles)}, {price(advice)}; "
         found += _fact("faster", text + f"then {advice.bottleneck} holds it", width)
-    elif isinstance(advice, Stuck):
+    elif isinstance(advice, Blocked):
         found += _fact("faster", f"not by moves: {advice.why}", width, "warn")
-    typed = Line().cell("rate", _TITLE, "dim").add(state.target, "strong").add("▏", "accent")
+    typed = StyledLine().cell("rate", _TITLE, "dim").add(state.target, "strong").add("▏", "accent")
     typed.add(" frames/s", "dim")
     if not state.target:
         typed.add("   type one to see how far it is", "dim")
@@ -125,21 +125,23 @@ def lines(state: Next, width: int) -> list[Line]:
     found.append(typed)
     if state.cycles is not None:
         found += _way(state, width)
-    found.append(Line())
+    found.append(StyledLine())
     over = {n: a for n, a in editor.estimate.total.items() if a > editor.device.budget.get(n, a)}
     if over:
         names = " and ".join(TITLES[name] for name in over)
-        found.insert(3, Line().cell("", _TITLE).add(f"{names} OVER the budget", "bad"))
+        found.insert(3, StyledLine().cell("", _TITLE).add(f"{names} OVER the budget", "bad"))
     return found
 
 
-def _fact(name: str, text: str, width: int, role: str = "") -> list[Line]:
+def _fact(name: str, text: str, width: int, role: str = "") -> list[StyledLine]:
     wrapped = wrap(text, width - _TITLE, role)
-    return [Line().cell(name if not at else "", _TITLE, "dim").append(line)
-               for at, line in enumerate(wrapped)]  # fmt: skip
+    return [
+        StyledLine().cell(name if not at else "", _TITLE, "dim").append(line)
+        for at, line in enumerate(wrapped)
+    ]
 
 
-def _way(state: Next, width: int) -> list[Line]:
+def _way(state: AdviceState, width: int) -> list[StyledLine]:
     way = state.found.way if state.found is not None and state.fresh else None
     if way is None:
         return _fact("", "...", width, "dim")
@@ -160,7 +162,7 @@ def _way(state: Next, width: int) -> list[Line]:
     return found
 
 
-def layers(state: Next, width: int) -> Content:
+def layers(state: AdviceState, width: int) -> Content:
     """The layers that could give something back."""
     wide = width >= 90
     columns = [
@@ -182,8 +184,9 @@ def layers(state: Next, width: int) -> Content:
         changes = changed(values, move.values[move.layer])
         row = now.tables[move.layer].row(move.folding.values[move.layer])
         cycles = now.tables[move.layer].cycles_of(row) if row is not None else 0
-        use = {name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in
-               move.use.items()}  # fmt: skip
+        use = {
+            name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in move.use.items()
+        }
         rows.append(
             Row(
                 move.layer,

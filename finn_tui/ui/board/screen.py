@@ -10,13 +10,13 @@ from textual.widget import Widget
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import view as board
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import Rule
-from finn_tui.ui.toolkit.image import Sample
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.image import SampleImage
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 _NO_RUN = "No run has succeeded yet. b builds the present folding; d then brings it to the board."
 
@@ -30,17 +30,17 @@ class BoardScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """Run and machine; jobs beside the sample image; the log."""
-        yield Lines(self._about, id="about")
+        yield LineView(self._about, id="about")
         yield Rule()
         with Horizontal(id="work"):
-            yield Lines(self._jobs, id="jobs")
-            yield Sample(id="sample")
+            yield LineView(self._jobs, id="jobs")
+            yield SampleImage(id="sample")
         yield Rule()
-        yield Log(id="log")
+        yield LogPane(id="log")
 
     def on_mount(self) -> None:
         """Keys go to the log, which is the only thing that scrolls."""
-        self.query_one("#log", Log).focus()
+        self.query_one("#log", LogPane).focus()
 
     def draw(self) -> None:
         """Show the run and what the board has done with it."""
@@ -51,10 +51,10 @@ class BoardScreen(ModeScreen):
             state.results_of = (run.id, run.changed)
             self.desk.start(WorkKind.SAMPLE, self.desk.read_board_results(run))
         self._make_room()
-        self.query_one("#about", Lines).redraw()
-        self.query_one("#jobs", Lines).redraw()
-        self.query_one("#sample", Sample).give(state.sample if run is not None else None)
-        self.query_one("#log", Log).give(state.log.view, "what the board says")
+        self.query_one("#about", LineView).redraw()
+        self.query_one("#jobs", LineView).redraw()
+        self.query_one("#sample", SampleImage).give(state.sample if run is not None else None)
+        self.query_one("#log", LogPane).give(state.log.view, "what the board says")
 
     def _make_room(self) -> None:
         """As high as the sample image needs, as long as some of the log is left."""
@@ -67,26 +67,26 @@ class BoardScreen(ModeScreen):
         if image.styles.width is None or image.styles.width.value != columns + 2:
             image.styles.width = min(columns + 2, self.size.width // 2)
 
-    def _about(self, width: int, height: int) -> list[Line]:
+    def _about(self, width: int, height: int) -> list[StyledLine]:
         state = self.state.board
-        line = Line().add(" board ", "dim").add(state.machine, "strong", "board.choose")
+        line = StyledLine().add(" board ", "dim").add(state.machine, "strong", "board.choose")
         run = self.state.board_run()
         if run is None:
             return [line]
         line.add("   run ", "dim").add(run.id if width >= 100 else run.id[-4:], "strong")
         line.add(f"   {run.request.model}, {run.request.folding_name}", "dim")
         if state.machine == "simulated" or run.simulated:
-            line.right(Line().add("SIMULATED ", "sim"), width)
+            line.right(StyledLine().add("SIMULATED ", "sim"), width)
         return [line]
 
-    def _jobs(self, width: int, height: int) -> list[Line]:
+    def _jobs(self, width: int, height: int) -> list[StyledLine]:
         if self.state.board_run() is None:
             from finn_tui.ui.toolkit.styled_line import wrap
 
             return wrap(_NO_RUN, width - 4, "dim", "  ")
         return board.jobs(self.state.board, width)
 
-    def on_log_opened(self, event: Log.Opened) -> None:
+    def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         """The log, large."""
         self.desk.open_log(event.log.view.path, "what the board says", searching=event.searching)
 
@@ -113,13 +113,13 @@ class BoardScreen(ModeScreen):
     def do_board_choose(self) -> None:
         """Another machine."""
         from finn_tui.board.catalogue import boards
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
         try:
             known = boards()
         except FinnTuiError as error:
-            self.desk.trouble(error)
+            self.desk.show_error(error)
             return
         rows = [
             Row(
@@ -141,7 +141,7 @@ class BoardScreen(ModeScreen):
 
         columns = [Column("board", 20), Column("where"), Column("", 9)]
         self.app.push_screen(
-            Pick(
+            ChooseDialog(
                 "Board to deploy to",
                 Content(columns, rows),
                 self.state.board.machine,

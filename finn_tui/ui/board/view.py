@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
-from finn_tui.ui.toolkit.styled_line import Line, bar, duration, fit, printable, rate, whole
+from finn_tui.ui.toolkit.styled_line import StyledLine, bar, duration, fit, printable, rate, whole
 
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
@@ -98,21 +98,22 @@ def asks_password(error: FinnTuiError) -> bool:
 # Lines
 
 
-def jobs(board: BoardState, width: int) -> list[Line]:
+def jobs(board: BoardState, width: int) -> list[StyledLine]:
     """Each job with how far it is, and what it found."""
     lines = []
     for name in BOARD_JOBS:
         job = board.jobs.get(name)
         found = _found(board, name)
         lines.append(_job_line(name, job, width, measured=bool(found)))
-        lines += [Line().add("   ").add(fit(text, width - 4).rstrip(), role)
-                  for text, role in found]  # fmt: skip
+        lines += [
+            StyledLine().add("   ").add(fit(text, width - 4).rstrip(), role) for text, role in found
+        ]
     return lines
 
 
-def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> Line:
+def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> StyledLine:
     mark, role = _SIGNS[job.status if job is not None else "done" if measured else "waiting"]
-    line = Line().add(f" {mark} ", role)
+    line = StyledLine().add(f" {mark} ", role)
     line.cell(name, 11, "strong" if job is not None and job.status == "running" else "")
     if job is None:
         return line.add("measured earlier" if measured else "", "dim")

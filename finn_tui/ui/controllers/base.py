@@ -13,7 +13,7 @@ from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.workers import Workers
 
 
-class Desk(Workers):
+class Controller(Workers):
     """The app without what it is for."""
 
     #: The settings and what was wrong with their file when they were last looked at.
@@ -32,7 +32,7 @@ class Desk(Workers):
     def action_do(self, id: str) -> None:
         """Do an action of the table, or say why it cannot be done now."""
         action = BY_ID[id]
-        why = action.why_not(self.state) if action.why_not is not None else None
+        why = action.disabled_reason(self.state) if action.disabled_reason is not None else None
         if why is not None:
             self.notify(why, title=action.title, severity="warning", markup=False)
             return
@@ -50,12 +50,16 @@ class Desk(Workers):
         if screen is not None and screen.is_mounted and screen is self.screen_stack[0]:
             screen.redraw()
 
-    def trouble(self, error: FinnTuiError, answers: tuple[tuple[str, str], ...] = (),
-                then: Callable[[str | None], None] | None = None) -> None:  # fmt: skip
+    def show_error(
+        self,
+        error: FinnTuiError,
+        answers: tuple[tuple[str, str], ...] = (),
+        then: Callable[[str | None], None] | None = None,
+    ) -> None:
         """Show an error with what to do about it."""
-        from finn_tui.ui.dialogs.choose import trouble
+        from finn_tui.ui.dialogs.choose import show_error
 
-        self.push_screen(trouble(error, answers), then)
+        self.push_screen(show_error(error, answers), then)
 
     def confirm(
         self,
@@ -112,8 +116,13 @@ class Desk(Workers):
             if set(changes) == {"model"} and workspace.problem is not None:
                 return  # nobody asked for it, and the broken file is told of by itself
             names = ", ".join(changes)
-            self.notify(f"{error.what}. {error.why}\n{error.fix}", title=f"{names}: for now only",
-                        severity="warning", timeout=10, markup=False)  # fmt: skip
+            self.notify(
+                f"{error.what}. {error.why}\n{error.fix}",
+                title=f"{names}: for now only",
+                severity="warning",
+                timeout=10,
+                markup=False,
+            )
         self.settings_seen = workspace.settings
 
     def look_at_settings(self) -> None:
@@ -144,4 +153,4 @@ class Desk(Workers):
         """Say once what is wrong with finn-tui.toml."""
         if str(problem) != self._settings_told:
             self._settings_told = str(problem)
-            self.trouble(problem)
+            self.show_error(problem)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
-from finn_tui.ui.controllers.base import Desk
-from finn_tui.ui.messages import BoardDone, BoardRead, WorkKind
+from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.messages import BoardJobDone, BoardResultsRead, WorkKind
 from finn_tui.ui.workers import Credentials
 
 
-class BoardDesk(Desk):
+class BoardController(Controller):
     """Deploy, execute, throughput, validate."""
 
     def do_app_go(self) -> None:
@@ -49,16 +49,16 @@ class BoardDesk(Desk):
         self.start(WorkKind.BOARD, work)
         self.redraw()
 
-    def board_done(self, message: BoardDone) -> None:
+    def board_done(self, message: BoardJobDone) -> None:
         """A job of the board has ended well."""
         from finn_tui.ui.board.view import finished
 
         finished(self.state.board, message.missing)
         if message.missing:
-            self.trouble(message.missing[0])
+            self.show_error(message.missing[0])
         self.redraw()
 
-    def board_read(self, message: BoardRead) -> None:
+    def board_read(self, message: BoardResultsRead) -> None:
         """What is known of a run on a board."""
         board = self.state.board
         board.results, board.results_of = message.results, (message.run, message.changed)
@@ -96,7 +96,7 @@ class BoardDesk(Desk):
                     credentials.trust = fingerprint
                     self.start_board(job)
 
-            self.trouble(error, (("t", "trust this key"),), trusted)
+            self.show_error(error, (("t", "trust this key"),), trusted)
         elif asks_password(error):
 
             def given(text: str | None) -> None:
@@ -108,16 +108,21 @@ class BoardDesk(Desk):
                 if answer == "p":
                     self._ask_password(board.machine, given)
 
-            self.trouble(error, (("p", "give a password"),), wanted)
+            self.show_error(error, (("p", "give a password"),), wanted)
         else:
-            self.trouble(error)
+            self.show_error(error)
 
     def _ask_password(self, machine: str, then: Callable[[str | None], None]) -> None:
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Content
 
         self.push_screen(
-            Pick(f"Password for {machine}", Content(), free=lambda text: None, secret=True,
-                 hint="kept in memory while the app runs, never on disk"),
+            ChooseDialog(
+                f"Password for {machine}",
+                Content(),
+                free=lambda text: None,
+                secret=True,
+                hint="kept in memory while the app runs, never on disk",
+            ),
             then,
-        )  # fmt: skip
+        )

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.ui.controllers.base import Desk
+from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import (
     BuildChecked,
     BuildStarted,
-    PictureTaken,
     RunsRead,
+    SnapshotTaken,
     UpkeepDone,
     WorkKind,
 )
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.state import RunView
 
 
-class RunsDesk(Desk):
+class BuildController(Controller):
     """Builds and what becomes of them."""
 
     def do_app_build(self) -> None:
@@ -98,10 +98,15 @@ class RunsDesk(Desk):
         then = "; d deploys and validates it" if state == "succeeded" else "; e says why on Runs"
         severity = "information" if state == "succeeded" else "error"
         self._alert(f"{id}: {state}{mark}")
-        self.notify(f"{id}: {state}{mark}{then}", title="build", severity=severity,  # type: ignore[arg-type]
-                    timeout=8, markup=False)  # fmt: skip
+        self.notify(
+            f"{id}: {state}{mark}{then}",
+            title="build",
+            severity=severity,  # type: ignore[arg-type]
+            timeout=8,
+            markup=False,
+        )
 
-    def picture_taken(self, message: PictureTaken) -> None:
+    def picture_taken(self, message: SnapshotTaken) -> None:
         """The run that is shown has moved on."""
         view = self.state.runs_view
         if message.run == view.log_of:
@@ -160,7 +165,7 @@ class RunsDesk(Desk):
 
             hint = "the last is the step that it ended in; enter goes on there"
             self.push_screen(
-                choose.Pick(f"Resume {run.id} at", content, answer[-1], hint=hint), go_on
+                choose.ChooseDialog(f"Resume {run.id} at", content, answer[-1], hint=hint), go_on
             )
         elif message.job == "space":
             if not answer.paths:
@@ -173,10 +178,13 @@ class RunsDesk(Desk):
 
             names = ", ".join(path.name for path in answer.paths)
             self.push_screen(
-                choose.confirm(f"Clean {run.id}?", f"{names}: {size(answer.bytes)}. {answer.loses}",
-                             f"free {size(answer.bytes)}"),
+                choose.confirm(
+                    f"Clean {run.id}?",
+                    f"{names}: {size(answer.bytes)}. {answer.loses}",
+                    f"free {size(answer.bytes)}",
+                ),
                 clean,
-            )  # fmt: skip
+            )
         elif message.job == "clean":
             self.notify(f"{size(answer.bytes)} freed", title=run.id, markup=False)
         else:
@@ -186,14 +194,14 @@ class RunsDesk(Desk):
         """A build could not be started; without AMD's tools it can be rehearsed."""
         self.launch_ended()
         if error.kind == "tools":
-            self.trouble(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
+            self.show_error(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
         else:
-            self.trouble(error)
+            self.show_error(error)
 
     def rebuild_failed(self, error: FinnTuiError) -> None:
         """A run could not be resumed or built again."""
         self.launch_ended()
-        self.trouble(error)
+        self.show_error(error)
 
     def launch_ended(self) -> None:
         """No build is being started any more."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finn_tui.ui.controllers.base import Desk
-from finn_tui.ui.messages import LogFound, LogsListed, WorkKind
+from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.messages import LogsListed, SearchAdvanced, WorkKind
 from finn_tui.ui.state import RunView
 
 if TYPE_CHECKING:
     from finn_tui.runs.logs.search_worker import Hits
 
 
-class LogDesk(Desk):
+class LogController(Controller):
     """Logs."""
 
     def open_log(
@@ -44,7 +44,7 @@ class LogDesk(Desk):
         """Search a log in the background; another search of that kind ends."""
         self.start(kind, self.scan_log(path, hits, start))
 
-    def log_found(self, message: LogFound) -> None:
+    def log_found(self, message: SearchAdvanced) -> None:
         """A search is a step further."""
         from finn_tui.ui.logs.screen import LogScreen
 

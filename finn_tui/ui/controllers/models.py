@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Callable
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.ui.controllers.base import Desk
+from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.folding_keeper import KEEP_SECONDS
 from finn_tui.ui.messages import FifosPriced, GraphRead, ModelOpened, TargetsListed, WorkKind
-from finn_tui.ui.tune.state import Notice, Tune
+from finn_tui.ui.tune.state import Notice, TuneState
 
 
-class ModelDesk(Desk):
+class ModelController(Controller):
     """Models and their boards."""
 
     def open_named(self, model: str, board: str | None = None, folding: str | None = None) -> None:
@@ -25,7 +25,7 @@ class ModelDesk(Desk):
         """Choose a model."""
         from finn_tui.lab.models import shown_names
         from finn_tui.lab.presets import presets
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
         from finn_tui.ui.toolkit.text_input import why_no_file
 
@@ -33,7 +33,7 @@ class ModelDesk(Desk):
         try:
             known = presets()
         except FinnTuiError as error:
-            self.trouble(error)
+            self.show_error(error)
             return
         titles = shown_names(self.lab.workspace)
         rows = [
@@ -56,11 +56,16 @@ class ModelDesk(Desk):
                 self.leave_folding(lambda: self.open_named(model))
 
         self.push_screen(
-            Pick("Open a model", Content([Column("model", width), Column(""), Column("", 9)], rows),
-                 present, free=lambda text: why_no_file(text, "model", files), files=files,
-                 hint="letters narrow the list; or type the path of an .onnx file (QONNX)"),
+            ChooseDialog(
+                "Open a model",
+                Content([Column("model", width), Column(""), Column("", 9)], rows),
+                present,
+                free=lambda text: why_no_file(text, "model", files),
+                files=files,
+                hint="letters narrow the list; or type the path of an .onnx file (QONNX)",
+            ),
             take,
-        )  # fmt: skip
+        )
 
     def on_mount(self) -> None:
         """Keep the folding that is edited from now on."""
@@ -82,8 +87,9 @@ class ModelDesk(Desk):
         if not self.keeper.told:
             self.keeper.told = True
             text = f"{error.what}. {error.why}"
-            self.notify(text, title="the folding is not kept", severity="warning", timeout=10,
-                        markup=False)  # fmt: skip
+            self.notify(
+                text, title="the folding is not kept", severity="warning", timeout=10, markup=False
+            )
 
     def leave_folding(self, then: Callable[[], None]) -> None:
         """Go on once the folding is kept; ask if that fails and unsaved changes would be lost."""
@@ -113,7 +119,7 @@ class ModelDesk(Desk):
         """A model is there to be folded; nothing is drawn yet."""
         state, working = self.state, message.working
         if state.tune is None or state.tune.opened is not message.opened:
-            tune = state.tune = Tune(message.opened, message.folding_name)
+            tune = state.tune = TuneState(message.opened, message.folding_name)
             if working is not None:
                 tune.folding_name, tune.saved_name = working.folding_name, working.saved_name
                 tune.locked = set(working.locked)
@@ -127,31 +133,42 @@ class ModelDesk(Desk):
         self.close_working(WorkKind.OPEN)
         self.take_model(message)
         if message.problem is not None:
-            self.trouble(message.problem)
+            self.show_error(message.problem)
         # The next start goes on where this one was.
         if self.lab.workspace.settings.model != message.opened.model.name:
             self.keep_settings(model=message.opened.model.name)
         self.redraw()
 
-    def choose_target(self, tune: Tune) -> None:
+    def choose_target(self, tune: TuneState) -> None:
         """Another board for the model."""
         self.start(WorkKind.TARGETS, self.list_targets(tune))
 
     def targets_listed(self, message: TargetsListed) -> None:
         """Choose among the boards."""
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
         tune = message.tune
         rows = [
-            Row(name, [(name, ""), (device.part, "dim"),
-                       (f"{device.budget.get('LUT', 0):,}" if device.budget else "?", ""),
-                       (f"{device.budget.get('BRAM_18K', 0):,}" if device.budget else "", ""),
-                       (f"{device.budget.get('DSP', 0):,}" if device.budget else "", "")])
+            Row(
+                name,
+                [
+                    (name, ""),
+                    (device.part, "dim"),
+                    (f"{device.budget.get('LUT', 0):,}" if device.budget else "?", ""),
+                    (f"{device.budget.get('BRAM_18K', 0):,}" if device.budget else "", ""),
+                    (f"{device.budget.get('DSP', 0):,}" if device.budget else "", ""),
+                ],
+            )
             for name, device in sorted(message.devices.items())
-        ]  # fmt: skip
-        columns = [Column("board", 18), Column("part"), Column("LUT", 9, True),
-                   Column("BRAM18", 7, True), Column("DSP", 6, True)]  # fmt: skip
+        ]
+        columns = [
+            Column("board", 18),
+            Column("part"),
+            Column("LUT", 9, True),
+            Column("BRAM18", 7, True),
+            Column("DSP", 6, True),
+        ]
 
         def take(board: str | None) -> None:
             if board is not None and board != tune.editor.device.board:
@@ -159,16 +176,16 @@ class ModelDesk(Desk):
 
         hint = "letters narrow the list; another part is prepared anew"
         content = Content(columns, rows)
-        self.push_screen(Pick("Board", content, tune.editor.device.board, hint=hint), take)
+        self.push_screen(ChooseDialog("Board", content, tune.editor.device.board, hint=hint), take)
 
-    def _retarget(self, tune: Tune, board: str) -> None:
+    def _retarget(self, tune: TuneState, board: str) -> None:
         self.keep_settings(board=board)
         self.open_named(tune.opened.model.name, board)
 
     def opening_failed(self, error: FinnTuiError) -> None:
         """A model could not be opened."""
         self.opening_ended()
-        self.trouble(error)
+        self.show_error(error)
 
     def opening_ended(self) -> None:
         """Nothing is being opened any more."""

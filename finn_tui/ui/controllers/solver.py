@@ -6,27 +6,27 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.ui.controllers.base import Desk
-from finn_tui.ui.messages import FastestFound, FrontFound, Solved, WorkKind
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.messages import FastestFound, FrontAdvanced, SolveFinished, WorkKind
+from finn_tui.ui.tune.state import TuneState
 
 if TYPE_CHECKING:
     from finn_tui.base.progress import Progress
     from finn_tui.core.optimize.solve import Solution
-    from finn_tui.lab.solver.options import Wish
-    from finn_tui.lab.solver.requests import Point, Question
+    from finn_tui.lab.solver.options import SolveOptions
+    from finn_tui.lab.solver.requests import ParetoPoint, SolveRequest
     from finn_tui.ui.pareto.state import ParetoFront
-    from finn_tui.ui.solve.state import Solving
+    from finn_tui.ui.solve.state import SolveState
 
 
 #: Seconds between a choice in the form and the question for the fastest that fits.
 _PAUSE = 0.25
 
 
-class SolveDesk(Desk):
+class SolverController(Controller):
     """Solving; what it finds is for the user to take."""
 
-    def open_solve(self, tune: Tune) -> None:
+    def open_solve(self, tune: TuneState) -> None:
         """The dialog: its form, or what is under way or waits to be looked at."""
         # The solver brings numpy, which only those who solve shall pay.
         from finn_tui.ui.solve import state as solving
@@ -40,19 +40,19 @@ class SolveDesk(Desk):
         if action is not None:
             self.call_after_refresh(self.action_do, action)
 
-    def begin_solving(self, solving: Solving, question: Question) -> None:
+    def begin_solving(self, solving: SolveState, question: SolveRequest) -> None:
         """Ask; the answer comes as a message."""
         self.stop(WorkKind.FASTEST)
         self._stop_front(solving.tune)
         solving.begin(question)
         self.start(WorkKind.SOLVE, self.solve(solving, question))
 
-    def stop_solving(self, solving: Solving) -> None:
+    def stop_solving(self, solving: SolveState) -> None:
         """End the solver's process; there is no answer then."""
         solving.end()
         self.stop(WorkKind.SOLVE)
 
-    async def find_fastest(self, solving: Solving, question: Question) -> FastestFound:
+    async def find_fastest(self, solving: SolveState, question: SolveRequest) -> FastestFound:
         """What the form tells beside the question: the fastest that fits."""
         from finn_tui.lab.solver import requests
 
@@ -65,7 +65,7 @@ class SolveDesk(Desk):
             found = error
         return FastestFound(solving, question, found)
 
-    async def solve(self, solving: Solving, question: Question) -> Solved:
+    async def solve(self, solving: SolveState, question: SolveRequest) -> SolveFinished:
         """Have a question answered."""
         from finn_tui.lab.solver import requests
 
@@ -75,12 +75,12 @@ class SolveDesk(Desk):
             )
         except FinnTuiError as error:
             # No folding reaches what was asked for: that is an answer too.
-            return Solved(solving, question, None, error)
-        return Solved(solving, question, found, None)
+            return SolveFinished(solving, question, None, error)
+        return SolveFinished(solving, question, found, None)
 
     # The Pareto front
 
-    def open_pareto(self, tune: Tune) -> None:
+    def open_pareto(self, tune: TuneState) -> None:
         """The front's screen; it is found now unless it was before."""
         from finn_tui.ui.pareto.screen import ParetoScreen
         from finn_tui.ui.pareto.state import wish_of
@@ -88,14 +88,14 @@ class SolveDesk(Desk):
         try:
             wish = wish_of(tune)
         except FinnTuiError as error:
-            self.trouble(error)
+            self.show_error(error)
             return
         front = tune.front
         if front is None or not front.is_of(wish):
             front = self.find_front(tune, wish)
         self.push_screen(ParetoScreen(front), lambda _: self.redraw())
 
-    def find_front(self, tune: Tune, wish: Wish) -> ParetoFront:
+    def find_front(self, tune: TuneState, wish: SolveOptions) -> ParetoFront:
         """Begin to find a front; its points come as messages."""
         from finn_tui.ui.pareto.state import ParetoFront
 
@@ -103,12 +103,12 @@ class SolveDesk(Desk):
         self.start(WorkKind.FRONT, self.find_points(tune.front))
         return tune.front
 
-    def _stop_front(self, tune: Tune) -> None:
+    def _stop_front(self, tune: TuneState) -> None:
         if tune.front is not None and tune.front.busy:
             self.stop(WorkKind.FRONT)
             tune.front = None
 
-    async def find_points(self, front: ParetoFront) -> FrontFound:
+    async def find_points(self, front: ParetoFront) -> FrontAdvanced:
         """Find a front's points, SetFolding's beside them."""
         from finn_tui.lab.solver import requests
         from finn_tui.ui.pareto.state import POINTS
@@ -123,13 +123,13 @@ class SolveDesk(Desk):
                 on_point=lambda point: self._post_point(front, point),
             )
         except FinnTuiError as error:
-            return FrontFound(front, None, error)
-        return FrontFound(front, None, None, found.refused)
+            return FrontAdvanced(front, None, error)
+        return FrontAdvanced(front, None, None, found.refused)
 
-    def _post_point(self, front: ParetoFront, point: Point) -> None:
-        self.post_message(FrontFound(front, point))
+    def _post_point(self, front: ParetoFront, point: ParetoPoint) -> None:
+        self.post_message(FrontAdvanced(front, point))
 
-    def front_found(self, message: FrontFound) -> None:
+    def front_found(self, message: FrontAdvanced) -> None:
         """A point more, or the end."""
         if message.point is not None:
             message.front.add(message.point)
@@ -158,7 +158,7 @@ class SolveDesk(Desk):
         message.solving.take_fastest(message.question, message.found)
         self._show_solving(message.solving)
 
-    def solved(self, message: Solved) -> None:
+    def solved(self, message: SolveFinished) -> None:
         """An answer, or why there is none."""
         solving = message.solving
         if solving.question is not message.question or not solving.busy:
@@ -167,8 +167,12 @@ class SolveDesk(Desk):
         if not self._show_solving(solving) and self.state.tune is solving.tune:
             solving.unseen = True
             what = "there is no answer" if message.solution is None else "solved"
-            self.notify(f"{what}: {solving.title}; s on Tune shows it", title="solve",
-                        timeout=8, markup=False)  # fmt: skip
+            self.notify(
+                f"{what}: {solving.title}; s on Tune shows it",
+                title="solve",
+                timeout=8,
+                markup=False,
+            )
             self.redraw()
 
     def solve_told(self, progress: Progress) -> None:
@@ -185,7 +189,7 @@ class SolveDesk(Desk):
             tune.solving.end(error=error)
             if self._show_solving(tune.solving):
                 return
-        self.trouble(error)
+        self.show_error(error)
 
     def front_failed(self, error: FinnTuiError) -> None:
         """A defect while a Pareto front is found; the points that are there stay."""
@@ -193,9 +197,9 @@ class SolveDesk(Desk):
         if tune is not None and tune.front is not None:
             tune.front.end(error, None)
             self._show_front()
-        self.trouble(error)
+        self.show_error(error)
 
-    def _show_solving(self, solving: Solving) -> bool:
+    def _show_solving(self, solving: SolveState) -> bool:
         from finn_tui.ui.solve.screen import SolveDialog
 
         for screen in self.screen_stack:

@@ -16,9 +16,9 @@ from textual.widgets import Input
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.filter_bar import matches
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, Row
-from finn_tui.ui.toolkit.styled_line import Line, cells, fit, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, wrap
 from finn_tui.ui.toolkit.text_input import Completion, TextInput, is_path
 
 #: Why a typed text cannot be taken; None if it can.
@@ -28,7 +28,7 @@ Echo = Callable[[str], str]
 Typing = Literal["filter", "find", "name"]
 
 
-class Pick(ModalScreen[str | None]):
+class ChooseDialog(ModalScreen[str | None]):
     """Choose a row, or type what is wanted. Gives the row's key or the text; None if closed.
 
     Keys go to the line of text; up and down move the cursor of the list all the while.
@@ -87,21 +87,21 @@ class Pick(ModalScreen[str | None]):
         """Title, the line of text, what is to be said of it, the rows, a hint."""
         names = [str(row.key) for row in self._content.rows]
         with Vertical(classes="box"):
-            yield Lines(self._head, id="head")
+            yield LineView(self._head, id="head")
             with Horizontal(id="line"):
-                yield Lines(lambda *_: [Line().add(">", "accent")], id="prompt")
+                yield LineView(lambda *_: [StyledLine().add(">", "accent")], id="prompt")
                 yield TextInput(
                     self._first_text,
                     id="typed",
                     password=self._secret,
                     suggester=None if self._secret else Completion(names, self._files),
                 )
-            yield Lines(self._said, id="said")
+            yield LineView(self._said, id="said")
             listing = Listing(id="rows", lit=True)
             listing.can_focus = False
             listing.display = bool(self._content.rows) or not self._secret
             yield listing
-            yield Lines(self._foot, id="foot")
+            yield LineView(self._foot, id="foot")
 
     def on_mount(self) -> None:
         """As high as its rows, if there is room."""
@@ -116,19 +116,19 @@ class Pick(ModalScreen[str | None]):
         text = self.query_one(TextInput).value
         return text if self._secret else text.strip()
 
-    def _head(self, width: int, height: int) -> list[Line]:
-        return [Line().add(fit(self._title, width).rstrip(), "title")]
+    def _head(self, width: int, height: int) -> list[StyledLine]:
+        return [StyledLine().add(fit(self._title, width).rstrip(), "title")]
 
-    def _remarks(self, width: int) -> list[Line]:
+    def _remarks(self, width: int) -> list[StyledLine]:
         if self._refused:
             return wrap(self._refused, width, "bad")
         meaning = self._echo(self._text) if self._echo is not None and self._text else ""
         return wrap(meaning, width, "accent") if meaning else []
 
-    def _said(self, width: int, height: int) -> list[Line]:
+    def _said(self, width: int, height: int) -> list[StyledLine]:
         return self._remarks(width)[:height]
 
-    def _foot(self, width: int, height: int) -> list[Line]:
+    def _foot(self, width: int, height: int) -> list[StyledLine]:
         return wrap(self._hint or "enter takes it, esc closes", width, "dim")[:height]
 
     def on_key(self, event: events.Key) -> None:
@@ -163,7 +163,7 @@ class Pick(ModalScreen[str | None]):
 
     def _say(self) -> None:
         """Show what is to be said of the text, in as many rows as that needs."""
-        said = self.query_one("#said", Lines)
+        said = self.query_one("#said", LineView)
         rows = len(self._remarks(min(76, self.size.width) - 4))
         if said.display != bool(rows):
             said.display = bool(rows)
@@ -285,11 +285,11 @@ class Notice(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The text, the details, the answers."""
         with Vertical(classes="box"):
-            yield Lines(self._text, id="text")
+            yield LineView(self._text, id="text")
             listing = Listing(id="rows", headings=False)
             listing.display = False
             yield listing
-            yield Lines(self._keys, on_hit=self._hit, id="keys")
+            yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
         """As high as the text needs."""
@@ -306,18 +306,18 @@ class Notice(ModalScreen[str | None]):
         wanted = len(self._written(width))
         self.query_one("#text").styles.height = max(1, min(wanted, self.size.height - 5))
 
-    def _written(self, width: int) -> list[Line]:
+    def _written(self, width: int) -> list[StyledLine]:
         lines = wrap(self._title, width, self._role)
         for text, role in self._paragraphs:
             if text:
-                lines += [Line(), *wrap(text, width, role)]
+                lines += [StyledLine(), *wrap(text, width, role)]
         return lines
 
-    def _text(self, width: int, height: int) -> list[Line]:
+    def _text(self, width: int, height: int) -> list[StyledLine]:
         return self._written(width)
 
-    def _keys(self, width: int, height: int) -> list[Line]:
-        line = Line()
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
+        line = StyledLine()
         answers = dict(self._answers)
         if self._detail:
             answers["enter"] = "hide details" if self._open else "details"
@@ -325,7 +325,7 @@ class Notice(ModalScreen[str | None]):
         for key, meaning in answers.items():
             line.add("  " if line.width else "").add(actions.key_name(key), "key", key)
             line.add(f" {meaning}", "dim", key)
-        return [Line(), line]
+        return [StyledLine(), line]
 
     def _hit(self, hit: object) -> None:
         if isinstance(hit, str):
@@ -360,7 +360,7 @@ class Notice(ModalScreen[str | None]):
         content = Content([Column("", max(1, width))], rows)
         listing.call_after_refresh(listing.give, content)
         listing.focus()
-        self.query_one("#keys", Lines).redraw()
+        self.query_one("#keys", LineView).redraw()
 
     def do_dialog_close(self) -> None:
         """No answer."""
@@ -372,7 +372,7 @@ def confirm(question: str, why: str, yes: str) -> Notice:
     return Notice(question, [(why, "")], [("y", yes)], role="warn")
 
 
-def trouble(error: FinnTuiError, answers: Sequence[tuple[str, str]] = ()) -> Notice:
+def show_error(error: FinnTuiError, answers: Sequence[tuple[str, str]] = ()) -> Notice:
     """An error: what happened, why, what to do; its details folded away."""
     paragraphs = [(error.why, ""), (error.fix, "accent")]
     return Notice(f"! {error.what}", paragraphs, answers, role="bad", detail=error.detail)

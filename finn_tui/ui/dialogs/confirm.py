@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.messages import OutlookReady
-from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line, cells, fit, printable, wrap
+from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable, wrap
 
 #: A text with its role.
 Fact = tuple[str, str]
@@ -44,7 +44,7 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """One block of lines over the screen's own last lines."""
         with Vertical(id="bar"):
-            yield Lines(self._text, on_hit=self._hit, id="text")
+            yield LineView(self._text, on_hit=self._hit, id="text")
 
     def on_mount(self) -> None:
         """As high as its text."""
@@ -63,24 +63,24 @@ class Confirm(ModalScreen[bool]):
     def _fit(self) -> None:
         lines = self._lines(self.size.width - 2)
         self.query_one("#text").styles.height = min(len(lines), self.size.height - 1)
-        self.query_one("#text", Lines).redraw()
+        self.query_one("#text", LineView).redraw()
 
-    def _lines(self, width: int) -> list[Line]:
+    def _lines(self, width: int) -> list[StyledLine]:
         facts = [*self._facts, *([(self._pending, "dim")] if self._pending else [])]
-        lines = [Line().add(fit(printable(self._title), width).rstrip(), "warn")]
+        lines = [StyledLine().add(fit(printable(self._title), width).rstrip(), "warn")]
         for text, role in facts:
             piece = printable(text)
             if cells(piece) > width - 2:
                 lines += wrap(piece, width, role, "  ")
             elif lines[-1].width + cells(piece) + 3 > width:
-                lines.append(Line().add("  ").add(piece, role))
+                lines.append(StyledLine().add("  ").add(piece, role))
             else:
                 lines[-1].add(" · ", "dim").add(piece, role)
-        keys = Line().add("enter", "key", True).add(f" {self._yes}", "dim", True)
+        keys = StyledLine().add("enter", "key", True).add(f" {self._yes}", "dim", True)
         keys.add("   ").add("esc", "key", False).add(" leave it", "dim", False)
         return [*lines, keys]
 
-    def _text(self, width: int, height: int) -> list[Line]:
+    def _text(self, width: int, height: int) -> list[StyledLine]:
         *lines, keys = self._lines(width)
         return [*lines[: max(1, height - 1)], keys]
 

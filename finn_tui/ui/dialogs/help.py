@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import PLACES, actions_of, key_name, keys_of
 from finn_tui.ui.toolkit.frame import MODES
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Column, Content, Listing, Row
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -34,9 +34,9 @@ class Help(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The list, and the sentence of the row under the cursor."""
         with Vertical(classes="box"):
-            yield Lines(self._head, id="head")
+            yield LineView(self._head, id="head")
             yield Listing(id="rows")
-            yield Lines(self._sentence, id="sentence")
+            yield LineView(self._sentence, id="sentence")
 
     def on_mount(self) -> None:
         """Fill the list."""
@@ -50,7 +50,7 @@ class Help(ModalScreen[str | None]):
         for place in places:
             for action in actions_of(place):
                 keys = " ".join(key_name(key) for key in keys_of(action, state.keymap))
-                why = action.why_not(state) if action.why_not is not None else None
+                why = action.disabled_reason(state) if action.disabled_reason is not None else None
                 rows.append(
                     Row(
                         action.id,
@@ -69,24 +69,24 @@ class Help(ModalScreen[str | None]):
 
     def _fill(self, content: Content) -> None:
         self.query_one(Listing).give(content)
-        self.query_one("#sentence", Lines).redraw()
+        self.query_one("#sentence", LineView).redraw()
 
     def on_listing_moved(self) -> None:
         """Another row's sentence."""
-        self.query_one("#sentence", Lines).redraw()
+        self.query_one("#sentence", LineView).redraw()
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Do it."""
         self.dismiss(str(event.key))
 
-    def _head(self, width: int, height: int) -> list[Line]:
-        return [Line().add(f"Keys: {PLACES.get(self._place, 'everywhere')}", "title")]
+    def _head(self, width: int, height: int) -> list[StyledLine]:
+        return [StyledLine().add(f"Keys: {PLACES.get(self._place, 'everywhere')}", "title")]
 
-    def _sentence(self, width: int, height: int) -> list[Line]:
+    def _sentence(self, width: int, height: int) -> list[StyledLine]:
         action = actions.BY_ID.get(str(self.query_one(Listing).key))
-        keys = Line().add("enter", "key").add(" does it  ", "dim").add("/", "key")
+        keys = StyledLine().add("enter", "key").add(" does it  ", "dim").add("/", "key")
         keys.add(" filter  ", "dim").add("esc", "key").add(" close", "dim")
-        return [Line().add(action.help if action is not None else ""), keys]
+        return [StyledLine().add(action.help if action is not None else ""), keys]
 
     def do_dialog_close(self) -> None:
         """Close."""

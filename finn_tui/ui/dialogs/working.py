@@ -16,8 +16,8 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import keys_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import MODES
-from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line, bar, duration, fit, printable
+from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.styled_line import StyledLine, bar, duration, fit, printable
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -55,11 +55,11 @@ class Working(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """One box of lines."""
         with Vertical(classes="box"):
-            yield Lines(self._text, id="work")
+            yield LineView(self._text, id="work")
 
     def on_mount(self) -> None:
         """Times run on while nothing is told."""
-        self.set_interval(0.5, self.query_one(Lines).redraw)
+        self.set_interval(0.5, self.query_one(LineView).redraw)
 
     def tell(self, progress: Progress) -> None:
         """One step further."""
@@ -73,35 +73,43 @@ class Working(ModalScreen[str | None]):
             self._last[progress.stage] = progress
         # The first words come before the box is there: it draws itself then.
         if self.is_mounted:
-            self.query_one(Lines).redraw()
+            self.query_one(LineView).redraw()
 
-    def _text(self, width: int, height: int) -> list[Line]:
-        lines = [Line().add(fit(self._title, width).rstrip(), "title"), Line()]
+    def _text(self, width: int, height: int) -> list[StyledLine]:
+        lines = [StyledLine().add(fit(self._title, width).rstrip(), "title"), StyledLine()]
         now = time.monotonic()
         for index, (stage, began) in enumerate(self._entered):
             name = _STAGES.get(stage, stage)
             if index + 1 < len(self._entered):
                 took = self._entered[index + 1][1] - began
-                done = Line().add("✓ ", "good").add(name)
-                lines.append(done.right(Line().add(duration(took), "dim"), width))
+                done = StyledLine().add("✓ ", "good").add(name)
+                lines.append(done.right(StyledLine().add(duration(took), "dim"), width))
                 continue
-            line = Line().add("• ", "accent").add(name, "strong")
-            lines.append(line.right(Line().add(duration(now - began), "dim"), width))
+            line = StyledLine().add("• ", "accent").add(name, "strong")
+            lines.append(line.right(StyledLine().add(duration(now - began), "dim"), width))
             last = self._last.get(stage)
             if last is None:
                 continue
             if last.fraction is not None:
                 size = min(40, width - 8)
                 filled = bar(last.fraction, size).rstrip()
-                meter = Line().add("  ").add(filled, "bar")
+                meter = StyledLine().add("  ").add(filled, "bar")
                 meter.add("░" * (size - len(filled)), "faint")
                 lines.append(meter.add(f" {last.fraction:.0%}"))
-            lines.append(Line().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim"))
-        lines += [Line().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log]
-        keys = Line().add("esc", "key").add(" cancel", "dim")
+            lines.append(
+                StyledLine().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim")
+            )
+        lines += [
+            StyledLine().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log
+        ]
+        keys = StyledLine().add("esc", "key").add(" cancel", "dim")
         if self.kind is WorkKind.OPEN:
             keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")
-        return [*lines[: height - 2], *[Line()] * (height - 1 - len(lines[: height - 2])), keys]
+        return [
+            *lines[: height - 2],
+            *[StyledLine()] * (height - 1 - len(lines[: height - 2])),
+            keys,
+        ]
 
     def on_key(self, event: events.Key) -> None:
         """A mode's key puts the progress aside."""

@@ -11,10 +11,10 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.flow import view as flow
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import Rule
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, facts
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 
 class FlowScreen(ModeScreen):
@@ -26,7 +26,7 @@ class FlowScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """Where the weights come from; stages and changes; nodes and attributes."""
-        yield Lines(self._weights, id="weights")
+        yield LineView(self._weights, id="weights")
         yield Rule()
         with Horizontal():
             with Vertical(id="left"):
@@ -45,7 +45,7 @@ class FlowScreen(ModeScreen):
 
     def draw(self) -> None:
         """Show the chosen stage."""
-        self.query_one("#weights", Lines).redraw()
+        self.query_one("#weights", LineView).redraw()
         tune, state = self.state.tune, self.state.flow
         if tune is None:
             for name in ("#stages", "#changes", "#nodes", "#attributes"):
@@ -111,14 +111,14 @@ class FlowScreen(ModeScreen):
         if following:
             self.query_one(following, Listing).focus()
 
-    def _weights(self, width: int, height: int) -> list[Line]:
+    def _weights(self, width: int, height: int) -> list[StyledLine]:
         tune = self.state.tune
         if tune is None:
             return []
         info = tune.opened.model.info
         weights, finn = info["weights"], info["finn"]
         random = weights["kind"] == "random"
-        line = Line().add(" weights ", "dim")
+        line = StyledLine().add(" weights ", "dim")
         if random:
             line.add("RANDOM", "warn").add(f"  {weights['note']}", "dim")
         else:
@@ -126,4 +126,4 @@ class FlowScreen(ModeScreen):
         if weights.get("accuracy") is not None:
             line.add(f"  {weights['accuracy']:.2f} %", "strong")
             line.add(f" of {weights['images']:,} images", "dim")
-        return [line.right(Line().add(f"{finn['flavour']} {finn['version']} ", "dim"), width)]
+        return [line.right(StyledLine().add(f"{finn['flavour']} {finn['version']} ", "dim"), width)]

@@ -11,7 +11,7 @@ from typing import IO
 from finn_tui.ui.logs.view import LogView
 
 
-class Spool:
+class AppLog:
     """Lines in a temporary file that goes with the app."""
 
     def __init__(self) -> None:

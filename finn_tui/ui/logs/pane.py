@@ -12,8 +12,8 @@ from textual.message import Message
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.view import LogView, draw_row
 from finn_tui.ui.toolkit.filter_bar import Filtering
-from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line, cells, fit
+from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit
 from finn_tui.ui.toolkit.text_input import Completion
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _LOOK = 0.1
 _COUNT = 0.01
 
 
-class Log(Lines, can_focus=True):
+class LogPane(LineView, can_focus=True):
     """Shows a ``LogView``; one long line is cut at the right edge and read by moving sideways."""
 
     BINDINGS = actions.bindings("log", "list", "pane")
@@ -33,24 +33,24 @@ class Log(Lines, can_focus=True):
     class Opened(Message):
         """Enter: the line under the cursor is wanted large, or among its neighbours."""
 
-        log: Log
+        log: LogPane
         searching: bool = False
 
         @property
-        def control(self) -> Log:
+        def control(self) -> LogPane:
             return self.log
 
     @dataclass
     class Begun(Message):
         """The file was replaced or cut: what was found in it means nothing any more."""
 
-        log: Log
+        log: LogPane
 
     @dataclass
     class Searched(Message):
         """A text to search for was typed."""
 
-        log: Log
+        log: LogPane
         text: str
         regex: bool
 
@@ -105,7 +105,7 @@ class Log(Lines, can_focus=True):
         if news != "same" or counted:
             self.redraw()
 
-    def build(self, width: int, height: int) -> list[Line]:
+    def build(self, width: int, height: int) -> list[StyledLine]:
         """A heading and the lines in view."""
         view = self.view
         rows = view.rows(width - 2, max(1, height - 1))
@@ -113,13 +113,13 @@ class Log(Lines, can_focus=True):
         if not rows:
             what = "no line so far" if view.only is None else "no line passes the filter"
             what = what if view.only is None or view.only.whole else "looking for lines"
-            return [*found, Line().add(" " + what, "dim")]
+            return [*found, StyledLine().add(" " + what, "dim")]
         thumb = view.thumb()
         first, last = view.marked()
         for number, row in enumerate(rows):
             here = row.start == view.cursor and self._has_keys
             marked = view.mark is not None and first <= row.start <= last
-            line = Line("cursor" if here or marked else "")
+            line = StyledLine("cursor" if here or marked else "")
             sign = ">" if here and row.first else "│" if marked else " "
             draw_row(row, view, width - 2, line.add(sign, "accent"))
             if thumb is not None:
@@ -132,14 +132,15 @@ class Log(Lines, can_focus=True):
     def _has_keys(self) -> bool:
         return self.has_focus or self.prompt.typing
 
-    def _heading(self, width: int) -> Line:
+    def _heading(self, width: int) -> StyledLine:
         view = self.view
-        head = Line("cursor-blur" if self._has_keys else "")
+        head = StyledLine("cursor-blur" if self._has_keys else "")
         if self.prompt.typing:
             how = "as an expression" if self.regex else "as text"
             head.add(" /", "accent")
-            return head.right(Line().add(f"{how}, ", "dim").add("tab", "key").add(" the other "),
-                              width).to(width)  # fmt: skip
+            return head.right(
+                StyledLine().add(f"{how}, ", "dim").add("tab", "key").add(" the other "), width
+            ).to(width)
         following = "following" if self._release is None else "following this one"
         state = "gone" if view.state == "gone" and view.path is not None else ""
         state = state or (following if view.following else view.place())
@@ -149,8 +150,9 @@ class Log(Lines, can_focus=True):
             head.add("  ").add(self._state(), "accent")
         if view.column and not view.wrap:
             head.add(f"  from column {view.column + 1}", "dim")
-        return head.right(Line().add(state + " ", "dim" if view.following else "accent"),
-                          width).to(width)  # fmt: skip
+        return head.right(
+            StyledLine().add(state + " ", "dim" if view.following else "accent"), width
+        ).to(width)
 
     # Searching
 

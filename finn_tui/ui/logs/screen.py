@@ -15,18 +15,18 @@ from textual.screen import Screen
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import size
-from finn_tui.runs.logs.search import Query, why_not
+from finn_tui.runs.logs.search import Query, disabled_reason
 from finn_tui.runs.logs.search_worker import Hits
 from finn_tui.runs.logs.severity import Severity
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs import tree as log_tree
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import COPIED, LEVEL_NAMES, LEVELS, LogView
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import key_line
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -76,17 +76,17 @@ class LogScreen(Screen[None]):
         return cast("FinnTuiApp", self.app)
 
     @property
-    def log_pane(self) -> Log:
+    def log_pane(self) -> LogPane:
         """The log itself."""
-        return self.query_one("#log", Log)
+        return self.query_one("#log", LogPane)
 
     def compose(self) -> ComposeResult:
         """Which log; the other logs beside it; the keys."""
-        yield Lines(self._where, id="where")
+        yield LineView(self._where, id="where")
         with Horizontal():
             yield Listing(id="tree")
-            yield Log(id="log", large=True, state=self._found_so_far)
-        yield Lines(self._keys, on_hit=self._do, id="keys")
+            yield LogPane(id="log", large=True, state=self._found_so_far)
+        yield LineView(self._keys, on_hit=self._do, id="keys")
 
     def on_mount(self) -> None:
         """Read it."""
@@ -129,17 +129,17 @@ class LogScreen(Screen[None]):
         self._redraw()
 
     def _redraw(self) -> None:
-        self.query_one("#where", Lines).redraw()
-        self.query_one("#keys", Lines).redraw()
+        self.query_one("#where", LineView).redraw()
+        self.query_one("#keys", LineView).redraw()
         self.log_pane.redraw()
 
-    def _where(self, width: int, height: int) -> list[Line]:
-        line = Line().add(" ").add(self._title, "title")
+    def _where(self, width: int, height: int) -> list[StyledLine]:
+        line = StyledLine().add(" ").add(self._title, "title")
         path = str(self.view.path)
         if self._run is not None:
             path = path.removeprefix(f"{self._run.folder.path}/")
             line.add(f"   run {self._run.id if width >= 110 else self._run.id[-4:]}", "dim")
-        right = Line().add(size(self.view.size) + " ", "dim")
+        right = StyledLine().add(size(self.view.size) + " ", "dim")
         if self._run is not None and self._run.simulated:
             right.add(" SIMULATED ", "sim")
         room = width - line.width - right.width - 4
@@ -147,7 +147,7 @@ class LogScreen(Screen[None]):
             line.add("   " + (path if len(path) <= room else "…" + path[-(room - 1) :]), "dim")
         return [line.right(right, width)]
 
-    def _keys(self, width: int, height: int) -> list[Line]:
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
         shown = [action for action in actions.actions_of("viewer") if action.hint]
         if self._run is not None:
             shown.insert(-1, actions.BY_ID["pane.next"])
@@ -212,7 +212,7 @@ class LogScreen(Screen[None]):
             tree = self.query_one("#tree", Listing)
             first = not tree.rows
             tree.give(log_tree.tree(logs), str(self.view.path) if first else None)
-            self.query_one("#where", Lines).redraw()
+            self.query_one("#where", LineView).redraw()
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         """Another log, where there is room for both."""
@@ -243,14 +243,14 @@ class LogScreen(Screen[None]):
                 return row.cells[0][0].replace("▸", "").strip()
         return Path(path).name
 
-    def on_log_begun(self, event: Log.Begun) -> None:
+    def on_log_pane_begun(self, event: LogPane.Begun) -> None:
         """The file is another."""
         self._show(self.view, self._title)
 
-    def on_log_searched(self, event: Log.Searched) -> None:
+    def on_log_pane_searched(self, event: LogPane.Searched) -> None:
         """Search from the cursor on, and go to the first line that is found."""
         query = Query("regex" if event.regex else "text", event.text)
-        why = why_not(query)
+        why = disabled_reason(query)
         if why is not None:
             self.notify(why, title="search", severity="warning", markup=False)
             return
@@ -261,7 +261,7 @@ class LogScreen(Screen[None]):
             view.show_only(None)
         self._begin(WorkKind.LOG_SEARCH, view.search, start, 0)
 
-    def on_log_opened(self, event: Log.Opened) -> None:
+    def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         """Enter in a filtered log: what stands around the line."""
         if self.view.only is not None:
             self._level = None
@@ -348,7 +348,7 @@ class LogScreen(Screen[None]):
 
     def do_viewer_go_to(self) -> None:
         """A line by its number, or a share of the file."""
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
 
         def take(text: str | None) -> None:
             if text is None:
@@ -360,7 +360,9 @@ class LogScreen(Screen[None]):
             self._redraw()
 
         hint = "a line's number, or 50% for the middle of the file"
-        dialog = Pick("Go to", Content((), (), hint), free=_no_place, hint=hint, secret=False)
+        dialog = ChooseDialog(
+            "Go to", Content((), (), hint), free=_no_place, hint=hint, secret=False
+        )
         self.app.push_screen(dialog, take)
 
     def do_viewer_wrap(self) -> None:

@@ -16,7 +16,7 @@ from rich.cells import chop_cells
 from finn_tui.base.text import readable
 from finn_tui.runs.logs.bigfile import BigFile, LineCount
 from finn_tui.runs.logs.severity import Severity, severity
-from finn_tui.ui.toolkit.styled_line import Line, cells, fit, printable
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable
 
 if TYPE_CHECKING:
     from finn_tui.runs.logs.search_worker import Hits
@@ -364,7 +364,7 @@ class LogView:
         return f"line {number:,}" + (f" of {total:,}" if total is not None else f"  {share}")
 
 
-def draw_row(row: Shown, view: LogView, width: int, line: Line) -> Line:
+def draw_row(row: Shown, view: LogView, width: int, line: StyledLine) -> StyledLine:
     """Write a row's text in ``width`` columns, what was searched for standing out."""
     text = row.text if cells(row.text) <= width else fit(row.text, width)
     at = 0

@@ -14,9 +14,9 @@ from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
 from finn_tui.ui.pareto import state as pareto
 from finn_tui.ui.pareto.state import ParetoFront
 from finn_tui.ui.toolkit.frame import Rule
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -41,11 +41,11 @@ class ParetoScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Title, plot, table, keys."""
         with Vertical(id="front"):
-            yield Lines(self._title, id="title")
-            yield Lines(self._plot, id="plot")
+            yield LineView(self._title, id="title")
+            yield LineView(self._plot, id="plot")
             yield Rule()
             yield Listing(id="points")
-            yield Lines(self._keys, on_hit=self._hit, id="keys")
+            yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
         """Keys go to the table."""
@@ -57,16 +57,16 @@ class ParetoScreen(ModalScreen[None]):
         listing = self.query_one(Listing)
         listing.give(pareto.table(self.front, self.size.width))
         for name in ("#title", "#plot", "#keys"):
-            self.query_one(name, Lines).redraw()
+            self.query_one(name, LineView).redraw()
 
-    def _title(self, width: int, height: int) -> list[Line]:
+    def _title(self, width: int, height: int) -> list[StyledLine]:
         return pareto.title(self.front, width)
 
-    def _plot(self, width: int, height: int) -> list[Line]:
+    def _plot(self, width: int, height: int) -> list[StyledLine]:
         return pareto.drawing(self.front, self.query_one(Listing).key, width, height)
 
-    def _keys(self, width: int, height: int) -> list[Line]:
-        line, keymap = Line().add(" "), self.desk.state.keymap
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
+        line, keymap = StyledLine().add(" "), self.desk.state.keymap
         for id, meaning in (
             ("list.choose", "load it into Tune"),
             ("pareto.setfolding", "load SetFolding's"),
@@ -84,7 +84,7 @@ class ParetoScreen(ModalScreen[None]):
 
     def on_listing_moved(self) -> None:
         """Another point is marked in the plot."""
-        self.query_one("#plot", Lines).redraw()
+        self.query_one("#plot", LineView).redraw()
 
     def on_listing_chosen(self) -> None:
         """Load the row."""

@@ -14,13 +14,13 @@ from finn_tui.base.progress import Progress
 from finn_tui.core.estimate.estimate import Estimate
 from finn_tui.lab.plots import plot
 from finn_tui.lab.solver import options, requests
-from finn_tui.lab.solver.options import Wish
-from finn_tui.lab.solver.requests import Point
+from finn_tui.lab.solver.options import SolveOptions
+from finn_tui.lab.solver.requests import ParetoPoint
 from finn_tui.ui.solve.state import of
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import Line, fit, plural, rate, short, whole
+from finn_tui.ui.toolkit.styled_line import StyledLine, fit, plural, rate, short, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
-from finn_tui.ui.tune.state import Notice, Tune
+from finn_tui.ui.tune.state import Notice, TuneState
 
 #: How many targets are tried.
 POINTS = 16
@@ -40,29 +40,29 @@ class ParetoFront:
         error: why it ended early; ``refused`` why SetFolding has no (more) points.
     """
 
-    def __init__(self, tune: Tune, wish: Wish) -> None:
+    def __init__(self, tune: TuneState, wish: SolveOptions) -> None:
         """A front of which nothing is known yet."""
         self.tune = tune
         self.wish = wish
         self.of = self._key(tune, wish)
-        self.points: list[Point] = []
-        self.setfolding: list[Point] = []
+        self.points: list[ParetoPoint] = []
+        self.setfolding: list[ParetoPoint] = []
         self.busy = True
         self.message = ""
         self.error: FinnTuiError | None = None
         self.refused: FinnTuiError | None = None
 
     @staticmethod
-    def _key(tune: Tune, wish: Wish) -> object:
+    def _key(tune: TuneState, wish: SolveOptions) -> object:
         editor = tune.editor
         stays = editor.folding if wish.locked or wish.held else None
         return wish, editor.clock_ns, editor.folding.settings, stays
 
-    def is_of(self, wish: Wish) -> bool:
+    def is_of(self, wish: SolveOptions) -> bool:
         """Whether it is the front for a wish and the present clock, locks and FIFO depths."""
         return self.of == self._key(self.tune, wish)
 
-    def add(self, point: Point) -> None:
+    def add(self, point: ParetoPoint) -> None:
         """A point was found."""
         found = self.setfolding if point.solution is None else self.points
         found.append(point)
@@ -77,12 +77,12 @@ class ParetoFront:
         self.busy, self.error, self.refused = False, error, refused
 
     @property
-    def present(self) -> Point:
+    def present(self) -> ParetoPoint:
         """The present folding as a point."""
         editor = self.tune.editor
         return requests.point(editor, self.wish, editor.estimate.ii_cycles, editor.folding)
 
-    def beside(self, target: int) -> Point | None:
+    def beside(self, target: int) -> ParetoPoint | None:
         """SetFolding's point at the same target."""
         return next((point for point in self.setfolding if point.target == target), None)
 
@@ -103,7 +103,7 @@ class ParetoFront:
         return True
 
 
-def wish_of(tune: Tune) -> Wish:
+def wish_of(tune: TuneState) -> SolveOptions:
     """The limits and locks of the solve dialog, FINN's fill limits before it was used.
 
     Raises:
@@ -112,21 +112,22 @@ def wish_of(tune: Tune) -> Wish:
     return replace(of(tune).wish(), even=True)
 
 
-def title(front: ParetoFront, width: int) -> list[Line]:
+def title(front: ParetoFront, width: int) -> list[StyledLine]:
     """What is shown, and how far it is."""
     editor = front.tune.editor
-    line = Line().add(" Pareto ", "title").add(front.tune.opened.model.title, "title")
+    line = StyledLine().add(" Pareto ", "title").add(front.tune.opened.model.title, "title")
     line.add(f"  {editor.device.board}", "dim")
-    limits = ", ".join(f"{TITLES[n]} {s:.0%}" for n, s in front.wish.limits.items()
-                       if editor.device.budget.get(n))  # fmt: skip
+    limits = ", ".join(
+        f"{TITLES[n]} {s:.0%}" for n, s in front.wish.limits.items() if editor.device.budget.get(n)
+    )
     line.add(f"  up to {limits}" if limits else "  up to all of the part", "dim")
-    state = Line()
+    state = StyledLine()
     if front.busy:
         state.add(f"{len(front.points)} of {POINTS} targets ...", "accent")
     else:
         state.add(plural(len(front.points), "point"), "dim")
     line.right(state.add(" "), width)
-    second = Line()
+    second = StyledLine()
     problem = front.error or front.refused
     if problem is not None:
         what = "no SetFolding: " if front.error is None else "! "
@@ -137,7 +138,7 @@ def title(front: ParetoFront, width: int) -> list[Line]:
     return [line, second]
 
 
-def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[Line]:
+def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[StyledLine]:
     """The plot, with the point of a row marked."""
     here = [point for point in front.points if point.target == key]
     series = [
@@ -147,12 +148,12 @@ def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[
         ("chosen", HERE, here),
     ]
     if not front.points:
-        return [Line(), Line().add(" the first point is being found ...", "dim")]
+        return [StyledLine(), StyledLine().add(" the first point is being found ...", "dim")]
     return [_inked(text) for text in plot(series, width, height).splitlines()]
 
 
-def _inked(text: str) -> Line:
-    line = Line()
+def _inked(text: str) -> StyledLine:
+    line = StyledLine()
     for piece in _MARKS.split(text):
         line.add(piece, _ROLES.get(piece[:1], "dim") if _MARKS.fullmatch(piece) else "quiet")
     return line
@@ -182,7 +183,7 @@ def table(front: ParetoFront, width: int) -> Content:
     return Content(columns, [row for _, row in rows], "nothing yet")
 
 
-def _row(front: ParetoFront, point: Point, mark: str, wide: bool, key: str = "") -> Row:
+def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str = "") -> Row:
     role = "good" if key else ""
     counted = options.amounts(point.result, front.wish.whole)
     cells = [
@@ -214,11 +215,11 @@ def _fps(result: Estimate) -> str:
     return short(result.fps, 9) if result.fps >= 10 else rate(result.fps)
 
 
-def _percent(point: Point) -> str:
+def _percent(point: ParetoPoint) -> str:
     if point.share is None:
         return "-"
     return f"{point.share[1]:.0%}" if point.share[1] < float("inf") else "none"
 
 
-def _share(point: Point) -> str:
+def _share(point: ParetoPoint) -> str:
     return f"{TITLES[point.share[0]]} {_percent(point)}" if point.share is not None else "-"

@@ -9,10 +9,10 @@ from textual.widget import Widget
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.results import view as results
 from finn_tui.ui.toolkit.frame import Rule
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, facts
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
-from finn_tui.ui.toolkit.styled_line import Line, fit, printable
+from finn_tui.ui.toolkit.styled_line import StyledLine, fit, printable
 
 
 class ResultsScreen(ModeScreen):
@@ -27,7 +27,7 @@ class ResultsScreen(ModeScreen):
         yield Listing(id="runs")
         yield Rule()
         yield Listing(id="detail", passive=True, headings=False)
-        yield Lines(self._broken, id="broken")
+        yield LineView(self._broken, id="broken")
 
     def on_mount(self) -> None:
         """Keys go to the table."""
@@ -39,7 +39,7 @@ class ResultsScreen(ModeScreen):
         listing.give(results.table(self.state.results, listing.size.width))
         self._detail()
         self.query_one("#broken").display = bool(self.state.broken)
-        self.query_one("#broken", Lines).redraw()
+        self.query_one("#broken", LineView).redraw()
 
     def on_resize(self) -> None:
         """Other columns may fit."""
@@ -62,8 +62,8 @@ class ResultsScreen(ModeScreen):
             self.state.runs_view.chosen = str(event.key)
             self.desk.do_app_runs()
 
-    def _broken(self, width: int, height: int) -> list[Line]:
+    def _broken(self, width: int, height: int) -> list[StyledLine]:
         return [
-            Line().add(" " + fit(printable(f"{error.what}: {error.why}"), width - 2), "warn")
+            StyledLine().add(" " + fit(printable(f"{error.what}: {error.why}"), width - 2), "warn")
             for error in self.state.broken[:height]
         ]

@@ -13,7 +13,7 @@ from finn_tui.base.text import clean, size
 from finn_tui.core.migrate.finn_names import layer_of_partition
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import (
-    Line,
+    StyledLine,
     brief,
     cells,
     duration,
@@ -101,14 +101,16 @@ def jobs_by_step(picture: Picture, ended: float | None = None) -> dict[str, list
 
 
 @dataclass(frozen=True)
-class Tree:
+class BuildTree:
     """Rows of the tree, and the log that belongs to each that has one."""
 
     content: Content
     logs: dict[Hashable, Path]
 
 
-def tree(picture: Picture | None, unfolded: set[str], since: float, ended: float | None) -> Tree:
+def tree(
+    picture: Picture | None, unfolded: set[str], since: float, ended: float | None
+) -> BuildTree:
     """Steps, and the tools' jobs below those that are unfolded or being done.
 
     Args:
@@ -117,7 +119,7 @@ def tree(picture: Picture | None, unfolded: set[str], since: float, ended: float
     """
     columns = [Column("", 1), Column("step"), Column("time", 6, True)]
     if picture is None:
-        return Tree(Content(columns, [], "reading what there is"), {})
+        return BuildTree(Content(columns, [], "reading what there is"), {})
     rows: list[Row] = []
     logs: dict[Hashable, Path] = {}
     jobs = jobs_by_step(picture, ended)
@@ -139,13 +141,13 @@ def tree(picture: Picture | None, unfolded: set[str], since: float, ended: float
         rows.append(Row(step.name, cells_))
         if unfold:
             rows += _job_rows(below, since, logs)
-    return Tree(
+    return BuildTree(
         Content(columns, rows, "the steps are named once the builder has started"),
         logs,
     )
 
 
-def newest(found: Tree, picture: Picture) -> Hashable:
+def newest(found: BuildTree, picture: Picture) -> Hashable:
     """The row to look at: what runs or failed deepest below the present step, else that step."""
     now = present(picture.steps)
     keys = [row.key for row in found.content.rows]
@@ -192,8 +194,9 @@ def _job(job: Job, since: float, logs: dict[Hashable, Path], *, deeper: bool) ->
         seconds += since
     name = indent + _job_name(job)
     took = brief(seconds) if seconds is not None else ""
-    rows = [Row(key, [(mark, role), (name, "" if job.state != "queued" else "faint"),
-                      (took, "dim")])]  # fmt: skip
+    rows = [
+        Row(key, [(mark, role), (name, "" if job.state != "queued" else "faint"), (took, "dim")])
+    ]
     stages = [stage for stage in job.stages if stage.state != "waiting"]
     for stage in stages if job.state != "queued" else ():
         rows.append(_stage(job, stage, key, indent, since, logs))
@@ -233,8 +236,10 @@ def spark(values: Sequence[float], width: int, *, log: bool = False) -> str:
         # The lowest of each stretch: what was bad for a moment is not lost.
         step = len(shown) / width
         pick = max if log else min
-        shown = [pick(shown[int(i * step) : max(int(i * step) + 1, int((i + 1) * step))])
-                 for i in range(width)]  # fmt: skip
+        shown = [
+            pick(shown[int(i * step) : max(int(i * step) + 1, int((i + 1) * step))])
+            for i in range(width)
+        ]
     low, high = min(shown, default=0.0), max(shown, default=0.0)
     if high - low < 1e-9:
         return _BARS[3] * len(shown)
@@ -250,22 +255,22 @@ def eta_text(eta: Eta) -> str:
     )
 
 
-def _eta_lines(eta: Eta | None, width: int) -> list[Line]:
+def _eta_lines(eta: Eta | None, width: int) -> list[StyledLine]:
     if eta is None:
         return []
-    lines = [Line().add(f" about {eta_text(eta)}", "strong")]
-    source = Line().add(f"  {eta.source}", "dim")
+    lines = [StyledLine().add(f" about {eta_text(eta)}", "strong")]
+    source = StyledLine().add(f"  {eta.source}", "dim")
     if lines[0].width + source.width <= width:
         lines[0].append(source)
     else:
-        lines.append(Line().add(fit(f" {eta.source}", width - 1).rstrip(), "dim"))
+        lines.append(StyledLine().add(fit(f" {eta.source}", width - 1).rstrip(), "dim"))
     if eta.note:
         lines += wrap(eta.note, width - 2, "warn", " ")[:2]
     return lines
 
 
-def _process_line(picture: Picture) -> list[Line]:
-    line = Line()
+def _process_line(picture: Picture) -> list[StyledLine]:
+    line = StyledLine()
     for one in picture.processes[:3]:
         line.add("   " if line.width else " ")
         line.add(one.name, "strong")
@@ -280,14 +285,20 @@ def _process_line(picture: Picture) -> list[Line]:
     return [line] if line.width else []
 
 
-def _quiet_line(picture: Picture, since: float) -> list[Line]:
+def _quiet_line(picture: Picture, since: float) -> list[StyledLine]:
     if picture.waiting:
         return [
-            Line().add(" ! the builder waits at a debugger prompt, for ever; x cancels it", "bad")
+            StyledLine().add(
+                " ! the builder waits at a debugger prompt, for ever; x cancels it", "bad"
+            )
         ]
     if picture.stalled:
         job = picture.stalled[0]
-        return [Line().add(f" ! {job.name} has been silent for {duration(job.silent or 0)}", "bad")]
+        return [
+            StyledLine().add(
+                f" ! {job.name} has been silent for {duration(job.silent or 0)}", "bad"
+            )
+        ]
     if picture.silent is None or picture.log is None:
         return []
     silent = picture.silent + since
@@ -295,21 +306,23 @@ def _quiet_line(picture: Picture, since: float) -> list[Line]:
     name = picture.log.name
     folder = picture.log.parent.name
     name = f"{folder}/{name}" if name in ("runme.log", "vivado.log") else name
-    return [Line().add(f" silent for {duration(silent)}", role).add(f"  {name}", "dim")]
+    return [StyledLine().add(f" silent for {duration(silent)}", role).add(f"  {name}", "dim")]
 
 
-def _curve_lines(picture: Picture, width: int) -> list[Line]:
+def _curve_lines(picture: Picture, width: int) -> list[StyledLine]:
     lines = []
     slack = [timing.wns for timing in picture.timings if timing.wns is not None]
     room = max(8, min(40, width - 36))
     if slack:
         role = "bad" if slack[-1] < 0 else "good"
-        line = Line().add(" WNS ", "dim").add(spark(slack, room), "bar")
+        line = StyledLine().add(" WNS ", "dim").add(spark(slack, room), "bar")
         line.add(f" {slack[-1]:.3f} ns", role)
         lines.append(line.add(f"  lowest {min(slack):.3f}", "dim"))
     if picture.overlaps:
         line = (
-            Line().add(" overlaps ", "dim").add(spark(picture.overlaps, room - 5, log=True), "bar")
+            StyledLine()
+            .add(" overlaps ", "dim")
+            .add(spark(picture.overlaps, room - 5, log=True), "bar")
         )
         line.add(f" {whole(picture.overlaps[-1])}")
         if picture.congestion:
@@ -318,19 +331,19 @@ def _curve_lines(picture: Picture, width: int) -> list[Line]:
     return lines
 
 
-def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[Line]:
+def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[StyledLine]:
     """Why a build failed: what, where, the line itself, what it means, what to do."""
     room = max(10, width - 3)
     what = wrap(f"✗ {clean(cause.text)}", room, "bad", " ")
-    where: list[Line] = []
+    where: list[StyledLine] = []
     if cause.file is not None:
         name = cause.file.removeprefix(f"{base}/")
         at = f"{name}, line {cause.line}" if cause.line else name
         at = at if cells(at) <= room else "…" + at[-(room - 1) :]
-        where.append(Line().add(f" {at}", "dim"))
+        where.append(StyledLine().add(f" {at}", "dim"))
     if cause.quote and cause.quote.strip() not in cause.text:
         where.append(
-            Line().add(" > " + fit(printable(clean(cause.quote.strip())), room - 2).rstrip())
+            StyledLine().add(" > " + fit(printable(clean(cause.quote.strip())), room - 2).rstrip())
         )
     means = wrap(cause.means, room, "", " ") if cause.means else []
     advice = wrap(cause.advice, room, "accent", " ") if cause.advice else []
@@ -347,7 +360,7 @@ def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[L
     return [*what[:2], *where[:1], *advice][:height]
 
 
-def error_lines(run: RunView, width: int, height: int) -> list[Line]:
+def error_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
     """Why a run ended, as the runner itself said it."""
     error = run.state.error
     if error is None:
@@ -365,7 +378,7 @@ def live_lines(
     since: float,
     width: int,
     height: int,
-) -> list[Line]:
+) -> list[StyledLine]:
     """What the chosen run is at, or why it ended; at most ``height`` lines."""
     if run.state.final:
         if cause is not None:
@@ -380,7 +393,7 @@ def live_lines(
         if worst:
             said = ", ".join(f"{whole(count)} {name.lower()}s" for name, count in worst)
             least = "at least " if picture.partial else ""
-            lines.append(Line().add(f" {least}{said} in the logs", "dim"))
+            lines.append(StyledLine().add(f" {least}{said} in the logs", "dim"))
         return lines[:height]
     if picture is None:
         return []

@@ -13,17 +13,17 @@ from textual.widget import Widget
 from finn_tui.runs.live.workdirs import HLS_FOLDER
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.auto_follow import growing
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.runs import build_view
 from finn_tui.ui.runs import list_view as runs
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.frame import Rule
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
-from finn_tui.ui.toolkit.styled_line import Line, duration, fit, printable
+from finn_tui.ui.toolkit.styled_line import StyledLine, duration, fit, printable
 
 
 class RunsScreen(ModeScreen):
@@ -37,12 +37,12 @@ class RunsScreen(ModeScreen):
         """The runs; what the chosen one is at: steps, what it takes or why it ended, a log."""
         yield Listing(id="runs")
         yield Rule()
-        yield Lines(self._about, id="about")
+        yield LineView(self._about, id="about")
         with Horizontal():
             yield Listing(id="steps", passive=True)
             with Vertical(id="beside"):
-                yield Lines(self._live, id="live")
-                yield Log(id="log")
+                yield LineView(self._live, id="live")
+                yield LogPane(id="log")
 
     def on_mount(self) -> None:
         """Keys go to the runs; times run on while a build does."""
@@ -82,13 +82,13 @@ class RunsScreen(ModeScreen):
         self._draw_steps(run)
         self._make_room(run)
         fixed = view.log_fixed and run is not None and not run.state.final
-        self.query_one("#log", Log).give(
+        self.query_one("#log", LogPane).give(
             view.log,
             view.log_title if run is not None else "",
             self._let_go if fixed else None,
         )
-        self.query_one("#about", Lines).redraw()
-        self.query_one("#live", Lines).redraw()
+        self.query_one("#about", LineView).redraw()
+        self.query_one("#live", LineView).redraw()
 
     def _draw_steps(self, run: RunView | None) -> None:
         view = self.state.runs_view
@@ -137,7 +137,7 @@ class RunsScreen(ModeScreen):
 
     def _make_room(self, run: RunView | None) -> None:
         """As high as what is to be said, as long as some of the log is left."""
-        box = self.query_one("#live", Lines)
+        box = self.query_one("#live", LineView)
         width, room = self.query_one("#beside").size
         height = len(self._live(width - 1, max(3, room - 4))) if width and run is not None else 0
         if run is not None and not run.state.final:
@@ -149,7 +149,7 @@ class RunsScreen(ModeScreen):
             box.styles.height = height
             box.display = height > 0
 
-    def _live(self, width: int, height: int) -> list[Line]:
+    def _live(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.chosen_run()
         view = self.state.runs_view
         if run is None:
@@ -157,16 +157,16 @@ class RunsScreen(ModeScreen):
         since = build_view.since(view.picture_at)
         return build_view.live_lines(run, view.picture, view.eta, view.cause, since, width, height)
 
-    def _about(self, width: int, height: int) -> list[Line]:
+    def _about(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.chosen_run()
         if run is None:
             return []
         return [self._summary(run, width)]
 
-    def _summary(self, run: RunView, width: int) -> Line:
+    def _summary(self, run: RunView, width: int) -> StyledLine:
         request, state = run.request, run.state
         mark, role = build_view.sign(state.state)
-        line = Line().add(f" {mark} {state.state}", role)
+        line = StyledLine().add(f" {mark} {state.state}", role)
         if state.position:
             line.add(f"  number {state.position} in line", "dim")
         if state.state == "running" and state.step_count:
@@ -181,7 +181,7 @@ class RunsScreen(ModeScreen):
             if room > 8:
                 line.add("  " + fit(printable(said), room).rstrip(), "accent")
         if run.simulated:
-            line.right(Line().add("SIMULATED ", "sim"), width)
+            line.right(StyledLine().add("SIMULATED ", "sim"), width)
         return line
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
@@ -232,7 +232,7 @@ class RunsScreen(ModeScreen):
             self.state.runs_view.unfolded ^= {event.key}
             self.redraw()
 
-    def on_log_opened(self, event: Log.Opened) -> None:
+    def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         """The log, large, beside the run's other logs."""
         run = self.state.chosen_run()
         log = event.log.view
@@ -250,7 +250,7 @@ class RunsScreen(ModeScreen):
 
     def do_log_follow(self) -> None:
         """Follow, from anywhere on the screen."""
-        self.query_one("#log", Log).do_log_follow()
+        self.query_one("#log", LogPane).do_log_follow()
 
     def _let_go(self) -> None:
         """Whichever log grows is shown again."""
@@ -280,7 +280,7 @@ class RunsScreen(ModeScreen):
         assert run is not None
         if cause is None:
             assert run.state.error is not None, "the action is disabled without one"
-            self.desk.trouble(run.state.error)
+            self.desk.show_error(run.state.error)
             return
         paragraphs = [(cause.means, ""), (cause.advice, "accent")]
         file = Path(cause.file) if cause.file is not None else None
@@ -329,7 +329,7 @@ class RunsScreen(ModeScreen):
         self._write("tags", "Tags of", "enter adds them; -tag takes one away")
 
     def _write(self, job: str, title: str, hint: str) -> None:
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content
 
         run = self.state.chosen_run()
@@ -344,5 +344,5 @@ class RunsScreen(ModeScreen):
 
         content = Content([Column("")], [], f"now: {printable(now)}" if now else "nothing yet")
         self.app.push_screen(
-            Pick(f"{title} {run.id}", content, free=lambda text: None, hint=hint), typed
+            ChooseDialog(f"{title} {run.id}", content, free=lambda text: None, hint=hint), typed
         )

@@ -17,18 +17,18 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.solve import view as solve_view
-from finn_tui.ui.solve.state import Solving
+from finn_tui.ui.solve.state import SolveState
 from finn_tui.ui.toolkit.frame import MODES
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
-from finn_tui.ui.toolkit.styled_line import Line, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, wrap
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
 
 
 class SolveDialog(ModalScreen[str | None]):
-    """One of three faces of a ``Solving``: the form, the work, what came of it.
+    """One of three faces of a ``SolveState``: the form, the work, what came of it.
 
     Gives the action of a mode's key, for which the work is put aside; None when it is closed.
     """
@@ -36,7 +36,7 @@ class SolveDialog(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "solve")]
     CSS_PATH = "screen.tcss"
 
-    def __init__(self, solving: Solving) -> None:
+    def __init__(self, solving: SolveState) -> None:
         """For a model's desk."""
         super().__init__()
         self.solving = solving
@@ -50,9 +50,9 @@ class SolveDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Lines over a list over the keys."""
         with Vertical(classes="box"):
-            yield Lines(self._face, on_hit=self._hit, id="face")
+            yield LineView(self._face, on_hit=self._hit, id="face")
             yield Listing(id="changed")
-            yield Lines(self._keys, on_hit=self._hit, id="keys")
+            yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
         """Times run on while nothing is told."""
@@ -65,7 +65,7 @@ class SolveDialog(ModalScreen[str | None]):
 
     def _tick(self) -> None:
         if self.solving.busy:
-            self.query_one("#face", Lines).redraw()
+            self.query_one("#face", LineView).redraw()
 
     def show(self) -> None:
         """Show the state as it is now."""
@@ -77,7 +77,7 @@ class SolveDialog(ModalScreen[str | None]):
             solving.unseen = False
         room = self.size.height - 5
         width = self._width
-        face = self.query_one("#face", Lines)
+        face = self.query_one("#face", LineView)
         wanted = len(self._written(width))
         difference = self._difference
         listing.display = difference is not None
@@ -94,7 +94,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.set_focus(None)
         face.styles.height = max(1, min(wanted, room))
         face.redraw()
-        self.query_one("#keys", Lines).redraw()
+        self.query_one("#keys", LineView).redraw()
         question = solving.wants_fastest() if self._asks else None
         if question is not None:
             work = self.desk.find_fastest(solving, question)
@@ -109,9 +109,9 @@ class SolveDialog(ModalScreen[str | None]):
         solving = self.solving
         return not solving.busy and solving.solution is None and solving.error is None
 
-    def _written(self, width: int) -> list[Line]:
+    def _written(self, width: int) -> list[StyledLine]:
         solving = self.solving
-        lines = [solve_view.title(solving), Line()]
+        lines = [solve_view.title(solving), StyledLine()]
         if solving.busy:
             return [*lines, *solve_view.working(solving, width)]
         if self._difference is not None:
@@ -123,7 +123,7 @@ class SolveDialog(ModalScreen[str | None]):
             lines += wrap(solving.refusal, width, "bad")
         return lines
 
-    def _face(self, width: int, height: int) -> list[Line]:
+    def _face(self, width: int, height: int) -> list[StyledLine]:
         return self._written(width)[:height]
 
     def _answers(self) -> Sequence[tuple[str, str]]:
@@ -145,13 +145,13 @@ class SolveDialog(ModalScreen[str | None]):
             return (*first, ("solve.go", "try again"), *again, ("dialog.close", "close"))
         return solve_view.form_keys()
 
-    def _keys(self, width: int, height: int) -> list[Line]:
-        line, keymap = Line(), self.desk.state.keymap
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
+        line, keymap = StyledLine(), self.desk.state.keymap
         for id, meaning in self._answers():
             name = "1" if id == "app.tune" else key_name(keys_of(BY_ID[id], keymap)[0])
             line.add("   " if line.width else "").add(name, "key", ("do", id))
             line.add(f" {meaning}", "dim", ("do", id))
-        return [Line(), line]
+        return [StyledLine(), line]
 
     # Keys and mouse
 

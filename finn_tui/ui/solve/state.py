@@ -14,11 +14,11 @@ from finn_tui.base.progress import Progress
 from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.optimize.solve import Infeasible, Solution
-from finn_tui.lab.solver.options import Wish
-from finn_tui.lab.solver.requests import SETFOLDING, Question
+from finn_tui.lab.solver.options import SolveOptions
+from finn_tui.lab.solver.requests import SETFOLDING, SolveRequest
 from finn_tui.ui.toolkit.styled_line import rate, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
-from finn_tui.ui.tune.state import Notice, Tune
+from finn_tui.ui.tune.state import Notice, TuneState
 
 #: Names of goals as the form has them.
 GOALS = (("target", "a rate"), ("fill", "fastest that fits"), ("balance", "this II, cheaper"))
@@ -62,7 +62,7 @@ class Form:
     knob: int = 0
 
 
-class Solving:
+class SolveState:
     """The solver's desk of one model.
 
     Attributes:
@@ -75,14 +75,14 @@ class Solving:
         fastest: the fastest that fits the form's limits, or why nothing does; None while unknown.
     """
 
-    def __init__(self, tune: Tune, foldings: Sequence[str] = ()) -> None:
+    def __init__(self, tune: TuneState, foldings: Sequence[str] = ()) -> None:
         """For a model; ``foldings`` are those that can be named."""
         self.tune = tune
         self.foldings = foldings
         self.form = Form(
             {"goal": "target", "limits": "finn", "bill": "", "whole": True, "even": False}
         )
-        self.question: Question | None = None
+        self.question: SolveRequest | None = None
         self.busy = False
         self.message = ""
         self.began = 0.0
@@ -191,8 +191,9 @@ class Solving:
         if chosen == "part" or not device.budget:
             return {}
         if chosen == "finn":
-            return {name: device.limits.get(name, 1.0) for name in RESOURCES
-                    if name in device.budget}  # fmt: skip
+            return {
+                name: device.limits.get(name, 1.0) for name in RESOURCES if name in device.budget
+            }
         found = {}
         for name in self._resources:
             text = self.form.texts.get(name, "").strip().removesuffix("%")
@@ -200,10 +201,10 @@ class Solving:
                 found[name] = number(text, f"{TITLES[name]} {text}") / 100
         return found
 
-    def wish(self) -> Wish:
+    def wish(self) -> SolveOptions:
         """The form's wish. Raises as ``limits``."""
         values = self.form.values
-        return Wish(
+        return SolveOptions(
             limits=self.limits,
             locked=tuple(sorted(self.tune.locked)),
             whole=bool(values["whole"]),
@@ -211,7 +212,7 @@ class Solving:
             even=bool(values["even"]),
         )
 
-    def asked(self) -> Question:
+    def asked(self) -> SolveRequest:
         """The form's question.
 
         Raises:
@@ -221,23 +222,23 @@ class Solving:
         if goal == "fill" and bill == SETFOLDING:
             bill = ""
         if goal != "target":
-            return Question(goal, None, self.wish(), bill)
+            return SolveRequest(goal, None, self.wish(), bill)
         text = self.form.texts.get("fps", "").strip()
         if not text:
             raise FinnTuiError("how many frames per second are needed?", "", "Type a number.")
-        question = Question(goal, number(text, text), self.wish(), bill)
+        question = SolveRequest(goal, number(text, text), self.wish(), bill)
         question.cycles(self.tune.editor)
         return question
 
     # The fastest that fits, told beside the form
 
-    def wants_fastest(self) -> Question | None:
+    def wants_fastest(self) -> SolveRequest | None:
         """The question for the fastest that fits, where its answer is not known yet."""
         if not self.tune.editor.device.budget:
             return None
         try:
             bill = str(self.form.values["bill"])
-            question = Question("fill", None, self.wish(), "" if bill == SETFOLDING else bill)
+            question = SolveRequest("fill", None, self.wish(), "" if bill == SETFOLDING else bill)
         except FinnTuiError:
             return None
         of = (question, self.tune.editor.folding if self.tune.locked or self.form.held else None)
@@ -246,14 +247,14 @@ class Solving:
         self._fastest_of, self.fastest = of, None
         return question
 
-    def take_fastest(self, question: Question, found: Solution | FinnTuiError) -> None:
+    def take_fastest(self, question: SolveRequest, found: Solution | FinnTuiError) -> None:
         """The fastest that fits, if it is still the one that is wanted."""
         if isinstance(self._fastest_of, tuple) and self._fastest_of[0] is question:
             self.fastest = found
 
     # The answer
 
-    def begin(self, question: Question) -> None:
+    def begin(self, question: SolveRequest) -> None:
         """The solver is asked."""
         self.question, self.busy, self.unseen = question, True, False
         self.message, self.began = "", time.monotonic()
@@ -289,8 +290,10 @@ class Solving:
         if solution is None:
             return
         before = tune.editor.estimate
-        differ = sum(solution.folding.values[name] != values
-                     for name, values in tune.editor.folding.values.items())  # fmt: skip
+        differ = sum(
+            solution.folding.values[name] != values
+            for name, values in tune.editor.folding.values.items()
+        )
         tune.editor.replace(solution.folding)
         after = tune.editor.estimate
         tune.notice = Notice(
@@ -315,9 +318,11 @@ class Solving:
     def offers_fastest(self) -> bool:
         """Whether the fastest that fits could be taken instead of what cannot be reached."""
         question = self.question
-        return isinstance(self.error, Infeasible) and question is not None and (
-            question.goal != "fill"
-        )  # fmt: skip
+        return (
+            isinstance(self.error, Infeasible)
+            and question is not None
+            and (question.goal != "fill")
+        )
 
 
 def number(text: str, what: str) -> float:
@@ -334,11 +339,11 @@ def number(text: str, what: str) -> float:
         raise FinnTuiError(f"{what} is no number", "", "Type one such as 3000.") from error
 
 
-def of(tune: Tune, foldings: Sequence[str] = ()) -> Solving:
+def of(tune: TuneState, foldings: Sequence[str] = ()) -> SolveState:
     """The solver's desk of a model, made when it is first wanted."""
     if tune.solving is None:
-        tune.solving = Solving(tune, foldings)
-    found: Solving = tune.solving
+        tune.solving = SolveState(tune, foldings)
+    found: SolveState = tune.solving
     if foldings:
         found.foldings = foldings
     return found

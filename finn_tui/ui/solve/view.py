@@ -10,10 +10,10 @@ from finn_tui.core.compare import Comparison, Difference
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.optimize.solve import Infeasible, Solution
 from finn_tui.lab.solver import options as lab
-from finn_tui.ui.solve.state import Field, Solving
+from finn_tui.ui.solve.state import Field, SolveState
 from finn_tui.ui.toolkit.listing import Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import (
-    Line,
+    StyledLine,
     cells,
     clock_text,
     duration,
@@ -30,17 +30,17 @@ from finn_tui.ui.tune.layer_text import short_name
 _TITLE = 16
 
 
-def title(desk: Solving) -> Line:
+def title(desk: SolveState) -> StyledLine:
     """What is being solved, and for what."""
     editor = desk.tune.editor
-    line = Line().add(f"Solve {desk.tune.opened.model.title}", "title")
+    line = StyledLine().add(f"Solve {desk.tune.opened.model.title}", "title")
     return line.add(f"  {editor.device.board} at {clock_text(editor.clock_ns)}", "dim")
 
 
 # The form
 
 
-def form(desk: Solving, width: int) -> list[Line]:
+def form(desk: SolveState, width: int) -> list[StyledLine]:
     """The lines of the form, and what is known before anything is asked."""
     lines = []
     here = desk.here.key
@@ -48,29 +48,29 @@ def form(desk: Solving, width: int) -> list[Line]:
         lines.append(_field(desk, field, index, field.key == here, width))
         if field.key == "limits" and desk.form.values["limits"] == "finn":
             shares = "   ".join(f"{TITLES[n]} {s:.0%}" for n, s in _fill_limits(desk).items())
-            lines.append(Line().to(_TITLE).add(shares, "dim"))
+            lines.append(StyledLine().to(_TITLE).add(shares, "dim"))
     lines.append(_locked(desk, width))
-    lines.append(Line())
+    lines.append(StyledLine())
     lines.append(_fact("now", _pace(desk, desk.tune.editor.estimate.ii_cycles)))
     lines += _fastest(desk, width)
     return lines
 
 
-def _fill_limits(desk: Solving) -> dict[str, float]:
+def _fill_limits(desk: SolveState) -> dict[str, float]:
     device = desk.tune.editor.device
     return {name: device.limits.get(name, 1.0) for name in RESOURCES if device.budget.get(name)}
 
 
-def _pace(desk: Solving, cycles: int) -> str:
+def _pace(desk: SolveState, cycles: int) -> str:
     fps = 1e9 / (desk.tune.editor.clock_ns * cycles)
     return f"{rate(fps)} frames/s, II {whole(cycles)}"
 
 
-def _fact(name: str, text: str, role: str = "") -> Line:
-    return Line().add(" ").cell(name, _TITLE - 1, "dim").add(text, role)
+def _fact(name: str, text: str, role: str = "") -> StyledLine:
+    return StyledLine().add(" ").cell(name, _TITLE - 1, "dim").add(text, role)
 
 
-def _locked(desk: Solving, width: int) -> Line:
+def _locked(desk: SolveState, width: int) -> StyledLine:
     locked = sorted(desk.tune.locked)
     if not locked:
         return _fact("locked", "no layer", "dim")
@@ -78,7 +78,7 @@ def _locked(desk: Solving, width: int) -> Line:
     return _fact("locked", fit(many + ", ".join(locked), width - _TITLE - 1).rstrip())
 
 
-def _fastest(desk: Solving, width: int) -> list[Line]:
+def _fastest(desk: SolveState, width: int) -> list[StyledLine]:
     if not desk.tune.editor.device.budget:
         part = desk.tune.editor.device.part
         return [_fact("fastest", f"not known: nobody says what {part} has", "dim")]
@@ -90,12 +90,15 @@ def _fastest(desk: Solving, width: int) -> list[Line]:
         return [_fact("fastest", fit(f"nothing: {text}", width - _TITLE - 1).rstrip(), "warn")]
     line = _fact("fastest", _pace(desk, found.cycles))
     holds = [TITLES[item.resource] for item in found.binding if item.holds]
-    return [line.add(f"; {' and '.join(holds)} hold{'s' if len(holds) == 1 else ''} it", "dim")
-            if holds else line]  # fmt: skip
+    return [
+        line.add(f"; {' and '.join(holds)} hold{'s' if len(holds) == 1 else ''} it", "dim")
+        if holds
+        else line
+    ]
 
 
-def _field(desk: Solving, field: Field, index: int, here: bool, width: int) -> Line:
-    line = Line("cursor" if here else "").add(">" if here else " ", "accent")
+def _field(desk: SolveState, field: Field, index: int, here: bool, width: int) -> StyledLine:
+    line = StyledLine("cursor" if here else "").add(">" if here else " ", "accent")
     line.cell(field.title, _TITLE - 1, "" if here else "dim", hit=("line", index))
     if field.kind == "text":
         text = desk.form.texts.get(field.key, "")
@@ -120,7 +123,7 @@ def _field(desk: Solving, field: Field, index: int, here: bool, width: int) -> L
     return line
 
 
-def _set(desk: Solving, field: Field, index: int, here: bool, line: Line) -> Line:
+def _set(desk: SolveState, field: Field, index: int, here: bool, line: StyledLine) -> StyledLine:
     for at, (value, label) in enumerate(field.choices):
         held = value in desk.form.held
         cursor = here and at == desk.form.knob % len(field.choices)
@@ -144,15 +147,18 @@ def form_keys() -> Sequence[tuple[str, str]]:
 # The work
 
 
-def working(desk: Solving, width: int) -> list[Line]:
+def working(desk: SolveState, width: int) -> list[StyledLine]:
     """What the solver does now."""
     took = duration(time.monotonic() - desk.began)
-    line = Line().add("• ", "accent").add(desk.title, "strong")
+    line = StyledLine().add("• ", "accent").add(desk.title, "strong")
     message = fit(desk.message or "starting the solver", width - 4).rstrip()
-    return [line.right(Line().add(took, "dim"), width), Line().add(f"  {message}", "dim")]
+    return [
+        line.right(StyledLine().add(took, "dim"), width),
+        StyledLine().add(f"  {message}", "dim"),
+    ]
 
 
-def refused(desk: Solving, width: int) -> list[Line]:
+def refused(desk: SolveState, width: int) -> list[StyledLine]:
     """Why there is no answer."""
     error = desk.error
     if error is None:
@@ -160,25 +166,27 @@ def refused(desk: Solving, width: int) -> list[Line]:
     lines = wrap(f"! {error.what}", width, "bad")
     for text, role in ((error.why, ""), (error.fix, "accent")):
         if text:
-            lines += [Line(), *wrap(text, width, role)]
+            lines += [StyledLine(), *wrap(text, width, role)]
     fastest = desk.fastest
     if desk.offers_fastest and isinstance(fastest, Solution):
-        lines += [Line(), _fact("fastest", _pace(desk, fastest.cycles))]
+        lines += [StyledLine(), _fact("fastest", _pace(desk, fastest.cycles))]
     return lines
 
 
 # The answer
 
 
-def summary(desk: Solving, difference: Comparison, width: int) -> list[Line]:
+def summary(desk: SolveState, difference: Comparison, width: int) -> list[StyledLine]:
     """What the answer gives and costs against the present folding, and what holds it."""
     solution = desk.solution
     assert solution is not None
     before, after = difference.a.estimate, difference.b.estimate
     lines = [
-        Line().add(fit(desk.title.capitalize(), width).rstrip(), "strong"),
-        Line().add(fit(solution.verdict, width).rstrip(), "good" if solution.optimal else "warn"),
-        Line(),
+        StyledLine().add(fit(desk.title.capitalize(), width).rstrip(), "strong"),
+        StyledLine().add(
+            fit(solution.verdict, width).rstrip(), "good" if solution.optimal else "warn"
+        ),
+        StyledLine(),
     ]
     more = _times(before.ii_cycles / after.ii_cycles)
     lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), more))
@@ -214,23 +222,23 @@ def _times(ratio: float) -> str:
     return "as before" if ratio == 1 else f"{ratio:,.{0 if ratio >= 100 else 1}f} times {word}"
 
 
-def _amount(desk: Solving, name: str, amount: float) -> str:
+def _amount(desk: SolveState, name: str, amount: float) -> str:
     share = desk.tune.editor.device.use(name, amount)
     if share is None:
         return whole(amount)
     return f"{whole(amount)} {share:>4.0%}" if share < float("inf") else f"{whole(amount)} OVER"
 
 
-def _pair(name: str, before: str, after: str, more: str, *, binds: bool = False) -> Line:
-    line = Line().cell(name, 10, "dim").cell(before, 14, right=True).add("  → ", "dim")
+def _pair(name: str, before: str, after: str, more: str, *, binds: bool = False) -> StyledLine:
+    line = StyledLine().cell(name, 10, "dim").cell(before, 14, right=True).add("  → ", "dim")
     line.cell(after, 14, "strong", right=True)
     return line.add("   ").add(more, "warn" if binds else "dim")
 
 
-def _inserted(difference: Comparison, counted: bool) -> Line:
+def _inserted(difference: Comparison, counted: bool) -> StyledLine:
     now, then = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
     text = f"{now} width converters → {then}"
-    return Line().add(text + (", counted above" if counted else ", not counted"), "dim")
+    return StyledLine().add(text + (", counted above" if counted else ", not counted"), "dim")
 
 
 def layers(difference: Comparison, width: int) -> Content:
@@ -255,8 +263,9 @@ def _layer(item: Difference, wide: bool) -> Row:
         f"{knob_title(change.name)} {value_text(change.before)}→{value_text(change.after)}"
         for change in item.changes
     )
-    more = {name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in
-            item.resources.items()}  # fmt: skip
+    more = {
+        name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in item.resources.items()
+    }
     return Row(
         item.name,
         [

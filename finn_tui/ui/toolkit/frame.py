@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from finn_tui.ui.actions.table import BY_ID, Action, actions_of, key_name, keys_of
-from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line, clock_text, fit
+from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text, fit
 
 if TYPE_CHECKING:
     from finn_tui.ui.state import AppState
@@ -22,9 +22,9 @@ MODES = (
 )
 
 
-def top_line(state: AppState, mode: str, width: int) -> Line:
+def top_line(state: AppState, mode: str, width: int) -> StyledLine:
     """Model, board, clock; what is under way; the modes, the present one in capitals."""
-    modes = Line()
+    modes = StyledLine()
     for number, (name, action, title) in enumerate(MODES, 1):
         role = "mode" if name == mode else "dim"
         busy = _busy(state, name)
@@ -32,7 +32,7 @@ def top_line(state: AppState, mode: str, width: int) -> Line:
         if width < 90 and name == "results":
             text = text[:3]
         modes.add(f" {number} {text}{busy} ", role, action)
-    line = Line().add(" ")
+    line = StyledLine().add(" ")
     tune = state.tune
     if tune is None:
         line.add(state.opening or "no model", "title" if state.opening else "dim")
@@ -55,17 +55,17 @@ def _busy(state: AppState, mode: str) -> str:
     return "*" if mode == "board" and state.board.busy else ""
 
 
-def key_line(actions: Sequence[Action], state: AppState, width: int) -> Line:
+def key_line(actions: Sequence[Action], state: AppState, width: int) -> StyledLine:
     """The keys that matter here, those that cannot be used now dimmed; as many as fit.
 
     Where to find the others always fits.
     """
-    line = Line().add(" ")
-    last = Line()
+    line = StyledLine().add(" ")
+    last = StyledLine()
     _key(last, BY_ID["app.help"], state)
     for action in actions:
         if action.hint and action.id != "app.help":
-            piece = Line()
+            piece = StyledLine()
             _key(piece, action, state)
             if line.width + piece.width + 2 + last.width > width:
                 break
@@ -73,11 +73,11 @@ def key_line(actions: Sequence[Action], state: AppState, width: int) -> Line:
     return line.append(last)
 
 
-def _key(line: Line, action: Action, state: AppState) -> None:
+def _key(line: StyledLine, action: Action, state: AppState) -> None:
     keys = keys_of(action, state.keymap)
     if not keys:
         return
-    disabled = action.why_not is not None and action.why_not(state) is not None
+    disabled = action.disabled_reason is not None and action.disabled_reason(state) is not None
     line.add(key_name(keys[0]), "faint" if disabled else "key", action.id)
     line.add(f" {action.hint}", "faint" if disabled else "dim", action.id)
 
@@ -92,8 +92,8 @@ def hinted(*places: str) -> list[Action]:
     return mine + everywhere
 
 
-class Rule(Lines):
+class Rule(LineView):
     """A thin line across."""
 
-    def build(self, width: int, height: int) -> list[Line]:
-        return [Line().add("─" * width, "faint")]
+    def build(self, width: int, height: int) -> list[StyledLine]:
+        return [StyledLine().add("─" * width, "faint")]

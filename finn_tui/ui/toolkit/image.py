@@ -15,7 +15,7 @@ from textual.widget import Widget
 _SHADES = " .:-=+*#%@"
 
 
-class Sample(Widget):
+class SampleImage(Widget):
     """Draws one image of shape (C, H, W), uint8."""
 
     ALLOW_SELECT = False

@@ -11,13 +11,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from finn_tui.ui.toolkit.styled_line import Line, cells
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells
 from finn_tui.ui.toolkit.styles import style
 
-Build = Callable[[int, int], Sequence[Line]]
+Build = Callable[[int, int], Sequence[StyledLine]]
 
 
-class Lines(Widget):
+class LineView(Widget):
     """Draws what ``build(width, height)`` returns.
 
     ``redraw`` builds again, compares with what is on the screen and repaints the difference, so
@@ -43,11 +43,11 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self._build = build
         self._on_hit = on_hit
-        self._lines: list[Line] = []
+        self._lines: list[StyledLine] = []
         self._strips: dict[int, Strip] = {}
         self._styles_by_role: dict[tuple[str, str], Style] = {}
 
-    def build(self, width: int, height: int) -> Sequence[Line]:
+    def build(self, width: int, height: int) -> Sequence[StyledLine]:
         """The lines as they are to be now, at most ``height`` of them."""
         return self._build(width, height) if self._build is not None else ()
 
@@ -80,11 +80,11 @@ class Lines(Widget):
         """One line as Textual wants it."""
         strip = self._strips.get(y)
         if strip is None:
-            line = self._lines[y] if y < len(self._lines) else Line()
+            line = self._lines[y] if y < len(self._lines) else StyledLine()
             strip = self._strips[y] = self._strip(line, self.size.width)
         return strip
 
-    def _strip(self, line: Line, width: int) -> Strip:
+    def _strip(self, line: StyledLine, width: int) -> Strip:
         segments: list[Segment] = []
         pending, ink = "", self._style(line.base, "")
         for text, role in line.parts:
@@ -154,7 +154,7 @@ def _same_ground(a: Style, b: Style) -> bool:
     )
 
 
-def _changed(before: Line | None, after: Line | None, width: int) -> tuple[int, int]:
+def _changed(before: StyledLine | None, after: StyledLine | None, width: int) -> tuple[int, int]:
     """The columns that differ, as (from, to)."""
     if before is None or after is None or before.base != after.base:
         return 0, width

@@ -12,9 +12,9 @@ from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.filter_bar import Filtering, matches
-from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line, cells
-from finn_tui.ui.toolkit.viewport import Window
+from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells
+from finn_tui.ui.toolkit.viewport import Viewport
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -59,7 +59,7 @@ def filter_keys(widget: Widget) -> tuple[str, ...]:
     return actions.keys_of(actions.BY_ID["list.filter"], state.keymap)
 
 
-class Listing(Lines, can_focus=True):
+class Listing(LineView, can_focus=True):
     """A list of rows under headings."""
 
     BINDINGS = actions.bindings("list", "pane")
@@ -105,7 +105,7 @@ class Listing(Lines, can_focus=True):
         self._passive = passive
         self._lit = lit
         self.content = Content()
-        self.window = Window()
+        self.window = Viewport()
         self.filter = Filtering(self, self._filtered)
         self._rows: Sequence[Row] = ()
         self._headings = headings
@@ -161,14 +161,14 @@ class Listing(Lines, can_focus=True):
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
 
-    def build(self, width: int, height: int) -> list[Line]:
+    def build(self, width: int, height: int) -> list[StyledLine]:
         """Headings, then the rows in view, then the scroll bar over the last column."""
         self.window.size(len(self._rows), self._room)
         widths = self._widths(width - 1)
         lines = [self._heading(widths)] if self._headings else []
         if not self._rows:
             text = "no row passes the filter" if self.filter.text else self.content.empty
-            return [*lines, Line().add(" " + text, "dim")]
+            return [*lines, StyledLine().add(" " + text, "dim")]
         thumb = self.window.thumb()
         for number, index in enumerate(self.window.rows):
             line = self._row(index, widths)
@@ -186,8 +186,8 @@ class Listing(Lines, can_focus=True):
         each = max(4, (width - fixed) // len(loose)) if loose else 0
         return [column.width or each for column in columns]
 
-    def _heading(self, widths: Sequence[int]) -> Line:
-        line = Line().add(" ")
+    def _heading(self, widths: Sequence[int]) -> StyledLine:
+        line = StyledLine().add(" ")
         first = self.filter.shown
         for index, (column, width) in enumerate(zip(self.content.columns, widths, strict=True)):
             if index == 0:
@@ -204,11 +204,11 @@ class Listing(Lines, can_focus=True):
             line.cell(column.title, width, "head", right=column.right).add(" ")
         return line
 
-    def _row(self, index: int, widths: Sequence[int]) -> Line:
+    def _row(self, index: int, widths: Sequence[int]) -> StyledLine:
         row = self._rows[index]
         here = index == self.window.cursor and (self.has_keys or not self._passive)
         base = ("cursor" if self.has_keys or self._lit else "cursor-blur") if here else ""
-        line = Line(base).add(">" if here else " ", "accent")
+        line = StyledLine(base).add(">" if here else " ", "accent")
         widths = list(widths)
         last = len(row.cells) - 1
         if last + 1 < len(widths):

@@ -13,19 +13,19 @@ from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.frame import hinted, key_line, top_line
-from finn_tui.ui.toolkit.line_view import Lines
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
     from finn_tui.ui.state import AppState
 
 
-class TopLine(Lines):
+class TopLine(LineView):
     """Model, board, clock and modes."""
 
 
-class KeyLine(Lines):
+class KeyLine(LineView):
     """The keys that matter here."""
 
 
@@ -80,10 +80,10 @@ class ModeScreen(Screen[None]):
         """Keys go to the pane before."""
         self.focus_previous()
 
-    def _top(self, width: int, height: int) -> list[Line]:
+    def _top(self, width: int, height: int) -> list[StyledLine]:
         return [top_line(self.state, self.place, width)]
 
-    def _keys(self, width: int, height: int) -> list[Line]:
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
         alone = self.place in ("tune", "board")
         places = (self.place,) if alone else (self.place, "pane", "list")
         return [key_line(hinted(*places), self.state, width)]

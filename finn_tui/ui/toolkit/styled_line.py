@@ -1,6 +1,6 @@
-"""Lines of text with roles: what a screen shows before colour, and numbers as people read them.
+"""Lines of text with roles, and numbers formatted for people.
 
-Everything that is drawn is first a ``Line``: pieces of text, each with a role ("dim", "bad", ...)
+Everything drawn is first a ``StyledLine``: spans of text, each with a role ("dim", "bad", ...)
 that ``ink`` gives a colour to, and areas that react to the mouse. Data never passes through
 markup, and control characters in it never reach the terminal.
 """
@@ -109,7 +109,7 @@ def rate(per_second: float) -> str:
     return whole(per_second) if per_second >= 10 else f"{per_second:.2f}"
 
 
-class Line:
+class StyledLine:
     """One line being written, from left to right.
 
     Attributes:
@@ -148,13 +148,13 @@ class Line:
         """Leave blanks up to a column; nothing if it is already past it."""
         return self.add(" " * (column - self.width))
 
-    def right(self, other: Line, width: int) -> Self:
+    def right(self, other: StyledLine, width: int) -> Self:
         """Write another line so that it ends at ``width``; left out where there is no room."""
         if self.width + 1 + other.width <= width:
             self.to(width - other.width).append(other)
         return self
 
-    def append(self, other: Line) -> Self:
+    def append(self, other: StyledLine) -> Self:
         """Write another line's pieces after this one's."""
         self.hits += [(start + self.width, end + self.width, hit) for start, end, hit in other.hits]
         self.parts += other.parts
@@ -168,9 +168,9 @@ class Line:
                 return target
         return None
 
-    def cut(self, column: int) -> tuple[Line, Line]:
+    def cut(self, column: int) -> tuple[StyledLine, StyledLine]:
         """The line in two, for panes side by side; the right one begins at the column."""
-        left, right = Line(self.base), Line(self.base)
+        left, right = StyledLine(self.base), StyledLine(self.base)
         for text, role in self.parts:
             room = max(0, column - left.width)
             if cells(text) <= room:
@@ -192,15 +192,17 @@ class Line:
         return "".join(text for text, _ in self.parts)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Line) and self.base == other.base and self.parts == other.parts
+        return (
+            isinstance(other, StyledLine) and self.base == other.base and self.parts == other.parts
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
+def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[StyledLine]:
     """Prose broken between words into lines of at most ``width`` columns; long words are cut."""
     room = max(1, width - cells(indent))
-    lines: list[Line] = []
+    lines: list[StyledLine] = []
     for paragraph in text.splitlines() or [""]:
         current = ""
         for word in printable(paragraph).split(" "):
@@ -209,9 +211,9 @@ def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
                 if cells(longer) <= room and not number:
                     current = longer
                     continue
-                lines.append(Line().add(indent).add(current, role))
+                lines.append(StyledLine().add(indent).add(current, role))
                 current = piece
-        lines.append(Line().add(indent).add(current, role))
+        lines.append(StyledLine().add(indent).add(current, role))
     return lines
 
 

@@ -14,7 +14,7 @@ from textual.color import Color
 
 
 @dataclass(frozen=True)
-class Ink:
+class Styles:
     """A role's looks.
 
     Attributes:
@@ -29,27 +29,27 @@ class Ink:
     ground: str = ""
 
 
-INKS: Mapping[str, Ink] = {
-    "dim": Ink("foreground", 0.7),
-    "faint": Ink("foreground", 0.5),
-    "quiet": Ink("foreground", 0.8),
-    "head": Ink("foreground", 0.7),
-    "strong": Ink(bold=True),
-    "title": Ink("primary", bold=True),
-    "accent": Ink("accent"),
-    "good": Ink("success"),
-    "warn": Ink("warning"),
-    "bad": Ink("error", bold=True),
-    "bar": Ink("primary", 0.75),
-    "bar-ii": Ink("accent"),
-    "ii": Ink("accent", bold=True),
-    "key": Ink("primary", bold=True),
-    "sim": Ink("warning", bold=True),
-    "edit": Ink("background", bold=True, ground="primary"),
-    "match": Ink("background", ground="accent"),
-    "mode": Ink("background", bold=True, ground="primary"),
-    "cursor": Ink(ground="panel"),
-    "cursor-blur": Ink(ground="surface"),
+INKS: Mapping[str, Styles] = {
+    "dim": Styles("foreground", 0.7),
+    "faint": Styles("foreground", 0.5),
+    "quiet": Styles("foreground", 0.8),
+    "head": Styles("foreground", 0.7),
+    "strong": Styles(bold=True),
+    "title": Styles("primary", bold=True),
+    "accent": Styles("accent"),
+    "good": Styles("success"),
+    "warn": Styles("warning"),
+    "bad": Styles("error", bold=True),
+    "bar": Styles("primary", 0.75),
+    "bar-ii": Styles("accent"),
+    "ii": Styles("accent", bold=True),
+    "key": Styles("primary", bold=True),
+    "sim": Styles("warning", bold=True),
+    "edit": Styles("background", bold=True, ground="primary"),
+    "match": Styles("background", ground="accent"),
+    "mode": Styles("background", bold=True, ground="primary"),
+    "cursor": Styles(ground="panel"),
+    "cursor-blur": Styles(ground="surface"),
 }
 
 
@@ -61,7 +61,7 @@ def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> 
         ground: what the widget stands on.
         base: role of the whole line, or empty.
     """
-    ink = INKS[role] if role else Ink()
+    ink = INKS[role] if role else Styles()
     color = Color.parse(variables[ink.color or "foreground"])
     if ground.ansi is not None or color.ansi is not None:
         return _plain(color, ground, ink, base)
@@ -73,7 +73,7 @@ def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> 
     return Style(color=color.rich_color, bgcolor=behind.rich_color, bold=ink.bold or None)
 
 
-def _plain(color: Color, ground: Color, ink: Ink, base: str) -> Style:
+def _plain(color: Color, ground: Color, ink: Styles, base: str) -> Style:
     """In the terminal's own colours, which cannot be mixed: dim, bold and reverse instead."""
     if ink.ground:
         return Style(reverse=True, bold=True)

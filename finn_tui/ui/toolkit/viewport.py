@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Window:
+class Viewport:
     """A view of ``height`` out of ``count`` rows, beginning at ``top``, with a cursor in it."""
 
     count: int = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from finn_tui.core.design import Value
 from finn_tui.ui.toolkit.styled_line import cells, whole
 from finn_tui.ui.tune import layer_text
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 _KNOB_TITLES = {"parallel_window": "win", "ram_style": "ram"}
 _KNOB_ORDER = ("PE", "SIMD", "ram_style", "parallel_window")
@@ -67,7 +67,7 @@ class Columns:
         return sum(width for _, width in self.resources) + self.bits
 
 
-def columns(tune: Tune, width: int) -> Columns:
+def columns(tune: TuneState, width: int) -> Columns:
     """What fits in a width, most needed first."""
     compared = tune.comparison is not None
     plan = tune.plans.get((width, compared))
@@ -76,7 +76,7 @@ def columns(tune: Tune, width: int) -> Columns:
     return plan
 
 
-def _columns(tune: Tune, width: int, compared: bool) -> Columns:
+def _columns(tune: TuneState, width: int, compared: bool) -> Columns:
     design, device = tune.editor.design, tune.editor.device
     layers = design.layers
     present = {knob.name for layer in layers for knob in layer.chosen}

@@ -15,7 +15,7 @@ MODES = ("", "all", "changed")
 
 
 @dataclass
-class Comparing:
+class ComparisonState:
     """A comparison that follows the folding as it is edited.
 
     Attributes:
@@ -54,15 +54,20 @@ class Comparing:
 
 def changes_text(difference: Difference) -> str:
     """What differs on a layer, and what it comes to: "PE 1 → 2; cycles 8 → 4, +34 LUT"."""
-    told = ", ".join(f"{item.name} {setting_text(item.before)} → {setting_text(item.after)}"
-                     for item in difference.changes)  # fmt: skip
+    told = ", ".join(
+        f"{item.name} {setting_text(item.before)} → {setting_text(item.after)}"
+        for item in difference.changes
+    )
     effects = []
     if difference.cycles:
         effects.append(
             f"cycles {whole(difference.before.cycles)} → {whole(difference.after.cycles)}"
         )
-    effects += [f"{round(amount):+,} {name}" for name, amount in difference.resources.items()
-                if round(amount)]  # fmt: skip
+    effects += [
+        f"{round(amount):+,} {name}"
+        for name, amount in difference.resources.items()
+        if round(amount)
+    ]
     return "; ".join(text for text in (told, ", ".join(effects)) if text) or "no difference"
 
 

@@ -6,41 +6,41 @@ from collections.abc import Sequence
 
 from finn_tui.core.design import Layer
 from finn_tui.core.editor import Option
-from finn_tui.core.estimate.infrastructure import Inserted
-from finn_tui.core.optimize.greedy import Stuck
-from finn_tui.ui.toolkit.styled_line import Line, cells, fit, printable, rate, short, whole
+from finn_tui.core.estimate.infrastructure import InsertedNode
+from finn_tui.core.optimize.greedy import Blocked
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable, rate, short, whole
 from finn_tui.ui.tune import layer_text
 from finn_tui.ui.tune.columns import columns, value_text
 from finn_tui.ui.tune.comparison import changes_text
 from finn_tui.ui.tune.move_text import price, steps
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 
-def detail(tune: Tune, width: int, height: int) -> list[Line]:
+def detail(tune: TuneState, width: int, height: int) -> list[StyledLine]:
     """What there is to say about the layer under the cursor; the last line is the notice."""
     layer = tune.layer
     if layer is None:
-        return [Line().add(f" {tune.nothing}", "dim")]
+        return [StyledLine().add(f" {tune.nothing}", "dim")]
     height -= 1
     lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
     notice = tune.notice
     if notice is None:
-        lines = [*lines, *[Line()] * (height - len(lines))]
+        lines = [*lines, *[StyledLine()] * (height - len(lines))]
         return [*lines[:height], _next(tune, width)]
-    text = Line().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
+    text = StyledLine().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
     lines = lines[: height - 1]
-    lines += [Line()] * (height - 1 - len(lines))
+    lines += [StyledLine()] * (height - 1 - len(lines))
     return [*lines, text, _next(tune, width)]
 
 
-def _next(tune: Tune, width: int) -> Line:
+def _next(tune: TuneState, width: int) -> StyledLine:
     """The cheapest move that lowers the II, whatever layer the cursor is on."""
     found = tune.advice(quick=True)
     if found is None:
-        return Line()
-    if isinstance(found, Stuck):
-        return Line().add(" " + fit(found.text(), width - 2).rstrip(), "dim")
-    line = Line().add(" ").add("next ", "dim").add(steps(tune.editor, found))
+        return StyledLine()
+    if isinstance(found, Blocked):
+        return StyledLine().add(" " + fit(found.text(), width - 2).rstrip(), "dim")
+    line = StyledLine().add(" ").add("next ", "dim").add(steps(tune.editor, found))
     more = f": II {found.ii_cycles:,}, {price(found)}"
     line.add(fit(more, max(0, width - line.width - 1)).rstrip(), "dim")
     holder = layer_text.short_name(tune.editor.design.by_name[found.bottleneck])
@@ -48,9 +48,9 @@ def _next(tune: Tune, width: int) -> Line:
     return line.add(then if line.width + cells(then) < width else "", "dim")
 
 
-def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+def _short_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]:
     values = tune.editor.folding.values[layer.name]
-    first = Line().add(f" {layer.name}", "strong").add(f"  {layer_text.word(layer)}", "dim")
+    first = StyledLine().add(f" {layer.name}", "strong").add(f"  {layer_text.word(layer)}", "dim")
     facts = [", ".join(layer_text.rules(layer))]
     facts.append(layer_text.formula(layer, values, tune.cost(layer).cycles) or "")
     facts = [fact for fact in facts if fact]
@@ -68,17 +68,17 @@ def _short_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
         first.add("  " + fit(facts[-1], width - first.width - 3).rstrip())
         more = [*facts[:-1], *more]
     second = "; ".join(fact for fact in more if fact)
-    return [first, Line().add(" " + fit(second, width - 2).rstrip(), "dim")]
+    return [first, StyledLine().add(" " + fit(second, width - 2).rstrip(), "dim")]
 
 
-def _learned(tune: Tune, layer: Layer) -> str:
+def _learned(tune: TuneState, layer: Layer) -> str:
     """What the user's own builds let expect of the layer, beside FINN's numbers."""
     learned = tune.opened.learned
     text = learned.text(layer.op, tune.cost(layer).resources) if learned is not None else ""
     return f"by your builds {text}" if text else ""
 
 
-def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
+def _other_knobs(tune: TuneState, layer: Layer, width: int) -> str:
     # Knobs that have no column at this width are told here, the chosen one in its brackets.
     shown = {name for name, _ in columns(tune, width - 1).knobs}
     values, chosen = tune.editor.folding.values[layer.name], tune.chosen_knob
@@ -94,38 +94,38 @@ def _other_knobs(tune: Tune, layer: Layer, width: int) -> str:
     return "  ".join(told)
 
 
-def _long_detail(tune: Tune, layer: Layer, width: int) -> list[Line]:
+def _long_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]:
     editor = tune.editor
     values = editor.folding.values[layer.name]
-    lines = [Line().add(f" {layer.name}", "strong")]
+    lines = [StyledLine().add(f" {layer.name}", "strong")]
     lines[0].add(f"  {layer.shape}  {layer_text.word(layer)}", "dim")
     lines[0].add(f"  {layer.in_dtype} in, {layer.out_dtype} out", "dim")
     lines.append(_legal_values(tune, layer, width))
     difference = tune.difference(layer.name)
     if difference is not None:
         text = f" against {tune.comparing_with}: {changes_text(difference)}"
-        lines.append(Line().add(fit(text, width - 1).rstrip(), "accent"))
+        lines.append(StyledLine().add(fit(text, width - 1).rstrip(), "accent"))
     facts = [", ".join(layer_text.rules(layer))]
     facts.append(layer_text.formula(layer, values, tune.cost(layer).cycles) or "")
     facts.append(_other_knobs(tune, layer, width))
     told = "   ".join(fact for fact in facts if fact)
     if told:
-        lines.append(Line().add(" " + fit(told, width - 2).rstrip()))
+        lines.append(StyledLine().add(" " + fit(told, width - 2).rstrip()))
     if learned := _learned(tune, layer):
-        lines.append(Line().add(" " + fit(learned, width - 2).rstrip()))
+        lines.append(StyledLine().add(" " + fit(learned, width - 2).rstrip()))
     streams = _streams(tune, layer)
     if cells("   ".join(streams)) <= width - 2:
         streams = ["   ".join(streams)]
     for text in streams:
-        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
+        lines.append(StyledLine().add(" " + fit(text, width - 2).rstrip(), "dim"))
     for text in layer_text.coupled_with(editor.design, layer):
-        lines.append(Line().add(" " + fit(text, width - 2).rstrip(), "dim"))
+        lines.append(StyledLine().add(" " + fit(text, width - 2).rstrip(), "dim"))
     return lines
 
 
-def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
+def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
     knob = tune.chosen_knob
-    line = Line()
+    line = StyledLine()
     if knob is None:
         return line.add(" nothing to fold: FINN has no parallelism for this layer", "dim")
     values = tune.editor.tables[layer.name].legal(knob.name)
@@ -155,7 +155,7 @@ def _legal_values(tune: Tune, layer: Layer, width: int) -> Line:
     return line.add("…" if last + 1 < len(texts) else "", "dim")
 
 
-def _streams(tune: Tune, layer: Layer) -> list[str]:
+def _streams(tune: TuneState, layer: Layer) -> list[str]:
     """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
     told: dict[tuple[str, str | None], list[str]] = {}
     for item in tune.editor.estimate.bill.near(layer.name):
@@ -171,14 +171,14 @@ def _streams(tune: Tune, layer: Layer) -> list[str]:
     ]
 
 
-def _inserted(item: Inserted) -> str:
+def _inserted(item: InsertedNode) -> str:
     price = "" if item.use is None or not item.use[0] else f" ({whole(item.use[0])} LUT)"
     if item.kind == "dwc":
         return f"width converter {item.in_width} to {item.out_width} bits{price}"
     return f"FIFO of {item.depth:,} x {item.in_width} bits{price}"
 
 
-def _depths(tune: Tune, layer: Layer) -> str:
+def _depths(tune: TuneState, layer: Layer) -> str:
     """The depths in words of the FIFOs next to a layer, short: "FIFO 128 in, 2 out"."""
     before: list[str] = []
     after: list[str] = []
@@ -193,7 +193,7 @@ def _depths(tune: Tune, layer: Layer) -> str:
     return f"FIFO {', '.join(sides)}" if sides else ""
 
 
-def options_table(tune: Tune) -> Sequence[tuple[str, list[tuple[str, str]]]]:
+def options_table(tune: TuneState) -> Sequence[tuple[str, list[tuple[str, str]]]]:
     """The legal values of the chosen knob: (value, cells), each cell a text with its role."""
     layer = tune.layer
     if layer is None:

@@ -11,14 +11,14 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.estimate.estimate import estimate
 from finn_tui.core.folding.model import Folding, MalformedFolding
 from finn_tui.lab import saved_foldings
-from finn_tui.lab.saved_foldings import OfAnotherFinn
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.saved_foldings import ForeignFolding
+from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash
 from finn_tui.ui.messages import FoldingsListed, WorkKind
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.styled_line import rate, short
-from finn_tui.ui.tune.state import Notice, Tune
+from finn_tui.ui.tune.state import Notice, TuneState
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
@@ -35,7 +35,7 @@ class FoldingDialogs(ModeScreen):
 
     def foldings_listed(self, message: FoldingsListed) -> None:
         """Choose one of them, to load it or to compare with it."""
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.text_input import why_no_file
 
         files = (".json",)
@@ -44,16 +44,21 @@ class FoldingDialogs(ModeScreen):
         title, use = (
             ("Load a folding", self._load) if loads else ("Compare with", self._compare_with)
         )
-        columns = [Column("folding", 22), Column("where from", 14), Column("II", 10, True),
-                   Column("fps", 9, True), Column("LUT", 7, True),
-                   Column("B18", 4, True)]  # fmt: skip
+        columns = [
+            Column("folding", 22),
+            Column("where from", 14),
+            Column("II", 10, True),
+            Column("fps", 9, True),
+            Column("LUT", 7, True),
+            Column("B18", 4, True),
+        ]
 
         def take(text: str | None) -> None:
             if text is not None:
                 use(tune, text)
 
         self.app.push_screen(
-            Pick(
+            ChooseDialog(
                 title,
                 Content(columns, rows),
                 tune.folding_name,
@@ -64,20 +69,20 @@ class FoldingDialogs(ModeScreen):
             take,
         )
 
-    def _load(self, tune: Tune, name: str) -> None:
+    def _load(self, tune: TuneState, name: str) -> None:
         try:
             folding, notes = self.desk.lab.read_folding(tune.opened, name)
-        except OfAnotherFinn as error:
+        except ForeignFolding as error:
             self._offer(tune, name, error.migration)
             return
         except FinnTuiError as error:
-            self.desk.trouble(error)
+            self.desk.show_error(error)
             return
         self._take_folding(tune, folding, saved_foldings.title(name), notes)
         # A file elsewhere may have the name of a saved folding, and is not that one.
         tune.saved_name = name if name in self.desk.lab.workspace.foldings() else ""
 
-    def _offer(self, tune: Tune, name: str, found: Migration) -> None:
+    def _offer(self, tune: TuneState, name: str, found: Migration) -> None:
         """Another FINN's file: say how it would be read, and read it so if that is wanted."""
         import textwrap
 
@@ -107,7 +112,9 @@ class FoldingDialogs(ModeScreen):
             taken,
         )
 
-    def _take_folding(self, tune: Tune, folding: Folding, name: str, notes: Sequence[str]) -> None:
+    def _take_folding(
+        self, tune: TuneState, folding: Folding, name: str, notes: Sequence[str]
+    ) -> None:
         tune.editor.load(folding, name)
         tune.folding_name, tune.saved_name = name, ""
         tune.notice = Notice("; ".join([f"loaded {name}", *notes]))
@@ -118,7 +125,7 @@ class FoldingDialogs(ModeScreen):
         tune = self.state.tune
         if tune is None:
             return
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
 
         lab = self.desk.lab
         rows = [
@@ -147,7 +154,7 @@ class FoldingDialogs(ModeScreen):
                 self._save_as(tune, name)
 
         self.app.push_screen(
-            Pick(
+            ChooseDialog(
                 "Save the folding as",
                 Content([Column("name", 34), Column("")], rows, "no folding is saved here yet"),
                 tune.saved_name or None,
@@ -160,7 +167,7 @@ class FoldingDialogs(ModeScreen):
             take,
         )
 
-    def _save_as(self, tune: Tune, name: str) -> None:
+    def _save_as(self, tune: TuneState, name: str) -> None:
         """Save under a name, after asking if that replaces another folding than the loaded one."""
         from finn_tui.ui.dialogs.choose import confirm
 
@@ -171,7 +178,7 @@ class FoldingDialogs(ModeScreen):
         try:
             asks = self.desk.lab.overwrites_other(tune.opened, name, tune.saved_name)
         except FinnTuiError as error:
-            self.desk.trouble(error)
+            self.desk.show_error(error)
             return
         if not asks:
             self._save(tune, name)
@@ -182,16 +189,17 @@ class FoldingDialogs(ModeScreen):
             else f"It is not the folding that is loaded ({tune.folding_name})."
         )
         self.app.push_screen(
-            confirm(f"Replace the saved folding {name}?", f"{why} What it holds is lost.",
-                    "replace it"),
+            confirm(
+                f"Replace the saved folding {name}?", f"{why} What it holds is lost.", "replace it"
+            ),
             answered,
-        )  # fmt: skip
+        )
 
-    def _save(self, tune: Tune, name: str) -> None:
+    def _save(self, tune: TuneState, name: str) -> None:
         try:
             path = self.desk.lab.save_folding(tune.opened, name)
         except FinnTuiError as error:
-            self.desk.trouble(error)
+            self.desk.show_error(error)
             return
         tune.folding_name = tune.saved_name = name
         tune.notice = Notice(f"saved as {path}", "good")
@@ -209,14 +217,14 @@ class FoldingDialogs(ModeScreen):
             work = list_foldings(self.desk.lab, self.state.tune, "compare")
             self.desk.start(WorkKind.FOLDINGS, work)
 
-    def _compare_with(self, tune: Tune, name: str) -> None:
+    def _compare_with(self, tune: TuneState, name: str) -> None:
         try:
             folding, _ = self.desk.lab.read_folding(tune.opened, name)
-        except OfAnotherFinn as error:
+        except ForeignFolding as error:
             # Nothing is loaded: it is read as the list of foldings showed it.
             folding = error.migration.folding
         except FinnTuiError as error:
-            self.desk.trouble(error)
+            self.desk.show_error(error)
             return
         tune.compare_with(saved_foldings.title(name), folding)
         tune.notice = None
@@ -224,7 +232,7 @@ class FoldingDialogs(ModeScreen):
 
 
 async def list_foldings(
-    lab: Lab, tune: Tune, purpose: Literal["load", "compare"]
+    lab: Workbench, tune: TuneState, purpose: Literal["load", "compare"]
 ) -> FoldingsListed:
     """Read every folding that can be named for a model.
 
@@ -236,7 +244,7 @@ async def list_foldings(
     return FoldingsListed(tune, await asyncio.to_thread(_folding_rows, lab, tune), purpose)
 
 
-def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
+def _folding_rows(lab: Workbench, tune: TuneState) -> list[Row]:
     """Every folding that can be named, with what it gives; why one cannot be used."""
     opened, editor = tune.opened, tune.editor
     preset = opened.model.preset
@@ -246,7 +254,7 @@ def _folding_rows(lab: Lab, tune: Tune) -> list[Row]:
         origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
         try:
             folding, _ = lab.read_folding(opened, name)
-        except OfAnotherFinn as error:
+        except ForeignFolding as error:
             folding, origin = error.migration.folding, "another FINN"
         except FinnTuiError as error:
             rows.append(Row(name, [(name, "dim"), (_why_unusable(error), "warn")]))

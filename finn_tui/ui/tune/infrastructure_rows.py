@@ -9,11 +9,11 @@ from math import ceil
 from finn_tui.core.compare import Comparison
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.estimate.estimate import Estimate
-from finn_tui.core.estimate.infrastructure import Bill
-from finn_tui.ui.toolkit.styled_line import Line, cells, plural, rate, short, whole
+from finn_tui.core.estimate.infrastructure import InfrastructureCost
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, plural, rate, short, whole
 from finn_tui.ui.tune.columns import Columns
 from finn_tui.ui.tune.comparison import signed
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 TITLES = {"LUT": "LUT", "BRAM_18K": "BRAM18", "URAM": "URAM", "DSP": "DSP"}
 
@@ -93,13 +93,14 @@ def uses(estimate: Estimate, device: Device) -> list[Use]:
     return found
 
 
-def budget(estimate: Estimate, device: Device, width: int) -> Line:
+def budget(estimate: Estimate, device: Device, width: int) -> StyledLine:
     """A bar for each resource of the part, with FINN's fill limit marked on it."""
     items = uses(estimate, device)
     for detail in (2, 1, 0):
         texts = [item.figure(detail) for item in items]
-        fixed = sum(len(TITLES[item.name]) + 2 + len(text)
-                    for item, text in zip(items, texts, strict=True))  # fmt: skip
+        fixed = sum(
+            len(TITLES[item.name]) + 2 + len(text) for item, text in zip(items, texts, strict=True)
+        )
         room = width - 2 - fixed - 3 * (len(items) - 1)
         # Where there is little room, what takes nothing needs no bar.
         barred = [
@@ -109,7 +110,7 @@ def budget(estimate: Estimate, device: Device, width: int) -> Line:
         each = room // max(1, sum(barred))
         if each >= 10 or not detail:
             break
-    line = Line().add(" ")
+    line = StyledLine().add(" ")
     for item, text, with_bar in zip(items, texts, barred, strict=True):
         line.add(TITLES[item.name] + " ", "dim")
         if with_bar and each >= 4:
@@ -123,7 +124,7 @@ def budget(estimate: Estimate, device: Device, width: int) -> Line:
     return line
 
 
-def _meter(line: Line, item: Use, width: int) -> None:
+def _meter(line: StyledLine, item: Use, width: int) -> None:
     """FINN's total full, what FINN inserts hatched, the fill limit a stroke, too much a point."""
     share = item.share or 0.0
     total = item.amount + item.extra
@@ -153,7 +154,9 @@ class _Row:
     role: str = "dim"
 
 
-def bill_rows(tune: Tune, plan: Columns, *, tall: bool) -> list[tuple[Line, Line, Line]]:
+def bill_rows(
+    tune: TuneState, plan: Columns, *, tall: bool
+) -> list[tuple[StyledLine, StyledLine, StyledLine]]:
     """FINN's total, what it leaves out, and both together, in the panes of the layer table.
 
     Folded it is one row; it is folded on short screens unless the user says otherwise.
@@ -170,8 +173,12 @@ def bill_rows(tune: Tune, plan: Columns, *, tall: bool) -> list[tuple[Line, Line
 
 def _differences(made: Comparison, unfolded: bool) -> list[_Row]:
     a, b = made.a.estimate, made.b.estimate
-    whole_row = _Row("with FIFOs and converters", f"II {whole(a.ii_cycles)} → {whole(b.ii_cycles)}",
-                     made.whole, "strong")  # fmt: skip
+    whole_row = _Row(
+        "with FIFOs and converters",
+        f"II {whole(a.ii_cycles)} → {whole(b.ii_cycles)}",
+        made.whole,
+        "strong",
+    )
     if not unfolded:
         return [whole_row]
     rows = [_Row("total of FINN", f"fps {rate(a.fps)} → {rate(b.fps)}", made.total, "")]
@@ -194,7 +201,7 @@ def _rows(estimate: Estimate) -> list[_Row]:
     ]
 
 
-def _learned(tune: Tune) -> list[_Row]:
+def _learned(tune: TuneState) -> list[_Row]:
     """What the user's own builds let expect of the layers; no row without any."""
     learned = tune.opened.learned
     if learned is None:
@@ -227,7 +234,7 @@ def _folded(estimate: Estimate) -> _Row:
     return _Row(told, _halves(estimate), _whole(estimate), "dim")
 
 
-def _inserted(bill: Bill, kind: str, thing: str) -> _Row:
+def _inserted(bill: InfrastructureCost, kind: str, thing: str) -> _Row:
     items = bill.of(kind)
     notes = []
     if kind == "fifo" and items:
@@ -249,14 +256,16 @@ def _halves(estimate: Estimate) -> str:
     return f"B18 = {ramb36(halves)}" if halves else ""
 
 
-def _panes(row: _Row, plan: Columns, notes: int, *, signs: bool) -> tuple[Line, Line, Line]:
+def _panes(
+    row: _Row, plan: Columns, notes: int, *, signs: bool
+) -> tuple[StyledLine, StyledLine, StyledLine]:
     hit = ("bill",)
-    text = Line().add(" ").add(row.title, row.role, hit)
+    text = StyledLine().add(" ").add(row.title, row.role, hit)
     if notes + 1 + cells(row.note) <= plan.left + plan.middle:
         text.to(notes + 1).add(row.note, "dim", hit)
     text.to(plan.left + plan.middle)
     left, middle = text.cut(plan.left)
-    right = Line()
+    right = StyledLine()
     for name, width in plan.resources:
         if row.amounts is None:
             amount = "?"

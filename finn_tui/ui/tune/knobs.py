@@ -9,7 +9,7 @@ from finn_tui.core.estimate.estimate import Estimate
 from finn_tui.core.folding.knob_values import legal_text
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import setting_text, short
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 #: What a name that does not say it means, in a few words.
 _MEANINGS = {
@@ -19,21 +19,23 @@ _MEANINGS = {
 }
 
 
-def value_now(tune: Tune, layer: Layer, name: str) -> str:
+def value_now(tune: TuneState, layer: Layer, name: str) -> str:
     """What a knob or setting of a layer is now."""
     return setting_text(tune.editor.value(layer.name, name))
 
 
-def knobs_content(tune: Tune, layer: Layer) -> Content:
+def knobs_content(tune: TuneState, layer: Layer) -> Content:
     """The knobs and settings of a layer with their values; and what the baseline had."""
     editor = tune.editor
     baseline = editor.baseline
     rows = []
     for item in layer.settable:
         now = editor.value(layer.name, item.name)
-        before = baseline.values[layer.name].get(item.name) if layer.knob(item.name) else (
-            baseline.settings.get(layer.name, {}).get(item.name, layer.attrs.get(item.name))
-        )  # fmt: skip
+        before = (
+            baseline.values[layer.name].get(item.name)
+            if layer.knob(item.name)
+            else (baseline.settings.get(layer.name, {}).get(item.name, layer.attrs.get(item.name)))
+        )
         told = _MEANINGS.get(item.name, legal_text(layer, item))
         rows.append(
             Row(
@@ -49,17 +51,23 @@ def knobs_content(tune: Tune, layer: Layer) -> Content:
     return Content(columns, rows)
 
 
-def values_content(tune: Tune, name: str) -> Content:
+def values_content(tune: TuneState, name: str) -> Content:
     """The values of a knob or setting, with what the design would be, or why it cannot."""
     editor, targets = tune.editor, tune.targets
     now = editor.estimate
     rows = [
         Row(setting_text(option.value), _cells(option, now, len(targets)))
-        for option in editor.options_together(targets, name)
+        for option in editor.options_batch(targets, name)
     ]
-    columns = [Column(name[:14], 14), Column("II", 10, True), Column("LUT", 8, True),
-               Column("B18", 6, True), Column("URAM", 5, True), Column("DSP", 5, True),
-               Column("")]  # fmt: skip
+    columns = [
+        Column(name[:14], 14),
+        Column("II", 10, True),
+        Column("LUT", 8, True),
+        Column("B18", 6, True),
+        Column("URAM", 5, True),
+        Column("DSP", 5, True),
+        Column(""),
+    ]
     return Content(columns, rows, "type what it shall be")
 
 

@@ -13,24 +13,24 @@ from textual.message import Message
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.filter_bar import Filtering
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import filter_keys
-from finn_tui.ui.toolkit.styled_line import Line, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, wrap
 from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
 from finn_tui.ui.tune.columns import Columns, columns
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 #: Lines from which on the bill is unfolded by itself.
 _TALL = 24
 
 
-class _Pane(Lines):
+class _Pane(LineView):
     """One of the panes; what the wheel turns over is told to the table."""
 
     def __init__(
         self,
-        build: Callable[[int, int], list[Line]],
+        build: Callable[[int, int], list[StyledLine]],
         on_hit: Callable[[Hashable], None],
         on_wheel: Callable[[Hashable, int], None],
         id: str,
@@ -50,7 +50,7 @@ class _Pane(Lines):
 class LayerTable(Horizontal, can_focus=True):
     """The layers of the design with their knobs and costs.
 
-    It draws a ``Tune``; keys that change the folding are the screen's.
+    It draws a ``TuneState``; keys that change the folding are the screen's.
     """
 
     BINDINGS = actions.bindings("list")
@@ -75,11 +75,13 @@ class LayerTable(Horizontal, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.tune: Tune | None = None
+        self.tune: TuneState | None = None
         self.welcome = ""
         self.filter = Filtering(self, self._filtered)
-        self._rows: list[tuple[Line, Line, Line]] = []
-        self._made: dict[int, tuple[tuple[Any, ...], tuple[Line, Line, Line]]] = {}
+        self._rows: list[tuple[StyledLine, StyledLine, StyledLine]] = []
+        self._made: dict[
+            int, tuple[tuple[Any, ...], tuple[StyledLine, StyledLine, StyledLine]]
+        ] = {}
 
     def compose(self) -> ComposeResult:
         """Left (names, knobs), middle (cycles, bars), right (resources), scroll bar."""
@@ -92,7 +94,7 @@ class LayerTable(Horizontal, can_focus=True):
         """Whether there is room for the whole bill."""
         return self.size.height >= _TALL
 
-    def give(self, tune: Tune | None, welcome: str = "") -> None:
+    def give(self, tune: TuneState | None, welcome: str = "") -> None:
         """Show a folding session, or words where there is none."""
         if tune is not self.tune:
             self.tune = tune
@@ -114,26 +116,28 @@ class LayerTable(Horizontal, can_focus=True):
         tune = self.tune
         if tune is None:
             words = wrap(self.welcome, width - 4, "dim", "  ")
-            self._rows = [(line, Line(), Line()) for line in words]
+            self._rows = [(line, StyledLine(), StyledLine()) for line in words]
             self._layout(width - 1, 0, 0)
             return
         plan = columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
         bill = infrastructure_rows.bill_rows(tune, plan, tall=self.tall)
         if len(bill) > 1:
-            bill.insert(0, (Line(), Line(), Line()))
+            bill.insert(0, (StyledLine(), StyledLine(), StyledLine()))
         tune.window.size(len(tune.layers), height - 1 - len(bill))
         left, middle, right = tune_view.head(tune, plan)
         self.filter.width = plan.left - 3
         if self.filter.typing:
-            left = Line().cell(" " + self.filter.shown, plan.left, "accent")
+            left = StyledLine().cell(" " + self.filter.shown, plan.left, "accent")
         self._rows = [(left, middle, right)]
         self._rows += [self._row(tune, index, plan) for index in tune.window.rows]
         if len(bill) == 1 and len(self._rows) + 1 < height:
-            self._rows.append((Line(), Line(), Line()))
+            self._rows.append((StyledLine(), StyledLine(), StyledLine()))
         self._rows += bill
 
-    def _row(self, tune: Tune, index: int, plan: Columns) -> tuple[Line, Line, Line]:
+    def _row(
+        self, tune: TuneState, index: int, plan: Columns
+    ) -> tuple[StyledLine, StyledLine, StyledLine]:
         """A row, as it was made before if nothing in it is another: a key changes few of them."""
         layer = tune.layers[index]
         difference = tune.difference(layer.name)
@@ -164,18 +168,18 @@ class LayerTable(Horizontal, can_focus=True):
                 pane.styles.width = width
                 pane.display = width > 0
 
-    def _builder(self, index: int) -> Callable[[int, int], list[Line]]:
+    def _builder(self, index: int) -> Callable[[int, int], list[StyledLine]]:
         return lambda width, height: [row[index] for row in self._rows]
 
-    def _scroll_bar(self, width: int, height: int) -> list[Line]:
+    def _scroll_bar(self, width: int, height: int) -> list[StyledLine]:
         window = self.tune.window if self.tune is not None else None
         thumb = window.thumb() if window is not None else None
         if window is None or thumb is None:
             return []
-        lines = [Line()]
+        lines = [StyledLine()]
         for number in range(window.height):
             on = thumb[0] <= number < sum(thumb)
-            lines.append(Line().add("▐" if on else " ", "faint", ("scroll", number)))
+            lines.append(StyledLine().add("▐" if on else " ", "faint", ("scroll", number)))
         return lines
 
     def on_resize(self, _: events.Resize) -> None:
@@ -221,7 +225,7 @@ class LayerTable(Horizontal, can_focus=True):
                 self.post_message(self.Moved())
 
     @staticmethod
-    def _is_chosen(tune: Tune, knob: str) -> bool:
+    def _is_chosen(tune: TuneState, knob: str) -> bool:
         return tune.chosen_knob is not None and tune.chosen_knob.name == knob
 
     def _wheel(self, hit: Hashable, direction: int) -> None:
@@ -238,7 +242,7 @@ class LayerTable(Horizontal, can_focus=True):
         tune.window.scroll(3 * direction)
         self._into_view(tune)
 
-    def _into_view(self, tune: Tune) -> None:
+    def _into_view(self, tune: TuneState) -> None:
         window = tune.window
         window.to(max(window.top, min(window.cursor, window.top + window.height - 1)))
         self.post_message(self.Moved())

@@ -31,6 +31,7 @@ def steps(editor: Editor, move: Move) -> str:
 
 def price(move: Move) -> str:
     """What a move takes or gives: "+392 LUT -3 B18"."""
-    parts = [f"{amount:+,.0f} {_TITLES[name]}" for name, amount in move.use.items()
-             if round(amount)]  # fmt: skip
+    parts = [
+        f"{amount:+,.0f} {_TITLES[name]}" for name, amount in move.use.items() if round(amount)
+    ]
     return " ".join(parts) or "for nothing"

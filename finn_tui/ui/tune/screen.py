@@ -12,9 +12,9 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import read_clock
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.frame import Rule
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import Line, clock_text
+from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text
 from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
@@ -44,12 +44,12 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
 
     def body(self) -> Iterable[Widget]:
         """Figures, budget, table, detail."""
-        yield Lines(self._figures, id="figures")
-        yield Lines(self._budget, id="budget")
+        yield LineView(self._figures, id="figures")
+        yield LineView(self._budget, id="budget")
         yield Rule()
         yield LayerTable(id="layers")
         yield Rule()
-        yield Lines(self._detail, on_hit=self._detail_hit, id="detail")
+        yield LineView(self._detail, on_hit=self._detail_hit, id="detail")
 
     def on_mount(self) -> None:
         """Keys go to the table."""
@@ -61,7 +61,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         welcome = f"opening {opening} ..." if opening else _WELCOME
         self.query_one(LayerTable).give(self.state.tune, welcome)
         for name in ("#figures", "#budget", "#detail"):
-            self.query_one(name, Lines).redraw()
+            self.query_one(name, LineView).redraw()
         tune = self.state.tune
         if tune is not None and tune.advice(quick=True) is None:
             # A large design: told once the keys rest.
@@ -74,19 +74,19 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
     def _advise(self) -> None:
         if self.state.tune is not None:
             self.state.tune.advice()
-            self.query_one("#detail", Lines).redraw()
+            self.query_one("#detail", LineView).redraw()
 
-    def _figures(self, width: int, height: int) -> list[Line]:
+    def _figures(self, width: int, height: int) -> list[StyledLine]:
         tune = self.state.tune
         return [tune_view.figures(tune, width)] if tune is not None else []
 
-    def _budget(self, width: int, height: int) -> list[Line]:
+    def _budget(self, width: int, height: int) -> list[StyledLine]:
         tune = self.state.tune
         if tune is None:
             return []
         return [infrastructure_rows.budget(tune.editor.estimate, tune.editor.device, width)]
 
-    def _detail(self, width: int, height: int) -> list[Line]:
+    def _detail(self, width: int, height: int) -> list[StyledLine]:
         tune = self.state.tune
         return tune_detail.detail(tune, width, height) if tune is not None else []
 
@@ -205,14 +205,16 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         tune = self.state.tune
         if tune is None:
             return
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
 
         ii = tune.editor.estimate.ii_cycles
         rows = [
-            Row(f"{ns:g} ns", [(f"{ns:g} ns", ""), (clock_text(ns), ""),
-                               (f"{1e9 / (ns * ii):,.0f} fps", "dim")])
+            Row(
+                f"{ns:g} ns",
+                [(f"{ns:g} ns", ""), (clock_text(ns), ""), (f"{1e9 / (ns * ii):,.0f} fps", "dim")],
+            )
             for ns in (20.0, 10.0, 8.0, 6.0, 5.0, 4.0)
-        ]  # fmt: skip
+        ]
 
         def take(text: str | None) -> None:
             if text is None:
@@ -224,7 +226,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.redraw()
 
         self.app.push_screen(
-            Pick(
+            ChooseDialog(
                 "Clock period",
                 Content([Column("period", 12), Column("clock", 12), Column("at this II")], rows),
                 f"{tune.editor.clock_ns:g} ns",
@@ -251,10 +253,10 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         """What could be given back, and how far a rate is."""
         if self.state.tune is None:
             return
-        from finn_tui.ui.advice.screen import NextDialog
+        from finn_tui.ui.advice.screen import AdviceDialog
 
         self.state.tune.notice = None
-        self.app.push_screen(NextDialog(self.state.tune), lambda _: self.redraw())
+        self.app.push_screen(AdviceDialog(self.state.tune), lambda _: self.redraw())
 
     def do_tune_solve(self) -> None:
         """Have a folding found."""

@@ -13,13 +13,13 @@ from finn_tui.core.compare import Comparison, Difference
 from finn_tui.core.design import Knob, Layer, Value
 from finn_tui.core.editor import Editor, Option
 from finn_tui.core.estimate.estimate import LayerCost
-from finn_tui.core.folding.batch_edit import Together
+from finn_tui.core.folding.batch_edit import BatchEdit
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
-from finn_tui.core.optimize.greedy import Move, Stuck, next_move
+from finn_tui.core.optimize.greedy import Blocked, Move, next_move
 from finn_tui.lab.workbench import Opened
 from finn_tui.ui.toolkit.styled_line import plural, setting_text
-from finn_tui.ui.toolkit.viewport import Window
-from finn_tui.ui.tune.comparison import Comparing
+from finn_tui.ui.toolkit.viewport import Viewport
+from finn_tui.ui.tune.comparison import ComparisonState
 from finn_tui.ui.tune.graph_lanes import rails
 from finn_tui.ui.tune.sorting import SORTS, arranged
 
@@ -29,7 +29,7 @@ _AT_ONCE = 100
 if TYPE_CHECKING:
     from finn_tui.lab.working_folding import WorkingFolding
     from finn_tui.ui.pareto.state import ParetoFront
-    from finn_tui.ui.solve.state import Solving
+    from finn_tui.ui.solve.state import SolveState
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Notice:
 
 
 def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
-    """Why layers were left out, as ``Together`` has it, those with the same reason told as one."""
+    """Why layers were left out, as ``BatchEdit`` has it, those with the same reason told as one."""
     alike: dict[str, list[str]] = {}
     for layer, why, _ in skipped:
         alike.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
@@ -57,7 +57,7 @@ def toggled(names: set[str], some: set[str]) -> set[str]:
 
 
 @dataclass
-class Tune:
+class TuneState:
     """One model being folded.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tune:
     opened: Opened
     folding_name: str
     saved_name: str = ""
-    window: Window = field(default_factory=Window)
+    window: Viewport = field(default_factory=Viewport)
     knob: str = "PE"
     filter: str = ""
     sort: str = ""
@@ -87,11 +87,11 @@ class Tune:
     notice: Notice | None = None
     plans: dict[tuple[int, bool], Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
-    solving: Solving | None = None
+    solving: SolveState | None = None
     front: ParetoFront | None = None
-    _advice: tuple[object, frozenset[str], Move | Stuck] | None = None
+    _advice: tuple[object, frozenset[str], Move | Blocked] | None = None
     bill: bool | None = None
-    comparing: Comparing = field(default_factory=Comparing)
+    comparing: ComparisonState = field(default_factory=ComparisonState)
 
     def __post_init__(self) -> None:
         design = self.editor.design
@@ -229,7 +229,7 @@ class Tune:
 
     def compare_with(self, name: str, folding: Folding | None) -> None:
         """Compare with a folding; None is what was last loaded or saved."""
-        self.comparing = Comparing("all", name, folding)
+        self.comparing = ComparisonState("all", name, folding)
         self._arrange()
 
     # Marks and locks
@@ -276,7 +276,7 @@ class Tune:
             self.notice = Notice(self._without_knobs(layer), "warn")
             return
         if self.marked:
-            made = self.editor.step_together(self.targets, knob.name, direction)
+            made = self.editor.step_batch(self.targets, knob.name, direction)
             self._tell(knob.name, made, "larger" if direction > 0 else "smaller")
             return
         before = self.editor.folding.values[layer.name][knob.name]
@@ -294,7 +294,7 @@ class Tune:
             self.notice = Notice(self._without_knobs(layer), "warn")
             return False
         if self.marked:
-            made = self.editor.set_together(self.targets, knob.name, value)
+            made = self.editor.set_batch(self.targets, knob.name, value)
             self._tell(knob.name, made, f"→ {value}")
             return bool(made.changed)
         before = self.editor.folding.values[layer.name][knob.name]
@@ -313,7 +313,7 @@ class Tune:
         if not targets:
             self.notice = Notice(self._without_knobs(None), "warn")
             return False
-        made = self.editor.set_together(targets, name, value)
+        made = self.editor.set_batch(targets, name, value)
         if len(targets) == 1 and made.skipped:
             _, what, why = made.skipped[0]
             self.notice = Notice(f"{what}. {why}", "bad")
@@ -330,7 +330,7 @@ class Tune:
             self._tell(name, made, f"→ {setting_text(value)}")
         return bool(made.changed)
 
-    def advice(self, *, quick: bool = False) -> Move | Stuck | None:
+    def advice(self, *, quick: bool = False) -> Move | Blocked | None:
         """The cheapest move that lowers the II, or what rules one out.
 
         Args:
@@ -382,7 +382,7 @@ class Tune:
         if layer is None or knob is None:
             return ()
         if self.marked:
-            return self.editor.options_together(self.targets, knob.name)
+            return self.editor.options_batch(self.targets, knob.name)
         return self.editor.options(layer.name, knob.name)
 
     def _without_knobs(self, layer: Layer | None) -> str:
@@ -411,7 +411,7 @@ class Tune:
             role = "accent"
         self.notice = Notice(text, role)
 
-    def _tell(self, name: str, made: Together, how: str) -> None:
+    def _tell(self, name: str, made: BatchEdit, how: str) -> None:
         """What a change of the marked layers did, and what was left out, the first with why."""
         count, skipped = len(made.changed), made.skipped
         text = f"{name} {how} on {plural(count, 'layer')}" if count else f"{name}: nothing changed"

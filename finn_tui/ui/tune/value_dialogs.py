@@ -19,7 +19,7 @@ from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import knobs as tune_knobs
 from finn_tui.ui.tune.columns import knob_title
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 
 class ValueDialogs(ModeScreen):
@@ -55,7 +55,7 @@ class ValueDialogs(ModeScreen):
 
     def _choose_value(
         self,
-        tune: Tune,
+        tune: TuneState,
         knob: Knob,
         title: str,
         rows: list[Row],
@@ -63,12 +63,19 @@ class ValueDialogs(ModeScreen):
         now: str | None,
         hint: str = "type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
     ) -> None:
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
 
-        columns = [Column(knob_title(knob.name), 8), Column("cycles", 10, True),
-                   Column("II", 10, True), Column("fps", 9, True), Column("LUT", 7, True),
-                   Column("", 7, True), Column("B18", 4, True), Column("", 4, True),
-                   Column("", 4)]  # fmt: skip
+        columns = [
+            Column(knob_title(knob.name), 8),
+            Column("cycles", 10, True),
+            Column("II", 10, True),
+            Column("fps", 9, True),
+            Column("LUT", 7, True),
+            Column("", 7, True),
+            Column("B18", 4, True),
+            Column("", 4, True),
+            Column("", 4),
+        ]
 
         def refuse(text: str) -> str | None:
             told = ", ".join(str(value) for value in legal)
@@ -81,7 +88,7 @@ class ValueDialogs(ModeScreen):
                 self.redraw()
 
         self.app.push_screen(
-            Pick(
+            ChooseDialog(
                 title,
                 Content(columns, rows, "couplings leave no choice"),
                 now,
@@ -104,8 +111,8 @@ class ValueDialogs(ModeScreen):
             return
         self._choose_knob(tune, layer, None)
 
-    def _choose_knob(self, tune: Tune, layer: Layer, at: str | None) -> None:
-        from finn_tui.ui.dialogs.choose import Pick
+    def _choose_knob(self, tune: TuneState, layer: Layer, at: str | None) -> None:
+        from finn_tui.ui.dialogs.choose import ChooseDialog
 
         names = {item.name for item in layer.settable}
 
@@ -115,7 +122,7 @@ class ValueDialogs(ModeScreen):
 
         many = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
         self.app.push_screen(
-            Pick(
+            ChooseDialog(
                 f"{layer.name}: knobs and settings{many}",
                 tune_knobs.knobs_content(tune, layer),
                 at,
@@ -126,7 +133,7 @@ class ValueDialogs(ModeScreen):
 
     def values_listed(self, message: ValuesListed) -> None:
         """Choose a value of a knob or setting."""
-        from finn_tui.ui.dialogs.choose import Pick
+        from finn_tui.ui.dialogs.choose import ChooseDialog
 
         tune, layer, name = message.tune, message.layer, message.name
         item = attribute(layer, name)
@@ -152,22 +159,22 @@ class ValueDialogs(ModeScreen):
         now = tune_knobs.value_now(tune, layer, name)
         title = f"{layer.name}: {name}" + (f" of {len(tune.marked)} marked" if tune.marked else "")
         title += f", now {now}"
-        pick = Pick(title, message.content, now, free=refuse, typing="find", hint=hint)
+        pick = ChooseDialog(title, message.content, now, free=refuse, typing="find", hint=hint)
         self.app.push_screen(pick, take)
 
-    def _price(self, tune: Tune) -> None:
+    def _price(self, tune: TuneState) -> None:
         """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
         if any(item.use is None for item in tune.editor.estimate.bill.items):
             self.desk.start(WorkKind.PRICES, self.desk.price_fifos(tune))
 
 
-async def _list_shared_values(tune: Tune, knob: Knob) -> SharedValuesListed:
+async def _list_shared_values(tune: TuneState, knob: Knob) -> SharedValuesListed:
     # Many layers times many values: not on the event loop.
     table = await asyncio.to_thread(tune_detail.options_table, tune)
     return SharedValuesListed(tune, knob, table)
 
 
-async def _list_values(tune: Tune, layer: Layer, name: str) -> ValuesListed:
+async def _list_values(tune: TuneState, layer: Layer, name: str) -> ValuesListed:
     # FIFO depths of 500 marked layers are many bills: not on the event loop.
     content = await asyncio.to_thread(tune_knobs.values_content, tune, name)
     return ValuesListed(tune, layer, name, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from finn_tui.core.design import Layer, Value
 from finn_tui.core.estimate.estimate import LayerCost
 from finn_tui.ui.toolkit.styled_line import (
-    Line,
+    StyledLine,
     bar,
     cells,
     clock_text,
@@ -19,17 +19,17 @@ from finn_tui.ui.toolkit.styled_line import (
 from finn_tui.ui.tune import layer_text
 from finn_tui.ui.tune.columns import GUTTER, Columns, knob_title, value_text
 from finn_tui.ui.tune.comparison import signed
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 
 _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 # Figures
 
 
-def figures(tune: Tune, width: int) -> Line:
+def figures(tune: TuneState, width: int) -> StyledLine:
     """II, fps, latency; what is not saved. What is less needed goes where there is room for it."""
     estimate = tune.editor.estimate
     state = _saved(tune)
-    line = Line().add(" II ", "dim").add(whole(estimate.ii_cycles), "strong")
+    line = StyledLine().add(" II ", "dim").add(whole(estimate.ii_cycles), "strong")
     pieces: list[tuple[str, str, int]] = [
         (" cycles", "dim", 3),
         ("   ", "", 0),
@@ -53,11 +53,11 @@ def figures(tune: Tune, width: int) -> Line:
     return line.right(state, width)
 
 
-def _saved(tune: Tune) -> Line:
+def _saved(tune: TuneState) -> StyledLine:
     editor = tune.editor
     changes, name = editor.changes, editor.baseline_name
     told = f"{plural(changes, 'change')} against {name}" if changes else ""
-    line = Line()
+    line = StyledLine()
     if tune.solving is not None and (tune.solving.busy or tune.solving.unseen):
         line.add("s", "key", "tune.solve")
         line.add(" solving...   " if tune.solving.busy else " solved   ", "accent", "tune.solve")
@@ -69,9 +69,9 @@ def _saved(tune: Tune) -> Line:
 # The layer table
 
 
-def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
+def head(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine, StyledLine]:
     """The headings of the three panes."""
-    left = Line()
+    left = StyledLine()
     first = GUTTER + plan.rail + plan.name + plan.shape
     told = []
     if tune.filter:
@@ -88,11 +88,11 @@ def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
         _title(left, tune, "name", "layer", plan.name + plan.shape)
     for name, width in plan.knobs:
         left.cell(knob_title(name) + " ", width, "head", right=True)
-    middle = Line()
+    middle = StyledLine()
     _title(middle, tune, "cycles", "cycles", plan.cycles)
     middle.cell("before", plan.was, "head", right=True)
     middle.add(" ").cell("of II" if plan.bar else "", plan.bar + 3, "head")
-    right = Line()
+    right = StyledLine()
     sign = "±" if tune.comparison is not None else ""
     for name, width in plan.resources:
         _title(right, tune, name, sign + _COLUMN_TITLES[name], width)
@@ -101,7 +101,7 @@ def head(tune: Tune, plan: Columns) -> tuple[Line, Line, Line]:
     return left, middle, right
 
 
-def _title(line: Line, tune: Tune, sort: str, title: str, width: int) -> None:
+def _title(line: StyledLine, tune: TuneState, sort: str, title: str, width: int) -> None:
     """A heading that sorts when it is clicked, with an arrow where it does."""
     here = tune.sort == sort
     arrow = ("▴" if sort == "name" else "▾") if here else ""
@@ -109,7 +109,9 @@ def _title(line: Line, tune: Tune, sort: str, title: str, width: int) -> None:
     line.cell(title + arrow, width, role, right=right, hit=("sort", "" if here else sort))
 
 
-def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line, Line]:
+def row(
+    tune: TuneState, index: int, plan: Columns, focus: bool
+) -> tuple[StyledLine, StyledLine, StyledLine]:
     """One layer in the three panes."""
     layer = tune.layers[index]
     cost = tune.cost(layer)
@@ -122,14 +124,14 @@ def row(tune: Tune, index: int, plan: Columns, focus: bool) -> tuple[Line, Line,
     )
 
 
-def converted(tune: Tune, name: str) -> bool:
+def converted(tune: TuneState, name: str) -> bool:
     """Whether a width converter stands before a layer."""
     return name in tune.editor.estimate.converted
 
 
-def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Line:
+def _left(tune: TuneState, layer: Layer, index: int, plan: Columns, base: str) -> StyledLine:
     here = bool(base)
-    line = Line(base).add(">" if here else " ", "accent")
+    line = StyledLine(base).add(">" if here else " ", "accent")
     hit = ("row", index)
     marked = layer.name in tune.marked
     line.add("•" if marked else " ", "accent", ("mark", index))
@@ -169,7 +171,7 @@ def _left(tune: Tune, layer: Layer, index: int, plan: Columns, base: str) -> Lin
     return line
 
 
-def _before(tune: Tune, layer: Layer) -> dict[str, Value]:
+def _before(tune: TuneState, layer: Layer) -> dict[str, Value]:
     """The knobs of a layer that differ from what it is compared with, as they are there."""
     difference = tune.difference(layer.name)
     if difference is None:
@@ -179,10 +181,10 @@ def _before(tune: Tune, layer: Layer) -> dict[str, Value]:
     }
 
 
-def _middle(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
+def _middle(tune: TuneState, cost: LayerCost, plan: Columns, base: str, index: int) -> StyledLine:
     hit, ii = ("row", index), tune.editor.estimate.ii_cycles
     holds = cost.cycles == ii
-    line = Line(base).cell(short(cost.cycles, plan.cycles), plan.cycles, right=True, hit=hit)
+    line = StyledLine(base).cell(short(cost.cycles, plan.cycles), plan.cycles, right=True, hit=hit)
     difference = tune.difference(cost.name)
     if difference is not None:
         before = short(difference.before.cycles, plan.was - 1) if difference.cycles else "·"
@@ -192,8 +194,8 @@ def _middle(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -
     return line.cell(" II" if holds else "", 3, "ii", hit=hit)
 
 
-def _right(tune: Tune, cost: LayerCost, plan: Columns, base: str, index: int) -> Line:
-    line = Line(base)
+def _right(tune: TuneState, cost: LayerCost, plan: Columns, base: str, index: int) -> StyledLine:
+    line = StyledLine(base)
     converter, difference = converted(tune, cost.name), tune.difference(cost.name)
     for name, width in plan.resources:
         amount = cost.resources[name] if difference is None else difference.resources[name]

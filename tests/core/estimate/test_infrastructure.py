@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import estimate
-from finn_tui.core.estimate.infrastructure import Bill, Prices, Widths, depths, links
+from finn_tui.core.estimate.infrastructure import (
+    CostLookup,
+    InfrastructureCost,
+    StreamWidths,
+    depths,
+    links,
+)
 from finn_tui.core.folding import model as foldings
 from tests.core.designs import conv_like
 
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
 
 
-def prices(more: tuple[int, ...] = ()) -> Prices:
+def prices(more: tuple[int, ...] = ()) -> CostLookup:
     """A converter costs its widths in LUT, a FIFO its bits in LUT and its depth in BRAM."""
     widths = range(1, 65)
-    return Prices(
+    return CostLookup(
         {(a, b): (float(a + b), 0.0, 0.0, 0.0) for a in widths for b in widths if a != b},
         {(w, d): (float(w), float(d), 0.0, 0.0) for w in widths for d in (2, 32, *more)},
     )
@@ -25,12 +31,12 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     folding = foldings.ones(design, tables)
     folding = foldings.change(design, tables, folding, "MVAU_hls_0", "SIMD", 4).folding
     folding = folding.with_setting("MVAU_hls_0", "inFIFODepths", [32])
-    made = estimate(
-        design, tables, folding.values, 10, settings=folding.settings, prices=prices()
-    )  # fmt: skip
+    made = estimate(design, tables, folding.values, 10, settings=folding.settings, prices=prices())
     (converter,) = made.bill.of("dwc")
     assert (converter.producer, converter.consumer) == (
-        "ConvolutionInputGenerator_rtl_0", "MVAU_hls_0")  # fmt: skip
+        "ConvolutionInputGenerator_rtl_0",
+        "MVAU_hls_0",
+    )
     assert (converter.in_width, converter.out_width, converter.use) == (2, 8, (10.0, 0, 0, 0))
     # Seven layers: six streams between them, one of them cut in two, and the two ends.
     assert len(made.bill.of("fifo")) == 9
@@ -41,8 +47,17 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     assert total["BRAM_18K"] == 8 * 2 + 32
     document = made.as_json(design, DEVICE)
     assert document["extra"]["dwc"]["streams"] == [
-        {"producer": "ConvolutionInputGenerator_rtl_0", "consumer": "MVAU_hls_0", "out_width": 2,
-         "in_width": 8, "LUT": 10, "BRAM_18K": 0, "URAM": 0, "DSP": 0}]  # fmt: skip
+        {
+            "producer": "ConvolutionInputGenerator_rtl_0",
+            "consumer": "MVAU_hls_0",
+            "out_width": 2,
+            "in_width": 8,
+            "LUT": 10,
+            "BRAM_18K": 0,
+            "URAM": 0,
+            "DSP": 0,
+        }
+    ]
     assert document["extra"]["fifo"]["count"] == 9
     assert document["extra"]["shell"]["LUT"] == 6426
     assert "d470f847" in document["extra"]["shell"]["source"]
@@ -63,7 +78,7 @@ def test_what_has_no_price_is_counted_and_not_made_up() -> None:
     settings = folding.settings
     partly = estimate(
         design, tables, folding.values, 10, settings=settings, prices=prices()
-    ).as_json(design, DEVICE)["extra"]  # fmt: skip
+    ).as_json(design, DEVICE)["extra"]
     assert (partly["fifo"]["count"], partly["fifo"]["unpriced"]) == (9, 1)
     (odd,) = [row for row in partly["fifo"]["streams"] if row["depth"] == 777]
     assert "LUT" not in odd
@@ -72,18 +87,21 @@ def test_what_has_no_price_is_counted_and_not_made_up() -> None:
 def test_everything_that_is_asked_for_prices_every_folding() -> None:
     design, tables = conv_like()
     settings = {"Pool_hls_0": {"outFIFODepths": [777]}}
-    ask = Widths(design, tables).ask(settings, ())
+    ask = StreamWidths(design, tables).ask(settings, ())
     known = prices((777,))
-    asked = Prices({pair: known.dwc[pair] for pair in ask.dwc},
-                   {pair: known.fifo[pair] for pair in ask.fifo})  # fmt: skip
+    asked = CostLookup(
+        {pair: known.dwc[pair] for pair in ask.dwc}, {pair: known.fifo[pair] for pair in ask.fifo}
+    )
     assert not ask.without(asked)
-    assert ask.without(Prices(asked.dwc, {})).fifo == ask.fifo
+    assert ask.without(CostLookup(asked.dwc, {})).fifo == ask.fifo
     start = foldings.ones(design, tables)
     for layer in design.layers:
         for knob in layer.knobs:
             for value in tables[layer.name].legal(knob.name):
                 folding = foldings.change(design, tables, start, layer.name, knob.name, value)
-                bill = Bill.of_folding(design, tables, folding.folding.values, settings, asked)
+                bill = InfrastructureCost.of_folding(
+                    design, tables, folding.folding.values, settings, asked
+                )
                 assert all(item.use is not None for item in bill.items)
 
 

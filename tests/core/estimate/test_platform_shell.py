@@ -42,8 +42,10 @@ def test_the_published_figures_are_near_those_of_another_build_of_the_family() -
     shell = platform_shell.published("xczu7ev-ffvc1156-2-e")
     assert shell is not None
     ours = {part.name: part.use[0] for part in shell.parts}
-    for name, block in (("AXI SmartConnect to memory", "smartconnect_0"),
-                        ("AXI interconnect for control", "axi_interconnect_0")):  # fmt: skip
+    for name, block in (
+        ("AXI SmartConnect to memory", "smartconnect_0"),
+        ("AXI interconnect for control", "axi_interconnect_0"),
+    ):
         assert ours[name] == pytest.approx(int(blocks[block][2]), rel=0.02)
 
 

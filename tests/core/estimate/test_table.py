@@ -57,8 +57,11 @@ def test_what_the_solver_may_choose_keeps_the_best_of_every_folding() -> None:
             whole = table.part(start.values[name], CHOSEN)
             for row in range(len(whole)):
                 values, use = whole.values(row), whole.resources[row]
-                kept = [few[name].resources[at] for at in range(len(few[name]))
-                        if few[name].points[at][:2] == whole.points[row][:2]]  # fmt: skip
+                kept = [
+                    few[name].resources[at]
+                    for at in range(len(few[name]))
+                    if few[name].points[at][:2] == whole.points[row][:2]
+                ]
                 assert any(all(a <= b for a, b in zip(mine, use, strict=True)) for mine in kept)
 
 

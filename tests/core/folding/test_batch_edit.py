@@ -25,9 +25,9 @@ def test_one_step_of_many_layers_is_legal_complete_and_undone_at_once(
         layers = data.draw(st.lists(st.sampled_from(names), min_size=1))
         knob = data.draw(st.sampled_from(["PE", "SIMD", "ram_style"]))
         if data.draw(st.booleans()):
-            made = editor.step_together(layers, knob, data.draw(st.sampled_from([1, -1])))
+            made = editor.step_batch(layers, knob, data.draw(st.sampled_from([1, -1])))
         else:
-            made = editor.set_together(layers, knob, data.draw(st.sampled_from([1, 2, 3, 8])))
+            made = editor.set_batch(layers, knob, data.draw(st.sampled_from([1, 2, 3, 8])))
         foldings.check(editor.design, editor.tables, editor.folding)
         # Every change is told: of those that were asked for, and of those that followed.
         told = {(layer, knob) for layer, *_ in made.changed} | {m[:2] for m in made.moved}
@@ -48,14 +48,14 @@ def test_one_step_of_many_layers_is_legal_complete_and_undone_at_once(
 def test_the_reasons_name_what_is_in_the_way() -> None:
     editor = editor_for(residual(1))
     names = [layer.name for layer in editor.design.layers]
-    made = editor.set_together(names, "SIMD", 16)
+    made = editor.set_batch(names, "SIMD", 16)
     assert [layer for layer, *_ in made.changed] == ["MVAU_hls_0", "MVAU_hls_1", "MVAU_hls_2"]
     reasons = {layer: what for layer, what, _ in made.skipped}
     assert reasons["AddStreams_hls_0"] == "AddStreams_hls_0 has no SIMD"
-    made = editor.step_together(names, "SIMD", 1)
+    made = editor.step_batch(names, "SIMD", 1)
     assert made.changed == ()
     assert made.skipped[0][:2] == ("MVAU_hls_0", "SIMD 16 is the largest legal value here")
-    made = editor.set_together(["MVAU_hls_0"], "SIMD", 5)
+    made = editor.set_batch(["MVAU_hls_0"], "SIMD", 5)
     assert made.skipped == (
         ("MVAU_hls_0", "MVAU_hls_0: SIMD = 5 is not legal", "Legal values: 1, 2, 4, 8, 16."),
     )
@@ -66,7 +66,7 @@ def test_a_coupled_pair_takes_one_step_and_not_two() -> None:
 
     editor = editor_for(conv_like())
     pool, window = "Pool_hls_0", "ConvolutionInputGenerator_rtl_1"
-    made = editor.step_together([window, pool], "PE", 1)
+    made = editor.step_batch([window, pool], "PE", 1)
     assert editor.folding.values[pool]["PE"] == editor.folding.values[window]["SIMD"] == 2
     assert made.changed == ((pool, 1, 2),)
     assert made.moved == ((window, "SIMD", 1, 2),)
@@ -75,14 +75,14 @@ def test_a_coupled_pair_takes_one_step_and_not_two() -> None:
 def test_settings_are_set_together_from_what_is_typed() -> None:
     editor = editor_for(residual(1))
     names = ["MVAU_hls_0", "MVAU_hls_1"]
-    made = editor.set_together(names, "outFIFODepths", "64")
+    made = editor.set_batch(names, "outFIFODepths", "64")
     assert [new for _, _, new in made.changed] == [[64], [64]]
     assert editor.undo() and not editor.can_undo
 
 
 def test_options_count_who_cannot() -> None:
     editor = editor_for(residual(1))
-    options = editor.options_together(["MVAU_hls_0", "AddStreams_hls_0"], "SIMD")
+    options = editor.options_batch(["MVAU_hls_0", "AddStreams_hls_0"], "SIMD")
     assert [option.value for option in options] == [1, 2, 4, 8, 16]
     assert {option.refused for option in options} == {1}
     assert not any(option.current for option in options)
@@ -90,9 +90,9 @@ def test_options_count_who_cannot() -> None:
 
 def test_options_of_settings_are_their_values_or_usual_depths() -> None:
     editor = editor_for(residual(1))
-    modes = editor.options_together(["MVAU_hls_0"], "mem_mode")
+    modes = editor.options_batch(["MVAU_hls_0"], "mem_mode")
     assert [option.value for option in modes] == ["internal_decoupled", "external"]
-    depths = editor.options_together(["MVAU_hls_0"], "outFIFODepths")
+    depths = editor.options_batch(["MVAU_hls_0"], "outFIFODepths")
     assert [option.value for option in depths][:3] == [[2], [4], [8]]
     assert not any(option.refused for option in [*modes, *depths])
 
@@ -101,7 +101,7 @@ def test_an_option_tells_what_follows_and_why_it_cannot_be() -> None:
     from tests.core.designs import conv_like
 
     editor = editor_for(conv_like())
-    options = editor.options_together(["Pool_hls_0"], "PE")
+    options = editor.options_batch(["Pool_hls_0"], "PE")
     follows = {option.value: option.moved for option in options}
     assert follows[2] == (("ConvolutionInputGenerator_rtl_1", "SIMD", 1, 2),)
     assert all(not option.why for option in options)

@@ -148,15 +148,19 @@ def read(name: str, file: str) -> tuple[Designed, Migration, dict[str, Any]]:
 
 EXAMPLES = "Xilinx_finn-examples/build/bnn-pynq/folding_config"
 PUBLISHED = [
-    *((f"{EXAMPLES}/tfc-{bits}_folding_config.json", "tfc-w1a1", 64)
-      for bits in ("w1a1", "w1a2", "w2a2")),
+    *(
+        (f"{EXAMPLES}/tfc-{bits}_folding_config.json", "tfc-w1a1", 64)
+        for bits in ("w1a1", "w1a2", "w2a2")
+    ),
     ("Xilinx_finn/src/finn/qnn-data/build_dataflow/folding_config.json", "tfc-w1a1", 64),
     ("Xilinx_finn/tutorials/fpga_flow/folding_config.json", "tfc-w1a1", 64),
     (f"{EXAMPLES}/cnv-w1a1_folding_config.json", "cnv-w1a1", 32768),
-    *((f"{EXAMPLES}/cnv-{bits}_folding_config.json", "cnv-w1a1", 115200)
-      for bits in ("w1a2", "w2a2")),
+    *(
+        (f"{EXAMPLES}/cnv-{bits}_folding_config.json", "cnv-w1a1", 115200)
+        for bits in ("w1a2", "w2a2")
+    ),
     ("Xilinx_finn/notebooks/advanced/cnv-w2a2_folding_config.json", "cnv-w1a1", 115200),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("file", "name", "ii"), PUBLISHED)
@@ -179,14 +183,20 @@ def test_pooling_in_one_piece_and_in_two() -> None:
     _, found, _ = read("cnv-w1a1", f"{EXAMPLES}/cnv-w1a1_folding_config.json")
     windows = [entry.layer for entry in found.entries if entry.name.startswith("Convolution")]
     assert windows == [f"ConvolutionInputGenerator_rtl_{at}" for at in (0, 1, 3, 4, 6, 7)]
-    assert found.unnamed == ("ConvolutionInputGenerator_rtl_2", "Pool_hls_0",
-                             "ConvolutionInputGenerator_rtl_5", "Pool_hls_1")  # fmt: skip
+    assert found.unnamed == (
+        "ConvolutionInputGenerator_rtl_2",
+        "Pool_hls_0",
+        "ConvolutionInputGenerator_rtl_5",
+        "Pool_hls_1",
+    )
     assert found.foreign
     # The file says nothing of the pooling that was one op: it is folded like what feeds it.
     assert found.filled == (
-        ("ConvolutionInputGenerator_rtl_2", "SIMD", 64, 32), ("Pool_hls_0", "PE", 64, 32),
-        ("ConvolutionInputGenerator_rtl_5", "SIMD", 128, 16), ("Pool_hls_1", "PE", 128, 16),
-    )  # fmt: skip
+        ("ConvolutionInputGenerator_rtl_2", "SIMD", 64, 32),
+        ("Pool_hls_0", "PE", 64, 32),
+        ("ConvolutionInputGenerator_rtl_5", "SIMD", 128, 16),
+        ("Pool_hls_1", "PE", 128, 16),
+    )
 
 
 def test_another_class_count_is_said_and_the_nearest_value_taken() -> None:
@@ -199,8 +209,11 @@ def test_another_class_count_is_said_and_the_nearest_value_taken() -> None:
     assert last.renamed == (("mem_mode = decoupled", "mem_mode = internal_decoupled"),)
     (refused,) = last.refused
     assert (refused.name, refused.value, refused.legal, refused.taken) == (
-        "PE", 7, (1, 2, 5, 10), 5,
-    )  # fmt: skip
+        "PE",
+        7,
+        (1, 2, 5, 10),
+        5,
+    )
     assert found.folding.values["MVAU_hls_8"]["PE"] == 5
 
 

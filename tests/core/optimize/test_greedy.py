@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from finn_tui.core.device import Device
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import Estimate
-from finn_tui.core.estimate.infrastructure import Prices, Widths
+from finn_tui.core.estimate.infrastructure import CostLookup, StreamWidths
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import IllegalFolding
-from finn_tui.core.optimize.greedy import Stuck, give_all_back, give_back, next_move, way_to
+from finn_tui.core.optimize.greedy import Blocked, next_move, path_to, reclaim, reclaim_all
 from tests.core.designs import conv_like, designs
 
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
@@ -28,10 +28,10 @@ def editors(draw: st.DrawFn) -> Editor:
     """An editor after some edits."""
     design, tables = draw(designs)
     start = foldings.ones(design, tables)
-    prices = Prices()
+    prices = CostLookup()
     if draw(st.booleans()):
-        ask = Widths(design, tables).ask({}, ())
-        prices = Prices(
+        ask = StreamWidths(design, tables).ask({}, ())
+        prices = CostLookup(
             {(a, b): (float(3 * (a + b)), 0.0, 0.0, 0.0) for a, b in ask.dwc},
             {(w, d): (float(w), float(d // 32), 0.0, 0.0) for w, d in ask.fifo},
         )
@@ -50,7 +50,7 @@ def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None
     move = next_move(editor)
     assert editor.estimate is before
     cycles = editor.tables[name].cycles
-    if isinstance(move, Stuck):
+    if isinstance(move, Blocked):
         return
     assert move.ii_cycles < before.ii_cycles
     foldings.check(editor.design, editor.tables, move.folding)
@@ -83,7 +83,7 @@ def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None
 @given(editors())
 def test_what_is_given_back_costs_no_speed(editor: Editor) -> None:
     before = editor.estimate
-    for move in give_back(editor):
+    for move in reclaim(editor):
         foldings.check(editor.design, editor.tables, move.folding)
         assert move.layer != before.bottleneck and move.cost < 0
         assert editor.estimate_of(move.folding).ii_cycles <= before.ii_cycles
@@ -95,12 +95,12 @@ def test_locked_layers_are_not_moved(editor: Editor, data: st.DataObject) -> Non
     names = [layer.name for layer in editor.design.layers]
     locked = set(data.draw(st.lists(st.sampled_from(names), max_size=2)))
     found = [
-        give_all_back(editor, locked),
+        reclaim_all(editor, locked),
         next_move(editor, locked),
-        way_to(editor, 1, locked).move,
+        path_to(editor, 1, locked).move,
     ]
-    for move in [*found, *give_back(editor, None, locked)]:
-        if move is not None and not isinstance(move, Stuck):
+    for move in [*found, *reclaim(editor, None, locked)]:
+        if move is not None and not isinstance(move, Blocked):
             for name in locked:
                 assert move.folding.values[name] == editor.folding.values[name]
 
@@ -108,13 +108,13 @@ def test_locked_layers_are_not_moved(editor: Editor, data: st.DataObject) -> Non
 @settings(max_examples=40, deadline=None)
 @given(editors())
 def test_all_that_can_be_given_back_leaves_nothing_to_give(editor: Editor) -> None:
-    ii, back = editor.estimate.ii_cycles, give_all_back(editor)
-    single = give_back(editor, None)
+    ii, back = editor.estimate.ii_cycles, reclaim_all(editor)
+    single = reclaim(editor, None)
     assert (back is None) == (not single)
     if back is not None:
         assert back.cost <= single[0].cost + 1e-12 and back.ii_cycles <= ii
         editor.replace(back.folding)
-        assert give_back(editor) == []
+        assert reclaim(editor) == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -122,7 +122,7 @@ def test_all_that_can_be_given_back_leaves_nothing_to_give(editor: Editor) -> No
 def test_the_way_ends_at_the_target_or_says_what_stands_there(editor: Editor, part: int) -> None:
     now = editor.estimate
     cycles = max(1, now.ii_cycles // part)
-    way = way_to(editor, cycles)
+    way = path_to(editor, cycles)
     assert set(way.slow) == {layer.name for layer in now.layers if layer.cycles > cycles}
     reached = way.move.ii_cycles if way.move is not None else now.ii_cycles
     if way.stuck is None:
@@ -140,11 +140,11 @@ def test_it_is_said_in_a_line() -> None:
     start = foldings.ones(design, tables)
     editor = Editor(design, tables, DEVICE, 10.0, start, start, "ones")
     move = next_move(editor)
-    assert not isinstance(move, Stuck)
+    assert not isinstance(move, Blocked)
     assert move.text() == "MVAU_hls_0: SIMD 2 gives 3,072 for +3 LUT; then MVAU_hls_0 holds the II"
-    assert give_back(editor) == []
+    assert reclaim(editor) == []
     editor.set("LabelSelect_hls_0", "PE", 10)
-    (back,) = give_back(editor)
+    (back,) = reclaim(editor)
     assert back.values == {"LabelSelect_hls_0": {"PE": 1}}
     stuck = next_move(editor, {"MVAU_hls_0"})
     assert stuck.text() == "MVAU_hls_0 holds the II: it is locked"

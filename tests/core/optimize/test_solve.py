@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import RESOURCES, Device, budget_weights
-from finn_tui.core.estimate.infrastructure import Prices
+from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.buildability import refusals
-from finn_tui.core.optimize.milp import Answer, Problem, Program
+from finn_tui.core.optimize.milp import Answer, MilpModel, Problem
 from finn_tui.core.optimize.solve import Infeasible, Solution
 from tests.core.designs import conv_like, random_designs
 
@@ -41,24 +41,27 @@ def near(cost: float) -> Any:
 
 
 @st.composite
-def prices(draw: st.DrawFn) -> Prices:
+def prices(draw: st.DrawFn) -> CostLookup:
     """What converters and FIFOs cost, at random; or nothing known of them."""
     if draw(st.booleans()):
-        return Prices()
-    return Prices(
+        return CostLookup()
+    return CostLookup(
         {(a, b): draw(uses) for a in WIDTHS for b in WIDTHS if a != b},
         {(width, 2): draw(uses) for width in WIDTHS},
     )
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> tuple[Problem, Prices]:
+def problems(draw: st.DrawFn) -> tuple[Problem, CostLookup]:
     """Random graphs, weights, limits, locks, held knobs and prices."""
     design, tables = draw(random_designs())
     folding = Folding(
-        {name: table.values(draw(st.integers(0, len(table.points) - 1)))
-         for name, table in tables.items()}, {}
-    )  # fmt: skip
+        {
+            name: table.values(draw(st.integers(0, len(table.points) - 1)))
+            for name, table in tables.items()
+        },
+        {},
+    )
     known = draw(prices())
     knobs = {knob.name for layer in design.layers for knob in layer.knobs}
     problem = Problem(
@@ -81,29 +84,40 @@ def weighted(problem: Problem, total: Mapping[str, float]) -> float:
     return sum(each) + problem.peak * max(each)
 
 
-def choices(problem: Problem, known: Prices) -> Iterator[tuple[int, float, dict[str, int]]]:
+def choices(problem: Problem, known: CostLookup) -> Iterator[tuple[int, float, dict[str, int]]]:
     """(II, weighted cost, rows) of everything that is allowed, by the rules told anew."""
     design, tables = problem.design, problem.tables
     names = [layer.name for layer in design.layers]
     for rows in itertools.product(*(range(len(tables[name].points)) for name in names)):
         at = dict(zip(names, rows, strict=True))
         values = {name: tables[name].values(row) for name, row in at.items()}
-        if any(values[a[0]][a[1]] != values[b[0]][b[1]]
-               for a, b in ((c.a, c.b) for c in design.couplings)):  # fmt: skip
+        if any(
+            values[a[0]][a[1]] != values[b[0]][b[1]]
+            for a, b in ((c.a, c.b) for c in design.couplings)
+        ):
             continue
         if any(values[name] != problem.folding.values[name] for name in problem.locked):
             continue
-        if any(value != problem.folding.values[name][knob] for name in names
-               for knob, value in values[name].items() if knob in problem.held):  # fmt: skip
+        if any(
+            value != problem.folding.values[name][knob]
+            for name in names
+            for knob, value in values[name].items()
+            if knob in problem.held
+        ):
             continue
         use = [sum(tables[n].resources[r][i] for n, r in at.items()) for i in range(4)]
         for stream in design.streams:
-            out = tables[stream.producer].out_width[at[stream.producer]] if stream.producer \
-                else None  # fmt: skip
-            into = tables[stream.consumer].in_width[at[stream.consumer]] if stream.consumer \
-                else None  # fmt: skip
-            inserted = [known.fifo.get((width, 2)) for width in dict.fromkeys((out, into))
-                        if width is not None]  # fmt: skip
+            out = (
+                tables[stream.producer].out_width[at[stream.producer]] if stream.producer else None
+            )
+            into = (
+                tables[stream.consumer].in_width[at[stream.consumer]] if stream.consumer else None
+            )
+            inserted = [
+                known.fifo.get((width, 2))
+                for width in dict.fromkeys((out, into))
+                if width is not None
+            ]
             if out is not None and into is not None and out != into:
                 inserted.append(known.dwc.get((out, into)))
             for item in inserted:
@@ -129,7 +143,7 @@ def legal(problem: Problem, solution: Solution) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(problems(), st.integers(1, 6))
-def test_the_optimum_is_that_of_brute_force(case: tuple[Problem, Prices], cycles: int) -> None:
+def test_the_optimum_is_that_of_brute_force(case: tuple[Problem, CostLookup], cycles: int) -> None:
     problem, known = case
     costs = [cost for ii, cost, _ in choices(problem, known) if ii <= cycles]
     if not costs:
@@ -145,7 +159,7 @@ def test_the_optimum_is_that_of_brute_force(case: tuple[Problem, Prices], cycles
 
 @settings(max_examples=100, deadline=None)
 @given(problems())
-def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, Prices]) -> None:
+def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, CostLookup]) -> None:
     problem, known = case
     found = [(ii, cost) for ii, cost, _ in choices(problem, known)]
     if not found:
@@ -167,7 +181,7 @@ def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, Prices])
 
 @settings(max_examples=60, deadline=None)
 @given(problems(), st.integers(1, 6))
-def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, Prices], cycles: int) -> None:
+def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, CostLookup], cycles: int) -> None:
     problem, known = case
     if any(ii <= cycles for ii, _, _ in choices(problem, known)):
         return
@@ -195,7 +209,7 @@ def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, Prices], cycle
 
 @settings(max_examples=30, deadline=None)
 @given(problems())
-def test_the_front_has_no_dearer_point_that_is_slower(case: tuple[Problem, Prices]) -> None:
+def test_the_front_has_no_dearer_point_that_is_slower(case: tuple[Problem, CostLookup]) -> None:
     problem, known = case
     found = [(ii, cost) for ii, cost, _ in choices(problem, known)]
     if not found:
@@ -259,7 +273,7 @@ def test_the_limit_that_holds_the_fastest_back_is_told_with_its_largest_users() 
 
 
 def test_no_time_is_not_the_same_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Program, "run", lambda self, seconds, gap=0.0: Answer())
+    monkeypatch.setattr(MilpModel, "run", lambda self, seconds, gap=0.0: Answer())
     with pytest.raises(FinnTuiError) as refused:
         solver.solve(conv_problem({"LUT": 300.0}), 512)
     assert refused.value.kind == "timeout"
@@ -269,13 +283,13 @@ def test_no_time_is_not_the_same_as_no_answer(monkeypatch: pytest.MonkeyPatch) -
 def test_questions_without_an_answer_take_the_proof_away(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = conv_problem({"LUT": 300.0})
     fastest = solver.fill(problem)
-    run = Program.run
+    run = MilpModel.run
 
-    def unsure(program: Program, seconds: float, gap: float = 0.0) -> Answer:
+    def unsure(program: MilpModel, seconds: float, gap: float = 0.0) -> Answer:
         answer = run(program, seconds, gap)
         return answer if answer.rows else Answer()
 
-    monkeypatch.setattr(Program, "run", unsure)
+    monkeypatch.setattr(MilpModel, "run", unsure)
     solution = solver.fill(problem)
     assert solution.cycles == fastest.cycles and not solution.optimal
     assert solution.least_cycles == solver.targets(problem)[0] < fastest.cycles
@@ -302,4 +316,9 @@ def test_the_reason_survives_the_way_between_processes() -> None:
     error = Infeasible("what", "why", "fix", ("LUT",))
     again = pickle.loads(pickle.dumps(error))
     assert (again.what, again.why, again.fix, again.binding, again.kind) == (
-        "what", "why", "fix", ("LUT",), "infeasible")  # fmt: skip
+        "what",
+        "why",
+        "fix",
+        ("LUT",),
+        "infeasible",
+    )

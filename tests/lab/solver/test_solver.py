@@ -18,7 +18,7 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize.buildability import refusals
 from finn_tui.core.optimize.solve import Infeasible
 from finn_tui.lab.solver import options
-from finn_tui.lab.solver.options import Solver, Wish
+from finn_tui.lab.solver.options import SolveOptions, Solver
 from tests import data
 from tests.core.designs import conv_like
 
@@ -32,7 +32,7 @@ def small() -> Editor:
 
 
 def recorded(name: str, layers: int | None = None) -> Editor:
-    from finn_tui.core.estimate.infrastructure import Prices
+    from finn_tui.core.estimate.infrastructure import CostLookup
 
     document = data.prepared(name)
     if layers is not None:
@@ -42,7 +42,7 @@ def recorded(name: str, layers: int | None = None) -> Editor:
     budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
     start = foldings.ones(design, tables)
     device = Device("Pynq-Z2", data.PART, budget)
-    prices = Prices.from_json(document["prices"])
+    prices = CostLookup.from_json(document["prices"])
     return Editor(design, tables, device, 10.0, start, start, "ones", prices)
 
 
@@ -58,15 +58,15 @@ async def test_one_process_answers_all_questions_and_prints_nothing(
 ) -> None:
     editor = small()
     said: list[Progress] = []
-    first = await options.target(solver, editor, 512, Wish(), said.append)
+    first = await options.target(solver, editor, 512, SolveOptions(), said.append)
     foldings.check(editor.design, editor.tables, first.folding)
     assert first.optimal and first.cycles <= 512
     process = solver._process
     assert process is not None
-    fastest = await options.fill(solver, editor, Wish({"LUT": 0.3}), said.append)
+    fastest = await options.fill(solver, editor, SolveOptions({"LUT": 0.3}), said.append)
     assert fastest.cycles == fastest.least_cycles
     assert fastest.used is not None and fastest.used["LUT"] <= 300
-    front = await options.pareto(solver, editor, Wish({"LUT": 0.3}), 5, said.append)
+    front = await options.pareto(solver, editor, SolveOptions({"LUT": 0.3}), 5, said.append)
     assert front[0].cycles == fastest.cycles and len(front) > 2
     assert solver._process is process
     assert {progress.stage for progress in said} == {"solve", "pareto"}
@@ -80,7 +80,7 @@ async def test_balance_keeps_the_speed_and_gives_back_what_it_does_not_need(
     for layer, knob, value in (("MVAU_hls_1", "SIMD", 16), ("MVAU_hls_0", "PE", 4)):
         editor.set(layer, knob, value)
     before = editor.estimate
-    solution = await options.balance(solver, editor, Wish(whole=False))
+    solution = await options.balance(solver, editor, SolveOptions(whole=False))
     after = options.estimate_of(editor, solution.folding)
     assert after.ii_cycles <= before.ii_cycles
     assert after.total["LUT"] < before.total["LUT"]
@@ -92,17 +92,17 @@ async def test_balance_keeps_the_speed_and_gives_back_what_it_does_not_need(
 async def test_locked_layers_stay(solver: Solver) -> None:
     editor = small()
     editor.set("MVAU_hls_0", "PE", 16)
-    locked = await options.target(solver, editor, 4096, Wish(locked=("MVAU_hls_0",)))
+    locked = await options.target(solver, editor, 4096, SolveOptions(locked=("MVAU_hls_0",)))
     assert locked.folding.values["MVAU_hls_0"] == editor.folding.values["MVAU_hls_0"]
-    free = await options.target(solver, editor, 4096, Wish())
+    free = await options.target(solver, editor, 4096, SolveOptions())
     assert free.folding.values["MVAU_hls_0"] != editor.folding.values["MVAU_hls_0"]
     assert free.cost < locked.cost
 
 
 async def test_weights_say_what_is_dear(solver: Solver) -> None:
     editor = recorded("cnv-w1a1")
-    even = await options.target(solver, editor, 33333, Wish())
-    least = await options.target(solver, editor, 33333, Wish(weights={"BRAM_18K": 0.0}))
+    even = await options.target(solver, editor, 33333, SolveOptions())
+    least = await options.target(solver, editor, 33333, SolveOptions(weights={"BRAM_18K": 0.0}))
     assert even.used is not None and least.used is not None
     assert least.used["LUT"] < even.used["LUT"]
     assert least.used["BRAM_18K"] > even.used["BRAM_18K"]
@@ -111,21 +111,21 @@ async def test_weights_say_what_is_dear(solver: Solver) -> None:
 async def test_refusals_cross_with_their_reasons(solver: Solver) -> None:
     editor = small()
     with pytest.raises(Infeasible) as refused:
-        await options.target(solver, editor, 64, Wish({"LUT": 0.1}))
+        await options.target(solver, editor, 64, SolveOptions({"LUT": 0.1}))
     assert refused.value.binding == ("LUT",)
     with pytest.raises(FinnTuiError, match="no layer MVAU_9"):
-        await options.target(solver, editor, 16, Wish(locked=("MVAU_9",)))
+        await options.target(solver, editor, 16, SolveOptions(locked=("MVAU_9",)))
     with pytest.raises(FinnTuiError, match="FF cannot be limited"):
-        await options.target(solver, editor, 16, Wish({"FF": 0.5}))
+        await options.target(solver, editor, 16, SolveOptions({"FF": 0.5}))
     with pytest.raises(FinnTuiError, match="limit of -1"):
-        await options.target(solver, editor, 16, Wish({"LUT": -1}))
+        await options.target(solver, editor, 16, SolveOptions({"LUT": -1}))
     with pytest.raises(FinnTuiError, match="limit of 20000"):
-        await options.target(solver, editor, 16, Wish({"LUT": 20000}))
+        await options.target(solver, editor, 16, SolveOptions({"LUT": 20000}))
     editor.device = Device("board", "part")
     with pytest.raises(FinnTuiError, match="cannot be filled"):
-        await options.fill(solver, editor, Wish())
+        await options.fill(solver, editor, SolveOptions())
     # None of these cost the process.
-    assert (await options.target(solver, editor, 512, Wish())).optimal
+    assert (await options.target(solver, editor, 512, SolveOptions())).optimal
 
 
 async def test_cancelling_ends_the_process_and_the_next_question_starts_another(
@@ -134,8 +134,8 @@ async def test_cancelling_ends_the_process_and_the_next_question_starts_another(
     editor = recorded("cnv-w1a1", 150)
     begun = asyncio.Event()
     work = asyncio.create_task(
-        options.pareto(solver, editor, Wish(), 200, lambda _: begun.set())
-    )  # fmt: skip
+        options.pareto(solver, editor, SolveOptions(), 200, lambda _: begun.set())
+    )
     await asyncio.wait_for(begun.wait(), 60)
     assert solver._process is not None
     number = solver._process.pid
@@ -143,28 +143,28 @@ async def test_cancelling_ends_the_process_and_the_next_question_starts_another(
     with pytest.raises(asyncio.CancelledError):
         await work
     assert not psutil.pid_exists(number)
-    assert (await options.target(solver, small(), 512, Wish())).optimal
+    assert (await options.target(solver, small(), 512, SolveOptions())).optimal
 
 
 async def test_a_solver_that_was_killed_is_told_and_replaced(solver: Solver) -> None:
-    await options.target(solver, small(), 512, Wish())
+    await options.target(solver, small(), 512, SolveOptions())
     assert solver._process is not None
     psutil.Process(solver._process.pid).suspend()
-    work = asyncio.create_task(options.target(solver, small(), 512, Wish()))
+    work = asyncio.create_task(options.target(solver, small(), 512, SolveOptions()))
     await asyncio.sleep(0.2)
     solver._process.kill()
     with pytest.raises(FinnTuiError, match="ended without an answer"):
         await work
-    assert (await options.target(solver, small(), 512, Wish())).optimal
+    assert (await options.target(solver, small(), 512, SolveOptions())).optimal
 
 
 async def test_cnv_on_the_labs_board(solver: Solver) -> None:
     editor = recorded("cnv-w1a1")
     assert editor.prices.known
-    fastest = await options.fill(solver, editor, Wish(whole=False))
+    fastest = await options.fill(solver, editor, SolveOptions(whole=False))
     # The best that was known before, by hand: 12,544 cycles within the whole xc7z020.
     assert fastest.cycles <= 12_544 and fastest.optimal
-    whole = await options.fill(solver, editor, Wish())
+    whole = await options.fill(solver, editor, SolveOptions())
     assert fastest.cycles <= whole.cycles <= 12_544
     for solution in (fastest, whole):
         foldings.check(editor.design, editor.tables, solution.folding)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.runs.logs.search import Query, Scan, required, why_not
+from finn_tui.runs.logs.search import Query, Scan, disabled_reason, required
 from finn_tui.runs.logs.search_worker import Hits, scan
 from finn_tui.runs.logs.severity import Severity, lines_at_least, severity
 
@@ -136,8 +136,8 @@ def test_scanning_real_logs_by_words_misses_no_line() -> None:
 
 
 def test_expressions_are_checked_before() -> None:
-    assert why_not(Query("text", "(")) is None
-    assert "not an expression" in str(why_not(Query("regex", "(")))
+    assert disabled_reason(Query("text", "(")) is None
+    assert "not an expression" in str(disabled_reason(Query("regex", "(")))
 
 
 async def found_by(path: Path, query: Query, start: int = 0) -> Hits:

@@ -10,10 +10,10 @@ import pytest
 from textual.pilot import Pilot
 
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.optimize.greedy import Move, Stuck
-from finn_tui.ui.advice.screen import NextDialog
+from finn_tui.core.optimize.greedy import Blocked, Move
+from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
 
@@ -21,7 +21,7 @@ from tests.ui.test_snapshots import SIZES, compare
 @asynccontextmanager
 async def tuning(
     make_app: MakeApp, size: tuple[int, int] = (100, 40)
-) -> AsyncIterator[tuple[Pilot[Any], FinnTuiApp, Tune]]:
+) -> AsyncIterator[tuple[Pilot[Any], FinnTuiApp, TuneState]]:
     """CNV with its published folding."""
     async with make_app().run_test(size=size) as pilot:
         app = await opened(pilot)
@@ -29,11 +29,11 @@ async def tuning(
         yield pilot, app, app.state.tune
 
 
-async def worked_out(pilot: Pilot[Any], app: FinnTuiApp) -> NextDialog:
+async def worked_out(pilot: Pilot[Any], app: FinnTuiApp) -> AdviceDialog:
     """Wait until the dialog is there and knows what it tells."""
-    await until(pilot, lambda: isinstance(app.screen, NextDialog) and app.screen.state.fresh)
+    await until(pilot, lambda: isinstance(app.screen, AdviceDialog) and app.screen.state.fresh)
     screen = app.screen
-    assert isinstance(screen, NextDialog)
+    assert isinstance(screen, AdviceDialog)
     return screen
 
 
@@ -54,7 +54,7 @@ async def test_a_locked_bottleneck_is_said_and_not_moved(make_app: MakeApp) -> N
     async with tuning(make_app) as (pilot, app, tune):
         tune.locked.add("MVAU_hls_7")
         app.redraw()
-        assert isinstance(tune.advice(), Stuck)
+        assert isinstance(tune.advice(), Blocked)
         await pilot.press("n")
         assert not tune.editor.unsaved
         assert "MVAU_hls_7 holds the II: it is locked" in screen_text(app)
@@ -77,7 +77,7 @@ async def test_layers_give_back_what_they_do_not_need(make_app: MakeApp) -> None
         assert after.ii_cycles <= before.ii_cycles
         assert after.total["BRAM_18K"] < before.total["BRAM_18K"]
         await pilot.press("u", "u", "escape")
-        await until(pilot, lambda: not isinstance(app.screen, NextDialog))
+        await until(pilot, lambda: not isinstance(app.screen, AdviceDialog))
         assert tune.editor.estimate.total == before.total
 
 

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
 from finn_tui.ui.logs.tree import tree
 from finn_tui.ui.toolkit.listing import Listing
@@ -65,8 +65,8 @@ async def viewer(pilot: Pilot[Any]) -> FinnTuiApp:
     return app
 
 
-def log(app: FinnTuiApp) -> Log:
-    return app.screen.query_one("#log", Log)
+def log(app: FinnTuiApp) -> LogPane:
+    return app.screen.query_one("#log", LogPane)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -251,6 +251,11 @@ def test_the_tree_puts_runs_below_their_project(lab: RecordedLab) -> None:
     run = with_logs(make_run(lab.workspace))
     content = tree(measured(find_logs(run)), now=3.0)
     assert [row.cells[0][0] for row in content.rows] == [
-        "▸ runner.log", "▸ FINN", "HLS (1)", "  ▸ MVAU_hls_0", "▸ Zynq project", "  ▸ impl_1",
-    ]  # fmt: skip
+        "▸ runner.log",
+        "▸ FINN",
+        "HLS (1)",
+        "  ▸ MVAU_hls_0",
+        "▸ Zynq project",
+        "  ▸ impl_1",
+    ]
     assert tree((), now=1.0).empty == "no log so far"

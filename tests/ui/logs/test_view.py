@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from finn_tui.runs.logs.search import Found, Query
 from finn_tui.runs.logs.search_worker import Hits
-from finn_tui.ui.logs.app_log import Spool
+from finn_tui.ui.logs.app_log import AppLog
 from finn_tui.ui.logs.view import COPIED, LogView, line_text, role_of
-from finn_tui.ui.toolkit.styled_line import Line
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 
 def view_of(folder: Path, count: int = 100, width: int = 1) -> LogView:
@@ -27,10 +27,26 @@ def texts(view: LogView, height: int = 10, width: int = 40) -> list[str]:
 
 
 _MOVES = st.lists(
-    st.sampled_from(["up", "down", "pgup", "pgdn", "top", "end", "in", "out", "wheel", "wrap",
-                     "grow", "share", "filter", "all"]),
+    st.sampled_from(
+        [
+            "up",
+            "down",
+            "pgup",
+            "pgdn",
+            "top",
+            "end",
+            "in",
+            "out",
+            "wheel",
+            "wrap",
+            "grow",
+            "share",
+            "filter",
+            "all",
+        ]
+    ),
     max_size=25,
-)  # fmt: skip
+)
 
 
 @settings(deadline=None)
@@ -206,7 +222,7 @@ def test_lines_as_they_are_shown(data: bytes, text: str, role: str) -> None:
 
 
 def test_what_the_app_says_is_a_log_like_others() -> None:
-    spool = Spool()
+    spool = AppLog()
     assert spool.lines == []
     spool.add(["one", "[red]two"])
     spool.add(["three"])
@@ -224,9 +240,13 @@ def test_matches_stand_out_as_text_and_whole_for_expressions(tmp_path: Path) -> 
     view = view_of(tmp_path, 3)
     view.search = Hits(Query("text", "NE"))
     row = view.rows(40, 10)[0]
-    assert draw_row(row, view, 40, Line()).parts == [("line 0 x", "")]
+    assert draw_row(row, view, 40, StyledLine()).parts == [("line 0 x", "")]
     view.search = Hits(Query("text", "ne"))
-    assert draw_row(row, view, 40, Line()).parts == [("li", ""), ("ne", "match"), (" 0 x", "")]
+    assert draw_row(row, view, 40, StyledLine()).parts == [
+        ("li", ""),
+        ("ne", "match"),
+        (" 0 x", ""),
+    ]
     view.search = Hits(Query("regex", "li.e"))
     view.search.add(Found((0,), 1, True))
-    assert draw_row(row, view, 40, Line()).parts == [("line 0 x", "match")]
+    assert draw_row(row, view, 40, StyledLine()).parts == [("line 0 x", "match")]

@@ -22,9 +22,9 @@ from finn_tui.runs.live.watch import Step
 from finn_tui.runs.readers.parsed_file import Timing
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.logs.auto_follow import LAG_SECONDS, growing
-from finn_tui.ui.logs.pane import Log
+from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
-from finn_tui.ui.messages import PictureTaken
+from finn_tui.ui.messages import SnapshotTaken
 from finn_tui.ui.runs import build_view
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Listing
@@ -64,9 +64,18 @@ def picture(**changes: Any) -> Picture:
             Job("synthesis", f"ip_{n}_synth_1", "finished" if n else "running", AT - 250, 30.0)
             for n in range(12)
         ),
-        Job("implementation", "impl_1", "running", AT - 140, 140.0, stages,
-            ("route_design", "Rip-up And Reroute"), Path("/w/p/x.runs/impl_1/runme.log"), 4.0),
-    )  # fmt: skip
+        Job(
+            "implementation",
+            "impl_1",
+            "running",
+            AT - 140,
+            140.0,
+            stages,
+            ("route_design", "Rip-up And Reroute"),
+            Path("/w/p/x.runs/impl_1/runme.log"),
+            4.0,
+        ),
+    )
     wns = (0.128, 0.61, -0.2, 0.244)
     known: Mapping[str, Any] = {
         "at": AT,
@@ -81,7 +90,7 @@ def picture(**changes: Any) -> Picture:
     return Picture(**{**known, **changes})
 
 
-def texts(tree: build_view.Tree) -> list[str]:
+def texts(tree: build_view.BuildTree) -> list[str]:
     return [" ".join(text for text, _ in row.cells) for row in tree.content.rows]
 
 
@@ -195,7 +204,7 @@ async def not_followed(app: FinnTuiApp, run: RunFolder) -> None:
 
 
 async def told(app: FinnTuiApp, run: RunFolder, now: Picture, **more: Any) -> None:
-    app.picture_taken(PictureTaken(run.id, now, **more))
+    app.picture_taken(SnapshotTaken(run.id, now, **more))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -343,7 +352,7 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         await until(pilot, lambda: "MVAU_hls_1/vitis_hls.log" in screen_text(app))
         # Who reads somewhere in it is not torn away; f goes on.
         await pilot.press("tab", "tab", "g")
-        assert app.screen.query_one(Log).has_focus
+        assert app.screen.query_one(LogPane).has_focus
         await told(app, run, grown(50.0, 110.0, 104.0))
         await pilot.pause()
         assert "layer 1 is synthesized" in screen_text(app)

@@ -17,8 +17,8 @@ from finn_tui.core.optimize.solve import Infeasible, Solution
 from finn_tui.lab.solver.requests import SETFOLDING
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.solve.screen import SolveDialog
-from finn_tui.ui.solve.state import Solving, number
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.solve.state import SolveState, number
+from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
 
@@ -26,7 +26,7 @@ from tests.ui.test_snapshots import SIZES, compare
 @asynccontextmanager
 async def solving(
     make_app: MakeApp, size: tuple[int, int] = (100, 40), start: str = "ones"
-) -> AsyncIterator[tuple[Pilot[Any], FinnTuiApp, Tune, Solving]]:
+) -> AsyncIterator[tuple[Pilot[Any], FinnTuiApp, TuneState, SolveState]]:
     """The dialog on CNV without parallelism, when all that is told beside the form is there."""
     async with make_app().run_test(size=size) as pilot:
         app = await opened(pilot)

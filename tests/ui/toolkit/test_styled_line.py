@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from finn_tui.ui.toolkit import styled_line
 from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.styled_line import (
-    Line,
+    StyledLine,
     bar,
     brief,
     duration,
@@ -18,7 +18,7 @@ from finn_tui.ui.toolkit.styled_line import (
     short,
     wrap,
 )
-from finn_tui.ui.toolkit.viewport import Window
+from finn_tui.ui.toolkit.viewport import Viewport
 
 
 @given(st.text(), st.integers(1, 30), st.booleans())
@@ -32,7 +32,7 @@ def test_nothing_that_a_terminal_obeys_gets_through(what: str) -> None:
 
 
 def test_escape_sequences_are_shown_harmless() -> None:
-    assert Line().add("\x1b[31mred\x07").text == "�[31mred�"
+    assert StyledLine().add("\x1b[31mred\x07").text == "�[31mred�"
 
 
 @given(st.floats(0, 2), st.integers(1, 40))
@@ -65,7 +65,7 @@ def test_numbers_and_times_as_people_write_them() -> None:
 
 
 def test_a_click_finds_what_was_written_there() -> None:
-    line = Line().add("ab").add("cde", hit="x").right(Line().add("z", hit="y"), 10)
+    line = StyledLine().add("ab").add("cde", hit="x").right(StyledLine().add("z", hit="y"), 10)
     assert [line.at(c) for c in (0, 2, 4, 5, 9)] == [None, "x", "x", None, "y"]
 
 
@@ -86,7 +86,7 @@ _MOVES = st.tuples(st.sampled_from(["move", "to", "scroll", "page", "drag"]), st
 def test_a_window_stays_inside_its_list(
     count: int, height: int, moves: list[tuple[str, int]]
 ) -> None:
-    window = Window()
+    window = Viewport()
     window.size(count, height)
     for name, amount in moves:
         getattr(window, name)(amount)

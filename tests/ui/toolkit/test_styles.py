@@ -11,9 +11,19 @@ from finn_tui.ui import theming
 from finn_tui.ui.toolkit.styles import INKS, style
 
 _PLAIN = dict.fromkeys(
-    ("foreground", "primary", "accent", "success", "warning", "error", "panel", "surface",
-     "background"), "ansi_default",
-)  # fmt: skip
+    (
+        "foreground",
+        "primary",
+        "accent",
+        "success",
+        "warning",
+        "error",
+        "panel",
+        "surface",
+        "background",
+    ),
+    "ansi_default",
+)
 
 
 def _contrast(a: Color, b: Color) -> float:

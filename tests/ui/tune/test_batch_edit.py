@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.tune.sorting import natural
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 from tests.ui.test_snapshots import compare
 from tests.ui.tune.test_screen import SIZE, pane_at, tune_of, values
@@ -41,10 +41,12 @@ async def test_a_value_is_chosen_for_all_that_are_marked(make_app: MakeApp) -> N
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("slash", *"mvau", "enter", "A", "enter")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "2/9" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "2/9" in screen_text(app)
+        )
         assert "PE of 9 marked layers" in screen_text(app)
         await pilot.press("4", "enter")
-        await until(pilot, lambda: not isinstance(app.screen, Pick))
+        await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         assert [values(app, f"MVAU_hls_{n}")["PE"] for n in range(9)] == [4] * 8 + [5]
         assert "MVAU_hls_8 PE = 4 is not legal" in screen_text(app)
 
@@ -121,7 +123,7 @@ async def test_a_filter_that_leaves_nothing_breaks_nothing(
         assert not tune_of(app).marked and not tune_of(app).locked
         await pilot.press("escape")
         assert len(tune_of(app).layers) == 21
-    tune = Tune(await lab.open("cnv-w1a1"), "published")
+    tune = TuneState(await lab.open("cnv-w1a1"), "published")
     assert tune.targets == ["MVAU_hls_6"]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.tune import columns as tune_columns
 from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
 from finn_tui.ui.tune.comparison import changes_text
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
 from tests.ui.tune.test_screen import SIZE, tune_of
@@ -46,7 +46,9 @@ async def test_another_folding_is_chosen_to_compare_with(make_app: MakeApp) -> N
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("C")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "preset" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "preset" in screen_text(app)
+        )
         assert "Compare with" in screen_text(app)
         await pilot.press(*"ones", "enter")
         await until(pilot, lambda: "vs ones" in screen_text(app))
@@ -69,7 +71,7 @@ async def test_undo_shows_what_it_undid_though_it_does_not_differ(make_app: Make
 
 
 async def test_differences_are_those_of_core_and_fit_every_width(lab: RecordedLab) -> None:
-    tune = Tune(await lab.open("cnv-w1a1"), "published")
+    tune = TuneState(await lab.open("cnv-w1a1"), "published")
     tune.set(8)
     tune.compare()
     made = tune.comparison
@@ -90,7 +92,7 @@ async def test_differences_are_those_of_core_and_fit_every_width(lab: RecordedLa
 
 
 async def test_the_clock_and_the_baseline_are_followed(lab: RecordedLab) -> None:
-    tune = Tune(await lab.open("cnv-w1a1"), "published")
+    tune = TuneState(await lab.open("cnv-w1a1"), "published")
     tune.compare()
     first = tune.comparison
     assert first is not None and first.same and tune.comparison is first

@@ -9,7 +9,7 @@ import pytest
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.tune import columns as tune_columns
 from finn_tui.ui.tune import view as tune_view
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests import data
 from tests.core.designs import residual_document
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text
@@ -51,7 +51,7 @@ async def test_rails_stand_beside_their_layers_and_only_in_the_graphs_order(
 
 
 async def test_columns_fit_every_width(lab: RecordedLab) -> None:
-    tune = Tune(await lab.open("residual"), "ones")
+    tune = TuneState(await lab.open("residual"), "ones")
     for width in range(80, 200):
         plan = tune_columns.columns(tune, width - 1)
         assert plan.rail == 3

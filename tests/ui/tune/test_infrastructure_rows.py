@@ -7,20 +7,20 @@ from math import ceil
 import pytest
 
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.estimate.infrastructure import Prices
+from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.ui.tune import columns as tune_columns
 from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import infrastructure_rows
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.lab import real_build
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text
 
 
-async def _tune(lab: RecordedLab, name: str = "cnv-w1a1") -> Tune:
-    return Tune(await lab.open(name), "published")
+async def _tune(lab: RecordedLab, name: str = "cnv-w1a1") -> TuneState:
+    return TuneState(await lab.open(name), "published")
 
 
-def _text(tune: Tune, width: int = 80, *, tall: bool = True) -> list[str]:
+def _text(tune: TuneState, width: int = 80, *, tall: bool = True) -> list[str]:
     plan = tune_columns.columns(tune, width - 1)
     rows = infrastructure_rows.bill_rows(tune, plan, tall=tall)
     return ["".join(part.text for part in row) for row in rows]
@@ -80,7 +80,7 @@ async def test_rows_and_bars_fit_every_width(lab: RecordedLab, name: str) -> Non
 
 async def test_what_is_not_priced_is_said_and_not_a_zero(lab: RecordedLab) -> None:
     tune = await _tune(lab)
-    tune.editor.set_prices(Prices())
+    tune.editor.set_costs(CostLookup())
     _, dwc, fifo, _, _ = _text(tune, 120)
     for row in (dwc, fifo):
         assert "not priced" in row and row.split()[-3:] == ["?", "?", "?"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.lab.workbench import Opened
-from finn_tui.ui.dialogs.choose import Pick
+from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.tune import knobs as tune_knobs
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 from tests.ui.test_snapshots import compare
 from tests.ui.tune.test_screen import SIZE, tune_of, values
@@ -22,7 +22,7 @@ async def test_every_knob_and_setting_is_listed_with_its_value(
         await pilot.press("m")
         await until(pilot, lambda: "outFIFODepths" in screen_text(app))
         compare(app, "knobs-80x24")
-    tune = Tune(await lab.open("cnv-w1a1"), "published")
+    tune = TuneState(await lab.open("cnv-w1a1"), "published")
     layer = tune.editor.design.by_name[LAYER]
     rows = tune_knobs.knobs_content(tune, layer).rows
     assert [row.key for row in rows] == [item.name for item in layer.settable]
@@ -41,7 +41,7 @@ async def test_a_fifo_depth_is_chosen_seen_and_undone(make_app: MakeApp) -> None
         await until(pilot, lambda: "knobs and settings" in screen_text(app))
         assert "was 2" in screen_text(app)
         await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, Pick))
+        await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         editor = tune_of(app).editor
         assert editor.folding.settings[LAYER]["outFIFODepths"] == [64]
         assert editor.estimate.bill.total()["LUT"] > before
@@ -66,7 +66,7 @@ async def test_what_is_typed_is_refused_with_the_reason(make_app: MakeApp) -> No
             await pilot.press("escape")
             await until(pilot, lambda: "knobs and settings" in screen_text(app))
             await pilot.press("escape")
-            await until(pilot, lambda: not isinstance(app.screen, Pick))
+            await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         assert not tune_of(app).editor.unsaved
 
 

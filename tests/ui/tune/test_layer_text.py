@@ -16,7 +16,7 @@ from finn_tui.ui.tune import (
 from finn_tui.ui.tune import (
     view as tune_view,
 )
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests import data
 from tests.ui.conftest import RecordedLab
 
@@ -54,8 +54,8 @@ def test_the_formula_of_the_labs_layer() -> None:
     assert layer_text.short_name(design.by_name["ConvolutionInputGenerator_rtl_7"]) == "SWG 7"
 
 
-async def _tune(lab: RecordedLab, name: str) -> Tune:
-    return Tune(await lab.open(name), "published")
+async def _tune(lab: RecordedLab, name: str) -> TuneState:
+    return TuneState(await lab.open(name), "published")
 
 
 @pytest.mark.parametrize("name", ["tfc-w1a1", "cnv-w1a1"])

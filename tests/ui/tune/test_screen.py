@@ -10,18 +10,18 @@ from textual.events import Key, MouseScrollUp, Paste
 
 from finn_tui.core.folding import model as foldings
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.dialogs.choose import Notice as Dialog
-from finn_tui.ui.dialogs.choose import Pick
-from finn_tui.ui.toolkit.line_view import Lines
+from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.text_input import TextInput
-from finn_tui.ui.tune.state import Tune
+from finn_tui.ui.tune.state import TuneState
 from tests.core.migrate.test_migrate import renamed
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
 SIZE = (120, 40)
 
 
-def tune_of(app: FinnTuiApp) -> Tune:
+def tune_of(app: FinnTuiApp) -> TuneState:
     assert app.state.tune is not None
     return app.state.tune
 
@@ -106,9 +106,9 @@ async def test_enter_lists_all_values_and_a_typed_one_is_taken(make_app: MakeApp
         assert "+17,425" in text
         await pilot.press("7", "enter")
         assert "PE = 7 is not legal here. Legal values: 1, 2, 4, 8, 16, 32, 64," in screen_text(app)
-        assert isinstance(app.screen, Pick)
+        assert isinstance(app.screen, ChooseDialog)
         await pilot.press("backspace", "1", "6", "enter")
-        await until(pilot, lambda: not isinstance(app.screen, Pick))
+        await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         assert values(app, "MVAU_hls_6")["PE"] == 16
 
 
@@ -116,7 +116,7 @@ async def test_escape_leaves_the_value(make_app: MakeApp) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("enter", "down", "down", "escape")
-        await until(pilot, lambda: not isinstance(app.screen, Pick))
+        await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         assert values(app, "MVAU_hls_6")["PE"] == 1
 
 
@@ -126,7 +126,7 @@ async def test_arrows_and_enter_choose_a_value(make_app: MakeApp) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "1 now" in screen_text(app))
         await pilot.press("down", "down", "enter")
-        await until(pilot, lambda: not isinstance(app.screen, Pick))
+        await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         assert values(app, "MVAU_hls_6")["PE"] == 4
 
 
@@ -240,7 +240,7 @@ async def test_a_folding_file_is_loaded_by_its_typed_path(
         editor.undo()
         for key in ("f", "C"):
             await pilot.press(key)
-            await until(pilot, lambda: isinstance(app.screen, Pick))
+            await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
             await pilot.press(*f"{path.parent}/nothing.json", "enter")
             assert "there is no file" in screen_text(app)
             await pilot.press("ctrl+u", *f"{path.parent}/v")
@@ -248,7 +248,7 @@ async def test_a_folding_file_is_loaded_by_its_typed_path(
             await pilot.press("tab")
             assert app.screen.query_one(TextInput).value == str(path)
             await pilot.press("enter")
-            await until(pilot, lambda: not isinstance(app.screen, Pick))
+            await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         assert tune_of(app).folding_name == "v1.2"
         assert tune_of(app).comparing_with == "v1.2"
         assert editor.folding == wanted.folding
@@ -266,7 +266,7 @@ async def test_a_path_is_typed_and_pasted_into_open(
         await pilot.press("o", *str(path), "enter")
         await until(pilot, lambda: asked)
         await pilot.press("o")
-        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         app.post_message(Paste(f"{path}\n"))
         await until(pilot, lambda: app.screen.query_one(TextInput).value == str(path))
         await pilot.press("enter")
@@ -289,7 +289,9 @@ async def test_foldings_are_listed_with_what_they_give_and_loaded(make_app: Make
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "preset" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "preset" in screen_text(app)
+        )
         assert "3,052" in screen_text(app)
         await pilot.press("up", "enter")
         await until(pilot, lambda: tune_of(app).folding_name == "ones")
@@ -306,7 +308,9 @@ async def test_a_folding_for_another_model_changes_nothing(
         app = await opened(pilot)
         before = tune_of(app).editor.folding
         await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "other" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "other" in screen_text(app)
+        )
         await pilot.press(*"other", "enter")
         await until(pilot, lambda: "does not have: MVAU_hls_77" in screen_text(app))
         assert tune_of(app).editor.folding == before
@@ -326,7 +330,9 @@ async def test_a_folding_of_another_finn_is_offered_with_how_it_would_be_read(
         lab.workspace.save_folding("old", renamed(document, older))
         editor.undo()
         await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "old" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "old" in screen_text(app)
+        )
         await pilot.press(*"old", "enter")
         await until(pilot, lambda: "old is of another FINN" in screen_text(app))
         assert "21 of 21 entries find their layer" in screen_text(app)
@@ -336,7 +342,9 @@ async def test_a_folding_of_another_finn_is_offered_with_how_it_would_be_read(
         await until(pilot, lambda: not isinstance(app.screen, Dialog))
         assert tune_of(app).folding_name == "published"
         await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "old" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "old" in screen_text(app)
+        )
         await pilot.press(*"old", "enter")
         await until(pilot, lambda: "old is of another FINN" in screen_text(app))
         await pilot.press("y")
@@ -368,7 +376,9 @@ async def test_another_board_of_the_same_part(make_app: MakeApp, lab: RecordedLa
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("t")
-        await until(pilot, lambda: isinstance(app.screen, Pick) and "Pynq-Z1" in screen_text(app))
+        await until(
+            pilot, lambda: isinstance(app.screen, ChooseDialog) and "Pynq-Z1" in screen_text(app)
+        )
         await pilot.press(*"z1", "enter")
         await until(
             pilot,
@@ -437,7 +447,7 @@ async def test_clicks_choose_layers_knobs_and_step(make_app: MakeApp) -> None:
         await pilot.click(offset=(x + 3, y))
         assert values(app, "MVAU_hls_1")["PE"] == 32
         await pilot.click(offset=(x + 1, y))
-        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await pilot.press("escape")
 
 
@@ -445,18 +455,20 @@ async def test_the_wheel_turns_the_chosen_knob_and_scrolls_elsewhere(make_app: M
     async with make_app().run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
         x, y = pane_at(app, "‹1›")
-        left = app.screen.query_one("#left", Lines)
+        left = app.screen.query_one("#left", LineView)
         origin = left.region.offset
         await pilot._post_mouse_events(
             [MouseScrollUp],
-            left, offset=(x + 1 - origin.x, y - origin.y),
-        )  # fmt: skip
+            left,
+            offset=(x + 1 - origin.x, y - origin.y),
+        )
         assert values(app, "MVAU_hls_6")["PE"] == 2
         top = tune_of(app).window.top
         await pilot._post_mouse_events(
             [MouseScrollUp],
-            left, offset=(2, 3),
-        )  # fmt: skip
+            left,
+            offset=(2, 3),
+        )
         assert tune_of(app).window.top == max(0, top - 3)
 
 
