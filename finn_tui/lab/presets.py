@@ -28,7 +28,7 @@ class FoldingEntry(Struct, frozen=True):
     """``[foldings.NAME]``: (PE, SIMD, in_fifo[, out_fifo, ram_style]) of each matrix layer."""
 
     mvau: Annotated[
-        tuple[tuple[Any, ...], ...],
+        tuple[tuple[int | str, ...], ...],
         Meta(description="A list of [PE, SIMD, in_fifo], one for each matrix layer."),
     ]
     thresholding_pe: tuple[int, ...] = ()
@@ -98,10 +98,11 @@ class Preset:
         return tuple(
             sorted(
                 {
-                    int(depth)
+                    depth
                     for entry in self.foldings.values()
                     for choice in entry.get("mvau", ())
                     for depth in choice[2:4]
+                    if isinstance(depth, int)
                 }
             )
         )

@@ -36,6 +36,7 @@ def test_presets_that_ship_are_sound() -> None:
         (MINE.replace("title", "titel"), "did you mean title?"),
         (MINE.replace('"mine"', '"../mine"'), "name = '../mine' is not valid"),
         (MINE + "[foldings.fast]\nmvau = 3\n", "line 6: foldings.fast.mvau = 3 is not valid"),
+        (MINE + "[foldings.fast]\nmvau = [[1, 2.5]]\n", "foldings.fast.mvau = [[1, 2.5]] is not"),
         (MINE + "[foldings.fast]\n", "has no mvau"),
         (MINE + "[[reference]]\nwhat = 'fps'\n", "has no value"),
         ("[source]\n", "has no name"),
@@ -60,3 +61,8 @@ def test_a_broken_preset_is_not_answered_by_the_one_that_it_replaces(
     (folder / "tfc-w1a1.toml").write_text("name = ")
     with pytest.raises(FinnTuiError, match=r"tfc-w1a1\.toml"):
         resolve(Workspace.open(tmp_path), "tfc-w1a1")
+
+
+def test_a_text_among_the_numbers_of_a_folding_is_no_depth(folder: Path) -> None:
+    (folder / "mine.toml").write_text(MINE + "[foldings.a]\nmvau = [[1, 1, 'auto'], [1, 1, 7]]\n")
+    assert presets()["mine"].fifo_depths == (7,)
