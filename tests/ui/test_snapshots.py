@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.app import FinnTuiApp
@@ -19,21 +22,35 @@ from finn_tui.ui.runs import list_view as runs
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
 
 FOLDER = Path(__file__).parent / "snapshots"
+#: Seconds that a screen has to become as it should be; seconds that a new snapshot waits.
+PATIENCE, SETTLED = 10.0, 1.0
 SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
 
 
-def compare(app: FinnTuiApp, name: str) -> None:
-    """The screen against the committed text."""
+async def compare(pilot: Pilot[Any], name: str) -> None:
+    """Wait until the screen is as the committed text has it.
+
+    Late frames (layout, lists, answers of workers) come when the machine lets them, so that a
+    difference counts only if it stays.
+
+    Args:
+        pilot: drives the app.
+        name: of the snapshot.
+    """
+    app = pilot.app
+    assert isinstance(app, FinnTuiApp)
     path = FOLDER / f"{name}.txt"
-    now = screen_text(app)
     if os.environ.get("FINN_TUI_UPDATE_SNAPSHOTS"):
-        FOLDER.mkdir(exist_ok=True)
-        path.write_text(now, encoding="utf-8")
-    then = path.read_text(encoding="utf-8")
+        await pilot.pause(SETTLED)
+        path.write_text(screen_text(app), encoding="utf-8")
+    wanted = path.read_text(encoding="utf-8")
+    end = time.monotonic() + PATIENCE
+    while (shown := screen_text(app)) != wanted and time.monotonic() < end:
+        await pilot.pause(0.02)
     difference = "".join(
-        difflib.unified_diff(then.splitlines(True), now.splitlines(True), "then", "now")
+        difflib.unified_diff(wanted.splitlines(True), shown.splitlines(True), "wanted", "shown")
     )
-    assert now == then, f"{name} looks different:\n{difference}"
+    assert shown == wanted, f"{name} looks different:\n{difference}"
 
 
 @pytest.fixture(params=SIZES)
@@ -46,17 +63,18 @@ async def test_tune(make_app: MakeApp, size: str) -> None:
     async with make_app().run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
         await pilot.press("plus")
-        compare(app, f"tune-{size}")
+        await compare(pilot, f"tune-{size}")
         await pilot.press("enter")
         await until(
             pilot, lambda: isinstance(app.screen, ChooseDialog) and "now" in screen_text(app)
         )
-        compare(app, f"values-{size}")
+        await compare(pilot, f"values-{size}")
 
 
 async def test_tune_tfc(make_app: MakeApp, size: str) -> None:
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
-        compare(await opened(pilot), f"tune-tfc-{size}")
+        await opened(pilot)
+        await compare(pilot, f"tune-tfc-{size}")
 
 
 async def test_flow(make_app: MakeApp, size: str) -> None:
@@ -64,7 +82,7 @@ async def test_flow(make_app: MakeApp, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("1")
         await until(pilot, lambda: "MVAU_hls" in screen_text(app))
-        compare(app, f"flow-{size}")
+        await compare(pilot, f"flow-{size}")
 
 
 async def test_runs(
@@ -78,10 +96,10 @@ async def test_runs(
         app = await opened(pilot)
         await pilot.press("3")
         await until(pilot, lambda: "✓ hw_codegen" in screen_text(app))
-        compare(app, f"runs-{size}")
+        await compare(pilot, f"runs-{size}")
         await pilot.press("down")
         await until(pilot, lambda: "✗ hw_codegen" in screen_text(app))
-        compare(app, f"runs-failed-{size}")
+        await compare(pilot, f"runs-failed-{size}")
 
 
 async def test_board(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
@@ -90,7 +108,7 @@ async def test_board(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("4")
         await until(pilot, lambda: "▀▀▀" in screen_text(app))
-        compare(app, f"board-{size}")
+        await compare(pilot, f"board-{size}")
 
 
 async def test_results(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
@@ -100,7 +118,7 @@ async def test_results(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("5")
         await until(pilot, lambda: "1,550,861" in screen_text(app))
-        compare(app, f"results-{size}")
+        await compare(pilot, f"results-{size}")
 
 
 async def test_help(make_app: MakeApp, size: str) -> None:
@@ -108,7 +126,7 @@ async def test_help(make_app: MakeApp, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, Help) and "Larger" in screen_text(app))
-        compare(app, f"help-{size}")
+        await compare(pilot, f"help-{size}")
 
 
 async def test_empty_screens(make_app: MakeApp, size: str) -> None:
@@ -118,4 +136,4 @@ async def test_empty_screens(make_app: MakeApp, size: str) -> None:
         for key, name in zip("21345", ("tune", "flow", "runs", "board", "results"), strict=True):
             await pilot.press(key)
             await until_mode(pilot, name)
-            compare(app, f"empty-{name}-{size}")
+            await compare(pilot, f"empty-{name}-{size}")

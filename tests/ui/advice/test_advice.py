@@ -117,4 +117,4 @@ async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> Non
     async with tuning(make_app, SIZES[size]) as (pilot, app, _):
         await pilot.press("a", *"9000")
         await worked_out(pilot, app)
-        compare(app, f"next-{size}")
+        await compare(pilot, f"next-{size}")

@@ -76,10 +76,10 @@ async def test_looks(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
         app = await viewer(pilot)
         await pilot.press("slash", *"RAMB18", "enter")
         await until(pilot, lambda: "/RAMB18  1 of 1  " in screen_text(app))
-        compare(app, f"log-{size}")
+        await compare(pilot, f"log-{size}")
         await pilot.press("tab")
         await until(pilot, lambda: "MVAU_hls_0" in screen_text(app))
-        compare(app, f"log-tree-{size}")
+        await compare(pilot, f"log-tree-{size}")
 
 
 async def test_errors_are_counted_jumped_to_and_shown_alone(

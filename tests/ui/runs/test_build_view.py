@@ -225,7 +225,7 @@ async def test_looks_while_it_runs_and_when_it_failed(
         await until(pilot, lambda: app.state.runs_view.log_of == run.id)
         await told(app, run, picture(), cause=cause)
         await until(pilot, lambda: "line 200" in screen_text(app))
-        compare(app, f"runs-cause-{size}")
+        await compare(pilot, f"runs-cause-{size}")
         # e says all of it; l goes to the line in the log.
         await pilot.press("e")
         await until(pilot, lambda: "placing was refused" in screen_text(app))
@@ -255,7 +255,7 @@ async def test_looks_while_it_routes(
         eta = Eta(600, 480, 900, 0.6, "3 builds of this network", 3)
         await told(app, run, picture(), eta=eta)
         await until(pilot, lambda: "Rip-up And Reroute" in screen_text(app))
-        compare(app, f"runs-routing-{size}")
+        await compare(pilot, f"runs-routing-{size}")
 
 
 async def test_steps_unfold_and_their_logs_are_shown(make_app: MakeApp, lab: RecordedLab) -> None:

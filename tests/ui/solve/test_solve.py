@@ -200,7 +200,7 @@ async def test_the_mouse_chooses_in_the_form(make_app: MakeApp) -> None:
 async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> None:
     async with solving(make_app, SIZES[size]) as (pilot, app, _tune, desk):
         await pilot.press(*"3000")
-        compare(app, f"solve-form-{size}")
+        await compare(pilot, f"solve-form-{size}")
         await pilot.press("enter")
         await until(pilot, lambda: desk.solution is not None)
         solution: Solution = desk.solution  # type: ignore[assignment]
@@ -208,7 +208,7 @@ async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> Non
         assert isinstance(app.screen, SolveDialog)
         app.screen.show()
         await pilot.pause()
-        compare(app, f"solve-review-{size}")
+        await compare(pilot, f"solve-review-{size}")
 
 
 def test_numbers_as_people_type_them() -> None:

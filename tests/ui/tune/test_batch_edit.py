@@ -108,9 +108,9 @@ async def test_a_click_beside_a_layer_marks_it(make_app: MakeApp) -> None:
 
 async def test_marked_and_locked_rows(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(80, 24)) as pilot:
-        app = await opened(pilot)
+        await opened(pilot)
         await pilot.press("S", "L", "space", "space", "plus")
-        compare(app, "tune-marked-80x24")
+        await compare(pilot, "tune-marked-80x24")
 
 
 async def test_a_filter_that_leaves_nothing_breaks_nothing(

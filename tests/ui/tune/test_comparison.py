@@ -18,9 +18,9 @@ from tests.ui.tune.test_screen import SIZE, tune_of
 @pytest.mark.parametrize("size", SIZES)
 async def test_compared(make_app: MakeApp, size: str) -> None:
     async with make_app().run_test(size=SIZES[size]) as pilot:
-        app = await opened(pilot)
+        await opened(pilot)
         await pilot.press("plus", "right", "plus", "down", "minus", "c")
-        compare(app, f"compare-{size}")
+        await compare(pilot, f"compare-{size}")
 
 
 async def test_c_goes_from_all_to_changes_to_none(make_app: MakeApp) -> None:

@@ -32,7 +32,7 @@ async def test_residual_network(make_app: MakeApp, size: str) -> None:
         app = await opened(pilot)
         tune_of(app).go_to("AddStreams_hls_1")
         await pilot.press("plus")
-        compare(app, f"residual-{size}")
+        await compare(pilot, f"residual-{size}")
 
 
 async def test_rails_stand_beside_their_layers_and_only_in_the_graphs_order(

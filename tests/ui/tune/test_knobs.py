@@ -21,7 +21,7 @@ async def test_every_knob_and_setting_is_listed_with_its_value(
         app = await opened(pilot)
         await pilot.press("m")
         await until(pilot, lambda: "outFIFODepths" in screen_text(app))
-        compare(app, "knobs-80x24")
+        await compare(pilot, "knobs-80x24")
     tune = TuneState(await lab.open("cnv-w1a1"), "published")
     layer = tune.editor.design.by_name[LAYER]
     rows = tune_knobs.knobs_content(tune, layer).rows
