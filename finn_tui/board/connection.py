@@ -7,15 +7,22 @@ import contextlib
 import os
 import shlex
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
-from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.board.catalogue import Board
+from finn_tui.board.openssh_files import (
+    key_problem,
+    known_hosts,
+    known_hosts_file,
+    remember,
+    usable_config,
+)
 from finn_tui.rehearsal import board as rehearsal_board
 
 CONNECT_SECONDS = 10.0
@@ -159,7 +166,7 @@ async def connect(
     if not board.simulated:
         on_progress(Progress("board", f"connecting to {board.name} ({board.host})"))
         with translated(board):
-            connection = await _open(board, trust, password)
+            connection = await _open(board, trust, password, on_progress)
         async with _closing(connection):
             yield Link(board, connection, sudo_password)
         return
@@ -170,7 +177,9 @@ async def connect(
                 endpoint.port,
                 username=endpoint.user,
                 client_keys=[str(endpoint.client_key)],
-                known_hosts=_known(f"[{endpoint.host}]:{endpoint.port} {endpoint.host_key}\n"),
+                known_hosts=asyncssh.import_known_hosts(
+                    f"[{endpoint.host}]:{endpoint.port} {endpoint.host_key}\n"
+                ),
                 config=None,
                 agent_path=None,
                 connect_timeout=CONNECT_SECONDS,
@@ -194,23 +203,6 @@ async def _closing(connection: asyncssh.SSHClientConnection) -> AsyncIterator[No
         connection.abort()
 
 
-def known_hosts_file() -> Path:
-    """Where trusted boards' keys are kept, beside the user's own ``~/.ssh/known_hosts``."""
-    return paths.config_dir() / "known_hosts"
-
-
-def _known(text: str) -> asyncssh.SSHKnownHosts:
-    return asyncssh.import_known_hosts(text)
-
-
-def _known_text() -> str:
-    parts = []
-    for path in (known_hosts_file(), Path("~/.ssh/known_hosts").expanduser()):
-        with contextlib.suppress(OSError):
-            parts.append(path.read_text(encoding="utf-8", errors="replace"))
-    return "\n".join(parts) + "\n"
-
-
 class _Client(asyncssh.SSHClient):
     """Sees the host key if it is none of the known ones."""
 
@@ -224,72 +216,102 @@ class _Client(asyncssh.SSHClient):
     ) -> bool:
         self.shown = key
         self.address = (host, addr, port)
-        if self._trust is False or _entries(host, addr, port):
+        if self._trust is False or _entries(host, addr, port) or self.is_revoked():
             return False
         return self._trust is True or self._trust == key.get_fingerprint()
+
+    def is_revoked(self) -> bool:
+        """Whether the shown key is marked ``@revoked``; asyncssh asks us before it looks itself."""
+        host, addr, port = self.address
+        names = (f"[{host}]:{port}", f"[{addr}]:{port}", host, addr)
+        known = known_hosts()
+        # Name by name: with a port, asyncssh forgets what is revoked for that port.
+        return any(self.shown in known.match(name, "", None)[2] for name in names if name)
 
 
 def _entries(host: str, addr: str, port: int) -> bool:
     """Whether any key of that host is known."""
-    return bool(_known(_known_text()).match(host, addr, port)[0])
+    return bool(known_hosts().match(host, addr, port)[0])
 
 
 async def _open(
-    board: Board, trust: bool | str, password: str | None
+    board: Board, trust: bool | str, password: str | None, on_progress: OnProgress
 ) -> asyncssh.SSHClientConnection:
     client = _Client(trust)
-    try:
+    options = _options(board, password)
+    with usable_config(host=board.host, **options) as (config, notes):
+        for note in notes:
+            on_progress(Progress("board", note))
+        options["config"] = config
         try:
-            connection = await _attempt(board, client, password)
-        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
-            # Only those kinds of key were asked for that are known of this board; one that has
-            # none of them any more hangs up. Ask for all kinds, to see what it shows now.
-            if not _entries(board.host, board.host, board.port or 22):
-                raise
-            connection = await _attempt(board, client, password, server_host_key_algs="default")
-    except asyncssh.HostKeyNotVerifiable as error:
-        if client.shown is None:
-            raise _refused(board, str(error)) from error
-        fingerprint = client.shown.get_fingerprint()
-        if _entries(*client.address):
-            raise HostKeyChanged(board, fingerprint) from error
-        raise HostKeyUnknown(board, fingerprint) from error
+            try:
+                connection = await _attempt(board, client, options)
+            except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
+                # Only those kinds of key were asked for that are known of this board; one that
+                # has none of them any more hangs up. Ask for all, to see what it shows now.
+                options["server_host_key_algs"] = "default"
+                connection = await _attempt(board, client, options)
+        except asyncssh.HostKeyNotVerifiable as error:
+            if client.shown is None:
+                raise _refused(board, str(error)) from error
+            if client.is_revoked():
+                raise _refused(board, "Its host key is marked @revoked in known_hosts.") from error
+            fingerprint = client.shown.get_fingerprint()
+            if _entries(*client.address):
+                raise HostKeyChanged(board, fingerprint) from error
+            raise HostKeyUnknown(board, fingerprint) from error
+        except ValueError as error:
+            # A name that is none, keys and settings that asyncssh cannot read.
+            raise _refused(board, str(error) or type(error).__name__) from error
+        except asyncssh.PermissionDenied:
+            # An encrypted key was left out in favour of the agent, which did not have it.
+            if board.key and (problem := key_problem(board.key)) is not None:
+                raise problem from None
+            raise
     if client.shown is not None:
-        await asyncio.to_thread(_remember, client.shown, *client.address)
+        host, _, port = client.address
+        try:
+            await asyncio.to_thread(remember, client.shown, host, port)
+        except BaseException:
+            connection.abort()
+            raise
     return connection
 
 
-async def _attempt(
-    board: Board, client: _Client, password: str | None, **options: object
-) -> asyncssh.SSHClientConnection:
-    # Only what is set; the user's ~/.ssh/config has the say over the rest.
+def _options(board: Board, password: str | None) -> dict[str, Any]:
+    """What boards.toml sets; the user's ~/.ssh/config has the say over the rest."""
+    options: dict[str, Any] = {}
     if board.port:
         options["port"] = board.port
     if board.user:
         options["username"] = board.user
     if board.key:
+        problem = key_problem(board.key)
+        if problem is not None and not (_encrypted(problem) and os.environ.get("SSH_AUTH_SOCK")):
+            raise problem
         options["client_keys"] = [str(Path(board.key).expanduser())]
+        options["ignore_encrypted"] = True
     if password is not None:
         options["password"] = password
+    return options
+
+
+def _encrypted(problem: FinnTuiError) -> bool:
+    return "ssh-add" in problem.fix
+
+
+async def _attempt(
+    board: Board, client: _Client, options: Mapping[str, Any]
+) -> asyncssh.SSHClientConnection:
     return await asyncssh.connect(
         board.host,
         client_factory=lambda: client,
-        known_hosts=_known(_known_text()),
+        known_hosts=known_hosts(),
         connect_timeout=CONNECT_SECONDS,
         login_timeout=LOGIN_SECONDS,
         keepalive_interval=KEEPALIVE_SECONDS,
         **options,
     )
-
-
-def _remember(key: asyncssh.SSHKey, host: str, addr: str, port: int) -> None:
-    path = known_hosts_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = host if port == 22 else f"[{host}]:{port}"
-    line = f"{name} {key.export_public_key().decode().strip()}\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-        file.write(line)
 
 
 def _refused(board: Board, why: str) -> FinnTuiError:

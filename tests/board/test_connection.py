@@ -15,7 +15,8 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import connection as link_module
 from finn_tui.board.catalogue import Board, find
-from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect, known_hosts_file
+from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect
+from finn_tui.board.openssh_files import known_hosts_file
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board.proxy import line
 

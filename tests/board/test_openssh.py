@@ -23,8 +23,9 @@ from finn_tui.board import deploy as deploy_module
 from finn_tui.board import jobs as work
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import Board
-from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect, known_hosts_file
+from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect
 from finn_tui.board.deploy import deploy
+from finn_tui.board.openssh_files import known_hosts_file
 from finn_tui.rehearsal import driver_env
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
