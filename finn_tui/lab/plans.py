@@ -178,7 +178,7 @@ def deploy_outlook(run: RunFolder) -> DeployOutlook:
     timing = run.results().get("timing")
     timing = timing if isinstance(timing, Mapping) else {}
     wns = timing.get("wns")
-    missed = timing.get("met") is False and isinstance(wns, (int, float))
+    missed = timing.get("met") is False and type(wns) in (int, float)
     return DeployOutlook(
         sum(_size(path) for path in run.deploy.rglob("*")),
         (run.sample / "images.npy").is_file(),

@@ -79,24 +79,32 @@ def experiment(run: RunFolder) -> Experiment:
         created=request.created,
         state=reconcile(run).state,
         simulated=request.simulated,
-        ii_cycles=estimate.get("ii_cycles"),
-        estimated_fps=estimate.get("fps"),
+        ii_cycles=_number(estimate, "ii_cycles"),
+        estimated_fps=_number(estimate, "fps"),
         estimated=_pick(estimate.get("total") or {}),
         synthesized=_pick(built),
-        wns=timing.get("wns"),
-        timing_met=timing.get("met"),
-        fps=throughput.get("images_per_s"),
-        batch=throughput.get("batch"),
-        clock_mhz=throughput.get("clock_mhz"),
-        accuracy=accuracy.get("percent"),
-        images=accuracy.get("images"),
+        wns=_number(timing, "wns"),
+        timing_met=timing.get("met") if isinstance(timing.get("met"), bool) else None,
+        fps=_number(throughput, "images_per_s"),
+        batch=_number(throughput, "batch"),
+        clock_mhz=_number(throughput, "clock_mhz"),
+        accuracy=_number(accuracy, "percent"),
+        images=_number(accuracy, "images"),
         content=request.content,
         measured_simulated=bool(throughput.get("simulated") or accuracy.get("simulated")),
     )
 
 
-def _pick(found: Mapping[str, Any]) -> dict[str, float]:
-    return {name: found[name] for name in _RESOURCES if name in found}
+def _number(part: Mapping[str, Any], name: str) -> Any:
+    """Return a number of a document as it is; None for anything else in its place."""
+    value = part.get(name)
+    return value if type(value) in (int, float) else None
+
+
+def _pick(part: Any) -> dict[str, float]:
+    if not isinstance(part, Mapping):
+        return {}
+    return {name: part[name] for name in _RESOURCES if _number(part, name) is not None}
 
 
 def experiments(runs: list[RunFolder]) -> tuple[list[Experiment], list[FinnTuiError]]:

@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles, runprocesses
 
 FINAL = frozenset(runfiles.FINAL)
+#: Parts of results.json, each a JSON object.
+_PARTS = ("estimate", "post_synthesis", "timing", "execute", "throughput", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -174,12 +178,13 @@ class RunFolder:
         Raises:
             FinnTuiError: run.json is missing or broken.
         """
-        document = self._read(runfiles.RUN)
-        try:
-            known = {name: document[name] for name in RunRequest.__match_args__ if name in document}
-            return RunRequest(**known)
-        except TypeError as error:
-            raise self._broken(runfiles.RUN, str(error)) from error
+        request: RunRequest = self._typed(runfiles.RUN, self._read(runfiles.RUN), RunRequest)
+        seconds = request.rehearsal.get("seconds") if request.rehearsal is not None else 0.0
+        if not request.clock_ns > 0:
+            raise self._broken(runfiles.RUN, f"clock_ns is {request.clock_ns}; it is above 0.")
+        if runprocesses.finite(seconds) is None:
+            raise self._broken(runfiles.RUN, f"rehearsal.seconds is {seconds!r:.40}, no number.")
+        return request
 
     @property
     def rehearsed(self) -> bool:
@@ -196,24 +201,38 @@ class RunFolder:
             FinnTuiError: it is missing or broken.
         """
         document = self._read(runfiles.STATE)
-        known: dict[str, Any] = {
-            name: document[name] for name in RunState.__match_args__ if name in document
-        }
-        error = known.get("error")
-        if error:
-            # It may quote a tool's log.
-            error = FinnTuiError.from_dict({key: clean(text) for key, text in error.items()})
-        known["error"] = error
-        return RunState(**known | _checked_identity(known))
+        error: dict[str, str] | None
+        error = self._typed(runfiles.STATE, document.get("error"), dict[str, str] | None)
+        state: RunState = self._typed(
+            runfiles.STATE, {**document, **_checked_identity(document), "error": None}, RunState
+        )
+        if state.state not in (*runfiles.FINAL, "queued", "running"):
+            raise self._broken(runfiles.STATE, f"There is no state {clean(state.state)!r:.40}.")
+        try:
+            for text in (state.started, state.ended):
+                if text is not None:
+                    datetime.fromisoformat(text)
+            _ = state.seconds
+        except (ValueError, TypeError) as problem:
+            raise self._broken(runfiles.STATE, f"started or ended: {problem}") from problem
+        if not error:
+            return state
+        # It may quote a tool's log.
+        told = {key: clean(text) for key, text in error.items()}
+        return replace(state, error=FinnTuiError.from_dict(told))
 
     def results(self) -> dict[str, Any]:
         """Everything measured so far, part by part; empty before there is anything."""
         try:
-            return self._read(runfiles.RESULTS)
+            results = self._read(runfiles.RESULTS)
         except FinnTuiError:
             if (self.path / runfiles.RESULTS).exists():
                 raise
             return {}
+        for name in _PARTS:
+            if not isinstance(results.get(name), dict | None):
+                raise self._broken(runfiles.RESULTS, f"{name} is no JSON object.")
+        return results
 
     def update_results(self, **parts: Any) -> None:
         """Set parts of results.json (``throughput={...}``), leaving the others as they are.
@@ -251,11 +270,22 @@ class RunFolder:
                 f"It has no {name}.",
                 "`finn-tui runs` lists the runs of a workspace.",
             ) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise self._broken(name, str(error)) from error
         if not isinstance(document, dict):
             raise self._broken(name, "It holds no JSON object.")
         return document
+
+    def _typed(self, name: str, value: Any, kind: Any) -> Any:
+        """Check a value of a document against its type; members that it does not have are left out.
+
+        Raises:
+            FinnTuiError: the document has another form.
+        """
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise self._broken(name, clean(str(error))) from error
 
     def _broken(self, name: str, why: str) -> FinnTuiError:
         return FinnTuiError(
@@ -292,7 +322,7 @@ def parse_event(line: str) -> dict[str, Any] | None:
     """One line of events.jsonl; None for one that is not whole, as after a full disk."""
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and "event" in event and "t" in event else None
 

@@ -27,7 +27,7 @@ def read_notes(run: RunFolder) -> Notes:
     try:
         document = runfiles.read_json(str(run.path / runfiles.NOTES)) or {}
         note, tags = document.get("note", ""), document.get("tags", [])
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return Notes()
     # A folder may come from somebody else: what it says must not command the terminal.
     words = [clean(tag) for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []

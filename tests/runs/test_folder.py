@@ -146,3 +146,44 @@ def test_a_reader_never_sees_half_a_document(make_run: MakeRun) -> None:
         seen += 1
     writer.join()
     assert seen > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("state.json", {"error": "text"}),
+        ("state.json", {"error": {"what": 5}}),
+        ("state.json", {"state": "sleeping"}),
+        ("state.json", {"state": None}),
+        ("state.json", {"started": 3}),
+        ("state.json", {"started": "yesterday"}),
+        ("state.json", {"ended": "tomorrow"}),
+        ("state.json", {"step_count": "all"}),
+        ("run.json", {"clock_ns": "x"}),
+        ("run.json", {"clock_ns": 0}),
+        ("run.json", {"folding": []}),
+        ("run.json", {"model": ["tfc"]}),
+        ("run.json", {"rehearsal": {"seconds": "x"}}),
+        ("results.json", {"timing": 5}),
+    ],
+)
+def test_a_document_with_values_of_another_type_is_broken(
+    make_run: MakeRun, name: str, change: dict[str, object]
+) -> None:
+    run = make_run(state="succeeded")
+    path = run.path / name
+    document = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**document, **change}))
+    read = {"state.json": run.state, "run.json": lambda: run.request, "results.json": run.results}
+    with pytest.raises(FinnTuiError, match=f"{name} cannot be read") as caught:
+        read[name]()
+    assert caught.value.why
+
+
+@pytest.mark.parametrize("name", ["state.json", "run.json", "results.json"])
+def test_a_document_of_endless_depth_is_broken(make_run: MakeRun, name: str) -> None:
+    run = make_run(state="succeeded")
+    (run.path / name).write_text("[" * 100_000)
+    read = {"state.json": run.state, "run.json": lambda: run.request, "results.json": run.results}
+    with pytest.raises(FinnTuiError, match=f"{name} cannot be read"):
+        read[name]()

@@ -24,7 +24,7 @@ def ended(make_run: MakeRun) -> RunFolder:
     for name in ("finn_build_dir/code_gen", "build/intermediate_models", "build/deploy", "sample"):
         (run.path / name).mkdir(parents=True)
         (run.path / name / "file").write_bytes(b"x" * 100_000)
-    (run.path / "results.json").write_text('{"timing": 1}')
+    (run.path / "results.json").write_text('{"timing": {"wns": 1}}')
     (run.path / "model.onnx").write_text("graph")
     (run.build / "intermediate_models" / "step_a.onnx").write_text("graph")
     runfiles.append_event(str(run.path), "steps", names=["step_a", "step_b"])
@@ -73,7 +73,7 @@ def test_keeping_results_only_keeps_every_document(ended: RunFolder) -> None:
     clean_up(plan_cleanup(ended, keep_results=True))
     left = {path.name for path in ended.path.iterdir() if not path.name.startswith(".")}
     assert left == {"run.json", "state.json", "results.json", "events.jsonl", "notes.json"}
-    assert ended.results() == {"timing": 1}
+    assert ended.results() == {"timing": {"wns": 1}}
 
 
 async def test_a_run_without_its_model_is_not_retried(ended: RunFolder) -> None:

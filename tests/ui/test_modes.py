@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from finn_tui.ui.board import view as board
 from finn_tui.ui.flow import view as flow
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.results.screen import ResultsScreen
 from finn_tui.ui.state import BoardState
 from finn_tui.ui.toolkit.image import half_blocks
 from finn_tui.ui.toolkit.listing import Listing
@@ -234,6 +236,32 @@ async def test_results_mark_what_is_simulated(make_app: MakeApp, lab: RecordedLa
         assert "SIMULATED  93.25 % of 400 images" in text
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "runs")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("state.json", {"error": "text"}),
+        ("state.json", {"started": "yesterday"}),
+        ("run.json", {"clock_ns": "fast"}),
+        ("results.json", {"timing": 5}),
+    ],
+)
+async def test_a_malformed_run_folder_leaves_the_others(
+    make_app: MakeApp, lab: RecordedLab, name: str, change: dict[str, Any]
+) -> None:
+    damaged = make_run(lab.workspace, "20260103T030405Z-tfc-w1a1-0bad")
+    path = damaged.path / name
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    run = make_run(lab.workspace)
+    async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
+        app = await opened(pilot)
+        for key in ("3", "4", "5"):
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, lambda: app.state.run(run.id) and bool(app.state.results))
+        assert run.id in {row.run for row in app.state.results}
+        assert isinstance(app.screen, ResultsScreen), "no notice of a defect"
 
 
 async def test_a_broken_run_folder_is_named(make_app: MakeApp, lab: RecordedLab) -> None:
