@@ -156,7 +156,7 @@ def _show_files(items: tuple[Item, ...]) -> None:
     rows = []
     for item in shown:
         reading, counts = item.reading, item.reading.messages
-        total = sum(phase.seconds or 0.0 for phase in reading.phases if phase.level == 0)
+        total = reading.seconds
         mark = "copy" if item.copy_of else "old" if item.old else reading.outcome or ""
         rows.append(
             (

@@ -153,6 +153,7 @@ def _item_dict(item: Item) -> dict[str, Any]:
         "tool": reading.tool,
         "version": reading.version,
         "sessions": reading.sessions,
+        "seconds": round(reading.seconds, 3) if reading.phases else None,
         "phases": [
             {"name": phase.name, "seconds": phase.seconds, "level": phase.level}
             for phase in reading.phases

@@ -17,17 +17,23 @@ class Severity(IntEnum):
     ERROR = 4
 
 
-# What may stand before the word: FINN's and pip's time stamps, "12:34:56", a logger's name.
-_STAMP = rb"(?:\[[^\]\n]{1,40}\] ?|\d\d:\d\d:\d\d[ ,.\d]*)?"
-_LINE = re.compile(
-    _STAMP + rb"(?:(?P<error>(?:ERROR|FATAL|%Error|FINN (?:INTERNAL COMPILER )?ERROR)\b"
-    rb"|Traceback \(most recent call last\)|Abnormal program termination|Segmentation fault"
-    rb"|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)|\w+ failed$"
-    rb"|[^\n]{0,200}: (?:fatal )?error: |[^\n]{0,200}\bKilled\b +\S)"
-    rb"|(?P<critical>CRITICAL\b)"
-    rb"|(?P<warning>(?:WARNING|%Warning|Warning:|WARN)\b|[^\n]{0,200}: (?:\w*Warning|warning): )"
-    rb"|(?P<info>(?:INFO|DEBUG|NOTE)\b))"
+# What may stand before the word: FINN's and pip's time stamps, those of docker and journald,
+# "12:34:56", a logger's name.
+_STAMP = (
+    r"(?:\[[^\]\n]{1,40}\] ?|\d\d:\d\d:\d\d[ ,.\d]*|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*Z? "
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )?"
 )
+_EXPRESSION = _STAMP + (
+    r"(?:(?P<error>(?:ERROR|FATAL|%Error|FINN (?:INTERNAL COMPILER )?ERROR)\b"
+    r"|Traceback \(most recent call last\)|Abnormal program termination|Segmentation fault"
+    r"|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)"
+    r"|[^\n]{0,200}: (?:fatal )?error: |[^\n]{0,200}\bKilled\b +\S)"
+    r"|(?P<critical>CRITICAL\b)"
+    r"|(?P<warning>(?:WARNING|%Warning|Warning:|WARN)\b|[^\n]{0,200}: (?:\w*Warning|warning): )"
+    r"|(?P<info>(?:INFO|DEBUG|NOTE)\b))"
+)
+_LINE = re.compile(_EXPRESSION.encode())
+_TEXT_LINE = re.compile(_EXPRESSION, re.ASCII)
 _GROUPS = {
     "error": Severity.ERROR,
     "critical": Severity.CRITICAL,
@@ -38,8 +44,7 @@ _GROUPS = {
 # takes a thousandth of the time that trying an expression at every line does.
 _WORDS = {
     Severity.ERROR: (b"ERROR", b"Error", b"error: ", b"FATAL", b"Traceback (most",
-                     b"Abnormal prog", b"Segmentation f", b"Exception", b"Interrupt", b" failed",
-                     b"Killed"),
+                     b"Abnormal prog", b"Segmentation f", b"Exception", b"Interrupt", b"Killed"),
     Severity.CRITICAL: (b"CRITICAL",),
     Severity.WARNING: (b"WARN", b"arning"),
     Severity.INFO: (b"INFO", b"DEBUG", b"NOTE"),
@@ -49,6 +54,18 @@ _WORDS = {
 def severity(line: bytes) -> Severity:
     """The severity of a line, without its line end. Words in the middle of one mean nothing."""
     found = _LINE.match(line)
+    return _GROUPS[found.lastgroup] if found and found.lastgroup else Severity.NONE
+
+
+#: Text without any of these holds no line of any severity.
+WORDS = tuple(word.decode() for words in _WORDS.values() for word in words)
+#: A line is looked at no further than this.
+_FAR = 1000
+
+
+def severity_of(text: str) -> Severity:
+    """The severity of a line of text, as ``severity`` tells it for bytes."""
+    found = _TEXT_LINE.match(text[:_FAR])
     return _GROUPS[found.lastgroup] if found and found.lastgroup else Severity.NONE
 
 
@@ -64,7 +81,7 @@ def lines_at_least(block: bytes, level: Severity) -> Iterator[int]:
             stop = len(block) if stop < 0 else stop
             if start not in tried:
                 tried.add(start)
-                if severity(block[start : min(stop, start + 1000)].rstrip(b"\r")) >= level:
+                if severity(block[start : min(stop, start + _FAR)].rstrip(b"\r")) >= level:
                     hits.append(start)
             at = block.find(word, max(stop, at + 1))
     return iter(sorted(hits))

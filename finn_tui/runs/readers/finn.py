@@ -32,7 +32,8 @@ _WORKING = re.compile(r"Intermediate outputs will be (?:generated|written) (?:in
 _SUBJECT = re.compile(
     r"Building dataflow accelerator from (?:intermediate checkpoint ?)?(?:build )?(.+)$"
 )
-_LEVELS = {"ERROR": "ERROR", "CRITICAL": "ERROR", "WARNING": "WARNING"}
+_LEVELS = {"ERROR": "ERROR", "CRITICAL": "CRITICAL WARNING", "WARNING": "WARNING", "INFO": "INFO",
+           "DEBUG": "INFO"}  # fmt: skip
 #: What ends a build although FINN has no word left to say it.
 _ENDS = frozenset(
     {"out-of-memory", "disk-full", "time-limit", "cancelled", "crash", "docker", "debugger-prompt"}
@@ -136,9 +137,7 @@ class FinnReader(LogReader):
             self._time(prefix.group(1), prefix.group(2))
             level = _LEVELS.get(prefix.group(3) or "")
             text = text[prefix.end() :]
-        message = self._messages.take(text)
-        if message is None and level is not None:
-            self._messages.count(level)
+        message = self._messages.take(text, level)
         self._vivado.take(text)
         if message is None:
             self._finn(text)

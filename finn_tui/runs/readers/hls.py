@@ -152,7 +152,8 @@ class HlsReader(LogReader):
         else:
             seconds = float(own)
         if len(self._phases) < MAX_PHASES:
-            level = 0 if name.startswith("Command ") else 1
+            # HLS tells the time of all at its end; commands are parts of it, phases of them.
+            level = 1 if name.startswith("Command ") else 2
             self._phases.append(Phase(name, round(seconds, 3), level))
 
     def skip(self, lines: int | None) -> None:

@@ -10,6 +10,8 @@ from dataclasses import replace
 
 from finn_tui.base.text import clean
 from finn_tui.engine.server import causes
+from finn_tui.runs.logs import severity
+from finn_tui.runs.logs.severity import Severity
 from finn_tui.runs.readers.parsed_file import SEVERITIES, Evidence, Reading
 
 #: A line longer than this is cut; real ones reach some 30 kB (Tcl lists of file names).
@@ -23,6 +25,13 @@ PER_CAUSE = 8
 MAX_MUTED = 1000
 
 _MESSAGE = re.compile(r"(INFO|WARNING|CRITICAL WARNING|ERROR): \[([^\]]{1,80})\] ?(.*)")
+#: How the one severity engine's answers are counted.
+_GRADES = {
+    Severity.ERROR: "ERROR",
+    Severity.CRITICAL: "CRITICAL WARNING",
+    Severity.WARNING: "WARNING",
+    Severity.INFO: "INFO",
+}
 #: Messages of severity INFO that say that somebody stopped a command.
 _CANCELLED = ("Common 17-344", "Common 17-41")
 #: What Tcl prints below the error at which a script stops.
@@ -115,6 +124,7 @@ class Messages:
         self._before: deque[str] = deque(maxlen=AROUND)
         self._open: list[tuple[int, list[str]]] = []
         self._words = causes.NEEDLES
+        self._loud = severity.WORDS
         self._numbered = True
         #: The step of FINN's builder that runs at the moment.
         self.step: str | None = None
@@ -140,23 +150,40 @@ class Messages:
     def block(self, block: str) -> None:
         """Look over a block of lines that will be taken one by one."""
         self._words = tuple(word for word in causes.NEEDLES if word in block)
+        self._loud = tuple(word for word in severity.WORDS if word in block)
 
-    def take(self, text: str) -> tuple[str, str, str] | None:
-        """Take in the next line; returns severity, id and text if it is a message."""
+    def take(self, text: str, level: str | None = None) -> tuple[str, str, str] | None:
+        """Take in the next line.
+
+        Args:
+            text: the line.
+            level: the severity that FINN's logger gave it.
+
+        Returns:
+            Severity, id and text if it is a message of AMD's tools.
+        """
         self.line += 1
         if self._open:
             self._follow(text)
         found = None
         first = text[:1]
         if first in "IWCE" and first and (match := _MESSAGE.match(text)):
-            severity, name, said = match.group(1), match.group(2), match.group(3)
-            found = (severity, name, said)
-            self._count(severity)
-            if severity != "INFO" or name in _CANCELLED:
-                self._weigh(severity, name, text)
+            grade, name, said = match.group(1), match.group(2), match.group(3)
+            found = (grade, name, said)
+            self._count(grade)
+            if grade != "INFO" or name in _CANCELLED:
+                self._weigh(grade, name, text)
             elif name == "Common 17-14":
                 self._mute(said)
-        elif self._traceback and first:
+        elif level is not None or (
+            self._loud and first and any(word in text for word in self._loud)
+        ):
+            counted = level or _GRADES.get(severity.severity_of(text))
+            if counted is not None:
+                self._count(counted)
+        if found is not None or not first:
+            pass
+        elif self._traceback:
             self._in_traceback(text)
         elif "Traceback (most recent call last)" in text:
             self._begin_traceback(text)
@@ -206,19 +233,15 @@ class Messages:
         if muted and len(self.muted) < MAX_MUTED:
             self.muted[muted.group(1)] = int(muted.group(2))
 
-    def count(self, severity: str) -> None:
-        """Count a message that has no id, as FINN's own."""
-        self._count(severity)
-
-    def _count(self, severity: str) -> None:
+    def _count(self, grade: str) -> None:
         counts = self.counts.get(self.run)
         if counts is None:
             counts = self.counts[self.run] = dict.fromkeys(SEVERITIES, 0)
-        counts[severity] += 1
+        counts[grade] += 1
 
-    def _weigh(self, severity: str, name: str, text: str) -> None:
+    def _weigh(self, grade: str, name: str, text: str) -> None:
         cause = causes.of_warning(name)
-        if severity == "ERROR":
+        if grade == "ERROR":
             self.last_error = self.line
             cause = causes.of_error(name, text) or self._default
         if cause is not None:

@@ -118,3 +118,13 @@ class Reading:
     data: Any = None
     note: str | None = None
     simulated: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the tool worked in all, in seconds, each second counted once.
+
+        That is the time of the outermost phases that the log tells.
+        """
+        timed = [phase for phase in self.phases if phase.seconds is not None]
+        outermost = min((phase.level for phase in timed), default=0)
+        return sum(phase.seconds or 0.0 for phase in timed if phase.level == outermost)

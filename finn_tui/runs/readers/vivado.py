@@ -8,7 +8,7 @@ numbers differ by version; what nests is told by tasks and by the depth of a num
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader, Messages
@@ -146,6 +146,8 @@ class VivadoScanner:
         self._current: Session | None = None  # the session that speaks
         self._parents: list[Session] = []
         self._fresh = False
+        #: Where the phases of this log's last own session begin.
+        self._first = 0
         self._stack = TaskStack(self._add)
 
     def take(self, text: str) -> None:
@@ -194,7 +196,7 @@ class VivadoScanner:
             self._current.graphical = True
         if "Time (s): " in text and (total := _TOTAL.match(text)) and (spent := _TIME.search(text)):
             self._memory(spent)
-            self._add(total.group(1), clock(spent.group(2)), 0)
+            self._on_total(total.group(1), clock(spent.group(2)))
         self._stack.other()
 
     def skip(self) -> None:
@@ -212,8 +214,22 @@ class VivadoScanner:
                 session.commands.update(dict.fromkeys(running, "ended"))
 
     def _add(self, name: str, seconds: float | None, level: int) -> None:
+        # What a repeated run did is part of the time that its parent waits for it.
+        level += self._messages.run is not None
         if len(self.phases) < MAX_PHASES:
             self.phases.append(Phase(name, seconds, level, self._messages.run))
+
+    def _on_total(self, name: str, seconds: float) -> None:
+        """The time of a whole command; of one within another it is part of the other's."""
+        inside = self._stack.command is not None and name != self._stack.command
+        if name == self._stack.command:
+            self._stack.enter(None)
+        if name == "source":
+            # The script's own time holds that of all its commands.
+            self.phases[self._first :] = [
+                replace(phase, level=phase.level + 1) for phase in self.phases[self._first :]
+            ]
+        self._add(name, seconds, int(inside))
 
     @staticmethod
     def _keep(names: dict[str, None], *more: str) -> None:
@@ -233,6 +249,8 @@ class VivadoScanner:
             else:
                 self.sessions[-1] = session
             self._current, self._fresh = session, True
+            if self.waiting is None:
+                self._first = len(self.phases)
             self._stack.enter(None)
         return self._current
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from finn_tui.runs.logs.severity import Severity, severity
 from finn_tui.runs.readers.finn import FinnData
 from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.parsed_file import Phase
@@ -180,3 +183,48 @@ def test_what_a_file_is_by_its_content() -> None:
         "noise.txt": "text",
     }
     assert reader_for("x.bin", b"\x7fELF\0").finish().kind == "binary"
+
+
+@pytest.mark.parametrize("name", [*SAMPLES])
+def test_inspect_counts_severities_as_the_viewer_does(name: str) -> None:
+    if not name.endswith(".log"):
+        return
+    text = SAMPLES[name] + "x.py:3: UserWarning: w\nAssertionError\nWARNING: w\n"
+    found = read(name.rpartition("/")[2], text.encode())
+    repeated = found.repeated.values()
+    for grade, word in (
+        (Severity.ERROR, "ERROR"),
+        (Severity.CRITICAL, "CRITICAL WARNING"),
+        (Severity.WARNING, "WARNING"),
+        (Severity.INFO, "INFO"),
+    ):
+        counted = found.messages[word] + sum(counts[word] for counts in repeated)
+        assert counted == sum(severity(line) == grade for line in text.encode().split(b"\n")), word
+
+
+def test_every_second_is_counted_once() -> None:
+    line = (
+        "{}: Time (s): cpu = 00:00:01 ; elapsed = 00:00:{:02d} . Memory (MB): peak = 1.0 ; gain = 0"
+    )
+    child = [
+        "*** Running vivado", "    with args -log top.vdi -x", "****** Vivado v2022.2 (64-bit)",
+        "Command: opt_design", line.format("report_drc", 3), "opt_design completed successfully",
+        line.format("opt_design", 20),
+    ]  # fmt: skip
+    found = read("runme.log", "\n".join([*child, ""]).encode())
+    assert found.seconds == 20  # report_drc is within opt_design
+    parent = [
+        "# Vivado v2022.2 (64-bit)", line.format("launch_runs", 5),
+        "[Mon Mar  1 14:23:47 2021] Launched impl_1...",
+        "[Mon Mar  1 14:23:47 2021] Waiting for impl_1 to finish...", *child,
+        "[Mon Mar  1 14:36:01 2021] impl_1 finished", line.format("wait_on_run", 30),
+    ]  # fmt: skip
+    assert read("vivado.log", "\n".join([*parent, ""]).encode()).seconds == 35
+    sourced = [*parent, line.format("source", 40), ""]
+    assert read("vivado.log", "\n".join(sourced).encode()).seconds == 40
+    commands = HLS.replace(
+        "INFO: [HLS 200-112]",
+        "INFO: [HLS 200-111] Finished Command csynth_design CPU user time: 1 seconds. CPU system "
+        "time: 0 seconds. Elapsed time: 9.5 seconds; current\nINFO: [HLS 200-112]",
+    )
+    assert read("vitis_hls.log", commands.encode()).seconds == 60.64

@@ -30,7 +30,7 @@ VIVADO = "".join(
         "ERROR: [DRC UTLZ-1] Resource utilization: RAMB18 over-utilized in Top Level Design (This "
         "design requires 613 of such cell types but only 280 compatible sites are available)\n",
         "CRITICAL WARNING: [Timing 38-282] The design failed to meet the timing requirements\n",
-        "place_design failed\n",
+        "RuntimeError: place_design failed\n",
         "\x1b[2JINFO: [Common 17-206] Exiting Vivado\n",
     ]
 )
