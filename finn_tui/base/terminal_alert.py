@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from finn_tui.base.text import one_line
+
 
 def alert(kind: str, title: str, text: str) -> str:
     """What to write to the terminal: the bell, and for desktop messages OSC 9 or OSC 777.
@@ -9,10 +11,7 @@ def alert(kind: str, title: str, text: str) -> str:
     Terminals that know neither show nothing of them. Args: ``kind`` is one of
     ``finn_tui.lab.workspace.Settings``.
     """
-    title, text = (
-        "".join(char for char in said if char.isprintable() and char != ";")
-        for said in (title, text)
-    )
+    title, text = (one_line(part).replace(";", ",") for part in (title, text))
     return {
         "off": "",
         "bell": "\a",

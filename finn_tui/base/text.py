@@ -27,8 +27,14 @@ def clean(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Text for one line of a terminal: clean, with line ends and tabs as blanks."""
-    text = clean(text)
-    return text if text.isprintable() else re.sub(r"\s", " ", text)
+    return printable(clean(text))
+
+
+def printable(text: str) -> str:
+    """Text of one line in which every character takes its place and shows."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c in "\t\n\r" else "�" for c in text)
 
 
 def for_terminal(text: str) -> str:

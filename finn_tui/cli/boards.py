@@ -14,6 +14,7 @@ from finn_tui.board import catalogue
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
+    echo,
     guard,
     number,
     open_lab,
@@ -62,7 +63,7 @@ def list_boards(as_json: bool) -> None:
         )
         for board in known
     ]
-    click.echo(table(("board", "where", "driver", ""), rows))
+    echo(table(("board", "where", "driver", ""), rows))
 
 
 @boards.command("add")
@@ -79,7 +80,7 @@ def list_boards(as_json: bool) -> None:
 def add(name: str, **entry: Any) -> None:
     """Name a PYNQ machine."""
     catalogue.add(catalogue.Board(name, **entry))
-    click.echo(f"{name} added; `finn-tui boards test {name}` tries it", err=True)
+    echo(f"{name} added; `finn-tui boards test {name}` tries it", err=True)
 
 
 @boards.command("remove")
@@ -112,7 +113,7 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
         print_json(answer)
         return
     for key, value in answer.items():
-        click.echo(f"{key:>12}  {value if value is not None else '-'}")
+        echo(f"{key:>12}  {value if value is not None else '-'}")
 
 
 def _password(ask: bool) -> str | None:
@@ -153,7 +154,7 @@ class _Order:
         if self.as_json:
             print_json(document)
         else:
-            click.echo("\n".join(lines))
+            echo("\n".join(lines))
 
 
 def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.Command]:

@@ -15,6 +15,7 @@ from finn_tui.base.progress import Progress
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
+    echo,
     number,
     open_lab,
     open_workspace,
@@ -148,7 +149,7 @@ def _print_findings(found: list[Finding], as_json: bool) -> None:
     if as_json:
         print_json({"refused": bad, "findings": [finding.as_json() for finding in found]})
     else:
-        click.echo("\n".join(_finding_text(finding) for finding in found))
+        echo("\n".join(_finding_text(finding) for finding in found))
     if bad:
         raise SystemExit(FAILED)
 
@@ -234,7 +235,7 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
     if not as_json:
         mark = f" {SIMULATED}" if folder.request.simulated else ""
         place = f", number {state.position} in line" if state.position else ""
-        click.echo(f"{folder.id}: {state.state}{place}{mark}\n{folder.path}")
+        echo(f"{folder.id}: {state.state}{place}{mark}\n{folder.path}")
     if state.final and state.state != "succeeded":
         raise SystemExit(FAILED)
 
@@ -257,7 +258,7 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
             (str(at), log.kind, log.title, str(log.path.relative_to(folder.path)))
             for at, log in enumerate(found)
         ]
-        click.echo(table(("", "kind", "of", "file"), rows))
+        echo(table(("", "kind", "of", "file"), rows))
         return
     path = folder.log
     if wanted is not None:
@@ -270,15 +271,15 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
         async def print_lines() -> None:
             async for update in watch.follow(folder, log=path):
                 if isinstance(update, watch.LogLines):
-                    click.echo("\n".join(update.lines))
+                    echo("\n".join(update.lines))
 
         run(print_lines())
         return
     tail = Tail(path)
     while lines := tail.read():
-        click.echo("\n".join(lines))
+        echo("\n".join(lines))
     for line in tail.rest():
-        click.echo(line)
+        echo(line)
 
 
 def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
@@ -319,7 +320,7 @@ def cancel(name: str, workspace: Path, as_json: bool) -> None:
     if as_json:
         print_json(brief(folder, state))
     else:
-        click.echo(f"{folder.id}: {state.state}")
+        echo(f"{folder.id}: {state.state}")
 
 
 @click.command()
@@ -351,16 +352,16 @@ def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> No
     if as_json:
         print_json([row.as_json() for row in rows])
     elif as_csv:
-        click.echo(_csv(rows), nl=False)
+        echo(_csv(rows), nl=False)
     elif not rows:
-        click.echo("No runs yet; `finn-tui build MODEL` makes one.")
+        echo("No runs yet; `finn-tui build MODEL` makes one.")
     else:
         texts = [experiment_texts(row) for row in rows]
         if as_md:
             lines = [HEADINGS, ["---"] * len(HEADINGS), *texts]
-            click.echo("\n".join("| " + " | ".join(line) + " |" for line in lines))
+            echo("\n".join("| " + " | ".join(line) + " |" for line in lines))
         else:
-            click.echo(table(HEADINGS, texts, "   rrrrrrrr"))
+            echo(table(HEADINGS, texts, "   rrrrrrrr"))
 
 
 HEADINGS = [

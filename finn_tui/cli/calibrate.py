@@ -10,6 +10,7 @@ import click
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
+    echo,
     number,
     open_workspace,
     print_json,
@@ -50,11 +51,11 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
         if as_json:
             print_json(found.as_json([]) if found is not None else {"builds": [], "factors": []})
         elif found is None:
-            click.echo("No finished build with real tools in this workspace yet: nothing learned.")
+            echo("No finished build with real tools in this workspace yet: nothing learned.")
         else:
-            click.echo(factor_table(found))
-            click.echo(f"\nfrom {', '.join(found.sources)}")
-            click.echo("factors on FINN's estimate; where it estimates nothing, amounts (=)")
+            echo(factor_table(found))
+            echo(f"\nfrom {', '.join(found.sources)}")
+            echo("factors on FINN's estimate; where it estimates nothing, amounts (=)")
         return
     path = Path(what).expanduser()
     try:
@@ -66,15 +67,15 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
     if as_json:
         print_json(build.as_json())
         return
-    click.echo(f"{build.name}{' SIMULATED' if build.simulated else ''}")
+    echo(f"{build.name}{' SIMULATED' if build.simulated else ''}")
     for kind, source in build.sources.items():
-        click.echo(f"  {_HEADINGS[kind]:>5}  {KINDS[kind]} ({source})")
-    click.echo()
-    click.echo(node_table(build))
+        echo(f"  {_HEADINGS[kind]:>5}  {KINDS[kind]} ({source})")
+    echo()
+    echo(node_table(build))
     for line in whole_lines(build):
-        click.echo(line)
+        echo(line)
     if build.measured is None:
-        click.echo("\nnothing of its layers was synthesized, so that there is no error to show")
+        echo("\nnothing of its layers was synthesized, so that there is no error to show")
 
 
 def factor_table(found: Learned) -> str:

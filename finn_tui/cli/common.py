@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 import click
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import for_terminal, one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,6 +55,18 @@ def open_workspace(path: Path, *, tolerant: bool = False) -> Workspace:
     return Workspace.open(path, tolerant=tolerant)
 
 
+def echo(text: str = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print text for people; the only way from here to a terminal.
+
+    Args:
+        text: from anywhere; escape sequences and bidi controls in it are left out.
+        err: to stderr instead of stdout.
+        nl: whether the line ends.
+        style: as of ``click.style``, for all of it.
+    """
+    click.secho(for_terminal(text), err=err, nl=nl, **style)
+
+
 def guard(function: Callable[P, T]) -> Callable[P, T]:
     """Turn errors into words on stderr and an exit code; with ``--json`` into a document too.
 
@@ -71,7 +84,7 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
             show_error(error)
             raise SystemExit(WRONG_USE if error.kind == "input" else FAILED) from None
         except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+            echo("stopped", err=True)
             raise SystemExit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader of our output has gone (`| head`); nothing is wrong.
@@ -132,18 +145,18 @@ def shared_options(
 
 def show_error(error: FinnTuiError) -> None:
     """What happened, why, and what to do, on stderr."""
-    click.secho(f"error: {error.what}", err=True, fg="red", bold=True)
+    echo(f"error: {error.what}", err=True, fg="red", bold=True)
     if error.detail and error.kind != "input":
         for line in error.detail.strip().splitlines()[-8:]:
-            click.secho(f"  | {line}", err=True, dim=True)
+            echo(f"  | {line}", err=True, dim=True)
     for text in (error.why, error.fix):
         if text:
-            click.echo(f"  {text}", err=True)
+            echo(f"  {text}", err=True)
 
 
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
-    click.echo(json.dumps(document, indent=2, allow_nan=False))
+    echo(json.dumps(document, indent=2, allow_nan=False))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -155,6 +168,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
     """A table in plain text. ``right`` has an ``r`` for every column that is set right."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [
         max([len(heading), *(len(row[column]) for row in rows)])
         for column, heading in enumerate(headings)
@@ -211,13 +225,13 @@ class Reporter:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        message = _printable(progress.message)
+        message = one_line(progress.message)
         if self._live is None:
             # Where nobody watches live, fast counters would only fill the log.
             now = time.monotonic()
             new_stage = progress.stage != self._stage
             if message != self._last and (new_stage or now - self._at > 0.5):
-                click.echo(f"{progress.stage:>10}  {message}", err=True)
+                echo(f"{progress.stage:>10}  {message}", err=True)
                 self._at = now
             self._stage, self._last = progress.stage, message
             return
@@ -236,14 +250,9 @@ class Reporter:
     def say(self, text: str) -> None:
         """A line that stays."""
         if self._live is not None:
-            self._live.console.print(_printable(text), markup=False, highlight=False)
+            self._live.console.print(one_line(text), markup=False, highlight=False)
         else:
-            click.echo(_printable(text), err=True)
-
-
-def _printable(text: str) -> str:
-    # Remote text may hold escape sequences; they never reach the terminal.
-    return "".join(char if char.isprintable() else "?" for char in text)
+            echo(one_line(text), err=True)
 
 
 def simulated(mark: Mapping[str, Any] | None) -> str:

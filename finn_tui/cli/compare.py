@@ -9,6 +9,7 @@ import click
 
 from finn_tui.cli.common import (
     Reporter,
+    echo,
     number,
     open_lab,
     print_json,
@@ -59,15 +60,15 @@ def compare(
         heading = {"model": opened.model.name, "board": device.board, "part": device.part}
         print_json({**heading, **found.as_json(only_changed=not every)})
         return
-    click.echo(f"{opened.model.title}, {device.board} ({device.part}): {b} against {a}")
+    echo(f"{opened.model.title}, {device.board} ({device.part}): {b} against {a}")
     shown = found.layers if every else found.changed
     if shown:
-        click.echo()
-        click.echo(layer_table(shown))
-    click.echo()
-    click.echo(totals_table(found, device))
-    click.echo()
-    click.echo("\n".join(closing(found)))
+        echo()
+        echo(layer_table(shown))
+    echo()
+    echo(totals_table(found, device))
+    echo()
+    echo("\n".join(closing(found)))
 
 
 def layer_table(layers: tuple[Difference, ...]) -> str:

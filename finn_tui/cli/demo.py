@@ -12,7 +12,16 @@ import click
 from finn_tui.cli.app import start_app
 from finn_tui.cli.boards import outcome_lines
 from finn_tui.cli.builds import HEADINGS, experiment_texts, follow_quietly
-from finn_tui.cli.common import FAILED, Reporter, guard, open_workspace, run, show_error, table
+from finn_tui.cli.common import (
+    FAILED,
+    Reporter,
+    echo,
+    guard,
+    open_workspace,
+    run,
+    show_error,
+    table,
+)
 from finn_tui.cli.models import summary
 
 if TYPE_CHECKING:
@@ -49,20 +58,20 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
         _plain(opened)
         return
     start_app(opened, MODEL)
-    click.echo(f"The demo's workspace: finn-tui {opened.root}")
+    echo(f"The demo's workspace: finn-tui {opened.root}")
 
 
 def _plain(workspace: Workspace) -> None:
     from finn_tui.lab.results_table import experiment
     from finn_tui.lab.workbench import Workbench
 
-    click.echo(f"workspace   {workspace.root}")
+    echo(f"workspace   {workspace.root}")
 
     async def work(reporter: Reporter) -> bool:
         async with Workbench(workspace) as lab:
             opened = await lab.open(MODEL, on_progress=reporter)
             weights = opened.model.weights
-            click.echo(
+            echo(
                 f"prepare     {MODEL}: {len(opened.design.layers)} hardware layers, "
                 f"weights {weights['note']}"
             )
@@ -70,18 +79,18 @@ def _plain(workspace: Workspace) -> None:
             published = editor.estimate
             layer = next(item for item in editor.design.layers if item.kind == "MVAU")
             editor.step(layer.name, "PE", 1)
-            click.echo(
+            echo(
                 f"fold        {layer.name} PE {editor.folding.values[layer.name]['PE']}: "
                 f"{published.total['LUT']:,.0f} -> {editor.estimate.total['LUT']:,.0f} LUT, "
                 f"II {published.ii_cycles} -> {editor.estimate.ii_cycles}; taken back"
             )
             editor.undo()
             for line in summary(MODEL, "published", editor.estimate, editor.device).splitlines():
-                click.echo(f"estimate    {line}")
+                echo(f"estimate    {line}")
             begun = await lab.build(opened, on_progress=reporter)
-            click.echo(f"build       {begun.id} SIMULATED")
+            echo(f"build       {begun.id} SIMULATED")
             state = await follow_quietly(begun, reporter)
-            click.echo(f"build       {state.state} after {state.seconds:.0f} s SIMULATED")
+            echo(f"build       {state.state} after {state.seconds:.0f} s SIMULATED")
             if state.state != "succeeded":
                 if state.error is not None:
                     show_error(state.error)
@@ -90,11 +99,11 @@ def _plain(workspace: Workspace) -> None:
 
             async with lab.board(on_progress=reporter) as link:
                 done = await go(link, begun.path, reporter)
-            click.echo("\n".join(outcome_lines(done.as_dict())))
+            echo("\n".join(outcome_lines(done.as_dict())))
             for error in done.missing:
                 show_error(error)
-            click.echo()
-            click.echo(table(HEADINGS, [experiment_texts(experiment(begun))], "   rrrrrrrr"))
+            echo()
+            echo(table(HEADINGS, [experiment_texts(experiment(begun))], "   rrrrrrrr"))
             return not done.missing
 
     with Reporter() as reporter:

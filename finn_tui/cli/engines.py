@@ -9,6 +9,7 @@ import click
 
 from finn_tui.cli.common import (
     Reporter,
+    echo,
     guard,
     open_lab,
     print_json,
@@ -34,7 +35,7 @@ def install(name: str) -> None:
     """Install FINN in an environment of its own (2 to 6 GB)."""
     with Reporter() as reporter:
         spec = run(provision.install(name, reporter))
-    click.echo(f"{spec.name}: {spec.version}")
+    echo(f"{spec.name}: {spec.version}")
 
 
 @engine.command("list")
@@ -57,13 +58,13 @@ def list_engines(as_json: bool) -> None:
         )
         return
     if not known:
-        click.echo("No engine yet; `finn-tui engine install` makes one, and so does first use.")
+        echo("No engine yet; `finn-tui engine install` makes one, and so does first use.")
         return
     rows = [
         (spec.name, spec.version, "managed" if spec.folder else "yours", " ".join(spec.command))
         for spec in known
     ]
-    click.echo(table(("engine", "version", "", "command"), rows))
+    echo(table(("engine", "version", "", "command"), rows))
 
 
 @engine.command("info")
@@ -86,11 +87,11 @@ def info(name: str | None, workspace: Path, as_json: bool) -> None:
         print_json(answer)
         return
     for key in ("name", "flavour", "version", "python", "qonnx", "brevitas", "torch"):
-        click.echo(f"{key:>10}  {answer.get(key) or '-'}")
+        echo(f"{key:>10}  {answer.get(key) or '-'}")
     for tool, entry in answer["tools"].items():
         text = f"{entry['version']}  {entry['path']}" if entry else "not found"
-        click.echo(f"{tool:>10}  {text}")
-    click.echo(f"{'boards':>10}  {', '.join(answer['boards'])}")
+        echo(f"{tool:>10}  {text}")
+    echo(f"{'boards':>10}  {', '.join(answer['boards'])}")
 
 
 @engine.command("remove")
@@ -102,4 +103,4 @@ def remove(name: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete the engine {name} and everything in it?", abort=True, err=True)
     run(provision.remove(name))
-    click.echo(f"{name} removed", err=True)
+    echo(f"{name} removed", err=True)

@@ -12,6 +12,7 @@ import click
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
+    echo,
     number,
     open_lab,
     print_json,
@@ -74,17 +75,17 @@ def _show(found: Inspection) -> None:
     from finn_tui.runs.analysis.inspect import told
     from finn_tui.runs.analysis.verdict import planned
 
-    click.secho(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
-    click.echo(f"{simulated({'simulated': found.simulated})}  {found.path}")
+    echo(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
+    echo(f"{simulated({'simulated': found.simulated})}  {found.path}")
     if planned(item.reading for item in found.items):
-        click.echo("  settings and estimates only: nothing was built here")
+        echo("  settings and estimates only: nothing was built here")
     elif found.outcome == "unknown":
-        click.echo("  nothing in it says how it ended")
+        echo("  nothing in it says how it ended")
     if found.cause is not None:
         _show_cause(found.cause)
     for other in found.others:
         where = f" ({other.file}:{other.line})" if other.file else ""
-        click.echo(f"  then: {other.title}{where}")
+        echo(f"  then: {other.title}{where}")
     if found.builds:
         builds = [
             (
@@ -94,14 +95,14 @@ def _show(found: Inspection) -> None:
             )
             for build in found.builds
         ]
-        click.echo("")
-        click.echo(table(("build", "outcome", "cause"), builds))
+        echo("")
+        echo(table(("build", "outcome", "cause"), builds))
     _show_files(found.items)
     if len(found.items) == 1 and (figures := told(found.items[0].reading)):
-        click.echo("")
+        echo("")
         for name, value in figures.items():
             if name != "started":
-                click.echo(f"{name:<14}{_plain(value)}")
+                echo(f"{name:<14}{_plain(value)}")
     _show_phases(found.items)
     if found.usage is not None:
         rows = [
@@ -114,30 +115,30 @@ def _show(found: Inspection) -> None:
             for name, used in found.usage.used.items()
             for have in [found.usage.available.get(name)]
         ]
-        click.echo(f"\nResources ({found.usage.source})")
-        click.echo(table(("", "used", "of", ""), rows, "lrrr"))
+        echo(f"\nResources ({found.usage.source})")
+        echo(table(("", "used", "of", ""), rows, "lrrr"))
     if found.steps:
         rows_ = [
             (step.name, number(step.seconds, 1), step.build or "")
             for step in found.steps
             if step.seconds is None or step.seconds >= 0.05
         ]
-        click.echo("\nSteps")
-        click.echo(table(("step", "seconds", "build"), rows_, "lr"))
+        echo("\nSteps")
+        echo(table(("step", "seconds", "build"), rows_, "lr"))
 
 
 def _show_cause(cause: Diagnosis) -> None:
-    click.secho(f"  {cause.text}", fg="red")
+    echo(f"  {cause.text}", fg="red")
     if cause.file:
-        click.echo(f"  in {cause.file}, line {cause.line}:")
+        echo(f"  in {cause.file}, line {cause.line}:")
         for line in cause.before[-2:]:
-            click.secho(f"    | {line[:200]}", dim=True)
-        click.echo(f"    > {cause.quote[:400]}")
+            echo(f"    | {line[:200]}", dim=True)
+        echo(f"    > {cause.quote[:400]}")
         for line in cause.after[:2]:
-            click.secho(f"    | {line[:200]}", dim=True)
+            echo(f"    | {line[:200]}", dim=True)
     for text in (cause.means, cause.advice):
         if text:
-            click.echo(f"  {text}")
+            echo(f"  {text}")
 
 
 def _show_files(items: tuple[Item, ...]) -> None:
@@ -174,12 +175,12 @@ def _show_files(items: tuple[Item, ...]) -> None:
         )
     if rows:
         heads = ("file", "kind", "tool", "ses", "s", "WNS", "err", "crit", "warn", "")
-        click.echo("")
-        click.echo(table(heads, rows, "lllrrrrrr"))
+        echo("")
+        echo(table(heads, rows, "lllrrrrrr"))
     if hidden:
         counts_ = Counter(item.reading.kind for item in hidden)
         more = ", ".join(f"{count} {kind}" for kind, count in sorted(counts_.items()))
-        click.echo(f"and {more}")
+        echo(f"and {more}")
 
 
 def _plain(value: object) -> str:
@@ -205,8 +206,8 @@ def _show_phases(items: tuple[Item, ...]) -> None:
             for phase in item.reading.phases
             if _told(phase)
         ]
-        click.echo(f"\n{item.path}")
-        click.echo(table(("phase", "seconds"), rows, "lr"))
+        echo(f"\n{item.path}")
+        echo(table(("phase", "seconds"), rows, "lr"))
 
 
 def _told(phase: Phase) -> bool:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import click
 
+from finn_tui.base.text import for_terminal
 from finn_tui.cli.commands import COMMANDS, GROUPS, OPEN
 
 
 class LazyGroup(click.Group):
     """The commands of the table, or a workspace's path in their place, which opens the app."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line; arguments as click's."""
+        with _harmless_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; arguments as click's."""
+        with _harmless_errors():
+            return super().invoke(ctx)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; a defect's traceback reaches the terminal as harmless text."""
+        sys.excepthook = _show_traceback
+        return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the listed commands in the order of ``--help``."""
@@ -84,6 +105,25 @@ class LazyGroup(click.Group):
         if opens_here or (args and _is_workspace(args[0])):
             args = [OPEN, *args]
         return super().parse_args(ctx, args)
+
+
+@contextlib.contextmanager
+def _harmless_errors() -> Iterator[None]:
+    """Click's own errors repeat what was typed, as file names with escape sequences."""
+    try:
+        yield
+    except click.ClickException as error:
+        text = for_terminal(error.format_message())
+        error.format_message = lambda: text  # type: ignore[method-assign]
+        raise
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    import traceback
+
+    sys.stderr.write(for_terminal("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _is_workspace(word: str) -> bool:

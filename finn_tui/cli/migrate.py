@@ -12,6 +12,7 @@ from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
+    echo,
     open_lab,
     print_json,
     run,
@@ -77,11 +78,9 @@ def migrate(
             }
         )
         return
-    click.echo(table(("in the file", "here", ""), report.rows(found)))
-    click.echo()
+    echo(table(("in the file", "here", ""), report.rows(found)))
+    echo()
     for line in report.closing(found):
-        click.echo(line)
-    click.echo(
-        f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   bottleneck {result.bottleneck}"
-    )
-    click.echo(str(out) if out is not None else "Nothing was written; --out FILE does.")
+        echo(line)
+    echo(f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   bottleneck {result.bottleneck}")
+    echo(str(out) if out is not None else "Nothing was written; --out FILE does.")

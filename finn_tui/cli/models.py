@@ -11,6 +11,7 @@ import click
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
+    echo,
     number,
     open_lab,
     print_json,
@@ -75,9 +76,9 @@ def prepare(
     if as_json:
         print_json({"folder": str(prepared.folder), **prepared.info})
         return
-    click.echo(stage_table(prepared))
-    click.echo(f"\nweights: {prepared.weights['note']}")
-    click.echo(f"{prepared.dataflow}")
+    echo(stage_table(prepared))
+    echo(f"\nweights: {prepared.weights['note']}")
+    echo(f"{prepared.dataflow}")
 
 
 def stage_table(model: Model) -> str:
@@ -147,8 +148,8 @@ def graph(model: str, stage: str | None, board: str | None, workspace: Path, as_
         )
         for node in answer["nodes"]
     ]
-    click.echo(table(("node", "op", "in", "out"), rows))
-    click.echo(f"\n{chosen.name}: {_changes(before, chosen.op_types)}")
+    echo(table(("node", "op", "in", "out"), rows))
+    echo(f"\n{chosen.name}: {_changes(before, chosen.op_types)}")
 
 
 def _tensor(tensor: Mapping[str, Any]) -> str:
@@ -203,11 +204,11 @@ def estimate(
             document["learned"] = learned.as_json(editor.estimate.layers)
         print_json(document)
         return
-    click.echo(estimate_table(editor.estimate, learned))
-    click.echo()
-    click.echo(summary(opened.model.title, editor.baseline_name, editor.estimate, editor.device))
+    echo(estimate_table(editor.estimate, learned))
+    echo()
+    echo(summary(opened.model.title, editor.baseline_name, editor.estimate, editor.device))
     if learned is not None:
-        click.echo(learned_line(editor.estimate, learned))
+        echo(learned_line(editor.estimate, learned))
 
 
 _INSERTED = {"dwc": "width converters", "fifo": "FIFOs"}

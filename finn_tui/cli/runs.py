@@ -12,6 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.builds import SIMULATED, brief, end, follow
 from finn_tui.cli.common import (
     Reporter,
+    echo,
     open_lab,
     print_json,
     run,
@@ -56,7 +57,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         print_json([brief(folder, state) for folder, state in states])
         return
     if not states:
-        click.echo(
+        echo(
             "No runs yet; `finn-tui build MODEL` makes one."
             if tag is None
             else f"No run has the tag {tag}."
@@ -78,7 +79,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 said.strip()[:60],
             )
         )
-    click.echo(table(("run", "state", "step", "time", "folding", "", ""), rows, "   r"))
+    echo(table(("run", "state", "step", "time", "folding", "", ""), rows, "   r"))
 
 
 _NAME = click.argument("name")
@@ -120,16 +121,16 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
         return
     mark = f" {SIMULATED}" if folder.request.simulated else ""
     attempt = f", attempt {state.attempt}" if state.attempt > 1 else ""
-    click.echo(f"{folder.id}: {state.state}{mark}, {state.seconds:.0f} s{attempt}")
+    echo(f"{folder.id}: {state.state}{mark}, {state.seconds:.0f} s{attempt}")
     rows = [
         (step.name, step.status, "-" if step.seconds is None else f"{step.seconds:.1f} s")
         for step in steps
     ]
-    click.echo(table(("step", "state", "time"), rows, "  r"))
+    echo(table(("step", "state", "time"), rows, "  r"))
     _say_notes(folder, read_notes(folder))
     if state.error is not None:
         show_error(state.error)
-    click.echo(str(folder.path))
+    echo(str(folder.path))
 
 
 @runs.command("resume")
@@ -207,21 +208,21 @@ def clean(
     if as_json:
         print_json({"bytes": total, "dry_run": dry_run, "runs": [p.as_json() for p in plans]})
     elif plans and not dry_run:
-        click.echo(f"freed {size(total)}")
+        echo(f"freed {size(total)}")
 
 
 def _say_cleanup(plans: list[Cleanup], total: int) -> None:
     from finn_tui.base.text import size
 
     if not plans:
-        click.echo("There is nothing to clean.")
+        echo("There is nothing to clean.")
         return
     rows = [
         (plan.run.id, size(plan.bytes), ", ".join(path.name for path in plan.paths))
         for plan in plans
     ]
-    click.echo(table(("run", "takes", "what"), [*rows, ("in all", size(total), "")], " r"))
-    click.echo(plans[0].loses)
+    echo(table(("run", "takes", "what"), [*rows, ("in all", size(total), "")], " r"))
+    echo(plans[0].loses)
 
 
 @runs.command("note")
@@ -278,6 +279,6 @@ def _answer_notes(folder: RunFolder, notes: Notes, as_json: bool) -> None:
 
 def _say_notes(folder: RunFolder, notes: Notes) -> None:
     if notes.tags:
-        click.echo("tags: " + ", ".join(notes.tags))
+        echo("tags: " + ", ".join(notes.tags))
     if notes.note:
-        click.echo(f"note: {notes.note}")
+        echo(f"note: {notes.note}")

@@ -13,6 +13,7 @@ from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
+    echo,
     number,
     open_lab,
     print_json,
@@ -220,21 +221,19 @@ def solve(
             }
         )
         return
-    click.echo(estimate_table(result))
-    click.echo()
-    click.echo(
-        summary(opened.model.title, f"solved from {editor.baseline_name}", result, editor.device)
-    )
-    click.echo(solution.verdict)
+    echo(estimate_table(result))
+    echo()
+    echo(summary(opened.model.title, f"solved from {editor.baseline_name}", result, editor.device))
+    echo(solution.verdict)
     for item in solution.binding:
         held = "; without this limit it could be faster" if item.holds else ""
-        click.echo(f"  {item.text()}{held}")
+        echo(f"  {item.text()}{held}")
     differ = sum(
         solution.folding.values[name] != values for name, values in editor.folding.values.items()
     )
-    click.echo(f"{differ} of {len(editor.design.layers)} layers differ from {editor.baseline_name}")
+    echo(f"{differ} of {len(editor.design.layers)} layers differ from {editor.baseline_name}")
     if out is not None:
-        click.echo(str(out))
+        echo(str(out))
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
@@ -340,10 +339,10 @@ def pareto(
             }
         )
         return
-    click.echo(_front_table(front))
+    echo(_front_table(front))
     if plot:
-        click.echo()
-        click.echo(draw(front))
+        echo()
+        echo(draw(front))
 
 
 def _front_table(front: ParetoResult) -> str:

@@ -15,12 +15,14 @@ from textual import on
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
+from finn_tui.base.text import for_terminal, one_line
 from finn_tui.lab.presets import load_presets
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash, theming
@@ -184,6 +186,24 @@ class FinnTuiApp(
         self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(lambda: self.start(WorkKind.RUNS, self.watch_runs()))
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a toast; text from anywhere, never markup. Arguments as Textual's."""
+        super().notify(
+            for_terminal(message),
+            title=one_line(title),
+            severity=severity,
+            timeout=timeout,
+            markup=False,
+        )
 
     def _keep_theme(self, theme: Theme) -> None:
         try:

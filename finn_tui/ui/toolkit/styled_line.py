@@ -12,14 +12,9 @@ from typing import Self
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from finn_tui.base.text import printable as printable
+
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-
-
-def printable(text: str) -> str:
-    """Text that cannot move the cursor or change the terminal's state."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c in "\t\n\r" else "�" for c in text)
 
 
 def cells(text: str) -> int:

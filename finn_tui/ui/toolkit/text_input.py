@@ -13,6 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from finn_tui.base.text import printable
+
 #: Entries of a folder that are looked at to complete a path: more take longer than a key.
 _ENTRIES = 5000
 
@@ -59,6 +61,10 @@ class TextInput(Input):
             compact=True,
         )
         self.cursor_blink = False
+
+    def validate_value(self, value: str) -> str:
+        """Keep escape sequences and bidi controls of a pasted or proposed text out of the line."""
+        return printable(value)
 
     @property
     def suggestion(self) -> str:
