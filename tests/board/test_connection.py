@@ -135,7 +135,7 @@ async def test_silence_has_an_end(silent_port: int, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(link_module, "LOGIN_SECONDS", 0.3)
     monkeypatch.setattr(link_module, "CONNECT_SECONDS", 0.3)
     with pytest.raises(FinnTuiError, match=r"does not answer|broke"):
-        async with asyncio.timeout(5), connect(Board("lab", "127.0.0.1", silent_port)):
+        async with asyncio.timeout(30), connect(Board("lab", "127.0.0.1", silent_port)):
             pass
 
 
@@ -156,13 +156,16 @@ async def test_a_line_that_breaks_is_said_so(tmp_path: Path) -> None:
 
 
 async def test_cancelling_a_connection_leaves_nothing(board_home: None) -> None:
+    connected = asyncio.Event()
+
     async def use() -> None:
         async with connect(find("simulated")) as link:
+            connected.set()
             await link.run("sleep", "60", timeout=60)
 
     task = asyncio.create_task(use())
-    await asyncio.sleep(2)
+    await asyncio.wait_for(connected.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await task

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import http.server
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +14,14 @@ import pytest
 from finn_tui.engine.server import weights
 
 CONTENT = b"the weights of a network"
+SILENCE = threading.Event()  # set when the tests are over
 DIGEST = hashlib.sha256(CONTENT).hexdigest()[:8]
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if "slow" in self.path:
-            time.sleep(1)
+            SILENCE.wait(60)
         self.send_response(404 if "gone" in self.path else 200)
         self.end_headers()
         with contextlib.suppress(ConnectionError):  # who has given up does not read
@@ -37,6 +37,7 @@ def place() -> Iterator[str]:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
+    SILENCE.set()
     server.shutdown()
 
 
@@ -61,8 +62,6 @@ def test_a_place_that_does_not_answer_costs_little_time(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(weights, "_REACH_SECONDS", 0.3)
-    started = time.monotonic()
     problem = weights._fetch(f"{place}/slow-{DIGEST}.pth", str(tmp_path / "net.pth"))
-    assert problem is not None
-    assert time.monotonic() - started < 2
+    assert problem is not None, "it waited for the answer"
     assert weights._fetch("http://127.0.0.1:9/net.pth", str(tmp_path / "net.pth")) is not None

@@ -129,6 +129,4 @@ def test_the_server_ends_with_its_stdin(fake: Talk) -> None:
 def test_the_server_ends_with_its_stdin_in_the_middle_of_a_request(fake: Talk, method: str) -> None:
     fake.send(method)
     assert fake.receive()["event"] == "progress"
-    started = time.monotonic()
     assert fake.close() == 0
-    assert time.monotonic() - started < 5

@@ -93,15 +93,18 @@ overlay = pynq.Overlay(sys.argv[1])
 Clocks.fclk0_mhz = 50.0
 source = pynq.allocate((10, 784), 'u1')
 target = pynq.allocate((10, 1), 'u1')
-for engine, buffer in ((overlay.odma0, target), (overlay.idma0, source)):
-    engine.write(0x10, buffer.device_address)
-    engine.write(0x14, 0)
-    engine.write(0x1C, 10)
-    engine.write(0x00, 1)
-began = time.perf_counter()
-while not overlay.odma0.read(0) & 2:
-    pass
-print(time.perf_counter() - began)
+taken = []
+for _ in range(20):  # the least of several: others may have the processor in between
+    for engine, buffer in ((overlay.odma0, target), (overlay.idma0, source)):
+        engine.write(0x10, buffer.device_address)
+        engine.write(0x14, 0)
+        engine.write(0x1C, 10)
+        engine.write(0x00, 1)
+    began = time.perf_counter()
+    while not overlay.odma0.read(0) & 2:
+        pass
+    taken.append(time.perf_counter() - began)
+print(min(taken))
 """
 
 

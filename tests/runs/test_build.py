@@ -205,7 +205,7 @@ async def test_cancel_ends_the_tools_too(tfc: Path, engine: EngineSpec, tmp_path
     await _until_tool(run, "vitis_hls")
     begin = time.monotonic()
     state = await cancel(run)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60, "it waited for the tool, which takes 600 s"
     assert state.state == "cancelled"
     assert _left(run) == []
     assert "cancelled" in {step.status for step in steps(run)}

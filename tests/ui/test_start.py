@@ -266,9 +266,9 @@ async def test_a_large_design_is_edited_within_a_frame(tmp_path: Path, home: Pat
         times = []
         for _ in range(20):
             for step in (screen.do_tune_larger, screen.do_tune_smaller):  # type: ignore[attr-defined]
-                start = time.perf_counter()
+                start = time.process_time()
                 step()
-                times.append(time.perf_counter() - start)
+                times.append(time.process_time() - start)
         # Far above what it takes, far below what was there before lookups were kept.
         assert sorted(times)[len(times) // 2] < 0.05
 

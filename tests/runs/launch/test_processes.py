@@ -108,17 +108,25 @@ def test_a_child_that_has_ended_is_not_alive(make_run: MakeRun) -> None:
 def test_tools_in_sessions_of_their_own_are_found_and_ended(make_run: MakeRun) -> None:
     run = make_run(state="running")
     environment = {**os.environ, runprocesses.MARK: str(run.path)}
-    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('ready', flush=True); time.sleep(60)"
+    )
     children = [
         subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True),
-        subprocess.Popen([sys.executable, "-c", stubborn], env=environment, start_new_session=True),
+        subprocess.Popen(
+            [sys.executable, "-c", stubborn],
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+        ),
     ]
     other = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    time.sleep(0.5)
+    assert children[1].stdout is not None and children[1].stdout.readline() == b"ready\n"
     tools = runprocesses.build_processes(str(run.path))
     assert {process.pid for process in tools} == {child.pid for child in children}
     runprocesses.end_processes(str(run.path), grace=0.5)
-    assert all(child.wait(timeout=5) < 0 for child in children)
+    assert all(child.wait(timeout=30) < 0 for child in children)
     assert other.poll() is None
     other.kill()
     other.wait()

@@ -54,24 +54,32 @@ async def test_following_tells_what_is_and_what_comes(make_run: MakeRun) -> None
     _say(run, "log", level="warning", text="slow")
     run.log.write_text("one\ntwo\n")
     got: list[Update] = []
+    came = asyncio.Event()
 
     async def listen() -> None:
         async for update in follow(run, poll=0.02):
             got.append(update)
+            came.set()
+
+    async def more_than(count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(got) <= count:
+                await came.wait()
+                came.clear()
 
     task = asyncio.create_task(listen())
-    await asyncio.sleep(0.3)
+    await more_than(3)
     before = len(got)
     assert [type(update) for update in got] == [StateChanged, Noted, StepsChanged, LogLines]
     with run.log.open("a") as file:
         file.write("three\nunended")
-    await asyncio.sleep(0.2)
+    await more_than(before)
     assert got[before:] == [LogLines(run.log, ("three",))]
     _say(run, "step", name="b", status="finished", index=2, count=3, seconds=2.0)
     _say(run, "state", state="succeeded", error=None)
     state = {"state": "succeeded", "step": "c"}
     runfiles.save_state(str(run.path), state)
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 20)
     lines = [line for update in got if isinstance(update, LogLines) for line in update.lines]
     assert lines == ["one", "two", "three", "unended"]
     states = [update.state.state for update in got if isinstance(update, StateChanged)]
