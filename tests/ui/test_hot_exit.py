@@ -165,12 +165,12 @@ def test_a_killed_app_goes_on_where_it_was(workspace: Workspace, lab: RecordedLa
     script = """
         import asyncio, sys
         from pathlib import Path
-        from finn_tui.lab.workbench import Lab
+        from finn_tui.lab.workbench import Workbench
         from finn_tui.lab.workspace import Workspace
         from finn_tui.ui.app import FinnTuiApp
 
         async def main():
-            app = FinnTuiApp(Lab(Workspace.open(Path(sys.argv[1]))), "cnv-w1a1")
+            app = FinnTuiApp(Workbench(Workspace.open(Path(sys.argv[1]))), "cnv-w1a1")
             async with app.run_test(size=(120, 40)) as pilot:
                 while app.state.tune is None:
                     await pilot.pause(0.05)

@@ -225,12 +225,12 @@ async def test_without_colour_everything_is_still_told(
 _IMPORTS = """
 import asyncio, sys
 from pathlib import Path
-from finn_tui.lab.workbench import Lab
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp
 
 async def main():
-    app = FinnTuiApp(Lab(Workspace.open(Path(sys.argv[1]))), "cnv-w1a1")
+    app = FinnTuiApp(Workbench(Workspace.open(Path(sys.argv[1]))), "cnv-w1a1")
     async with app.run_test(size=(80, 24)) as pilot:
         async with asyncio.timeout(30):
             while app.state.tune is None or not app.state.runs_read:
