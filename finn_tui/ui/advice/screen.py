@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
@@ -18,19 +19,24 @@ from finn_tui.ui.advice import state as advice
 from finn_tui.ui.advice.state import AdviceState
 from finn_tui.ui.messages import AdviceReady, WorkKind
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.toolkit.listing import Listing, ListKeys
 from finn_tui.ui.toolkit.styled_line import StyledLine, fit
+from finn_tui.ui.toolkit.text_input import FieldInput
 from finn_tui.ui.tune.state import TuneState
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
 
 
-class AdviceDialog(ModalScreen[None]):
-    """Advice for the present folding; what is taken of it is undone as any change."""
+class AdviceDialog(ListKeys, ModalScreen[None]):
+    """Advice for the present folding; what is taken of it is undone as any change.
 
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "next")]
+    Digits go to the rate, other keys to the list and to the actions.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "next", "list")]
     CSS_PATH = "screen.tcss"
+    AUTO_FOCUS = "#rate"
 
     def __init__(self, tune: TuneState) -> None:
         """For a model."""
@@ -40,13 +46,15 @@ class AdviceDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Facts over a list over the keys."""
         with Vertical(classes="box"):
-            yield LineView(self._text, id="text")
-            yield Listing(id="back")
+            with LineView(self._text, id="text"):
+                yield FieldInput(id="rate", allowed="0123456789.,_")
+            listing = Listing(id="back", lit=True)
+            listing.can_focus = False
+            yield listing
             yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
-        """Keys go to the list."""
-        self.query_one(Listing).focus()
+        """Show what is known at once."""
         self.show()
 
     def on_resize(self) -> None:
@@ -57,12 +65,14 @@ class AdviceDialog(ModalScreen[None]):
         """Show what is known, and have worked out what is not."""
         width, room = min(100, self.size.width) - 4, self.size.height - 6
         text = self.query_one("#text", LineView)
-        wanted = len(advice.lines(self.state, width))
+        lines = advice.lines(self.state, width)
+        wanted = len(lines)
         content = advice.layers(self.state, width)
         listing = self.query_one(Listing)
         rows = min(max(1, len(content.rows)) + 1, max(4, room - wanted))
         text.styles.height = max(1, min(wanted, room - rows))
         listing.styles.height = rows
+        self.query_one(FieldInput).place(lines, "rate")
         text.redraw()
         listing.call_after_refresh(listing.give, content)
         self.query_one("#keys", LineView).redraw()
@@ -107,17 +117,23 @@ class AdviceDialog(ModalScreen[None]):
             getattr(target, BY_ID[hit].method)()
 
     def on_key(self, event: events.Key) -> None:
-        """Digits of the rate."""
-        state = self.state
-        if event.key in ("backspace", "ctrl+h"):
-            state.target = state.target[:-1]
-        elif event.character is not None and event.character in "0123456789.,":
-            state.target += event.character
-        else:
-            return
+        """Digits that came before the field had the keys."""
+        field = self.query_one(FieldInput)
+        if self.focused is None and field.is_text(event):
+            field.insert_typed(str(event.character))
+            event.stop()
+            event.prevent_default()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another rate."""
         event.stop()
-        event.prevent_default()
+        self.state.target = event.value
         self.show()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter is for the list."""
+        event.stop()
+        self.query_one(Listing).do_list_choose()
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Give back what this layer could."""

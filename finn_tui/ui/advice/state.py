@@ -21,6 +21,8 @@ from finn_tui.ui.tune.move_text import changed, price, steps
 from finn_tui.ui.tune.state import Notice, TuneState
 
 _TITLE = 10
+#: Cells for the rate that is typed.
+_RATE = 12
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def lines(state: AdviceState, width: int) -> list[StyledLine]:
         found += _fact("faster", text + f"then {advice.bottleneck} holds it", width)
     elif isinstance(advice, Blocked):
         found += _fact("faster", f"not by moves: {advice.why}", width, "warn")
-    typed = StyledLine().cell("rate", _TITLE, "dim").add(state.target, "strong").add("▏", "accent")
+    typed = StyledLine().cell("rate", _TITLE, "dim").add(" " * _RATE, hit="rate")
     typed.add(" frames/s", "dim")
     if not state.target:
         typed.add("   type one to see how far it is", "dim")

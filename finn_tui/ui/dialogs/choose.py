@@ -17,7 +17,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.listing import Content, Listing, Row
+from finn_tui.ui.toolkit.listing import Content, Listing, ListKeys, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, wrap
 from finn_tui.ui.toolkit.text_input import Completion, TextInput, is_path
 
@@ -28,7 +28,7 @@ Echo = Callable[[str], str]
 Typing = Literal["filter", "find", "name"]
 
 
-class ChooseDialog(ModalScreen[str | None]):
+class ChooseDialog(ListKeys, ModalScreen[str | None]):
     """Choose a row, or type what is wanted. Gives the row's key or the text; None if closed.
 
     Keys go to the line of text; up and down move the cursor of the list all the while.
@@ -221,7 +221,8 @@ class ChooseDialog(ModalScreen[str | None]):
         """Take the proposal of the line of text."""
         self.query_one(TextInput).complete()
 
-    def _move(self, step: Callable[[Listing], None]) -> None:
+    def move_list(self, step: Callable[[Listing], None]) -> None:
+        """Move the cursor; enter takes its row then."""
         listing = self.query_one(Listing)
         fresh, self._moved = not self._moved, True
         if self._typing == "name" and fresh and listing.key not in (None, self._text):
@@ -229,22 +230,6 @@ class ChooseDialog(ModalScreen[str | None]):
             self._write(str(listing.key))
         else:
             step(listing)
-
-    def do_list_up(self) -> None:
-        """Cursor up."""
-        self._move(Listing.do_list_up)
-
-    def do_list_down(self) -> None:
-        """Cursor down."""
-        self._move(Listing.do_list_down)
-
-    def do_list_page_up(self) -> None:
-        """Cursor a page up."""
-        self._move(Listing.do_list_page_up)
-
-    def do_list_page_down(self) -> None:
-        """Cursor a page down."""
-        self._move(Listing.do_list_page_down)
 
     def do_dialog_close(self) -> None:
         """Close without a choice."""

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.compare import Comparison
@@ -22,6 +23,7 @@ from finn_tui.ui.toolkit.frame import MODES
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.styled_line import StyledLine, wrap
+from finn_tui.ui.toolkit.text_input import FieldInput
 
 if TYPE_CHECKING:
     from finn_tui.ui.app import FinnTuiApp
@@ -50,7 +52,8 @@ class SolveDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Lines over a list over the keys."""
         with Vertical(classes="box"):
-            yield LineView(self._face, on_hit=self._hit, id="face")
+            with LineView(self._face, on_hit=self._hit, id="face"):
+                yield FieldInput(id="typed")
             yield Listing(id="changed")
             yield LineView(self._keys, on_hit=self._hit, id="keys")
 
@@ -90,8 +93,7 @@ class SolveDialog(ModalScreen[str | None]):
             if not listing.has_focus:
                 listing.window.to(0)
                 listing.focus()
-        else:
-            self.set_focus(None)
+        self._place_field(width, min(wanted, room))
         face.styles.height = max(1, min(wanted, room))
         face.redraw()
         self.query_one("#keys", LineView).redraw()
@@ -99,6 +101,35 @@ class SolveDialog(ModalScreen[str | None]):
         if question is not None:
             work = self.desk.find_fastest(solving, question)
             self.desk.start(WorkKind.FASTEST, work)
+
+    def _place_field(self, width: int, height: int) -> None:
+        """Have the line of text stand in the field that keys change, if that is one to type in."""
+        solving, line = self.solving, self.query_one(FieldInput)
+        if self._asks and solving.here.kind == "text":
+            at = ("edit", solving.form.at)
+            line.display = line.place(self._written(width)[:height], at)
+            text = solving.form.texts.get(solving.here.key, "")
+            if line.value != text:
+                line.value = text
+                line.cursor_position = len(text)
+        else:
+            line.display = False
+        if line.display:
+            self.set_focus(line)
+        elif self._difference is None:
+            self.set_focus(None)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another text in the field that keys change."""
+        event.stop()
+        if self._asks and event.value != self.solving.text:
+            self.solving.write(event.value)
+            self.show()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter asks the solver."""
+        event.stop()
+        self.do_solve_go()
 
     @property
     def _width(self) -> int:
@@ -156,7 +187,7 @@ class SolveDialog(ModalScreen[str | None]):
     # Keys and mouse
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed into the form; a mode's key puts the work aside."""
+        """Digits on a line that is not to type in; a mode's key puts the work aside."""
         if self.solving.busy:
             for _, id, _ in MODES:
                 if event.key in keys_of(BY_ID[id], self.desk.state.keymap):
@@ -165,15 +196,11 @@ class SolveDialog(ModalScreen[str | None]):
             return
         if not self._asks:
             return
-        if event.key in ("backspace", "ctrl+h"):
-            self.solving.erase()
-        elif event.is_printable and event.character is not None and event.key != "space":
+        if event.is_printable and event.character is not None and event.key != "space":
             self.solving.type(event.character)
-        else:
-            return
-        event.stop()
-        event.prevent_default()
-        self.show()
+            event.stop()
+            event.prevent_default()
+            self.show()
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted number."""

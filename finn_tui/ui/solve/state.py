@@ -174,11 +174,15 @@ class SolveState:
             here = self.here
         self.form.texts[here.key] = self.form.texts.get(here.key, "") + text
 
-    def erase(self) -> None:
-        """The last letter of the line away."""
-        here = self.here
-        if here.kind == "text":
-            self.form.texts[here.key] = self.form.texts.get(here.key, "")[:-1]
+    @property
+    def text(self) -> str:
+        """What is typed on the line; empty for a line that is not to type in."""
+        return self.form.texts.get(self.here.key, "")
+
+    def write(self, text: str) -> None:
+        """Take what is typed on the line."""
+        self.refusal = ""
+        self.form.texts[self.here.key] = text
 
     @property
     def limits(self) -> dict[str, float]:

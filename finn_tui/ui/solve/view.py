@@ -28,6 +28,8 @@ from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import short_name
 
 _TITLE = 16
+#: Cells for a text that is typed.
+_TEXT = 12
 
 
 def title(desk: SolveState) -> StyledLine:
@@ -101,9 +103,10 @@ def _field(desk: SolveState, field: Field, index: int, here: bool, width: int) -
     line = StyledLine("cursor" if here else "").add(">" if here else " ", "accent")
     line.cell(field.title, _TITLE - 1, "" if here else "dim", hit=("line", index))
     if field.kind == "text":
+        if here:
+            return line.add(" " * _TEXT, hit=("edit", index)).add(f" {field.unit}", "dim")
         text = desk.form.texts.get(field.key, "")
-        line.add(text, "strong").add("▏" if here else "", "accent")
-        return line.add(("" if text or here else "-") + f" {field.unit}", "dim")
+        return line.add(text, "strong").add(("" if text else "-") + f" {field.unit}", "dim")
     if field.kind == "set":
         return _set(desk, field, index, here, line)
     chosen = desk.choice(field)

@@ -191,8 +191,6 @@ class FilterInput(TextInput):
         if self._ends(event):
             event.stop()
             event.prevent_default()
-        else:
-            await super()._on_key(event)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter by every letter."""

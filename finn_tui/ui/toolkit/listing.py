@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 from textual.message import Message
@@ -17,6 +17,8 @@ from finn_tui.ui.toolkit.styled_line import StyledLine, cells
 from finn_tui.ui.toolkit.viewport import Viewport
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from finn_tui.ui.app import FinnTuiApp
 
 Cell = tuple[str, str]
@@ -303,6 +305,31 @@ class Listing(LineView, can_focus=True):
             self.go_to(shown)
         else:
             self.redraw()
+
+
+class ListKeys:
+    """For a screen with one list whose keys go to a line of text: they move the list all the
+    while. The screen has the bindings of lists."""
+
+    def move_list(self, step: Callable[[Listing], None]) -> None:
+        """Do one of the list's actions."""
+        step(cast("Screen[Any]", self).query_one(Listing))
+
+    def do_list_up(self) -> None:
+        """Cursor up."""
+        self.move_list(Listing.do_list_up)
+
+    def do_list_down(self) -> None:
+        """Cursor down."""
+        self.move_list(Listing.do_list_down)
+
+    def do_list_page_up(self) -> None:
+        """Cursor a page up."""
+        self.move_list(Listing.do_list_page_up)
+
+    def do_list_page_down(self) -> None:
+        """Cursor a page down."""
+        self.move_list(Listing.do_list_page_down)
 
 
 @dataclass

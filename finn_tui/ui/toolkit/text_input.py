@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 from textual.widgets import Input
 
 from finn_tui.base.text import printable
+from finn_tui.ui.toolkit.styled_line import StyledLine
 
 #: Entries of a folder that are looked at to complete a path: more take longer than a key.
 _ENTRIES = 5000
@@ -83,6 +85,58 @@ class TextInput(Input):
             self.insert_text_at_cursor(character)
         else:
             self.replace(character, *self.selection)
+
+
+class FieldInput(TextInput):
+    """A line of text that stands in a drawn form, over the blanks that a field leaves for it."""
+
+    DEFAULT_CSS = """
+    FieldInput, FieldInput:focus {
+        position: absolute;
+        background: $foreground 12%;
+        text-style: bold;
+    }
+    """
+
+    def __init__(self, value: str = "", *, id: str | None = None, allowed: str = "") -> None:
+        """Make a field.
+
+        Args:
+            allowed: the characters that are typed into it; others stay keys. Empty for all.
+        """
+        super().__init__(value, id=id)
+        self.select_on_focus = False
+        self._allowed = allowed
+
+    def place(self, lines: Sequence[StyledLine], hit: Hashable) -> bool:
+        """Stand where drawn lines leave room for it; False if they do not.
+
+        Args:
+            hit: what marks the room in the lines.
+        """
+        for y, line in enumerate(lines):
+            for start, end, mark in line.hits:
+                if mark == hit:
+                    self.styles.offset = (start, y)
+                    self.styles.width = end - start
+                    return True
+        return False
+
+    def is_text(self, event: events.Key) -> bool:
+        """Return whether a key writes into the field."""
+        text = event.character
+        return event.is_printable and text is not None and (text in (self._allowed or text))
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Leave keys alone that are no text here."""
+        return super().check_consume_key(key, character) and (
+            not self._allowed or str(character) in self._allowed
+        )
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.is_printable and not self.is_text(event):
+            # Not for ``Input``, which is asked next, but for the bindings.
+            event.prevent_default()
 
 
 def is_path(text: str, suffixes: Sequence[str] = ()) -> bool:

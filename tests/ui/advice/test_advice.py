@@ -13,6 +13,7 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize.greedy import Blocked, Move
 from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
@@ -118,3 +119,15 @@ async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> Non
         await pilot.press("a", *"9000")
         await worked_out(pilot, app)
         await compare(pilot, f"next-{size}")
+
+
+async def test_the_rate_is_edited_while_letters_stay_keys(make_app: MakeApp) -> None:
+    async with tuning(make_app) as (pilot, app, tune):
+        await pilot.press("a", *"900", "home", "delete", "8", "end", "0")
+        dialog = await worked_out(pilot, app)
+        assert dialog.state.target == "8000"
+        listing = app.screen.query_one(Listing)
+        first = listing.key
+        await pilot.press("down", "n")
+        assert listing.key != first
+        assert tune.editor.unsaved and dialog.state.target == "8000"

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from finn_tui.base.errors import FinnTuiError
@@ -18,6 +19,7 @@ from finn_tui.lab.solver.requests import SETFOLDING
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.solve.screen import SolveDialog
 from finn_tui.ui.solve.state import SolveState, number
+from finn_tui.ui.toolkit.text_input import FieldInput
 from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
@@ -40,6 +42,19 @@ async def solving(
         assert desk is not None
         await until(pilot, lambda: desk.fastest is not None)
         yield pilot, app, tune, desk
+
+
+async def test_a_field_is_edited_and_pasted_into(make_app: MakeApp) -> None:
+    async with solving(make_app) as (pilot, app, _tune, desk):
+        # Pasted onto a line that is not to type in, a number is the rate.
+        app.post_message(Paste("30\n"))
+        await until(pilot, lambda: desk.form.texts.get("fps") == "30")
+        await pilot.press("left", "5", "delete", "end", "1")
+        assert desk.form.texts["fps"] == "351"
+        await pilot.press("down", "up")
+        assert desk.here.key == "fps" and app.screen.query_one(FieldInput).value == "351"
+        app.post_message(Paste("7"))
+        await until(pilot, lambda: desk.form.texts["fps"] == "3517")
 
 
 async def test_a_rate_is_typed_solved_reviewed_taken_and_undone(make_app: MakeApp) -> None:
