@@ -132,7 +132,7 @@ class Prepared:
             out=str(folder),
             board="Pynq-Z2",
             clock_ns=10.0,
-            check_seconds=seconds,
+            check=seconds > 0,
         )
         self.dataflow = str(folder / "dataflow.onnx")
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engine
 
 
 def prepare(server: Talk, folder: Path, source: dict[str, Any], **more: Any) -> Any:
-    asked = {"board": "Pynq-Z2", "clock_ns": 10.0, "check_seconds": 0.0, **more}
+    asked = {"board": "Pynq-Z2", "clock_ns": 10.0, "check": False, **more}
     return server.call("prepare", source=source, out=str(folder), **asked)
 
 
@@ -155,7 +155,7 @@ def test_a_users_own_qonnx_goes_the_same_way(server: Talk, tfc: Prepared, tmp_pa
     path = tmp_path / "mine.onnx"
     path.write_bytes((tfc.folder / "stages" / "00-export.onnx").read_bytes())
     source = {"kind": "onnx", "path": str(path), "preprocess": "auto", "topk": 1}
-    model = prepare(server, tmp_path / "out", source, check_seconds=0.2)
+    model = prepare(server, tmp_path / "out", source, check=True)
     assert stage_names(model)[0] == "import"
     assert stage_names(model)[1:] == stage_names(tfc.model)[1:]
     assert model["stages"][-1]["op_types"] == tfc.model["stages"][-1]["op_types"]
@@ -180,7 +180,7 @@ def networks(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_a_small_dense_network_of_ones_own(server: Talk, networks: Path, tmp_path: Path) -> None:
     source = {"kind": "onnx", "path": str(networks / "small.onnx"), "preprocess": "auto"}
-    model = prepare(server, tmp_path / "out", source, check_seconds=0.1)
+    model = prepare(server, tmp_path / "out", source, check=True)
     assert model["weights"]["accuracy"] is None
     assert model["input"]["dtype"] == "UINT8"
     assert all(s["check"]["same"] == s["check"]["images"] for s in model["stages"])
@@ -244,7 +244,7 @@ def test_what_cannot_be_prepared_is_explained(
 
 def test_a_preparation_can_be_cancelled(server: Talk, tmp_path: Path) -> None:
     source = brevitas("tfc_1w1a", weights={"kind": "trained"}, train={"dataset": "digits28"})
-    asked = {"source": source, "board": "Pynq-Z2", "clock_ns": 10.0, "check_seconds": 0.0}
+    asked = {"source": source, "board": "Pynq-Z2", "clock_ns": 10.0, "check": False}
     id = server.send("prepare", out=str(tmp_path / "out"), **asked)
     while "epoch" not in str(server.receive()):
         pass

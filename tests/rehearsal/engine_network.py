@@ -40,7 +40,7 @@ def prepared(name: str, folder: Path) -> Any:
         part=None,
         clock_ns=10.0,
         progress=_silent,
-        check_seconds=0.0,
+        check=False,
     )
     wrapper = importlib.import_module("qonnx.core.modelwrapper").ModelWrapper
     return wrapper(str(folder / "dataflow.onnx"))

@@ -7,8 +7,7 @@ base op computes the same in Python, so such a graph is executed as a copy made 
 import copy
 import importlib
 import os
-import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import finn_env, graphs, knobs
@@ -27,15 +26,17 @@ def unspecialised(model: Any) -> Any:
     return wrapper.ModelWrapper(twin)
 
 
-def runner(model: Any) -> Callable[[Any], Any]:
-    """A function from one input array to the graph's output array."""
+def runner(model: Any) -> Callable[[List[Any]], List[Any]]:
+    """A function from a graph's inputs to its outputs, each a list of arrays."""
     onnx_exec = _executor()
-    name = graphs.dynamic_inputs(model)[0]
-    output = model.graph.output[0].name
-    shape = model.get_tensor_shape(name)
+    names = graphs.dynamic_inputs(model)
+    shapes = [model.get_tensor_shape(name) for name in names]
+    outputs = [output.name for output in model.graph.output]
 
-    def run(array: Any) -> Any:
-        return onnx_exec(model, {name: array.reshape(shape)})[output]
+    def run(arrays: List[Any]) -> List[Any]:
+        feed = {name: array.reshape(shape) for name, shape, array in zip(names, shapes, arrays)}
+        answer = onnx_exec(model, feed)
+        return [answer[name] for name in outputs]
 
     return run
 
@@ -63,38 +64,6 @@ def top1(output: Any) -> int:
     return int(output.reshape(-1)[0]) if output.size == 1 else int(output.argmax())
 
 
-def check(
-    model: Any, images: Any, expected: Any, divide: bool, host: HostSteps, seconds: float
-) -> Optional[Dict[str, int]]:
-    """Compare a graph's top-1 with the original's on as many images as ``seconds`` allow.
-
-    ``images`` are uint8, ``divide`` is true for graphs whose input is still value / 255. Returns
-    ``{"images", "same"}``, or None for a graph that Python cannot execute and for 0 ``seconds``.
-    """
-    if seconds <= 0:
-        return None
-    numpy = importlib.import_module("numpy")
-    run = runner(unspecialised(model))
-    started = time.perf_counter()
-    done = same = 0
-    for image, label in zip(images, expected):
-        array = to_hardware(image[numpy.newaxis], host).astype(numpy.float32)
-        if divide:
-            array = array / numpy.float32(255.0)
-        try:
-            same += int(top1(run(array)) == int(label))
-        except Exception:
-            # A stage that FINN cannot execute in Python fails on its first image; a check that
-            # is missing is shown as missing. Later failures would be real ones.
-            if done:
-                raise
-            return None
-        done += 1
-        if time.perf_counter() - started > seconds:
-            break
-    return {"images": done, "same": same}
-
-
 def execute(path: str, source: str, target: str) -> Dict[str, Any]:
     """The answer to ``execute``: run a stage graph on a .npy file, sample by sample."""
     finn_env.setup()
@@ -113,6 +82,6 @@ def execute(path: str, source: str, target: str) -> Dict[str, Any]:
             "Give a .npy array of that shape",
         ) from error
     run = runner(unspecialised(model))
-    outputs = numpy.concatenate([run(sample[numpy.newaxis]) for sample in batch])
+    outputs = numpy.concatenate([run([sample[numpy.newaxis]])[0] for sample in batch])
     numpy.save(target, outputs)
     return {"samples": len(batch), "shape": list(outputs.shape)}

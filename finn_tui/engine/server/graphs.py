@@ -71,6 +71,12 @@ def tensor(model: Any, name: str) -> Dict[str, Any]:
     }
 
 
+def listed(names: List[str], most: int = 4) -> str:
+    """Names in a sentence; beyond ``most`` only how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown + (" and %d more" % (len(names) - most) if len(names) > most else "")
+
+
 def dynamic_inputs(model: Any) -> List[str]:
     """The graph's inputs that are no initializers."""
     return [i.name for i in model.graph.input if model.get_initializer(i.name) is None]

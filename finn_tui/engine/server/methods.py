@@ -52,9 +52,9 @@ def prepare(params: Params, context: wire.Context) -> Any:
         raise EngineError("'source' must be an object, not %r" % (source,), kind="protocol")
     clock_ns = _number(params, "clock_ns")
     out, board = _path(params, "out"), str(_need(params, "board"))
-    seconds = float(params.get("check_seconds", flow.CHECK_SECONDS))
+    check = bool(params.get("check", True))
     part = params.get("part")
-    return flow.prepare(source, out, board, part, clock_ns, context.progress, seconds)
+    return flow.prepare(source, out, board, part, clock_ns, context.progress, check)
 
 
 def graph(params: Params, context: wire.Context) -> Any:

@@ -2,10 +2,11 @@
 
 import importlib
 import os
+import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits, execution, graphs, weights
+from finn_tui.engine.server import digits, execution, graphs, handling, opening, weights
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -17,22 +18,29 @@ FINN_OPS = ("MultiThreshold", "XnorPopcountMatMul")
 class Network:
     """A network as it came, with what is known about it.
 
-    Attributes: ``model`` (a QONNX ``ModelWrapper``), ``stage`` (the first stage's name), ``facts``
-    (``weights`` of model.json), ``images`` (N, ...), ``labels`` (-1 where an image has none),
-    ``software`` (the network's own top-1), ``split`` (the digits, if those are the images),
-    ``preprocess``: "divide" (the network takes value / 255 and we add the division), "pixels" (it
-    divides by itself) or "none" (it takes what it takes).
+    Attributes: ``model`` (a QONNX ``ModelWrapper``), ``stage`` (the first stage's name),
+    ``stage_kind`` (how far in FINN's flow it is, see ``opening``), ``facts`` (``weights`` of
+    model.json), ``handling``, ``samples`` (a batch for each input, as the accelerator gets it),
+    ``labels`` (-1 where an image has none), ``software`` (the network's own top-1), ``split`` (the
+    digits, if those are the images), ``notes`` (for the user).
     """
 
     def __init__(self, model: Any, stage: str, facts: Dict[str, Any]) -> None:
         self.model = model
         self.stage = stage
+        self.stage_kind = "qonnx"
         self.facts = facts
-        self.images: Any = None
+        self.handling = handling.Handling()
+        self.samples: List[Any] = []
         self.labels: Any = None
         self.software: Any = None
         self.split: Optional[digits.Split] = None
-        self.preprocess = "divide"
+        self.notes: List[str] = []
+
+    @property
+    def images(self) -> Any:
+        """The samples of the first input."""
+        return self.samples[0]
 
     def save(self, out: str) -> None:
         """Write ``sample/`` and, where there is one, ``dataset/`` below ``out``."""
@@ -41,6 +49,8 @@ class Network:
         os.makedirs(folder)
         for name in ("images", "labels", "software"):
             numpy.save(os.path.join(folder, name + ".npy"), getattr(self, name))
+        for at, batch in enumerate(self.samples[1:], 1):
+            numpy.save(os.path.join(folder, "images%d.npy" % at), batch)
         if self.split is not None:
             digits.write_idx(os.path.join(out, "dataset"), self.split)
 
@@ -49,14 +59,14 @@ class Network:
         numpy = importlib.import_module("numpy")
         if digits.available() and (sorted(shape) == [1, 28, 28] or shape == [784]):
             self.split = digits.digits28()
-            self.images = self.split[2].reshape([-1, *shape])
+            self.samples = [self.split[2].reshape([-1, *shape])]
             self.labels = self.split[3].astype(numpy.int64)
             return
         if len(shape) == 3:
-            self.images = digits.photographs((shape[0], shape[1], shape[2]), SAMPLE_IMAGES)
+            self.samples = [digits.photographs((shape[0], shape[1], shape[2]), SAMPLE_IMAGES)]
         else:
             random = numpy.random.RandomState(32)
-            self.images = random.randint(0, 256, [SAMPLE_IMAGES, *shape]).astype(numpy.uint8)
+            self.samples = [random.randint(0, 256, [SAMPLE_IMAGES, *shape]).astype(numpy.uint8)]
         self.labels = numpy.full(SAMPLE_IMAGES, -1)
 
 
@@ -74,50 +84,107 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
         right = int((network.software == network.labels).sum())
         network.facts.update(accuracy=100.0 * right / count, images=count, dataset="digits28")
     network.model = weights.export(net, shape)
+    # These networks are trained on pixels / 255, whatever their first layer does with them.
+    wish = {"preprocess": "divide-255", "topk": 1, **source}
+    network.handling = handling.choose(network.model, wish)
     return network
 
 
 def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
-    """A user's own QONNX (or QCDQ, or FINN-ONNX) graph."""
-    model = require_quantized(source["path"])
+    """A user's own graph of any stage: QONNX, QCDQ, FINN-ONNX, hardware."""
+    stage = require_usable(source["path"])
     progress("reading the network", 0.0)
-    model = _tidied(model)
+    model = stage.model
+    if stage.kind in ("qonnx", "finn"):
+        model = _tidied(model)
     facts = {"kind": "checkpoint", "note": os.path.basename(source["path"])}
     network = Network(model, "import", dict(facts, accuracy=None, images=0, dataset=None))
-    network.preprocess = _preprocess(model, source.get("preprocess") or "auto")
-    numpy = importlib.import_module("numpy")
-    name = graphs.dynamic_inputs(model)[0]
-    shape = [int(size) for size in model.get_tensor_shape(name)]
-    if network.preprocess == "none":
-        basic = importlib.import_module("qonnx.util.basic")
-        numpy.random.seed(32)
-        datatype = model.get_tensor_datatype(name)
-        samples = [basic.gen_finn_dt_tensor(datatype, shape) for _ in range(SAMPLE_IMAGES)]
-        network.images = numpy.concatenate(samples)
-        network.labels = numpy.full(SAMPLE_IMAGES, -1)
-    else:
-        network.choose_images(shape[1:])
-    network.images = network.images[:SAMPLE_IMAGES]
-    network.labels = network.labels[:SAMPLE_IMAGES]
-    scale = numpy.float32(255.0 if network.preprocess == "divide" else 1.0)
-    run = execution.runner(model)
-    batch = network.images.astype(numpy.float32) / scale
-    network.software = numpy.array([execution.top1(run(image[None])) for image in batch])
+    network.stage_kind = stage.kind
+    network.notes = list(stage.notes)
+    wish = dict(source)
+    if source.get("steps") is not None:
+        # A user's own steps do what they do; nothing is added unless it is asked for.
+        wish = {**wish, "preprocess": source.get("preprocess") or "none"}
+        if source.get("topk") in (None, "auto"):
+            wish["topk"] = "none"
+    network.handling = handling.choose(model, wish)
+    network.notes += network.handling.notes
+    _choose_samples(network)
+    _software(network)
     return network
 
 
-def require_quantized(path: Any) -> Any:
-    """The graph at ``path``. Raises ``EngineError`` of kind "input" if it has no quantization."""
-    model = graphs.load(path)
-    ops = graphs.op_types(model)
-    if any(op in ops for op in (*QUANTIZERS, *FINN_OPS, "QuantizeLinear")):
-        return model
-    raise EngineError(
-        "%s has no quantization" % os.path.basename(path),
-        "None of its %d nodes (%s) quantizes anything; FINN builds networks of few bits"
-        % (len(model.graph.node), ", ".join(list(ops)[:6])),
-        "Quantize and train it with Brevitas and export it with export_qonnx",
-    )
+def _choose_samples(network: Network) -> None:
+    """Samples of what the accelerator gets; images where the input is one of pixels."""
+    numpy = importlib.import_module("numpy")
+    model, chosen = network.model, network.handling
+    names = graphs.dynamic_inputs(model)
+    shapes = [[int(size) for size in model.get_tensor_shape(name)] for name in names]
+    first = shapes[0]
+    if chosen.dtype == "UINT8" and len(names) == 1 and chosen.preprocess != "file":
+        network.choose_images(first[1:])
+    else:
+        random = numpy.random.RandomState(32)
+        if chosen.preprocess == "file":
+            front = graphs.load(chosen.path)
+            shapes = [list(front.get_tensor_shape(graphs.dynamic_inputs(front)[0]))]
+        network.samples = [_random(random, shape, chosen) for shape in shapes]
+        network.labels = numpy.full(SAMPLE_IMAGES, -1)
+    network.samples = [batch[:SAMPLE_IMAGES] for batch in network.samples]
+    network.labels = network.labels[:SAMPLE_IMAGES]
+
+
+def _random(random: Any, shape: List[int], chosen: handling.Handling) -> Any:
+    """Random samples over the range that the input's type, or the first quantizer, has."""
+    numpy = importlib.import_module("numpy")
+    size = [SAMPLE_IMAGES, *shape[1:]]
+    datatype = importlib.import_module("qonnx.core.datatype").DataType[chosen.dtype]
+    if not datatype.is_integer():
+        low, high = chosen.span or (-1.0, 1.0)
+        return random.uniform(low, high, size).astype(numpy.float32)
+    low, high = int(datatype.min()), int(datatype.max())
+    if chosen.dtype == "BIPOLAR":
+        return (random.randint(0, 2, size) * 2 - 1).astype(numpy.float32)
+    kind = numpy.uint8 if (low, high) == (0, 255) else numpy.float32
+    return random.randint(low, high + 1, size).astype(kind)
+
+
+def _software(network: Network) -> None:
+    """The network's own top-1 of each sample."""
+    numpy = importlib.import_module("numpy")
+    model = network.model
+    front = network.handling.front()
+    if network.stage_kind in ("hardware", "dataflow"):
+        model = execution.unspecialised(model)
+    run = execution.runner(model)
+    answers = []
+    for at in range(len(network.images)):
+        batches = [batch[at : at + 1].astype(numpy.float32) for batch in network.samples]
+        try:
+            answers.append(
+                execution.top1(
+                    run(batches if front is None else [front(each) for each in batches])[0]
+                )
+            )
+        except Exception as error:  # fmt: skip
+            # qonnx and FINN raise anything for a graph that they cannot execute.
+            if network.stage_kind == "qonnx":
+                raise EngineError(
+                    "The network cannot be executed in software",
+                    "%s: %s" % (type(error).__name__, error),
+                    "Look at the node in the detail; an op that QONNX does not know has no "
+                    "hardware layer either",
+                    detail=traceback.format_exc(),
+                ) from error
+            network.notes.append("it cannot be executed in software: no stage is compared")
+            answers = []
+            break
+    network.software = numpy.array(answers, dtype=numpy.int64)
+
+
+def require_usable(path: Any) -> opening.Stage:
+    """The graph at ``path`` and its stage. Raises ``EngineError`` of kind "input"."""
+    return opening.open_graph(path)
 
 
 def _tidied(model: Any) -> Any:
@@ -142,35 +209,6 @@ def _input_sizes(model: Any) -> Any:
     name = graphs.dynamic_inputs(model)[0]
     tensors = [tensor for tensor in model.graph.input if tensor.name == name]
     return tensors[0].type.tensor_type.shape.dim
-
-
-def _preprocess(model: Any, wanted: str) -> str:
-    """What an "onnx" source's ``preprocess`` (auto, divide255 or none) comes to."""
-    if wanted == "divide255":
-        return "divide"
-    if wanted == "none":
-        return "none"
-    if wanted != "auto":
-        raise EngineError(
-            "There is no pre-processing %r" % wanted, "", "Use auto, divide255 or none"
-        )
-    name = graphs.dynamic_inputs(model)[0]
-    if model.get_tensor_datatype(name).name != "FLOAT32":
-        return "none"
-    return "pixels" if divides_itself(model) else "divide"
-
-
-def divides_itself(model: Any) -> bool:
-    """Whether the first thing that a graph does is to divide its input by 255."""
-    first = model.find_consumers(graphs.dynamic_inputs(model)[0]) or []
-    if len(first) != 1 or first[0].op_type not in ("Div", "Mul"):
-        return False
-    operand = model.get_initializer(first[0].input[1])
-    if operand is None or operand.size != 1:
-        return False
-    value = float(operand.reshape(-1)[0])
-    factor = 1.0 / value if first[0].op_type == "Div" and value else value
-    return abs(factor * 255.0 - 1.0) < 1e-5
 
 
 def load(source: Dict[str, Any], progress: Progress) -> Network:

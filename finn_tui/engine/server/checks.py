@@ -1,0 +1,271 @@
+"""The stage check: each stage's graph against the network as it came, on the same samples.
+
+Outputs are compared element by element for as long as a stage gives them, classes after top-k.
+How many samples are taken follows from the size of the network alone, never from the time that the
+machine takes.
+"""
+
+import importlib
+import math
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from finn_tui.engine.server import execution, graphs
+
+#: At every stage, whatever the network's size; small networks get all samples everywhere.
+LEAST_SAMPLES = 4
+MOST_SAMPLES = 20
+#: Multiply-accumulates of one sample up to which all samples are tried at every stage.
+_SMALL_MACS = 20e6
+#: Differences of outputs up to this share of the largest output come from float arithmetic.
+_TOLERANCE = 1e-3
+#: Up to this share of changed classes (outputs), a change is one of rounding at a threshold.
+_FEW_CLASSES, _FEW_OUTPUTS = 0.1, 0.25
+
+
+def samples_for(model: Any) -> int:
+    """How many samples each stage of a network is checked on."""
+    work = macs(model)
+    if work <= _SMALL_MACS:
+        return MOST_SAMPLES
+    return max(LEAST_SAMPLES, int(MOST_SAMPLES * _SMALL_MACS / work))
+
+
+def macs(model: Any) -> float:
+    """Multiply-accumulates of one sample in convolutions and matrix products."""
+    total = 0.0
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm") and len(node.input) > 1:
+            weights = model.get_tensor_shape(node.input[1])
+            output = model.get_tensor_shape(node.output[0])
+            if weights and output:
+                places = math.prod(output[2:]) if node.op_type.startswith("Conv") else 1
+                total += float(math.prod(weights)) * float(places)
+    return total
+
+
+class Reference:
+    """What the network as it came says of the samples.
+
+    Attributes: ``samples`` (a batch for each input, as the accelerator gets them), ``classes`` (the
+    software's top-1), ``outputs`` (of the first stage, filled in by its own check), ``scores``
+    (whether the output tells classes apart).
+    """
+
+    def __init__(self, samples: List[Any], classes: Any, scores: bool, count: int) -> None:
+        self.samples = samples
+        self.classes = classes
+        self.scores = scores
+        self.count = min(count, len(samples[0]))
+        self.outputs: Optional[List[List[Any]]] = None
+
+    def check(
+        self,
+        model: Any,
+        front: Callable[[Any, int], Any],
+        tail: Optional[Callable[[Any], Any]],
+        topk: bool,
+        last: bool,
+    ) -> Optional[Dict[str, Any]]:
+        """Compare one stage; None for a graph that Python cannot execute, or without samples.
+
+        ``front`` makes the graph's input of a batch of one (and the number of the input), ``tail``
+        what was cut off its output; ``topk`` says whether the graph gives an index, ``last`` that
+        it is the one to be built.
+        """
+        if self.count <= 0:
+            return None
+        run = execution.runner(execution.unspecialised(model))
+        count = min(MOST_SAMPLES, len(self.samples[0])) if last else self.count
+        found: List[List[Any]] = []
+        for at in range(count):
+            batches = [front(batch[at : at + 1], which)
+                       for which, batch in enumerate(self.samples)]  # fmt: skip
+            try:
+                found.append(run(batches))
+            except Exception:
+                # A stage that FINN cannot execute in Python fails on its first sample; a check
+                # that is missing is shown as missing. Later failures would be real ones.
+                if found:
+                    raise
+                return None
+        if tail is not None and not topk:
+            found = [[tail(each) for each in outputs] for outputs in found]
+        if self.outputs is None and not topk:
+            self.outputs = found
+        return self._verdict(found, topk)
+
+    def _verdict(self, found: List[List[Any]], topk: bool) -> Dict[str, Any]:
+        count = len(found)
+        equal, largest = None, None
+        if not topk and self.outputs is not None:
+            known = min(count, len(self.outputs))
+            pairs = [_apart(found[at], self.outputs[at]) for at in range(known)]
+            equal = sum(same for same, _ in pairs) + (count - known)
+            largest = max([difference for _, difference in pairs] or [0.0])
+        if topk or self.scores:
+            expected = [int(label) for label in self.classes[:count]]
+            same = sum(
+                execution.top1(outputs[0]) == label for outputs, label in zip(found, expected)
+            )
+        else:
+            expected = []
+            same = count if equal is None else equal
+        return {
+            "images": count,
+            "same": same,
+            "outputs": equal,
+            "difference": largest,
+            "weak": _weakness(count, expected, equal, topk),
+        }
+
+
+def _weakness(count: int, expected: List[int], equal: Optional[int], topk: bool) -> Optional[str]:
+    """Why a comparison proves little; None where it proves something."""
+    if count < LEAST_SAMPLES:
+        return "only %d sample%s" % (count, "" if count == 1 else "s")
+    if equal is not None:
+        return None
+    if topk and len(set(expected)) < 2:
+        return "all %d samples have the same class" % count
+    return None
+
+
+def _apart(found: List[Any], wanted: List[Any]) -> Tuple[bool, float]:
+    """Whether outputs are equal but for float arithmetic, and the largest difference."""
+    numpy = importlib.import_module("numpy")
+    largest, same = 0.0, len(found) == len(wanted)
+    for mine, theirs in zip(found, wanted):
+        if mine.size != theirs.size:
+            return False, float("inf")
+        # A stage may order axes otherwise (NHWC); then the values are compared as they are.
+        if mine.shape != theirs.shape and mine.ndim == 4 and theirs.ndim == 4:
+            mine = mine.transpose(0, 3, 1, 2)
+        difference = float(numpy.abs(mine.reshape(-1) - theirs.reshape(-1)).max())
+        scale = max(1e-6, float(numpy.abs(theirs).max()))
+        largest = max(largest, difference)
+        same = same and difference <= _TOLERANCE * scale
+    return same, largest
+
+
+# -- what the checks say together ---------------------------------------------------------------
+
+
+def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[str, Any]]:
+    """What the user must know of the stages: the first that differs, and weak evidence.
+
+    ``cause``: ``why`` and ``fix`` for a network whose classes change, where they are known.
+    ``kind`` of an entry is "classes" (the network computes something else), "rounding" or "weak".
+    """
+    checked = [stage for stage in stages if stage["check"]]
+    found: List[Dict[str, Any]] = []
+    changed = _first(checked, _FEW_CLASSES, _FEW_OUTPUTS)
+    if changed is not None:
+        found.append(
+            {
+                "kind": "classes",
+                "stage": changed["name"],
+                "what": _difference(changed),
+                "why": cause.get("why", "The stage computes something else than the network."),
+                "fix": cause.get(
+                    "fix", "Compare this stage with the one before it (finn-tui graph --stage %s)"
+                    % changed["name"]),
+            }
+        )  # fmt: skip
+    else:
+        rounded = _first(checked, 0.0, 0.0)
+        if rounded is not None:
+            found.append(
+                {
+                    "kind": "rounding",
+                    "stage": rounded["name"],
+                    "what": _difference(rounded),
+                    "why": "So few differ where a value lies on the edge of a quantizer's step, "
+                    "and thresholds round it the other way.",
+                    "fix": "Evaluate the last stage on more samples if this matters",
+                }
+            )
+    last = checked[-1] if checked else None
+    if last is None:
+        found.append(
+            {
+                "kind": "weak",
+                "stage": stages[-1]["name"],
+                "what": "no stage could be compared with the network",
+                "why": "FINN cannot execute these graphs in Python, or no samples were asked for.",
+                "fix": "Take the figures as they are; whether the hardware computes the network "
+                "is not checked",
+            }
+        )
+    elif last["check"]["weak"]:
+        found.append(
+            {
+                "kind": "weak",
+                "stage": last["name"],
+                "what": "weak evidence: %s" % last["check"]["weak"],
+                "why": "Equal classes prove little then.",
+                "fix": "Prepare with --topk none to compare outputs instead of classes",
+            }
+        )
+    return found
+
+
+def _first(
+    stages: List[Dict[str, Any]], few_classes: float, few_outputs: float
+) -> Optional[Dict[str, Any]]:
+    for stage in stages:
+        check = stage["check"]
+        images = check["images"]
+        if images - check["same"] > few_classes * images:
+            return stage
+        if check["outputs"] is not None and images - check["outputs"] > few_outputs * images:
+            return stage
+    return None
+
+
+def _difference(stage: Dict[str, Any]) -> str:
+    check = stage["check"]
+    images, parts = check["images"], []
+    if check["same"] < images:
+        parts.append("%d of %d classes differ" % (images - check["same"], images))
+    if check["outputs"] is not None and check["outputs"] < images:
+        difference = check["difference"]
+        parts.append(
+            "%d of %d outputs differ (by %.3g at most)"
+            % (images - check["outputs"], images, difference)
+        )
+    return "from the stage %s on, %s" % (stage["name"], " and ".join(parts))
+
+
+def padding_cause(model: Any) -> Dict[str, str]:
+    """The cause that is known best: bipolar activations that are padded with zeros.
+
+    ``model`` is the graph before it is streamlined. Empty where there is no such layer.
+    """
+    padded = []
+    for node in model.graph.node:
+        if node.op_type != "Conv":
+            continue
+        pads = [a for a in node.attribute if a.name == "pads"]
+        if not pads or not any(pads[0].ints):
+            continue
+        if _is_bipolar(model, node.input[0]):
+            padded.append(node.name)
+    if not padded:
+        return {}
+    return {
+        "why": "Bipolar activations (-1, +1) are padded with zeros in front of %s. FINN computes "
+        "them as 0 and 1, so that a padded 0 means -1." % graphs.listed(padded),
+        "fix": "Train and evaluate with padding -1 there and export with zero padding, or give "
+        "these activations 2 bits, or do not pad them",
+    }
+
+
+def _is_bipolar(model: Any, name: str) -> bool:
+    while True:
+        if model.get_tensor_datatype(name).name == "BIPOLAR":
+            return True
+        producer = model.find_producer(name)
+        # A scale or a pooling between the quantizer and the convolution changes no sign.
+        if producer is None or producer.op_type not in ("Mul", "MaxPool", "Transpose", "Reshape"):
+            return producer is not None and producer.op_type == "BipolarQuant"
+        name = producer.input[0]

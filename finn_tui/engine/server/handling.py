@@ -1,0 +1,375 @@
+"""What a network takes and gives: pre-processing, input type and top-k, chosen or read off it.
+
+"auto" follows what the network says of its input: a data type, a division by 255, or the range of
+its first quantizer, followed back through scalar operations. An input of 0 to 1 is an image of
+uint8 pixels divided by 255; any other float input stays what it is.
+"""
+
+import importlib
+import os
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import graphs
+
+#: Applied to a batch of samples, gives what the network as it came takes.
+Front = Optional[Callable[[Any], Any]]
+Range = Tuple[float, float]
+
+_SCALAR_OPS = ("Add", "Sub", "Mul", "Div")
+#: Ops that change the order of a network's outputs by nothing, so that the class stays the same.
+_MONOTONE = ("Softmax", "LogSoftmax")
+_PASS_THROUGH = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity")
+#: How far the range of a quantizer may be from 0 to 1 to be one of scaled pixels.
+_NEAR = 0.1
+
+
+class Handling:
+    """How a network's input and output are handled.
+
+    Attributes: ``preprocess`` ("none", "divide-255", "scale" or "file"), ``path`` (of the "file"),
+    ``scale`` (what an integer input is worth, for "scale"), ``dtype`` (FINN data type of the
+    accelerator's input), ``span`` (least and largest value of the input, if known), ``topk`` (0
+    for none), ``automatic`` (whether the top-k is ours to leave out), ``notes`` (what was assumed,
+    for the user).
+    """
+
+    def __init__(self) -> None:
+        self.preprocess = "none"
+        self.path = ""
+        self.scale = 1.0
+        self.dtype = "FLOAT32"
+        self.span: Optional[Range] = None
+        self.topk = 0
+        self.automatic = False
+        self.notes: List[str] = []
+
+    def as_dict(self) -> Dict[str, Any]:
+        """``handling`` of model.json."""
+        return {
+            "preprocess": self.preprocess,
+            "file": self.path or None,
+            "scale": self.scale if self.preprocess == "scale" else None,
+            "input_type": self.dtype,
+            "topk": self.topk,
+            "notes": self.notes,
+        }
+
+    def front(self) -> Front:
+        """What turns samples of the accelerator's input into the network's own."""
+        numpy = importlib.import_module("numpy")
+        if self.preprocess == "divide-255":
+            return lambda batch: batch.astype(numpy.float32) / numpy.float32(255.0)
+        if self.preprocess == "scale":
+            return lambda batch: batch.astype(numpy.float32) * numpy.float32(self.scale)
+        if self.preprocess == "file":
+            return _file_front(self.path)
+        return None
+
+
+def choose(model: Any, source: Dict[str, Any]) -> Handling:
+    """How to handle a tidied QONNX graph: ``source`` has the user's wishes, or "auto".
+
+    Raises ``EngineError`` for a wish that does not exist.
+    """
+    wish = str(source.get("preprocess") or "auto")
+    handling = Handling()
+    handling.topk, handling.automatic = _topk(source.get("topk", "auto"))
+    inputs = graphs.dynamic_inputs(model)
+    name = inputs[0]
+    annotated = model.get_tensor_datatype(name).name
+    handling.dtype, handling.span = annotated, _span(model, name)
+    if wish in ("divide255", "divide-255"):
+        handling.preprocess, handling.dtype = "divide-255", "UINT8"
+    elif wish == "auto":
+        _follow(model, name, handling)
+    elif wish != "none":
+        if not os.path.isfile(wish):
+            raise EngineError(
+                "There is no pre-processing %r" % wish,
+                "It is neither none nor divide-255, and there is no such file",
+                "Use none, divide-255 or an .onnx file that is put in front of the network",
+            )
+        front = graphs.load(wish)
+        handling.preprocess, handling.path = "file", os.path.abspath(wish)
+        front_type = front.get_tensor_datatype(graphs.dynamic_inputs(front)[0]).name
+        handling.dtype = front_type if front_type != "FLOAT32" else "UINT8"
+        handling.notes.append(
+            "%s is put in front of the network; its input is %s"
+            % (os.path.basename(wish), handling.dtype)
+        )
+    wanted = source.get("input_type")
+    if wanted:
+        _declare(model, name, handling, str(wanted))
+    return handling
+
+
+def _topk(wish: Any) -> Tuple[int, bool]:
+    if wish is None or wish == "auto":
+        return 1, True
+    if wish in ("none", 0, False):
+        return 0, False
+    try:
+        count = int(wish)
+    except (TypeError, ValueError):
+        count = -1
+    if count < 1:
+        raise EngineError(
+            "There is no top-k of %r" % (wish,), "", "Give a number from 1 on, or none"
+        )
+    return count, False
+
+
+def _follow(model: Any, name: str, handling: Handling) -> None:
+    """Choose pre-processing by what the network says of its input."""
+    if handling.dtype != "FLOAT32":
+        handling.notes.append("the network says that its input is %s" % handling.dtype)
+        return
+    if divides_itself(model):
+        handling.dtype = "UINT8"
+        handling.notes.append("the network divides its input by 255 itself: it takes UINT8")
+        return
+    span = handling.span
+    whole = _whole_type(model, name)
+    if whole is not None:
+        handling.dtype = whole
+        handling.notes.append("the network's first quantizer takes the whole numbers of %s" % whole)
+    elif span is not None and abs(span[0]) <= _NEAR and abs(span[1] - 1.0) <= _NEAR:
+        handling.preprocess, handling.dtype = "divide-255", "UINT8"
+        handling.notes.append(
+            "the first quantizer covers %.3g to %.3g: the input is taken as UINT8 pixels / 255"
+            % span
+        )
+    elif span is not None:
+        handling.notes.append(
+            "the first quantizer covers %.3g to %.3g: the input stays FLOAT32" % span
+        )
+    elif _is_image(model.get_tensor_shape(name)):
+        # Nothing can be read off: a convolution comes first. Said, because it is an assumption.
+        handling.preprocess, handling.dtype = "divide-255", "UINT8"
+        handling.notes.append(
+            "ASSUMED: no quantizer at the input; its shape is an image's, so it is taken as "
+            "UINT8 pixels / 255 (--preprocess none keeps the float input)"
+        )
+    else:
+        handling.notes.append("no quantizer at the input: it stays FLOAT32")
+
+
+def _is_image(shape: Any) -> bool:
+    return len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) > 1
+
+
+def _declare(model: Any, name: str, handling: Handling, wanted: str) -> None:
+    """Take over the input type that the user says."""
+    datatype = importlib.import_module("qonnx.core.datatype").DataType
+    try:
+        chosen = datatype[wanted.upper()]
+    except (KeyError, ValueError) as error:
+        raise EngineError(
+            "There is no data type %s" % wanted,
+            str(error),
+            "Use a FINN data type such as UINT8, INT8, INT4, BIPOLAR or FLOAT32",
+        ) from error
+    handling.notes = [note for note in handling.notes if not note.startswith("ASSUMED")]
+    handling.dtype = chosen.name
+    quantizer = first_quantizer(model, name)
+    if handling.preprocess == "divide-255" and chosen.name != "UINT8":
+        handling.preprocess = "none"
+    if handling.preprocess != "none" or quantizer is None or not chosen.is_integer():
+        handling.notes.append("the input is %s, as asked for" % chosen.name)
+        return
+    scale, bits, signed = quantizer
+    codes = datatype["%s%d" % ("INT" if signed else "UINT", bits)]
+    if codes.name == chosen.name and scale != 1.0:
+        handling.preprocess, handling.scale = "scale", scale
+        handling.notes.append(
+            "the input is %s: the first quantizer's own codes, each worth %.6g; the host quantizes"
+            % (chosen.name, scale)
+        )
+    else:
+        handling.notes.append("the input is %s, as asked for" % chosen.name)
+
+
+def first_quantizer(model: Any, name: str) -> Optional[Tuple[float, int, bool]]:
+    """Scale, bits and sign of the one quantizer that reads a tensor; None where there is none."""
+    consumers = model.find_consumers(name) or []
+    if len(consumers) != 1 or consumers[0].op_type not in ("Quant", "IntQuant"):
+        return None
+    node = consumers[0]
+    values = [model.get_initializer(operand) for operand in node.input[1:4]]
+    if any(value is None or value.size != 1 for value in values):
+        return None
+    scale, zero, bits = [float(value.reshape(-1)[0]) for value in values]
+    if zero != 0 or scale <= 0:
+        return None
+    return scale, int(bits), bool(_attribute(node, "signed", 1))
+
+
+def _whole_type(model: Any, name: str) -> Optional[str]:
+    """The type of an input whose first quantizer leaves whole numbers as they are."""
+    quantizer = first_quantizer(model, name)
+    if quantizer is None or quantizer[0] != 1.0:
+        return None
+    return "%s%d" % ("INT" if quantizer[2] else "UINT", quantizer[1])
+
+
+def _span(model: Any, name: str) -> Optional[Range]:
+    """What the first quantizer behind an input can tell apart, as values of that input."""
+    steps: List[Tuple[str, float]] = []
+    current = name
+    while True:
+        consumers = model.find_consumers(current) or []
+        if len(consumers) != 1:
+            return None
+        node = consumers[0]
+        if node.op_type in ("Quant", "IntQuant", "BipolarQuant", "BinaryQuant"):
+            break
+        if node.op_type in _PASS_THROUGH:
+            current = node.output[0]
+            continue
+        operand = model.get_initializer(node.input[1]) if len(node.input) == 2 else None
+        if node.op_type not in _SCALAR_OPS or operand is None or operand.size != 1:
+            return None
+        steps.append((node.op_type, float(operand.reshape(-1)[0])))
+        current = node.output[0]
+    ends = _ends(model, node)
+    if ends is None:
+        return None
+    for op, value in reversed(steps):
+        if value == 0 and op in ("Mul", "Div"):
+            return None
+        undo: Dict[str, Callable[[float, float], float]] = {
+            "Add": lambda end, by: end - by,
+            "Sub": lambda end, by: end + by,
+            "Mul": lambda end, by: end / by,
+            "Div": lambda end, by: end * by,
+        }
+        ends = [undo[op](end, value) for end in ends]
+    return min(ends), max(ends)
+
+
+def _ends(model: Any, node: Any) -> Optional[List[float]]:
+    """The least and the largest value that a quantizer gives."""
+    values = [model.get_initializer(operand) for operand in node.input[1:4]]
+    if any(value is None or value.size != 1 for value in values):
+        return None
+    numbers = [float(value.reshape(-1)[0]) for value in values]
+    unit = numbers[0]
+    if node.op_type in ("BipolarQuant", "BinaryQuant"):
+        return [-unit, unit]
+    shift, bits = numbers[1], numbers[2]
+    signed = bool(_attribute(node, "signed", 1))
+    low = -(2.0 ** (bits - 1)) if signed else 0.0
+    high = 2.0 ** (bits - 1) - 1 if signed else 2.0**bits - 1
+    return [(low - shift) * unit, (high - shift) * unit]
+
+
+def _attribute(node: Any, name: str, default: int) -> int:
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return int(attribute.i)
+    return default
+
+
+def divides_itself(model: Any) -> bool:
+    """Whether the first thing that a graph does is to divide its input by 255."""
+    first = model.find_consumers(graphs.dynamic_inputs(model)[0]) or []
+    if len(first) != 1 or first[0].op_type not in ("Div", "Mul"):
+        return False
+    operand = model.get_initializer(first[0].input[1])
+    if operand is None or operand.size != 1:
+        return False
+    value = float(operand.reshape(-1)[0])
+    factor = 1.0 / value if first[0].op_type == "Div" and value else value
+    return abs(factor * 255.0 - 1.0) < 1e-5
+
+
+# -- changing the graph -----------------------------------------------------------------------
+
+
+def add_front(model: Any, handling: Handling) -> Any:
+    """Put the pre-processing in front of a network, and annotate its inputs' data type."""
+    if handling.preprocess == "divide-255":
+        model = _scalar_front(model, "Div", 255.0)
+    elif handling.preprocess == "scale":
+        model = _scalar_front(model, "Mul", handling.scale)
+    elif handling.preprocess == "file":
+        merge = importlib.import_module("qonnx.transformation.merge_onnx_models")
+        model = model.transform(merge.MergeONNXModels(graphs.load(handling.path)))
+    if handling.dtype != "FLOAT32":
+        datatype = importlib.import_module("qonnx.core.datatype").DataType
+        for name in graphs.dynamic_inputs(model):
+            model.set_tensor_datatype(name, datatype[handling.dtype])
+    return model
+
+
+def _scalar_front(model: Any, op: str, value: float) -> Any:
+    """A graph with one more node at each of its inputs."""
+    numpy = importlib.import_module("numpy")
+    helper = importlib.import_module("onnx").helper
+    for name in graphs.dynamic_inputs(model):
+        inner, operand = model.make_new_valueinfo_name(), None
+        model.set_tensor_shape(inner, model.get_tensor_shape(name))
+        operand = model.make_new_valueinfo_name()
+        model.set_initializer(operand, numpy.asarray(value, dtype=numpy.float32))
+        for node in model.graph.node:
+            for at, tensor in enumerate(node.input):
+                if tensor == name:
+                    node.input[at] = inner
+        model.graph.node.insert(0, helper.make_node(op, [name, operand], [inner]))
+    return model
+
+
+def cut_tail(model: Any) -> Tuple[Any, Optional[str]]:
+    """Leave a final softmax to the host: the order of the classes is the same without it.
+
+    Returns the graph and the op that was cut off, None where there was none.
+    """
+    if len(model.graph.output) != 1:
+        return model, None
+    output = model.graph.output[0]
+    last = model.find_producer(output.name)
+    if last is None or last.op_type not in _MONOTONE:
+        return model, None
+    shape, before = model.get_tensor_shape(output.name), last.input[0]
+    if model.find_consumers(before) and len(model.find_consumers(before)) > 1:
+        return model, None
+    producer = model.find_producer(before)
+    if producer is None:
+        return model, None
+    op = str(last.op_type)
+    model.graph.node.remove(last)
+    for at, name in enumerate(producer.output):
+        if name == before:
+            producer.output[at] = output.name
+    model.set_tensor_shape(output.name, shape)
+    return model, op
+
+
+def add_topk(model: Any, count: int) -> Any:
+    """A network with a top-k behind it."""
+    insert = importlib.import_module("qonnx.transformation.insert_topk")
+    shapes = importlib.import_module("qonnx.transformation.infer_shapes")
+    return model.transform(insert.InsertTopK(k=count)).transform(shapes.InferShapes())
+
+
+def classes(model: Any) -> int:
+    """How many classes a network tells apart; 0 where its output is no vector of scores."""
+    if len(model.graph.output) != 1:
+        return 0
+    shape = model.get_tensor_shape(model.graph.output[0].name)
+    last = model.find_producer(model.graph.output[0].name)
+    if shape is None or len(shape) != 2 or shape[1] <= 1:
+        return 0
+    return 0 if last is not None and last.op_type == "TopK" else int(shape[1])
+
+
+def _file_front(path: str) -> Callable[[Any], Any]:
+    numpy = importlib.import_module("numpy")
+    execution = importlib.import_module("finn_tui.engine.server.execution")
+    run = execution.runner(graphs.load(path))
+
+    def front(batch: Any) -> Any:
+        return numpy.concatenate([run([sample[None].astype(numpy.float32)])[0] for sample in batch])
+
+    return front

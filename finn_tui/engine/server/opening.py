@@ -1,0 +1,217 @@
+"""What stage of FINN's flow a file comes from, and where to go on from it.
+
+A raw QONNX network, FINN's own ops before or after streamlining, a hardware graph, the parent of a
+partition, a dataflow graph with or without the FIFOs and width converters of a build.
+"""
+
+import importlib
+import os
+from typing import Any, List, Optional, Tuple
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import graphs
+
+HARDWARE = "finn.custom_op.fpgadataflow"
+#: Nodes that FINN inserts while it builds; folding decides about them anew.
+_INSERTED = (
+    "StreamingFIFO",
+    "StreamingDataWidthConverter",
+    "IODMA",
+    "TLastMarker",
+    "CheckSum",
+    "checksum",
+)
+_QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "BinaryQuant", "FloatQuant", "Trunc")
+_FINN_OPS = ("MultiThreshold", "XnorPopcountMatMul", "Im2Col")
+
+#: Op types that only some FINNs have, and which.
+_MADE_BY = (
+    (("StreamingFCLayer_Batch",), "FINN 0.8.1 or older"),
+    (("MatrixVectorActivation", "VectorVectorActivation", "StreamingMaxPool_Batch"), "FINN 0.9"),
+    (("StreamingMaxPool_hls", "AddStreams_hls", "ChannelwiseOp_hls"), "FINN 0.10"),
+    (
+        ("Pool_hls", "ElementwiseAdd_hls", "InnerShuffle_rtl", "Requant_rtl"),
+        "finn-plus or FINN dev",
+    ),
+)
+
+
+class Stage:
+    """A graph and where it stands: ``kind`` is "qonnx", "finn", "hardware" or "dataflow"; ``notes``
+    say what was done to open it, ``path`` is the file that was really read."""
+
+    def __init__(self, model: Any, path: str) -> None:
+        self.model = model
+        self.path = path
+        self.kind = "qonnx"
+        self.notes: List[str] = []
+
+
+def open_graph(path: Any) -> Stage:
+    """Read a file of any stage. Raises ``EngineError`` if it is none of FINN's flow."""
+    stage = Stage(graphs.load(path), str(path))
+    if "StreamingDataflowPartition" in graphs.op_types(stage.model):
+        stage = _partition(stage)
+    hardware = [node for node in stage.model.graph.node if is_hardware(node)]
+    ops = graphs.op_types(stage.model)
+    if hardware:
+        maker = made_by(stage.model)
+        if maker:
+            stage.notes.append("%s was made by %s" % (os.path.basename(stage.path), maker))
+        _require_known(hardware, stage.path, maker)
+        stage.model, removed = strip(stage.model)
+        if removed:
+            stage.notes.append(
+                "left out %d FIFOs, width converters and DMAs that a build had inserted" % removed
+            )
+        rest = [node for node in stage.model.graph.node if not is_hardware(node)]
+        stage.kind = "hardware" if rest or any(unspecialized(n) for n in hardware) else "dataflow"
+    elif not any(op in ops for op in (*_QUANTIZERS, "QuantizeLinear")):
+        if not any(op in ops for op in _FINN_OPS):
+            raise EngineError(
+                "%s has no quantization" % os.path.basename(str(path)),
+                "None of its %d nodes (%s) quantizes anything; FINN builds networks of few bits"
+                % (len(stage.model.graph.node), ", ".join(list(ops)[:6])),
+                "Quantize and train it with Brevitas and export it with export_qonnx",
+            )
+        stage.kind = "finn"
+    return stage
+
+
+def is_hardware(node: Any) -> bool:
+    """Whether a node is a hardware layer, of any FINN."""
+    return str(node.domain).startswith(HARDWARE)
+
+
+def unspecialized(node: Any) -> bool:
+    """Whether a layer is still neither HLS nor RTL (FINN up to 0.9 has no such choice)."""
+    return node.domain == HARDWARE and "_" not in node.op_type
+
+
+def _partition(stage: Stage) -> Stage:
+    """The dataflow graph that a parent names, wherever it lies now."""
+    folder = os.path.dirname(os.path.abspath(stage.path))
+    files = []
+    for node in stage.model.graph.node:
+        if node.op_type == "StreamingDataflowPartition":
+            named = [a.s.decode("utf-8", "replace") for a in node.attribute if a.name == "model"]
+            file = _find(folder, named[0]) if named else None
+            if file is None:
+                raise EngineError(
+                    "%s is a parent graph, and its partition is not there" % _base(stage.path),
+                    "%s names %s" % (node.name, named[0] if named else "no file"),
+                    "Put that file beside it, or open the partition's own .onnx file",
+                )
+            files.append(file)
+    opened = [(file, graphs.load(file)) for file in files]
+    real = [(file, model) for file, model in opened if _real_layers(model)]
+    if len(real) != 1:
+        raise EngineError(
+            "%s has %d partitions with layers" % (_base(stage.path), len(real)),
+            ", ".join(_base(file) for file, _ in real) or "Each of them holds DMAs only.",
+            "Open the one to fold by its own .onnx file",
+        )
+    child = Stage(real[0][1], real[0][0])
+    child.notes.append("opened %s, the partition of %s" % (_base(child.path), _base(stage.path)))
+    return child
+
+
+def _base(path: str) -> str:
+    return os.path.basename(path)
+
+
+def _real_layers(model: Any) -> List[Any]:
+    return [n for n in model.graph.node if is_hardware(n) and not n.op_type.startswith(_INSERTED)]
+
+
+def _find(folder: str, named: str) -> Optional[str]:
+    """A file that another machine's graph names: there, beside the graph, or in a folder of it."""
+    if os.path.isfile(named):
+        return named
+    parts = named.replace("\\", "/").split("/")
+    for places in (parts[-1:], parts[-2:], parts[-3:]):
+        path = os.path.join(folder, *places)
+        if os.path.isfile(path):
+            return path
+    for entry in sorted(os.listdir(folder)):
+        path = os.path.join(folder, entry, parts[-1])
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def made_by(model: Any) -> str:
+    """Which FINN made a hardware graph, as far as its op types tell; empty if they do not."""
+    ops = graphs.op_types(model)
+    return next((maker for names, maker in _MADE_BY if any(name in ops for name in names)), "")
+
+
+def _require_known(nodes: List[Any], path: str, maker: str) -> None:
+    """Raise unless the installed FINN has every op of a hardware graph."""
+    finn_env = importlib.import_module("finn_tui.engine.server.finn_env")
+    finn_env.load_ops()
+    registry = importlib.import_module("qonnx.custom_op.registry")
+    unknown = []
+    for node in nodes:
+        try:
+            registry.getCustomOp(node)
+        except Exception:
+            # qonnx raises a bare Exception for an op or a domain that it does not know.
+            unknown.append("%s (%s)" % (node.name, node.op_type))
+    if unknown:
+        version = finn_env.flavour()
+        raise EngineError(
+            "%s is a hardware graph of another FINN" % _base(path),
+            "%s %s has no layer for %s%s"
+            % (version["flavour"], version["version"], graphs.listed(unknown),
+               "; the graph was made by %s" % maker if maker else ""),
+            "Open it with an engine of that FINN (finn-tui engine add), or prepare the network "
+            "again from its QONNX file",
+        )  # fmt: skip
+
+
+def strip(model: Any) -> Tuple[Any, int]:
+    """A hardware graph without what FINN inserts between layers; how many nodes were taken out."""
+    inserted = [node for node in model.graph.node if node.op_type.startswith(_INSERTED)]
+    if not inserted or len(inserted) == len(model.graph.node):
+        return model, 0
+    outputs = {output.name for output in model.graph.output}
+    for node in inserted:
+        source, target = node.input[0], node.output[0]
+        producer = model.find_producer(source)
+        if target in outputs and producer is not None:
+            # The graph's output keeps its name: what produced the inserted node's input gives it.
+            _keep_tensor(model, source, target)
+            for other in model.graph.node:
+                for at, name in enumerate(other.input):
+                    if name == source and other is not node:
+                        other.input[at] = target
+            for at, name in enumerate(producer.output):
+                if name == source:
+                    producer.output[at] = target
+        else:
+            for other in model.graph.node:
+                for at, name in enumerate(other.input):
+                    if name == target:
+                        other.input[at] = source
+            _keep_input(model, source, target)
+        model.graph.node.remove(node)
+    return model, len(inserted)
+
+
+def _keep_tensor(model: Any, source: str, target: str) -> None:
+    datatype = model.get_tensor_datatype(source)
+    shape = model.get_tensor_shape(source)
+    if shape is not None:
+        model.set_tensor_shape(target, shape)
+    model.set_tensor_datatype(target, datatype)
+
+
+def _keep_input(model: Any, source: str, target: str) -> None:
+    """A graph input before a DMA is as wide as a layer takes it, not as the DMA does."""
+    if source in {tensor.name for tensor in model.graph.input}:
+        shape = model.get_tensor_shape(target)
+        datatype = model.get_tensor_datatype(target)
+        if shape is not None:
+            model.set_tensor_shape(source, shape)
+        model.set_tensor_datatype(source, datatype)

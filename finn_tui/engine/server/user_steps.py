@@ -1,0 +1,122 @@
+"""A user's own Python file of build steps, in the form of FINN's ``DataflowBuildConfig``.
+
+The file holds a list of step names and callables (``steps``, ``build_steps``, or the ``steps`` of a
+``DataflowBuildConfig``). It is code of the user's: it runs only if the request names the hash of
+the content that the user has agreed to.
+"""
+
+import hashlib
+import os
+import sys
+import traceback
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from finn_tui.engine.protocol import EngineError
+
+Step = Tuple[str, Callable[[Any, Any], Any]]
+
+_NAMES = ("steps", "build_steps", "STEPS", "BUILD_STEPS")
+#: The steps from here on make hardware; preparing ends before them.
+_LATER = (
+    "step_generate_estimate_reports",
+    "step_hw_codegen",
+    "step_hls_codegen",
+    "step_hw_ipgen",
+    "step_hls_ipgen",
+    "step_generate_hardware",
+    "step_set_fifo_depths",
+    "step_create_stitched_ip",
+    "step_measure_rtlsim_performance",
+    "step_out_of_context_synthesis",
+    "step_prepare_synthesis",
+    "step_synthesize_bitfile",
+    "step_make_driver",
+    "step_make_pynq_driver",
+    "step_deployment_package",
+    "step_assign_ddr_weight_offsets",
+    "step_transpose_decomposition",
+)
+
+
+def load(wanted: Optional[Dict[str, Any]], builder: Any) -> Optional[List[Step]]:
+    """The steps of a request's ``steps`` ({"path", "sha256"}); None where there are none.
+
+    ``builder`` is FINN's ``build_dataflow_steps``. Raises ``EngineError`` for a file that was not
+    agreed to, is broken, or names steps that FINN does not have.
+    """
+    if wanted is None:
+        return None
+    path = str(wanted.get("path"))
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read()
+    except OSError as error:
+        raise EngineError(
+            "The steps of %s cannot be read" % path, str(error), "Check the path"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != wanted.get("sha256"):
+        raise EngineError(
+            "%s is not the file that was agreed to" % os.path.basename(path),
+            "Its content has changed, or nobody has agreed to run it",
+            "Read it, and start again to agree to its present content",
+        )
+    entries = _entries(_run(path, content), path)
+    lookup = builder.build_dataflow_step_lookup
+    found: List[Step] = []
+    for entry in entries:
+        name = entry if isinstance(entry, str) else getattr(entry, "__name__", str(entry))
+        if name in _LATER:
+            break
+        if callable(entry):
+            found.append((name, entry))
+        elif name in lookup:
+            found.append((name, lookup[name]))
+        else:
+            raise EngineError(
+                "FINN has no step %s" % name,
+                "%s names it" % os.path.basename(path),
+                "It has %s; others must be functions of the file" % ", ".join(sorted(lookup)),
+            )
+    if not found:
+        raise EngineError(
+            "%s has no step before hardware is made" % os.path.basename(path),
+            "Its list is %s" % ", ".join(str(entry) for entry in entries),
+            "List the steps from the network on, such as step_qonnx_to_finn",
+        )
+    return found
+
+
+def _run(path: str, content: bytes) -> Dict[str, Any]:
+    """The variables of a user's file; it may import what lies beside it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    variables: Dict[str, Any] = {"__name__": "finn_tui_user_steps", "__file__": path}
+    sys.path.insert(0, folder)
+    try:
+        exec(compile(content, path, "exec"), variables)  # agreed to by its hash
+    except (Exception, SystemExit) as error:
+        # A user's code raises anything; it is said as what it is.
+        raise EngineError(
+            "%s stopped while it was read" % os.path.basename(path),
+            "%s: %s" % (type(error).__name__, error),
+            "Mend the file; its functions may be called later, its top level must only define",
+            detail=traceback.format_exc(),
+        ) from error
+    finally:
+        sys.path.remove(folder)
+    return variables
+
+
+def _entries(variables: Dict[str, Any], path: str) -> List[Any]:
+    for name in _NAMES:
+        entries = variables.get(name)
+        if isinstance(entries, (list, tuple)):
+            return list(entries)
+    for value in variables.values():
+        entries = getattr(value, "steps", None)
+        if isinstance(entries, (list, tuple)) and not isinstance(value, type):
+            return list(entries)
+    raise EngineError(
+        "%s has no list of steps" % os.path.basename(path),
+        "None of %s is a list, and no DataflowBuildConfig has steps" % ", ".join(_NAMES),
+        'Write steps = ["step_qonnx_to_finn", my_step, "step_convert_to_hw", ...]',
+    )
