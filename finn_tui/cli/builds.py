@@ -14,6 +14,7 @@ import click
 from finn_tui.base.progress import Progress
 from finn_tui.cli.common import (
     FAILED,
+    HandlingChoice,
     Reporter,
     echo,
     number,
@@ -52,7 +53,7 @@ SIMULATED = "SIMULATED"
 @click.option("--resume", "again", metavar="RUN", help="Go on with a run that has ended.")
 @click.option("--from", "step", metavar="STEP", help="With --resume: the step to begin with.")
 @click.option("--detach", is_flag=True, help="Do not wait for its end.")
-@shared_options(board=True, clock=True)
+@shared_options(board=True, clock=True, handling=True)
 def build(
     model: str | None,
     folding: str | None,
@@ -67,6 +68,7 @@ def build(
     again: str | None,
     step: str | None,
     detach: bool,
+    handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
@@ -85,7 +87,7 @@ def build(
     failure = read_failure(fail) if fail else None
 
     async def work(reporter: Reporter) -> RunFolder | None:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             if model is None:
                 return await lab.resume(lab.find_run(again or "last"), step, reporter)
             opened = await lab.open(

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from finn_tui.base.progress import Progress
+    from finn_tui.lab.handling import Handling
     from finn_tui.lab.workbench import Workbench
     from finn_tui.lab.workspace import Workspace
 
@@ -37,6 +39,25 @@ WORKSPACE_OPTION = click.option(
 )
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 BOARD_OPTION = click.option("--board", help="FINN's name of the board, e.g. Pynq-Z2.")
+HANDLING_OPTIONS = (
+    click.option(
+        "--preprocess",
+        metavar="none|divide-255|FILE",
+        help="What stands in front of the network (default: as its input says).",
+    ),
+    click.option(
+        "--topk", metavar="N|none", help="Classes that the accelerator names (default: 1 or none)."
+    ),
+    click.option(
+        "--input-type", metavar="TYPE", help="FINN data type of the input, such as INT8 or UINT8."
+    ),
+    click.option(
+        "--steps",
+        metavar="FLOW|FILE",
+        help="residual, depthwise, deconvolution, extended, default, or a Python file of steps.",
+    ),
+    click.option("--trust-steps", is_flag=True, help="Agree to run the present FILE of --steps."),
+)
 CLOCK_OPTION = click.option("--clock-ns", type=float, help="Clock period in ns (10 is 100 MHz).")
 
 
@@ -94,23 +115,84 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-def open_lab(path: Path, *, engine: str | None = None) -> Workbench:
+def open_lab(
+    path: Path, *, engine: str | None = None, handling: HandlingChoice | None = None
+) -> Workbench:
     """Open the workspace of a command with its engine, which starts when it is first needed.
 
     Args:
         path: the workspace.
         engine: name of the engine; None takes the workspace's.
+        handling: how networks are handled, as the command's options say.
 
     Returns:
         The workspace at work; an asynchronous context manager where it starts the engine.
     """
     from finn_tui.lab.workbench import Workbench
 
-    return Workbench(open_workspace(path), engine_name=engine)
+    lab = Workbench(open_workspace(path), engine_name=engine)
+    if handling is not None:
+        lab.handling = handling.handling
+        lab.ask_steps = handling.ask
+    return lab
+
+
+@dataclass(frozen=True)
+class HandlingChoice:
+    """The options of ``HANDLING_OPTIONS``.
+
+    Attributes:
+        handling: what they say.
+        trust: whether the file of steps is agreed to without a question.
+    """
+
+    handling: Handling
+    trust: bool
+
+    def ask(self, path: Path, content: str) -> bool:
+        """Ask for consent to run a user's file of steps; no, where nobody can answer.
+
+        Args:
+            path: of the file.
+            content: its text.
+        """
+        if self.trust:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        lines = len(content.splitlines())
+        echo(f"{path} ({lines} lines) is code that runs in FINN's process.", err=True)
+        return click.confirm("Run it, now and as long as it does not change?", err=True)
+
+
+def _packed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its options of ``HANDLING_OPTIONS`` as one argument, ``handling``."""
+
+    @functools.wraps(function)
+    def packed(
+        *args: Any,
+        preprocess: str | None,
+        topk: str | None,
+        input_type: str | None,
+        steps: str | None,
+        trust_steps: bool,
+        **kwargs: Any,
+    ) -> Any:
+        from finn_tui.lab.handling import Handling
+
+        choice = HandlingChoice(Handling(preprocess, topk, input_type, steps), trust_steps)
+        return function(*args, handling=choice, **kwargs)
+
+    return packed
 
 
 def shared_options(
-    *, workspace: bool = True, json: bool = True, board: bool = False, clock: bool = False
+    *,
+    workspace: bool = True,
+    json: bool = True,
+    board: bool = False,
+    clock: bool = False,
+    handling: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options that it shares with others, and ``guard`` it.
 
@@ -119,6 +201,7 @@ def shared_options(
         json: pass ``as_json``.
         board: pass ``board``, FINN's name of the board type.
         clock: pass ``clock_ns``, the clock period in ns.
+        handling: pass ``handling``, how the network's input and output are handled.
 
     Returns:
         The decorator; it stands next to the function, below the command's own options.
@@ -135,8 +218,8 @@ def shared_options(
     ]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        decorated: Callable[..., Any] = guard(function)
-        for option in reversed(chosen):
+        decorated: Callable[..., Any] = guard(_packed(function) if handling else function)
+        for option in reversed((*(HANDLING_OPTIONS if handling else ()), *chosen)):
             decorated = option(decorated)
         return decorated
 

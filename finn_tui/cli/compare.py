@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.cli.common import (
+    HandlingChoice,
     Reporter,
     echo,
     number,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("a")
 @click.argument("b")
 @click.option("--all", "every", is_flag=True, help="Every layer, not only those that differ.")
-@shared_options(board=True, clock=True)
+@shared_options(board=True, clock=True, handling=True)
 def compare(
     model: str,
     a: str,
@@ -37,6 +38,7 @@ def compare(
     every: bool,
     board: str | None,
     clock_ns: float | None,
+    handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
@@ -47,7 +49,7 @@ def compare(
     """
 
     async def work() -> tuple[Opened, Comparison]:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=a, on_progress=reporter

@@ -11,6 +11,7 @@ import click
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
+    HandlingChoice,
     Reporter,
     echo,
     open_lab,
@@ -35,9 +36,15 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write the folding for this FINN.",
 )
-@shared_options(board=True)
+@shared_options(board=True, handling=True)
 def migrate(
-    folding: str, model: str, out: Path | None, board: str | None, workspace: Path, as_json: bool
+    folding: str,
+    model: str,
+    out: Path | None,
+    board: str | None,
+    handling: HandlingChoice,
+    workspace: Path,
+    as_json: bool,
 ) -> None:
     """Convert another FINN's folding file.
 
@@ -45,7 +52,7 @@ def migrate(
     """
 
     async def work() -> tuple[Opened, Migration]:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(model, board=board, on_progress=reporter)
                 return opened, lab.migrate(opened, folding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ import click
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
+    FAILED,
+    HandlingChoice,
     Reporter,
     echo,
     number,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--weights", type=click.Path(path_type=Path), help="A Brevitas checkpoint.")
 @click.option("--random-weights", is_flag=True, help="Random weights; accuracy means nothing then.")
 @click.option("--fresh", is_flag=True, help="Prepare anew even if it was prepared before.")
-@shared_options(board=True, clock=True)
+@shared_options(board=True, clock=True, handling=True)
 def prepare(
     model: str,
     board: str | None,
@@ -43,6 +45,7 @@ def prepare(
     weights: Path | None,
     random_weights: bool,
     fresh: bool,
+    handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
@@ -60,7 +63,7 @@ def prepare(
         chosen = {"kind": "random", "seed": 0}
 
     async def work() -> Model:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 return await lab.prepare(
                     model,
@@ -75,17 +78,26 @@ def prepare(
     prepared = run(work())
     if as_json:
         print_json({"folder": str(prepared.folder), **prepared.info})
-        return
-    echo(stage_table(prepared))
-    echo(f"\nweights: {prepared.weights['note']}")
-    echo(f"{prepared.dataflow}")
+    else:
+        echo(stage_table(prepared.stages))
+        echo(f"\nweights: {prepared.weights['note']}")
+        for note in prepared.notes:
+            echo(f"note: {note}")
+        echo(f"{prepared.dataflow}")
+    for warning in prepared.warnings:
+        echo(f"warning: {warning['what']}", err=True, fg="yellow")
+        for text in (warning["why"], warning["fix"]):
+            echo(f"  {text}", err=True)
+    if prepared.computes_otherwise:
+        # The graph is kept and can be used, but it is not the network that was given.
+        raise SystemExit(FAILED)
 
 
-def stage_table(model: Model) -> str:
+def stage_table(stages: Sequence[Stage]) -> str:
     """The stages with what each changed."""
     rows = []
     before: Mapping[str, int] = {}
-    for stage in model.stages:
+    for stage in stages:
         rows.append(
             (
                 str(stage.index),
@@ -96,11 +108,20 @@ def stage_table(model: Model) -> str:
             )
         )
         before = stage.op_types
-    return table(("", "stage", "nodes", "same top-1", "what changed"), rows, "r r")
+    return table(("", "stage", "nodes", "same", "what changed"), rows, "r r")
 
 
 def _check(stage: Stage) -> str:
-    return f"{stage.check['same']} of {stage.check['images']}" if stage.check else "-"
+    """How many samples agree: outputs where the stage gives them, classes behind a top-k."""
+    if not stage.check:
+        return "-"
+    check = stage.check
+    outputs = check.get("outputs")
+    if outputs is not None and outputs != check["same"]:
+        return f"{check['same']} of {check['images']} classes, {outputs} outputs"
+    weak = " (weak)" if check.get("weak") else ""
+    kind = "classes" if outputs is None else "outputs"
+    return f"{check['same']} of {check['images']} {kind}{weak}"
 
 
 def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
@@ -115,29 +136,44 @@ def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
 @click.command()
 @click.argument("model")
 @click.option("--stage", help="Number or name of a stage (default: the dataflow graph).")
-@shared_options(board=True)
-def graph(model: str, stage: str | None, board: str | None, workspace: Path, as_json: bool) -> None:
+@shared_options(board=True, handling=True)
+def graph(
+    model: str,
+    stage: str | None,
+    board: str | None,
+    handling: HandlingChoice,
+    workspace: Path,
+    as_json: bool,
+) -> None:
     """Show nodes, shapes and types of a stage.
 
     The difference to the stage before it is shown, too.
     """
 
-    async def work() -> tuple[Model, Stage, dict[str, Any]]:
-        async with open_lab(workspace) as lab:
+    async def work() -> tuple[str, tuple[Stage, ...], Stage, dict[str, Any]]:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
-                prepared = await lab.prepare(model, board=board, on_progress=reporter)
-                chosen = _choose(prepared, stage)
-                return prepared, chosen, await lab.graph(chosen, reporter)
+                try:
+                    prepared = await lab.prepare(model, board=board, on_progress=reporter)
+                    name, stages = prepared.name, prepared.stages
+                except FinnTuiError as error:
+                    stages = await lab.failed_stages(model, board=board, on_progress=reporter)
+                    if not stages:
+                        raise
+                    name = model
+                    reporter.say(f"FAILED after {stages[-1].name}: {error.what}. {error.why}")
+                chosen = _choose(name, stages, stage)
+                return name, stages, chosen, await lab.graph(chosen, reporter)
 
-    prepared, chosen, answer = run(work())
-    before = prepared.stages[chosen.index - 1].op_types if chosen.index else {}
+    name, stages, chosen, answer = run(work())
+    before = stages[chosen.index - 1].op_types if chosen.index else {}
     changed = {
         op: chosen.op_types.get(op, 0) - before.get(op, 0)
         for op in sorted({*before, *chosen.op_types})
         if chosen.op_types.get(op, 0) != before.get(op, 0)
     }
     if as_json:
-        print_json({"model": prepared.name, "stage": chosen.name, "changed": changed, **answer})
+        print_json({"model": name, "stage": chosen.name, "changed": changed, **answer})
         return
     rows = [
         (
@@ -157,15 +193,15 @@ def _tensor(tensor: Mapping[str, Any]) -> str:
     return f"{tensor['dtype']}[{shape}]"
 
 
-def _choose(model: Model, stage: str | None) -> Stage:
+def _choose(model: str, stages: Sequence[Stage], stage: str | None) -> Stage:
     if stage is None:
-        return model.stages[-1]
-    for candidate in model.stages:
+        return stages[-1]
+    for candidate in stages:
         if stage in (str(candidate.index), candidate.name, candidate.name.removeprefix("step_")):
             return candidate
     raise FinnTuiError(
         f"{model.title} has no stage {stage}",
-        f"Stages: {', '.join(f'{item.index} {item.name}' for item in model.stages)}.",
+        f"Stages: {', '.join(f'{item.index} {item.name}' for item in stages)}.",
         "Give a stage's number or name.",
     )
 
@@ -173,12 +209,13 @@ def _choose(model: Model, stage: str | None) -> Stage:
 @click.command()
 @click.argument("model")
 @click.option("--folding", help="FINN folding JSON, or ones, published, exp1, a saved one.")
-@shared_options(board=True, clock=True)
+@shared_options(board=True, clock=True, handling=True)
 def estimate(
     model: str,
     folding: str | None,
     board: str | None,
     clock_ns: float | None,
+    handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
@@ -188,7 +225,7 @@ def estimate(
     """
 
     async def work() -> Opened:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter

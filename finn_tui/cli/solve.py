@@ -12,6 +12,7 @@ import click
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
+    HandlingChoice,
     Reporter,
     echo,
     number,
@@ -159,7 +160,7 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
 )
 @_solver_options("sum")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="FINN's folding JSON.")
-@shared_options(board=True, clock=True)
+@shared_options(board=True, clock=True, handling=True)
 def solve(
     model: str,
     more: tuple[str, ...],
@@ -179,6 +180,7 @@ def solve(
     out: Path | None,
     board: str | None,
     clock_ns: float | None,
+    handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
@@ -199,7 +201,7 @@ def solve(
     question = SolveRequest(goal, target_fps, wish, no_dearer_than)
 
     async def work() -> tuple[Opened, Solution]:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
@@ -281,7 +283,7 @@ def _proof(solution: Solution, wish: SolveOptions) -> dict[str, Any]:
 )
 @click.option("--no-setfolding", is_flag=True, help="Without FINN's own heuristic beside it.")
 @_solver_options("scarcest")
-@shared_options(board=True, clock=True)
+@shared_options(board=True, clock=True, handling=True)
 def pareto(
     model: str,
     plot: bool,
@@ -298,6 +300,7 @@ def pareto(
     seconds: float,
     board: str | None,
     clock_ns: float | None,
+    handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
@@ -310,7 +313,7 @@ def pareto(
     from finn_tui.lab.solver import requests
 
     async def work() -> tuple[Opened, ParetoResult]:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity
+from finn_tui.lab.handling import Consent, Handling
 from finn_tui.lab.presets import Preset, load_presets, presets
 from finn_tui.lab.workspace import Workspace, is_plain_name, plain_name
 
@@ -38,8 +40,9 @@ class Stage:
     Attributes:
         index, name, path: place in the flow, FINN's name of the step, the saved graph.
         nodes, op_types: how many nodes, and how many of each op type.
-        check: ``images`` tried and how many had the ``same`` top-1 as the original; None where
-            the graph cannot be run in software.
+        check: ``images`` tried and how many had the ``same`` top-1 as the original, how many
+            equal ``outputs`` (None behind a top-k), their largest ``difference``, and why it is
+            ``weak`` evidence; None where the graph cannot be run in software.
     """
 
     index: int
@@ -47,7 +50,7 @@ class Stage:
     path: Path
     nodes: int
     op_types: Mapping[str, int]
-    check: Mapping[str, int] | None
+    check: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -89,17 +92,22 @@ class Model:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The flow, first stage first."""
-        return tuple(
-            Stage(
-                item["index"],
-                item["name"],
-                self.folder / item["file"],
-                item["nodes"],
-                item["op_types"],
-                item.get("check"),
-            )
-            for item in self.info["stages"]
-        )
+        return tuple(_stage(self.folder, item) for item in self.info["stages"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed and done to prepare it, for the user."""
+        return tuple(self.info.get("notes", ()))
+
+    @property
+    def warnings(self) -> tuple[Mapping[str, Any], ...]:
+        """What the stage check found: kind, stage, what, why, fix."""
+        return tuple(self.info.get("warnings", ()))
+
+    @property
+    def computes_otherwise(self) -> bool:
+        """Whether some stage gives other classes than the network."""
+        return any(warning["kind"] == "classes" for warning in self.warnings)
 
     @property
     def weights(self) -> Mapping[str, Any]:
@@ -131,6 +139,13 @@ class Request:
         """Where it comes from: what is edited there keeps its name."""
         return f"preset {self.name}" if self.preset else str(self.source.get("path", ""))
 
+    def handled(self, handling: Handling, ask: Consent | None = None) -> Request:
+        """The same with input, output and steps as the user wishes. Raises ``FinnTuiError``."""
+        if not handling:
+            return self
+        source = handling.applied(self.source, ask)
+        return replace(self, source=source, content=identity.content(source), label=None)
+
     def with_weights(self, weights: Mapping[str, Any]) -> Request:
         """The same with its weights from elsewhere."""
         source = {**self.source, "weights": dict(weights)}
@@ -160,7 +175,7 @@ def resolve(workspace: Workspace, model: str) -> Request:
                 "A model is named by its .onnx file, a preset or a model of the workspace.",
                 f"Presets: {', '.join(known)}.",
             )
-        source = {"kind": "onnx", "path": str(path.absolute()), "preprocess": "auto", "topk": 1}
+        source = {"kind": "onnx", "path": str(path.absolute())}
         return Request(plain_name(path.stem), source, None, identity.content(source))
     label = identity.label_of_title(model)
     if is_plain_name(label):
@@ -308,9 +323,14 @@ async def prepare(
         info |= await asyncio.to_thread(identified, request, label, partial)
         files.write_sealed(partial / "model.json", info, indent=1)
         await asyncio.to_thread(_swap, partial, folder)
+        await asyncio.to_thread(shutil.rmtree, failed_folder(folder), True)
     except OSError as error:
         raise _full(folder, str(error)) from error
     except FinnTuiError as error:
+        await asyncio.to_thread(_keep_failed, partial, failed_folder(folder))
+        kept = failed_folder(folder)
+        if kept.is_dir() and error.detail and error.kind != "cancelled":
+            on_progress(Progress("prepare", f"the stages that passed are kept in {kept}"))
         # Libraries inside FINN lose the reason when a disk is full; look for ourselves.
         if error.kind != "cancelled" and _free(partial) < _LEAST_BYTES:
             raise _full(folder, error.what) from error
@@ -322,6 +342,41 @@ async def prepare(
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(folder.parent.rmdir)
     return Model(label, folder, info, request.preset)
+
+
+def failed_folder(folder: Path) -> Path:
+    """Where the stages of a preparation are that failed, beside the folder of one that did not."""
+    return folder.with_name(folder.name + ".failed")
+
+
+def _keep_failed(partial: Path, failed: Path) -> None:
+    if (partial / "failed.json").is_file():
+        shutil.rmtree(failed, ignore_errors=True)
+        partial.rename(failed)
+
+
+def failed_stages(
+    workspace: Workspace, request: Request, part: str
+) -> tuple[tuple[Stage, ...], FinnTuiError] | None:
+    """The stages that passed of a preparation that failed, and why it did; None without one."""
+    folder = failed_folder(workspace.models_dir / locate(workspace, request, part) / part)
+    try:
+        document = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
+        stages = tuple(_stage(folder, item) for item in document["stages"])
+        return stages, FinnTuiError.from_dict(document["error"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _stage(folder: Path, item: Mapping[str, Any]) -> Stage:
+    return Stage(
+        item["index"],
+        item["name"],
+        folder / item["file"],
+        item["nodes"],
+        item["op_types"],
+        item.get("check"),
+    )
 
 
 def identified(request: Request, label: str, folder: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
 from finn_tui.lab import devices, models
 from finn_tui.lab import saved_foldings as foldings_by_name
+from finn_tui.lab.handling import Consent, Handling
 from finn_tui.lab.models import Model, Stage
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
@@ -62,6 +63,9 @@ class Workbench:
     def __init__(
         self, workspace: Workspace, *, engine_name: str | None = None, on_log: OnLog | None = None
     ) -> None:
+        #: How networks are handled where a call does not say so, and who agrees to their steps.
+        self.handling = Handling()
+        self.ask_steps: Consent | None = None
         self.workspace = workspace
         self._engine_name = engine_name
         self._on_log = on_log
@@ -150,6 +154,8 @@ class Workbench:
         out: Path | None = None,
         weights: Mapping[str, Any] | None = None,
         fresh: bool = False,
+        handling: Handling | None = None,
+        ask_steps: Consent | None = None,
         on_progress: OnProgress = ignore,
     ) -> Model:
         """The model as a dataflow graph, prepared now unless it was before.
@@ -158,12 +164,17 @@ class Workbench:
             model: a preset's name, an .onnx file, or a model of the workspace.
             out: another folder for it than the workspace's; always prepared anew.
             fresh: prepare it anew in any case.
+            handling: of its input and output, and its steps, where the user says so.
+            ask_steps: asked for consent to a file of steps.
 
         Raises:
             FinnTuiError: an unknown model or board, or the engine's explanation.
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = await asyncio.to_thread(
+            request.handled, handling or self.handling, ask_steps or self.ask_steps
+        )
         device = await self.device(board, on_progress)
         if not (fresh or out or weights):
             info = await self.info(on_progress)
@@ -184,6 +195,22 @@ class Workbench:
             on_progress=on_progress,
         )
 
+    async def failed_stages(
+        self, model: str, *, board: str | None = None, on_progress: OnProgress = ignore
+    ) -> tuple[Stage, ...]:
+        """Stages that passed when the model's preparation failed; empty if it did not.
+
+        Args:
+            model: as ``prepare`` takes it.
+            board: for which it was prepared; the workspace's if None.
+            on_progress: told what is going on.
+        """
+        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = await asyncio.to_thread(request.handled, self.handling, self.ask_steps)
+        device = await self.device(board, on_progress)
+        failed = await asyncio.to_thread(models.failed_stages, self.workspace, request, device.part)
+        return failed[0] if failed is not None else ()
+
     async def open(
         self,
         model: str,
@@ -191,6 +218,8 @@ class Workbench:
         board: str | None = None,
         clock_ns: float | None = None,
         folding: str | None = None,
+        handling: Handling | None = None,
+        ask_steps: Consent | None = None,
         on_progress: OnProgress = ignore,
     ) -> Opened:
         """Open a model for folding, from cached cost tables where there are any.
@@ -198,14 +227,23 @@ class Workbench:
         Args:
             folding: name or file of the folding to begin with; the preset's published one, or
                 no parallelism at all, if none is given.
+            handling, ask_steps: as ``prepare`` takes them.
 
         Raises:
             FinnTuiError: as ``prepare``; or a folding that is not there or not legal.
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
         prepared = await self.prepare(
-            model, board=board, clock_ns=clock_ns, on_progress=on_progress
+            model,
+            board=board,
+            clock_ns=clock_ns,
+            handling=handling,
+            ask_steps=ask_steps,
+            on_progress=on_progress,
         )
+        for warning in prepared.warnings:
+            if warning["kind"] == "classes":
+                on_progress(Progress("WARNING", f"{warning['what']}. {warning['why']}"))
         device = await self.device(board, on_progress)
         cached = await asyncio.to_thread(models.cached_design, prepared, device)
         if cached is None:

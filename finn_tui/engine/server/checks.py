@@ -136,7 +136,7 @@ def _apart(found: List[Any], wanted: List[Any]) -> Tuple[bool, float]:
     largest, same = 0.0, len(found) == len(wanted)
     for mine, theirs in zip(found, wanted):
         if mine.size != theirs.size:
-            return False, float("inf")
+            return False, 0.0
         # A stage may order axes otherwise (NHWC); then the values are compared as they are.
         if mine.shape != theirs.shape and mine.ndim == 4 and theirs.ndim == 4:
             mine = mine.transpose(0, 3, 1, 2)

@@ -67,7 +67,9 @@ class Flow:
         file = "stages/%02d-%s.onnx" % (len(self.stages), name)
         model.save(os.path.join(self.out, file))
         # Checked once a whole flow has succeeded: one that fails half way is not worth the time.
-        self._unchecked.append((model, self.in_front, list(self.hosts), self.topk, self.tail, last))
+        self._unchecked.append(
+            (model, self.in_front, list(self.hosts), _ends_in_topk(model), self.tail, last)
+        )
         self.stages.append(
             {
                 "index": len(self.stages),
@@ -255,6 +257,8 @@ class _Runner:
         return ["default", *([wanted] if wanted else []), "extended"]
 
     def _explained(self, error: EngineError) -> EngineError:
+        if not isinstance(error, (builder_steps.StepFailed, host.NotHardware)):
+            return error
         float_input = self.network.handling.dtype == "FLOAT32"
         return network_failure.explain(error, self.network.model, self.current, float_input)
 
@@ -299,10 +303,9 @@ class _Runner:
                 flow.hosts = host.steps_of(model)
             flow.report(builder_steps.words(step))
             self.current = model
-            model = builder_steps.guarded(step, action, model, self.cfg)
-            if step == "step_qonnx_to_finn":
-                model = builder_steps.convert_what_is_left(model)
-            model = builder_steps.readable(model)
+            model = builder_steps.guarded(step, self._tidied(step, action), model, self.cfg)
+            if step == PARTITION:
+                self._require_whole(model)
             if step in saved:
                 flow.save(step[len("step_") :] if step.startswith("step_") else step, model,
                           last=step == saved[-1])  # fmt: skip
@@ -311,6 +314,40 @@ class _Runner:
         if any(rest):
             flow.hosts = rest
         return model
+
+    def _require_whole(self, model: Any) -> None:
+        """Raise if FINN's partition is not the graph that it was cut out of."""
+        produced = {name for node in model.graph.node for name in node.output}
+        produced.update(tensor.name for tensor in model.graph.input)
+        loose = [
+            "%s (%s)" % (node.name, node.op_type)
+            for node in model.graph.node
+            if any(
+                name and name not in produced and model.get_initializer(name) is None
+                for name in node.input
+            )
+        ]
+        if loose or len(graphs.dynamic_inputs(model)) != len(self.network.samples):
+            raise EngineError(
+                "FINN's partition is not the whole network",
+                "%d inputs became %d; without an input of theirs are %s"
+                % (len(self.network.samples), len(graphs.dynamic_inputs(model)),
+                   graphs.listed(loose) or "none"),
+                "Give the network one output (a concatenation of its outputs), or cut it where it "
+                "forks",
+                kind="finn",
+            )  # fmt: skip
+
+    def _tidied(self, step: str, action: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """A step, followed by what makes its graph complete and readable."""
+
+        def run(model: Any, cfg: Any) -> Any:
+            model = action(model, cfg)
+            if step == "step_qonnx_to_finn":
+                model = builder_steps.convert_what_is_left(model)
+            return builder_steps.readable(model)
+
+        return run
 
     def _todo(self, name: str) -> List[Step]:
         lookup = self.steps.build_dataflow_step_lookup

@@ -131,6 +131,17 @@ def _turns(model: Any, groups: Sequence[Names], most: int = _TURNS) -> Any:
     return model
 
 
+def _flatten_each(model: Any) -> Any:
+    """Flatten each branch behind a fork: FINN permutes the weights of one layer behind it only."""
+    try:
+        past_fork = importlib.import_module(_STREAM + "reorder").MoveOpPastFork
+        for op_types in (["Flatten", "Reshape"], ["Transpose"]):
+            model = model.transform(past_fork(op_types))
+    except (AttributeError, TypeError, AssertionError):
+        return model  # another FINN, or a fork that it does not take
+    return _tidy(model)
+
+
 def _shape(model: Any) -> Any:
     return [(node.op_type, tuple(node.input)) for node in model.graph.node]
 
@@ -154,6 +165,7 @@ def _streamlined(model: Any, name: str) -> Any:
         model = model.transform(lower.LowerConvsToMatMul())
     for each in ("MakeMaxPoolNHWC", "MakeScaleResizeNHWC"):
         model = _transform(model, _STREAM + "reorder", each)
+    model = _flatten_each(model) if branches else model
     model = _transform(model, _STREAM + "absorb", "AbsorbTransposeIntoFlatten")
     model = _turns(model, [_LAYOUT])
     if "GlobalAveragePool" in graphs.op_types(model):

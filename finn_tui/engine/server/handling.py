@@ -72,7 +72,8 @@ def choose(model: Any, source: Dict[str, Any]) -> Handling:
 
     Raises ``EngineError`` for a wish that does not exist.
     """
-    wish = str(source.get("preprocess") or "auto")
+    asked = source.get("preprocess") or "auto"
+    wish = str(asked.get("path") if isinstance(asked, dict) else asked)
     handling = Handling()
     handling.topk, handling.automatic = _topk(source.get("topk", "auto"))
     inputs = graphs.dynamic_inputs(model)

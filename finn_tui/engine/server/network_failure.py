@@ -48,7 +48,7 @@ def explain(error: EngineError, original: Any, failed: Any, float_input: bool) -
         if reason is not None:
             return _error(error, reason)
     outside = getattr(error, "nodes", None)
-    for rule in LATER_RULES:
+    for rule in (*((_topk,) if outside else ()), *LATER_RULES):
         reason = _apply(rule, failed)
         if reason is not None and (outside is None or _mentions(reason, outside)):
             return _error(error, reason)
@@ -82,10 +82,9 @@ def _mentions(reason: Reason, outside: Any) -> bool:
 
 def _error(error: EngineError, reason: Reason) -> EngineError:
     nodes, why, fix = reason
-    named = "%s: " % graphs.listed(nodes) if nodes else ""
     detail = error.detail or "%s\n%s" % (error.what, error.why)
-    what = "FINN cannot build this network"
-    return EngineError(what, "%s%s. (%s)" % (named, why, error.what), fix, "input", detail)
+    what = "FINN cannot build %s" % (graphs.listed(nodes, 3) if nodes else "this network")
+    return EngineError(what, "%s. %s." % (why, error.what), fix, "input", detail)
 
 
 def _named(node: Any) -> str:
@@ -387,7 +386,6 @@ RULES: Tuple[Rule, ...] = (
     _no_layer,
 )
 LATER_RULES: Tuple[Rule, ...] = (
-    _topk,
     _one_dimension,
     _stuck_scale,
     _dynamic_product,

@@ -143,7 +143,10 @@ def _find(folder: str, named: str) -> Optional[str]:
 def made_by(model: Any) -> str:
     """Which FINN made a hardware graph, as far as its op types tell; empty if they do not."""
     ops = graphs.op_types(model)
-    return next((maker for names, maker in _MADE_BY if any(name in ops for name in names)), "")
+    for names, maker in _MADE_BY:
+        if any(name in ops for name in names):
+            return maker
+    return "FINN 0.10 or later" if any(op.endswith(("_hls", "_rtl")) for op in ops) else ""
 
 
 def _require_known(nodes: List[Any], path: str, maker: str) -> None:

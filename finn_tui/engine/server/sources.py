@@ -6,7 +6,15 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits, execution, graphs, handling, opening, weights
+from finn_tui.engine.server import (
+    digits,
+    execution,
+    graphs,
+    handling,
+    network_failure,
+    opening,
+    weights,
+)
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -96,7 +104,19 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     progress("reading the network", 0.0)
     model = stage.model
     if stage.kind in ("qonnx", "finn"):
-        model = _tidied(model)
+        try:
+            model = _tidied(model)
+        except EngineError:
+            raise
+        except Exception as error:
+            # Tidying executes constant parts, and raises for ops that QONNX does not know.
+            failure = EngineError(
+                "The network cannot be read",
+                "%s: %s" % (type(error).__name__, error),
+                "Look at the node in the detail",
+                detail=traceback.format_exc(),
+            )
+            raise network_failure.explain(failure, model, model, False) from error
     facts = {"kind": "checkpoint", "note": os.path.basename(source["path"])}
     network = Network(model, "import", dict(facts, accuracy=None, images=0, dataset=None))
     network.stage_kind = stage.kind
@@ -109,6 +129,12 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
             wish["topk"] = "none"
     network.handling = handling.choose(model, wish)
     network.notes += network.handling.notes
+    inputs, outputs = len(graphs.dynamic_inputs(model)), len(model.graph.output)
+    if inputs > 1 or outputs > 1:
+        network.notes.append(
+            "the network has %d inputs and %d outputs: each gets a DMA of its own; the board's "
+            "driver feeds one input only" % (inputs, outputs)
+        )
     _choose_samples(network)
     _software(network)
     return network
@@ -202,7 +228,25 @@ def _tidied(model: Any) -> Any:
             "Axis %s has no size" % ", ".join(missing) if missing else "It has no axes",
             "Export the network with a fixed input shape",
         )
+    _explicit_convolutions(model)
     return importlib.import_module("qonnx.util.cleanup").cleanup_model(model)
+
+
+def _explicit_convolutions(model: Any) -> None:
+    """Write attributes of convolutions at ONNX's defaults out: FINN reads them unasked."""
+    helper = importlib.import_module("onnx").helper
+    for node in model.graph.node:
+        given = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type not in ("Conv", "ConvTranspose") or "kernel_shape" not in given:
+            continue
+        axes = len(given["kernel_shape"].ints)
+        wanted = {"strides": [1] * axes, "dilations": [1] * axes, "pads": [0] * 2 * axes,
+                  "group": 1}  # fmt: skip
+        if "auto_pad" in given and given["auto_pad"].s != b"NOTSET":
+            del wanted["pads"]
+        for name, value in wanted.items():
+            if name not in given:
+                node.attribute.append(helper.make_attribute(name, value))
 
 
 def _input_sizes(model: Any) -> Any:

@@ -84,9 +84,23 @@ def readable(model: Any) -> Any:
     The same network then gives the same file, by whose hash cost tables are cached.
     """
     general = importlib.import_module("qonnx.transformation.general")
-    for name in ("SortGraph", "GiveUniqueNodeNames", "GiveReadableTensorNames"):
+    _one_annotation_each(model)
+    # Random names first: counting ones would meet those that a partition already has.
+    steps = ("SortGraph", "GiveUniqueNodeNames", "GiveRandomTensorNames", "GiveReadableTensorNames")
+    for name in steps:
         model = model.transform(getattr(general, name)())
     return model
+
+
+def _one_annotation_each(model: Any) -> None:
+    """Keep one data type a tensor, none of tensors that are gone: their names are given anew."""
+    annotations = model.graph.quantization_annotation
+    names = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    last = {each.tensor_name: each for each in annotations if each.tensor_name in names}
+    if len(last) < len(annotations):
+        kept = list(last.values())
+        del annotations[:]
+        annotations.extend(kept)
 
 
 _WORDS = {
