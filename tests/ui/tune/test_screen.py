@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, MouseScrollUp, Paste
+from textual.pilot import Pilot
 
 from finn_tui.core.folding import model as foldings
 from finn_tui.ui.app import FinnTuiApp
@@ -226,6 +228,13 @@ async def test_replacing_another_saved_folding_asks(make_app: MakeApp, lab: Reco
         await pilot.press("escape")
 
 
+async def paste(pilot: Pilot[Any], text: str) -> None:
+    """Paste into the text field and wait until it has it."""
+    field = pilot.app.screen.query_one(TextInput)
+    pilot.app.post_message(Paste(text))
+    await until(pilot, lambda: field.value == text)
+
+
 async def test_a_folding_file_is_loaded_by_its_typed_path(
     make_app: MakeApp, lab: RecordedLab, tmp_path: Path
 ) -> None:
@@ -241,9 +250,12 @@ async def test_a_folding_file_is_loaded_by_its_typed_path(
         for key in ("f", "C"):
             await pilot.press(key)
             await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
-            await pilot.press(*f"{path.parent}/nothing.json", "enter")
-            assert "there is no file" in screen_text(app)
-            await pilot.press("ctrl+u", *f"{path.parent}/v")
+            await paste(pilot, f"{path.parent}/")  # every typed key waits for its frame
+            await pilot.press(*"none", "enter")
+            await until(pilot, lambda: "there is no file" in screen_text(app))
+            await pilot.press("ctrl+u")
+            await paste(pilot, f"{path.parent}/")
+            await pilot.press("v")
             await until(pilot, lambda: app.screen.query_one(TextInput).suggestion)
             await pilot.press("tab")
             assert app.screen.query_one(TextInput).value == str(path)
@@ -263,7 +275,10 @@ async def test_a_path_is_typed_and_pasted_into_open(
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         monkeypatch.setattr(app, "open_named", lambda model: asked.append(model))
-        await pilot.press("o", *str(path), "enter")
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
+        await paste(pilot, str(path)[:-4])
+        await pilot.press(*"onnx", "enter")
         await until(pilot, lambda: asked)
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
