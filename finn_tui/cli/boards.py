@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import catalogue
 from finn_tui.cli.common import (
     FAILED,
@@ -124,6 +126,9 @@ def _password(ask: bool) -> str | None:
     return password
 
 
+YES_OPTION = click.option("--yes", is_flag=True, help="Do not ask about a missed clock.")
+
+
 @dataclass(frozen=True)
 class _Order:
     """What every board command is given: which run, where to, and how to answer."""
@@ -133,6 +138,31 @@ class _Order:
     ask_password: bool
     workspace: Path
     as_json: bool
+
+    def ask_about_clock(self, *, yes: bool) -> None:
+        """Ask before a bitstream that misses its clock is sent: it may compute wrongly.
+
+        Args:
+            yes: the user has said so already.
+
+        Raises:
+            FinnTuiError: there is nobody to ask.
+            click.Abort: the answer is no.
+        """
+        from finn_tui.runs.folder import missed_text
+
+        missed = open_lab(self.workspace).find_run(self.name).clock_missed_ns()
+        if missed is None or yes:
+            return
+        text = f"{missed_text(missed)}: the board may compute wrong results"
+        if self.as_json or not sys.stdin.isatty():
+            raise FinnTuiError(
+                text,
+                "FINN builds a bitstream all the same, and there is nobody here to ask.",
+                "Give --yes to send it, or build with a longer clock period (--clock-ns).",
+                kind="input",
+            )
+        click.confirm(f"{text}. Send it?", abort=True, err=True)
 
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
@@ -187,14 +217,15 @@ def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click
     return decorate
 
 
-@_board_command()
-def deploy(order: _Order) -> None:
+@_board_command(YES_OPTION)
+def deploy(order: _Order, yes: bool) -> None:
     """Send a run's package to a board.
 
     Only changed files are sent.
     """
     from finn_tui.board.deploy import deploy as job
 
+    order.ask_about_clock(yes=yes)
     done = order.do(job)
     order.show(done.as_dict(), [_deployed(done.as_dict())])
 
@@ -258,10 +289,13 @@ def validate(order: _Order, batch: int, limit: int | None) -> None:
 @_board_command(
     click.option("--batch", type=click.IntRange(1), help="Images in one go, for the throughput."),
     click.option("--limit", type=click.IntRange(1), help="Validate only the first so many images."),
+    YES_OPTION,
 )
-def go(order: _Order, batch: int | None, limit: int | None) -> None:
+def go(order: _Order, batch: int | None, limit: int | None, yes: bool) -> None:
     """Deploy, execute, measure and validate in one command."""
     from finn_tui.board import jobs as work
+
+    order.ask_about_clock(yes=yes)
 
     async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
         return await work.go(link, folder, on_progress, batch=batch, limit=limit)

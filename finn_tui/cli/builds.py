@@ -220,7 +220,7 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
 
     if state.final and sys.stderr.isatty():
         kind = Workspace.open(folder.path.parents[1]).settings.alert
-        sys.stderr.write(alert(kind, "finn-tui", f"{folder.id}: {state.state}"))
+        sys.stderr.write(alert(kind, "finn-tui", f"{folder.id}: {folder.verdict(state)}"))
         sys.stderr.flush()
     if as_json:
         document: dict[str, Any] = {
@@ -228,6 +228,7 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
             "state": state.state,
             "folder": str(folder.path),
             "simulated": folder.request.simulated,
+            "clock_missed_ns": folder.clock_missed_ns(),
         }
         if state.error is not None:
             document["error"] = state.error.as_dict()
@@ -237,7 +238,7 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
     if not as_json:
         mark = f" {SIMULATED}" if folder.request.simulated else ""
         place = f", number {state.position} in line" if state.position else ""
-        echo(f"{folder.id}: {state.state}{place}{mark}\n{folder.path}")
+        echo(f"{folder.id}: {folder.verdict(state)}{place}{mark}\n{folder.path}")
     if state.final and state.state != "succeeded":
         raise SystemExit(FAILED)
 
@@ -297,6 +298,7 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
         "clock_ns": request.clock_ns,
         "simulated": request.simulated,
         "state": state.state,
+        "clock_missed_ns": folder.clock_missed_ns(),
         "position": state.position,
         "attempt": state.attempt,
         "step": state.step,

@@ -71,7 +71,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         rows.append(
             (
                 folder.id,
-                state.state + place,
+                folder.verdict(state) + place,
                 f"{state.step or '-'}",
                 f"{state.seconds:.0f} s",
                 folder.request.folding_name,
@@ -121,7 +121,7 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
         return
     mark = f" {SIMULATED}" if folder.request.simulated else ""
     attempt = f", attempt {state.attempt}" if state.attempt > 1 else ""
-    echo(f"{folder.id}: {state.state}{mark}, {state.seconds:.0f} s{attempt}")
+    echo(f"{folder.id}: {folder.verdict(state)}{mark}, {state.seconds:.0f} s{attempt}")
     rows = [
         (step.name, step.status, "-" if step.seconds is None else f"{step.seconds:.1f} s")
         for step in steps

@@ -175,15 +175,12 @@ def deploy_outlook(run: RunFolder) -> DeployOutlook:
     Raises:
         FinnTuiError: its documents are missing or broken.
     """
-    timing = run.results().get("timing")
-    timing = timing if isinstance(timing, Mapping) else {}
-    wns = timing.get("wns")
-    missed = timing.get("met") is False and type(wns) in (int, float)
+    missed = run.clock_missed_ns()
     return DeployOutlook(
         sum(_size(path) for path in run.deploy.rglob("*")),
         (run.sample / "images.npy").is_file(),
         run.request.dataset,
-        float(wns) if missed and wns is not None else None,
+        None if missed is None else -missed,
     )
 
 

@@ -121,6 +121,11 @@ class RunState:
         return max(0.0, (end - datetime.fromisoformat(self.started)).total_seconds())
 
 
+def missed_text(nanoseconds: float) -> str:
+    """What is said of a clock that is missed by so much."""
+    return f"clock missed by {nanoseconds:.3f} ns"
+
+
 class RunFolder:
     """One run by its folder."""
 
@@ -233,6 +238,28 @@ class RunFolder:
             if not isinstance(results.get(name), dict | None):
                 raise self._broken(runfiles.RESULTS, f"{name} is no JSON object.")
         return results
+
+    def clock_missed_ns(self) -> float | None:
+        """By how much the built design misses its clock, in ns.
+
+        None where it meets it, is not built or does not say.
+        """
+        try:
+            timing = self.results().get("timing") or {}
+        except FinnTuiError:
+            return None
+        wns = timing.get("wns")
+        if isinstance(wns, bool) or not isinstance(wns, int | float):
+            return None
+        return -float(wns) if wns < 0 and timing.get("met") is False else None
+
+    def verdict(self, state: RunState) -> str:
+        """The state of the run as every list and last word has it.
+
+        FINN goes on when a clock is missed: its state is then succeeded, and this says the rest.
+        """
+        missed = self.clock_missed_ns() if state.state == "succeeded" else None
+        return state.state if missed is None else f"{state.state}, {missed_text(missed)}"
 
     def update_results(self, **parts: Any) -> None:
         """Set parts of results.json (``throughput={...}``), leaving the others as they are.

@@ -42,6 +42,7 @@ class RunView:
         changed: when its results were last written (seconds since the epoch), 0 before.
         notes: what the user says of it.
         stamp: when its documents were last written: another one means to read it again.
+        clock_missed_ns: by how much its design misses its clock, None if it does not.
     """
 
     folder: RunFolder
@@ -50,6 +51,7 @@ class RunView:
     changed: float = 0.0
     notes: Notes = field(default_factory=_no_notes)
     stamp: tuple[float, ...] = field(default=(), compare=False)
+    clock_missed_ns: float | None = None
 
     @property
     def id(self) -> str:

@@ -381,8 +381,9 @@ def _look(
             state = reconcile(folder)
             # A heartbeat is no news: without it, states that mean the same are equal.
             seen = RunView(
-                folder, folder.request, _still(state), stamp[0], read_notes(folder), stamp
-            )
+                folder, folder.request, _still(state), stamp[0], read_notes(folder), stamp,
+                folder.clock_missed_ns() if state.state == "succeeded" else None,
+            )  # fmt: skip
         except FinnTuiError as error:
             broken.append(error)
             continue

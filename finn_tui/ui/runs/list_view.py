@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from finn_tui.lab.identity import titles
+from finn_tui.runs.folder import missed_text
 from finn_tui.ui.runs.build_view import sign, step_name
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
@@ -34,6 +35,8 @@ def state_cell(run: RunView) -> Cell:
         )
     if state.position:
         return (f"{mark} queued, {state.position} in line", role)
+    if run.clock_missed_ns is not None:
+        return (f"! {missed_text(run.clock_missed_ns)}", "bad")
     return (f"{mark} {state.state}", role)
 
 
@@ -41,6 +44,7 @@ def runs(found: Sequence[RunView], width: int) -> Content:
     """The list of runs, newest first."""
     wide = width >= 100
     rows = []
+    missed = [run for run in found if run.clock_missed_ns is not None]
     models = titles({run.id: (run.request.model, run.request.content) for run in found})
     for run in found:
         cells: list[Cell] = [
@@ -57,7 +61,7 @@ def runs(found: Sequence[RunView], width: int) -> Content:
         Column("run", 31 if wide else 4),
         Column("model", min(22, max([10, *map(len, models.values())]))),
         Column("folding"),
-        Column("state", 30 if wide else 24),
+        Column("state", 30 if wide else max([24, *(len(state_cell(run)[0]) for run in missed)])),
         Column("time", 6, True),
         Column("age", 6, True),
         Column("", 9),

@@ -10,6 +10,7 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from finn_tui.runs.folder import missed_text
 from finn_tui.runs.live.workdirs import HLS_FOLDER
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.auto_follow import growing
@@ -167,6 +168,8 @@ class RunsScreen(ModeScreen):
         request, state = run.request, run.state
         mark, role = build_view.sign(state.state)
         line = StyledLine().add(f" {mark} {state.state}", role)
+        if run.clock_missed_ns is not None:
+            line.add(f", {missed_text(run.clock_missed_ns)}", "bad")
         if state.position:
             line.add(f"  number {state.position} in line", "dim")
         if state.state == "running" and state.step_count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from finn_tui.ui.logs.auto_follow import LAG_SECONDS, growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
 from finn_tui.ui.messages import SnapshotTaken
-from finn_tui.ui.runs import build_view
+from finn_tui.ui.runs import build_view, list_view
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
@@ -367,3 +368,12 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         await pilot.press("f")
         await until(pilot, lambda: "layer 1 is synthesized" in screen_text(app))
         assert "following this one" not in screen_text(app)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list_says_that_a_clock_is_missed(tmp_path: Path, width: int) -> None:
+    view = replace(run_of(tmp_path, "succeeded"), clock_missed_ns=0.618)
+    cell = list_view.state_cell(view)
+    assert "clock missed by 0.618 ns" in cell[0]
+    content = list_view.runs([view], width)
+    assert next(c for c in content.columns if c.title == "state").width >= len(cell[0])
