@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import enum
+import functools
 import re
 import tomllib
 import types
@@ -141,51 +143,103 @@ def describe(problem: Problem, path: Path, content: bytes = b"") -> str:
     return f"{path}{f', line {line}' if line else ''}: {problem.what}"
 
 
-def problems(value: Any, kind: Any, key: tuple[str, ...] = ()) -> Iterator[Problem]:
-    """Every mistake in a value that should be of a type."""
+def problems(
+    value: Any, kind: Any, key: tuple[str, ...] = (), *, tell_unknown: bool = True
+) -> Iterator[Problem]:
+    """Find every mistake in a value that should be of a type.
+
+    Args:
+        value: as parsed from TOML or JSON.
+        kind: the type. ``Annotated[dict[str, Any], known_keys(Struct)]`` is a table that may have
+            other keys beside those of the struct.
+        key: keys down to the value.
+        tell_unknown: whether an unknown key is a mistake.
+    """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    table = open_table(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        yield from _struct_problems(value, kind, key)
+        yield from _struct_problems(value, kind, key, tell_unknown)
+    elif table is not None:
+        yield from _struct_problems(value, table, key, False)
     elif origin is dict and isinstance(value, dict):
         for name, item in value.items():
-            yield from problems(item, arguments[1], (*key, name))
-    elif origin is tuple and arguments[1:] == (...,) and isinstance(value, list):
+            yield from problems(item, arguments[1], (*key, name), tell_unknown=tell_unknown)
+    elif (origin is list or (origin is tuple and arguments[1:] == (...,))) and isinstance(
+        value, list
+    ):
         for index, item in enumerate(value, 1):
-            yield from problems(item, arguments[0], (*key, f"#{index}"))
+            yield from problems(item, arguments[0], (*key, f"#{index}"), tell_unknown=tell_unknown)
     elif (
         origin in (types.UnionType, typing.Union)
         and len(arguments) == 2
         and type(None) in arguments
     ):
         present = arguments[0] if arguments[1] is type(None) else arguments[1]
-        yield from problems(value, present, key)
+        if value is not None:
+            yield from problems(value, present, key, tell_unknown=tell_unknown)
     else:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            yield Problem(key, f"{shown_key(key)} = {value!r} is not valid", _allowed(error, kind,
-                          value))  # fmt: skip
+            yield Problem(
+                key,
+                f"{shown_key(key)} = {_shown(value)} is not valid",
+                _allowed(error, kind, value),
+            )
 
 
-def _struct_problems(value: Any, kind: type[msgspec.Struct], key: tuple[str, ...]
-                     ) -> Iterator[Problem]:  # fmt: skip
-    if not isinstance(value, dict):
-        yield Problem(key, f"{shown_key(key)} = {value!r} is not a table",
-                      f"It holds the keys {', '.join(kind.__struct_fields__)}.")  # fmt: skip
-        return
+def known_keys(kind: type[msgspec.Struct]) -> msgspec.Meta:
+    """Annotate a ``dict[str, Any]`` with the struct that describes the keys finn-tui uses."""
+    return msgspec.Meta(extra={"known_keys": kind})
+
+
+def open_table(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct that ``known_keys`` gave a type; None for any other type."""
+    for note in getattr(kind, "__metadata__", ()):
+        extra = getattr(note, "extra", None)
+        if extra and "known_keys" in extra:
+            struct: type[msgspec.Struct] = extra["known_keys"]
+            return struct
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+@functools.cache
+def field_types(kind: type[msgspec.Struct]) -> Mapping[str, tuple[msgspec.structs.FieldInfo, Any]]:
+    """The fields of a struct and their types with annotations, by their names in documents."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = msgspec.structs.fields(kind)
+    return {field.encode_name: (field, hints[field.name]) for field in fields}
+
+
+def _struct_problems(
+    value: Any, kind: type[msgspec.Struct], key: tuple[str, ...], tell_unknown: bool
+) -> Iterator[Problem]:
+    fields = field_types(kind)
+    if not isinstance(value, dict):
+        yield Problem(
+            key,
+            f"{shown_key(key)} = {_shown(value)} is not a table",
+            f"It holds the keys {', '.join(fields)}.",
+        )
+        return
     for name, item in value.items():
         if name in fields:
-            yield from problems(item, hints[fields[name].name], (*key, name))
+            yield from problems(item, fields[name][1], (*key, name), tell_unknown=tell_unknown)
+            continue
+        if not tell_unknown:
             continue
         where = f" in [{shown_key(key)}]" if key else ""
         yield Problem(
             (*key, name),
-            f"{name} = {item!r}{where} is an unknown key{did_you_mean(name, fields)}",
+            f"{name} = {_shown(item)}{where} is an unknown key{did_you_mean(name, fields)}",
             f"Known keys: {', '.join(fields)}.",
         )
-    for field in fields.values():
+    for field, _ in fields.values():
         if field.required and field.encode_name not in value:
             owner = f"[{shown_key(key)}]" if key else "the file"
             yield Problem(key, f"{owner} has no {field.encode_name}",
@@ -199,6 +253,9 @@ def _required(kind: type[msgspec.Struct]) -> str:
 def _allowed(error: Exception, kind: Any, value: Any) -> str:
     if typing.get_origin(kind) is Literal:
         words = [str(word) for word in typing.get_args(kind)]
+        return f"It is one of {', '.join(words)}{did_you_mean(str(value), words)}."
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        words = [str(word.value) for word in kind]
         return f"It is one of {', '.join(words)}{did_you_mean(str(value), words)}."
     for note in getattr(kind, "__metadata__", ()):
         if getattr(note, "description", None):

@@ -23,9 +23,9 @@ from finn_tui.cli.common import (
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench
+    from finn_tui.runs.documents import Notes
     from finn_tui.runs.folder import RunFolder, RunState
     from finn_tui.runs.launch.clean import Cleanup
-    from finn_tui.runs.notes import Notes
 
 
 @click.group(invoke_without_command=True)
@@ -105,7 +105,7 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     """Show state, steps and results of a run."""
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.live import watch
-    from finn_tui.runs.notes import read_notes
+    from finn_tui.runs.notes import load_notes
 
     folder = _lab(ctx, workspace).find_run(name)
     state = reconcile(folder)
@@ -127,7 +127,7 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
         for step in steps
     ]
     echo(table(("step", "state", "time"), rows, "  r"))
-    _say_notes(folder, read_notes(folder))
+    _say_notes(folder, load_notes(folder))
     if state.error is not None:
         show_error(state.error)
     echo(str(folder.path))
@@ -239,10 +239,10 @@ def note(
     as_json: bool,
 ) -> None:
     """Set or show the note of a run."""
-    from finn_tui.runs.notes import read_notes, set_note
+    from finn_tui.runs.notes import load_notes, set_note
 
     folder = _lab(ctx, workspace).find_run(name)
-    notes = set_note(folder, " ".join(text)) if text or clear else read_notes(folder)
+    notes = set_note(folder, " ".join(text)) if text or clear else load_notes(folder)
     _answer_notes(folder, notes, as_json)
 
 

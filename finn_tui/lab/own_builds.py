@@ -11,6 +11,7 @@ from finn_tui.core.estimate import platform_shell
 from finn_tui.core.estimate.platform_shell import Shell
 from finn_tui.core.migrate import finn_names
 from finn_tui.runs.analysis.estimate_vs_actual import Figures, of_run
+from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder
 
 
@@ -24,7 +25,7 @@ def real_builds(runs: Iterable[RunFolder]) -> Iterator[tuple[RunFolder, Figures]
             request = run.request
             if request.simulated or request.rehearsal is not None:
                 continue
-            if run.state().state != "succeeded":
+            if run.state().state is not RunStatus.SUCCEEDED:
                 continue
             figures = of_run(run, blocks=False)
         except FinnTuiError:

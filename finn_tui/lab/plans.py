@@ -11,6 +11,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import model as foldings
 from finn_tui.engine.server import runqueue
 from finn_tui.lab.build_request import folding_title
+from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, RunRequest
 
 if TYPE_CHECKING:
@@ -151,8 +152,8 @@ def build_outlook(plan: BuildPlan, runs: Sequence[RunFolder], parallel: int) -> 
     return BuildOutlook(
         expected(kind, past_builds(runs)),
         max(0, before - parallel + 1),
-        states.get("succeeded", ""),
-        states.get("running", "") or states.get("queued", ""),
+        states.get(RunStatus.SUCCEEDED, ""),
+        states.get(RunStatus.RUNNING, "") or states.get(RunStatus.QUEUED, ""),
     )
 
 

@@ -14,8 +14,9 @@ from statistics import median
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.rehearsal.tools.plan import BITFILE_SHARE, HLS_SHARE, STITCH_SHARE
+from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, RunRequest, list_runs
-from finn_tui.runs.live.jobs import DEFAULT_STEPS, Job
+from finn_tui.runs.live.jobs import DEFAULT_STEPS, Job, JobState
 from finn_tui.runs.live.snapshot import Picture
 from finn_tui.runs.live.watch import Step, steps
 
@@ -189,7 +190,7 @@ def past_builds(runs: Iterable[RunFolder]) -> list[PastBuild]:
             done = {
                 step.name: step.seconds
                 for step in steps(run)
-                if step.status == "finished" and step.seconds is not None
+                if step.status is StepStatus.FINISHED and step.seconds is not None
             }
             if done:
                 found.append(PastBuild(Kind.of(run.request), done))
@@ -231,7 +232,7 @@ def expected(kind: Kind, history: Sequence[PastBuild] = ()) -> Eta:
         if any("synthesize_bitfile" in name for name in past.seconds)
     ]
     names = whole[0] if whole else DEFAULT_STEPS
-    eta = estimate([Step(name, "waiting") for name in names], kind, history)
+    eta = estimate([Step(name, StepStatus.WAITING) for name in names], kind, history)
     assert eta is not None, "all steps are still to come"
     return eta
 
@@ -250,7 +251,7 @@ def estimate(
         history: earlier builds of any kind.
         picture: how far the tools of the running step are.
     """
-    open_ = [step for step in steps if step.status in ("waiting", "running")]
+    open_ = [step for step in steps if step.status in (StepStatus.WAITING, StepStatus.RUNNING)]
     if not open_:
         return None
     like, source, widen = alike(kind, history)
@@ -261,7 +262,7 @@ def estimate(
     for step in open_:
         seen = [past.seconds[step.name] for past in like if step.name in past.seconds]
         low, mid, high = _spread(seen, widen) if seen else _published(step.name, kind, layers)
-        if step.status == "running":
+        if step.status is StepStatus.RUNNING:
             done = _done(step, kind, picture)
             low, mid, high = _remaining(low, mid, high, step.seconds or 0.0, done)
         middle += mid
@@ -276,7 +277,7 @@ def estimate(
             above += high - mid
     below += math.sqrt(square_below)
     above += math.sqrt(square_above)
-    spent = sum(step.seconds or 0.0 for step in steps if step.status != "waiting")
+    spent = sum(step.seconds or 0.0 for step in steps if step.status is not StepStatus.WAITING)
     if like and guessed:
         source += ", and published builds for steps that they have not"
     return Eta(
@@ -348,7 +349,7 @@ def _done(step: Step, kind: Kind, picture: Picture | None) -> float | None:
         done, count = picture.count("hls")
         if not count or (done == count and kind.fifo != "minimal"):
             return None  # what follows is the simulation
-        running = sum(job.kind == "hls" and job.state == "running" for job in picture.jobs)
+        running = sum(job.kind == "hls" and job.state is JobState.RUNNING for job in picture.jobs)
         return (done + 0.5 * running) / count
     if "synthesize_bitfile" in step.name:
         return _bitfile_done(picture)
@@ -364,27 +365,27 @@ def _bitfile_done(picture: Picture) -> float | None:
         if kind == "implementation":
             done += weight * (_implemented(jobs[-1]) if jobs else 0.0)
         elif jobs:
-            ended = sum(job.state in ("finished", "failed") for job in jobs)
+            ended = sum(job.state in (JobState.FINISHED, JobState.FAILED) for job in jobs)
             done += weight * ended / len(jobs)
     return done
 
 
 def _implemented(job: Job) -> float:
-    if job.state == "finished":
+    if job.state is JobState.FINISHED:
         return 1.0
     done = 0.0
     for stage in job.stages:
         weight = _STAGES.get(stage.name, 0) / 100
-        if stage.state == "finished":
+        if stage.state is JobState.FINISHED:
             done += weight
-        elif stage.state == "running":
+        elif stage.state is JobState.RUNNING:
             done += weight * max((_BEGUN.get(name, 0.0) for name in job.now), default=0.0)
     return done
 
 
 def _simulates(open_: Sequence[Step], kind: Kind, picture: Picture | None) -> bool:
     """Whether FIFO depths are being found by simulation now."""
-    running = next((step.name for step in open_ if step.status == "running"), "")
+    running = next((step.name for step in open_ if step.status is StepStatus.RUNNING), "")
     if kind.fifo == "minimal":
         return False
     if "set_fifo_depths" in running:

@@ -11,114 +11,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from finn_tui.base import documents
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.runs.documents import FINAL, RunEvent, RunRequest, RunResults, RunState, RunStatus
 
-FINAL = frozenset(runfiles.FINAL)
-#: Parts of results.json, each a JSON object.
-_PARTS = ("estimate", "post_synthesis", "timing", "execute", "throughput", "accuracy")
+__all__ = ["FINAL", "RunFolder", "RunRequest", "RunState", "RunStatus", "find_run", "list_runs"]
 
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What a build was asked to do: ``run.json``.
-
-    Attributes:
-        id, model: name of the run folder; the model's name.
-        created: when, ISO 8601 in UTC.
-        folding: FINN's folding configuration; ``folding_name`` is what the user calls it.
-        board, part, clock_ns: FINN's name of the board, the FPGA part, clock period.
-        engine: ``name, python, command, flavour, version`` of the FINN that builds.
-        host: where it runs, as the user named the machine.
-        rehearsal: ``{"seconds": ...}`` if AMD's tools are stand-ins, else None.
-        simulated: whether its figures are those of stand-ins.
-        dataset: what the accelerator is validated on, as the driver calls it.
-        estimate: as ``finn-tui estimate --json`` gives it, None if it was not asked.
-        source: where the model comes from and what its weights are.
-        fifo: how FIFO depths are found, ``simulate`` or ``minimal``.
-    """
-
-    id: str
-    model: str
-    created: str
-    folding: Mapping[str, Any]
-    folding_name: str
-    board: str
-    part: str
-    clock_ns: float
-    engine: Mapping[str, Any] = field(default_factory=dict)
-    host: str = "local"
-    rehearsal: Mapping[str, Any] | None = None
-    simulated: bool = False
-    dataset: str | None = None
-    estimate: Mapping[str, Any] | None = None
-    source: Mapping[str, Any] = field(default_factory=dict)
-    fifo: str = "simulate"
-
-    @property
-    def content(self) -> str:
-        """The hash of what its model was prepared from; empty where an older version asked."""
-        value = self.source.get("content") if isinstance(self.source, Mapping) else None
-        return value if isinstance(value, str) else ""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """Where a build is: ``state.json``.
-
-    Attributes:
-        state: queued, running, succeeded, failed, cancelled or lost.
-        step: FINN's name of the step it is in, ``step_index`` of ``step_count``.
-        pid, pid_started, pid_ticks, host: the runner's process, when it began by the clock
-            (seconds since the epoch) and by the kernel's ticks since boot, on which machine.
-        machine, boot, pid_namespace: which machine, which start of it and which container that
-            was; None in documents of version 0.1. ``host`` is for people.
-        heartbeat: when it last said that it lives (seconds since the epoch).
-        position: its place among the builds that wait for their turn, from 1; None if it does not.
-        attempt: 1, and one more for each time that it was resumed.
-        started, ended: ISO 8601 in UTC.
-        error: why it is failed or lost.
-    """
-
-    state: str
-    step: str | None = None
-    step_index: int = 0
-    step_count: int = 0
-    pid: int | None = None
-    pid_started: float | None = None
-    pid_ticks: int | None = None
-    host: str = ""
-    machine: str | None = None
-    boot: str | None = None
-    pid_namespace: int | None = None
-    heartbeat: float = 0.0
-    position: int | None = None
-    attempt: int = 1
-    started: str | None = None
-    ended: str | None = None
-    error: FinnTuiError | None = None
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing will change any more."""
-        return self.state in FINAL
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been at it, or how long it took; 0 before it starts."""
-        if self.started is None:
-            return 0.0
-        end = datetime.fromisoformat(self.ended) if self.ended else datetime.now(UTC)
-        return max(0.0, (end - datetime.fromisoformat(self.started)).total_seconds())
+_FIX = "The run's logs and build folder can still be looked at; build it again."
 
 
 def missed_text(nanoseconds: float) -> str:
@@ -183,13 +90,9 @@ class RunFolder:
         Raises:
             FinnTuiError: run.json is missing or broken.
         """
-        request: RunRequest = self._typed(runfiles.RUN, self._read(runfiles.RUN), RunRequest)
-        seconds = request.rehearsal.get("seconds") if request.rehearsal is not None else 0.0
-        if not request.clock_ns > 0:
-            raise self._broken(runfiles.RUN, f"clock_ns is {request.clock_ns}; it is above 0.")
-        if runprocesses.finite(seconds) is None:
-            raise self._broken(runfiles.RUN, f"rehearsal.seconds is {seconds!r:.40}, no number.")
-        return request
+        return documents.decode(
+            self._read(runfiles.RUN), RunRequest, self.path / runfiles.RUN, _FIX
+        )
 
     @property
     def rehearsed(self) -> bool:
@@ -206,38 +109,24 @@ class RunFolder:
             FinnTuiError: it is missing or broken.
         """
         document = self._read(runfiles.STATE)
-        error: dict[str, str] | None
-        error = self._typed(runfiles.STATE, document.get("error"), dict[str, str] | None)
-        state: RunState = self._typed(
-            runfiles.STATE, {**document, **_checked_identity(document), "error": None}, RunState
-        )
-        if state.state not in (*runfiles.FINAL, "queued", "running"):
-            raise self._broken(runfiles.STATE, f"There is no state {clean(state.state)!r:.40}.")
-        try:
-            for text in (state.started, state.ended):
-                if text is not None:
-                    datetime.fromisoformat(text)
-            _ = state.seconds
-        except (ValueError, TypeError) as problem:
-            raise self._broken(runfiles.STATE, f"started or ended: {problem}") from problem
-        if not error:
-            return state
-        # It may quote a tool's log.
-        told = {key: clean(text) for key, text in error.items()}
-        return replace(state, error=FinnTuiError.from_dict(told))
+        document |= {**_checked_identity(document), "error": document.get("error") or None}
+        return documents.decode(document, RunState, self.path / runfiles.STATE, _FIX)
 
     def results(self) -> dict[str, Any]:
-        """Everything measured so far, part by part; empty before there is anything."""
+        """Everything measured so far, part by part; empty before there is anything.
+
+        The parts that ``RunResults`` names have the types that it gives them.
+
+        Raises:
+            FinnTuiError: results.json is broken.
+        """
+        path = self.path / runfiles.RESULTS
         try:
-            results = self._read(runfiles.RESULTS)
-        except FinnTuiError:
-            if (self.path / runfiles.RESULTS).exists():
-                raise
+            document = documents.read(path, _FIX)
+        except FileNotFoundError:
             return {}
-        for name in _PARTS:
-            if not isinstance(results.get(name), dict | None):
-                raise self._broken(runfiles.RESULTS, f"{name} is no JSON object.")
-        return results
+        documents.check(document, RunResults, path, _FIX)
+        return document
 
     def clock_missed_ns(self) -> float | None:
         """By how much the built design misses its clock, in ns.
@@ -290,36 +179,13 @@ class RunFolder:
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            document = json.loads((self.path / name).read_text(encoding="utf-8"))
+            return documents.read(self.path / name, _FIX)
         except FileNotFoundError as error:
             raise FinnTuiError(
                 f"{self.path} is no run",
                 f"It has no {name}.",
                 "`finn-tui runs` lists the runs of a workspace.",
             ) from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise self._broken(name, str(error)) from error
-        if not isinstance(document, dict):
-            raise self._broken(name, "It holds no JSON object.")
-        return document
-
-    def _typed(self, name: str, value: Any, kind: Any) -> Any:
-        """Check a value of a document against its type; members that it does not have are left out.
-
-        Raises:
-            FinnTuiError: the document has another form.
-        """
-        try:
-            return msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            raise self._broken(name, clean(str(error))) from error
-
-    def _broken(self, name: str, why: str) -> FinnTuiError:
-        return FinnTuiError(
-            f"{self.path / name} cannot be read",
-            why,
-            "The run's logs and build folder can still be looked at; it has to be built anew.",
-        )
 
 
 def _checked_identity(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -345,13 +211,19 @@ def _checked_identity(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+#: What a line of events.jsonl must hold beside time and event.
+_EVENT_KEYS = {"steps": ("names",), "step": ("name", "status"), "state": ("state",)}
+
+
 def parse_event(line: str) -> dict[str, Any] | None:
     """One line of events.jsonl; None for one that is not whole, as after a full disk."""
     try:
-        event = json.loads(line)
+        event: dict[str, Any] = json.loads(line)
+        msgspec.convert(event, RunEvent)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and "event" in event and "t" in event else None
+    needed = _EVENT_KEYS.get(event["event"], ())
+    return event if all(event.get(key) is not None for key in needed) else None
 
 
 def run_around(path: Path) -> RunFolder | None:

@@ -4,41 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from finn_tui.base import documents
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles
+from finn_tui.runs.documents import Notes
 from finn_tui.runs.folder import RunFolder
 
 _TAG = re.compile(r"[\w][\w.:/+-]{0,39}")
 
 
-@dataclass(frozen=True)
-class Notes:
-    """``notes.json``: free text, and tags in the order in which they were given."""
-
-    note: str = ""
-    tags: tuple[str, ...] = ()
-
-
 def read_notes(run: RunFolder) -> Notes:
-    """What is said of a run; nothing where the file is missing or broken."""
+    """What is said of a run; nothing where there is no file or a broken one, see ``load_notes``."""
     try:
-        document = runfiles.read_json(str(run.path / runfiles.NOTES)) or {}
-        note, tags = document.get("note", ""), document.get("tags", [])
-    except (OSError, ValueError, AttributeError, RecursionError):
+        return load_notes(run)
+    except FinnTuiError:
+        return Notes()
+
+
+def load_notes(run: RunFolder) -> Notes:
+    """What is said of a run; nothing where there is no file.
+
+    Raises:
+        FinnTuiError: notes.json is broken.
+    """
+    path = run.path / runfiles.NOTES
+    fix = "Correct or remove the file; the run itself is not concerned."
+    try:
+        notes = documents.decode(documents.read(path, fix), Notes, path, fix)
+    except FileNotFoundError:
         return Notes()
     # A folder may come from somebody else: what it says must not command the terminal.
-    words = [clean(tag) for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    return Notes(clean(note) if isinstance(note, str) else "", tuple(words))
+    return Notes(clean(notes.note), tuple(clean(tag) for tag in notes.tags))
 
 
 def set_note(run: RunFolder, text: str) -> Notes:
     """Set the note; an empty text takes it away.
 
     Raises:
-        FinnTuiError: it cannot be written (kind "disk").
+        FinnTuiError: notes.json is broken, or cannot be written (kind "disk").
     """
     return _write(run, note=text.strip())
 
@@ -59,11 +64,13 @@ def change_tags(run: RunFolder, add: Iterable[str] = (), remove: Iterable[str] =
                 "Choose another; free text goes into the note.",
             )
     gone = set(remove)
-    kept = [tag for tag in dict.fromkeys((*read_notes(run).tags, *given)) if tag not in gone]
+    kept = [tag for tag in dict.fromkeys((*load_notes(run).tags, *given)) if tag not in gone]
     return _write(run, tags=kept)
 
 
 def _write(run: RunFolder, **parts: object) -> Notes:
+    # A broken file stays as it is.
+    load_notes(run)
     try:
         runfiles.update_json(str(run.path), runfiles.NOTES, parts)
     except (OSError, ValueError) as error:
@@ -73,4 +80,4 @@ def _write(run: RunFolder, **parts: object) -> Notes:
             "Make room on the disk, or mend notes.json in the run's folder.",
             kind="disk",
         ) from error
-    return read_notes(run)
+    return load_notes(run)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from finn_tui.base.progress import Progress
     from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
+    from finn_tui.runs.documents import Notes
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
     from finn_tui.runs.live.snapshot import Picture
-    from finn_tui.runs.notes import Notes
     from finn_tui.ui.tune.state import TuneState
 
 #: What `go` does, in order; each can be done alone.
@@ -29,7 +29,7 @@ BOARD_JOBS = ("deploy", "execute", "throughput", "validate")
 
 
 def _no_notes() -> Notes:
-    from finn_tui.runs.notes import Notes
+    from finn_tui.runs.documents import Notes
 
     return Notes()
 

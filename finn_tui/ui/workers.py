@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.workbench import Opened
     from finn_tui.lab.working_folding import WorkingFolding
     from finn_tui.runs.analysis.diagnosis import Diagnosis
-    from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.folder import RunFolder, RunState
     from finn_tui.runs.logs.search_worker import Hits
     from finn_tui.ui.tune.state import TuneState
 
@@ -409,8 +409,8 @@ def _inspect(run: RunFolder) -> Diagnosis | None:
     return replace(cause, file=str(run.path / cause.file))
 
 
-def _still(state: Any) -> Any:
-    from dataclasses import replace
+def _still(state: RunState) -> RunState:
+    from msgspec.structs import replace
 
     return replace(state, heartbeat=0.0)
 

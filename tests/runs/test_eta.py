@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.eta import (
     Eta,
     Kind,
@@ -18,7 +19,7 @@ from finn_tui.runs.eta import (
     past_builds,
     words,
 )
-from finn_tui.runs.live.jobs import Job, Stage
+from finn_tui.runs.live.jobs import Job, JobState, Stage
 from finn_tui.runs.live.snapshot import Picture
 from finn_tui.runs.live.watch import Step
 from tests.runs.conftest import MakeRun
@@ -30,7 +31,8 @@ TOOK = (5.0, 200.0, 6000.0, 2000.0)
 
 def at(done: int, seconds: float = 0.0) -> list[Step]:
     """A build with ``done`` steps behind it, in the next for ``seconds``."""
-    states = ["finished"] * done + ["running"] + ["waiting"] * (len(NAMES) - done - 1)
+    waiting = [StepStatus.WAITING] * (len(NAMES) - done - 1)
+    states = [*[StepStatus.FINISHED] * done, StepStatus.RUNNING, *waiting]
     times = [*TOOK[:done], seconds]
     return [
         Step(name, state, times[n] if n < len(times) else None)
@@ -110,11 +112,11 @@ def test_a_step_that_takes_longer_than_ever_is_not_about_to_end_for_ever() -> No
 def test_the_tools_tell_how_far_a_bitfile_is() -> None:
     def picture(synthesized: int, *stages: Stage, now: tuple[str, ...] = ()) -> Picture:
         runs = [
-            Job("synthesis", f"r{n}", "finished" if n < synthesized else "running")
+            Job("synthesis", f"r{n}", JobState.FINISHED if n < synthesized else JobState.RUNNING)
             for n in range(10)
         ]
-        state = "running" if stages else "queued"
-        shell = Job("project", "accelerator", "running")
+        state = JobState.RUNNING if stages else JobState.QUEUED
+        shell = Job("project", "accelerator", JobState.RUNNING)
         return Picture(0.0, jobs=(shell, *runs, Job("implementation", "impl_1", state, None, None,
                        stages, now)))  # fmt: skip
 
@@ -122,11 +124,14 @@ def test_the_tools_tell_how_far_a_bitfile_is() -> None:
     # It has taken 500 s and is half way with synthesis: slower than before.
     slow = told(at(3, 500.0), KIND, history, picture(5))
     assert slow.seconds > told(at(3, 500.0), KIND, history).seconds
-    placing = [Stage("init_design", "finished", 1), Stage("opt_design", "finished", 1)]
+    placing = [
+        Stage("init_design", JobState.FINISHED, 1),
+        Stage("opt_design", JobState.FINISHED, 1),
+    ]
     early = told(at(3, 1200.0), KIND, history,
-                 picture(10, *placing, Stage("place_design", "running", 1)))  # fmt: skip
+                 picture(10, *placing, Stage("place_design", JobState.RUNNING, 1)))  # fmt: skip
     late = told(at(3, 1200.0), KIND, history,
-                picture(10, *placing, Stage("place_design", "running", 1),
+                picture(10, *placing, Stage("place_design", JobState.RUNNING, 1),
                         now=("place_design", "Placer", "Detail Placement")))  # fmt: skip
     assert late.seconds < early.seconds
 
@@ -135,10 +140,10 @@ def test_simulating_fifos_is_named() -> None:
     note = told(at(2, 100.0), KIND, [build()]).note
     assert note is not None and "simulating" in note
     assert told(at(1), KIND, [build()]).note is None
-    hardware = [Step("step_generate_hardware", "running", 10.0)]
-    layers = (Job("hls", "a", "finished"), Job("hls", "b", "finished"))
+    hardware = [Step("step_generate_hardware", StepStatus.RUNNING, 10.0)]
+    layers = (Job("hls", "a", JobState.FINISHED), Job("hls", "b", JobState.FINISHED))
     assert told(hardware, KIND, (), Picture(0.0, jobs=layers)).note == note
-    half = (layers[0], Job("hls", "b", "running"))
+    half = (layers[0], Job("hls", "b", JobState.RUNNING))
     assert told(hardware, KIND, (), Picture(0.0, jobs=half)).note is None
 
 
@@ -159,7 +164,7 @@ def test_the_other_runs_of_a_folder_are_the_history(make_run: MakeRun) -> None:
             '{"t": 1, "event": "step", "status": "finished", "name": "a", "seconds": 80.0}\n'
         )
     now = make_run("20260103T000000Z-tfc-w1a1-0003")
-    found = Outlook(now).of(Picture(0.0, steps=(Step("a", "running", 20.0),)))
+    found = Outlook(now).of(Picture(0.0, steps=(Step("a", StepStatus.RUNNING, 20.0),)))
     assert found is not None
     assert (found.seconds, found.builds) == (60.0, 2)
 
@@ -178,7 +183,7 @@ def test_a_build_that_has_not_begun_takes_what_earlier_ones_took() -> None:
 
 def test_nothing_to_say() -> None:
     assert estimate([], KIND) is None
-    assert estimate([Step("step_x", "finished", 1.0)], KIND) is None
+    assert estimate([Step("step_x", StepStatus.FINISHED, 1.0)], KIND) is None
 
 
 def test_history_is_what_runs_have_finished(make_run: MakeRun) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server import runfiles
-from finn_tui.runs.folder import find_run, list_runs
+from finn_tui.runs.documents import Notes
+from finn_tui.runs.folder import find_run, list_runs, parse_event
+from finn_tui.runs.notes import change_tags, load_notes, read_notes, set_note
 from tests.runs.conftest import MakeRun
 
 
@@ -164,7 +166,14 @@ def test_a_reader_never_sees_half_a_document(make_run: MakeRun) -> None:
         ("run.json", {"folding": []}),
         ("run.json", {"model": ["tfc"]}),
         ("run.json", {"rehearsal": {"seconds": "x"}}),
+        ("run.json", {"engine": {"command": "python3"}}),
+        ("run.json", {"source": {"weights": {"dataset": 3}}}),
+        ("run.json", {"estimate": {"total": {"LUT": "many"}}}),
         ("results.json", {"timing": 5}),
+        ("results.json", {"timing": {"wns": "fast"}}),
+        ("results.json", {"throughput": {"images_per_s": 5}}),
+        ("results.json", {"accuracy": {"percent": [], "images": 10}}),
+        ("results.json", {"tools": {"name": "vivado"}}),
     ],
 )
 def test_a_document_with_values_of_another_type_is_broken(
@@ -187,3 +196,74 @@ def test_a_document_of_endless_depth_is_broken(make_run: MakeRun, name: str) -> 
     read = {"state.json": run.state, "run.json": lambda: run.request, "results.json": run.results}
     with pytest.raises(FinnTuiError, match=f"{name} cannot be read"):
         read[name]()
+
+
+def test_a_malformed_document_names_file_key_value_and_what_is_allowed(make_run: MakeRun) -> None:
+    run = make_run(state="succeeded")
+    path = run.path / runfiles.STATE
+    path.write_text(json.dumps({"state": "sucess", "step_count": "all"}))
+    with pytest.raises(FinnTuiError) as caught:
+        run.state()
+    assert caught.value.what == f"{path} cannot be read"
+    first, second = caught.value.why.splitlines()
+    assert first.startswith("state = 'sucess' is not valid. It is one of queued, running, succeed")
+    assert second == "step_count = 'all' is not valid. Expected int, got str."
+
+
+def test_documents_of_other_versions_are_read(make_run: MakeRun) -> None:
+    run = make_run(state="running", pid=12, from_the_future={"a": 1})
+    for name in (runfiles.RUN, runfiles.RESULTS, runfiles.NOTES):
+        path = run.path / name
+        document = json.loads(path.read_text()) if path.exists() else {}
+        document["from_the_future"] = [1]
+        if name == runfiles.RUN:  # what version 0.1 did not write
+            for key in ("source", "fifo", "format", "dataset"):
+                document.pop(key, None)
+        if name == runfiles.RESULTS:
+            document["timing"] = {"wns": 1, "new": {}}
+        path.write_text(json.dumps(document))
+    assert run.request.fifo == "simulate" and run.request.content == ""
+    assert run.state().machine is None
+    assert run.results() == {"from_the_future": [1], "timing": {"wns": 1, "new": {}}}
+    assert load_notes(run) == Notes()
+
+
+def test_broken_notes_are_an_error_where_they_are_asked_for(make_run: MakeRun) -> None:
+    run = make_run()
+    path = run.path / runfiles.NOTES
+    path.write_text(json.dumps({"note": "fast", "tags": [1]}))
+    assert read_notes(run) == Notes(), "a list of runs does without"
+    for ask in (load_notes, lambda run: change_tags(run, ["a"]), lambda run: set_note(run, "b")):
+        with pytest.raises(FinnTuiError, match=r"notes\.json cannot be read") as caught:
+            ask(run)
+        assert "tags.#1 = 1" in caught.value.why
+    assert json.loads(path.read_text())["tags"] == [1], "it stays as it is"
+
+
+def test_a_state_is_written_as_it_was_read(make_run: MakeRun) -> None:
+    error = {"kind": "lost", "what": "w", "why": "", "fix": "", "detail": ""}
+    run = make_run(state="lost", error=error, attempt=2, **{"from": "step_hw_ipgen"})
+    document = run.state().as_dict()
+    written = json.loads((run.path / runfiles.STATE).read_text())
+    assert {key: document[key] for key in written} == {
+        **written,
+        **{key: document[key] for key in ("pid", "pid_ticks", "pid_started") if key in written},
+    }
+    assert json.loads(json.dumps(document))["state"] == "lost"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "steps", "names": "all"},
+        {"event": "steps"},
+        {"event": "step", "name": "x"},
+        {"event": "step", "name": "x", "status": "odd"},
+        {"event": "state"},
+        {"event": "log", "text": 5},
+        {"event": 5},
+    ],
+)
+def test_an_event_of_another_form_is_left_out(event: dict[str, object]) -> None:
+    assert parse_event(json.dumps({"t": 1.0, **event})) is None
+    assert parse_event(json.dumps({"t": 1.0, "event": "news", "x": 1})) is not None

@@ -23,7 +23,8 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runprocesses, runqueue
 from finn_tui.rehearsal.tools.install import install
-from finn_tui.runs.folder import RunFolder, RunState
+from finn_tui.runs.documents import RunState, RunStatus
+from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import processes, tools
 from finn_tui.runs.launch.tools import Tools
 
@@ -214,9 +215,9 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
             plan = {**rehearsal, "fail": fail, "log_mb": request.log_mb}
             (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
         runfiles.write_json(str(partial / runfiles.RUN), document)
-        queued = {"state": "queued", **runprocesses.identity(), "heartbeat": time.time()}
+        queued = {"state": RunStatus.QUEUED, **runprocesses.identity(), "heartbeat": time.time()}
         runfiles.write_json(str(partial / runfiles.STATE), queued)
-        runfiles.append_event(str(partial), "state", state="queued", error=None)
+        runfiles.append_event(str(partial), "state", state=RunStatus.QUEUED, error=None)
         return RunFolder(partial.rename(runs_dir / id))
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -269,7 +270,7 @@ async def _taken_over(run: RunFolder, child: subprocess.Popen[bytes]) -> None:
 
 def _untouched(state: RunState) -> bool:
     """Whether no runner has said anything yet."""
-    return state.state == "queued" and state.pid is None
+    return state.state is RunStatus.QUEUED and state.pid is None
 
 
 def _not_started(run: RunFolder, why: str) -> FinnTuiError:
@@ -279,8 +280,8 @@ def _not_started(run: RunFolder, why: str) -> FinnTuiError:
         "Check the engine: `finn-tui engine info`. The run's folder is kept.",
         kind="engine",
     )
-    state = {"state": "failed", **runprocesses.identity(), "heartbeat": time.time()}
+    state = {"state": RunStatus.FAILED, **runprocesses.identity(), "heartbeat": time.time()}
     state.update(ended=runfiles.now(), error=error.as_dict())
     runfiles.save_state(str(run.path), state)
-    runfiles.append_event(str(run.path), "state", state="failed", error=error.as_dict())
+    runfiles.append_event(str(run.path), "state", state=RunStatus.FAILED, error=error.as_dict())
     return error

@@ -20,6 +20,7 @@ import psutil
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import RESOURCES, Device
+from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import list_runs
 from finn_tui.runs.launch import launch, tools
 
@@ -119,7 +120,7 @@ def _lost(plan: Plan) -> str:
         except FinnTuiError:
             continue
         same = request.model == plan.model and request.simulated == plan.rehearse
-        if same and state.state in ("succeeded", "failed") and state.seconds:
+        if same and state.state in (RunStatus.SUCCEEDED, RunStatus.FAILED) and state.seconds:
             took.append(state.seconds)
     if took:
         seconds = statistics.median(took)

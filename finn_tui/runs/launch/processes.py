@@ -9,16 +9,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import psutil
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server import runfiles, runprocesses, runqueue
-from finn_tui.runs.folder import RunFolder, RunState
+from finn_tui.runs.documents import RunError, RunState, RunStatus
+from finn_tui.runs.folder import RunFolder
 
 #: Of a run on a machine that cannot be looked into only the heartbeat tells; clocks may differ.
 SILENT_SECONDS = 600.0
@@ -45,17 +45,17 @@ def alive(state: RunState) -> bool:
     for child in list(_children):
         if child.poll() is not None:
             _children.remove(child)
-    return runprocesses.leader(vars(state)) is not None or _by_clock(state) is not None
+    return runprocesses.leader(state.as_dict()) is not None or _by_clock(state) is not None
 
 
 def is_here(state: RunState) -> bool:
     """Whether the process numbers of a state count on this machine and in this container."""
-    return runprocesses.origin(vars(state)) == runprocesses.HERE or alive(state)
+    return runprocesses.origin(state.as_dict()) == runprocesses.HERE or alive(state)
 
 
 def build_pids(run: RunFolder, state: RunState) -> list[int]:
     """Return the processes of a run but its runner; without a proved runner the marked ones."""
-    runner = runprocesses.leader(vars(state))
+    runner = runprocesses.leader(state.as_dict())
     processes = runprocesses.build_processes(str(run.path), runner)
     return [process.pid for process in processes if process.pid != state.pid]
 
@@ -118,7 +118,7 @@ def _dead(run: RunFolder, state: RunState, *, held: bool = False) -> bool:
         return False
     if silent > SILENT_SECONDS:
         return held or not runfiles.is_locked(str(run.path))
-    origin = runprocesses.origin(vars(state))
+    origin = runprocesses.origin(state.as_dict())
     if origin == runprocesses.HERE and state.pid_ticks is not None:
         return held or not runfiles.is_locked(str(run.path))
     if origin in (runprocesses.HERE, runprocesses.SAME_KERNEL):
@@ -131,7 +131,7 @@ def _dead(run: RunFolder, state: RunState, *, held: bool = False) -> bool:
 def _bury(run: RunFolder, state: RunState) -> RunState:
     last = datetime.fromtimestamp(state.heartbeat, UTC).isoformat(timespec="seconds")
     where = f"in {state.step}" if state.step else "before its first step"
-    origin = runprocesses.origin(vars(state))
+    origin = runprocesses.origin(state.as_dict())
     again = "`finn-tui runs resume` goes on where its steps got to, `runs retry` builds anew."
     heard = f"it was last heard of at {last}, {where}"
     if state.pid is None and state.started is not None:
@@ -155,17 +155,24 @@ def _bury(run: RunFolder, state: RunState) -> RunState:
     if state.pid is not None and origin == runprocesses.HERE:
         # Its number may be somebody else's by now: only what carries the run's mark is ended.
         runprocesses.end_processes(str(run.path))
-    return _write(run, state, "lost", error)
+    return _write(run, state, RunStatus.LOST, error)
 
 
-def _write(run: RunFolder, state: RunState, name: str, error: FinnTuiError | None) -> RunState:
-    final = replace(state, state=name, position=None, ended=runfiles.now(), error=error)
+def _write(
+    run: RunFolder, state: RunState, status: RunStatus, error: FinnTuiError | None
+) -> RunState:
     said = error.as_dict() if error else None
-    document: dict[str, Any] = {**vars(final), "error": said}
+    final = msgspec.structs.replace(
+        state,
+        state=status,
+        position=None,
+        ended=runfiles.now(),
+        error_document=RunError(**said) if said else None,
+    )
     # A reader on a full or read-only disk still answers truly; the next one may write it.
     with contextlib.suppress(OSError):
-        runfiles.save_state(str(run.path), document)
-        runfiles.append_event(str(run.path), "state", state=name, error=said)
+        runfiles.save_state(str(run.path), final.as_dict())
+        runfiles.append_event(str(run.path), "state", state=status, error=said)
     return final
 
 
@@ -210,7 +217,7 @@ def _ask_to_end(run: RunFolder, state: RunState) -> None:
         FinnTuiError: it runs elsewhere, or its process is not proved to be this run's.
         PermissionError, psutil.AccessDenied: it belongs to another user.
     """
-    runner = runprocesses.leader(vars(state))
+    runner = runprocesses.leader(state.as_dict())
     if runner is not None and runprocesses.works_on(runner, str(run.path)):
         runprocesses.send_signal(runner, signal.SIGTERM)
         return
@@ -241,7 +248,7 @@ def _ask_to_end(run: RunFolder, state: RunState) -> None:
 
 
 def _is_from_here(state: RunState) -> bool:
-    return runprocesses.origin(vars(state)) == runprocesses.HERE
+    return runprocesses.origin(state.as_dict()) == runprocesses.HERE
 
 
 def _never(run: RunFolder) -> RunState:
@@ -251,7 +258,7 @@ def _never(run: RunFolder) -> RunState:
         with _held(run) as held:
             state = run.state()
             if held and state.pid is None and not state.final:
-                return _write(run, state, "cancelled", None)
+                return _write(run, state, RunStatus.CANCELLED, None)
         if state.final or state.pid is not None or time.monotonic() > deadline:
             return state
         time.sleep(0.1)
@@ -264,7 +271,7 @@ def _force(run: RunFolder, state: RunState) -> RunState:
         FinnTuiError: its lock is held by a process that is not proved to be this run's.
     """
     folder = str(run.path)
-    runner = runprocesses.leader(vars(state))
+    runner = runprocesses.leader(state.as_dict())
     if runner is not None and runprocesses.works_on(runner, folder):
         # Whatever has left every trail is known by descent only as long as the runner lives.
         tools = runprocesses.build_processes(folder, runner)
@@ -287,4 +294,4 @@ def _force(run: RunFolder, state: RunState) -> RunState:
                 f"See which: `fuser -v {run.path / '.runner.lock'}`. Nothing else was ended.",
                 kind="tools",
             )
-        return _write(run, now, "cancelled", None)
+        return _write(run, now, RunStatus.CANCELLED, None)

@@ -15,6 +15,7 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import tools
 from finn_tui.runs.launch.launch import BuildRequest, check_disk, launch, start_runner
@@ -99,7 +100,7 @@ async def resume(
     possible = await asyncio.to_thread(resumable, run)
     if possible.disabled_reason is not None:
         raise possible.disabled_reason
-    if step is None and (await asyncio.to_thread(run.state)).state == "succeeded":
+    if step is None and (await asyncio.to_thread(run.state)).state is RunStatus.SUCCEEDED:
         raise FinnTuiError(
             f"{run.id} has succeeded",
             "There is no step left to do.",
@@ -143,7 +144,7 @@ def _requeue(run: RunFolder, step: str, archive: Path) -> None:
                 document = json.loads(plan.read_text(encoding="utf-8"))
                 runfiles.write_json(str(plan), {**document, "fail": None})
             attempt = state.attempt + 1
-            queued: dict[str, Any] = {"state": "queued", **runprocesses.identity()}
+            queued: dict[str, Any] = {"state": RunStatus.QUEUED, **runprocesses.identity()}
             queued |= {"heartbeat": time.time(), "attempt": attempt, "from": step}
             runfiles.save_state(str(run.path), queued)
         except OSError as error:
@@ -153,7 +154,7 @@ def _requeue(run: RunFolder, step: str, archive: Path) -> None:
                 "Make room on the disk; its folder is as it was.",
                 kind="disk",
             ) from error
-        runfiles.append_event(str(run.path), "state", state="queued", error=None)
+        runfiles.append_event(str(run.path), "state", state=RunStatus.QUEUED, error=None)
         text = f"attempt {attempt} goes on at {step}"
         runfiles.append_event(str(run.path), "log", level="info", text=text)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.live.watch import Step
 from finn_tui.runs.live.workdirs import Work
 from finn_tui.runs.readers.finn import FinnBuild, FinnData
@@ -47,12 +49,22 @@ STAGES = (
 )
 
 
+class JobState(StrEnum):
+    """Where one job of a tool, or a stage of it, stands."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of a run: waiting, running, finished or failed; its seconds, so far if it runs."""
 
     name: str
-    state: str
+    state: JobState
     seconds: float | None = None
 
 
@@ -71,7 +83,7 @@ class Job:
 
     kind: str
     name: str
-    state: str
+    state: JobState
     began: float | None = None
     seconds: float | None = None
     stages: tuple[Stage, ...] = ()
@@ -80,17 +92,17 @@ class Job:
     silent: float | None = None
 
 
-def state_of(work: Work) -> str:
+def state_of(work: Work) -> JobState:
     """Where a run is by its marker files: queued, running, finished, failed."""
     marks = work.marks
     if ("vivado", "error") in marks:
-        return "failed"
+        return JobState.FAILED
     began = marks.get(("vivado", "begin"))
     if began is None:
-        return "queued"
+        return JobState.QUEUED
     ended = marks.get(("vivado", "end"))
     # A run that was launched again begins later than it once ended.
-    return "finished" if ended is not None and ended >= began else "running"
+    return JobState.FINISHED if ended is not None and ended >= began else JobState.RUNNING
 
 
 def job_of(work: Work, reading: Reading | None, grew: float | None, now: float) -> Job:
@@ -106,20 +118,25 @@ def job_of(work: Work, reading: Reading | None, grew: float | None, now: float) 
         if work.kind == "implementation":
             stages = _stages(work, now)
     elif reading is None:
-        state = "queued"
+        state = JobState.QUEUED
     else:
-        names = {"succeeded": "finished", "failed": "failed"}
-        state = names.get(reading.outcome or "", "running")
+        names = {"succeeded": JobState.FINISHED, "failed": JobState.FAILED}
+        state = names.get(reading.outcome or "", JobState.RUNNING)
         ended = grew
-    if reading is not None and state == "running":
+    if reading is not None and state == JobState.RUNNING:
         inside = _inside(reading)
     if reading is not None and isinstance(reading.data, HlsData):
         seconds = reading.data.seconds
-    if state == "running":
+    if state == JobState.RUNNING:
         ended = now
-    if seconds is None and work.start is not None and ended is not None and state != "queued":
+    if (
+        seconds is None
+        and work.start is not None
+        and ended is not None
+        and state != JobState.QUEUED
+    ):
         seconds = max(0.0, ended - work.start)
-    silent = max(0.0, now - grew) if state == "running" and grew is not None else None
+    silent = max(0.0, now - grew) if state == JobState.RUNNING and grew is not None else None
     path = work.folder.path / work.log if work.log else None
     return Job(work.kind, work.name, state, work.start, seconds, stages, inside, path, silent)
 
@@ -130,15 +147,15 @@ def _stages(work: Work, now: float) -> tuple[Stage, ...]:
         began = work.marks.get((name, "begin"))
         if began is None:
             if name not in ("power_opt_design", "post_route_phys_opt_design"):
-                found.append(Stage(name, "waiting"))
+                found.append(Stage(name, JobState.WAITING))
             continue
         error, end = work.marks.get((name, "error")), work.marks.get((name, "end"))
         if error is not None:
-            found.append(Stage(name, "failed", max(0.0, error - began)))
+            found.append(Stage(name, JobState.FAILED, max(0.0, error - began)))
         elif end is not None and end >= began:
-            found.append(Stage(name, "finished", end - began))
+            found.append(Stage(name, JobState.FINISHED, end - began))
         else:
-            found.append(Stage(name, "running", max(0.0, now - began)))
+            found.append(Stage(name, JobState.RUNNING, max(0.0, now - began)))
     return tuple(found)
 
 
@@ -168,18 +185,22 @@ def steps_of(data: FinnData, reading: Reading, grew: float, now: float) -> tuple
     found = []
     for step in build.steps:
         if step.seconds is not None:
-            found.append(Step(step.name, "finished", step.seconds))
+            found.append(Step(step.name, StepStatus.FINISHED, step.seconds))
         elif step is not build.steps[-1]:
-            found.append(Step(step.name, "finished", None))
+            found.append(Step(step.name, StepStatus.FINISHED, None))
         elif build.outcome == "incomplete":
             began = None if step.began is None else step.began + shift
-            found.append(Step(step.name, "running", max(0.0, now - began) if began else None))
+            found.append(
+                Step(step.name, StepStatus.RUNNING, max(0.0, now - began) if began else None)
+            )
         else:
-            status = "finished" if build.outcome == "succeeded" else "failed"
+            status = StepStatus.FINISHED if build.outcome == "succeeded" else StepStatus.FAILED
             found.append(Step(step.name, status, None))
     if build.steps:
         last = build.steps[-1]
-        found += [Step(name, "waiting") for name in _to_come(build, last.index, last.count)]
+        found += [
+            Step(name, StepStatus.WAITING) for name in _to_come(build, last.index, last.count)
+        ]
     return tuple(found)
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from finn_tui.engine.server import runfiles
 from finn_tui.runs.analysis.diagnosis import Diagnosis, Source, diagnose, timing_missed
+from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, parse_event
 from finn_tui.runs.launch.processes import reconcile
-from finn_tui.runs.live.jobs import Job, job_of, state_of, steps_of
+from finn_tui.runs.live.jobs import Job, JobState, job_of, state_of, steps_of
 from finn_tui.runs.live.process_usage import Load, ToolProcess
 from finn_tui.runs.live.watch import Step, StepList
 from finn_tui.runs.live.workdirs import Places, Work
@@ -86,12 +87,12 @@ class Picture:
     @property
     def step(self) -> Step | None:
         """The step that runs."""
-        return next((step for step in self.steps if step.status == "running"), None)
+        return next((step for step in self.steps if step.status is StepStatus.RUNNING), None)
 
     def count(self, kind: str) -> tuple[int, int]:
         """How many jobs of a kind are done, and how many there are."""
         states = [job.state for job in self.jobs if job.kind == kind]
-        return sum(state in ("finished", "failed") for state in states), len(states)
+        return sum(state in (JobState.FINISHED, JobState.FAILED) for state in states), len(states)
 
 
 class _Log:
@@ -228,7 +229,11 @@ class BuildWatcher:
         if work.log is None:
             return None
         path = work.folder.path / work.log
-        if work.kind == "synthesis" and path not in self._logs and state_of(work) == "finished":
+        if (
+            work.kind == "synthesis"
+            and path not in self._logs
+            and state_of(work) is JobState.FINISHED
+        ):
             return None
         return self._logs.setdefault(path, _Log(path))
 

@@ -11,12 +11,17 @@ from typing import Any
 
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles
+from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, RunState, parse_event
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.logs.tail import Tail
 
 #: Whether the process still lives is looked up less often than the files are.
 _RECONCILE_SECONDS = 2.0
+
+
+#: How the end of a run leaves the step that it was in.
+_STEP_ENDS = {name: StepStatus(name) for name in ("failed", "cancelled", "lost")}
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Step:
     """
 
     name: str
-    status: str
+    status: StepStatus
     seconds: float | None = None
 
 
@@ -84,16 +89,16 @@ class StepList:
             self._steps = {
                 name: self._steps[name]
                 if name in before and name in self._steps
-                else Step(name, "waiting")
+                else Step(name, StepStatus.WAITING)
                 for name in names
             }
         elif event["event"] == "step":
             name, status = event["name"], event["status"]
             if status == "started":
                 self._began[name] = event["t"]
-                self._steps[name] = Step(name, "running", 0.0)
+                self._steps[name] = Step(name, StepStatus.RUNNING, 0.0)
             else:
-                self._steps[name] = Step(name, status, event.get("seconds"))
+                self._steps[name] = Step(name, StepStatus(status), event.get("seconds"))
         elif event["event"] == "state" and event["state"] in runfiles.FINAL:
             return self.end(event["state"], event["t"])
         else:
@@ -102,17 +107,19 @@ class StepList:
 
     def end(self, state: str, at: float) -> bool:
         """The run is over; returns whether a step was still running, which it now is not."""
-        open_ = [step for step in self._steps.values() if step.status == "running"]
+        open_ = [step for step in self._steps.values() if step.status == StepStatus.RUNNING]
         for step in open_:
             seconds = max(0.0, at - self._began.get(step.name, at))
-            self._steps[step.name] = replace(step, status=state, seconds=round(seconds, 2))
+            self._steps[step.name] = replace(
+                step, status=_STEP_ENDS.get(state, StepStatus.FINISHED), seconds=round(seconds, 2)
+            )
         return bool(open_)
 
     def now(self) -> tuple[Step, ...]:
         """The steps, the running one with its time so far."""
         return tuple(
             replace(step, seconds=max(0.0, time.time() - self._began[step.name]))
-            if step.status == "running"
+            if step.status == StepStatus.RUNNING
             else step
             for step in self._steps.values()
         )

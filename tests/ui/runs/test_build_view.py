@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.runs.analysis.diagnosis import Diagnosis
+from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.eta import Eta
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.live.jobs import Job, Stage
+from finn_tui.runs.live.jobs import Job, JobState, Stage
 from finn_tui.runs.live.process_usage import ToolProcess
 from finn_tui.runs.live.snapshot import Picture
 from finn_tui.runs.live.watch import Step
@@ -48,27 +49,33 @@ CAUSE = Diagnosis(
 def picture(**changes: Any) -> Picture:
     """A build that routes."""
     steps = (
-        Step("step_generate_hardware", "finished", 60.0),
-        Step("step_synthesize_bitfile", "running", 300.0),
-        Step("step_make_driver", "waiting"),
+        Step("step_generate_hardware", StepStatus.FINISHED, 60.0),
+        Step("step_synthesize_bitfile", StepStatus.RUNNING, 300.0),
+        Step("step_make_driver", StepStatus.WAITING),
     )
     stages = (
-        Stage("init_design", "finished", 20.0),
-        Stage("place_design", "finished", 90.0),
-        Stage("route_design", "running", 30.0),
-        Stage("write_bitstream", "waiting"),
+        Stage("init_design", JobState.FINISHED, 20.0),
+        Stage("place_design", JobState.FINISHED, 90.0),
+        Stage("route_design", JobState.RUNNING, 30.0),
+        Stage("write_bitstream", JobState.WAITING),
     )
     jobs = (
-        Job("hls", "MVAU_hls_0", "finished", AT - 350, 50.0, log=Path("/w/a/vitis_hls.log")),
-        Job("hls", "StreamingDataflowPartition_0_IODMA_hls_0", "finished", AT - 295, 20.0),
+        Job("hls", "MVAU_hls_0", JobState.FINISHED, AT - 350, 50.0, log=Path("/w/a/vitis_hls.log")),
+        Job("hls", "StreamingDataflowPartition_0_IODMA_hls_0", JobState.FINISHED, AT - 295, 20.0),
         *(
-            Job("synthesis", f"ip_{n}_synth_1", "finished" if n else "running", AT - 250, 30.0)
+            Job(
+                "synthesis",
+                f"ip_{n}_synth_1",
+                JobState.FINISHED if n else JobState.RUNNING,
+                AT - 250,
+                30.0,
+            )
             for n in range(12)
         ),
         Job(
             "implementation",
             "impl_1",
-            "running",
+            JobState.RUNNING,
             AT - 140,
             140.0,
             stages,
@@ -160,7 +167,7 @@ def test_a_running_build_says_what_it_takes_and_how_it_converges(tmp_path: Path)
     assert " WNS ▄█▁▅ 0.244 ns  lowest -0.200" in said
     assert " overlaps █▇▅▁ 12" in said
     assert "debugger prompt" in lines(run, picture(waiting=True))
-    quiet = Job("implementation", "impl_1", "running", AT, 5000.0, silent=4000.0)
+    quiet = Job("implementation", "impl_1", JobState.RUNNING, AT, 5000.0, silent=4000.0)
     assert "! impl_1 has been silent for 1 h 06 min" in lines(run, picture(jobs=(quiet,)))
 
 
@@ -331,9 +338,12 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
     for number, path in enumerate(logs):
         path.parent.mkdir(parents=True)
         path.write_text(f"layer {number} is synthesized\n")
-    steps = (Step("step_hw_codegen", "finished", 1.0), Step("step_hw_ipgen", "running", 40.0))
+    steps = (
+        Step("step_hw_codegen", StepStatus.FINISHED, 1.0),
+        Step("step_hw_ipgen", StepStatus.RUNNING, 40.0),
+    )
     jobs = tuple(
-        Job("hls", f"MVAU_hls_{n}", "running", AT - 30, 30.0, log=path)
+        Job("hls", f"MVAU_hls_{n}", JobState.RUNNING, AT - 30, 30.0, log=path)
         for n, path in enumerate(logs)
     )
 

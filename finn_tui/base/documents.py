@@ -1,0 +1,84 @@
+"""The only reader of JSON documents that finn-tui's own programs wrote: checked objects out.
+
+A document may be older or newer than this finn-tui: keys that are not known are left alone, keys
+that are missing have defaults where an older version did not write them. A value of a wrong type
+is an error that names the file, the key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from finn_tui.base import config
+from finn_tui.base.errors import FinnTuiError
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+#: Bytes beyond which a file is none of these documents.
+_MOST_BYTES = 64_000_000
+
+
+def read(path: Path, fix: str = "") -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Args:
+        path: the file.
+        fix: what the user can do about a broken one.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FinnTuiError: it cannot be read, is too large, or holds anything else.
+    """
+    try:
+        status = path.stat()
+        # A pipe would never end.
+        if not stat.S_ISREG(status.st_mode):
+            raise _broken(path, "It is not a regular file.", fix)
+        if status.st_size > _MOST_BYTES:
+            raise _broken(path, f"It has {status.st_size:,} bytes.", fix)
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _broken(path, str(error), fix) from error
+    except RecursionError as error:
+        raise _broken(path, "Its values are nested too deep.", fix) from error
+    if not isinstance(document, dict):
+        raise _broken(path, "It does not hold a JSON object.", fix)
+    return document
+
+
+def check(
+    document: Mapping[str, Any], kind: type[msgspec.Struct], path: Path, fix: str = ""
+) -> None:
+    """Check the values of a document whose keys are those of a struct.
+
+    Args:
+        document: as parsed from JSON.
+        kind: the struct that describes it.
+        path: where it comes from, for errors.
+        fix: what the user can do about a broken one.
+
+    Raises:
+        FinnTuiError: values of a wrong type or missing keys; names each of them.
+    """
+    problems = list(config.problems(document, kind, tell_unknown=False))
+    if problems:
+        lines = [f"{problem.what}. {problem.allowed}" for problem in problems[:20]]
+        raise _broken(path, "\n".join(lines), fix)
+
+
+def decode(document: Mapping[str, Any], kind: type[T], path: Path, fix: str = "") -> T:
+    """Turn a document into a struct; arguments and errors as ``check``."""
+    check(document, kind, path, fix)
+    return msgspec.convert(document, kind)
+
+
+def _broken(path: Path, why: str, fix: str) -> FinnTuiError:
+    return FinnTuiError(f"{path} cannot be read", why, fix)

@@ -1,0 +1,527 @@
+"""The documents of a run folder as structs: what ``run.json`` and its siblings hold.
+
+They are written by the runner inside FINN's Python (``engine/server``), by the board jobs and by
+``runs/launch``; ``runs/folder`` reads them. ``docs/json.md`` is generated from these classes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from finn_tui.base.config import known_keys
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import clean
+from finn_tui.engine.server import runfiles
+
+
+class RunStatus(StrEnum):
+    """Where a build stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in FINAL
+
+
+class StepStatus(StrEnum):
+    """Where one step of a build stands; the last three are how a run ended in it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+FINAL = frozenset(RunStatus(name) for name in runfiles.FINAL)
+
+
+Time = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d",
+        description="A time in ISO 8601, such as 2026-01-02T03:04:05+00:00.",
+    ),
+]
+
+
+class RunEngine(Struct, frozen=True):
+    """The FINN that builds.
+
+    Attributes:
+        name: of the engine, as in ``finn-tui engine list``.
+        python: its interpreter.
+        command: what starts that interpreter.
+        flavour: ``finn-plus`` or ``upstream``.
+        version: of FINN.
+    """
+
+    name: str | None = None
+    python: str | None = None
+    command: tuple[str, ...] = ()
+    flavour: str | None = None
+    version: str | None = None
+
+
+class RunRehearsal(Struct, frozen=True):
+    """How stand-ins take the place of AMD's tools.
+
+    Attributes:
+        seconds (s): what the stand-ins take in all.
+    """
+
+    seconds: Annotated[float, Meta(ge=0, le=1e9, description="Seconds, 0 or more.")]
+
+
+class RunWeights(Struct, frozen=True):
+    """Where a model's weights come from.
+
+    Attributes:
+        kind: ``random``, ``trained``, ``file`` or ``pretrained``.
+        dataset: the data set that they were trained on.
+    """
+
+    kind: str | None = None
+    dataset: str | None = None
+
+
+class RunSource(Struct, frozen=True):
+    """Where a model comes from.
+
+    Attributes:
+        content: hash of what the model was prepared from.
+        title: the model's name for people.
+        weights: where its weights come from.
+        retry_of: the run that was retried.
+    """
+
+    content: str | None = None
+    title: str | None = None
+    weights: Annotated[dict[str, Any], known_keys(RunWeights)] | None = None
+    retry_of: str | None = None
+
+
+class RunEstimate(Struct, frozen=True):
+    """An estimate, as ``finn-tui estimate --json`` gives it; the keys that are used later.
+
+    Attributes:
+        ii_cycles (cycles): initiation interval of the design.
+        latency_cycles (cycles): cycles along the longest path, FINN's critical path.
+        fps (frames/s): clock / II.
+        clock_ns (ns): clock period.
+        total: sum of the layers by resource: LUT, BRAM_18K, URAM, DSP.
+    """
+
+    ii_cycles: int | None = None
+    latency_cycles: int | None = None
+    fps: float | None = None
+    clock_ns: float | None = None
+    total: dict[str, float] | None = None
+
+
+Estimate = Annotated[dict[str, Any], known_keys(RunEstimate)]
+
+
+class RunRequest(Struct, frozen=True):
+    """What a build was asked to do: ``run.json``; written once, never changed.
+
+    Attributes:
+        id: name of the run folder.
+        model: the model's name.
+        created: when it was asked, ISO 8601 in UTC.
+        folding: FINN's folding configuration.
+        folding_name: what the user calls the folding.
+        board: FINN's name of the board type.
+        part: the FPGA part.
+        clock_ns (ns): clock period.
+        engine: the FINN that builds.
+        host: where it runs, as the user named the machine.
+        rehearsal: how AMD's tools are stand-ins; null for a real build.
+        simulated: whether its figures are those of stand-ins.
+        dataset: what the accelerator is validated on, as the driver calls it.
+        estimate: as ``finn-tui estimate --json`` gives it; null if it was not asked.
+        source: where the model comes from and what its weights are.
+        fifo: how FIFO depths are set, ``simulate`` or ``minimal``.
+        format: version of this document.
+    """
+
+    id: str
+    model: str
+    created: str
+    folding: dict[str, Any]
+    folding_name: str
+    board: str
+    part: str
+    clock_ns: Annotated[
+        float, Meta(gt=0, le=1e6, description="A clock period in ns, above 0 and up to 1000000.")
+    ]
+    engine: Annotated[dict[str, Any], known_keys(RunEngine)] = {}
+    host: str = "local"
+    rehearsal: Annotated[dict[str, Any], known_keys(RunRehearsal)] | None = None
+    simulated: bool = False
+    dataset: str | None = None
+    estimate: Estimate | None = None
+    source: Annotated[dict[str, Any], known_keys(RunSource)] = {}
+    fifo: str = "simulate"
+    format: int = 1
+
+    @property
+    def content(self) -> str:
+        """The hash of what its model was prepared from; empty where an older version asked."""
+        return self.source.get("content") or ""
+
+
+class RunError(Struct, frozen=True):
+    """An error: what happened, why, and what to do.
+
+    Attributes:
+        kind: a word for programs: ``tools``, ``finn``, ``disk``, ``engine``, ``lost``, ...
+        what: what happened, one sentence.
+        why: what it means or where it comes from; may be empty.
+        fix: what can be done; may be empty.
+        detail: a long text, such as an excerpt of a log; may be empty.
+    """
+
+    kind: str = ""
+    what: str = ""
+    why: str = ""
+    fix: str = ""
+    detail: str = ""
+
+
+class RunState(Struct, frozen=True):
+    """Where a build is: ``state.json``; replaced in one go by the runner.
+
+    Attributes:
+        state: queued, running, succeeded, failed, cancelled or lost.
+        step: FINN's name of the step it is in.
+        step_index: the step's place, from 1.
+        step_count: how many steps there are.
+        pid: the runner's process.
+        pid_started (s since the epoch): when that process began.
+        pid_ticks (clock ticks since boot): when that process began, by the kernel.
+        host: the machine's name, for people.
+        machine: which machine it is; null in documents of version 0.1, as the next two.
+        boot: which start of the machine it was.
+        pid_namespace: which container it was, by its process namespace.
+        heartbeat (s since the epoch): when the runner last said that it lives.
+        position: its place among the builds that wait for their turn, from 1; null if it does not.
+        attempt: 1, and one more for each time that it was resumed.
+        start_step: the step that this attempt went on at; null for the first.
+        started: when the build began, ISO 8601 in UTC.
+        ended: when it ended, ISO 8601 in UTC.
+        error_document: why it is failed or lost.
+    """
+
+    state: RunStatus
+    step: str | None = None
+    step_index: int = 0
+    step_count: int = 0
+    pid: int | None = None
+    pid_started: float | None = None
+    pid_ticks: int | None = None
+    host: str = ""
+    machine: str | None = None
+    boot: str | None = None
+    pid_namespace: int | None = None
+    heartbeat: float = 0.0
+    position: int | None = None
+    attempt: int = 1
+    start_step: str | None = msgspec.field(default=None, name="from")
+    started: Time | None = None
+    ended: Time | None = None
+    error_document: RunError | None = msgspec.field(default=None, name="error")
+
+    @property
+    def error(self) -> FinnTuiError | None:
+        """Why it is failed or lost."""
+        if self.error_document is None:
+            return None
+        # It may quote a tool's log.
+        fields = msgspec.structs.asdict(self.error_document)
+        return FinnTuiError.from_dict({key: clean(text) for key, text in fields.items()})
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state.final
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at it, or how long it took; 0 before it starts."""
+        start, end = _time(self.started), _time(self.ended)
+        if start is None:
+            return 0.0
+        return max(0.0, ((end or datetime.now(UTC)) - start).total_seconds())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document as state.json holds it."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return document
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+class PostSynthesis(Struct, frozen=True):
+    """Resources after synthesis.
+
+    Attributes:
+        LUT: look-up tables.
+        FF: flip-flops.
+        SRL: look-up tables used as shift registers; they count among LUT.
+        BRAM_18K: block RAM in halves of 18 kbit.
+        URAM: UltraRAM blocks.
+        DSP: DSP slices.
+        layers: the same for each layer, with its name.
+        source: the report, as a path in the run folder.
+        simulated: whether stand-ins made it.
+    """
+
+    LUT: int | None = None
+    FF: int | None = None
+    SRL: int | None = None
+    BRAM_18K: int | None = None
+    URAM: int | None = None
+    DSP: int | None = None
+    layers: tuple[dict[str, Any], ...] = ()
+    source: str | None = None
+    simulated: bool = False
+
+
+class Timing(Struct, frozen=True):
+    """Timing after routing.
+
+    Attributes:
+        wns (ns): worst negative slack; below 0 the clock is missed.
+        tns (ns): total negative slack.
+        clock_ns (ns): clock period that was asked for.
+        met: whether the clock is met.
+        fmax_mhz (MHz): highest clock that the worst path allows.
+        source: the report, as a path in the run folder.
+        simulated: whether stand-ins made it.
+    """
+
+    wns: float | None = None
+    tns: float | None = None
+    clock_ns: float | None = None
+    met: bool | None = None
+    fmax_mhz: float | None = None
+    source: str | None = None
+    simulated: bool = False
+
+
+class StepTimes(Struct, frozen=True):
+    """How long the steps took.
+
+    Attributes:
+        seconds (s): by FINN's name of the step; of one that was built twice, the last time.
+        total_seconds (s): their sum.
+        source: the file they come from.
+        simulated: whether stand-ins took part.
+    """
+
+    seconds: dict[str, float] = {}
+    total_seconds: float | None = None
+    source: str | None = None
+    simulated: bool = False
+
+
+class ToolVersion(Struct, frozen=True):
+    """A tool that worked in the build.
+
+    Attributes:
+        name: such as ``Vivado``.
+        version: as it says.
+        source: its log, as a path in the run folder.
+        simulated: whether it was a stand-in.
+    """
+
+    name: str
+    version: str
+    source: str | None = None
+    simulated: bool = False
+
+
+class ToolWarning(Struct, frozen=True):
+    """A warning of the tools that matters, each id once.
+
+    Attributes:
+        severity: such as ``CRITICAL WARNING``.
+        id: the tool's number of it.
+        text: what it says.
+        count: how often it came.
+        source: the log in which it came first, as a path in the run folder.
+        line: the line in it, from 1.
+        simulated: whether a stand-in said it.
+    """
+
+    severity: str | None = None
+    id: str | None = None
+    text: str | None = None
+    count: int = 0
+    source: str | None = None
+    line: int | None = None
+    simulated: bool = False
+
+
+class ExecuteResult(Struct, frozen=True):
+    """One sample image on the board: ``execute``.
+
+    Attributes:
+        image: its index in the run's sample.
+        result: the class that the accelerator gave.
+        expected: the image's label; null where the sample has none.
+        software: the class that the network gave in software; null where it is not known.
+        board: the machine's name.
+        clock_mhz (MHz): what the accelerator ran at.
+        seconds (s): from handing over the image to the result, with the driver's packing.
+        simulated: whether the board had no FPGA.
+    """
+
+    image: Annotated[int, Meta(ge=0)]
+    result: int = msgspec.field(name="class")
+    expected: int | None = None
+    software: int | None = None
+    board: str | None = None
+    clock_mhz: float | None = None
+    seconds: float | None = None
+    simulated: bool = False
+
+
+class ThroughputResult(Struct, frozen=True):
+    """The driver's throughput test: ``throughput``.
+
+    Attributes:
+        images_per_s (images/s): measured, of one batch through the accelerator.
+        batch (images): what it was measured with.
+        clock_mhz (MHz): what the accelerator ran at.
+        estimate_images_per_s (images/s): clock / II; null where the run has no estimate.
+        metrics: everything that the driver reported, under its own names and in its units.
+        board: the machine's name.
+        simulated: whether the board had no FPGA.
+    """
+
+    images_per_s: float
+    batch: int
+    clock_mhz: float
+    estimate_images_per_s: float | None = None
+    metrics: dict[str, Any] = {}
+    board: str | None = None
+    simulated: bool = False
+
+
+class AccuracyResult(Struct, frozen=True):
+    """The test set through the accelerator: ``validate``.
+
+    Attributes:
+        percent (%): top-1 accuracy.
+        images: how many were classified.
+        correct: how many of them correctly.
+        dataset: the test set's true name.
+        software_same: how many got the class that software gave them; null where not compared.
+        batch (images): what the driver was given at once.
+        clock_mhz (MHz): what the accelerator ran at.
+        predictions: file in the run folder with ``predictions`` and ``labels`` (.npz).
+        board: the machine's name.
+        simulated: whether the board had no FPGA.
+    """
+
+    percent: float
+    images: int
+    correct: int | None = None
+    dataset: str | None = None
+    software_same: int | None = None
+    batch: int | None = None
+    clock_mhz: float | None = None
+    predictions: str | None = None
+    board: str | None = None
+    simulated: bool = False
+
+
+class RunResults(Struct, frozen=True):
+    """What a run is worth: ``results.json``; each part is there once it is known.
+
+    Attributes:
+        estimate: as it was asked for; FINN's own figures where nothing was.
+        post_synthesis: resources after synthesis.
+        timing: slack and clock after routing.
+        steps: how long the steps took.
+        tools: the tools that worked.
+        warnings: warnings that matter.
+        deploy: what was sent to a board.
+        execute: one sample image on the board.
+        throughput: the driver's throughput test.
+        accuracy: the test set through the accelerator.
+    """
+
+    estimate: Estimate | None = None
+    post_synthesis: Annotated[dict[str, Any], known_keys(PostSynthesis)] | None = None
+    timing: Annotated[dict[str, Any], known_keys(Timing)] | None = None
+    steps: Annotated[dict[str, Any], known_keys(StepTimes)] | None = None
+    tools: tuple[Annotated[dict[str, Any], known_keys(ToolVersion)], ...] | None = None
+    warnings: tuple[Annotated[dict[str, Any], known_keys(ToolWarning)], ...] | None = None
+    deploy: dict[str, Any] | None = None
+    execute: Annotated[dict[str, Any], known_keys(ExecuteResult)] | None = None
+    throughput: Annotated[dict[str, Any], known_keys(ThroughputResult)] | None = None
+    accuracy: Annotated[dict[str, Any], known_keys(AccuracyResult)] | None = None
+
+
+class Notes(Struct, frozen=True):
+    """What a user says of a run: ``notes.json``.
+
+    Attributes:
+        note: free text.
+        tags: in the order in which they were given.
+    """
+
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class RunEvent(Struct, frozen=True):
+    """A line of ``events.jsonl``: what happened, oldest first.
+
+    Attributes:
+        t (s since the epoch): when.
+        event: ``state``, ``steps``, ``step`` or ``log``.
+        state: of ``state``: what the run became.
+        error: of ``state``: why it is failed or lost.
+        names: of ``steps``: the steps that will be done, by FINN's names.
+        start: of ``steps``: the first of them that is not done yet.
+        name: of ``step``: FINN's name of it.
+        status: of ``step``: ``started``, ``finished`` or ``failed``.
+        seconds (s): of ``step``: how long it took.
+        level: of ``log``: ``info``, ``warning`` or ``error``.
+        text: of ``log``: what the runner had to say.
+    """
+
+    t: float
+    event: str
+    state: str | None = None
+    error: RunError | None = None
+    names: tuple[str, ...] | None = None
+    start: str | None = None
+    name: str | None = None
+    status: Literal["started", "finished", "failed"] | None = None
+    seconds: float | None = None
+    level: str | None = None
+    text: str | None = None
