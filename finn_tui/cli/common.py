@@ -85,7 +85,13 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True, **style: Any) ->
         nl: whether the line ends.
         style: as of ``click.style``, for all of it.
     """
-    click.secho(for_terminal(text), err=err, nl=nl, **style)
+    text = for_terminal(text)
+    click.echo(click.style(text, **style) if style else text, err=err, nl=nl)
+
+
+def confirm(question: str) -> None:
+    """Ask yes or no on the terminal; anything but yes ends the command."""
+    click.confirm(one_line(question), abort=True, err=True)
 
 
 def guard(function: Callable[P, T]) -> Callable[P, T]:

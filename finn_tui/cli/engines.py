@@ -9,6 +9,7 @@ import click
 
 from finn_tui.cli.common import (
     Reporter,
+    confirm,
     echo,
     guard,
     open_lab,
@@ -101,6 +102,6 @@ def info(name: str | None, workspace: Path, as_json: bool) -> None:
 def remove(name: str, yes: bool) -> None:
     """Delete a managed environment."""
     if not yes:
-        click.confirm(f"Delete the engine {name} and everything in it?", abort=True, err=True)
+        confirm(f"Delete the engine {name} and everything in it?")
     run(provision.remove(name))
     echo(f"{name} removed", err=True)

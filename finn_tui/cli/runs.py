@@ -12,6 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.builds import SIMULATED, brief, end, follow
 from finn_tui.cli.common import (
     Reporter,
+    confirm,
     echo,
     open_lab,
     print_json,
@@ -202,7 +203,7 @@ def clean(
         # Naming a run is asking for it; all of them at once is asked about.
         if as_json:
             raise click.UsageError("all runs at once need --yes, or --dry-run")
-        click.confirm("Remove all that?", abort=True, err=True)
+        confirm("Remove all that?")
     if not dry_run:
         plans = [clean_up(plan) for plan in plans]
     if as_json:
