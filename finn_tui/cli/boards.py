@@ -16,6 +16,7 @@ from finn_tui.board import catalogue
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
+    confirm,
     echo,
     guard,
     number,
@@ -162,7 +163,7 @@ class _Order:
                 "Give --yes to send it, or build with a longer clock period (--clock-ns).",
                 kind="input",
             )
-        click.confirm(f"{text}. Send it?", abort=True, err=True)
+        confirm(f"{text}. Send it?")
 
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
