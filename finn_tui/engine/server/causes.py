@@ -179,8 +179,8 @@ CAUSES: Tuple[Cause, ...] = (
         "to go with it.",
         signs=(
             (("not found",),
-             rf"(?:^|[\s:/'\"]){_TOOL}{_QUOTE}:? (?:(?:command|was|is|executable|could be) )?not "
-             r"(?:be )?found"),
+             rf"(?:^|[\s:/'\"])(?i:{_TOOL}|vitis hls){_QUOTE}:? "
+             r"(?:(?:command|was|is|executable|could be) )?not (?:be )?found"),
             (("o such file",),
              rf"(?:^|[:/ ]){_QUOTE}(?:/\S*/)?{_TOOL}{_QUOTE}: No such file or directory"),
             (("o such file",),
@@ -282,7 +282,9 @@ CAUSES: Tuple[Cause, ...] = (
             (("ermission denied",),
              r"(?:mkdir|touch|cp|mv|tee|bash|sh|tar|install|nohup|ln|cd|python3?)\b: "
              r".*[Pp]ermission denied"),
-            (("ermission denied",), r"cannot (?:create|open|touch|write).*[Pp]ermission denied"),
+            (("ermission denied",),
+             r"(?i)\b(?:cannot|can't|could not|unable to|failed to) (?:create|open|touch|write)\b"
+             r".*permission denied"),
             (("permission denied",), r"^couldn't open \".*\": permission denied"),
             (("ead-only file system",), r"(?i)read-only file system"),
         ),
@@ -346,7 +348,7 @@ CAUSES: Tuple[Cause, ...] = (
             (("nknown option", "nrecognized option", "nrecognised option", "nvalid option",
               "nrecognized command", "ad option", "nsupported option"),
              r"(?i)\b(?:unknown|unrecogni[sz]ed|invalid|bad|unsupported)(?: command[- ]line)?"
-             r" option\b"),
+             r" option\b(?! value)"),
             (("generated using Vivado",), r"^ERROR: .*generated using Vivado <"),
             (("newer version",),
              r"(?i)created (?:with|by|using) a (?:newer|later) version"),
@@ -707,7 +709,7 @@ CAUSES: Tuple[Cause, ...] = (
         "The reason stands in the log of that run.",
         "Look at the run's runme.log.",
         ids=("Common 17-69", "Common 17-39", "Vivado_Tcl 4-23", "Vivado 12-8222",
-             "Vivado 12-13638", "Vivado 12-4756", "Place 30-99", "Vivado 12-1345",
+             "Vivado 12-13638", "Vivado 12-4756", "Common 17-70", "Place 30-99", "Vivado 12-1345",
              "Vivado_Tcl 4-24", "Vivado 12-106"),
         signs=((("failed",), r"^\w+_(?:design|bitstream) failed$|^Build failed"),),
     ),

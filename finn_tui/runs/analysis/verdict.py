@@ -407,7 +407,7 @@ def _of_design(
     active: Sequence[Source], goals: Sequence[Source], failed: Sequence[Source]
 ) -> list[Source]:
     """The files without the reports of other projects of the kind that the verdict is about."""
-    decisive = [_project(source.path) for source in [*failed, *goals]]
+    decisive = [_project(source.path) for source in failed or goals]
     projects = [
         project for project in decisive if project is not None and "code_gen" not in project[1]
     ]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import Phase, Reading
 from finn_tui.runs.readers.times import clock, epoch
@@ -166,6 +167,12 @@ class HlsReader(LogReader):
         messages = self._messages
         done = self._seconds is not None
         outcome = {True: "succeeded", False: "failed", None: "incomplete"}[self._good]
+        if outcome == "incomplete":
+            # It just stops, behind what nobody survives.
+            session = messages.session
+            shown = [e.cause for e in messages.evidence if e.session == session]
+            if any(causes.BY_ID[cause].rank <= causes.DECISIVE for cause in shown):
+                outcome = "cancelled" if "cancelled" in shown else "failed"
         data = HlsData(
             self._top,
             tuple(self._modules),

@@ -348,3 +348,60 @@ def test_exit_codes(tmp_path: Path, text: str, code: int) -> None:
     path.write_text(text)
     assert CliRunner().invoke(command, [str(path)]).exit_code == code
     assert CliRunner().invoke(command, [str(tmp_path / "no/where")]).exit_code == 2
+
+
+UTILIZATION = """| Tool Version : Vivado v.2022.2
+| Command      : report_utilization
+| Design       : top_wrapper
+| Device       : xc7z020clg400-1
+| Design State : Fully Placed
+
+| Site Type  | Used | Fixed | Available | Util% |
+| Slice LUTs | {} |     0 |     53200 |  1.0 |
+"""
+
+
+def _project(folder: Path, name: str, at: str, text: str, luts: int, layer: str) -> None:
+    run = folder / f"vivado_zynq_proj_{name}/finn_zynq_link.runs/impl_1"
+    run.mkdir(parents=True)
+    (run / "runme.log").write_text(text.replace("14:36:00", at))
+    (run / "top_wrapper_utilization_placed.rpt").write_text(UTILIZATION.format(luts))
+    (folder / f"vivado_zynq_proj_{name}/vivado.log").write_text(
+        f"# Vivado v2022.2 (64-bit)\n[Mon Mar  1 14:00:00 2021] Launched {layer}_synth_1...\n{EXIT}"
+    )
+
+
+@pytest.mark.parametrize(("layer", "outcome"), [("MVAU_0", "succeeded"), ("VVAU_0", "failed")])
+def test_a_project_is_excused_by_a_later_one_of_the_same_design(
+    tmp_path: Path, layer: str, outcome: str
+) -> None:
+    _project(tmp_path, "zzzzzzzz", "12:00:00", REFUSED, 999, "MVAU_0")
+    _project(tmp_path, "aaaaaaaa", "18:00:00", IMPLEMENTATION, 111, layer)
+    found = inspect(tmp_path)
+    assert found.outcome == outcome
+    assert found.usage is not None
+    assert found.usage.used["LUT"] == (111 if outcome == "succeeded" else 999)
+
+
+def test_a_build_that_stopped_beside_one_that_went_on_is_one_of_two(tmp_path: Path) -> None:
+    for name, hour in (("output_a", 1), ("output_b", 5)):
+        (tmp_path / name).mkdir()
+        log = f"[2021-03-01 0{hour}:00:00,000] Running step: step_x [1/2]\n"
+        (tmp_path / name / "build_dataflow.log").write_text(log)
+    _project(tmp_path, "abcdefgh", "06:00:00", REFUSED, 999, "MVAU_0")
+    found = inspect(tmp_path)
+    # By its time the project is that of the second build.
+    assert {b.name: b.outcome for b in found.builds} == {
+        "output_a": "incomplete",
+        "output_b": "failed",
+    }
+    assert found.outcome == "failed"
+
+
+def test_folders_without_a_build_are_unknown(tmp_path: Path) -> None:
+    assert inspect(tmp_path).outcome == "unknown"
+    (tmp_path / "notes.txt").write_text("ERROR: I wrote this down\nKeyError: 'FINN_ROOT'\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/notes.txt").write_text("AssertionError: no\n")
+    (tmp_path / "a.log").write_bytes(bytes(range(256)) * 100)
+    assert inspect(tmp_path / "a.log").outcome == "unknown"
