@@ -113,14 +113,11 @@ class BoardController(Controller):
             self.show_error(error)
 
     def _ask_password(self, machine: str, then: Callable[[str | None], None]) -> None:
-        from finn_tui.ui.dialogs.choose import ChooseDialog
-        from finn_tui.ui.toolkit.listing import Content
+        from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
         self.push_screen(
-            ChooseDialog(
+            AskTextDialog(
                 f"Password for {machine}",
-                Content(),
-                free=lambda text: None,
                 secret=True,
                 hint="kept in memory while the app runs, never on disk",
             ),

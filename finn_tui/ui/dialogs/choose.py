@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePath
 from typing import ClassVar, Literal
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.css.scalar import Scalar
+from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.dialogs.ask_text import AskTextDialog, Echo, Refuse
 from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, ListKeys, Row
-from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, wrap
 from finn_tui.ui.toolkit.text_input import Completion, TextInput, is_path
 
-#: Why a typed text cannot be taken; None if it can.
-Refuse = Callable[[str], str | None]
-#: What a typed text means, shown below it; empty if there is nothing to say.
-Echo = Callable[[str], str]
 Typing = Literal["filter", "find", "name"]
 
 
-class ChooseDialog(ListKeys, ModalScreen[str | None]):
+class ChooseDialog(ListKeys, AskTextDialog):
     """Choose a row, or type what is wanted. Gives the row's key or the text; None if closed.
 
     Keys go to the line of text; up and down move the cursor of the list all the while.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *actions.bindings("dialog", "list"),
-        Binding("tab", "complete", "Complete", show=False),
-    ]
-    CSS_PATH = "choose.tcss"
-    AUTO_FOCUS = "#typed"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("list")]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["ask_text.tcss", "choose.tcss"]
 
     def __init__(
         self,
@@ -50,7 +44,6 @@ class ChooseDialog(ListKeys, ModalScreen[str | None]):
         free: Refuse | None = None,
         typing: Typing = "filter",
         hint: str = "",
-        secret: bool = False,
         text: str = "",
         echo: Echo | None = None,
         files: Sequence[str] | None = None,
@@ -63,89 +56,45 @@ class ChooseDialog(ListKeys, ModalScreen[str | None]):
             typing: what letters do. "filter" narrows the rows; "find" moves the cursor to the row
                 that begins so; "name" leaves the rows alone: the text is what is taken, and the
                 cursor writes a row's key into it.
-            secret: what is typed is shown as dots.
             text: what stands in the line at first.
             echo: what a text means, shown below it while it is typed.
             files: paths can be typed; endings of the files that are completed.
         """
-        super().__init__()
-        self._title = title
+        super().__init__(
+            title,
+            refuse=free or (lambda text: "there is nothing of that name"),
+            echo=echo,
+            hint=hint,
+            text=text,
+            suggester=Completion([str(row.key) for row in content.rows], files),
+        )
         self._content = content
         self._key = key
-        self._free = free
         self._typing = typing
-        self._hint = hint
-        self._secret = secret
-        self._first_text = text
-        self._echo = echo
+        self._only_rows = free is None
         self._files = files
-        self._refused = ""
         #: Whether the cursor was moved since the text was changed: enter takes its row then.
         self._moved = False
 
-    def compose(self) -> ComposeResult:
-        """Title, the line of text, what is to be said of it, the rows, a hint."""
-        names = [str(row.key) for row in self._content.rows]
-        with Vertical(classes="box"):
-            yield LineView(self._head, id="head")
-            with Horizontal(id="line"):
-                yield LineView(lambda *_: [StyledLine().add(">", "accent")], id="prompt")
-                yield TextInput(
-                    self._first_text,
-                    id="typed",
-                    password=self._secret,
-                    suggester=None if self._secret else Completion(names, self._files),
-                )
-            yield LineView(self._said, id="said")
-            listing = Listing(id="rows", lit=True)
-            listing.can_focus = False
-            listing.display = bool(self._content.rows) or not self._secret
-            yield listing
-            yield LineView(self._foot, id="foot")
+    def body(self) -> Iterable[Widget]:
+        """The rows."""
+        listing = Listing(id="rows", lit=True)
+        listing.can_focus = False
+        yield listing
 
     def on_mount(self) -> None:
-        """As high as its rows, if there is room."""
+        """Make the list as high as its rows, if there is room."""
         listing = self.query_one(Listing)
         listing.styles.height = min(max(1, len(self._content.rows)) + 1, self.size.height - 8)
         listing.content = self._content
         listing.call_after_refresh(listing.give, self._content, self._key)
-        self._say()
-
-    @property
-    def _text(self) -> str:
-        text = self.query_one(TextInput).value
-        return text if self._secret else text.strip()
-
-    def _head(self, width: int, height: int) -> list[StyledLine]:
-        return [StyledLine().add(fit(self._title, width).rstrip(), "title")]
-
-    def _remarks(self, width: int) -> list[StyledLine]:
-        if self._refused:
-            return wrap(self._refused, width, "bad")
-        meaning = self._echo(self._text) if self._echo is not None and self._text else ""
-        return wrap(meaning, width, "accent") if meaning else []
-
-    def _said(self, width: int, height: int) -> list[StyledLine]:
-        return self._remarks(width)[:height]
-
-    def _foot(self, width: int, height: int) -> list[StyledLine]:
-        return wrap(self._hint or "enter takes it, esc closes", width, "dim")[:height]
-
-    def on_key(self, event: events.Key) -> None:
-        """Letters that came before the line had the keys."""
-        if event.is_printable and event.character is not None and self.focused is None:
-            self.query_one(TextInput).insert_typed(event.character)
-            event.stop()
-            event.prevent_default()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another text: other rows, or another row."""
-        event.stop()
-        text, listing = self._text, self.query_one(Listing)
+        """Show other rows, or go to another row."""
+        text, listing = self.text, self.query_one(Listing)
         if self._typing == "name" and text == str(listing.key) and self._moved:
-            self._say()
             return
-        self._refused, self._moved = "", False
+        self._moved = False
         if self._typing == "filter":
             rows = [row for row in self._content.rows if matches(text, *(c for c, _ in row.cells))]
             listing.give(Content(self._content.columns, rows, self._empty()))
@@ -154,48 +103,28 @@ class ChooseDialog(ListKeys, ModalScreen[str | None]):
             starting = [key for key in named if key.startswith(text)]
             if text in named or starting:
                 listing.give(self._content, text if text in named else starting[0])
-        self._say()
 
     def _empty(self) -> str:
         if self._files is not None:
             return "enter takes the path; tab completes it"
-        return "enter takes what you typed" if self._free is not None else "nothing like that"
+        return "nothing like that" if self._only_rows else "enter takes what you typed"
 
-    def _say(self) -> None:
-        """Show what is to be said of the text, in as many rows as that needs."""
-        said = self.query_one("#said", LineView)
-        rows = len(self._remarks(min(76, self.size.width) - 4))
-        if said.display != bool(rows):
-            said.display = bool(rows)
-        if rows and said.styles.height != Scalar.from_number(rows):
-            said.styles.height = rows
-        said.call_after_refresh(said.redraw)
-        said.redraw()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter takes the row or the text."""
-        event.stop()
-        text, listing = self._text, self.query_one(Listing)
-        keys = [str(row.key) for row in self._content.rows]
-        if self._typing != "name" and listing.key is not None and (self._moved or not text):
+    def take_text(self) -> None:
+        """Give the row or the text."""
+        text, listing = self.text, self.query_one(Listing)
+        rows = self._typing != "name"
+        if rows and listing.key is not None and (self._moved or not text or self._filters(text)):
             self.dismiss(str(listing.key))
-        elif text in keys and self._typing != "name":
+        elif text in [str(row.key) for row in self._content.rows] and rows:
             self.dismiss(text)
-        elif self._takes_row(text):
-            self.dismiss(str(listing.key))
-        elif text:
-            why = self._free(text) if self._free is not None else "there is nothing of that name"
-            if why is None:
-                self.dismiss(text)
-                return
-            self._refused = why
-            self._say()
+        else:
+            super().take_text()
 
-    def _takes_row(self, text: str) -> bool:
-        """Whether a filter's text means the row under the cursor and not itself."""
-        if self._typing != "filter" or not self.query_one(Listing).rows:
+    def _filters(self, text: str) -> bool:
+        """Whether a text means the row under the cursor and not itself."""
+        if self._typing != "filter" or text in [str(row.key) for row in self._content.rows]:
             return False
-        return self._free is None or not is_path(text, self._files or ())
+        return self._only_rows or not is_path(text, self._files or ())
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """A click on the row under the cursor."""
@@ -214,26 +143,18 @@ class ChooseDialog(ListKeys, ModalScreen[str | None]):
 
     def _write(self, text: str) -> None:
         line = self.query_one(TextInput)
-        self._refused, line.value = "", text
+        line.value = text
         line.cursor_position = len(text)
-
-    def action_complete(self) -> None:
-        """Take the proposal of the line of text."""
-        self.query_one(TextInput).complete()
 
     def move_list(self, step: Callable[[Listing], None]) -> None:
         """Move the cursor; enter takes its row then."""
         listing = self.query_one(Listing)
         fresh, self._moved = not self._moved, True
-        if self._typing == "name" and fresh and listing.key not in (None, self._text):
+        if self._typing == "name" and fresh and listing.key not in (None, self.text):
             # Nothing was taken from the list yet: begin with the row that the cursor is on.
             self._write(str(listing.key))
         else:
             step(listing)
-
-    def do_dialog_close(self) -> None:
-        """Close without a choice."""
-        self.dismiss(None)
 
 
 class Notice(ModalScreen[str | None]):

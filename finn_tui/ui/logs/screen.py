@@ -348,7 +348,7 @@ class LogScreen(Screen[None]):
 
     def do_viewer_go_to(self) -> None:
         """A line by its number, or a share of the file."""
-        from finn_tui.ui.dialogs.choose import ChooseDialog
+        from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
         def take(text: str | None) -> None:
             if text is None:
@@ -360,10 +360,7 @@ class LogScreen(Screen[None]):
             self._redraw()
 
         hint = "a line's number, or 50% for the middle of the file"
-        dialog = ChooseDialog(
-            "Go to", Content((), (), hint), free=_no_place, hint=hint, secret=False
-        )
-        self.app.push_screen(dialog, take)
+        self.app.push_screen(AskTextDialog("Go to", refuse=_no_place, hint=hint), take)
 
     def do_viewer_wrap(self) -> None:
         """Wrap long lines, or cut them."""

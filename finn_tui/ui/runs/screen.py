@@ -325,27 +325,32 @@ class RunsScreen(ModeScreen):
 
     def do_runs_note(self) -> None:
         """Type a note."""
-        self._write("note", "Note on", "enter keeps it; a blank . takes it away")
+        self._write("note", "Note on", "enter keeps it; an empty one takes it away")
 
     def do_runs_tags(self) -> None:
         """Type tags."""
         self._write("tags", "Tags of", "enter adds them; -tag takes one away")
 
     def _write(self, job: str, title: str, hint: str) -> None:
-        from finn_tui.ui.dialogs.choose import ChooseDialog
-        from finn_tui.ui.toolkit.listing import Column, Content
+        from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
-        notes = run.notes
-        now = notes.note if job == "note" else " ".join(notes.tags)
+        notes, note = run.notes, job == "note"
 
         def typed(text: str | None) -> None:
-            if text is not None:
-                work = self.desk.look_after(run.folder, job, "" if text == "." else text)
+            if text is not None and not (note and text == notes.note):
+                work = self.desk.look_after(run.folder, job, text)
                 self.desk.start(WorkKind.UPKEEP, work)
 
-        content = Content([Column("")], [], f"now: {printable(now)}" if now else "nothing yet")
+        if not note and notes.tags:
+            hint += f"; now: {printable(' '.join(notes.tags))}"
         self.app.push_screen(
-            ChooseDialog(f"{title} {run.id}", content, free=lambda text: None, hint=hint), typed
+            AskTextDialog(
+                f"{title} {run.id}",
+                text=printable(notes.note) if note else "",
+                empty=note,
+                hint=hint,
+            ),
+            typed,
         )

@@ -11,6 +11,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import launch
 from finn_tui.runs.notes import read_notes
+from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
 
 WIDE = (120, 40)
@@ -81,6 +82,14 @@ async def test_a_note_is_kept_beside_the_run_and_shown(make_app: MakeApp, lab: R
         await until(pilot, lambda: "wide one" in screen_text(app))
         await pilot.press("t", *"lab-2", "enter")
         await until(pilot, lambda: "#lab-2 wide one" in screen_text(app))
+        # The note is there to be changed, and taken away.
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, AskTextDialog))
+        await pilot.press("end", "s", "enter")
+        await until(pilot, lambda: read_notes(run).note == "wide ones")
+        await until(pilot, lambda: "wide ones" in screen_text(app))
+        await pilot.press("m", "backspace", "enter")
+        await until(pilot, lambda: read_notes(run).note == "")
 
 
 async def test_cleaning_asks_with_what_it_frees(make_app: MakeApp, lab: RecordedLab) -> None:
