@@ -21,7 +21,7 @@ from typing import Any
 import uv
 
 from finn_tui.base import files
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 
 MARKER = "finn-tui-environment.json"
@@ -92,7 +92,7 @@ async def ensure(folder: Path, recipe: Recipe, on_progress: OnProgress = ignore)
                 await _uv(command, recipe, on_progress, patient=last)
                 break
             except FinnTuiError as error:
-                if last or error.kind == "disk":
+                if last or error.kind is ErrorKind.DISK:
                     raise
                 failure = error
                 on_progress(

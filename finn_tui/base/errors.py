@@ -3,6 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal
+
+
+class ErrorKind(StrEnum):
+    """What an error is about, for programs; JSON carries the value."""
+
+    INPUT = "input"
+    ENGINE = "engine"
+    FINN = "finn"
+    PROTOCOL = "protocol"
+    TOOLS = "tools"
+    DISK = "disk"
+    BOARD = "board"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    SOLVER = "solver"
+    INFEASIBLE = "infeasible"
+    TIMEOUT = "timeout"
+    PREFLIGHT = "preflight"
+    DEFECT = "defect"
+
+
+#: The kinds as they may be written where an error is raised.
+KindName = Literal[
+    "input",
+    "engine",
+    "finn",
+    "protocol",
+    "tools",
+    "disk",
+    "board",
+    "cancelled",
+    "lost",
+    "solver",
+    "infeasible",
+    "timeout",
+    "preflight",
+    "defect",
+]
 
 
 class FinnTuiError(Exception):
@@ -12,18 +52,24 @@ class FinnTuiError(Exception):
         what: what happened, one sentence without a trailing stop.
         why: what it means or where it comes from; may be empty.
         fix: what the user can do next; may be empty.
-        kind: a stable word for programs ("input", "engine", "board", "tools", "disk", "cancelled").
+        kind: what it is about, a stable word for programs.
         detail: long text (a traceback, a log excerpt) that a screen may fold away.
     """
 
     def __init__(
-        self, what: str, why: str = "", fix: str = "", *, kind: str = "input", detail: str = ""
+        self,
+        what: str,
+        why: str = "",
+        fix: str = "",
+        *,
+        kind: ErrorKind | KindName = ErrorKind.INPUT,
+        detail: str = "",
     ) -> None:
         super().__init__(what)
         self.what = what
         self.why = why
         self.fix = fix
-        self.kind = kind
+        self.kind = ErrorKind(kind)
         self.detail = detail
 
     def __str__(self) -> str:
@@ -32,7 +78,7 @@ class FinnTuiError(Exception):
     def as_dict(self) -> dict[str, str]:
         """The error as JSON carries it, over the wire and under ``--json``."""
         return {
-            "kind": self.kind,
+            "kind": self.kind.value,
             "what": self.what,
             "why": self.why,
             "fix": self.fix,
@@ -41,16 +87,21 @@ class FinnTuiError(Exception):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> FinnTuiError:
-        """Rebuild an error that crossed the wire; what is missing or no text is empty."""
+        """Rebuild an error that crossed the wire; what is missing or no text is empty.
+
+        An unknown kind becomes ``engine``.
+        """
 
         def text(key: str, default: str = "") -> str:
             value = data.get(key)
             return value if isinstance(value, str) and value else default
 
+        kind = text("kind")
         return cls(
             text("what", "unknown error"),
             text("why"),
             text("fix"),
-            kind=text("kind", "engine"),
+            # Another version may know other kinds.
+            kind=ErrorKind(kind) if kind in set(ErrorKind) else ErrorKind.ENGINE,
             detail=text("detail"),
         )

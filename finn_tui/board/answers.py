@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import clean
 
 #: Bytes of one line; a test set of 100,000 images needs 1.4 MB.
@@ -16,7 +16,7 @@ MOST_LINE = 16 << 20
 MOST_BYTES = 256 << 20
 
 _MOST_TEXT, _MOST_DETAIL = 4_000, 64_000
-_KINDS = ("board", "input", "disk")
+_KINDS = {kind.value: kind for kind in (ErrorKind.BOARD, ErrorKind.INPUT, ErrorKind.DISK)}
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
 Class = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
@@ -71,7 +71,7 @@ class Failed(msgspec.Struct, tag_field="event", tag="error"):
             self.what or f"{board} could not do it and does not say why",
             self.why,
             self.fix,
-            kind=self.kind if self.kind in _KINDS else "board",
+            kind=_KINDS.get(self.kind, ErrorKind.BOARD),
             detail=self.detail,
         )
 

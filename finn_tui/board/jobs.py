@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from finn_tui.base import files
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.board.agent_session import Conversation, conversation
 from finn_tui.board.answers import (
@@ -64,14 +64,14 @@ async def go(
         try:
             executed = (await execute(link, run, on_progress, agent=agent))[0]
         except FinnTuiError as error:
-            if error.kind != "input":
+            if error.kind is not ErrorKind.INPUT:
                 raise
             missing.append(error)
         measured = await throughput(link, run, on_progress, batch=batch, agent=agent)
         try:
             validation = await validate(link, run, on_progress, limit=limit, agent=agent)
         except FinnTuiError as error:
-            if error.kind != "input":
+            if error.kind is not ErrorKind.INPUT:
                 raise
             missing.append(error)
     return Outcome(deployed, executed, measured, validation, tuple(missing))

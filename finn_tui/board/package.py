@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeVar
 
-from finn_tui.base import files, paths
+from msgspec import Meta, Struct
+
+from finn_tui.base import documents, files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.rehearsal import bitstream
+
+T = TypeVar("T", bound=Struct)
 
 # Names that people use, to the drivers' own.
 _DATASETS = {"mnist": "mnist", "cifar": "cifar", "cifar10": "cifar", "cifar100": "cifar100"}
@@ -29,6 +32,43 @@ _ARCHIVES = {
     "cifar": ("cifar-10-python.tar.gz", "cifar-10-batches-py/test_batch"),
     "cifar100": ("cifar-100-python.tar.gz", "cifar-100-python/test"),
 }
+
+
+_FIX = "Build the run again."
+
+
+class _Weights(Struct, frozen=True):
+    dataset: str | None = None
+
+
+class _Source(Struct, frozen=True):
+    weights: _Weights | None = None
+
+
+class _Estimate(Struct, frozen=True):
+    fps: float | None = None
+
+
+class _Run(Struct, frozen=True):
+    """What a board needs of run.json."""
+
+    clock_ns: Annotated[float, Meta(gt=0, le=1e6, description="A period in ns.")] | None = None
+    dataset: str | None = None
+    estimate: _Estimate | None = None
+    source: _Source | None = None
+
+
+class _Driver(Struct, frozen=True):
+    """``driver_information`` of FINN's settings.json."""
+
+    fclk_mhz: Annotated[float, Meta(gt=0, le=1e5, description="A clock in MHz.")] | None = None
+    validation_dataset: str | None = None
+
+
+class _DriverSettings(Struct, frozen=True):
+    """What is used of FINN's settings.json."""
+
+    driver_information: _Driver = _Driver()
 
 
 @dataclass(frozen=True)
@@ -84,11 +124,11 @@ def package(run: Path) -> Package:
             "A board needs bitfile/*.bit and driver/; only a build that succeeded leaves them.",
             "`finn-tui runs` shows how the build ended.",
         )
-    described = _json(run / "run.json")
-    settings = _json(root / "driver" / "settings.json").get("driver_information", {})
-    clock_ns = described.get("clock_ns")
-    clock = 1000.0 / clock_ns if clock_ns else float(settings.get("fclk_mhz") or 100.0)
-    name = described.get("dataset") or settings.get("validation_dataset")
+    request = _document(run / "run.json", _Run)
+    settings = _document(root / "driver" / "settings.json", _DriverSettings).driver_information
+    clock = 1000.0 / request.clock_ns if request.clock_ns else settings.fclk_mhz or 100.0
+    name = request.dataset or settings.validation_dataset
+    weights = request.source.weights if request.source else None
     bitfile = min((root / "bitfile").glob("*.bit"))
     with bitfile.open("rb") as file:
         simulated = file.read(len(bitstream.MAGIC)) == bitstream.MAGIC
@@ -98,9 +138,9 @@ def package(run: Path) -> Package:
         flavour="upstream" if (root / "driver" / "driver.py").exists() else "finn-plus",
         bitfile=str(bitfile.relative_to(root)),
         clock_mhz=clock,
-        fps=(described.get("estimate") or {}).get("fps"),
-        dataset=_DATASETS.get(str(name).lower()) if name else None,
-        trained_on=((described.get("source") or {}).get("weights") or {}).get("dataset"),
+        fps=request.estimate.fps if request.estimate else None,
+        dataset=_DATASETS.get(name.lower()) if name else None,
+        trained_on=weights.dataset if weights else None,
         simulated=simulated,
     )
 
@@ -111,16 +151,12 @@ def _is_package(root: Path) -> bool:
     return has_driver and any((root / "bitfile").glob("*.bit"))
 
 
-def _json(path: Path) -> Mapping[str, Any]:
+def _document(path: Path, kind: type[T]) -> T:
+    """Read a document of the run; the struct's defaults where there is no file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return documents.decode(documents.read(path, _FIX), kind, path, _FIX)
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise FinnTuiError(
-            f"{path} cannot be read", str(error), "Build the run again.", kind="disk"
-        ) from error
-    return content if isinstance(content, dict) else {}
+        return kind()
 
 
 def validation_files(package: Package) -> dict[str, Path]:

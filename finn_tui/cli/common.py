@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import click
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import for_terminal, one_line
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
             if kwargs.get("as_json"):
                 print_json({"error": error.as_dict()})
             show_error(error)
-            raise SystemExit(WRONG_USE if error.kind == "input" else FAILED) from None
+            raise SystemExit(WRONG_USE if error.kind is ErrorKind.INPUT else FAILED) from None
         except KeyboardInterrupt:
             echo("stopped", err=True)
             raise SystemExit(INTERRUPTED) from None
@@ -235,7 +235,7 @@ def shared_options(
 def show_error(error: FinnTuiError) -> None:
     """What happened, why, and what to do, on stderr."""
     echo(f"error: {error.what}", err=True, fg="red", bold=True)
-    if error.detail and error.kind != "input":
+    if error.detail and error.kind is not ErrorKind.INPUT:
         for line in error.detail.strip().splitlines()[-8:]:
             echo(f"  | {line}", err=True, dim=True)
     for text in (error.why, error.fix):

@@ -60,6 +60,58 @@ class EngineEntry(Struct, frozen=True):
     ]
 
 
+class BoardInfo(Struct, frozen=True):
+    """A board type that FINN knows.
+
+    Attributes:
+        part: its FPGA part.
+        resources: what the part has by resource; null where FINN has no numbers.
+    """
+
+    part: str
+    resources: dict[str, int] | None = None
+
+
+class ToolInfo(Struct, frozen=True):
+    """One of AMD's tools, as FINN would find it.
+
+    Attributes:
+        path: the executable.
+        version: such as ``2022.2``; null where its path does not tell.
+    """
+
+    path: str | None = None
+    version: str | None = None
+
+
+class EngineInfo(Struct, frozen=True):
+    """What an engine says of itself: ``finn-tui engine info --json``.
+
+    Attributes:
+        flavour: ``finn-plus`` or ``upstream``.
+        version: of FINN.
+        boards: FINN's board types by name.
+        limits: FINN's recommended fill of each resource, as fractions.
+        python: version of its Python.
+        executable: its interpreter.
+        qonnx: version of that package; null where it is not installed, as the next two.
+        brevitas: version of that package.
+        torch: version of that package.
+        tools: AMD's tools by name; null for one that is not found.
+    """
+
+    flavour: str
+    version: str
+    boards: dict[str, BoardInfo]
+    limits: dict[str, float] | None = None
+    python: str | None = None
+    executable: str | None = None
+    qonnx: str | None = None
+    brevitas: str | None = None
+    torch: str | None = None
+    tools: dict[str, ToolInfo | None] = {}
+
+
 def engine_folder(name: str) -> Path:
     """Where a managed engine lies, whether or not it is there."""
     return paths.data_dir() / "engines" / name
@@ -109,12 +161,27 @@ def _of_now(spec: EngineSpec, info: Any, installed: Any) -> EngineSpec:
 
 
 def _is_info(info: Any) -> bool:
-    return (
-        isinstance(info, dict)
-        and isinstance(info.get("flavour"), str)
-        and isinstance(info.get("version"), str)
-        and isinstance(info.get("boards"), dict)
-    )
+    return not any(config.problems(info, EngineInfo, tell_unknown=False))
+
+
+def _check_info(info: Any, name: str) -> None:
+    """Check what an engine says of itself.
+
+    Args:
+        info: its answer.
+        name: the engine's.
+
+    Raises:
+        FinnTuiError: values of a wrong type or missing keys (kind "engine").
+    """
+    problem = next(config.problems(info, EngineInfo, tell_unknown=False), None)
+    if problem is not None:
+        raise FinnTuiError(
+            f"the engine {name} describes itself in an unknown form",
+            f"{problem.what}. {problem.allowed}",
+            "Install it again with `finn-tui engine install`, or correct engines.toml.",
+            kind="engine",
+        )
 
 
 def installed_packages(spec: EngineSpec) -> str | None:
@@ -135,7 +202,11 @@ def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
     """Keep what an engine said of itself, so that the next start need not ask; the spec with it.
 
     A disk that does not take it costs that convenience only.
+
+    Raises:
+        FinnTuiError: the answer has another form (kind "engine").
     """
+    _check_info(info, spec.name)
     with contextlib.suppress(FinnTuiError):
         if spec.folder is not None:
             marker = environments.read_marker(spec.folder) or {}

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.base import files
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
@@ -329,10 +329,10 @@ async def prepare(
     except FinnTuiError as error:
         await asyncio.to_thread(_keep_failed, partial, failed_folder(folder))
         kept = failed_folder(folder)
-        if kept.is_dir() and error.detail and error.kind != "cancelled":
+        if kept.is_dir() and error.detail and error.kind is not ErrorKind.CANCELLED:
             on_progress(Progress("prepare", f"the stages that passed are kept in {kept}"))
         # Libraries inside FINN lose the reason when a disk is full; look for ourselves.
-        if error.kind != "cancelled" and _free(partial) < _LEAST_BYTES:
+        if error.kind is not ErrorKind.CANCELLED and _free(partial) < _LEAST_BYTES:
             raise _full(folder, error.what) from error
         raise
     finally:

@@ -50,6 +50,28 @@ def test_broken_documents_are_named(run_folder: Path) -> None:
         package(run_folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("run.json", '{"clock_ns": 0}', "clock_ns = 0 is not valid. A period in ns."),
+        ("run.json", '{"estimate": {"fps": "fast"}}', "estimate.fps = 'fast' is not valid"),
+        ("run.json", '{"source": []}', "source = [] is not a table"),
+        (
+            "build/deploy/driver/settings.json",
+            '{"driver_information": {"fclk_mhz": "x"}}',
+            "driver_information.fclk_mhz = 'x' is not valid. A clock in MHz.",
+        ),
+    ],
+)
+def test_values_of_another_type_are_named(
+    run_folder: Path, name: str, text: str, problem: str
+) -> None:
+    (run_folder / name).write_text(text)
+    with pytest.raises(FinnTuiError, match=f"{name} cannot be read") as caught:
+        package(run_folder)
+    assert problem in caught.value.why
+
+
 def test_test_sets_have_the_name_of_what_they_hold(run_folder: Path) -> None:
     change(run_folder, source={"weights": {"dataset": "digits28"}})
     what = package(run_folder)

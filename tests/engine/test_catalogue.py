@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from finn_tui.base import environments, paths
+from finn_tui.base import environments, files, paths
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
 
@@ -68,5 +69,11 @@ def test_an_answer_of_another_shape_is_asked_for_again(
     python: Path, info: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FINN_TUI_ENGINE_PYTHON", str(python))
-    catalogue.remember(EngineSpec("environment", (str(python),)), info)
+    spec = EngineSpec("environment", (str(python),))
+    catalogue.remember(spec, INFO)
+    assert known(python, "environment").info == INFO
+    path = next(paths.cache_dir().glob("engine-info-*.json"))
+    files.write_sealed(path, {"info": info, "installed": catalogue.installed_packages(spec)})
     assert known(python, "environment").info is None
+    with pytest.raises(FinnTuiError, match="environment describes itself in an unknown form"):
+        catalogue.remember(spec, info)

@@ -148,7 +148,7 @@ async def test_runs_of_before_are_shown_with_their_error(
         "the design does not fit",
         "613 of 280 BRAM18",
         "Fold less.",
-        kind="build",
+        kind="finn",
         detail="ERROR: [Place 30-640]\nmore",
     )
     make_run(lab.workspace, "20260101T000000Z-tfc-w1a1-aaaa", "failed", error=why)

@@ -89,7 +89,7 @@ async def test_runs(
     make_app: MakeApp, lab: RecordedLab, size: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_age", lambda created: "3 h")
-    why = FinnTuiError("the design does not fit", "613 of 280 BRAM18", "Fold less.", kind="build")
+    why = FinnTuiError("the design does not fit", "613 of 280 BRAM18", "Fold less.", kind="finn")
     make_run(lab.workspace, "20260101T000000Z-tfc-w1a1-aaaa", "failed", error=why)
     make_run(lab.workspace, "20260102T000000Z-tfc-w1a1-bbbb", measured=True)
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:

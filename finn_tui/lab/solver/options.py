@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.design import CHOSEN
 from finn_tui.core.device import RESOURCES, Device, budget_weights
@@ -57,7 +57,7 @@ class Solver:
                 done = True
                 return found
             except FinnTuiError as error:
-                done = error.kind != "solver"
+                done = error.kind is not ErrorKind.SOLVER
                 raise
             finally:
                 # Cancelled in the middle of an answer: nobody could read the next one.

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import list_runs
@@ -57,7 +57,7 @@ class Finding:
     what: str
     lost: str = ""
     fix: str = ""
-    kind: str = "preflight"
+    kind: ErrorKind = ErrorKind.PREFLIGHT
     forced: bool = True
 
     def as_json(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _folding(plan: Plan) -> list[Finding]:
     what = f"FINN can estimate this folding and cannot build it: {plan.refusals[0]}"
     lost = (more if plan.refusals[1:] else "") + why
     fix = "Raise SIMD of these layers, then build."
-    return [Finding("folding", "refuse", what, lost, fix, "input", False)]
+    return [Finding("folding", "refuse", what, lost, fix, ErrorKind.INPUT, False)]
 
 
 def _budget(plan: Plan, lost: str) -> list[Finding]:
@@ -198,7 +198,7 @@ def _tools(env: Mapping[str, str]) -> list[Finding]:
         what = f"{found.vivado} does not start"
         lost = f"It says: {(said or 'nothing').strip().splitlines()[-1][:200] if said else '-'}"
         fix = "Run it by hand with -version; a missing library (libtinfo.so.5) is the usual cause."
-        return [Finding("tools", "refuse", what, lost, fix, "tools")]
+        return [Finding("tools", "refuse", what, lost, fix, ErrorKind.TOOLS)]
     versions = {"Vivado": found.version, "Vitis HLS": tools.version_of(found.hls)}
     different = {version for version in versions.values() if version}
     text = ", ".join(f"{name} {version or '?'}" for name, version in versions.items())

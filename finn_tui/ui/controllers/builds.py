@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import (
     BuildChecked,
@@ -193,7 +193,7 @@ class BuildController(Controller):
     def build_failed(self, error: FinnTuiError) -> None:
         """A build could not be started; without AMD's tools it can be rehearsed."""
         self.launch_ended()
-        if error.kind == "tools":
+        if error.kind is ErrorKind.TOOLS:
             self.show_error(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
         else:
             self.show_error(error)
