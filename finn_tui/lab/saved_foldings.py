@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
+from finn_tui.core.folding import omissions
+from finn_tui.core.folding.model import INSERTED, Folding, IllegalFolding, MalformedFolding
 from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace, plain_name
 
@@ -72,14 +74,25 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
     try:
         folding, notes = foldings.from_json(design, tables, content)
     except IllegalFolding as error:
+        mistyped = _mistyped(opened, content)
+        if mistyped is not None:
+            raise mistyped from error
         other = _of_another_finn(opened, name, content, error)
         if other is None:
             raise
         raise other from error
+    silent = omissions.unnamed(design, content)
+    note = omissions.note(design, tables, folding, silent)
+    if note:
+        matrices = [layer.name for layer in design.layers if layer.kind in ("MVAU", "VVAU")]
+        fills = not set(matrices) & set(silent)
+        notes.append(
+            f"{note} (`{command(opened, name)}` folds them to fit the others)" if fills else note
+        )
     saved_for = workspace.model_of_folding(name)
     if saved_for is not None and saved_for[1] != opened.model.content:
         notes.append(f"{name} was saved for {saved_for[0]}, whose content is another model's")
-    if all(layer.name in content for layer in design.layers if layer.settable):
+    if not silent:
         return folding, notes
     # The same name can be another layer's where the file's FINN had other layers between them.
     found = _migrate(opened, content)
@@ -133,7 +146,43 @@ def _migrate(opened: Opened, content: Any) -> Migration:
 
 def command(opened: Opened, name: str) -> str:
     """What to type to migrate a folding for a model."""
-    return f"finn-tui migrate {shlex.quote(name)} {shlex.quote(opened.model.name)} --out NEW.json"
+    board = opened.editor.device.board
+    return (
+        f"finn-tui migrate {shlex.quote(name)} {shlex.quote(opened.model.name)} "
+        f"--board {shlex.quote(board)} --out NEW.json"
+    )
+
+
+def _mistyped(opened: Opened, content: Any) -> IllegalFolding | None:
+    """The error for names that differ from layers here by a slip of the pen; None for others."""
+    if not isinstance(content, dict):
+        return None
+    design = opened.design
+    strangers = [
+        name
+        for name in content
+        if name != "Defaults" and name not in design.by_name and not name.startswith(INSERTED)
+    ]
+    meant = {name: omissions.meant(design, name) for name in strangers}
+    wrong = {name: near for name, near in meant.items() if near is not None and near not in content}
+    if not wrong or len(wrong) < len(strangers) or not _slips(wrong):
+        return None
+    return IllegalFolding(
+        "the folding names layers that are mistyped: " + ", ".join(repr(name) for name in wrong),
+        f"{design.model} has " + ", ".join(wrong.values()) + ".",
+        "Write " + ", ".join(f"{near} for {name!r}" for name, near in wrong.items()) + ".",
+    )
+
+
+def _slips(wrong: Mapping[str, str]) -> bool:
+    """Whether names are no names that another FINN gives: its op types are known ones."""
+    from finn_tui.core.migrate import finn_names
+
+    for name in wrong:
+        parsed = finn_names.parse(name)
+        if parsed is not None and parsed.known:
+            return False
+    return True
 
 
 def _of_another_finn(
@@ -178,11 +227,21 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
             "Name one of these, or a file.",
         )
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise _unreadable(path, f"{error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object each of whose keys stands once; JSON's readers take the last of several."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise ValueError(f"{', '.join(twice)} stands in it more than once")
+    return document
 
 
 def _unreadable(path: Path, why: str) -> MalformedFolding:

@@ -27,7 +27,7 @@ def test_an_old_file_is_refused_with_the_command_that_reads_it(
     old.write_text(json.dumps(OLD))
     done = cli("estimate", "tfc-w1a1", "--folding", str(old), env=recorded)
     assert done.code == 2
-    assert f"finn-tui migrate '{old}' tfc-w1a1 --out NEW.json" in done.err
+    assert f"finn-tui migrate '{old}' tfc-w1a1 --board Pynq-Z2 --out NEW.json" in done.err
     done = cli("migrate", str(old), "tfc-w1a1", "--out", str(new), env=recorded)
     assert done.code == 0, done.err
     assert "6 of 6 entries find their layer, 6 of them under another name" in done.out

@@ -27,6 +27,13 @@ def attribute(layer: Layer, name: str) -> Knob | Setting:
         if item.name == name:
             return item
     known = [item.name for item in layer.settable]
+    other_case = [item for item in known if item.lower() == name.lower()]
+    if other_case:
+        raise IllegalFolding(
+            f"{layer.name} has no {name}",
+            f"Its attribute is {other_case[0]}; FINN tells capital letters apart.",
+            f"Write {other_case[0]}.",
+        )
     raise IllegalFolding(
         f"{layer.name} has no {name}",
         f"A {layer.op} has {', '.join(known) or 'nothing that can be set'}.",

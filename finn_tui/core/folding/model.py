@@ -247,6 +247,8 @@ def from_json(
         entry = {**_defaults(document, layer), **document.get(layer.name, {})}
         named[layer.name] = set(entry)
         for name, value in entry.items():
+            if _is_the_graphs(layer, name, value):
+                continue  # FINN writes attributes out that this layer does not fold
             item = attribute(layer, name)
             if isinstance(item, Knob):
                 values[layer.name][name] = value
@@ -256,6 +258,13 @@ def from_json(
     folding = replace(folding, values=values)
     check(design, tables, folding)
     return folding, notes
+
+
+def _is_the_graphs(layer: Layer, name: str, value: Any) -> bool:
+    """Whether an entry only says what the graph has anyway, of what cannot be set here."""
+    if any(item.name == name for item in layer.settable) or name not in layer.attrs:
+        return False
+    return type(layer.attrs[name]) is type(value) and layer.attrs[name] == value
 
 
 def check_form(document: Any) -> None:
@@ -315,11 +324,9 @@ def check(
         IllegalFolding: naming the first layer, value and legal values that are wrong.
     """
     layers = design.layers if only is None else [design.by_name[name] for name in only]
+    _check_values(tables, folding, layers)
     for layer in layers:
         table, chosen = tables[layer.name], folding.values[layer.name]
-        for knob in table.knobs:
-            if not is_one_of(chosen[knob], table.legal(knob)):
-                raise _illegal(layer, table, knob, chosen[knob])
         if table.row(chosen) is None:
             together = ", ".join(f"{knob} = {chosen[knob]}" for knob in table.knobs)
             knob = table.knobs[-1]
@@ -350,6 +357,25 @@ def check(
                 f"They must be equal: {coupling.why}.",
                 f"Set {layer_a} {knob_a} to {b}, or {layer_b} {knob_b} to {a}.",
             )
+
+
+def _check_values(tables: Tables, folding: Folding, layers: Sequence[Layer]) -> None:
+    """Make sure that each value for itself is legal. Raises with all that are not."""
+    wrong = [
+        _illegal(layer, tables[layer.name], knob, folding.values[layer.name][knob])
+        for layer in layers
+        for knob in tables[layer.name].knobs
+        if not is_one_of(folding.values[layer.name][knob], tables[layer.name].legal(knob))
+    ]
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        rest = " ".join(f"{error.what}: {error.why}" for error in wrong[1:])
+        raise IllegalFolding(
+            f"{wrong[0].what}, and {len(wrong) - 1} more values are not",
+            f"{wrong[0].why} {rest}",
+            "Choose legal values for all of them.",
+        )
 
 
 def _why_not_together(layer: Layer) -> str:

@@ -92,6 +92,8 @@ class Migration:
         moved: the same, of what had to move for values to go together.
         unnamed: layers that no entry is for.
         matrices: how many matrix layers the file and the design have.
+        misfits: values that do not divide the size of a matrix layer, in words: whatever the FINN,
+            a file of this network has none.
     """
 
     folding: Folding
@@ -100,6 +102,7 @@ class Migration:
     moved: tuple[tuple[str, str, Value, Value], ...] = ()
     unnamed: tuple[str, ...] = ()
     matrices: tuple[int, int] = (0, 0)
+    misfits: tuple[str, ...] = ()
 
     def of(self, how: str) -> tuple[Entry, ...]:
         """Entries by what became of them."""
@@ -136,6 +139,9 @@ class Migration:
                 f". The file folds {self.matrices[0]} matrix layers and the model has "
                 f"{self.matrices[1]}: it may be of another network"
             )
+        elif self.misfits:
+            shown = "; ".join(self.misfits[:3])
+            text += f". The file is of ANOTHER NETWORK: {shown}"
         return text + "."
 
     @property
@@ -157,6 +163,7 @@ class Migration:
             "filled": [list(item) for item in self.filled],
             "moved": [list(item) for item in self.moved],
             "unnamed": list(self.unnamed),
+            "misfits": list(self.misfits),
         }
 
 
@@ -240,7 +247,18 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         tuple((*at, *change) for at, change in read.moved.items() if change[0] != change[1]),
         unnamed,
         (sum(foreign_kinds[kind] for kind in _MATRICES), sum(ours[kind] for kind in _MATRICES)),
+        tuple(text for node, layer in pairs for text in _misfits(node, layer)),
     )
+
+
+def _misfits(node: Node, layer: Layer) -> list[str]:
+    """Values of a matrix layer's entry that do not divide its size."""
+    texts = []
+    for knob, size_of in (("PE", "MH"), ("SIMD", "MW")):
+        value, size = node.values.get(knob), layer.attrs.get(size_of)
+        if type(value) is int and type(size) is int and value > 0 and size % value:
+            texts.append(f"{node.name} has {knob} {value}, and {layer.name} has {size_of} {size:,}")
+    return texts
 
 
 def _depths(fifos: fifo_depths.Depths, node: Node, layer: Layer) -> dict[str, list[int]]:

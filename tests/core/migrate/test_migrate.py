@@ -310,3 +310,14 @@ def test_mobilenet_with_thresholds_of_their_own_and_without() -> None:
     found = migrate(design, tables, apart)
     assert found.matched == 59 and len(found.of("unmatched")) == 27
     assert all("thresholds inside" in entry.why for entry in found.of("unmatched"))
+
+
+def test_values_that_do_not_divide_a_layer_are_of_another_network() -> None:
+    design, tables = recorded("cnv-w1a1")
+    own: dict[str, dict[str, Any]] = {item.name: {} for item in design.layers}
+    matrix = next(item for item in design.layers if item.kind == "MVAU")
+    size = matrix.attrs["MH"]
+    found = migrate(design, tables, {**own, matrix.name: {"PE": size}})
+    assert found.misfits == ()
+    other = migrate(design, tables, {**own, matrix.name: {"PE": size + 3}})
+    assert len(other.misfits) == 1 and "ANOTHER NETWORK" in other.summary
