@@ -14,7 +14,7 @@ from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import build_failure, runfiles
 from finn_tui.engine.server.build_results import post_synthesis, timing
 from finn_tui.runs.readers import lines
-from tests.conftest import SHARED
+from tests.runs.real_logs import LOGS
 
 IMPL = "vivado_zynq_proj_x/finn_zynq_link.runs/impl_1/runme.log"
 
@@ -81,9 +81,8 @@ def test_an_explained_error_stays_as_it_is(tmp_path: Path) -> None:
     assert build_failure.explain(given, str(tmp_path)) is given
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real logs is not here")
 def test_a_real_failing_build_names_block_ram(tmp_path: Path) -> None:
-    (place,) = (SHARED / "logs").glob("pgreksic*")
+    (place,) = LOGS.glob("pgreksic*")
     (tmp_path / "finn_build_dir").symlink_to(place)
     found = build_failure.first_tool_error(str(tmp_path / "finn_build_dir"))
     assert found is not None
@@ -119,9 +118,8 @@ def test_reports_become_results(tmp_path: Path) -> None:
     assert measured["fmax_mhz"] == pytest.approx(216.54, abs=0.01)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real logs is not here")
 def test_a_real_timing_report_is_read(tmp_path: Path) -> None:
-    (source,) = (SHARED / "logs").glob("hsiang*/impl_1/*timing_summary_routed.rpt")
+    (source,) = LOGS.glob("hsiang*/impl_1/*timing_summary_routed.rpt")
     report = tmp_path / "build" / "report"
     report.mkdir(parents=True)
     (report / "post_route_timing.rpt").write_bytes(source.read_bytes())

@@ -32,8 +32,6 @@ def test_no_figure_where_no_source_is_known(part: str) -> None:
 def test_the_published_figures_are_near_those_of_another_build_of_the_family() -> None:
     """A ZCU104 build of somebody else, against what is shown for all Zynq UltraScale+."""
     path = LOGS / "zhangks98_eeg-adapt/output_final_1a4d06eb/report/post_synth_resources.xml"
-    if not path.is_file():
-        pytest.skip(f"{path} is not here")
     blocks = {}
     for row in ElementTree.parse(path).iter("tablerow"):
         cells = [cell.get("contents", "") for cell in row.iter("tablecell")]

@@ -20,7 +20,7 @@ from finn_tui.core.migrate.migrate import Migration, migrate
 from tests import data
 from tests.core.designs import conv_like, design_from, divisors, layer, table
 from tests.core.folding.test_model import edited
-from tests.runs.real_logs import LOGS, needs_logs
+from tests.runs.real_logs import LOGS
 
 #: What older FINNs called the ops of these designs.
 OLDER = {
@@ -139,8 +139,6 @@ def test_the_order_of_the_file_is_a_help_and_no_need(
 
 def read(name: str, file: str) -> tuple[Designed, Migration, dict[str, Any]]:
     path = LOGS / file
-    if not path.is_file():
-        pytest.skip(f"{path} is not here")
     design, tables = recorded(name)
     document = json.loads(path.read_text())
     return (design, tables), migrate(design, tables, document), document
@@ -219,8 +217,6 @@ def test_another_class_count_is_said_and_the_nearest_value_taken() -> None:
 
 def test_every_folding_file_there_is_can_be_looked_at() -> None:
     files = [p for p in LOGS.rglob("*.json") if re.search(r"folding_config|hw_config", p.name)]
-    if not files:
-        pytest.skip(f"{LOGS} is not here")
     assert len(files) > 20
     for path in files:
         for name in ("tfc-w1a1", "cnv-w1a1"):
@@ -287,7 +283,6 @@ def made_from(document: dict[str, Any]) -> Designed:
     return design_from(layers, tables, [])
 
 
-@needs_logs
 def test_mobilenet_with_thresholds_of_their_own_and_without() -> None:
     """The published MobileNet files name the same network in RTL and in HLS, and their thresholds
     as layers or not."""

@@ -9,7 +9,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.runs.analysis.estimate_vs_actual import of_directory, of_run
 from tests.lab import real_build
-from tests.runs.real_logs import LOGS, needs_logs
+from tests.runs.real_logs import LOGS
 
 
 def test_a_run_of_ours(tmp_path: Path) -> None:
@@ -44,7 +44,6 @@ def test_folders_with_nothing_in_them(tmp_path: Path) -> None:
         of_directory(tmp_path / "missing")
 
 
-@needs_logs
 def test_a_published_build_with_every_ip_synthesized_by_itself() -> None:
     """BRAM that FINN estimated at 344 halves and that came to 613, so that placing failed."""
     found = of_directory(LOGS / "pgreksic_FINN_Export_AXI_Lite_Missing")
@@ -61,7 +60,6 @@ def test_a_published_build_with_every_ip_synthesized_by_itself() -> None:
     assert error is not None and 1 < error < 1.1
 
 
-@needs_logs
 @pytest.mark.parametrize(
     ("build", "whole"),
     [("output_final_1a4d06eb", 79940), ("output_final_6bit_53295f42", 142475)],
@@ -75,7 +73,6 @@ def test_published_builds_that_were_implemented(build: str, whole: int) -> None:
     assert whole - listed == pytest.approx(3306 + 1281 + 15, rel=0.05)
 
 
-@needs_logs
 def test_a_published_build_that_was_synthesized_out_of_context_as_a_whole() -> None:
     found = of_directory(LOGS / "CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_wb3_ab3")
     assert found.measured is None and found.whole["out_of_context"]["LUT"] == 22901

@@ -1,17 +1,17 @@
-"""Real logs of other people's builds, where they are at hand."""
+"""Real logs of other people's builds."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from finn_tui.runs.analysis.inspect import Inspection, inspect, read_file
+from finn_tui.runs.logs.severity import Severity, severity
 from finn_tui.runs.readers.registry import reader_for
-from tests.runs.real_logs import LOGS, folders, needs_logs
-
-pytestmark = needs_logs
+from tests.runs.real_logs import LOGS, folders
 
 
 @pytest.mark.parametrize("folder", folders())
@@ -117,3 +117,42 @@ def test_a_crash_file_alone() -> None:
     assert found.cause is not None and found.cause.id == "crash"
     assert "EXCEPTION_ACCESS_VIOLATION" in found.cause.text
     assert "librdi_filemgmt.dll" in found.cause.text
+
+
+#: Logs that do not say that they succeeded, each looked at by a person.
+_PGREKSIC = "pgreksic_FINN_Export_AXI_Lite_Missing"
+NOT_SUCCEEDED = {
+    # FINN's log has no word for how its last step ended.
+    "CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_wb3_ab3/build_dataflow.log": "unknown",
+    "CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_wb3_ab3_prune/build_dataflow.log": "unknown",
+    "zhangks98_eeg-adapt/output_final_1a4d06eb/build_dataflow.log": "unknown",
+    # It stops within a step.
+    f"{_PGREKSIC}/output/output_estimates_only/build_dataflow.log": "incomplete",
+    "slowman26_TCN-FINN_EXCERPTS/build_dataflow.EXCERPT.log": "incomplete",
+    "hsiang0103_piyan-FPGA/project_1/hs_err_pid24032.log": "failed",
+    f"{_PGREKSIC}/vivado_zynq_proj_cr8hg2w8/finn_zynq_link.runs/impl_1/runme.log": "failed",
+    f"{_PGREKSIC}/vivado_zynq_proj_cr8hg2w8/vivado.log": "failed",
+}
+
+
+def test_every_log_has_the_verdict_that_a_person_gave_it() -> None:
+    found = {}
+    for path in sorted(LOGS.rglob("*.log")):
+        # A solution's own log is a copy without the end.
+        if path.name != "sol1.log" and (verdict := inspect(path).outcome) != "succeeded":
+            found[path.relative_to(LOGS).as_posix()] = verdict
+    assert found == NOT_SUCCEEDED
+
+
+def test_inspect_and_the_viewer_count_the_same_in_every_log() -> None:
+    grades = {
+        Severity.ERROR: "ERROR",
+        Severity.CRITICAL: "CRITICAL WARNING",
+        Severity.WARNING: "WARNING",
+        Severity.INFO: "INFO",
+    }
+    for path in sorted(p for p in LOGS.rglob("*") if p.suffix in (".log", ".vdi")):
+        reading = inspect(path).items[0].reading
+        counts = Counter(severity(line.rstrip(b"\r")) for line in path.read_bytes().split(b"\n"))
+        shown = {word: counts[grade] for grade, word in grades.items()}
+        assert reading.messages == shown, path
