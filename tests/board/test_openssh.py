@@ -65,6 +65,19 @@ class Server:
         self.process.wait(10)
 
 
+def _refused(board: Board) -> str:
+    """Why sshd lets this user in by no key at all; empty if it does."""
+    code = (
+        "import asyncio, asyncssh\n"
+        "async def main():\n"
+        f"    async with asyncssh.connect({board.host!r}, {board.port}, username={board.user!r},\n"
+        f"                                client_keys=[{board.key!r}], known_hosts=None): pass\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
+
+
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """sshd on a free port of the loopback, for this user and one key only."""
@@ -103,6 +116,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     )
     running = Server(board, folder, port, None)  # type: ignore[arg-type]
     running.start()
+    if os.geteuid() != 0 and (reason := _refused(board)):
+        running.stop()
+        pytest.skip(f"this user cannot log in here (locked account or no shell): {reason}")
     yield running
     running.stop()
 
