@@ -40,7 +40,7 @@ def bench(folder: Path, mode: str | None, layer: str | None = None) -> Bench:
         ("timing", "timing-missed", "WNS -"),
         ("licence", "licence", "valid license was not found"),
         ("synth-crash", "crash", "Abnormal program termination"),
-        ("spawn", "spawn-failed", "Spawn failed"),
+        ("spawn", "out-of-memory", "Spawn failed: Cannot allocate memory"),
     ],
 )
 def test_what_failed_in_vivado(tmp_path: Path, mode: str, cause: str, words: str) -> None:
@@ -57,15 +57,19 @@ def test_what_failed_in_vivado(tmp_path: Path, mode: str, cause: str, words: str
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("hls", "unknown type name"), ("vlnv", "Failed to generate IP")]
+    ("mode", "cause", "words"),
+    [
+        ("hls", "hls-failed", "unknown type name"),
+        ("vlnv", "hls-export-failed", "Failed to generate IP"),
+    ],
 )
-def test_what_failed_in_hls(tmp_path: Path, mode: str, words: str) -> None:
+def test_what_failed_in_hls(tmp_path: Path, mode: str, cause: str, words: str) -> None:
     made = bench(tmp_path, mode, "MVAU_hls_0")
     made.hls("MVAU_hls_0")
     made.hls("MVAU_hls_1")
     found = inspect(tmp_path)
     assert found.outcome == "failed"
-    assert found.cause is not None and found.cause.id == "hls-failed"
+    assert found.cause is not None and found.cause.id == cause
     assert words in found.cause.text
     assert "code_gen_ipgen_MVAU_hls_0" in (found.cause.file or "")
     jobs = {job.name: job.state for job in BuildWatcher(None, tmp_path).look().jobs}
