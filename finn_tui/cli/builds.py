@@ -16,6 +16,7 @@ from finn_tui.cli.common import (
     FAILED,
     HandlingChoice,
     Reporter,
+    ask_about_notify,
     echo,
     number,
     open_lab,
@@ -85,6 +86,8 @@ def build(
     if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
         raise click.UsageError("--fail and --log-mb go with --rehearse")
     failure = read_failure(fail) if fail else None
+    if not check:
+        ask_about_notify(workspace)
 
     async def work(reporter: Reporter) -> RunFolder | None:
         async with open_lab(workspace, handling=handling) as lab:

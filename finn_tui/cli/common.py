@@ -94,6 +94,20 @@ def confirm(question: str) -> None:
     click.confirm(one_line(question), abort=True, err=True)
 
 
+def ask_about_notify(workspace: Path) -> None:
+    """Ask once whether a workspace's ``notify`` may run; it may come from somebody else."""
+    opened = open_workspace(workspace)
+    command = opened.settings.notify
+    if not command or opened.agreed_notify():
+        return
+    echo(f"{opened.root / 'finn-tui.toml'} starts this when a build has ended:", err=True)
+    echo(f"  {command}", err=True)
+    if sys.stdin.isatty() and click.confirm("Run it from now on?", err=True):
+        opened.agree_to_notify()
+    else:
+        echo("It is not started; `finn-tui build` in a terminal asks again.", err=True)
+
+
 def guard(function: Callable[P, T]) -> Callable[P, T]:
     """Turn errors into words on stderr and an exit code; with ``--json`` into a document too.
 

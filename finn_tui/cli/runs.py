@@ -12,6 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.builds import SIMULATED, brief, end, follow
 from finn_tui.cli.common import (
     Reporter,
+    ask_about_notify,
     confirm,
     echo,
     open_lab,
@@ -144,6 +145,7 @@ def resume(
 ) -> None:
     """Continue a run that has ended, in its own folder."""
     lab = _lab(ctx, workspace)
+    ask_about_notify(workspace)
     with Reporter() as reporter:
         folder = run(lab.resume(lab.find_run(name), step, reporter))
         state = folder.state() if detach else follow(folder, reporter)
@@ -157,6 +159,7 @@ def resume(
 def retry(ctx: click.Context, name: str, detach: bool, workspace: Path, as_json: bool) -> None:
     """Start a run again as a new run."""
     lab = _lab(ctx, workspace)
+    ask_about_notify(workspace)
     with Reporter() as reporter:
         folder = run(lab.retry(lab.find_run(name), reporter))
         reporter.say(f"run {folder.id}" + (f" ({SIMULATED})" if folder.request.simulated else ""))

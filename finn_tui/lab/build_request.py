@@ -97,6 +97,6 @@ async def build(
         fail=fail,
         log_mb=log_mb,
         parallel=settings.parallel_builds,
-        notify=settings.notify,
+        notify=lab.workspace.agreed_notify(),
     )
     return await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)

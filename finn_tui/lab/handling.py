@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab import consent
 
 #: Flows that the engine knows by name; see ``finn_tui.engine.server.flows``.
 FLOWS = ("auto", "default", "residual", "depthwise", "deconvolution", "extended")
@@ -105,7 +104,7 @@ def agreed_steps(path: Path, ask: Consent | None) -> dict[str, str]:
             f"Name a Python file, or one of {', '.join(FLOWS)}.",
         ) from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest not in _agreed():
+    if not consent.is_agreed(digest):
         if ask is None or not ask(path.absolute(), content.decode("utf-8", "replace")):
             raise FinnTuiError(
                 f"{path} is Python code that nobody has agreed to run",
@@ -113,31 +112,5 @@ def agreed_steps(path: Path, ask: Consent | None) -> dict[str, str]:
                 f"Its SHA-256 is {digest}; another content needs consent again.",
                 "Read the file, then give --trust-steps once.",
             )
-        agree(digest, path)
+        consent.agree(digest, path)
     return {"path": str(path.absolute()), "sha256": digest}
-
-
-def _store() -> Path:
-    return paths.config_dir() / "agreed-steps.json"
-
-
-def _agreed() -> dict[str, str]:
-    try:
-        document = json.loads(_store().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in document.items()} if isinstance(
-        document, dict
-    ) else {}  # fmt: skip
-
-
-def agree(digest: str, path: Path) -> None:
-    """Remember that the user agreed to run a content.
-
-    Args:
-        digest: SHA-256 of the content.
-        path: where it was read from, for the user's own information.
-    """
-    document = {**_agreed(), digest: str(path.absolute())}
-    _store().parent.mkdir(parents=True, exist_ok=True)
-    files.replace(_store(), json.dumps(document, indent=1))

@@ -434,7 +434,7 @@ class Workbench:
             run,
             step,
             parallel=settings.parallel_builds,
-            notify=settings.notify,
+            notify=self.workspace.agreed_notify(),
             on_progress=on_progress,
         )
 
@@ -446,7 +446,7 @@ class Workbench:
         return await retry(
             run,
             parallel=settings.parallel_builds,
-            notify=settings.notify,
+            notify=self.workspace.agreed_notify(),
             on_progress=on_progress,
         )
 

@@ -59,7 +59,7 @@ class Settings(Struct, frozen=True):
         rehearsal_seconds: how long the stand-ins take in all.
         parallel_builds: how many builds run at once; the others wait for their turn.
         notify: a shell command that is started when a build has ended, with FINN_TUI_RUN,
-            FINN_TUI_STATE and FINN_TUI_FOLDER in its environment.
+            FINN_TUI_STATE and FINN_TUI_FOLDER in its environment; the user is asked once.
         alert: how the terminal tells that a build has ended: ``osc9`` and ``osc777`` (what
             terminals make desktop messages of), ``bell``, or ``off``.
         to: name of the PYNQ machine that `d` deploys to.
@@ -118,6 +118,24 @@ class Workspace:
                 "Name a folder with --workspace; it may be a new one.",
             )
         return cls(root, tolerant=tolerant)
+
+    def agreed_notify(self) -> str:
+        """Return the command to start at a build's end; empty for none that the user agreed to.
+
+        A workspace may come from somebody else, and the command runs with the user's rights.
+        """
+        from finn_tui.lab import consent
+
+        command = self.settings.notify
+        digest = consent.command_digest(command, self.root / SETTINGS)
+        return command if command and consent.is_agreed(digest) else ""
+
+    def agree_to_notify(self) -> None:
+        """Remember that the user agreed to the settings' ``notify``."""
+        from finn_tui.lab import consent
+
+        path = self.root / SETTINGS
+        consent.agree(consent.command_digest(self.settings.notify, path), path)
 
     @property
     def settings(self) -> Settings:

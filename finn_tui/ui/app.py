@@ -183,6 +183,14 @@ class FinnTuiApp(
             )
         if self.lab.workspace.problem is not None:
             self.show_settings_problem(self.lab.workspace.problem)
+        elif self.lab.workspace.settings.notify and not self.lab.workspace.agreed_notify():
+            self.notify(
+                f"{self.lab.workspace.settings.notify}\nis not started when a build has ended: you "
+                "have not agreed to it. `finn-tui build` in a terminal asks.",
+                title="notify in finn-tui.toml",
+                severity="warning",
+                timeout=10,
+            )
         self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(lambda: self.start(WorkKind.RUNS, self.watch_runs()))

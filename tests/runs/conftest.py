@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from finn_tui.base import paths
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, engine_archive
 from finn_tui.engine.server import runfiles
@@ -119,6 +120,10 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
                 out.writestr(name, real.read(name))
     monkeypatch.setattr(launch, "engine_archive", lambda: archive)
     monkeypatch.setattr(rebuild, "engine_archive", lambda: archive)
+
+    known = paths.config_dir() / "engines.toml"
+    known.parent.mkdir(parents=True, exist_ok=True)
+    known.write_text(f"[here]\ncommand = {json.dumps([sys.executable])}\n")
 
     async def begin(parallel: int = 1, notify: str = "", **plan: Any) -> RunFolder:
         folder = tmp_path / "model"

@@ -271,7 +271,7 @@ async def test_a_tool_that_fails_is_named_with_its_first_error(
 
 
 async def test_a_design_that_does_not_fit_fails_in_placement(
-    tfc: Path, engine: EngineSpec, tmp_path: Path
+    tfc: Path, engine: EngineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail = {"mode": "place"}
     run = await launch(_request(tfc, engine, 1.0, fail=fail), tmp_path / "runs")
@@ -286,6 +286,7 @@ async def test_a_design_that_does_not_fit_fails_in_placement(
     assert "PE and SIMD" in state.error.fix
     assert set(run.results()) >= {"estimate", "steps", "tools"}, "a failed build is worth that"
 
+    monkeypatch.setenv("FINN_TUI_ENGINE_PYTHON", engine.command[0])
     # With the cause gone, the real builder goes on from the graph that it has left.
     await resume(run)
     async for update in follow(run):

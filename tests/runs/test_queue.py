@@ -8,11 +8,11 @@ import os
 import shutil
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server import runprocesses, runqueue

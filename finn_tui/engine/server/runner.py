@@ -37,9 +37,10 @@ QUEUE_SECONDS = 0.5
 _NOTIFY_SECONDS = 30.0
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: Starts the builder from the same place as this module, a folder or an archive.
+#: Starts the builder from the same place as this module, a folder or an archive. Nothing is
+#: imported from the working directory: that is the run folder, which may be somebody else's.
 _BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if p not in ('', '.')]; "
     "from finn_tui.engine.server.builder import main; sys.exit(main(sys.argv[2:]))"
 )
 

@@ -6,12 +6,13 @@ import asyncio
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runprocesses
@@ -203,7 +204,25 @@ async def retry(
 
 
 def _engine(run: RunFolder) -> EngineSpec:
-    """The engine that a run was built with."""
-    engine = run.request.engine
-    info = {"flavour": engine.get("flavour"), "version": engine.get("version")}
-    return EngineSpec(str(engine.get("name", "")), tuple(engine.get("command", ())), None, info)
+    """The engine that a run was built with, as the user's own catalogue starts it.
+
+    Raises:
+        FinnTuiError: it is not in the catalogue. A run folder may come from somebody else, and a
+            command in it is not started.
+    """
+    recorded = run.request.engine
+    name, command = str(recorded.get("name", "")), tuple(recorded.get("command", ()))
+    known = catalogue.engines()
+    named = [spec for spec in known if spec.name == name and name]
+    spec = next((spec for spec in (*named, *known) if spec.command == command), None)
+    if spec is None and named:
+        spec = named[0]
+    if spec is None:
+        raise FinnTuiError(
+            f"{run.id} was built with the engine {name or 'without a name'}, which is not yours",
+            f"Known engines: {', '.join(spec.name for spec in known) or 'none yet'}.",
+            f"Name it in engines.toml, or build the model anew. It was started by: "
+            f"{' '.join(command)[:200]}",
+        )
+    info = {"flavour": recorded.get("flavour"), "version": recorded.get("version")}
+    return replace(spec, folder=None, info=info)
