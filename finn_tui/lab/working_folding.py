@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -89,33 +90,72 @@ def path_of(workspace: Workspace, model: Model) -> Path:
     return workspace.root / "working" / inside.parent / f"{inside.name}.json"
 
 
-def write(path: Path, design: Design, working: WorkingFolding) -> None:
-    """Write a working folding in one go; takes milliseconds for a large design.
+class Writer:
+    """Writes the working foldings of one session.
 
-    Raises:
-        FinnTuiError: the file cannot be written (kind "disk").
+    It keeps what it has worked out: a write costs what is new since the last one.
     """
-    history, steps = working.history, MOST_STEPS
-    while True:
-        document = _Document(
-            1,
-            fingerprint(design),
-            working.folding_name,
-            working.saved_name,
-            history.baseline_name,
-            _Step(_plain(history.folding.values), _plain(history.folding.settings)),
-            _step(history.folding, history.baseline),
-            _step(history.folding, history.saved),
-            _chain(history.folding, history.undo, steps),
-            _chain(history.folding, history.redo, steps),
-            sorted(working.locked),
-        )
-        content = msgspec.json.encode(document)
-        if len(content) <= MOST_BYTES or not steps:
-            break
-        steps //= 2
-    # The operating system writes it out in time: waiting for the disk twice a second is no use.
-    files.replace(path, content, durable=False)
+
+    def __init__(self) -> None:
+        self._design: Design | None = None
+        self._fingerprint = ""
+        self._steps: dict[tuple[int, int], tuple[Folding, Folding, _Step]] = {}
+
+    def write(self, path: Path, design: Design, working: WorkingFolding) -> None:
+        """Write a working folding in one go; may run in a thread.
+
+        Raises:
+            FinnTuiError: the file cannot be written (kind "disk").
+        """
+        if design is not self._design:
+            self._design, self._fingerprint, self._steps = design, fingerprint(design), {}
+        history, most = working.history, MOST_STEPS
+        steps: dict[tuple[int, int], tuple[Folding, Folding, _Step]] = {}
+        while True:
+            document = _Document(
+                1,
+                self._fingerprint,
+                working.folding_name,
+                working.saved_name,
+                history.baseline_name,
+                _Step(_plain(history.folding.values), _plain(history.folding.settings)),
+                _step(history.folding, history.baseline),
+                _step(history.folding, history.saved),
+                self._chain(history.folding, history.undo, most, steps),
+                self._chain(history.folding, history.redo, most, steps),
+                sorted(working.locked),
+            )
+            content = msgspec.json.encode(document)
+            if len(content) <= MOST_BYTES or not most:
+                break
+            most //= 2
+        self._steps = steps
+        # The operating system writes it out in time: no use in waiting for the disk every second.
+        files.replace(path, content, durable=False)
+
+    def _chain(
+        self,
+        start: Folding,
+        stack: Sequence[Folding],
+        most: int,
+        steps: dict[tuple[int, int], tuple[Folding, Folding, _Step]],
+    ) -> list[_Step]:
+        """Return the newest of a stack as steps, each from the one before.
+
+        Args:
+            start: the folding that the first step goes from.
+            most: how many steps.
+            steps: takes each step with its foldings, for the next write.
+        """
+        chain, before = [], start
+        for after in islice(reversed(stack), most):
+            key = (id(before), id(after))
+            # The foldings are kept with the step, so that no other one gets their ids.
+            known = self._steps.get(key) or steps.get(key)
+            steps[key] = known or (before, after, _step(before, after))
+            chain.append(steps[key][2])
+            before = after
+        return chain
 
 
 def read(path: Path, design: Design, tables: Tables) -> WorkingFolding | None:
@@ -198,15 +238,6 @@ def _step(before: Folding, after: Folding) -> _Step:
             if new_settings != before.settings.get(layer, {}):
                 settings[layer] = dict(new_settings)
     return _Step(values, settings)
-
-
-def _chain(start: Folding, stack: Sequence[Folding], most: int) -> list[_Step]:
-    """Return the newest of a stack as steps, each from the one before."""
-    steps, before = [], start
-    for after in list(reversed(stack))[:most]:
-        steps.append(_step(before, after))
-        before = after
-    return steps
 
 
 def _decode(content: bytes, design: Design, tables: Tables) -> WorkingFolding:

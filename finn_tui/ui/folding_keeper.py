@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from finn_tui.lab.working_folding import WorkingFolding
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.tune.state import TuneState
 
-#: Seconds between looks at whether the folding has changed: as much as a killed app loses.
+#: Seconds between looks at whether the folding has changed. It is written once it rests from one
+#: look to the next, ...
 KEEP_SECONDS = 0.5
+#: ... and at the latest so many seconds after a change: as much as a killed app loses.
+_LATEST = 3.0
 
 
 @dataclass(frozen=True)
@@ -30,22 +34,32 @@ class FoldingKeeper:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._writer = working_folding.Writer()
         self._kept: tuple[object, ...] = ()
+        self._seen: tuple[object, ...] = ()
+        self._changed_at: float | None = None
         #: Whether the user was told that it cannot be written.
         self.told = False
 
     @staticmethod
     def _state(tune: TuneState) -> tuple[object, ...]:
         names = (tune.folding_name, tune.saved_name)
-        return tune.opened, tune.editor.revision, *names, frozenset(tune.locked)
+        return id(tune), tune.editor.revision, *names, frozenset(tune.locked)
 
     def begin(self, tune: TuneState) -> None:
         """Take what a model was opened with as kept: it is restored, or the preset's."""
         self._kept = self._state(tune)
 
-    def changed(self, tune: TuneState) -> bool:
-        """Return whether there is something to write."""
-        return self._state(tune) != self._kept
+    def due(self, tune: TuneState) -> bool:
+        """Return whether to write now; asked every ``KEEP_SECONDS``."""
+        state, now = self._state(tune), time.monotonic()
+        if state == self._kept:
+            self._changed_at = None
+            return False
+        if self._changed_at is None:
+            self._changed_at = now
+        rests, self._seen = state == self._seen, state
+        return rests or now - self._changed_at >= _LATEST
 
     def snapshot(self, tune: TuneState) -> Snapshot:
         """Return the state as it is now, which nothing changes any more."""
@@ -59,5 +73,5 @@ class FoldingKeeper:
             FinnTuiError: the disk does not take it; it is tried again.
         """
         if snapshot.state != self._kept:
-            working_folding.write(snapshot.path, snapshot.design, snapshot.working)
-            self._kept, self.told = snapshot.state, False
+            self._writer.write(snapshot.path, snapshot.design, snapshot.working)
+            self._kept, self._changed_at, self.told = snapshot.state, None, False

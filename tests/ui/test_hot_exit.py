@@ -120,7 +120,7 @@ async def test_a_damaged_or_foreign_file_is_refused_with_the_reason(lab: Recorde
     editor = start.editor
     editor.step("MVAU_hls_6", "PE", 1)
     working = working_folding.WorkingFolding("published", "", editor.history, frozenset())
-    working_folding.write(kept(lab), editor.design, working)
+    working_folding.Writer().write(kept(lab), editor.design, working)
     good = kept(lab).read_text()
     for content, why in (
         ("", "truncated"),
@@ -153,7 +153,12 @@ async def test_the_file_is_bounded(lab: RecordedLab) -> None:
         editor.step("MVAU_hls_6", "PE", -1)
     path = working_folding.path_of(lab.workspace, start.model)
     kept = working_folding.WorkingFolding("published", "", editor.history, frozenset())
-    working_folding.write(path, editor.design, kept)
+    writer = working_folding.Writer()
+    writer.write(path, editor.design, kept)
+    first = path.read_bytes()
+    # What was worked out before is used again, and is the same.
+    writer.write(path, editor.design, kept)
+    assert path.read_bytes() == first
     read = working_folding.read(path, editor.design, editor.tables)
     assert read is not None
     assert read.history.folding == editor.folding

@@ -79,7 +79,7 @@ class ModelController(Controller):
 
     def _keep(self) -> None:
         tune = self.state.tune
-        if tune is not None and not self.keeping and self.keeper.changed(tune):
+        if tune is not None and not self.keeping and self.keeper.due(tune):
             self.start(WorkKind.KEEP, self.keep_folding(tune))
 
     def not_kept(self, error: FinnTuiError) -> None:
