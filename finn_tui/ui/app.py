@@ -1,15 +1,13 @@
-"""The app: modes, actions, and the handlers that change its state."""
+"""The app: its screens, its controllers, and the way of messages from work to them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on
 from textual.app import SystemCommand
@@ -17,6 +15,7 @@ from textual.binding import BindingType
 from textual.command import Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.theme import Theme
 
 from finn_tui.base import paths
@@ -26,43 +25,23 @@ from finn_tui.base.text import for_terminal, one_line
 from finn_tui.lab.presets import load_presets
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash, theming
+from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.controllers.boards import BoardController
+from finn_tui.ui.actions.table import BY_ID
+from finn_tui.ui.controllers.boards import BoardController, BoardJob, board_job
 from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.logs import LogController
-from finn_tui.ui.controllers.models import ModelController
+from finn_tui.ui.controllers.models import ModelController, ModelOpened
+from finn_tui.ui.controllers.settings import SettingsController
 from finn_tui.ui.controllers.solver import SolverController
-from finn_tui.ui.folding_keeper import FoldingKeeper
-from finn_tui.ui.messages import (
-    AdviceReady,
-    BoardJobDone,
-    BoardResultsRead,
-    BuildChecked,
-    BuildStarted,
-    FastestFound,
-    FifosPriced,
-    FoldingsListed,
-    FrontAdvanced,
-    GraphRead,
-    LogsListed,
-    ModelOpened,
-    OutlookReady,
-    ProgressUpdated,
-    RunsRead,
-    SearchAdvanced,
-    SharedValuesListed,
-    SnapshotTaken,
-    SolveFinished,
-    TargetsListed,
-    UpkeepDone,
-    ValuesListed,
-    WorkCancelled,
-    WorkFailed,
-    WorkKind,
-    WorkResult,
-)
-from finn_tui.ui.state import AppState
-from finn_tui.ui.workers import BoardJob, Credentials, board_job
+from finn_tui.ui.dialogs.messages import OutlookReady
+from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
+from finn_tui.ui.state import AppState, Topic
+from finn_tui.ui.tune.folding_keeper import KEEP_SECONDS
+from finn_tui.ui.work_table import Handlers, work_table
+from finn_tui.ui.workers import Workers
+
+R = TypeVar("R")
 
 #: How long leaving waits for the engine to end.
 _CLOSE_SECONDS = 1.0
@@ -91,26 +70,7 @@ def _palette() -> type[Provider]:
     return ActionCommands
 
 
-@dataclass(frozen=True)
-class WorkHandlers:
-    """What is done with the messages of one kind of work.
-
-    Attributes:
-        results: by the type of the result.
-        progress: with each step; None shows none.
-        failed: with the error; None shows it as a notice.
-        cancelled: when no other work of the kind has taken its place.
-    """
-
-    results: Mapping[type[WorkResult], Callable[[Any], None]] = field(default_factory=dict)
-    progress: Callable[[Progress], None] | None = None
-    failed: Callable[[FinnTuiError], None] | None = None
-    cancelled: Callable[[], None] | None = None
-
-
-class FinnTuiApp(
-    ModelController, BoardController, BuildController, SolverController, LogController
-):
+class FinnTuiApp(Workers):
     """The terminal cockpit for FINN."""
 
     TITLE = "finn-tui"
@@ -135,17 +95,34 @@ class FinnTuiApp(
             board_job: does the board's work; another one in tests.
         """
         themes, self._problems = theming.load_themes()
-        keymap, problems = actions.read_keymap()
+        keys, problems = keymap.read_keymap()
         self._problems += problems
         self.lab = lab
-        self.state = AppState(lab.workspace, keymap)
-        self.keeper = FoldingKeeper(lab.workspace)
-        self.board_job = board_job
-        self.settings_seen = lab.workspace.settings
+        self.state = AppState(lab.workspace, keys)
         self._start_model = start_model
-        self.credentials: dict[str, Credentials] = {}
         self._crash_log: Any = None
         super().__init__()
+        self.state_changed: Signal[Topic] = Signal(self, "state")
+        self.state.publish = self._publish
+        self.models = ModelController(self)
+        self.builds = BuildController(self)
+        self.boards = BoardController(self, board_job)
+        self.solver = SolverController(self)
+        self.logs = LogController(self)
+        self.settings = SettingsController(self)
+        self._controllers = (self.models, self.builds, self.boards, self.solver, self.logs)
+        self.work_table = work_table(
+            Handlers(
+                self.models,
+                self.builds,
+                self.boards,
+                self.solver,
+                self.logs,
+                lambda: self.screen_stack,
+                self._show_progress,
+                self._outlook_failed,
+            )
+        )
         for theme in themes:
             self.register_theme(theme)
         chosen, problems = theming.chosen_theme()
@@ -154,7 +131,7 @@ class FinnTuiApp(
         chosen = chosen if chosen in self.available_themes else theming.DEFAULT
         # Not by assignment, which would have everything parsed for Textual's own theme first.
         self.set_reactive(FinnTuiApp.theme, chosen)
-        self.set_keymap(keymap)
+        self.set_keymap(keys)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None of Textual's own: the table of actions has them."""
@@ -164,7 +141,7 @@ class FinnTuiApp(
         """Begin to open the model; from the cache, it is there before the first frame."""
         if self._start_model:
             self.state.opening = self._start_model
-            opening = self.start(WorkKind.OPEN, self.open_model(self._start_model))
+            opening = self.start(WorkKind.OPEN, self.models.open_model(self._start_model))
             waiting = asyncio.ensure_future(opening.wait())
             # Whether the worker fails or is cancelled is for its own messages to say.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -172,7 +149,7 @@ class FinnTuiApp(
             if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
                 opened = waiting.result()
                 if isinstance(opened, ModelOpened):
-                    self.take_model(opened)
+                    self.models.take_model(opened)
 
     def on_mount(self) -> None:
         """Say what is wrong with the user's files, and look at the runs."""
@@ -182,7 +159,7 @@ class FinnTuiApp(
                 problem, title="a file of yours", severity="warning", timeout=10, markup=False
             )
         if self.lab.workspace.problem is not None:
-            self.show_settings_problem(self.lab.workspace.problem)
+            self.settings.show_problem(self.lab.workspace.problem)
         elif self.lab.workspace.settings.notify and not self.lab.workspace.agreed_notify():
             self.notify(
                 f"{self.lab.workspace.settings.notify}\nis not started when a build has ended: you "
@@ -191,9 +168,18 @@ class FinnTuiApp(
                 severity="warning",
                 timeout=10,
             )
-        self.set_interval(_SETTINGS_SECONDS, self.look_at_settings)
+        self.set_interval(_SETTINGS_SECONDS, self.settings.look)
+        self.set_interval(KEEP_SECONDS, self.models.keep)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
-        self.call_after_refresh(lambda: self.start(WorkKind.RUNS, self.watch_runs()))
+        self.call_after_refresh(self.builds.watch_runs)
+
+    def on_unmount(self) -> None:
+        """Keep the folding that is edited, whatever ends the app."""
+        self.models.keep_last()
+
+    def _publish(self, topic: Topic) -> None:
+        if self.is_running:
+            self.state_changed.publish(topic)
 
     def notify(
         self,
@@ -278,7 +264,7 @@ class FinnTuiApp(
     def do_app_quit(self) -> None:
         """Leave; a board's work is ended first, if the user agrees."""
         if not self.state.board.busy:
-            self.leave_folding(self._leave)
+            self.models.leave_folding(self._leave)
             return
         from finn_tui.ui.dialogs.choose import confirm
 
@@ -298,85 +284,6 @@ class FinnTuiApp(
 
     # Background work
 
-    @cached_property
-    def work_table(self) -> Mapping[WorkKind, WorkHandlers]:
-        """What is done with the messages of each kind of work."""
-        listed = self._to_screens
-
-        def show(kind: WorkKind) -> Callable[[Progress], None]:
-            return partial(self._show_progress, kind)
-
-        scan = WorkHandlers({SearchAdvanced: self.log_found})
-        return {
-            WorkKind.OPEN: WorkHandlers(
-                {ModelOpened: self.model_opened},
-                show(WorkKind.OPEN),
-                self.opening_failed,
-                self.opening_ended,
-            ),
-            WorkKind.GRAPH: WorkHandlers({GraphRead: self.graph_read}, failed=self.graph_failed),
-            WorkKind.TARGETS: WorkHandlers({TargetsListed: self.targets_listed}),
-            WorkKind.FOLDINGS: WorkHandlers({FoldingsListed: listed("foldings_listed")}),
-            WorkKind.VALUES: WorkHandlers(
-                {
-                    ValuesListed: listed("values_listed"),
-                    SharedValuesListed: listed("shared_values_listed"),
-                }
-            ),
-            WorkKind.PRICES: WorkHandlers(
-                {FifosPriced: self.fifos_priced}, failed=self.pricing_failed
-            ),
-            WorkKind.ADVICE: WorkHandlers({AdviceReady: listed("advice_ready")}),
-            WorkKind.FASTEST: WorkHandlers({FastestFound: self.fastest_found}),
-            WorkKind.SOLVE: WorkHandlers(
-                {SolveFinished: self.solved}, self.solve_told, self.solve_failed
-            ),
-            WorkKind.FRONT: WorkHandlers(
-                {FrontAdvanced: self.front_found}, self.front_told, self.front_failed
-            ),
-            WorkKind.OUTLOOK: WorkHandlers(
-                {OutlookReady: listed("outlook_ready")}, failed=self.outlook_failed
-            ),
-            WorkKind.BUILD: WorkHandlers(
-                {BuildStarted: self.build_started, BuildChecked: self.build_checked},
-                show(WorkKind.BUILD),
-                self.build_failed,
-                self.launch_ended,
-            ),
-            WorkKind.REBUILD: WorkHandlers(
-                {}, show(WorkKind.REBUILD), self.rebuild_failed, self.launch_ended
-            ),
-            WorkKind.UPKEEP: WorkHandlers({UpkeepDone: self.upkeep_done}),
-            WorkKind.CANCEL: WorkHandlers(),
-            WorkKind.RUNS: WorkHandlers({RunsRead: self.runs_read}),
-            WorkKind.FOLLOW: WorkHandlers({SnapshotTaken: self.picture_taken}),
-            WorkKind.LOGS: WorkHandlers({LogsListed: self.logs_listed}),
-            WorkKind.LOG_ERRORS: scan,
-            WorkKind.LOG_SEARCH: scan,
-            WorkKind.LOG_ONLY: scan,
-            WorkKind.PAGER: WorkHandlers(),
-            WorkKind.BOARD: WorkHandlers(
-                {BoardJobDone: self.board_done},
-                self.board_told,
-                self.board_failed,
-                self.board_stopped,
-            ),
-            WorkKind.SAMPLE: WorkHandlers({BoardResultsRead: self.board_read}),
-            WorkKind.KEEP: WorkHandlers(failed=self.not_kept),
-            WorkKind.QUIT: WorkHandlers(),
-        }
-
-    def _to_screens(self, method: str) -> Callable[[Any], None]:
-        """Hand a result to the screens that have a method for it."""
-
-        def hand_over(result: WorkResult) -> None:
-            for screen in self.screen_stack:
-                take = getattr(screen, method, None)
-                if take is not None:
-                    take(result)
-
-        return hand_over
-
     @on(WorkResult)
     def _take_result(self, message: WorkResult) -> None:
         self.work_table[message.kind].results[type(message)](message)
@@ -391,7 +298,6 @@ class FinnTuiApp(
     def _take_failure(self, message: WorkFailed) -> None:
         handler = self.work_table[message.kind].failed
         (handler or self.show_error)(message.error)
-        self.redraw()
 
     @on(WorkCancelled)
     def _take_cancellation(self, message: WorkCancelled) -> None:
@@ -409,7 +315,7 @@ class FinnTuiApp(
         if isinstance(shown, Working) and shown.kind is kind:
             shown.tell(progress)
         elif kind in state.aside:
-            self.redraw()
+            state.publish(Topic.MODEL)
         elif state.opening or state.launching:
             title = f"Opening {state.opening}" if kind is WorkKind.OPEN else "Starting the build"
             working = Working(title, kind)
@@ -421,6 +327,100 @@ class FinnTuiApp(
         if action is not None:
             self.state.aside.add(WorkKind.OPEN)
             self.call_after_refresh(self.action_do, action)
+
+    # What controllers and screens use, see ``AppContext``
+
+    def action_do(self, id: str) -> None:
+        """Do an action of the table, or say why it cannot be done now."""
+        action = BY_ID[id]
+        why = action.disabled_reason(self.state) if action.disabled_reason is not None else None
+        if why is not None:
+            self.notify(why, title=action.title, severity="warning", markup=False)
+            return
+        focused = self.screen.focused
+        chain = [*focused.ancestors_with_self] if focused is not None else [self.screen, self]
+        for node in (*chain, self, *self._controllers):
+            method = getattr(node, action.method, None)
+            if method is not None:
+                method()
+                return
+
+    def show_error(
+        self,
+        error: FinnTuiError,
+        answers: tuple[tuple[str, str], ...] = (),
+        then: Callable[[str | None], None] | None = None,
+    ) -> None:
+        """Show an error with what to do about it."""
+        from finn_tui.ui.dialogs.choose import show_error
+
+        self.push_screen(show_error(error, answers), then)
+
+    def confirm(
+        self,
+        title: str,
+        facts: Sequence[tuple[str, str]],
+        yes: str,
+        pending: str,
+        outlook: Coroutine[Any, Any, WorkResult],
+        then: Callable[[], None],
+    ) -> None:
+        """Ask before something expensive begins.
+
+        Args:
+            title: what is to be done.
+            facts: what is known of it, as texts with their roles.
+            yes: the word for doing it.
+            pending: what ``outlook`` looks up.
+            outlook: more facts, which come while the bar is shown.
+            then: does it.
+        """
+        from finn_tui.ui.dialogs.confirm import Confirm
+
+        def answered(answer: bool | None) -> None:
+            self.stop(WorkKind.OUTLOOK)
+            if answer:
+                then()
+
+        self.push_screen(Confirm(title, facts, yes, pending), answered)
+        self.start(WorkKind.OUTLOOK, outlook)
+
+    def _outlook_failed(self, error: FinnTuiError) -> None:
+        """More cannot be told of what is to be confirmed: the bar says so."""
+        self.post_message(OutlookReady([(f"{error.what}: {error.why}", "warn")]))
+
+    def close_working(self, kind: WorkKind) -> None:
+        """Take the progress of ended work off the screen."""
+        from finn_tui.ui.dialogs.working import Working
+
+        self.state.aside.discard(kind)
+        for screen in self.screen_stack:
+            if isinstance(screen, Working) and screen.kind == kind:
+                screen.dismiss(None)
+
+    def show_dialog(
+        self, dialog: Screen[R], then: Callable[[R | None], None] | None = None
+    ) -> None:
+        """Show a dialog over the screen and call ``then`` with its answer."""
+        self.push_screen(dialog, then)
+
+    def show_mode(self, mode: str) -> None:
+        """Show another of the app's screens."""
+        self.switch_mode(mode)
+
+    def after_refresh(self, callback: Callable[..., None], *arguments: Any) -> None:
+        """Call something once the screen is drawn."""
+        self.call_after_refresh(callback, *arguments)
+
+    def change_settings(self, **changes: Any) -> None:
+        """Change settings of the workspace and write them."""
+        self.settings.change(**changes)
+
+    def write_to_terminal(self, text: str) -> None:
+        """Write escape sequences of our own to the terminal."""
+        if self._driver is not None:
+            self._driver.write(text)
+            self._driver.flush()
 
     # Ends
 

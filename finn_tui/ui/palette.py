@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from finn_tui.ui.actions.table import ACTIONS, PLACES, Action, key_name, keys_of
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import ACTIONS, SCOPES, Action
+from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.toolkit.frame import MODES
-
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
 
 _MODES = tuple(name for name, _, _ in MODES)
 _LEFT_OUT = ("list", "log", "dialog")
@@ -22,28 +20,28 @@ class ActionCommands(Provider):
     """Everything that can be done on this screen and everywhere."""
 
     @property
-    def _desk(self) -> FinnTuiApp:
-        return cast("FinnTuiApp", self.app)
+    def _context(self) -> AppContext:
+        return context_of(self.screen)
 
     def _usable(self) -> Iterable[tuple[Action, str]]:
-        state = self._desk.state
+        state = self._context.state
         here = getattr(self.screen, "place", "")
         for action in ACTIONS:
             places = ("app", "mode", here) if here in _MODES else ("app", here)
-            if action.where in _LEFT_OUT or action.where not in places:
+            if action.scope in _LEFT_OUT or action.scope not in places:
                 continue
             if action.id == "app.palette" or (
                 action.disabled_reason and action.disabled_reason(state)
             ):
                 continue
-            place = "" if action.where in ("app", "mode") else f"{PLACES[action.where]}: "
+            place = "" if action.scope in ("app", "mode") else f"{SCOPES[action.scope]}: "
             keys = ", ".join(key_name(key) for key in keys_of(action, state.keymap))
             yield action, f"{place}{action.title}" + (f"  ({keys})" if keys else "")
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
         for action, text in self._usable():
-            yield DiscoveryHit(text, partial(self._desk.action_do, action.id), text, action.help)
+            yield DiscoveryHit(text, partial(self._context.action_do, action.id), text, action.help)
 
     async def search(self, query: str) -> Hits:
         """Those that match what is typed."""
@@ -51,5 +49,5 @@ class ActionCommands(Provider):
         for action, text in self._usable():
             score = matcher.match(text)
             if score > 0:
-                command = partial(self._desk.action_do, action.id)
+                command = partial(self._context.action_do, action.id)
                 yield Hit(score, matcher.highlight(text), command, text, action.help)

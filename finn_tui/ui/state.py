@@ -1,28 +1,34 @@
-"""What the app knows. Messages from workers change it, actions ask it, widgets draw it."""
+"""The state that features of the app share.
+
+Messages from workers change it, actions ask it, widgets draw it. A feature keeps what only it
+needs in a class of its own, see ``AppState.feature``. Whoever changes state that a screen may be
+showing publishes a topic; screens subscribe to it.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.logs.app_log import AppLog
-from finn_tui.ui.logs.view import LogView
+from finn_tui.ui.app_log import AppLog
 
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import Progress
+    from finn_tui.core.editor import Editor
     from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.workbench import Opened
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.documents import Notes
-    from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState
-    from finn_tui.runs.live.snapshot import Picture
-    from finn_tui.ui.tune.state import TuneState
+
+F = TypeVar("F")
 
 #: What `go` does, in order; each can be done alone.
 BOARD_JOBS = ("deploy", "execute", "throughput", "validate")
@@ -121,34 +127,6 @@ class BoardState:
 
 
 @dataclass
-class RunsState:
-    """The runs screen: which run is chosen, and what is known of it.
-
-    Attributes:
-        picture: of the run, taken at ``picture_at`` by the monotonic clock.
-        eta: what is still to come of it; cause: why it failed.
-        unfolded: steps whose jobs are shown, or hidden for the one that runs.
-        caused: the cause whose log was shown already.
-        log: the log that is shown beside them, since ``log_at`` by the monotonic clock.
-        log_fixed: the user has chosen it; otherwise it is the one that grows.
-        log_of: the run that all this is about.
-    """
-
-    chosen: str = ""
-    picture: Picture | None = None
-    picture_at: float = 0.0
-    eta: Eta | None = None
-    cause: Diagnosis | None = None
-    unfolded: set[str] = field(default_factory=set)
-    caused: tuple[str, str, int | None] = ("", "", None)
-    log: LogView = field(default_factory=LogView)
-    log_title: str = "runner.log"
-    log_at: float = 0.0
-    log_fixed: bool = False
-    log_of: str = ""
-
-
-@dataclass
 class FlowState:
     """The flow screen: which stage is chosen and the graphs read so far."""
 
@@ -158,44 +136,100 @@ class FlowState:
     error: FinnTuiError | None = None
 
 
+class ModelSession(Protocol):
+    """The model that is open, as every feature may use it; ``TuneState`` has more."""
+
+    opened: Opened
+
+    @property
+    def editor(self) -> Editor:
+        """The editor of its folding."""
+        ...
+
+
+class Topic(StrEnum):
+    """A part of the state; it is published when that part has changed."""
+
+    MODEL = "model"
+    FLOW = "flow"
+    RUNS = "runs"
+    SNAPSHOT = "snapshot"
+    BOARD = "board"
+    SETTINGS = "settings"
+
+
 class AppState:
-    """Everything that screens show."""
+    """The state of the app.
+
+    Attributes:
+        tune: the model that is open; None before one is.
+        opening, opening_at: the model that is being opened, and how far that is.
+        aside: work whose progress the user has put aside to see something else.
+        launching: whether a build is being started.
+        runs, results, broken: the workspace's runs, newest first; their measured results; what
+            could not be read. ``runs_read`` is set once they were read.
+        unfinished: ids of runs that had not ended at the last look: their end is announced.
+        chosen_run_id, failure: the run that the Runs screen shows (empty: the newest), and why
+            it failed.
+        searching: whether the large log viewer shows matches of a search.
+    """
 
     def __init__(self, workspace: Workspace, keymap: Mapping[str, str]) -> None:
         self.workspace = workspace
         self.keymap = keymap
-        self.tune: TuneState | None = None
+        self.tune: ModelSession | None = None
         self.opening = ""
         self.opening_at: Progress | None = None
-        #: Work whose progress the user has put aside to see something else.
         self.aside: set[str] = set()
         self.launching = False
         self.runs: tuple[RunView, ...] = ()
         self.runs_read = False
-        #: Runs that had not ended when they were last looked at: their end is announced.
         self.unfinished: set[str] = set()
         self.results: tuple[Experiment, ...] = ()
         self.broken: tuple[FinnTuiError, ...] = ()
-        self.runs_view = RunsState()
+        self.chosen_run_id = ""
+        self.failure: Diagnosis | None = None
         self.board = BoardState(machine=workspace.settings.to)
         self.flow = FlowState()
-        #: The log that is shown large, while it is.
-        self.viewer: LogView | None = None
+        self.searching = False
+        #: Called with each topic that is published; the app tells its screens.
+        self.publish: Callable[[Topic], None] = lambda topic: None
+        self._features: dict[type[Any], Any] = {}
+
+    def feature(self, kind: type[F]) -> F:
+        """Return the state that a feature keeps to itself, made when it is first asked for."""
+        if kind not in self._features:
+            self._features[kind] = kind()
+        state: F = self._features[kind]
+        return state
+
+    def find(self, kind: type[F]) -> F | None:
+        """Return the state of a feature that was put in; None if there is none."""
+        return self._features.get(kind)
+
+    def put(self, state: object) -> None:
+        """Keep the state of a feature, in place of an earlier one of its class."""
+        self._features[type(state)] = state
+
+    def drop(self, *kinds: type[Any]) -> None:
+        """Forget the state of features."""
+        for kind in kinds:
+            self._features.pop(kind, None)
 
     def run(self, id: str) -> RunView | None:
-        """A run by its name."""
+        """Return a run by its id."""
         return next((run for run in self.runs if run.id == id), None)
 
     def chosen_run(self) -> RunView | None:
-        """The run that the Runs screen shows: the chosen one, else the newest."""
-        return self.run(self.runs_view.chosen) or (self.runs[0] if self.runs else None)
+        """Return the run that the Runs screen shows: the chosen one, else the newest."""
+        return self.run(self.chosen_run_id) or (self.runs[0] if self.runs else None)
 
     def newest_built(self) -> RunView | None:
-        """The newest run that has succeeded."""
+        """Return the newest run that has succeeded."""
         return next((run for run in self.runs if run.state.state == "succeeded"), None)
 
     def board_run(self) -> RunView | None:
-        """The run that the Board screen works with."""
+        """Return the run that the Board screen works with."""
         chosen = self.run(self.board.run)
         if chosen is not None and chosen.state.state == "succeeded":
             return chosen

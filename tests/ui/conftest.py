@@ -22,7 +22,8 @@ from finn_tui.lab.workbench import Opened, Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.workers import BoardJob, Credentials
+from finn_tui.ui.controllers.boards import BoardJob, Credentials
+from finn_tui.ui.tune.state import TuneState, tune_state
 from tests import data
 
 STEPS = [
@@ -233,6 +234,13 @@ async def opened(pilot: Pilot[Any]) -> FinnTuiApp:
     assert isinstance(app, FinnTuiApp)
     await until(pilot, lambda: app.state.tune is not None and app.state.runs_read)
     return app
+
+
+def tune_of(app: FinnTuiApp) -> TuneState:
+    """The model that is open, as Tune has it."""
+    tune = tune_state(app.state)
+    assert tune is not None
+    return tune
 
 
 def screen_text(app: FinnTuiApp) -> str:

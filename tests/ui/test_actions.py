@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.table import ACTIONS, BY_ID, PLACES, actions_of, key_name, read_keymap
+from finn_tui.ui.actions.keymap import key_name, read_keymap
+from finn_tui.ui.actions.table import ACTIONS, BY_ID, SCOPES, actions_of
 from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board.screen import BoardScreen
@@ -23,7 +24,7 @@ from finn_tui.ui.solve.screen import SolveDialog
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.tune.layer_table import LayerTable
 from finn_tui.ui.tune.screen import TuneScreen
-from tests.ui.conftest import MakeApp, opened, screen_text, until
+from tests.ui.conftest import MakeApp, opened, screen_text, tune_of, until
 
 _SCREENS = {
     "flow": FlowScreen,
@@ -36,7 +37,7 @@ _SCREENS = {
 
 def test_ids_are_unique_and_places_are_known() -> None:
     assert len(BY_ID) == len(ACTIONS)
-    assert {action.where for action in ACTIONS} <= set(PLACES)
+    assert {action.scope for action in ACTIONS} <= set(SCOPES)
     assert all(re.fullmatch(r"[a-z]+(\.[a-z-]+)+", action.id) for action in ACTIONS)
     assert all(action.help.endswith(".") for action in ACTIONS)
 
@@ -56,7 +57,7 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "pareto": (ParetoScreen,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
     }
-    for owner in where[action.where]:
+    for owner in where[action.scope]:
         assert callable(getattr(owner, action.method, None)), f"{owner.__name__}.{action.method}"
 
 
@@ -166,9 +167,9 @@ async def test_the_palette_offers_what_can_be_done(make_app: MakeApp) -> None:
         await pilot.press(*"bottle")
         await until(pilot, lambda: "Tune: To the bottleneck  (i)" in screen_text(app))
         assert app.state.tune is not None
-        app.state.tune.window.to(0)
+        tune_of(app).window.to(0)
         await pilot.press("enter")
-        await until(pilot, lambda: app.state.tune and app.state.tune.window.cursor == 17)
+        await until(pilot, lambda: tune_of(app).window.cursor == 17)
 
 
 async def test_an_action_that_cannot_be_done_says_why(make_app: MakeApp) -> None:

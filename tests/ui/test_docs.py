@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from finn_tui.ui.actions.table import ACTIONS, PLACES, key_name
+from finn_tui.ui.actions.keymap import key_name
+from finn_tui.ui.actions.table import ACTIONS, SCOPES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
 
@@ -21,8 +22,8 @@ configuration folder, by its id: `"app.build" = "B"`. Everything is in the palet
 def page() -> str:
     """The page as it should be."""
     lines = [_HEAD]
-    for place, title in PLACES.items():
-        actions = [action for action in ACTIONS if action.where == place]
+    for place, title in SCOPES.items():
+        actions = [action for action in ACTIONS if action.scope == place]
         if not actions:
             continue
         lines += [f"## {title[0].upper()}{title[1:]}", "", "| keys | does | id |", "|---|---|---|"]

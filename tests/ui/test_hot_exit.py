@@ -16,16 +16,9 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import working_folding
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.tune.state import TuneState
-from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
 
 SIZE = (120, 40)
-
-
-def tune_of(app: FinnTuiApp) -> TuneState:
-    assert app.state.tune is not None
-    return app.state.tune
 
 
 def kept(lab: Workbench) -> Path:

@@ -16,14 +16,13 @@ from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board import view as board
+from finn_tui.ui.controllers.boards import Credentials
 from finn_tui.ui.flow import view as flow
 from finn_tui.ui.logs.pane import LogPane
-from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.results.screen import ResultsScreen
 from finn_tui.ui.state import BoardState
 from finn_tui.ui.toolkit.image import half_blocks
 from finn_tui.ui.toolkit.listing import Listing
-from finn_tui.ui.workers import Credentials
 from tests import data
 from tests.ui.conftest import (
     MEASURED,
@@ -193,8 +192,8 @@ async def test_a_run_that_ends_is_announced(make_app: MakeApp, lab: RecordedLab)
     async with make_app("tfc-w1a1").run_test(size=WIDE, notifications=True) as pilot:
         app = await opened(pilot)
         make_run(lab.workspace, state="succeeded")
-        app.start(WorkKind.RUNS, app.watch_runs())
-        app.start(WorkKind.RUNS, app.watch_runs())
+        app.builds.watch_runs()
+        app.builds.watch_runs()
         await until(pilot, lambda: app.state.runs[0].state.state == "succeeded")
 
 

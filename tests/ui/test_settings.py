@@ -29,7 +29,7 @@ async def test_the_app_opens_beside_a_broken_file_and_never_writes_it(
         await until(pilot, lambda: app.state.tune is not None)
         await until(pilot, lambda: "Line 2" in screen_text(app) and "board =" in screen_text(app))
         await pilot.press("escape")
-        app.keep_settings(board="Pynq-Z1")
+        app.change_settings(board="Pynq-Z1")
         assert lab.workspace.settings.board == "Pynq-Z1"
     assert settings.read_text() == "rehearse = true\nboard = \n"
 
@@ -54,7 +54,7 @@ async def test_settings_changed_by_hand_are_taken_up_and_said(
         settings.write_text("# mine\nparallel_builds = 3\nto = 'lab'\n")
         await until(pilot, lambda: "parallel_builds = 3" in screen_text(app))
         assert app.state.board.machine == "lab"
-        app.keep_settings(clock_ns=5.0)
+        app.change_settings(clock_ns=5.0)
         kept = Workspace.open(lab.workspace.root).settings
         assert (kept.parallel_builds, kept.to, kept.clock_ns) == (3, "lab", 5.0)
         assert settings.read_text().startswith("# mine\n")

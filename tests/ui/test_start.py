@@ -261,7 +261,7 @@ async def test_a_large_design_is_edited_within_a_frame(tmp_path: Path, home: Pat
     lab = RecordedLab(Workspace.open(tmp_path / "large"))
     async with FinnTuiApp(lab, "large").run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)
-        screen = app.mode_screen
+        screen = app.screen_stack[0]
         assert screen is not None
         times = []
         for _ in range(20):

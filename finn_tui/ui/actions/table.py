@@ -7,23 +7,20 @@ is looked for on the focused widget, then on the widgets around it, the screen a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finn_tui.base import config, paths
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.actions import availability
+from finn_tui.ui.state import AppState
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
 
-    from finn_tui.ui.state import AppState
+DisabledReason = Callable[[AppState], str | None]
 
-DisabledReason = Callable[["AppState"], str | None]
-
-#: Where an action applies, as people call it.
-PLACES = {
+#: Where an action applies: scope and the words for it on screens.
+SCOPES = {
     "app": "everywhere",
     "mode": "on the five screens",
     "list": "in lists",
@@ -51,9 +48,9 @@ class Action:
         title: a few words, for palette and help.
         help: one sentence.
         keys: default keys, in Textual's names.
-        where: a key of ``PLACES``.
-        hint: the word in the line of keys; empty if it is not shown there.
-        why_not: why it cannot be done now; None from it means that it can.
+        scope: a key of ``SCOPES``.
+        footer: the word in the line of keys; empty if it is not shown there.
+        disabled_reason: returns why it cannot be done now, or None if it can.
         priority: taken before the focused widget sees the key.
     """
 
@@ -61,8 +58,8 @@ class Action:
     title: str
     help: str
     keys: tuple[str, ...]
-    where: str
-    hint: str = ""
+    scope: str
+    footer: str = ""
     disabled_reason: DisabledReason | None = None
     priority: bool = False
 
@@ -70,81 +67,6 @@ class Action:
     def method(self) -> str:
         """Name of the method that does it."""
         return "do_" + self.id.replace(".", "_").replace("-", "_")
-
-
-def _no_model(state: AppState) -> str | None:
-    return None if state.tune is not None else "no model is open yet; press o to open one"
-
-
-def _cannot_build(state: AppState) -> str | None:
-    return _no_model(state) or ("a build is being started" if state.launching else None)
-
-
-def _cannot_go(state: AppState) -> str | None:
-    if state.board.busy:
-        return "the board is at work; x on the Board screen stops it"
-    if state.newest_built() is None:
-        return "no run has succeeded yet; press b to build one"
-    return None
-
-
-def _cannot_measure(state: AppState) -> str | None:
-    if state.board.busy:
-        return "the board is at work; x stops it"
-    if state.board_run() is None:
-        return "no run has succeeded yet; press b to build one"
-    return None
-
-
-def _nothing_to_stop(state: AppState) -> str | None:
-    return None if state.board.busy else "nothing is running on the board"
-
-
-def _no_run(state: AppState) -> str | None:
-    return None if state.chosen_run() is not None else "there is no run yet; press b to build"
-
-
-def _no_search(state: AppState) -> str | None:
-    view = state.viewer
-    return None if view is not None and view.search is not None else "/ searches first"
-
-
-def _no_error(state: AppState) -> str | None:
-    run = state.chosen_run()
-    if run is None:
-        return _no_run(state)
-    wrong = run.state.error is not None or state.runs_view.cause is not None
-    return None if wrong else f"nothing went wrong: {run.state.state}"
-
-
-def _not_running(state: AppState) -> str | None:
-    run = state.chosen_run()
-    if run is None:
-        return _no_run(state)
-    return f"the run has {run.state.state} already" if run.state.final else None
-
-
-def _not_ended(state: AppState) -> str | None:
-    run = state.chosen_run()
-    if run is None:
-        return _no_run(state)
-    if state.launching:
-        return "a build is being started"
-    return None if run.state.final else f"the run is {run.state.state}; x cancels it"
-
-
-def _nothing_to_undo(state: AppState) -> str | None:
-    missing = _no_model(state)
-    if missing or state.tune is None:
-        return missing
-    return None if state.tune.editor.can_undo else "nothing to undo"
-
-
-def _nothing_to_redo(state: AppState) -> str | None:
-    missing = _no_model(state)
-    if missing or state.tune is None:
-        return missing
-    return None if state.tune.editor.can_redo else "nothing to redo"
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -168,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
         ("b",),
         "mode",
         "build",
-        _cannot_build,
+        availability.cannot_build,
     ),
     Action(
         "app.go",
@@ -178,7 +100,7 @@ ACTIONS: tuple[Action, ...] = (
         ("d",),
         "mode",
         "go",
-        _cannot_go,
+        availability.cannot_go,
     ),
     Action(
         "app.help",
@@ -251,7 +173,7 @@ ACTIONS: tuple[Action, ...] = (
         ("n",),
         "viewer",
         "next",
-        _no_search,
+        availability.no_search,
     ),
     Action(
         "viewer.previous",
@@ -260,7 +182,7 @@ ACTIONS: tuple[Action, ...] = (
         ("N",),
         "viewer",
         "",
-        _no_search,
+        availability.no_search,
     ),
     Action(
         "viewer.next-error",
@@ -294,7 +216,7 @@ ACTIONS: tuple[Action, ...] = (
         ("ampersand",),
         "viewer",
         "",
-        _no_search,
+        availability.no_search,
     ),
     Action(
         "viewer.go-to",
@@ -339,7 +261,7 @@ ACTIONS: tuple[Action, ...] = (
         ("plus", "equals_sign"),
         "tune",
         "- step",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.smaller",
@@ -348,7 +270,7 @@ ACTIONS: tuple[Action, ...] = (
         ("minus", "underscore"),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.left", "Knob to the left", "The knob to the left.", ("left", "h", "shift+tab"), "tune"
@@ -363,7 +285,7 @@ ACTIONS: tuple[Action, ...] = (
         ("enter",),
         "tune",
         "all values",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.solve",
@@ -373,7 +295,7 @@ ACTIONS: tuple[Action, ...] = (
         ("s",),
         "tune",
         "solve",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.pareto",
@@ -383,7 +305,7 @@ ACTIONS: tuple[Action, ...] = (
         ("P",),
         "tune",
         "pareto",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.next",
@@ -392,7 +314,7 @@ ACTIONS: tuple[Action, ...] = (
         ("n",),
         "tune",
         "next",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.advice",
@@ -401,10 +323,16 @@ ACTIONS: tuple[Action, ...] = (
         ("a",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
-        "tune.undo", "Undo", "Take the last change back.", ("u",), "tune", "undo", _nothing_to_undo
+        "tune.undo",
+        "Undo",
+        "Take the last change back.",
+        ("u",),
+        "tune",
+        "undo",
+        availability.nothing_to_undo,
     ),
     Action(
         "tune.redo",
@@ -413,7 +341,7 @@ ACTIONS: tuple[Action, ...] = (
         ("ctrl+r",),
         "tune",
         "",
-        _nothing_to_redo,
+        availability.nothing_to_redo,
     ),
     Action(
         "tune.bottleneck",
@@ -422,7 +350,7 @@ ACTIONS: tuple[Action, ...] = (
         ("i",),
         "tune",
         "to II",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.knobs",
@@ -432,7 +360,7 @@ ACTIONS: tuple[Action, ...] = (
         ("m",),
         "tune",
         "more",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.mark",
@@ -441,7 +369,7 @@ ACTIONS: tuple[Action, ...] = (
         ("space",),
         "tune",
         "mark",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.mark-all",
@@ -450,7 +378,7 @@ ACTIONS: tuple[Action, ...] = (
         ("A",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.lock",
@@ -460,7 +388,7 @@ ACTIONS: tuple[Action, ...] = (
         ("L",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.sort",
@@ -470,7 +398,7 @@ ACTIONS: tuple[Action, ...] = (
         ("S",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.compare",
@@ -480,7 +408,7 @@ ACTIONS: tuple[Action, ...] = (
         ("c",),
         "tune",
         "compare",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.compare-with",
@@ -489,7 +417,7 @@ ACTIONS: tuple[Action, ...] = (
         ("C",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.bill",
@@ -499,7 +427,7 @@ ACTIONS: tuple[Action, ...] = (
         ("e",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.load",
@@ -508,7 +436,7 @@ ACTIONS: tuple[Action, ...] = (
         ("f",),
         "tune",
         "foldings",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "tune.save",
@@ -517,9 +445,11 @@ ACTIONS: tuple[Action, ...] = (
         ("w", "ctrl+s"),
         "tune",
         "save",
-        _no_model,
+        availability.no_model,
     ),
-    Action("tune.target", "Board", "Fold for another board.", ("t",), "tune", "", _no_model),
+    Action(
+        "tune.target", "Board", "Fold for another board.", ("t",), "tune", "", availability.no_model
+    ),
     Action(
         "tune.clock",
         "Clock",
@@ -527,7 +457,7 @@ ACTIONS: tuple[Action, ...] = (
         ("p",),
         "tune",
         "",
-        _no_model,
+        availability.no_model,
     ),
     Action(
         "runs.cancel",
@@ -536,7 +466,7 @@ ACTIONS: tuple[Action, ...] = (
         ("x",),
         "runs",
         "cancel",
-        _not_running,
+        availability.not_running,
     ),
     Action(
         "runs.logs",
@@ -546,7 +476,7 @@ ACTIONS: tuple[Action, ...] = (
         ("l",),
         "runs",
         "logs",
-        _no_run,
+        availability.no_run,
     ),
     Action(
         "runs.error",
@@ -555,7 +485,7 @@ ACTIONS: tuple[Action, ...] = (
         ("e",),
         "runs",
         "error",
-        _no_error,
+        availability.no_error,
     ),
     Action(
         "runs.resume",
@@ -564,7 +494,7 @@ ACTIONS: tuple[Action, ...] = (
         ("r",),
         "runs",
         "resume",
-        _not_ended,
+        availability.not_ended,
     ),
     Action(
         "runs.retry",
@@ -573,11 +503,19 @@ ACTIONS: tuple[Action, ...] = (
         ("a",),
         "runs",
         "",
-        _not_ended,
+        availability.not_ended,
     ),
-    Action("runs.note", "Note", "Say something about the run.", ("m",), "runs", "", _no_run),
     Action(
-        "runs.tags", "Tags", "Give the run tags; -tag takes one away.", ("t",), "runs", "", _no_run
+        "runs.note", "Note", "Say something about the run.", ("m",), "runs", "", availability.no_run
+    ),
+    Action(
+        "runs.tags",
+        "Tags",
+        "Give the run tags; -tag takes one away.",
+        ("t",),
+        "runs",
+        "",
+        availability.no_run,
     ),
     Action(
         "runs.clean",
@@ -586,7 +524,7 @@ ACTIONS: tuple[Action, ...] = (
         ("c",),
         "runs",
         "",
-        _not_ended,
+        availability.not_ended,
     ),
     Action(
         "board.deploy",
@@ -595,10 +533,16 @@ ACTIONS: tuple[Action, ...] = (
         ("c",),
         "board",
         "deploy",
-        _cannot_measure,
+        availability.cannot_measure,
     ),
     Action(
-        "board.execute", "Execute", "One sample image.", ("e",), "board", "execute", _cannot_measure
+        "board.execute",
+        "Execute",
+        "One sample image.",
+        ("e",),
+        "board",
+        "execute",
+        availability.cannot_measure,
     ),
     Action(
         "board.throughput",
@@ -607,7 +551,7 @@ ACTIONS: tuple[Action, ...] = (
         ("t",),
         "board",
         "throughput",
-        _cannot_measure,
+        availability.cannot_measure,
     ),
     Action(
         "board.validate",
@@ -616,7 +560,7 @@ ACTIONS: tuple[Action, ...] = (
         ("v",),
         "board",
         "validate",
-        _cannot_measure,
+        availability.cannot_measure,
     ),
     Action(
         "board.choose",
@@ -633,7 +577,7 @@ ACTIONS: tuple[Action, ...] = (
         ("x",),
         "board",
         "stop",
-        _nothing_to_stop,
+        availability.nothing_to_stop,
     ),
     Action(
         "solve.go", "Solve, take", "Ask the solver; then, take what it found.", ("enter",), "solve"
@@ -690,13 +634,13 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
 
-def actions_of(*places: str) -> list[Action]:
-    """The actions that apply in some places, in the table's order."""
-    return [action for action in ACTIONS if action.where in places]
+def actions_of(*scopes: str) -> list[Action]:
+    """Return the actions of some scopes, in the table's order."""
+    return [action for action in ACTIONS if action.scope in scopes]
 
 
-def bindings(*places: str) -> list[BindingType]:
-    """Textual bindings of the actions of some places; their ids are the actions'."""
+def bindings(*scopes: str) -> list[BindingType]:
+    """Return Textual bindings of the actions of some scopes; their ids are the actions'."""
     from textual.binding import Binding
 
     return [
@@ -709,72 +653,6 @@ def bindings(*places: str) -> list[BindingType]:
             priority=action.priority,
             tooltip=action.help,
         )
-        for action in actions_of(*places)
+        for action in actions_of(*scopes)
         if action.keys
     ]
-
-
-#: Keys by Textual's name as people write them.
-_NAMES = {
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "underscore": "_",
-    "question_mark": "?",
-    "exclamation_mark": "!",
-    "ampersand": "&",
-    "colon": ":",
-    "slash": "/",
-    "escape": "esc",
-    "pageup": "pgup",
-    "pagedown": "pgdn",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-    "space": "space",
-}
-
-
-def key_name(key: str) -> str:
-    """A key as people write it: "+", "ctrl+p"."""
-    *modifiers, last = key.strip().split("+")
-    return "+".join([*modifiers, _NAMES.get(last, last)])
-
-
-def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys of an action under the user's keymap."""
-    given = keymap.get(action.id)
-    return action.keys if given is None else tuple(key.strip() for key in given.split(","))
-
-
-def read_keymap(path: Path | None = None) -> tuple[dict[str, str], list[str]]:
-    """The user's keys.toml, ``id = "keys"`` a line, and what could not be understood in it."""
-    path = path or paths.config_dir() / "keys.toml"
-    try:
-        document, content = config.load(path)
-    except FinnTuiError as error:
-        return {}, [str(error)]
-    keymap: dict[str, str] = {}
-    problems = []
-    for name, keys in _flat(document):
-        key = tuple(name.split("."))
-        what = ""
-        if name not in BY_ID:
-            what = f"there is no action {name}{config.did_you_mean(name, BY_ID)}"
-        elif not isinstance(keys, str) or not all(part.strip() for part in keys.split(",")):
-            what = f'{name} = {keys!r} is not valid: it needs keys in quotes, such as "w,ctrl+s"'
-        else:
-            keymap[name] = keys
-        if what:
-            problems.append(config.describe(config.Problem(key, what, ""), path, content))
-    return keymap, problems
-
-
-def _flat(document: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:
-    # `tune.undo = "z"` is a table in TOML: both ways of writing it mean the same here.
-    for name, value in document.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,18 +14,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.advice import state as advice
+from finn_tui.ui.advice.messages import AdviceReady
 from finn_tui.ui.advice.state import AdviceState
-from finn_tui.ui.messages import AdviceReady, WorkKind
+from finn_tui.ui.context import context_of
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing, ListKeys
 from finn_tui.ui.toolkit.styled_line import StyledLine, fit
 from finn_tui.ui.toolkit.text_input import FieldInput
 from finn_tui.ui.tune.state import TuneState
-
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
 
 
 class AdviceDialog(ListKeys, ModalScreen[None]):
@@ -77,7 +77,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         listing.call_after_refresh(listing.give, content)
         self.query_one("#keys", LineView).redraw()
         if not self.state.fresh:
-            cast("FinnTuiApp", self.app).start(WorkKind.ADVICE, self._work_out())
+            context_of(self).start(WorkKind.ADVICE, self._work_out())
 
     async def _work_out(self) -> AdviceReady:
         return AdviceReady(self.state, await asyncio.to_thread(self.state.work_out))
@@ -92,7 +92,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         return advice.lines(self.state, width)[:height]
 
     def _keys(self, width: int, height: int) -> list[StyledLine]:
-        line, keymap = StyledLine(), cast("FinnTuiApp", self.app).state.keymap
+        line, keymap = StyledLine(), context_of(self).state.keymap
         for id, meaning in (
             ("list.choose", "give this back"),
             ("next.all", "all"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -11,7 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import view as board
 from finn_tui.ui.logs.pane import LogPane
-from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.logs.view import LogView
 from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.image import SampleImage
 from finn_tui.ui.toolkit.line_view import LineView
@@ -27,6 +28,10 @@ class BoardScreen(ModeScreen):
     place = "board"
     BINDINGS = actions.bindings("board")
     CSS_PATH = "screen.tcss"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = LogView()
 
     def body(self) -> Iterable[Widget]:
         """Run and machine; jobs beside the sample image; the log."""
@@ -49,12 +54,18 @@ class BoardScreen(ModeScreen):
         if run is not None and not state.busy and state.results_of != (run.id, run.changed):
             # Asked once: what is read is of this run as it is now.
             state.results_of = (run.id, run.changed)
-            self.desk.start(WorkKind.SAMPLE, self.desk.read_board_results(run))
+            self.context.boards.read_results(run)
         self._make_room()
         self.query_one("#about", LineView).redraw()
         self.query_one("#jobs", LineView).redraw()
         self.query_one("#sample", SampleImage).give(state.sample if run is not None else None)
-        self.query_one("#log", LogPane).give(state.log.view, "what the board says")
+        self.query_one("#log", LogPane).give(self._log_view(state.log.path), "board log")
+
+    def _log_view(self, path: Path | None) -> LogView:
+        """Return the view of the board's log; a new one for another file."""
+        if path != self._view.path:
+            self._view = LogView(path)
+        return self._view
 
     def _make_room(self) -> None:
         """As high as the sample image needs, as long as some of the log is left."""
@@ -88,27 +99,27 @@ class BoardScreen(ModeScreen):
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         """The log, large."""
-        self.desk.open_log(event.log.view.path, "what the board says", searching=event.searching)
+        self.context.logs.open_log(event.log.view.path, "board log", searching=event.searching)
 
     def do_board_deploy(self) -> None:
         """Copy what changed."""
-        self.desk.start_board("deploy")
+        self.context.boards.start_job("deploy")
 
     def do_board_execute(self) -> None:
         """One sample image."""
-        self.desk.start_board("execute")
+        self.context.boards.start_job("execute")
 
     def do_board_throughput(self) -> None:
         """Images per second."""
-        self.desk.start_board("throughput")
+        self.context.boards.start_job("throughput")
 
     def do_board_validate(self) -> None:
         """Accuracy."""
-        self.desk.start_board("validate")
+        self.context.boards.start_job("validate")
 
     def do_board_stop(self) -> None:
         """End what runs on the board."""
-        self.desk.stop(WorkKind.BOARD)
+        self.context.boards.stop()
 
     def do_board_choose(self) -> None:
         """Another machine."""
@@ -119,7 +130,7 @@ class BoardScreen(ModeScreen):
         try:
             known = boards()
         except FinnTuiError as error:
-            self.desk.show_error(error)
+            self.context.show_error(error)
             return
         rows = [
             Row(
@@ -136,7 +147,7 @@ class BoardScreen(ModeScreen):
         def take(name: str | None) -> None:
             if name is not None:
                 self.state.board.machine = name
-                self.desk.keep_settings(to=name)
+                self.context.change_settings(to=name)
                 self.redraw()
 
         columns = [Column("board", 20), Column("where"), Column("", 9)]

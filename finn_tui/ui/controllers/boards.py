@@ -1,18 +1,65 @@
-"""The app's half that works with boards: starting jobs, and what they answer or ask."""
+"""Work with boards: starting jobs, and what they answer or ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.progress import Progress
+from finn_tui.base.progress import OnProgress, Progress
+from finn_tui.lab.workbench import Workbench
+from finn_tui.runs.folder import RunFolder
+from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
-from finn_tui.ui.messages import BoardJobDone, BoardResultsRead, WorkKind
-from finn_tui.ui.workers import Credentials
+from finn_tui.ui.dialogs.messages import OutlookReady
+from finn_tui.ui.messages import WorkKind, WorkResult
+from finn_tui.ui.state import RunView, Topic
+
+BoardJob = Callable[
+    [Workbench, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
+]
+
+
+@dataclass
+class BoardJobDone(WorkResult):
+    """The board has done a job; ``missing`` says what of it could not be done."""
+
+    kind = WorkKind.BOARD
+    job: str
+    missing: tuple[FinnTuiError, ...] = ()
+
+
+@dataclass
+class BoardResultsRead(WorkResult):
+    """What is known of a run on a board: its results and a sample image."""
+
+    kind = WorkKind.SAMPLE
+    run: str
+    changed: float
+    results: Mapping[str, Any]
+    image: int
+    sample: Any
+
+
+class Credentials:
+    """What a board asked for in this session; kept in memory only."""
+
+    def __init__(self) -> None:
+        self.password: str | None = None
+        self.trust: str | bool = False
 
 
 class BoardController(Controller):
     """Deploy, execute, throughput, validate."""
+
+    def __init__(self, context: AppContext, board_job: BoardJob) -> None:
+        """Make the controller; ``board_job`` does the board's work, another one in tests."""
+        super().__init__(context)
+        self._board_job = board_job
+        self._credentials: dict[str, Credentials] = {}
 
     def do_app_go(self) -> None:
         """Deploy and validate the newest run that has been built, after asking."""
@@ -24,19 +71,27 @@ class BoardController(Controller):
 
         def go() -> None:
             self.state.board.run = id
-            self.start_board("go")
-            self.switch_mode("board")
+            self.start_job("go")
+            self.context.show_mode("board")
 
-        self.confirm(
+        self.context.confirm(
             f"Deploy to {machine} and validate",
             deploy_facts(run, machine),
             "deploy and validate",
             "looking at what is sent ...",
-            self.look_at_package(run.folder),
+            self._look_at_package(run.folder),
             go,
         )
 
-    def start_board(self, job: str) -> None:
+    def read_results(self, run: RunView) -> None:
+        """Read what is known of a run on a board."""
+        self.context.start(WorkKind.SAMPLE, self._read_results(run))
+
+    def stop(self) -> None:
+        """Stop the board's job."""
+        self.context.stop(WorkKind.BOARD)
+
+    def start_job(self, job: str) -> None:
         """Begin one of the board's jobs with the run that the Board screen shows."""
         run = self.state.board_run()
         assert run is not None, "the action is disabled without one"
@@ -44,78 +99,78 @@ class BoardController(Controller):
         board.run = run.id
         board.begin(job)
         board.log.clear()
-        credentials = self.credentials.setdefault(board.machine, Credentials())
-        work = self.work_on_board(job, run.folder, board.machine, credentials)
-        self.start(WorkKind.BOARD, work)
-        self.redraw()
+        credentials = self._credentials.setdefault(board.machine, Credentials())
+        work = self._work_on_board(job, run.folder, board.machine, credentials)
+        self.context.start(WorkKind.BOARD, work)
+        self.state.publish(Topic.BOARD)
 
-    def board_done(self, message: BoardJobDone) -> None:
+    def job_done(self, message: BoardJobDone) -> None:
         """A job of the board has ended well."""
         from finn_tui.ui.board.view import finished
 
         finished(self.state.board, message.missing)
         if message.missing:
-            self.show_error(message.missing[0])
-        self.redraw()
+            self.context.show_error(message.missing[0])
+        self.state.publish(Topic.BOARD)
 
-    def board_read(self, message: BoardResultsRead) -> None:
+    def results_read(self, message: BoardResultsRead) -> None:
         """What is known of a run on a board."""
         board = self.state.board
         board.results, board.results_of = message.results, (message.run, message.changed)
         board.sample, board.sample_of = message.sample, (message.run, message.image)
-        self.redraw()
+        self.state.publish(Topic.BOARD)
 
-    def board_told(self, progress: Progress) -> None:
+    def job_advanced(self, progress: Progress) -> None:
         """A job of the board is a step further."""
         from finn_tui.ui.board.view import take_progress
 
         take_progress(self.state.board, progress)
-        self.redraw()
+        self.state.publish(Topic.BOARD)
 
-    def board_stopped(self) -> None:
+    def job_stopped(self) -> None:
         """The user has stopped the board's job."""
         from finn_tui.ui.board.view import stopped
 
         stopped(self.state.board)
-        self.redraw()
+        self.state.publish(Topic.BOARD)
 
-    def board_failed(self, error: FinnTuiError) -> None:
+    def job_failed(self, error: FinnTuiError) -> None:
         """A job of the board ended with an error, some of which the user can answer."""
         from finn_tui.ui.board.view import asks_password, failed, unknown_key
 
         board = self.state.board
         job = board.busy
         failed(board, error)
-        self.redraw()
-        credentials = self.credentials.setdefault(board.machine, Credentials())
+        self.state.publish(Topic.BOARD)
+        credentials = self._credentials.setdefault(board.machine, Credentials())
         fingerprint = unknown_key(error)
         if fingerprint:
 
             def trusted(answer: str | None) -> None:
                 if answer == "t":
                     credentials.trust = fingerprint
-                    self.start_board(job)
+                    self.start_job(job)
 
-            self.show_error(error, (("t", "trust this key"),), trusted)
+            self.context.show_error(error, (("t", "trust this key"),), trusted)
         elif asks_password(error):
 
             def given(text: str | None) -> None:
                 if text:
                     credentials.password = text
-                    self.start_board(job)
+                    self.start_job(job)
 
             def wanted(answer: str | None) -> None:
                 if answer == "p":
                     self._ask_password(board.machine, given)
 
-            self.show_error(error, (("p", "give a password"),), wanted)
+            self.context.show_error(error, (("p", "give a password"),), wanted)
         else:
-            self.show_error(error)
+            self.context.show_error(error)
 
     def _ask_password(self, machine: str, then: Callable[[str | None], None]) -> None:
         from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
-        self.push_screen(
+        self.context.show_dialog(
             AskTextDialog(
                 f"Password for {machine}",
                 secret=True,
@@ -123,3 +178,72 @@ class BoardController(Controller):
             ),
             then,
         )
+
+    async def _look_at_package(self, run: RunFolder) -> OutlookReady:
+        """What a deployment sends, and whether its clock was missed."""
+        from finn_tui.lab.plans import deploy_outlook
+        from finn_tui.ui.dialogs.plan_text import deploy_outlook_facts
+
+        outlook = await asyncio.to_thread(deploy_outlook, run)
+        return OutlookReady(deploy_outlook_facts(outlook))
+
+    async def _work_on_board(
+        self, job: str, run: RunFolder, machine: str, credentials: Credentials
+    ) -> BoardJobDone:
+        """Do one of the board's jobs, or all of them ("go")."""
+        tell = self.context.progress_of(WorkKind.BOARD)
+        missing = await self._board_job(self.lab, job, run.path, machine, credentials, tell)
+        return BoardJobDone(job, missing)
+
+    async def _read_results(self, run: RunView) -> BoardResultsRead:
+        """What is known of a run on a board, and the image that was executed."""
+        results, image, sample = await asyncio.to_thread(_board_results, run.folder)
+        return BoardResultsRead(run.id, run.changed, results, image, sample)
+
+
+def _board_results(folder: RunFolder) -> tuple[dict[str, Any], int, Any]:
+    import numpy as np
+
+    try:
+        results = folder.results()
+    except FinnTuiError:
+        results = {}
+    image = int((results.get("execute") or {}).get("image", 0))
+    try:
+        images = np.load(folder.sample / "images.npy", mmap_mode="r", allow_pickle=False)
+        sample = np.array(images[image])
+    except (OSError, ValueError, IndexError):
+        return results, image, None
+    return results, image, sample
+
+
+async def board_job(
+    lab: Workbench,
+    job: str,
+    run: Path,
+    machine: str,
+    credentials: Credentials,
+    on_progress: OnProgress,
+) -> tuple[FinnTuiError, ...]:
+    """Connect to a board and do a job with a run; what of it could not be done and why."""
+    # asyncssh takes half a second to import: only those who deploy pay for it.
+    from finn_tui.board import jobs
+    from finn_tui.board.deploy import deploy
+
+    async with lab.board(
+        machine,
+        on_progress,
+        trust=credentials.trust,
+        password=credentials.password,
+        sudo_password=credentials.password,
+    ) as link:
+        if job == "go":
+            return (await jobs.go(link, run, on_progress)).missing
+        await deploy(link, run, on_progress)
+        if job == "execute":
+            await jobs.execute(link, run, on_progress)
+        elif job == "throughput":
+            await jobs.throughput(link, run, on_progress)
+        elif job == "validate":
+            await jobs.validate(link, run, on_progress)
+    return ()

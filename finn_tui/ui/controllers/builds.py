@@ -1,25 +1,82 @@
-"""The app's half that builds: beginning, what speaks against it, runs that end, and upkeep."""
+"""Builds: beginning one, what speaks against it, runs that end, and upkeep."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.ui.controllers.base import Controller
-from finn_tui.ui.messages import (
-    BuildChecked,
-    BuildStarted,
-    RunsRead,
-    SnapshotTaken,
-    UpkeepDone,
-    WorkKind,
-)
+from finn_tui.ui.controllers.run_reader import cause_of_failure, read_results, read_runs, upkeep
+from finn_tui.ui.dialogs.messages import OutlookReady
+from finn_tui.ui.messages import WorkKind, WorkResult
+from finn_tui.ui.runs.state import RunsState
+from finn_tui.ui.state import RunView, Topic
 
 if TYPE_CHECKING:
     from finn_tui.lab.plans import BuildPlan
-    from finn_tui.ui.state import RunView
+    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.workbench import Opened
+    from finn_tui.runs.analysis.diagnosis import Diagnosis
+    from finn_tui.runs.eta import Eta
+    from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.launch.preflight import Finding
+    from finn_tui.runs.live.snapshot import Picture
+
+#: Seconds between looks at the runs of the workspace.
+_LOOK = 1.0
+
+
+@dataclass
+class RunsRead(WorkResult):
+    """The runs as they are now; ``results`` is None where no result has changed."""
+
+    kind = WorkKind.RUNS
+    runs: tuple[RunView, ...]
+    results: tuple[Experiment, ...] | None
+    broken: tuple[FinnTuiError, ...] = ()
+
+
+@dataclass
+class SnapshotTaken(WorkResult):
+    """The run that the Runs screen shows, as it is now; ``cause`` once it has failed."""
+
+    kind = WorkKind.FOLLOW
+    run: str
+    picture: Picture
+    eta: Eta | None = None
+    cause: Diagnosis | None = None
+
+
+@dataclass
+class BuildStarted(WorkResult):
+    """A build runs in a process of its own now."""
+
+    kind = WorkKind.BUILD
+    run: RunFolder
+
+
+@dataclass
+class BuildChecked(WorkResult):
+    """Something speaks against a build that was asked for; the user decides."""
+
+    kind = WorkKind.BUILD
+    opened: Opened
+    rehearse: bool | None
+    found: tuple[Finding, ...]
+
+
+@dataclass
+class UpkeepDone(WorkResult):
+    """A job on a run that has ended is done; ``answer`` depends on the job."""
+
+    kind = WorkKind.UPKEEP
+    run: RunFolder
+    job: str
+    answer: Any
 
 
 class BuildController(Controller):
@@ -40,19 +97,19 @@ class BuildController(Controller):
 
         def retry() -> None:
             self.state.launching = True
-            self.start(WorkKind.REBUILD, self.retry_build(run.folder))
+            self.context.start(WorkKind.REBUILD, self._retry_build(run.folder))
 
         self._confirm_build(plan_retry(run.request), "build it again", retry)
 
     def _confirm_build(self, plan: BuildPlan, yes: str, then: Callable[[], None]) -> None:
         from finn_tui.ui.dialogs.plan_text import build_facts, build_title
 
-        self.confirm(
+        self.context.confirm(
             build_title(plan),
             build_facts(plan),
             yes,
             "looking at earlier builds ...",
-            self.look_ahead(plan),
+            self._look_ahead(plan),
             then,
         )
 
@@ -60,8 +117,8 @@ class BuildController(Controller):
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
         self.state.launching = True
-        self.start(WorkKind.BUILD, self.begin_build(tune.opened, rehearse))
-        self.redraw()
+        self.context.start(WorkKind.BUILD, self._begin_build(tune.opened, rehearse))
+        self.state.publish(Topic.RUNS)
 
     def _rehearse(self, answer: str | None) -> None:
         if answer == "r":
@@ -70,9 +127,9 @@ class BuildController(Controller):
     def build_started(self, message: BuildStarted) -> None:
         """Show the run that has begun."""
         self.launch_ended()
-        self.state.runs_view.chosen = message.run.id
-        self.start(WorkKind.RUNS, self.watch_runs())
-        self.switch_mode("runs")
+        self.state.chosen_run_id = message.run.id
+        self.watch_runs()
+        self.context.show_mode("runs")
 
     def runs_read(self, message: RunsRead) -> None:
         """The runs are others, or have moved on."""
@@ -84,21 +141,21 @@ class BuildController(Controller):
             for run in message.runs:
                 old = before.get(run.id)
                 resumed = old is not None and old.state.final and not run.state.final
-                if resumed and self.state.runs_view.log_of == run.id:
-                    self.state.runs_view.log_of = ""  # it is followed anew
+                if resumed and self.state.feature(RunsState).log_of == run.id:
+                    self.state.feature(RunsState).log_of = ""  # it is followed anew
                 # Not from ``before``: the run that is followed has told its end there already.
                 if run.state.final and run.id in self.state.unfinished:
                     self._run_ended(run.id, run.state.state, run.simulated)
         self.state.unfinished = {run.id for run in message.runs if not run.state.final}
         self.state.runs_read = True
-        self.redraw()
+        self.state.publish(Topic.RUNS)
 
     def _run_ended(self, id: str, state: str, simulated: bool) -> None:
         mark = " SIMULATED" if simulated else ""
         then = "; d deploys and validates it" if state == "succeeded" else "; e says why on Runs"
         severity = "information" if state == "succeeded" else "error"
         self._alert(f"{id}: {state}{mark}")
-        self.notify(
+        self.context.notify(
             f"{id}: {state}{mark}{then}",
             title="build",
             severity=severity,  # type: ignore[arg-type]
@@ -106,21 +163,18 @@ class BuildController(Controller):
             markup=False,
         )
 
-    def picture_taken(self, message: SnapshotTaken) -> None:
+    def snapshot_taken(self, message: SnapshotTaken) -> None:
         """The run that is shown has moved on."""
-        view = self.state.runs_view
+        view = self.state.feature(RunsState)
         if message.run == view.log_of:
             view.picture, view.picture_at = message.picture, time.monotonic()
-            view.eta, view.cause = message.eta, message.cause
-            if self.current_mode == "runs":
-                self.redraw()
+            view.eta, self.state.failure = message.eta, message.cause
+            self.state.publish(Topic.SNAPSHOT)
 
     def _alert(self, text: str) -> None:
         from finn_tui.base.terminal_alert import alert
 
-        if self._driver is not None:
-            self._driver.write(alert(self.lab.workspace.settings.alert, "finn-tui", text))
-            self._driver.flush()
+        self.context.write_to_terminal(alert(self.lab.workspace.settings.alert, "finn-tui", text))
 
     def build_checked(self, message: BuildChecked) -> None:
         """Say what speaks against the build, and what would be lost; the user decides."""
@@ -137,15 +191,15 @@ class BuildController(Controller):
         def answered(answer: str | None) -> None:
             if answer == "b":
                 self.state.launching = True
-                work = self.begin_build(message.opened, message.rehearse, force=True)
-                self.start(WorkKind.BUILD, work)
+                work = self._begin_build(message.opened, message.rehearse, force=True)
+                self.context.start(WorkKind.BUILD, work)
 
         certain = any(finding.verdict == "refuse" for finding in message.found)
         title = "This build would fail" if certain else "Before this build begins"
-        self.push_screen(
+        self.context.show_dialog(
             Notice(title, paragraphs, [("b", "build all the same")], role="warn"), answered
         )
-        self.redraw()
+        self.state.publish(Topic.RUNS)
 
     def upkeep_done(self, message: UpkeepDone) -> None:
         """Ask what follows from the answer, or say that it is done."""
@@ -161,23 +215,23 @@ class BuildController(Controller):
             def go_on(step: str | None) -> None:
                 if step is not None:
                     self.state.launching = True
-                    self.start(WorkKind.REBUILD, self.resume_build(run, step))
+                    self.context.start(WorkKind.REBUILD, self._resume_build(run, step))
 
             hint = "the last is the step that it ended in; enter goes on there"
-            self.push_screen(
+            self.context.show_dialog(
                 choose.ChooseDialog(f"Resume {run.id} at", content, answer[-1], hint=hint), go_on
             )
         elif message.job == "space":
             if not answer.paths:
-                self.notify(f"{run.id} has nothing left to clean", markup=False)
+                self.context.notify(f"{run.id} has nothing left to clean", markup=False)
                 return
 
             def clean(yes: str | None) -> None:
                 if yes == "y":
-                    self.start(WorkKind.UPKEEP, self.look_after(run, "clean", answer))
+                    self.look_after(run, "clean", answer)
 
             names = ", ".join(path.name for path in answer.paths)
-            self.push_screen(
+            self.context.show_dialog(
                 choose.confirm(
                     f"Clean {run.id}?",
                     f"{names}: {size(answer.bytes)}. {answer.loses}",
@@ -186,26 +240,144 @@ class BuildController(Controller):
                 clean,
             )
         elif message.job == "clean":
-            self.notify(f"{size(answer.bytes)} freed", title=run.id, markup=False)
+            self.context.notify(f"{size(answer.bytes)} freed", title=run.id, markup=False)
         else:
-            self.start(WorkKind.RUNS, self.watch_runs())
+            self.watch_runs()
 
     def build_failed(self, error: FinnTuiError) -> None:
         """A build could not be started; without AMD's tools it can be rehearsed."""
         self.launch_ended()
         if error.kind is ErrorKind.TOOLS:
-            self.show_error(error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse)
+            self.context.show_error(
+                error, (("r", "rehearse with stand-ins (SIMULATED)"),), self._rehearse
+            )
         else:
-            self.show_error(error)
+            self.context.show_error(error)
 
     def rebuild_failed(self, error: FinnTuiError) -> None:
         """A run could not be resumed or built again."""
         self.launch_ended()
-        self.show_error(error)
+        self.context.show_error(error)
 
     def launch_ended(self) -> None:
         """No build is being started any more."""
         self.state.launching = False
-        self.close_working(WorkKind.BUILD)
-        self.close_working(WorkKind.REBUILD)
-        self.redraw()
+        self.context.close_working(WorkKind.BUILD)
+        self.context.close_working(WorkKind.REBUILD)
+        self.state.publish(Topic.RUNS)
+
+    def watch_runs(self) -> None:
+        """Look at the workspace's runs, now and again and again."""
+        self.context.start(WorkKind.RUNS, self._watch_runs())
+
+    def follow_run(self, run: RunFolder) -> None:
+        """Follow a run until it ends or another is followed."""
+        self.context.start(WorkKind.FOLLOW, self._follow_run(run))
+
+    def cancel_build(self, run: RunFolder) -> None:
+        """End a build with all its processes."""
+        self.context.start(WorkKind.CANCEL, self._cancel_build(run))
+
+    def look_after(self, run: RunFolder, job: str, argument: Any = None) -> None:
+        """Do a job on a run that has ended.
+
+        Args:
+            run: the run.
+            job: ``steps`` asks where it can go on, ``space`` what cleaning would free, ``clean``
+                does it, ``note`` and ``tags`` change what the user says of it.
+            argument: of the job: what to clean, the note, or the tags.
+        """
+        self.context.start(WorkKind.UPKEEP, self._look_after(run, job, argument))
+
+    async def _look_ahead(self, plan: BuildPlan) -> OutlookReady:
+        """How long a build takes, when it begins, and whether it is built already."""
+        from finn_tui.lab.plans import build_outlook
+        from finn_tui.ui.dialogs.plan_text import outlook_facts
+
+        parallel = self.lab.workspace.settings.parallel_builds
+        runs = await asyncio.to_thread(self.lab.runs)
+        outlook = await asyncio.to_thread(build_outlook, plan, runs, parallel)
+        return OutlookReady(outlook_facts(outlook))
+
+    async def _begin_build(
+        self, opened: Opened, rehearse: bool | None, *, force: bool = False
+    ) -> BuildStarted | BuildChecked:
+        """Look at what could end a build, and launch it if that is nothing; it goes on without us.
+
+        With ``force`` the user has seen what was found.
+        """
+        if not force:
+            found = await self.lab.preflight(opened, rehearse=rehearse)
+            against = [one for one in found if one.verdict != "ok"]
+            # Missing tools have an answer of their own, and so has what cannot be forced.
+            if against and all(one.forced or one.verdict == "warn" for one in against):
+                return BuildChecked(opened, rehearse, tuple(against))
+        run = await self.lab.build(
+            opened,
+            rehearse=rehearse,
+            force=force,
+            on_progress=self.context.progress_of(WorkKind.BUILD),
+        )
+        return BuildStarted(run)
+
+    async def _resume_build(self, run: RunFolder, step: str | None) -> BuildStarted:
+        """Go on with a run that has ended, at a step."""
+        return BuildStarted(
+            await self.lab.resume(run, step, self.context.progress_of(WorkKind.REBUILD))
+        )
+
+    async def _retry_build(self, run: RunFolder) -> BuildStarted:
+        """Build a run again, in another folder."""
+        return BuildStarted(await self.lab.retry(run, self.context.progress_of(WorkKind.REBUILD)))
+
+    async def _look_after(self, run: RunFolder, job: str, argument: Any = None) -> UpkeepDone:
+        """What is done with a run that has ended.
+
+        ``steps`` asks where it can go on, ``space`` what cleaning would free, ``clean`` does it,
+        ``note`` and ``tags`` say something of it.
+        """
+        return UpkeepDone(run, job, await asyncio.to_thread(upkeep, run, job, argument))
+
+    async def _cancel_build(self, run: RunFolder) -> None:
+        """End a build with all its processes."""
+        from finn_tui.runs.launch.processes import cancel
+
+        await cancel(run)
+
+    async def _watch_runs(self) -> None:
+        """Look at the workspace's runs again and again; tell when something is another."""
+        seen: tuple[RunView, ...] | None = None
+        results: tuple[Experiment, ...] = ()
+        while True:
+            runs, broken = await asyncio.to_thread(read_runs, self.lab, seen or ())
+            if seen is None or runs != seen:
+                changed = [run for run in runs if run not in (seen or ())]
+                gone = len(runs) != len(seen or ())
+                told: tuple[Experiment, ...] | None = None
+                if changed or gone or broken:
+                    results = await asyncio.to_thread(read_results, runs, seen or (), results)
+                    told = results
+                seen = runs
+                self.context.post_message(RunsRead(runs, told, broken))
+            await asyncio.sleep(_LOOK)
+
+    async def _follow_run(self, run: RunFolder) -> None:
+        """Pictures of one run until it ends or another is followed; at last why it failed."""
+        from finn_tui.runs.eta import Kind, estimate, past_builds
+        from finn_tui.runs.live.snapshot import pictures
+
+        kind = Kind.of(run.request)
+        others = [other for other in self.lab.runs() if other != run]
+        history = await asyncio.to_thread(past_builds, others)
+        async for picture in pictures(run):
+            eta = estimate(picture.steps, kind, history, picture)
+            cause = picture.findings[0] if picture.findings else None
+            self.context.post_message(SnapshotTaken(run.id, picture, eta, cause))
+        state = (await asyncio.to_thread(run.state)).state
+        if state == "succeeded" and cause is not None and cause.id != "timing-missed":
+            # It was no cause of anything, whatever a log says.
+            self.context.post_message(SnapshotTaken(run.id, picture, None, None))
+        elif state == "failed":
+            # All files together tell more: which layers use most, what only reports say.
+            cause = (await asyncio.to_thread(cause_of_failure, run)) or cause
+            self.context.post_message(SnapshotTaken(run.id, picture, None, cause))

@@ -1,25 +1,85 @@
-"""The app's half that opens models: choosing one, its board, and the settings that stay."""
+"""Models: opening one, its board, its stages, and the folding that is kept."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab import saved_foldings
+from finn_tui.lab.workbench import default_folding
+from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
-from finn_tui.ui.folding_keeper import KEEP_SECONDS
-from finn_tui.ui.messages import FifosPriced, GraphRead, ModelOpened, TargetsListed, WorkKind
-from finn_tui.ui.tune.state import Notice, TuneState
+from finn_tui.ui.messages import WorkKind, WorkResult
+from finn_tui.ui.state import ModelSession, Topic
+from finn_tui.ui.tune.folding_keeper import FoldingKeeper, Snapshot
+from finn_tui.ui.tune.state import Notice, TuneState, tune_state
+
+if TYPE_CHECKING:
+    from finn_tui.core.device import Device
+    from finn_tui.lab.models import Stage
+    from finn_tui.lab.workbench import Opened
+    from finn_tui.lab.working_folding import WorkingFolding
+
+
+@dataclass
+class ModelOpened(WorkResult):
+    """A model is ready to be folded.
+
+    Attributes:
+        working: the folding of an earlier session that it was opened with.
+        problem: why that of an earlier session could not be restored.
+    """
+
+    kind = WorkKind.OPEN
+    opened: Opened
+    folding_name: str
+    working: WorkingFolding | None = None
+    problem: FinnTuiError | None = None
+
+
+@dataclass
+class GraphRead(WorkResult):
+    """The nodes of one stage."""
+
+    kind = WorkKind.GRAPH
+    path: Path
+    graph: Mapping[str, Any]
+
+
+@dataclass
+class TargetsListed(WorkResult):
+    """The boards that a model can be folded for, by name."""
+
+    kind = WorkKind.TARGETS
+    tune: ModelSession
+    devices: Mapping[str, Device]
+
+
+@dataclass
+class FifosPriced(WorkResult):
+    """FINN has priced the FIFOs of the present folding."""
+
+    kind = WorkKind.PRICES
 
 
 class ModelController(Controller):
     """Models and their boards."""
 
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self.keeper = FoldingKeeper(context.lab.workspace)
+        self._keeping = False
+
     def open_named(self, model: str, board: str | None = None, folding: str | None = None) -> None:
         """Open a model by its name; the screen says so while it is prepared."""
         self.state.opening = model
-        self.start(WorkKind.OPEN, self.open_model(model, board, folding))
-        self.redraw()
+        self.context.start(WorkKind.OPEN, self.open_model(model, board, folding))
+        self.state.publish(Topic.MODEL)
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
@@ -33,7 +93,7 @@ class ModelController(Controller):
         try:
             known = presets()
         except FinnTuiError as error:
-            self.show_error(error)
+            self.context.show_error(error)
             return
         titles = shown_names(self.lab.workspace)
         rows = [
@@ -55,7 +115,7 @@ class ModelController(Controller):
             if model is not None:
                 self.leave_folding(lambda: self.open_named(model))
 
-        self.push_screen(
+        self.context.show_dialog(
             ChooseDialog(
                 "Open a model",
                 Content([Column("model", width), Column(""), Column("", 9)], rows),
@@ -67,33 +127,31 @@ class ModelController(Controller):
             take,
         )
 
-    def on_mount(self) -> None:
-        """Keep the folding that is edited from now on."""
-        self.set_interval(KEEP_SECONDS, self._keep)
-
-    def on_unmount(self) -> None:
+    def keep_last(self) -> None:
         """Keep what happened since the last look; whatever ends the app."""
-        if self.state.tune is not None:
+        tune = tune_state(self.state)
+        if tune is not None:
             with contextlib.suppress(FinnTuiError):
-                self.keeper.write(self.keeper.snapshot(self.state.tune))
+                self.keeper.write(self.keeper.snapshot(tune))
 
-    def _keep(self) -> None:
-        tune = self.state.tune
-        if tune is not None and not self.keeping and self.keeper.due(tune):
-            self.start(WorkKind.KEEP, self.keep_folding(tune))
+    def keep(self) -> None:
+        """Keep the folding that is edited, if it has changed."""
+        tune = tune_state(self.state)
+        if tune is not None and not self._keeping and self.keeper.due(tune):
+            self.context.start(WorkKind.KEEP, self._keep_folding(tune))
 
     def not_kept(self, error: FinnTuiError) -> None:
         """Say once that an end of the app would lose changes; it is tried again and again."""
         if not self.keeper.told:
             self.keeper.told = True
             text = f"{error.what}. {error.why}"
-            self.notify(
+            self.context.notify(
                 text, title="the folding is not kept", severity="warning", timeout=10, markup=False
             )
 
     def leave_folding(self, then: Callable[[], None]) -> None:
         """Go on once the folding is kept; ask if that fails and unsaved changes would be lost."""
-        tune = self.state.tune
+        tune = tune_state(self.state)
         try:
             if tune is not None:
                 self.keeper.write(self.keeper.snapshot(tune))
@@ -106,7 +164,7 @@ class ModelController(Controller):
             return
         from finn_tui.ui.dialogs.choose import confirm
 
-        self.push_screen(
+        self.context.show_dialog(
             confirm(
                 "The folding has changes that are not saved",
                 f"They would be lost; w on Tune saves them. {why}",
@@ -119,7 +177,8 @@ class ModelController(Controller):
         """A model is there to be folded; nothing is drawn yet."""
         state, working = self.state, message.working
         if state.tune is None or state.tune.opened is not message.opened:
-            tune = state.tune = TuneState(message.opened, message.folding_name)
+            tune = TuneState(message.opened, message.folding_name)
+            state.tune = tune
             if working is not None:
                 tune.folding_name, tune.saved_name = working.folding_name, working.saved_name
                 tune.locked = set(working.locked)
@@ -130,18 +189,18 @@ class ModelController(Controller):
 
     def model_opened(self, message: ModelOpened) -> None:
         """A model is there to be folded."""
-        self.close_working(WorkKind.OPEN)
+        self.context.close_working(WorkKind.OPEN)
         self.take_model(message)
         if message.problem is not None:
-            self.show_error(message.problem)
+            self.context.show_error(message.problem)
         # The next start goes on where this one was.
         if self.lab.workspace.settings.model != message.opened.model.name:
-            self.keep_settings(model=message.opened.model.name)
-        self.redraw()
+            self.context.change_settings(model=message.opened.model.name)
+        self.state.publish(Topic.MODEL)
 
-    def choose_target(self, tune: TuneState) -> None:
+    def choose_target(self, tune: ModelSession) -> None:
         """Another board for the model."""
-        self.start(WorkKind.TARGETS, self.list_targets(tune))
+        self.context.start(WorkKind.TARGETS, self._list_targets(tune))
 
     def targets_listed(self, message: TargetsListed) -> None:
         """Choose among the boards."""
@@ -176,42 +235,104 @@ class ModelController(Controller):
 
         hint = "letters narrow the list; another part is prepared anew"
         content = Content(columns, rows)
-        self.push_screen(ChooseDialog("Board", content, tune.editor.device.board, hint=hint), take)
+        self.context.show_dialog(
+            ChooseDialog("Board", content, tune.editor.device.board, hint=hint), take
+        )
 
-    def _retarget(self, tune: TuneState, board: str) -> None:
-        self.keep_settings(board=board)
+    def _retarget(self, tune: ModelSession, board: str) -> None:
+        self.context.change_settings(board=board)
         self.open_named(tune.opened.model.name, board)
 
     def opening_failed(self, error: FinnTuiError) -> None:
         """A model could not be opened."""
         self.opening_ended()
-        self.show_error(error)
+        self.context.show_error(error)
 
     def opening_ended(self) -> None:
         """Nothing is being opened any more."""
         self.state.opening = ""
-        self.close_working(WorkKind.OPEN)
-        self.redraw()
+        self.context.close_working(WorkKind.OPEN)
+        self.state.publish(Topic.MODEL)
 
     def graph_read(self, message: GraphRead) -> None:
         """The nodes of a stage."""
         flow = self.state.flow
         flow.reading, flow.error = None, None
         flow.graphs[message.path] = message.graph
-        self.redraw()
+        self.state.publish(Topic.FLOW)
 
     def graph_failed(self, error: FinnTuiError) -> None:
         """The nodes of a stage cannot be read: the screen says so in their place."""
         flow = self.state.flow
         flow.reading, flow.error = None, error
-        self.redraw()
+        self.state.publish(Topic.FLOW)
 
     def fifos_priced(self, message: FifosPriced) -> None:
         """FIFOs of the present folding have a cost now."""
-        self.redraw()
+        self.state.publish(Topic.MODEL)
 
     def pricing_failed(self, error: FinnTuiError) -> None:
         """FIFOs of the present folding have no cost."""
-        if self.state.tune is not None:
-            self.state.tune.notice = Notice(f"not priced: {error.what}", "warn")
-        self.redraw()
+        tune = tune_state(self.state)
+        if tune is not None:
+            tune.notice = Notice(f"not priced: {error.what}", "warn")
+        self.state.publish(Topic.MODEL)
+
+    def read_graph(self, stage: Stage) -> None:
+        """Read the nodes of a stage of the flow."""
+        self.context.start(WorkKind.GRAPH, self._read_graph(stage))
+
+    def price_fifos(self, tune: ModelSession) -> None:
+        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+        self.context.start(WorkKind.PRICES, self._price_fifos(tune))
+
+    async def open_model(
+        self, model: str, board: str | None = None, folding: str | None = None
+    ) -> ModelOpened:
+        """Prepare a model if need be, and open it for folding."""
+        opened = await self.lab.open(
+            model, board=board, folding=folding, on_progress=self.context.progress_of(WorkKind.OPEN)
+        )
+        result = ModelOpened(opened, saved_foldings.title(folding or default_folding(opened.model)))
+        if folding is None:
+            try:
+                # The model that is open may be opened again, for another board of the same part.
+                tune = tune_state(self.state)
+                snapshot = self.keeper.snapshot(tune) if tune is not None else None
+                result.working = await asyncio.to_thread(self._restore, opened, snapshot)
+            except FinnTuiError as error:
+                result.problem = error
+        return result
+
+    def _restore(self, opened: Opened, before: Snapshot | None) -> WorkingFolding | None:
+        """Keep the folding that is edited, and go on with the one of an earlier session."""
+        from finn_tui.lab import working_folding
+
+        if before is not None:
+            with contextlib.suppress(FinnTuiError):
+                self.keeper.write(before)
+        return working_folding.restore(self.lab.workspace, opened)
+
+    async def _keep_folding(self, tune: TuneState) -> None:
+        """Write the folding that is edited to the workspace."""
+        self._keeping = True
+        try:
+            await asyncio.to_thread(self.keeper.write, self.keeper.snapshot(tune))
+        finally:
+            self._keeping = False
+
+    async def _read_graph(self, stage: Stage) -> GraphRead:
+        """The nodes of one stage of the flow."""
+        return GraphRead(stage.path, await self.lab.graph(stage))
+
+    async def _list_targets(self, tune: ModelSession) -> TargetsListed:
+        """The boards that a model can be folded for."""
+        from finn_tui.lab.devices import devices
+
+        info = await self.lab.info()
+        return TargetsListed(tune, devices(info, self.lab.workspace.settings))
+
+    async def _price_fifos(self, tune: ModelSession) -> FifosPriced:
+        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+        await self.lab.price(tune.opened)
+        return FifosPriced()

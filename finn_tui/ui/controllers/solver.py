@@ -1,14 +1,16 @@
-"""The app's half that asks the solver: in the background, one question at a time."""
+"""The solver: one question at a time, in the background."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.controllers.base import Controller
-from finn_tui.ui.messages import FastestFound, FrontAdvanced, SolveFinished, WorkKind
-from finn_tui.ui.tune.state import TuneState
+from finn_tui.ui.messages import WorkKind, WorkResult
+from finn_tui.ui.state import Topic
+from finn_tui.ui.tune.state import TuneState, tune_state
 
 if TYPE_CHECKING:
     from finn_tui.base.progress import Progress
@@ -18,41 +20,90 @@ if TYPE_CHECKING:
     from finn_tui.ui.pareto.state import ParetoFront
     from finn_tui.ui.solve.state import SolveState
 
-
 #: Seconds between a choice in the form and the question for the fastest that fits.
 _PAUSE = 0.25
+
+
+@dataclass
+class SolveFinished(WorkResult):
+    """The solver has answered a question, or said why it cannot."""
+
+    kind = WorkKind.SOLVE
+    solving: SolveState
+    question: SolveRequest
+    solution: Solution | None
+    error: FinnTuiError | None
+
+
+@dataclass
+class FrontAdvanced(WorkResult):
+    """A point of a Pareto front; its end, with what went wrong, where ``point`` is None."""
+
+    kind = WorkKind.FRONT
+    front: ParetoFront
+    point: ParetoPoint | None
+    error: FinnTuiError | None = None
+    refused: FinnTuiError | None = None
+
+
+@dataclass
+class FastestFound(WorkResult):
+    """The fastest folding that fits what the solve dialog has, or why there is none."""
+
+    kind = WorkKind.FASTEST
+    solving: SolveState
+    question: SolveRequest
+    found: Solution | FinnTuiError
 
 
 class SolverController(Controller):
     """Solving; what it finds is for the user to take."""
 
-    def open_solve(self, tune: TuneState) -> None:
+    @property
+    def _solving(self) -> SolveState | None:
+        from finn_tui.ui.solve.state import SolveState
+
+        solving = self.state.find(SolveState)
+        return solving if solving is not None and solving.tune is self.state.tune else None
+
+    @property
+    def _front(self) -> ParetoFront | None:
+        from finn_tui.ui.pareto.state import ParetoFront
+
+        front = self.state.find(ParetoFront)
+        return front if front is not None and front.tune is self.state.tune else None
+
+    def do_tune_solve(self) -> None:
         """The dialog: its form, or what is under way or waits to be looked at."""
         # The solver brings numpy, which only those who solve shall pay.
         from finn_tui.ui.solve import state as solving
         from finn_tui.ui.solve.screen import SolveDialog
 
+        tune = tune_state(self.state)
+        assert tune is not None, "the action is disabled without a model"
         names = self.lab.folding_names(tune.opened.model)
-        self.push_screen(SolveDialog(solving.of(tune, names)), self._solve_closed)
+        self.context.show_dialog(
+            SolveDialog(solving.solve_state(self.state, tune, names)), self._solve_closed
+        )
 
     def _solve_closed(self, action: str | None) -> None:
-        self.redraw()
+        self.state.publish(Topic.MODEL)
         if action is not None:
-            self.call_after_refresh(self.action_do, action)
+            self.context.after_refresh(self.context.action_do, action)
 
     def begin_solving(self, solving: SolveState, question: SolveRequest) -> None:
         """Ask; the answer comes as a message."""
-        self.stop(WorkKind.FASTEST)
-        self._stop_front(solving.tune)
+        self.context.stop(WorkKind.FASTEST)
+        self._stop_front()
         solving.begin(question)
-        self.start(WorkKind.SOLVE, self.solve(solving, question))
+        self.context.start(WorkKind.SOLVE, self._solve(solving, question))
 
     def stop_solving(self, solving: SolveState) -> None:
         """End the solver's process; there is no answer then."""
         solving.end()
-        self.stop(WorkKind.SOLVE)
+        self.context.stop(WorkKind.SOLVE)
 
-    async def find_fastest(self, solving: SolveState, question: SolveRequest) -> FastestFound:
+    async def _find_fastest(self, solving: SolveState, question: SolveRequest) -> FastestFound:
         """What the form tells beside the question: the fastest that fits."""
         from finn_tui.lab.solver import requests
 
@@ -65,13 +116,13 @@ class SolverController(Controller):
             found = error
         return FastestFound(solving, question, found)
 
-    async def solve(self, solving: SolveState, question: SolveRequest) -> SolveFinished:
+    async def _solve(self, solving: SolveState, question: SolveRequest) -> SolveFinished:
         """Have a question answered."""
         from finn_tui.lab.solver import requests
 
         try:
             found = await requests.ask(
-                self.lab, solving.tune.opened, question, self._teller(WorkKind.SOLVE)
+                self.lab, solving.tune.opened, question, self.context.progress_of(WorkKind.SOLVE)
             )
         except FinnTuiError as error:
             # No folding reaches what was asked for: that is an answer too.
@@ -80,35 +131,39 @@ class SolverController(Controller):
 
     # The Pareto front
 
-    def open_pareto(self, tune: TuneState) -> None:
+    def do_tune_pareto(self) -> None:
         """The front's screen; it is found now unless it was before."""
         from finn_tui.ui.pareto.screen import ParetoScreen
         from finn_tui.ui.pareto.state import wish_of
 
+        tune = tune_state(self.state)
+        assert tune is not None, "the action is disabled without a model"
         try:
-            wish = wish_of(tune)
+            wish = wish_of(self.state, tune)
         except FinnTuiError as error:
-            self.show_error(error)
+            self.context.show_error(error)
             return
-        front = tune.front
+        front = self._front
         if front is None or not front.is_of(wish):
             front = self.find_front(tune, wish)
-        self.push_screen(ParetoScreen(front), lambda _: self.redraw())
+        self.context.show_dialog(ParetoScreen(front), lambda _: self.state.publish(Topic.MODEL))
 
     def find_front(self, tune: TuneState, wish: SolveOptions) -> ParetoFront:
         """Begin to find a front; its points come as messages."""
         from finn_tui.ui.pareto.state import ParetoFront
 
-        tune.front = ParetoFront(tune, wish)
-        self.start(WorkKind.FRONT, self.find_points(tune.front))
-        return tune.front
+        front = ParetoFront(tune, wish)
+        self.state.put(front)
+        self.context.start(WorkKind.FRONT, self._find_points(front))
+        return front
 
-    def _stop_front(self, tune: TuneState) -> None:
-        if tune.front is not None and tune.front.busy:
-            self.stop(WorkKind.FRONT)
-            tune.front = None
+    def _stop_front(self) -> None:
+        front = self._front
+        if front is not None and front.busy:
+            self.context.stop(WorkKind.FRONT)
+            self.state.drop(type(front))
 
-    async def find_points(self, front: ParetoFront) -> FrontAdvanced:
+    async def _find_points(self, front: ParetoFront) -> FrontAdvanced:
         """Find a front's points, SetFolding's beside them."""
         from finn_tui.lab.solver import requests
         from finn_tui.ui.pareto.state import POINTS
@@ -119,7 +174,7 @@ class SolverController(Controller):
                 front.tune.opened,
                 front.wish,
                 POINTS,
-                on_progress=self._teller(WorkKind.FRONT),
+                on_progress=self.context.progress_of(WorkKind.FRONT),
                 on_point=lambda point: self._post_point(front, point),
             )
         except FinnTuiError as error:
@@ -127,7 +182,7 @@ class SolverController(Controller):
         return FrontAdvanced(front, None, None, found.refused)
 
     def _post_point(self, front: ParetoFront, point: ParetoPoint) -> None:
-        self.post_message(FrontAdvanced(front, point))
+        self.context.post_message(FrontAdvanced(front, point))
 
     def front_found(self, message: FrontAdvanced) -> None:
         """A point more, or the end."""
@@ -139,15 +194,15 @@ class SolverController(Controller):
 
     def front_told(self, progress: Progress) -> None:
         """The solver or FINN is a step further."""
-        tune = self.state.tune
-        if tune is not None and tune.front is not None:
-            tune.front.tell(progress)
+        front = self._front
+        if front is not None:
+            front.tell(progress)
             self._show_front()
 
     def _show_front(self) -> None:
         from finn_tui.ui.pareto.screen import ParetoScreen
 
-        shown = self.screen
+        shown = self.context.screen
         if isinstance(shown, ParetoScreen) and shown.is_mounted:
             shown.show()
 
@@ -165,46 +220,59 @@ class SolverController(Controller):
             return
         solving.end(message.solution, message.error)
         if not self._show_solving(solving) and self.state.tune is solving.tune:
-            solving.unseen = True
+            solving.leave_unseen()
             what = "there is no answer" if message.solution is None else "solved"
-            self.notify(
+            self.context.notify(
                 f"{what}: {solving.title}; s on Tune shows it",
                 title="solve",
                 timeout=8,
                 markup=False,
             )
-            self.redraw()
+            self.state.publish(Topic.MODEL)
 
     def solve_told(self, progress: Progress) -> None:
         """The solver is a step further."""
-        tune = self.state.tune
-        if tune is not None and tune.solving is not None and tune.solving.busy:
-            tune.solving.tell(progress)
-            self._show_solving(tune.solving)
+        solving = self._solving
+        if solving is not None and solving.busy:
+            solving.tell(progress)
+            self._show_solving(solving)
 
     def solve_failed(self, error: FinnTuiError) -> None:
         """A defect while solving: the dialog tells it, or a notice where it is closed."""
-        tune = self.state.tune
-        if tune is not None and tune.solving is not None and tune.solving.question is not None:
-            tune.solving.end(error=error)
-            if self._show_solving(tune.solving):
+        solving = self._solving
+        if solving is not None and solving.question is not None:
+            solving.end(error=error)
+            if self._show_solving(solving):
                 return
-        self.show_error(error)
+        self.context.show_error(error)
 
     def front_failed(self, error: FinnTuiError) -> None:
         """A defect while a Pareto front is found; the points that are there stay."""
-        tune = self.state.tune
-        if tune is not None and tune.front is not None:
-            tune.front.end(error, None)
+        front = self._front
+        if front is not None:
+            front.end(error, None)
             self._show_front()
-        self.show_error(error)
+        self.context.show_error(error)
 
     def _show_solving(self, solving: SolveState) -> bool:
         from finn_tui.ui.solve.screen import SolveDialog
 
-        for screen in self.screen_stack:
+        for screen in self.context.screen_stack:
             if isinstance(screen, SolveDialog) and screen.solving is solving:
                 if screen.is_mounted:
                     screen.show()
                 return True
         return False
+
+    def find_fastest(self, solving: SolveState, question: SolveRequest) -> None:
+        """Find the fastest folding that fits, which the form shows beside the question."""
+        self.context.start(WorkKind.FASTEST, self._find_fastest(solving, question))
+
+    def do_tune_advice(self) -> None:
+        """Show what can be reduced at this II, and how far a rate is."""
+        from finn_tui.ui.advice.screen import AdviceDialog
+
+        tune = tune_state(self.state)
+        assert tune is not None, "the action is disabled without a model"
+        tune.notice = None
+        self.context.show_dialog(AdviceDialog(tune), lambda _: self.state.publish(Topic.MODEL))

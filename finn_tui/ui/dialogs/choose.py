@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.ask_text import AskTextDialog, Echo, Refuse
 from finn_tui.ui.toolkit.filter_bar import matches
@@ -229,7 +230,7 @@ class Notice(ModalScreen[str | None]):
             answers["enter"] = "hide details" if self._open else "details"
         answers["escape"] = "close"
         for key, meaning in answers.items():
-            line.add("  " if line.width else "").add(actions.key_name(key), "key", key)
+            line.add("  " if line.width else "").add(keymap.key_name(key), "key", key)
             line.add(f" {meaning}", "dim", key)
         return [StyledLine(), line]
 

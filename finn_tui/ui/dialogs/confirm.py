@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.messages import OutlookReady
+from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable, wrap
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,14 +10,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.table import PLACES, actions_of, key_name, keys_of
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import SCOPES, actions_of
+from finn_tui.ui.context import context_of
 from finn_tui.ui.toolkit.frame import MODES
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Column, Content, Listing, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine
-
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
 
 
 class Help(ModalScreen[str | None]):
@@ -42,7 +41,7 @@ class Help(ModalScreen[str | None]):
         """Fill the list."""
         listing = self.query_one(Listing)
         listing.focus()
-        state = cast("FinnTuiApp", self.app).state
+        state = context_of(self).state
         logs = ("log",) if self._place in ("runs", "board", "viewer") else ()
         modes = ("mode",) if any(self._place == name for name, _, _ in MODES) else ()
         places = (self._place, "list", *logs, *modes, "app") if self._place else ("app",)
@@ -57,7 +56,7 @@ class Help(ModalScreen[str | None]):
                         [
                             (keys or "palette only", "faint" if why else "key"),
                             (action.title, "dim" if why else ""),
-                            (f"not now: {why}" if why else PLACES[place], "dim"),
+                            (f"not now: {why}" if why else SCOPES[place], "dim"),
                         ],
                         action.help,
                     )
@@ -80,7 +79,7 @@ class Help(ModalScreen[str | None]):
         self.dismiss(str(event.key))
 
     def _head(self, width: int, height: int) -> list[StyledLine]:
-        return [StyledLine().add(f"Keys: {PLACES.get(self._place, 'everywhere')}", "title")]
+        return [StyledLine().add(f"Keys: {SCOPES.get(self._place, 'everywhere')}", "title")]
 
     def _sentence(self, width: int, height: int) -> list[StyledLine]:
         action = actions.BY_ID.get(str(self.query_one(Listing).key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,14 +13,12 @@ from textual.screen import ModalScreen
 
 from finn_tui.base.progress import Progress
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.table import keys_of
+from finn_tui.ui.actions.keymap import keys_of
+from finn_tui.ui.context import context_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import MODES
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, bar, duration, fit, printable
-
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
 
 #: Stages of progress as people call them.
 _STAGES = {
@@ -114,12 +112,12 @@ class Working(ModalScreen[str | None]):
     def on_key(self, event: events.Key) -> None:
         """A mode's key puts the progress aside."""
         for _, id, _ in MODES:
-            keys = keys_of(actions.BY_ID[id], cast("FinnTuiApp", self.app).state.keymap)
+            keys = keys_of(actions.BY_ID[id], context_of(self).state.keymap)
             if self.kind is WorkKind.OPEN and event.key in keys:
                 event.stop()
                 self.dismiss(id)
 
     def do_dialog_close(self) -> None:
         """Cancel the work."""
-        cast("FinnTuiApp", self.app).stop(self.kind)
+        context_of(self).stop(self.kind)
         self.dismiss(None)

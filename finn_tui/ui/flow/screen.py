@@ -9,7 +9,6 @@ from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.flow import view as flow
-from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, facts
@@ -60,7 +59,7 @@ class FlowScreen(ModeScreen):
         graph = state.graphs.get(stage.path)
         if graph is None and state.reading != stage.path and state.error is None:
             state.reading = stage.path
-            self.desk.start(WorkKind.GRAPH, self.desk.read_graph(stage))
+            self.context.models.read_graph(stage)
         shown = (model.folder, state.stage, id(graph), state.error, self.size)
         if shown == self._shown:
             return

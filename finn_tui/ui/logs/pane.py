@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.message import Message
 
+from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.context import context_of
 from finn_tui.ui.logs.view import LogView, draw_row
 from finn_tui.ui.toolkit.filter_bar import Filtering
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit
 from finn_tui.ui.toolkit.text_input import Completion
-
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
 
 #: Seconds between looks at the file, and how long lines may be counted in one.
 _LOOK = 0.1
@@ -183,8 +181,8 @@ class LogPane(LineView, can_focus=True):
         event.prevent_default()
 
     def _search_keys(self) -> tuple[str, ...]:
-        state = cast("FinnTuiApp", self.app).state
-        return actions.keys_of(actions.BY_ID["viewer.search"], state.keymap)
+        state = context_of(self).state
+        return keymap.keys_of(actions.BY_ID["viewer.search"], state.keymap)
 
     def _other_kind(self) -> None:
         self.regex = not self.regex

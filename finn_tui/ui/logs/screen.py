@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult, SuspendNotSupported
@@ -19,6 +19,7 @@ from finn_tui.runs.logs.search import Query, disabled_reason
 from finn_tui.runs.logs.search_worker import Hits
 from finn_tui.runs.logs.severity import Severity
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.logs import tree as log_tree
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import COPIED, LEVEL_NAMES, LEVELS, LogView
@@ -29,7 +30,6 @@ from finn_tui.ui.toolkit.listing import Content, Listing
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
 if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
     from finn_tui.ui.state import RunView
 
 #: Errors of a log up to this size are looked for without being asked.
@@ -71,9 +71,9 @@ class LogScreen(Screen[None]):
         self.view = LogView(path)
 
     @property
-    def desk(self) -> FinnTuiApp:
-        """The app, by its own type."""
-        return cast("FinnTuiApp", self.app)
+    def context(self) -> AppContext:
+        """The app."""
+        return context_of(self)
 
     @property
     def log_pane(self) -> LogPane:
@@ -94,7 +94,7 @@ class LogScreen(Screen[None]):
         if self._run is None:
             self.query_one("#tree").remove()
         else:
-            self.desk.start(WorkKind.LOGS, self.desk.list_logs(self._run.folder))
+            self.context.logs.list_logs(self._run.folder)
         self._focus(tree=self._tree and self._run is not None)
         if self._searching:
             self.log_pane.begin_search()
@@ -103,8 +103,8 @@ class LogScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Nothing is searched for any more."""
-        self.desk.state.viewer = None
-        self.desk.stop(WorkKind.LOGS, *_SCANS)
+        self.context.state.searching = False
+        self.context.stop(WorkKind.LOGS, *_SCANS)
         if self.view.file is not None:
             self.view.file.close()
 
@@ -121,8 +121,8 @@ class LogScreen(Screen[None]):
     def _show(self, view: LogView, title: str) -> None:
         self.view, self._title = view, title
         self._level, self._jump = None, None
-        self.desk.state.viewer = view
-        self.desk.stop(*_SCANS)
+        self.context.state.searching = view.search is not None
+        self.context.stop(*_SCANS)
         self.log_pane.give(view, title)
         if view.size <= _SMALL:
             self._look_for_errors()
@@ -148,15 +148,15 @@ class LogScreen(Screen[None]):
         return [line.right(right, width)]
 
     def _keys(self, width: int, height: int) -> list[StyledLine]:
-        shown = [action for action in actions.actions_of("viewer") if action.hint]
+        shown = [action for action in actions.actions_of("viewer") if action.footer]
         if self._run is not None:
             shown.insert(-1, actions.BY_ID["pane.next"])
         shown.insert(0, actions.BY_ID["log.follow"])
-        return [key_line(shown, self.desk.state, width)]
+        return [key_line(shown, self.context.state, width)]
 
     def _do(self, hit: object) -> None:
         if isinstance(hit, str) and hit in actions.BY_ID:
-            self.desk.action_do(hit)
+            self.context.action_do(hit)
 
     def _found_so_far(self) -> str:
         """Errors, what is searched for and what is shown, for the heading."""
@@ -273,7 +273,7 @@ class LogScreen(Screen[None]):
         self._jump = (hits, direction) if direction is not None else None
         path = self.view.path
         assert path is not None
-        self.desk.begin_scan(kind, path, hits, start)
+        self.context.logs.search(kind, path, hits, start)
         self._redraw()
 
     def _look_for_errors(self, direction: int | None = None) -> None:
@@ -331,7 +331,7 @@ class LogScreen(Screen[None]):
         view = self.view
         self._level = level
         if level is None:
-            self.desk.stop(WorkKind.LOG_ONLY)
+            self.context.stop(WorkKind.LOG_ONLY)
             view.show_only(None)
             self._redraw()
             return
@@ -392,7 +392,7 @@ class LogScreen(Screen[None]):
 
     def do_viewer_pager(self) -> None:
         """The file in $PAGER."""
-        self.desk.start(WorkKind.PAGER, self._page())
+        self.context.start(WorkKind.PAGER, self._page())
 
     async def _page(self) -> None:
         import asyncio

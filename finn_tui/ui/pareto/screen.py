@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from finn_tui.lab.solver.options import SolveOptions
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import BY_ID
+from finn_tui.ui.context import AppContext
 from finn_tui.ui.pareto import state as pareto
 from finn_tui.ui.pareto.state import ParetoFront
 from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.styled_line import StyledLine
+from finn_tui.ui.tune.state import TuneState
 
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
+
+class SolverActions(Protocol):
+    """The solver, see ``SolverController``."""
+
+    def find_front(self, tune: TuneState, wish: SolveOptions) -> ParetoFront:
+        """Begin to find a front; its points come as messages."""
+
+
+class ParetoContext(AppContext, Protocol):
+    """The app, as the Pareto screen sees it."""
+
+    @property
+    def solver(self) -> SolverActions:
+        """The solver."""
 
 
 class ParetoScreen(ModalScreen[None]):
@@ -34,9 +50,9 @@ class ParetoScreen(ModalScreen[None]):
         self.front = front
 
     @property
-    def desk(self) -> FinnTuiApp:
-        """The app, by its own type."""
-        return cast("FinnTuiApp", self.app)
+    def context(self) -> ParetoContext:
+        """The app."""
+        return cast("ParetoContext", self.app)
 
     def compose(self) -> ComposeResult:
         """Title, plot, table, keys."""
@@ -66,7 +82,7 @@ class ParetoScreen(ModalScreen[None]):
         return pareto.drawing(self.front, self.query_one(Listing).key, width, height)
 
     def _keys(self, width: int, height: int) -> list[StyledLine]:
-        line, keymap = StyledLine().add(" "), self.desk.state.keymap
+        line, keymap = StyledLine().add(" "), self.context.state.keymap
         for id, meaning in (
             ("list.choose", "load it into Tune"),
             ("pareto.setfolding", "load SetFolding's"),
@@ -101,7 +117,7 @@ class ParetoScreen(ModalScreen[None]):
 
     def do_pareto_again(self) -> None:
         """Find the front anew."""
-        self.front = self.desk.find_front(self.front.tune, self.front.wish)
+        self.front = self.context.solver.find_front(self.front.tune, self.front.wish)
         self.show()
 
     def do_dialog_close(self) -> None:

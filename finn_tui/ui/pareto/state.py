@@ -16,7 +16,8 @@ from finn_tui.lab.plots import plot
 from finn_tui.lab.solver import options, requests
 from finn_tui.lab.solver.options import SolveOptions
 from finn_tui.lab.solver.requests import ParetoPoint
-from finn_tui.ui.solve.state import of
+from finn_tui.ui.solve.state import solve_state
+from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.listing import Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, fit, plural, rate, short, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
@@ -103,13 +104,13 @@ class ParetoFront:
         return True
 
 
-def wish_of(tune: TuneState) -> SolveOptions:
-    """The limits and locks of the solve dialog, FINN's fill limits before it was used.
+def wish_of(state: AppState, tune: TuneState) -> SolveOptions:
+    """Return the limits and locks of the solve dialog; FINN's fill limits before it was used.
 
     Raises:
         FinnTuiError: a limit that was typed there is no number.
     """
-    return replace(of(tune).wish(), even=True)
+    return replace(solve_state(state, tune).wish(), even=True)
 
 
 def title(front: ParetoFront, width: int) -> list[StyledLine]:

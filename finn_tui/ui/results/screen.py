@@ -59,8 +59,8 @@ class ResultsScreen(ModeScreen):
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Enter shows the run on the Runs screen."""
         if event.listing.id == "runs":
-            self.state.runs_view.chosen = str(event.key)
-            self.desk.do_app_runs()
+            self.state.chosen_run_id = str(event.key)
+            self.context.show_mode("runs")
 
     def _broken(self, width: int, height: int) -> list[StyledLine]:
         return [

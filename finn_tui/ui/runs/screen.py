@@ -16,10 +16,10 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.auto_follow import growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
-from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.runs import build_view
 from finn_tui.ui.runs import list_view as runs
-from finn_tui.ui.state import RunView
+from finn_tui.ui.runs.state import RunsState
+from finn_tui.ui.state import RunView, Topic
 from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
@@ -31,8 +31,14 @@ class RunsScreen(ModeScreen):
     """The screen that watches builds."""
 
     place = "runs"
+    topics = frozenset(Topic)
     BINDINGS = actions.bindings("runs", "log")
     CSS_PATH = "screen.tcss"
+
+    @property
+    def own(self) -> RunsState:
+        """The screen's own state."""
+        return self.state.feature(RunsState)
 
     def body(self) -> Iterable[Widget]:
         """The runs; what the chosen one is at: steps, what it takes or why it ended, a log."""
@@ -70,14 +76,15 @@ class RunsScreen(ModeScreen):
         rows = max(3, min(most, len(state.runs) + 1))
         if listing.styles.height is None or listing.styles.height.value != rows:
             listing.styles.height = rows
-        listing.give(runs.runs(state.runs, listing.size.width), state.runs_view.chosen or None)
+        listing.give(runs.runs(state.runs, listing.size.width), state.chosen_run_id or None)
         run = state.chosen_run()
-        view = state.runs_view
+        view = self.own
         if run is not None and view.log_of != run.id:
-            view.log_of, view.picture, view.eta, view.cause = run.id, None, None, None
+            view.log_of, view.picture, view.eta = run.id, None, None
+            state.failure = None
             view.unfolded, view.log_fixed = set(), False
             self._show(run.folder.log)
-            self.desk.start(WorkKind.FOLLOW, self.desk.follow_run(run.folder))
+            self.context.builds.follow_run(run.folder)
         self._show_growing(run)
         self._show_cause(run)
         self._draw_steps(run)
@@ -92,7 +99,7 @@ class RunsScreen(ModeScreen):
         self.query_one("#live", LineView).redraw()
 
     def _draw_steps(self, run: RunView | None) -> None:
-        view = self.state.runs_view
+        view = self.own
         final = run is None or run.state.final
         since = 0.0 if final else build_view.since(view.picture_at)
         ended = run.ended if run is not None else None
@@ -107,7 +114,7 @@ class RunsScreen(ModeScreen):
 
     def _show_growing(self, run: RunView | None) -> None:
         """Of a run that goes on, the log that grows, until the user chooses or reads one."""
-        view = self.state.runs_view
+        view = self.own
         if run is None or run.state.final or view.picture is None:
             return
         if view.log_fixed or not view.log.following:
@@ -119,19 +126,19 @@ class RunsScreen(ModeScreen):
             self._show(path)
 
     def _show(self, path: Path) -> None:
-        view = self.state.runs_view
+        view = self.own
         view.log, view.log_title = LogView(path), self._name_of(path)
         view.log_at = time.monotonic()
 
     def _show_cause(self, run: RunView | None) -> None:
         """Of a failed run, the log that says why stands beside it, at that line."""
-        view = self.state.runs_view
-        cause = view.cause
+        view = self.own
+        cause = self.state.failure
         if run is None or not run.state.final or cause is None or cause.file is None:
             return
         path = Path(cause.file)
-        if view.caused != (run.id, cause.file, cause.line) and path.is_file():
-            view.caused = (run.id, cause.file, cause.line)
+        if self.own.caused != (run.id, cause.file, cause.line) and path.is_file():
+            self.own.caused = (run.id, cause.file, cause.line)
             self._show(path)
             if cause.line is not None:
                 view.log.go_to_line(cause.line)
@@ -152,11 +159,13 @@ class RunsScreen(ModeScreen):
 
     def _live(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.chosen_run()
-        view = self.state.runs_view
+        view = self.own
         if run is None:
             return []
         since = build_view.since(view.picture_at)
-        return build_view.live_lines(run, view.picture, view.eta, view.cause, since, width, height)
+        return build_view.live_lines(
+            run, view.picture, view.eta, self.state.failure, since, width, height
+        )
 
     def _about(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.chosen_run()
@@ -189,11 +198,10 @@ class RunsScreen(ModeScreen):
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         """Another run, or the log of what the cursor is on."""
-        view = self.state.runs_view
         if event.listing.id == "runs":
-            view.chosen = str(event.key or "")
+            self.state.chosen_run_id = str(event.key or "")
         elif event.key in self._logs and event.listing.has_keys:
-            view.log_fixed = True
+            self.own.log_fixed = True
             self._look_at(self._logs[event.key])
         self.redraw()
 
@@ -208,7 +216,7 @@ class RunsScreen(ModeScreen):
             self.redraw()
 
     def _look_at(self, path: Path) -> None:
-        view = self.state.runs_view
+        view = self.own
         if view.log.path != path:
             self._show(path)
 
@@ -224,15 +232,15 @@ class RunsScreen(ModeScreen):
         anything with a log it opens that."""
         run = self.state.chosen_run()
         if event.listing.id == "runs":
-            if run is not None and (run.state.error or self.state.runs_view.cause):
+            if run is not None and (run.state.error or self.state.failure):
                 self.do_runs_error()
             else:
                 self.query_one("#steps", Listing).focus()
         elif event.key in self._logs:
             path = self._logs[event.key]
-            self.desk.open_log(path, self._name_of(path), run)
+            self.context.logs.open_log(path, self._name_of(path), run)
         elif isinstance(event.key, str):
-            self.state.runs_view.unfolded ^= {event.key}
+            self.own.unfolded ^= {event.key}
             self.redraw()
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
@@ -242,14 +250,14 @@ class RunsScreen(ModeScreen):
         line = None
         if not log.following and log.count is not None:
             line = log.count.number(log.cursor)
-        title = self.state.runs_view.log_title
-        self.desk.open_log(log.path, title, run, searching=event.searching, line=line)
+        title = self.own.log_title
+        self.context.logs.open_log(log.path, title, run, searching=event.searching, line=line)
 
     def do_runs_logs(self) -> None:
         """All logs of the run."""
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
-        self.desk.open_log(run.folder.log, "runner.log", run, tree=True)
+        self.context.logs.open_log(run.folder.log, "runner.log", run, tree=True)
 
     def do_log_follow(self) -> None:
         """Follow, from anywhere on the screen."""
@@ -257,7 +265,7 @@ class RunsScreen(ModeScreen):
 
     def _let_go(self) -> None:
         """Whichever log grows is shown again."""
-        self.state.runs_view.log_fixed = False
+        self.own.log_fixed = False
         self.redraw()
 
     def do_runs_cancel(self) -> None:
@@ -269,7 +277,7 @@ class RunsScreen(ModeScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.desk.start(WorkKind.CANCEL, self.desk.cancel_build(run.folder))
+                self.context.builds.cancel_build(run.folder)
 
         text = f"{run.request.model}, {run.request.folding_name}: what was built so far stays."
         self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the build"), answered)
@@ -279,11 +287,11 @@ class RunsScreen(ModeScreen):
         from finn_tui.ui.dialogs.choose import Notice
 
         run = self.state.chosen_run()
-        cause = self.state.runs_view.cause
+        cause = self.state.failure
         assert run is not None
         if cause is None:
             assert run.state.error is not None, "the action is disabled without one"
-            self.desk.show_error(run.state.error)
+            self.context.show_error(run.state.error)
             return
         paragraphs = [(cause.means, ""), (cause.advice, "accent")]
         file = Path(cause.file) if cause.file is not None else None
@@ -299,7 +307,7 @@ class RunsScreen(ModeScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "l" and file is not None:
-                self.desk.open_log(file, self._name_of(file), run, line=cause.line)
+                self.context.logs.open_log(file, self._name_of(file), run, line=cause.line)
 
         notice = Notice(f"✗ {cause.text}", paragraphs, answers, role="bad", detail=detail)
         self.app.push_screen(notice, answered)
@@ -315,13 +323,13 @@ class RunsScreen(ModeScreen):
     def _upkeep(self, job: str) -> None:
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
-        self.desk.start(WorkKind.UPKEEP, self.desk.look_after(run.folder, job))
+        self.context.builds.look_after(run.folder, job)
 
     def do_runs_retry(self) -> None:
         """Build the same again, after asking."""
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
-        self.desk.retry_run(run)
+        self.context.builds.retry_run(run)
 
     def do_runs_note(self) -> None:
         """Type a note."""
@@ -340,8 +348,7 @@ class RunsScreen(ModeScreen):
 
         def typed(text: str | None) -> None:
             if text is not None and not (note and text == notes.note):
-                work = self.desk.look_after(run.folder, job, text)
-                self.desk.start(WorkKind.UPKEEP, work)
+                self.context.builds.look_after(run.folder, job, text)
 
         if not note and notes.tags:
             hint += f"; now: {printable(' '.join(notes.tags))}"

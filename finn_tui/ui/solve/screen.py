@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, Protocol, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,9 +14,11 @@ from textual.widgets import Input
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.compare import Comparison
+from finn_tui.lab.solver.requests import SolveRequest
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.table import BY_ID, key_name, keys_of
-from finn_tui.ui.messages import WorkKind
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import BY_ID
+from finn_tui.ui.context import AppContext
 from finn_tui.ui.solve import view as solve_view
 from finn_tui.ui.solve.state import SolveState
 from finn_tui.ui.toolkit.frame import MODES
@@ -25,8 +27,26 @@ from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.styled_line import StyledLine, wrap
 from finn_tui.ui.toolkit.text_input import FieldInput
 
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
+
+class SolverActions(Protocol):
+    """The solver, see ``SolverController``."""
+
+    def begin_solving(self, solving: SolveState, question: SolveRequest) -> None:
+        """Ask the solver; the answer comes into ``solving``."""
+
+    def stop_solving(self, solving: SolveState) -> None:
+        """End the solver's process; there is no answer then."""
+
+    def find_fastest(self, solving: SolveState, question: SolveRequest) -> None:
+        """Find the fastest folding that fits, which the form shows beside the question."""
+
+
+class SolveContext(AppContext, Protocol):
+    """The app, as the solve dialog sees it."""
+
+    @property
+    def solver(self) -> SolverActions:
+        """The solver."""
 
 
 class SolveDialog(ModalScreen[str | None]):
@@ -39,15 +59,15 @@ class SolveDialog(ModalScreen[str | None]):
     CSS_PATH = "screen.tcss"
 
     def __init__(self, solving: SolveState) -> None:
-        """For a model's desk."""
+        """Make the dialog of a model's solver state."""
         super().__init__()
         self.solving = solving
         self._difference: Comparison | None = None
 
     @property
-    def desk(self) -> FinnTuiApp:
-        """The app, by its own type."""
-        return cast("FinnTuiApp", self.app)
+    def context(self) -> SolveContext:
+        """The app."""
+        return cast("SolveContext", self.app)
 
     def compose(self) -> ComposeResult:
         """Lines over a list over the keys."""
@@ -77,7 +97,7 @@ class SolveDialog(ModalScreen[str | None]):
             self._difference = None
         elif self._difference is None:
             self._difference = solving.comparison()
-            solving.unseen = False
+            solving.look_at()
         room = self.size.height - 5
         width = self._width
         face = self.query_one("#face", LineView)
@@ -99,8 +119,7 @@ class SolveDialog(ModalScreen[str | None]):
         self.query_one("#keys", LineView).redraw()
         question = solving.wants_fastest() if self._asks else None
         if question is not None:
-            work = self.desk.find_fastest(solving, question)
-            self.desk.start(WorkKind.FASTEST, work)
+            self.context.solver.find_fastest(solving, question)
 
     def _place_field(self, width: int, height: int) -> None:
         """Have the line of text stand in the field that keys change, if that is one to type in."""
@@ -177,7 +196,7 @@ class SolveDialog(ModalScreen[str | None]):
         return solve_view.form_keys()
 
     def _keys(self, width: int, height: int) -> list[StyledLine]:
-        line, keymap = StyledLine(), self.desk.state.keymap
+        line, keymap = StyledLine(), self.context.state.keymap
         for id, meaning in self._answers():
             name = "1" if id == "app.tune" else key_name(keys_of(BY_ID[id], keymap)[0])
             line.add("   " if line.width else "").add(name, "key", ("do", id))
@@ -190,7 +209,7 @@ class SolveDialog(ModalScreen[str | None]):
         """Digits on a line that is not to type in; a mode's key puts the work aside."""
         if self.solving.busy:
             for _, id, _ in MODES:
-                if event.key in keys_of(BY_ID[id], self.desk.state.keymap):
+                if event.key in keys_of(BY_ID[id], self.context.state.keymap):
                     event.stop()
                     self.dismiss(id)
             return
@@ -267,7 +286,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.dismiss(None)
             return
         if solving.error is not None and solving.question is not None:
-            self.desk.begin_solving(solving, solving.question)
+            self.context.solver.begin_solving(solving, solving.question)
         else:
             try:
                 question = solving.asked()
@@ -275,7 +294,7 @@ class SolveDialog(ModalScreen[str | None]):
                 solving.refusal = ". ".join(part for part in (error.what, error.why) if part)
                 self.show()
                 return
-            self.desk.begin_solving(solving, question)
+            self.context.solver.begin_solving(solving, question)
         self.show()
 
     def do_solve_fastest(self) -> None:
@@ -295,7 +314,7 @@ class SolveDialog(ModalScreen[str | None]):
     def do_solve_stop(self) -> None:
         """Stop the solver."""
         if self.solving.busy:
-            self.desk.stop_solving(self.solving)
+            self.context.solver.stop_solving(self.solving)
             self.show()
 
     def do_dialog_close(self) -> None:

@@ -16,6 +16,7 @@ from finn_tui.core.device import RESOURCES
 from finn_tui.core.optimize.solve import Infeasible, Solution
 from finn_tui.lab.solver.options import SolveOptions
 from finn_tui.lab.solver.requests import SETFOLDING, SolveRequest
+from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import rate, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.state import Notice, TuneState
@@ -68,10 +69,8 @@ class SolveState:
     Attributes:
         form: what is asked for.
         question: what is being answered or was last; None before.
-        busy: whether the solver is at work on it.
         message, began: what it does now, and since when (monotonic seconds).
         solution, error: what came of it; at most one of the two.
-        unseen: whether that came while nobody looked.
         fastest: the fastest that fits the form's limits, or why nothing does; None while unknown.
     """
 
@@ -83,15 +82,27 @@ class SolveState:
             {"goal": "target", "limits": "finn", "bill": "", "whole": True, "even": False}
         )
         self.question: SolveRequest | None = None
-        self.busy = False
         self.message = ""
         self.began = 0.0
         self.solution: Solution | None = None
         self.error: FinnTuiError | None = None
-        self.unseen = False
         self.fastest: Solution | FinnTuiError | None = None
         self._fastest_of: object = None
         self.refusal = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the solver is at work on the question."""
+        return self.tune.solver == "busy"
+
+    def leave_unseen(self) -> None:
+        """Note that there is an answer that nobody has looked at."""
+        self.tune.solver = "done"
+
+    def look_at(self) -> None:
+        """Note that the answer was looked at."""
+        if not self.busy:
+            self.tune.solver = ""
 
     # The form
 
@@ -260,7 +271,7 @@ class SolveState:
 
     def begin(self, question: SolveRequest) -> None:
         """The solver is asked."""
-        self.question, self.busy, self.unseen = question, True, False
+        self.question, self.tune.solver = question, "busy"
         self.message, self.began = "", time.monotonic()
         self.solution = self.error = None
 
@@ -270,12 +281,12 @@ class SolveState:
 
     def end(self, solution: Solution | None = None, error: FinnTuiError | None = None) -> None:
         """There is an answer, or the reason why there is none; neither if it was stopped."""
-        self.busy, self.solution, self.error = False, solution, error
+        self.tune.solver, self.solution, self.error = "", solution, error
 
     def leave(self) -> None:
         """The answer is not taken; the form stays as it is."""
         self.solution = self.error = None
-        self.unseen = False
+        self.look_at()
 
     def comparison(self) -> Comparison | None:
         """The present folding against the answer."""
@@ -343,11 +354,18 @@ def number(text: str, what: str) -> float:
         raise FinnTuiError(f"{what} is no number", "", "Type one such as 3000.") from error
 
 
-def of(tune: TuneState, foldings: Sequence[str] = ()) -> SolveState:
-    """The solver's desk of a model, made when it is first wanted."""
-    if tune.solving is None:
-        tune.solving = SolveState(tune, foldings)
-    found: SolveState = tune.solving
+def solve_state(state: AppState, tune: TuneState, foldings: Sequence[str] = ()) -> SolveState:
+    """Return the solver's state of a model, made when it is first wanted.
+
+    Args:
+        state: the app's, which keeps it.
+        tune: the model.
+        foldings: names of foldings that the form can name; empty leaves them as they are.
+    """
+    solving = state.find(SolveState)
+    if solving is None or solving.tune is not tune:
+        solving = SolveState(tune, foldings)
+        state.put(solving)
     if foldings:
-        found.foldings = foldings
-    return found
+        solving.foldings = foldings
+    return solving

@@ -23,48 +23,47 @@ from finn_tui.ui.toolkit.styled_line import (
     whole,
     wrap,
 )
-from finn_tui.ui.tune.columns import knob_title, value_text
 from finn_tui.ui.tune.infrastructure_rows import TITLES
-from finn_tui.ui.tune.layer_text import short_name
+from finn_tui.ui.tune.layer_text import knob_title, short_name, value_text
 
 _TITLE = 16
 #: Cells for a text that is typed.
 _TEXT = 12
 
 
-def title(desk: SolveState) -> StyledLine:
+def title(solving: SolveState) -> StyledLine:
     """What is being solved, and for what."""
-    editor = desk.tune.editor
-    line = StyledLine().add(f"Solve {desk.tune.opened.model.title}", "title")
+    editor = solving.tune.editor
+    line = StyledLine().add(f"Solve {solving.tune.opened.model.title}", "title")
     return line.add(f"  {editor.device.board} at {clock_text(editor.clock_ns)}", "dim")
 
 
 # The form
 
 
-def form(desk: SolveState, width: int) -> list[StyledLine]:
+def form(solving: SolveState, width: int) -> list[StyledLine]:
     """The lines of the form, and what is known before anything is asked."""
     lines = []
-    here = desk.here.key
-    for index, field in enumerate(desk.fields):
-        lines.append(_field(desk, field, index, field.key == here, width))
-        if field.key == "limits" and desk.form.values["limits"] == "finn":
-            shares = "   ".join(f"{TITLES[n]} {s:.0%}" for n, s in _fill_limits(desk).items())
+    here = solving.here.key
+    for index, field in enumerate(solving.fields):
+        lines.append(_field(solving, field, index, field.key == here, width))
+        if field.key == "limits" and solving.form.values["limits"] == "finn":
+            shares = "   ".join(f"{TITLES[n]} {s:.0%}" for n, s in _fill_limits(solving).items())
             lines.append(StyledLine().to(_TITLE).add(shares, "dim"))
-    lines.append(_locked(desk, width))
+    lines.append(_locked(solving, width))
     lines.append(StyledLine())
-    lines.append(_fact("now", _pace(desk, desk.tune.editor.estimate.ii_cycles)))
-    lines += _fastest(desk, width)
+    lines.append(_fact("now", _pace(solving, solving.tune.editor.estimate.ii_cycles)))
+    lines += _fastest(solving, width)
     return lines
 
 
-def _fill_limits(desk: SolveState) -> dict[str, float]:
-    device = desk.tune.editor.device
+def _fill_limits(solving: SolveState) -> dict[str, float]:
+    device = solving.tune.editor.device
     return {name: device.limits.get(name, 1.0) for name in RESOURCES if device.budget.get(name)}
 
 
-def _pace(desk: SolveState, cycles: int) -> str:
-    fps = 1e9 / (desk.tune.editor.clock_ns * cycles)
+def _pace(solving: SolveState, cycles: int) -> str:
+    fps = 1e9 / (solving.tune.editor.clock_ns * cycles)
     return f"{rate(fps)} frames/s, II {whole(cycles)}"
 
 
@@ -72,25 +71,25 @@ def _fact(name: str, text: str, role: str = "") -> StyledLine:
     return StyledLine().add(" ").cell(name, _TITLE - 1, "dim").add(text, role)
 
 
-def _locked(desk: SolveState, width: int) -> StyledLine:
-    locked = sorted(desk.tune.locked)
+def _locked(solving: SolveState, width: int) -> StyledLine:
+    locked = sorted(solving.tune.locked)
     if not locked:
         return _fact("locked", "no layer", "dim")
     many = f"{len(locked)} layers stay: " if len(locked) > 1 else "stays: "
     return _fact("locked", fit(many + ", ".join(locked), width - _TITLE - 1).rstrip())
 
 
-def _fastest(desk: SolveState, width: int) -> list[StyledLine]:
-    if not desk.tune.editor.device.budget:
-        part = desk.tune.editor.device.part
+def _fastest(solving: SolveState, width: int) -> list[StyledLine]:
+    if not solving.tune.editor.device.budget:
+        part = solving.tune.editor.device.part
         return [_fact("fastest", f"not known: nobody says what {part} has", "dim")]
-    found = desk.fastest
+    found = solving.fastest
     if found is None:
         return [_fact("fastest", "...", "dim")]
     if isinstance(found, FinnTuiError):
         text = found.why if isinstance(found, Infeasible) else found.what
         return [_fact("fastest", fit(f"nothing: {text}", width - _TITLE - 1).rstrip(), "warn")]
-    line = _fact("fastest", _pace(desk, found.cycles))
+    line = _fact("fastest", _pace(solving, found.cycles))
     holds = [TITLES[item.resource] for item in found.binding if item.holds]
     return [
         line.add(f"; {' and '.join(holds)} hold{'s' if len(holds) == 1 else ''} it", "dim")
@@ -99,17 +98,17 @@ def _fastest(desk: SolveState, width: int) -> list[StyledLine]:
     ]
 
 
-def _field(desk: SolveState, field: Field, index: int, here: bool, width: int) -> StyledLine:
+def _field(solving: SolveState, field: Field, index: int, here: bool, width: int) -> StyledLine:
     line = StyledLine("cursor" if here else "").add(">" if here else " ", "accent")
     line.cell(field.title, _TITLE - 1, "" if here else "dim", hit=("line", index))
     if field.kind == "text":
         if here:
             return line.add(" " * _TEXT, hit=("edit", index)).add(f" {field.unit}", "dim")
-        text = desk.form.texts.get(field.key, "")
+        text = solving.form.texts.get(field.key, "")
         return line.add(text, "strong").add(("" if text else "-") + f" {field.unit}", "dim")
     if field.kind == "set":
-        return _set(desk, field, index, here, line)
-    chosen = desk.choice(field)
+        return _set(solving, field, index, here, line)
+    chosen = solving.choice(field)
     room = width - line.width
     shown: Sequence[int] = range(len(field.choices))
     if sum(cells(field.choices[at][1]) + 4 for at in shown) > room:
@@ -126,10 +125,10 @@ def _field(desk: SolveState, field: Field, index: int, here: bool, width: int) -
     return line
 
 
-def _set(desk: SolveState, field: Field, index: int, here: bool, line: StyledLine) -> StyledLine:
+def _set(solving: SolveState, field: Field, index: int, here: bool, line: StyledLine) -> StyledLine:
     for at, (value, label) in enumerate(field.choices):
-        held = value in desk.form.held
-        cursor = here and at == desk.form.knob % len(field.choices)
+        held = value in solving.form.held
+        cursor = here and at == solving.form.knob % len(field.choices)
         text = f"{'·' if held else '✓'} {label}"
         role = "edit" if cursor else "dim" if held else ""
         line.add(text, role, ("knob", index, at)).add("  ")
@@ -150,42 +149,42 @@ def form_keys() -> Sequence[tuple[str, str]]:
 # The work
 
 
-def working(desk: SolveState, width: int) -> list[StyledLine]:
+def working(solving: SolveState, width: int) -> list[StyledLine]:
     """What the solver does now."""
-    took = duration(time.monotonic() - desk.began)
-    line = StyledLine().add("• ", "accent").add(desk.title, "strong")
-    message = fit(desk.message or "starting the solver", width - 4).rstrip()
+    took = duration(time.monotonic() - solving.began)
+    line = StyledLine().add("• ", "accent").add(solving.title, "strong")
+    message = fit(solving.message or "starting the solver", width - 4).rstrip()
     return [
         line.right(StyledLine().add(took, "dim"), width),
         StyledLine().add(f"  {message}", "dim"),
     ]
 
 
-def refused(desk: SolveState, width: int) -> list[StyledLine]:
+def refused(solving: SolveState, width: int) -> list[StyledLine]:
     """Why there is no answer."""
-    error = desk.error
+    error = solving.error
     if error is None:
         return []
     lines = wrap(f"! {error.what}", width, "bad")
     for text, role in ((error.why, ""), (error.fix, "accent")):
         if text:
             lines += [StyledLine(), *wrap(text, width, role)]
-    fastest = desk.fastest
-    if desk.offers_fastest and isinstance(fastest, Solution):
-        lines += [StyledLine(), _fact("fastest", _pace(desk, fastest.cycles))]
+    fastest = solving.fastest
+    if solving.offers_fastest and isinstance(fastest, Solution):
+        lines += [StyledLine(), _fact("fastest", _pace(solving, fastest.cycles))]
     return lines
 
 
 # The answer
 
 
-def summary(desk: SolveState, difference: Comparison, width: int) -> list[StyledLine]:
+def summary(solving: SolveState, difference: Comparison, width: int) -> list[StyledLine]:
     """What the answer gives and costs against the present folding, and what holds it."""
-    solution = desk.solution
+    solution = solving.solution
     assert solution is not None
     before, after = difference.a.estimate, difference.b.estimate
     lines = [
-        StyledLine().add(fit(desk.title.capitalize(), width).rstrip(), "strong"),
+        StyledLine().add(fit(solving.title.capitalize(), width).rstrip(), "strong"),
         StyledLine().add(
             fit(solution.verdict, width).rstrip(), "good" if solution.optimal else "warn"
         ),
@@ -194,10 +193,10 @@ def summary(desk: SolveState, difference: Comparison, width: int) -> list[Styled
     more = _times(before.ii_cycles / after.ii_cycles)
     lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), more))
     lines.append(_pair("frames/s", rate(before.fps), rate(after.fps), ""))
-    question = desk.question
+    question = solving.question
     counted = question.wish.whole if question is not None else True
     old, new = lab.amounts(before, counted), lab.amounts(after, counted)
-    device = desk.tune.editor.device
+    device = solving.tune.editor.device
     limits = question.wish.limits if question is not None else {}
     binding = {item.resource for item in solution.binding}
     for name in RESOURCES:
@@ -210,7 +209,7 @@ def summary(desk: SolveState, difference: Comparison, width: int) -> list[Styled
             notes.append(f"limit {limits.get(name, 1.0):.0%}")
         if name in binding:
             notes.append("binds")
-        texts = [_amount(desk, name, amount[name]) for amount in (old, new)]
+        texts = [_amount(solving, name, amount[name]) for amount in (old, new)]
         tail = f"{more:<11}{', '.join(notes)}"
         lines.append(_pair(TITLES[name], texts[0], texts[1], tail, binds=name in binding))
     lines.append(_inserted(difference, counted))
@@ -225,8 +224,8 @@ def _times(ratio: float) -> str:
     return "as before" if ratio == 1 else f"{ratio:,.{0 if ratio >= 100 else 1}f} times {word}"
 
 
-def _amount(desk: SolveState, name: str, amount: float) -> str:
-    share = desk.tune.editor.device.use(name, amount)
+def _amount(solving: SolveState, name: str, amount: float) -> str:
+    share = solving.tune.editor.device.use(name, amount)
     if share is None:
         return whole(amount)
     return f"{whole(amount)} {share:>4.0%}" if share < float("inf") else f"{whole(amount)} OVER"

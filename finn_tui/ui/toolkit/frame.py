@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from finn_tui.ui.actions.table import BY_ID, Action, actions_of, key_name, keys_of
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import BY_ID, Action, actions_of
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text, fit
 
@@ -64,7 +65,7 @@ def key_line(actions: Sequence[Action], state: AppState, width: int) -> StyledLi
     last = StyledLine()
     _key(last, BY_ID["app.help"], state)
     for action in actions:
-        if action.hint and action.id != "app.help":
+        if action.footer and action.id != "app.help":
             piece = StyledLine()
             _key(piece, action, state)
             if line.width + piece.width + 2 + last.width > width:
@@ -79,13 +80,13 @@ def _key(line: StyledLine, action: Action, state: AppState) -> None:
         return
     disabled = action.disabled_reason is not None and action.disabled_reason(state) is not None
     line.add(key_name(keys[0]), "faint" if disabled else "key", action.id)
-    line.add(f" {action.hint}", "faint" if disabled else "dim", action.id)
+    line.add(f" {action.footer}", "faint" if disabled else "dim", action.id)
 
 
 def hinted(*places: str) -> list[Action]:
     """The actions for a screen's line of keys: its own first, then those of everywhere."""
-    mine = [action for action in actions_of(*places) if action.hint]
-    everywhere = [action for action in actions_of("mode", "app") if action.hint]
+    mine = [action for action in actions_of(*places) if action.footer]
+    everywhere = [action for action in actions_of("mode", "app") if action.footer]
     if "board" in places:
         # Here the one key for everything comes before the keys for each part of it.
         return [BY_ID["app.go"], *mine, *(a for a in everywhere if a.id not in ("app.go",))]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
+from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.context import context_of
 from finn_tui.ui.toolkit.filter_bar import Filtering, matches
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells
@@ -18,8 +20,6 @@ from finn_tui.ui.toolkit.viewport import Viewport
 
 if TYPE_CHECKING:
     from textual.screen import Screen
-
-    from finn_tui.ui.app import FinnTuiApp
 
 Cell = tuple[str, str]
 
@@ -57,8 +57,8 @@ class Content:
 
 def filter_keys(widget: Widget) -> tuple[str, ...]:
     """The keys that begin a filter, under the user's keymap."""
-    state = cast("FinnTuiApp", widget.app).state
-    return actions.keys_of(actions.BY_ID["list.filter"], state.keymap)
+    state = context_of(widget).state
+    return keymap.keys_of(actions.BY_ID["list.filter"], state.keymap)
 
 
 class Listing(LineView, can_focus=True):

@@ -1,9 +1,9 @@
-"""What the five screens have in common: the frame around them, and drawing themselves anew."""
+"""What the five screens have in common: the frame around them, and following the state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,13 +12,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.context import AppContext, context_of
+from finn_tui.ui.state import AppState, Topic
 from finn_tui.ui.toolkit.frame import hinted, key_line, top_line
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine
-
-if TYPE_CHECKING:
-    from finn_tui.ui.app import FinnTuiApp
-    from finn_tui.ui.state import AppState
 
 
 class TopLine(LineView):
@@ -32,22 +30,24 @@ class KeyLine(LineView):
 class ModeScreen(Screen[None]):
     """One of the five screens."""
 
-    #: Its name among the modes and the places of actions.
+    #: Its name among the modes and the scopes of actions.
     place: ClassVar[str] = ""
+    #: The parts of the state that it shows.
+    topics: ClassVar[frozenset[Topic]] = frozenset(Topic) - {Topic.SNAPSHOT}
     # Keys that start something expensive are not those of the app, which live in viewers too.
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("mode")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as Textual has it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
 
     @property
-    def desk(self) -> FinnTuiApp:
-        """The app, by its own type."""
-        return cast("FinnTuiApp", self.app)
+    def context(self) -> AppContext:
+        """The app."""
+        return context_of(self)
 
     @property
     def state(self) -> AppState:
         """What the app knows."""
-        return self.desk.state
+        return self.context.state
 
     def compose(self) -> ComposeResult:
         """The frame with the screen's own widgets in it."""
@@ -58,6 +58,15 @@ class ModeScreen(Screen[None]):
     def body(self) -> Iterable[Widget]:
         """The screen's own widgets, from top to bottom."""
         raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Follow the state."""
+        self.context.state_changed.subscribe(self, self._state_changed)
+
+    def _state_changed(self, topic: Topic) -> None:
+        # A hidden screen is drawn when it is shown again.
+        if topic in self.topics and self.app.screen_stack[0] is self:
+            self.redraw()
 
     def redraw(self) -> None:
         """Show the state as it is now."""
@@ -90,4 +99,4 @@ class ModeScreen(Screen[None]):
 
     def _do(self, hit: object) -> None:
         if isinstance(hit, str) and hit in actions.BY_ID:
-            self.desk.action_do(hit)
+            self.context.action_do(hit)

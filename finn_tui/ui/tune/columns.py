@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finn_tui.core.design import Value
 from finn_tui.ui.toolkit.styled_line import cells, whole
 from finn_tui.ui.tune import layer_text
+from finn_tui.ui.tune.layer_text import value_text
 from finn_tui.ui.tune.state import TuneState
 
-_KNOB_TITLES = {"parallel_window": "win", "ram_style": "ram"}
 _KNOB_ORDER = ("PE", "SIMD", "ram_style", "parallel_window")
-_VALUES = {"distributed": "dist"}
-
-
-def knob_title(knob: str) -> str:
-    """A knob's name as a column has it."""
-    return _KNOB_TITLES.get(knob, knob)
-
-
-def value_text(value: Value) -> str:
-    """A knob's value as a cell has it."""
-    return _VALUES.get(str(value), str(value))
 
 
 #: Columns before a layer: the cursor and the mark.

@@ -10,8 +10,9 @@ from finn_tui.core.estimate.infrastructure import InsertedNode
 from finn_tui.core.optimize.greedy import Blocked
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable, rate, short, whole
 from finn_tui.ui.tune import layer_text
-from finn_tui.ui.tune.columns import columns, value_text
+from finn_tui.ui.tune.columns import columns
 from finn_tui.ui.tune.comparison import changes_text
+from finn_tui.ui.tune.layer_text import value_text
 from finn_tui.ui.tune.move_text import price, steps
 from finn_tui.ui.tune.state import TuneState
 

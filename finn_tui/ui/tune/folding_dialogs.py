@@ -14,24 +14,25 @@ from finn_tui.lab import saved_foldings
 from finn_tui.lab.saved_foldings import ForeignFolding
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash
-from finn_tui.ui.messages import FoldingsListed, WorkKind
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
-from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.styled_line import rate, short
+from finn_tui.ui.tune.messages import FoldingsListed
+from finn_tui.ui.tune.mode import TuneMode
 from finn_tui.ui.tune.state import Notice, TuneState
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
 
 
-class FoldingDialogs(ModeScreen):
+class FoldingDialogs(TuneMode):
     """What opens when a folding is to be chosen or named."""
 
     def do_tune_load(self) -> None:
         """Choose a folding: the preset's, saved ones, or a file."""
-        if self.state.tune is not None:
-            work = list_foldings(self.desk.lab, self.state.tune, "load")
-            self.desk.start(WorkKind.FOLDINGS, work)
+        if self.tune is not None:
+            work = list_foldings(self.context.lab, self.tune, "load")
+            self.context.start(WorkKind.FOLDINGS, work)
 
     def foldings_listed(self, message: FoldingsListed) -> None:
         """Choose one of them, to load it or to compare with it."""
@@ -71,16 +72,16 @@ class FoldingDialogs(ModeScreen):
 
     def _load(self, tune: TuneState, name: str) -> None:
         try:
-            folding, notes = self.desk.lab.read_folding(tune.opened, name)
+            folding, notes = self.context.lab.read_folding(tune.opened, name)
         except ForeignFolding as error:
             self._offer(tune, name, error.migration)
             return
         except FinnTuiError as error:
-            self.desk.show_error(error)
+            self.context.show_error(error)
             return
         self._take_folding(tune, folding, saved_foldings.title(name), notes)
         # A file elsewhere may have the name of a saved folding, and is not that one.
-        tune.saved_name = name if name in self.desk.lab.workspace.foldings() else ""
+        tune.saved_name = name if name in self.context.lab.workspace.foldings() else ""
 
     def _offer(self, tune: TuneState, name: str, found: Migration) -> None:
         """Another FINN's file: say how it would be read, and read it so if that is wanted."""
@@ -122,12 +123,12 @@ class FoldingDialogs(ModeScreen):
 
     def do_tune_save(self) -> None:
         """Save under a name."""
-        tune = self.state.tune
+        tune = self.tune
         if tune is None:
             return
         from finn_tui.ui.dialogs.choose import ChooseDialog
 
-        lab = self.desk.lab
+        lab = self.context.lab
         rows = [
             Row(name, [(name, ""), ("loaded" if name == tune.saved_name else "saved", "dim")])
             for name in lab.workspace.foldings()
@@ -176,9 +177,9 @@ class FoldingDialogs(ModeScreen):
                 self._save(tune, name)
 
         try:
-            asks = self.desk.lab.overwrites_other(tune.opened, name, tune.saved_name)
+            asks = self.context.lab.overwrites_other(tune.opened, name, tune.saved_name)
         except FinnTuiError as error:
-            self.desk.show_error(error)
+            self.context.show_error(error)
             return
         if not asks:
             self._save(tune, name)
@@ -197,9 +198,9 @@ class FoldingDialogs(ModeScreen):
 
     def _save(self, tune: TuneState, name: str) -> None:
         try:
-            path = self.desk.lab.save_folding(tune.opened, name)
+            path = self.context.lab.save_folding(tune.opened, name)
         except FinnTuiError as error:
-            self.desk.show_error(error)
+            self.context.show_error(error)
             return
         tune.folding_name = tune.saved_name = name
         tune.notice = Notice(f"saved as {path}", "good")
@@ -207,24 +208,24 @@ class FoldingDialogs(ModeScreen):
 
     def do_tune_compare(self) -> None:
         """Compare with the baseline or what was chosen; only what differs; no longer."""
-        if self.state.tune is not None:
-            self.state.tune.compare()
+        if self.tune is not None:
+            self.tune.compare()
             self.redraw()
 
     def do_tune_compare_with(self) -> None:
         """Choose what to compare with."""
-        if self.state.tune is not None:
-            work = list_foldings(self.desk.lab, self.state.tune, "compare")
-            self.desk.start(WorkKind.FOLDINGS, work)
+        if self.tune is not None:
+            work = list_foldings(self.context.lab, self.tune, "compare")
+            self.context.start(WorkKind.FOLDINGS, work)
 
     def _compare_with(self, tune: TuneState, name: str) -> None:
         try:
-            folding, _ = self.desk.lab.read_folding(tune.opened, name)
+            folding, _ = self.context.lab.read_folding(tune.opened, name)
         except ForeignFolding as error:
             # Nothing is loaded: it is read as the list of foldings showed it.
             folding = error.migration.folding
         except FinnTuiError as error:
-            self.desk.show_error(error)
+            self.context.show_error(error)
             return
         tune.compare_with(saved_foldings.title(name), folding)
         tune.notice = None

@@ -24,6 +24,8 @@ _SHORT = {
     "GlobalAccPool": "AccPool",
     "ChannelwiseOp": "Channelwise",
 }
+_KNOB_TITLES = {"parallel_window": "win", "ram_style": "ram"}
+_VALUES = {"distributed": "dist"}
 
 
 def short_name(layer: Layer) -> str:
@@ -118,3 +120,13 @@ def coupled_with(design: Design, layer: Layer) -> list[str]:
             if mine[0] == layer.name:
                 found.append(f"{mine[1]} = {other[1]} of {other[0]}: {coupling.why}")
     return found
+
+
+def knob_title(knob: str) -> str:
+    """A knob's name as a column has it."""
+    return _KNOB_TITLES.get(knob, knob)
+
+
+def value_text(value: Value) -> str:
+    """A knob's value as a cell has it."""
+    return _VALUES.get(str(value), str(value))

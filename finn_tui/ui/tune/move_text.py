@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from finn_tui.core.design import Value
 from finn_tui.core.editor import Editor
 from finn_tui.core.optimize.greedy import Move
-from finn_tui.ui.tune.columns import knob_title, value_text
-from finn_tui.ui.tune.layer_text import short_name
+from finn_tui.ui.tune.layer_text import knob_title, short_name, value_text
 
 _TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 

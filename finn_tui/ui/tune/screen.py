@@ -59,10 +59,10 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         """Everything that the folding changes, in one go so that it is one frame."""
         opening = self.state.opening
         welcome = f"opening {opening} ..." if opening else _WELCOME
-        self.query_one(LayerTable).give(self.state.tune, welcome)
+        self.query_one(LayerTable).give(self.tune, welcome)
         for name in ("#figures", "#budget", "#detail"):
             self.query_one(name, LineView).redraw()
-        tune = self.state.tune
+        tune = self.tune
         if tune is not None and tune.advice(quick=True) is None:
             # A large design: told once the keys rest.
             if self._resting is not None:
@@ -72,26 +72,26 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
     _resting: Timer | None = None
 
     def _advise(self) -> None:
-        if self.state.tune is not None:
-            self.state.tune.advice()
+        if self.tune is not None:
+            self.tune.advice()
             self.query_one("#detail", LineView).redraw()
 
     def _figures(self, width: int, height: int) -> list[StyledLine]:
-        tune = self.state.tune
+        tune = self.tune
         return [tune_view.figures(tune, width)] if tune is not None else []
 
     def _budget(self, width: int, height: int) -> list[StyledLine]:
-        tune = self.state.tune
+        tune = self.tune
         if tune is None:
             return []
         return [infrastructure_rows.budget(tune.editor.estimate, tune.editor.device, width)]
 
     def _detail(self, width: int, height: int) -> list[StyledLine]:
-        tune = self.state.tune
+        tune = self.tune
         return tune_detail.detail(tune, width, height) if tune is not None else []
 
     def _detail_hit(self, hit: object) -> None:
-        tune = self.state.tune
+        tune = self.tune
         if tune is not None and isinstance(hit, tuple) and hit[0] == "value":
             tune.set(hit[1])
             self.redraw()
@@ -115,7 +115,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
     # What the keys do
 
     def _step(self, direction: int) -> None:
-        tune = self.state.tune
+        tune = self.tune
         if tune is not None:
             tune.step(direction)
             self.redraw()
@@ -129,7 +129,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         self._step(-1)
 
     def _knob(self, direction: int) -> None:
-        tune = self.state.tune
+        tune = self.tune
         if tune is not None:
             tune.notice = None
             tune.move_knob(direction)
@@ -145,19 +145,19 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
 
     def do_tune_undo(self) -> None:
         """Take the last change back."""
-        if self.state.tune is not None:
-            self.state.tune.undo()
+        if self.tune is not None:
+            self.tune.undo()
             self.redraw()
 
     def do_tune_redo(self) -> None:
         """Make it again."""
-        if self.state.tune is not None:
-            self.state.tune.redo()
+        if self.tune is not None:
+            self.tune.redo()
             self.redraw()
 
     def do_tune_bottleneck(self) -> None:
         """To the layer that holds the II; from one such layer to the next."""
-        tune = self.state.tune
+        tune = self.tune
         if tune is None:
             return
         ii = tune.editor.estimate.ii_cycles
@@ -170,31 +170,31 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
 
     def do_tune_mark(self) -> None:
         """Mark the layer, or take its mark away."""
-        if self.state.tune is not None:
-            self.state.tune.toggle_mark()
+        if self.tune is not None:
+            self.tune.toggle_mark()
             self.redraw()
 
     def do_tune_mark_all(self) -> None:
         """Mark all that are shown, or none of them."""
-        if self.state.tune is not None:
-            self.state.tune.mark_all()
+        if self.tune is not None:
+            self.tune.mark_all()
             self.redraw()
 
     def do_tune_lock(self) -> None:
         """Lock layers for the solver."""
-        if self.state.tune is not None:
-            self.state.tune.lock()
+        if self.tune is not None:
+            self.tune.lock()
             self.redraw()
 
     def do_tune_sort(self) -> None:
         """Sort by the next column."""
-        if self.state.tune is not None:
-            self.state.tune.next_sort()
+        if self.tune is not None:
+            self.tune.next_sort()
             self.redraw()
 
     def do_tune_bill(self) -> None:
         """Unfold the bill below the layers, or fold it."""
-        tune = self.state.tune
+        tune = self.tune
         if tune is not None:
             table = self.query_one(LayerTable)
             tune.bill = not (table.tall if tune.bill is None else tune.bill)
@@ -202,7 +202,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
 
     def do_tune_clock(self) -> None:
         """Another clock period."""
-        tune = self.state.tune
+        tune = self.tune
         if tune is None:
             return
         from finn_tui.ui.dialogs.choose import ChooseDialog
@@ -221,7 +221,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
                 return
             clock = read_clock(text)
             tune.editor.set_clock(clock)
-            self.desk.keep_settings(clock_ns=clock)
+            self.context.change_settings(clock_ns=clock)
             tune.notice = Notice(f"estimates and builds are for {clock:g} ns from now on")
             self.redraw()
 
@@ -238,35 +238,16 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             take,
         )
 
-    def do_tune_pareto(self) -> None:
-        """Rates against the scarcest resource."""
-        if self.state.tune is not None:
-            self.desk.open_pareto(self.state.tune)
-
     def do_tune_next(self) -> None:
         """The cheapest change that lowers the II."""
-        if self.state.tune is not None:
-            self.state.tune.take_next()
+        if self.tune is not None:
+            self.tune.take_next()
             self.redraw()
-
-    def do_tune_advice(self) -> None:
-        """What could be given back, and how far a rate is."""
-        if self.state.tune is None:
-            return
-        from finn_tui.ui.advice.screen import AdviceDialog
-
-        self.state.tune.notice = None
-        self.app.push_screen(AdviceDialog(self.state.tune), lambda _: self.redraw())
-
-    def do_tune_solve(self) -> None:
-        """Have a folding found."""
-        if self.state.tune is not None:
-            self.desk.open_solve(self.state.tune)
 
     def do_tune_target(self) -> None:
         """Another board."""
-        if self.state.tune is not None:
-            self.desk.choose_target(self.state.tune)
+        if self.tune is not None:
+            self.context.models.choose_target(self.tune)
 
 
 def _why_no_clock(text: str) -> str | None:

@@ -17,10 +17,12 @@ from finn_tui.core.folding.batch_edit import BatchEdit
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
 from finn_tui.core.optimize.greedy import Blocked, Move, next_move
 from finn_tui.lab.workbench import Opened
+from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import plural, setting_text
 from finn_tui.ui.toolkit.viewport import Viewport
 from finn_tui.ui.tune.comparison import ComparisonState
 from finn_tui.ui.tune.graph_lanes import rails
+from finn_tui.ui.tune.move_text import price, steps
 from finn_tui.ui.tune.sorting import SORTS, arranged
 
 #: Up to so many layers, what to do next is worked out with every key; it takes 1 ms then.
@@ -28,8 +30,6 @@ _AT_ONCE = 100
 
 if TYPE_CHECKING:
     from finn_tui.lab.working_folding import WorkingFolding
-    from finn_tui.ui.pareto.state import ParetoFront
-    from finn_tui.ui.solve.state import SolveState
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class TuneState:
         marked: names of layers that are changed together.
         locked: names of layers that the solver leaves as they are.
         rails: branches and joins beside each layer; all empty where nothing branches.
-        solving: what was asked of the solver and came of it (``ui/solving.py``), once it was.
-        front: the Pareto front that was found or is being found.
+        solver: what the solver does for the model: "", "busy", or "done" with an answer that
+            nobody has looked at.
         bill: whether the rows of the bill are unfolded; None as the screen has room.
     """
 
@@ -87,8 +87,7 @@ class TuneState:
     notice: Notice | None = None
     plans: dict[tuple[int, bool], Any] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
-    solving: SolveState | None = None
-    front: ParetoFront | None = None
+    solver: str = ""
     _advice: tuple[object, frozenset[str], Move | Blocked] | None = None
     bill: bool | None = None
     comparing: ComparisonState = field(default_factory=ComparisonState)
@@ -358,9 +357,6 @@ class TuneState:
     def take(self, move: Move, word: str = "") -> None:
         """Make a move, as one step to undo, and go to what holds the II then."""
         before = self.editor.estimate.ii_cycles
-        # What draws a folding depends on this module, which knows only how to change one.
-        from finn_tui.ui.tune.move_text import price, steps
-
         word = word or steps(self.editor, move)
         self.editor.replace(move.folding)
         after = self.editor.estimate.ii_cycles
@@ -443,3 +439,10 @@ class TuneState:
             self.notice = Notice(f"{word}: {name} {knob} {old} → {new}{more}")
         else:
             self.notice = Notice(word)
+
+
+def tune_state(state: AppState) -> TuneState | None:
+    """Return the open model as the Tune screen has it; None before a model is open."""
+    session = state.tune
+    assert session is None or isinstance(session, TuneState)
+    return session

@@ -13,21 +13,22 @@ from finn_tui.core.folding.knob_values import (
     legal_text,
     read,
 )
-from finn_tui.ui.messages import SharedValuesListed, ValuesListed, WorkKind
+from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import knobs as tune_knobs
-from finn_tui.ui.tune.columns import knob_title
+from finn_tui.ui.tune.layer_text import knob_title
+from finn_tui.ui.tune.messages import SharedValuesListed, ValuesListed
+from finn_tui.ui.tune.mode import TuneMode
 from finn_tui.ui.tune.state import TuneState
 
 
-class ValueDialogs(ModeScreen):
+class ValueDialogs(TuneMode):
     """What opens when a value is to be chosen from all there are."""
 
     def do_tune_values(self) -> None:
         """All legal values with what each would give; a typed number chooses."""
-        tune = self.state.tune
+        tune = self.tune
         if tune is None:
             return
         layer, knob = tune.layer, tune.chosen_knob
@@ -36,7 +37,7 @@ class ValueDialogs(ModeScreen):
             self.redraw()
             return
         if tune.marked:
-            self.desk.start(WorkKind.VALUES, _list_shared_values(tune, knob))
+            self.context.start(WorkKind.VALUES, _list_shared_values(tune, knob))
             return
         rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
         now = str(tune.editor.folding.values[layer.name][knob.name])
@@ -101,7 +102,7 @@ class ValueDialogs(ModeScreen):
 
     def do_tune_knobs(self) -> None:
         """Everything that can be set on the layer, or on the marked ones."""
-        tune = self.state.tune
+        tune = self.tune
         if tune is None:
             return
         layer = tune.layer
@@ -118,7 +119,7 @@ class ValueDialogs(ModeScreen):
 
         def take(name: str | None) -> None:
             if name in names:
-                self.desk.start(WorkKind.VALUES, _list_values(tune, layer, name))
+                self.context.start(WorkKind.VALUES, _list_values(tune, layer, name))
 
         many = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
         self.app.push_screen(
@@ -165,7 +166,7 @@ class ValueDialogs(ModeScreen):
     def _price(self, tune: TuneState) -> None:
         """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
         if any(item.use is None for item in tune.editor.estimate.bill.items):
-            self.desk.start(WorkKind.PRICES, self.desk.price_fifos(tune))
+            self.context.models.price_fifos(tune)
 
 
 async def _list_shared_values(tune: TuneState, knob: Knob) -> SharedValuesListed:

@@ -17,8 +17,9 @@ from finn_tui.ui.toolkit.styled_line import (
     whole,
 )
 from finn_tui.ui.tune import layer_text
-from finn_tui.ui.tune.columns import GUTTER, Columns, knob_title, value_text
+from finn_tui.ui.tune.columns import GUTTER, Columns
 from finn_tui.ui.tune.comparison import signed
+from finn_tui.ui.tune.layer_text import knob_title, value_text
 from finn_tui.ui.tune.state import TuneState
 
 _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
@@ -58,9 +59,11 @@ def _saved(tune: TuneState) -> StyledLine:
     changes, name = editor.changes, editor.baseline_name
     told = f"{plural(changes, 'change')} against {name}" if changes else ""
     line = StyledLine()
-    if tune.solving is not None and (tune.solving.busy or tune.solving.unseen):
+    if tune.solver:
         line.add("s", "key", "tune.solve")
-        line.add(" solving...   " if tune.solving.busy else " solved   ", "accent", "tune.solve")
+        line.add(
+            " solving...   " if tune.solver == "busy" else " solved   ", "accent", "tune.solve"
+        )
     if editor.unsaved:
         return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
     return line.add((told or tune.folding_name) + " ", "dim")

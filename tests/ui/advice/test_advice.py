@@ -13,9 +13,10 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize.greedy import Blocked, Move
 from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.state import Topic
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.tune.state import TuneState
-from tests.ui.conftest import MakeApp, opened, screen_text, until
+from tests.ui.conftest import MakeApp, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import SIZES, compare
 
 
@@ -26,8 +27,7 @@ async def tuning(
     """CNV with its published folding."""
     async with make_app().run_test(size=size) as pilot:
         app = await opened(pilot)
-        assert app.state.tune is not None
-        yield pilot, app, app.state.tune
+        yield pilot, app, tune_of(app)
 
 
 async def worked_out(pilot: Pilot[Any], app: FinnTuiApp) -> AdviceDialog:
@@ -54,7 +54,7 @@ async def test_the_last_line_says_the_move_and_n_makes_it(make_app: MakeApp) -> 
 async def test_a_locked_bottleneck_is_said_and_not_moved(make_app: MakeApp) -> None:
     async with tuning(make_app) as (pilot, app, tune):
         tune.locked.add("MVAU_hls_7")
-        app.redraw()
+        app.state.publish(Topic.MODEL)
         assert isinstance(tune.advice(), Blocked)
         await pilot.press("n")
         assert not tune.editor.unsaved

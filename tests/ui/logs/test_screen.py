@@ -15,6 +15,8 @@ from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
 from finn_tui.ui.logs.tree import tree
+from finn_tui.ui.runs.state import RunsState
+from finn_tui.ui.state import Topic
 from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
 from tests.ui.test_snapshots import SIZES, compare
@@ -56,7 +58,7 @@ async def viewer(pilot: Pilot[Any]) -> FinnTuiApp:
     """The implementation's log of the only run, large."""
     app = await opened(pilot)
     await pilot.press("3")
-    await until(pilot, lambda: app.current_mode == "runs" and app.state.runs_view.log_of)
+    await until(pilot, lambda: app.current_mode == "runs" and app.state.feature(RunsState).log_of)
     await pilot.press("l")
     await until(pilot, lambda: "impl_1" in screen_text(app))
     await pilot.press("end", "enter")
@@ -137,7 +139,7 @@ async def test_search_by_text_and_expression(make_app: MakeApp, lab: RecordedLab
         await until(pilot, lambda: "nowhere: not found" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, LogScreen))
-        assert app.state.viewer is None
+        assert not app.state.searching
 
 
 async def test_going_to_lines_wrapping_and_copying(make_app: MakeApp, lab: RecordedLab) -> None:
@@ -237,7 +239,7 @@ async def test_what_the_board_said_can_be_read_large(make_app: MakeApp, lab: Rec
         await pilot.press("4", "enter")
         await until(pilot, lambda: "no log so far" in screen_text(app))
         app.state.board.log.add(["[red]uploading", "two"])
-        app.redraw()
+        app.state.publish(Topic.MODEL)
         await pilot.press("slash")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
         await pilot.press(*"upload", "enter")

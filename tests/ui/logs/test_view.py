@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from finn_tui.runs.logs.search import Found, Query
 from finn_tui.runs.logs.search_worker import Hits
-from finn_tui.ui.logs.app_log import AppLog
+from finn_tui.ui.app_log import AppLog
 from finn_tui.ui.logs.view import COPIED, LogView, line_text, role_of
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
@@ -227,9 +227,10 @@ def test_what_the_app_says_is_a_log_like_others() -> None:
     spool.add(["one", "[red]two"])
     spool.add(["three"])
     assert spool.lines == ["one", "[red]two", "three"]
-    spool.view.look()
-    assert texts(spool.view) == spool.lines
-    path = spool.view.path
+    view = LogView(spool.path)
+    view.look()
+    assert texts(view) == spool.lines
+    path = spool.path
     spool.clear()
     assert path is not None and not path.exists() and spool.lines == []
 

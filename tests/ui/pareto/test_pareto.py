@@ -13,8 +13,14 @@ from finn_tui.ui.pareto import state as pareto
 from finn_tui.ui.pareto.screen import ParetoScreen
 from finn_tui.ui.pareto.state import ParetoFront
 from finn_tui.ui.solve.screen import SolveDialog
-from tests.ui.conftest import MakeApp, opened, screen_text, until
+from finn_tui.ui.solve.state import SolveState
+from tests.ui.conftest import MakeApp, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import SIZES, compare
+
+
+def solved(app: FinnTuiApp) -> bool:
+    solving = app.state.find(SolveState)
+    return solving is not None and solving.solution is not None
 
 
 async def front_of(pilot: Pilot[Any], app: FinnTuiApp, *, whole: bool = True) -> ParetoFront:
@@ -31,8 +37,7 @@ async def front_of(pilot: Pilot[Any], app: FinnTuiApp, *, whole: bool = True) ->
 async def test_a_point_is_loaded_and_undone(make_app: MakeApp) -> None:
     async with make_app("tfc-w1a1").run_test(size=(100, 40)) as pilot:
         app = await opened(pilot)
-        tune = app.state.tune
-        assert tune is not None
+        tune = tune_of(app)
         before = tune.editor.folding
         front = await front_of(pilot, app)
         assert len(front.points) > 4
@@ -57,24 +62,21 @@ async def test_a_point_is_loaded_and_undone(make_app: MakeApp) -> None:
 async def test_points_come_in_and_solving_has_precedence(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(100, 40)) as pilot:
         app = await opened(pilot)
-        tune = app.state.tune
-        assert tune is not None
         front = await front_of(pilot, app, whole=False)
         await until(pilot, lambda: front.points)
         assert front.busy and f"of {pareto.POINTS} targets" in screen_text(app)
         await pilot.press("escape", "s")
         await until(pilot, lambda: isinstance(app.screen, SolveDialog))
         await pilot.press(*"1000", "enter")
-        await until(pilot, lambda: tune.solving is not None and tune.solving.solution is not None)
-        assert tune.front is None
+        await until(pilot, lambda: solved(app))
+        assert app.state.find(ParetoFront) is None
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> None:
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
-        tune = app.state.tune
-        assert tune is not None
+        tune = tune_of(app)
         front = await front_of(pilot, app)
         # SetFolding's point, as FINN would have made it: here the lab's published folding.
         editor = tune.editor

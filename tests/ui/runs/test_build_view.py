@@ -23,11 +23,12 @@ from finn_tui.runs.live.snapshot import Picture
 from finn_tui.runs.live.watch import Step
 from finn_tui.runs.readers.parsed_file import Timing
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.controllers.builds import BuildController, SnapshotTaken
 from finn_tui.ui.logs.auto_follow import LAG_SECONDS, growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
-from finn_tui.ui.messages import SnapshotTaken
 from finn_tui.ui.runs import build_view, list_view
+from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
@@ -207,12 +208,12 @@ def fail(run: RunFolder) -> Diagnosis:
     return Diagnosis(**{**vars(CAUSE), "file": str(path), "line": 200})
 
 
-async def not_followed(app: FinnTuiApp, run: RunFolder) -> None:
+async def not_followed(builds: BuildController, run: RunFolder) -> None:
     """Nobody looks at the run but the test."""
 
 
 async def told(app: FinnTuiApp, run: RunFolder, now: Picture, **more: Any) -> None:
-    app.picture_taken(SnapshotTaken(run.id, now, **more))
+    app.builds.snapshot_taken(SnapshotTaken(run.id, now, **more))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -226,11 +227,11 @@ async def test_looks_while_it_runs_and_when_it_failed(
     monkeypatch.setattr(RunView, "ended", None)
     run = make_run(lab.workspace, state="failed")
     cause = fail(run)
-    monkeypatch.setattr(FinnTuiApp, "follow_run", not_followed)
+    monkeypatch.setattr(BuildController, "_follow_run", not_followed)
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
         await pilot.press("3")
-        await until(pilot, lambda: app.state.runs_view.log_of == run.id)
+        await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
         await told(app, run, picture(), cause=cause)
         await until(pilot, lambda: "line 200" in screen_text(app))
         await compare(pilot, f"runs-cause-{size}")
@@ -254,12 +255,12 @@ async def test_looks_while_it_routes(
     monkeypatch.setattr(runs, "_age", lambda created: "3 h")
     monkeypatch.setattr(build_view, "since", lambda taken: 0.0)
     monkeypatch.setattr(RunState, "seconds", 372.0)
-    monkeypatch.setattr(FinnTuiApp, "follow_run", not_followed)
+    monkeypatch.setattr(BuildController, "_follow_run", not_followed)
     run = make_run(lab.workspace, state="running")
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
         await pilot.press("3")
-        await until(pilot, lambda: app.state.runs_view.log_of == run.id)
+        await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
         eta = Eta(600, 480, 900, 0.6, "3 builds of this network", 3)
         await told(app, run, picture(), eta=eta)
         await until(pilot, lambda: "Rip-up And Reroute" in screen_text(app))
@@ -332,7 +333,7 @@ def test_no_log_of_a_tool_is_left_while_it_still_grows(seconds: list[dict[Path, 
 async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FinnTuiApp, "follow_run", not_followed)
+    monkeypatch.setattr(BuildController, "_follow_run", not_followed)
     run = make_run(lab.workspace, state="running")
     logs = [run.working / f"code_gen_ipgen_MVAU_hls_{n}_abcdefgh/vitis_hls.log" for n in (0, 1)]
     for number, path in enumerate(logs):
@@ -354,7 +355,7 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
     async with make_app("tfc-w1a1").run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
         await pilot.press("3")
-        await until(pilot, lambda: app.state.runs_view.log_of == run.id)
+        await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
         assert "runner.log" in screen_text(app)
         await told(app, run, grown(50.0, 100.0, 99.0))
         await until(pilot, lambda: "layer 0 is synthesized" in screen_text(app))

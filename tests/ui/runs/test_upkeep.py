@@ -113,7 +113,7 @@ async def test_a_queued_run_shows_its_place(make_app: MakeApp, lab: RecordedLab)
         await pilot.press("3")
         await until(pilot, lambda: "number 2 in line" in screen_text(app))
         await pilot.press("r")
-        assert app.screen is app.mode_screen, "what waits is not resumed"
+        assert app.screen is app.screen_stack[0], "what waits is not resumed"
 
 
 async def test_a_run_that_was_resumed_is_followed_anew(make_app: MakeApp, lab: RecordedLab) -> None:

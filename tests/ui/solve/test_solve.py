@@ -21,7 +21,7 @@ from finn_tui.ui.solve.screen import SolveDialog
 from finn_tui.ui.solve.state import SolveState, number
 from finn_tui.ui.toolkit.text_input import FieldInput
 from finn_tui.ui.tune.state import TuneState
-from tests.ui.conftest import MakeApp, opened, screen_text, until
+from tests.ui.conftest import MakeApp, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import SIZES, compare
 
 
@@ -32,13 +32,12 @@ async def solving(
     """The dialog on CNV without parallelism, when all that is told beside the form is there."""
     async with make_app().run_test(size=size) as pilot:
         app = await opened(pilot)
-        tune = app.state.tune
-        assert tune is not None
+        tune = tune_of(app)
         if start == "ones":
             tune.editor.load(foldings.ones(tune.editor.design, tune.editor.tables), "ones")
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, SolveDialog))
-        desk = tune.solving
+        desk = app.state.find(SolveState)
         assert desk is not None
         await until(pilot, lambda: desk.fastest is not None)
         yield pilot, app, tune, desk
@@ -157,12 +156,12 @@ async def test_it_goes_on_while_another_screen_is_looked_at(make_app: MakeApp) -
         await until(pilot, lambda: app.current_mode == "runs")
         psutil.Process(process.pid).resume()
         await until(pilot, lambda: desk.solution is not None)
-        assert desk.unseen
+        assert desk.tune.solver == "done"
         await pilot.press("2")
         await until(pilot, lambda: "s solved" in screen_text(app))
         await pilot.press("s")
         await until(pilot, lambda: "take it" in screen_text(app))
-        assert not desk.unseen
+        assert not desk.tune.solver
 
 
 async def test_stopping_ends_the_process_and_leaves_the_form(make_app: MakeApp) -> None:

@@ -8,14 +8,13 @@ from textual.widgets import Input
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.tune.layer_table import LayerTable
-from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
+from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, tune_of, until
 
 SIZE = (120, 40)
 
 
 def shown_layers(app: FinnTuiApp) -> int:
-    assert app.state.tune is not None
-    return len(app.state.tune.layers)
+    return len(tune_of(app).layers)
 
 
 async def test_a_filter_is_edited_and_pasted_while_the_cursor_moves(make_app: MakeApp) -> None:
@@ -24,8 +23,8 @@ async def test_a_filter_is_edited_and_pasted_while_the_cursor_moves(make_app: Ma
         await pilot.press("slash", *"swx", "left", "delete", "g")
         assert isinstance(app.focused, Input)
         assert shown_layers(app) == 8
-        tune = app.state.tune
-        assert tune is not None and tune.window.cursor == 0
+        tune = tune_of(app)
+        assert tune.window.cursor == 0
         await pilot.press("down", "down")
         assert tune.window.cursor == 2
         await pilot.press("ctrl+u")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.tune.sorting import natural
 from finn_tui.ui.tune.state import TuneState
-from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import compare
-from tests.ui.tune.test_screen import SIZE, pane_at, tune_of, values
+from tests.ui.tune.test_screen import SIZE, pane_at, values
 
 
 async def test_marked_layers_are_changed_together_and_undone_at_once(make_app: MakeApp) -> None:

@@ -10,9 +10,9 @@ from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
 from finn_tui.ui.tune.comparison import changes_text
 from finn_tui.ui.tune.state import TuneState
-from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import SIZES, compare
-from tests.ui.tune.test_screen import SIZE, tune_of
+from tests.ui.tune.test_screen import SIZE
 
 
 @pytest.mark.parametrize("size", SIZES)

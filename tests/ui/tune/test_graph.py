@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from finn_tui.lab.workspace import Workspace
+from finn_tui.ui.state import Topic
 from finn_tui.ui.tune import columns as tune_columns
 from finn_tui.ui.tune import view as tune_view
 from finn_tui.ui.tune.state import TuneState
 from tests import data
 from tests.core.designs import residual_document
-from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of
 from tests.ui.test_snapshots import SIZES, compare
-from tests.ui.tune.test_screen import tune_of
 
 
 @pytest.fixture
@@ -85,6 +85,6 @@ async def test_fifo_depths_are_told_on_a_small_screen(make_app: MakeApp) -> None
             tune.editor.folding.with_setting("AddStreams_hls_0", "inFIFODepths", [4, 128])
         )
         tune.go_to("AddStreams_hls_0")
-        app.redraw()
+        app.state.publish(Topic.MODEL)
         await pilot.pause()
         assert "FIFO 4+128 in, 2 out" in screen_text(app)

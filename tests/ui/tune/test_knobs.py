@@ -7,9 +7,9 @@ from finn_tui.lab.workbench import Opened
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.tune import knobs as tune_knobs
 from finn_tui.ui.tune.state import TuneState
-from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import compare
-from tests.ui.tune.test_screen import SIZE, tune_of, values
+from tests.ui.tune.test_screen import SIZE, values
 
 LAYER = "MVAU_hls_6"
 

@@ -14,18 +14,13 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.dialogs.choose import Notice as Dialog
+from finn_tui.ui.state import Topic
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.text_input import TextInput
-from finn_tui.ui.tune.state import TuneState
 from tests.core.migrate.test_migrate import renamed
-from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
 
 SIZE = (120, 40)
-
-
-def tune_of(app: FinnTuiApp) -> TuneState:
-    assert app.state.tune is not None
-    return app.state.tune
 
 
 def values(app: FinnTuiApp, layer: str) -> dict[str, object]:
@@ -274,7 +269,7 @@ async def test_a_path_is_typed_and_pasted_into_open(
     asked: list[str] = []
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
-        monkeypatch.setattr(app, "open_named", lambda model: asked.append(model))
+        monkeypatch.setattr(app.models, "open_named", lambda model: asked.append(model))
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await paste(pilot, str(path)[:-4])
@@ -430,7 +425,7 @@ async def test_over_budget_is_a_word(make_app: MakeApp) -> None:
         app = await opened(pilot)
         tune_of(app).go_to("MVAU_hls_5")
         tune_of(app).set(256)
-        app.redraw()
+        app.state.publish(Topic.MODEL)
         await pilot.pause()
         estimate = tune_of(app).editor.estimate
         share = (estimate.total["LUT"] + estimate.bill.total()["LUT"]) / 53200

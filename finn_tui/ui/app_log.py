@@ -1,4 +1,4 @@
-"""A log that the app itself writes: in a file, so that it is looked at as every other log is."""
+"""A log that the app itself writes, in a file so that every viewer of logs can show it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from finn_tui.ui.logs.view import LogView
-
 
 class AppLog:
     """Lines in a temporary file that goes with the app."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
-        self.view = LogView()
+        #: The file; None while the log is empty.
+        self.path: Path | None = None
 
     @property
     def lines(self) -> list[str]:
         """What was added, line by line."""
-        path = self.view.path
+        path = self.path
         return path.read_text(encoding="utf-8").splitlines() if path is not None else []
 
     def add(self, lines: Iterable[str]) -> None:
@@ -29,7 +28,7 @@ class AppLog:
         with contextlib.suppress(OSError):
             if self._file is None:
                 self._file = tempfile.NamedTemporaryFile(prefix="finn-tui-", suffix=".log")  # noqa: SIM115
-                self.view = LogView(Path(self._file.name))
+                self.path = Path(self._file.name)
             for line in lines:
                 self._file.write(line.encode("utf-8", "replace") + b"\n")
             self._file.flush()
@@ -38,4 +37,4 @@ class AppLog:
         """Begin with an empty log."""
         if self._file is not None:
             self._file.close()
-        self._file, self.view = None, LogView()
+        self._file, self.path = None, None

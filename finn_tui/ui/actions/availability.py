@@ -1,0 +1,79 @@
+"""Why an action cannot be done now; the only file of the actions that knows the app's state."""
+
+from __future__ import annotations
+
+from finn_tui.ui.state import AppState
+
+
+def no_model(state: AppState) -> str | None:
+    return None if state.tune is not None else "no model is open yet; press o to open one"
+
+
+def cannot_build(state: AppState) -> str | None:
+    return no_model(state) or ("a build is being started" if state.launching else None)
+
+
+def cannot_go(state: AppState) -> str | None:
+    if state.board.busy:
+        return "the board is at work; x on the Board screen stops it"
+    if state.newest_built() is None:
+        return "no run has succeeded yet; press b to build one"
+    return None
+
+
+def cannot_measure(state: AppState) -> str | None:
+    if state.board.busy:
+        return "the board is at work; x stops it"
+    if state.board_run() is None:
+        return "no run has succeeded yet; press b to build one"
+    return None
+
+
+def nothing_to_stop(state: AppState) -> str | None:
+    return None if state.board.busy else "nothing is running on the board"
+
+
+def no_run(state: AppState) -> str | None:
+    return None if state.chosen_run() is not None else "there is no run yet; press b to build"
+
+
+def no_search(state: AppState) -> str | None:
+    return None if state.searching else "/ searches first"
+
+
+def no_error(state: AppState) -> str | None:
+    run = state.chosen_run()
+    if run is None:
+        return no_run(state)
+    wrong = run.state.error is not None or state.failure is not None
+    return None if wrong else f"nothing went wrong: {run.state.state}"
+
+
+def not_running(state: AppState) -> str | None:
+    run = state.chosen_run()
+    if run is None:
+        return no_run(state)
+    return f"the run has {run.state.state} already" if run.state.final else None
+
+
+def not_ended(state: AppState) -> str | None:
+    run = state.chosen_run()
+    if run is None:
+        return no_run(state)
+    if state.launching:
+        return "a build is being started"
+    return None if run.state.final else f"the run is {run.state.state}; x cancels it"
+
+
+def nothing_to_undo(state: AppState) -> str | None:
+    missing = no_model(state)
+    if missing or state.tune is None:
+        return missing
+    return None if state.tune.editor.can_undo else "nothing to undo"
+
+
+def nothing_to_redo(state: AppState) -> str | None:
+    missing = no_model(state)
+    if missing or state.tune is None:
+        return missing
+    return None if state.tune.editor.can_redo else "nothing to redo"

@@ -1,0 +1,198 @@
+"""What screens, dialogs and controllers may use of the app.
+
+``AppContext`` is implemented by ``FinnTuiApp``; nothing below it imports the app. A feature whose
+controller speaks of the feature's own classes declares that controller beside its screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+    from textual.message import Message
+    from textual.screen import Screen
+    from textual.signal import Signal
+    from textual.worker import Worker
+
+    from finn_tui.base.errors import FinnTuiError
+    from finn_tui.base.progress import OnProgress
+    from finn_tui.lab.models import Stage
+    from finn_tui.lab.workbench import Workbench
+    from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.logs.search_worker import Hits
+    from finn_tui.ui.messages import WorkKind, WorkResult
+    from finn_tui.ui.state import AppState, ModelSession, RunView, Topic
+
+R = TypeVar("R")
+
+
+class ModelActions(Protocol):
+    """Models, see ``ModelController``."""
+
+    def choose_target(self, tune: ModelSession) -> None:
+        """Choose another board for a model."""
+
+    def read_graph(self, stage: Stage) -> None:
+        """Read the nodes of a stage of the flow."""
+
+    def price_fifos(self, tune: ModelSession) -> None:
+        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+
+
+class BuildActions(Protocol):
+    """Builds, see ``BuildController``."""
+
+    def follow_run(self, run: RunFolder) -> None:
+        """Follow a run until it ends or another is followed."""
+
+    def retry_run(self, run: RunView) -> None:
+        """Build a run again, after asking."""
+
+    def cancel_build(self, run: RunFolder) -> None:
+        """End a build with all its processes."""
+
+    def look_after(self, run: RunFolder, job: str, argument: Any = None) -> None:
+        """Do a job on a run that has ended."""
+
+
+class BoardActions(Protocol):
+    """Work with boards, see ``BoardController``."""
+
+    def start_job(self, job: str) -> None:
+        """Begin one of the board's jobs with the run that the Board screen shows."""
+
+    def stop(self) -> None:
+        """Stop the board's job."""
+
+    def read_results(self, run: RunView) -> None:
+        """Read what is known of a run on a board."""
+
+
+class LogActions(Protocol):
+    """Large logs, see ``LogController``."""
+
+    def open_log(
+        self,
+        path: Path | None,
+        title: str,
+        run: RunView | None = None,
+        *,
+        searching: bool = False,
+        tree: bool = False,
+        line: int | None = None,
+    ) -> None:
+        """Show a log large."""
+
+    def search(self, kind: WorkKind, path: Path, hits: Hits, start: int = 0) -> None:
+        """Search a log in the background; another search of that kind ends."""
+
+    def list_logs(self, run: RunFolder) -> None:
+        """List the logs of a run again and again."""
+
+
+class AppContext(Protocol):
+    """The app, as everything below it sees it."""
+
+    state: AppState
+    lab: Workbench
+    #: Published with each part of the state that has changed.
+    state_changed: Signal[Topic]
+
+    @property
+    def models(self) -> ModelActions:
+        """Models."""
+
+    @property
+    def builds(self) -> BuildActions:
+        """Builds."""
+
+    @property
+    def boards(self) -> BoardActions:
+        """Work with boards."""
+
+    @property
+    def logs(self) -> LogActions:
+        """Large logs."""
+
+    @property
+    def screen(self) -> Screen[Any]:
+        """The screen on top."""
+
+    @property
+    def screen_stack(self) -> list[Screen[Any]]:
+        """The mode's screen and the dialogs over it."""
+
+    def action_do(self, id: str) -> None:
+        """Do an action of the table, or say why it cannot be done now."""
+
+    def start(
+        self, kind: WorkKind, work: Coroutine[Any, Any, WorkResult | None]
+    ) -> Worker[WorkResult | None]:
+        """Do something in the background, see ``Workers.start``."""
+
+    def stop(self, *kinds: WorkKind) -> None:
+        """Cancel the work of some kinds."""
+
+    def progress_of(self, kind: WorkKind) -> OnProgress:
+        """Return a callback that posts the progress of some work."""
+
+    def post_message(self, message: Message) -> bool:
+        """Post a message to the app."""
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a toast."""
+
+    def show_dialog(
+        self, dialog: Screen[R], then: Callable[[R | None], None] | None = None
+    ) -> None:
+        """Show a dialog over the screen and call ``then`` with its answer."""
+
+    def show_error(
+        self,
+        error: FinnTuiError,
+        answers: tuple[tuple[str, str], ...] = (),
+        then: Callable[[str | None], None] | None = None,
+    ) -> None:
+        """Show an error with what to do about it."""
+
+    def confirm(
+        self,
+        title: str,
+        facts: Sequence[tuple[str, str]],
+        yes: str,
+        pending: str,
+        outlook: Coroutine[Any, Any, WorkResult],
+        then: Callable[[], None],
+    ) -> None:
+        """Ask before something expensive begins."""
+
+    def close_working(self, kind: WorkKind) -> None:
+        """Take the progress of ended work off the screen."""
+
+    def change_settings(self, **changes: Any) -> None:
+        """Change settings of the workspace and write them."""
+
+    def show_mode(self, mode: str) -> None:
+        """Show another of the app's screens."""
+
+    def after_refresh(self, callback: Callable[..., None], *arguments: Any) -> None:
+        """Call something once the screen is drawn."""
+
+    def write_to_terminal(self, text: str) -> None:
+        """Write escape sequences of our own to the terminal."""
+
+
+def context_of(node: DOMNode) -> AppContext:
+    """Return the app that a widget or screen belongs to."""
+    return cast("AppContext", node.app)

@@ -1,0 +1,74 @@
+"""The settings of the workspace: changing them, and changes made by hand meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.context import AppContext
+from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.state import Topic
+
+
+class SettingsController(Controller):
+    """The settings and what is wrong with their file."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self._seen = context.lab.workspace.settings
+        self._problem: FinnTuiError | None = None
+        self._shown_problem = ""
+
+    def change(self, **changes: Any) -> None:
+        """Change settings of the workspace and write them; those alone, the rest of the file stays.
+
+        A file that is broken or cannot be written costs that only: the app goes on with them.
+        """
+        workspace = self.lab.workspace
+        self.look()
+        try:
+            workspace.change_settings(**changes)
+        except FinnTuiError as error:
+            if set(changes) == {"model"} and workspace.problem is not None:
+                return  # nobody asked for it, and the broken file is told of by itself
+            names = ", ".join(changes)
+            self.context.notify(
+                f"{error.what}. {error.why}\n{error.fix}",
+                title=f"{names}: for now only",
+                severity="warning",
+                timeout=10,
+                markup=False,
+            )
+        self._seen = workspace.settings
+
+    def look(self) -> None:
+        """Take up settings that were changed by hand while the app is open, and say so."""
+        workspace = self.lab.workspace
+        settings, problem = workspace.settings, workspace.problem
+        # What an editor is just writing is whole at the next look.
+        if problem is not None and problem is self._problem:
+            self.show_problem(problem)
+        if settings != self._seen:
+            changed = [
+                (name, getattr(settings, name))
+                for name in settings.__struct_fields__
+                if getattr(settings, name) != getattr(self._seen, name)
+                and name != "model"  # only read at the start
+            ]
+            if any(name == "to" for name, _ in changed) and not self.state.board.busy:
+                self.state.board.machine = settings.to
+            lines = [name if name == "boards" else f"{name} = {value}" for name, value in changed]
+            if any(name in ("board", "clock_ns", "boards") for name, _ in changed):
+                lines.append("board and clock apply to the next model that is opened")
+            if lines:
+                self.context.notify(
+                    "\n".join(lines), title="finn-tui.toml has changed", markup=False
+                )
+            self.state.publish(Topic.SETTINGS)
+        self._seen, self._problem = settings, problem
+
+    def show_problem(self, problem: FinnTuiError) -> None:
+        """Say once what is wrong with finn-tui.toml."""
+        if str(problem) != self._shown_problem:
+            self._shown_problem = str(problem)
+            self.context.show_error(problem)

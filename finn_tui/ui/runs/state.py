@@ -1,0 +1,38 @@
+"""The Runs screen's own state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from finn_tui.ui.logs.view import LogView
+
+if TYPE_CHECKING:
+    from finn_tui.runs.eta import Eta
+    from finn_tui.runs.live.snapshot import Picture
+
+
+@dataclass
+class RunsState:
+    """What the Runs screen knows of the chosen run.
+
+    Attributes:
+        picture: of the run, taken at ``picture_at`` by the monotonic clock.
+        eta: what is still to come of it.
+        unfolded: steps whose jobs are shown, or hidden for the one that runs.
+        caused: the cause whose log was shown already.
+        log: the log that is shown beside them, since ``log_at`` by the monotonic clock.
+        log_fixed: the user has chosen it; otherwise it is the one that grows.
+        log_of: the run that all this is about.
+    """
+
+    picture: Picture | None = None
+    picture_at: float = 0.0
+    eta: Eta | None = None
+    unfolded: set[str] = field(default_factory=set)
+    caused: tuple[str, str, int | None] = ("", "", None)
+    log: LogView = field(default_factory=LogView)
+    log_title: str = "runner.log"
+    log_at: float = 0.0
+    log_fixed: bool = False
+    log_of: str = ""
