@@ -13,6 +13,10 @@ from finn_tui.ui.actions.table import ACTIONS, BY_ID, SCOPES, actions_of
 from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board.screen import BoardScreen
+from finn_tui.ui.controllers.boards import BoardController
+from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.models import ModelController
+from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.dialogs.help import Help
 from finn_tui.ui.flow.screen import FlowScreen
 from finn_tui.ui.logs.pane import LogPane
@@ -34,6 +38,9 @@ _SCREENS = {
     "results": ResultsScreen,
 }
 
+#: Where an action of every scope is looked for at last.
+_EVERYWHERE = (FinnTuiApp, ModelController, BuildController, BoardController, SolverController)
+
 
 def test_ids_are_unique_and_places_are_known() -> None:
     assert len(BY_ID) == len(ACTIONS)
@@ -45,8 +52,8 @@ def test_ids_are_unique_and_places_are_known() -> None:
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> None:
     where: dict[str, tuple[type, ...]] = {
-        "app": (FinnTuiApp,),
-        "mode": (FinnTuiApp,),
+        "app": (),
+        "mode": (),
         "list": (Listing, LayerTable),
         "log": (LogPane,),
         "pane": tuple(_SCREENS.values()),
@@ -57,8 +64,11 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
         "pareto": (ParetoScreen,),
         **{name: (screen,) for name, screen in _SCREENS.items()},
     }
-    for owner in where[action.scope]:
-        assert callable(getattr(owner, action.method, None)), f"{owner.__name__}.{action.method}"
+    owners = where[action.scope]
+    if not any(hasattr(owner, action.method) for owner in _EVERYWHERE):
+        assert owners, f"nothing has {action.method}"
+        for owner in owners:
+            assert callable(getattr(owner, action.method, None)), f"{owner}.{action.method}"
 
 
 @pytest.mark.parametrize("place", _SCREENS)
