@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+from msgspec.structs import replace as replace_struct
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.workbench import Workbench
@@ -51,7 +52,7 @@ def read_runs(
             seen = RunView(
                 folder,
                 folder.request,
-                replace(state, heartbeat=0.0),
+                replace_struct(state, heartbeat=0.0),
                 stamp[0],
                 read_notes(folder),
                 stamp,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.message import Message
@@ -19,7 +19,7 @@ from finn_tui.ui.toolkit.styled_line import StyledLine, cells
 from finn_tui.ui.toolkit.viewport import Viewport
 
 if TYPE_CHECKING:
-    from textual.screen import Screen
+    pass
 
 Cell = tuple[str, str]
 
