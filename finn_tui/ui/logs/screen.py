@@ -257,6 +257,7 @@ class LogScreen(Screen[None]):
         view = self.view
         start = view.cursor if view.size else 0
         view.search = Hits(query, start)
+        self.context.state.searching = True
         if view.only is not None and self._level is None:
             view.show_only(None)
         self._begin(WorkKind.LOG_SEARCH, view.search, start, 0)
