@@ -21,6 +21,9 @@ from finn_tui.ui.toolkit.viewport import Viewport
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
 Cell = tuple[str, str]
 
 
