@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import open_workspace, shared_options
 
 if TYPE_CHECKING:
@@ -19,8 +22,22 @@ if TYPE_CHECKING:
 @shared_options(json=False)
 def open_app(folder: Path | None, workspace: Path, model: str | None) -> None:
     """Open the app on a workspace."""
+    if (why := why_no_terminal()) is not None:
+        raise FinnTuiError(
+            f"the app needs a terminal ({why}); use the commands, such as `finn-tui runs`, instead"
+        )
     opened = open_workspace(folder or workspace, tolerant=True)
     start_app(opened, model or opened.settings.model or None)
+
+
+def why_no_terminal() -> str | None:
+    """Return why the app could neither be seen nor left here; None where it can be."""
+    # Textual reads the true stdin and draws on the true stderr.
+    for name, stream in (("stdin", sys.__stdin__), ("stderr", sys.__stderr__)):
+        if stream is None or stream.closed or not stream.isatty():
+            return f"its {name} is none"
+    term = os.environ.get("TERM", "")
+    return f"TERM={term} cannot draw screens" if term in ("", "dumb", "unknown") else None
 
 
 def start_app(workspace: Workspace, model: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finn_tui.cli.app import start_app
+from finn_tui.cli.app import start_app, why_no_terminal
 from finn_tui.cli.boards import outcome_lines
 from finn_tui.cli.builds import HEADINGS, experiment_texts, follow_quietly
 from finn_tui.cli.common import (
@@ -54,7 +54,7 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
     opened = open_workspace(workspace or paths.data_dir() / "demo" / stamp)
     speed = {} if seconds is None else {"rehearsal_seconds": seconds}
     opened.change_settings(model=MODEL, rehearse=True, to="simulated", **speed)
-    if plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
+    if plain or not sys.stdout.isatty() or why_no_terminal() is not None:
         _plain(opened)
         return
     start_app(opened, MODEL)

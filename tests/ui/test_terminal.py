@@ -95,3 +95,18 @@ def test_a_crash_leaves_the_terminal_usable_and_a_log(workspace: Workspace, home
         assert b"\x1b[?1049l" in terminal.output
         assert b"finn-tui.log" in terminal.output
     assert "RuntimeError: a defect" in (home / "state" / "finn-tui.log").read_text()
+
+
+@pytest.mark.parametrize("case", ["no input", "no screen", "dumb", "no TERM"])
+def test_without_a_terminal_one_line_says_what_to_use(workspace: Workspace, case: str) -> None:
+    words = [sys.executable, "-m", "finn_tui.cli", str(workspace.root)]
+    shell = {"no input": '"$@" </dev/null', "no screen": '"$@" 2>errors; cat errors'}
+    env = {"dumb": {"TERM": "dumb"}, "no TERM": {"TERM": ""}}.get(case, {})
+    run = shell.get(case, '"$@"')
+    wrapped = ["sh", "-c", f"cd {workspace.root}; {run}; echo code $?", "sh"]
+    with Terminal([*wrapped, *words], 200, 24, env) as terminal:
+        terminal.wait_for("code ", 20)
+    lines = bytes(terminal.output).decode().split("\r\n")
+    said = [line for line in lines if line.strip()]
+    assert len(said) == 2 and "needs a terminal" in said[0] and "finn-tui runs" in said[0]
+    assert said[1] == "code 2" or case == "no screen"
