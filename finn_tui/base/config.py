@@ -180,7 +180,8 @@ def problems(
     else:
         try:
             msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            # The second is for halves of surrogate pairs, which JSON can spell.
             yield Problem(
                 key,
                 f"{shown_key(key)} = {_shown(value)} is not valid",
