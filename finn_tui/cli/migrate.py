@@ -25,7 +25,7 @@ from finn_tui.core.migrate import report
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
-    from finn_tui.lab.workbench import Opened
+    from finn_tui.lab.opened import Opened
 
 
 @click.command()

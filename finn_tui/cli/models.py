@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned
     from finn_tui.core.estimate.estimate import Estimate
     from finn_tui.lab.models import Model, Stage
-    from finn_tui.lab.workbench import Opened
+    from finn_tui.lab.opened import Opened
 
 
 @click.command()

@@ -106,12 +106,12 @@ def _lab(ctx: click.Context, given: Path) -> Workbench:
 def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     """Show state, steps and results of a run."""
     from finn_tui.runs.launch.processes import reconcile
-    from finn_tui.runs.live import watch
     from finn_tui.runs.notes import load_notes
+    from finn_tui.runs.steps import steps as steps_of
 
     folder = _lab(ctx, workspace).find_run(name)
     state = reconcile(folder)
-    steps = watch.steps(folder)
+    steps = steps_of(folder)
     if as_json:
         print_json(
             {

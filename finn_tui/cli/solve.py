@@ -27,9 +27,9 @@ from finn_tui.core.device import RESOURCES
 
 if TYPE_CHECKING:
     from finn_tui.core.optimize.solve import Solution
+    from finn_tui.lab.opened import Opened
     from finn_tui.lab.solver.options import SolveOptions
     from finn_tui.lab.solver.requests import ParetoPoint, ParetoResult
-    from finn_tui.lab.workbench import Opened
 
 
 def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from finn_tui.base.progress import OnProgress, Progress
+from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize import buildability
@@ -16,14 +16,29 @@ from finn_tui.runs.launch.launch import BuildRequest, launch
 from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
 
 if TYPE_CHECKING:
-    from finn_tui.lab.workbench import Opened, Workbench
+    from finn_tui.engine.catalogue import EngineSpec
+    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.workspace import Workspace
 
 #: What FINN's drivers call the datasets.
 _DRIVER_NAMES = {"cifar10": "cifar"}
 
 
+class BuildWorkbench(Protocol):
+    """What a build needs of the workbench."""
+
+    workspace: Workspace
+
+    async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
+        """Return the engine of the workspace."""
+
+
 async def check(
-    lab: Workbench, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None
+    lab: BuildWorkbench,
+    opened: Opened,
+    *,
+    rehearse: bool | None = None,
+    seconds: float | None = None,
 ) -> list[Finding]:
     """What can be said of a build before it begins, see ``finn_tui.runs.launch.preflight``."""
     settings, editor = lab.workspace.settings, opened.editor
@@ -60,7 +75,7 @@ def folding_title(editor: Editor) -> str:
 
 
 async def build(
-    lab: Workbench,
+    lab: BuildWorkbench,
     opened: Opened,
     *,
     rehearse: bool | None,

@@ -15,7 +15,8 @@ from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, RunRequest
 
 if TYPE_CHECKING:
-    from finn_tui.lab.workbench import Opened, Workbench
+    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.workspace import Workspace
     from finn_tui.runs.eta import Eta
 
 
@@ -79,15 +80,15 @@ class DeployOutlook:
     wns: float | None
 
 
-def plan_build(lab: Workbench, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
+def plan_build(workspace: Workspace, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
     """Return what `build` would be asked for the folding that is edited.
 
     Args:
-        lab: the workspace.
+        workspace: where it is built.
         opened: model and folding.
         rehearse: with stand-ins for AMD's tools; None takes the workspace's setting.
     """
-    settings, editor = lab.workspace.settings, opened.editor
+    settings, editor = workspace.settings, opened.editor
     rehearse = settings.rehearse if rehearse is None else rehearse
     return BuildPlan(
         model=opened.model.title,

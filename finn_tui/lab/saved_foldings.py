@@ -17,7 +17,7 @@ from finn_tui.lab.workspace import Workspace, plain_name
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
-    from finn_tui.lab.workbench import Opened
+    from finn_tui.lab.opened import Opened
 
 
 class ForeignFolding(IllegalFolding):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.compare import Comparison, Side, compare
-from finn_tui.core.design import Design
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate import infrastructure
@@ -26,6 +25,7 @@ from finn_tui.lab import devices, models
 from finn_tui.lab import saved_foldings as foldings_by_name
 from finn_tui.lab.handling import Consent, Handling
 from finn_tui.lab.models import Model, Stage
+from finn_tui.lab.opened import Opened, default_folding
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
@@ -36,25 +36,6 @@ if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
     from finn_tui.lab.solver.options import Solver
     from finn_tui.runs.launch.preflight import Finding
-
-
-@dataclass
-class Opened:
-    """A model opened for a board.
-
-    Attributes:
-        editor: which folding it was opened with, and what became of it.
-        learned: what the workspace's own builds teach; None if there are none.
-    """
-
-    model: Model
-    editor: Editor
-    learned: Learned | None = None
-
-    @property
-    def design(self) -> Design:
-        """The design that is edited."""
-        return self.editor.design
 
 
 class Workbench:
@@ -474,9 +455,3 @@ class Workbench:
             found, on_progress, trust=trust, password=password, sudo_password=sudo_password
         ) as link:
             yield link
-
-
-def default_folding(model: Model) -> str:
-    """The folding that a model is opened with: the published one where there is one."""
-    brought = model.preset.foldings if model.preset else {}
-    return "published" if "published" in brought else "ones"

@@ -30,7 +30,7 @@ from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace
 
 if TYPE_CHECKING:
-    from finn_tui.lab.workbench import Opened
+    from finn_tui.lab.opened import Opened
 
 #: Changes that can be taken back in the next session.
 MOST_STEPS = 500

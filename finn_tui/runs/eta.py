@@ -18,7 +18,7 @@ from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, RunRequest, list_runs
 from finn_tui.runs.live.jobs import DEFAULT_STEPS, Job, JobState
 from finn_tui.runs.live.snapshot import Picture
-from finn_tui.runs.live.watch import Step, steps
+from finn_tui.runs.steps import Step, steps
 
 #: Earlier builds beyond these are not asked: tools and habits change.
 MOST_BUILDS = 50

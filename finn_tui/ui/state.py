@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import Progress
     from finn_tui.core.editor import Editor
+    from finn_tui.lab.opened import Opened
     from finn_tui.lab.results_table import Experiment
-    from finn_tui.lab.workbench import Opened
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.documents import Notes
     from finn_tui.runs.folder import RunFolder, RunRequest, RunState

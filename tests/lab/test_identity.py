@@ -13,7 +13,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity, models
-from finn_tui.lab.workbench import Opened, Workbench
+from finn_tui.lab.opened import Opened
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from tests import data
 

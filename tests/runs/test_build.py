@@ -25,8 +25,9 @@ from finn_tui.runs.launch import launch as launching
 from finn_tui.runs.launch.launch import BuildRequest, launch
 from finn_tui.runs.launch.processes import cancel, reconcile
 from finn_tui.runs.launch.rebuild import resume
-from finn_tui.runs.live.watch import LogLines, StateChanged, Step, StepsChanged, follow, steps
+from finn_tui.runs.live.watch import LogLines, StateChanged, StepsChanged, follow
 from finn_tui.runs.logs.tail import find_logs
+from finn_tui.runs.steps import Step, steps
 from tests.runs.conftest import FOLDING
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

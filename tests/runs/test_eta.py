@@ -21,7 +21,7 @@ from finn_tui.runs.eta import (
 )
 from finn_tui.runs.live.jobs import Job, JobState, Stage
 from finn_tui.runs.live.snapshot import Picture
-from finn_tui.runs.live.watch import Step
+from finn_tui.runs.steps import Step
 from tests.runs.conftest import MakeRun
 
 KIND = Kind("cnv", "Pynq-Z2", "1.6", "published", "simulate")

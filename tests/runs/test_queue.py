@@ -19,7 +19,7 @@ from finn_tui.engine.server import runprocesses, runqueue
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch import rebuild as again
 from finn_tui.runs.launch.processes import cancel, reconcile
-from finn_tui.runs.live.watch import steps
+from finn_tui.runs.steps import steps
 from tests.runs.conftest import STEPS, Begin, MakeRun, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")

@@ -18,7 +18,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server import runfiles
 from finn_tui.lab.models import Stage
-from finn_tui.lab.workbench import Opened, Workbench
+from finn_tui.lab.opened import Opened
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp

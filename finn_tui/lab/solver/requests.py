@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
@@ -15,9 +15,10 @@ from finn_tui.core.estimate.estimate import Estimate, plain
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.solve import Solution, target_cycles
+from finn_tui.engine.client import Engine
+from finn_tui.lab.opened import Opened
 from finn_tui.lab.solver import options
-from finn_tui.lab.solver.options import SolveOptions
-from finn_tui.lab.workbench import Opened, Workbench
+from finn_tui.lab.solver.options import SolveOptions, Solver
 
 #: The name by which FINN's own heuristic is meant where a folding is named.
 SETFOLDING = "setfolding"
@@ -47,8 +48,25 @@ class SolveRequest:
         return target_cycles(self.fps or 0.0, editor.clock_ns) if self.goal == "target" else None
 
 
+class SolverWorkbench(Protocol):
+    """What answering needs of the workbench."""
+
+    @property
+    def solver(self) -> Solver:
+        """The solver's process."""
+
+    async def engine(self, on_progress: OnProgress = ignore) -> Engine:
+        """Return the running engine."""
+
+    async def price(self, opened: Opened, on_progress: OnProgress = ignore) -> None:
+        """Ask FINN for what a folding's FIFO depths need and is not known yet."""
+
+    def read_folding(self, opened: Opened, name: str) -> tuple[Folding, list[str]]:
+        """Return the folding of a name, and notes about it."""
+
+
 async def ask(
-    lab: Workbench, opened: Opened, question: SolveRequest, on_progress: OnProgress = ignore
+    lab: SolverWorkbench, opened: Opened, question: SolveRequest, on_progress: OnProgress = ignore
 ) -> Solution:
     """Have a question answered.
 
@@ -73,7 +91,7 @@ async def ask(
 
 
 async def _other(
-    lab: Workbench, opened: Opened, name: str, cycles: int | None, on_progress: OnProgress
+    lab: SolverWorkbench, opened: Opened, name: str, cycles: int | None, on_progress: OnProgress
 ) -> Folding:
     if name != SETFOLDING:
         folding, _ = lab.read_folding(opened, name)
@@ -169,7 +187,7 @@ def _untold(_: ParetoPoint) -> None:
 
 
 async def front(
-    lab: Workbench,
+    lab: SolverWorkbench,
     opened: Opened,
     wish: SolveOptions,
     points: int = 24,

@@ -16,7 +16,6 @@ from finn_tui.runs.analysis.diagnosis import Diagnosis, Source
 from finn_tui.runs.analysis.utilization import Usage
 from finn_tui.runs.analysis.verdict import BuildVerdict, judge
 from finn_tui.runs.folder import RunFolder, run_around
-from finn_tui.runs.live.watch import steps as run_steps
 from finn_tui.runs.logs.tail import left_out
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.csynth import Csynth
@@ -29,6 +28,7 @@ from finn_tui.runs.readers.registry import HEAD, reader_for
 from finn_tui.runs.readers.report import Violations
 from finn_tui.runs.readers.timing import RouteStatus, TimingSummary
 from finn_tui.runs.readers.utilization import Utilization
+from finn_tui.runs.steps import steps as run_steps
 
 CHUNK = 1 << 20
 _WANTED = re.compile(

@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from finn_tui.runs.documents import StepStatus
-from finn_tui.runs.live.watch import Step
 from finn_tui.runs.live.workdirs import Work
 from finn_tui.runs.readers.finn import FinnBuild, FinnData
 from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.parsed_file import Reading
 from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.steps import Step
 
 #: Default steps of upstream (April 2026) and of finn-plus (March 2026), which say only how many
 #: there are; users insert their own.

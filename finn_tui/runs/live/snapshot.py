@@ -22,7 +22,6 @@ from finn_tui.runs.folder import RunFolder, parse_event
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.live.jobs import Job, JobState, job_of, state_of, steps_of
 from finn_tui.runs.live.process_usage import Load, ToolProcess
-from finn_tui.runs.live.watch import Step, StepList
 from finn_tui.runs.live.workdirs import Places, Work
 from finn_tui.runs.logs.tail import Growth, Tail, left_out
 from finn_tui.runs.readers.finn import FinnData
@@ -30,6 +29,7 @@ from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import SEVERITIES, Reading, Timing
 from finn_tui.runs.readers.registry import HEAD, Reader, reader_for
 from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.steps import Step, StepList
 
 #: At most so much is read in one look, so that a look stays short; the rest follows in the next.
 LOOK_BYTES = 1 << 20

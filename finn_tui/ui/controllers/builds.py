@@ -17,9 +17,9 @@ from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView, Topic
 
 if TYPE_CHECKING:
+    from finn_tui.lab.opened import Opened
     from finn_tui.lab.plans import BuildPlan
     from finn_tui.lab.results_table import Experiment
-    from finn_tui.lab.workbench import Opened
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder
@@ -88,7 +88,7 @@ class BuildController(Controller):
 
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
-        plan = plan_build(self.lab, tune.opened)
+        plan = plan_build(self.lab.workspace, tune.opened)
         self._confirm_build(plan, "build", lambda: self._build(None))
 
     def retry_run(self, run: RunView) -> None:

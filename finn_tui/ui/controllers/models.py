@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import saved_foldings
-from finn_tui.lab.workbench import default_folding
+from finn_tui.lab.opened import default_folding
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
@@ -22,7 +22,7 @@ from finn_tui.ui.tune.state import Notice, TuneState, tune_state
 if TYPE_CHECKING:
     from finn_tui.core.device import Device
     from finn_tui.lab.models import Stage
-    from finn_tui.lab.workbench import Opened
+    from finn_tui.lab.opened import Opened
     from finn_tui.lab.working_folding import WorkingFolding
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.live.jobs import Job, Stage
     from finn_tui.runs.live.snapshot import Picture
-    from finn_tui.runs.live.watch import Step
+    from finn_tui.runs.steps import Step
     from finn_tui.ui.state import RunView
 
 #: A sign and a colour for each state, so that none is told by colour alone.

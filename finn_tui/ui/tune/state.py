@@ -16,7 +16,7 @@ from finn_tui.core.estimate.estimate import LayerCost
 from finn_tui.core.folding.batch_edit import BatchEdit
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
 from finn_tui.core.optimize.greedy import Blocked, Move, next_move
-from finn_tui.lab.workbench import Opened
+from finn_tui.lab.opened import Opened
 from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import plural, setting_text
 from finn_tui.ui.toolkit.viewport import Viewport

@@ -7,15 +7,8 @@ import time
 
 from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.live.watch import (
-    LogLines,
-    Noted,
-    StateChanged,
-    StepsChanged,
-    Update,
-    follow,
-    steps,
-)
+from finn_tui.runs.live.watch import LogLines, Noted, StateChanged, StepsChanged, Update, follow
+from finn_tui.runs.steps import steps
 from tests.runs.conftest import MakeRun
 
 

@@ -20,8 +20,8 @@ from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.live.jobs import Job, JobState, Stage
 from finn_tui.runs.live.process_usage import ToolProcess
 from finn_tui.runs.live.snapshot import Picture
-from finn_tui.runs.live.watch import Step
 from finn_tui.runs.readers.parsed_file import Timing
+from finn_tui.runs.steps import Step
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.controllers.builds import BuildController, SnapshotTaken
 from finn_tui.ui.logs.auto_follow import LAG_SECONDS, growing
