@@ -775,11 +775,28 @@ def of_warning(message: str) -> Optional[str]:
     return BY_MESSAGE[message] if message in _WARNINGS else None
 
 
-def named_by(text: str) -> Optional[str]:
-    """Return the id of the cause that a line's words show, None if they show none."""
+@lru_cache(maxsize=256)
+def _signs_with(words: Tuple[str, ...]) -> Tuple[Tuple[str, Tuple[str, ...], Pattern[str]], ...]:
+    """The signs that can show where no other of the words stand."""
+    known = frozenset(words)
+    return tuple(
+        (cause, tuple(word for word in own if word in known), pattern)
+        for cause, own, pattern in _signs()
+        if known.intersection(own)
+    )
+
+
+def named_by(text: str, words: Optional[Tuple[str, ...]] = None) -> Optional[str]:
+    """Return the id of the cause that a line's words show, None if they show none.
+
+    Args:
+        text: the line.
+        words: those of ``NEEDLES`` that stand in the text around it, if that is known: a line is
+            looked at for these alone.
+    """
     text = text[:_LONGEST]
-    for cause, words, pattern in _signs():
-        for word in words:
+    for cause, own, pattern in _signs() if words is None else _signs_with(words):
+        for word in own:
             if word in text:
                 if pattern.search(text):
                     return cause

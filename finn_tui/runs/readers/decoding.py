@@ -17,7 +17,7 @@ from finn_tui.runs.readers.parsed_file import Reading
 
 #: How much a compressed file may hold: a log of a build has some hundred megabytes.
 MOST = 4 << 30
-_PIECE = 1 << 20
+_PORTION = 1 << 12
 
 _DATE = r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 #: What others write before each line of a tool: ``ts``, docker, compose, journald, CI services.
@@ -198,7 +198,9 @@ class DecodingReader:
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
-        self.inner.feed(self._decoder.decode(data))
+        # In small portions, since a few bytes can stand for megabytes.
+        for at in range(0, len(data), _PORTION):
+            self.inner.feed(self._decoder.decode(data[at : at + _PORTION]))
 
     def finish(self) -> Reading:
         """Nothing more will come; what was found in all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from finn_tui.base.text import clean
@@ -25,6 +25,9 @@ PER_CAUSE = 8
 MAX_MUTED = 1000
 
 _MESSAGE = re.compile(r"(INFO|WARNING|CRITICAL WARNING|ERROR): \[([^\]]{1,80})\] ?(.*)")
+_NUMBERED = ("INFO: [", "WARNING: [", "CRITICAL WARNING: [", "ERROR: [")
+_NEEDLES = tuple((word, word.encode()) for word in causes.NEEDLES)
+_LOUD = tuple((word, word.encode()) for word in severity.WORDS)
 #: How the one severity engine's answers are counted.
 _GRADES = {
     Severity.ERROR: "ERROR",
@@ -147,10 +150,21 @@ class Messages:
         self.line += lines or 0
         self._numbered = self._numbered and lines is not None
 
-    def block(self, block: str) -> None:
-        """Look over a block of lines that will be taken one by one."""
-        self._words = tuple(word for word in causes.NEEDLES if word in block)
-        self._loud = tuple(word for word in severity.WORDS if word in block)
+    def block(self, lines: Sequence[str]) -> None:
+        """Look over lines that will be taken one by one.
+
+        Words are looked for in each distinct line once, and not in numbered messages, which are
+        told by their numbers; in bytes, where finding one takes a tenth of the time.
+        """
+        plain = {
+            line
+            for line in lines
+            # As ``_MESSAGE`` has it: a longer number is none.
+            if not line.startswith(_NUMBERED) or not 1 < line.find("]") - line.find("[") <= 81
+        }
+        text = "\n".join(plain).encode("utf-8", "replace")
+        self._words = tuple(word for word, raw in _NEEDLES if raw in text)
+        self._loud = tuple(word for word, raw in _LOUD if raw in text)
 
     def take(self, text: str, level: str | None = None) -> tuple[str, str, str] | None:
         """Take in the next line.
@@ -175,12 +189,15 @@ class Messages:
                 self._weigh(grade, name, text)
             elif name == "Common 17-14":
                 self._mute(said)
-        elif level is not None or (
-            self._loud and first and any(word in text for word in self._loud)
-        ):
-            counted = level or _GRADES.get(severity.severity_of(text))
-            if counted is not None:
-                self._count(counted)
+        elif level is not None:
+            self._count(level)
+        else:
+            for word in self._loud:  # a loop, since this is where the time goes
+                if word in text:
+                    counted = _GRADES.get(severity.severity_of(text))
+                    if counted is not None:
+                        self._count(counted)
+                    break
         if found is not None or not first:
             pass
         elif self._traceback:
@@ -249,7 +266,8 @@ class Messages:
 
     def weigh_text(self, text: str) -> None:
         """Keep a line that is no message if its words point at a cause."""
-        if any(word in text for word in self._words) and (cause := causes.named_by(text)):
+        cause = causes.named_by(text, self._words)
+        if cause is not None:
             self.point(cause, text)
 
     def point(self, cause: str, text: str, at_line: int | None = None) -> None:
@@ -338,8 +356,9 @@ class LogReader(ABC):
         self._messages.skip(lines)
 
     def _take(self, block: str) -> None:
-        self._messages.block(block)
-        for text in split(block):
+        lines = list(split(block))
+        self._messages.block(lines)
+        for text in lines:
             if self.prefix is not None and (before := self.prefix.match(text)):
                 text = text[before.end() :]
             self._line(text)
