@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -258,8 +259,21 @@ def show_error(error: FinnTuiError) -> None:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document of a command."""
-    echo(json.dumps(document, indent=2, allow_nan=False))
+    """The one JSON document of a command; a number that is not finite is null in it."""
+    try:
+        text = json.dumps(document, indent=2, allow_nan=False)
+    except ValueError:
+        # JSON files of others may hold NaN and 1e999; JSON itself has neither.
+        text = json.dumps(_finite(document), indent=2, allow_nan=False)
+    echo(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

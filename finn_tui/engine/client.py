@@ -233,6 +233,10 @@ class Engine:
             try:
                 async with asyncio.timeout(HELLO_SECONDS):
                     await asyncio.shield(self._greeted)
+            except asyncio.CancelledError:
+                # Who leaves now may have no time to wait, and it has no work to finish.
+                self._kill(self._process, "The start was cancelled.")
+                raise
             except TimeoutError:
                 await self.close()
                 raise FinnTuiError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -110,3 +112,56 @@ def test_without_a_terminal_one_line_says_what_to_use(workspace: Workspace, case
     said = [line for line in lines if line.strip()]
     assert len(said) == 2 and "needs a terminal" in said[0] and "finn-tui runs" in said[0]
     assert said[1] == "code 2" or case == "no screen"
+
+
+SILENT = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+
+
+def _engines(folder: Path) -> list[str]:
+    """Processes that were started with the engine of a test's home."""
+    time.sleep(0.3)
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            line = path.read_bytes().decode("utf-8", "replace")
+            if f"{folder}/home/cache/engine-" in line:
+                lines.append(line)
+    return lines
+
+
+def _ended(terminal: Terminal, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        terminal.read(0.05)
+        if os.waitid(os.P_PID, terminal.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            while terminal.read(0.05):
+                pass
+            return True
+    return False
+
+
+@pytest.mark.parametrize("how", ["q", *(f"SIGTERM {t}" for t in (0.1, 0.4, 0.8, 2.5))])
+def test_it_can_be_left_while_a_model_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The engine is silent, stdin closed or not: neither it nor its threads are waited for."""
+    config = Path(os.environ["FINN_TUI_HOME"]) / "config"
+    config.mkdir(parents=True)
+    command = [sys.executable, "-c", SILENT]
+    (config / "engines.toml").write_text(f"[silent]\ncommand = {json.dumps(command)}\n")
+    words = [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(tmp_path / "w")]
+    with Terminal([*words, "--model", "cnv-w1a1"], 80, 24) as terminal:
+        if how == "q":
+            terminal.wait_for("starting FINN")
+            terminal.settle(quiet=0.6, timeout=3)
+            os.write(terminal.fd, b"q")
+        else:
+            end = time.monotonic() + float(how.split()[1])
+            while time.monotonic() < end:
+                terminal.read(0.02)
+            os.kill(terminal.pid, signal.SIGTERM)
+        assert _ended(terminal, 8), bytes(terminal.output[-300:])
+        assert not _engines(tmp_path), "the engine is gone, too"
+        if b"\x1b[?1049h" in terminal.output:
+            after = terminal.output.rindex(b"\x1b[?1049h")
+            assert b"\x1b[?1049l" in terminal.output[after:], "the normal screen is back"

@@ -103,6 +103,7 @@ class Working(ModalScreen[str | None]):
         keys = StyledLine().add("esc", "key").add(" cancel", "dim")
         if self.kind is WorkKind.OPEN:
             keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")
+        keys.add("   q", "key").add(" quit", "dim")
         return [
             *lines[: height - 2],
             *[StyledLine()] * (height - 1 - len(lines[: height - 2])),
@@ -110,10 +111,11 @@ class Working(ModalScreen[str | None]):
         ]
 
     def on_key(self, event: events.Key) -> None:
-        """A mode's key puts the progress aside."""
-        for _, id, _ in MODES:
+        """A mode's key puts the progress aside; the key to quit quits, whatever is at work."""
+        modes = [id for _, id, _ in MODES] if self.kind is WorkKind.OPEN else []
+        for id in (*modes, "app.quit"):
             keys = keys_of(actions.BY_ID[id], context_of(self).state.keymap)
-            if self.kind is WorkKind.OPEN and event.key in keys:
+            if event.key in keys:
                 event.stop()
                 self.dismiss(id)
 
