@@ -20,7 +20,7 @@ from finn_tui.cli.common import (
     shared_options,
     table,
 )
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import finn_json
 from finn_tui.core.migrate import report
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def migrate(
             f"{found.summary} {' '.join(sorted({entry.why + '.' for entry in found.entries}))}",
             "Name the model that the folding was made for.",
         )
-    document = foldings.to_json(opened.design, found.folding)
+    document = finn_json.to_json(opened.design, found.folding)
     if out is not None:
         try:
             files.replace(out, json.dumps(document, indent=2) + "\n")

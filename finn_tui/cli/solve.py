@@ -190,7 +190,7 @@ def solve(
     if more and not (limits and all("=" in text for text in more)):
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
 
-    from finn_tui.core.folding import model as foldings
+    from finn_tui.core.folding import finn_json
     from finn_tui.lab.solver import options as solving
     from finn_tui.lab.solver import requests
     from finn_tui.lab.solver.requests import SolveRequest
@@ -210,7 +210,7 @@ def solve(
 
     opened, solution = run(work())
     editor = opened.editor
-    document = foldings.to_json(editor.design, solution.folding)
+    document = finn_json.to_json(editor.design, solution.folding)
     if out is not None:
         _write(out, document)
     result = solving.estimate_of(editor, solution.folding)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.editor import Editor
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import finn_json
 from finn_tui.core.optimize import buildability
 from finn_tui.lab.models import Model
 from finn_tui.runs.folder import RunFolder
@@ -99,7 +99,7 @@ async def build(
         model=model.name,
         graph=model.dataflow,
         folder=model.folder,
-        folding=foldings.to_json(editor.design, editor.folding),
+        folding=finn_json.to_json(editor.design, editor.folding),
         folding_name=folding_title(editor),
         board=editor.device.board,
         part=editor.device.part,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import finn_json
 from finn_tui.engine.server import runqueue
 from finn_tui.lab.build_request import folding_title
 from finn_tui.runs.documents import RunStatus
@@ -94,7 +94,7 @@ def plan_build(workspace: Workspace, opened: Opened, rehearse: bool | None = Non
         model=opened.model.title,
         name=opened.model.name,
         content=opened.model.content,
-        folding=foldings.to_json(editor.design, editor.folding),
+        folding=finn_json.to_json(editor.design, editor.folding),
         folding_name=folding_title(editor),
         board=editor.device.board,
         part=editor.device.part,

@@ -14,7 +14,7 @@ from finn_tui.base import config, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.design import Design
 from finn_tui.core.estimate.estimate import Tables
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import lab_tuples
 from finn_tui.core.folding.model import Folding
 
 
@@ -88,7 +88,7 @@ class Preset:
             IllegalFolding: if the numbers are not legal for this design.
         """
         entry = self.foldings[name]
-        return foldings.from_tuples(
+        return lab_tuples.from_tuples(
             design, tables, entry["mvau"], tuple(entry.get("thresholding_pe", ()))
         )
 

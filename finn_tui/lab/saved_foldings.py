@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.folding import finn_json, lab_tuples, omissions
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.folding import omissions
-from finn_tui.core.folding.model import INSERTED, Folding, IllegalFolding, MalformedFolding
+from finn_tui.core.folding.finn_json import INSERTED
+from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
 from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace, plain_name
 
@@ -70,9 +71,9 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
         return preset.folding(name, design, tables), []
     content = document(workspace, opened.model, name)
     if isinstance(content, list):
-        return foldings.from_tuples(design, tables, content), []
+        return lab_tuples.from_tuples(design, tables, content), []
     try:
-        folding, notes = foldings.from_json(design, tables, content)
+        folding, notes = finn_json.from_json(design, tables, content)
     except IllegalFolding as error:
         mistyped = _mistyped(opened, content)
         if mistyped is not None:

@@ -16,6 +16,7 @@ from finn_tui.core.device import Device, clock_period
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate import infrastructure
 from finn_tui.core.estimate.infrastructure import CostQuery, StreamWidths
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.engine import catalogue, provision
@@ -336,7 +337,7 @@ class Workbench:
         editor = opened.editor
         path = self.workspace.save_folding(
             name,
-            foldings.to_json(editor.design, editor.folding),
+            finn_json.to_json(editor.design, editor.folding),
             (opened.model.title, opened.model.content),
         )
         editor.mark_saved(name)

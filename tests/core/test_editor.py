@@ -12,6 +12,7 @@ from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import IllegalFolding
 from tests.core.designs import conv_like, designs
@@ -121,13 +122,13 @@ def test_a_budget_that_is_exceeded_does_not_fit() -> None:
 
 def test_settings_are_set_and_undone_like_knobs() -> None:
     design, tables = conv_like()
-    start = foldings.from_json(design, tables, {"Pool_hls_0": {"outFIFODepths": 16}})[0]
+    start = finn_json.from_json(design, tables, {"Pool_hls_0": {"outFIFODepths": 16}})[0]
     editor = Editor(design, tables, Z2, 10.0, start, start, "mine")
     assert editor.value("Pool_hls_0", "outFIFODepths") == [16]
     editor.set_setting("Pool_hls_0", "outFIFODepths", "128")
     editor.set_setting("Pool_hls_0", "inFIFODepths", 4)
     editor.set_setting("Pool_hls_0", "PE", "4")
-    assert foldings.to_json(design, editor.folding)["Pool_hls_0"] == {
+    assert finn_json.to_json(design, editor.folding)["Pool_hls_0"] == {
         "PE": 4,
         "outFIFODepths": [128],
         "inFIFODepths": [4],

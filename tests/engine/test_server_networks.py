@@ -16,6 +16,7 @@ import pytest
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.estimate import CostTable, estimate
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize import solve as solver
@@ -87,7 +88,7 @@ class Case:
         foldings.check(self.design, self.tables, folding)  # couplings hold, too
         ours = estimate(self.design, self.tables, folding.values, 10.0)
         report = self.server.call("reports", path=self.path, part=self.part,
-                                  folding=foldings.to_json(self.design, folding))  # fmt: skip
+                                  folding=finn_json.to_json(self.design, folding))  # fmt: skip
         assert set(report["cycles"]) == {layer.name for layer in ours.layers}
         total = dict.fromkeys(RESOURCES, 0)
         for layer in ours.layers:

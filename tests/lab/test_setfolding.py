@@ -14,6 +14,7 @@ import pytest
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import Estimate
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize.buildability import refusals
 from finn_tui.core.optimize.solve import Infeasible
@@ -123,7 +124,7 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
         question = {
             "path": str(model.dataflow),
             "part": editor.device.part,
-            "folding": foldings.to_json(editor.design, found.folding),
+            "folding": finn_json.to_json(editor.design, found.folding),
         }
         rows.append(
             Row(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import finn_json
 from finn_tui.engine.server import runfiles, runprocesses, runqueue
 from finn_tui.lab import plans
 from finn_tui.runs.folder import RunFolder
@@ -87,7 +87,7 @@ async def same_as_edited(app: FinnTuiApp, run: RunFolder, **changes: Any) -> Non
     opened = app.state.tune.opened
     path = run.path / runfiles.RUN
     document = json.loads(path.read_text())
-    document["folding"] = foldings.to_json(opened.design, opened.editor.folding)
+    document["folding"] = finn_json.to_json(opened.design, opened.editor.folding)
     document["source"] = {"content": opened.model.content}
     path.write_text(json.dumps({**document, **changes}))
 

@@ -1,4 +1,4 @@
-"""Foldings: one choice of all knobs; legal by construction, read and written in FINN's forms."""
+"""Foldings: one choice of all knobs, legal by construction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from finn_tui.core.design import Design, Knob, Layer, Setting, Value
-from finn_tui.core.estimate.estimate import CostTable, Tables, mismatches
+from finn_tui.core.estimate.estimate import CostTable, Tables
 from finn_tui.core.folding.knob_values import IllegalFolding as IllegalFolding
 from finn_tui.core.folding.knob_values import MalformedFolding as MalformedFolding
 from finn_tui.core.folding.knob_values import (
@@ -16,12 +16,7 @@ from finn_tui.core.folding.knob_values import (
     illegal,
     is_one_of,
     listed,
-    read,
 )
-
-#: Op types that FINN itself inserts while it builds; a folding taken from ``final_hw_config.json``
-#: names them although the dataflow graph before the build has none.
-INSERTED = ("StreamingFIFO", "StreamingDataWidthConverter", "IODMA", "TLastMarker", "CheckSum")
 
 
 @dataclass(frozen=True)
@@ -122,7 +117,7 @@ def change(
     """
     asked = attribute(design.by_name[layer], knob)
     if isinstance(asked, Setting):
-        return Change(_set(design.by_name[layer], asked, folding, value))
+        return Change(set_setting(design.by_name[layer], asked, folding, value))
     moved: list[tuple[str, str, Value, Value]] = []
     pending = [(layer, knob, value)]
     settled: dict[tuple[str, str], Value] = {}
@@ -170,7 +165,7 @@ def _illegal(layer: Layer, table: CostTable, knob: str, value: Any) -> IllegalFo
     return illegal(layer, replace(item, values=table.legal(knob)), value)
 
 
-def _set(layer: Layer, item: Setting, folding: Folding, value: Any) -> Folding:
+def set_setting(layer: Layer, item: Setting, folding: Folding, value: Any) -> Folding:
     check_setting(layer, item, value)
     # What the graph has anyway is no setting of the folding.
     if layer.attrs.get(item.name) == value:
@@ -190,126 +185,6 @@ def value_of(design: Design, folding: Folding, layer: str, name: str) -> Any:
     if isinstance(item, Knob):
         return folding.values[layer][name]
     return folding.settings.get(layer, {}).get(name, design.by_name[layer].attrs.get(name))
-
-
-# FINN's folding JSON
-
-
-def to_json(design: Design, folding: Folding) -> dict[str, Any]:
-    """The folding as FINN's ``ApplyConfig`` reads it, layers in the order of the graph."""
-    document: dict[str, Any] = {"Defaults": {}}
-    for layer in design.layers:
-        entry = {**folding.values[layer.name], **folding.settings.get(layer.name, {})}
-        if entry:
-            document[layer.name] = entry
-    return document
-
-
-def from_json(
-    design: Design, tables: Tables, document: Any, base: Folding | None = None
-) -> tuple[Folding, list[str]]:
-    """Read FINN's folding JSON.
-
-    Layers that the document does not name stay as in ``base`` (the graph's own values if None),
-    as ``ApplyConfig`` leaves them.
-
-    Returns:
-        the folding, and notes for the user (entries that do not matter here).
-
-    Raises:
-        IllegalFolding: for a document of another form, layers that the design does not have,
-            values that are not legal and couplings that do not hold; it names them.
-    """
-    check_form(document)
-    notes: list[str] = []
-    strangers = [name for name in document if name != "Defaults" and name not in design.by_name]
-    inserted = [name for name in strangers if name.startswith(INSERTED)]
-    if inserted:
-        notes.append(
-            f"left out {len(inserted)} layers that FINN inserts itself ({inserted[0]}, ...)"
-        )
-    strangers = [name for name in strangers if name not in inserted]
-    if strangers:
-        raise IllegalFolding(
-            f"the folding names {len(strangers)} "
-            f"{'layer' if len(strangers) == 1 else 'layers'} that {design.model} does not have: "
-            + ", ".join(strangers[:6])
-            + (", ..." if len(strangers) > 6 else ""),
-            f"{design.model} has {', '.join(layer.name for layer in design.layers[:4])}, ... "
-            f"({len(design.layers)} layers).",
-            "Use a folding made for this model and this FINN's node names.",
-        )
-    start = base if base is not None else present(design, tables)
-    values = {name: dict(entry) for name, entry in start.values.items()}
-    folding = start
-    named: dict[str, set[str]] = {}
-    for layer in design.layers:
-        entry = {**_defaults(document, layer), **document.get(layer.name, {})}
-        named[layer.name] = set(entry)
-        for name, value in entry.items():
-            if _is_the_graphs(layer, name, value):
-                continue  # FINN writes attributes out that this layer does not fold
-            item = attribute(layer, name)
-            if isinstance(item, Knob):
-                values[layer.name][name] = value
-            else:
-                folding = _set(layer, item, folding, read(item, value))
-        notes += _idle(layer, values[layer.name], named[layer.name])
-    folding = replace(folding, values=values)
-    check(design, tables, folding)
-    return folding, notes
-
-
-def _is_the_graphs(layer: Layer, name: str, value: Any) -> bool:
-    """Whether an entry only says what the graph has anyway, of what cannot be set here."""
-    if any(item.name == name for item in layer.settable) or name not in layer.attrs:
-        return False
-    return type(layer.attrs[name]) is type(value) and layer.attrs[name] == value
-
-
-def check_form(document: Any) -> None:
-    """Make sure that a document is a folding configuration, whatever it says.
-
-    Raises:
-        IllegalFolding: it has another form.
-    """
-    if not isinstance(document, dict) or not all(
-        isinstance(entry, dict) for entry in document.values()
-    ):
-        raise MalformedFolding(
-            "this is no folding configuration",
-            'FINN expects an object like {"Defaults": {}, "MVAU_hls_0": {"PE": 2, "SIMD": 4}}.',
-            "Give a folding JSON, as FINN writes it to final_hw_config.json.",
-        )
-
-
-def _idle(layer: Layer, values: dict[str, Value], named: set[str]) -> list[str]:
-    """Set knobs that do not matter to what our tables call them then; FINN ignores them."""
-    notes = []
-    for knob in layer.knobs:
-        if knob.needs and knob.idle is not None and not knob.matters(values):
-            if knob.name in named and values[knob.name] != knob.idle:
-                with_ = ", ".join(f"{name} = {values[name]}" for name in knob.needs)
-                note = f"{layer.name}: {knob.name} = {values[knob.name]} means nothing with {with_}"
-                notes.append(note)
-            values[knob.name] = knob.idle
-    return notes
-
-
-def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
-    # FINN: "Defaults": {"ram_style": ["auto", ["MVAU_hls"]], "mem_mode": ["internal", ["all"]]}
-    defaults: dict[str, Any] = {}
-    for name, rule in document.get("Defaults", {}).items():
-        if not (isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list)):
-            raise MalformedFolding(
-                f"the default of {name} is not understood",
-                'FINN expects [value, ["all"]] or [value, [op types]].',
-                'Write it as "ram_style": ["auto", ["all"]].',
-            )
-        known = layer.knob(name) is not None or any(s.name == name for s in layer.settings)
-        if known and ("all" in rule[1] or layer.op in rule[1]):
-            defaults[name] = rule[0]
-    return defaults
 
 
 def check(
@@ -386,144 +261,3 @@ def _why_not_together(layer: Layer) -> str:
     if layer.kind == "ConvolutionInputGenerator":
         return "parallel_window = 1 needs SIMD at its maximum."
     return "FINN cannot build this combination."
-
-
-# The lab's tuples
-
-
-def from_tuples(
-    design: Design,
-    tables: Tables,
-    tuples: Sequence[Sequence[Any]],
-    thresholding_pe: Sequence[int] = (),
-) -> Folding:
-    """The folding that the lab's ``(PE, SIMD, in_fifo[, out_fifo, ram_style])`` tuples mean.
-
-    One tuple for each MVAU in the order of the graph. As in the lab's notebooks, the sliding
-    window that feeds an MVAU takes its SIMD, and standalone thresholds take ``thresholding_pe``.
-    Every other layer (pooling, label selection, thresholds that are not given) has no number in
-    the lab; it is folded just enough not to slow the MVAUs down, and so that its streams match
-    its neighbours' where they can.
-
-    Raises:
-        MalformedFolding: for something else than a list of such tuples.
-        IllegalFolding: for a wrong count or a value that is not legal.
-    """
-    for number, choice in enumerate(tuples):
-        _check_tuple(number, choice)
-    mvaus = [layer for layer in design.layers if layer.kind == "MVAU"]
-    if len(tuples) != len(mvaus):
-        raise IllegalFolding(
-            f"{len(tuples)} tuples for {len(mvaus)} matrix layers",
-            f"{design.model} has {', '.join(layer.name for layer in mvaus)}.",
-            "Give one (PE, SIMD, in_fifo) tuple for each of them, first layer first.",
-        )
-    folding = ones(design, tables)
-    touched = set()
-    feeders = {
-        stream.consumer: design.by_name[stream.producer]
-        for stream in design.streams
-        if stream.producer is not None
-        and stream.consumer is not None
-        and stream.producer in design.by_name
-    }
-    for layer, choice in zip(mvaus, tuples, strict=True):
-        pe, simd, *rest = choice
-        for knob, value in (("PE", pe), ("SIMD", simd)):
-            folding = change(design, tables, folding, layer.name, knob, value).folding
-        if tables[layer.name].row({**folding.values[layer.name], "PE": pe, "SIMD": simd}) is None:
-            check(
-                design,
-                tables,
-                folding.with_layer(
-                    layer.name, {**folding.values[layer.name], "PE": pe, "SIMD": simd}
-                ),
-            )
-        touched.add(layer.name)
-        for name, depth in zip(("inFIFODepths", "outFIFODepths"), rest[:2], strict=False):
-            folding = change(design, tables, folding, layer.name, name, [depth]).folding
-        if len(rest) > 2:
-            folding = change(design, tables, folding, layer.name, "ram_style", rest[2]).folding
-        feeder = feeders.get(layer.name)
-        if feeder is not None and feeder.kind == "ConvolutionInputGenerator":
-            folding = change(design, tables, folding, feeder.name, "SIMD", simd).folding
-            touched.add(feeder.name)
-    thresholds = [layer for layer in design.layers if layer.kind == "Thresholding"]
-    for layer, value in zip(thresholds, thresholding_pe, strict=False):
-        folding = change(design, tables, folding, layer.name, "PE", value).folding
-        touched.add(layer.name)
-    ii = max(cycles(tables, folding, layer.name) for layer in mvaus)
-    for layer in design.layers:
-        if layer.name not in touched:
-            folding = relieve(design, tables, folding, layer, ii)
-    check(design, tables, folding)
-    return folding
-
-
-def _check_tuple(number: int, choice: Any) -> None:
-    if isinstance(choice, list | tuple) and 2 <= len(choice) <= 5:
-        pe, simd, *depths = choice[:4]
-        texts = [*choice[4:]]
-        if all(type(value) is int for value in (pe, simd, *depths)) and all(
-            isinstance(text, str) for text in texts
-        ):
-            return
-    raise MalformedFolding(
-        f"tuple {number + 1} of the folding is {choice!r:.60}",
-        "A tuple is (PE, SIMD, in_fifo, out_fifo, ram_style): whole numbers, and a text at last; "
-        "the last three may be left out.",
-        'Write it as [16, 64, 128, 32, "auto"].',
-    )
-
-
-def cycles(tables: Tables, folding: Folding, layer: str) -> int:
-    """Cycles per frame that a layer needs in a folding."""
-    row = tables[layer].row(folding.values[layer])
-    assert row is not None, f"{layer} holds no legal point"
-    return tables[layer].cycles_of(row)
-
-
-def relieve(design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int) -> Folding:
-    """Fold a layer just enough for ``ii``, by the value with the fewest converters around it."""
-    table = tables[layer.name]
-    for knob in (knob for knob in layer.knobs if knob.kind == "int"):
-        fitting = []
-        for value in table.legal(knob.name):
-            try:
-                tried = change(design, tables, folding, layer.name, knob.name, value).folding
-            except IllegalFolding:
-                # A coupled layer cannot take this value; another one may do.
-                continue
-            moved = [name for name in tried.values if tried.values[name] != folding.values[name]]
-            slowest = max(cycles(tables, tried, name) for name in {*moved, layer.name})
-            if slowest <= ii:
-                fitting.append((len(mismatches(design, tables, tried.values)), value, tried))
-        if fitting:
-            return min(fitting, key=lambda item: item[:2])[2]
-    return folding
-
-
-def to_tuples(design: Design, folding: Folding) -> list[tuple[Any, ...]]:
-    """The lab's tuples ``(PE, SIMD, in_fifo, out_fifo, ram_style)`` of the MVAUs, in order.
-
-    FIFO depths that the folding does not set are FINN's default of the graph.
-    """
-    tuples = []
-    for layer in design.layers:
-        if layer.kind != "MVAU":
-            continue
-        values = {
-            **layer.attrs,
-            **folding.settings.get(layer.name, {}),
-            **folding.values[layer.name],
-        }
-        depths = [values.get(name, [2]) for name in ("inFIFODepths", "outFIFODepths")]
-        tuples.append(
-            (
-                values["PE"],
-                values["SIMD"],
-                *(depth[0] if isinstance(depth, list | tuple) else depth for depth in depths),
-                values.get("ram_style", "auto"),
-            )
-        )
-    return tuples

@@ -11,9 +11,11 @@ from typing import Any
 
 from finn_tui.core.design import Design, Knob, Layer, Setting, Value
 from finn_tui.core.estimate.estimate import Tables
+from finn_tui.core.folding import balance, finn_json
 from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.finn_json import INSERTED
 from finn_tui.core.folding.knob_values import check_setting, is_one_of
-from finn_tui.core.folding.model import INSERTED, Folding, IllegalFolding
+from finn_tui.core.folding.model import Folding, IllegalFolding
 from finn_tui.core.migrate import fifo_depths, finn_names
 from finn_tui.core.migrate.alignment import Node, in_order, pair
 
@@ -191,7 +193,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
     Raises:
         IllegalFolding: the document is no folding configuration.
     """
-    foldings.check_form(document)
+    finn_json.check_form(document)
     entries: dict[str, Entry] = {}
     foreign = []
     for name, content in document.items():
@@ -434,9 +436,9 @@ def _fill(
     if not matrices or not named.issuperset(matrices):
         return ()
     before = read.folding
-    ii = max(foldings.cycles(tables, before, name) for name in named)
+    ii = max(balance.cycles(tables, before, name) for name in named)
     for name in unnamed:
-        read.folding = foldings.relieve(design, tables, read.folding, design.by_name[name], ii)
+        read.folding = balance.balance_to_ii(design, tables, read.folding, design.by_name[name], ii)
     after = read.folding
     return tuple(
         (name, knob, value, after.values[name][knob])

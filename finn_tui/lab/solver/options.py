@@ -15,7 +15,8 @@ from finn_tui.core.design import CHOSEN
 from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import Estimate, estimate
-from finn_tui.core.folding.model import Folding, check, from_json
+from finn_tui.core.folding.finn_json import from_json
+from finn_tui.core.folding.model import Folding, check
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.buildability import NEVER_TRADED
 from finn_tui.core.optimize.milp import Problem, restricted

@@ -12,7 +12,7 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import Estimate, plain
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.solve import Solution, target_cycles
 from finn_tui.engine.client import Engine
@@ -143,7 +143,7 @@ class ParetoPoint:
             "scarcest": scarcest,
             "fits": self.result.fits(editor.device),
             "cost": self.cost,
-            "folding": foldings.to_json(editor.design, self.folding),
+            "folding": finn_json.to_json(editor.design, self.folding),
         }
         if self.solution is not None:
             entry |= {"optimal": self.solution.optimal, "bound": self.solution.bound}

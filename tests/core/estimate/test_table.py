@@ -9,6 +9,7 @@ import pytest
 
 from finn_tui.core.design import CHOSEN, Design
 from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import IllegalFolding
 from finn_tui.core.optimize.milp import restricted
@@ -80,9 +81,9 @@ def test_a_memory_that_is_none_takes_its_choice_with_it_and_says_so() -> None:
 def test_a_file_may_say_what_means_nothing() -> None:
     design, tables = cnv()
     document = {MVAU: {"mem_mode": "internal_embedded", "ram_style": "block"}}
-    folding, notes = foldings.from_json(design, tables, document)
+    folding, notes = finn_json.from_json(design, tables, document)
     assert folding.values[MVAU]["ram_style"] == "auto"
     assert notes == [f"{MVAU}: ram_style = block means nothing with mem_mode = internal_embedded"]
     with pytest.raises(IllegalFolding, match="ram_style = ultra"):
         # xc7z020 has no UltraRAM.
-        foldings.from_json(design, tables, {MVAU: {"ram_style": "ultra"}})
+        finn_json.from_json(design, tables, {MVAU: {"ram_style": "ultra"}})

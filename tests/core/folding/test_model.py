@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from finn_tui.core.design import Design
 from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.folding import finn_json, lab_tuples
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
 from tests.core.designs import conv_like, designs
@@ -49,8 +50,8 @@ def test_edits_lead_to_legal_foldings_only(
 def test_finn_json_round_trip(case: tuple[Design, dict[str, CostTable], Folding]) -> None:
     design, tables, folding = case
     folding = folding.with_setting("MVAU_hls_0", "inFIFODepths", [128])
-    document = json.loads(json.dumps(foldings.to_json(design, folding)))
-    again, notes = foldings.from_json(design, tables, document, foldings.ones(design, tables))
+    document = json.loads(json.dumps(finn_json.to_json(design, folding)))
+    again, notes = finn_json.from_json(design, tables, document, foldings.ones(design, tables))
     assert again == folding
     assert notes == []
 
@@ -77,14 +78,14 @@ def test_a_changed_knob_has_the_value_that_was_asked_for(
 @given(edited())
 def test_tuples_carry_every_mvau(case: tuple[Design, dict[str, CostTable], Folding]) -> None:
     design, tables, folding = case
-    tuples = foldings.to_tuples(design, folding)
+    tuples = lab_tuples.to_tuples(design, folding)
     swg = design.layers[1].name
     if tuples[0][1] not in tables[swg].legal("SIMD"):
         with pytest.raises(IllegalFolding, match=swg):
-            foldings.from_tuples(design, tables, tuples)
+            lab_tuples.from_tuples(design, tables, tuples)
         return
-    again = foldings.from_tuples(design, tables, tuples)
-    assert foldings.to_tuples(design, again) == tuples
+    again = lab_tuples.from_tuples(design, tables, tuples)
+    assert lab_tuples.to_tuples(design, again) == tuples
 
 
 def test_coupled_layers_move_together_and_say_so() -> None:
@@ -106,7 +107,7 @@ def test_a_knob_that_needs_another_moves_it_and_says_so() -> None:
 
 def test_the_labs_tuples_fold_the_sliding_window_and_slow_nothing_down() -> None:
     design, tables = conv_like()
-    folding = foldings.from_tuples(design, tables, [(8, 8, 128), (5, 4, 2, 3, "block")], (4,))
+    folding = lab_tuples.from_tuples(design, tables, [(8, 8, 128), (5, 4, 2, 3, "block")], (4,))
     assert folding.values["MVAU_hls_0"] == {"PE": 8, "SIMD": 8, "ram_style": "auto"}
     assert folding.values["ConvolutionInputGenerator_rtl_0"]["SIMD"] == 8
     assert folding.values["Thresholding_rtl_0"]["PE"] == 4
@@ -139,7 +140,7 @@ BAD: list[tuple[object, str]] = [
 def test_bad_foldings_are_refused_with_the_reason(document: object, said: str) -> None:
     design, tables = conv_like()
     with pytest.raises(IllegalFolding) as caught:
-        foldings.from_json(design, tables, document)
+        finn_json.from_json(design, tables, document)
     import re
 
     assert re.search(said, str(caught.value)), str(caught.value)
@@ -152,7 +153,7 @@ def test_defaults_apply_to_the_op_types_they_name() -> None:
         "Defaults": {"ram_style": ["block", ["MVAU_hls"]], "PE": [1, ["all"]]},
         "MVAU_hls_1": {"ram_style": "auto"},
     }
-    folding, _ = foldings.from_json(design, tables, document)
+    folding, _ = finn_json.from_json(design, tables, document)
     assert folding.values["MVAU_hls_0"]["ram_style"] == "block"
     assert folding.values["MVAU_hls_1"]["ram_style"] == "auto"
 
@@ -160,7 +161,7 @@ def test_defaults_apply_to_the_op_types_they_name() -> None:
 def test_layers_that_finn_inserts_are_noted_and_left_out() -> None:
     design, tables = conv_like()
     document = {"StreamingFIFO_rtl_3": {"depth": 32}, "MVAU_hls_0": {"PE": 2}}
-    folding, notes = foldings.from_json(design, tables, document)
+    folding, notes = finn_json.from_json(design, tables, document)
     assert folding.values["MVAU_hls_0"]["PE"] == 2
     assert notes and "1 layers" in notes[0]
 
@@ -168,7 +169,7 @@ def test_layers_that_finn_inserts_are_noted_and_left_out() -> None:
 def test_a_wrong_number_of_tuples_is_refused() -> None:
     design, tables = conv_like()
     with pytest.raises(IllegalFolding, match="1 tuples for 2 matrix layers"):
-        foldings.from_tuples(design, tables, [(1, 1, 2)])
+        lab_tuples.from_tuples(design, tables, [(1, 1, 2)])
 
 
 @pytest.mark.parametrize(
@@ -177,4 +178,4 @@ def test_a_wrong_number_of_tuples_is_refused() -> None:
 def test_what_is_no_tuple_is_told_apart_from_one_that_is_not_legal(choice: object) -> None:
     design, tables = conv_like()
     with pytest.raises(MalformedFolding, match="tuple 2 of the folding is"):
-        foldings.from_tuples(design, tables, [(1, 1, 2), choice])  # type: ignore[list-item]
+        lab_tuples.from_tuples(design, tables, [(1, 1, 2), choice])  # type: ignore[list-item]

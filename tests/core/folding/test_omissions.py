@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from finn_tui.core.design import Design
+from finn_tui.core.folding import finn_json, omissions
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.folding import omissions
 from finn_tui.core.folding.model import IllegalFolding
 from tests.core.designs import conv_like
 
@@ -26,18 +26,18 @@ def test_what_the_graph_has_anyway_may_stand_in_a_file() -> None:
     plain, tables = conv_like()
     name = plain.layers[0].name
     design = with_attribute(plain, name, "parallel_mode", 0)
-    folding, notes = foldings.from_json(design, tables, {name: {"parallel_mode": 0}})
+    folding, notes = finn_json.from_json(design, tables, {name: {"parallel_mode": 0}})
     assert folding == foldings.present(design, tables)
     assert notes == []
     with pytest.raises(IllegalFolding, match="has no parallel_mode"):
-        foldings.from_json(design, tables, {name: {"parallel_mode": 1}})
+        finn_json.from_json(design, tables, {name: {"parallel_mode": 1}})
 
 
 def test_all_illegal_values_are_named() -> None:
     design, tables = conv_like()
     layers = [layer for layer in design.layers if layer.knob("PE") is not None][:2]
     with pytest.raises(IllegalFolding) as caught:
-        foldings.from_json(design, tables, {layer.name: {"PE": 9999} for layer in layers})
+        finn_json.from_json(design, tables, {layer.name: {"PE": 9999} for layer in layers})
     text = f"{caught.value.what} {caught.value.why}"
     assert all(layer.name in text for layer in layers)
 
@@ -46,7 +46,7 @@ def test_capital_letters_are_told_apart() -> None:
     design, tables = conv_like()
     layer = next(layer for layer in design.layers if layer.knob("PE") is not None)
     with pytest.raises(IllegalFolding) as caught:
-        foldings.from_json(design, tables, {layer.name: {"pe": 1}})
+        finn_json.from_json(design, tables, {layer.name: {"pe": 1}})
     assert caught.value.fix == "Write PE."
 
 

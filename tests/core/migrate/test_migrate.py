@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from finn_tui.core.design import Design, Value
 from finn_tui.core.estimate.estimate import CostTable, estimate
+from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding, IllegalFolding
 from finn_tui.core.migrate.migrate import Migration, migrate
@@ -66,7 +67,7 @@ def old_files(draw: st.DrawFn) -> tuple[Designed, Folding, dict[str, Any]]:
     depth = draw(st.integers(2, 512))
     folding = folding.with_setting("MVAU_hls_0", "inFIFODepths", [depth])
     document = renamed(
-        foldings.to_json(design, folding),
+        finn_json.to_json(design, folding),
         {op: draw(st.sampled_from((op, *older))) for op, older in OLDER.items()},
     )
     if draw(st.booleans()):
@@ -172,7 +173,7 @@ def test_published_foldings_of_the_presets_networks(file: str, name: str, ii: in
     assert [(one["PE"], one["SIMD"]) for one in ours] == [
         (entry["PE"], entry["SIMD"]) for entry in given
     ]
-    again, _ = foldings.from_json(design, tables, foldings.to_json(design, found.folding))
+    again, _ = finn_json.from_json(design, tables, finn_json.to_json(design, found.folding))
     assert again == found.folding
 
 

@@ -10,7 +10,7 @@ import pytest
 from textual.events import Key, MouseScrollUp, Paste
 from textual.pilot import Pilot
 
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding import finn_json
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.dialogs.choose import Notice as Dialog
@@ -240,7 +240,7 @@ async def test_a_folding_file_is_loaded_by_its_typed_path(
         assert wanted is not None
         path = tmp_path / "elsewhere" / "v1.2.json"
         path.parent.mkdir()
-        path.write_text(json.dumps(foldings.to_json(editor.design, wanted.folding)))
+        path.write_text(json.dumps(finn_json.to_json(editor.design, wanted.folding)))
         editor.undo()
         for key in ("f", "C"):
             await pilot.press(key)
@@ -335,7 +335,7 @@ async def test_a_folding_of_another_finn_is_offered_with_how_it_would_be_read(
         editor = tune_of(app).editor
         wanted = editor.step("MVAU_hls_6", "SIMD", 1)
         assert wanted is not None
-        document = foldings.to_json(editor.design, wanted.folding)
+        document = finn_json.to_json(editor.design, wanted.folding)
         older = {"MVAU_hls": "StreamingFCLayer_Batch", "Pool_hls": "Pool_Batch"}
         lab.workspace.save_folding("old", renamed(document, older))
         editor.undo()
