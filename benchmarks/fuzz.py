@@ -36,11 +36,47 @@ SECONDS = 10.0
 EVIL = "\x1b]0;PWNED\x07\x1b[66;66H\x9b31m\u202e\u2066\x1bPq\x1b\\"
 FORBIDDEN = ("\x1b]", "\x1b[66", "\x9b", "\u202e", "\u2066", "\x1bP")
 ODD: tuple[Any, ...] = (
-    None, True, -1, 0, 1e308, 10**30, float("nan"), float("inf"), "", EVIL, "x" * 70_000, [], {},
-    [[]], {"": 0}, "../../etc", "/", "\x00", "\ud800", [None] * 300, {EVIL: EVIL}, 4242, "1",
-)  # fmt: skip
-SPLICES = (b"\x00", b"\xff\xfe", b"{", b"}", b"[" * 3000, b'"', b"\n", b"\r", b"=", b"NaN",
-           b"1e999", EVIL.encode(), b"\x80" * 9, b"-" * 99, b"9" * 5000)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    10**30,
+    float("nan"),
+    float("inf"),
+    "",
+    EVIL,
+    "x" * 70_000,
+    [],
+    {},
+    [[]],
+    {"": 0},
+    "../../etc",
+    "/",
+    "\x00",
+    "\ud800",
+    [None] * 300,
+    {EVIL: EVIL},
+    4242,
+    "1",
+)
+SPLICES = (
+    b"\x00",
+    b"\xff\xfe",
+    b"{",
+    b"}",
+    b"[" * 3000,
+    b'"',
+    b"\n",
+    b"\r",
+    b"=",
+    b"NaN",
+    b"1e999",
+    EVIL.encode(),
+    b"\x80" * 9,
+    b"-" * 99,
+    b"9" * 5000,
+)
 
 
 class Hang(BaseException):
@@ -190,10 +226,16 @@ def run_documents(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
         for name in ("run.json", "state.json", "results.json", "events.jsonl", "notes.json"):
             originals[f"{state} {name}"] = (run.path / name).read_text()
     words: tuple[tuple[str, ...], ...] = (
-        ("runs",), ("runs", "--json"), ("experiments",), ("experiments", "--json"),
-        ("runs", "show", bad), ("inspect", str(workspace.runs_dir / bad)), ("logs", bad, "--list"),
-        ("calibrate",), ("cancel", bad),
-    )  # fmt: skip
+        ("runs",),
+        ("runs", "--json"),
+        ("experiments",),
+        ("experiments", "--json"),
+        ("runs", "show", bad),
+        ("inspect", str(workspace.runs_dir / bad)),
+        ("logs", bad, "--list"),
+        ("calibrate",),
+        ("cancel", bad),
+    )
     for _ in range(count):
         name = rng.choice(list(originals))
         for each, text in originals.items():
@@ -206,8 +248,11 @@ def run_documents(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
         chosen = rng.choice(words)
 
         def read(chosen: tuple[str, ...] = chosen) -> str:
-            output = command(*chosen, "--workspace", str(folder)) if chosen[0] != "inspect" else (
-                command(*chosen))  # fmt: skip
+            output = (
+                command(*chosen, "--workspace", str(folder))
+                if chosen[0] != "inspect"
+                else (command(*chosen))
+            )
             if chosen[0] in ("experiments", "runs") and len(chosen) < 3 and good[-4:] not in output:
                 raise AssertionError(f"{' '.join(chosen)} hides the good run: {output[-800:]}")
             return output
@@ -224,9 +269,11 @@ def caches(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None:
     names = ("model.json", "design.json", "tables.json", "dataflow.onnx")
     originals = {name: (place / name).read_bytes() for name in names}
     words = (
-        ("estimate", "tfc-w1a1"), ("estimate", "tfc-w1a1", "--json"), ("graph", "tfc-w1a1"),
+        ("estimate", "tfc-w1a1"),
+        ("estimate", "tfc-w1a1", "--json"),
+        ("graph", "tfc-w1a1"),
         ("compare", "tfc-w1a1", "ones", "published"),
-    )  # fmt: skip
+    )
     for _ in range(count):
         for name, content in originals.items():
             if not place.is_dir():
@@ -375,9 +422,14 @@ def toml_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None
         config / "themes" / "t.toml": 'name = "t"\nprimary = "#ff0000"\ndark = true\n',
     }
     words = (
-        ("boards",), ("boards", "--json"), ("engine", "list"), ("runs",), ("estimate", "nothing"),
-        ("boards", "add", "b", "--host", "h"), ("boards", "remove", "b"),
-    )  # fmt: skip
+        ("boards",),
+        ("boards", "--json"),
+        ("engine", "list"),
+        ("runs",),
+        ("estimate", "nothing"),
+        ("boards", "add", "b", "--host", "h"),
+        ("boards", "remove", "b"),
+    )
 
     def read(chosen: tuple[str, ...]) -> str:
         from finn_tui.lab.presets import load_presets
@@ -429,26 +481,66 @@ def board_answers(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.board import answers
     from finn_tui.board.catalogue import Board
-    from finn_tui.board.connection import Link
+    from finn_tui.board.connection import BoardConnection
     from finn_tui.board.remote_files import RemoteFiles
 
     events: tuple[tuple[dict[str, Any], Any], ...] = (
-        ({"event": "hello", "python": "3.8", "machine": "armv7l", "root": True, "free_bytes": 5,
-          "flavour": "finn-plus", "pynq": None, "driver": "1", "simulated": False},
-         answers.Checked),
-        ({"event": "progress", "message": "m", "done": 5, "total": 9, "ok": 4, "accuracy": 80.0},
-         answers.Checked),
+        (
+            {
+                "event": "hello",
+                "python": "3.8",
+                "machine": "armv7l",
+                "root": True,
+                "free_bytes": 5,
+                "flavour": "finn-plus",
+                "pynq": None,
+                "driver": "1",
+                "simulated": False,
+            },
+            answers.Checked,
+        ),
+        (
+            {"event": "progress", "message": "m", "done": 5, "total": 9, "ok": 4, "accuracy": 80.0},
+            answers.Checked,
+        ),
         ({"event": "log", "text": "t"}, answers.Checked),
-        ({"event": "error", "what": "w", "why": "y", "fix": "f", "kind": "board", "detail": "d"},
-         answers.Checked),
-        ({"event": "result", "classes": [1, 2], "seconds": 0.5, "clock_mhz": 100.0,
-          "outputs": [[1.0], [2.0]]}, answers.ExecuteAnswer),
-        ({"event": "result", "metrics": {"throughput[images/s]": 5.0, "x": 1.0}, "batch": 10,
-          "clock_mhz": 100.0}, answers.ThroughputAnswer),
-        ({"event": "result", "correct": 1, "images": 2, "batch": 1, "predictions": [1, 2],
-          "labels": [1, 3], "clock_mhz": 100.0}, answers.ValidateAnswer),
-    )  # fmt: skip
-    link: Any = Link.__new__(Link)
+        (
+            {"event": "error", "what": "w", "why": "y", "fix": "f", "kind": "board", "detail": "d"},
+            answers.Checked,
+        ),
+        (
+            {
+                "event": "result",
+                "classes": [1, 2],
+                "seconds": 0.5,
+                "clock_mhz": 100.0,
+                "outputs": [[1.0], [2.0]],
+            },
+            answers.ExecuteAnswer,
+        ),
+        (
+            {
+                "event": "result",
+                "metrics": {"throughput[images/s]": 5.0, "x": 1.0},
+                "batch": 10,
+                "clock_mhz": 100.0,
+            },
+            answers.ThroughputAnswer,
+        ),
+        (
+            {
+                "event": "result",
+                "correct": 1,
+                "images": 2,
+                "batch": 1,
+                "predictions": [1, 2],
+                "labels": [1, 3],
+                "clock_mhz": 100.0,
+            },
+            answers.ValidateAnswer,
+        ),
+    )
+    link: Any = BoardConnection.__new__(BoardConnection)
     link.board = Board("lab", "h")
     remote = RemoteFiles.__new__(RemoteFiles)
     remote._link = link

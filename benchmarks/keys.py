@@ -47,8 +47,16 @@ def figures(answers: list[Answer]) -> dict[str, float]:
 
 def measure(folder: Path, model: str, width: int, height: int, layers: int) -> dict[str, Any]:
     """Edit every knob of 21 layers up and down again, and move about."""
-    command = [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(folder),
-               "--model", model]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "finn_tui.cli",
+        "open",
+        "--workspace",
+        str(folder),
+        "--model",
+        model,
+    ]
     moves, edits, undos = [], [], []
     with Terminal(command, width, height) as terminal:
         terminal.wait_for("MVAU")

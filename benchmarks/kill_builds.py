@@ -165,9 +165,12 @@ def _app(root: Path) -> subprocess.Popen[bytes]:
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     app = subprocess.Popen(
         [sys.executable, "-m", "finn_tui.cli", str(root)],
-        stdin=its, stdout=its, stderr=its, start_new_session=True,
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
         env={**os.environ, "TERM": "xterm-256color"},
-    )  # fmt: skip
+    )
     os.close(its)
     screen = bytearray()
 

@@ -135,8 +135,16 @@ def main() -> None:
         for mark in ("begin", "end"):
             (log.parent / f".vivado.{mark}.rst").touch()
         size = log.stat().st_size
-        command = [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(root),
-                   "--model", "tfc-w1a1"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "finn_tui.cli",
+            "open",
+            "--workspace",
+            str(root),
+            "--model",
+            "tfc-w1a1",
+        ]
         with Watched(command, 120, 40) as terminal:
             process = psutil.Process(terminal.pid)
             terminal.wait_for("Thresholding")

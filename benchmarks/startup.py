@@ -59,8 +59,16 @@ def main() -> None:
         root = Path(folder) / "workspace"
         data.home(Path(folder) / "home")
         data.workspace(root, "cnv-w1a1")
-        ours = [sys.executable, "-m", "finn_tui.cli", "open", "--workspace", str(root),
-                "--model", "cnv-w1a1"]  # fmt: skip
+        ours = [
+            sys.executable,
+            "-m",
+            "finn_tui.cli",
+            "open",
+            "--workspace",
+            str(root),
+            "--model",
+            "cnv-w1a1",
+        ]
         for round_number in range(repeats + 1):
             empty = start([sys.executable, "-c", EMPTY], "ready 20")
             mine = start(ours, "LabelSelect 0", b"+", "PE 1 → 2")

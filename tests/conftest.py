@@ -25,8 +25,9 @@ def _signals() -> Iterator[None]:
 
     An ignored signal stays ignored in every child, and Python installs no handler for it then.
     """
-    ignored = {number: signal.SIG_IGN for number in INHERITED
-               if signal.getsignal(number) is signal.SIG_IGN}  # fmt: skip
+    ignored = {
+        number: signal.SIG_IGN for number in INHERITED if signal.getsignal(number) is signal.SIG_IGN
+    }
     for number in ignored:
         handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         signal.signal(number, handler)

@@ -15,8 +15,20 @@ from finn_tui.cli.commands import COMMANDS, OPEN
 from tests import data
 
 #: What no command needs before it does its work.
-_WORK = ("asyncio", "numpy", "psutil", "rich", "tomlkit", "msgspec", "platformdirs", "asyncssh",
-         "highspy", "plotext", "textual", "cryptography")  # fmt: skip
+_WORK = (
+    "asyncio",
+    "numpy",
+    "psutil",
+    "rich",
+    "tomlkit",
+    "msgspec",
+    "platformdirs",
+    "asyncssh",
+    "highspy",
+    "plotext",
+    "textual",
+    "cryptography",
+)
 
 _RUN = """
 import json, sys
@@ -35,9 +47,12 @@ def _imported(*arguments: str, unwanted: tuple[str, ...], **environment: str) ->
     code = _RUN.replace("sys.argv.pop()", repr(",".join(unwanted)))
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
     names: list[str] = json.loads(done.stderr.splitlines()[-1])
     return names
 
@@ -60,9 +75,15 @@ def test_help_and_wrong_use_of_a_command_import_nothing_that_only_work_needs(nam
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), ("nosuch",), ("solve", "x"), ("build",),
-     ("pareto", "x", "--limit", "LUT")],
-)  # fmt: skip
+    [
+        ("--help",),
+        ("--version",),
+        ("nosuch",),
+        ("solve", "x"),
+        ("build",),
+        ("pareto", "x", "--limit", "LUT"),
+    ],
+)
 def test_help_version_and_wrong_use_take_a_quarter_of_a_second_at_most(
     arguments: tuple[str, ...],
 ) -> None:

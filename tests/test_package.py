@@ -45,8 +45,11 @@ def test_the_licence_and_who_made_it_are_in_both_packages(built: Path, wheel: Pa
         (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         assert b"MIT License" in archive.read(f"{folder}/licenses/LICENSE")
         text = archive.read(f"{folder}/METADATA").decode("utf-8")
-    for line in ("License-Expression: MIT", "Author: finn-tui contributors",
-                 "Project-URL: Homepage, https://github.com/finn-tui/finn-tui"):  # fmt: skip
+    for line in (
+        "License-Expression: MIT",
+        "Author: finn-tui contributors",
+        "Project-URL: Homepage, https://github.com/finn-tui/finn-tui",
+    ):
         assert line in text.splitlines()
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive_:
@@ -95,8 +98,11 @@ def test_the_wheel_opens_a_preset_in_an_empty_environment(wheel: Path, tmp_path:
     assert done.stdout.split()[:2] == ["tfc_1w1a", "published"], done.stderr
     done = subprocess.run(
         [str(environment / "bin" / "finn-tui"), "--version"],
-        cwd=tmp_path, capture_output=True, text=True, env=clean,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=clean,
+    )
     assert done.returncode == 0 and "finn-tui" in done.stdout
 
 

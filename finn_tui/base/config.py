@@ -243,8 +243,9 @@ def _struct_problems(
     for field, _ in fields.values():
         if field.required and field.encode_name not in value:
             owner = f"[{shown_key(key)}]" if key else "the file"
-            yield Problem(key, f"{owner} has no {field.encode_name}",
-                          f"Required keys: {_required(kind)}.")  # fmt: skip
+            yield Problem(
+                key, f"{owner} has no {field.encode_name}", f"Required keys: {_required(kind)}."
+            )
 
 
 def _required(kind: type[msgspec.Struct]) -> str:

@@ -204,8 +204,14 @@ async def _uv(
         )
 
 
-_OFFLINE = ("dns error", "error sending request", "network was disabled", "Failed to fetch",
-            "Connection refused", "tcp connect error")  # fmt: skip
+_OFFLINE = (
+    "dns error",
+    "error sending request",
+    "network was disabled",
+    "Failed to fetch",
+    "Connection refused",
+    "tcp connect error",
+)
 
 
 def _reason(said: str) -> str:

@@ -17,7 +17,7 @@ from finn_tui.base.text import clean
 from finn_tui.board import answers
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
 from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent
-from finn_tui.board.connection import SESSION_SECONDS, Link, translated
+from finn_tui.board.connection import SESSION_SECONDS, BoardConnection, translated
 from finn_tui.board.remote_files import RemoteFiles
 
 OnEvent = Callable[[Event], None]
@@ -36,7 +36,7 @@ _PROFILE = "/etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.sh"
 class Conversation:
     """A running agent; ask it one thing after the other."""
 
-    def __init__(self, link: Link, process: asyncssh.SSHClientProcess[bytes]) -> None:
+    def __init__(self, link: BoardConnection, process: asyncssh.SSHClientProcess[bytes]) -> None:
         self._link = link
         self._process = process
         self._stderr = bytearray()
@@ -154,7 +154,7 @@ class _Ended(Exception):
 
 
 @contextlib.asynccontextmanager
-async def conversation(link: Link) -> AsyncIterator[Conversation]:
+async def conversation(link: BoardConnection) -> AsyncIterator[Conversation]:
     """An agent on the board for as long as the block lasts; it is put there if need be.
 
     It ends, and the driver with it, when the block ends in whatever way.
@@ -178,7 +178,7 @@ async def conversation(link: Link) -> AsyncIterator[Conversation]:
         process.close()
 
 
-def _command(link: Link) -> str:
+def _command(link: BoardConnection) -> str:
     board = link.board
     script = (
         f"cd -- {shlex.quote(board.folder)} || exit 1; "
@@ -193,7 +193,7 @@ def _command(link: Link) -> str:
     return f"sudo -k -S -p '' -- {command}" if link.sudo_password else f"sudo -n -- {command}"
 
 
-async def _bring_agent(link: Link) -> None:
+async def _bring_agent(link: BoardConnection) -> None:
     """Make sure that the agent on the board is ours to the byte: it is started, perhaps as root."""
     files = await RemoteFiles.open(link)
     path = f"{link.board.folder}/{agent_name()}"
@@ -213,7 +213,9 @@ async def _bring_agent(link: Link) -> None:
         )
 
 
-def _why(link: Link, process: asyncssh.SSHClientProcess[bytes], said: str) -> FinnTuiError:
+def _why(
+    link: BoardConnection, process: asyncssh.SSHClientProcess[bytes], said: str
+) -> FinnTuiError:
     """What an agent's early end means."""
     board = link.board
     last = next((line for line in reversed(said.splitlines()) if line.strip()), "")

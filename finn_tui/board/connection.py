@@ -74,7 +74,7 @@ class HostKeyChanged(FinnTuiError):
         )
 
 
-class Link:
+class BoardConnection:
     """An open connection to a board.
 
     Attributes:
@@ -147,7 +147,7 @@ async def connect(
     trust: bool | str = False,
     password: str | None = None,
     sudo_password: str | None = None,
-) -> AsyncIterator[Link]:
+) -> AsyncIterator[BoardConnection]:
     """Connect to a board; for the simulated one, start it first and end it afterwards.
 
     Args:
@@ -168,7 +168,7 @@ async def connect(
         with translated(board):
             connection = await _open(board, trust, password, on_progress)
         async with _closing(connection):
-            yield Link(board, connection, sudo_password)
+            yield BoardConnection(board, connection, sudo_password)
         return
     async with rehearsal_board.running(on_progress) as endpoint:
         with translated(board):
@@ -187,7 +187,7 @@ async def connect(
                 keepalive_interval=KEEPALIVE_SECONDS,
             )
         async with _closing(connection):
-            yield Link(board, connection, None)
+            yield BoardConnection(board, connection, None)
 
 
 @contextlib.asynccontextmanager

@@ -24,7 +24,7 @@ import asyncssh
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board.connection import SESSION_SECONDS, Link, translated
+from finn_tui.board.connection import SESSION_SECONDS, BoardConnection, translated
 from finn_tui.board.package import Package, dataset_folder, package, validation_files
 from finn_tui.board.remote_files import RemoteFiles
 
@@ -73,7 +73,7 @@ class _File:
     sha256: str
 
 
-async def deploy(link: Link, run: Path, on_progress: OnProgress = ignore) -> Deployed:
+async def deploy(link: BoardConnection, run: Path, on_progress: OnProgress = ignore) -> Deployed:
     """Make the board hold what the run folder holds for it.
 
     Sends the deployment package, the sample images, and the test set if it is here (its absence is
@@ -110,7 +110,7 @@ async def deploy(link: Link, run: Path, on_progress: OnProgress = ignore) -> Dep
     return done
 
 
-def check_kind(link: Link, what: Package) -> None:
+def check_kind(link: BoardConnection, what: Package) -> None:
     """Raise ``FinnTuiError`` for a rehearsal's bitstream on a real board, or the other way."""
     if what.simulated and not link.board.simulated:
         raise FinnTuiError(
@@ -177,7 +177,7 @@ def inside(name: object) -> bool:
 class _Upload:
     """Brings folders of the board into line and counts what that took."""
 
-    def __init__(self, link: Link, files: RemoteFiles, on_progress: OnProgress) -> None:
+    def __init__(self, link: BoardConnection, files: RemoteFiles, on_progress: OnProgress) -> None:
         self._link = link
         self._files = files
         self._on_progress = on_progress
@@ -302,7 +302,7 @@ class _Upload:
 
 
 @contextlib.asynccontextmanager
-async def _alone(link: Link, on_progress: OnProgress) -> AsyncIterator[None]:
+async def _alone(link: BoardConnection, on_progress: OnProgress) -> AsyncIterator[None]:
     """Hold the board's folder against other deploys; a board without ``flock`` has to do without.
 
     The lock ends with its process, and that with our end of its standard input.

@@ -32,7 +32,7 @@ from finn_tui.board.answers import (
     ValidateAnswer,
     Working,
 )
-from finn_tui.board.connection import Link
+from finn_tui.board.connection import BoardConnection
 from finn_tui.board.deploy import check_kind, deploy
 from finn_tui.board.package import Package, dataset_folder, package, shown_name, validation_files
 from finn_tui.board.results import Executed, Outcome, Throughput, Validation
@@ -43,7 +43,7 @@ _PATIENCE, _GRACE = 10.0, 120.0
 
 
 async def go(
-    link: Link,
+    link: BoardConnection,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -77,7 +77,7 @@ async def go(
     return Outcome(deployed, executed, measured, validation, tuple(missing))
 
 
-async def check(link: Link, on_progress: OnProgress = ignore) -> dict[str, Any]:
+async def check(link: BoardConnection, on_progress: OnProgress = ignore) -> dict[str, Any]:
     """What the board is: ``python, machine, root, free_bytes, pynq, driver, simulated``.
 
     Versions are None where something is not installed. Nothing is loaded into the FPGA.
@@ -97,7 +97,7 @@ async def check(link: Link, on_progress: OnProgress = ignore) -> dict[str, Any]:
 
 
 async def execute(
-    link: Link,
+    link: BoardConnection,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -157,7 +157,7 @@ async def execute(
 
 
 async def throughput(
-    link: Link,
+    link: BoardConnection,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -195,7 +195,7 @@ async def throughput(
 
 
 async def validate(
-    link: Link,
+    link: BoardConnection,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -252,7 +252,7 @@ class _Talk:
 
     def __init__(
         self,
-        link: Link,
+        link: BoardConnection,
         what: Package,
         job: str,
         on_progress: OnProgress,
@@ -309,7 +309,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _ready(link: Link, run: Path) -> Package:
+async def _ready(link: BoardConnection, run: Path) -> Package:
     what = await asyncio.to_thread(package, run)
     check_kind(link, what)
     return what

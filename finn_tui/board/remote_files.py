@@ -11,7 +11,7 @@ from typing import TypeVar
 import asyncssh
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board.connection import Link
+from finn_tui.board.connection import BoardConnection
 
 T = TypeVar("T")
 
@@ -25,14 +25,14 @@ class RemoteFiles:
     The folder itself is the user's choice and may be a link; nothing below it may.
     """
 
-    def __init__(self, link: Link, sftp: asyncssh.SFTPClient, base: str) -> None:
+    def __init__(self, link: BoardConnection, sftp: asyncssh.SFTPClient, base: str) -> None:
         self._link = link
         self._sftp = sftp
         self.base = base
         self._checked: set[str] = set()
 
     @classmethod
-    async def open(cls, link: Link) -> RemoteFiles:
+    async def open(cls, link: BoardConnection) -> RemoteFiles:
         """The files below the board's folder, which is made if it is missing."""
         files = cls(link, await link.sftp(), link.board.folder)
         await files.timed(files._sftp.makedirs(files.base, exist_ok=True))

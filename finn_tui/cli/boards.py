@@ -30,9 +30,9 @@ from finn_tui.cli.common import (
 
 if TYPE_CHECKING:
     from finn_tui.base.progress import OnProgress
-    from finn_tui.board.connection import Link
+    from finn_tui.board.connection import BoardConnection
 
-    Job = Callable[[Link, Path, OnProgress], Awaitable[Any]]
+    Job = Callable[[BoardConnection, Path, OnProgress], Awaitable[Any]]
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -242,7 +242,7 @@ def execute(order: _Order, images: tuple[int, ...]) -> None:
     from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
-    async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.execute(link, folder, on_progress, images=images or (0,))
 
@@ -259,7 +259,7 @@ def throughput(order: _Order, batch: int | None) -> None:
     from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
-    async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.throughput(link, folder, on_progress, batch=batch)
 
@@ -279,7 +279,7 @@ def validate(order: _Order, batch: int, limit: int | None) -> None:
     from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
-    async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.validate(link, folder, on_progress, batch=batch, limit=limit)
 
@@ -298,7 +298,7 @@ def go(order: _Order, batch: int | None, limit: int | None, yes: bool) -> None:
 
     order.ask_about_clock(yes=yes)
 
-    async def job(link: Link, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         return await work.go(link, folder, on_progress, batch=batch, limit=limit)
 
     done = order.do(job)

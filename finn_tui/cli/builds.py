@@ -173,7 +173,7 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
                 case watch.StateChanged(state) if state.state == "queued":
                     place = f", number {state.position} in line" if state.position else ""
                     reporter(Progress("build", f"waiting for its turn{place}"))
-                case watch.Noted(level, text) if level == "error":
+                case watch.RunnerMessage(level, text) if level == "error":
                     reporter.say(text)
                 case _:
                     pass

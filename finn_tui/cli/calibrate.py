@@ -21,7 +21,7 @@ from finn_tui.core.device import RESOURCES
 
 if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned
-    from finn_tui.runs.analysis.estimate_vs_actual import Figures
+    from finn_tui.runs.analysis.estimate_vs_actual import EstimateVsActual
 
 _HEADINGS = {"estimate": "FINN", "hls": "HLS", "out_of_context": "OOC", "post_synthesis": "synth"}
 
@@ -89,7 +89,7 @@ def factor_table(found: Learned) -> str:
     return table(("op", "resource", "real", "band", "layers", ""), rows, "  rrr")
 
 
-def node_table(build: Figures) -> str:
+def node_table(build: EstimateVsActual) -> str:
     """Layers, then what FINN inserts and the rest in groups, then all of it."""
     from finn_tui.runs.analysis.estimate_vs_actual import GROUPS
 
@@ -121,7 +121,7 @@ def node_table(build: Figures) -> str:
     return table(headings, rows, " " + "r" * (len(headings) - 1))
 
 
-def whole_lines(build: Figures) -> list[str]:
+def whole_lines(build: EstimateVsActual) -> list[str]:
     """The design in all, implemented or out of context, against FINN's sum over its layers."""
     lines = []
     estimate = build.sum("estimate", build.names("layer"))
@@ -139,12 +139,12 @@ def whole_lines(build: Figures) -> list[str]:
     return lines
 
 
-def _any(build: Figures, resource: str) -> bool:
+def _any(build: EstimateVsActual, resource: str) -> bool:
     return any(row[resource] for rows in build.rows.values() for row in rows.values())
 
 
 def _row(
-    build: Figures,
+    build: EstimateVsActual,
     title: str,
     names: Sequence[str],
     shown: Sequence[str],
@@ -162,7 +162,7 @@ def _row(
     return cells
 
 
-def _error(build: Figures, names: Sequence[str], resource: str) -> str:
+def _error(build: EstimateVsActual, names: Sequence[str], resource: str) -> str:
     """The error of a layer, or of the sum of those that have both figures."""
     measured = build.measured
     assert measured is not None

@@ -10,12 +10,12 @@ from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate import platform_shell
 from finn_tui.core.estimate.platform_shell import Shell
 from finn_tui.core.migrate import finn_names
-from finn_tui.runs.analysis.estimate_vs_actual import Figures, of_run
+from finn_tui.runs.analysis.estimate_vs_actual import EstimateVsActual, of_run
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder
 
 
-def real_builds(runs: Iterable[RunFolder]) -> Iterator[tuple[RunFolder, Figures]]:
+def real_builds(runs: Iterable[RunFolder]) -> Iterator[tuple[RunFolder, EstimateVsActual]]:
     """Finished builds with real tools that have figures of the implemented design.
 
     A run that cannot be read teaches nothing and hinders nothing.
@@ -34,7 +34,7 @@ def real_builds(runs: Iterable[RunFolder]) -> Iterator[tuple[RunFolder, Figures]
             yield run, figures
 
 
-def samples(figures: Figures) -> Iterator[Sample]:
+def samples(figures: EstimateVsActual) -> Iterator[Sample]:
     """One for each layer and resource that was estimated and then implemented."""
     for name in figures.names("layer"):
         estimate = figures.of("estimate", name)
@@ -65,7 +65,7 @@ def learned(runs: Sequence[RunFolder]) -> Learned | None:
     return learn(sample for _, figures in real_builds(runs) for sample in samples(figures))
 
 
-def _shell(run: RunFolder, figures: Figures, part: str) -> Shell | None:
+def _shell(run: RunFolder, figures: EstimateVsActual, part: str) -> Shell | None:
     """DMA and shell of a build, if its part is of the same family."""
     published, theirs = platform_shell.published(part), run.request.part
     same = theirs == part or (

@@ -31,7 +31,7 @@ from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
-    from finn_tui.board.connection import Link
+    from finn_tui.board.connection import BoardConnection
     from finn_tui.core.calibrate import Learned
     from finn_tui.core.estimate.platform_shell import Shell
     from finn_tui.core.migrate.migrate import Migration
@@ -441,7 +441,7 @@ class Workbench:
         trust: bool | str = False,
         password: str | None = None,
         sudo_password: str | None = None,
-    ) -> AsyncIterator[Link]:
+    ) -> AsyncIterator[BoardConnection]:
         """A connection to a PYNQ machine; the workspace's if none is named.
 
         Raises:

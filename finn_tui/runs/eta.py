@@ -17,7 +17,7 @@ from finn_tui.rehearsal.tools.plan import BITFILE_SHARE, HLS_SHARE, STITCH_SHARE
 from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, RunRequest, list_runs
 from finn_tui.runs.live.jobs import DEFAULT_STEPS, Job, JobState
-from finn_tui.runs.live.snapshot import Picture
+from finn_tui.runs.live.snapshot import RunSnapshot
 from finn_tui.runs.steps import Step, steps
 
 #: Earlier builds beyond these are not asked: tools and habits change.
@@ -175,7 +175,7 @@ class Outlook:
             other for other in list_runs(run.path.parent) if other.id != run.id
         )
 
-    def of(self, picture: Picture) -> Eta | None:
+    def of(self, picture: RunSnapshot) -> Eta | None:
         """What is still to come as of a picture."""
         return estimate(picture.steps, self._kind, self._history, picture)
 
@@ -241,7 +241,7 @@ def estimate(
     steps: Sequence[Step],
     kind: Kind,
     history: Sequence[PastBuild] = (),
-    picture: Picture | None = None,
+    picture: RunSnapshot | None = None,
 ) -> Eta | None:
     """What is still to come of a build, None if its steps are not known yet or it has ended.
 
@@ -341,7 +341,7 @@ def _remaining(
     return max(0.0, low - spent), mid - spent, max(high - spent, 0.0)
 
 
-def _done(step: Step, kind: Kind, picture: Picture | None) -> float | None:
+def _done(step: Step, kind: Kind, picture: RunSnapshot | None) -> float | None:
     """How far a running step is, by the jobs of its tools; None if they do not tell."""
     if picture is None or not picture.jobs:
         return None
@@ -356,7 +356,7 @@ def _done(step: Step, kind: Kind, picture: Picture | None) -> float | None:
     return None
 
 
-def _bitfile_done(picture: Picture) -> float | None:
+def _bitfile_done(picture: RunSnapshot) -> float | None:
     done = 0.0
     if not any(job.kind in ("project", "synthesis") for job in picture.jobs):
         return None
@@ -383,7 +383,7 @@ def _implemented(job: Job) -> float:
     return done
 
 
-def _simulates(open_: Sequence[Step], kind: Kind, picture: Picture | None) -> bool:
+def _simulates(open_: Sequence[Step], kind: Kind, picture: RunSnapshot | None) -> bool:
     """Whether FIFO depths are being found by simulation now."""
     running = next((step.name for step in open_ if step.status is StepStatus.RUNNING), "")
     if kind.fifo == "minimal":

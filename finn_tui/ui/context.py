@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.models import Stage
     from finn_tui.lab.workbench import Workbench
     from finn_tui.runs.folder import RunFolder
-    from finn_tui.runs.logs.search_worker import Hits
+    from finn_tui.runs.logs.search_worker import SearchHits
     from finn_tui.ui.messages import WorkKind, WorkResult
     from finn_tui.ui.state import AppState, ModelSession, RunView, Topic
 
@@ -86,7 +86,7 @@ class LogActions(Protocol):
     ) -> None:
         """Show a log large."""
 
-    def search(self, kind: WorkKind, path: Path, hits: Hits, start: int = 0) -> None:
+    def search(self, kind: WorkKind, path: Path, hits: SearchHits, start: int = 0) -> None:
         """Search a log in the background; another search of that kind ends."""
 
     def list_logs(self, run: RunFolder) -> None:

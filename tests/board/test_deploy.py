@@ -16,7 +16,7 @@ from finn_tui.base.progress import Progress
 from finn_tui.board import deploy as deploy_module
 from finn_tui.board.agent_zipapp import agent_bytes
 from finn_tui.board.catalogue import Board
-from finn_tui.board.connection import Link, connect
+from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board import samples
@@ -257,7 +257,7 @@ async def test_rehearsals_and_real_boards_are_kept_apart(
         bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
         bitfile.write_bytes(b"\x00\x09\x0f\xf0" * 100)
     board = Board("simulated" if simulated_board else "lab", "127.0.0.1")
-    link = Link.__new__(Link)
+    link = BoardConnection.__new__(BoardConnection)
     link.board = board
     with pytest.raises(FinnTuiError, match=r"real bitstream|SIMULATED"):
         await deploy(link, run_folder)

@@ -23,7 +23,7 @@ from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
 from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
 from finn_tui.board.catalogue import Board, find
-from finn_tui.board.connection import Link, connect
+from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.board.package import package
 from finn_tui.rehearsal import board as rehearsal_board
@@ -112,7 +112,9 @@ def test_good_answers_are_read_and_texts_are_harmless() -> None:
 
 
 @pytest.fixture
-async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Link, Path]]:
+async def lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[BoardConnection, Path]]:
     """A board without a driver, and its home."""
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
     monkeypatch.setattr(jobs, "check_kind", lambda link, what: None)
@@ -128,7 +130,7 @@ def pretend(home: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Let the board start this Python program in place of the agent."""
     (home / "agent.py").write_text("import json, sys, time\n" + program)
 
-    async def nothing(link: Link) -> None:
+    async def nothing(link: BoardConnection) -> None:
         (home / "finn-tui").mkdir(exist_ok=True)
 
     monkeypatch.setattr(session_module, "_bring_agent", nothing)
@@ -150,7 +152,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_an_agent_gone_mad_ends_with_an_explanation(
-    lab: tuple[Link, Path], name: str, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[BoardConnection, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     pretend(home, monkeypatch, PROGRAMS[name])
@@ -168,7 +170,7 @@ async def test_an_agent_gone_mad_ends_with_an_explanation(
 
 
 async def test_links_on_the_board_are_not_followed(
-    lab: tuple[Link, Path], run_folder: Path, tmp_path: Path
+    lab: tuple[BoardConnection, Path], run_folder: Path, tmp_path: Path
 ) -> None:
     link, home = lab
     await deploy(link, run_folder)
@@ -211,7 +213,7 @@ async def test_links_on_the_board_are_not_followed(
     ],
 )
 async def test_a_manifest_names_nothing_outside_its_folder(
-    lab: tuple[Link, Path], run_folder: Path, manifest: str
+    lab: tuple[BoardConnection, Path], run_folder: Path, manifest: str
 ) -> None:
     link, home = lab
     await deploy(link, run_folder)
@@ -224,7 +226,7 @@ async def test_a_manifest_names_nothing_outside_its_folder(
 
 
 async def test_what_was_changed_on_the_board_is_sent_again(
-    lab: tuple[Link, Path], run_folder: Path
+    lab: tuple[BoardConnection, Path], run_folder: Path
 ) -> None:
     """The manifest and the size agree; the content does not."""
     link, home = lab
@@ -236,7 +238,7 @@ async def test_what_was_changed_on_the_board_is_sent_again(
     assert path.read_bytes() == content
 
 
-async def test_an_agent_that_was_changed_is_not_started(lab: tuple[Link, Path]) -> None:
+async def test_an_agent_that_was_changed_is_not_started(lab: tuple[BoardConnection, Path]) -> None:
     link, home = lab
     await jobs.check(link)
     path = home / "finn-tui" / agent_name()
@@ -260,7 +262,7 @@ async def test_a_bitfile_that_was_changed_is_not_loaded(board_home: None, run_fo
 
 
 async def test_files_outside_the_run_are_not_sent(
-    lab: tuple[Link, Path], run_folder: Path, tmp_path: Path
+    lab: tuple[BoardConnection, Path], run_folder: Path, tmp_path: Path
 ) -> None:
     link, home = lab
     secret = tmp_path / "id_rsa"
@@ -276,7 +278,10 @@ STUCK = ["open", "lstat", "write", "fsync", "rename"]
 
 @pytest.mark.parametrize("operation", STUCK)
 async def test_a_stuck_disk_ends_a_deploy(
-    lab: tuple[Link, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+    lab: tuple[BoardConnection, Path],
+    run_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
 ) -> None:
     link, _ = lab
     monkeypatch.setattr(remote_files, "REQUEST_SECONDS", 1.0)
@@ -323,7 +328,7 @@ def _bounded(never: Any) -> Any:
 
 
 async def test_a_lock_that_is_never_given_back(
-    lab: tuple[Link, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[BoardConnection, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     monkeypatch.setattr(deploy_module, "LOCK_SECONDS", 0.5)
@@ -337,7 +342,7 @@ async def test_a_lock_that_is_never_given_back(
     assert (await deploy(link, run_folder)).sent
 
 
-async def test_a_command_that_prints_without_end(lab: tuple[Link, Path]) -> None:
+async def test_a_command_that_prints_without_end(lab: tuple[BoardConnection, Path]) -> None:
     link, _ = lab
     code, out, _ = await link.run("sh", "-c", "yes | head -c 60000000")
     assert code == 0 and len(out) == 4 << 20

@@ -21,7 +21,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.board import jobs as work
 from finn_tui.board.catalogue import find
-from finn_tui.board.connection import Link, connect
+from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import deploy
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.board import default_folder
@@ -29,7 +29,7 @@ from tests.board import samples
 
 
 @pytest.fixture
-async def link(board_home: None) -> AsyncIterator[Link]:
+async def link(board_home: None) -> AsyncIterator[BoardConnection]:
     async with connect(find("simulated")) as opened:
         yield opened
 
@@ -59,7 +59,7 @@ async def gone(seconds: float = 10.0) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_go_from_nothing_to_the_results(link: Link, run_folder: Path) -> None:
+async def test_go_from_nothing_to_the_results(link: BoardConnection, run_folder: Path) -> None:
     (run_folder / "results.json").write_text('{"estimate": {"fps": 1}}')
     seen: list[Progress] = []
     outcome = await work.go(link, run_folder, seen.append)
@@ -100,7 +100,7 @@ async def test_go_from_nothing_to_the_results(link: Link, run_folder: Path) -> N
     await gone()
 
 
-async def test_chosen_images(link: Link, run_folder: Path) -> None:
+async def test_chosen_images(link: BoardConnection, run_folder: Path) -> None:
     np.save(run_folder / "sample" / "labels.npy", np.full(60, -1))
     await deploy(link, run_folder)
     done = await work.execute(link, run_folder, images=(5, 59, 5))
@@ -111,7 +111,7 @@ async def test_chosen_images(link: Link, run_folder: Path) -> None:
         await work.execute(link, run_folder, images=(60,))
 
 
-async def test_channels_first_samples_are_turned(link: Link, run_folder: Path) -> None:
+async def test_channels_first_samples_are_turned(link: BoardConnection, run_folder: Path) -> None:
     """CNV's samples are N, C, H, W; its accelerator takes channels last."""
     settings = samples.settings()
     shapes = settings["driver_information"]["io_shape_dict"]
@@ -130,7 +130,9 @@ async def test_channels_first_samples_are_turned(link: Link, run_folder: Path) -
         await work.execute(link, run_folder)
 
 
-async def test_validation_tells_its_running_accuracy(link: Link, run_folder: Path) -> None:
+async def test_validation_tells_its_running_accuracy(
+    link: BoardConnection, run_folder: Path
+) -> None:
     await deploy(link, run_folder)
     seen: list[Progress] = []
     done = await work.validate(link, run_folder, seen.append, batch=25)
@@ -142,7 +144,7 @@ async def test_validation_tells_its_running_accuracy(link: Link, run_folder: Pat
     assert limited.images == 7 and limited.correct == 4
 
 
-async def test_without_a_test_set_the_rest_is_done(link: Link, run_folder: Path) -> None:
+async def test_without_a_test_set_the_rest_is_done(link: BoardConnection, run_folder: Path) -> None:
     for file in (run_folder / "dataset").iterdir():
         file.unlink()
     run = json.loads((run_folder / "run.json").read_text())
@@ -156,20 +158,20 @@ async def test_without_a_test_set_the_rest_is_done(link: Link, run_folder: Path)
     assert outcome.as_dict()["missing"][0]["what"] == missing.what
 
 
-async def test_a_run_that_was_not_deployed(link: Link, run_folder: Path) -> None:
+async def test_a_run_that_was_not_deployed(link: BoardConnection, run_folder: Path) -> None:
     with pytest.raises(FinnTuiError, match="not on the board") as caught:
         await work.throughput(link, run_folder)
     assert "Deploy it first" in caught.value.fix
 
 
-async def test_what_a_board_says_of_itself(link: Link) -> None:
+async def test_what_a_board_says_of_itself(link: BoardConnection) -> None:
     about = await work.check(link)
     assert about["simulated"] is True and about["driver"] == "1.6.1"
     assert about["root"] == (os.geteuid() == 0) and about["free_bytes"] > 0
 
 
 async def test_a_stuck_accelerator_is_said_so(
-    link: Link, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    link: BoardConnection, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     meta, network = bitstream.unpack(bitfile)
@@ -183,7 +185,7 @@ async def test_a_stuck_accelerator_is_said_so(
     await gone()
 
 
-async def test_cancelling_ends_the_driver(link: Link, run_folder: Path) -> None:
+async def test_cancelling_ends_the_driver(link: BoardConnection, run_folder: Path) -> None:
     bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     meta, network = bitstream.unpack(bitfile)
     bitstream.pack(bitfile, {**meta, "latency_cycles": 10**12}, network)
@@ -205,7 +207,7 @@ async def test_cancelling_ends_the_driver(link: Link, run_folder: Path) -> None:
     assert not (run_folder / "results.json").exists()
 
 
-async def test_two_terminals_take_turns(link: Link, run_folder: Path) -> None:
+async def test_two_terminals_take_turns(link: BoardConnection, run_folder: Path) -> None:
     await deploy(link, run_folder)
     seen: list[Progress] = []
     async with connect(find("simulated")) as other:
@@ -218,7 +220,7 @@ async def test_two_terminals_take_turns(link: Link, run_folder: Path) -> None:
     assert two.correct == 40
 
 
-async def test_the_driver_s_own_failure_is_told(link: Link, run_folder: Path) -> None:
+async def test_the_driver_s_own_failure_is_told(link: BoardConnection, run_folder: Path) -> None:
     path = run_folder / "build" / "deploy" / "driver" / "settings.json"
     settings = json.loads(path.read_text())
     settings["driver_information"]["io_shape_dict"]["idma_names"] = ["nothing0"]
@@ -251,7 +253,7 @@ class FINNExampleOverlay(FINNDMAOverlay):
 """
 
 
-async def test_upstream_drivers_are_told_the_clock(link: Link, run_folder: Path) -> None:
+async def test_upstream_drivers_are_told_the_clock(link: BoardConnection, run_folder: Path) -> None:
     """FINN's own package brings its driver, which runs at 100 MHz unless told otherwise."""
     package = run_folder / "build" / "deploy"
     (package / "driver" / "settings.json").unlink()
@@ -270,7 +272,9 @@ async def test_upstream_drivers_are_told_the_clock(link: Link, run_folder: Path)
     assert outcome.validation.software_same == 60
 
 
-async def test_cifar_files_as_their_authors_offer_them(link: Link, run_folder: Path) -> None:
+async def test_cifar_files_as_their_authors_offer_them(
+    link: BoardConnection, run_folder: Path
+) -> None:
     """The driver reads its own pickles; 32x32 images are the point, not the classes."""
     package = run_folder / "build" / "deploy"
     settings = samples.settings()
@@ -298,7 +302,7 @@ async def test_cifar_files_as_their_authors_offer_them(link: Link, run_folder: P
     assert done.software_same is None, "the run's sample is another data set"
 
 
-async def test_a_damaged_test_set_is_named(link: Link, run_folder: Path) -> None:
+async def test_a_damaged_test_set_is_named(link: BoardConnection, run_folder: Path) -> None:
     labels = run_folder / "dataset" / "t10k-labels-idx1-ubyte.gz"
     labels.write_bytes(gzip.compress(b"\x00" * 40))
     await deploy(link, run_folder)

@@ -129,8 +129,9 @@ def repeated(document: dict[str, Any], layers: int) -> dict[str, Any]:
         made_tables.append({**tables[old], "layer": layer["name"]})
         stream = copy.deepcopy(design["streams"][source])
         before = made[-2]["name"] if number else None
-        streams.append({**stream, "tensor": f"t{number}", "producer": before,
-                        "consumer": layer["name"]})  # fmt: skip
+        streams.append(
+            {**stream, "tensor": f"t{number}", "producer": before, "consumer": layer["name"]}
+        )
     names = {layer["name"] for layer in made}
     for coupling in design["couplings"]:
         for copied in range(layers // len(design["layers"]) + 1):

@@ -34,12 +34,19 @@ class Net:
 
     def quant(self, source: str, scale: float, bits: int, signed: int, zero: float = 0) -> str:
         inputs = [source, self.value(scale), self.value(zero), self.value(bits)]
-        return self.node("Quant", inputs, domain="qonnx.custom_op.general", signed=signed,
-                         narrow=0, rounding_mode="ROUND")  # fmt: skip
+        return self.node(
+            "Quant",
+            inputs,
+            domain="qonnx.custom_op.general",
+            signed=signed,
+            narrow=0,
+            rounding_mode="ROUND",
+        )
 
     def dense(self, source: str, inputs: int, outputs: int, bits: int = 3) -> str:
-        weights = self.quant(self.value(self.random.uniform(-1, 1, (inputs, outputs))), 0.25, bits,
-                             1)  # fmt: skip
+        weights = self.quant(
+            self.value(self.random.uniform(-1, 1, (inputs, outputs))), 0.25, bits, 1
+        )
         return self.node("MatMul", [source, weights])
 
     def conv(self, source: str, shape: tuple[int, ...], **attributes: Any) -> str:

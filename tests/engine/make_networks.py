@@ -53,8 +53,9 @@ class Network:
             self.parameters[name], self.types[name] = values.astype(np.float32), kind
             inputs.append(name)
         domain = f"{DOMAIN}.{op.rsplit('_', 1)[1]}"
-        node = helper.make_node(op, inputs, names, domain=domain, backend="fpgadataflow",
-                                **attributes)  # fmt: skip
+        node = helper.make_node(
+            op, inputs, names, domain=domain, backend="fpgadataflow", **attributes
+        )
         self.nodes.append(node)
         return names
 
@@ -63,21 +64,38 @@ class Network:
         *vectors, channels = self.shapes[source]
         steps = 2 ** int(DataType[ACTIVATION].bitwidth()) - 1
         return self.add(
-            "Thresholding_rtl", [source], [(self.shapes[source], ACTIVATION)],
-            ((channels, steps), self.types[source]), NumChannels=channels, PE=1, numSteps=steps,
-            inputDataType=self.types[source], weightDataType=self.types[source],
-            outputDataType=ACTIVATION, numInputVectors=vectors,
-        )[0]  # fmt: skip
+            "Thresholding_rtl",
+            [source],
+            [(self.shapes[source], ACTIVATION)],
+            ((channels, steps), self.types[source]),
+            NumChannels=channels,
+            PE=1,
+            numSteps=steps,
+            inputDataType=self.types[source],
+            weightDataType=self.types[source],
+            outputDataType=ACTIVATION,
+            numInputVectors=vectors,
+        )[0]
 
     def matrix(self, source: str, rows: int) -> str:
         """A dense layer, for each vector of the source."""
         *vectors, columns = self.shapes[source]
         return self.add(
-            f"MVAU_{self.backend}", [source], [((*vectors, rows), SUM)],
-            ((columns, rows), WEIGHT), MW=columns, MH=rows, PE=1, SIMD=1,
-            inputDataType=self.types[source], weightDataType=WEIGHT, outputDataType=SUM,
-            accDataType=SUM, noActivation=1, numInputVectors=vectors,
-        )[0]  # fmt: skip
+            f"MVAU_{self.backend}",
+            [source],
+            [((*vectors, rows), SUM)],
+            ((columns, rows), WEIGHT),
+            MW=columns,
+            MH=rows,
+            PE=1,
+            SIMD=1,
+            inputDataType=self.types[source],
+            weightDataType=WEIGHT,
+            outputDataType=SUM,
+            accDataType=SUM,
+            noActivation=1,
+            numInputVectors=vectors,
+        )[0]
 
     def windows(self, source: str, kernel: int, stride: int, depthwise: int = 0) -> str:
         """Padding and a sliding window; neither where there is nothing to do."""
@@ -88,18 +106,31 @@ class Network:
         if kernel > 1:
             side += kernel - 1
             (source,) = self.add(
-                "FMPadding_rtl", [source], [((1, side, side, channels), kind)],
-                ImgDim=[side - kernel + 1] * 2, Padding=[kernel // 2] * 4, NumChannels=channels,
-                SIMD=1, inputDataType=kind,
-            )  # fmt: skip
+                "FMPadding_rtl",
+                [source],
+                [((1, side, side, channels), kind)],
+                ImgDim=[side - kernel + 1] * 2,
+                Padding=[kernel // 2] * 4,
+                NumChannels=channels,
+                SIMD=1,
+                inputDataType=kind,
+            )
         out = (side - kernel) // stride + 1
         return self.add(
-            "ConvolutionInputGenerator_rtl", [source],
+            "ConvolutionInputGenerator_rtl",
+            [source],
             [((1, out, out, kernel * kernel * channels), kind)],
-            ConvKernelDim=[kernel] * 2, IFMChannels=channels, IFMDim=[side] * 2, OFMDim=[out] * 2,
-            SIMD=1, Stride=[stride] * 2, Dilation=[1, 1], inputDataType=kind, outputDataType=kind,
+            ConvKernelDim=[kernel] * 2,
+            IFMChannels=channels,
+            IFMDim=[side] * 2,
+            OFMDim=[out] * 2,
+            SIMD=1,
+            Stride=[stride] * 2,
+            Dilation=[1, 1],
+            inputDataType=kind,
+            outputDataType=kind,
             depthwise=depthwise,
-        )[0]  # fmt: skip
+        )[0]
 
     def convolution(self, source: str, channels: int, kernel: int = 1, stride: int = 1) -> str:
         """Windows, dense layer, activation."""
@@ -111,11 +142,21 @@ class Network:
         windows = self.windows(source, 3, stride, depthwise=1)
         side = self.shapes[windows][1]
         (sums,) = self.add(
-            f"VVAU_{self.backend}", [windows], [((1, side, side, channels), SUM)],
-            ((channels, 1, 3, 3), WEIGHT), PE=1, SIMD=1, Dim=[side] * 2, Channels=channels,
-            Kernel=[3, 3], inputDataType=self.types[windows], weightDataType=WEIGHT,
-            outputDataType=SUM, accDataType=SUM, noActivation=1,
-        )  # fmt: skip
+            f"VVAU_{self.backend}",
+            [windows],
+            [((1, side, side, channels), SUM)],
+            ((channels, 1, 3, 3), WEIGHT),
+            PE=1,
+            SIMD=1,
+            Dim=[side] * 2,
+            Channels=channels,
+            Kernel=[3, 3],
+            inputDataType=self.types[windows],
+            weightDataType=WEIGHT,
+            outputDataType=SUM,
+            accDataType=SUM,
+            noActivation=1,
+        )
         return self.threshold(sums)
 
     def maximum(self, source: str) -> str:
@@ -124,18 +165,32 @@ class Network:
         windows = self.windows(source, 3, 2, depthwise=1)
         side = self.shapes[windows][1]
         return self.add(
-            "Pool_hls", [windows], [((1, side, side, channels), kind)], Channels=channels, PE=1,
-            KernelSize=[3, 3], Function="MaxPool", OutImgDims=[side] * 2, InputDataType=kind,
-            OutputDataType=kind, BatchSize=1,
-        )[0]  # fmt: skip
+            "Pool_hls",
+            [windows],
+            [((1, side, side, channels), kind)],
+            Channels=channels,
+            PE=1,
+            KernelSize=[3, 3],
+            Function="MaxPool",
+            OutImgDims=[side] * 2,
+            InputDataType=kind,
+            OutputDataType=kind,
+            BatchSize=1,
+        )[0]
 
     def bottleneck(self, source: str, inner: int, stride: int, project: bool) -> str:
         """A residual block of three convolutions, with one more where the shape changes."""
         shape, kind = self.shapes[source], self.types[source]
         main, side = self.add(
-            "DuplicateStreams_hls", [source], [(shape, kind)] * 2, NumChannels=shape[-1], PE=1,
-            NumOutputStreams=2, inputDataType=kind, numInputVectors=list(shape[:-1]),
-        )  # fmt: skip
+            "DuplicateStreams_hls",
+            [source],
+            [(shape, kind)] * 2,
+            NumChannels=shape[-1],
+            PE=1,
+            NumOutputStreams=2,
+            inputDataType=kind,
+            numInputVectors=list(shape[:-1]),
+        )
         if project:
             side = self.convolution(side, 4 * inner, stride=stride)
         main = self.convolution(main, inner)
@@ -143,24 +198,45 @@ class Network:
         main = self.convolution(main, 4 * inner)
         whole = self.shapes[main]
         (added,) = self.add(
-            "ElementwiseAdd_hls", [main, side], [(whole, "UINT5")], PE=1, lhs_dtype=ACTIVATION,
-            rhs_dtype=ACTIVATION, out_dtype="UINT5", lhs_shape=whole, rhs_shape=whole,
-            out_shape=whole, lhs_style="input", rhs_style="input",
-        )  # fmt: skip
+            "ElementwiseAdd_hls",
+            [main, side],
+            [(whole, "UINT5")],
+            PE=1,
+            lhs_dtype=ACTIVATION,
+            rhs_dtype=ACTIVATION,
+            out_dtype="UINT5",
+            lhs_shape=whole,
+            rhs_shape=whole,
+            out_shape=whole,
+            lhs_style="input",
+            rhs_style="input",
+        )
         return self.threshold(added)
 
     def classes(self, source: str, labels: int) -> str:
         """Average over the image, a dense layer, and the largest."""
         _, side, _, channels = self.shapes[source]
         (pooled,) = self.add(
-            "GlobalAccPool_hls", [source], [((1, 1, 1, channels), "UINT12")], NumChannels=channels,
-            PE=1, inputDataType=self.types[source], numInputVectors=[1, side, side],
-        )  # fmt: skip
+            "GlobalAccPool_hls",
+            [source],
+            [((1, 1, 1, channels), "UINT12")],
+            NumChannels=channels,
+            PE=1,
+            inputDataType=self.types[source],
+            numInputVectors=[1, side, side],
+        )
         scores = self.matrix(pooled, labels)
         return self.add(
-            "LabelSelect_hls", [scores], [((1, 1, 1, 1), "UINT8")], Labels=labels, PE=1, K=1,
-            inputDataType=SUM, outputDataType="UINT8", numInputVectors=[1, 1, 1],
-        )[0]  # fmt: skip
+            "LabelSelect_hls",
+            [scores],
+            [((1, 1, 1, 1), "UINT8")],
+            Labels=labels,
+            PE=1,
+            K=1,
+            inputDataType=SUM,
+            outputDataType="UINT8",
+            numInputVectors=[1, 1, 1],
+        )[0]
 
     def model(self, output: str) -> Any:
         """The graph as a model, layers named as FINN names them."""
@@ -169,8 +245,9 @@ class Network:
             for name, shape in self.shapes.items()
         }
         between = [info for name, info in infos.items() if name not in ("in", output)]
-        graph = helper.make_graph(self.nodes, "network", [infos["in"]], [infos[output]],
-                                  value_info=between)  # fmt: skip
+        graph = helper.make_graph(
+            self.nodes, "network", [infos["in"]], [infos[output]], value_info=between
+        )
         model = ModelWrapper(qonnx_make_model(graph))
         for name, values in self.parameters.items():
             model.set_initializer(name, values)

@@ -109,9 +109,17 @@ def test_reports_become_results(tmp_path: Path) -> None:
     assert resources["BRAM_18K"] == 5
     source = "build/report/post_synth_resources.json"
     assert resources["layers"] == [
-        {"name": "MVAU_hls_0", "LUT": 10, "FF": 12, "SRL": 1, "BRAM_18K": 5, "URAM": 0, "DSP": 3,
-         "source": source}
-    ]  # fmt: skip
+        {
+            "name": "MVAU_hls_0",
+            "LUT": 10,
+            "FF": 12,
+            "SRL": 1,
+            "BRAM_18K": 5,
+            "URAM": 0,
+            "DSP": 3,
+            "source": source,
+        }
+    ]
     measured = timing(str(tmp_path), 4.0)
     assert measured is not None
     assert (measured["wns"], measured["tns"], measured["met"]) == (-0.618, -152.301, False)

@@ -90,18 +90,28 @@ async def test_a_crash_fails_the_work_in_hand_and_the_next_call_starts_anew(
 
 @pytest.mark.engine
 async def test_cancelling_the_caller_frees_the_engine(engine_python: str, tmp_path: Path) -> None:
-    source = {"kind": "brevitas", "network": "cnv_1w1a", "input": [1, 3, 32, 32], "topk": 1,
-              "weights": {"kind": "random", "seed": 0}}  # fmt: skip
+    source = {
+        "kind": "brevitas",
+        "network": "cnv_1w1a",
+        "input": [1, 3, 32, 32],
+        "topk": 1,
+        "weights": {"kind": "random", "seed": 0},
+    }
     async with await Engine.start(EngineSpec("real", (engine_python,))) as engine:
         started = asyncio.Event()
         work = asyncio.create_task(
             engine.call(
                 "prepare",
-                {"source": source, "out": str(tmp_path / "cnv"), "board": "Pynq-Z2",
-                 "part": "xc7z020clg400-1", "clock_ns": 10.0},
+                {
+                    "source": source,
+                    "out": str(tmp_path / "cnv"),
+                    "board": "Pynq-Z2",
+                    "part": "xc7z020clg400-1",
+                    "clock_ns": 10.0,
+                },
                 lambda name, data: started.set() if name == "progress" else None,
             )
-        )  # fmt: skip
+        )
         await started.wait()
         work.cancel()
         with pytest.raises(asyncio.CancelledError):

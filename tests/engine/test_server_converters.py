@@ -21,8 +21,12 @@ pytestmark = pytest.mark.engine
 
 
 def test_prices_are_those_of_finns_ops(server: Talk) -> None:
-    answer = server.call("converters", part=PART, dwc=[[3, 24], [24, 3], [6, 4], [8, 8]],
-                         fifo=[[1, 2], [64, 128], [64, 32768]])  # fmt: skip
+    answer = server.call(
+        "converters",
+        part=PART,
+        dwc=[[3, 24], [24, 3], [6, 4], [8, 8]],
+        fifo=[[1, 2], [64, 128], [64, 32768]],
+    )
     assert answer["depth"] == 2
     assert answer["ops"]["dwc"].startswith("StreamingDataWidthConverter")
     assert [row[:2] for row in answer["dwc"]] == [[3, 24], [24, 3], [6, 4]]
@@ -65,8 +69,13 @@ json.dump(found, open(out, "w"))
 """
     given, out = tmp_path / "folding.json", tmp_path / "inserted.json"
     given.write_text(json.dumps({"Defaults": {}, **folding}))
-    subprocess.run([engine_python, "-c", script, str(path), PART, str(given), str(out)],
-                   check=True, cwd=ROOT, timeout=200, stdout=sys.stderr)  # fmt: skip
+    subprocess.run(
+        [engine_python, "-c", script, str(path), PART, str(given), str(out)],
+        check=True,
+        cwd=ROOT,
+        timeout=200,
+        stdout=sys.stderr,
+    )
     found: dict[str, list[Any]] = json.loads(out.read_text())
     return found
 
@@ -84,8 +93,11 @@ def test_the_bill_is_what_finns_own_passes_insert(
     design = Design.from_json(name, server.call("design", path=prepared.dataflow, part=PART))
     events: list[Any] = []
     server.call("tables", events, path=prepared.dataflow, part=PART, first=None)
-    tables = {event["data"]["layer"]: CostTable.from_json(event["data"]) for event in events
-              if event.get("event") == "table"}  # fmt: skip
+    tables = {
+        event["data"]["layer"]: CostTable.from_json(event["data"])
+        for event in events
+        if event.get("event") == "table"
+    }
     values = {n: t.values(source.randrange(len(t.points))) for n, t in tables.items()}
     for coupling in design.couplings:
         (a, knob_a), (b, knob_b) = coupling.a, coupling.b
@@ -93,18 +105,21 @@ def test_the_bill_is_what_finns_own_passes_insert(
         assert row is not None
         values[b] = tables[b].values(row)
     depths: dict[str, Any] = {
-        layer.name: {"inFIFODepths": [source.choice([2, 32, 128])],
-                     "outFIFODepths": [source.choice([2, 32, 1000])]}
+        layer.name: {
+            "inFIFODepths": [source.choice([2, 32, 128])],
+            "outFIFODepths": [source.choice([2, 32, 1000])],
+        }
         for layer in design.layers
-    }  # fmt: skip
+    }
     ask = StreamWidths(design, tables).ask(depths, ())
     known = CostLookup.from_json(server.call("converters", part=PART, dwc=ask.dwc, fifo=ask.fifo))
     bill = InfrastructureCost.of_folding(design, tables, values, depths, known)
     folding = {n: {**values[n], **depths[n]} for n in values}
     theirs = graph_of(Path(prepared.dataflow), folding, engine_python, tmp_path)
     for kind in ("dwc", "fifo"):
-        ours = [[item.in_width, item.out_width, *map(int, item.use or ())]
-                for item in bill.of(kind)]  # fmt: skip
+        ours = [
+            [item.in_width, item.out_width, *map(int, item.use or ())] for item in bill.of(kind)
+        ]
         assert len(ours) > 1
         assert sorted(ours) == sorted(theirs[kind])
     assert bill.total()["LUT"] == sum(row[2] for rows in theirs.values() for row in rows)

@@ -11,10 +11,14 @@ from finn_tui.engine.server import choices, finn_env, knobs, tables
 
 ALLOWED = {
     "ram_style": ("s", False, "auto", {"auto", "block", "distributed", "ultra"}),
-    "mem_mode": ("s", False, "internal_decoupled",
-                 {"internal_embedded", "internal_decoupled", "external", "dynamic"}),
+    "mem_mode": (
+        "s",
+        False,
+        "internal_decoupled",
+        {"internal_embedded", "internal_decoupled", "external", "dynamic"},
+    ),
     "runtime_writeable_weights": ("i", False, 0, {0, 1}),
-}  # fmt: skip
+}
 WEIGHTS: dict[str, Any] = {"mem_mode": "internal_decoupled", "runtime_writeable_weights": 0}
 
 

@@ -55,8 +55,11 @@ class Case:
         design = Design.from_json(kind, server.call("design", path=str(path), part=part))
         events: list[Any] = []
         result = server.call("tables", events, path=str(path), part=part, first=None)
-        tables = {event["data"]["layer"]: CostTable.from_json(event["data"]) for event in events
-                  if event.get("event") == "table"}  # fmt: skip
+        tables = {
+            event["data"]["layer"]: CostTable.from_json(event["data"])
+            for event in events
+            if event.get("event") == "table"
+        }
         return cls(server, str(path), part, design, tables, result["seconds"])
 
     def ops(self) -> Counter[str]:
@@ -73,8 +76,9 @@ class Case:
 
     def some(self, start: Folding, source: random.Random) -> Folding:
         """Any legal values of every knob, coupled ones together."""
-        values = {name: table.values(source.randrange(len(table)))
-                  for name, table in self.tables.items()}  # fmt: skip
+        values = {
+            name: table.values(source.randrange(len(table))) for name, table in self.tables.items()
+        }
         for coupling in self.design.couplings:
             (a, knob_a), (b, knob_b) = coupling.a, coupling.b
             wanted = {**values[b], knob_b: values[a][knob_a]}
@@ -87,8 +91,12 @@ class Case:
         """Our estimate of a folding and FINN's reports on the graph folded so are equal."""
         foldings.check(self.design, self.tables, folding)  # couplings hold, too
         ours = estimate(self.design, self.tables, folding.values, 10.0)
-        report = self.server.call("reports", path=self.path, part=self.part,
-                                  folding=finn_json.to_json(self.design, folding))  # fmt: skip
+        report = self.server.call(
+            "reports",
+            path=self.path,
+            part=self.part,
+            folding=finn_json.to_json(self.design, folding),
+        )
         assert set(report["cycles"]) == {layer.name for layer in ours.layers}
         total = dict.fromkeys(RESOURCES, 0)
         for layer in ours.layers:
@@ -192,7 +200,13 @@ for path, part in zip(cases[::2], cases[1::2]):
     ):
         path = make(kind, engine_python, tmp_path)
         cases += [str(path), part]
-    ran = subprocess.run([engine_python, "-c", script, *cases], check=True, cwd=ROOT, timeout=200,
-                         stdout=subprocess.PIPE, text=True)  # fmt: skip
+    ran = subprocess.run(
+        [engine_python, "-c", script, *cases],
+        check=True,
+        cwd=ROOT,
+        timeout=200,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     # As many as there are, not a sample.
     assert sum(int(line) for line in ran.stdout.split() if line.isdigit()) > 5_000

@@ -45,10 +45,17 @@ def run_of(tmp_path: Path, engine: dict[str, object]) -> RunFolder:
     path = tmp_path / "runs" / "20260102T030405Z-tfc-w1a1-00ff"
     path.mkdir(parents=True)
     request = {
-        "format": 1, "id": path.name, "model": "m", "created": "2026-01-02T03:04:05+00:00",
-        "folding": {}, "folding_name": "f", "board": "Pynq-Z2", "part": "p", "clock_ns": 10.0,
+        "format": 1,
+        "id": path.name,
+        "model": "m",
+        "created": "2026-01-02T03:04:05+00:00",
+        "folding": {},
+        "folding_name": "f",
+        "board": "Pynq-Z2",
+        "part": "p",
+        "clock_ns": 10.0,
         "engine": engine,
-    }  # fmt: skip
+    }
     (path / "run.json").write_text(json.dumps(request))
     return RunFolder(path)
 

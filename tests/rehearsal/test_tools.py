@@ -479,11 +479,15 @@ FAILING = {
     "synth-crash": ("synth", r"^Abnormal program termination \(11\)$", (), ()),
     "place": ("impl", r"^ERROR: \[DRC UTLZ-1\]", (".place_design.error.rst",), ()),
     "crash": ("impl", r"hs_err_pid\d+\.log' for details$", (".place_design.error.rst",), ()),
-    "memory": ("impl", r"rdiArgs\.sh: line \d+: \d+ Killed", (".place_design.begin.rst",),
-               (".place_design.error.rst", ".vivado.error.rst", ".vivado.end.rst")),
+    "memory": (
+        "impl",
+        r"rdiArgs\.sh: line \d+: \d+ Killed",
+        (".place_design.begin.rst",),
+        (".place_design.error.rst", ".vivado.error.rst", ".vivado.end.rst"),
+    ),
     "route": ("impl", r"^route_design failed$", (".route_design.error.rst",), ()),
     "disk": ("impl", r"no space left on device$", (".write_bitstream.error.rst",), ()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mode", FAILING)

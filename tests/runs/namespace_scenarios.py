@@ -88,10 +88,17 @@ def make_run(folder: Path, name: str = RUN_ID, **state: Any) -> Path:
     path = folder / "runs" / name
     path.mkdir(parents=True, exist_ok=True)
     request = {
-        "format": 1, "id": name, "model": "tfc-w1a1", "created": "2026-01-02T03:04:05+00:00",
-        "folding": {"Defaults": {}}, "folding_name": "published", "board": "Pynq-Z2",
-        "part": "xc7z020clg400-1", "clock_ns": 10.0, "simulated": True,
-    }  # fmt: skip
+        "format": 1,
+        "id": name,
+        "model": "tfc-w1a1",
+        "created": "2026-01-02T03:04:05+00:00",
+        "folding": {"Defaults": {}},
+        "folding_name": "published",
+        "board": "Pynq-Z2",
+        "part": "xc7z020clg400-1",
+        "clock_ns": 10.0,
+        "simulated": True,
+    }
     (path / "run.json").write_text(json.dumps(request))
     started = "2026-01-02T03:04:05+00:00"
     document = {"state": "running", "started": started, "heartbeat": time.time(), **state}
@@ -130,11 +137,14 @@ def stale_states(pid: int) -> dict[str, dict[str, Any]]:
         "no start ticks": {**here, "pid_ticks": None, "heartbeat": long_ago},
         "before a restart": {**here, "boot": "0" * 8, "heartbeat": long_ago},
         "version 0.1": {
-            "pid": pid, "pid_ticks": ticks(pid) - 1000, "host": host, "boot": here["boot"],
+            "pid": pid,
+            "pid_ticks": ticks(pid) - 1000,
+            "host": host,
+            "boot": here["boot"],
             "heartbeat": long_ago,
         },
         "host name only": {"pid": pid, "host": host, "heartbeat": long_ago},
-    }  # fmt: skip
+    }
 
 
 def stale(folder: Path) -> None:
@@ -150,9 +160,26 @@ def odd_numbers(folder: Path) -> None:
     """Process numbers that no runner has."""
     bystander = Bystander()
     start = ticks(os.getpid())
-    values = [0, 1, -1, -bystander.pid, True, False, "12", str(bystander.pid), 3.0, 1e300,
-              2**22 + 1, 2**31, 2**63, 10**400, [bystander.pid], {}, os.getpid(),
-              os.getppid()]  # fmt: skip
+    values = [
+        0,
+        1,
+        -1,
+        -bystander.pid,
+        True,
+        False,
+        "12",
+        str(bystander.pid),
+        3.0,
+        1e300,
+        2**22 + 1,
+        2**31,
+        2**63,
+        10**400,
+        [bystander.pid],
+        {},
+        os.getpid(),
+        os.getppid(),
+    ]
     for value in values:
         for state in (
             {**this_machine(value, start - 1), "heartbeat": time.time() - 3600},
@@ -302,9 +329,14 @@ def commands(folder: Path) -> None:
     states["zero"] = this_machine(0, None) | {"heartbeat": time.time() - 3600}
     states["one"] = this_machine(1, ticks(1)) | {"heartbeat": time.time() - 3600}
     lines = (
-        ["runs"], ["runs", "show", RUN_ID], ["experiments"], ["attach", RUN_ID],
-        ["cancel", RUN_ID], ["runs", "clean", "--yes", RUN_ID], ["logs", RUN_ID],
-    )  # fmt: skip
+        ["runs"],
+        ["runs", "show", RUN_ID],
+        ["experiments"],
+        ["attach", RUN_ID],
+        ["cancel", RUN_ID],
+        ["runs", "clean", "--yes", RUN_ID],
+        ["logs", RUN_ID],
+    )
     from click.testing import CliRunner
 
     from finn_tui.cli import main as cli
@@ -347,11 +379,20 @@ def app(folder: Path) -> None:
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     name: scenario
     for name, scenario in list(globals().items())
-    if name in (
-        "stale", "odd_numbers", "queue", "leader_gone", "restarted", "containers",
-        "copied_folder", "board_command", "commands", "app",
+    if name
+    in (
+        "stale",
+        "odd_numbers",
+        "queue",
+        "leader_gone",
+        "restarted",
+        "containers",
+        "copied_folder",
+        "board_command",
+        "commands",
+        "app",
     )
-}  # fmt: skip
+}
 
 
 @contextmanager

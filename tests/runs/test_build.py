@@ -116,8 +116,9 @@ async def test_from_graph_to_deployment_package(
     assert results["timing"]["simulated"] is True
     assert results["steps"]["seconds"].keys() == set(names)
     assert {(tool["name"], tool["version"]) for tool in results["tools"]} == {
-        ("Vivado", "2022.2"), ("Vitis HLS", "2022.2"),
-    }  # fmt: skip
+        ("Vivado", "2022.2"),
+        ("Vitis HLS", "2022.2"),
+    }
     assert results["warnings"] == []
 
     logs = find_logs(run)

@@ -20,7 +20,7 @@ from finn_tui.runs.eta import (
     words,
 )
 from finn_tui.runs.live.jobs import Job, JobState, Stage
-from finn_tui.runs.live.snapshot import Picture
+from finn_tui.runs.live.snapshot import RunSnapshot
 from finn_tui.runs.steps import Step
 from tests.runs.conftest import MakeRun
 
@@ -110,15 +110,17 @@ def test_a_step_that_takes_longer_than_ever_is_not_about_to_end_for_ever() -> No
 
 
 def test_the_tools_tell_how_far_a_bitfile_is() -> None:
-    def picture(synthesized: int, *stages: Stage, now: tuple[str, ...] = ()) -> Picture:
+    def picture(synthesized: int, *stages: Stage, now: tuple[str, ...] = ()) -> RunSnapshot:
         runs = [
             Job("synthesis", f"r{n}", JobState.FINISHED if n < synthesized else JobState.RUNNING)
             for n in range(10)
         ]
         state = JobState.RUNNING if stages else JobState.QUEUED
         shell = Job("project", "accelerator", JobState.RUNNING)
-        return Picture(0.0, jobs=(shell, *runs, Job("implementation", "impl_1", state, None, None,
-                       stages, now)))  # fmt: skip
+        return RunSnapshot(
+            0.0,
+            jobs=(shell, *runs, Job("implementation", "impl_1", state, None, None, stages, now)),
+        )
 
     history = [build(), build()]
     # It has taken 500 s and is half way with synthesis: slower than before.
@@ -128,11 +130,23 @@ def test_the_tools_tell_how_far_a_bitfile_is() -> None:
         Stage("init_design", JobState.FINISHED, 1),
         Stage("opt_design", JobState.FINISHED, 1),
     ]
-    early = told(at(3, 1200.0), KIND, history,
-                 picture(10, *placing, Stage("place_design", JobState.RUNNING, 1)))  # fmt: skip
-    late = told(at(3, 1200.0), KIND, history,
-                picture(10, *placing, Stage("place_design", JobState.RUNNING, 1),
-                        now=("place_design", "Placer", "Detail Placement")))  # fmt: skip
+    early = told(
+        at(3, 1200.0),
+        KIND,
+        history,
+        picture(10, *placing, Stage("place_design", JobState.RUNNING, 1)),
+    )
+    late = told(
+        at(3, 1200.0),
+        KIND,
+        history,
+        picture(
+            10,
+            *placing,
+            Stage("place_design", JobState.RUNNING, 1),
+            now=("place_design", "Placer", "Detail Placement"),
+        ),
+    )
     assert late.seconds < early.seconds
 
 
@@ -142,9 +156,9 @@ def test_simulating_fifos_is_named() -> None:
     assert told(at(1), KIND, [build()]).note is None
     hardware = [Step("step_generate_hardware", StepStatus.RUNNING, 10.0)]
     layers = (Job("hls", "a", JobState.FINISHED), Job("hls", "b", JobState.FINISHED))
-    assert told(hardware, KIND, (), Picture(0.0, jobs=layers)).note == note
+    assert told(hardware, KIND, (), RunSnapshot(0.0, jobs=layers)).note == note
     half = (layers[0], Job("hls", "b", JobState.RUNNING))
-    assert told(hardware, KIND, (), Picture(0.0, jobs=half)).note is None
+    assert told(hardware, KIND, (), RunSnapshot(0.0, jobs=half)).note is None
 
 
 def test_in_words() -> None:
@@ -164,7 +178,7 @@ def test_the_other_runs_of_a_folder_are_the_history(make_run: MakeRun) -> None:
             '{"t": 1, "event": "step", "status": "finished", "name": "a", "seconds": 80.0}\n'
         )
     now = make_run("20260103T000000Z-tfc-w1a1-0003")
-    found = Outlook(now).of(Picture(0.0, steps=(Step("a", StepStatus.RUNNING, 20.0),)))
+    found = Outlook(now).of(RunSnapshot(0.0, steps=(Step("a", StepStatus.RUNNING, 20.0),)))
     assert found is not None
     assert (found.seconds, found.builds) == (60.0, 2)
 

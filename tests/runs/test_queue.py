@@ -87,8 +87,11 @@ async def test_cancel_reaches_what_left_its_session_parent_and_environment(begin
     strays: list[psutil.Process] = []
     async with asyncio.timeout(20):
         while not strays:
-            strays = [p for p in psutil.process_iter(["cmdline"])
-                      if p.info["cmdline"] == ["sleep", "97531"]]  # fmt: skip
+            strays = [
+                p
+                for p in psutil.process_iter(["cmdline"])
+                if p.info["cmdline"] == ["sleep", "97531"]
+            ]
             await asyncio.sleep(0.05)
     assert (await cancel(run)).state == "cancelled"
     # A zombie has no ticks: it is ended, whoever has still to ask for it.

@@ -23,8 +23,14 @@ _MESSAGE = re.compile(r"^(WARNING|CRITICAL WARNING): \[([^\]]+)\] ?(.*)$")
 #: Warnings that change what the result is worth.
 _MATTER = ("Route 35-328", "Route 35-39")
 #: Critical warnings that stand in good builds of FINN's designs, too.
-_HARMLESS = ("BD 41-237", "IP_Flow 19-5234", "HDL 9-1206", "BD 41-1356", "BD 41-1167",
-             "Designutils 20-1275")  # fmt: skip
+_HARMLESS = (
+    "BD 41-237",
+    "IP_Flow 19-5234",
+    "HDL 9-1206",
+    "BD 41-1356",
+    "BD 41-1167",
+    "Designutils 20-1275",
+)
 #: Logs that say what became of the design; one of a tool that repeats another is left out.
 _LOGS = ("runme.log", "vitis_hls.log", "vivado_hls.log")
 #: More of one log than this is not looked through.
@@ -56,8 +62,12 @@ def collect(folder: str, run: Dict[str, Any]) -> Dict[str, Any]:
     seconds = step_seconds(folder)
     if seconds:
         total = round(sum(seconds.values()), 2)
-        parts["steps"] = {"seconds": seconds, "total_seconds": total, "source": runfiles.EVENTS,
-                          "simulated": simulated}  # fmt: skip
+        parts["steps"] = {
+            "seconds": seconds,
+            "total_seconds": total,
+            "source": runfiles.EVENTS,
+            "simulated": simulated,
+        }
     tools, warnings = read_logs(folder)
     if tools:
         parts["tools"] = [dict(tool, simulated=simulated) for tool in tools]
@@ -192,8 +202,14 @@ def read_logs(folder: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
                     message = _MESSAGE.match(line)
                     if message and _matters(message.group(1), message.group(2)):
                         severity, id, text = message.groups()
-                        first = {"severity": severity, "id": id, "text": text, "count": 0,
-                                 "source": source, "line": number}  # fmt: skip
+                        first = {
+                            "severity": severity,
+                            "id": id,
+                            "text": text,
+                            "count": 0,
+                            "source": source,
+                            "line": number,
+                        }
                         warnings.setdefault(id, first)["count"] += 1
     return list(tools.values()), list(warnings.values())
 

@@ -120,12 +120,13 @@ CAUSES: Tuple[Cause, ...] = (
             (("OutOfMemory",), r"\bOutOfMemoryError\b"),
             (("nsufficient memory",), r"(?i)insufficient memory"),
             (("emory exhausted",), r"(?i)(?:virtual )?memory exhausted"),
-            (("oom_kill", "oom-kill", "OOMKilled", "OOM Killed"),
-             r"oom[_-]kill|OOM ?Killed"),
+            (("oom_kill", "oom-kill", "OOMKilled", "OOM Killed"), r"oom[_-]kill|OOM ?Killed"),
             (("emory limit", "emory usage"), r"(?i)exceeded .*memory limit|memory limit exceeded"),
             (("SIGKILL",), r"SIGKILL"),
-            (("xit status", "xit code", "exited with", "non-zero exit"),
-             r"(?i)\bexit(?:ed)?(?: with)?(?: (?:status|code))?:? ?\(?(?:137|-9)\b"),
+            (
+                ("xit status", "xit code", "exited with", "non-zero exit"),
+                r"(?i)\bexit(?:ed)?(?: with)?(?: (?:status|code))?:? ?\(?(?:137|-9)\b",
+            ),
             (("Error 137",), r"Error 137\b"),
         ),
     ),
@@ -138,17 +139,26 @@ CAUSES: Tuple[Cause, ...] = (
         "xczu7ev need more than the free edition, xc7z020 does not.",
         ids=("Common 17-345", "Common 17-348", "Common 17-347", "Common 17-301", "Common 17-300"),
         signs=(
-            (("icen", "ICEN"),
-             r"(?i)\b(?:fail(?:ed|ure)?|unable|could not|cannot|can't) (?:to )?(?:get|obtain"
-             r"|acquire|check ?-?out|find|locate|read|open)\b.{0,60}\blicen[sc]es?\b"),
-            (("icen", "ICEN"),
-             r"(?i)\b(?:no|invalid|expired|missing)\b(?: \w+){0,2} licen[sc]es?\b"
-             r"(?! (?:needed|required))"),
-            (("icen", "ICEN"),
-             r"(?i)\blicen[sc]es?\b(?: \S+){0,6} (?:was not found|not found|is not available"
-             r"|not available|has expired|expired|checkout failed|is invalid|is not valid|denied)"),
-            (("icen", "ICEN"),
-             r"(?i)licensed number of users already reached|cannot connect to license server"),
+            (
+                ("icen", "ICEN"),
+                r"(?i)\b(?:fail(?:ed|ure)?|unable|could not|cannot|can't) (?:to )?(?:get|obtain"
+                r"|acquire|check ?-?out|find|locate|read|open)\b.{0,60}\blicen[sc]es?\b",
+            ),
+            (
+                ("icen", "ICEN"),
+                r"(?i)\b(?:no|invalid|expired|missing)\b(?: \w+){0,2} licen[sc]es?\b"
+                r"(?! (?:needed|required))",
+            ),
+            (
+                ("icen", "ICEN"),
+                r"(?i)\blicen[sc]es?\b(?: \S+){0,6} (?:was not found|not found|is not available"
+                r"|not available|has expired|expired|checkout failed|is invalid|is not valid"
+                r"|denied)",
+            ),
+            (
+                ("icen", "ICEN"),
+                r"(?i)licensed number of users already reached|cannot connect to license server",
+            ),
             (("FlexNet", "FLEXnet", "FlexLM"), r"\b(?:FlexNet|FLEXnet|FlexLM)\b.*\b[Ee]rror"),
         ),
     ),
@@ -178,18 +188,23 @@ CAUSES: Tuple[Cause, ...] = (
         "HLS is called vivado_hls up to 2020.1 and vitis_hls from 2020.2 on: FINN's version has "
         "to go with it.",
         signs=(
-            (("not found",),
-             rf"(?:^|[\s:/'\"])(?i:{_TOOL}|vitis hls){_QUOTE}:? "
-             r"(?:(?:command|was|is|executable|could be) )?not (?:be )?found"),
-            (("o such file",),
-             rf"(?:^|[:/ ]){_QUOTE}(?:/\S*/)?{_TOOL}{_QUOTE}: No such file or directory"),
-            (("o such file",),
-             rf"No such file or directory: ['\"](?:[^'\"]*/)?{_TOOL}['\"]"),
+            (
+                ("not found",),
+                rf"(?:^|[\s:/'\"])(?i:{_TOOL}|vitis hls){_QUOTE}:? "
+                r"(?:(?:command|was|is|executable|could be) )?not (?:be )?found",
+            ),
+            (
+                ("o such file",),
+                rf"(?:^|[:/ ]){_QUOTE}(?:/\S*/)?{_TOOL}{_QUOTE}: No such file or directory",
+            ),
+            (("o such file",), rf"No such file or directory: ['\"](?:[^'\"]*/)?{_TOOL}['\"]"),
             (("in (",), rf"^which: no {_TOOL} in \("),
             (("executable file not found",), r"executable file not found in \$?PATH"),
             (("is not recognized",), rf"'{_TOOL}' is not recognized as an internal or external"),
-            (("ould not find", "an't find", "annot find", "nable to find"),
-             rf"(?i)\b(?:could not|can't|cannot|unable to) find (?:the )?{_QUOTE}{_TOOL}\b"),
+            (
+                ("ould not find", "an't find", "annot find", "nable to find"),
+                rf"(?i)\b(?:could not|can't|cannot|unable to) find (?:the )?{_QUOTE}{_TOOL}\b",
+            ),
             (("settings64",), r"settings64\.c?sh: No such file or directory"),
             (("no such file",), rf'couldn\'t execute "{_TOOL}": no such file'),
         ),
@@ -202,12 +217,17 @@ CAUSES: Tuple[Cause, ...] = (
         "Start FINN by run-docker.sh or with its environment set: FINN_ROOT, FINN_BUILD_DIR, "
         "FINN_XILINX_PATH, FINN_XILINX_VERSION, VIVADO_PATH; `finn-tui doctor` checks them.",
         signs=(
-            (("nvironment variable",),
-             r"(?i)environment variable '?\$?\w+'? (?:must be set|is not set|not set|is not defined"
-             r"|not defined|undefined|is missing|not found|is required)"),
-            (("nvironment variable",),
-             r"(?i)(?:please set|must set|need to set|missing|undefined|unset)\b.{0,40}"
-             r"environment variable"),
+            (
+                ("nvironment variable",),
+                r"(?i)environment variable '?\$?\w+'? (?:must be set|is not set|not set"
+                r"|is not defined"
+                r"|not defined|undefined|is missing|not found|is required)",
+            ),
+            (
+                ("nvironment variable",),
+                r"(?i)(?:please set|must set|need to set|missing|undefined|unset)\b.{0,40}"
+                r"environment variable",
+            ),
             (("KeyError",), r"^KeyError: ['\"][A-Z][A-Z0-9]*_[A-Z0-9_]+['\"]"),
             (("unbound variable",), r": [A-Z][A-Z0-9_]+: unbound variable"),
             (("env(",), r"can't read \"(?:::)?env\(\w+\)\": no such"),
@@ -235,11 +255,15 @@ CAUSES: Tuple[Cause, ...] = (
         "Run the driver on the board with sudo, with PYNQ's environment: "
         "`sudo -E /usr/local/share/pynq-venv/bin/python3 driver.py ...`.",
         signs=(
-            (("oot permission", "ust be run as root", "equires root", "oot privileges"),
-             r"(?i)\broot (?:permissions?|privileges) (?:is |are )?(?:required|needed)"
-             r"|must be run as root|requires root"),
-            (("/dev/mem", "/dev/xlnk", "/dev/uio", "/dev/fpga"),
-             r"(?:Permission denied|Operation not permitted).*/dev/(?:mem|xlnk|uio|fpga)"),
+            (
+                ("oot permission", "ust be run as root", "equires root", "oot privileges"),
+                r"(?i)\broot (?:permissions?|privileges) (?:is |are )?(?:required|needed)"
+                r"|must be run as root|requires root",
+            ),
+            (
+                ("/dev/mem", "/dev/xlnk", "/dev/uio", "/dev/fpga"),
+                r"(?:Permission denied|Operation not permitted).*/dev/(?:mem|xlnk|uio|fpga)",
+            ),
         ),
     ),
     Cause(
@@ -263,10 +287,12 @@ CAUSES: Tuple[Cause, ...] = (
         "Copy the whole deployment folder (.bit and .hwh beside each other), or name the file with "
         "--bitfile.",
         signs=(
-            (("itfile", "itstream", ".hwh"),
-             r"(?i)(?:OSError|IOError|RuntimeError|ValueError|FileNotFoundError): .*"
-             r"(?:bit(?:file|stream)\b.*(?:not|no such|could)"
-             r"|(?:not|no such|could).*\.(?:hwh|bit)\b)"),
+            (
+                ("itfile", "itstream", ".hwh"),
+                r"(?i)(?:OSError|IOError|RuntimeError|ValueError|FileNotFoundError): .*"
+                r"(?:bit(?:file|stream)\b.*(?:not|no such|could)"
+                r"|(?:not|no such|could).*\.(?:hwh|bit)\b)",
+            ),
         ),
     ),
     Cause(
@@ -279,12 +305,17 @@ CAUSES: Tuple[Cause, ...] = (
         "its owner remove the old one.",
         signs=(
             (("PermissionError",), r"^PermissionError\b"),
-            (("ermission denied",),
-             r"(?:mkdir|touch|cp|mv|tee|bash|sh|tar|install|nohup|ln|cd|python3?)\b: "
-             r".*[Pp]ermission denied"),
-            (("ermission denied",),
-             r"(?i)\b(?:cannot|can't|could not|unable to|failed to) (?:create|open|touch|write)\b"
-             r".*permission denied"),
+            (
+                ("ermission denied",),
+                r"(?:mkdir|touch|cp|mv|tee|bash|sh|tar|install|nohup|ln|cd|python3?)\b: "
+                r".*[Pp]ermission denied",
+            ),
+            (
+                ("ermission denied",),
+                r"(?i)\b(?:cannot|can't|could not|unable to|failed to) "
+                r"(?:create|open|touch|write)\b"
+                r".*permission denied",
+            ),
             (("permission denied",), r"^couldn't open \".*\": permission denied"),
             (("ead-only file system",), r"(?i)read-only file system"),
         ),
@@ -299,12 +330,18 @@ CAUSES: Tuple[Cause, ...] = (
         "check the part's name; `get_parts` in Vivado lists those that are there.",
         ids=("HLS 200-1023", "Coretcl 2-106", "Device 21-436", "Project 1-1060"),
         signs=(
-            (("not installed", "not found", "not available"),
-             r"(?i)\b(?:part|device) '?xc[\w-]+'? (?:is )?not (?:installed|found|available)"),
-            (("part could not be found", "o parts matched"),
-             r"(?i)specified part could not be found|no parts matched"),
-            (("latform",),
-             r"(?i)\b(?:failed to find|could not find|no valid|unable to find)\b.*\bplatform\b"),
+            (
+                ("not installed", "not found", "not available"),
+                r"(?i)\b(?:part|device) '?xc[\w-]+'? (?:is )?not (?:installed|found|available)",
+            ),
+            (
+                ("part could not be found", "o parts matched"),
+                r"(?i)specified part could not be found|no parts matched",
+            ),
+            (
+                ("latform",),
+                r"(?i)\b(?:failed to find|could not find|no valid|unable to find)\b.*\bplatform\b",
+            ),
         ),
     ),
     Cause(
@@ -317,8 +354,10 @@ CAUSES: Tuple[Cause, ...] = (
         "deps/board_files; or set board.repoPaths to where they are.",
         ids=("Board 49-71", "Board 49-51", "Board 49-67"),
         signs=(
-            (("board_part",),
-             r"(?i)board_part\b.*(?:not found|is not valid|invalid|does not exist)"),
+            (
+                ("board_part",),
+                r"(?i)board_part\b.*(?:not found|is not valid|invalid|does not exist)",
+            ),
             (("oard files", "oard file"), r"(?i)board files? (?:not found|missing|could not)"),
         ),
     ),
@@ -345,13 +384,21 @@ CAUSES: Tuple[Cause, ...] = (
         "and newer, 2020.1 for 0.7 and older), or the FINN that goes with your tools.",
         ids=("Common 17-170", "BD_TCL-109", "BD_TCL-1", "HLS 200-2001", "Project 1-20"),
         signs=(
-            (("nknown option", "nrecognized option", "nrecognised option", "nvalid option",
-              "nrecognized command", "ad option", "nsupported option"),
-             r"(?i)\b(?:unknown|unrecogni[sz]ed|invalid|bad|unsupported)(?: command[- ]line)?"
-             r" option\b(?! value)"),
+            (
+                (
+                    "nknown option",
+                    "nrecognized option",
+                    "nrecognised option",
+                    "nvalid option",
+                    "nrecognized command",
+                    "ad option",
+                    "nsupported option",
+                ),
+                r"(?i)\b(?:unknown|unrecogni[sz]ed|invalid|bad|unsupported)(?: command[- ]line)?"
+                r" option\b(?! value)",
+            ),
             (("generated using Vivado",), r"^ERROR: .*generated using Vivado <"),
-            (("newer version",),
-             r"(?i)created (?:with|by|using) a (?:newer|later) version"),
+            (("newer version",), r"(?i)created (?:with|by|using) a (?:newer|later) version"),
             (("ersion",), r"(?i)requires (?:vivado|vitis(?: hls)?|verilator) (?:version )?v?\d"),
         ),
     ),
@@ -379,13 +426,17 @@ CAUSES: Tuple[Cause, ...] = (
         ids=("Common 17-49",),
         signs=(
             (("Abnormal program",), r"Abnormal program termination"),
-            (("fatal error has been", "unexpected error has"),
-             r"^# (?:A fatal|An unexpected) error has (?:been detected|occurred)"),
+            (
+                ("fatal error has been", "unexpected error has"),
+                r"^# (?:A fatal|An unexpected) error has (?:been detected|occurred)",
+            ),
             (("hs_err_pid",), r"Please check '.*hs_err_pid"),
             (("egmentation fault", "SIGSEGV"), r"(?i)\bsegmentation fault\b|\bSIGSEGV\b"),
             (("core dumped",), r"\(core dumped\)"),
-            (("stack smashing", "double free", "corrupted size", "nvalid pointer"),
-             r"^(?:\*\*\* stack smashing|double free or|corrupted size|free\(\): invalid)"),
+            (
+                ("stack smashing", "double free", "corrupted size", "nvalid pointer"),
+                r"^(?:\*\*\* stack smashing|double free or|corrupted size|free\(\): invalid)",
+            ),
             (("exit status", "exit code"), r"(?i)\bexit (?:status|code):? \(?(?:139|134|-11|-6)\b"),
         ),
     ),
@@ -414,9 +465,24 @@ CAUSES: Tuple[Cause, ...] = (
         "all; RTSTAT is the consequence.",
         "Fold further, use fewer wide streams, or a lower clock (fewer parallel wires); look at "
         "the congestion and the named nets in the router's log.",
-        ids=("Route 35-7", "Route 35-162", "Route 35-3", "Route 35-447", "Route 35-1", "Route 35-8",
-             "Route 35-535", "Route 35-2", "Route 35-54", "DRC RTSTAT-1", "DRC RTSTAT-2",
-             "DRC RTSTAT-4", "DRC RTSTAT-5", "DRC RTSTAT-6", "DRC RTSTAT-10", "DRC RTSTAT-13"),
+        ids=(
+            "Route 35-7",
+            "Route 35-162",
+            "Route 35-3",
+            "Route 35-447",
+            "Route 35-1",
+            "Route 35-8",
+            "Route 35-535",
+            "Route 35-2",
+            "Route 35-54",
+            "DRC RTSTAT-1",
+            "DRC RTSTAT-2",
+            "DRC RTSTAT-4",
+            "DRC RTSTAT-5",
+            "DRC RTSTAT-6",
+            "DRC RTSTAT-10",
+            "DRC RTSTAT-13",
+        ),
         signs=((("route_design failed",), r"^route_design failed"),),
     ),
     Cause(
@@ -437,8 +503,10 @@ CAUSES: Tuple[Cause, ...] = (
         "The RTL of a layer did not do what its C++ does, or the simulation could not be run.",
         "Read the first error of the simulation's log (sim/ below the solution).",
         facilities=("COSIM",),
-        signs=((("cosim_design",), r"'cosim_design' failed"),
-               (("co-simulation",), r"(?i)co-simulation (?:finished: )?\*?\*?\* ?FAIL")),
+        signs=(
+            (("cosim_design",), r"'cosim_design' failed"),
+            (("co-simulation",), r"(?i)co-simulation (?:finished: )?\*?\*?\* ?FAIL"),
+        ),
     ),
     Cause(
         "c-simulation-failed",
@@ -448,8 +516,7 @@ CAUSES: Tuple[Cause, ...] = (
         "Read the first error above it: the compiler names file and line.",
         ids=("SIM 211-100", "HLS 200-627", "SIM 211-1", "SIM 211-4"),
         facilities=("SIM",),
-        signs=((("csim_design",), r"'csim_design' failed"),
-               (("CSim failed",), r"\bCSim failed\b")),
+        signs=((("csim_design",), r"'csim_design' failed"), (("CSim failed",), r"\bCSim failed\b")),
     ),
     Cause(
         "hls-export-failed",
@@ -512,8 +579,10 @@ CAUSES: Tuple[Cause, ...] = (
         "Look at what verilator and make printed before it; a missing compiler, a Verilator other "
         "than 4.224 or too little memory are the usual ones. auto_fifo_depths=False, or "
         "auto_fifo_strategy=characterize, goes without.",
-        signs=((("results.txt",), r"No such file or directory: '?.*results\.txt"),
-               (("fifosim",), r"(?i)\bfifosim\b.*\bfailed|fifo simulation failed")),
+        signs=(
+            (("results.txt",), r"No such file or directory: '?.*results\.txt"),
+            (("fifosim",), r"(?i)\bfifosim\b.*\bfailed|fifo simulation failed"),
+        ),
     ),
     Cause(
         "simulation-failed",
@@ -521,9 +590,11 @@ CAUSES: Tuple[Cause, ...] = (
         "a simulation could not be built or run",
         "Verilator or the compiler behind cppsim stopped.",
         "Read its first error; a missing compiler or a wrong Verilator version is the usual one.",
-        signs=((("%Error",), r"^%Error"),
-               (("rtlsim", "cppsim"), r"(?:rtlsim|cppsim).*(?:failed|did not finish)"),
-               (("xelab", "xsim", "XSIM"), r"^ERROR: \[(?:XSIM|USF-XSim|VRFC)")),
+        signs=(
+            (("%Error",), r"^%Error"),
+            (("rtlsim", "cppsim"), r"(?:rtlsim|cppsim).*(?:failed|did not finish)"),
+            (("xelab", "xsim", "XSIM"), r"^ERROR: \[(?:XSIM|USF-XSim|VRFC)"),
+        ),
         facilities=("VRFC", "XSIM", "USF-XSim"),
     ),
     Cause(
@@ -541,8 +612,12 @@ CAUSES: Tuple[Cause, ...] = (
         "A folder that it needs, often the IP directory of the stitched design, is not there.",
         "Look at the steps before: the stitching (vivado_stitch_proj_*/vivado.log) left nothing, "
         "or its folder was removed, or FINN_BUILD_DIR is another one than before.",
-        signs=((("directory doesn't exist", "directory does not exist"),
-                r"(?i)\b(?:IP|repository|provided) directory (?:doesn't|does not) exist"),),
+        signs=(
+            (
+                ("directory doesn't exist", "directory does not exist"),
+                r"(?i)\b(?:IP|repository|provided) directory (?:doesn't|does not) exist",
+            ),
+        ),
     ),
     Cause(
         "ip-generation-failed",
@@ -551,8 +626,14 @@ CAUSES: Tuple[Cause, ...] = (
         "Vivado stopped while it made the files of an IP.",
         "Read the first error above it; an IP that is locked or of another version has to be "
         "upgraded (upgrade_ip).",
-        ids=("IP_Flow 19-98", "IP_Flow 19-167", "IP_Flow 19-3475", "IP_Flow 19-3505",
-             "Vivado 12-398", "IP_Flow 19-3477"),
+        ids=(
+            "IP_Flow 19-98",
+            "IP_Flow 19-167",
+            "IP_Flow 19-3475",
+            "IP_Flow 19-3505",
+            "Vivado 12-398",
+            "IP_Flow 19-3477",
+        ),
     ),
     Cause(
         "tcl-file-missing",
@@ -561,8 +642,12 @@ CAUSES: Tuple[Cause, ...] = (
         "The tool was told to run a script that is not there.",
         "Check the path that it names: FINN_ROOT and FINN_BUILD_DIR have to be the same inside and "
         "outside the container.",
-        signs=((("couldn't read file", "can't be opened", "couldn't open"),
-                r"(?i)^(?:ERROR: .*)?couldn't (?:read file|open) \".*\": no such file"),),
+        signs=(
+            (
+                ("couldn't read file", "can't be opened", "couldn't open"),
+                r"(?i)^(?:ERROR: .*)?couldn't (?:read file|open) \".*\": no such file",
+            ),
+        ),
     ),
     Cause(
         "timing-missed",
@@ -580,7 +665,7 @@ CAUSES: Tuple[Cause, ...] = (
         4,
         "a Tcl script stopped at an error",
         "The tool ended at the command that is named; it gave the error no number.",
-        "Read the error and the command below it (\"while executing\"): a variable, file or "
+        'Read the error and the command below it ("while executing"): a variable, file or '
         "argument that the script expects is not there.",
         signs=(
             (("invalid command name",), r"^invalid command name \""),
@@ -622,8 +707,9 @@ CAUSES: Tuple[Cause, ...] = (
         "Look at the HLS log in the folder that is named. Where the folder has no layer's name "
         "(code_gen_ipgen__*), the layers were not specialized: give a folding or a target fps, "
         "and run step_specialize_layers.",
-        signs=((("IPGen failed", "IP Generation failed"),
-                r"IPGen failed: |HLS IP Generation failed"),),
+        signs=(
+            (("IPGen failed", "IP Generation failed"), r"IPGen failed: |HLS IP Generation failed"),
+        ),
     ),
     Cause(
         "stitch-failed",
@@ -631,9 +717,10 @@ CAUSES: Tuple[Cause, ...] = (
         "the layers were not stitched together",
         "Vivado ended before it wrote the wrapper or the list of its sources.",
         "Look at vivado.log in the vivado_stitch_proj_* folder.",
-        signs=((("CreateStitchedIP failed",), r"CreateStitchedIP failed"),
-               (("all_verilog_srcs.txt",),
-                r"No such file or directory: '?.*all_verilog_srcs\.txt")),
+        signs=(
+            (("CreateStitchedIP failed",), r"CreateStitchedIP failed"),
+            (("all_verilog_srcs.txt",), r"No such file or directory: '?.*all_verilog_srcs\.txt"),
+        ),
     ),
     Cause(
         "no-synthesis-result",
@@ -658,8 +745,18 @@ CAUSES: Tuple[Cause, ...] = (
         "A step below it failed: Vivado placed, routed or synthesized nothing.",
         "Look at the inner logs: _x/link/vivado/vpl/vivado.log, then runme.log under "
         "vpl/prj/prj.runs/impl_1 and the synthesis runs.",
-        ids=("v++ 60-661", "v++ 60-626", "v++ 60-703", "v++ 60-599", "VPL 60-773", "VPL 60-704",
-             "VPL 60-1328", "VPL 60-806", "v++ 60-702", "VPL 60-1237"),
+        ids=(
+            "v++ 60-661",
+            "v++ 60-626",
+            "v++ 60-703",
+            "v++ 60-599",
+            "VPL 60-773",
+            "VPL 60-704",
+            "VPL 60-1328",
+            "VPL 60-806",
+            "v++ 60-702",
+            "VPL 60-1237",
+        ),
         signs=((("Failed",), r"Run (?:run_link|vpl): Step \S+: Failed"),),
     ),
     # FINN wraps what others said: only where nothing above recognizes it, the error is its own.
@@ -679,8 +776,12 @@ CAUSES: Tuple[Cause, ...] = (
         "FINN refused the model or the settings",
         "The builder found something it cannot work with.",
         "Read what it says; it names the node or the setting.",
-        signs=((("FINN ERROR", "FINN INTERNAL", "FINN Internal"),
-                r"^FINN ERROR: |FINN (?:INTERNAL COMPILER ERROR|Internal compiler error)"),),
+        signs=(
+            (
+                ("FINN ERROR", "FINN INTERNAL", "FINN Internal"),
+                r"^FINN ERROR: |FINN (?:INTERNAL COMPILER ERROR|Internal compiler error)",
+            ),
+        ),
     ),
     Cause(
         "board-error",
@@ -697,8 +798,7 @@ CAUSES: Tuple[Cause, ...] = (
         "Python says where, not always why.",
         "Read the traceback and what was logged before it.",
         signs=(
-            (("Error", "Exception"),
-             r"^(?:ERROR:)?[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)"),
+            (("Error", "Exception"), r"^(?:ERROR:)?[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)"),
             (("non-zero exit code",), r"Launched process returned non-zero exit code"),
         ),
     ),
@@ -708,9 +808,19 @@ CAUSES: Tuple[Cause, ...] = (
         "one of Vivado's runs failed",
         "The reason stands in the log of that run.",
         "Look at the run's runme.log.",
-        ids=("Common 17-69", "Common 17-39", "Vivado_Tcl 4-23", "Vivado 12-8222",
-             "Vivado 12-13638", "Vivado 12-4756", "Common 17-70", "Place 30-99", "Vivado 12-1345",
-             "Vivado_Tcl 4-24", "Vivado 12-106"),
+        ids=(
+            "Common 17-69",
+            "Common 17-39",
+            "Vivado_Tcl 4-23",
+            "Vivado 12-8222",
+            "Vivado 12-13638",
+            "Vivado 12-4756",
+            "Common 17-70",
+            "Place 30-99",
+            "Vivado 12-1345",
+            "Vivado_Tcl 4-24",
+            "Vivado 12-106",
+        ),
         signs=((("failed",), r"^\w+_(?:design|bitstream) failed$|^Build failed"),),
     ),
     Cause(
@@ -726,17 +836,30 @@ CAUSES: Tuple[Cause, ...] = (
             (("ERROR", "FATAL", "error:", "Error:"), r"^(?:ERROR|FATAL|[Ee]rror):(?! ?\[)"),
         ),
     ),
-)  # fmt: skip
+)
 
 BY_ID: Dict[str, Cause] = {cause.id: cause for cause in CAUSES}
 BY_MESSAGE: Dict[str, str] = {message: cause.id for cause in CAUSES for message in cause.ids}
 #: Messages that are no ERROR and yet show a cause when a build has failed.
 _WARNINGS = frozenset(
-    {"Common 17-348", "Common 17-301", "Route 35-1", "Route 35-8", "Route 35-535", "Route 35-7",
-     "Route 35-2", "Route 35-3", "Route 35-162", "Route 35-447", "Timing 38-282",
-     "Route 35-328", "Vivado 12-8222", "Common 17-41",
-     "Common 17-344"}
-)  # fmt: skip
+    {
+        "Common 17-348",
+        "Common 17-301",
+        "Route 35-1",
+        "Route 35-8",
+        "Route 35-535",
+        "Route 35-7",
+        "Route 35-2",
+        "Route 35-3",
+        "Route 35-162",
+        "Route 35-447",
+        "Timing 38-282",
+        "Route 35-328",
+        "Vivado 12-8222",
+        "Common 17-41",
+        "Common 17-344",
+    }
+)
 #: What a line says, it says at its beginning: a longer one must not take long to see through.
 _LONGEST = 4000
 _FACILITIES: Dict[str, str] = {
@@ -869,8 +992,12 @@ class Shortage:
         if self.need is None or self.have is None:
             return "the design does not fit: too much %s%s" % (self.resource, where)
         return "over-utilization of %s%s: %s of %s (%s)" % (
-            self.resource, where, format(self.need, ","), format(self.have, ","), self.cells
-        )  # fmt: skip
+            self.resource,
+            where,
+            format(self.need, ","),
+            format(self.have, ","),
+            self.cells,
+        )
 
     def advice(self, part: Optional[str]) -> str:
         """What to do about it on a part, None if nobody knows which it is."""

@@ -78,8 +78,7 @@ class Reference:
         count = min(MOST_SAMPLES, len(self.samples[0])) if last else self.count
         found: List[List[Any]] = []
         for at in range(count):
-            batches = [front(batch[at : at + 1], which)
-                       for which, batch in enumerate(self.samples)]  # fmt: skip
+            batches = [front(batch[at : at + 1], which) for which, batch in enumerate(self.samples)]
             try:
                 found.append(run(batches))
             except Exception:
@@ -167,10 +166,12 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
                 "what": _difference(changed),
                 "why": cause.get("why", "The stage computes something else than the network."),
                 "fix": cause.get(
-                    "fix", "Compare this stage with the one before it (finn-tui graph --stage %s)"
-                    % changed["name"]),
+                    "fix",
+                    "Compare this stage with the one before it (finn-tui graph --stage %s)"
+                    % changed["name"],
+                ),
             }
-        )  # fmt: skip
+        )
     else:
         rounded = _first(checked, 0.0, 0.0)
         if rounded is not None:

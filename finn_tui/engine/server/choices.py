@@ -18,18 +18,28 @@ Mode = Dict[str, Any]
 #: In this order where FINN allows them; what comes first is what the others are compared with.
 _ORDER = {
     "mem_mode": (
-        "internal_decoupled", "internal_embedded", "external",
-        "decoupled", "const",  # FINN 0.9 and older
+        "internal_decoupled",
+        "internal_embedded",
+        "external",
+        "decoupled",
+        "const",  # FINN 0.9 and older
     ),
     "ram_style": ("auto", "block", "distributed", "ultra"),
     "ram_style_thresholds": ("auto", "block", "distributed"),
     "resType": ("auto", "lut", "dsp"),
     "runtime_writeable_weights": (0, 1),
-}  # fmt: skip
+}
 _STREAMED = ("internal_decoupled", "decoupled")
 _EMBEDDED = ("internal_embedded", "const")
-_MATRIX = ("MVAU", "VVAU", "MatrixVectorActivation", "VectorVectorActivation",
-           "Matrix_Vector_Activate", "Vector_Vector_Activate", "StreamingFCLayer")  # fmt: skip
+_MATRIX = (
+    "MVAU",
+    "VVAU",
+    "MatrixVectorActivation",
+    "VectorVectorActivation",
+    "Matrix_Vector_Activate",
+    "Vector_Vector_Activate",
+    "StreamingFCLayer",
+)
 
 
 def allowed(types: Dict[str, Any], name: str) -> List[Any]:
@@ -58,8 +68,9 @@ def knobs_of(base: str, node: Any, inst: Any, part: str) -> List[Knob]:
     found = list(_legal(base, inst, part, tried))
     kept = []
     for knob in tried:
-        values = [value for value in knob["values"]
-                  if any(mode[knob["name"]] == value for mode in found)]  # fmt: skip
+        values = [
+            value for value in knob["values"] if any(mode[knob["name"]] == value for mode in found)
+        ]
         if len(values) > 1:
             kept.append(dict(knob, values=values))
     names = [knob["name"] for knob in kept]
@@ -75,8 +86,10 @@ def modes(base: str, node: Any, inst: Any, part: str, knobs: List[Knob]) -> List
     """Every legal mode of these knobs."""
     names = {knob["name"] for knob in knobs}
     tried = _tried(base, node, inst, part)
-    found = [{name: mode[name] for name in mode if name in names}
-             for mode in _legal(base, inst, part, tried)]  # fmt: skip
+    found = [
+        {name: mode[name] for name in mode if name in names}
+        for mode in _legal(base, inst, part, tried)
+    ]
     distinct: List[Mode] = []
     for mode in found:
         if mode not in distinct:
@@ -140,8 +153,15 @@ def _tried(base: str, node: Any, inst: Any, part: str) -> List[Knob]:
             values = [now(name)]  # a form of the graph itself, such as weights that are computed
         if values:
             idle = types[name][2]
-            tried.append({"name": name, "kind": "choice", "values": values, "idle": idle,
-                          "needs": needs.get(name, {})})  # fmt: skip
+            tried.append(
+                {
+                    "name": name,
+                    "kind": "choice",
+                    "values": values,
+                    "idle": idle,
+                    "needs": needs.get(name, {}),
+                }
+            )
     return tried
 
 

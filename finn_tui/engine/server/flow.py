@@ -122,9 +122,7 @@ def _softmax(output: Any) -> Any:
 
 def _ends_in_topk(model: Any) -> bool:
     last = model.find_producer(model.graph.output[0].name)
-    return last is not None and (
-        last.op_type == "TopK" or last.op_type.startswith("LabelSelect")
-    )  # fmt: skip
+    return last is not None and (last.op_type == "TopK" or last.op_type.startswith("LabelSelect"))
 
 
 def prepare(
@@ -307,8 +305,11 @@ class _Runner:
             if step == PARTITION:
                 self._require_whole(model)
             if step in saved:
-                flow.save(step[len("step_") :] if step.startswith("step_") else step, model,
-                          last=step == saved[-1])  # fmt: skip
+                flow.save(
+                    step[len("step_") :] if step.startswith("step_") else step,
+                    model,
+                    last=step == saved[-1],
+                )
         self.current = model
         rest = host.steps_of(model)
         if any(rest):
@@ -331,12 +332,15 @@ class _Runner:
             raise EngineError(
                 "FINN's partition is not the whole network",
                 "%d inputs became %d; without an input of theirs are %s"
-                % (len(self.network.samples), len(graphs.dynamic_inputs(model)),
-                   graphs.listed(loose) or "none"),
+                % (
+                    len(self.network.samples),
+                    len(graphs.dynamic_inputs(model)),
+                    graphs.listed(loose) or "none",
+                ),
                 "Give the network one output (a concatenation of its outputs), or cut it where it "
                 "forks",
                 kind="finn",
-            )  # fmt: skip
+            )
 
     def _tidied(self, step: str, action: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         """A step, followed by what makes its graph complete and readable."""
@@ -387,10 +391,13 @@ class _Runner:
                 raise EngineError(
                     "There is no top-%d of this output" % topk,
                     "The network has %d output%s of the shape %s"
-                    % (len(model.graph.output), "" if len(model.graph.output) == 1 else "s",
-                       model.get_tensor_shape(model.graph.output[0].name)),
+                    % (
+                        len(model.graph.output),
+                        "" if len(model.graph.output) == 1 else "s",
+                        model.get_tensor_shape(model.graph.output[0].name),
+                    ),
                     "Use --topk none",
-                )  # fmt: skip
+                )
             topk = 0
         if topk:
             flow.report("adding top-%d" % topk)

@@ -155,8 +155,9 @@ def _streamlined(model: Any, name: str) -> Any:
     groups = [_LINEAR, _FORKS, _LINEAR, _JOINS] if branches else [_LINEAR]
     model = _turns(model, groups)
     if "ConvTranspose" in ops and name in ("deconvolution", "extended"):
-        model = _transform(model, _FINN + "fpgadataflow.infer_pixel_padding_deconv",
-                           "InferPixelPaddingDeconv")  # fmt: skip
+        model = _transform(
+            model, _FINN + "fpgadataflow.infer_pixel_padding_deconv", "InferPixelPaddingDeconv"
+        )
     model = _transform(model, _QONNX + "change_datalayout", "ChangeDataLayoutQuantAvgPool2d")
     model = _transform(model, _QONNX + "infer_data_layouts", "InferDataLayouts")
     if "Conv" in graphs.op_types(model):

@@ -60,10 +60,13 @@ def explain(error: EngineError, original: Any, failed: Any, float_input: bool) -
         ]
         if nodes:
             return EngineError(
-                error.what, "%s without a message; layers with float inputs: %s"
-                % (text[0], graphs.listed(nodes)), "Quantize the inputs of the first of them, or "
-                "try --steps extended", kind=error.kind, detail=error.detail,
-            )  # fmt: skip
+                error.what,
+                "%s without a message; layers with float inputs: %s"
+                % (text[0], graphs.listed(nodes)),
+                "Quantize the inputs of the first of them, or try --steps extended",
+                kind=error.kind,
+                detail=error.detail,
+            )
     return error
 
 
@@ -104,10 +107,11 @@ def _quantizers(model: Any) -> Iterator[Tuple[Any, List[Any]]]:
 
 def _float_inputs(model: Any, node: Any) -> bool:
     return any(
-        name and model.get_initializer(name) is None
+        name
+        and model.get_initializer(name) is None
         and model.get_tensor_datatype(name).name == "FLOAT32"
         for name in node.input
-    )  # fmt: skip
+    )
 
 
 # -- what the network as it came tells ------------------------------------------------------------
@@ -202,9 +206,8 @@ def _many_bits(model: Any) -> Optional[Reason]:
 def _is_weight(model: Any, node: Any) -> bool:
     consumers = model.find_consumers(node.output[0]) or []
     return any(list(each.input)[1:].count(node.output[0]) for each in consumers) and not (
-        model.find_producer(node.input[0])
-        or node.input[0] in graphs.dynamic_inputs(model)
-    )  # fmt: skip
+        model.find_producer(node.input[0]) or node.input[0] in graphs.dynamic_inputs(model)
+    )
 
 
 def _one_dimension(model: Any) -> Optional[Reason]:

@@ -166,11 +166,15 @@ def _require_known(nodes: List[Any], path: str, maker: str) -> None:
         raise EngineError(
             "%s is a hardware graph of another FINN" % _base(path),
             "%s %s has no layer for %s%s"
-            % (version["flavour"], version["version"], graphs.listed(unknown),
-               "; the graph was made by %s" % maker if maker else ""),
+            % (
+                version["flavour"],
+                version["version"],
+                graphs.listed(unknown),
+                "; the graph was made by %s" % maker if maker else "",
+            ),
             "Open it with an engine of that FINN (finn-tui engine add), or prepare the network "
             "again from its QONNX file",
-        )  # fmt: skip
+        )
 
 
 def strip(model: Any) -> Tuple[Any, int]:

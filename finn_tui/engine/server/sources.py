@@ -192,7 +192,7 @@ def _software(network: Network) -> None:
                     run(batches if front is None else [front(each) for each in batches])[0]
                 )
             )
-        except Exception as error:  # fmt: skip
+        except Exception as error:
             # qonnx and FINN raise anything for a graph that they cannot execute.
             if network.stage_kind == "qonnx":
                 raise EngineError(
@@ -240,8 +240,12 @@ def _explicit_convolutions(model: Any) -> None:
         if node.op_type not in ("Conv", "ConvTranspose") or "kernel_shape" not in given:
             continue
         axes = len(given["kernel_shape"].ints)
-        wanted = {"strides": [1] * axes, "dilations": [1] * axes, "pads": [0] * 2 * axes,
-                  "group": 1}  # fmt: skip
+        wanted = {
+            "strides": [1] * axes,
+            "dilations": [1] * axes,
+            "pads": [0] * 2 * axes,
+            "group": 1,
+        }
         if "auto_pad" in given and given["auto_pad"].s != b"NOTSET":
             del wanted["pads"]
         for name, value in wanted.items():

@@ -127,8 +127,9 @@ def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
             # Every limit of FINN is one on a product or on what must be at its maximum first, so
             # a value that goes with neither the smallest nor the largest others goes with none.
             ends = [{other["name"]: other["values"][end] for other in folds} for end in (0, -1)]
-            points = (dict(mode, **dict(end, **{knob["name"]: value}))
-                      for mode in shapes for end in ends)  # fmt: skip
+            points = (
+                dict(mode, **dict(end, **{knob["name"]: value})) for mode in shapes for end in ends
+            )
             if any(fits(point) for point in points):
                 values.append(value)
         kept.append(dict(knob, values=values))

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finn_tui.engine.server import causes
-from finn_tui.runs.analysis.utilization import Usage
+from finn_tui.runs.analysis.utilization import ResourceUsage
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.hls import HlsData
-from finn_tui.runs.readers.parsed_file import Evidence, Reading
+from finn_tui.runs.readers.parsed_file import Evidence, ParsedFile
 from finn_tui.runs.readers.timing import TimingSummary
 
 #: Where in a build a file belongs: what comes first can be the cause of what comes later.
@@ -29,7 +29,7 @@ class Source:
     """A file that was read: its path as it is shown, and what it says."""
 
     path: str
-    reading: Reading
+    reading: ParsedFile
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Diagnosis:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def diagnose(sources: Iterable[Source], usage: Usage | None = None) -> list[Diagnosis]:
+def diagnose(sources: Iterable[Source], usage: ResourceUsage | None = None) -> list[Diagnosis]:
     """What the files of a failed build point at, the likeliest cause first, each cause once.
 
     Args:
@@ -127,7 +127,7 @@ def timing_missed(source: Source) -> Source | None:
     return Source(source.path, replace(reading, evidence=told)) if told else None
 
 
-def _explain(source: Source, evidence: Evidence, usage: Usage | None) -> Diagnosis:
+def _explain(source: Source, evidence: Evidence, usage: ResourceUsage | None) -> Diagnosis:
     cause = causes.BY_ID[evidence.cause]
     reading = source.reading
     text = f"{cause.title}: {evidence.text.strip()}"
@@ -170,7 +170,7 @@ def _is_exception(line: str) -> bool:
     return re.match(r"(?:\*\*\* )?[A-Za-z_][\w.]*(?:Error|Exception)\b", line) is not None
 
 
-def _over(short: causes.Shortage, usage: Usage | None) -> tuple[str, dict[str, Any]]:
+def _over(short: causes.Shortage, usage: ResourceUsage | None) -> tuple[str, dict[str, Any]]:
     details: dict[str, Any] = {"resource": short.resource, "cells": short.cells}
     text = short.text
     if short.need is not None:
@@ -197,7 +197,7 @@ def _in_units(short: causes.Shortage) -> float:
     return (short.need or 0) * (2.0 if whole else 1.0)
 
 
-def _timing(reading: Reading) -> tuple[str, dict[str, Any]]:
+def _timing(reading: ParsedFile) -> tuple[str, dict[str, Any]]:
     details: dict[str, Any] = {"wns": reading.wns, "tns": reading.tns}
     if reading.wns is None:
         return "the clock is missed", details

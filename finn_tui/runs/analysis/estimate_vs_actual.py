@@ -51,12 +51,16 @@ GROUPS = {
     "dma": "DMA",
     "other": "interconnect and others",
 }
-_GROUP = {"StreamingFIFO": "fifo", "StreamingDataWidthConverter": "dwc", "IODMA": "dma",
-          "fifo": "fifo"}  # fmt: skip
+_GROUP = {
+    "StreamingFIFO": "fifo",
+    "StreamingDataWidthConverter": "dwc",
+    "IODMA": "dma",
+    "fifo": "fifo",
+}
 
 
 @dataclass(frozen=True)
-class Figures:
+class EstimateVsActual:
     """All figures of one build.
 
     Attributes:
@@ -144,7 +148,7 @@ class Figures:
         return real[resource] / estimate[resource] - 1
 
 
-def of_run(run: RunFolder, *, blocks: bool = True) -> Figures:
+def of_run(run: RunFolder, *, blocks: bool = True) -> EstimateVsActual:
     """The figures of a run of ours.
 
     Args:
@@ -158,7 +162,7 @@ def of_run(run: RunFolder, *, blocks: bool = True) -> Figures:
     return _gather(run.id, run.build, working, simulated=run.request.simulated)
 
 
-def of_directory(path: Path, build_dir: Path | None = None) -> Figures:
+def of_directory(path: Path, build_dir: Path | None = None) -> EstimateVsActual:
     """The figures of any FINN output directory, or of a folder that holds several parts of one.
 
     Args:
@@ -181,7 +185,7 @@ def _of_ours(path: Path) -> bool:
     return (around is not None and around.rehearsed) or any(run.rehearsed for run in within)
 
 
-def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -> Figures:
+def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -> EstimateVsActual:
     rows: dict[str, Rows] = {}
     sources: dict[str, str] = {}
     whole: dict[str, Mapping[str, float]] = {}
@@ -201,8 +205,10 @@ def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -
             halves = 2 * _number(data.get("BRAM_36K")) + _number(data.get("BRAM_18K"))
             whole["out_of_context"] = _amounts({**data, "BRAM_18K": halves})
     known = {node for found in rows.values() for node in found}
-    for kind, file in (("estimate", "estimate_layer_resources.json"),
-                       ("hls", "estimate_layer_resources_hls.json")):  # fmt: skip
+    for kind, file in (
+        ("estimate", "estimate_layer_resources.json"),
+        ("hls", "estimate_layer_resources_hls.json"),
+    ):
         documents = [(path, _document(path)) for path in _files(output, file)]
         documents = [item for item in documents if item[1]]
         if documents:
@@ -218,7 +224,7 @@ def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -
             "Name the output directory of a FINN build that got as far as its estimate reports.",
         )
     ordered = {kind: rows[kind] for kind in KINDS if kind in rows}
-    return Figures(name, ordered, sources, whole, simulated)
+    return EstimateVsActual(name, ordered, sources, whole, simulated)
 
 
 def _files(folder: Path, *patterns: str) -> list[Path]:

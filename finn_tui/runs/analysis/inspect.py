@@ -13,7 +13,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server import runfiles
 from finn_tui.runs.analysis.diagnosis import Diagnosis, Source
-from finn_tui.runs.analysis.utilization import Usage
+from finn_tui.runs.analysis.utilization import ResourceUsage
 from finn_tui.runs.analysis.verdict import BuildVerdict, judge
 from finn_tui.runs.folder import RunFolder, run_around
 from finn_tui.runs.logs.tail import left_out
@@ -23,7 +23,7 @@ from finn_tui.runs.readers.finn import FinnData
 from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.marker import Marker
-from finn_tui.runs.readers.parsed_file import SEVERITIES, Phase, Reading
+from finn_tui.runs.readers.parsed_file import SEVERITIES, ParsedFile, Phase
 from finn_tui.runs.readers.registry import HEAD, reader_for
 from finn_tui.runs.readers.report import Violations
 from finn_tui.runs.readers.timing import RouteStatus, TimingSummary
@@ -60,7 +60,7 @@ class Item:
     """
 
     path: str
-    reading: Reading
+    reading: ParsedFile
     copy_of: str | None = None
     old: bool = False
 
@@ -92,7 +92,7 @@ class Inspection:
     cause: Diagnosis | None
     others: tuple[Diagnosis, ...] = ()
     items: tuple[Item, ...] = ()
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
     steps: tuple[StepTime, ...] = field(default_factory=tuple)
     simulated: bool = False
     clock_missed_ns: float | None = None
@@ -171,14 +171,14 @@ def _item_dict(item: Item) -> dict[str, Any]:
     }
 
 
-def told(reading: Reading) -> dict[str, Any] | None:
+def told(reading: ParsedFile) -> dict[str, Any] | None:
     """What else a file tells, for those that tell a few figures; None for the others."""
     if not isinstance(reading.data, _FIGURES):
         return None
     return {name: value for name, value in asdict(reading.data).items() if value not in (None, ())}
 
 
-def read_file(path: Path, *, quick: bool = False) -> Reading:
+def read_file(path: Path, *, quick: bool = False) -> ParsedFile:
     """What one file says; ``quick``: the middle of a large log is only searched for line ends.
 
     Raises:
@@ -249,7 +249,7 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False
         try:
             reading = read_file(file, quick=quick)
         except FinnTuiError as error:
-            reading = Reading("unreadable", note=error.why)
+            reading = ParsedFile("unreadable", note=error.why)
         items.append(Item(file.relative_to(path).as_posix(), reading))
     return _conclude(path, _related(items))
 
@@ -303,7 +303,7 @@ def _related(items: list[Item]) -> list[Item]:
     return done
 
 
-def _merged(reading: Reading) -> Reading:
+def _merged(reading: ParsedFile) -> ParsedFile:
     """Messages of repeated logs count as the file's own where nothing else has them."""
     if not reading.repeated:
         return reading

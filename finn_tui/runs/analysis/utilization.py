@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from finn_tui.runs.readers.hierarchy import Hierarchy
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.utilization import Utilization
 
 _WHOLE = ("Fully Placed", "Routed", "Fully Routed", "Physopt postRoute")
@@ -18,7 +18,7 @@ _PARTITION = re.compile(r"^(?:(?:StreamingDataflowPartition_\d+|finn_design)_)+(
 
 
 @dataclass(frozen=True)
-class Usage:
+class ResourceUsage:
     """Resources of a design by FINN's names.
 
     Attributes:
@@ -77,7 +77,7 @@ def short_name(design: str) -> str:
     return name.removesuffix("_0") if name != design else design
 
 
-def usage_of(readings: Iterable[tuple[str, Reading]]) -> Usage | None:
+def usage_of(readings: Iterable[tuple[str, ParsedFile]]) -> ResourceUsage | None:
     """What the reports of a build say, the latest stage first; None if there are none.
 
     A design whose IPs are synthesized by themselves is a set of black boxes in its own synthesis
@@ -110,20 +110,24 @@ def usage_of(readings: Iterable[tuple[str, Reading]]) -> Usage | None:
     for path, tree in trees:
         top = tree.instances[0]
         deepest = _layers(tree)
-        return Usage(path, tree.device, dict(top.used), available, deepest or parts, layers)
+        return ResourceUsage(path, tree.device, dict(top.used), available, deepest or parts, layers)
     if whole:
         path, placed = whole[-1]
-        return Usage(path, placed.device, dict(placed.used), available, parts, layers)
+        return ResourceUsage(path, placed.device, dict(placed.used), available, parts, layers)
     if not parts and layers:
-        return Usage("FINN's estimate", None, _sum(layers), available, {}, layers)
+        return ResourceUsage("FINN's estimate", None, _sum(layers), available, {}, layers)
     if not blocks:
         return None
     if not parts:
         name, data = next(iter(blocks.items()))
-        return Usage(f"{name} without its black boxes", data.device, dict(data.used), available)
+        return ResourceUsage(
+            f"{name} without its black boxes", data.device, dict(data.used), available
+        )
     total = _sum(parts)
     device = next((data.device for data in blocks.values() if data.device), None)
-    return Usage(f"sum of {len(parts)} synthesized blocks", device, total, available, parts, layers)
+    return ResourceUsage(
+        f"sum of {len(parts)} synthesized blocks", device, total, available, parts, layers
+    )
 
 
 def _layers(tree: Hierarchy) -> dict[str, dict[str, float]]:

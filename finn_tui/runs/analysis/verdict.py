@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from finn_tui.runs.analysis.diagnosis import FATAL, Diagnosis, Source, diagnose, timing_missed
-from finn_tui.runs.analysis.utilization import Usage, usage_of
+from finn_tui.runs.analysis.utilization import ResourceUsage, usage_of
 from finn_tui.runs.readers.finn import FinnBuild, FinnData
 from finn_tui.runs.readers.marker import Marker
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.vivado import VivadoData
 
 #: Folders within a build; what stands before the first of them in a path names the build.
@@ -31,9 +31,18 @@ _LOGS = ("hls", "synthesis", "implementation", "vivado", "finn")
 #: What of a kind goes before, when one success makes an earlier failure good.
 _ROLES = {"crash": 0, "hls": 1, "synthesis": 2, "implementation": 3, "vivado": 3, "finn": 4}
 #: What is written before anything is built: settings and estimates.
-_PLANS = frozenset({"folding", "specialize-config", "build-config", "estimate-cycles",
-                    "estimate-resources", "estimate-alternatives", "estimate-performance",
-                    "op-counts"})  # fmt: skip
+_PLANS = frozenset(
+    {
+        "folding",
+        "specialize-config",
+        "build-config",
+        "estimate-cycles",
+        "estimate-resources",
+        "estimate-alternatives",
+        "estimate-performance",
+        "op-counts",
+    }
+)
 #: Beside these, such files say nothing of their own.
 _NEUTRAL = frozenset({"json", "xml", "text", "binary"})
 
@@ -56,7 +65,7 @@ class BuildVerdict:
     causes: tuple[Diagnosis, ...] = ()
     clock_missed_ns: float | None = None
     retried: bool = False
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,11 @@ class Verdict:
     outcome: str
     causes: tuple[Diagnosis, ...] = ()
     clock_missed_ns: float | None = None
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
     builds: tuple[BuildVerdict, ...] = ()
 
 
-def planned(readings: Iterable[Reading]) -> bool:
+def planned(readings: Iterable[ParsedFile]) -> bool:
     """Whether there are settings and estimates and nothing that was built."""
     kinds = {reading.kind for reading in readings}
     return bool(kinds & _PLANS) and kinds <= _PLANS | _NEUTRAL
@@ -106,7 +115,7 @@ def judge(sources: Sequence[Source]) -> Verdict:
     return Verdict(outcome, causes, max(missed, default=None), usage, tuple(builds))
 
 
-def _built(reading: Reading) -> bool:
+def _built(reading: ParsedFile) -> bool:
     """Whether a file is of something that was built, or tried to be."""
     kinds = (*_LOGS, "crash", "marker", "step-times", "builder-metadata", "timing-summary")
     return reading.kind in kinds or (reading.kind == "text" and reading.outcome == "failed")
@@ -157,7 +166,7 @@ def _unit(path: str) -> str:
     return "/".join(parts)
 
 
-def _outputs(files: Sequence[Source]) -> dict[str, Reading]:
+def _outputs(files: Sequence[Source]) -> dict[str, ParsedFile]:
     """FINN's output folders by the log of the builder in each."""
     return {
         source.path.rpartition("/")[0]: source.reading
@@ -166,7 +175,7 @@ def _outputs(files: Sequence[Source]) -> dict[str, Reading]:
     }
 
 
-def _by_time(source: Source, outputs: dict[str, Reading]) -> str | None:
+def _by_time(source: Source, outputs: dict[str, ParsedFile]) -> str | None:
     """The output folder of the build that had begun last when a tool ended."""
     if source.reading.ended is None:
         return None
@@ -252,10 +261,14 @@ def _judge_one(name: str, files: Sequence[Source]) -> BuildVerdict:
 
 
 def _outcome(
-    active: Sequence[Source], goals: Sequence[Source], failed: Sequence[Source],
-    cancelled: Sequence[Source], missed: Sequence[Source], fatal: Sequence[Source],
+    active: Sequence[Source],
+    goals: Sequence[Source],
+    failed: Sequence[Source],
+    cancelled: Sequence[Source],
+    missed: Sequence[Source],
+    fatal: Sequence[Source],
     stopped: Sequence[Source],
-) -> str:  # fmt: skip
+) -> str:
     if cancelled and (not failed or any(s.reading.kind == "finn" for s in cancelled)):
         return "cancelled"
     if failed or missed or (fatal and (stopped or not goals)):
@@ -274,7 +287,7 @@ def _outcome(
     return "unknown"
 
 
-def _at_last_step(reading: Reading) -> bool:
+def _at_last_step(reading: ParsedFile) -> bool:
     """Whether FINN's log reached its last step: it has no word for how that ended."""
     data = reading.data
     if not isinstance(data, FinnData) or not data.builds or not data.builds[-1].steps:
@@ -309,7 +322,7 @@ def _with_times(source: Source, files: Sequence[Source]) -> Source:
     return source
 
 
-def _is_goal(reading: Reading) -> bool:
+def _is_goal(reading: ParsedFile) -> bool:
     """Whether a file shows that a build or an implementation has reached its end."""
     if reading.outcome != "succeeded":
         return False

@@ -101,9 +101,11 @@ def clean_up(plan: Cleanup) -> Cleanup:
                 _remove(path, run.path)
         except OSError as error:
             raise FinnTuiError(
-                f"{run.id} could not be cleaned up", str(error), "Look at who owns its files.",
+                f"{run.id} could not be cleaned up",
+                str(error),
+                "Look at who owns its files.",
                 kind="disk",
-            ) from error  # fmt: skip
+            ) from error
     runfiles.append_event(str(run.path), "cleaned", bytes=plan.bytes)
     return plan
 

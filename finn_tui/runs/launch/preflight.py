@@ -25,8 +25,23 @@ from finn_tui.runs.folder import list_runs
 from finn_tui.runs.launch import launch, tools
 
 #: Parts that Vivado builds for without a paid licence (its Standard edition), by their beginning.
-_FREE_PARTS = ("xc7z007s", "xc7z010", "xc7z012s", "xc7z014s", "xc7z015", "xc7z020", "xc7z030",
-               "xczu1", "xczu2", "xczu3", "xczu4", "xczu5", "xczu7", "xck24", "xck26")  # fmt: skip
+_FREE_PARTS = (
+    "xc7z007s",
+    "xc7z010",
+    "xc7z012s",
+    "xc7z014s",
+    "xc7z015",
+    "xc7z020",
+    "xc7z030",
+    "xczu1",
+    "xczu2",
+    "xczu3",
+    "xczu4",
+    "xczu5",
+    "xczu7",
+    "xck24",
+    "xck26",
+)
 _LICENCES = ("XILINXD_LICENSE_FILE", "LM_LICENSE_FILE")
 #: Memory in GB that Vivado takes at its peak for a part, about what AMD recommends.
 _MEMORY = (("xc7z", 4), ("xck", 8), ("xczu", 8), ("xcu", 32), ("", 16))
@@ -162,9 +177,11 @@ def _budget(plan: Plan, lost: str) -> list[Finding]:
             full.append(f"{text} ({need / have:.0%}, FINN's limit is {limit:.0%})")
         else:
             fine.append(f"{name} {need / have:.0%}")
-    of = "the layers with their FIFOs and width converters" if any(plan.inserted.values()) else (
-        "the layers alone"
-    )  # fmt: skip
+    of = (
+        "the layers with their FIFOs and width converters"
+        if any(plan.inserted.values())
+        else ("the layers alone")
+    )
     fix = "Fold less in parallel, or move memory with ram_style; `finn-tui solve` finds what fits."
     found = []
     if over:
@@ -204,8 +221,15 @@ def _tools(env: Mapping[str, str]) -> list[Finding]:
     text = ", ".join(f"{name} {version or '?'}" for name, version in versions.items())
     if len(different) > 1:
         lost = "IPs of one version are often refused by the other, when the layers are stitched."
-        return [Finding("tools", "warn", f"the versions differ: {text}", lost,
-                        "Source the settings64.sh of one version only.")]  # fmt: skip
+        return [
+            Finding(
+                "tools",
+                "warn",
+                f"the versions differ: {text}",
+                lost,
+                "Source the settings64.sh of one version only.",
+            )
+        ]
     return [Finding("tools", "ok", text)]
 
 
@@ -214,9 +238,13 @@ def _says_version(vivado: str, changed: float) -> str | None:
     """What a Vivado says of itself; asked once as long as it does not change."""
     try:
         done = subprocess.run(
-            [vivado, "-version"], capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=_VERSION_SECONDS,
-        )  # fmt: skip
+            [vivado, "-version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_VERSION_SECONDS,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout + done.stderr

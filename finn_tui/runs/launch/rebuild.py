@@ -24,7 +24,7 @@ from finn_tui.runs.launch.processes import reconcile
 
 
 @dataclass(frozen=True)
-class Resumable:
+class ResumePoints:
     """Where a run can go on.
 
     Attributes:
@@ -37,7 +37,7 @@ class Resumable:
     disabled_reason: FinnTuiError | None = None
 
 
-def resumable(run: RunFolder) -> Resumable:
+def resumable(run: RunFolder) -> ResumePoints:
     """The steps from which a run can go on: those whose graph an earlier attempt has left.
 
     Raises:
@@ -63,7 +63,7 @@ def resumable(run: RunFolder) -> Resumable:
         if name in started and (index == 0 or graph.is_file()):
             found.append(name)
     if found:
-        return Resumable(tuple(found))
+        return ResumePoints(tuple(found))
     return _not(
         f"{run.id} left nothing to go on from",
         "It ended before its first step."
@@ -75,8 +75,8 @@ def resumable(run: RunFolder) -> Resumable:
     )
 
 
-def _not(what: str, why: str, fix: str) -> Resumable:
-    return Resumable((), FinnTuiError(what, why, fix))
+def _not(what: str, why: str, fix: str) -> ResumePoints:
+    return ResumePoints((), FinnTuiError(what, why, fix))
 
 
 async def resume(

@@ -10,7 +10,7 @@ from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.live.workdirs import Work
 from finn_tui.runs.readers.finn import FinnBuild, FinnData
 from finn_tui.runs.readers.hls import HlsData
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.vivado import VivadoData
 from finn_tui.runs.steps import Step
 
@@ -105,7 +105,7 @@ def state_of(work: Work) -> JobState:
     return JobState.FINISHED if ended is not None and ended >= began else JobState.RUNNING
 
 
-def job_of(work: Work, reading: Reading | None, grew: float | None, now: float) -> Job:
+def job_of(work: Work, reading: ParsedFile | None, grew: float | None, now: float) -> Job:
     """A work as it is shown; ``reading`` is what its log says, ``grew`` when that last grew."""
     ended: float | None = None
     inside: tuple[str, ...] = ()
@@ -159,7 +159,7 @@ def _stages(work: Work, now: float) -> tuple[Stage, ...]:
     return tuple(found)
 
 
-def _inside(reading: Reading) -> tuple[str, ...]:
+def _inside(reading: ParsedFile) -> tuple[str, ...]:
     data = reading.data
     if isinstance(data, VivadoData):
         if not data.now and data.waiting:
@@ -172,7 +172,7 @@ def _inside(reading: Reading) -> tuple[str, ...]:
     return ()
 
 
-def steps_of(data: FinnData, reading: Reading, grew: float, now: float) -> tuple[Step, ...]:
+def steps_of(data: FinnData, reading: ParsedFile, grew: float, now: float) -> tuple[Step, ...]:
     """The steps of a log's last build.
 
     Its times are those of the clock where it was written, perhaps in a container whose zone is

@@ -36,7 +36,7 @@ class ToolProcess:
     folder: Path | None = None
 
 
-class Load:
+class ProcessUsage:
     """Follows the processes of one run on this machine."""
 
     def __init__(self, run: RunFolder) -> None:

@@ -21,12 +21,12 @@ from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, parse_event
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.live.jobs import Job, JobState, job_of, state_of, steps_of
-from finn_tui.runs.live.process_usage import Load, ToolProcess
-from finn_tui.runs.live.workdirs import Places, Work
+from finn_tui.runs.live.process_usage import ProcessUsage, ToolProcess
+from finn_tui.runs.live.workdirs import Work, WorkDirs
 from finn_tui.runs.logs.tail import Growth, Tail, left_out
 from finn_tui.runs.readers.finn import FinnData
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import SEVERITIES, Reading, Timing
+from finn_tui.runs.readers.parsed_file import SEVERITIES, ParsedFile, Timing
 from finn_tui.runs.readers.registry import HEAD, Reader, reader_for
 from finn_tui.runs.readers.vivado import VivadoData
 from finn_tui.runs.steps import Step, StepList
@@ -39,7 +39,7 @@ STALLED_SECONDS = 30 * 60.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class RunSnapshot:
     """A build at one moment.
 
     Attributes:
@@ -108,7 +108,7 @@ class _Log:
         self.partial = False
         self._gap: tuple[int, int] | None = None
         self._size = -1
-        self._reading: Reading | None = None
+        self._reading: ParsedFile | None = None
 
     def read(self, limit: int) -> int:
         """Read what is new; returns how many bytes that were."""
@@ -146,7 +146,7 @@ class _Log:
             self.partial, self._reading = True, None
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> ParsedFile | None:
         """What it says by now."""
         if self._reading is None and self.reader is not None:
             self._reading = self.reader.reading()
@@ -168,7 +168,7 @@ class BuildWatcher:
 
         ``run``: our own run folder, whose events tell the steps more exactly than FINN's log.
         """
-        self._places = [Places(working)] if working is not None else []
+        self._places = [WorkDirs(working)] if working is not None else []
         finn = [output / "build_dataflow.log"] if output is not None else []
         self._events = Tail(run.path / runfiles.EVENTS) if run is not None else None
         if run is not None:
@@ -184,7 +184,7 @@ class BuildWatcher:
         """Watches one of our runs."""
         return cls(run.build, run.working, run=run)
 
-    def look(self) -> Picture:
+    def look(self) -> RunSnapshot:
         """The build as it is now."""
         now = time.time()
         works = []
@@ -205,7 +205,7 @@ class BuildWatcher:
         grown = max((log for log in logs if log.grew), key=lambda log: log.grew or 0, default=None)
         newest = self._implementation(wanted)
         vivado = [r.data for _, r in known if isinstance(r.data, VivadoData)]
-        return Picture(
+        return RunSnapshot(
             at=now,
             steps=self._take_steps(now),
             jobs=jobs,
@@ -237,7 +237,7 @@ class BuildWatcher:
             return None
         return self._logs.setdefault(path, _Log(path))
 
-    def _implementation(self, wanted: Iterable[tuple[Work, _Log | None]]) -> Reading | None:
+    def _implementation(self, wanted: Iterable[tuple[Work, _Log | None]]) -> ParsedFile | None:
         logs = [log for work, log in wanted if work.kind == "implementation" and log is not None]
         logs = sorted((log for log in logs if log.reading), key=lambda log: log.grew or 0)
         if logs:
@@ -261,7 +261,7 @@ class BuildWatcher:
                 return steps_of(reading.data, reading, log.grew or now, now)
         return ()
 
-    def _find(self, known: list[tuple[_Log, Reading]]) -> tuple[Diagnosis, ...]:
+    def _find(self, known: list[tuple[_Log, ParsedFile]]) -> tuple[Diagnosis, ...]:
         """Causes by now; worked out anew only when there is new evidence."""
         seen: Any = tuple(len(reading.evidence) for _, reading in known)
         if seen != self._findings[0]:
@@ -279,13 +279,13 @@ class BuildWatcher:
         return self._findings[1]
 
 
-async def pictures(run: RunFolder, *, poll: float = 1.0) -> AsyncIterator[Picture]:
+async def pictures(run: RunFolder, *, poll: float = 1.0) -> AsyncIterator[RunSnapshot]:
     """Pictures of one of our runs, one every ``poll`` seconds, the last when it has ended.
 
     Raises:
         FinnTuiError: state.json is missing or broken.
     """
-    watcher, load = BuildWatcher.of_run(run), Load(run)
+    watcher, load = BuildWatcher.of_run(run), ProcessUsage(run)
     while True:
         # The state is read first: what was written before it is seen by the look.
         state = await asyncio.to_thread(reconcile, run)

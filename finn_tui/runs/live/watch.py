@@ -34,7 +34,7 @@ class StepsChanged:
 
 
 @dataclass(frozen=True)
-class Noted:
+class RunnerMessage:
     """Something that the runner had to say: ``level`` info, warning or error."""
 
     level: str
@@ -49,7 +49,7 @@ class LogLines:
     lines: tuple[str, ...]
 
 
-Update = StateChanged | StepsChanged | Noted | LogLines
+Update = StateChanged | StepsChanged | RunnerMessage | LogLines
 
 
 async def follow(
@@ -93,7 +93,7 @@ async def follow(
             if event is None:
                 continue
             if event["event"] == "log":
-                yield Noted(event.get("level", "info"), clean(event.get("text", "")))
+                yield RunnerMessage(event.get("level", "info"), clean(event.get("text", "")))
             changed |= found.take(event)
         if state.final:
             changed |= found.end(state.state, state.heartbeat)

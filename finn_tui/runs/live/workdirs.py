@@ -114,7 +114,7 @@ class Work:
             return None
 
 
-class Places:
+class WorkDirs:
     """All work under one of FINN's working folders, or in one Vivado project."""
 
     def __init__(self, root: Path) -> None:

@@ -192,7 +192,7 @@ def _text_finder(query: Query) -> Find:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchBatch:
     """What one step of a scan has found.
 
     Attributes:
@@ -222,16 +222,16 @@ class Scan:
         #: Where the line without an end begins in which something was found already.
         self._told = -1
 
-    def run(self) -> Iterator[Found]:
+    def run(self) -> Iterator[SearchBatch]:
         """What is found, for ever: ``whole`` says that there is nothing more so far."""
         end = yield from self._through(self._start, None)
         if self._start:
             yield from self._through(0, self._start)
         while True:
-            yield Found((), self._done, True)
+            yield SearchBatch((), self._done, True)
             end = yield from self._through(end, None)
 
-    def _through(self, at: int, stop: int | None) -> Generator[Found, None, int]:
+    def _through(self, at: int, stop: int | None) -> Generator[SearchBatch, None, int]:
         """Look through [at, stop); returns where the last line begins, if it has not ended.
 
         One buffer is read into again and again: copies would take longer than looking.
@@ -252,7 +252,7 @@ class Scan:
             if not cut and end > _LONGEST:
                 cut = end
             self._done += count
-            yield Found(self._offsets(buffer, cut, at), self._done)
+            yield SearchBatch(self._offsets(buffer, cut, at), self._done)
             kept = end - cut
             with memoryview(buffer) as view:
                 view[:kept] = view[cut:end]
@@ -261,7 +261,7 @@ class Scan:
             self._done -= kept
             found = self._offsets(buffer, kept, at)
             self._told = at if found else self._told
-            yield Found(found, self._done)
+            yield SearchBatch(found, self._done)
         return at
 
     def _offsets(self, block: bytearray, end: int, at: int) -> tuple[int, ...]:
@@ -287,13 +287,13 @@ def main() -> None:
             # Whoever asked draws a few times a second; each message costs it time.
             now = time.monotonic()
             if found.whole or count >= MOST or now - said >= _SAY_SECONDS:
-                _say(Found(tuple(waiting), found.done, found.whole))
+                _say(SearchBatch(tuple(waiting), found.done, found.whole))
                 waiting, said = [], now
             if count >= MOST or (found.whole and _over()):
                 return
 
 
-def _say(found: Found) -> None:
+def _say(found: SearchBatch) -> None:
     sys.stdout.write(json.dumps(vars(found)) + "\n")
     sys.stdout.flush()
 

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.runs.logs.search import BLOCK_SECONDS, MOST, Found, Query
+from finn_tui.runs.logs.search import BLOCK_SECONDS, MOST, Query, SearchBatch
 
 
-class Hits:
+class SearchHits:
     """Where a query was found, in the order of the file; one offset for each line."""
 
     def __init__(self, query: Query, start: int = 0) -> None:
@@ -28,7 +28,7 @@ class Hits:
         self._later = array("Q")
         self._earlier = array("Q")
 
-    def add(self, found: Found) -> None:
+    def add(self, found: SearchBatch) -> None:
         """Take in what a step of the scan has found."""
         self.done, self.whole = found.done, found.whole
         for offset in found.offsets:
@@ -53,7 +53,7 @@ class Hits:
         return len(self._earlier) + bisect_left(self._later, at)
 
 
-async def scan(path: Path, query: Query, start: int = 0) -> AsyncIterator[Found]:
+async def scan(path: Path, query: Query, start: int = 0) -> AsyncIterator[SearchBatch]:
     """Look through a file and go on with what is appended, until the caller has enough.
 
     The process ends when the caller stops iterating, and with us in any case.
@@ -78,7 +78,7 @@ async def scan(path: Path, query: Query, start: int = 0) -> AsyncIterator[Found]
     try:
         while line := await process.stdout.readline():
             said = json.loads(line)
-            yield Found(tuple(said["offsets"]), said["done"], said["whole"])
+            yield SearchBatch(tuple(said["offsets"]), said["done"], said["whole"])
         code = await process.wait()
         if code == -signal.SIGALRM:
             raise FinnTuiError(

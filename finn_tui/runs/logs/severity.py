@@ -43,12 +43,22 @@ _GROUPS = {
 # Words that a line of a severity holds: looked for first, because finding a word in a megabyte
 # takes a thousandth of the time that trying an expression at every line does.
 _WORDS = {
-    Severity.ERROR: (b"ERROR", b"Error", b"error: ", b"FATAL", b"Traceback (most",
-                     b"Abnormal prog", b"Segmentation f", b"Exception", b"Interrupt", b"Killed"),
+    Severity.ERROR: (
+        b"ERROR",
+        b"Error",
+        b"error: ",
+        b"FATAL",
+        b"Traceback (most",
+        b"Abnormal prog",
+        b"Segmentation f",
+        b"Exception",
+        b"Interrupt",
+        b"Killed",
+    ),
     Severity.CRITICAL: (b"CRITICAL",),
     Severity.WARNING: (b"WARN", b"arning"),
     Severity.INFO: (b"INFO", b"DEBUG", b"NOTE"),
-}  # fmt: skip
+}
 
 
 def severity(line: bytes) -> Severity:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.times import epoch
 
 _SIGNAL = re.compile(r"# +(.+?) \((0x[0-9a-f]+)\) at pc=|# +(\w+) +.*?pid=\d+")
@@ -52,9 +52,9 @@ class CrashReader(LogReader):
         if self._ended is None and (time := _TIME.match(text)):
             self._ended = epoch(time.group(1))
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
-        return Reading(
+        return ParsedFile(
             kind="crash",
             tool="Vivado",
             lines=self._messages.line,

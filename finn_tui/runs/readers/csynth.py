@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.utilization import number
 from finn_tui.runs.readers.xml import XmlReader
 
@@ -97,7 +97,7 @@ class CsynthReader(LogReader):
                 found[name] = value
         return found
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         low, high, quick, slow = self._latency or [None] * 4
         data = Csynth(
@@ -112,7 +112,7 @@ class CsynthReader(LogReader):
             self._amounts("Total"),
             self._amounts("Available"),
         )
-        return Reading(
+        return ParsedFile(
             kind="csynth",
             tool="HLS" if self._top else None,
             version=self._version,
@@ -160,7 +160,7 @@ class CsynthXmlReader(XmlReader):
             if value is not None:
                 amounts[name] = value
 
-    def _result(self) -> Reading:
+    def _result(self) -> ParsedFile:
         texts = self._texts
         data = Csynth(
             texts.get("TopModelName"),
@@ -175,6 +175,6 @@ class CsynthXmlReader(XmlReader):
             dict(self._available),
         )
         outcome = "succeeded" if data.resources else "incomplete"
-        return Reading(
+        return ParsedFile(
             self.kind, tool="HLS", version=texts.get("Version"), outcome=outcome, data=data
         )

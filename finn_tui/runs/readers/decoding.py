@@ -13,7 +13,7 @@ from typing import Any
 
 from finn_tui.base.text import clean
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 
 #: How much a compressed file may hold: a log of a build has some hundred megabytes.
 MOST = 4 << 30
@@ -202,11 +202,11 @@ class DecodingReader:
         for at in range(0, len(data), _PORTION):
             self.inner.feed(self._decoder.decode(data[at : at + _PORTION]))
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come; what was found in all."""
         return self._noted(self.inner.finish())
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         return self._noted(self.inner.reading())
 
@@ -215,5 +215,5 @@ class DecodingReader:
         """The line that has not ended yet."""
         return self.inner.rest if isinstance(self.inner, LogReader) else ""
 
-    def _noted(self, reading: Reading) -> Reading:
+    def _noted(self, reading: ParsedFile) -> ParsedFile:
         return replace(reading, note=self._decoder.note) if self._decoder.note else reading

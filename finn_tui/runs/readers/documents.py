@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from finn_tui.runs.readers.parsed_file import Phase, Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 
 #: A folding of a 500-layer network has some 0.5 MB.
 MAX_BYTES = 64 << 20
@@ -64,24 +64,24 @@ class JsonReader:
         else:
             self._parts.clear()
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come."""
         return self.reading()
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What the document says; a part of one says nothing."""
         kind = _NAMES.get(self._name, "json")
         if self._bytes > MAX_BYTES:
-            return Reading(kind, outcome="incomplete", note=f"longer than {MAX_BYTES >> 20} MB")
+            return ParsedFile(kind, outcome="incomplete", note=f"longer than {MAX_BYTES >> 20} MB")
         try:
             document = json.loads(b"".join(self._parts).decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
-            return Reading(kind, outcome="incomplete", note=f"no whole JSON: {error}")
+            return ParsedFile(kind, outcome="incomplete", note=f"no whole JSON: {error}")
         if not isinstance(document, dict):
-            return Reading(kind, data=document)
+            return ParsedFile(kind, data=document)
         kind = kind_of(self._name, document)
         found = _READERS.get(kind, _plain)(document)
-        return Reading(
+        return ParsedFile(
             kind,
             tool=found.tool or "FINN",
             version=found.version,
@@ -92,11 +92,11 @@ class JsonReader:
         )
 
 
-def _plain(document: _Document) -> Reading:
-    return Reading("")
+def _plain(document: _Document) -> ParsedFile:
+    return ParsedFile("")
 
 
-def _step_times(document: _Document) -> Reading:
+def _step_times(document: _Document) -> ParsedFile:
     phases = tuple(
         Phase(name, float(seconds))
         for name, seconds in document.items()
@@ -104,17 +104,17 @@ def _step_times(document: _Document) -> Reading:
     )
     # Upstream writes the times when a build has succeeded; finn-plus, which adds their sum,
     # writes them of one that failed, too.
-    return Reading("", phases=phases, outcome=None if _TOTAL in document else "succeeded")
+    return ParsedFile("", phases=phases, outcome=None if _TOTAL in document else "succeeded")
 
 
-def _rtlsim(document: _Document) -> Reading:
+def _rtlsim(document: _Document) -> ParsedFile:
     stuck = document.get("TIMEOUT") or document.get("UNFINISHED_INS")
-    return Reading("", outcome="failed" if stuck or document.get("UNFINISHED_OUTS") else None)
+    return ParsedFile("", outcome="failed" if stuck or document.get("UNFINISHED_OUTS") else None)
 
 
-def _ooc(document: _Document) -> Reading:
+def _ooc(document: _Document) -> ParsedFile:
     version = _number(document.get("vivado_version"))
-    return Reading(
+    return ParsedFile(
         "",
         tool="Vivado",
         version=None if version is None else f"{version:.1f}",
@@ -122,10 +122,10 @@ def _ooc(document: _Document) -> Reading:
     )
 
 
-def _metadata(document: _Document) -> Reading:
+def _metadata(document: _Document) -> ParsedFile:
     outcome = {"ok": "succeeded", "failed": "failed"}.get(str(document.get("status")))
     version = document.get("tool_version")
-    return Reading("", version=str(version) if version else None, outcome=outcome)
+    return ParsedFile("", version=str(version) if version else None, outcome=outcome)
 
 
 def _number(value: Any) -> float | None:
@@ -138,7 +138,7 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-_READERS: dict[str, Callable[[_Document], Reading]] = {
+_READERS: dict[str, Callable[[_Document], ParsedFile]] = {
     "step-times": _step_times,
     "ooc-result": _ooc,
     "rtlsim-performance": _rtlsim,

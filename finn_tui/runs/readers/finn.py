@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import Phase, Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 from finn_tui.runs.readers.vivado import VivadoData, VivadoScanner
 
 MAX_BUILDS, MAX_STEPS = 200, 500
@@ -32,8 +32,13 @@ _WORKING = re.compile(r"Intermediate outputs will be (?:generated|written) (?:in
 _SUBJECT = re.compile(
     r"Building dataflow accelerator from (?:intermediate checkpoint ?)?(?:build )?(.+)$"
 )
-_LEVELS = {"ERROR": "ERROR", "CRITICAL": "CRITICAL WARNING", "WARNING": "WARNING", "INFO": "INFO",
-           "DEBUG": "INFO"}  # fmt: skip
+_LEVELS = {
+    "ERROR": "ERROR",
+    "CRITICAL": "CRITICAL WARNING",
+    "WARNING": "WARNING",
+    "INFO": "INFO",
+    "DEBUG": "INFO",
+}
 #: What ends a build although FINN has no word left to say it.
 _ENDS = frozenset(
     {"out-of-memory", "disk-full", "time-limit", "cancelled", "crash", "docker", "debugger-prompt"}
@@ -228,7 +233,7 @@ class FinnReader(LogReader):
             return None
         return "cancelled" if shown[-1] == "cancelled" else "failed"
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         builds = tuple(build.frozen() for build in self._builds)
         vivado, messages = self._vivado, self._messages
@@ -245,7 +250,7 @@ class FinnReader(LogReader):
         deeper = 1 if builds else 0
         inner = [Phase(p.name, p.seconds, p.level + deeper, p.run) for p in vivado.phases]
         versions = [session.version for session in vivado.sessions if session.version]
-        return Reading(
+        return ParsedFile(
             kind=kind,
             tool="FINN" if builds else vivado.tool if vivado.count else None,
             version=_version(versions, builds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.utilization import number
 from finn_tui.runs.readers.xml import XmlReader
 
@@ -89,9 +89,9 @@ class HierarchyReader(XmlReader):
         level = (len(name) - len(name.lstrip(" "))) // 2
         self._instances.append(Instance(name.strip(), module, level, used))
 
-    def _result(self) -> Reading:
+    def _result(self) -> ParsedFile:
         data = Hierarchy(
             self._head.get("partname"), self._head.get("designstate"), tuple(self._instances)
         )
         outcome = "succeeded" if self._whole_document and self._instances else "incomplete"
-        return Reading(self.kind, tool="Vivado", outcome=outcome, data=data)
+        return ParsedFile(self.kind, tool="Vivado", outcome=outcome, data=data)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import Phase, Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 from finn_tui.runs.readers.times import clock, epoch
 from finn_tui.runs.readers.vivado import MAX_PHASES
 
@@ -162,7 +162,7 @@ class HlsReader(LogReader):
         super().skip(lines)
         self._now = None
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         messages = self._messages
         done = self._seconds is not None
@@ -186,7 +186,7 @@ class HlsReader(LogReader):
         phases = tuple(self._phases)
         if self._seconds is not None:
             phases += (Phase("total", self._seconds, 0),)
-        return Reading(
+        return ParsedFile(
             kind="hls",
             tool=self._tool,
             version=self._version,

@@ -12,7 +12,7 @@ from finn_tui.base.text import clean
 from finn_tui.engine.server import causes
 from finn_tui.runs.logs import severity
 from finn_tui.runs.logs.severity import Severity
-from finn_tui.runs.readers.parsed_file import SEVERITIES, Evidence, Reading
+from finn_tui.runs.readers.parsed_file import SEVERITIES, Evidence, ParsedFile
 
 #: A line longer than this is cut; real ones reach some 30 kB (Tcl lists of file names).
 MAX_LINE = 64 * 1024
@@ -47,7 +47,7 @@ _BOARD_FRAME = re.compile(
 _MUTED = re.compile(r"Message '([^']+)' appears (\d{1,9}) times and further instances")
 
 
-class Lines:
+class MarkedLines:
     """Cuts bytes into lines, whatever portions they come in.
 
     Line ends are ``\\n`` or ``\\r\\n``; bytes that are no UTF-8 become replacement characters;
@@ -341,7 +341,7 @@ class LogReader(ABC):
     can_skip = False
 
     def __init__(self, default: str = "tool-error") -> None:
-        self._lines = Lines()
+        self._lines = MarkedLines()
         self._messages = Messages(default)
         #: What stands before each line and is not the tool's: time stamps of docker, ``ts``, ...
         self.prefix: re.Pattern[str] | None = None
@@ -372,11 +372,11 @@ class LogReader(ABC):
         """The line that has not ended yet: a prompt, perhaps."""
         return self._lines.rest
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come: take in a last line without an end."""
         self._take(self._lines.end())
         return self.reading()
 
     @abstractmethod
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 
 _NAME = re.compile(r"\.(\w+)\.(begin|end|error|queue|stop)\.rst$")
 _PROCESS = re.compile(rb'<Process Command="([^"]*)" Owner="[^"]*" Host="([^"]*)" Pid="(\d{1,10})"')
@@ -45,15 +45,17 @@ class MarkerReader:
         """Take in the next bytes."""
         self._data = (self._data + data)[:_MOST]
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come."""
         return self.reading()
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         process = _PROCESS.search(self._data)
         host = process.group(2).decode("utf-8", "replace") if process else None
         pid = int(process.group(3)) if process else None
         # A beginning says nothing alone; what followed is another file.
         outcome = {"end": "succeeded", "complete": "succeeded", "error": "failed"}.get(self._event)
-        return Reading("marker", outcome=outcome, data=Marker(self._stage, self._event, host, pid))
+        return ParsedFile(
+            "marker", outcome=outcome, data=Marker(self._stage, self._event, host, pid)
+        )

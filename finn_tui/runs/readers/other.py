@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 
 
 class BinaryReader:
@@ -14,10 +14,10 @@ class BinaryReader:
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come."""
         return self.reading()
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What it is."""
-        return Reading(kind=self._kind)
+        return ParsedFile(kind=self._kind)

@@ -17,7 +17,7 @@ from finn_tui.runs.readers.hls import HlsReader
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.marker import MarkerReader, parse_name
 from finn_tui.runs.readers.other import BinaryReader
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.timing import RouteStatusReader, TimingReader
 from finn_tui.runs.readers.utilization import UtilizationReader
@@ -28,15 +28,15 @@ HEAD = 16 * 1024
 
 
 class Reader(Protocol):
-    """What all readers are: bytes in, a ``Reading`` out, at any time."""
+    """What all readers are: bytes in, a ``ParsedFile`` out, at any time."""
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come; what was found in all."""
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.times import epoch
 
 #: No table is wider; what is, is no report, and must not take long to see through.
@@ -63,19 +63,19 @@ class ReportReader(LogReader):
         """Whether the report says what it is for."""
         return "Design" in self.head
 
-    def result(self) -> Reading:
+    def result(self) -> ParsedFile:
         """What ``data``, timing and outcome are; overridden by each kind of report."""
         kind = self.head.get("Command", "").split(" ")[0].removeprefix("report_") or self.kind
         failed = any(severity == "Error" for severity, _ in self._rules.values())
         outcome = "failed" if failed else "succeeded" if self.whole else "incomplete"
         data = Violations(dict(self._rules), self._watts)
-        return Reading(kind.replace("_", "-"), outcome=outcome, data=data)
+        return ParsedFile(kind.replace("_", "-"), outcome=outcome, data=data)
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         version = _VERSION.search(self.head.get("Tool Version", ""))
         found = self.result()
-        return Reading(
+        return ParsedFile(
             kind=found.kind,
             tool=version.group(1) if version else None,
             version=version.group(2) if version else None,

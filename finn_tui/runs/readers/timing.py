@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.report import ReportReader
 from finn_tui.runs.readers.utilization import number
 
@@ -114,7 +114,7 @@ class TimingReader(ReportReader):
                 return found[1]
         return None
 
-    def result(self) -> Reading:
+    def result(self) -> ParsedFile:
         """Slacks, and whether the design meets its clock."""
         row = [*self._row, *[None] * 12][:12]
         met = self._met
@@ -132,7 +132,7 @@ class TimingReader(ReportReader):
             tuple(self._clocks.items()),
             self._worst(row[0]),
         )
-        return Reading(self.kind, wns=row[0], tns=row[1], whs=row[4], outcome=outcome, data=data)
+        return ParsedFile(self.kind, wns=row[0], tns=row[1], whs=row[4], outcome=outcome, data=data)
 
 
 class RouteStatusReader(ReportReader):
@@ -148,7 +148,7 @@ class RouteStatusReader(ReportReader):
         if len(self._nets) < 100 and (found := _ROUTE.match(text)):
             self._nets[found.group(1)] = int(found.group(2))
 
-    def result(self) -> Reading:
+    def result(self) -> ParsedFile:
         """How many nets are routed."""
         nets = self._nets
         errors = nets.get("nets with routing errors")
@@ -159,4 +159,4 @@ class RouteStatusReader(ReportReader):
             nets.get("fully routed nets"),
             errors,
         )
-        return Reading(self.kind, outcome=outcome, data=data)
+        return ParsedFile(self.kind, outcome=outcome, data=data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.report import ReportReader
 
 #: Rows by their names on 7-series and UltraScale+, and what FINN calls the resource.
@@ -90,7 +90,7 @@ class UtilizationReader(ReportReader):
                 if name == "BRAM_36K":
                     into["BRAM_18K"] = 2 * value
 
-    def result(self) -> Reading:
+    def result(self) -> ParsedFile:
         """The resources."""
         data = Utilization(
             self.head.get("Design"),
@@ -100,6 +100,6 @@ class UtilizationReader(ReportReader):
             dict(self._available),
             self._boxes,
         )
-        return Reading(
+        return ParsedFile(
             "utilization", outcome="succeeded" if self._used else "incomplete", data=data
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader, Messages
-from finn_tui.runs.readers.parsed_file import Phase, Reading, Timing
+from finn_tui.runs.readers.parsed_file import ParsedFile, Phase, Timing
 from finn_tui.runs.readers.stack import TaskStack
 from finn_tui.runs.readers.times import clock, epoch
 
@@ -26,9 +26,16 @@ _BANNER = re.compile(r"\*{6} (Vivado|v\+\+) v(\d{4}\.\d+(?:\.\d+)?) \(64-bit\)")
 _VPP_LEFT, _VPP_DONE = ("v++ 60-1653",), ("v++ 60-791", "v++ 60-586", "v++ 60-1307")
 #: Commands that always say how they ended.
 _ANSWERED = frozenset(
-    {"synth_design", "link_design", "opt_design", "place_design", "phys_opt_design",
-     "route_design", "write_bitstream"}
-)  # fmt: skip
+    {
+        "synth_design",
+        "link_design",
+        "opt_design",
+        "place_design",
+        "phys_opt_design",
+        "route_design",
+        "write_bitstream",
+    }
+)
 _HEADER = re.compile(r"# Vivado v(\S+) \(64-bit\)")
 _WITH = re.compile(r"    with args -log (\S+)\.(vds|vdi) ")
 _COMMAND = re.compile(r"Command: (\w+)(?: (.*))?$")
@@ -485,11 +492,11 @@ class VivadoReader(LogReader):
                 return "cancelled" if "cancelled" in shown else "failed"
         return outcome
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         scanner, messages = self._scanner, self._messages
         versions = [session.version for session in scanner.sessions if session.version]
-        return Reading(
+        return ParsedFile(
             kind=scanner.kind,
             tool=scanner.tool,
             version=versions[-1] if versions else None,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 
 #: More than the largest hierarchical report of a big design.
 MAX_BYTES = 256 << 20
@@ -64,16 +64,16 @@ class XmlReader(ABC):
         """An element has ended."""
 
     @abstractmethod
-    def _result(self) -> Reading:
+    def _result(self) -> ParsedFile:
         """What was found."""
 
-    def finish(self) -> Reading:
+    def finish(self) -> ParsedFile:
         """Nothing more will come."""
         if not self._whole and self._note is None:
             self._note = "cut off"
         return self.reading()
 
-    def reading(self) -> Reading:
+    def reading(self) -> ParsedFile:
         """What has been found so far."""
         found = self._result()
         if found.outcome == "succeeded" and self._note is not None:

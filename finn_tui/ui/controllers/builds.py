@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.launch.preflight import Finding
-    from finn_tui.runs.live.snapshot import Picture
+    from finn_tui.runs.live.snapshot import RunSnapshot
 
 #: Seconds between looks at the runs of the workspace.
 _LOOK = 1.0
@@ -46,7 +46,7 @@ class SnapshotTaken(WorkResult):
 
     kind = WorkKind.FOLLOW
     run: str
-    picture: Picture
+    picture: RunSnapshot
     eta: Eta | None = None
     cause: Diagnosis | None = None
 

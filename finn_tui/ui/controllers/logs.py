@@ -13,8 +13,8 @@ from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import RunView
 
 if TYPE_CHECKING:
-    from finn_tui.runs.logs.search import Found
-    from finn_tui.runs.logs.search_worker import Hits
+    from finn_tui.runs.logs.search import SearchBatch
+    from finn_tui.runs.logs.search_worker import SearchHits
     from finn_tui.runs.logs.tail import LogFile
 
 #: Seconds between looks at which logs a run has.
@@ -26,8 +26,8 @@ class SearchAdvanced(WorkResult):
     """A search in a log is a step further."""
 
     kind = WorkKind.LOG_SEARCH
-    hits: Hits
-    found: Found
+    hits: SearchHits
+    found: SearchBatch
 
 
 @dataclass
@@ -68,7 +68,7 @@ class LogController(Controller):
             LogScreen(path, title, run, searching=searching, tree=tree, line=line)
         )
 
-    def search(self, kind: WorkKind, path: Path, hits: Hits, start: int = 0) -> None:
+    def search(self, kind: WorkKind, path: Path, hits: SearchHits, start: int = 0) -> None:
         """Search a log in the background; another search of that kind ends."""
         self.context.start(kind, self._scan(path, hits, start))
 
@@ -93,7 +93,7 @@ class LogController(Controller):
         """List the logs of a run again and again, until ``stop_listing``."""
         self.context.start(WorkKind.LOGS, self._list(run))
 
-    async def _scan(self, path: Path, hits: Hits, start: int) -> None:
+    async def _scan(self, path: Path, hits: SearchHits, start: int) -> None:
         """Look for something in a log, and go on with what is appended."""
         from finn_tui.runs.logs.search_worker import scan
 

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import size
 from finn_tui.runs.logs.search import Query, disabled_reason
-from finn_tui.runs.logs.search_worker import Hits
+from finn_tui.runs.logs.search_worker import SearchHits
 from finn_tui.runs.logs.severity import Severity
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.context import AppContext, context_of
@@ -67,7 +67,7 @@ class LogScreen(Screen[None]):
         self._line = line
         self._level: Severity | None = None
         #: What to go to once it is found: where it is searched for, and in which direction.
-        self._jump: tuple[Hits, int] | None = None
+        self._jump: tuple[SearchHits, int] | None = None
         self.view = LogView(path)
 
     @property
@@ -181,7 +181,7 @@ class LogScreen(Screen[None]):
 
     # What workers found
 
-    def found(self, hits: Hits) -> None:
+    def found(self, hits: SearchHits) -> None:
         """A search is a step further; go where it was to lead."""
         view = self.view
         if hits not in (view.errors, view.search, view.only) or not self.query("#log"):
@@ -256,7 +256,7 @@ class LogScreen(Screen[None]):
             return
         view = self.view
         start = view.cursor if view.size else 0
-        view.search = Hits(query, start)
+        view.search = SearchHits(query, start)
         self.context.state.searching = True
         if view.only is not None and self._level is None:
             view.show_only(None)
@@ -270,7 +270,7 @@ class LogScreen(Screen[None]):
             self.view.show_only(None)
             self.log_pane.redraw()
 
-    def _begin(self, kind: WorkKind, hits: Hits, start: int, direction: int | None) -> None:
+    def _begin(self, kind: WorkKind, hits: SearchHits, start: int, direction: int | None) -> None:
         self._jump = (hits, direction) if direction is not None else None
         path = self.view.path
         assert path is not None
@@ -279,7 +279,7 @@ class LogScreen(Screen[None]):
 
     def _look_for_errors(self, direction: int | None = None) -> None:
         start = self.view.cursor if direction is not None else 0
-        self.view.errors = Hits(Query("severity", level=Severity.ERROR), start)
+        self.view.errors = SearchHits(Query("severity", level=Severity.ERROR), start)
         self._begin(WorkKind.LOG_ERRORS, self.view.errors, start, direction)
 
     # Actions
@@ -336,7 +336,7 @@ class LogScreen(Screen[None]):
             view.show_only(None)
             self._redraw()
             return
-        hits = Hits(Query("severity", level=level))
+        hits = SearchHits(Query("severity", level=level))
         view.show_only(hits)
         self._begin(WorkKind.LOG_ONLY, hits, 0, None)
 

@@ -19,7 +19,7 @@ from finn_tui.runs.logs.severity import Severity, severity
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable
 
 if TYPE_CHECKING:
-    from finn_tui.runs.logs.search_worker import Hits
+    from finn_tui.runs.logs.search_worker import SearchHits
 
 #: As many bytes of a line are looked at; the rest can be had in a pager.
 SHOWN = 16_384
@@ -89,9 +89,9 @@ class LogView:
         self.column = 0
         self.wrap = False
         self.mark: int | None = None
-        self.search: Hits | None = None
-        self.errors: Hits | None = None
-        self.only: Hits | None = None
+        self.search: SearchHits | None = None
+        self.errors: SearchHits | None = None
+        self.only: SearchHits | None = None
         self._wanted: int | None = None
         self._height = 1
         self._width = 80
@@ -305,7 +305,7 @@ class LogView:
         """To where the scroll bar was clicked."""
         self.go_to_share(100 * row / max(1, self._height - 1))
 
-    def next_hit(self, hits: Hits, direction: int) -> bool:
+    def next_hit(self, hits: SearchHits, direction: int) -> bool:
         """To the next line that was found, round the end of the file; False without any."""
         if not len(hits) or self.file is None:
             return False
@@ -320,7 +320,7 @@ class LogView:
         """Show what is further right in long lines, or back."""
         self.column = max(0, min(SHOWN, self.column + columns))
 
-    def show_only(self, hits: Hits | None) -> None:
+    def show_only(self, hits: SearchHits | None) -> None:
         """Show only lines that were found, or all again; the cursor stays as near as it can."""
         self.only = hits
         if hits is None and not self.following:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.live.jobs import Job, Stage
-    from finn_tui.runs.live.snapshot import Picture
+    from finn_tui.runs.live.snapshot import RunSnapshot
     from finn_tui.runs.steps import Step
     from finn_tui.ui.state import RunView
 
@@ -76,7 +76,7 @@ def present(found: Sequence[Step]) -> str | None:
     return done[-1] if done else None
 
 
-def jobs_by_step(picture: Picture, ended: float | None = None) -> dict[str, list[Job]]:
+def jobs_by_step(picture: RunSnapshot, ended: float | None = None) -> dict[str, list[Job]]:
     """The tools' jobs below the step that they began in.
 
     Steps follow one another: from their times, and from when the last one ended (``ended``, now
@@ -109,7 +109,7 @@ class BuildTree:
 
 
 def tree(
-    picture: Picture | None, unfolded: set[str], since: float, ended: float | None
+    picture: RunSnapshot | None, unfolded: set[str], since: float, ended: float | None
 ) -> BuildTree:
     """Steps, and the tools' jobs below those that are unfolded or being done.
 
@@ -147,7 +147,7 @@ def tree(
     )
 
 
-def newest(found: BuildTree, picture: Picture) -> Hashable:
+def newest(found: BuildTree, picture: RunSnapshot) -> Hashable:
     """The row to look at: what runs or failed deepest below the present step, else that step."""
     now = present(picture.steps)
     keys = [row.key for row in found.content.rows]
@@ -269,7 +269,7 @@ def _eta_lines(eta: Eta | None, width: int) -> list[StyledLine]:
     return lines
 
 
-def _process_line(picture: Picture) -> list[StyledLine]:
+def _process_line(picture: RunSnapshot) -> list[StyledLine]:
     line = StyledLine()
     for one in picture.processes[:3]:
         line.add("   " if line.width else " ")
@@ -285,7 +285,7 @@ def _process_line(picture: Picture) -> list[StyledLine]:
     return [line] if line.width else []
 
 
-def _quiet_line(picture: Picture, since: float) -> list[StyledLine]:
+def _quiet_line(picture: RunSnapshot, since: float) -> list[StyledLine]:
     if picture.waiting:
         return [
             StyledLine().add(
@@ -309,7 +309,7 @@ def _quiet_line(picture: Picture, since: float) -> list[StyledLine]:
     return [StyledLine().add(f" silent for {duration(silent)}", role).add(f"  {name}", "dim")]
 
 
-def _curve_lines(picture: Picture, width: int) -> list[StyledLine]:
+def _curve_lines(picture: RunSnapshot, width: int) -> list[StyledLine]:
     lines = []
     slack = [timing.wns for timing in picture.timings if timing.wns is not None]
     room = max(8, min(40, width - 36))
@@ -372,7 +372,7 @@ def error_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
 
 def live_lines(
     run: RunView,
-    picture: Picture | None,
+    picture: RunSnapshot | None,
     eta: Eta | None,
     cause: Diagnosis | None,
     since: float,

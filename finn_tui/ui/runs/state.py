@@ -9,7 +9,7 @@ from finn_tui.ui.logs.view import LogView
 
 if TYPE_CHECKING:
     from finn_tui.runs.eta import Eta
-    from finn_tui.runs.live.snapshot import Picture
+    from finn_tui.runs.live.snapshot import RunSnapshot
 
 
 @dataclass
@@ -26,7 +26,7 @@ class RunsState:
         log_of: the run that all this is about.
     """
 
-    picture: Picture | None = None
+    picture: RunSnapshot | None = None
     picture_at: float = 0.0
     eta: Eta | None = None
     unfolded: set[str] = field(default_factory=set)

@@ -46,16 +46,21 @@ def read(folder: Path, text: str, name: str = "build.log") -> Inspection:
 @pytest.mark.parametrize(
     ("cause", "text"),
     [
-        ("tools-missing", STEPS + "/usr/bin/env: \u2018vitis_hls\u2019: No such file or "
-         "directory\n"),
+        (
+            "tools-missing",
+            STEPS + "/usr/bin/env: \u2018vitis_hls\u2019: No such file or directory\n",
+        ),
         ("tools-missing", STEPS + "sh: 1: vivado: not found\n"),
         ("tools-missing", "which: no vivado in (/usr/bin:/bin)\nmake: *** [all] Error 1\n"),
         ("tools-missing", STEPS + TRACE + "Exception: Could not find vitis-run in PATH\n"),
         ("tools-missing", STEPS + "bash: line 1: verilator: command not found\n"),
         ("environment-variable", STEPS + TRACE + "KeyError: 'FINN_BUILD_DIR'\n"),
         ("environment-variable", "run-docker.sh: line 9: FINN_XILINX_PATH: unbound variable\n"),
-        ("environment-variable", VIVADO_HEAD + "can't read \"env(FINN_ROOT)\": no such variable\n"
-         "    while executing\n\"x\"\n" + EXIT),
+        (
+            "environment-variable",
+            VIVADO_HEAD + 'can\'t read "env(FINN_ROOT)": no such variable\n'
+            '    while executing\n"x"\n' + EXIT,
+        ),
         ("licence", HLS_HEAD + "ERROR: [HLS 200-101] Failed to check out a license for HLS.\n"),
         ("licence", VIVADO_HEAD + "ERROR: [Common 17-9] The license for 'X' has expired.\n"),
         ("out-of-memory", STEPS + "g++: internal compiler error: Killed (program cc1plus)\n"),
@@ -64,54 +69,107 @@ def read(folder: Path, text: str, name: str = "build.log") -> Inspection:
         ("out-of-memory", "srun: error: node7: task 0: Out Of Memory\n"),
         ("out-of-memory", STEPS + "Killed\n"),
         ("out-of-memory", STEPS + TRACE + "numpy.core._exceptions._ArrayMemoryError: Unable\n"),
-        ("out-of-memory", VIVADO_HEAD + "/x/bin/loader: line 164: 1449 Killed   \"$RDI_PROG\"\n"),
-        ("out-of-memory", VIVADO_HEAD + "ERROR: [Common 17-180] Spawn failed: Cannot allocate "
-         "memory\n" + EXIT),
-        ("time-limit", STEPS + "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00"
-         " DUE TO TIME LIMIT ***\n"),
+        ("out-of-memory", VIVADO_HEAD + '/x/bin/loader: line 164: 1449 Killed   "$RDI_PROG"\n'),
+        (
+            "out-of-memory",
+            VIVADO_HEAD + "ERROR: [Common 17-180] Spawn failed: Cannot allocate memory\n" + EXIT,
+        ),
+        (
+            "time-limit",
+            STEPS + "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00"
+            " DUE TO TIME LIMIT ***\n",
+        ),
         ("tool-version", HLS_HEAD + "ERROR: [HLS 200-101] 'config_rtl': Unknown option '-new'.\n"),
-        ("tool-version", VIVADO_HEAD + "ERROR: [Common 17-170] Unknown option '-x', please type "
-         "'synth_design -help' for usage info.\n" + EXIT),
-        ("part-missing", VIVADO_HEAD + "ERROR: [Coretcl 2-106] Specified part could not be found.\n"
-         + EXIT),
-        ("board-files", VIVADO_HEAD + "ERROR: [Board 49-71] The board_part definition was "
-         "not found "
-         "for x:y:z.\n" + EXIT),
-        ("y2k22", "****** Vivado v2019.1 (64-bit)\nbad lexical cast: source type value "
-         "could not be "
-         "interpreted as target\n    while executing\n\"rdi::set_property\"\n" + EXIT),
-        ("hls-failed", HLS_HEAD + "ERROR: [HLS 207-12] no matching function (a.cpp:1:2)\nERROR: "
-         "[HLS 200-1715] Encountered problem during source synthesis\n"),
+        (
+            "tool-version",
+            VIVADO_HEAD + "ERROR: [Common 17-170] Unknown option '-x', please type "
+            "'synth_design -help' for usage info.\n" + EXIT,
+        ),
+        (
+            "part-missing",
+            VIVADO_HEAD + "ERROR: [Coretcl 2-106] Specified part could not be found.\n" + EXIT,
+        ),
+        (
+            "board-files",
+            VIVADO_HEAD + "ERROR: [Board 49-71] The board_part definition was "
+            "not found "
+            "for x:y:z.\n" + EXIT,
+        ),
+        (
+            "y2k22",
+            "****** Vivado v2019.1 (64-bit)\nbad lexical cast: source type value "
+            "could not be "
+            'interpreted as target\n    while executing\n"rdi::set_property"\n' + EXIT,
+        ),
+        (
+            "hls-failed",
+            HLS_HEAD + "ERROR: [HLS 207-12] no matching function (a.cpp:1:2)\nERROR: "
+            "[HLS 200-1715] Encountered problem during source synthesis\n",
+        ),
         ("c-simulation-failed", HLS_HEAD + "ERROR: [SIM 211-100] 'csim_design' failed: errors.\n"),
-        ("co-simulation-failed", HLS_HEAD + "ERROR: [COSIM 212-4] *** C/RTL co-simulation "
-         "finished: "
-         "FAIL ***\n"),
-        ("unroutable", VIVADO_HEAD + "Command: write_bitstream x.bit\nERROR: [DRC RTSTAT-2] "
-         "Partially routed nets: 3 net(s).\nwrite_bitstream failed\n" + EXIT),
-        ("ports-without-standard", VIVADO_HEAD + "Command: write_bitstream x.bit\nERROR: "
-         "[DRC NSTD-1]"
-         " Unspecified I/O Standard: 64 out of 194 ports.\nwrite_bitstream failed\n" + EXIT),
-        ("tcl-error", VIVADO_HEAD + "wrong # args: should be \"set a b\"\n    while executing\n"
-         "\"set a\"\n" + EXIT),
-        ("tcl-error", VIVADO_HEAD + "no files matched glob pattern \"*.v\"\n    while executing\n"
-         "\"glob *.v\"\n" + EXIT),
-        ("tcl-file-missing", HLS_HEAD + "couldn't read file \"/b/x.tcl\": no such file or "
-         "directory\n"
-         "    while executing\n\"source /b/x.tcl\"\n"),
-        ("vpp-link-failed", VPP + "ERROR: [VPL 60-806] Failed to finish platform linker\n"
-         "INFO: [v++ 60-1653] Closing dispatch client.\n"),
-        ("vpp-error", VPP + "ERROR: [v++ 60-602] Source file does not exist: a.xo\n"
-         "INFO: [v++ 60-1653] Closing dispatch client.\n"),
-        ("fifo-simulation", STEPS + TRACE + "FileNotFoundError: [Errno 2] No such file or "
-         "directory:"
-         " '/b/verilator_fifosim_x/results.txt'\n"),
-        ("stitch-failed", STEPS + TRACE + "FileNotFoundError: [Errno 2] No such file or directory: "
-         "'/b/vivado_stitch_proj_x/all_verilog_srcs.txt'\n"),
-        ("project-failed", STEPS + "ERROR: [Common 17-69] Command failed: The provided IP "
-         "directory "
-         "doesn't exist: '/b/ip'\n" + TRACE + "Exception: Synthesis failed, no bitfile found.\n"),
-        ("docker", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
-         "docker daemon running?\n"),
+        (
+            "co-simulation-failed",
+            HLS_HEAD + "ERROR: [COSIM 212-4] *** C/RTL co-simulation finished: FAIL ***\n",
+        ),
+        (
+            "unroutable",
+            VIVADO_HEAD + "Command: write_bitstream x.bit\nERROR: [DRC RTSTAT-2] "
+            "Partially routed nets: 3 net(s).\nwrite_bitstream failed\n" + EXIT,
+        ),
+        (
+            "ports-without-standard",
+            VIVADO_HEAD + "Command: write_bitstream x.bit\nERROR: "
+            "[DRC NSTD-1]"
+            " Unspecified I/O Standard: 64 out of 194 ports.\nwrite_bitstream failed\n" + EXIT,
+        ),
+        (
+            "tcl-error",
+            VIVADO_HEAD + 'wrong # args: should be "set a b"\n    while executing\n'
+            '"set a"\n' + EXIT,
+        ),
+        (
+            "tcl-error",
+            VIVADO_HEAD + 'no files matched glob pattern "*.v"\n    while executing\n'
+            '"glob *.v"\n' + EXIT,
+        ),
+        (
+            "tcl-file-missing",
+            HLS_HEAD + 'couldn\'t read file "/b/x.tcl": no such file or '
+            "directory\n"
+            '    while executing\n"source /b/x.tcl"\n',
+        ),
+        (
+            "vpp-link-failed",
+            VPP + "ERROR: [VPL 60-806] Failed to finish platform linker\n"
+            "INFO: [v++ 60-1653] Closing dispatch client.\n",
+        ),
+        (
+            "vpp-error",
+            VPP + "ERROR: [v++ 60-602] Source file does not exist: a.xo\n"
+            "INFO: [v++ 60-1653] Closing dispatch client.\n",
+        ),
+        (
+            "fifo-simulation",
+            STEPS + TRACE + "FileNotFoundError: [Errno 2] No such file or "
+            "directory:"
+            " '/b/verilator_fifosim_x/results.txt'\n",
+        ),
+        (
+            "stitch-failed",
+            STEPS + TRACE + "FileNotFoundError: [Errno 2] No such file or directory: "
+            "'/b/vivado_stitch_proj_x/all_verilog_srcs.txt'\n",
+        ),
+        (
+            "project-failed",
+            STEPS + "ERROR: [Common 17-69] Command failed: The provided IP "
+            "directory "
+            "doesn't exist: '/b/ip'\n" + TRACE + "Exception: Synthesis failed, no bitfile found.\n",
+        ),
+        (
+            "docker",
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
+            "docker daemon running?\n",
+        ),
         ("permission", STEPS + TRACE + "PermissionError: [Errno 13] Permission denied: '/tmp/f'\n"),
         ("permission", "mkdir: cannot create directory '/tmp/finn_dev_x': Permission denied\n"),
         ("exception", STEPS + TRACE + "Exception: Unrecognized shell flow\n"),
@@ -121,7 +179,7 @@ def read(folder: Path, text: str, name: str = "build.log") -> Inspection:
         ("board-root", BOARD + "PermissionError: [Errno 13] Permission denied: '/dev/mem'\n"),
         ("board-error", BOARD + "ValueError: shapes differ\n"),
     ],
-)  # fmt: skip
+)
 def test_each_kind_of_failure_is_told_in_its_own_words(
     tmp_path: Path, cause: str, text: str
 ) -> None:
@@ -137,10 +195,11 @@ def test_each_kind_of_failure_is_told_in_its_own_words(
     [
         STEPS + TRACE + "KeyboardInterrupt\n",
         STEPS + "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n",
-        VIVADO_HEAD + "Command: place_design\nINFO: [Common 17-344] 'place_design' was cancelled\n"
+        VIVADO_HEAD
+        + "Command: place_design\nINFO: [Common 17-344] 'place_design' was cancelled\n"
         + EXIT,
     ],
-)  # fmt: skip
+)
 def test_what_somebody_ended_is_cancelled(tmp_path: Path, text: str) -> None:
     found = read(tmp_path, text)
     assert found.outcome == "cancelled"
@@ -319,9 +378,14 @@ def test_times_prove_that_an_upstream_build_succeeded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "ultra"),
-    [("xc7z020clg400-1", False), ("xczu3eg-sbva484-1-e", False), ("xczu7ev-ffvc1156-2-e", True),
-     ("xcu250-figd2104-2L-e", True), ("xck26-sfvc784-2LV-c", True)],
-)  # fmt: skip
+    [
+        ("xc7z020clg400-1", False),
+        ("xczu3eg-sbva484-1-e", False),
+        ("xczu7ev-ffvc1156-2-e", True),
+        ("xcu250-figd2104-2L-e", True),
+        ("xck26-sfvc784-2LV-c", True),
+    ],
+)
 def test_ultraram_is_advised_only_where_there_is_some(part: str, ultra: bool) -> None:
     line = "requires more RAMB18 cells: requires 600 of such cell types but only 280 compatible"
     assert ("ultra" in causes.shortage(line).advice(part)) is ultra
@@ -340,9 +404,14 @@ def test_a_pblocks_limit_is_not_the_parts() -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(IMPLEMENTATION, 0), (REFUSED, 1), (STEPS + TRACE + "KeyboardInterrupt\n", 1), ("words\n", 3),
-     (STEPS[:40], 3)],
-)  # fmt: skip
+    [
+        (IMPLEMENTATION, 0),
+        (REFUSED, 1),
+        (STEPS + TRACE + "KeyboardInterrupt\n", 1),
+        ("words\n", 3),
+        (STEPS[:40], 3),
+    ],
+)
 def test_exit_codes(tmp_path: Path, text: str, code: int) -> None:
     path = tmp_path / "a.log"
     path.write_text(text)

@@ -19,7 +19,7 @@ from finn_tui.runs.launch.launch import BuildRequest, launch
 from finn_tui.runs.live.watch import StateChanged, follow
 from tests.runs.conftest import FOLDING
 
-Usage = namedtuple("Usage", "total used free")
+ResourceUsage = namedtuple("ResourceUsage", "total used free")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_a_real_build_without_tools_is_refused(
 async def test_a_disk_that_is_too_small_is_refused(
     request_: BuildRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: ResourceUsage(10**12, 10**12, 10**6))
     with pytest.raises(FinnTuiError, match="too little room") as caught:
         await launch(request_, tmp_path / "runs")
     assert caught.value.kind == "disk"

@@ -16,7 +16,7 @@ from finn_tui.core.device import Device
 from finn_tui.runs.launch import preflight as checks
 from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
 
-Usage = namedtuple("Usage", "total used free")
+ResourceUsage = namedtuple("ResourceUsage", "total used free")
 BUDGET = {"LUT": 53200, "FF": 106400, "BRAM_18K": 280, "URAM": 0, "DSP": 220}
 PYNQ = Device("Pynq-Z2", "xc7z020clg400-1", BUDGET)
 
@@ -40,12 +40,16 @@ def find(found: list[Finding], id: str) -> Finding:
     return one
 
 
-def install(place: Path, vivado: str = 'echo "Vivado v2022.2 (64-bit)"', hls: str = "2022.2",
-            ) -> Mapping[str, str]:  # fmt: skip
+def install(
+    place: Path,
+    vivado: str = 'echo "Vivado v2022.2 (64-bit)"',
+    hls: str = "2022.2",
+) -> Mapping[str, str]:
     """An installation of AMD's tools that does nothing; its environment."""
     for kind, version, name, text in (
-        ("Vivado", "2022.2", "vivado", vivado), ("Vitis_HLS", hls, "vitis_hls", "true")
-    ):  # fmt: skip
+        ("Vivado", "2022.2", "vivado", vivado),
+        ("Vitis_HLS", hls, "vitis_hls", "true"),
+    ):
         path = place / kind / version / "bin" / name
         path.parent.mkdir(parents=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -141,11 +145,11 @@ def test_a_folder_that_a_restart_empties_is_told_for_real_builds(
 
 
 def test_disk_and_memory(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 400 * 10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: ResourceUsage(10**12, 10**12, 400 * 10**6))
     monkeypatch.setattr(checks, "_group_limit", lambda: 0.5e9)
     found = preflight(plan, {})
     assert find(found, "disk").verdict == find(found, "memory").verdict == "warn"
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: ResourceUsage(10**12, 10**12, 10**6))
     assert find(preflight(plan, {}), "disk").verdict == "refuse"
 
 

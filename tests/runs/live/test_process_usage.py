@@ -12,7 +12,7 @@ import pytest
 
 from finn_tui.engine.server import runprocesses
 from finn_tui.runs.live import process_usage
-from finn_tui.runs.live.process_usage import Load
+from finn_tui.runs.live.process_usage import ProcessUsage
 from tests.runs.conftest import MakeRun
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
@@ -27,7 +27,7 @@ def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPat
         cwd=run.path,
     )
     try:
-        watch = Load(run)
+        watch = ProcessUsage(run)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             found = [one for one in watch.look(run.state()) if one.pid == busy.pid]
@@ -46,8 +46,8 @@ def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPat
 
 def test_a_run_elsewhere_or_ended_has_none_here(make_run: MakeRun) -> None:
     elsewhere = make_run(state="running", **{**runprocesses.own_identity(), "boot": "another"})
-    assert Load(elsewhere).look(elsewhere.state()) == ()
+    assert ProcessUsage(elsewhere).look(elsewhere.state()) == ()
     ended = make_run(
         "20260104T030405Z-tfc-w1a1-00ff", state="failed", **runprocesses.own_identity()
     )
-    assert Load(ended).look(ended.state()) == ()
+    assert ProcessUsage(ended).look(ended.state()) == ()

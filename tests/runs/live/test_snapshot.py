@@ -12,7 +12,7 @@ from finn_tui.engine.server import runfiles
 from finn_tui.runs.analysis.inspect import read_file
 from finn_tui.runs.live import snapshot as picture
 from finn_tui.runs.live.jobs import Job
-from finn_tui.runs.live.snapshot import BuildWatcher, Picture, pictures
+from finn_tui.runs.live.snapshot import BuildWatcher, RunSnapshot, pictures
 from finn_tui.runs.logs import tail
 from finn_tui.runs.logs.tail import BEGINNING, END, LARGE, Growth
 from tests.runs.conftest import MakeRun
@@ -33,7 +33,7 @@ def mark(run: Path, stage: str, event: str, at: float) -> None:
     os.utime(path, (at, at))
 
 
-def job(found: Picture, name: str) -> Job:
+def job(found: RunSnapshot, name: str) -> Job:
     return next(job for job in found.jobs if job.name == name)
 
 
@@ -242,7 +242,7 @@ def hollow(path: Path, beginning: str, end: str, size: int) -> None:
     write(path, f"\n{end}")
 
 
-def caught_up(watcher: BuildWatcher) -> Picture:
+def caught_up(watcher: BuildWatcher) -> RunSnapshot:
     found = watcher.look()
     while found.behind:
         found = watcher.look()
@@ -300,8 +300,12 @@ def test_steps_whose_beginning_was_left_out_have_no_time(tmp_path: Path) -> None
     def said(index: int, minute: int) -> str:
         return f"[2026-03-01 10:{minute:02}:00] Running step: step_{index} [{index}/9]\n"
 
-    hollow(tmp_path / "build_dataflow.log", said(1, 0) + said(2, 5), said(7, 50) + said(8, 55),
-           20 << 20)  # fmt: skip
+    hollow(
+        tmp_path / "build_dataflow.log",
+        said(1, 0) + said(2, 5),
+        said(7, 50) + said(8, 55),
+        20 << 20,
+    )
     steps = caught_up(BuildWatcher(tmp_path, None)).steps
     assert [(step.name, step.status, step.seconds) for step in steps[:3]] == [
         ("step_1", "finished", 300),

@@ -7,7 +7,14 @@ import time
 
 from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.live.watch import LogLines, Noted, StateChanged, StepsChanged, Update, follow
+from finn_tui.runs.live.watch import (
+    LogLines,
+    RunnerMessage,
+    StateChanged,
+    StepsChanged,
+    Update,
+    follow,
+)
 from finn_tui.runs.steps import steps
 from tests.runs.conftest import MakeRun
 
@@ -63,7 +70,7 @@ async def test_following_tells_what_is_and_what_comes(make_run: MakeRun) -> None
     task = asyncio.create_task(listen())
     await more_than(3)
     before = len(got)
-    assert [type(update) for update in got] == [StateChanged, Noted, StepsChanged, LogLines]
+    assert [type(update) for update in got] == [StateChanged, RunnerMessage, StepsChanged, LogLines]
     with run.log.open("a") as file:
         file.write("three\nunended")
     await more_than(before)

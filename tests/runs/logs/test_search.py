@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.runs.logs.search import Query, Scan, disabled_reason, required
-from finn_tui.runs.logs.search_worker import Hits, scan
+from finn_tui.runs.logs.search_worker import SearchHits, scan
 from finn_tui.runs.logs.severity import Severity, lines_at_least, severity
 from tests.runs.real_logs import LOGS
 
@@ -22,12 +22,21 @@ _WORDS = st.sampled_from([b"ab", b"AB", b"b", b"", b"aab", b"ERROR: [x 1-2] y", 
 _TEXT = st.lists(st.tuples(_WORDS, st.sampled_from([b"\n", b"\r\n", b" "])), max_size=25).map(
     lambda parts: b"".join(word + end for word, end in parts)
 )
-_QUERIES = st.sampled_from([
-    Query("text", "ab"), Query("text", "AB"), Query("text", "b a"), Query("regex", "^a+b$"),
-    Query("regex", r"A.?B|\Sc"), Query("regex", "x*"), Query("regex", r"b\s+a"),
-    Query("regex", "aab+$"), Query("regex", r"ERROR: \[x \d-2\]?"), Query("regex", "^ab ?aab"),
-    Query("severity", level=Severity.ERROR),
-])  # fmt: skip
+_QUERIES = st.sampled_from(
+    [
+        Query("text", "ab"),
+        Query("text", "AB"),
+        Query("text", "b a"),
+        Query("regex", "^a+b$"),
+        Query("regex", r"A.?B|\Sc"),
+        Query("regex", "x*"),
+        Query("regex", r"b\s+a"),
+        Query("regex", "aab+$"),
+        Query("regex", r"ERROR: \[x \d-2\]?"),
+        Query("regex", "^ab ?aab"),
+        Query("severity", level=Severity.ERROR),
+    ]
+)
 
 
 def lines_of(text: bytes) -> list[tuple[int, bytes]]:
@@ -67,7 +76,7 @@ def test_a_scan_is_a_plain_search(
     starts = [start for start, _ in lines_of(text)]
     start = starts[origin % len(starts)] if starts else 0
     file = io.BytesIO(text)
-    hits = Hits(query, start)
+    hits = SearchHits(query, start)
     steps = Scan(file, query, start, block=block).run()
     for piece in [b"", *more]:
         file.seek(0, os.SEEK_END)
@@ -136,8 +145,8 @@ def test_expressions_are_checked_before() -> None:
     assert "not an expression" in str(disabled_reason(Query("regex", "(")))
 
 
-async def found_by(path: Path, query: Query, start: int = 0) -> Hits:
-    hits = Hits(query, start)
+async def found_by(path: Path, query: Query, start: int = 0) -> SearchHits:
+    hits = SearchHits(query, start)
     steps = scan(path, query, start)
     async for found in steps:
         hits.add(found)
@@ -150,7 +159,7 @@ async def found_by(path: Path, query: Query, start: int = 0) -> Hits:
 async def test_the_process_finds_goes_on_and_ends(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("one\ntwo\nOne more\n")
-    hits = Hits(Query("text", "one"), 4)
+    hits = SearchHits(Query("text", "one"), 4)
     steps = scan(path, hits.query, 4)
     async for found in steps:
         hits.add(found)
@@ -184,10 +193,19 @@ async def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("expression", "word"),
-    [("slack.*ns", "slack"), ("Phase [0-9]+ Global", " Global"), ("WNS=-", "WNS=-"),
-     ("abcd?", "abc"),
-      ("abc+d", "abc"), (r"\[Route 35-\d+\]", "[Route 35-"), ("a|bcd", ""), ("(abc)?", ""),
-     (r"\x41bcd", ""), ("[abcd]ef", ""), ("ab{2}", "")],
-)  # fmt: skip
+    [
+        ("slack.*ns", "slack"),
+        ("Phase [0-9]+ Global", " Global"),
+        ("WNS=-", "WNS=-"),
+        ("abcd?", "abc"),
+        ("abc+d", "abc"),
+        (r"\[Route 35-\d+\]", "[Route 35-"),
+        ("a|bcd", ""),
+        ("(abc)?", ""),
+        (r"\x41bcd", ""),
+        ("[abcd]ef", ""),
+        ("ab{2}", ""),
+    ],
+)
 def test_the_word_that_every_match_holds(expression: str, word: str) -> None:
     assert required(expression) == word

@@ -207,18 +207,25 @@ def test_every_second_is_counted_once() -> None:
         "{}: Time (s): cpu = 00:00:01 ; elapsed = 00:00:{:02d} . Memory (MB): peak = 1.0 ; gain = 0"
     )
     child = [
-        "*** Running vivado", "    with args -log top.vdi -x", "****** Vivado v2022.2 (64-bit)",
-        "Command: opt_design", line.format("report_drc", 3), "opt_design completed successfully",
+        "*** Running vivado",
+        "    with args -log top.vdi -x",
+        "****** Vivado v2022.2 (64-bit)",
+        "Command: opt_design",
+        line.format("report_drc", 3),
+        "opt_design completed successfully",
         line.format("opt_design", 20),
-    ]  # fmt: skip
+    ]
     found = read("runme.log", "\n".join([*child, ""]).encode())
     assert found.seconds == 20  # report_drc is within opt_design
     parent = [
-        "# Vivado v2022.2 (64-bit)", line.format("launch_runs", 5),
+        "# Vivado v2022.2 (64-bit)",
+        line.format("launch_runs", 5),
         "[Mon Mar  1 14:23:47 2021] Launched impl_1...",
-        "[Mon Mar  1 14:23:47 2021] Waiting for impl_1 to finish...", *child,
-        "[Mon Mar  1 14:36:01 2021] impl_1 finished", line.format("wait_on_run", 30),
-    ]  # fmt: skip
+        "[Mon Mar  1 14:23:47 2021] Waiting for impl_1 to finish...",
+        *child,
+        "[Mon Mar  1 14:36:01 2021] impl_1 finished",
+        line.format("wait_on_run", 30),
+    ]
     assert read("vivado.log", "\n".join([*parent, ""]).encode()).seconds == 35
     sourced = [*parent, line.format("source", 40), ""]
     assert read("vivado.log", "\n".join(sourced).encode()).seconds == 40

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finn_tui.runs.readers import lines
-from finn_tui.runs.readers.parsed_file import Reading
+from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.registry import reader_for
 from tests.runs.readers.samples import SAMPLES
 
 NAMES = st.sampled_from(sorted(SAMPLES))
 
 
-def read(name: str, *portions: bytes, head: bytes | None = None) -> Reading:
+def read(name: str, *portions: bytes, head: bytes | None = None) -> ParsedFile:
     first = b"".join(portions) if head is None else head
     reader = reader_for(PurePosixPath(name).name, first)
     for portion in portions:
@@ -90,7 +90,7 @@ def test_lines_are_the_same_in_any_portions(parts: list[bytes], places: list[int
     data = b"\n".join(parts)
 
     def split(*portions: bytes) -> list[str]:
-        cutter = lines.Lines()
+        cutter = lines.MarkedLines()
         found: list[str] = []
         for portion in portions:
             found += lines.split(cutter.feed(portion))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finn_tui.runs.logs.search import Found, Query
-from finn_tui.runs.logs.search_worker import Hits
+from finn_tui.runs.logs.search import Query, SearchBatch
+from finn_tui.runs.logs.search_worker import SearchHits
 from finn_tui.ui.app_log import AppLog
 from finn_tui.ui.logs.view import COPIED, LogView, line_text, role_of
 from finn_tui.ui.toolkit.styled_line import StyledLine
@@ -56,8 +56,10 @@ def test_the_cursor_is_always_in_view_and_the_view_full(
 ) -> None:
     with TemporaryDirectory() as folder:
         view = view_of(Path(folder), count, 50)
-        hits = Hits(Query("text", "1"))
-        hits.add(Found(tuple(at for at in view.after(0, 999) if b"1" in view.data(at)), 1, True))
+        hits = SearchHits(Query("text", "1"))
+        hits.add(
+            SearchBatch(tuple(at for at in view.after(0, 999) if b"1" in view.data(at)), 1, True)
+        )
         for move in [*moves, ""]:
             rows = view.rows(30, height)
             starts = {row.start for row in rows}
@@ -99,7 +101,7 @@ def test_the_cursor_is_always_in_view_and_the_view_full(
                     view.look()
                     assert view.file is not None
                     new = view.file.start_of(view.size)
-                    hits.add(Found((new,), 1, True))
+                    hits.add(SearchBatch((new,), 1, True))
 
 
 def test_it_follows_until_one_moves_up_and_again_from_the_end(tmp_path: Path) -> None:
@@ -157,8 +159,8 @@ def test_wrapped_lines_go_on_below_and_the_end_is_the_end(tmp_path: Path) -> Non
 
 def test_a_filter_shows_only_lines_that_were_found(tmp_path: Path) -> None:
     view = view_of(tmp_path)
-    hits = Hits(Query("text", "7"))
-    hits.add(Found(tuple(at for at in view.after(0, 100) if b"7" in view.data(at)), 1, True))
+    hits = SearchHits(Query("text", "7"))
+    hits.add(SearchBatch(tuple(at for at in view.after(0, 100) if b"7" in view.data(at)), 1, True))
     view.show_only(hits)
     assert texts(view)[:2] == ["line 72 x", "line 73 x"]
     view.to_top()
@@ -239,15 +241,15 @@ def test_matches_stand_out_as_text_and_whole_for_expressions(tmp_path: Path) -> 
     from finn_tui.ui.logs.view import draw_row
 
     view = view_of(tmp_path, 3)
-    view.search = Hits(Query("text", "NE"))
+    view.search = SearchHits(Query("text", "NE"))
     row = view.rows(40, 10)[0]
     assert draw_row(row, view, 40, StyledLine()).parts == [("line 0 x", "")]
-    view.search = Hits(Query("text", "ne"))
+    view.search = SearchHits(Query("text", "ne"))
     assert draw_row(row, view, 40, StyledLine()).parts == [
         ("li", ""),
         ("ne", "match"),
         (" 0 x", ""),
     ]
-    view.search = Hits(Query("regex", "li.e"))
-    view.search.add(Found((0,), 1, True))
+    view.search = SearchHits(Query("regex", "li.e"))
+    view.search.add(SearchBatch((0,), 1, True))
     assert draw_row(row, view, 40, StyledLine()).parts == [("line 0 x", "match")]

@@ -19,7 +19,7 @@ from finn_tui.runs.eta import Eta
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.live.jobs import Job, JobState, Stage
 from finn_tui.runs.live.process_usage import ToolProcess
-from finn_tui.runs.live.snapshot import Picture
+from finn_tui.runs.live.snapshot import RunSnapshot
 from finn_tui.runs.readers.parsed_file import Timing
 from finn_tui.runs.steps import Step
 from finn_tui.ui.app import FinnTuiApp
@@ -47,7 +47,7 @@ CAUSE = Diagnosis(
 )
 
 
-def picture(**changes: Any) -> Picture:
+def picture(**changes: Any) -> RunSnapshot:
     """A build that routes."""
     steps = (
         Step("step_generate_hardware", StepStatus.FINISHED, 60.0),
@@ -96,7 +96,7 @@ def picture(**changes: Any) -> Picture:
         "silent": 4.0,
         "processes": (ToolProcess(1, "vivado", 1.94, 3_200_000_000, Path("/w/p/x.runs/impl_1")),),
     }
-    return Picture(**{**known, **changes})
+    return RunSnapshot(**{**known, **changes})
 
 
 def texts(tree: build_view.BuildTree) -> list[str]:
@@ -150,7 +150,7 @@ def run_of(tmp_path: Path, state: str) -> RunView:
     return RunView(folder, folder.request, folder.state())
 
 
-def lines(run: RunView, now: Picture, width: int = 60, height: int = 12, **given: Any) -> str:
+def lines(run: RunView, now: RunSnapshot, width: int = 60, height: int = 12, **given: Any) -> str:
     eta, cause = given.get("eta"), given.get("cause")
     return "\n".join(
         line.text for line in build_view.live_lines(run, now, eta, cause, 1.0, width, height)
@@ -212,7 +212,7 @@ async def not_followed(builds: BuildController, run: RunFolder) -> None:
     """Nobody looks at the run but the test."""
 
 
-async def told(app: FinnTuiApp, run: RunFolder, now: Picture, **more: Any) -> None:
+async def told(app: FinnTuiApp, run: RunFolder, now: RunSnapshot, **more: Any) -> None:
     app.builds.snapshot_taken(SnapshotTaken(run.id, now, **more))
 
 
@@ -348,9 +348,9 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         for n, path in enumerate(logs)
     )
 
-    def grown(*at: float) -> Picture:
+    def grown(*at: float) -> RunSnapshot:
         grew = dict(zip([run.log, *logs], at, strict=False))
-        return Picture(AT, steps, jobs, grew=grew, log=logs[0], silent=0.0)
+        return RunSnapshot(AT, steps, jobs, grew=grew, log=logs[0], silent=0.0)
 
     async with make_app("tfc-w1a1").run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
