@@ -303,8 +303,8 @@ def protocol_client(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) ->
     from finn_tui.engine.catalogue import EngineSpec
 
     async def read(data: bytes) -> str:
-        said: list[str] = []
-        engine = client.Engine(EngineSpec("x", ("x",)), lambda level, text: said.append(text))
+        messages: list[str] = []
+        engine = client.Engine(EngineSpec("x", ("x",)), lambda level, text: messages.append(text))
         loop = asyncio.get_running_loop()
         engine._greeted = loop.create_future()
         pending = client._Pending("info", loop.create_future(), lambda name, data: data["message"])
@@ -314,8 +314,8 @@ def protocol_client(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) ->
                 engine._dispatch(protocol.decode(line))
         for future in (pending.answer, engine._greeted):
             if future.done() and future.exception() is not None:
-                said.append(shown_error(future.exception()))  # type: ignore[arg-type]
-        return "\n".join(said)
+                messages.append(shown_error(future.exception()))  # type: ignore[arg-type]
+        return "\n".join(messages)
 
     for _ in range(count):
         data = mutated_json(json.dumps(rng.choice(MESSAGES)), rng)

@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=40)
     arguments = parser.parse_args()
     os.environ.pop("FINN_TUI_ENGINE_PYTHON", None)
-    found: dict[str, Any] = {"size": f"{arguments.width}x{arguments.height}"}
+    result: dict[str, Any] = {"size": f"{arguments.width}x{arguments.height}"}
     for name, model, layers in (("cnv", "cnv-w1a1", 21), ("large", "large", 500)):
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder) / "workspace"
@@ -93,12 +93,13 @@ def main() -> None:
                 data.workspace(root, "cnv-w1a1")
             else:
                 data.large_workspace(root, model, layers)
-            found[name] = measure(root, model, arguments.width, arguments.height, layers)
-    found["large_to_cnv"] = round(
-        found["large"]["edit"]["last_byte_ms_median"] / found["cnv"]["edit"]["last_byte_ms_median"],
+            result[name] = measure(root, model, arguments.width, arguments.height, layers)
+    result["large_to_cnv"] = round(
+        result["large"]["edit"]["last_byte_ms_median"]
+        / result["cnv"]["edit"]["last_byte_ms_median"],
         2,
     )
-    print(json.dumps(found, indent=2))
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

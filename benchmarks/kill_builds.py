@@ -67,10 +67,10 @@ def main() -> int:
     victims = given.victims.split(",")
     for number in range(given.rounds):
         victim = victims[number % len(victims)]
-        told = _round(root, victim, chance)
-        wrong += not told["right"]
-        seen[f"{victim}: {told['state']}"] += 1
-        print(json.dumps({"round": number + 1, "victim": victim, **told}), flush=True)
+        outcome = _round(root, victim, chance)
+        wrong += not outcome["right"]
+        seen[f"{victim}: {outcome['state']}"] += 1
+        print(json.dumps({"round": number + 1, "victim": victim, **outcome}), flush=True)
     minutes = round((time.monotonic() - begin) / 60, 1)
     summary = {"rounds": given.rounds, "wrong": wrong, "seed": given.seed, "minutes": minutes}
     print(json.dumps({**summary, "outcomes": dict(sorted(seen.items()))}))
@@ -149,8 +149,8 @@ def _told(run: RunFolder, at: float, state: RunState, right: bool) -> dict[str, 
     again = reconcile(run)
     right = right and not left and again.state == state.state
     why = state.error.what if state.error is not None else ""
-    told = {"run": run.id, "at": round(at, 2), "state": state.state, "step": state.step}
-    return {**told, "why": why[:80], "left": len(left), "right": right}
+    outcome = {"run": run.id, "at": round(at, 2), "state": state.state, "step": state.step}
+    return {**outcome, "why": why[:80], "left": len(left), "right": right}
 
 
 def _follower(root: Path) -> subprocess.Popen[bytes]:

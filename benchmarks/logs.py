@@ -60,8 +60,8 @@ def grow(path: Path, seconds: float) -> None:
     """Append 20,000 lines a second in portions of 50 ms."""
     with path.open("ab", buffering=0) as file:
         start, written = time.perf_counter(), 0
-        while (now := time.perf_counter() - start) < seconds:
-            wanted = int(now * LINES_A_SECOND)
+        while (elapsed := time.perf_counter() - start) < seconds:
+            wanted = int(elapsed * LINES_A_SECOND)
             file.write(
                 b"".join(
                     b"INFO: [Route 35-416] Intermediate Timing Summary | WNS=0.%06d\n" % n
@@ -97,20 +97,20 @@ class Watched(Terminal):
         next_key = time.perf_counter() + 0.5
         while growing.is_alive():
             got = self.read(PAUSE)
-            now = time.perf_counter()
+            time_now = time.perf_counter()
             if got:
                 if pressed:
-                    answers.append(1000 * (now - pressed))
+                    answers.append(1000 * (time_now - pressed))
                     pressed = 0.0
-                first = first or now
-                last = now
+                first = first or time_now
+                last = time_now
             elif first:
                 frames.append(1000 * (last - first))
                 first = 0.0
-                if now > next_key:
+                if time_now > next_key:
                     # In the quiet after a frame, so that what comes next is the answer.
-                    next_key = now + 0.5
-                    pressed = now
+                    next_key = time_now + 0.5
+                    pressed = time_now
                     os.write(self.fd, b"\x1b[D" if len(answers) % 2 else b"\x1b[C")
         return frames, answers, len(self.output) - begin
 
@@ -172,7 +172,7 @@ def main() -> None:
             writer.join()
             terminal.wait_for("no longer growing", 10)
             after = process.memory_info().rss
-    found = {
+    figures = {
         "load_before": round(load, 2),
         "log_bytes": size,
         "log_lines": lines,
@@ -192,7 +192,7 @@ def main() -> None:
         },
         "memory_growth_mb": round((after - before) / 1e6, 1),
     }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

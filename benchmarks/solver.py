@@ -46,7 +46,7 @@ def editor_of(layers: int | None, times: int) -> Editor:
 
 async def measure(editor: Editor, fps: float) -> dict[str, Any]:
     """Medians over a few runs in one process that is warm, and one start from cold."""
-    found: dict[str, Any] = {"layers": len(editor.design.layers)}
+    figures: dict[str, Any] = {"layers": len(editor.design.layers)}
     cycles = int(1e9 / (editor.clock_ns * fps))
     for name, wish in (("whole_bill", SolveOptions()), ("finn_only", SolveOptions(whole=False))):
         solver = Solver()
@@ -58,7 +58,7 @@ async def measure(editor: Editor, fps: float) -> dict[str, Any]:
             fills = [await options.fill(solver, editor, wish) for _ in range(2)]
         finally:
             await solver.close()
-        found[name] = {
+        figures[name] = {
             "target": {
                 "fps": fps,
                 "ii_cycles": first.cycles,
@@ -73,7 +73,7 @@ async def measure(editor: Editor, fps: float) -> dict[str, Any]:
                 "seconds_median": round(statistics.median(item.seconds for item in fills), 3),
             },
         }
-    return found
+    return figures
 
 
 async def main() -> dict[str, Any]:

@@ -41,11 +41,11 @@ Empty().run()
 def start(command: list[str], shown: str, key: bytes = b"", answer: str = "") -> list[float]:
     """Seconds until a text is shown, and until a key pressed then has its answer on the screen."""
     with Terminal(command, 120, 40) as terminal:
-        found = [terminal.wait_for(shown)]
+        times = [terminal.wait_for(shown)]
         if key:
             os.write(terminal.fd, key)
-            found.append(terminal.wait_for(answer))
-        return found
+            times.append(terminal.wait_for(answer))
+        return times
 
 
 def main() -> None:
@@ -71,23 +71,24 @@ def main() -> None:
         ]
         for round_number in range(repeats + 1):
             empty = start([sys.executable, "-c", EMPTY], "ready 20")
-            mine = start(ours, "LabelSelect 0", b"+", "PE 1 → 2")
+            app_times = start(ours, "LabelSelect 0", b"+", "PE 1 → 2")
             # The first round of each fills the file cache.
             if round_number:
                 empty_times.append(empty)
-                our_times.append(mine)
+                our_times.append(app_times)
     base = statistics.median(times[0] for times in empty_times)
     shown = statistics.median(times[0] for times in our_times)
-    found = {
+    figures = {
         "empty_shown_seconds": round(base, 3),
         "finn_tui_shown_seconds": round(shown, 3),
         "finn_tui_answered_seconds": round(statistics.median(times[1] for times in our_times), 3),
         "ratio": round(shown / base, 3),
         "ratios": [
-            round(mine[0] / empty[0], 3) for mine, empty in zip(our_times, empty_times, strict=True)
+            round(app_times[0] / empty[0], 3)
+            for app_times, empty in zip(our_times, empty_times, strict=True)
         ],
     }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

@@ -184,23 +184,23 @@ async def _uv(
                 process.kill()
             await process.wait()
     if code != 0:
-        said = "\n".join(lines[-30:])
-        if "No space left" in said or "os error 28" in said:
+        output = "\n".join(lines[-30:])
+        if "No space left" in output or "os error 28" in output:
             raise FinnTuiError(
                 f"{recipe.name} could not be installed: the disk is full",
                 "uv stopped with: " + (lines[-1].strip() if lines else "no message"),
                 "Free some space (the engine takes 2 to 6 GB), or set FINN_TUI_HOME to another "
                 "disk, then try again.",
                 kind="disk",
-                detail=said,
+                detail=output,
             )
         raise FinnTuiError(
             f"{recipe.name} could not be installed",
-            _reason(said),
+            _reason(output),
             "Check the network connection (or set UV_INDEX_URL to your mirror) and try again; "
             "what is prepared already can be looked at and folded without it.",
             kind="engine",
-            detail=said,
+            detail=output,
         )
 
 
@@ -214,9 +214,9 @@ _OFFLINE = (
 )
 
 
-def _reason(said: str) -> str:
+def _reason(output: str) -> str:
     """What uv means, for people."""
-    if any(sign in said for sign in _OFFLINE):
+    if any(sign in output for sign in _OFFLINE):
         return "The package index cannot be reached: there is no network, or a proxy is missing."
-    first = next((line for line in said.splitlines() if "error" in line.lower()), "no message")
+    first = next((line for line in output.splitlines() if "error" in line.lower()), "no message")
     return "uv stopped with: " + first.strip().removeprefix("error: ")

@@ -96,11 +96,11 @@ def build(
             opened = await lab.open(
                 model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
             )
-            found = await lab.preflight(opened, rehearse=rehearse or None, seconds=seconds)
+            findings = await lab.preflight(opened, rehearse=rehearse or None, seconds=seconds)
             if check:
-                _print_findings(found, as_json)
+                _print_findings(findings, as_json)
                 return None
-            for finding in found:
+            for finding in findings:
                 if finding.verdict == "warn" or (finding.verdict == "refuse" and force):
                     for line in _finding_text(finding).splitlines():
                         reporter.say(line)
@@ -148,13 +148,13 @@ def _finding_text(finding: Finding) -> str:
     return "\n".join(parts)
 
 
-def _print_findings(found: list[Finding], as_json: bool) -> None:
+def _print_findings(findings: list[Finding], as_json: bool) -> None:
     """The answer of ``build --check``; ends with 1 if the build would be refused."""
-    bad = any(finding.verdict == "refuse" for finding in found)
+    bad = any(finding.verdict == "refuse" for finding in findings)
     if as_json:
-        print_json({"refused": bad, "findings": [finding.as_json() for finding in found]})
+        print_json({"refused": bad, "findings": [finding.as_json() for finding in findings]})
     else:
-        echo("\n".join(_finding_text(finding) for finding in found))
+        echo("\n".join(_finding_text(finding) for finding in findings))
     if bad:
         raise SystemExit(FAILED)
 
@@ -191,13 +191,13 @@ async def _tell(folder: RunFolder, reporter: Reporter) -> None:
     from finn_tui.runs.live.snapshot import pictures
 
     outlook = await asyncio.to_thread(Outlook, folder)
-    said = ""
+    last_step = ""
     async for picture in pictures(folder, poll=0.5):
         step = picture.step
         # Where nobody watches live, a line for each step is enough.
-        if step is None or (step.name == said and not sys.stderr.isatty()):
+        if step is None or (step.name == last_step and not sys.stderr.isatty()):
             continue
-        said = step.name
+        last_step = step.name
         eta = outlook.of(picture)
         place = 1 + [one.name for one in picture.steps].index(step.name)
         text = f"{step.name} ({place} of {len(picture.steps)})"
@@ -258,17 +258,19 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
     from finn_tui.runs.logs.tail import Tail, find_logs
 
     folder = open_lab(workspace).find_run(name)
-    found = find_logs(folder)
+    log_files = find_logs(folder)
     if list_only:
         rows = [
             (str(at), log.kind, log.title, str(log.path.relative_to(folder.path)))
-            for at, log in enumerate(found)
+            for at, log in enumerate(log_files)
         ]
         echo(table(("", "kind", "of", "file"), rows))
         return
     path = folder.log
     if wanted is not None:
-        named = [log for at, log in enumerate(found) if wanted in (str(at), log.title, log.kind)]
+        named = [
+            log for at, log in enumerate(log_files) if wanted in (str(at), log.title, log.kind)
+        ]
         if not named:
             raise click.UsageError(f"{folder.id} has no log {wanted}; see --list")
         path = named[0].path

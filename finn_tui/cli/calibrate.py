@@ -47,14 +47,16 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
 
     runs_dir = open_workspace(workspace).runs_dir
     if what is None:
-        found = own_builds.learned(list_runs(runs_dir))
+        learned = own_builds.learned(list_runs(runs_dir))
         if as_json:
-            print_json(found.as_json([]) if found is not None else {"builds": [], "factors": []})
-        elif found is None:
+            print_json(
+                learned.as_json([]) if learned is not None else {"builds": [], "factors": []}
+            )
+        elif learned is None:
             echo("No finished build with real tools in this workspace yet: nothing learned.")
         else:
-            echo(factor_table(found))
-            echo(f"\nfrom {', '.join(found.sources)}")
+            echo(factor_table(learned))
+            echo(f"\nfrom {', '.join(learned.sources)}")
             echo("factors on FINN's estimate; where it estimates nothing, amounts (=)")
         return
     path = Path(what).expanduser()
@@ -78,14 +80,14 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
         echo("\nnothing of its layers was synthesized, so that there is no error to show")
 
 
-def factor_table(found: Learned) -> str:
+def factor_table(learned: Learned) -> str:
     """One line for each op type and resource."""
     rows = []
-    for item in found.corrections.values():
+    for item in learned.corrections.values():
         mark = "=" if item.nothing else "x"
         band = f"{mark}{item.low:.3g} to {mark}{item.high:.3g}"
-        told = "few, widened" if item.widened else "80 % of layers"
-        rows.append((item.op, item.resource, f"{mark}{item.middle:.3g}", band, str(item.n), told))
+        basis = "few, widened" if item.widened else "80 % of layers"
+        rows.append((item.op, item.resource, f"{mark}{item.middle:.3g}", band, str(item.n), basis))
     return table(("op", "resource", "real", "band", "layers", ""), rows, "  rrr")
 
 

@@ -345,11 +345,11 @@ class Reporter:
         message = one_line(progress.message)
         if self._live is None:
             # Where nobody watches live, fast counters would only fill the log.
-            now = time.monotonic()
+            time_now = time.monotonic()
             new_stage = progress.stage != self._stage
-            if message != self._last and (new_stage or now - self._at > 0.5):
+            if message != self._last and (new_stage or time_now - self._at > 0.5):
                 echo(f"{progress.stage:>10}  {message}", err=True)
-                self._at = now
+                self._at = time_now
             self._stage, self._last = progress.stage, message
             return
         if self._task is None or progress.stage != self._stage:

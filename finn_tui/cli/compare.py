@@ -56,21 +56,21 @@ def compare(
                 )
                 return opened, await lab.compare(opened, a, b, reporter)
 
-    opened, found = run(work())
+    opened, comparison = run(work())
     device = opened.editor.device
     if as_json:
         heading = {"model": opened.model.name, "board": device.board, "part": device.part}
-        print_json({**heading, **found.as_json(only_changed=not every)})
+        print_json({**heading, **comparison.as_json(only_changed=not every)})
         return
     echo(f"{opened.model.title}, {device.board} ({device.part}): {b} against {a}")
-    shown = found.layers if every else found.changed
+    shown = comparison.layers if every else comparison.changed
     if shown:
         echo()
         echo(layer_table(shown))
     echo()
-    echo(totals_table(found, device))
+    echo(totals_table(comparison, device))
     echo()
-    echo("\n".join(closing(found)))
+    echo("\n".join(closing(comparison)))
 
 
 def layer_table(layers: tuple[Difference, ...]) -> str:
@@ -104,9 +104,9 @@ def signed(value: float) -> str:
     return f"{value:+,.0f}" if value else "."
 
 
-def totals_table(found: Comparison, device: Device) -> str:
+def totals_table(comparison: Comparison, device: Device) -> str:
     """II, fps, latency and resources of both, FINN's own and with what it inserts."""
-    a, b = found.a.estimate, found.b.estimate
+    a, b = comparison.a.estimate, comparison.b.estimate
     rows = [
         ("II, cycles", number(a.ii_cycles), number(b.ii_cycles), signed(b.ii_cycles - a.ii_cycles)),
         ("fps", number(a.fps, 1), number(b.fps, 1), f"x{b.fps / a.fps:.3g}"),
@@ -120,7 +120,12 @@ def totals_table(found: Comparison, device: Device) -> str:
     for name in RESOURCES:
         of = f" of {device.budget[name]:,}" if name in device.budget else ""
         rows.append(
-            (name + of, number(a.total[name]), number(b.total[name]), signed(found.total[name]))
+            (
+                name + of,
+                number(a.total[name]),
+                number(b.total[name]),
+                signed(comparison.total[name]),
+            )
         )
     inserted = a.bill.total(), b.bill.total()
     for name in RESOURCES:
@@ -136,23 +141,23 @@ def totals_table(found: Comparison, device: Device) -> str:
     return table(("", "A", "B", "B - A"), rows, " rrr")
 
 
-def closing(found: Comparison) -> list[str]:
+def closing(comparison: Comparison) -> list[str]:
     """Bottlenecks, the converters that come and go, and how much is the same."""
     lines = []
-    a, b = found.a.estimate, found.b.estimate
+    a, b = comparison.a.estimate, comparison.b.estimate
     if a.bottleneck == b.bottleneck:
         lines.append(f"bottleneck {a.bottleneck} in both")
     else:
         lines.append(f"bottleneck {a.bottleneck} in A, {b.bottleneck} in B")
-    for change in found.of("dwc"):
+    for change in comparison.of("dwc"):
         ends = f"{change.either.producer} to {change.either.consumer}"
         lines.append(f"width converter {change.how}: {ends}, {_widths(change)}")
-    fifos = found.of("fifo")
+    fifos = comparison.of("fifo")
     if fifos:
         before, after = len(a.bill.of("fifo")), len(b.bill.of("fifo"))
         lines.append(f"FIFOs: {before} in A, {after} in B, {len(fifos)} differ")
-    same = len(found.layers) - len(found.changed)
-    lines.append(f"{len(found.changed)} layers differ, {same} are the same")
+    same = len(comparison.layers) - len(comparison.changed)
+    lines.append(f"{len(comparison.changed)} layers differ, {same} are the same")
     return lines
 
 

@@ -61,50 +61,50 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
     if not place.exists() and "/" not in path:
         place = open_lab(workspace).find_run(path).path
     with Reporter() as reporter:
-        found = read(place, on_progress=reporter)
+        inspection = read(place, on_progress=reporter)
     if as_json:
-        print_json(found.as_dict())
+        print_json(inspection.as_dict())
     else:
-        _show(found)
-    code = _EXITS.get(found.outcome, UNDECIDED)
+        _show(inspection)
+    code = _EXITS.get(inspection.outcome, UNDECIDED)
     if code:
         raise SystemExit(code)
 
 
-def _show(found: Inspection) -> None:
+def _show(inspection: Inspection) -> None:
     from finn_tui.runs.analysis.inspect import told
     from finn_tui.runs.analysis.verdict import planned
 
-    echo(found.outcome, fg=_COLOURS.get(found.outcome), bold=True, nl=False)
-    echo(f"{simulated({'simulated': found.simulated})}  {found.path}")
-    if planned(item.reading for item in found.items):
+    echo(inspection.outcome, fg=_COLOURS.get(inspection.outcome), bold=True, nl=False)
+    echo(f"{simulated({'simulated': inspection.simulated})}  {inspection.path}")
+    if planned(item.reading for item in inspection.items):
         echo("  settings and estimates only: nothing was built here")
-    elif found.outcome == "unknown":
+    elif inspection.outcome == "unknown":
         echo("  nothing in it says how it ended")
-    if found.cause is not None:
-        _show_cause(found.cause)
-    for other in found.others:
+    if inspection.cause is not None:
+        _show_cause(inspection.cause)
+    for other in inspection.others:
         where = f" ({other.file}:{other.line})" if other.file else ""
         echo(f"  then: {other.title}{where}")
-    if found.builds:
+    if inspection.builds:
         builds = [
             (
                 build.name,
                 build.outcome + (" (a later try succeeded)" if build.retried else ""),
                 build.causes[0].text[:100] if build.causes else "",
             )
-            for build in found.builds
+            for build in inspection.builds
         ]
         echo("")
         echo(table(("build", "outcome", "cause"), builds))
-    _show_files(found.items)
-    if len(found.items) == 1 and (figures := told(found.items[0].reading)):
+    _show_files(inspection.items)
+    if len(inspection.items) == 1 and (figures := told(inspection.items[0].reading)):
         echo("")
         for name, value in figures.items():
             if name != "started":
                 echo(f"{name:<14}{_plain(value)}")
-    _show_phases(found.items)
-    if found.usage is not None:
+    _show_phases(inspection.items)
+    if inspection.usage is not None:
         rows = [
             (
                 name,
@@ -112,15 +112,15 @@ def _show(found: Inspection) -> None:
                 f"{have:,g}" if have else "-",
                 f"{used / have:.0%}" if have else "-",
             )
-            for name, used in found.usage.used.items()
-            for have in [found.usage.available.get(name)]
+            for name, used in inspection.usage.used.items()
+            for have in [inspection.usage.available.get(name)]
         ]
-        echo(f"\nResources ({found.usage.source})")
+        echo(f"\nResources ({inspection.usage.source})")
         echo(table(("", "used", "of", ""), rows, "lrrr"))
-    if found.steps:
+    if inspection.steps:
         rows_ = [
             (step.name, number(step.seconds, 1), step.build or "")
-            for step in found.steps
+            for step in inspection.steps
             if step.seconds is None or step.seconds >= 0.05
         ]
         echo("\nSteps")
@@ -179,8 +179,8 @@ def _show_files(items: tuple[Item, ...]) -> None:
         echo(table(heads, rows, "lllrrrrrr"))
     if hidden:
         counts_ = Counter(item.reading.kind for item in hidden)
-        more = ", ".join(f"{count} {kind}" for kind, count in sorted(counts_.items()))
-        echo(f"and {more}")
+        rest = ", ".join(f"{count} {kind}" for kind, count in sorted(counts_.items()))
+        echo(f"and {rest}")
 
 
 def _plain(value: object) -> str:

@@ -57,14 +57,15 @@ def migrate(
                 opened = await lab.open(model, board=board, on_progress=reporter)
                 return opened, lab.migrate(opened, folding)
 
-    opened, found = run(work())
-    if not found.matched:
+    opened, migration = run(work())
+    if not migration.matched:
+        reasons = sorted({f"{entry.why}." for entry in migration.entries})
         raise FinnTuiError(
             f"nothing in {folding} is for {opened.model.name}",
-            f"{found.summary} {' '.join(sorted({entry.why + '.' for entry in found.entries}))}",
+            f"{migration.summary} {' '.join(reasons)}",
             "Name the model that the folding was made for.",
         )
-    document = finn_json.to_json(opened.design, found.folding)
+    document = finn_json.to_json(opened.design, migration.folding)
     if out is not None:
         try:
             files.replace(out, json.dumps(document, indent=2) + "\n")
@@ -72,22 +73,22 @@ def migrate(
             raise FinnTuiError(
                 f"{out} could not be written", str(error), "Give another file with --out."
             ) from error
-    result = opened.editor.estimate_of(found.folding)
+    result = opened.editor.estimate_of(migration.folding)
     if as_json:
         print_json(
             {
                 "model": opened.model.name,
                 "file": folding,
-                **found.as_json(),
+                **migration.as_json(),
                 "ii_cycles": result.ii_cycles,
                 "fps": result.fps,
                 "folding": document,
             }
         )
         return
-    echo(table(("in the file", "here", ""), report.rows(found)))
+    echo(table(("in the file", "here", ""), report.rows(migration)))
     echo()
-    for line in report.closing(found):
+    for line in report.closing(migration):
         echo(line)
     echo(f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   bottleneck {result.bottleneck}")
     echo(str(out) if out is not None else "Nothing was written; --out FILE does.")

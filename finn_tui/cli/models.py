@@ -281,8 +281,8 @@ def learned_line(result: Estimate, learned: Learned) -> str:
         span, unknown = learned.total(result.layers, name)
         if not span.high and not result.total[name]:
             continue
-        more = f", {unknown} layers as FINN says" if unknown else ""
-        parts.append(f"{name} {span.text()}{more}")
+        uncorrected = f", {unknown} layers as FINN says" if unknown else ""
+        parts.append(f"{name} {span.text()}{uncorrected}")
     builds = f"{len(learned.sources)} build{'s' if len(learned.sources) > 1 else ''}"
     return f"learned from {builds} of yours: {'   '.join(parts)}"
 

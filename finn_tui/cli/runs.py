@@ -69,7 +69,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
     for folder, state in states:
         place = f" ({state.position} in line)" if state.position else ""
         notes = read_notes(folder)
-        said = " ".join([*(f"#{one}" for one in notes.tags), notes.note.partition("\n")[0]])
+        remark = " ".join([*(f"#{one}" for one in notes.tags), notes.note.partition("\n")[0]])
         rows.append(
             (
                 folder.id,
@@ -78,7 +78,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 f"{state.seconds:.0f} s",
                 folder.request.folding_name,
                 SIMULATED if folder.request.simulated else "",
-                said.strip()[:60],
+                remark.strip()[:60],
             )
         )
     echo(table(("run", "state", "step", "time", "folding", "", ""), rows, "   r"))

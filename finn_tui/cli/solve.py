@@ -133,21 +133,21 @@ def _wish(
 
 
 def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
-    found: dict[str, float] = {}
+    limits: dict[str, float] = {}
     for text in (part for item in given for part in item.split(",")):
         name, _, value = text.partition("=")
         try:
-            found[name.strip()] = float(value)
+            limits[name.strip()] = float(value)
         except ValueError:
             raise click.BadParameter(
                 f"{text!r} is not RESOURCE=SHARE, such as LUT=0.7", param_hint=option
             ) from None
-    return found
+    return limits
 
 
 @click.command()
 @click.argument("model")
-@click.argument("more", nargs=-1, metavar="")
+@click.argument("extra_options", nargs=-1, metavar="")
 @click.option("--target-fps", type=float, help="The cheapest with at least so many frames/s.")
 @click.option("--fill", is_flag=True, help="The fastest that fits, and the cheapest of those.")
 @click.option("--balance", is_flag=True, help="The cheapest that keeps the II of --folding.")
@@ -163,7 +163,7 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
 @shared_options(board=True, clock=True, handling=True)
 def solve(
     model: str,
-    more: tuple[str, ...],
+    extra_options: tuple[str, ...],
     target_fps: float | None,
     fill: bool,
     balance: bool,
@@ -187,8 +187,8 @@ def solve(
     """Find the best folding for a target, with a proof."""
     if sum((target_fps is not None, fill, balance)) != 1:
         raise click.UsageError("Give one of --target-fps N, --fill and --balance.")
-    if more and not (limits and all("=" in text for text in more)):
-        raise click.UsageError(f"Got unexpected extra argument ({more[0]})")
+    if extra_options and not (limits and all("=" in text for text in extra_options)):
+        raise click.UsageError(f"Got unexpected extra argument ({extra_options[0]})")
 
     from finn_tui.core.folding import finn_json
     from finn_tui.lab.solver import options as solving
@@ -196,7 +196,7 @@ def solve(
     from finn_tui.lab.solver.requests import SolveRequest
 
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
-    wish = _wish((*limits, *more), weights, lock, hold, free, finn_only, seconds, minimise)
+    wish = _wish((*limits, *extra_options), weights, lock, hold, free, finn_only, seconds, minimise)
     goal = "fill" if fill else "balance" if balance else "target"
     question = SolveRequest(goal, target_fps, wish, no_dearer_than)
 

@@ -96,13 +96,15 @@ async def running(
         if not line:
             process.stdin.close()
             await _ended(process)
-            said = await asyncio.to_thread(log.read_text, "utf-8", "replace")
+            log_text = await asyncio.to_thread(log.read_text, "utf-8", "replace")
             raise FinnTuiError(
                 "the simulated board did not start",
-                said.strip().splitlines()[-1] if said.strip() else "It ended without a word.",
+                log_text.strip().splitlines()[-1]
+                if log_text.strip()
+                else "It ended without a word.",
                 f"Look at {folder}; if in doubt remove that folder and try again.",
                 kind="board",
-                detail=said,
+                detail=log_text,
             )
         ready = json.loads(line)
         yield Endpoint(

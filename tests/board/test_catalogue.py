@@ -45,7 +45,7 @@ def test_python_may_be_a_virtual_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
         ("[lab]\nuser = 'x'\n", "[lab] has no host"),
         ("[lab]\nhost = 'h'\nprot = 22\n", "did you mean port?"),
@@ -59,11 +59,11 @@ def test_python_may_be_a_virtual_environment() -> None:
         ("lab = 3\n", "lab = 3 is not a table"),
     ],
 )
-def test_entries_that_cannot_be_understood_are_named(text: str, said: str) -> None:
+def test_entries_that_cannot_be_understood_are_named(text: str, message: str) -> None:
     write(text)
     with pytest.raises(FinnTuiError) as caught:
         catalogue.boards()
-    assert said in str(caught.value) and "boards.toml" in str(caught.value)
+    assert message in str(caught.value) and "boards.toml" in str(caught.value)
 
 
 def test_unknown_names_are_answered_with_near_ones() -> None:

@@ -36,10 +36,10 @@ class Reached:
     def files(self) -> dict[str, bytes]:
         """Everything below our folder but what is only ours."""
         root = self.home / "finn-tui"
-        found = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
+        paths = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
         return {
             name: path.read_bytes()
-            for name, path in found.items()
+            for name, path in paths.items()
             if not name.endswith((MANIFEST, ".lock"))
         }
 

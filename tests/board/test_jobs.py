@@ -42,15 +42,15 @@ def results(run: Path) -> dict[str, Any]:
 def agents() -> list[int]:
     """Processes of this test's board that run an agent."""
     home = str(default_folder() / "home").encode()
-    found = []
+    pids = []
     for process in Path("/proc").iterdir():
         try:
             is_agent = process.name.isdigit() and b"agent-" in (process / "cmdline").read_bytes()
             if is_agent and home in (process / "environ").read_bytes():
-                found.append(int(process.name))
+                pids.append(int(process.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 async def gone(seconds: float = 10.0) -> None:

@@ -215,16 +215,16 @@ async def test_the_agent_dies_with_the_line(trusted: Server) -> None:
 
 
 def _pids(folder: str) -> list[str]:
-    found = []
+    pids = []
     for process in Path("/proc").iterdir():
         try:
             if not process.name.isdigit() or b"agent-" not in (process / "cmdline").read_bytes():
                 continue
             if (process / "cwd").resolve() == Path(folder).resolve():
-                found.append(process.name)
+                pids.append(process.name)
         except OSError:
             continue
-    return found
+    return pids
 
 
 async def test_invalid_bytes_do_not_close_the_connection(trusted: Server) -> None:

@@ -113,7 +113,7 @@ def test_without_tools_a_real_build_is_refused(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("runs", "show", "nothing"), "no run called nothing"),
         (("go", "nothing"), "no run called nothing"),
@@ -121,10 +121,10 @@ def test_without_tools_a_real_build_is_refused(cli: Cli) -> None:
         (("boards", "add", "simulated", "--host", "x"), "cannot be called"),
     ],
 )
-def test_wrong_names_are_answered(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_names_are_answered(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
     done = cli(*arguments)
     assert done.code == 2, done.err
-    assert said in done.err and "Traceback" not in done.err
+    assert message in done.err and "Traceback" not in done.err
 
 
 def test_the_demo_runs_the_whole_path_as_plain_text(cli: Cli, cli_home: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_folding_file_is_read_and_a_foreign_one_refused(cli: Cli, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("estimate", "vgg900"), "there is no model called vgg900"),
         (("estimate", "tfc-w1a1", "--board", "pynq-z2"), "Did you mean Pynq-Z2"),
@@ -78,11 +78,11 @@ def test_a_folding_file_is_read_and_a_foreign_one_refused(cli: Cli, tmp_path: Pa
     ],
 )
 def test_wrong_use_is_answered_with_what_is_right(
-    cli: Cli, arguments: tuple[str, ...], said: str
+    cli: Cli, arguments: tuple[str, ...], message: str
 ) -> None:
     done = cli(*arguments)
     assert done.code == 2, done.err
-    assert said in done.err
+    assert message in done.err
     assert "Traceback" not in done.err
 
 

@@ -92,20 +92,20 @@ def test_no_dearer_than_another_folding_in_any_resource(cli: Cli, recorded: dict
             for name in ("LUT", "BRAM_18K", "URAM", "DSP")
         }
 
-    theirs = cli("estimate", "cnv-w1a1", "--folding", "published", "--json", env=recorded).json
-    fps = str(theirs["fps"])
+    published = cli("estimate", "cnv-w1a1", "--folding", "published", "--json", env=recorded).json
+    fps = str(published["fps"])
     arguments = ("solve", "cnv-w1a1", "--target-fps", fps, "--json")
     free = cli(*arguments, env=recorded).json
     held = cli(*arguments, "--no-dearer-than", "published", env=recorded).json
-    assert bill(free)["LUT"] > bill(theirs)["LUT"]
+    assert bill(free)["LUT"] > bill(published)["LUT"]
     for name, amount in bill(held).items():
-        assert amount <= bill(theirs)[name] + 1e-6
-    assert held["ii_cycles"] <= theirs["ii_cycles"]
+        assert amount <= bill(published)[name] + 1e-6
+    assert held["ii_cycles"] <= published["ii_cycles"]
     # With the present bill as limit there is nothing faster to be had than it can pay.
-    more = cli(
+    solved = cli(
         "solve", "cnv-w1a1", "--fill", "--no-dearer-than", "published", "--json", env=recorded
     ).json
-    assert more["ii_cycles"] < theirs["ii_cycles"] and more["binding"]
+    assert solved["ii_cycles"] < published["ii_cycles"] and solved["binding"]
 
 
 def test_held_knobs_stay_and_the_scarcest_can_come_first(
@@ -131,7 +131,7 @@ def test_held_knobs_stay_and_the_scarcest_can_come_first(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "Give one of --target-fps N, --fill and --balance"),
         (("--fill", "--balance"), "Give one of"),
@@ -149,11 +149,11 @@ def test_held_knobs_stay_and_the_scarcest_can_come_first(
     ],
 )
 def test_wrong_use_exits_with_2(
-    cli: Cli, recorded: dict[str, str], arguments: tuple[str, ...], said: str
+    cli: Cli, recorded: dict[str, str], arguments: tuple[str, ...], message: str
 ) -> None:
     done = cli("solve", "tfc-w1a1", *arguments, env=recorded)
     assert done.code == 2, done.err
-    assert said in done.err and "Traceback" not in done.err
+    assert message in done.err and "Traceback" not in done.err
     assert done.out == ""
 
 
@@ -227,8 +227,8 @@ def test_finns_own_heuristic_stands_beside_the_front(cli: Cli) -> None:
     assert [point["target_cycles"] for point in answer["setfolding"]] == [
         point["target_cycles"] for point in answer["points"]
     ]
-    for ours, theirs in zip(answer["points"], answer["setfolding"], strict=True):
-        if theirs["ii_cycles"] <= ours["target_cycles"]:
-            assert ours["cost"] <= theirs["cost"] + 1e-9
+    for ours, heuristic in zip(answer["points"], answer["setfolding"], strict=True):
+        if heuristic["ii_cycles"] <= ours["target_cycles"]:
+            assert ours["cost"] <= heuristic["cost"] + 1e-9
     shown = cli("pareto", "tfc-w1a1", "--points", "3", "--plot")
     assert "SetFolding: II" in shown.out and "xx SetFolding" in shown.out

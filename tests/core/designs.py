@@ -17,7 +17,12 @@ def divisors(number: int) -> list[int]:
 
 
 def layer(
-    name: str, op: str, knobs: dict[str, Sequence[Value]], inputs: str, outputs: str, **more: Any
+    name: str,
+    op: str,
+    knobs: dict[str, Sequence[Value]],
+    inputs: str,
+    outputs: str,
+    **attributes: Any,
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -43,7 +48,7 @@ def layer(
         "in_dtype": "UINT2",
         "out_dtype": "UINT2",
         "weight_dtype": None,
-        **more,
+        **attributes,
     }
 
 

@@ -17,43 +17,43 @@ amounts = st.integers(0, 50_000)
 pairs = st.lists(st.tuples(estimates, amounts), min_size=1, max_size=60)
 
 
-def samples(found: list[tuple[int, int]], op: str = "MVAU_hls") -> list[Sample]:
-    return [Sample(op, "LUT", e, m, f"run{at}") for at, (e, m) in enumerate(found)]
+def samples(pairs: list[tuple[int, int]], op: str = "MVAU_hls") -> list[Sample]:
+    return [Sample(op, "LUT", e, m, f"run{at}") for at, (e, m) in enumerate(pairs)]
 
 
 @given(st.lists(estimates, min_size=1, max_size=40), st.integers(1, 64))
 def test_a_pure_factor_is_found_exactly(sizes: list[int], eighths: int) -> None:
-    found = learn(Sample("MVAU_hls", "LUT", size, size * eighths / 8) for size in sizes)
-    assert found is not None
-    correction = found.corrections["MVAU_hls", "LUT", False]
+    learned = learn(Sample("MVAU_hls", "LUT", size, size * eighths / 8) for size in sizes)
+    assert learned is not None
+    correction = learned.corrections["MVAU_hls", "LUT", False]
     assert correction.middle == eighths / 8 and correction.n == len(sizes)
     assert correction.low <= eighths / 8 <= correction.high
     if len(sizes) >= 9:
         assert correction.low == correction.high == eighths / 8
-    span = found.of("MVAU_hls", "LUT", 800)
+    span = learned.of("MVAU_hls", "LUT", 800)
     assert span is not None and span.value == 100 * eighths
 
 
 @given(pairs, st.randoms())
 def test_the_order_of_the_builds_does_not_matter(
-    found: list[tuple[int, int]], rng: random.Random
+    pairs: list[tuple[int, int]], rng: random.Random
 ) -> None:
-    given_so = samples(found)
+    given_so = samples(pairs)
     shuffled = list(given_so)
     rng.shuffle(shuffled)
     assert learn(given_so) == learn(shuffled)
 
 
 @given(pairs)
-def test_the_band_covers_what_it_says(found: list[tuple[int, int]]) -> None:
-    learned = learn(samples(found))
+def test_the_band_covers_what_it_says(pairs: list[tuple[int, int]]) -> None:
+    learned = learn(samples(pairs))
     assert learned is not None
     correction = learned.corrections["MVAU_hls", "LUT", False]
-    inside = sum(correction.low <= m / e <= correction.high for e, m in found)
+    inside = sum(correction.low <= m / e <= correction.high for e, m in pairs)
     if correction.widened:
-        assert inside == len(found) < 9
+        assert inside == len(pairs) < 9
     else:
-        assert inside >= 0.8 * len(found)
+        assert inside >= 0.8 * len(pairs)
     assert correction.low <= correction.middle <= correction.high
 
 
@@ -71,9 +71,9 @@ def test_fewer_samples_have_a_wider_band(count: int, estimate: int, measured: in
 
 
 @given(pairs, st.sampled_from([0.25, 2.0, 8.0]))
-def test_twice_as_much_is_a_factor_twice_as_large(found: list[tuple[int, int]], by: float) -> None:
-    once = learn(samples(found))
-    again = learn(Sample(s.op, s.resource, s.estimate, s.measured * by) for s in samples(found))
+def test_twice_as_much_is_a_factor_twice_as_large(pairs: list[tuple[int, int]], by: float) -> None:
+    once = learn(samples(pairs))
+    again = learn(Sample(s.op, s.resource, s.estimate, s.measured * by) for s in samples(pairs))
     assert once is not None and again is not None
     a = once.corrections["MVAU_hls", "LUT", False]
     b = again.corrections["MVAU_hls", "LUT", False]

@@ -28,7 +28,7 @@ def priced(design: Design, tables: Mapping[str, CostTable]) -> CostLookup:
 
 
 def side(design: Design, tables: Mapping[str, CostTable], name: str, folding: Folding) -> Side:
-    made = estimate(
+    estimated = estimate(
         design,
         tables,
         folding.values,
@@ -36,7 +36,7 @@ def side(design: Design, tables: Mapping[str, CostTable], name: str, folding: Fo
         settings=folding.settings,
         prices=priced(design, tables),
     )
-    return Side(name, folding, made)
+    return Side(name, folding, estimated)
 
 
 def between(design: Design, tables: Mapping[str, CostTable], a: Folding, b: Folding) -> Comparison:
@@ -49,25 +49,25 @@ def test_what_is_listed_is_what_differs_and_adds_up(
 ) -> None:
     design, tables, folding = case
     start = foldings.ones(design, tables)
-    found = between(design, tables, start, folding)
+    comparison = between(design, tables, start, folding)
     for layer in design.layers:
-        listed = {item.name: item.after for item in found.by_name[layer.name].changes}
+        listed = {item.name: item.after for item in comparison.by_name[layer.name].changes}
         assert {**start.values[layer.name], **listed} == folding.values[layer.name]
         assert all(start.values[layer.name][name] != value for name, value in listed.items())
-    assert sum(len(item.changes) for item in found.layers) == folding.differences(start)
+    assert sum(len(item.changes) for item in comparison.layers) == folding.differences(start)
     for name in RESOURCES:
-        assert sum(item.resources[name] for item in found.layers) == found.total[name]
-        spared = found.b.estimate.bill.total()[name] - found.a.estimate.bill.total()[name]
-        assert found.whole[name] == found.total[name] + spared
+        assert sum(item.resources[name] for item in comparison.layers) == comparison.total[name]
+        spared = comparison.b.estimate.bill.total()[name] - comparison.a.estimate.bill.total()[name]
+        assert comparison.whole[name] == comparison.total[name] + spared
     # What is inserted: take away what goes, add what comes, and one bill becomes the other.
-    items = list(found.a.estimate.bill.items)
-    for change in found.inserted:
+    items = list(comparison.a.estimate.bill.items)
+    for change in comparison.inserted:
         if change.before is not None:
             items.remove(change.before)
         if change.after is not None:
             items.append(change.after)
     key = repr
-    assert sorted(items, key=key) == sorted(found.b.estimate.bill.items, key=key)
+    assert sorted(items, key=key) == sorted(comparison.b.estimate.bill.items, key=key)
 
 
 @given(edited())
@@ -94,26 +94,26 @@ def test_settings_are_compared_with_what_the_graph_has(depth: int) -> None:
     design, tables = conv_like()
     start = foldings.ones(design, tables)
     deeper = start.with_setting("MVAU_hls_0", "inFIFODepths", [depth])
-    found = between(design, tables, start, deeper)
+    comparison = between(design, tables, start, deeper)
     # The made-up graph says nothing of FIFO depths, so that naming one is a difference.
-    assert [item.name for item in found.changed] == ["MVAU_hls_0"]
-    (change,) = found.changed[0].changes
+    assert [item.name for item in comparison.changed] == ["MVAU_hls_0"]
+    (change,) = comparison.changed[0].changes
     assert (change.name, change.before, change.after) == ("inFIFODepths", None, [depth])
-    assert found.changed[0].cycles == 0
-    assert len(found.of("fifo")) == (depth != 2) and not found.of("dwc")
+    assert comparison.changed[0].cycles == 0
+    assert len(comparison.of("fifo")) == (depth != 2) and not comparison.of("dwc")
 
 
 def test_a_converter_that_comes_and_the_json() -> None:
     design, tables = conv_like()
     start = foldings.ones(design, tables)
     wide = foldings.change(design, tables, start, "MVAU_hls_1", "SIMD", 4).folding
-    found = between(design, tables, start, wide)
-    (converter,) = found.of("dwc")
+    comparison = between(design, tables, start, wide)
+    (converter,) = comparison.of("dwc")
     assert converter.how == "comes" and converter.before is None
     assert (converter.either.producer, converter.either.consumer) == ("Pool_hls_0", "MVAU_hls_1")
-    document = found.as_json(only_changed=True)
+    document = comparison.as_json(only_changed=True)
     assert [row["name"] for row in document["layers"]] == ["MVAU_hls_1"]
     assert document["layers"][0]["changed"] == {"SIMD": [1, 4]}
     assert document["extra"]["dwc"]["count"] == [0, 1]
     assert document["layers"][0]["cycles"] == [160, 40]
-    assert len(found.as_json()["layers"]) == len(design.layers)
+    assert len(comparison.as_json()["layers"]) == len(design.layers)

@@ -27,7 +27,7 @@ def test_a_clock_is_a_period_or_a_frequency(text: str, clock_ns: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("0", "clock period 0 ns is out of range"),
         ("-5", "clock period -5 ns is out of range"),
@@ -42,6 +42,6 @@ def test_a_clock_is_a_period_or_a_frequency(text: str, clock_ns: float) -> None:
         ("", "is not a clock"),
     ],
 )
-def test_what_is_no_clock_is_a_message(text: str, said: str) -> None:
-    with pytest.raises(FinnTuiError, match=said):
+def test_what_is_no_clock_is_a_message(text: str, message: str) -> None:
+    with pytest.raises(FinnTuiError, match=message):
         read_clock(text)

@@ -141,7 +141,7 @@ def test_settings_are_set_and_undone_like_knobs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "said"),
+    ("name", "given", "message"),
     [
         ("inFIFODepths", "deep", r"inFIFODepths = \['deep'\] is not legal"),
         ("inFIFODepths", "-1", "whole numbers from 0 on, such as 32"),
@@ -154,11 +154,11 @@ def test_settings_are_set_and_undone_like_knobs() -> None:
     ],
 )
 def test_what_cannot_be_set_changes_nothing_and_says_what_can(
-    name: str, given: object, said: str
+    name: str, given: object, message: str
 ) -> None:
     editor = editor_for(conv_like())
     before = editor.folding
-    with pytest.raises(IllegalFolding, match=said) as caught:
+    with pytest.raises(IllegalFolding, match=message) as caught:
         editor.set_setting("MVAU_hls_0", name, given)
     assert caught.value.fix
     assert editor.folding is before and not editor.can_undo

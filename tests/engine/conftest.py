@@ -113,10 +113,10 @@ def fake(tmp_path: Path) -> Iterator[Talk]:
         talk.close()
 
 
-def brevitas(network: str, **more: Any) -> dict[str, Any]:
+def brevitas(network: str, **options: Any) -> dict[str, Any]:
     """A source for ``prepare``."""
     shape = [1, 1, 28, 28] if network.startswith("tfc") else [1, 3, 32, 32]
-    return {"kind": "brevitas", "network": network, "input": shape, "topk": 1, **more}
+    return {"kind": "brevitas", "network": network, "input": shape, "topk": 1, **options}
 
 
 class Prepared:

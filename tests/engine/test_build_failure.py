@@ -84,10 +84,10 @@ def test_an_explained_error_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_real_failing_build_names_block_ram(tmp_path: Path) -> None:
     (place,) = LOGS.glob("pgreksic*")
     (tmp_path / "finn_build_dir").symlink_to(place)
-    found = build_failure.first_tool_error(str(tmp_path / "finn_build_dir"))
-    assert found is not None
-    assert found.cause == "over-utilization"
-    assert "613 of such cell types but only 280" in found.text
+    error = build_failure.first_tool_error(str(tmp_path / "finn_build_dir"))
+    assert error is not None
+    assert error.cause == "over-utilization"
+    assert "613 of such cell types but only 280" in error.text
 
 
 def test_reports_become_results(tmp_path: Path) -> None:

@@ -59,15 +59,15 @@ async def test_a_command_that_is_no_python_is_explained() -> None:
 
 
 async def test_prints_that_get_past_the_guards_are_kept_as_log() -> None:
-    said: list[str] = []
+    messages: list[str] = []
     script = (
         "import sys; print('banner of a wrapper', flush=True); "
         "import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     spec = EngineSpec("wrapped", (sys.executable, "-I", "-c", script))
-    async with await Engine.start(spec, lambda level, text: said.append(text)) as engine:
+    async with await Engine.start(spec, lambda level, text: messages.append(text)) as engine:
         assert await engine.ping()
-    assert "banner of a wrapper" in said
+    assert "banner of a wrapper" in messages
 
 
 @pytest.mark.engine

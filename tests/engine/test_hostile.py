@@ -71,15 +71,15 @@ async def test_what_waits_fails_and_says_why(
 
 
 @pytest.mark.parametrize(
-    "said",
+    "greeting",
     ['{"hello": 1}', '{"hello": {"protocol": "x"}}', '{"id": 1, "result": 2}', "x" * 3_000_000],
 )
 async def test_a_greeting_that_is_none(
-    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, greeting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "HELLO_SECONDS", 1.0)
     monkeypatch.setattr(protocol, "MAX_LINE", 1 << 20)
-    program = f"print({said!r}, flush=True); time.sleep(60)"
+    program = f"print({greeting!r}, flush=True); time.sleep(60)"
     with pytest.raises(FinnTuiError, match="engine") as caught:
         async with asyncio.timeout(15):
             await Engine.start(pretender(tmp_path, program, greets=False))

@@ -41,17 +41,17 @@ async def test_an_installation_that_was_broken_off_is_made_again(tmp_path: Path)
 
 async def test_two_at_once_install_it_once(tmp_path: Path) -> None:
     folder = tmp_path / "environment"
-    said: list[str] = []
+    messages: list[str] = []
 
     def listen(progress: Progress) -> None:
-        said.append(progress.message)
+        messages.append(progress.message)
 
     first, second = await asyncio.gather(
         environments.ensure(folder, tiny("--dry-run", "pip"), listen),
         environments.ensure(folder, tiny("--dry-run", "pip"), listen),
     )
     assert first == second
-    assert said.count("tiny: making an environment") == 1
+    assert messages.count("tiny: making an environment") == 1
 
 
 async def test_cancelling_ends_uv_and_leaves_no_marker(tmp_path: Path) -> None:

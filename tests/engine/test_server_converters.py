@@ -57,15 +57,15 @@ model = reports.apply_folding(graphs.load(path), json.load(open(folding)))
 model = model.transform(InsertDWC())
 model = model.transform(InsertFIFO(create_shallow_fifos=True))
 model = model.transform(SpecializeLayers(part))
-found = {"dwc": [], "fifo": []}
+inserted = {"dwc": [], "fifo": []}
 for node in model.graph.node:
     for kind, name in (("dwc", "StreamingDataWidthConverter"), ("fifo", "StreamingFIFO")):
         if node.op_type.startswith(name):
             inst = getCustomOp(node)
             use = inst.node_res_estimation(part)
-            found[kind].append([int(inst.get_instream_width()), int(inst.get_outstream_width())]
+            inserted[kind].append([int(inst.get_instream_width()), int(inst.get_outstream_width())]
                                + [int(use.get(n, 0)) for n in ("LUT", "BRAM_18K", "URAM", "DSP")])
-json.dump(found, open(out, "w"))
+json.dump(inserted, open(out, "w"))
 """
     given, out = tmp_path / "folding.json", tmp_path / "inserted.json"
     given.write_text(json.dumps({"Defaults": {}, **folding}))
@@ -76,8 +76,8 @@ json.dump(found, open(out, "w"))
         timeout=200,
         stdout=sys.stderr,
     )
-    found: dict[str, list[Any]] = json.loads(out.read_text())
-    return found
+    nodes: dict[str, list[Any]] = json.loads(out.read_text())
+    return nodes
 
 
 @pytest.mark.parametrize("name", ["tfc", "cnv"])
@@ -115,14 +115,14 @@ def test_the_bill_is_what_finns_own_passes_insert(
     known = CostLookup.from_json(server.call("converters", part=PART, dwc=ask.dwc, fifo=ask.fifo))
     bill = InfrastructureCost.of_folding(design, tables, values, depths, known)
     folding = {n: {**values[n], **depths[n]} for n in values}
-    theirs = graph_of(Path(prepared.dataflow), folding, engine_python, tmp_path)
+    inserted = graph_of(Path(prepared.dataflow), folding, engine_python, tmp_path)
     for kind in ("dwc", "fifo"):
         ours = [
             [item.in_width, item.out_width, *map(int, item.use or ())] for item in bill.of(kind)
         ]
         assert len(ours) > 1
-        assert sorted(ours) == sorted(theirs[kind])
-    assert bill.total()["LUT"] == sum(row[2] for rows in theirs.values() for row in rows)
+        assert sorted(ours) == sorted(inserted[kind])
+    assert bill.total()["LUT"] == sum(row[2] for rows in inserted.values() for row in rows)
     assert set(bill.total()) == set(RESOURCES)
 
 

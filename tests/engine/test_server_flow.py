@@ -18,8 +18,8 @@ from tests.engine.conftest import PART, Prepared, ServerError, Talk, brevitas
 pytestmark = pytest.mark.engine
 
 
-def prepare(server: Talk, folder: Path, source: dict[str, Any], **more: Any) -> Any:
-    asked = {"board": "Pynq-Z2", "clock_ns": 10.0, "check": False, **more}
+def prepare(server: Talk, folder: Path, source: dict[str, Any], **options: Any) -> Any:
+    asked = {"board": "Pynq-Z2", "clock_ns": 10.0, "check": False, **options}
     return server.call("prepare", source=source, out=str(folder), **asked)
 
 
@@ -161,8 +161,8 @@ def test_a_users_own_qonnx_goes_the_same_way(server: Talk, tfc: Prepared, tmp_pa
     assert model["stages"][-1]["op_types"] == tfc.model["stages"][-1]["op_types"]
     assert all(s["check"]["same"] == s["check"]["images"] for s in model["stages"])
     software = np.load(tfc.folder / "sample" / "software.npy")
-    mine = np.load(tmp_path / "out" / "sample" / "software.npy")
-    assert np.array_equal(mine, software[: len(mine)])
+    output = np.load(tmp_path / "out" / "sample" / "software.npy")
+    assert np.array_equal(output, software[: len(output)])
 
 
 @pytest.fixture(scope="session")
@@ -236,10 +236,10 @@ def test_a_node_that_stays_outside_is_named(server: Talk, networks: Path, tmp_pa
     ],
 )
 def test_what_cannot_be_prepared_is_explained(
-    server: Talk, tmp_path: Path, source: dict[str, Any], more: dict[str, Any], words: str
+    server: Talk, tmp_path: Path, source: dict[str, Any], options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ServerError, match=words):
-        prepare(server, tmp_path / "out", source, **more)
+        prepare(server, tmp_path / "out", source, **options)
 
 
 def test_a_preparation_can_be_cancelled(server: Talk, tmp_path: Path) -> None:

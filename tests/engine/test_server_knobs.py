@@ -52,8 +52,8 @@ def node(op_type: str, name: str = "n", source: str = "in", target: str = "out")
 
 
 def values(op_type: str, inst: Inst, window: bool = False) -> dict[str, list[Any]]:
-    found = knobs.knobs_of(node(op_type), inst, "part", window)
-    return {knob["name"]: knob["values"] for knob in found}
+    listed = knobs.knobs_of(node(op_type), inst, "part", window)
+    return {knob["name"]: knob["values"] for knob in listed}
 
 
 @pytest.fixture(autouse=True)
@@ -97,10 +97,10 @@ def test_legal_values(op: str, inst: Inst, expected: dict[str, list[int]]) -> No
 
 
 def test_uram_needs_a_part_that_has_it_and_weights_that_are_written() -> None:
-    def modes(part: str, op: str = "MVAU_hls", **more: Any) -> list[dict[str, Any]]:
-        inst = Inst(MW=2, MH=2, ram_style="auto", **more)
-        found = choices.knobs_of(knobs.base_op(op), node(op), inst, part)
-        return choices.modes(knobs.base_op(op), node(op), inst, part, found)
+    def modes(part: str, op: str = "MVAU_hls", **attributes: Any) -> list[dict[str, Any]]:
+        inst = Inst(MW=2, MH=2, ram_style="auto", **attributes)
+        listed = choices.knobs_of(knobs.base_op(op), node(op), inst, part)
+        return choices.modes(knobs.base_op(op), node(op), inst, part, listed)
 
     plain = ["auto", "block", "distributed"]
     assert {mode["ram_style"] for mode in modes("without", **WEIGHTS)} == set(plain)
@@ -114,11 +114,11 @@ def test_uram_needs_a_part_that_has_it_and_weights_that_are_written() -> None:
 
 def test_weights_that_are_no_stream_have_no_ram_style_and_cannot_be_written() -> None:
     inst = Inst(MW=2, MH=2, ram_style="auto", **WEIGHTS)
-    found = choices.knobs_of("MVAU", node("MVAU_hls"), inst, "with-uram")
-    for mode in choices.modes("MVAU", node("MVAU_hls"), inst, "with-uram", found):
+    listed = choices.knobs_of("MVAU", node("MVAU_hls"), inst, "with-uram")
+    for mode in choices.modes("MVAU", node("MVAU_hls"), inst, "with-uram", listed):
         if mode["mem_mode"] != "internal_decoupled":
             assert (mode["ram_style"], mode["runtime_writeable_weights"]) == ("auto", 0)
-    needs = {knob["name"]: knob.get("needs", {}) for knob in found}
+    needs = {knob["name"]: knob.get("needs", {}) for knob in listed}
     assert needs["mem_mode"] == {}
     assert "internal_decoupled" in needs["ram_style"]["mem_mode"]
     # An RTL core takes its weights from a stream.
@@ -128,13 +128,13 @@ def test_weights_that_are_no_stream_have_no_ram_style_and_cannot_be_written() ->
 
 def test_a_vvau_unrolls_its_kernel_only_at_full_pe() -> None:
     inst = Inst(PE=1, SIMD=1, Channels=4, Kernel=[3, 3])
-    found = knobs.knobs_of(node("VVAU_rtl"), inst, "part", False)
-    assert [knob["values"] for knob in found] == [[1, 2, 4], [1, 3, 9]]
+    listed = knobs.knobs_of(node("VVAU_rtl"), inst, "part", False)
+    assert [knob["values"] for knob in listed] == [[1, 2, 4], [1, 3, 9]]
     legal = [
         (pe, simd)
         for pe in (1, 2, 4)
         for simd in (1, 3, 9)
-        if knobs.go_together(node("VVAU_rtl"), {"PE": pe, "SIMD": simd}, found)
+        if knobs.go_together(node("VVAU_rtl"), {"PE": pe, "SIMD": simd}, listed)
     ]
     assert legal == [(1, 1), (2, 1), (4, 1), (4, 3), (4, 9)]
 
@@ -142,12 +142,12 @@ def test_a_vvau_unrolls_its_kernel_only_at_full_pe() -> None:
 def test_a_parallel_window_needs_full_simd() -> None:
     inst = Inst(SIMD=1, IFMChannels=4, parallel_window=0)
     swg = node("ConvolutionInputGenerator_rtl")
-    found = knobs.knobs_of(swg, inst, "part", window=True)
+    listed = knobs.knobs_of(swg, inst, "part", window=True)
     legal = [
         (simd, window)
         for simd in (1, 2, 4)
         for window in (0, 1)
-        if knobs.go_together(swg, {"SIMD": simd, "parallel_window": window}, found)
+        if knobs.go_together(swg, {"SIMD": simd, "parallel_window": window}, listed)
     ]
     assert legal == [(1, 0), (2, 0), (4, 0), (4, 1)]
 

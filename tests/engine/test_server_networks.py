@@ -100,13 +100,13 @@ class Case:
         assert set(report["cycles"]) == {layer.name for layer in ours.layers}
         total = dict.fromkeys(RESOURCES, 0)
         for layer in ours.layers:
-            said = (layer.name, folding.values[layer.name])
-            assert report["cycles"][layer.name] == layer.cycles, said
-            assert report["widths"][layer.name] == [layer.in_width, layer.out_width], said
+            where = (layer.name, folding.values[layer.name])
+            assert report["cycles"][layer.name] == layer.cycles, where
+            assert report["widths"][layer.name] == [layer.in_width, layer.out_width], where
             for name in RESOURCES:
-                theirs = report["resources"][layer.name].get(name, 0)
-                assert theirs == layer.resources[name], (*said, name)
-                total[name] += theirs
+                reported = report["resources"][layer.name].get(name, 0)
+                assert reported == layer.resources[name], (*where, name)
+                total[name] += reported
         assert total == ours.total
         assert report["performance"]["max_cycles"] == ours.ii_cycles
         assert report["performance"]["critical_path_cycles"] == ours.latency_cycles
@@ -177,17 +177,17 @@ def price(path, part):
             before = {name: inst.get_nodeattr(name) for name in inst.get_nodeattr_types()
                       if name in ("PE", "SIMD", *choices._ORDER, "parallel_window",
                                   "depth_trigger_bram", "depth_trigger_uram")}
-            found = []
+            each = []
             for choices.stand_in, choices.reached in (
                 (stand_in, reached), (lambda base, mode, part: dict(mode), lambda inst, mode: None)
             ):
                 for name, value in before.items():
                     inst.set_nodeattr(name, value)
-                found.append(tables.table_of(node, inst, part, node.name in window))
+                each.append(tables.table_of(node, inst, part, node.name in window))
             choices.stand_in, choices.reached = stand_in, reached
-            assert found[0] == found[1], (op, part, inside)
-            print(op, part, len(found[1]["modes"]), len(found[1]["faces"]), file=sys.stderr)
-            print(len(found[1]["points"]) * len(found[1]["modes"]))
+            assert each[0] == each[1], (op, part, inside)
+            print(op, part, len(each[1]["modes"]), len(each[1]["faces"]), file=sys.stderr)
+            print(len(each[1]["points"]) * len(each[1]["modes"]))
 cases = sys.argv[1:]
 for path, part in zip(cases[::2], cases[1::2]):
     price(path, part)

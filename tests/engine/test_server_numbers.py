@@ -62,9 +62,9 @@ class Numbers:
             assert [ours.in_width, ours.out_width] == report["widths"][name], (name, values)
             slowest = max(slowest, ours.cycles)
             for resource in RESOURCES:
-                theirs = report["resources"][name].get(resource, 0)
-                assert ours.resources[resource] == theirs, (name, resource, values)
-                total[resource] += theirs
+                reported = report["resources"][name].get(resource, 0)
+                assert ours.resources[resource] == reported, (name, resource, values)
+                total[resource] += reported
         for resource in RESOURCES:
             assert total[resource] == sum(r.get(resource, 0) for r in report["resources"].values())
         assert report["performance"]["max_cycles"] == slowest
@@ -75,10 +75,10 @@ def presets(
     server: Talk, tmp_path_factory: pytest.TempPathFactory, tfc: Prepared, cnv: Prepared
 ) -> dict[str, Numbers]:
     """Every preset's numbers; weights do not matter for them beyond bit widths."""
-    found = {"tfc-w1a1": Numbers(server, tfc.dataflow), "cnv-w1a1": Numbers(server, cnv.dataflow)}
+    numbers = {"tfc-w1a1": Numbers(server, tfc.dataflow), "cnv-w1a1": Numbers(server, cnv.dataflow)}
     for path in PRESETS:
         preset = tomllib.loads(path.read_text())
-        if preset["name"] not in found:
+        if preset["name"] not in numbers:
             source = {**preset["source"], "weights": {"kind": "random"}}
             # An image of CNV takes FINN's Python up to a second in each of eleven stages.
             seconds = 0.05 if FOLDINGS > 10 or path.stem.startswith("tfc") else 0.0
@@ -87,8 +87,8 @@ def presets(
                 check = stage["check"] or {"same": 0, "images": 0}
                 assert check["same"] == check["images"]
                 assert bool(check["images"]) == bool(seconds)
-            found[preset["name"]] = Numbers(server, prepared.dataflow)
-    return found
+            numbers[preset["name"]] = Numbers(server, prepared.dataflow)
+    return numbers
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)

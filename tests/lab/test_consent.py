@@ -63,13 +63,13 @@ def run_of(tmp_path: Path, engine: dict[str, object]) -> RunFolder:
 def test_a_run_s_engine_is_started_as_the_catalogue_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = EngineSpec("mine", (sys.executable, "-I"))
-    monkeypatch.setattr(catalogue, "engines", lambda: [mine])
+    spec = EngineSpec("mine", (sys.executable, "-I"))
+    monkeypatch.setattr(catalogue, "engines", lambda: [spec])
     evil = ["sh", "-c", "touch /tmp/owned"]
     known = run_of(tmp_path / "known", {"name": "mine", "command": evil})
-    assert rebuild._engine(known).command == mine.command
-    renamed = run_of(tmp_path / "renamed", {"name": "x", "command": list(mine.command)})
-    assert rebuild._engine(renamed).command == mine.command
+    assert rebuild._engine(known).command == spec.command
+    renamed = run_of(tmp_path / "renamed", {"name": "x", "command": list(spec.command)})
+    assert rebuild._engine(renamed).command == spec.command
     for name in ("", "stranger"):
         foreign = run_of(tmp_path / f"foreign{name}", {"name": name, "command": evil})
         with pytest.raises(FinnTuiError, match="not yours") as caught:

@@ -35,9 +35,9 @@ def test_an_almost_right_name_is_answered_with_the_right_one(typed: str) -> None
 
 
 def test_a_users_board_wins() -> None:
-    mine = {"Pynq-Z2": OwnBoard("xc7z010clg400-1", LUT=17600, BRAM_18K=120)}
-    found = device(INFO, Settings(boards=mine), "Pynq-Z2")
-    assert (found.part, found.budget["LUT"]) == ("xc7z010clg400-1", 17600)
+    own_boards = {"Pynq-Z2": OwnBoard("xc7z010clg400-1", LUT=17600, BRAM_18K=120)}
+    chosen = device(INFO, Settings(boards=own_boards), "Pynq-Z2")
+    assert (chosen.part, chosen.budget["LUT"]) == ("xc7z010clg400-1", 17600)
 
 
 def test_a_part_without_a_resource_can_hold_none_of_it() -> None:

@@ -21,16 +21,16 @@ def test_only_finished_builds_with_real_tools_teach(tmp_path: Path) -> None:
     assert own_builds.learned(list_runs(tmp_path)) is None
     assert own_builds.own(list_runs(tmp_path), PART) == (None, None)
     real_build.write(tmp_path, "20260101T000004Z-a-0005")
-    found = own_builds.learned(list_runs(tmp_path))
-    assert own_builds.own(list_runs(tmp_path), PART)[1] == found
-    assert found is not None and found.sources == ("20260101T000004Z-a-0005",)
-    lut = found.corrections["MVAU_hls", "LUT", False]
+    learned = own_builds.learned(list_runs(tmp_path))
+    assert own_builds.own(list_runs(tmp_path), PART)[1] == learned
+    assert learned is not None and learned.sources == ("20260101T000004Z-a-0005",)
+    lut = learned.corrections["MVAU_hls", "LUT", False]
     # The median of 0.728, 0.375, 0.361, 0.282.
     assert lut.n == 4 and 0.36 < lut.middle < 0.38 and lut.widened
-    dsp = found.corrections["MVAU_hls", "DSP", True]
+    dsp = learned.corrections["MVAU_hls", "DSP", True]
     assert dsp.n == 4 and dsp.middle == 32.5
     # FIFOs and DMA are no layers that FINN estimates.
-    assert {key[0] for key in found.corrections} == {"MVAU_hls"}
+    assert {key[0] for key in learned.corrections} == {"MVAU_hls"}
 
 
 def test_the_own_shell_is_the_newest_on_a_part_of_the_family(tmp_path: Path) -> None:

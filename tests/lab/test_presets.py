@@ -30,7 +30,7 @@ def test_presets_that_ship_are_sound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("name = ", "Line 1"),
         (MINE.replace("title", "titel"), "did you mean title?"),
@@ -43,7 +43,7 @@ def test_presets_that_ship_are_sound() -> None:
     ],
 )
 def test_a_broken_preset_is_named_and_leaves_the_others(
-    folder: Path, tmp_path: Path, text: str, said: str
+    folder: Path, tmp_path: Path, text: str, message: str
 ) -> None:
     (folder / "mine.toml").write_text(text)
     (folder / "good.toml").write_text(MINE.replace("mine", "good"))
@@ -52,7 +52,7 @@ def test_a_broken_preset_is_named_and_leaves_the_others(
     assert resolve(workspace, "good").name == "good"
     with pytest.raises(FinnTuiError) as caught:
         resolve(workspace, "mine")
-    assert said in str(caught.value) and "mine.toml" in caught.value.what
+    assert message in str(caught.value) and "mine.toml" in caught.value.what
 
 
 def test_a_broken_preset_is_not_answered_by_the_one_that_it_replaces(

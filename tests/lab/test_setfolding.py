@@ -1,4 +1,4 @@
-"""Exact foldings beside FINN's own heuristic, and FINN's own word for every number of theirs."""
+"""Exact foldings beside FINN's own heuristic; FINN evaluates every number of its own folding."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Row:
     board: str
     cycles: int
     ours: Estimate
-    theirs: Estimate
+    set_folding: Estimate
     within: Estimate | None
     our_cost: float
-    their_cost: float
+    set_folding_cost: float
     within_cost: float
     our_reports: Mapping[str, Any]
     refused: list[str]
@@ -55,17 +55,17 @@ class Row:
     def text(self) -> str:
         """A line of the table that is printed."""
         cells = [f"{self.model:9}{self.board:9}{self.cycles:>9,}"]
-        for made, cost in (
-            (self.theirs, self.their_cost),
+        for estimate, cost in (
+            (self.set_folding, self.set_folding_cost),
             (self.ours, self.our_cost),
             (self.within, self.within_cost),
         ):
-            if made is None:
+            if estimate is None:
                 cells.append("  there is none: SetFolding's cannot be built")
                 continue
-            total = made.total
+            total = estimate.total
             cells.append(
-                f"{made.ii_cycles:>9,}{total['LUT']:>9,.0f}{total['BRAM_18K']:>6,.0f}"
+                f"{estimate.ii_cycles:>9,}{total['LUT']:>9,.0f}{total['BRAM_18K']:>6,.0f}"
                 f"{total['URAM']:>4,.0f}{total['DSP']:>5,.0f}{cost:>8.4f}"
             )
         return " |".join(cells)
@@ -107,24 +107,26 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
     slowest = editor.estimate.ii_cycles
     rows = []
     for cycles in np.geomspace(fastest.cycles, slowest, TARGETS).astype(int).tolist():
-        theirs = await options.set_folding(engine, model, editor, cycles)
-        made = options.estimate_of(editor, theirs)
+        set_folding = await options.set_folding(engine, model, editor, cycles)
+        heuristic = options.estimate_of(editor, set_folding)
         # FINN may miss the target: then ours is held to what FINN reached, never to less.
-        found = await options.target(solver, editor, max(cycles, made.ii_cycles), boundless)
-        foldings.check(editor.design, editor.tables, found.folding)
-        ours = options.estimate_of(editor, found.folding)
-        held = replace(boundless, ceilings=options.amounts(made, whole=False))
+        solution = await options.target(solver, editor, max(cycles, heuristic.ii_cycles), boundless)
+        foldings.check(editor.design, editor.tables, solution.folding)
+        ours = options.estimate_of(editor, solution.folding)
+        held = replace(boundless, ceilings=options.amounts(heuristic, whole=False))
         try:
             within = options.estimate_of(
                 editor,
-                (await options.target(solver, editor, max(cycles, made.ii_cycles), held)).folding,
+                (
+                    await options.target(solver, editor, max(cycles, heuristic.ii_cycles), held)
+                ).folding,
             )
         except Infeasible:
             within = None
         question = {
             "path": str(model.dataflow),
             "part": editor.device.part,
-            "folding": finn_json.to_json(editor.design, found.folding),
+            "folding": finn_json.to_json(editor.design, solution.folding),
         }
         rows.append(
             Row(
@@ -132,13 +134,13 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
                 editor.device.board,
                 cycles,
                 ours,
-                made,
+                heuristic,
                 within,
                 options.cost_of(editor, ours, wish),
-                options.cost_of(editor, made, wish),
+                options.cost_of(editor, heuristic, wish),
                 options.cost_of(editor, within, wish) if within is not None else 0.0,
                 await engine.call("reports", question),
-                refusals(editor.design, theirs),
+                refusals(editor.design, set_folding),
             )
         )
     return rows
@@ -147,30 +149,30 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
 @pytest.fixture(scope="module")
 def rows(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Row]]:
     """All targets; the table is printed, so that whoever reads the tests sees the figures."""
-    found = asyncio.run(measure((engine_python,), tmp_path_factory.mktemp("compare")))
+    measured = asyncio.run(measure((engine_python,), tmp_path_factory.mktemp("compare")))
     each = "       II      LUT  BRAM URAM DSP   cost"
     names = ("SetFolding", "optimum", "optimum within SetFolding's bill")
     print("\n" + " " * 26 + "".join(f" | {name:39}" for name in names))
     print("model    board       target" + f" |{each}" * 3)
-    for row in found:
+    for row in measured:
         print(row.text())
-    yield found
+    yield measured
 
 
 def test_never_dearer_than_setfolding_at_the_same_ii_or_better(rows: list[Row]) -> None:
     assert len(rows) == TARGETS * 2 * len(BOARDS)
     for row in rows:
-        assert row.ours.ii_cycles <= max(row.cycles, row.theirs.ii_cycles)
+        assert row.ours.ii_cycles <= max(row.cycles, row.set_folding.ii_cycles)
         # SetFolding also makes foldings that FINN then cannot generate code for; those may cost
         # less than any that can be built.
         if not row.refused:
-            assert row.our_cost <= row.their_cost + 1e-9, row.text()
+            assert row.our_cost <= row.set_folding_cost + 1e-9, row.text()
             # No folding that costs less in sum is beaten in everything.
-            totals = [(row.ours.total[name], row.theirs.total[name]) for name in RESOURCES]
-            assert row.our_cost < row.their_cost or all(a == b for a, b in totals)
+            totals = [(row.ours.total[name], row.set_folding.total[name]) for name in RESOURCES]
+            assert row.our_cost < row.set_folding_cost or all(a == b for a, b in totals)
     # Comparisons without a single case would prove nothing.
     assert sum(not row.refused for row in rows) >= len(rows) // 2
-    cheaper = [row for row in rows if row.our_cost < 0.999 * row.their_cost]
+    cheaper = [row for row in rows if row.our_cost < 0.999 * row.set_folding_cost]
     assert len(cheaper) >= len(rows) // 2
 
 
@@ -180,11 +182,11 @@ def test_within_setfoldings_bill_no_resource_is_more(rows: list[Row]) -> None:
             # SetFolding's own folding would do, if only FINN could build it.
             assert row.refused, row.text()
             continue
-        assert row.within.ii_cycles <= max(row.cycles, row.theirs.ii_cycles)
+        assert row.within.ii_cycles <= max(row.cycles, row.set_folding.ii_cycles)
         for name in RESOURCES:
-            assert row.within.total[name] <= row.theirs.total[name] + 1e-6, row.text()
+            assert row.within.total[name] <= row.set_folding.total[name] + 1e-6, row.text()
         assert row.our_cost <= row.within_cost + 1e-9
-    less = [row for row in rows if row.within and row.within_cost < 0.999 * row.their_cost]
+    less = [row for row in rows if row.within and row.within_cost < 0.999 * row.set_folding_cost]
     assert len(less) >= len(rows) // 4
 
 

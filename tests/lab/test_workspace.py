@@ -36,7 +36,7 @@ def test_saved_settings_come_back_and_comments_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("board = 3\n", "board = 3 is not valid"),
         ('bord = "Pynq-Z2"\n', r"bord = 'Pynq-Z2' is an unknown key \(did you mean board\?\)"),
@@ -48,9 +48,9 @@ def test_saved_settings_come_back_and_comments_stay(tmp_path: Path) -> None:
         ("board = \n", "cannot be read"),
     ],
 )
-def test_bad_settings_are_refused_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
+def test_bad_settings_are_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "finn-tui.toml").write_text(text)
-    with pytest.raises(FinnTuiError, match=said) as caught:
+    with pytest.raises(FinnTuiError, match=message) as caught:
         _ = Workspace.open(tmp_path).settings
     assert caught.value.fix
 

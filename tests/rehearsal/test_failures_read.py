@@ -45,12 +45,12 @@ def bench(folder: Path, mode: str | None, layer: str | None = None) -> Bench:
 )
 def test_what_failed_in_vivado(tmp_path: Path, mode: str, cause: str, words: str) -> None:
     place, _ = bench(tmp_path, mode).zynq()
-    found = inspect(place)
-    assert found.outcome == "failed"
-    assert found.cause is not None
-    assert found.cause.id == cause
-    assert words in found.cause.text
-    assert found.cause.file is not None and (place / found.cause.file).is_file()
+    inspection = inspect(place)
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None
+    assert inspection.cause.id == cause
+    assert words in inspection.cause.text
+    assert inspection.cause.file is not None and (place / inspection.cause.file).is_file()
     # The live picture says the same before anybody asks.
     findings = BuildWatcher(None, tmp_path).look().findings
     assert cause in {finding.id for finding in findings}
@@ -64,24 +64,24 @@ def test_what_failed_in_vivado(tmp_path: Path, mode: str, cause: str, words: str
     ],
 )
 def test_what_failed_in_hls(tmp_path: Path, mode: str, cause: str, words: str) -> None:
-    made = bench(tmp_path, mode, "MVAU_hls_0")
-    made.hls("MVAU_hls_0")
-    made.hls("MVAU_hls_1")
-    found = inspect(tmp_path)
-    assert found.outcome == "failed"
-    assert found.cause is not None and found.cause.id == cause
-    assert words in found.cause.text
-    assert "code_gen_ipgen_MVAU_hls_0" in (found.cause.file or "")
+    process = bench(tmp_path, mode, "MVAU_hls_0")
+    process.hls("MVAU_hls_0")
+    process.hls("MVAU_hls_1")
+    inspection = inspect(tmp_path)
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None and inspection.cause.id == cause
+    assert words in inspection.cause.text
+    assert "code_gen_ipgen_MVAU_hls_0" in (inspection.cause.file or "")
     jobs = {job.name: job.state for job in BuildWatcher(None, tmp_path).look().jobs}
     assert jobs == {"MVAU_hls_0": "failed", "MVAU_hls_1": "finished"}
 
 
 def test_what_went_well(tmp_path: Path) -> None:
     place, _ = bench(tmp_path, None).zynq()
-    found = inspect(place)
-    assert (found.outcome, found.cause) == ("succeeded", None)
-    assert found.simulated and found.as_dict()["simulated"] is True
-    for item in found.items:
+    inspection = inspect(place)
+    assert (inspection.outcome, inspection.cause) == ("succeeded", None)
+    assert inspection.simulated and inspection.as_dict()["simulated"] is True
+    for item in inspection.items:
         # Each file alone says so, too, wherever it is taken.
         if item.reading.tool == "Vivado" and item.reading.kind != "marker":
             assert inspect(place / item.path).simulated, item.path

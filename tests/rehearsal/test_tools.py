@@ -214,10 +214,10 @@ def test_hls_leaves_an_ip_a_report_and_a_log(bench: Bench) -> None:
     assert (place / "project_MVAU_hls_0/sol1/impl/ip/component.xml").is_file()
     report = place / "project_MVAU_hls_0/sol1/syn/report/MVAU_hls_0_csynth.xml"
     root = ET.parse(report).getroot()
-    found = {
+    resources = {
         child.tag: int(child.text or 0) for child in root.find("AreaEstimates/Resources") or ()
     }
-    assert (found["LUT"], found["BRAM_18K"]) == (1001, 3)
+    assert (resources["LUT"], resources["BRAM_18K"]) == (1001, 3)
     assert root.findtext(".//Worst-caseLatency") == "784"
     lines = _lines(place / "vitis_hls.log")
     _check_form(lines)
@@ -403,10 +403,14 @@ def test_the_parent_tells_its_runs_and_repeats_the_implementation(bench: Bench) 
     place, done = bench.zynq()
     lines = _lines(place / "vivado.log")
     _check_form(lines)
-    said = [m.group(2) for line in lines if (m := PARENT.match(line))]
-    assert said[0].startswith("Launched ")
-    assert "top_idma0_0_synth_1" in said[0]
-    assert said[1:] == ["Launched impl_1...", "Waiting for impl_1 to finish...", "impl_1 finished"]
+    messages = [m.group(2) for line in lines if (m := PARENT.match(line))]
+    assert messages[0].startswith("Launched ")
+    assert "top_idma0_0_synth_1" in messages[0]
+    assert messages[1:] == [
+        "Launched impl_1...",
+        "Waiting for impl_1 to finish...",
+        "impl_1 finished",
+    ]
     child = _lines(place / "finn_zynq_link.runs/impl_1/runme.log")
     at = lines.index("*** Running vivado")
     assert lines[at - 1 : at - 1 + len(child)] == child

@@ -129,18 +129,18 @@ def cancel(path: Path) -> str:
 
 def stale_states(pid: int) -> dict[str, dict[str, Any]]:
     """States that name a bystander's process, by how they came about."""
-    here = this_machine(pid, ticks(pid) - 1000)
+    recorded = this_machine(pid, ticks(pid) - 1000)
     long_ago = time.time() - 30 * 86400
     host = socket.gethostname()
     return {
-        "its number was given out again": here,
-        "no start ticks": {**here, "pid_ticks": None, "heartbeat": long_ago},
-        "before a restart": {**here, "boot": "0" * 8, "heartbeat": long_ago},
+        "its number was given out again": recorded,
+        "no start ticks": {**recorded, "pid_ticks": None, "heartbeat": long_ago},
+        "before a restart": {**recorded, "boot": "0" * 8, "heartbeat": long_ago},
         "version 0.1": {
             "pid": pid,
             "pid_ticks": ticks(pid) - 1000,
             "host": host,
-            "boot": here["boot"],
+            "boot": recorded["boot"],
             "heartbeat": long_ago,
         },
         "host name only": {"pid": pid, "host": host, "heartbeat": long_ago},
@@ -272,18 +272,18 @@ def restarted(folder: Path) -> None:
 def containers(folder: Path) -> None:
     """Two containers have one host name and one boot id; process numbers are each one's own."""
     bystander = Bystander()
-    here = this_machine(bystander.pid, ticks(bystander.pid))
-    assert here["pid_namespace"], "the namespace is not known"
-    theirs = {**here, "pid_namespace": here["pid_namespace"] + 1}
-    path = make_run(folder, **theirs)
+    machine = this_machine(bystander.pid, ticks(bystander.pid))
+    assert machine["pid_namespace"], "the namespace is not known"
+    other_namespace = {**machine, "pid_namespace": machine["pid_namespace"] + 1}
+    path = make_run(folder, **other_namespace)
     with (path / ".runner.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        make_run(folder, **{**theirs, "heartbeat": time.time() - 90})
+        make_run(folder, **{**other_namespace, "heartbeat": time.time() - 90})
         assert look(path) == "running"
         assert "another machine or container" in cancel(path)
         bystander.check_alive()
-    assert look(make_run(folder, **theirs)) == "running", "it has just been heard of"
-    path = make_run(folder, **{**theirs, "heartbeat": time.time() - 90})
+    assert look(make_run(folder, **other_namespace)) == "running", "it has just been heard of"
+    path = make_run(folder, **{**other_namespace, "heartbeat": time.time() - 90})
     marked = Bystander(**{MARK: str(path)})
     assert look(path) == "lost", "this kernel knows that nobody holds it"
     marked.check_alive()

@@ -33,7 +33,7 @@ from tests.runs.conftest import FOLDING
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
-def _request(tfc: Path, engine: EngineSpec, seconds: float, **more: object) -> BuildRequest:
+def _request(tfc: Path, engine: EngineSpec, seconds: float, **options: object) -> BuildRequest:
     return BuildRequest(
         model="tfc-w1a1",
         graph=tfc / "dataflow.onnx",
@@ -46,7 +46,7 @@ def _request(tfc: Path, engine: EngineSpec, seconds: float, **more: object) -> B
         engine=engine,
         rehearse=seconds,
         dataset="mnist",
-        **more,  # type: ignore[arg-type]
+        **options,  # type: ignore[arg-type]
     )
 
 

@@ -23,8 +23,8 @@ def _unshare() -> list[str] | None:
     """The command that starts a process namespace, None where this user may not."""
     if shutil.which("unshare") is None:
         return None
-    for more in ([], ["-r"]):
-        command = ["unshare", *more, "-pf", "--mount-proc"]
+    for options in ([], ["-r"]):
+        command = ["unshare", *options, "-pf", "--mount-proc"]
         if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
             return command
     return None

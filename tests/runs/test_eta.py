@@ -44,18 +44,18 @@ def build(scale: float = 1.0, kind: Kind = KIND) -> PastBuild:
     return PastBuild(kind, {n: t * scale for n, t in zip(NAMES, TOOK, strict=True)})
 
 
-def told(*args: object, **more: object) -> Eta:
-    found = estimate(*args, **more)  # type: ignore[arg-type]
-    assert found is not None
-    return found
+def eta_of(*args: object, **options: object) -> Eta:
+    result = estimate(*args, **options)  # type: ignore[arg-type]
+    assert result is not None
+    return result
 
 
 def test_steps_do_not_count_alike() -> None:
-    found = told(at(2), KIND, [build(), build()])
+    result = eta_of(at(2), KIND, [build(), build()])
     # Half of the steps are behind, a fortieth of the time.
-    assert found.share == (5 + 200) / sum(TOOK)
-    assert found.seconds == 8000
-    assert "2 earlier builds of this folding" in found.source
+    assert result.share == (5 + 200) / sum(TOOK)
+    assert result.seconds == 8000
+    assert "2 earlier builds of this folding" in result.source
 
 
 def test_the_likest_builds_are_asked() -> None:
@@ -63,11 +63,11 @@ def test_the_likest_builds_are_asked() -> None:
     foreign = Kind("tfc", "Pynq-Z2", "1.6", "published", "simulate")
     rehearsal = Kind("cnv", "Pynq-Z2", "1.6", "published", "simulate", 20.0)
     history = [build(9, foreign), build(0.01, rehearsal), build(2, other), build(1)]
-    assert told(at(0), KIND, history).seconds == sum(TOOK)
-    near = told(at(0), KIND, history[:3])
+    assert eta_of(at(0), KIND, history).seconds == sum(TOOK)
+    near = eta_of(at(0), KIND, history[:3])
     assert near.seconds == 2 * sum(TOOK)
     assert near.high - near.low > 0.7 * near.seconds  # and trusted less
-    none = told(at(0), KIND, history[:2])
+    none = eta_of(at(0), KIND, history[:2])
     assert none.builds == 0
     assert none.source == "published builds"
     assert none.high > 3 * none.seconds
@@ -75,9 +75,9 @@ def test_the_likest_builds_are_asked() -> None:
 
 def test_without_history_a_rehearsal_goes_by_its_seconds() -> None:
     kind = Kind("tfc", "Pynq-Z2", "1.6", "ones", "minimal", 100.0)
-    found = told(at(0), kind)
-    assert 60 < found.seconds < 120
-    assert found.low < found.seconds < found.high
+    result = eta_of(at(0), kind)
+    assert 60 < result.seconds < 120
+    assert result.low < result.seconds < result.high
 
 
 @given(
@@ -88,29 +88,29 @@ def test_the_band_narrows_as_the_build_gets_on(
     scales: list[float], moments: list[tuple[int, float]]
 ) -> None:
     history = [build(scale) for scale in scales]
-    likely = [told(at(0), KIND, history).seconds]
+    likely = [eta_of(at(0), KIND, history).seconds]
     bands = []
     for done, part in sorted(moments):
         # In no step longer than the shortest of earlier builds took.
-        found = told(at(done, part * TOOK[done] * min(scales)), KIND, history)
-        assert 0 <= found.low <= found.seconds <= found.high
-        assert 0 <= found.share <= 1
-        bands.append(found.high - found.low)
-        likely.append(found.seconds)
+        result = eta_of(at(done, part * TOOK[done] * min(scales)), KIND, history)
+        assert 0 <= result.low <= result.seconds <= result.high
+        assert 0 <= result.share <= 1
+        bands.append(result.high - result.low)
+        likely.append(result.seconds)
     assert all(b <= a + 1e-6 for a, b in pairwise(bands))
     assert all(b <= a + 1e-6 for a, b in pairwise(likely))
 
 
 def test_a_step_that_takes_longer_than_ever_is_not_about_to_end_for_ever() -> None:
     history = [build(), build(1.05)]
-    late = told(at(3, 2.0 * TOOK[3]), KIND, history)
-    later = told(at(3, 4.0 * TOOK[3]), KIND, history)
+    late = eta_of(at(3, 2.0 * TOOK[3]), KIND, history)
+    later = eta_of(at(3, 4.0 * TOOK[3]), KIND, history)
     assert 0 < late.seconds < later.seconds
     assert late.high - late.low < later.high - later.low
 
 
 def test_the_tools_tell_how_far_a_bitfile_is() -> None:
-    def picture(synthesized: int, *stages: Stage, now: tuple[str, ...] = ()) -> RunSnapshot:
+    def picture(synthesized: int, *stages: Stage, running: tuple[str, ...] = ()) -> RunSnapshot:
         runs = [
             Job("synthesis", f"r{n}", JobState.FINISHED if n < synthesized else JobState.RUNNING)
             for n in range(10)
@@ -119,24 +119,28 @@ def test_the_tools_tell_how_far_a_bitfile_is() -> None:
         shell = Job("project", "accelerator", JobState.RUNNING)
         return RunSnapshot(
             0.0,
-            jobs=(shell, *runs, Job("implementation", "impl_1", state, None, None, stages, now)),
+            jobs=(
+                shell,
+                *runs,
+                Job("implementation", "impl_1", state, None, None, stages, running),
+            ),
         )
 
     history = [build(), build()]
     # It has taken 500 s and is half way with synthesis: slower than before.
-    slow = told(at(3, 500.0), KIND, history, picture(5))
-    assert slow.seconds > told(at(3, 500.0), KIND, history).seconds
+    slow = eta_of(at(3, 500.0), KIND, history, picture(5))
+    assert slow.seconds > eta_of(at(3, 500.0), KIND, history).seconds
     placing = [
         Stage("init_design", JobState.FINISHED, 1),
         Stage("opt_design", JobState.FINISHED, 1),
     ]
-    early = told(
+    early = eta_of(
         at(3, 1200.0),
         KIND,
         history,
         picture(10, *placing, Stage("place_design", JobState.RUNNING, 1)),
     )
-    late = told(
+    late = eta_of(
         at(3, 1200.0),
         KIND,
         history,
@@ -144,21 +148,21 @@ def test_the_tools_tell_how_far_a_bitfile_is() -> None:
             10,
             *placing,
             Stage("place_design", JobState.RUNNING, 1),
-            now=("place_design", "Placer", "Detail Placement"),
+            running=("place_design", "Placer", "Detail Placement"),
         ),
     )
     assert late.seconds < early.seconds
 
 
 def test_simulating_fifos_is_named() -> None:
-    note = told(at(2, 100.0), KIND, [build()]).note
+    note = eta_of(at(2, 100.0), KIND, [build()]).note
     assert note is not None and "simulating" in note
-    assert told(at(1), KIND, [build()]).note is None
+    assert eta_of(at(1), KIND, [build()]).note is None
     hardware = [Step("step_generate_hardware", StepStatus.RUNNING, 10.0)]
     layers = (Job("hls", "a", JobState.FINISHED), Job("hls", "b", JobState.FINISHED))
-    assert told(hardware, KIND, (), RunSnapshot(0.0, jobs=layers)).note == note
+    assert eta_of(hardware, KIND, (), RunSnapshot(0.0, jobs=layers)).note == note
     half = (layers[0], Job("hls", "b", JobState.RUNNING))
-    assert told(hardware, KIND, (), RunSnapshot(0.0, jobs=half)).note is None
+    assert eta_of(hardware, KIND, (), RunSnapshot(0.0, jobs=half)).note is None
 
 
 def test_in_words() -> None:
@@ -177,10 +181,10 @@ def test_the_other_runs_of_a_folder_are_the_history(make_run: MakeRun) -> None:
         (run.path / "events.jsonl").write_text(
             '{"t": 1, "event": "step", "status": "finished", "name": "a", "seconds": 80.0}\n'
         )
-    now = make_run("20260103T000000Z-tfc-w1a1-0003")
-    found = Outlook(now).of(RunSnapshot(0.0, steps=(Step("a", StepStatus.RUNNING, 20.0),)))
-    assert found is not None
-    assert (found.seconds, found.builds) == (60.0, 2)
+    current = make_run("20260103T000000Z-tfc-w1a1-0003")
+    result = Outlook(current).of(RunSnapshot(0.0, steps=(Step("a", StepStatus.RUNNING, 20.0),)))
+    assert result is not None
+    assert (result.seconds, result.builds) == (60.0, 2)
 
 
 def test_a_build_that_has_not_begun_takes_what_earlier_ones_took() -> None:

@@ -187,11 +187,11 @@ def test_tickets_are_never_given_out_twice(make_run: MakeRun) -> None:
 
 
 def test_a_launch_that_died_holds_nobody_up_for_long(make_run: MakeRun) -> None:
-    here = runprocesses.identity()
+    identity = runprocesses.identity()
     there = {**runprocesses.own_identity(), "boot": "another"}
-    dead = make_run("20260101T000000Z-a-0001", heartbeat=time.time() - 120, **here)
+    dead = make_run("20260101T000000Z-a-0001", heartbeat=time.time() - 120, **identity)
     elsewhere = make_run("20260101T000000Z-a-0002", heartbeat=time.time(), **there)
-    mine = make_run("20260101T000000Z-a-0003", heartbeat=time.time(), **here)
-    for run in (dead, elsewhere, mine):
+    waiting = make_run("20260101T000000Z-a-0003", heartbeat=time.time(), **identity)
+    for run in (dead, elsewhere, waiting):
         runqueue.take(str(run.path))
-    assert runqueue.place(str(mine.path)) == 0
+    assert runqueue.place(str(waiting.path)) == 0

@@ -109,6 +109,6 @@ def test_the_state_of_a_run_is_read_with_fields_of_other_versions(ended: RunFold
 
 
 def test_an_alert_cannot_carry_commands() -> None:
-    said = alert("osc777", "finn-tui", "a\x1b]0;x\x07;b")
-    assert said.count("\x1b") == 1 and said.endswith(";a,b\a")
+    sequence = alert("osc777", "finn-tui", "a\x1b]0;x\x07;b")
+    assert sequence.count("\x1b") == 1 and sequence.endswith(";a,b\a")
     assert alert("off", "a", "b") == ""

@@ -288,27 +288,29 @@ class CostTable:
         Args:
             avoid: values that are not taken up where ``values`` has another.
         """
-        now = self.mode(values)
-        key = (now, frozenset(free), frozenset(avoid))
+        point = self.mode(values)
+        key = (point, frozenset(free), frozenset(avoid))
         if key not in self._parts:
-            self._parts[key] = self._part(now, free, avoid)
+            self._parts[key] = self._part(point, free, avoid)
         return self._parts[key]
 
     @cached_property
     def _parts(self) -> dict[tuple[Any, ...], CostTable]:
         return {}
 
-    def _part(self, now: ParetoPoint, free: Collection[str], avoid: Collection[Value]) -> CostTable:
+    def _part(
+        self, point: ParetoPoint, free: Collection[str], avoid: Collection[Value]
+    ) -> CostTable:
         names = self.knobs[self._width :]
 
         def may(mode: ParetoPoint) -> bool:
             return all(
                 new == old or (name in free and new not in avoid)
-                for name, new, old in zip(names, mode, now, strict=True)
+                for name, new, old in zip(names, mode, point, strict=True)
             )
 
         def away(mode: ParetoPoint) -> int:
-            return sum(new != old for new, old in zip(mode, now, strict=True))
+            return sum(new != old for new, old in zip(mode, point, strict=True))
 
         chosen: dict[int, ParetoPoint] = {}
         for mode in sorted((mode for mode in self.modes if may(mode)), key=away):

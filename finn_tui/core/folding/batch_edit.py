@@ -36,9 +36,9 @@ def set_batch(
 ) -> BatchEdit:
     """Set a knob or setting of many layers to one value, or to what somebody typed."""
 
-    def one(now: Folding, layer: str) -> Change:
+    def one(current: Folding, layer: str) -> Change:
         wanted = read(attribute(design.by_name[layer], name), value)
-        return foldings.change(design, tables, now, layer, name, wanted)
+        return foldings.change(design, tables, current, layer, name, wanted)
 
     return _each(design, folding, layers, name, one)
 
@@ -51,9 +51,9 @@ def step_batch(
     A layer that has followed another one of them has had its step.
     """
 
-    def one(now: Folding, layer: str) -> Change:
+    def one(current: Folding, layer: str) -> Change:
         attribute(design.by_name[layer], knob)
-        return step(design, tables, now, layer, knob, up)
+        return step(design, tables, current, layer, knob, up)
 
     return _each(design, folding, layers, knob, one)
 
@@ -88,7 +88,7 @@ def _each(
     name: str,
     one: Callable[[Folding, str], Change],
 ) -> BatchEdit:
-    now = folding
+    current = folding
     skipped: list[tuple[str, str, str]] = []
     followed: dict[tuple[str, str], tuple[Any, Any]] = {}
     asked = list(dict.fromkeys(layers))
@@ -96,19 +96,20 @@ def _each(
         if (layer, name) in followed:
             continue
         try:
-            change = one(now, layer)
+            change = one(current, layer)
         except IllegalFolding as error:
             skipped.append((layer, error.what, error.why))
             continue
         for other, knob, old, new in change.moved:
             first = followed.get((other, knob), (old, new))[0]
             followed[other, knob] = (first, new)
-        now = change.folding
+        current = change.folding
     pairs = (
-        (layer, _of(design, folding, layer, name), _of(design, now, layer, name)) for layer in asked
+        (layer, _of(design, folding, layer, name), _of(design, current, layer, name))
+        for layer in asked
     )
     return BatchEdit(
-        now,
+        current,
         tuple((layer, old, new) for layer, old, new in pairs if old != new),
         tuple(
             (layer, knob, old, new)

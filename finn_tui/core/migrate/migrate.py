@@ -130,9 +130,9 @@ class Migration:
         inserted = len(self.of("inserted"))
         if inserted:
             text += f"; {inserted} are of what FINN inserts itself"
-            kept = sum("goes to" in entry.why for entry in self.of("inserted"))
-            if kept:
-                text += f", of which {kept} FIFOs keep their depth"
+            depths_kept = sum("goes to" in entry.why for entry in self.of("inserted"))
+            if depths_kept:
+                text += f", of which {depths_kept} FIFOs keep their depth"
         refused = sum(bool(item.legal) for entry in self.entries for item in entry.refused)
         if refused:
             text += f"; {refused} value{'s are' if refused > 1 else ' is'} not legal there"
@@ -286,14 +286,16 @@ def _why_none(design: Design, node: Node) -> str:
     return f"{design.model} has {len(same)} {node.family}, and others fit them better"
 
 
-def _doubt(node: Node, layer: Layer, count: int, here: int) -> str:
+def _doubt(node: Node, layer: Layer, count: int, in_model: int) -> str:
     notes = []
     if node.parsed.guess is not None:
         notes.append(f"{node.parsed.op} is no op of FINN; read as {node.parsed.guess}")
     if node.family != _family(layer):
         notes.append(f"{layer.op} does in this FINN what {node.parsed.op} did")
-    if here != count and node.family == _family(layer):
-        notes.append(f"placed by its neighbours ({count} {node.family} in the file, {here} here)")
+    if in_model != count and node.family == _family(layer):
+        notes.append(
+            f"placed by its neighbours ({count} {node.family} in the file, {in_model} here)"
+        )
     return "; ".join(notes)
 
 

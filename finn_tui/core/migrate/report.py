@@ -16,8 +16,10 @@ def remarks(entry: Entry) -> list[str]:
     for item in entry.refused:
         if item.legal:
             legal = ", ".join(str(value) for value in item.legal[:_LISTED])
-            more = ", ..." if len(item.legal) > _LISTED else ""
-            reasons.append(f"{item.name} = {item.value} is not legal ({legal}{more}): {item.why}")
+            ellipsis = ", ..." if len(item.legal) > _LISTED else ""
+            reasons.append(
+                f"{item.name} = {item.value} is not legal ({legal}{ellipsis}): {item.why}"
+            )
         else:
             left_out.setdefault(item.why, []).append(item.name)
     reasons += [f"without {' and '.join(names)}: {why}" for why, names in left_out.items()]

@@ -43,11 +43,11 @@ class Move:
     @property
     def steps(self) -> str:
         """What is set: "MVAU_hls_6: SIMD 8"."""
-        told = [
+        layers = [
             f"{layer}: {', '.join(f'{knob} {value}' for knob, value in knobs.items())}"
             for layer, knobs in self.values.items()
         ]
-        return told[0] + (f" and {len(told) - 1} more" if len(told) > 1 else "")
+        return layers[0] + (f" and {len(layers) - 1} more" if len(layers) > 1 else "")
 
     @property
     def price(self) -> str:
@@ -321,8 +321,10 @@ def _ranked(
     """
     weights = budget_weights(editor.device)
     lut, bram, uram, dsp = (weights[name] for name in RESOURCES)
-    kept = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in NEVER_TRADED]
-    now = tuple(present[knob] for knob in table.knobs)
+    never_traded = [
+        (table.columns[knob], present[knob]) for knob in table.knobs if knob in NEVER_TRADED
+    ]
+    current = tuple(present[knob] for knob in table.knobs)
     best: dict[tuple[Value, ...], tuple[tuple[float, int, int], int]] = {}
     for row, cycles in enumerate(table.cycles):
         if cycles > most:
@@ -336,9 +338,9 @@ def _ranked(
         cost = round(cost + inserted(table.in_width[row], table.out_width[row]), 12)
         if previous is not None and cost > previous[0][0]:
             continue
-        if point == now or any(point[at] != value for at, value in kept):
+        if point == current or any(point[at] != value for at, value in never_traded):
             continue
-        changed = sum(a != b for a, b in zip(point, now, strict=True))
+        changed = sum(a != b for a, b in zip(point, current, strict=True))
         rank = (cost, changed, cycles)
         if (previous is None or rank < previous[0]) and refusal(layer, table.values(row)) is None:
             best[group] = rank, row
@@ -361,11 +363,11 @@ def _take(
     """The folding with a row of a layer and what must follow; None if couplings rule it out."""
     folding = start.with_layer(layer, values)
     for coupling in editor.design.couplings:
-        for (mine, knob), (far, far_knob) in (
+        for (knob_layer, knob), (far, far_knob) in (
             (coupling.a, coupling.b),
             (coupling.b, coupling.a),
         ):
-            if mine == layer and folding.values[far][far_knob] != values[knob]:
+            if knob_layer == layer and folding.values[far][far_knob] != values[knob]:
                 try:
                     folding = change(
                         editor.design, editor.tables, folding, far, far_knob, values[knob]

@@ -171,7 +171,7 @@ class Problem:
         with the worst that its other widths can cost on the streams: an optimum without it
         exists. Of rows that beat each other the one nearest to the present folding is preferred.
         """
-        return {layer.name: _beaten(self, layer.name) for layer in self.design.layers}
+        return {layer.name: _dominated(self, layer.name) for layer in self.design.layers}
 
     def rows(self, layer: str, cycles: int | None) -> NDArray[np.int64]:
         """Rows of a layer that may be chosen for a target; all of them without one."""
@@ -197,8 +197,8 @@ class Problem:
             ]
 
         # What is held may be what FINN cannot build: it is not for the solver to change it.
-        kept = keep(rows.tolist()) or keep(range(len(table.points)))
-        return np.array(kept, dtype=np.int64)
+        rows_kept = keep(rows.tolist()) or keep(range(len(table.points)))
+        return np.array(rows_kept, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -390,27 +390,27 @@ class MilpModel:
         return model
 
 
-def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
+def _dominated(problem: Problem, layer: str) -> NDArray[np.bool_]:
     table, uses = problem.tables[layer], problem.uses[layer]
     count = len(table.points)
     sides = []
     for producer, consumer, costs in problem.between:
         if consumer == layer:
             far = np.unique(problem.arrays[producer].out_width).tolist()
-            turned = {(mine, out): cost for (out, mine), cost in costs.items()}
-            sides.append(_more(problem.arrays[layer].in_width, far, turned))
+            reversed_costs = {(width, out): cost for (out, width), cost in costs.items()}
+            sides.append(_extra_cost(problem.arrays[layer].in_width, far, reversed_costs))
         if producer == layer:
             far = np.unique(problem.arrays[consumer].in_width).tolist()
-            sides.append(_more(problem.arrays[layer].out_width, far, costs))
+            sides.append(_extra_cost(problem.arrays[layer].out_width, far, costs))
     beats = np.ones((count, count), dtype=bool)
     for at in range(len(RESOURCES)):
-        apart = [(more[:, :, at], widths) for more, widths in sides if more[:, :, at].any()]
-        if not apart and not uses[:, at].any():
+        streams = [(extra[:, :, at], widths) for extra, widths in sides if extra[:, :, at].any()]
+        if not streams and not uses[:, at].any():
             continue
-        more = uses[:, None, at] - uses[None, :, at]
-        for costs_apart, widths in apart:
-            more += costs_apart[np.ix_(widths, widths)]
-        beats &= more <= 0
+        extra_cost = uses[:, None, at] - uses[None, :, at]
+        for stream_extra, widths in streams:
+            extra_cost += stream_extra[np.ix_(widths, widths)]
+        beats &= extra_cost <= 0
     for coupling in problem.design.couplings:
         for name, knob in (coupling.a, coupling.b):
             if name == layer:
@@ -418,9 +418,9 @@ def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
                     [point[table.columns[knob]] for point in table.points], return_inverse=True
                 )
                 beats &= codes[:, None] == codes[None, :]
-    now = tuple(problem.folding.values[layer][knob] for knob in table.knobs)
+    current = tuple(problem.folding.values[layer][knob] for knob in table.knobs)
     changed = np.array(
-        [sum(a != b for a, b in zip(point, now, strict=True)) for point in table.points]
+        [sum(a != b for a, b in zip(point, current, strict=True)) for point in table.points]
     )
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort((np.arange(count), problem.arrays[layer].cycles, changed))] = np.arange(count)
@@ -428,14 +428,21 @@ def _beaten(problem: Problem, layer: str) -> NDArray[np.bool_]:
     return strict
 
 
-def _more(
+def _extra_cost(
     widths: NDArray[np.int64],
     far: list[int],
     costs: Mapping[tuple[int, int], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """``[i, j, resource]``: how much more a stream can cost with width i than with width j.
+    """Compute how much more a stream can cost with one width of a layer than with another.
 
-    ``costs`` is by (own, far) width. The second answer is the width of each row.
+    Args:
+        widths: the stream width in bits of each row of the layer's table.
+        far: the widths that the layer at the other end of the stream can have.
+        costs: resources of what FINN inserts, by (own, far) width.
+
+    Returns:
+        ``[i, j, resource]``, how much more width i can cost than width j; and for each row the
+        index of its width.
     """
     own, at = np.unique(widths, return_inverse=True)
     each = np.array([[costs.get((int(w), f), _NOTHING) for f in far] for w in own])

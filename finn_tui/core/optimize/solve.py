@@ -103,8 +103,8 @@ class Solution:
         text = f"stopped after {took}: "
         if self.least_cycles is not None and self.least_cycles < self.cycles:
             text += f"an II down to {self.least_cycles:,} is not ruled out, "
-        told = f"at most {gap:.1f} % above the least cost" if gap < 1e6 else "no bound yet"
-        return text + told
+        distance = f"at most {gap:.1f} % above the least cost" if gap < 1e6 else "no bound yet"
+        return text + distance
 
 
 def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -245,8 +245,8 @@ def targets(problem: Problem) -> list[int]:
         np.unique(problem.arrays[layer.name].cycles[problem.rows(layer.name, None)])
         for layer in problem.design.layers
     ]
-    fastest = max(int(mine[0]) for mine in counts)
-    return sorted({int(count) for mine in counts for count in mine if count >= fastest})
+    fastest = max(int(cycles[0]) for cycles in counts)
+    return sorted({int(count) for cycles in counts for count in cycles if count >= fastest})
 
 
 def pareto(
@@ -361,13 +361,13 @@ def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasibl
     worst = max(layers, key=least)
     locked = worst in problem.locked
     held = [knob for knob in problem.tables[worst].knobs if knob in problem.held]
-    more = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
+    others = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
     why = "it is locked" if locked else "its fastest legal point"
     if held and not locked:
         why += f" while {', '.join(held)} stay{'s' if len(held) == 1 else ''}"
     return Infeasible(
         f"no folding reaches {cycles:,} cycles",
-        f"{worst} needs at least {least(worst):,} cycles ({why}){more}.",
+        f"{worst} needs at least {least(worst):,} cycles ({why}){others}.",
         f"Ask for {least(worst):,} cycles or more"
         + (", or unlock the layer." if locked else "; only another network could be faster."),
         tuple(layers),

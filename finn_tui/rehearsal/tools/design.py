@@ -63,7 +63,7 @@ def chip(part: str) -> str:
 
 def cells(tcl: str) -> list[tuple[str, str]]:
     """Name and VLNV of each cell that a script creates at the top of its block design."""
-    found: dict[str, str] = {}
+    types: dict[str, str] = {}
     for line in tcl.splitlines():
         match = _CELL.match(line)
         if not match:
@@ -72,8 +72,8 @@ def cells(tcl: str) -> list[tuple[str, str]]:
         name = words[-1].strip("/")
         # Cells within cells belong to the one that holds them.
         if name and "/" not in name and "$" not in name:
-            found.setdefault(name, next((w for w in words if w.count(":") == 3), ""))
-    return list(found.items())
+            types.setdefault(name, next((w for w in words if w.count(":") == 3), ""))
+    return list(types.items())
 
 
 def variables(tcl: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ def variables(tcl: str) -> dict[str, str]:
 
 def partitions(tcl: str) -> dict[str, list[str]]:
     """Layer instances of each partition, read from the stitched projects that a script uses."""
-    found = {}
+    layers = {}
     for place in dict.fromkeys(_IP_DIR.findall(tcl)):
         script = Path(place) / "make_project.tcl"
         if not script.is_file():
@@ -92,8 +92,8 @@ def partitions(tcl: str) -> dict[str, list[str]]:
         title = re.search(r'create_bd_design "([^"]+)"', text)
         if title:
             top = [name for name, _ in cells(text) if _is_layer(name)]
-            found[title.group(1)] = list(dict.fromkeys(top))
-    return found
+            layers[title.group(1)] = list(dict.fromkeys(top))
+    return layers
 
 
 def _is_layer(name: str) -> bool:
@@ -118,13 +118,13 @@ def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
 def assemble(tcl: str, plan: Plan) -> list[Instance]:
     """Everything that a Zynq project's script puts together."""
     layers = partitions(tcl)
-    found = []
+    instances = []
     for name, vlnv in cells(tcl):
         design = vlnv.split(":")[2] if vlnv else ""
         inner = [Instance(i, i, layer_resources(i, plan), []) for i in layers.get(design, [])]
         own = layer_resources(name, plan) if not inner else total(inner)
-        found.append(Instance(name, f"top_{name}_0", own, inner))
-    return found
+        instances.append(Instance(name, f"top_{name}_0", own, inner))
+    return instances
 
 
 def total(instances: list[Instance]) -> dict[str, int]:
@@ -142,11 +142,11 @@ def over_utilized(used: dict[str, int], plan: Plan) -> list[tuple[str, int, int]
         "DSP": "DSPs",
     }
     have = plan.device
-    found = [(cell[n], used[n], have[n]) for n in cell if n in have and used[n] > have[n]]
-    if not found and plan.fails("place"):
+    shortages = [(cell[n], used[n], have[n]) for n in cell if n in have and used[n] > have[n]]
+    if not shortages and plan.fails("place"):
         available = have.get("BRAM_18K", 280)
-        found = [(cell["BRAM_18K"], 2 * available + 53, available)]
-    return found
+        shortages = [(cell["BRAM_18K"], 2 * available + 53, available)]
+    return shortages
 
 
 def slack(used: dict[str, int], plan: Plan) -> float:
@@ -156,5 +156,5 @@ def slack(used: dict[str, int], plan: Plan) -> float:
     delay = (3.1 + 1.9 * fill) if newer else (5.9 + 3.4 * fill)
     names = ",".join(f"{name}={used[name]}" for name in RESOURCES)
     chance = int(hashlib.sha256(names.encode()).hexdigest()[:4], 16) / 65536
-    found = round(plan.clock_ns - delay - 0.5 * chance, 3)
-    return -0.618 if plan.fails("timing") and found >= 0 else found
+    slack_ns = round(plan.clock_ns - delay - 0.5 * chance, 3)
+    return -0.618 if plan.fails("timing") and slack_ns >= 0 else slack_ns

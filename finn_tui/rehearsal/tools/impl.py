@@ -106,22 +106,24 @@ def stages(plan: Plan, outcome: Outcome, folder: Path) -> list[Stage]:
     route = list(_route(chip, outcome))
     write = list(_bitstream(chip))
     if plan.fails("crash") or plan.fails("memory"):
-        said = failures.crash(folder) if plan.fails("crash") else failures.killed()
-        return [*done, Stage("place_design", SHARES["place_design"], place, cut=0.5, last=said)]
+        messages = failures.crash(folder) if plan.fails("crash") else failures.killed()
+        return [*done, Stage("place_design", SHARES["place_design"], place, cut=0.5, last=messages)]
     done += [
         Stage("place_design", SHARES["place_design"], place),
         Stage("phys_opt_design", SHARES["phys_opt_design"], list(_phys_opt(chip, outcome))),
     ]
     if plan.fails("route") or plan.fails("hang"):
-        said = failures.unroutable() if plan.fails("route") else ()
-        return [*done, Stage("route_design", SHARES["route_design"], route, cut=0.6, last=said)]
+        messages = failures.unroutable() if plan.fails("route") else ()
+        return [*done, Stage("route_design", SHARES["route_design"], route, cut=0.6, last=messages)]
     done += [
         Stage("route_design", SHARES["route_design"], route),
         Stage("reports", SHARES["reports"], list(_reports())),
     ]
     if plan.fails("disk"):
-        said = failures.disk_full(f"{TOP}.bit")
-        done.append(Stage("write_bitstream", SHARES["write_bitstream"], write, cut=0.7, last=said))
+        messages = failures.disk_full(f"{TOP}.bit")
+        done.append(
+            Stage("write_bitstream", SHARES["write_bitstream"], write, cut=0.7, last=messages)
+        )
         return done
     done.append(Stage("write_bitstream", SHARES["write_bitstream"], write))
     return done
@@ -254,10 +256,10 @@ def _phys_opt(chip: str, outcome: Outcome) -> Iterator[Step]:
         )
         yield Step(1, (skipped,))
     else:
-        said = timing("Physopt 32-603", "Post Physical Optimization", outcome.wns - 0.003)
+        message = timing("Physopt 32-603", "Post Physical Optimization", outcome.wns - 0.003)
         phases = (
             Phase("Physical Synthesis Initialization", 1),
-            Phase("Placement Based", 3, (), (said,)),
+            Phase("Placement Based", 3, (), (message,)),
         )
         yield from task_steps(Task("Physical Synthesis", phases), "phys")
     yield Step(1, _result("phys_opt_design"))

@@ -154,13 +154,15 @@ class ToolLog:
             return line
         line = line.replace("@NOW@", time.ctime())
         if "@SPENT@" in line:
-            now = time.monotonic()
-            line, self._mark = line.replace("@SPENT@", f"{now - self._mark:.3f}"), now
+            time_now = time.monotonic()
+            line, self._mark = line.replace("@SPENT@", f"{time_now - self._mark:.3f}"), time_now
         line = line.replace("@SINCE@", f"{time.monotonic() - self._command:.3f}")
         if "@COUNTS@" in line:
             counts = self.counts
-            said = "{INFO} Infos, {WARNING} Warnings, {CRITICAL WARNING} Critical Warnings and "
-            line = line.replace("@COUNTS@", (said + "{ERROR} Errors encountered.").format(**counts))
+            totals = "{INFO} Infos, {WARNING} Warnings, {CRITICAL WARNING} Critical Warnings and "
+            line = line.replace(
+                "@COUNTS@", (totals + "{ERROR} Errors encountered.").format(**counts)
+            )
         if "@TIME@" in line or "@QUICK@" in line:
             took = time.monotonic() - self._command
             cpu = time.process_time() - self._cpu

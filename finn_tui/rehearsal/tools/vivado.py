@@ -211,11 +211,11 @@ def _synthesize(
     span = due[-1][0]
     logs: dict[int, ToolLog] = {}
     last = {at: place for _, at, place, _ in due}
-    now = 0.0
+    elapsed = 0.0
     failed = None
     for clock, at, place, step in due:
-        pace.spend(SYNTHESIS * (clock - now) / span)
-        now = clock
+        pace.spend(SYNTHESIS * (clock - elapsed) / span)
+        elapsed = clock
         folder = folders[at]
         if at not in logs:
             _mark(folder, "vivado", "begin")

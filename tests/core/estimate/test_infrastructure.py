@@ -17,12 +17,12 @@ from tests.core.designs import conv_like
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
 
 
-def prices(more: tuple[int, ...] = ()) -> CostLookup:
+def prices(extra_depths: tuple[int, ...] = ()) -> CostLookup:
     """A converter costs its widths in LUT, a FIFO its bits in LUT and its depth in BRAM."""
     widths = range(1, 65)
     return CostLookup(
         {(a, b): (float(a + b), 0.0, 0.0, 0.0) for a in widths for b in widths if a != b},
-        {(w, d): (float(w), float(d), 0.0, 0.0) for w in widths for d in (2, 32, *more)},
+        {(w, d): (float(w), float(d), 0.0, 0.0) for w in widths for d in (2, 32, *extra_depths)},
     )
 
 
@@ -31,21 +31,23 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     folding = foldings.ones(design, tables)
     folding = foldings.change(design, tables, folding, "MVAU_hls_0", "SIMD", 4).folding
     folding = folding.with_setting("MVAU_hls_0", "inFIFODepths", [32])
-    made = estimate(design, tables, folding.values, 10, settings=folding.settings, prices=prices())
-    (converter,) = made.bill.of("dwc")
+    estimated = estimate(
+        design, tables, folding.values, 10, settings=folding.settings, prices=prices()
+    )
+    (converter,) = estimated.bill.of("dwc")
     assert (converter.producer, converter.consumer) == (
         "ConvolutionInputGenerator_rtl_0",
         "MVAU_hls_0",
     )
     assert (converter.in_width, converter.out_width, converter.use) == (2, 8, (10.0, 0, 0, 0))
     # Seven layers: six streams between them, one of them cut in two, and the two ends.
-    assert len(made.bill.of("fifo")) == 9
-    around = [item for item in made.bill.of("fifo") if item.consumer == "MVAU_hls_0"]
+    assert len(estimated.bill.of("fifo")) == 9
+    around = [item for item in estimated.bill.of("fifo") if item.consumer == "MVAU_hls_0"]
     assert [(item.in_width, item.depth) for item in around] == [(2, 2), (8, 32)]
-    total = made.bill.total()
+    total = estimated.bill.total()
     assert total["LUT"] == 10 + 8 * 2 + 8
     assert total["BRAM_18K"] == 8 * 2 + 32
-    document = made.as_json(design, DEVICE)
+    document = estimated.as_json(design, DEVICE)
     assert document["extra"]["dwc"]["streams"] == [
         {
             "producer": "ConvolutionInputGenerator_rtl_0",
@@ -63,9 +65,11 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     assert "d470f847" in document["extra"]["shell"]["source"]
     # FINN's own total knows nothing of it, and may fit where the whole bill does not.
     assert document["total"]["LUT"] == sum(layer["LUT"] for layer in document["layers"])
-    tight = Device("board", "part", {**DEVICE.budget, "BRAM_18K": int(made.total["BRAM_18K"]) + 1})
-    assert (made.fits(tight), made.fits(tight, whole=True)) == (True, False)
-    assert made.as_json(design, tight)["fits_with_extra"] is False
+    tight = Device(
+        "board", "part", {**DEVICE.budget, "BRAM_18K": int(estimated.total["BRAM_18K"]) + 1}
+    )
+    assert (estimated.fits(tight), estimated.fits(tight, whole=True)) == (True, False)
+    assert estimated.as_json(design, tight)["fits_with_extra"] is False
 
 
 def test_what_has_no_price_is_counted_and_not_made_up() -> None:

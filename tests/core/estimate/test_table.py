@@ -58,12 +58,15 @@ def test_what_the_solver_may_choose_keeps_the_best_of_every_folding() -> None:
             whole = table.part(start.values[name], CHOSEN)
             for row in range(len(whole)):
                 values, use = whole.values(row), whole.resources[row]
-                kept = [
+                remaining = [
                     few[name].resources[at]
                     for at in range(len(few[name]))
                     if few[name].points[at][:2] == whole.points[row][:2]
                 ]
-                assert any(all(a <= b for a, b in zip(mine, use, strict=True)) for mine in kept)
+                assert any(
+                    all(a <= b for a, b in zip(candidate, use, strict=True))
+                    for candidate in remaining
+                )
 
 
 def test_a_memory_that_is_none_takes_its_choice_with_it_and_says_so() -> None:

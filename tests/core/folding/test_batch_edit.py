@@ -25,21 +25,21 @@ def test_one_step_of_many_layers_is_legal_complete_and_undone_at_once(
         layers = data.draw(st.lists(st.sampled_from(names), min_size=1))
         knob = data.draw(st.sampled_from(["PE", "SIMD", "ram_style"]))
         if data.draw(st.booleans()):
-            made = editor.step_batch(layers, knob, data.draw(st.sampled_from([1, -1])))
+            batch = editor.step_batch(layers, knob, data.draw(st.sampled_from([1, -1])))
         else:
-            made = editor.set_batch(layers, knob, data.draw(st.sampled_from([1, 2, 3, 8])))
+            batch = editor.set_batch(layers, knob, data.draw(st.sampled_from([1, 2, 3, 8])))
         foldings.check(editor.design, editor.tables, editor.folding)
         # Every change is told: of those that were asked for, and of those that followed.
-        told = {(layer, knob) for layer, *_ in made.changed} | {m[:2] for m in made.moved}
+        reported = {(layer, knob) for layer, *_ in batch.changed} | {m[:2] for m in batch.moved}
         really = {
             (name, key)
             for name in names
             for key, value in before.values[name].items()
             if editor.folding.values[name][key] != value
         }
-        assert told == really
-        assert {name for name, *_ in made.skipped} <= set(layers)
-        assert not {name for name, *_ in made.skipped} & {name for name, *_ in made.changed}
+        assert reported == really
+        assert {name for name, *_ in batch.skipped} <= set(layers)
+        assert not {name for name, *_ in batch.skipped} & {name for name, *_ in batch.changed}
         if really:
             assert editor.undo() and editor.folding == before
             assert editor.redo()
@@ -48,15 +48,15 @@ def test_one_step_of_many_layers_is_legal_complete_and_undone_at_once(
 def test_the_reasons_name_what_is_in_the_way() -> None:
     editor = editor_for(residual(1))
     names = [layer.name for layer in editor.design.layers]
-    made = editor.set_batch(names, "SIMD", 16)
-    assert [layer for layer, *_ in made.changed] == ["MVAU_hls_0", "MVAU_hls_1", "MVAU_hls_2"]
-    reasons = {layer: what for layer, what, _ in made.skipped}
+    batch = editor.set_batch(names, "SIMD", 16)
+    assert [layer for layer, *_ in batch.changed] == ["MVAU_hls_0", "MVAU_hls_1", "MVAU_hls_2"]
+    reasons = {layer: what for layer, what, _ in batch.skipped}
     assert reasons["AddStreams_hls_0"] == "AddStreams_hls_0 has no SIMD"
-    made = editor.step_batch(names, "SIMD", 1)
-    assert made.changed == ()
-    assert made.skipped[0][:2] == ("MVAU_hls_0", "SIMD 16 is the largest legal value here")
-    made = editor.set_batch(["MVAU_hls_0"], "SIMD", 5)
-    assert made.skipped == (
+    batch = editor.step_batch(names, "SIMD", 1)
+    assert batch.changed == ()
+    assert batch.skipped[0][:2] == ("MVAU_hls_0", "SIMD 16 is the largest legal value here")
+    batch = editor.set_batch(["MVAU_hls_0"], "SIMD", 5)
+    assert batch.skipped == (
         ("MVAU_hls_0", "MVAU_hls_0: SIMD = 5 is not legal", "Legal values: 1, 2, 4, 8, 16."),
     )
 
@@ -66,17 +66,17 @@ def test_a_coupled_pair_takes_one_step_and_not_two() -> None:
 
     editor = editor_for(conv_like())
     pool, window = "Pool_hls_0", "ConvolutionInputGenerator_rtl_1"
-    made = editor.step_batch([window, pool], "PE", 1)
+    batch = editor.step_batch([window, pool], "PE", 1)
     assert editor.folding.values[pool]["PE"] == editor.folding.values[window]["SIMD"] == 2
-    assert made.changed == ((pool, 1, 2),)
-    assert made.moved == ((window, "SIMD", 1, 2),)
+    assert batch.changed == ((pool, 1, 2),)
+    assert batch.moved == ((window, "SIMD", 1, 2),)
 
 
 def test_settings_are_set_together_from_what_is_typed() -> None:
     editor = editor_for(residual(1))
     names = ["MVAU_hls_0", "MVAU_hls_1"]
-    made = editor.set_batch(names, "outFIFODepths", "64")
-    assert [new for _, _, new in made.changed] == [[64], [64]]
+    batch = editor.set_batch(names, "outFIFODepths", "64")
+    assert [new for _, _, new in batch.changed] == [[64], [64]]
     assert editor.undo() and not editor.can_undo
 
 

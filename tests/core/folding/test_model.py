@@ -67,11 +67,11 @@ def test_a_changed_knob_has_the_value_that_was_asked_for(
     start = foldings.ones(design, tables)
     change = foldings.change(design, tables, start, layer.name, knob, value)
     assert change.folding.values[layer.name][knob] == value
-    told = {(moved[0], moved[1]): moved[3] for moved in change.moved}
+    reported = {(moved[0], moved[1]): moved[3] for moved in change.moved}
     for name, values in change.folding.values.items():
-        for other, now in values.items():
-            if now != start.values[name][other] and (name, other) != (layer.name, knob):
-                assert told[name, other] == now
+        for other, value_after in values.items():
+            if value_after != start.values[name][other] and (name, other) != (layer.name, knob):
+                assert reported[name, other] == value_after
 
 
 @settings(max_examples=30)
@@ -136,14 +136,14 @@ BAD: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "said"), BAD)
-def test_bad_foldings_are_refused_with_the_reason(document: object, said: str) -> None:
+@pytest.mark.parametrize(("document", "message"), BAD)
+def test_bad_foldings_are_refused_with_the_reason(document: object, message: str) -> None:
     design, tables = conv_like()
     with pytest.raises(IllegalFolding) as caught:
         finn_json.from_json(design, tables, document)
     import re
 
-    assert re.search(said, str(caught.value)), str(caught.value)
+    assert re.search(message, str(caught.value)), str(caught.value)
     assert caught.value.fix
 
 

@@ -50,14 +50,14 @@ def recorded(name: str) -> Designed:
 def renamed(document: dict[str, Any], choices: dict[str, str]) -> dict[str, Any]:
     """A folding file with other names of the op types, numbered anew in the graph's order."""
     counts: dict[str, int] = {}
-    made: dict[str, Any] = {"Defaults": {}}
+    older: dict[str, Any] = {"Defaults": {}}
     for name, entry in document.items():
         if name != "Defaults":
             op = re.sub(r"_\d+$", "", name)
             new = choices.get(op, op)
-            made[f"{new}_{counts.get(new, 0)}"] = dict(entry)
+            older[f"{new}_{counts.get(new, 0)}"] = dict(entry)
             counts[new] = counts.get(new, 0) + 1
-    return made
+    return older
 
 
 @st.composite
@@ -86,10 +86,10 @@ def test_under_older_names_it_is_the_same_folding(
     case: tuple[Designed, Folding, dict[str, Any]],
 ) -> None:
     (design, tables), folding, document = case
-    found = migrate(design, tables, json.loads(json.dumps(document)))
-    assert found.folding == folding, found.entries
-    assert not found.of("unmatched") and not found.unnamed and found.complete
-    assert {entry.name for entry in found.of("inserted")} == {
+    migration = migrate(design, tables, json.loads(json.dumps(document)))
+    assert migration.folding == folding, migration.entries
+    assert not migration.of("unmatched") and not migration.unnamed and migration.complete
+    assert {entry.name for entry in migration.of("inserted")} == {
         name for name in document if name.startswith("StreamingFIFO")
     }
 
@@ -115,9 +115,9 @@ def test_depths_of_fifo_entries_become_those_that_the_layers_ask_for(
         if name is not None:
             wanted[name]["inFIFODepths"] = [into]
             document[name] = dict(folding.values[name])
-    found = migrate(design, tables, document)
-    assert found.folding.values == folding.values
-    assert found.folding.settings == wanted
+    migration = migrate(design, tables, document)
+    assert migration.folding.values == folding.values
+    assert migration.folding.settings == wanted
     document["MVAU_hls_0"]["inFIFODepths"] = [3]
     again = migrate(design, tables, document).folding.settings
     assert again["MVAU_hls_0"]["inFIFODepths"] == [3]
@@ -131,11 +131,11 @@ def test_the_order_of_the_file_is_a_help_and_no_need(
     (design, tables), folding, document = case
     items = list(document.items())
     random.shuffle(items)
-    found = migrate(design, tables, dict(items))
+    migration = migrate(design, tables, dict(items))
     # Nodes of one op type are numbered in the order of the graph, however the file is sorted.
-    assert found.folding.values["MVAU_hls_0"] == folding.values["MVAU_hls_0"]
-    assert found.folding.values["MVAU_hls_1"] == folding.values["MVAU_hls_1"]
-    assert found.folding.values["LabelSelect_hls_0"] == folding.values["LabelSelect_hls_0"]
+    assert migration.folding.values["MVAU_hls_0"] == folding.values["MVAU_hls_0"]
+    assert migration.folding.values["MVAU_hls_1"] == folding.values["MVAU_hls_1"]
+    assert migration.folding.values["LabelSelect_hls_0"] == folding.values["LabelSelect_hls_0"]
 
 
 def read(name: str, file: str) -> tuple[Designed, Migration, dict[str, Any]]:
@@ -164,33 +164,33 @@ PUBLISHED = [
 
 @pytest.mark.parametrize(("file", "name", "ii"), PUBLISHED)
 def test_published_foldings_of_the_presets_networks(file: str, name: str, ii: int) -> None:
-    (design, tables), found, document = read(name, file)
-    assert found.matched == len(document) - 1 and found.complete
-    assert estimate(design, tables, found.folding.values, 10.0).ii_cycles == ii
+    (design, tables), migration, document = read(name, file)
+    assert migration.matched == len(document) - 1 and migration.complete
+    assert estimate(design, tables, migration.folding.values, 10.0).ii_cycles == ii
     # Every matrix has what the file says, whatever it is called there.
     given = [entry for node, entry in document.items() if "SIMD" in entry and "PE" in entry]
-    ours = [found.folding.values[layer.name] for layer in design.layers if layer.kind == "MVAU"]
+    ours = [migration.folding.values[layer.name] for layer in design.layers if layer.kind == "MVAU"]
     assert [(one["PE"], one["SIMD"]) for one in ours] == [
         (entry["PE"], entry["SIMD"]) for entry in given
     ]
-    again, _ = finn_json.from_json(design, tables, finn_json.to_json(design, found.folding))
-    assert again == found.folding
+    again, _ = finn_json.from_json(design, tables, finn_json.to_json(design, migration.folding))
+    assert again == migration.folding
 
 
 def test_pooling_in_one_piece_and_in_two() -> None:
     """FINN pools CNV with one op in 0.10, and with a sliding window and Pool in finn-plus."""
-    _, found, _ = read("cnv-w1a1", f"{EXAMPLES}/cnv-w1a1_folding_config.json")
-    windows = [entry.layer for entry in found.entries if entry.name.startswith("Convolution")]
+    _, migration, _ = read("cnv-w1a1", f"{EXAMPLES}/cnv-w1a1_folding_config.json")
+    windows = [entry.layer for entry in migration.entries if entry.name.startswith("Convolution")]
     assert windows == [f"ConvolutionInputGenerator_rtl_{at}" for at in (0, 1, 3, 4, 6, 7)]
-    assert found.unnamed == (
+    assert migration.unnamed == (
         "ConvolutionInputGenerator_rtl_2",
         "Pool_hls_0",
         "ConvolutionInputGenerator_rtl_5",
         "Pool_hls_1",
     )
-    assert found.foreign
+    assert migration.foreign
     # The file says nothing of the pooling that was one op: it is folded like what feeds it.
-    assert found.filled == (
+    assert migration.filled == (
         ("ConvolutionInputGenerator_rtl_2", "SIMD", 64, 32),
         ("Pool_hls_0", "PE", 64, 32),
         ("ConvolutionInputGenerator_rtl_5", "SIMD", 128, 16),
@@ -199,12 +199,14 @@ def test_pooling_in_one_piece_and_in_two() -> None:
 
 
 def test_another_class_count_is_said_and_the_nearest_value_taken() -> None:
-    _, found, _ = read(
+    _, migration, _ = read(
         "cnv-w1a1",
         "pgreksic_FINN_Export_AXI_Lite_Missing/dev_feedback/output_stitched_ip/final_hw_config.json",
     )
-    assert found.matched == 17 and len(found.of("inserted")) == 18 and not found.complete
-    last = next(entry for entry in found.entries if entry.layer == "MVAU_hls_8")
+    assert (
+        migration.matched == 17 and len(migration.of("inserted")) == 18 and not migration.complete
+    )
+    last = next(entry for entry in migration.entries if entry.layer == "MVAU_hls_8")
     assert last.renamed == (("mem_mode = decoupled", "mem_mode = internal_decoupled"),)
     (refused,) = last.refused
     assert (refused.name, refused.value, refused.legal, refused.taken) == (
@@ -213,7 +215,7 @@ def test_another_class_count_is_said_and_the_nearest_value_taken() -> None:
         (1, 2, 5, 10),
         5,
     )
-    assert found.folding.values["MVAU_hls_8"]["PE"] == 5
+    assert migration.folding.values["MVAU_hls_8"]["PE"] == 5
 
 
 def test_every_folding_file_there_is_can_be_looked_at() -> None:
@@ -222,16 +224,16 @@ def test_every_folding_file_there_is_can_be_looked_at() -> None:
     for path in files:
         for name in ("tfc-w1a1", "cnv-w1a1"):
             design, tables = recorded(name)
-            found = migrate(design, tables, json.loads(path.read_text()))
-            foldings.check(design, tables, found.folding)
-            layers = [entry.layer for entry in found.entries if entry.layer]
+            migration = migrate(design, tables, json.loads(path.read_text()))
+            foldings.check(design, tables, migration.folding)
+            layers = [entry.layer for entry in migration.entries if entry.layer]
             assert len(layers) == len(set(layers))
-            assert all(entry.why for entry in found.of("unmatched"))
+            assert all(entry.why for entry in migration.of("unmatched"))
 
 
 def test_what_has_no_place_is_said() -> None:
     design, tables = conv_like()
-    found = migrate(
+    migration = migrate(
         design,
         tables,
         {
@@ -242,11 +244,11 @@ def test_what_has_no_place_is_said() -> None:
             "my layer": {"PE": 1},
         },
     )
-    by_name = {entry.name: entry for entry in found.entries}
-    assert [entry.layer for entry in found.entries[:2]] == ["MVAU_hls_0", "MVAU_hls_1"]
-    assert found.folding.values["MVAU_hls_0"]["ram_style"] == "block"
-    assert found.folding.values["MVAU_hls_1"]["ram_style"] == "auto"
-    assert found.folding.settings["MVAU_hls_0"] == {"mem_mode": "internal_decoupled"}
+    by_name = {entry.name: entry for entry in migration.entries}
+    assert [entry.layer for entry in migration.entries[:2]] == ["MVAU_hls_0", "MVAU_hls_1"]
+    assert migration.folding.values["MVAU_hls_0"]["ram_style"] == "block"
+    assert migration.folding.values["MVAU_hls_1"]["ram_style"] == "auto"
+    assert migration.folding.settings["MVAU_hls_0"] == {"mem_mode": "internal_decoupled"}
     assert [(r.name, r.taken) for r in by_name["StreamingFCLayer_Batch_0"].refused] == [("PE", 4)]
     assert "has no resType" in by_name["StreamingFCLayer_Batch_1"].refused[0].why
     assert by_name["AddStreams_Batch_0"].why == "made-up has no AddStreams"
@@ -255,10 +257,10 @@ def test_what_has_no_place_is_said() -> None:
 
 def test_more_layers_than_the_model_has_are_those_of_another_network() -> None:
     design, tables = conv_like()
-    found = migrate(design, tables, {f"MVAU_hls_{at}": {"PE": 1} for at in range(3)})
-    (left,) = found.of("unmatched")
+    migration = migrate(design, tables, {f"MVAU_hls_{at}": {"PE": 1} for at in range(3)})
+    (left,) = migration.of("unmatched")
     assert "others fit them better" in left.why
-    assert "it may be of another network" in found.summary and not found.complete
+    assert "it may be of another network" in migration.summary and not migration.complete
 
 
 @pytest.mark.parametrize("document", [[1, 2], {"MVAU_hls_0": 3}, "text", None])
@@ -293,19 +295,21 @@ def test_mobilenet_with_thresholds_of_their_own_and_without() -> None:
         for board in ("ZCU104", "U250")
     )
     design, tables = made_from(apart)
-    found = migrate(design, tables, inside)
-    assert found.matched == 59 and not found.of("unmatched")
-    assert all(name.startswith("Thresholding") for name in found.unnamed)
-    assert len(found.unnamed) == 27
+    migration = migrate(design, tables, inside)
+    assert migration.matched == 59 and not migration.of("unmatched")
+    assert all(name.startswith("Thresholding") for name in migration.unnamed)
+    assert len(migration.unnamed) == 27
     # The n-th of each kind is the n-th there, whatever its language.
     for kind in ("MVAU", "VVAU", "ConvolutionInputGenerator", "FMPadding"):
-        theirs = [entry.layer for entry in found.entries if entry.name.startswith(kind)]
+        with_thresholds = [
+            entry.layer for entry in migration.entries if entry.name.startswith(kind)
+        ]
         ours = [item.name for item in design.layers if item.name.startswith(kind)]
-        assert theirs == ours
+        assert with_thresholds == ours
     design, tables = made_from(inside)
-    found = migrate(design, tables, apart)
-    assert found.matched == 59 and len(found.of("unmatched")) == 27
-    assert all("thresholds inside" in entry.why for entry in found.of("unmatched"))
+    migration = migrate(design, tables, apart)
+    assert migration.matched == 59 and len(migration.of("unmatched")) == 27
+    assert all("thresholds inside" in entry.why for entry in migration.of("unmatched"))
 
 
 def test_values_that_do_not_divide_a_layer_are_of_another_network() -> None:
@@ -313,7 +317,7 @@ def test_values_that_do_not_divide_a_layer_are_of_another_network() -> None:
     own: dict[str, dict[str, Any]] = {item.name: {} for item in design.layers}
     matrix = next(item for item in design.layers if item.kind == "MVAU")
     size = matrix.attrs["MH"]
-    found = migrate(design, tables, {**own, matrix.name: {"PE": size}})
-    assert found.misfits == ()
+    migration = migrate(design, tables, {**own, matrix.name: {"PE": size}})
+    assert migration.misfits == ()
     other = migrate(design, tables, {**own, matrix.name: {"PE": size + 3}})
     assert len(other.misfits) == 1 and "ANOTHER NETWORK" in other.summary

@@ -18,9 +18,9 @@ from tests.core.designs import conv_like, designs
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
 
 
-def whole(made: Estimate, resource: str) -> float:
+def whole(estimated: Estimate, resource: str) -> float:
     """FINN's total with what FINN inserts."""
-    return made.total[resource] + made.bill.total()[resource]
+    return estimated.total[resource] + estimated.bill.total()[resource]
 
 
 @st.composite
@@ -55,8 +55,8 @@ def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None
     assert move.ii_cycles < before.ii_cycles
     foldings.check(editor.design, editor.tables, move.folding)
     after = editor.estimate_of(move.folding)
-    mine = {layer.name: layer.cycles for layer in after.layers}
-    assert mine[name] < before.ii_cycles and min(cycles) < before.ii_cycles
+    cycles_after = {layer.name: layer.cycles for layer in after.layers}
+    assert cycles_after[name] < before.ii_cycles and min(cycles) < before.ii_cycles
     assert (after.ii_cycles, after.bottleneck) == (move.ii_cycles, move.bottleneck)
     for resource, amount in move.use.items():
         assert whole(after, resource) - whole(before, resource) == pytest.approx(amount)
@@ -71,10 +71,11 @@ def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None
                 )
             except IllegalFolding:
                 continue
-            made = editor.estimate_of(other.folding)
-            if made.ii_cycles < before.ii_cycles:
+            estimated = editor.estimate_of(other.folding)
+            if estimated.ii_cycles < before.ii_cycles:
                 cost = sum(
-                    (whole(made, r) - whole(before, r)) / DEVICE.budget[r] for r in DEVICE.budget
+                    (whole(estimated, r) - whole(before, r)) / DEVICE.budget[r]
+                    for r in DEVICE.budget
                 )
                 assert move.cost <= cost + 1e-9
 
@@ -94,12 +95,12 @@ def test_what_is_given_back_costs_no_speed(editor: Editor) -> None:
 def test_locked_layers_are_not_moved(editor: Editor, data: st.DataObject) -> None:
     names = [layer.name for layer in editor.design.layers]
     locked = set(data.draw(st.lists(st.sampled_from(names), max_size=2)))
-    found = [
+    moves = [
         reclaim_all(editor, locked),
         next_move(editor, locked),
         path_to(editor, 1, locked).move,
     ]
-    for move in [*found, *reclaim(editor, None, locked)]:
+    for move in [*moves, *reclaim(editor, None, locked)]:
         if move is not None and not isinstance(move, Blocked):
             for name in locked:
                 assert move.folding.values[name] == editor.folding.values[name]
@@ -120,11 +121,11 @@ def test_all_that_can_be_given_back_leaves_nothing_to_give(editor: Editor) -> No
 @settings(max_examples=60, deadline=None)
 @given(editors(), st.integers(1, 40))
 def test_the_way_ends_at_the_target_or_says_what_stands_there(editor: Editor, part: int) -> None:
-    now = editor.estimate
-    cycles = max(1, now.ii_cycles // part)
+    estimated = editor.estimate
+    cycles = max(1, estimated.ii_cycles // part)
     way = path_to(editor, cycles)
-    assert set(way.slow) == {layer.name for layer in now.layers if layer.cycles > cycles}
-    reached = way.move.ii_cycles if way.move is not None else now.ii_cycles
+    assert set(way.slow) == {layer.name for layer in estimated.layers if layer.cycles > cycles}
+    reached = way.move.ii_cycles if way.move is not None else estimated.ii_cycles
     if way.stuck is None:
         assert reached <= cycles
     else:

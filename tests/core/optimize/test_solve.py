@@ -161,15 +161,15 @@ def test_the_optimum_is_that_of_brute_force(case: tuple[Problem, CostLookup], cy
 @given(problems())
 def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, CostLookup]) -> None:
     problem, known = case
-    found = [(ii, cost) for ii, cost, _ in choices(problem, known)]
-    if not found:
+    costs = [(ii, cost) for ii, cost, _ in choices(problem, known)]
+    if not costs:
         with pytest.raises(Infeasible):
             solver.fill(problem)
         return
-    fastest = min(ii for ii, _ in found)
+    fastest = min(ii for ii, _ in costs)
     solution = solver.fill(problem)
     assert solution.cycles == solution.least_cycles == fastest
-    assert solution.cost == near(min(c for ii, c in found if ii == fastest))
+    assert solution.cost == near(min(c for ii, c in costs if ii == fastest))
     assert solution.optimal
     legal(problem, solution)
     # What is said to hold it back does: without that limit alone, something is faster.
@@ -211,14 +211,14 @@ def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, CostLookup], c
 @given(problems())
 def test_the_front_has_no_dearer_point_that_is_slower(case: tuple[Problem, CostLookup]) -> None:
     problem, known = case
-    found = [(ii, cost) for ii, cost, _ in choices(problem, known)]
-    if not found:
+    costs = [(ii, cost) for ii, cost, _ in choices(problem, known)]
+    if not costs:
         return
     front = solver.pareto(problem, points=6)
     for faster, slower in itertools.pairwise(front):
         assert faster.cycles < slower.cycles and faster.cost > slower.cost
     for point in front:
-        least = min(cost for ii, cost in found if ii <= point.cycles)
+        least = min(cost for ii, cost in costs if ii <= point.cycles)
         assert point.cost == pytest.approx(least, abs=1e-6)
 
 

@@ -48,28 +48,28 @@ def recorded(name: str, layers: int | None = None) -> Editor:
 
 @pytest.fixture
 async def solver() -> AsyncIterator[Solver]:
-    made = Solver()
-    yield made
-    await made.close()
+    solver_process = Solver()
+    yield solver_process
+    await solver_process.close()
 
 
 async def test_one_process_answers_all_questions_and_prints_nothing(
     solver: Solver, capfd: pytest.CaptureFixture[str]
 ) -> None:
     editor = small()
-    said: list[Progress] = []
-    first = await options.target(solver, editor, 512, SolveOptions(), said.append)
+    messages: list[Progress] = []
+    first = await options.target(solver, editor, 512, SolveOptions(), messages.append)
     foldings.check(editor.design, editor.tables, first.folding)
     assert first.optimal and first.cycles <= 512
     process = solver._process
     assert process is not None
-    fastest = await options.fill(solver, editor, SolveOptions({"LUT": 0.3}), said.append)
+    fastest = await options.fill(solver, editor, SolveOptions({"LUT": 0.3}), messages.append)
     assert fastest.cycles == fastest.least_cycles
     assert fastest.used is not None and fastest.used["LUT"] <= 300
-    front = await options.pareto(solver, editor, SolveOptions({"LUT": 0.3}), 5, said.append)
+    front = await options.pareto(solver, editor, SolveOptions({"LUT": 0.3}), 5, messages.append)
     assert front[0].cycles == fastest.cycles and len(front) > 2
     assert solver._process is process
-    assert {progress.stage for progress in said} == {"solve", "pareto"}
+    assert {progress.stage for progress in messages} == {"solve", "pareto"}
     assert capfd.readouterr().out == ""
 
 
@@ -170,10 +170,10 @@ async def test_cnv_on_the_labs_board(solver: Solver) -> None:
         foldings.check(editor.design, editor.tables, solution.folding)
         assert refusals(editor.design, solution.folding) == []
         assert any(item.resource == "LUT" and item.holds for item in solution.binding)
-        made = options.estimate_of(editor, solution.folding)
-        assert made.ii_cycles == solution.cycles
-        assert made.fits(editor.device)
-    made = options.estimate_of(editor, whole.folding)
+        estimated = options.estimate_of(editor, solution.folding)
+        assert estimated.ii_cycles == solution.cycles
+        assert estimated.fits(editor.device)
+    estimated = options.estimate_of(editor, whole.folding)
     assert whole.used is not None
     for name, used in whole.used.items():
-        assert made.total[name] + made.bill.total()[name] == pytest.approx(used, abs=1e-6)
+        assert estimated.total[name] + estimated.bill.total()[name] == pytest.approx(used, abs=1e-6)

@@ -87,7 +87,7 @@ def test_the_cause_in_a_run_wins_over_what_follows(tmp_path: Path, cause: str, l
     if not line.startswith("ERROR"):
         followed = ""
     text = START.replace("place_design completed", "place_design not completed")
-    found = build(
+    inspection = build(
         tmp_path,
         run=f"{text}{line}\n{followed}\n",
         finn=NO_BITFILE,
@@ -95,17 +95,17 @@ def test_the_cause_in_a_run_wins_over_what_follows(tmp_path: Path, cause: str, l
         "failed. Unable to open\nINFO: [Common 17-206] Exiting Vivado at Mon Mar  1 14:36:01 "
         "2021...\n",
     )
-    assert found.outcome == "failed"
-    assert found.cause is not None
-    assert found.cause.id == cause
-    assert found.cause.file == RUN
-    assert (tmp_path / RUN).read_text().splitlines()[(found.cause.line or 0) - 1] == line
-    assert found.cause.advice
-    assert "no-bitfile" in {other.id for other in found.others}
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None
+    assert inspection.cause.id == cause
+    assert inspection.cause.file == RUN
+    assert (tmp_path / RUN).read_text().splitlines()[(inspection.cause.line or 0) - 1] == line
+    assert inspection.cause.advice
+    assert "no-bitfile" in {other.id for other in inspection.others}
 
 
 def test_hls_that_failed_behind_a_missing_ip(tmp_path: Path) -> None:
-    found = build(
+    inspection = build(
         tmp_path,
         hls=HLS_FAILED,
         parent="# Vivado v2022.2 (64-bit)\nERROR: [BD 5-390] IP definition not found for VLNV: "
@@ -113,28 +113,28 @@ def test_hls_that_failed_behind_a_missing_ip(tmp_path: Path) -> None:
         "14:36:01 2021...\n",
         finn=FINN_PLUS,
     )
-    assert found.cause is not None
-    assert found.cause.id == "hls-failed"
-    assert "MVAU_hls_0" in found.cause.text
-    assert "unknown type name 'Slice'" in found.cause.text
-    assert {other.id for other in found.others} >= {"ip-not-found", "ipgen-failed"}
+    assert inspection.cause is not None
+    assert inspection.cause.id == "hls-failed"
+    assert "MVAU_hls_0" in inspection.cause.text
+    assert "unknown type name 'Slice'" in inspection.cause.text
+    assert {other.id for other in inspection.others} >= {"ip-not-found", "ipgen-failed"}
 
 
 def test_without_the_layers_log_the_symptom_stands(tmp_path: Path) -> None:
-    found = build(tmp_path, finn=FINN_PLUS)
-    assert found.cause is not None and found.cause.id == "ipgen-failed"
-    assert "HLS log" in found.cause.advice
+    inspection = build(tmp_path, finn=FINN_PLUS)
+    assert inspection.cause is not None and inspection.cause.id == "ipgen-failed"
+    assert "HLS log" in inspection.cause.advice
 
 
 def test_missed_timing_is_found_though_no_error_stands_there(tmp_path: Path) -> None:
     missed = IMPLEMENTATION.replace("WNS=0.244", "WNS=-0.618").replace(
         "1 Infos,", "WARNING: [Route 35-328] Router estimated timing not met.\n1 Infos,"
     )
-    found = build(tmp_path, run=missed)
-    assert found.items[0].reading.messages["ERROR"] == 0
-    assert found.outcome == "failed"
-    assert found.cause is not None and found.cause.id == "timing-missed"
-    assert "-0.618" in found.cause.text
+    inspection = build(tmp_path, run=missed)
+    assert inspection.items[0].reading.messages["ERROR"] == 0
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None and inspection.cause.id == "timing-missed"
+    assert "-0.618" in inspection.cause.text
 
 
 def test_slack_that_is_won_back_is_no_cause(tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_a_crash_within_hls_is_no_copy_of_its_log(tmp_path: Path) -> None:
     (layer / "sol1").mkdir()
     (layer / "sol1/sol1.log").write_text(HLS)
     (layer / "hs_err_pid7.log").write_text("# An unexpected error has occurred (11)\n")
-    found = inspect(tmp_path)
-    assert found.cause is not None and found.cause.id == "crash"
-    copies = {item.path.rpartition("/")[2]: item.copy_of for item in found.items}
+    inspection = inspect(tmp_path)
+    assert inspection.cause is not None and inspection.cause.id == "crash"
+    copies = {item.path.rpartition("/")[2]: item.copy_of for item in inspection.items}
     assert copies["sol1.log"] == f"{layer.name}/vitis_hls.log"
     assert copies["hs_err_pid7.log"] is None
 
@@ -180,18 +180,18 @@ def test_out_of_context_synthesis_is_asked_for_more_than_it_can(tmp_path: Path) 
 
 
 def test_an_exception_at_a_debugger_prompt(tmp_path: Path) -> None:
-    found = build(
+    inspection = build(
         tmp_path,
         runner="Running step: step_streamline [3/19]\nTraceback (most recent call last):\n"
         '  File "x.py", line 3, in f\nAssertionError: no\n> /finn/x.py(12)f()\n-> assert\n(Pdb) ',
     )
-    assert found.outcome == "failed"
-    assert found.cause is not None and found.cause.id == "debugger-prompt"
-    assert "AssertionError: no" in found.cause.text
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None and inspection.cause.id == "debugger-prompt"
+    assert "AssertionError: no" in inspection.cause.text
     # A cause that is known comes first, the prompt after it.
-    found = build(tmp_path, run=REFUSED)
-    assert found.cause is not None and found.cause.id == "over-utilization"
-    assert "debugger-prompt" in {other.id for other in found.others}
+    inspection = build(tmp_path, run=REFUSED)
+    assert inspection.cause is not None and inspection.cause.id == "over-utilization"
+    assert "debugger-prompt" in {other.id for other in inspection.others}
 
 
 def test_a_crash_before_a_success_is_made_good(tmp_path: Path) -> None:
@@ -199,8 +199,8 @@ def test_a_crash_before_a_success_is_made_good(tmp_path: Path) -> None:
     before = crash.format("Mon Mar  1 12:00:00 2021")
     after = crash.format("Mon Mar  1 18:00:00 2021")
     assert build(tmp_path, run=IMPLEMENTATION, crash=before).outcome == "succeeded"
-    found = build(tmp_path, run=IMPLEMENTATION, crash=after)
-    assert found.cause is not None and found.cause.id == "crash"
+    inspection = build(tmp_path, run=IMPLEMENTATION, crash=after)
+    assert inspection.cause is not None and inspection.cause.id == "crash"
 
 
 def test_errors_of_a_try_that_was_repeated_do_not_count(tmp_path: Path) -> None:
@@ -217,10 +217,10 @@ def test_a_good_build_has_no_cause_and_one_that_stops_is_incomplete(tmp_path: Pa
 
 
 def test_a_parent_repeats_its_run_once(tmp_path: Path) -> None:
-    found = build(tmp_path, run=REFUSED, parent=PARENT)
-    counts = {item.path: item.reading.messages["ERROR"] for item in found.items}
+    inspection = build(tmp_path, run=REFUSED, parent=PARENT)
+    counts = {item.path: item.reading.messages["ERROR"] for item in inspection.items}
     assert counts == {RUN: 3, PATHS["parent"]: 1}
-    assert found.cause is not None and found.cause.file == RUN
+    assert inspection.cause is not None and inspection.cause.file == RUN
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -13,18 +13,18 @@ from tests.runs.real_logs import LOGS
 
 
 def test_a_run_of_ours(tmp_path: Path) -> None:
-    found = of_run(real_build.write(tmp_path, "20260101T000000Z-a-0001"))
-    assert found.measured == "post_synthesis" and not found.simulated
-    assert found.names("layer") == list(real_build.ESTIMATE)
-    assert len(found.names("dma")) == 2 and found.names("fifo") == ["StreamingFIFO_rtl_0"]
-    built = found.of("post_synthesis", "MVAU_hls_0")
+    comparison = of_run(real_build.write(tmp_path, "20260101T000000Z-a-0001"))
+    assert comparison.measured == "post_synthesis" and not comparison.simulated
+    assert comparison.names("layer") == list(real_build.ESTIMATE)
+    assert len(comparison.names("dma")) == 2 and comparison.names("fifo") == ["StreamingFIFO_rtl_0"]
+    built = comparison.of("post_synthesis", "MVAU_hls_0")
     assert built is not None and built["BRAM_18K"] == 36
-    assert found.error("MVAU_hls_0", "LUT") == pytest.approx(4910 / 6741 - 1)
-    assert found.error("MVAU_hls_0", "BRAM_18K") == 0
-    assert found.error("MVAU_hls_1", "DSP") == float("inf")
-    assert found.error("MVAU_hls_0", "URAM") == 0
-    assert found.error("StreamingFIFO_rtl_0", "LUT") is None
-    document = found.as_json()
+    assert comparison.error("MVAU_hls_0", "LUT") == pytest.approx(4910 / 6741 - 1)
+    assert comparison.error("MVAU_hls_0", "BRAM_18K") == 0
+    assert comparison.error("MVAU_hls_1", "DSP") == float("inf")
+    assert comparison.error("MVAU_hls_0", "URAM") == 0
+    assert comparison.error("StreamingFIFO_rtl_0", "LUT") is None
+    document = comparison.as_json()
     assert document["whole"]["post_synthesis"]["LUT"] == 12711
     row = next(row for row in document["nodes"] if row["name"] == "MVAU_hls_1")
     assert row["error"] == {"LUT": -0.6249, "BRAM_18K": 0.0, "URAM": 0.0}
@@ -46,17 +46,17 @@ def test_folders_with_nothing_in_them(tmp_path: Path) -> None:
 
 def test_a_published_build_with_every_ip_synthesized_by_itself() -> None:
     """BRAM that FINN estimated at 344 halves and that came to 613, so that placing failed."""
-    found = of_directory(LOGS / "pgreksic_FINN_Export_AXI_Lite_Missing")
-    assert list(found.rows) == ["estimate", "hls", "out_of_context"]
-    layers = found.names("layer")
+    comparison = of_directory(LOGS / "pgreksic_FINN_Export_AXI_Lite_Missing")
+    assert list(comparison.rows) == ["estimate", "hls", "out_of_context"]
+    layers = comparison.names("layer")
     assert len(layers) == 19
-    assert found.sum("estimate", layers)["BRAM_18K"] == 344
-    everything = found.sum("out_of_context", found.names())
+    assert comparison.sum("estimate", layers)["BRAM_18K"] == 344
+    everything = comparison.sum("out_of_context", comparison.names())
     assert everything["BRAM_18K"] == pytest.approx(613, abs=4)
     # The weight streamer, an IP of its own, is part of its layer.
-    streamed = found.of("out_of_context", "StreamingFCLayer_Batch_4")
+    streamed = comparison.of("out_of_context", "StreamingFCLayer_Batch_4")
     assert streamed is not None and streamed["BRAM_18K"] == 156
-    error = found.error("StreamingFCLayer_Batch_6", "LUT")
+    error = comparison.error("StreamingFCLayer_Batch_6", "LUT")
     assert error is not None and 1 < error < 1.1
 
 
@@ -65,14 +65,14 @@ def test_a_published_build_with_every_ip_synthesized_by_itself() -> None:
     [("output_final_1a4d06eb", 79940), ("output_final_6bit_53295f42", 142475)],
 )
 def test_published_builds_that_were_implemented(build: str, whole: int) -> None:
-    found = of_directory(LOGS / "zhangks98_eeg-adapt" / build)
-    assert found.measured == "post_synthesis"
-    assert found.whole["post_synthesis"]["LUT"] == whole
-    listed = found.sum("post_synthesis", found.names())["LUT"]
+    comparison = of_directory(LOGS / "zhangks98_eeg-adapt" / build)
+    assert comparison.measured == "post_synthesis"
+    assert comparison.whole["post_synthesis"]["LUT"] == whole
+    listed = comparison.sum("post_synthesis", comparison.names())["LUT"]
     # What is not in any node is the interconnect and the reset: as in the published shell.
     assert whole - listed == pytest.approx(3306 + 1281 + 15, rel=0.05)
 
 
 def test_a_published_build_that_was_synthesized_out_of_context_as_a_whole() -> None:
-    found = of_directory(LOGS / "CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_wb3_ab3")
-    assert found.measured is None and found.whole["out_of_context"]["LUT"] == 22901
+    comparison = of_directory(LOGS / "CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_wb3_ab3")
+    assert comparison.measured is None and comparison.whole["out_of_context"]["LUT"] == 22901

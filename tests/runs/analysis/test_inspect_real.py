@@ -20,9 +20,9 @@ def test_every_file_is_read_whole_or_cut_off(folder: str) -> None:
     for path in sorted((LOGS / folder).rglob("*")):
         if not path.is_file():
             continue
-        found = read_file(path)
-        assert found.kind != "binary", path
-        assert found.note is None, path
+        reading = read_file(path)
+        assert reading.kind != "binary", path
+        assert reading.note is None, path
         data = path.read_bytes()[: draw.randrange(1, 40_000)]
         reader = reader_for(path.name, data)
         places = sorted(draw.sample(range(len(data)), min(len(data), 5))) if data else []
@@ -78,9 +78,13 @@ def test_a_repeated_run_is_counted_once(failing: Inspection) -> None:
 
 
 def test_the_complete_bitstream_run() -> None:
-    found = inspect(LOGS / "hsiang0103_piyan-FPGA")
-    assert (found.outcome, found.cause, found.simulated) == ("succeeded", None, False)
-    items = {item.path: item for item in found.items}
+    inspection = inspect(LOGS / "hsiang0103_piyan-FPGA")
+    assert (inspection.outcome, inspection.cause, inspection.simulated) == (
+        "succeeded",
+        None,
+        False,
+    )
+    items = {item.path: item for item in inspection.items}
     run = items["impl_1/runme.log"].reading
     assert run.sessions == 2
     assert run.wns == 1.436
@@ -94,29 +98,31 @@ def test_the_complete_bitstream_run() -> None:
 
 @pytest.mark.parametrize("build", ["wb3_ab3", "wb3_ab3_prune"])
 def test_out_of_context_builds(build: str) -> None:
-    found = inspect(LOGS / f"CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_{build}")
-    assert (found.outcome, found.cause) == ("succeeded", None)
-    steps = {step.name: step.seconds or 0 for step in found.steps}
+    inspection = inspect(LOGS / f"CNStanLee_DATELBR/output_acc_caseA1_cyclehalf_{build}")
+    assert (inspection.outcome, inspection.cause) == ("succeeded", None)
+    steps = {step.name: step.seconds or 0 for step in inspection.steps}
     assert len(steps) == 19
     assert steps["step_out_of_context_synthesis"] > 200
-    log = next(item for item in found.items if item.path == "build_dataflow.log").reading
-    said = next(item for item in found.items if item.reading.kind == "ooc-result").reading
-    assert log.wns == said.wns
+    log = next(item for item in inspection.items if item.path == "build_dataflow.log").reading
+    ooc_result = next(
+        item for item in inspection.items if item.reading.kind == "ooc-result"
+    ).reading
+    assert log.wns == ooc_result.wns
 
 
 def test_settings_alone_are_no_success() -> None:
-    found = inspect(LOGS / "Xilinx_finn-examples")
-    assert len(found.items) == 26
-    assert (found.outcome, found.cause) == ("incomplete", None)
+    inspection = inspect(LOGS / "Xilinx_finn-examples")
+    assert len(inspection.items) == 26
+    assert (inspection.outcome, inspection.cause) == ("incomplete", None)
 
 
 def test_a_crash_file_alone() -> None:
     path: Path = LOGS / "hsiang0103_piyan-FPGA/project_1/hs_err_pid24032.log"
-    found = inspect(path)
-    assert found.outcome == "failed"
-    assert found.cause is not None and found.cause.id == "crash"
-    assert "EXCEPTION_ACCESS_VIOLATION" in found.cause.text
-    assert "librdi_filemgmt.dll" in found.cause.text
+    inspection = inspect(path)
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None and inspection.cause.id == "crash"
+    assert "EXCEPTION_ACCESS_VIOLATION" in inspection.cause.text
+    assert "librdi_filemgmt.dll" in inspection.cause.text
 
 
 #: Logs that do not say that they succeeded, each looked at by a person.
@@ -136,12 +142,12 @@ NOT_SUCCEEDED = {
 
 
 def test_every_log_has_the_verdict_that_a_person_gave_it() -> None:
-    found = {}
+    verdicts = {}
     for path in sorted(LOGS.rglob("*.log")):
         # A solution's own log is a copy without the end.
         if path.name != "sol1.log" and (verdict := inspect(path).outcome) != "succeeded":
-            found[path.relative_to(LOGS).as_posix()] = verdict
-    assert found == NOT_SUCCEEDED
+            verdicts[path.relative_to(LOGS).as_posix()] = verdict
+    assert verdicts == NOT_SUCCEEDED
 
 
 def test_inspect_and_the_viewer_count_the_same_in_every_log() -> None:

@@ -183,11 +183,11 @@ def read(folder: Path, text: str, name: str = "build.log") -> Inspection:
 def test_each_kind_of_failure_is_told_in_its_own_words(
     tmp_path: Path, cause: str, text: str
 ) -> None:
-    found = read(tmp_path, text)
-    assert found.outcome == "failed"
-    assert found.cause is not None
-    assert found.cause.id == cause
-    assert found.cause.advice
+    inspection = read(tmp_path, text)
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None
+    assert inspection.cause.id == cause
+    assert inspection.cause.advice
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_each_kind_of_failure_is_told_in_its_own_words(
     ],
 )
 def test_what_somebody_ended_is_cancelled(tmp_path: Path, text: str) -> None:
-    found = read(tmp_path, text)
-    assert found.outcome == "cancelled"
-    assert found.cause is not None and found.cause.id == "cancelled"
+    inspection = read(tmp_path, text)
+    assert inspection.outcome == "cancelled"
+    assert inspection.cause is not None and inspection.cause.id == "cancelled"
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,12 @@ def test_logs_are_read_whatever_they_went_through(
     assert callable(change)
     path = tmp_path / name
     path.write_bytes(change(REFUSED))
-    found = inspect(path)
-    assert (found.outcome, found.cause and found.cause.id) == ("failed", "over-utilization")
-    assert found.cause is not None and "613 of 280" in found.cause.text
+    inspection = inspect(path)
+    assert (inspection.outcome, inspection.cause and inspection.cause.id) == (
+        "failed",
+        "over-utilization",
+    )
+    assert inspection.cause is not None and "613 of 280" in inspection.cause.text
     whole = inspect(tmp_path)
     assert whole.cause is not None and whole.cause.id == "over-utilization"
 
@@ -270,8 +273,8 @@ def stamped(text: str, stamp: str) -> bytes:
 def test_a_compressed_log_that_is_cut_off_is_read_so_far(tmp_path: Path) -> None:
     path = tmp_path / "runme.log.gz"
     path.write_bytes(gzip.compress(IMPLEMENTATION.encode())[:-200])
-    found = inspect(path)
-    assert found.outcome != "succeeded"
+    inspection = inspect(path)
+    assert inspection.outcome != "succeeded"
 
 
 def test_a_try_after_a_failure_counts_within_one_hls_log(tmp_path: Path) -> None:
@@ -316,10 +319,10 @@ def test_the_highest_clock_is_that_of_the_worst_path(tmp_path: Path) -> None:
         "| Intra Clock Table\nClock   WNS(ns)  TNS(ns)\n-----   -------  -------\n"
         "clk_fpga_0   0.200   0.000   0\n  clk_out1    -0.500   -2.000   2\n"
     )
-    found = read(tmp_path, text, "top_timing_summary_routed.rpt")
-    assert found.cause is not None
-    assert found.cause.details["clock"] == "clk_out1"
-    assert found.cause.details["fmax_mhz"] == pytest.approx(95.2)
+    inspection = read(tmp_path, text, "top_timing_summary_routed.rpt")
+    assert inspection.cause is not None
+    assert inspection.cause.details["clock"] == "clk_out1"
+    assert inspection.cause.details["fmax_mhz"] == pytest.approx(95.2)
 
 
 def _build(folder: Path, log: str, run: str = "") -> None:
@@ -334,10 +337,10 @@ def _build(folder: Path, log: str, run: str = "") -> None:
 def test_several_builds_in_one_folder_are_told_apart(tmp_path: Path) -> None:
     _build(tmp_path / "first", STEPS, REFUSED)
     _build(tmp_path / "second", STEPS + "Completed successfully\n", IMPLEMENTATION)
-    found = inspect(tmp_path)
-    assert found.outcome == "failed"
-    assert found.cause is not None and found.cause.id == "over-utilization"
-    assert {build.name: build.outcome for build in found.builds} == {
+    inspection = inspect(tmp_path)
+    assert inspection.outcome == "failed"
+    assert inspection.cause is not None and inspection.cause.id == "over-utilization"
+    assert {build.name: build.outcome for build in inspection.builds} == {
         "first": "failed",
         "second": "succeeded",
     }
@@ -359,8 +362,8 @@ def test_a_later_success_excuses_only_its_own_retry(tmp_path: Path) -> None:
 def test_a_caught_exception_ends_no_build(tmp_path: Path) -> None:
     first, rest = STEPS.split("\n", 1)
     text = f"{first}\n{TRACE}ValueError: tried\n{rest}Completed successfully\n"
-    found = read(tmp_path, text)
-    assert (found.outcome, found.builds) == ("succeeded", ())
+    inspection = read(tmp_path, text)
+    assert (inspection.outcome, inspection.builds) == ("succeeded", ())
 
 
 def test_times_prove_that_an_upstream_build_succeeded(tmp_path: Path) -> None:
@@ -393,13 +396,13 @@ def test_ultraram_is_advised_only_where_there_is_some(part: str, ultra: bool) ->
 
 
 def test_a_pblocks_limit_is_not_the_parts() -> None:
-    found = causes.shortage(
+    shortage = causes.shortage(
         "ERROR: [DRC UTLZ-1] Resource utilization: LUT as Logic over-utilized in Pblock "
         "pblock_dyn (This design requires more LUT as Logic cells than are available in Pblock "
         "'pblock_dyn'. This design requires 200 of such cell types but only 100 compatible sites)"
     )
-    assert (found.region, found.resource) == ("pblock_dyn", "LUT")
-    assert "Pblock pblock_dyn" in found.text and "not the part's" in found.advice("xcu250-x")
+    assert (shortage.region, shortage.resource) == ("pblock_dyn", "LUT")
+    assert "Pblock pblock_dyn" in shortage.text and "not the part's" in shortage.advice("xcu250-x")
 
 
 @pytest.mark.parametrize(
@@ -446,10 +449,10 @@ def test_a_project_is_excused_by_a_later_one_of_the_same_design(
 ) -> None:
     _project(tmp_path, "zzzzzzzz", "12:00:00", REFUSED, 999, "MVAU_0")
     _project(tmp_path, "aaaaaaaa", "18:00:00", IMPLEMENTATION, 111, layer)
-    found = inspect(tmp_path)
-    assert found.outcome == outcome
-    assert found.usage is not None
-    assert found.usage.used["LUT"] == (111 if outcome == "succeeded" else 999)
+    inspection = inspect(tmp_path)
+    assert inspection.outcome == outcome
+    assert inspection.usage is not None
+    assert inspection.usage.used["LUT"] == (111 if outcome == "succeeded" else 999)
 
 
 def test_a_build_that_stopped_beside_one_that_went_on_is_one_of_two(tmp_path: Path) -> None:
@@ -458,13 +461,13 @@ def test_a_build_that_stopped_beside_one_that_went_on_is_one_of_two(tmp_path: Pa
         log = f"[2021-03-01 0{hour}:00:00,000] Running step: step_x [1/2]\n"
         (tmp_path / name / "build_dataflow.log").write_text(log)
     _project(tmp_path, "abcdefgh", "06:00:00", REFUSED, 999, "MVAU_0")
-    found = inspect(tmp_path)
+    inspection = inspect(tmp_path)
     # By its time the project is that of the second build.
-    assert {b.name: b.outcome for b in found.builds} == {
+    assert {b.name: b.outcome for b in inspection.builds} == {
         "output_a": "incomplete",
         "output_b": "failed",
     }
-    assert found.outcome == "failed"
+    assert inspection.outcome == "failed"
 
 
 def test_folders_without_a_build_are_unknown(tmp_path: Path) -> None:

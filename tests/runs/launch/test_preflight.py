@@ -35,8 +35,8 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
-def find(found: list[Finding], id: str) -> Finding:
-    (one,) = [finding for finding in found if finding.id == id]
+def find(findings: list[Finding], id: str) -> Finding:
+    (one,) = [finding for finding in findings if finding.id == id]
     return one
 
 
@@ -59,10 +59,10 @@ def install(
 
 
 def test_a_rehearsal_that_fits_has_nothing_against_it(plan: Plan) -> None:
-    found = preflight(plan, {})
-    assert {finding.verdict for finding in found} == {"ok"}
-    assert refused(found) is None
-    assert not {"tools", "licence", "place"} & {finding.id for finding in found}
+    findings = preflight(plan, {})
+    assert {finding.verdict for finding in findings} == {"ok"}
+    assert refused(findings) is None
+    assert not {"tools", "licence", "place"} & {finding.id for finding in findings}
 
 
 def test_more_than_the_part_has_is_refused_with_what_would_be_lost(plan: Plan) -> None:
@@ -85,33 +85,33 @@ def test_fifos_and_converters_count(plan: Plan) -> None:
 
 def test_finns_fill_limits_are_warned_of(plan: Plan) -> None:
     full = replace(plan, layers={**plan.layers, "BRAM_18K": 230.0})
-    found = preflight(full, {})
-    assert "BRAM_18K 230 of 280 (82%, FINN's limit is 80%)" in find(found, "fill").what
-    assert refused(found) is None
+    findings = preflight(full, {})
+    assert "BRAM_18K 230 of 280 (82%, FINN's limit is 80%)" in find(findings, "fill").what
+    assert refused(findings) is None
 
 
 def test_an_unknown_part_is_said_to_be_unknown(plan: Plan) -> None:
-    found = preflight(replace(plan, device=Device("X", "xc7a35t", {})), {})
-    assert find(found, "budget").verdict == "warn"
+    findings = preflight(replace(plan, device=Device("X", "xc7a35t", {})), {})
+    assert find(findings, "budget").verdict == "warn"
 
 
 def test_what_finn_cannot_generate_is_refused_whatever_the_force(plan: Plan) -> None:
-    found = preflight(replace(plan, refusals=("MVAU_hls_3 has SIMD 1",)), {})
-    error = refused(found)
+    findings = preflight(replace(plan, refusals=("MVAU_hls_3 has SIMD 1",)), {})
+    error = refused(findings)
     assert error is not None and "MVAU_hls_3 has SIMD 1" in error.what and error.kind == "input"
 
 
 def test_missing_tools_cannot_be_forced(plan: Plan, tmp_path: Path) -> None:
-    found = preflight(replace(plan, rehearse=False), {"PATH": str(tmp_path)})
-    assert find(found, "tools").verdict == "refuse"
-    error = refused(found, force=True)
+    findings = preflight(replace(plan, rehearse=False), {"PATH": str(tmp_path)})
+    assert find(findings, "tools").verdict == "refuse"
+    error = refused(findings, force=True)
     assert error is not None and error.kind == "tools"
 
 
 def test_tools_that_are_there_and_start(plan: Plan, tmp_path: Path) -> None:
-    found = preflight(replace(plan, rehearse=False), install(tmp_path / "Xilinx"))
-    assert find(found, "tools").verdict == "ok"
-    assert "Vivado 2022.2, Vitis HLS 2022.2" in find(found, "tools").what
+    findings = preflight(replace(plan, rehearse=False), install(tmp_path / "Xilinx"))
+    assert find(findings, "tools").verdict == "ok"
+    assert "Vivado 2022.2, Vitis HLS 2022.2" in find(findings, "tools").what
 
 
 def test_a_vivado_that_lacks_a_library_is_refused(plan: Plan, tmp_path: Path) -> None:
@@ -147,13 +147,13 @@ def test_a_folder_that_a_restart_empties_is_told_for_real_builds(
 def test_disk_and_memory(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: ResourceUsage(10**12, 10**12, 400 * 10**6))
     monkeypatch.setattr(checks, "_group_limit", lambda: 0.5e9)
-    found = preflight(plan, {})
-    assert find(found, "disk").verdict == find(found, "memory").verdict == "warn"
+    findings = preflight(plan, {})
+    assert find(findings, "disk").verdict == find(findings, "memory").verdict == "warn"
     monkeypatch.setattr(shutil, "disk_usage", lambda _: ResourceUsage(10**12, 10**12, 10**6))
     assert find(preflight(plan, {}), "disk").verdict == "refuse"
 
 
 def test_a_path_that_finn_would_not_find_cannot_be_forced(plan: Plan, tmp_path: Path) -> None:
-    found = preflight(replace(plan, runs_dir=tmp_path / "my runs"), {})
-    error = refused(found, force=True)
+    findings = preflight(replace(plan, runs_dir=tmp_path / "my runs"), {})
+    error = refused(findings, force=True)
     assert error is not None and "cannot build in this folder" in error.what

@@ -30,26 +30,26 @@ def test_without_tools_the_refusal_names_each_that_is_missing(tmp_path: Path) ->
 def test_an_installation_is_found_from_vivado_on_path(tmp_path: Path) -> None:
     vivado = _tool(tmp_path / "Xilinx/Vivado/2022.2/bin/vivado")
     hls = _tool(tmp_path / "Xilinx/Vitis_HLS/2022.2/bin/vitis_hls")
-    found = check_tools({"PATH": str(vivado.parent)})
-    assert (found.vivado, found.hls, found.version) == (vivado, hls, "2022.2")
-    assert found.environment["XILINX_VIVADO"] == str(vivado.parents[1])
-    assert str(hls.parent) in found.environment["PATH"].split(":")
+    tools = check_tools({"PATH": str(vivado.parent)})
+    assert (tools.vivado, tools.hls, tools.version) == (vivado, hls, "2022.2")
+    assert tools.environment["XILINX_VIVADO"] == str(vivado.parents[1])
+    assert str(hls.parent) in tools.environment["PATH"].split(":")
 
 
 def test_an_installation_is_found_from_its_variable(tmp_path: Path) -> None:
     vivado = _tool(tmp_path / "Vivado/2023.2/bin/vivado")
     _tool(tmp_path / "Vitis_HLS/2023.2/bin/vitis_hls")
-    found = find_tools({"PATH": "/usr/bin", "XILINX_VIVADO": str(vivado.parents[1])})
-    assert not found.missing
-    assert str(vivado.parent) in found.environment["PATH"]
+    tools = find_tools({"PATH": "/usr/bin", "XILINX_VIVADO": str(vivado.parents[1])})
+    assert not tools.missing
+    assert str(vivado.parent) in tools.environment["PATH"]
 
 
 def test_newer_versions_need_vitis_run(tmp_path: Path) -> None:
     vivado = _tool(tmp_path / "Vivado/2025.1/bin/vivado")
     _tool(vivado.parent / "vitis_hls")
-    found = find_tools({"PATH": str(vivado.parent)})
-    assert found.hls is None
-    assert any("vitis-run" in text for text in found.missing)
+    tools = find_tools({"PATH": str(vivado.parent)})
+    assert tools.hls is None
+    assert any("vitis-run" in text for text in tools.missing)
 
 
 def test_the_override_counts_alone(tmp_path: Path) -> None:
@@ -67,5 +67,5 @@ def test_the_override_counts_alone(tmp_path: Path) -> None:
 def test_a_version_that_cannot_be_told_is_missing(tmp_path: Path) -> None:
     vivado = _tool(tmp_path / "vivado/current/bin/vivado")
     _tool(vivado.parent / "vitis_hls")
-    found = find_tools({"PATH": str(vivado.parent)})
-    assert any("version of Vivado" in text for text in found.missing)
+    tools = find_tools({"PATH": str(vivado.parent)})
+    assert any("version of Vivado" in text for text in tools.missing)

@@ -30,11 +30,11 @@ def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPat
         watch = ProcessUsage(run)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            found = [one for one in watch.look(run.state()) if one.pid == busy.pid]
-            if found and found[0].cpu:
+            usage = [one for one in watch.look(run.state()) if one.pid == busy.pid]
+            if usage and usage[0].cpu:
                 break
             time.sleep(0.1)
-        (one,) = found
+        (one,) = usage
         assert one.cpu is not None and 0 < one.cpu < 2
         assert one.memory > 1_000_000
         assert one.folder == run.path

@@ -33,8 +33,8 @@ def mark(run: Path, stage: str, event: str, at: float) -> None:
     os.utime(path, (at, at))
 
 
-def job(found: RunSnapshot, name: str) -> Job:
-    return next(job for job in found.jobs if job.name == name)
+def job(shown: RunSnapshot, name: str) -> Job:
+    return next(job for job in shown.jobs if job.name == name)
 
 
 def test_nothing_there_yet(tmp_path: Path) -> None:
@@ -67,15 +67,15 @@ def test_an_implementation_by_its_markers_and_log(tmp_path: Path) -> None:
     write(run / ".Vivado_Implementation.queue.rst")
     watcher = BuildWatcher(None, tmp_path)
     assert job(watcher.look(), "impl_1").state == "queued"
-    now = watcher.look().at
-    mark(run, "vivado", "begin", now - 100)
-    mark(run, "init_design", "begin", now - 100)
-    mark(run, "init_design", "end", now - 90)
-    mark(run, "place_design", "begin", now - 40)
+    start = watcher.look().at
+    mark(run, "vivado", "begin", start - 100)
+    mark(run, "init_design", "begin", start - 100)
+    mark(run, "init_design", "end", start - 90)
+    mark(run, "place_design", "begin", start - 40)
     half = IMPLEMENTATION.index("INFO: [Physopt 32-619]")
     write(run / "runme.log", IMPLEMENTATION[:half])
-    found = watcher.look()
-    running = job(found, "impl_1")
+    shown = watcher.look()
+    running = job(shown, "impl_1")
     assert running.state == "running"
     assert running.seconds == pytest.approx(100, abs=5)
     stages = {stage.name: stage for stage in running.stages}
@@ -86,13 +86,13 @@ def test_an_implementation_by_its_markers_and_log(tmp_path: Path) -> None:
     assert running.now[:2] == ("place_design", "Placer")
     assert running.now[-1] == "Physical Synthesis Initialization"
     write(run / "runme.log", IMPLEMENTATION[half:])
-    mark(run, "vivado", "end", now)
-    found = watcher.look()
-    assert job(found, "impl_1").state == "finished"
-    assert [point.wns for point in found.timings] == [0.128, 0.533, 0.244]
-    assert found.overlaps == (700, 20, 0)
-    assert found.unrouted == 0
-    assert found.log == run / "runme.log"
+    mark(run, "vivado", "end", start)
+    shown = watcher.look()
+    assert job(shown, "impl_1").state == "finished"
+    assert [point.wns for point in shown.timings] == [0.128, 0.533, 0.244]
+    assert shown.overlaps == (700, 20, 0)
+    assert shown.unrouted == 0
+    assert shown.log == run / "runme.log"
 
 
 def test_a_cause_shows_while_the_build_still_runs(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_a_cause_shows_while_the_build_still_runs(tmp_path: Path) -> None:
     mark(tmp_path / RUNS / "impl_1", "vivado", "error", 1010.0)
     write(tmp_path / "code_gen_ipgen_MVAU_hls_0_abcdefgh/vitis_hls.log", HLS)
     watcher = BuildWatcher(None, tmp_path)
-    found = watcher.look()
-    assert [finding.id for finding in found.findings] == ["over-utilization", "run-failed"]
-    assert (job(found, "impl_1").state, job(found, "impl_1").seconds) == ("failed", 10)
+    shown = watcher.look()
+    assert [finding.id for finding in shown.findings] == ["over-utilization", "run-failed"]
+    assert (job(shown, "impl_1").state, job(shown, "impl_1").seconds) == ("failed", 10)
     write(tmp_path / "code_gen_ipgen_MVAU_hls_1_abcdefgh/vitis_hls.log", HLS_FAILED)
     assert "hls-failed" in {finding.id for finding in watcher.look().findings}
 
@@ -197,13 +197,13 @@ def test_steps_to_come_are_named_if_finn_s_own_list_is_followed(tmp_path: Path) 
         *("qonnx_to_finn", "tidy_up", "streamline", "convert_to_hw", "create_dataflow_partition"),
         *("specialize_layers", "target_fps_parallelization", "apply_folding_config"),
     ]
-    said = "".join(f"Running step: step_{name} [{n}/19]\n" for n, name in enumerate(names, 1))
-    write(tmp_path / "a/build_dataflow.log", said)
+    log_text = "".join(f"Running step: step_{name} [{n}/19]\n" for n, name in enumerate(names, 1))
+    write(tmp_path / "a/build_dataflow.log", log_text)
     steps = BuildWatcher(tmp_path / "a", None).look().steps
     assert len(steps) == 19
     assert steps[12].name == "step_set_fifo_depths"
     assert steps[-1].name == "step_deployment_package"
-    write(tmp_path / "b/build_dataflow.log", said.replace("tidy_up", "my_own"))
+    write(tmp_path / "b/build_dataflow.log", log_text.replace("tidy_up", "my_own"))
     steps = BuildWatcher(tmp_path / "b", None).look().steps
     assert steps[12].name == "step 13"
 
@@ -216,8 +216,8 @@ def test_a_builder_at_a_debugger_prompt(tmp_path: Path) -> None:
 async def test_pictures_of_a_run_end_with_it(make_run: MakeRun) -> None:
     run = make_run("20260101T000000Z-tfc-0001", state="succeeded")
     write(run.working / "code_gen_ipgen_MVAU_hls_0_abcdefgh/vitis_hls.log", HLS)
-    found = [picture async for picture in pictures(run, poll=0.01)]
-    assert [job.state for job in found[-1].jobs] == ["finished"]
+    seen = [picture async for picture in pictures(run, poll=0.01)]
+    assert [job.state for job in seen[-1].jobs] == ["finished"]
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -243,10 +243,10 @@ def hollow(path: Path, beginning: str, end: str, size: int) -> None:
 
 
 def caught_up(watcher: BuildWatcher) -> RunSnapshot:
-    found = watcher.look()
-    while found.behind:
-        found = watcher.look()
-    return found
+    shown = watcher.look()
+    while shown.behind:
+        shown = watcher.look()
+    return shown
 
 
 def test_of_a_huge_log_the_beginning_and_the_end_are_read(
@@ -260,14 +260,14 @@ def test_of_a_huge_log_the_beginning_and_the_end_are_read(
     hollow(run / "runme.log", IMPLEMENTATION[:half], IMPLEMENTATION[half:] + end, 200 << 20)
     sizes = counted(monkeypatch)
     watcher = BuildWatcher(None, tmp_path)
-    found = caught_up(watcher)
+    shown = caught_up(watcher)
     assert sum(sizes) <= BEGINNING + END + (1 << 16)
-    assert found.partial == (run / "runme.log",)
+    assert shown.partial == (run / "runme.log",)
     # Both ends tell; where a line stands that was found at the end, nobody has counted.
-    assert [point.wns for point in found.timings] == [0.128, 0.533, 0.244]
-    cause = found.findings[0]
+    assert [point.wns for point in shown.timings] == [0.128, 0.533, 0.244]
+    cause = shown.findings[0]
     assert (cause.id, cause.line) == ("over-utilization", None)
-    stages = {stage.name: stage.state for stage in job(found, "impl_1").stages}
+    stages = {stage.name: stage.state for stage in job(shown, "impl_1").stages}
     assert stages["route_design"] == "running"
     sizes.clear()
     write(run / "runme.log", "one line more\n")
@@ -287,11 +287,11 @@ def test_a_log_becomes_no_other_by_growing_while_it_is_watched(
     watcher = BuildWatcher(None, tmp_path)
     watcher.look()
     write(run / "runme.log", IMPLEMENTATION[1000:] + "INFO: [X 1-1] done\n" * 500)
-    found = watcher.look()
+    shown = watcher.look()
     late = caught_up(BuildWatcher(None, tmp_path))
     monkeypatch.undo()
     whole = BuildWatcher(None, tmp_path).look()
-    assert (found.messages, found.timings, found.partial) == (whole.messages, whole.timings, ())
+    assert (shown.messages, shown.timings, shown.partial) == (whole.messages, whole.timings, ())
     assert late.partial == (run / "runme.log",)
     assert late.messages["INFO"] < whole.messages["INFO"]
 
@@ -326,9 +326,9 @@ def test_the_events_of_a_run_name_the_step_whatever_a_log_leaves_out(make_run: M
     ]
     text = "".join(f"{json.dumps(event)}\n" for event in events)
     (run.path / runfiles.EVENTS).write_text(text)
-    found = caught_up(BuildWatcher.of_run(run))
-    assert found.partial == (run.log,)
-    assert [step.status for step in found.steps] == ["finished", "running", "waiting"]
+    shown = caught_up(BuildWatcher.of_run(run))
+    assert shown.partial == (run.log,)
+    assert [step.status for step in shown.steps] == ["finished", "running", "waiting"]
 
 
 def test_a_quick_look_at_a_huge_file_numbers_lines_right(tmp_path: Path) -> None:

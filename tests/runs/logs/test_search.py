@@ -41,18 +41,18 @@ _QUERIES = st.sampled_from(
 
 def lines_of(text: bytes) -> list[tuple[int, bytes]]:
     """Lines with their offsets, by plain splitting."""
-    found, at = [], 0
+    lines, at = [], 0
     for line in text.split(b"\n"):
         if at < len(text):
-            found.append((at, line.removesuffix(b"\r")))
+            lines.append((at, line.removesuffix(b"\r")))
         at += len(line) + 1
-    return found
+    return lines
 
 
 def plain(text: bytes, query: Query) -> list[int]:
     """The lines that match, one by one."""
     flags = re.IGNORECASE if query.any_case else 0
-    found = []
+    hits = []
     for start, line in lines_of(text):
         if query.kind == "severity":
             match: object = severity(line) >= query.level
@@ -60,8 +60,8 @@ def plain(text: bytes, query: Query) -> list[int]:
             wanted = query.text if query.kind == "regex" else re.escape(query.text)
             match = re.search(wanted.encode(), line, flags)
         if match:
-            found.append(start)
-    return found
+            hits.append(start)
+    return hits
 
 
 def line_starts(text: bytes, offsets: list[int]) -> list[int]:
@@ -71,23 +71,23 @@ def line_starts(text: bytes, offsets: list[int]) -> list[int]:
 @example(b"ab\r\n", Query("regex", "x*"), 1, 0, [])
 @given(_TEXT, _QUERIES, st.integers(1, 60), st.integers(0, 30), st.lists(_TEXT, max_size=4))
 def test_a_scan_is_a_plain_search(
-    text: bytes, query: Query, block: int, origin: int, more: list[bytes]
+    text: bytes, query: Query, block: int, origin: int, growth: list[bytes]
 ) -> None:
     starts = [start for start, _ in lines_of(text)]
     start = starts[origin % len(starts)] if starts else 0
     file = io.BytesIO(text)
     hits = SearchHits(query, start)
     steps = Scan(file, query, start, block=block).run()
-    for piece in [b"", *more]:
+    for piece in [b"", *growth]:
         file.seek(0, os.SEEK_END)
         file.write(piece)
         text += piece
-        for found in steps:
-            hits.add(found)
-            if found.whole:
+        for step in steps:
+            hits.add(step)
+            if step.whole:
                 break
         got = line_starts(text, [hits[index] for index in range(len(hits))])
-        if query.kind != "regex" or not more:
+        if query.kind != "regex" or not growth:
             assert got == plain(text, query)
         # What matched while the last line was not whole may not match any more.
         assert set(plain(text, query)) <= set(got)
@@ -124,14 +124,14 @@ def test_a_scan_is_a_plain_search(
 def test_severities(level: Severity, line: str) -> None:
     data = line.encode()
     assert severity(data) == level
-    found = list(lines_at_least(b"x\r\n" + data + b"\r\ny\n", Severity.INFO))
-    assert found == ([3] if level else []), "and scanning a block finds it"
+    lines = list(lines_at_least(b"x\r\n" + data + b"\r\ny\n", Severity.INFO))
+    assert lines == ([3] if level else []), "and scanning a block finds it"
 
 
 def test_scanning_real_logs_by_words_misses_no_line() -> None:
-    found = [path for path in sorted(LOGS.rglob("*")) if path.suffix in (".log", ".vdi", ".txt")]
+    paths = [path for path in sorted(LOGS.rglob("*")) if path.suffix in (".log", ".vdi", ".txt")]
     seen = 0
-    for path in found:
+    for path in paths:
         text = path.read_bytes()
         for level in (Severity.WARNING, Severity.ERROR):
             by_line = [at for at, line in lines_of(text) if severity(line[:1000]) >= level]
@@ -148,9 +148,9 @@ def test_expressions_are_checked_before() -> None:
 async def found_by(path: Path, query: Query, start: int = 0) -> SearchHits:
     hits = SearchHits(query, start)
     steps = scan(path, query, start)
-    async for found in steps:
-        hits.add(found)
-        if found.whole:
+    async for step in steps:
+        hits.add(step)
+        if step.whole:
             break
     await steps.aclose()  # type: ignore[attr-defined]
     return hits
@@ -161,8 +161,8 @@ async def test_the_process_finds_goes_on_and_ends(tmp_path: Path) -> None:
     path.write_text("one\ntwo\nOne more\n")
     hits = SearchHits(Query("text", "one"), 4)
     steps = scan(path, hits.query, 4)
-    async for found in steps:
-        hits.add(found)
+    async for step in steps:
+        hits.add(step)
         if hits.whole and len(hits) == 2:
             with path.open("a") as log:
                 log.write("and one\n")

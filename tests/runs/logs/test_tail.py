@@ -84,9 +84,9 @@ def test_logs_are_named_by_what_they_are_about(make_run: MakeRun) -> None:
         path = run.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x\n")
-    found = find_logs(run)
-    assert sorted(str(log.path.relative_to(run.path)) for log in found) == sorted(names)
-    assert [(log.kind, log.title) for log in found] == [
+    log_files = find_logs(run)
+    assert sorted(str(log.path.relative_to(run.path)) for log in log_files) == sorted(names)
+    assert [(log.kind, log.title) for log in log_files] == [
         ("runner", "everything printed"),
         ("finn", "FINN"),
         ("hls", "MVAU_hls_0"),

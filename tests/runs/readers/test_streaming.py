@@ -75,10 +75,10 @@ def test_lines_in_any_order_with_odd_numbers_never_raise(
         for line, odd, change in lines_
     )
     data = text.encode()
-    found = read(name, *cut(data, places), head=data)
-    assert found == read(name, data)
+    reading = read(name, *cut(data, places), head=data)
+    assert reading == read(name, data)
     # What goes into JSON is finite.
-    for value in (found.wns, found.tns, found.whs, *(p.seconds for p in found.phases)):
+    for value in (reading.wns, reading.tns, reading.whs, *(p.seconds for p in reading.phases)):
         assert value is None or math.isfinite(value)
 
 
@@ -91,10 +91,10 @@ def test_lines_are_the_same_in_any_portions(parts: list[bytes], places: list[int
 
     def split(*portions: bytes) -> list[str]:
         cutter = lines.MarkedLines()
-        found: list[str] = []
+        joined: list[str] = []
         for portion in portions:
-            found += lines.split(cutter.feed(portion))
-        return [*found, *lines.split(cutter.end())]
+            joined += lines.split(cutter.feed(portion))
+        return [*joined, *lines.split(cutter.end())]
 
     limit, lines.MAX_LINE = lines.MAX_LINE, 16
     try:
@@ -107,11 +107,11 @@ def test_lines_are_the_same_in_any_portions(parts: list[bytes], places: list[int
 
 def test_lines_longer_than_sense_are_cut_and_counted_once() -> None:
     long = b"x" * (3 * lines.MAX_LINE)
-    found = read("a.log", b"first\n", long, long, b"\nERROR: [Synth 8-1] after\n", head=b"text")
-    assert found.lines == 3
-    assert found.messages["ERROR"] == 1
-    assert found.evidence[0].line == 3
-    assert len(found.evidence[0].before[-1]) <= lines.AROUND_TEXT
+    reading = read("a.log", b"first\n", long, long, b"\nERROR: [Synth 8-1] after\n", head=b"text")
+    assert reading.lines == 3
+    assert reading.messages["ERROR"] == 1
+    assert reading.evidence[0].line == 3
+    assert len(reading.evidence[0].before[-1]) <= lines.AROUND_TEXT
 
 
 def test_memory_does_not_grow_with_what_a_log_repeats() -> None:
@@ -122,7 +122,7 @@ def test_memory_does_not_grow_with_what_a_log_repeats() -> None:
     ) * 200
     for _ in range(100):
         reader.feed(portion)
-    found = reader.reading()
-    assert found.sessions == 20_000
-    assert found.messages["ERROR"] == 20_000
-    assert len(found.evidence) <= 50 * lines.PER_CAUSE
+    reading = reader.reading()
+    assert reading.sessions == 20_000
+    assert reading.messages["ERROR"] == 20_000
+    assert len(reading.evidence) <= 50 * lines.PER_CAUSE

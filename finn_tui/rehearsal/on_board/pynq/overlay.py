@@ -167,8 +167,10 @@ def _wizard(hwh: Path) -> float | None:
     """Output clock in MHz of the design's clocking wizard, or None without one."""
     for module in ET.parse(hwh).getroot().iter("MODULE"):
         if module.get("INSTANCE") == "clk_wiz_0":
-            found = {p.get("NAME"): p.get("VALUE") for p in module.iter("PARAMETER")}
-            value = found.get("CLKOUT1_OUT_FREQ") or found.get("CLKOUT1_REQUESTED_OUT_FREQ")
+            parameters = {p.get("NAME"): p.get("VALUE") for p in module.iter("PARAMETER")}
+            value = parameters.get("CLKOUT1_OUT_FREQ") or parameters.get(
+                "CLKOUT1_REQUESTED_OUT_FREQ"
+            )
             return float(value) if value else None
     return None
 
