@@ -132,7 +132,7 @@ class Editor:
         Values that couplings rule out are passed over.
         """
         try:
-            change = batch_edit.step(
+            change = foldings.step(
                 self.design, self.tables, self.folding, layer, knob, direction > 0
             )
         except IllegalFolding:

@@ -53,32 +53,9 @@ def step_batch(
 
     def one(current: Folding, layer: str) -> Change:
         attribute(design.by_name[layer], knob)
-        return step(design, tables, current, layer, knob, up)
+        return foldings.step(design, tables, current, layer, knob, up)
 
     return _each(design, folding, layers, knob, one)
-
-
-def step(
-    design: Design, tables: Tables, folding: Folding, layer: str, knob: str, up: bool
-) -> Change:
-    """The next larger (else smaller) legal value of a knob; what couplings rule out is passed over.
-
-    Raises:
-        IllegalFolding: there is none.
-    """
-    values = tables[layer].legal(knob)
-    before = folding.values[layer][knob]
-    at = values.index(before)
-    for value in values[at + 1 :] if up else tuple(reversed(values[:at])):
-        try:
-            return foldings.change(design, tables, folding, layer, knob, value)
-        except IllegalFolding:
-            continue
-    raise IllegalFolding(
-        f"{knob} {before} is the {'largest' if up else 'smallest'} legal value here",
-        "Nothing is legal beyond it.",
-        "Choose another knob.",
-    )
 
 
 def _each(

@@ -173,6 +173,32 @@ def set_setting(layer: Layer, item: Setting, folding: Folding, value: Any) -> Fo
     return folding.with_setting(layer.name, item.name, value)
 
 
+def step(
+    design: Design, tables: Tables, folding: Folding, layer: str, knob: str, up: bool
+) -> Change:
+    """Set a knob to its next legal value; values that couplings rule out are passed over.
+
+    Args:
+        up: the next larger value, else the next smaller one.
+
+    Raises:
+        IllegalFolding: there is none.
+    """
+    values = tables[layer].legal(knob)
+    before = folding.values[layer][knob]
+    at = values.index(before)
+    for value in values[at + 1 :] if up else tuple(reversed(values[:at])):
+        try:
+            return change(design, tables, folding, layer, knob, value)
+        except IllegalFolding:
+            continue
+    raise IllegalFolding(
+        f"{knob} {before} is the {'largest' if up else 'smallest'} legal value here",
+        "Nothing is legal beyond it.",
+        "Choose another knob.",
+    )
+
+
 def value_of(design: Design, folding: Folding, layer: str, name: str) -> Any:
     """What a knob or setting is in a folding: its own value, or the graph's.
 
