@@ -90,6 +90,16 @@ class Layer:
         """Everything that a folding may set on it: its knobs, then its settings."""
         return (*self.knobs, *self.settings)
 
+    @property
+    def not_folded(self) -> tuple[str, ...]:
+        """Attributes of parallelism that it has and that finn-tui does not fold."""
+        foldable = {knob.name for knob in self.knobs}
+        return tuple(
+            name
+            for name in ("PE", "SIMD", "EmbFold", "SeqFold")
+            if name in self.attrs and name not in foldable
+        )
+
     def knob(self, name: str) -> Knob | None:
         """The knob of that name, if the layer has it."""
         return next((knob for knob in self.knobs if knob.name == name), None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from finn_tui.engine.server import choices, finn_env, knobs, tables
+from tests.engine.conftest import ROOT
 
 ALLOWED = {
     "ram_style": ("s", False, "auto", {"auto", "block", "distributed", "ultra"}),
@@ -201,3 +205,45 @@ def test_the_attribute_cache_reads_once_and_writes_nothing_back() -> None:
     with pytest.raises(AttributeError):
         inst.get_nodeattr("mem_mode")  # FINN's code asks this way whether an op has an attribute
     assert (inst.get_input_datatype(1), inst.get_output_datatype()) == ("INT1", "UINT0")
+
+
+LISTS_PARALLELISM = """
+import importlib, inspect, json, re, sys
+from onnx import helper
+from finn_tui.engine.server import finn_env
+finn_env.load_ops()
+found = {}
+for name in ("", ".hls", ".rtl"):
+    module = importlib.import_module("finn.custom_op.fpgadataflow" + name)
+    ops = dict(getattr(module, "custom_op", {}) or {})
+    ops.update({k: v for k, v in vars(module).items() if hasattr(v, "get_nodeattr_types")})
+    for op, kind in ops.items():
+        node = helper.make_node(op, ["a"], ["b"])
+        for more in ((), (1,)):
+            try:
+                types = kind(node, *more).get_nodeattr_types()
+            except Exception:
+                continue
+            found[op] = [k for k, v in types.items() if v[0] == "i" and
+                         re.search(r"(^PE|^SIMD|simd|^M$|[Ff]old|[Pp]arallel)", k)]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.engine
+def test_every_attribute_of_parallelism_of_the_installed_finn_is_known(engine_python: str) -> None:
+    """A FINN with another one would be folded without it, and called proved."""
+    done = subprocess.run(
+        [engine_python, "-W", "ignore", "-c", LISTS_PARALLELISM],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=120,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) > 40 and found["MVAU_hls"] == ["PE", "SIMD"]
+    # What a layer was before FINN took it apart, and attributes that say how, not how much.
+    notes = {"original_simd", "parallel_mode"}
+    known = {*knobs.FOLDED, *knobs.NOT_FOLDED, *notes}
+    unknown = {op: [name for name in names if name not in known] for op, names in found.items()}
+    assert {op: names for op, names in unknown.items() if names} == {}

@@ -9,7 +9,7 @@ import math
 from functools import reduce
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
-from finn_tui.engine.server import choices, finn_env
+from finn_tui.engine.server import choices, finn_env, shuffles
 
 Knob = Dict[str, Any]
 #: A layer as FINN sees it: the ONNX node and the instance of its custom op class.
@@ -35,9 +35,13 @@ SETTINGS = (
     "depth_trigger_uram",
 )
 
-# Ops whose SIMD depends on more than one axis of their data; FINN folds them while it decomposes
-# transposes, so here they keep the value they have.
-_FOLDED_BY_FINN = ("Shuffle", "InnerShuffle", "OuterShuffle", "StreamingDataWidthConverter")
+# Parts of a transpose that FINN has already decomposed: their SIMD is the transpose's, chosen
+# before. They keep the value that they have, and are named as not folded.
+_FOLDED_BY_FINN = ("InnerShuffle", "OuterShuffle", "StreamingDataWidthConverter")
+#: Attributes of parallelism that finn-tui folds, and those that it names as not folded. Every other
+#: one that the installed FINN has fails ``tests/engine/test_server_knobs.py``.
+FOLDED = ("PE", "SIMD", "parallel_window")
+NOT_FOLDED = ("EmbFold", "SeqFold", "M")
 _VECTOR_OPS = ("VVAU", "VectorVectorActivation", "Vector_Vector_Activate")
 
 
@@ -108,6 +112,8 @@ def _simd_values(base: str, inst: Any) -> List[int]:
         # Its pipeline needs more than 12 folds of a row to cover its own latency.
         size = int(inst.get_normal_input_shape()[-1])
         return [simd for simd in divisors(size) if size // simd > 12] or [1]
+    if base == "Shuffle":
+        return shuffles.decomposable(inst, divisors(_last_axes(inst)))
     channels = attribute(inst, ("IFMChannels", "NumChannels"))
     return divisors(_last_axes(inst) if channels is None else channels)
 
