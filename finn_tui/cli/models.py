@@ -22,10 +22,11 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.estimate.memory import lutram_of
 
 if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned
-    from finn_tui.core.estimate.estimate import Estimate
+    from finn_tui.core.estimate.estimate import Estimate, LayerCost
     from finn_tui.lab.models import Model, Stage
     from finn_tui.lab.opened import Opened
 
@@ -262,7 +263,10 @@ def bill_line(result: Estimate, kind: str) -> str:
     total = result.bill.total(kind)
     use = "   ".join(f"{name} {number(total[name])}" for name in RESOURCES if total[name])
     missing = f" ({len(items) - len(priced)} not priced)" if len(priced) < len(items) else ""
-    return f"beside it: {len(items)} {_INSERTED[kind]}{missing}   {use}"
+    doubt = ""
+    if kind == "dwc" and result.prices.ops.get("dwc", "").endswith("_rtl"):
+        doubt = "   (FINN's formula for older RTL: up to 10x off in both directions)"
+    return f"beside it: {len(items)} {_INSERTED[kind]}{missing}   {use}{doubt}"
 
 
 def shell_line(result: Estimate) -> str:
@@ -303,7 +307,7 @@ def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
                 layer.name,
                 f"{layer.cycles:,}",
                 share + mark,
-                *(number(layer.resources[name]) for name in RESOURCES),
+                *(_amount(result, layer, name) for name in RESOURCES),
                 *own,
                 knobs,
             )
@@ -314,12 +318,33 @@ def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
     )
 
 
+def _amount(result: Estimate, layer: LayerCost, resource: str) -> str:
+    """What a layer takes of a resource; "?" for LUTs of which FINN has no model."""
+    if resource == "LUT" and layer.name in result.unmodelled and not layer.resources["LUT"]:
+        return "?"
+    return number(layer.resources[resource])
+
+
+def memory_line(result: Estimate, device: Device) -> str:
+    """Memory that FINN leaves out, and LUTs that are memory; empty where there is none."""
+    parts = []
+    left_out = result.bill.total("memory")["LUT"]
+    if left_out:
+        layers = ", ".join(result.bill.memory)
+        parts.append(f"LUT {number(left_out)} for weights that FINN counts as nothing ({layers})")
+    if result.lutram:
+        most = lutram_of(device.part)
+        of = f" of {most:,}" if most is not None else ""
+        parts.append(f"LUTRAM {number(result.lutram)}{of}")
+    return f"beside it: memory   {'   '.join(parts)}" if parts else ""
+
+
 def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     """II, fps, latency and the budget in four lines."""
     lines = [
         f"{model}, folding {folding}, {device.board} ({device.part}), {result.clock_ns:g} ns",
-        f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps   latency "
-        f"{result.latency_ms:.3f} ms   bottleneck {result.bottleneck}",
+        f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps (with FIFOs deep enough)   "
+        f"latency at most {result.latency_ms:.3f} ms   bottleneck {result.bottleneck}",
     ]
     parts = []
     for name in RESOURCES:
@@ -332,7 +357,14 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
     lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
     if fits and not result.fits(device, whole=True):
-        lines.append("DOES NOT FIT the part once its FIFOs and width converters are counted")
+        lines.append(
+            "DOES NOT FIT the part once FIFOs, width converters, memory, DMA and shell are counted"
+        )
+    if result.unmodelled:
+        names = sorted(result.unmodelled)
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        lines.append(f"LUT unknown, FINN has no model of RTL matrix layers: {shown}")
     lines += [line for line in (bill_line(result, kind) for kind in _INSERTED) if line]
+    lines += [line for line in (memory_line(result, device),) if line]
     lines.append(shell_line(result))
     return "\n".join(lines)

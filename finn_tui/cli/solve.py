@@ -252,7 +252,8 @@ def _proof(solution: Solution, wish: SolveOptions) -> dict[str, Any]:
     from finn_tui.core.estimate.estimate import plain
 
     return {
-        "optimal": solution.optimal,
+        "optimal": solution.proved,
+        "not_varied": list(solution.not_varied),
         "cost": solution.cost,
         "bound": solution.bound,
         "least_cycles": solution.least_cycles,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from finn_tui.core.design import Design, Knob, Setting, Value
 from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import Estimate, Tables, estimate
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup
+from finn_tui.core.estimate.memory import with_memory
 from finn_tui.core.folding import batch_edit
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.batch_edit import BatchEdit
@@ -87,6 +89,11 @@ class Editor:
         if self._estimate is None:
             self._estimate = self._estimate_of(self.folding)
         return self._estimate
+
+    @cached_property
+    def priced_tables(self) -> Tables:
+        """The tables with memory that FINN leaves out: for choosing, not for showing."""
+        return with_memory(self.design, self.tables)
 
     @property
     def changes(self) -> int:

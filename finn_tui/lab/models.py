@@ -428,7 +428,7 @@ def _swap(partial: Path, folder: Path) -> None:
 
 
 #: Changes whenever tables.json holds something else than before; older files are made anew.
-_TABLES_FORMAT = 4
+_TABLES_FORMAT = 5
 
 #: A design, the cost tables of its layers, and the prices of what FINN inserts between them.
 Costed = tuple[Design, dict[str, CostTable], CostLookup]

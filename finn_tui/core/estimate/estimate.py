@@ -7,12 +7,13 @@ looks them up and adds them, so that there is no second copy of FINN's formulas.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import RESOURCES, Device
+from finn_tui.core.estimate import memory
 from finn_tui.core.estimate.infrastructure import (
     CostLookup,
     InfrastructureCost,
@@ -68,7 +69,30 @@ class Estimate:
     def bill(self) -> InfrastructureCost:
         """What FINN inserts between the layers and leaves out of ``total``."""
         widths = {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
-        return InfrastructureCost.of_links(self.links, widths, self.prices)
+        cost = InfrastructureCost.of_links(self.links, widths, self.prices)
+        left_out = {
+            layer.name: memory.missing(self.design.by_name[layer.name], layer.values)
+            for layer in self.layers
+            if layer.op.endswith("_rtl")
+        }
+        left_out = {name: luts for name, luts in left_out.items() if luts}
+        return replace(cost, memory=left_out) if left_out else cost
+
+    @cached_property
+    def lutram(self) -> float:
+        """LUTs that hold weights, of all layers."""
+        return sum(
+            memory.lutram(self.design.by_name[layer.name], layer.values) for layer in self.layers
+        )
+
+    @cached_property
+    def unmodelled(self) -> frozenset[str]:
+        """Layers of whose LUTs FINN has no model: their 0 is unknown, not free."""
+        return frozenset(
+            layer.name
+            for layer in self.layers
+            if memory.unmodelled(self.design.by_name[layer.name])
+        )
 
     @cached_property
     def links(self) -> tuple[StreamFifo, ...]:
@@ -117,9 +141,17 @@ class Estimate:
         """Whether FINN's total is within the device's budget; None where that is unknown.
 
         Args:
-            whole: with the width converters and FIFOs that FINN leaves out.
+            whole: with what FINN leaves out: width converters, FIFOs, memory, DMA and shell; then
+                weights in distributed memory must find LUTs that can be memory, too.
         """
-        resources = self.bill.total() if whole else dict.fromkeys(RESOURCES, 0.0)
+        resources = dict.fromkeys(RESOURCES, 0.0)
+        if whole:
+            found = self.prices.shell or published(device.part)
+            shell = found.use if found is not None else resources
+            resources = {name: use + shell[name] for name, use in self.bill.total().items()}
+            most = memory.lutram_of(device.part)
+            if most is not None and self.lutram > most:
+                return False
         uses = [device.use(name, self.total[name] + resources[name]) for name in RESOURCES]
         if any(use is None for use in uses):
             return None
@@ -148,7 +180,19 @@ class Estimate:
                 for layer in self.layers
             ],
             "total": {name: plain(self.total[name]) for name in RESOURCES},
-            "extra": {**self.bill.as_json(), "shell": self.shell.as_json() if self.shell else {}},
+            "latency_is": "upper bound",
+            "fps_holds": "with FIFOs deep enough",
+            "unmodelled": sorted(self.unmodelled),
+            "extra": {
+                **self.bill.as_json(),
+                "shell": self.shell.as_json() if self.shell else {},
+                "memory": {
+                    "LUT": plain(self.bill.total("memory")["LUT"]),
+                    "layers": {name: plain(luts) for name, luts in self.bill.memory.items()},
+                    "LUTRAM": plain(self.lutram),
+                    "LUTRAM_budget": memory.lutram_of(device.part),
+                },
+            },
             "budget": dict(device.budget),
             "fits": self.fits(device),
             "fits_with_extra": self.fits(device, whole=True),

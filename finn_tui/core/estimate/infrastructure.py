@@ -123,9 +123,15 @@ class InsertedNode:
 
 @dataclass(frozen=True)
 class InfrastructureCost:
-    """Everything that FINN inserts for one folding."""
+    """Everything that FINN inserts for one folding, and memory that it leaves out.
+
+    Attributes:
+        items: converters and FIFOs.
+        memory: LUTs by layer, see ``finn_tui.core.estimate.memory``.
+    """
 
     items: tuple[InsertedNode, ...]
+    memory: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of_widths(
@@ -196,6 +202,8 @@ class InfrastructureCost:
             counts = Counter(item.use for item in items if item.use is not None)
             sums = zip(*([each * n for each in use] for use, n in counts.items()), strict=True)
             totals[kind] = tuple(map(sum, sums)) or NOTHING
+        if self.memory:
+            totals["memory"] = (sum(self.memory.values()), *NOTHING[1:])
         return totals
 
     def as_json(self) -> dict[str, Any]:

@@ -275,7 +275,7 @@ def _cheapest(
     What follows by couplings costs too, is fast enough too, and is not locked.
     """
     layer = editor.design.by_name[name]
-    table = editor.tables[name].part(folding.values[name], CHOSEN)
+    table = editor.priced_tables[name].part(folding.values[name], CHOSEN)
     present = folding.values[name]
     ends = [table.columns[knob] for knob in _coupled(editor.design, name)]
     best: tuple[tuple[float, int, int], int, Folding] | None = None

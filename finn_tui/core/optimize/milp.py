@@ -21,6 +21,7 @@ from finn_tui.core.design import CHOSEN, Design
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.estimate import CostTable, Tables
 from finn_tui.core.estimate.infrastructure import Use
+from finn_tui.core.estimate.memory import lutram
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.buildability import refusal
 
@@ -107,6 +108,7 @@ class Problem:
         locked: layers that keep what they have in ``folding``.
         streams: cost of what FINN inserts between layers; empty leaves it out of account.
         held: knobs that keep what they have in ``folding``, in every layer that has them.
+        lutram_limit: LUTs that weights in distributed memory may take; None for no limit.
     """
 
     design: Design
@@ -118,11 +120,25 @@ class Problem:
     streams: tuple[StreamCost, ...] = ()
     held: frozenset[str] = frozenset()
     peak: float = 0.0
+    lutram_limit: float | None = None
 
     @cached_property
     def arrays(self) -> Mapping[str, Arrays]:
         """The columns of each layer's table as arrays."""
         return {layer.name: Arrays.of(self.tables[layer.name]) for layer in self.design.layers}
+
+    @cached_property
+    def lutram(self) -> Mapping[str, NDArray[np.float64]]:
+        """LUTs that hold weights, of each row of the layers that may have any; empty for none."""
+        if self.lutram_limit is None:
+            return {}
+        found = {}
+        for layer in self.design.layers:
+            table = self.tables[layer.name]
+            if "ram_style" in table.knobs and "distributed" in table.legal("ram_style"):
+                rows = [lutram(layer, table.values(row)) for row in range(len(table))]
+                found[layer.name] = np.array(rows)
+        return found
 
     @cached_property
     def uses(self) -> Mapping[str, NDArray[np.float64]]:
@@ -295,6 +311,14 @@ class MilpModel:
                 ]
                 if terms:
                     self._row(terms, -np.inf, self._limits[name])
+        if self._problem.lutram_limit is not None:
+            terms = [
+                (column, float(self._problem.lutram[name][row]))
+                for column, (name, row) in enumerate(self._columns)
+                if name in self._problem.lutram and self._problem.lutram[name][row]
+            ]
+            if terms:
+                self._row(terms, -np.inf, self._problem.lutram_limit)
         if self._peak:
             self._top()
 
@@ -411,6 +435,9 @@ def _dominated(problem: Problem, layer: str) -> NDArray[np.bool_]:
         for stream_extra, widths in streams:
             extra_cost += stream_extra[np.ix_(widths, widths)]
         beats &= extra_cost <= 0
+    if layer in problem.lutram:
+        held = problem.lutram[layer]
+        beats &= held[:, None] <= held[None, :]
     for coupling in problem.design.couplings:
         for name, knob in (coupling.a, coupling.b):
             if name == layer:

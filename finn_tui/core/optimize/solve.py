@@ -80,6 +80,7 @@ class Solution:
         least_cycles: after ``fill``, no folding within the limits has an II below this.
         used: units of each resource, of what the problem counts.
         binding: what holds the answer back.
+        not_varied: layers with parallelism that finn-tui does not fold: no proof covers it.
     """
 
     folding: Folding
@@ -91,11 +92,22 @@ class Solution:
     least_cycles: int | None = None
     used: Mapping[str, float] | None = None
     binding: tuple[Binding, ...] = ()
+    not_varied: tuple[str, ...] = ()
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is proved to be the best of all that FINN could build."""
+        return self.optimal and not self.not_varied
 
     @property
     def verdict(self) -> str:
         """What is proved of it: that it is the best, or how far from the best it can be."""
         took = f"{self.seconds:.2f} s"
+        if self.not_varied and self.optimal:
+            return (
+                f"the best with these layers as they are: {', '.join(self.not_varied)}; finn-tui "
+                f"does not fold them, so nothing is proved beyond ({took})"
+            )
         if self.optimal:
             faster = " or faster" if self.least_cycles is not None else ""
             return f"proved: nothing that fits is cheaper{faster} ({took})"
@@ -294,6 +306,7 @@ def _solution(problem: Problem, answer: Answer, began: float) -> Solution:
         if limit and used[name] >= _TIGHT * limit
     ]
     return Solution(
+        not_varied=tuple(layer.name for layer in problem.design.layers if layer.not_folded),
         folding=Folding(values, problem.folding.settings),
         cycles=max(int(problem.tables[name].cycles[row]) for name, row in answer.rows.items()),
         cost=answer.cost,

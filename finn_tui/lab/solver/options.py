@@ -14,7 +14,10 @@ from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.design import CHOSEN
 from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.editor import Editor
+from finn_tui.core.estimate import memory
 from finn_tui.core.estimate.estimate import Estimate, estimate
+from finn_tui.core.estimate.memory import lutram_of
+from finn_tui.core.estimate.platform_shell import published
 from finn_tui.core.folding.finn_json import from_json
 from finn_tui.core.folding.model import Folding, check
 from finn_tui.core.optimize import solve as solver
@@ -198,17 +201,23 @@ def problem(editor: Editor, wish: SolveOptions) -> Problem:
             "Name one of these.",
         )
     limits = solver.budget_limits(editor.device, wish.limits)
+    shell = editor.prices.shell or published(editor.device.part)
+    if wish.whole and shell is not None:
+        # What DMA and shell take is not for the layers, unless the user says how much is.
+        for name in set(limits) - set(wish.limits):
+            limits[name] = max(0.0, limits[name] - shell.use[name])
     for name, amount in wish.ceilings.items():
         limits[name] = min(amount, limits.get(name, amount))
     return Problem(
         editor.design,
-        restricted(editor.tables, editor.folding, CHOSEN.union(wish.free) - NEVER_TRADED),
+        restricted(editor.priced_tables, editor.folding, CHOSEN.union(wish.free) - NEVER_TRADED),
         editor.folding,
         limits,
         _weights(editor, wish),
         frozenset(wish.locked),
         held=frozenset(wish.held) | NEVER_TRADED,
         peak=1 / _SUM_BESIDE_PEAK if wish.even else 0.0,
+        lutram_limit=lutram_of(editor.device.part),
     )
 
 
@@ -240,7 +249,8 @@ async def target(
         Infeasible: there is none, and why.
         FinnTuiError: a wish that cannot be, or none was found in time.
     """
-    return (await process.ask(_job(editor, wish, "solve", cycles=cycles), on_progress))[0]
+    answer = await process.ask(_job(editor, wish, "solve", cycles=cycles), on_progress)
+    return _storable(editor, answer[0])
 
 
 async def balance(
@@ -260,7 +270,26 @@ async def fill(
             "Neither FINN nor the workspace says what the part has.",
             "Give its resources in finn-tui.toml, or ask for a rate with --target-fps.",
         )
-    return (await process.ask(_job(editor, wish, "fill"), on_progress))[0]
+    return _storable(editor, (await process.ask(_job(editor, wish, "fill"), on_progress))[0])
+
+
+def _storable(editor: Editor, solution: Solution) -> Solution:
+    """An answer, checked against the bits that it stores: no estimate is needed to know these.
+
+    Raises:
+        Infeasible: it holds more weights than the part can.
+    """
+    device = editor.device
+    room = memory.chip_bits(device.budget, device.part)
+    bits = memory.stored_bits(editor.design, solution.folding.values)
+    if room is not None and bits > room:
+        raise solver.Infeasible(
+            f"{editor.design.model} does not fit {device.part}",
+            f"Its weights are {bits / 1e6:.1f} Mbit, and all memory of the part holds "
+            f"{room / 1e6:.1f} Mbit.",
+            "Use a larger part, fewer or smaller layers, or mem_mode external.",
+        )
+    return solution
 
 
 async def pareto(

@@ -165,7 +165,11 @@ async def test_cnv_on_the_labs_board(solver: Solver) -> None:
     # The best that was known before, by hand: 12,544 cycles within the whole xc7z020.
     assert fastest.cycles <= 12_544 and fastest.optimal
     whole = await options.fill(solver, editor, SolveOptions())
-    assert fastest.cycles <= whole.cycles <= 12_544
+    # DMA and shell take 6,426 LUTs of the part, unless the user says how much is for the layers.
+    assert fastest.cycles <= whole.cycles <= 13_824
+    assert options.estimate_of(editor, whole.folding).fits(editor.device, whole=True)
+    alone = await options.fill(solver, editor, SolveOptions(limits={"LUT": 1.0, "BRAM_18K": 1.0}))
+    assert fastest.cycles <= alone.cycles <= 12_544
     for solution in (fastest, whole):
         foldings.check(editor.design, editor.tables, solution.folding)
         assert refusals(editor.design, solution.folding) == []

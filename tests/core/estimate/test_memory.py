@@ -1,0 +1,100 @@
+"""Memory that FINN's estimator leaves out is counted, and limits what is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from finn_tui.core.design import Design, Value
+from finn_tui.core.device import Device
+from finn_tui.core.estimate import memory
+from finn_tui.core.estimate.estimate import CostTable, estimate
+from finn_tui.core.folding import model as foldings
+from finn_tui.core.optimize import solve as solver
+from finn_tui.core.optimize.milp import Problem, restricted
+from tests.core.designs import design_from, layer, table
+
+MW, MH = 256, 256
+Z2 = Device("Pynq-Z2", "xc7z020clg400-1", {"LUT": 53200, "BRAM_18K": 280, "URAM": 0, "DSP": 220})
+
+
+def rtl_matrix() -> tuple[Design, dict[str, CostTable]]:
+    """One RTL matrix layer: FINN counts 4 BRAM_18K for block memory, nothing for distributed."""
+    entry = layer(
+        "MVAU_rtl_0",
+        "MVAU_rtl",
+        {"PE": [1, 2], "SIMD": [1, 4], "ram_style": ["block", "distributed"]},
+        "in",
+        "out",
+        weight_dtype="INT8",
+    )
+    entry["attrs"] = {"MW": MW, "MH": MH, "mem_mode": "internal_decoupled"}
+    costs = table(entry, lambda knobs: MW * MH // (knobs["PE"] * knobs["SIMD"]))
+    for face in ("LUT", "URAM", "DSP"):
+        costs[face] = [0 for _ in costs["points"]]
+    at = costs["knobs"].index("ram_style")
+    costs["BRAM_18K"] = [4 if point[at] == "block" else 0 for point in costs["points"]]
+    return design_from([entry], [costs], [])
+
+
+def test_bits_of_data_types() -> None:
+    assert [memory.bits_of(name) for name in ("BIPOLAR", "TERNARY", "INT4", "UINT8", None)] == [
+        1, 2, 4, 8, 0,
+    ]  # fmt: skip
+
+
+def test_distributed_weights_of_an_rtl_layer_are_counted_as_of_an_hls_one() -> None:
+    design, tables = rtl_matrix()
+    values: dict[str, dict[str, Value]] = {
+        "MVAU_rtl_0": {"PE": 2, "SIMD": 4, "ram_style": "distributed"}
+    }
+    result = estimate(design, tables, values, 10.0)
+    # PE x SIMD x bits x ceil(depth / 64)
+    luts = 2 * 4 * 8 * (MW * MH // 8 // 64)
+    assert result.total["LUT"] == 0
+    assert result.bill.total()["LUT"] == result.bill.total("memory")["LUT"] == luts
+    assert result.lutram == luts == 8192
+    document = result.as_json(design, Z2)
+    assert document["extra"]["memory"]["LUTRAM_budget"] == 17400
+    assert document["unmodelled"] == ["MVAU_rtl_0"]
+    block = estimate(
+        design, tables, {"MVAU_rtl_0": {**values["MVAU_rtl_0"], "ram_style": "block"}}, 10.0
+    )
+    assert block.bill.total()["LUT"] == block.lutram == 0
+
+
+def test_lutram_is_a_limit_of_its_own() -> None:
+    design, tables = rtl_matrix()
+    values: dict[str, dict[str, Value]] = {
+        "MVAU_rtl_0": {"PE": 2, "SIMD": 4, "ram_style": "distributed"}
+    }
+    result = estimate(design, tables, values, 10.0)
+    assert result.fits(Z2, whole=True)
+    # 12,000 LUTs would do, but only 6,000 of an xc7z010 can be memory.
+    small = Device("small", "xc7z010", {"LUT": 17600, "BRAM_18K": 120, "URAM": 0, "DSP": 80})
+    assert result.fits(small)
+    assert not result.fits(small, whole=True)
+
+
+@pytest.mark.parametrize(("limit", "style"), [(None, "distributed"), (1000.0, "block")])
+def test_the_solver_limits_what_it_stores(limit: float | None, style: str) -> None:
+    design, tables = rtl_matrix()
+    folding = foldings.ones(design, tables)
+    priced = memory.with_memory(design, tables)
+    # Block memory is the dearer one here, so that only a limit leads to it.
+    weights = {"LUT": 1e-9, "BRAM_18K": 1.0, "URAM": 0.0, "DSP": 0.0}
+    free = {"ram_style"}
+    problem = Problem(design, restricted(priced, folding, free), folding, {}, weights)
+    found = solver.solve(replace(problem, lutram_limit=limit), MW * MH // 8)
+    assert found.optimal
+    assert found.folding.values["MVAU_rtl_0"]["ram_style"] == style
+
+
+def test_what_is_stored_is_weighed_against_all_memory_of_the_part() -> None:
+    design, tables = rtl_matrix()
+    bits = memory.stored_bits(design, foldings.ones(design, tables).values)
+    assert bits == MW * MH * 8
+    room = memory.chip_bits(Z2.budget, Z2.part)
+    assert room == 280 * 18432 + 17400 * 64
+    assert memory.chip_bits(Z2.budget, "a part of one's own") is None
