@@ -33,6 +33,8 @@ from click.testing import CliRunner
 
 #: What one input may take, on a slow machine beside other work.
 SECONDS = 10.0
+#: FINN's own work on a network that can still be read takes half a minute.
+PREPARE_SECONDS = 90.0
 EVIL = "\x1b]0;PWNED\x07\x1b[66;66H\x9b31m\u202e\u2066\x1bPq\x1b\\"
 FORBIDDEN = ("\x1b]", "\x1b[66", "\x9b", "\u202e", "\u2066", "\x1bP")
 ODD: tuple[Any, ...] = (
@@ -142,8 +144,10 @@ class Fuzz:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.seen: set[str] = set()
 
-    def one(self, kind: str, data: bytes, read: Callable[[], object]) -> None:
-        """Read one input and judge what came of it."""
+    def one(
+        self, kind: str, data: bytes, read: Callable[[], object], seconds: float = SECONDS
+    ) -> None:
+        """Read one input and judge what came of it; ``seconds`` is what it may take."""
         from finn_tui.base.errors import FinnTuiError
 
         def over(*_: object) -> None:
@@ -151,7 +155,7 @@ class Fuzz:
 
         self.counts[kind, "inputs"] += 1
         signal.signal(signal.SIGALRM, over)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             shown = read()
         except FinnTuiError as error:
@@ -381,7 +385,7 @@ def onnx_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None
             request = {"source": source, "out": str(folder / "out"), "board": "Pynq-Z2"}
             work = engine.call("prepare", {**request, "clock_ns": 10.0, "check_seconds": 1})
         try:
-            answer = json.dumps(loop.run_until_complete(asyncio.wait_for(work, SECONDS * 3)))
+            answer = json.dumps(loop.run_until_complete(asyncio.wait_for(work, PREPARE_SECONDS)))
             fuzz.counts["onnx", "read"] += 1
             return answer
         except TimeoutError:
@@ -399,7 +403,12 @@ def onnx_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None
         else:
             data = mutated(bytes(content), rng)
         before = engine.hello.get("pid")
-        fuzz.one("onnx", data, lambda d=data, n=number: read(d, n % 20 == 0))  # type: ignore[misc]
+        fuzz.one(
+            "onnx",
+            data,
+            lambda d=data, n=number: read(d, n % 20 == 0),  # type: ignore[misc]
+            PREPARE_SECONDS + 30.0,
+        )
         if before and engine.hello.get("pid") not in (before, None):
             fuzz.counts["onnx", "engine crashes"] += 1
     loop.run_until_complete(engine.close())

@@ -72,6 +72,9 @@ def parse(path: Path, content: bytes) -> dict[str, Any]:
         raise _broken(path, f"Line {number}{shown}: {message}.") from error
     except RecursionError as error:
         raise _broken(path, "Its values are nested too deep.") from error
+    except ValueError as error:
+        # A number of thousands of digits, which Python refuses to read.
+        raise _broken(path, f"A value cannot be read: {error}.") from error
 
 
 def _broken(path: Path, why: str) -> FinnTuiError:

@@ -36,8 +36,9 @@ def known_hosts() -> asyncssh.SSHKnownHosts:
             with path.open("rb") as file:
                 text = file.read(_MOST_BYTES).decode("utf-8", "replace")
             for line in text.splitlines():
-                # Line by line: asyncssh refuses a whole file for one line.
-                with contextlib.suppress(ValueError):
+                # Line by line: asyncssh refuses a whole file for one line. The boundary to its
+                # parsers, which raise anything, as re.error and IndexError.
+                with contextlib.suppress(Exception):
                     known.load(line)
     return known
 
@@ -128,7 +129,7 @@ def _tried(copy: Path, lines: list[str], options: dict[str, object]) -> Exceptio
     copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
         asyncssh.SSHClientConnectionOptions(config=[str(copy)], **options)
-    except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
+    except Exception as error:  # The boundary to asyncssh's parser, which raises anything.
         return error
     return None
 
@@ -161,10 +162,10 @@ def key_problem(key: str) -> FinnTuiError | None:
             "Name a private key in OpenSSH's or PEM form as `key` in boards.toml.",
             kind="board",
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # The boundary to asyncssh's parsers, which raise anything.
         return FinnTuiError(
             f"the key {path} cannot be read",
-            str(error),
+            str(error) or type(error).__name__,
             "Correct `key` in boards.toml, or remove it to use the usual keys.",
             kind="board",
         )

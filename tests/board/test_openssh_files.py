@@ -169,6 +169,9 @@ KEYS: dict[str, Callable[[Path], object]] = {
     "cut": lambda path: path.write_bytes(
         asyncssh.generate_private_key("ssh-ed25519").export_private_key()[:150]
     ),
+    "regular expression": lambda path: path.write_bytes(
+        b"-----BEGIN [Z-A PRIVATE KEY-----\nAAAA\n-----END [Z-A PRIVATE KEY-----\n"
+    ),
     "putty": lambda path: path.write_text("PuTTY-User-Key-File-3: ssh-ed25519\n"),
 }
 
