@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -291,14 +292,76 @@ async def prepare(
         request = request.with_weights(weights)
     label = await asyncio.to_thread(locate, workspace, request, device.part)
     folder = out or workspace.models_dir / label / device.part
-    partial = folder.with_name(folder.name + ".partial")
+    lock = workspace.models_dir / f".{label}.{device.part}.lock"
+    if out is not None:
+        lock = out.with_name(f".{out.name}.lock")
+    async with _turn(lock, on_progress) as waited:
+        if waited and out is None and weights is None:
+            engine_info = await engine.call("info")
+            prepared = await asyncio.to_thread(
+                find_prepared, workspace, request, device, engine_info
+            )
+            if prepared is not None:
+                return prepared
+        return await _prepare(folder, label, request, device, clock_ns, engine, on_progress)
+
+
+@contextlib.asynccontextmanager
+async def _turn(path: Path, on_progress: OnProgress) -> AsyncIterator[bool]:
+    """Hold a model's lock while it is prepared; gives whether another process had it before.
+
+    Waiting can be cancelled; a process that dies gives its lock back.
+    """
+    import filelock
+
+    try:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        lock = filelock.FileLock(path, timeout=0)
+        waited = False
+        while True:
+            try:
+                lock.acquire()
+                break
+            except filelock.Timeout:
+                if not waited:
+                    message = "another finn-tui prepares this model; waiting"
+                    on_progress(Progress("prepare", message))
+                waited = True
+                await asyncio.sleep(0.3)
+    except OSError as error:
+        raise _full(path.parent, str(error)) from error
+    try:
+        yield waited
+    finally:
+        lock.release()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what preparations left that were killed; who calls has the model's lock."""
+    names = (f"{folder.name}.partial", f".{folder.name}.*.partial")
+    for left in (path for name in names for path in folder.parent.glob(name)):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+async def _prepare(
+    folder: Path,
+    label: str,
+    request: Request,
+    device: Device,
+    clock_ns: float,
+    engine: Engine,
+    on_progress: OnProgress,
+) -> Model:
+    """Prepare into a folder of its own name, and put that in place of ``folder`` at the end."""
+    # Its own name: what another process does to this model must not meet it.
+    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     source = dict(request.source)
 
     def on_event(name: str, data: dict[str, Any]) -> None:
         if name == "progress":
             on_progress(Progress("prepare", data["message"], data.get("fraction"), data))
 
-    await asyncio.to_thread(shutil.rmtree, partial, True)
+    await asyncio.to_thread(_sweep, folder)
     try:
         await asyncio.to_thread(partial.mkdir, parents=True, exist_ok=True)
         info = await engine.call(
@@ -337,7 +400,7 @@ async def prepare(
         raise
     finally:
         await asyncio.to_thread(shutil.rmtree, partial, True)
-        if out is None:
+        if folder.parent.name == label:
             # Left only where it holds another part's preparation, or this one.
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(folder.parent.rmdir)
