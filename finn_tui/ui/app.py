@@ -313,13 +313,13 @@ class FinnTuiApp(Workers):
         if kind is WorkKind.OPEN:
             state.opening_at = progress
         if isinstance(shown, Working) and shown.kind is kind:
-            shown.tell(progress)
+            shown.report(progress)
         elif kind in state.aside:
             state.publish(Topic.MODEL)
         elif state.opening or state.launching:
             title = f"Opening {state.opening}" if kind is WorkKind.OPEN else "Starting the build"
             working = Working(title, kind)
-            working.tell(progress)
+            working.report(progress)
             self.push_screen(working, self._set_aside)
 
     def _set_aside(self, action: str | None) -> None:

@@ -104,7 +104,7 @@ class Workers(App[int]):
     def progress_of(self, kind: WorkKind) -> OnProgress:
         """Return a callback that posts the progress of some work."""
 
-        def tell(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             self.post_message(ProgressUpdated(kind, progress))
 
-        return tell
+        return report

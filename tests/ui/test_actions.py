@@ -75,13 +75,13 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
 def test_no_key_means_two_things_on_one_screen(place: str) -> None:
     # The layer table has its own use for tab; lists and logs sit inside screens.
     inner = ("list",) if place == "tune" else ("list", "log", "pane")
-    taken: dict[str, str] = {}
+    ids_by_key: dict[str, str] = {}
     for action in actions_of(place, "mode", "app", *inner):
         for key in action.keys:
-            if {action.id, taken.get(key)} == {"tune.values", "list.choose"}:
+            if {action.id, ids_by_key.get(key)} == {"tune.values", "list.choose"}:
                 continue
-            assert key not in taken, f"{key}: {taken.get(key)} and {action.id}"
-            taken[key] = action.id
+            assert key not in ids_by_key, f"{key}: {ids_by_key.get(key)} and {action.id}"
+            ids_by_key[key] = action.id
 
 
 def test_no_key_means_two_things_in_a_large_log() -> None:
@@ -95,8 +95,8 @@ def test_no_key_means_two_things_in_a_large_log() -> None:
 
 
 def test_bindings_carry_the_ids() -> None:
-    found = {binding.id: binding.key for binding in actions.bindings("tune")}  # type: ignore[union-attr]
-    assert found["tune.larger"] == "plus,equals_sign"
+    ids = {binding.id: binding.key for binding in actions.bindings("tune")}  # type: ignore[union-attr]
+    assert ids["tune.larger"] == "plus,equals_sign"
 
 
 def test_keys_are_written_as_people_do() -> None:

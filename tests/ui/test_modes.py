@@ -83,7 +83,7 @@ def test_differences_of_op_types() -> None:
 
     before = Stage(0, "a", Path(), 3, {"Conv": 2, "Mul": 1}, None)
     after = Stage(1, "b", Path(), 4, {"Conv": 1, "Im2Col": 3}, {"images": 5, "same": 4})
-    assert flow.difference(before, after) == [("Im2Col", 3), ("Conv", -1), ("Mul", -1)]
+    assert flow.op_differences(before, after) == [("Im2Col", 3), ("Conv", -1), ("Mul", -1)]
     assert flow.check_cell(after) == ("✗ 4/5", "bad")
 
 
@@ -409,7 +409,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
     import asyncssh
 
     make_run(lab.workspace)
-    given: list[object] = []
+    passwords: list[object] = []
 
     async def job(
         lab: Workbench,
@@ -419,7 +419,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
         credentials: Credentials,
         tell: OnProgress,
     ) -> tuple[FinnTuiError, ...]:
-        given.append(credentials.password)
+        passwords.append(credentials.password)
         if not credentials.password:
             error = FinnTuiError(
                 "lab does not let xilinx in", "denied", "ssh-copy-id", kind="board"
@@ -436,7 +436,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
         await until(pilot, lambda: "••••••" in screen_text(app))
         assert "xilinx▏" not in screen_text(app)
         await pilot.press("enter")
-        await until(pilot, lambda: given == [None, "xilinx"])
+        await until(pilot, lambda: passwords == [None, "xilinx"])
 
 
 async def test_the_machine_is_chosen_and_kept(make_app: MakeApp, lab: RecordedLab) -> None:
@@ -463,7 +463,7 @@ def test_images_become_half_blocks() -> None:
 
 def test_a_late_word_of_stopped_work_changes_nothing() -> None:
     state = BoardState()
-    board.take_progress(state, Progress("validate", "100 of 400", 0.25))
+    board.apply_progress(state, Progress("validate", "100 of 400", 0.25))
     assert not state.jobs and not state.log.lines
 
 

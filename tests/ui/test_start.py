@@ -192,8 +192,8 @@ async def test_a_users_theme_is_used_and_a_broken_one_explained(
         await until(
             pilot, lambda: "drak = True is an unknown key" in " ".join(screen_text(app).split())
         )
-        said = " ".join(toast.message for toast in app._notifications)
-        assert "line 3: colors.primary = 'blu' is not a colour" in said
+        notices = " ".join(toast.message for toast in app._notifications)
+        assert "line 3: colors.primary = 'blu' is not a colour" in notices
 
 
 async def test_the_chosen_theme_is_kept(make_app: MakeApp) -> None:

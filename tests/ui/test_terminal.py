@@ -109,9 +109,9 @@ def test_without_a_terminal_one_line_says_what_to_use(workspace: Workspace, case
     with Terminal([*wrapped, *words], 200, 24, env) as terminal:
         terminal.wait_for("code ", 20)
     lines = bytes(terminal.output).decode().split("\r\n")
-    said = [line for line in lines if line.strip()]
-    assert len(said) == 2 and "needs a terminal" in said[0] and "finn-tui runs" in said[0]
-    assert said[1] == "code 2" or case == "no screen"
+    output = [line for line in lines if line.strip()]
+    assert len(output) == 2 and "needs a terminal" in output[0] and "finn-tui runs" in output[0]
+    assert output[1] == "code 2" or case == "no screen"
 
 
 SILENT = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"

@@ -66,15 +66,15 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         width, room = min(100, self.size.width) - 4, self.size.height - 6
         text = self.query_one("#text", LineView)
         lines = advice.lines(self.state, width)
-        wanted = len(lines)
+        height = len(lines)
         content = advice.layers(self.state, width)
         listing = self.query_one(Listing)
-        rows = min(max(1, len(content.rows)) + 1, max(4, room - wanted))
-        text.styles.height = max(1, min(wanted, room - rows))
+        rows = min(max(1, len(content.rows)) + 1, max(4, room - height))
+        text.styles.height = max(1, min(height, room - rows))
         listing.styles.height = rows
         self.query_one(FieldInput).place(lines, "rate")
         text.redraw()
-        listing.call_after_refresh(listing.give, content)
+        listing.call_after_refresh(listing.set_content, content)
         self.query_one("#keys", LineView).redraw()
         if not self.state.fresh:
             context_of(self).start(WorkKind.ADVICE, self._work_out())
@@ -85,7 +85,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
     def advice_ready(self, message: AdviceReady) -> None:
         """Show what could be given back."""
         if message.advice is self.state:
-            self.state.found = message.answer
+            self.state.advice = message.answer
             self.show()
 
     def _text(self, width: int, height: int) -> list[StyledLine]:
@@ -106,10 +106,10 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
                 f" {meaning}", "dim", id
             )
         notice = self.state.tune.notice
-        said = StyledLine()
+        notice_line = StyledLine()
         if notice is not None:
-            said.add(fit(notice.text, width).rstrip(), notice.role or "accent")
-        return [StyledLine(), said, line]
+            notice_line.add(fit(notice.text, width).rstrip(), notice.role or "accent")
+        return [StyledLine(), notice_line, line]
 
     def _hit(self, hit: object) -> None:
         if isinstance(hit, str) and hit in BY_ID:
@@ -137,7 +137,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
         """Give back what this layer could."""
-        self._do(lambda: self.state.give(str(event.key)))
+        self._do(lambda: self.state.reclaim(str(event.key)))
 
     def _do(self, change: Callable[[], None]) -> None:
         change()
@@ -145,7 +145,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
 
     def do_next_move(self) -> None:
         """The cheapest change that lowers the II."""
-        self._do(self.state.tune.take_next)
+        self._do(self.state.tune.apply_next_move)
 
     def do_next_target(self) -> None:
         """All moves towards the rate."""
@@ -153,7 +153,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
 
     def do_next_all(self) -> None:
         """Give all back."""
-        self._do(self.state.give_all)
+        self._do(self.state.reclaim_all)
 
     def do_next_undo(self) -> None:
         """Take the last change back."""

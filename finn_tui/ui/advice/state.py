@@ -17,7 +17,7 @@ from finn_tui.ui.toolkit.listing import Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, fit, plural, rate, short, whole, wrap
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import short_name
-from finn_tui.ui.tune.move_text import changed, price, steps
+from finn_tui.ui.tune.move_text import knob_changes, move_cost, move_steps
 from finn_tui.ui.tune.state import Notice, TuneState
 
 _TITLE = 10
@@ -31,9 +31,9 @@ class Advice:
 
     folding: Folding
     cycles: int | None
-    back: Sequence[Move] = ()
-    everything: Move | None = None
-    way: MovePath | None = None
+    reductions: Sequence[Move] = ()
+    all_reductions: Move | None = None
+    path: MovePath | None = None
 
 
 @dataclass
@@ -47,7 +47,7 @@ class AdviceState:
 
     tune: TuneState
     target: str = ""
-    found: Advice | None = field(default=None)
+    advice: Advice | None = field(default=None)
 
     @property
     def cycles(self) -> int | None:
@@ -60,11 +60,11 @@ class AdviceState:
     @property
     def fresh(self) -> bool:
         """Whether what was found is of the present folding and target."""
-        found = self.found
+        advice = self.advice
         return (
-            found is not None
-            and found.folding is self.tune.editor.folding
-            and found.cycles == self.cycles
+            advice is not None
+            and advice.folding is self.tune.editor.folding
+            and advice.cycles == self.cycles
         )
 
     def work_out(self) -> Advice:
@@ -79,24 +79,24 @@ class AdviceState:
             path_to(editor, cycles, locked) if cycles is not None else None,
         )
 
-    def give(self, layer: str) -> None:
+    def reclaim(self, layer: str) -> None:
         """Take from one layer what it could give back."""
-        for move in self.found.back if self.found is not None and self.fresh else ():
+        for move in self.advice.reductions if self.advice is not None and self.fresh else ():
             if layer in move.values:
-                self.tune.take(move)
+                self.tune.apply_move(move)
 
-    def give_all(self) -> None:
+    def reclaim_all(self) -> None:
         """Take from all."""
-        if self.found is not None and self.fresh and self.found.everything is not None:
-            move = self.found.everything
-            self.tune.take(move, f"{plural(len(move.values), 'layer')} given back")
+        if self.advice is not None and self.fresh and self.advice.all_reductions is not None:
+            move = self.advice.all_reductions
+            self.tune.apply_move(move, f"{plural(len(move.values), 'layer')} given back")
 
     def go_to_target(self) -> None:
         """Make all moves towards the rate."""
-        way = self.found.way if self.found is not None and self.fresh else None
-        if way is not None and way.move is not None:
-            self.tune.take(way.move, plural(way.moves, "move"))
-        elif way is None:
+        path = self.advice.path if self.advice is not None and self.fresh else None
+        if path is not None and path.move is not None:
+            self.tune.apply_move(path.move, plural(path.moves, "move"))
+        elif path is None:
             self.tune.notice = Notice("type the frames per second that are wanted", "warn")
 
 
@@ -109,13 +109,13 @@ def lines(state: AdviceState, width: int) -> list[StyledLine]:
     holders = [cost.name for cost in estimate.layers if cost.cycles == estimate.ii_cycles]
     held = StyledLine().cell("held by", _TITLE, "dim")
     held.add(fit(", ".join(holders), width - _TITLE).rstrip())
-    found = [title, StyledLine(), held]
+    rows = [title, StyledLine(), held]
     advice = tune.advice()
     if isinstance(advice, Move):
-        text = f"{steps(editor, advice)}: II {whole(advice.ii_cycles)}, {price(advice)}; "
-        found += _fact("faster", text + f"then {advice.bottleneck} holds it", width)
+        text = f"{move_steps(editor, advice)}: II {whole(advice.ii_cycles)}, {move_cost(advice)}; "
+        rows += _fact("faster", text + f"then {advice.bottleneck} holds it", width)
     elif isinstance(advice, Blocked):
-        found += _fact("faster", f"not by moves: {advice.why}", width, "warn")
+        rows += _fact("faster", f"not by moves: {advice.why}", width, "warn")
     typed = StyledLine().cell("rate", _TITLE, "dim").add(" " * _RATE, hit="rate")
     typed.add(" frames/s", "dim")
     if not state.target:
@@ -124,15 +124,15 @@ def lines(state: AdviceState, width: int) -> list[StyledLine]:
         typed.add("   is no rate that can be", "bad")
     else:
         typed.add(f"   II {whole(state.cycles)}", "dim")
-    found.append(typed)
+    rows.append(typed)
     if state.cycles is not None:
-        found += _way(state, width)
-    found.append(StyledLine())
+        rows += _path_lines(state, width)
+    rows.append(StyledLine())
     over = {n: a for n, a in editor.estimate.total.items() if a > editor.device.budget.get(n, a)}
     if over:
         names = " and ".join(TITLES[name] for name in over)
-        found.insert(3, StyledLine().cell("", _TITLE).add(f"{names} OVER the budget", "bad"))
-    return found
+        rows.insert(3, StyledLine().cell("", _TITLE).add(f"{names} OVER the budget", "bad"))
+    return rows
 
 
 def _fact(name: str, text: str, width: int, role: str = "") -> list[StyledLine]:
@@ -143,25 +143,27 @@ def _fact(name: str, text: str, width: int, role: str = "") -> list[StyledLine]:
     ]
 
 
-def _way(state: AdviceState, width: int) -> list[StyledLine]:
-    way = state.found.way if state.found is not None and state.fresh else None
-    if way is None:
+def _path_lines(state: AdviceState, width: int) -> list[StyledLine]:
+    path = state.advice.path if state.advice is not None and state.fresh else None
+    if path is None:
         return _fact("", "...", width, "dim")
-    if not way.slow:
+    if not path.slow:
         return _fact("", "reached: no layer is slower than that", width, "good")
-    slow = f"{plural(len(way.slow), 'layer')} too slow, the slowest {way.slow[0]}"
-    found = _fact("", slow, width)
-    if way.move is not None:
-        text = f"{plural(way.moves, 'move')}: II {whole(way.move.ii_cycles)}, {price(way.move)}"
-        found += _fact("", text, width)
-    if way.stuck is not None:
-        found += _fact("", f"then {way.stuck.text()}", width, "bad")
-    for name, (amount, limit) in way.over.items():
+    slow = f"{plural(len(path.slow), 'layer')} too slow, the slowest {path.slow[0]}"
+    rows = _fact("", slow, width)
+    if path.move is not None:
+        text = (
+            f"{plural(path.moves, 'move')}: II {whole(path.move.ii_cycles)}, {move_cost(path.move)}"
+        )
+        rows += _fact("", text, width)
+    if path.stuck is not None:
+        rows += _fact("", f"then {path.stuck.text()}", width, "bad")
+    for name, (amount, limit) in path.over.items():
         text = f"{TITLES[name]} {whole(amount)}, over its fill limit of {whole(limit)}"
-        if way.fits is not None and way.fits < state.tune.editor.estimate.ii_cycles:
-            text += f"; as far as II {whole(way.fits)} it fits"
-        found += _fact("", text, width, "bad")
-    return found
+        if path.fits is not None and path.fits < state.tune.editor.estimate.ii_cycles:
+            text += f"; as far as II {whole(path.fits)} it fits"
+        rows += _fact("", text, width, "bad")
+    return rows
 
 
 def layers(state: AdviceState, width: int) -> Content:
@@ -175,17 +177,17 @@ def layers(state: AdviceState, width: int) -> Content:
         Column("B18", 5, True),
         Column("DSP", 4, True),
     ]
-    found = state.found
-    if found is None:
+    advice = state.advice
+    if advice is None:
         return Content(columns, [], "...")
-    now = state.tune.editor
+    editor = state.tune.editor
     rows = []
-    for move in found.back:
-        layer = now.design.by_name[move.layer]
-        values = now.folding.values[move.layer]
-        changes = changed(values, move.values[move.layer])
-        row = now.tables[move.layer].row(move.folding.values[move.layer])
-        cycles = now.tables[move.layer].cycles_of(row) if row is not None else 0
+    for move in advice.reductions:
+        layer = editor.design.by_name[move.layer]
+        values = editor.folding.values[move.layer]
+        changes = knob_changes(values, move.values[move.layer])
+        row = editor.tables[move.layer].row(move.folding.values[move.layer])
+        cycles = editor.tables[move.layer].cycles_of(row) if row is not None else 0
         use = {
             name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in move.use.items()
         }

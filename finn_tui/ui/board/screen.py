@@ -58,8 +58,8 @@ class BoardScreen(ModeScreen):
         self._make_room()
         self.query_one("#about", LineView).redraw()
         self.query_one("#jobs", LineView).redraw()
-        self.query_one("#sample", SampleImage).give(state.sample if run is not None else None)
-        self.query_one("#log", LogPane).give(self._log_view(state.log.path), "board log")
+        self.query_one("#sample", SampleImage).set_image(state.sample if run is not None else None)
+        self.query_one("#log", LogPane).set_log(self._log_view(state.log.path), "board log")
 
     def _log_view(self, path: Path | None) -> LogView:
         """Return the view of the board's log; a new one for another file."""
@@ -95,7 +95,7 @@ class BoardScreen(ModeScreen):
             from finn_tui.ui.toolkit.styled_line import wrap
 
             return wrap(_NO_RUN, width - 4, "dim", "  ")
-        return board.jobs(self.state.board, width)
+        return board.job_lines(self.state.board, width)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         """The log, large."""
@@ -128,7 +128,7 @@ class BoardScreen(ModeScreen):
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
         try:
-            known = boards()
+            machines = boards()
         except FinnTuiError as error:
             self.context.show_error(error)
             return
@@ -141,10 +141,10 @@ class BoardScreen(ModeScreen):
                     ("SIMULATED" if machine.simulated else "", "sim"),
                 ],
             )
-            for machine in known.values()
+            for machine in machines.values()
         ]
 
-        def take(name: str | None) -> None:
+        def accept(name: str | None) -> None:
             if name is not None:
                 self.state.board.machine = name
                 self.context.change_settings(to=name)
@@ -158,5 +158,5 @@ class BoardScreen(ModeScreen):
                 self.state.board.machine,
                 hint="`finn-tui boards add NAME --host ADDRESS` names another one",
             ),
-            take,
+            accept,
         )

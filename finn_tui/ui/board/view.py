@@ -22,7 +22,7 @@ _SIGNS = {
 }
 
 
-def take_progress(board: BoardState, progress: Progress) -> None:
+def apply_progress(board: BoardState, progress: Progress) -> None:
     """Change the state with what the board told."""
     if not board.busy:
         # A last word of work that was stopped a moment ago.
@@ -50,7 +50,7 @@ def take_progress(board: BoardState, progress: Progress) -> None:
         board.accuracy = (float(data["accuracy"]), int(data["done"]), int(data["total"]))
 
 
-def finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
+def end_finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
     """The job has ended; jobs that never began are those that could not be done."""
     for job in board.jobs.values():
         if job.status == "running":
@@ -62,7 +62,7 @@ def finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
     board.busy, board.results_of = "", ("", 0.0)
 
 
-def failed(board: BoardState, error: FinnTuiError) -> None:
+def end_failed(board: BoardState, error: FinnTuiError) -> None:
     """The job ended with an error."""
     for job in board.jobs.values():
         if job.status == "running":
@@ -71,7 +71,7 @@ def failed(board: BoardState, error: FinnTuiError) -> None:
     board.busy, board.error, board.results_of = "", error, ("", 0.0)
 
 
-def stopped(board: BoardState) -> None:
+def end_stopped(board: BoardState) -> None:
     """The job was stopped by the user."""
     for job in board.jobs.values():
         if job.status == "running":
@@ -98,15 +98,16 @@ def asks_password(error: FinnTuiError) -> bool:
 # Lines
 
 
-def jobs(board: BoardState, width: int) -> list[StyledLine]:
+def job_lines(board: BoardState, width: int) -> list[StyledLine]:
     """Each job with how far it is, and what it found."""
     lines = []
     for name in BOARD_JOBS:
         job = board.jobs.get(name)
-        found = _found(board, name)
-        lines.append(_job_line(name, job, width, measured=bool(found)))
+        measured = _measured_lines(board, name)
+        lines.append(_job_line(name, job, width, measured=bool(measured)))
         lines += [
-            StyledLine().add("   ").add(fit(text, width - 4).rstrip(), role) for text, role in found
+            StyledLine().add("   ").add(fit(text, width - 4).rstrip(), role)
+            for text, role in measured
         ]
     return lines
 
@@ -129,56 +130,56 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
     return line.add("could not be done" if job.status == "missing" else "", "warn")
 
 
-def _found(board: BoardState, name: str) -> list[tuple[str, str]]:
+def _measured_lines(board: BoardState, name: str) -> list[tuple[str, str]]:
     """What a job measured, as texts with roles; from results.json, where it lies for good."""
     results = board.results
-    if name == "execute" and (found := results.get("execute")):
-        return [_executed(found)]
-    if name == "throughput" and (found := results.get("throughput")):
-        return _throughput(found)
+    if name == "execute" and (result := results.get("execute")):
+        return [_executed(result)]
+    if name == "throughput" and (result := results.get("throughput")):
+        return _throughput(result)
     if name == "validate":
         job = board.jobs.get(name)
         if board.accuracy is not None and job is not None and job.status == "running":
             percent, done, total = board.accuracy
             return [(f"{percent:.2f} % so far, {done:,} of {total:,} images", "strong")]
-        if found := results.get("accuracy"):
-            return _accuracy(found)
+        if result := results.get("accuracy"):
+            return _accuracy(result)
     return []
 
 
-def _mark(found: Mapping[str, Any]) -> str:
-    return " SIMULATED" if found.get("simulated") else ""
+def _mark(result: Mapping[str, Any]) -> str:
+    return " SIMULATED" if result.get("simulated") else ""
 
 
-def _role(found: Mapping[str, Any]) -> str:
-    return "sim" if found.get("simulated") else "strong"
+def _role(result: Mapping[str, Any]) -> str:
+    return "sim" if result.get("simulated") else "strong"
 
 
-def _executed(found: Mapping[str, Any]) -> tuple[str, str]:
-    text = f"image {found['image']}: class {found['class']}"
-    expected = found.get("expected")
+def _executed(result: Mapping[str, Any]) -> tuple[str, str]:
+    text = f"image {result['image']}: class {result['class']}"
+    expected = result.get("expected")
     if expected is not None:
         text += f", expected {expected}"
-        text += " ✓" if expected == found["class"] else " ✗"
-    return text + _mark(found), _role(found)
+        text += " ✓" if expected == result["class"] else " ✗"
+    return text + _mark(result), _role(result)
 
 
-def _throughput(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    lines = [(f"{rate(found['images_per_s'])} images/s{_mark(found)}", _role(found))]
-    estimate = found.get("estimate_images_per_s")
+def _throughput(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lines = [(f"{rate(result['images_per_s'])} images/s{_mark(result)}", _role(result))]
+    estimate = result.get("estimate_images_per_s")
     if estimate:
-        share = found["images_per_s"] / estimate
+        share = result["images_per_s"] / estimate
         lines.append((f"{share:.1%} of the estimate, {rate(estimate)}", "dim"))
-    lines.append((f"batch {whole(found['batch'])} at {found['clock_mhz']:g} MHz", "dim"))
+    lines.append((f"batch {whole(result['batch'])} at {result['clock_mhz']:g} MHz", "dim"))
     return lines
 
 
-def _accuracy(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _accuracy(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = [
-        (f"{found['percent']:.2f} % of {found['images']:,} images{_mark(found)}", _role(found))
+        (f"{result['percent']:.2f} % of {result['images']:,} images{_mark(result)}", _role(result))
     ]
-    same = found.get("software_same")
+    same = result.get("software_same")
     if same is not None:
-        told = f"{same:,} of {found['images']:,} as in software"
-        lines.append((told, "good" if same == found["images"] else "warn"))
+        text = f"{same:,} of {result['images']:,} as in software"
+        lines.append((text, "good" if same == result["images"] else "warn"))
     return lines

@@ -106,9 +106,9 @@ class BoardController(Controller):
 
     def job_done(self, message: BoardJobDone) -> None:
         """A job of the board has ended well."""
-        from finn_tui.ui.board.view import finished
+        from finn_tui.ui.board.view import end_finished
 
-        finished(self.state.board, message.missing)
+        end_finished(self.state.board, message.missing)
         if message.missing:
             self.context.show_error(message.missing[0])
         self.state.publish(Topic.BOARD)
@@ -122,25 +122,25 @@ class BoardController(Controller):
 
     def job_advanced(self, progress: Progress) -> None:
         """A job of the board is a step further."""
-        from finn_tui.ui.board.view import take_progress
+        from finn_tui.ui.board.view import apply_progress
 
-        take_progress(self.state.board, progress)
+        apply_progress(self.state.board, progress)
         self.state.publish(Topic.BOARD)
 
     def job_stopped(self) -> None:
         """The user has stopped the board's job."""
-        from finn_tui.ui.board.view import stopped
+        from finn_tui.ui.board.view import end_stopped
 
-        stopped(self.state.board)
+        end_stopped(self.state.board)
         self.state.publish(Topic.BOARD)
 
     def job_failed(self, error: FinnTuiError) -> None:
         """A job of the board ended with an error, some of which the user can answer."""
-        from finn_tui.ui.board.view import asks_password, failed, unknown_key
+        from finn_tui.ui.board.view import asks_password, end_failed, unknown_key
 
         board = self.state.board
         job = board.busy
-        failed(board, error)
+        end_failed(board, error)
         self.state.publish(Topic.BOARD)
         credentials = self._credentials.setdefault(board.machine, Credentials())
         fingerprint = unknown_key(error)
@@ -154,16 +154,16 @@ class BoardController(Controller):
             self.context.show_error(error, (("t", "trust this key"),), trusted)
         elif asks_password(error):
 
-            def given(text: str | None) -> None:
+            def password_entered(text: str | None) -> None:
                 if text:
                     credentials.password = text
                     self.start_job(job)
 
-            def wanted(answer: str | None) -> None:
+            def answered(answer: str | None) -> None:
                 if answer == "p":
-                    self._ask_password(board.machine, given)
+                    self._ask_password(board.machine, password_entered)
 
-            self.context.show_error(error, (("p", "give a password"),), wanted)
+            self.context.show_error(error, (("p", "give a password"),), answered)
         else:
             self.context.show_error(error)
 
@@ -236,14 +236,14 @@ async def board_job(
         trust=credentials.trust,
         password=credentials.password,
         sudo_password=credentials.password,
-    ) as link:
+    ) as session:
         if job == "go":
-            return (await jobs.go(link, run, on_progress)).missing
-        await deploy(link, run, on_progress)
+            return (await jobs.go(session, run, on_progress)).missing
+        await deploy(session, run, on_progress)
         if job == "execute":
-            await jobs.execute(link, run, on_progress)
+            await jobs.execute(session, run, on_progress)
         elif job == "throughput":
-            await jobs.throughput(link, run, on_progress)
+            await jobs.throughput(session, run, on_progress)
         elif job == "validate":
-            await jobs.validate(link, run, on_progress)
+            await jobs.validate(session, run, on_progress)
     return ()

@@ -46,7 +46,7 @@ class SnapshotTaken(WorkResult):
 
     kind = WorkKind.FOLLOW
     run: str
-    picture: RunSnapshot
+    snapshot: RunSnapshot
     eta: Eta | None = None
     cause: Diagnosis | None = None
 
@@ -66,7 +66,7 @@ class BuildChecked(WorkResult):
     kind = WorkKind.BUILD
     opened: Opened
     rehearse: bool | None
-    found: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass
@@ -167,7 +167,7 @@ class BuildController(Controller):
         """The run that is shown has moved on."""
         view = self.state.feature(RunsState)
         if message.run == view.log_of:
-            view.picture, view.picture_at = message.picture, time.monotonic()
+            view.snapshot, view.snapshot_at = message.snapshot, time.monotonic()
             view.eta, self.state.failure = message.eta, message.cause
             self.state.publish(Topic.SNAPSHOT)
 
@@ -182,7 +182,7 @@ class BuildController(Controller):
 
         self.launch_ended()
         paragraphs: list[tuple[str, str]] = []
-        for finding in message.found:
+        for finding in message.findings:
             refuse = finding.verdict == "refuse"
             sign, role = ("✗", "bad") if refuse else ("!", "warn")
             paragraphs.append((f"{sign} {finding.what}", role))
@@ -194,7 +194,7 @@ class BuildController(Controller):
                 work = self._begin_build(message.opened, message.rehearse, force=True)
                 self.context.start(WorkKind.BUILD, work)
 
-        certain = any(finding.verdict == "refuse" for finding in message.found)
+        certain = any(finding.verdict == "refuse" for finding in message.findings)
         title = "This build would fail" if certain else "Before this build begins"
         self.context.show_dialog(
             Notice(title, paragraphs, [("b", "build all the same")], role="warn"), answered
@@ -307,10 +307,10 @@ class BuildController(Controller):
         With ``force`` the user has seen what was found.
         """
         if not force:
-            found = await self.lab.preflight(opened, rehearse=rehearse)
-            against = [one for one in found if one.verdict != "ok"]
+            findings = await self.lab.preflight(opened, rehearse=rehearse)
+            against = [finding for finding in findings if finding.verdict != "ok"]
             # Missing tools have an answer of their own, and so has what cannot be forced.
-            if against and all(one.forced or one.verdict == "warn" for one in against):
+            if against and all(finding.forced or finding.verdict == "warn" for finding in against):
                 return BuildChecked(opened, rehearse, tuple(against))
         run = await self.lab.build(
             opened,
@@ -352,13 +352,13 @@ class BuildController(Controller):
             runs, broken = await asyncio.to_thread(read_runs, self.lab, seen or ())
             if seen is None or runs != seen:
                 changed = [run for run in runs if run not in (seen or ())]
-                gone = len(runs) != len(seen or ())
-                told: tuple[Experiment, ...] | None = None
-                if changed or gone or broken:
+                removed = len(runs) != len(seen or ())
+                changed_results: tuple[Experiment, ...] | None = None
+                if changed or removed or broken:
                     results = await asyncio.to_thread(read_results, runs, seen or (), results)
-                    told = results
+                    changed_results = results
                 seen = runs
-                self.context.post_message(RunsRead(runs, told, broken))
+                self.context.post_message(RunsRead(runs, changed_results, broken))
             await asyncio.sleep(_LOOK)
 
     async def _follow_run(self, run: RunFolder) -> None:
@@ -369,15 +369,15 @@ class BuildController(Controller):
         kind = Kind.of(run.request)
         others = [other for other in self.lab.runs() if other != run]
         history = await asyncio.to_thread(past_builds, others)
-        async for picture in pictures(run):
-            eta = estimate(picture.steps, kind, history, picture)
-            cause = picture.findings[0] if picture.findings else None
-            self.context.post_message(SnapshotTaken(run.id, picture, eta, cause))
+        async for snapshot in pictures(run):
+            eta = estimate(snapshot.steps, kind, history, snapshot)
+            cause = snapshot.findings[0] if snapshot.findings else None
+            self.context.post_message(SnapshotTaken(run.id, snapshot, eta, cause))
         state = (await asyncio.to_thread(run.state)).state
         if state == "succeeded" and cause is not None and cause.id != "timing-missed":
             # It was no cause of anything, whatever a log says.
-            self.context.post_message(SnapshotTaken(run.id, picture, None, None))
+            self.context.post_message(SnapshotTaken(run.id, snapshot, None, None))
         elif state == "failed":
             # All files together tell more: which layers use most, what only reports say.
             cause = (await asyncio.to_thread(cause_of_failure, run)) or cause
-            self.context.post_message(SnapshotTaken(run.id, picture, None, cause))
+            self.context.post_message(SnapshotTaken(run.id, snapshot, None, cause))

@@ -27,7 +27,7 @@ class SearchAdvanced(WorkResult):
 
     kind = WorkKind.LOG_SEARCH
     hits: SearchHits
-    found: SearchBatch
+    progress: SearchBatch
 
 
 @dataclass
@@ -76,10 +76,10 @@ class LogController(Controller):
         """A search is a step further."""
         from finn_tui.ui.logs.screen import LogScreen
 
-        message.hits.add(message.found)
+        message.hits.add(message.progress)
         for screen in self.context.screen_stack:
             if isinstance(screen, LogScreen):
-                screen.found(message.hits)
+                screen.show_hits(message.hits)
 
     def logs_listed(self, message: LogsListed) -> None:
         """The logs that a run has."""
@@ -87,7 +87,7 @@ class LogController(Controller):
 
         for screen in self.context.screen_stack:
             if isinstance(screen, LogScreen):
-                screen.listed(message.run, message.logs)
+                screen.show_logs(message.run, message.logs)
 
     def list_logs(self, run: RunFolder) -> None:
         """List the logs of a run again and again, until ``stop_listing``."""
@@ -97,14 +97,14 @@ class LogController(Controller):
         """Look for something in a log, and go on with what is appended."""
         from finn_tui.runs.logs.search_worker import scan
 
-        async for found in scan(path, hits.query, start):
-            self.context.post_message(SearchAdvanced(hits, found))
+        async for progress in scan(path, hits.query, start):
+            self.context.post_message(SearchAdvanced(hits, progress))
 
     async def _list(self, run: RunFolder) -> None:
         """Which logs a run has, again and again."""
         from finn_tui.runs.logs.tail import find_logs, measured
 
         while True:
-            found = await asyncio.to_thread(lambda: measured(find_logs(run)))
-            self.context.post_message(LogsListed(run.id, found))
+            logs = await asyncio.to_thread(lambda: measured(find_logs(run)))
+            self.context.post_message(LogsListed(run.id, logs))
             await asyncio.sleep(_LOOK)

@@ -91,7 +91,7 @@ class ModelController(Controller):
 
         files = (".onnx",)
         try:
-            known = presets()
+            presets_by_name = presets()
         except FinnTuiError as error:
             self.context.show_error(error)
             return
@@ -101,17 +101,17 @@ class ModelController(Controller):
                 name,
                 [(name, ""), (preset.title, "dim"), ("prepared" if name in titles else "", "dim")],
             )
-            for name, preset in known.items()
+            for name, preset in presets_by_name.items()
         ]
         rows += [
             Row(name, [(title, ""), ("of this workspace", "dim"), ("prepared", "dim")])
             for name, title in sorted(titles.items())
-            if name not in known
+            if name not in presets_by_name
         ]
         width = min(24, max([14, *map(len, titles.values())]))
         present = self.state.tune.opened.model.name if self.state.tune is not None else None
 
-        def take(model: str | None) -> None:
+        def accept(model: str | None) -> None:
             if model is not None:
                 self.leave_folding(lambda: self.open_named(model))
 
@@ -124,7 +124,7 @@ class ModelController(Controller):
                 files=files,
                 hint="letters narrow the list; or type the path of an .onnx file (QONNX)",
             ),
-            take,
+            accept,
         )
 
     def keep_last(self) -> None:
@@ -142,8 +142,8 @@ class ModelController(Controller):
 
     def not_kept(self, error: FinnTuiError) -> None:
         """Say once that an end of the app would lose changes; it is tried again and again."""
-        if not self.keeper.told:
-            self.keeper.told = True
+        if not self.keeper.warned:
+            self.keeper.warned = True
             text = f"{error.what}. {error.why}"
             self.context.notify(
                 text, title="the folding is not kept", severity="warning", timeout=10, markup=False
@@ -229,14 +229,14 @@ class ModelController(Controller):
             Column("DSP", 6, True),
         ]
 
-        def take(board: str | None) -> None:
+        def accept(board: str | None) -> None:
             if board is not None and board != tune.editor.device.board:
                 self.leave_folding(lambda: self._retarget(tune, board))
 
         hint = "letters narrow the list; another part is prepared anew"
         content = Content(columns, rows)
         self.context.show_dialog(
-            ChooseDialog("Board", content, tune.editor.device.board, hint=hint), take
+            ChooseDialog("Board", content, tune.editor.device.board, hint=hint), accept
         )
 
     def _retarget(self, tune: ModelSession, board: str) -> None:

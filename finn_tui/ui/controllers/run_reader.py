@@ -34,10 +34,10 @@ def read_runs(
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
 
-    known = {run.id: run for run in before}
+    previous = {run.id: run for run in before}
     runs, broken = [], []
     for folder in lab.runs():
-        old = known.get(folder.id)
+        old = previous.get(folder.id)
         stamp = tuple(
             _written(folder.path / name)
             for name in (runfiles.RESULTS, runfiles.STATE, runfiles.NOTES)

@@ -1,4 +1,4 @@
-"""The solver: one question at a time, in the background."""
+"""The solver: one request at a time, in the background."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from finn_tui.ui.pareto.state import ParetoFront
     from finn_tui.ui.solve.state import SolveState
 
-#: Seconds between a choice in the form and the question for the fastest that fits.
+#: Seconds between a choice in the form and the request for the fastest that fits.
 _PAUSE = 0.25
 
 
 @dataclass
 class SolveFinished(WorkResult):
-    """The solver has answered a question, or said why it cannot."""
+    """The solver has answered a request, or said why it cannot."""
 
     kind = WorkKind.SOLVE
     solving: SolveState
-    question: SolveRequest
+    request: SolveRequest
     solution: Solution | None
     error: FinnTuiError | None
 
@@ -52,8 +52,8 @@ class FastestFound(WorkResult):
 
     kind = WorkKind.FASTEST
     solving: SolveState
-    question: SolveRequest
-    found: Solution | FinnTuiError
+    request: SolveRequest
+    answer: Solution | FinnTuiError
 
 
 class SolverController(Controller):
@@ -91,68 +91,68 @@ class SolverController(Controller):
         if action is not None:
             self.context.after_refresh(self.context.action_do, action)
 
-    def begin_solving(self, solving: SolveState, question: SolveRequest) -> None:
+    def begin_solving(self, solving: SolveState, request: SolveRequest) -> None:
         """Ask; the answer comes as a message."""
         self.context.stop(WorkKind.FASTEST)
         self._stop_front()
-        solving.begin(question)
-        self.context.start(WorkKind.SOLVE, self._solve(solving, question))
+        solving.begin(request)
+        self.context.start(WorkKind.SOLVE, self._solve(solving, request))
 
     def stop_solving(self, solving: SolveState) -> None:
         """End the solver's process; there is no answer then."""
         solving.end()
         self.context.stop(WorkKind.SOLVE)
 
-    async def _find_fastest(self, solving: SolveState, question: SolveRequest) -> FastestFound:
-        """What the form tells beside the question: the fastest that fits."""
+    async def _find_fastest(self, solving: SolveState, request: SolveRequest) -> FastestFound:
+        """What the form tells beside the request: the fastest that fits."""
         from finn_tui.lab.solver import requests
 
         # Whoever is still choosing shall not have the solver started anew with every key.
         await asyncio.sleep(_PAUSE)
-        found: Solution | FinnTuiError
+        answer: Solution | FinnTuiError
         try:
-            found = await requests.ask(self.lab, solving.tune.opened, question)
+            answer = await requests.ask(self.lab, solving.tune.opened, request)
         except FinnTuiError as error:
-            found = error
-        return FastestFound(solving, question, found)
+            answer = error
+        return FastestFound(solving, request, answer)
 
-    async def _solve(self, solving: SolveState, question: SolveRequest) -> SolveFinished:
-        """Have a question answered."""
+    async def _solve(self, solving: SolveState, request: SolveRequest) -> SolveFinished:
+        """Have a request answered."""
         from finn_tui.lab.solver import requests
 
         try:
-            found = await requests.ask(
-                self.lab, solving.tune.opened, question, self.context.progress_of(WorkKind.SOLVE)
+            solution = await requests.ask(
+                self.lab, solving.tune.opened, request, self.context.progress_of(WorkKind.SOLVE)
             )
         except FinnTuiError as error:
             # No folding reaches what was asked for: that is an answer too.
-            return SolveFinished(solving, question, None, error)
-        return SolveFinished(solving, question, found, None)
+            return SolveFinished(solving, request, None, error)
+        return SolveFinished(solving, request, solution, None)
 
     # The Pareto front
 
     def do_tune_pareto(self) -> None:
         """The front's screen; it is found now unless it was before."""
         from finn_tui.ui.pareto.screen import ParetoScreen
-        from finn_tui.ui.pareto.state import wish_of
+        from finn_tui.ui.pareto.state import front_options
 
         tune = tune_state(self.state)
         assert tune is not None, "the action is disabled without a model"
         try:
-            wish = wish_of(self.state, tune)
+            solve_options = front_options(self.state, tune)
         except FinnTuiError as error:
             self.context.show_error(error)
             return
         front = self._front
-        if front is None or not front.is_of(wish):
-            front = self.find_front(tune, wish)
+        if front is None or not front.is_of(solve_options):
+            front = self.find_front(tune, solve_options)
         self.context.show_dialog(ParetoScreen(front), lambda _: self.state.publish(Topic.MODEL))
 
-    def find_front(self, tune: TuneState, wish: SolveOptions) -> ParetoFront:
+    def find_front(self, tune: TuneState, solve_options: SolveOptions) -> ParetoFront:
         """Begin to find a front; its points come as messages."""
         from finn_tui.ui.pareto.state import ParetoFront
 
-        front = ParetoFront(tune, wish)
+        front = ParetoFront(tune, solve_options)
         self.state.put(front)
         self.context.start(WorkKind.FRONT, self._find_points(front))
         return front
@@ -169,17 +169,17 @@ class SolverController(Controller):
         from finn_tui.ui.pareto.state import POINTS
 
         try:
-            found = await requests.front(
+            result = await requests.front(
                 self.lab,
                 front.tune.opened,
-                front.wish,
+                front.solve_options,
                 POINTS,
                 on_progress=self.context.progress_of(WorkKind.FRONT),
                 on_point=lambda point: self._post_point(front, point),
             )
         except FinnTuiError as error:
             return FrontAdvanced(front, None, error)
-        return FrontAdvanced(front, None, None, found.refused)
+        return FrontAdvanced(front, None, None, result.refused)
 
     def _post_point(self, front: ParetoFront, point: ParetoPoint) -> None:
         self.context.post_message(FrontAdvanced(front, point))
@@ -196,7 +196,7 @@ class SolverController(Controller):
         """The solver or FINN is a step further."""
         front = self._front
         if front is not None:
-            front.tell(progress)
+            front.report(progress)
             self._show_front()
 
     def _show_front(self) -> None:
@@ -206,24 +206,24 @@ class SolverController(Controller):
         if isinstance(shown, ParetoScreen) and shown.is_mounted:
             shown.show()
 
-    # What comes of a question
+    # What comes of a request
 
     def fastest_found(self, message: FastestFound) -> None:
         """The form can tell it."""
-        message.solving.take_fastest(message.question, message.found)
+        message.solving.set_fastest(message.request, message.answer)
         self._show_solving(message.solving)
 
     def solved(self, message: SolveFinished) -> None:
         """An answer, or why there is none."""
         solving = message.solving
-        if solving.question is not message.question or not solving.busy:
+        if solving.request is not message.request or not solving.busy:
             return
         solving.end(message.solution, message.error)
         if not self._show_solving(solving) and self.state.tune is solving.tune:
             solving.leave_unseen()
-            what = "there is no answer" if message.solution is None else "solved"
+            outcome = "there is no answer" if message.solution is None else "solved"
             self.context.notify(
-                f"{what}: {solving.title}; s on Tune shows it",
+                f"{outcome}: {solving.title}; s on Tune shows it",
                 title="solve",
                 timeout=8,
                 markup=False,
@@ -234,13 +234,13 @@ class SolverController(Controller):
         """The solver is a step further."""
         solving = self._solving
         if solving is not None and solving.busy:
-            solving.tell(progress)
+            solving.report(progress)
             self._show_solving(solving)
 
     def solve_failed(self, error: FinnTuiError) -> None:
         """A defect while solving: the dialog tells it, or a notice where it is closed."""
         solving = self._solving
-        if solving is not None and solving.question is not None:
+        if solving is not None and solving.request is not None:
             solving.end(error=error)
             if self._show_solving(solving):
                 return
@@ -264,9 +264,9 @@ class SolverController(Controller):
                 return True
         return False
 
-    def find_fastest(self, solving: SolveState, question: SolveRequest) -> None:
-        """Find the fastest folding that fits, which the form shows beside the question."""
-        self.context.start(WorkKind.FASTEST, self._find_fastest(solving, question))
+    def find_fastest(self, solving: SolveState, request: SolveRequest) -> None:
+        """Find the fastest folding that fits, which the form shows beside the request."""
+        self.context.start(WorkKind.FASTEST, self._find_fastest(solving, request))
 
     def do_tune_advice(self) -> None:
         """Show what can be reduced at this II, and how far a rate is."""

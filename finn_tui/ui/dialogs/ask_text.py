@@ -149,9 +149,9 @@ class AskTextDialog(ModalScreen[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the text."""
         event.stop()
-        self.take_text()
+        self.accept_text()
 
-    def take_text(self) -> None:
+    def accept_text(self) -> None:
         """Give the text, or say why not."""
         text = self.text
         why = self._refuse(text) if text else None

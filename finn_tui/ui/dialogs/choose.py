@@ -88,7 +88,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
         listing = self.query_one(Listing)
         listing.styles.height = min(max(1, len(self._content.rows)) + 1, self.size.height - 8)
         listing.content = self._content
-        listing.call_after_refresh(listing.give, self._content, self._key)
+        listing.call_after_refresh(listing.set_content, self._content, self._key)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show other rows, or go to another row."""
@@ -98,19 +98,19 @@ class ChooseDialog(ListKeys, AskTextDialog):
         self._moved = False
         if self._typing == "filter":
             rows = [row for row in self._content.rows if matches(text, *(c for c, _ in row.cells))]
-            listing.give(Content(self._content.columns, rows, self._empty()))
+            listing.set_content(Content(self._content.columns, rows, self._empty()))
         elif text:
             named = [str(row.key) for row in self._content.rows]
             starting = [key for key in named if key.startswith(text)]
             if text in named or starting:
-                listing.give(self._content, text if text in named else starting[0])
+                listing.set_content(self._content, text if text in named else starting[0])
 
     def _empty(self) -> str:
         if self._files is not None:
             return "enter takes the path; tab completes it"
         return "nothing like that" if self._only_rows else "enter takes what you typed"
 
-    def take_text(self) -> None:
+    def accept_text(self) -> None:
         """Give the row or the text."""
         text, listing = self.text, self.query_one(Listing)
         rows = self._typing != "name"
@@ -119,7 +119,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
         elif text in [str(row.key) for row in self._content.rows] and rows:
             self.dismiss(text)
         else:
-            super().take_text()
+            super().accept_text()
 
     def _filters(self, text: str) -> bool:
         """Whether a text means the row under the cursor and not itself."""
@@ -210,8 +210,8 @@ class Notice(ModalScreen[str | None]):
 
     def _fit(self) -> None:
         width = min(76, self.size.width) - 4
-        wanted = len(self._written(width))
-        self.query_one("#text").styles.height = max(1, min(wanted, self.size.height - 5))
+        rows = len(self._written(width))
+        self.query_one("#text").styles.height = max(1, min(rows, self.size.height - 5))
 
     def _written(self, width: int) -> list[StyledLine]:
         lines = wrap(self._title, width, self._role)
@@ -265,7 +265,7 @@ class Notice(ModalScreen[str | None]):
 
         width = max(cells(line) for line in lines)
         content = Content([Column("", max(1, width))], rows)
-        listing.call_after_refresh(listing.give, content)
+        listing.call_after_refresh(listing.set_content, content)
         listing.focus()
         self.query_one("#keys", LineView).redraw()
 

@@ -67,7 +67,7 @@ class Help(ModalScreen[str | None]):
         listing.call_after_refresh(self._fill, content)
 
     def _fill(self, content: Content) -> None:
-        self.query_one(Listing).give(content)
+        self.query_one(Listing).set_content(content)
         self.query_one("#sentence", LineView).redraw()
 
     def on_listing_moved(self) -> None:

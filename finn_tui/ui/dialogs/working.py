@@ -59,7 +59,7 @@ class Working(ModalScreen[str | None]):
         """Times run on while nothing is told."""
         self.set_interval(0.5, self.query_one(LineView).redraw)
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """One step further."""
         if not self._entered or self._entered[-1][0] != progress.stage:
             # A stage that is gone back to stands at the end again.
@@ -75,16 +75,16 @@ class Working(ModalScreen[str | None]):
 
     def _text(self, width: int, height: int) -> list[StyledLine]:
         lines = [StyledLine().add(fit(self._title, width).rstrip(), "title"), StyledLine()]
-        now = time.monotonic()
+        seconds_now = time.monotonic()
         for index, (stage, began) in enumerate(self._entered):
             name = _STAGES.get(stage, stage)
             if index + 1 < len(self._entered):
-                took = self._entered[index + 1][1] - began
+                elapsed = self._entered[index + 1][1] - began
                 done = StyledLine().add("✓ ", "good").add(name)
-                lines.append(done.right(StyledLine().add(duration(took), "dim"), width))
+                lines.append(done.right(StyledLine().add(duration(elapsed), "dim"), width))
                 continue
             line = StyledLine().add("• ", "accent").add(name, "strong")
-            lines.append(line.right(StyledLine().add(duration(now - began), "dim"), width))
+            lines.append(line.right(StyledLine().add(duration(seconds_now - began), "dim"), width))
             last = self._last.get(stage)
             if last is None:
                 continue

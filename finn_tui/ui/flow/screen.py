@@ -49,13 +49,13 @@ class FlowScreen(ModeScreen):
         if tune is None:
             for name in ("#stages", "#changes", "#nodes", "#attributes"):
                 empty = "no model is open; o opens one" if name == "#stages" else ""
-                self.query_one(name, Listing).give(Content(empty=empty))
+                self.query_one(name, Listing).set_content(Content(empty=empty))
             return
         model = tune.opened.model
-        found = model.stages
-        if not 0 <= state.stage < len(found):
-            state.stage = len(found) - 1
-        stage = found[state.stage]
+        model_stages = model.stages
+        if not 0 <= state.stage < len(model_stages):
+            state.stage = len(model_stages) - 1
+        stage = model_stages[state.stage]
         graph = state.graphs.get(stage.path)
         if graph is None and state.reading != stage.path and state.error is None:
             state.reading = stage.path
@@ -65,16 +65,16 @@ class FlowScreen(ModeScreen):
             return
         self._shown = shown
         stages = self.query_one("#stages", Listing)
-        stages.give(flow.stages(model, stages.size.width), state.stage)
-        self.query_one("#changes", Listing).give(flow.changes(model, state.stage))
+        stages.set_content(flow.stages_content(model, stages.size.width), state.stage)
+        self.query_one("#changes", Listing).set_content(flow.changes_content(model, state.stage))
         nodes = self.query_one("#nodes", Listing)
         if graph is None:
-            told = "reading the graph with FINN ..."
+            text = "reading the graph with FINN ..."
             if state.error is not None:
-                told = f"{state.error.what}: {state.error.why}"
-            nodes.give(Content(empty=told))
+                text = f"{state.error.what}: {state.error.why}"
+            nodes.set_content(Content(empty=text))
         else:
-            nodes.give(flow.nodes(graph, nodes.size.width))
+            nodes.set_content(flow.nodes_content(graph, nodes.size.width))
         self._node()
 
     def on_resize(self) -> None:
@@ -89,11 +89,11 @@ class FlowScreen(ModeScreen):
             graph = state.graphs.get(tune.opened.model.stages[state.stage].path)
         key = self.query_one("#nodes", Listing).key
         if graph is None or not isinstance(key, int):
-            listing.give(Content(empty=""))
+            listing.set_content(Content(empty=""))
             return
         node = graph["nodes"][key]
-        listing.give(
-            facts(flow.attributes(node), node["name"], 24 if listing.size.width >= 60 else 15)
+        listing.set_content(
+            facts(flow.node_facts(node), node["name"], 24 if listing.size.width >= 60 else 15)
         )
 
     def on_listing_moved(self, event: Listing.Moved) -> None:

@@ -9,7 +9,7 @@ from finn_tui.lab.models import Model, Stage
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
 
 
-def difference(before: Stage | None, stage: Stage) -> list[tuple[str, int]]:
+def op_differences(before: Stage | None, stage: Stage) -> list[tuple[str, int]]:
     """How many nodes of each op type a stage added (+) or took away (-), the added ones first."""
     if before is None:
         return []
@@ -28,16 +28,16 @@ def check_cell(stage: Stage) -> Cell:
     return (f"✗ {same}/{images}", "bad")
 
 
-def stages(model: Model, width: int) -> Content:
+def stages_content(model: Model, width: int) -> Content:
     """The list of stages."""
     wide = width >= 50
-    found = model.stages
+    model_stages = model.stages
     rows = []
-    for index, stage in enumerate(found):
-        changed = difference(found[index - 1] if index else None, stage)
-        more = sum(count for _, count in changed if count > 0)
-        less = -sum(count for _, count in changed if count < 0)
-        text = f"+{more} -{less}" if changed else ("" if index == 0 else "same ops")
+    for index, stage in enumerate(model_stages):
+        changed = op_differences(model_stages[index - 1] if index else None, stage)
+        added = sum(count for _, count in changed if count > 0)
+        removed = -sum(count for _, count in changed if count < 0)
+        text = f"+{added} -{removed}" if changed else ("" if index == 0 else "same ops")
         cells: list[Cell] = [(f"{index:>2} {stage.name}", ""), (str(stage.nodes), "")]
         if wide:
             cells.append((text, "dim"))
@@ -48,16 +48,16 @@ def stages(model: Model, width: int) -> Content:
     return Content([*columns, Column("same top-1", 10)], rows)
 
 
-def changes(model: Model, index: int) -> Content:
+def changes_content(model: Model, index: int) -> Content:
     """What a stage did to the op types."""
-    found = model.stages
-    stage = found[index]
+    model_stages = model.stages
+    stage = model_stages[index]
     if index == 0:
         rows = [Row(name, [(str(count), ""), (name, "")]) for name, count in stage.op_types.items()]
         return Content([Column("", 4, True), Column(f"{stage.name} has")], rows)
     rows = [
         Row(name, [(f"{count:+d}", "good" if count > 0 else "accent"), (name, "")])
-        for name, count in difference(found[index - 1], stage)
+        for name, count in op_differences(model_stages[index - 1], stage)
     ]
     return Content(
         [Column("", 4, True), Column(f"{stage.name} changed")], rows, "the op types are the same"
@@ -73,7 +73,7 @@ def _dtype(tensors: Sequence[Mapping[str, Any]]) -> str:
     return str(tensors[0].get("dtype") or "") if tensors else ""
 
 
-def nodes(graph: Mapping[str, Any], width: int) -> Content:
+def nodes_content(graph: Mapping[str, Any], width: int) -> Content:
     """The nodes of a stage: op, name, shapes and types as far as there is room."""
     wide = width >= 76
     columns = [Column("op", 24), Column("node")] if wide else [Column("op")]
@@ -90,15 +90,15 @@ def nodes(graph: Mapping[str, Any], width: int) -> Content:
     return Content(columns, rows, "this graph has no nodes")
 
 
-def attributes(node: Mapping[str, Any]) -> list[Field]:
+def node_facts(node: Mapping[str, Any]) -> list[Field]:
     """Everything that is known of a node: tensors, then attributes."""
-    found = [Field("op", node["op_type"], "strong"), Field("domain", node.get("domain") or "onnx")]
+    fields = [Field("op", node["op_type"], "strong"), Field("domain", node.get("domain") or "onnx")]
     for side in ("inputs", "outputs"):
         for tensor in node[side]:
             shape = "x".join(str(size) for size in tensor.get("shape") or ()) or "scalar"
-            told = f"{tensor['name']}  {shape}  {tensor.get('dtype') or ''}"
-            found.append(Field(side.removesuffix("s"), told))
+            text = f"{tensor['name']}  {shape}  {tensor.get('dtype') or ''}"
+            fields.append(Field(side.removesuffix("s"), text))
     for name, value in sorted(node["attrs"].items()):
         if value not in ("", None, []):
-            found.append(Field(name, str(value)))
-    return found
+            fields.append(Field(name, str(value)))
+    return fields

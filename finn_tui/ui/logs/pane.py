@@ -55,7 +55,7 @@ class LogPane(LineView, can_focus=True):
     def __init__(
         self, *, id: str | None = None, large: bool = False, state: Callable[[], str] | None = None
     ) -> None:
-        """A log, empty before ``give``.
+        """A log, empty before ``set_log``.
 
         Args:
             large: has the screen to itself: "/" searches here.
@@ -77,7 +77,7 @@ class LogPane(LineView, can_focus=True):
         self.regex = False
         self._drawn: tuple[object, ...] = ()
 
-    def give(self, view: LogView, title: str, release: Callable[[], None] | None = None) -> None:
+    def set_log(self, view: LogView, title: str, release: Callable[[], None] | None = None) -> None:
         """Show a log; a title tells which.
 
         ``release``: this one was chosen among others, and the key that follows, at its end, lets
@@ -96,35 +96,35 @@ class LogPane(LineView, can_focus=True):
         if not self.is_on_screen or not self.screen.is_current:
             return
         view = self.view
-        news = view.look()
+        change = view.look()
         counted = view.count_lines(_COUNT)
-        if news == "anew":
+        if change == "anew":
             self.post_message(self.Begun(self))
-        if news != "same" or counted:
+        if change != "same" or counted:
             self.redraw()
 
     def build(self, width: int, height: int) -> list[StyledLine]:
         """A heading and the lines in view."""
         view = self.view
         rows = view.rows(width - 2, max(1, height - 1))
-        found = [self._heading(width)]
+        lines = [self._heading(width)]
         if not rows:
-            what = "no line so far" if view.only is None else "no line passes the filter"
-            what = what if view.only is None or view.only.whole else "looking for lines"
-            return [*found, StyledLine().add(" " + what, "dim")]
+            text = "no line so far" if view.only is None else "no line passes the filter"
+            text = text if view.only is None or view.only.whole else "looking for lines"
+            return [*lines, StyledLine().add(" " + text, "dim")]
         thumb = view.thumb()
         first, last = view.marked()
         for number, row in enumerate(rows):
-            here = row.start == view.cursor and self._has_keys
+            at_cursor = row.start == view.cursor and self._has_keys
             marked = view.mark is not None and first <= row.start <= last
-            line = StyledLine("cursor" if here or marked else "")
-            sign = ">" if here and row.first else "│" if marked else " "
+            line = StyledLine("cursor" if at_cursor or marked else "")
+            sign = ">" if at_cursor and row.first else "│" if marked else " "
             draw_row(row, view, width - 2, line.add(sign, "accent"))
             if thumb is not None:
                 on = thumb[0] <= number < sum(thumb)
                 line.to(width - 1).add("▐" if on else " ", "faint", ("scroll", number))
-            found.append(line)
-        return found
+            lines.append(line)
+        return lines
 
     @property
     def _has_keys(self) -> bool:
@@ -163,7 +163,9 @@ class LogPane(LineView, can_focus=True):
     def _typed(self, text: str) -> None:
         if not self.prompt.typing and text:
             # The newest is proposed first.
-            self._searches[:] = [text, *(one for one in self._searches if one != text)][:50]
+            self._searches[:] = [text, *(search for search in self._searches if search != text)][
+                :50
+            ]
             self.post_message(self.Searched(self, text, self.regex))
         self.redraw()
 
@@ -175,7 +177,7 @@ class LogPane(LineView, can_focus=True):
             if not self._large or event.key not in self._search_keys():
                 return
             self.begin_search()
-        elif not self.prompt.take(event):
+        elif not self.prompt.accept_key(event):
             return
         event.stop()
         event.prevent_default()

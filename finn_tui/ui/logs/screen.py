@@ -85,7 +85,7 @@ class LogScreen(Screen[None]):
         yield LineView(self._where, id="where")
         with Horizontal():
             yield Listing(id="tree")
-            yield LogPane(id="log", large=True, state=self._found_so_far)
+            yield LogPane(id="log", large=True, state=self._search_state)
         yield LineView(self._keys, on_hit=self._do, id="keys")
 
     def on_mount(self) -> None:
@@ -123,7 +123,7 @@ class LogScreen(Screen[None]):
         self._level, self._jump = None, None
         self.context.state.searching = view.search is not None
         self.context.stop(*_SCANS)
-        self.log_pane.give(view, title)
+        self.log_pane.set_log(view, title)
         if view.size <= _SMALL:
             self._look_for_errors()
         self._redraw()
@@ -158,30 +158,30 @@ class LogScreen(Screen[None]):
         if isinstance(hit, str) and hit in actions.BY_ID:
             self.context.action_do(hit)
 
-    def _found_so_far(self) -> str:
+    def _search_state(self) -> str:
         """Errors, what is searched for and what is shown, for the heading."""
         view = self.view
-        said = []
+        texts = []
         for hits, name in ((view.errors, "error"), (view.search, "")):
             if hits is None:
                 continue
             count = f"{len(hits):,}" + ("+" if hits.full else "")
             if name and len(hits):
-                said.append(f"{count} {name}" + ("s" if len(hits) != 1 else ""))
+                texts.append(f"{count} {name}" + ("s" if len(hits) != 1 else ""))
             elif not name:
-                here = hits.index(view.cursor) + 1 if len(hits) else 0
-                said.append(f"/{hits.query.text}  {here:,} of {count}")
+                position = hits.index(view.cursor) + 1 if len(hits) else 0
+                texts.append(f"/{hits.query.text}  {position:,} of {count}")
             if not hits.whole and not hits.full and view.size:
-                said.append(f"searching {min(1.0, hits.done / view.size):.0%}")
+                texts.append(f"searching {min(1.0, hits.done / view.size):.0%}")
         if view.only is not None:
-            said.append("matches only" if view.only is view.search else LEVEL_NAMES[self._level])
+            texts.append("matches only" if view.only is view.search else LEVEL_NAMES[self._level])
             if not view.only.whole and not view.only.full and view.size:
-                said.append(f"{min(1.0, view.only.done / view.size):.0%}")
-        return ", ".join(said)
+                texts.append(f"{min(1.0, view.only.done / view.size):.0%}")
+        return ", ".join(texts)
 
     # What workers found
 
-    def found(self, hits: SearchHits) -> None:
+    def show_hits(self, hits: SearchHits) -> None:
         """A search is a step further; go where it was to lead."""
         view = self.view
         if hits not in (view.errors, view.search, view.only) or not self.query("#log"):
@@ -203,15 +203,15 @@ class LogScreen(Screen[None]):
                 self.view.next_hit(hits, direction)
         elif hits.whole:
             self._jump = None
-            what = "no error" if hits.query.kind == "severity" else f"{hits.query.text}: not"
-            self.notify(f"{what} found", title=self._title, markup=False)
+            subject = "no error" if hits.query.kind == "severity" else f"{hits.query.text}: not"
+            self.notify(f"{subject} found", title=self._title, markup=False)
 
-    def listed(self, run: str, logs: Sequence[log_tree.Measured]) -> None:
+    def show_logs(self, run: str, logs: Sequence[log_tree.Measured]) -> None:
         """The logs of the run."""
         if self._run is not None and run == self._run.id and self.query("#tree"):
             tree = self.query_one("#tree", Listing)
             first = not tree.rows
-            tree.give(log_tree.tree(logs), str(self.view.path) if first else None)
+            tree.set_content(log_tree.tree(logs), str(self.view.path) if first else None)
             self.query_one("#where", LineView).redraw()
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
@@ -351,7 +351,7 @@ class LogScreen(Screen[None]):
         """A line by its number, or a share of the file."""
         from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
-        def take(text: str | None) -> None:
+        def accept(text: str | None) -> None:
             if text is None:
                 return
             if text.endswith("%"):
@@ -361,7 +361,7 @@ class LogScreen(Screen[None]):
             self._redraw()
 
         hint = "a line's number, or 50% for the middle of the file"
-        self.app.push_screen(AskTextDialog("Go to", refuse=_no_place, hint=hint), take)
+        self.app.push_screen(AskTextDialog("Go to", refuse=_no_place, hint=hint), accept)
 
     def do_viewer_wrap(self) -> None:
         """Wrap long lines, or cut them."""
@@ -385,10 +385,10 @@ class LogScreen(Screen[None]):
         text, count = copied
         self.app.copy_to_clipboard(text)
         self.view.mark = None
-        said = f"{count} line{'s' if count != 1 else ''} sent to the terminal's clipboard"
+        text = f"{count} line{'s' if count != 1 else ''} sent to the terminal's clipboard"
         if os.environ.get("TMUX"):
-            said += "; tmux passes it on with `set -g set-clipboard on`"
-        self.notify(said, title="copied", markup=False)
+            text += "; tmux passes it on with `set -g set-clipboard on`"
+        self.notify(text, title="copied", markup=False)
         self._redraw()
 
     def do_viewer_pager(self) -> None:

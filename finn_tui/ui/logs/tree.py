@@ -22,19 +22,19 @@ def _project(path: Path) -> str:
     return next((part for part in path.parts if part.startswith(("vivado_", "synth_out_"))), "")
 
 
-def tree(logs: Sequence[Measured], now: float | None = None) -> Content:
+def tree(logs: Sequence[Measured], time_now: float | None = None) -> Content:
     """Rows by their paths; heads of groups have their names as keys and cannot be opened."""
-    now = time.time() if now is None else now
+    time_now = time.time() if time_now is None else time_now
     rows: list[Row] = []
     tops = [log for log in logs if log[0].kind in ("runner", "finn")]
     hls = [log for log in logs if log[0].kind == "hls"]
-    rest = [log for log in logs if log not in tops and log not in hls]
-    rows += [_row(log, 0, now) for log in tops]
+    tool_logs = [log for log in logs if log not in tops and log not in hls]
+    rows += [_row(log, 0, time_now) for log in tops]
     if hls:
         rows.append(Row("hls", [(f"HLS ({len(hls)})", "head"), ("", "")]))
-        rows += [_row(log, 1, now) for log in hls]
+        rows += [_row(log, 1, time_now) for log in hls]
     projects: dict[str, list[Measured]] = {}
-    for log in rest:
+    for log in tool_logs:
         projects.setdefault(_project(log[0].path), []).append(log)
     for name, inside in projects.items():
         # The project's own log echoes those of its runs and stands above them.
@@ -43,14 +43,14 @@ def tree(logs: Sequence[Measured], now: float | None = None) -> Content:
         if not own and runs:
             title = name.rsplit("_", 1)[0].replace("_", " ")
             rows.append(Row(name, [(title, "head"), ("", "")]))
-        rows += [_row(log, 0, now) for log in own] + [_row(log, 1, now) for log in runs]
+        rows += [_row(log, 0, time_now) for log in own] + [_row(log, 1, time_now) for log in runs]
     columns = [Column("log"), Column("size", 7, True)]
     return Content(columns, rows, "no log so far")
 
 
-def _row(log: Measured, level: int, now: float) -> Row:
+def _row(log: Measured, level: int, time_now: float) -> Row:
     file, count, written = log
-    active = now - written < _ACTIVE_SECONDS
+    active = time_now - written < _ACTIVE_SECONDS
     title = {"runner": "runner.log", "finn": "FINN"}.get(file.kind, file.title)
     title = layer_of_partition(title)
     mark = "▸ " if active else ""

@@ -92,7 +92,7 @@ class LogView:
         self.search: SearchHits | None = None
         self.errors: SearchHits | None = None
         self.only: SearchHits | None = None
-        self._wanted: int | None = None
+        self._wanted_line: int | None = None
         self._height = 1
         self._width = 80
         self._bottom = 0
@@ -121,8 +121,8 @@ class LogView:
         end = time.perf_counter() + seconds
         while not count.done and time.perf_counter() < end:
             count.step()
-        if self._wanted is not None and (start := count.start(self._wanted)) is not None:
-            self._wanted = None
+        if self._wanted_line is not None and (start := count.start(self._wanted_line)) is not None:
+            self._wanted_line = None
             self.go_to(start)
         return count.done
 
@@ -171,13 +171,13 @@ class LogView:
             self.top = self._top_for(self.cursor)
         if self.cursor < self.top:
             self.top = self.cursor
-        found: list[Shown] = []
+        shown: list[Shown] = []
         for start in self.after(self.top, self._height):
-            found += self._rows_of(start)
+            shown += self._rows_of(start)
             self._bottom = start
-            if len(found) >= self._height:
+            if len(shown) >= self._height:
                 break
-        return found[: self._height]
+        return shown[: self._height]
 
     def _rows_of(self, start: int) -> list[Shown]:
         data = self.data(start)
@@ -221,15 +221,15 @@ class LogView:
 
     def thumb(self) -> tuple[int, int] | None:
         """The scroll bar's thumb as (first row, rows); None where everything is in view."""
-        whole, at, seen = self.size, self.top, self._bottom - self.top
+        total, at, seen = self.size, self.top, self._bottom - self.top
         if self.only is not None:
-            whole, at = len(self.only), self.only.index(self.top)
+            total, at = len(self.only), self.only.index(self.top)
             seen = self._height
         last = self._last_top()
         last = self.only.index(last) if self.only is not None else last
         if last <= 0:
             return None
-        size = max(1, min(self._height - 1, round(self._height * seen / max(1, whole))))
+        size = max(1, min(self._height - 1, round(self._height * seen / max(1, total))))
         return round(at * (self._height - size) / last), size
 
     # Moving
@@ -241,22 +241,22 @@ class LogView:
     def move(self, lines: int) -> None:
         """Move the cursor by lines."""
         if lines < 0:
-            found = self.before(self.cursor, -lines)
-            self.cursor = found[0] if found else self.cursor
+            starts = self.before(self.cursor, -lines)
+            self.cursor = starts[0] if starts else self.cursor
             self.stay()
         elif lines > 0:
-            found = self.after(self.cursor + 1, lines)
-            self.cursor = found[-1] if found else self.cursor
+            starts = self.after(self.cursor + 1, lines)
+            self.cursor = starts[-1] if starts else self.cursor
             # Going down over the end follows again.
-            self.following = len(found) < lines
+            self.following = len(starts) < lines
 
     def scroll(self, lines: int) -> None:
         """Move the view, the cursor only as far as it must to stay in it."""
-        found = self.before(self.top, -lines) if lines < 0 else self.after(self.top, lines + 1)
-        if not found:
+        starts = self.before(self.top, -lines) if lines < 0 else self.after(self.top, lines + 1)
+        if not starts:
             return
         self.stay()
-        self.top = found[0] if lines < 0 else min(found[-1], self._last_top())
+        self.top = starts[0] if lines < 0 else min(starts[-1], self._last_top())
         seen = self.after(self.top, self._height)
         if seen:
             self.cursor = max(seen[0], min(self.cursor, seen[-1]))
@@ -268,13 +268,13 @@ class LogView:
 
     def to_top(self) -> None:
         """To the first line."""
-        found = self.after(0, 1)
-        self.go_to(found[0] if found else 0)
+        starts = self.after(0, 1)
+        self.go_to(starts[0] if starts else 0)
 
     def to_bottom(self) -> None:
         """To the last line, and stay at the end."""
-        found = self.before(self.size, 1)
-        self.cursor = found[0] if found else 0
+        starts = self.before(self.size, 1)
+        self.cursor = starts[0] if starts else 0
         self.following = True
 
     def go_to(self, at: int) -> None:
@@ -292,7 +292,7 @@ class LogView:
         """Put the cursor on a line by its number; later, if lines are not counted up to there."""
         start = self.count.start(number) if self.count is not None else 0
         if start is None:
-            self._wanted = number
+            self._wanted_line = number
             self.stay()
         else:
             self.go_to(start)
@@ -368,13 +368,13 @@ def draw_row(row: Shown, view: LogView, width: int, line: StyledLine) -> StyledL
     """Write a row's text in ``width`` columns, what was searched for standing out."""
     text = row.text if cells(row.text) <= width else fit(row.text, width)
     at = 0
-    for first, last in _found_in(row, view, text):
+    for first, last in _match_spans(row, view, text):
         line.add(text[at:first], row.role).add(text[first:last], "match")
         at = last
     return line.add(text[at:], row.role)
 
 
-def _found_in(row: Shown, view: LogView, text: str) -> list[tuple[int, int]]:
+def _match_spans(row: Shown, view: LogView, text: str) -> list[tuple[int, int]]:
     hits = view.search
     if hits is None or not text:
         return []
@@ -382,7 +382,7 @@ def _found_in(row: Shown, view: LogView, text: str) -> list[tuple[int, int]]:
         return [span for span, _ in zip(hits.query.spans(text), range(50), strict=False)]
     # An expression is tried nowhere but in the process that may be ended: the whole line then.
     index = hits.index(row.start)
-    found = index < len(hits) and view.file is not None
-    if found and view.file is not None and view.file.start_of(hits[index]) == row.start:
+    listed = index < len(hits) and view.file is not None
+    if listed and view.file is not None and view.file.start_of(hits[index]) == row.start:
         return [(0, len(text))]
     return []

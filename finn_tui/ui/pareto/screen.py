@@ -26,7 +26,7 @@ from finn_tui.ui.tune.state import TuneState
 class SolverActions(Protocol):
     """The solver, see ``SolverController``."""
 
-    def find_front(self, tune: TuneState, wish: SolveOptions) -> ParetoFront:
+    def find_front(self, tune: TuneState, solve_options: SolveOptions) -> ParetoFront:
         """Begin to find a front; its points come as messages."""
 
 
@@ -71,7 +71,7 @@ class ParetoScreen(ModalScreen[None]):
     def show(self) -> None:
         """Show what is known now."""
         listing = self.query_one(Listing)
-        listing.give(pareto.table(self.front, self.size.width))
+        listing.set_content(pareto.table(self.front, self.size.width))
         for name in ("#title", "#plot", "#keys"):
             self.query_one(name, LineView).redraw()
 
@@ -104,20 +104,20 @@ class ParetoScreen(ModalScreen[None]):
 
     def on_listing_chosen(self) -> None:
         """Load the row."""
-        self._take(theirs=False)
+        self._take(setfolding=False)
 
-    def _take(self, *, theirs: bool) -> None:
+    def _take(self, *, setfolding: bool) -> None:
         key = self.query_one(Listing).key
-        if (key == "now" and not theirs) or self.front.take(key, theirs=theirs):
+        if (key == "now" and not setfolding) or self.front.load(key, setfolding=setfolding):
             self.dismiss(None)
 
     def do_pareto_setfolding(self) -> None:
         """Load what SetFolding made of the row's target."""
-        self._take(theirs=True)
+        self._take(setfolding=True)
 
     def do_pareto_again(self) -> None:
         """Find the front anew."""
-        self.front = self.context.solver.find_front(self.front.tune, self.front.wish)
+        self.front = self.context.solver.find_front(self.front.tune, self.front.solve_options)
         self.show()
 
     def do_dialog_close(self) -> None:

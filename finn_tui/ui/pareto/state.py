@@ -41,11 +41,11 @@ class ParetoFront:
         error: why it ended early; ``refused`` why SetFolding has no (more) points.
     """
 
-    def __init__(self, tune: TuneState, wish: SolveOptions) -> None:
+    def __init__(self, tune: TuneState, solve_options: SolveOptions) -> None:
         """A front of which nothing is known yet."""
         self.tune = tune
-        self.wish = wish
-        self.of = self._key(tune, wish)
+        self.solve_options = solve_options
+        self.of = self._key(tune, solve_options)
         self.points: list[ParetoPoint] = []
         self.setfolding: list[ParetoPoint] = []
         self.busy = True
@@ -54,22 +54,22 @@ class ParetoFront:
         self.refused: FinnTuiError | None = None
 
     @staticmethod
-    def _key(tune: TuneState, wish: SolveOptions) -> object:
+    def _key(tune: TuneState, solve_options: SolveOptions) -> object:
         editor = tune.editor
-        stays = editor.folding if wish.locked or wish.held else None
-        return wish, editor.clock_ns, editor.folding.settings, stays
+        stays = editor.folding if solve_options.locked or solve_options.held else None
+        return solve_options, editor.clock_ns, editor.folding.settings, stays
 
-    def is_of(self, wish: SolveOptions) -> bool:
+    def is_of(self, solve_options: SolveOptions) -> bool:
         """Whether it is the front for a wish and the present clock, locks and FIFO depths."""
-        return self.of == self._key(self.tune, wish)
+        return self.of == self._key(self.tune, solve_options)
 
     def add(self, point: ParetoPoint) -> None:
         """A point was found."""
-        found = self.setfolding if point.solution is None else self.points
-        found.append(point)
-        found.sort(key=lambda each: each.target)
+        points = self.setfolding if point.solution is None else self.points
+        points.append(point)
+        points.sort(key=lambda each: each.target)
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """The solver or FINN is a step further."""
         self.message = progress.message
 
@@ -81,36 +81,38 @@ class ParetoFront:
     def present(self) -> ParetoPoint:
         """The present folding as a point."""
         editor = self.tune.editor
-        return requests.point(editor, self.wish, editor.estimate.ii_cycles, editor.folding)
+        return requests.point(editor, self.solve_options, editor.estimate.ii_cycles, editor.folding)
 
     def beside(self, target: int) -> ParetoPoint | None:
         """SetFolding's point at the same target."""
         return next((point for point in self.setfolding if point.target == target), None)
 
-    def take(self, key: Hashable, *, theirs: bool = False) -> bool:
+    def load(self, key: Hashable, *, setfolding: bool = False) -> bool:
         """Fold as the row says, or as SetFolding does there; one step for undo."""
         tune = self.tune
         chosen = next((point for point in self.points if point.target == key), None)
-        if theirs and chosen is not None:
+        if setfolding and chosen is not None:
             chosen = self.beside(chosen.target)
         if chosen is None:
             return False
         tune.editor.replace(chosen.folding)
-        made = tune.editor.estimate
-        who = "SetFolding's" if theirs else "from the front"
-        text = f"{who}: II {whole(made.ii_cycles)}, {rate(made.fps)} fps; u takes it back"
+        estimate = tune.editor.estimate
+        origin = "SetFolding's" if setfolding else "from the front"
+        text = (
+            f"{origin}: II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} fps; u takes it back"
+        )
         tune.notice = Notice(text, "good")
-        tune.go_to(made.bottleneck)
+        tune.go_to(estimate.bottleneck)
         return True
 
 
-def wish_of(state: AppState, tune: TuneState) -> SolveOptions:
+def front_options(state: AppState, tune: TuneState) -> SolveOptions:
     """Return the limits and locks of the solve dialog; FINN's fill limits before it was used.
 
     Raises:
         FinnTuiError: a limit that was typed there is no number.
     """
-    return replace(solve_state(state, tune).wish(), even=True)
+    return replace(solve_state(state, tune).solve_options(), even=True)
 
 
 def title(front: ParetoFront, width: int) -> list[StyledLine]:
@@ -119,7 +121,9 @@ def title(front: ParetoFront, width: int) -> list[StyledLine]:
     line = StyledLine().add(" Pareto ", "title").add(front.tune.opened.model.title, "title")
     line.add(f"  {editor.device.board}", "dim")
     limits = ", ".join(
-        f"{TITLES[n]} {s:.0%}" for n, s in front.wish.limits.items() if editor.device.budget.get(n)
+        f"{TITLES[n]} {s:.0%}"
+        for n, s in front.solve_options.limits.items()
+        if editor.device.budget.get(n)
     )
     line.add(f"  up to {limits}" if limits else "  up to all of the part", "dim")
     state = StyledLine()
@@ -131,9 +135,9 @@ def title(front: ParetoFront, width: int) -> list[StyledLine]:
     second = StyledLine()
     problem = front.error or front.refused
     if problem is not None:
-        what = "no SetFolding: " if front.error is None else "! "
+        prefix = "no SetFolding: " if front.error is None else "! "
         role = "warn" if front.error is None else "bad"
-        second.add(" " + fit(f"{what}{problem.what}. {problem.why}", width - 2).rstrip(), role)
+        second.add(" " + fit(f"{prefix}{problem.what}. {problem.why}", width - 2).rstrip(), role)
     elif front.busy:
         second.add(" " + fit(front.message, width - 2).rstrip(), "dim")
     return [line, second]
@@ -141,19 +145,19 @@ def title(front: ParetoFront, width: int) -> list[StyledLine]:
 
 def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[StyledLine]:
     """The plot, with the point of a row marked."""
-    here = [point for point in front.points if point.target == key]
+    chosen = [point for point in front.points if point.target == key]
     series = [
         ("SetFolding", THEIRS, front.setfolding),
         ("solve", OURS, front.points),
         ("now", NOW, [front.present]),
-        ("chosen", HERE, here),
+        ("chosen", HERE, chosen),
     ]
     if not front.points:
         return [StyledLine(), StyledLine().add(" the first point is being found ...", "dim")]
-    return [_inked(text) for text in plot(series, width, height).splitlines()]
+    return [_styled(text) for text in plot(series, width, height).splitlines()]
 
 
-def _inked(text: str) -> StyledLine:
+def _styled(text: str) -> StyledLine:
     line = StyledLine()
     for piece in _MARKS.split(text):
         line.add(piece, _ROLES.get(piece[:1], "dim") if _MARKS.fullmatch(piece) else "quiet")
@@ -178,15 +182,15 @@ def table(front: ParetoFront, width: int) -> Content:
         Column("B18", 4, True),
     ]
     rows = [(point.target, _row(front, point, OURS, wide)) for point in front.points]
-    now = front.present
-    rows.append((now.target, _row(front, now, NOW, wide, "now")))
+    present = front.present
+    rows.append((present.target, _row(front, present, NOW, wide, "now")))
     rows.sort(key=lambda item: item[0])
     return Content(columns, [row for _, row in rows], "nothing yet")
 
 
 def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str = "") -> Row:
     role = "good" if key else ""
-    counted = options.amounts(point.result, front.wish.whole)
+    counted = options.amounts(point.result, front.solve_options.whole)
     cells = [
         (mark, _ROLES[mark]),
         (_fps(point.result), role),
@@ -201,14 +205,14 @@ def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str
     if other is None:
         cells += [("", "")] * (5 if wide else 4)
         return Row(key or point.target, cells)
-    theirs = options.amounts(other.result, front.wish.whole)
+    other_counted = options.amounts(other.result, front.solve_options.whole)
     cells.append((_fps(other.result), "dim"))
     if wide:
         cells.append((short(other.result.ii_cycles, 11), "dim"))
         cells.append((_share(other), "dim"))
     else:
         cells.append((_percent(other), "dim"))
-    cells += [(short(theirs["LUT"], 7), "dim"), (whole(theirs["BRAM_18K"]), "dim")]
+    cells += [(short(other_counted["LUT"], 7), "dim"), (whole(other_counted["BRAM_18K"]), "dim")]
     return Row(point.target, cells)
 
 

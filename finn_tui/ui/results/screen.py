@@ -36,7 +36,7 @@ class ResultsScreen(ModeScreen):
     def draw(self) -> None:
         """Show all rows."""
         listing = self.query_one("#runs", Listing)
-        listing.give(results.table(self.state.results, listing.size.width))
+        listing.set_content(results.results_content(self.state.results, listing.size.width))
         self._detail()
         self.query_one("#broken").display = bool(self.state.broken)
         self.query_one("#broken", LineView).redraw()
@@ -49,7 +49,9 @@ class ResultsScreen(ModeScreen):
         key = self.query_one("#runs", Listing).key
         row = next((row for row in self.state.results if row.run == key), None)
         detail = self.query_one("#detail", Listing)
-        detail.give(facts(results.detail(row)) if row is not None else Content(empty=""))
+        detail.set_content(
+            facts(results.result_facts(row)) if row is not None else Content(empty="")
+        )
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         """Another row."""

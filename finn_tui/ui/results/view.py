@@ -31,88 +31,88 @@ def _number(value: float | None, width: int, form: str = "", unit: str = "") -> 
 def _figures(row: Experiment, width: int, model: str, model_width: int) -> list[_Figure]:
     """The cells of a row, those that need a wide screen left out on a narrow one."""
     wide, broad = width >= 110, width >= 140
-    found = [
+    figures = [
         _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
         _Figure(Column("model", model_width), (model, "strong")),
         _Figure(Column("folding"), (row.folding, "")),
     ]
     if wide:
-        found.append(_Figure(Column("state", 9), (row.state, "dim")))
-    found.append(_Figure(Column("II", 7, True), _number(row.ii_cycles, 7)))
-    found.append(_Figure(Column("est.fps", 9, True), _number(row.estimated_fps, 9)))
+        figures.append(_Figure(Column("state", 9), (row.state, "dim")))
+    figures.append(_Figure(Column("II", 7, True), _number(row.ii_cycles, 7)))
+    figures.append(_Figure(Column("est.fps", 9, True), _number(row.estimated_fps, 9)))
     if wide:
-        found += [
+        figures += [
             _Figure(Column("est.LUT", 7, True), _number(row.estimated.get("LUT"), 7)),
             _Figure(Column("est.B18", 7, True), _number(row.estimated.get("BRAM_18K"), 5)),
         ]
-    found.append(_Figure(Column("LUT", 6, True), _number(row.synthesized.get("LUT"), 6)))
+    figures.append(_Figure(Column("LUT", 6, True), _number(row.synthesized.get("LUT"), 6)))
     if wide:
         wns = _number(row.wns, 6, "+.2f")
-        found += [
+        figures += [
             _Figure(Column("B18", 5, True), _number(row.synthesized.get("BRAM_18K"), 5)),
             _Figure(Column("WNS", 6, True), (wns[0], "bad") if (row.wns or 0) < 0 else wns),
         ]
-    found.append(_Figure(Column("fps", 9, True), _strong(_number(row.fps, 9))))
-    found.append(_Figure(Column("acc.", 7, True), _strong(_number(row.accuracy, 7, ".2f", "%"))))
+    figures.append(_Figure(Column("fps", 9, True), _strong(_number(row.fps, 9))))
+    figures.append(_Figure(Column("acc.", 7, True), _strong(_number(row.accuracy, 7, ".2f", "%"))))
     simulated = row.simulated or row.measured_simulated
-    found.append(_Figure(Column("", 9), ("SIMULATED" if simulated else "", "sim")))
-    return found
+    figures.append(_Figure(Column("", 9), ("SIMULATED" if simulated else "", "sim")))
+    return figures
 
 
 def _strong(cell: Cell) -> Cell:
     return cell if cell[1] else (cell[0], "strong")
 
 
-def table(rows: Sequence[Experiment], width: int) -> Content:
+def results_content(rows: Sequence[Experiment], width: int) -> Content:
     """All runs, newest first."""
     models = titles({row.run: (row.model, row.content) for row in rows})
     model_width = min(22, max([9, *map(len, models.values())]))
-    made = [(row, _figures(row, width, models[row.run], model_width)) for row in rows]
-    columns = [figure.column for figure in made[0][1]] if made else []
+    drawn = [(row, _figures(row, width, models[row.run], model_width)) for row in rows]
+    columns = [figure.column for figure in drawn[0][1]] if drawn else []
     return Content(
         columns,
-        [Row(row.run, [figure.cell for figure in figures], row.run) for row, figures in made],
+        [Row(row.run, [figure.cell for figure in figures], row.run) for row, figures in drawn],
         "no runs yet; b builds the present folding",
     )
 
 
-def detail(row: Experiment) -> list[Field]:
+def result_facts(row: Experiment) -> list[Field]:
     """Everything that is known of one run, each figure with where it comes from."""
     # The mark stands first, where no narrow screen cuts it off.
     built = "SIMULATED  " if row.simulated else ""
     measured = "SIMULATED  " if row.measured_simulated else ""
     built_role, role = "sim" if built else "", "sim" if measured else ""
-    found = [
+    fields = [
         Field("run", f"{built}{row.run}  {row.state}", built_role or "strong"),
         Field("folding", f"{row.folding}, {row.board}, {1000 / row.clock_ns:.4g} MHz"),
     ]
     if row.ii_cycles is not None and row.estimated_fps is not None:
         text = f"II {whole(row.ii_cycles)} cycles, {rate(row.estimated_fps)} fps, "
-        found.append(Field("estimate", text + _resources(row.estimated)))
+        fields.append(Field("estimate", text + _resources(row.estimated)))
     if row.synthesized:
-        found.append(Field("after synthesis", built + _resources(row.synthesized), built_role))
+        fields.append(Field("after synthesis", built + _resources(row.synthesized), built_role))
     if row.wns is not None:
         met = "timing met" if row.timing_met else "TIMING NOT MET"
-        found.append(Field("WNS", f"{built}{row.wns:+.3f} ns, {met}", built_role))
+        fields.append(Field("WNS", f"{built}{row.wns:+.3f} ns, {met}", built_role))
     if row.fps is not None:
         text = f"{measured}{rate(row.fps)} fps"
         if row.estimated_fps:
             text += f", {row.fps / row.estimated_fps:.1%} of the estimate"
         text += f", batch {row.batch:,}, {row.clock_mhz:g} MHz"
-        found.append(Field("throughput", text, role))
+        fields.append(Field("throughput", text, role))
     if row.accuracy is not None:
         text = f"{measured}{row.accuracy:.2f} % of {row.images:,} images"
-        found.append(Field("accuracy", text, role))
-    return found
+        fields.append(Field("accuracy", text, role))
+    return fields
 
 
 _TITLES = (("LUT", "LUT"), ("FF", "FF"), ("BRAM_18K", "BRAM18"), ("URAM", "URAM"), ("DSP", "DSP"))
 
 
-def _resources(found: Mapping[str, float]) -> str:
-    told = [
-        f"{whole(found[name])} {title}"
+def _resources(amounts: Mapping[str, float]) -> str:
+    texts = [
+        f"{whole(amounts[name])} {title}"
         for name, title in _TITLES
-        if found.get(name) or (name in found and name in ("LUT", "BRAM_18K"))
+        if amounts.get(name) or (name in amounts and name in ("LUT", "BRAM_18K"))
     ]
-    return ", ".join(told)
+    return ", ".join(texts)

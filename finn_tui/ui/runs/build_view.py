@@ -1,4 +1,4 @@
-"""The live picture of a build as it is drawn: what is done, what it takes, why it ended."""
+"""The live snapshot of a build as it is drawn: what is done, what it takes, why it ended."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _QUIET_SECONDS = 60.0
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def sign(state: str) -> Cell:
+def state_sign(state: str) -> Cell:
     """The sign of a state."""
     return SIGNS.get(state, ("?", "bad"))
 
@@ -66,38 +66,38 @@ def step_name(step: str) -> str:
     return step.removeprefix("step_")
 
 
-def present(found: Sequence[Step]) -> str | None:
+def present_step(steps: Sequence[Step]) -> str | None:
     """The step that matters now: the running one, else the one it ended in, else the last."""
     for status in ("running", "failed", "cancelled", "lost"):
-        for step in found:
+        for step in steps:
             if step.status == status:
                 return step.name
-    done = [step.name for step in found if step.status == "finished"]
+    done = [step.name for step in steps if step.status == "finished"]
     return done[-1] if done else None
 
 
-def jobs_by_step(picture: RunSnapshot, ended: float | None = None) -> dict[str, list[Job]]:
+def jobs_by_step(snapshot: RunSnapshot, ended: float | None = None) -> dict[str, list[Job]]:
     """The tools' jobs below the step that they began in.
 
     Steps follow one another: from their times, and from when the last one ended (``ended``, now
     for a build that runs), follows when each began.
     """
     spans: list[tuple[str, float]] = []
-    end = picture.at if ended is None else ended
-    for step in reversed(picture.steps):
+    end = snapshot.at if ended is None else ended
+    for step in reversed(snapshot.steps):
         if step.status == "waiting" or step.seconds is None:
             continue
         end -= step.seconds
         spans.append((step.name, end))
-    found: dict[str, list[Job]] = {}
-    now = present(picture.steps)
-    for job in picture.jobs:
+    jobs: dict[str, list[Job]] = {}
+    current = present_step(snapshot.steps)
+    for job in snapshot.jobs:
         # Folders are made a moment before the tool starts, and clocks are rounded.
         name = next((n for n, began in spans if job.began and job.began >= began - 1.5), None)
-        name = name if name is not None else (spans[-1][0] if spans and job.began else now)
+        name = name if name is not None else (spans[-1][0] if spans and job.began else current)
         if name is not None:
-            found.setdefault(name, []).append(job)
-    return found
+            jobs.setdefault(name, []).append(job)
+    return jobs
 
 
 @dataclass(frozen=True)
@@ -108,35 +108,35 @@ class BuildTree:
     logs: dict[Hashable, Path]
 
 
-def tree(
-    picture: RunSnapshot | None, unfolded: set[str], since: float, ended: float | None
+def step_tree(
+    snapshot: RunSnapshot | None, unfolded: set[str], since: float, ended: float | None
 ) -> BuildTree:
     """Steps, and the tools' jobs below those that are unfolded or being done.
 
     Args:
-        since: seconds since the picture was taken, that running times go on.
+        since: seconds since the snapshot was taken, that running times go on.
         ended: when the run ended (seconds since the epoch), None while it runs.
     """
     columns = [Column("", 1), Column("step"), Column("time", 6, True)]
-    if picture is None:
+    if snapshot is None:
         return BuildTree(Content(columns, [], "reading what there is"), {})
     rows: list[Row] = []
     logs: dict[Hashable, Path] = {}
-    jobs = jobs_by_step(picture, ended)
-    now = present(picture.steps)
-    for step in picture.steps:
-        mark, role = sign(step.status)
+    jobs = jobs_by_step(snapshot, ended)
+    current = present_step(snapshot.steps)
+    for step in snapshot.steps:
+        mark, role = state_sign(step.status)
         below = jobs.get(step.name, [])
-        unfold = bool(below) and (step.name in unfolded) != (step.name == now)
+        unfold = bool(below) and (step.name in unfolded) != (step.name == current)
         seconds = step.seconds
         if step.status == "running" and seconds is not None:
             seconds += since
         name = step_name(step.name) + ("" if unfold or not below else f" +{len(below)}")
-        took = "" if seconds is None else brief(seconds)
+        time_text = "" if seconds is None else brief(seconds)
         cells_: list[Cell] = [
             (mark, role),
             (name, "faint" if step.status == "waiting" else ""),
-            (took, "dim"),
+            (time_text, "dim"),
         ]
         rows.append(Row(step.name, cells_))
         if unfold:
@@ -147,16 +147,16 @@ def tree(
     )
 
 
-def newest(found: BuildTree, picture: RunSnapshot) -> Hashable:
+def newest_row(build_tree: BuildTree, snapshot: RunSnapshot) -> Hashable:
     """The row to look at: what runs or failed deepest below the present step, else that step."""
-    now = present(picture.steps)
-    keys = [row.key for row in found.content.rows]
-    if now not in keys:
+    current = present_step(snapshot.steps)
+    keys = [row.key for row in build_tree.content.rows]
+    if current not in keys:
         return None
-    at = keys.index(now)
+    at = keys.index(current)
     best = at
     for index in range(at + 1, len(keys)):
-        row = found.content.rows[index]
+        row = build_tree.content.rows[index]
         if isinstance(row.key, str):
             break
         # The row below what runs says where in it the tool is.
@@ -168,18 +168,18 @@ def newest(found: BuildTree, picture: RunSnapshot) -> Hashable:
 def _job_rows(jobs: Sequence[Job], since: float, logs: dict[Hashable, Path]) -> list[Row]:
     rows: list[Row] = []
     for kind, title in _KINDS.items():
-        mine = [job for job in jobs if job.kind == kind]
-        many = len(mine) > _FEW
-        if many:
-            done = sum(job.state == "finished" for job in mine)
-            state = "finished" if done == len(mine) else "running"
-            mark, role = sign(state)
-            text = f"  {title} {done} of {len(mine)}"
+        of_kind = [job for job in jobs if job.kind == kind]
+        counted = len(of_kind) > _FEW
+        if counted:
+            done = sum(job.state == "finished" for job in of_kind)
+            state = "finished" if done == len(of_kind) else "running"
+            mark, role = state_sign(state)
+            text = f"  {title} {done} of {len(of_kind)}"
             rows.append(Row(("kind", kind), [(mark, role), (text, ""), ("", "")]))
-        for job in mine:
-            if many and job.state in ("finished", "queued"):
+        for job in of_kind:
+            if counted and job.state in ("finished", "queued"):
                 continue
-            rows += _job(job, since, logs, deeper=many)
+            rows += _job(job, since, logs, deeper=counted)
     return rows
 
 
@@ -188,14 +188,17 @@ def _job(job: Job, since: float, logs: dict[Hashable, Path], *, deeper: bool) ->
     if job.log is not None:
         logs[key] = job.log
     indent = "    " if deeper else "  "
-    mark, role = sign(job.state)
+    mark, role = state_sign(job.state)
     seconds = job.seconds
     if job.state == "running" and seconds is not None:
         seconds += since
     name = indent + _job_name(job)
-    took = brief(seconds) if seconds is not None else ""
+    time_text = brief(seconds) if seconds is not None else ""
     rows = [
-        Row(key, [(mark, role), (name, "" if job.state != "queued" else "faint"), (took, "dim")])
+        Row(
+            key,
+            [(mark, role), (name, "" if job.state != "queued" else "faint"), (time_text, "dim")],
+        )
     ]
     stages = [stage for stage in job.stages if stage.state != "waiting"]
     for stage in stages if job.state != "queued" else ():
@@ -211,15 +214,15 @@ def _job(job: Job, since: float, logs: dict[Hashable, Path], *, deeper: bool) ->
 def _stage(
     job: Job, stage: Stage, key: Hashable, indent: str, since: float, logs: dict[Hashable, Path]
 ) -> Row:
-    mark, role = sign(stage.state)
+    mark, role = state_sign(stage.state)
     seconds = stage.seconds
     if stage.state == "running" and seconds is not None:
         seconds += since
-    mine = (key, stage.name)
+    stage_key = (key, stage.name)
     if job.log is not None:
-        logs[mine] = job.log
-    took = brief(seconds) if seconds is not None else ""
-    return Row(mine, [(mark, role), (f"{indent}  {stage.name}", ""), (took, "dim")])
+        logs[stage_key] = job.log
+    time_text = brief(seconds) if seconds is not None else ""
+    return Row(stage_key, [(mark, role), (f"{indent}  {stage.name}", ""), (time_text, "dim")])
 
 
 def _job_name(job: Job) -> str:
@@ -269,64 +272,64 @@ def _eta_lines(eta: Eta | None, width: int) -> list[StyledLine]:
     return lines
 
 
-def _process_line(picture: RunSnapshot) -> list[StyledLine]:
+def _process_line(snapshot: RunSnapshot) -> list[StyledLine]:
     line = StyledLine()
-    for one in picture.processes[:3]:
+    for process in snapshot.processes[:3]:
         line.add("   " if line.width else " ")
-        line.add(one.name, "strong")
-        if one.cpu is not None:
-            line.add(f" {one.cpu:.0%}")
-        line.add(f" {size(one.memory)}", "dim")
-        if one.folder is not None and one.folder.parent.name.endswith(".runs"):
-            line.add(f" in {one.folder.name}", "dim")
-    more = len(picture.processes) - 3
-    if more > 0:
-        line.add(f"   +{more}", "dim")
+        line.add(process.name, "strong")
+        if process.cpu is not None:
+            line.add(f" {process.cpu:.0%}")
+        line.add(f" {size(process.memory)}", "dim")
+        if process.folder is not None and process.folder.parent.name.endswith(".runs"):
+            line.add(f" in {process.folder.name}", "dim")
+    others = len(snapshot.processes) - 3
+    if others > 0:
+        line.add(f"   +{others}", "dim")
     return [line] if line.width else []
 
 
-def _quiet_line(picture: RunSnapshot, since: float) -> list[StyledLine]:
-    if picture.waiting:
+def _quiet_line(snapshot: RunSnapshot, since: float) -> list[StyledLine]:
+    if snapshot.waiting:
         return [
             StyledLine().add(
                 " ! the builder waits at a debugger prompt, for ever; x cancels it", "bad"
             )
         ]
-    if picture.stalled:
-        job = picture.stalled[0]
+    if snapshot.stalled:
+        job = snapshot.stalled[0]
         return [
             StyledLine().add(
                 f" ! {job.name} has been silent for {duration(job.silent or 0)}", "bad"
             )
         ]
-    if picture.silent is None or picture.log is None:
+    if snapshot.silent is None or snapshot.log is None:
         return []
-    silent = picture.silent + since
+    silent = snapshot.silent + since
     role = "warn" if silent > _QUIET_SECONDS else "dim"
-    name = picture.log.name
-    folder = picture.log.parent.name
+    name = snapshot.log.name
+    folder = snapshot.log.parent.name
     name = f"{folder}/{name}" if name in ("runme.log", "vivado.log") else name
     return [StyledLine().add(f" silent for {duration(silent)}", role).add(f"  {name}", "dim")]
 
 
-def _curve_lines(picture: RunSnapshot, width: int) -> list[StyledLine]:
+def _curve_lines(snapshot: RunSnapshot, width: int) -> list[StyledLine]:
     lines = []
-    slack = [timing.wns for timing in picture.timings if timing.wns is not None]
+    slack = [timing.wns for timing in snapshot.timings if timing.wns is not None]
     room = max(8, min(40, width - 36))
     if slack:
         role = "bad" if slack[-1] < 0 else "good"
         line = StyledLine().add(" WNS ", "dim").add(spark(slack, room), "bar")
         line.add(f" {slack[-1]:.3f} ns", role)
         lines.append(line.add(f"  lowest {min(slack):.3f}", "dim"))
-    if picture.overlaps:
+    if snapshot.overlaps:
         line = (
             StyledLine()
             .add(" overlaps ", "dim")
-            .add(spark(picture.overlaps, room - 5, log=True), "bar")
+            .add(spark(snapshot.overlaps, room - 5, log=True), "bar")
         )
-        line.add(f" {whole(picture.overlaps[-1])}")
-        if picture.congestion:
-            line.add(f"  congestion level {picture.congestion}", "warn")
+        line.add(f" {whole(snapshot.overlaps[-1])}")
+        if snapshot.congestion:
+            line.add(f"  congestion level {snapshot.congestion}", "warn")
         lines.append(line)
     return lines
 
@@ -334,7 +337,7 @@ def _curve_lines(picture: RunSnapshot, width: int) -> list[StyledLine]:
 def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[StyledLine]:
     """Why a build failed: what, where, the line itself, what it means, what to do."""
     room = max(10, width - 3)
-    what = wrap(f"✗ {clean(cause.text)}", room, "bad", " ")
+    title = wrap(f"✗ {clean(cause.text)}", room, "bad", " ")
     where: list[StyledLine] = []
     if cause.file is not None:
         name = cause.file.removeprefix(f"{base}/")
@@ -349,15 +352,15 @@ def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[S
     advice = wrap(cause.advice, room, "accent", " ") if cause.advice else []
     # Where there is little room, what to do matters more than what it means.
     for parts in (
-        (what, where, means, advice),
-        (what[:3], where, means[:2], advice),
-        (what[:2], where, advice),
-        (what[:2], where[:1], advice),
+        (title, where, means, advice),
+        (title[:3], where, means[:2], advice),
+        (title[:2], where, advice),
+        (title[:2], where[:1], advice),
     ):
         lines = [line for part in parts for line in part]
         if len(lines) <= height:
             return lines
-    return [*what[:2], *where[:1], *advice][:height]
+    return [*title[:2], *where[:1], *advice][:height]
 
 
 def error_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
@@ -372,7 +375,7 @@ def error_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
 
 def live_lines(
     run: RunView,
-    picture: RunSnapshot | None,
+    snapshot: RunSnapshot | None,
     eta: Eta | None,
     cause: Diagnosis | None,
     since: float,
@@ -385,28 +388,28 @@ def live_lines(
             return cause_lines(cause, run.folder.path, width, height)
         if run.state.error is not None:
             return error_lines(run, width, height)
-        if picture is None:
+        if snapshot is None:
             return []
-        lines = _curve_lines(picture, width)
-        counts = picture.messages
+        lines = _curve_lines(snapshot, width)
+        counts = snapshot.messages
         worst = [(name, counts[name]) for name in ("CRITICAL WARNING", "WARNING") if counts[name]]
         if worst:
-            said = ", ".join(f"{whole(count)} {name.lower()}s" for name, count in worst)
-            least = "at least " if picture.partial else ""
-            lines.append(StyledLine().add(f" {least}{said} in the logs", "dim"))
+            counts_text = ", ".join(f"{whole(count)} {name.lower()}s" for name, count in worst)
+            least = "at least " if snapshot.partial else ""
+            lines.append(StyledLine().add(f" {least}{counts_text} in the logs", "dim"))
         return lines[:height]
-    if picture is None:
+    if snapshot is None:
         return []
     lines = _eta_lines(eta, width)
-    lines += _process_line(picture)
-    lines += _quiet_line(picture, since)
-    lines += _curve_lines(picture, width)
-    if picture.findings:
-        early = picture.findings[0]
+    lines += _process_line(snapshot)
+    lines += _quiet_line(snapshot, since)
+    lines += _curve_lines(snapshot, width)
+    if snapshot.findings:
+        early = snapshot.findings[0]
         lines += wrap(f"! {clean(early.text)}", width - 3, "warn", " ")[:2]
     return lines[:height]
 
 
-def since(taken: float) -> float:
+def seconds_since(moment: float) -> float:
     """Seconds since a moment of the monotonic clock."""
-    return max(0.0, time.monotonic() - taken)
+    return max(0.0, time.monotonic() - moment)

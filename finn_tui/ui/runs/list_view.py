@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from finn_tui.lab.identity import titles
 from finn_tui.runs.folder import missed_text
-from finn_tui.ui.runs.build_view import sign, step_name
+from finn_tui.ui.runs.build_view import state_sign, step_name
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import brief
@@ -27,7 +27,7 @@ def _age(created: str) -> str:
 def state_cell(run: RunView) -> Cell:
     """The state of a run in a word, with its step while it runs."""
     state = run.state
-    mark, role = sign(state.state)
+    mark, role = state_sign(state.state)
     if state.state == "running" and state.step_count:
         return (
             f"{mark} {state.step_index}/{state.step_count} {step_name(state.step or '')}",
@@ -40,13 +40,13 @@ def state_cell(run: RunView) -> Cell:
     return (f"{mark} {state.state}", role)
 
 
-def runs(found: Sequence[RunView], width: int) -> Content:
+def runs_content(run_views: Sequence[RunView], width: int) -> Content:
     """The list of runs, newest first."""
     wide = width >= 100
     rows = []
-    missed = [run for run in found if run.clock_missed_ns is not None]
-    models = titles({run.id: (run.request.model, run.request.content) for run in found})
-    for run in found:
+    missed = [run for run in run_views if run.clock_missed_ns is not None]
+    models = titles({run.id: (run.request.model, run.request.content) for run in run_views})
+    for run in run_views:
         cells: list[Cell] = [
             (run.id[-4:] if not wide else run.id, "quiet"),
             (models[run.id], "strong"),

@@ -72,15 +72,17 @@ class RunsScreen(ModeScreen):
         state = self.state
         listing = self.query_one("#runs", Listing)
         # As high as it has rows, so that a short list leaves its room to what is being built.
-        most = 11 if self.has_class("-tall") else 7
-        rows = max(3, min(most, len(state.runs) + 1))
+        max_rows = 11 if self.has_class("-tall") else 7
+        rows = max(3, min(max_rows, len(state.runs) + 1))
         if listing.styles.height is None or listing.styles.height.value != rows:
             listing.styles.height = rows
-        listing.give(runs.runs(state.runs, listing.size.width), state.chosen_run_id or None)
+        listing.set_content(
+            runs.runs_content(state.runs, listing.size.width), state.chosen_run_id or None
+        )
         run = state.chosen_run()
         view = self.own
         if run is not None and view.log_of != run.id:
-            view.log_of, view.picture, view.eta = run.id, None, None
+            view.log_of, view.snapshot, view.eta = run.id, None, None
             state.failure = None
             view.unfolded, view.log_fixed = set(), False
             self._show(run.folder.log)
@@ -90,7 +92,7 @@ class RunsScreen(ModeScreen):
         self._draw_steps(run)
         self._make_room(run)
         fixed = view.log_fixed and run is not None and not run.state.final
-        self.query_one("#log", LogPane).give(
+        self.query_one("#log", LogPane).set_log(
             view.log,
             view.log_title if run is not None else "",
             self._let_go if fixed else None,
@@ -101,27 +103,27 @@ class RunsScreen(ModeScreen):
     def _draw_steps(self, run: RunView | None) -> None:
         view = self.own
         final = run is None or run.state.final
-        since = 0.0 if final else build_view.since(view.picture_at)
+        since = 0.0 if final else build_view.seconds_since(view.snapshot_at)
         ended = run.ended if run is not None else None
-        picture = view.picture if run is not None else None
-        found = build_view.tree(picture, view.unfolded, since, ended)
+        snapshot = view.snapshot if run is not None else None
+        build_tree = build_view.step_tree(snapshot, view.unfolded, since, ended)
         if run is None:
-            found.content.empty = "b builds the present folding"
-        self._logs = found.logs
+            build_tree.content.empty = "b builds the present folding"
+        self._logs = build_tree.logs
         steps = self.query_one("#steps", Listing)
-        now = build_view.newest(found, picture) if picture is not None else None
-        steps.give(found.content, now if not steps.has_keys else None)
+        newest = build_view.newest_row(build_tree, snapshot) if snapshot is not None else None
+        steps.set_content(build_tree.content, newest if not steps.has_keys else None)
 
     def _show_growing(self, run: RunView | None) -> None:
         """Of a run that goes on, the log that grows, until the user chooses or reads one."""
         view = self.own
-        if run is None or run.state.final or view.picture is None:
+        if run is None or run.state.final or view.snapshot is None:
             return
         if view.log_fixed or not view.log.following:
             return
         general = (run.folder.log, run.folder.build / "build_dataflow.log")
         shown = time.monotonic() - view.log_at
-        path = growing(view.log.path, shown, view.picture.grew, general)
+        path = growing(view.log.path, shown, view.snapshot.grew, general)
         if path is not None and path != view.log.path:
             self._show(path)
 
@@ -162,9 +164,9 @@ class RunsScreen(ModeScreen):
         view = self.own
         if run is None:
             return []
-        since = build_view.since(view.picture_at)
+        since = build_view.seconds_since(view.snapshot_at)
         return build_view.live_lines(
-            run, view.picture, view.eta, self.state.failure, since, width, height
+            run, view.snapshot, view.eta, self.state.failure, since, width, height
         )
 
     def _about(self, width: int, height: int) -> list[StyledLine]:
@@ -175,7 +177,7 @@ class RunsScreen(ModeScreen):
 
     def _summary(self, run: RunView, width: int) -> StyledLine:
         request, state = run.request, run.state
-        mark, role = build_view.sign(state.state)
+        mark, role = build_view.state_sign(state.state)
         line = StyledLine().add(f" {mark} {state.state}", role)
         if run.clock_missed_ns is not None:
             line.add(f", {missed_text(run.clock_missed_ns)}", "bad")
@@ -187,11 +189,11 @@ class RunsScreen(ModeScreen):
         line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
         if request.rehearsal is not None and line.width + 32 <= width:
             line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
-        said = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
-        if said.strip():
+        remarks = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
+        if remarks.strip():
             room = width - line.width - 13
             if room > 8:
-                line.add("  " + fit(printable(said), room).rstrip(), "accent")
+                line.add("  " + fit(printable(remarks), room).rstrip(), "accent")
         if run.simulated:
             line.right(StyledLine().add("SIMULATED ", "sim"), width)
         return line
@@ -300,10 +302,10 @@ class RunsScreen(ModeScreen):
             name = cause.file.removeprefix(f"{run.folder.path}/") if cause.file else ""
             paragraphs.insert(0, (f"{name}, line {cause.line}" if cause.line else name, "dim"))
             answers.append(("l", "the log there"))
-        said = run.state.error
+        error = run.state.error
         detail = "\n".join([*cause.before, f"> {cause.quote}", *cause.after])
-        if said is not None:
-            detail += f"\n\nThe builder said: {said.what}\n{said.why}\n{said.detail}"
+        if error is not None:
+            detail += f"\n\nThe builder said: {error.what}\n{error.why}\n{error.detail}"
 
         def answered(answer: str | None) -> None:
             if answer == "l" and file is not None:

@@ -17,7 +17,7 @@ class RunsState:
     """What the Runs screen knows of the chosen run.
 
     Attributes:
-        picture: of the run, taken at ``picture_at`` by the monotonic clock.
+        snapshot: of the run, taken at ``snapshot_at`` by the monotonic clock.
         eta: what is still to come of it.
         unfolded: steps whose jobs are shown, or hidden for the one that runs.
         caused: the cause whose log was shown already.
@@ -26,8 +26,8 @@ class RunsState:
         log_of: the run that all this is about.
     """
 
-    picture: RunSnapshot | None = None
-    picture_at: float = 0.0
+    snapshot: RunSnapshot | None = None
+    snapshot_at: float = 0.0
     eta: Eta | None = None
     unfolded: set[str] = field(default_factory=set)
     caused: tuple[str, str, int | None] = ("", "", None)

@@ -31,14 +31,14 @@ from finn_tui.ui.toolkit.text_input import FieldInput
 class SolverActions(Protocol):
     """The solver, see ``SolverController``."""
 
-    def begin_solving(self, solving: SolveState, question: SolveRequest) -> None:
+    def begin_solving(self, solving: SolveState, request: SolveRequest) -> None:
         """Ask the solver; the answer comes into ``solving``."""
 
     def stop_solving(self, solving: SolveState) -> None:
         """End the solver's process; there is no answer then."""
 
-    def find_fastest(self, solving: SolveState, question: SolveRequest) -> None:
-        """Find the fastest folding that fits, which the form shows beside the question."""
+    def find_fastest(self, solving: SolveState, request: SolveRequest) -> None:
+        """Find the fastest folding that fits, which the form shows beside the request."""
 
 
 class SolveContext(AppContext, Protocol):
@@ -101,33 +101,33 @@ class SolveDialog(ModalScreen[str | None]):
         room = self.size.height - 5
         width = self._width
         face = self.query_one("#face", LineView)
-        wanted = len(self._written(width))
+        height = len(self._written(width))
         difference = self._difference
         listing.display = difference is not None
         if difference is not None:
             content = solve_view.layers(difference, width)
-            rows = min(max(1, len(content.rows)) + 1, max(4, room - wanted - 1))
+            rows = min(max(1, len(content.rows)) + 1, max(4, room - height - 1))
             listing.styles.height = rows
-            wanted = min(wanted, room - rows)
-            listing.call_after_refresh(listing.give, content)
+            height = min(height, room - rows)
+            listing.call_after_refresh(listing.set_content, content)
             if not listing.has_focus:
                 listing.window.to(0)
                 listing.focus()
-        self._place_field(width, min(wanted, room))
-        face.styles.height = max(1, min(wanted, room))
+        self._place_field(width, min(height, room))
+        face.styles.height = max(1, min(height, room))
         face.redraw()
         self.query_one("#keys", LineView).redraw()
-        question = solving.wants_fastest() if self._asks else None
-        if question is not None:
-            self.context.solver.find_fastest(solving, question)
+        request = solving.wants_fastest() if self._asks else None
+        if request is not None:
+            self.context.solver.find_fastest(solving, request)
 
     def _place_field(self, width: int, height: int) -> None:
         """Have the line of text stand in the field that keys change, if that is one to type in."""
         solving, line = self.solving, self.query_one(FieldInput)
-        if self._asks and solving.here.kind == "text":
+        if self._asks and solving.current_field.kind == "text":
             at = ("edit", solving.form.at)
             line.display = line.place(self._written(width)[:height], at)
-            text = solving.form.texts.get(solving.here.key, "")
+            text = solving.form.texts.get(solving.current_field.key, "")
             if line.value != text:
                 line.value = text
                 line.cursor_position = len(text)
@@ -238,7 +238,7 @@ class SolveDialog(ModalScreen[str | None]):
             return
         solving.form.at = hit[1]
         if hit[0] == "choice":
-            field = solving.here
+            field = solving.current_field
             solving.form.values[field.key] = field.choices[hit[2]][0]
         elif hit[0] == "knob":
             solving.form.knob = hit[2]
@@ -282,19 +282,19 @@ class SolveDialog(ModalScreen[str | None]):
         if solving.busy:
             return
         if solving.solution is not None:
-            solving.take()
+            solving.accept()
             self.dismiss(None)
             return
-        if solving.error is not None and solving.question is not None:
-            self.context.solver.begin_solving(solving, solving.question)
+        if solving.error is not None and solving.request is not None:
+            self.context.solver.begin_solving(solving, solving.request)
         else:
             try:
-                question = solving.asked()
+                request = solving.build_request()
             except FinnTuiError as error:
                 solving.refusal = ". ".join(part for part in (error.what, error.why) if part)
                 self.show()
                 return
-            self.context.solver.begin_solving(solving, question)
+            self.context.solver.begin_solving(solving, request)
         self.show()
 
     def do_solve_fastest(self) -> None:

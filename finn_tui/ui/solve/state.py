@@ -68,7 +68,7 @@ class SolveState:
 
     Attributes:
         form: what is asked for.
-        question: what is being answered or was last; None before.
+        request: what is being answered or was last; None before.
         message, began: what it does now, and since when (monotonic seconds).
         solution, error: what came of it; at most one of the two.
         fastest: the fastest that fits the form's limits, or why nothing does; None while unknown.
@@ -81,7 +81,7 @@ class SolveState:
         self.form = Form(
             {"goal": "target", "limits": "finn", "bill": "", "whole": True, "even": False}
         )
-        self.question: SolveRequest | None = None
+        self.request: SolveRequest | None = None
         self.message = ""
         self.began = 0.0
         self.solution: Solution | None = None
@@ -92,7 +92,7 @@ class SolveState:
 
     @property
     def busy(self) -> bool:
-        """Whether the solver is at work on the question."""
+        """Whether the solver is at work on the request."""
         return self.tune.solver == "busy"
 
     def leave_unseen(self) -> None:
@@ -110,24 +110,24 @@ class SolveState:
     def fields(self) -> list[Field]:
         """The lines of the form; which there are depends on what is chosen."""
         values, device = self.form.values, self.tune.editor.device
-        found = [Field("goal", "find", "choice", GOALS)]
+        form_fields = [Field("goal", "find", "choice", GOALS)]
         if values["goal"] == "target":
-            found.append(Field("fps", "rate", "text", unit="frames/s"))
+            form_fields.append(Field("fps", "rate", "text", unit="frames/s"))
         if device.budget:
-            found.append(Field("limits", "limits", "choice", _LIMITS))
+            form_fields.append(Field("limits", "limits", "choice", _LIMITS))
         if device.budget and values["limits"] == "own":
-            found += [
+            form_fields += [
                 Field(name, f"  {TITLES[name]}", "text", unit="% of the part")
                 for name in self._resources
             ]
         bills = [("", "no other bill"), *((name, name) for name in self.foldings)]
         if values["goal"] != "fill":
             bills.insert(1, (SETFOLDING, "FINN's SetFolding"))
-        found.append(Field("bill", "no dearer than", "choice", bills))
-        found.append(Field("even", "least of", "choice", _LEAST))
-        found.append(Field("whole", "count", "choice", _COUNTS))
-        found.append(Field("knobs", "free", "set", [(name, name) for name in self.knobs]))
-        return found
+        form_fields.append(Field("bill", "no dearer than", "choice", bills))
+        form_fields.append(Field("even", "least of", "choice", _LEAST))
+        form_fields.append(Field("whole", "count", "choice", _COUNTS))
+        form_fields.append(Field("knobs", "free", "set", [(name, name) for name in self.knobs]))
+        return form_fields
 
     @property
     def _resources(self) -> list[str]:
@@ -141,7 +141,7 @@ class SolveState:
         return list(dict.fromkeys(knob.name for layer in layers for knob in layer.chosen))
 
     @property
-    def here(self) -> Field:
+    def current_field(self) -> Field:
         """The line that keys change."""
         fields = self.fields
         self.form.at = min(self.form.at, len(fields) - 1)
@@ -160,40 +160,40 @@ class SolveState:
 
     def turn(self, direction: int) -> None:
         """The next choice of the line, or the next knob of its set."""
-        here, self.refusal = self.here, ""
-        if here.kind == "choice":
-            at = (self.choice(here) + direction) % len(here.choices)
-            self.form.values[here.key] = here.choices[at][0]
-        elif here.kind == "set" and here.choices:
-            self.form.knob = (self.form.knob + direction) % len(here.choices)
+        line, self.refusal = self.current_field, ""
+        if line.kind == "choice":
+            at = (self.choice(line) + direction) % len(line.choices)
+            self.form.values[line.key] = line.choices[at][0]
+        elif line.kind == "set" and line.choices:
+            self.form.knob = (self.form.knob + direction) % len(line.choices)
 
     def toggle(self) -> None:
         """The knob under the cursor stays, or may be changed."""
-        here = self.here
-        if here.kind == "set" and here.choices:
-            self.form.held ^= {str(here.choices[self.form.knob % len(here.choices)][0])}
+        line = self.current_field
+        if line.kind == "set" and line.choices:
+            self.form.held ^= {str(line.choices[self.form.knob % len(line.choices)][0])}
 
     def type(self, text: str) -> None:
         """Letters for the line, if it is one to type in; digits elsewhere are the rate."""
-        here, self.refusal = self.here, ""
-        if here.kind != "text":
+        line, self.refusal = self.current_field, ""
+        if line.kind != "text":
             if not text.isdigit():
                 return
             self.form.values["goal"] = "target"
             self.form.at = next(i for i, f in enumerate(self.fields) if f.key == "fps")
             self.form.texts["fps"] = ""
-            here = self.here
-        self.form.texts[here.key] = self.form.texts.get(here.key, "") + text
+            line = self.current_field
+        self.form.texts[line.key] = self.form.texts.get(line.key, "") + text
 
     @property
     def text(self) -> str:
         """What is typed on the line; empty for a line that is not to type in."""
-        return self.form.texts.get(self.here.key, "")
+        return self.form.texts.get(self.current_field.key, "")
 
     def write(self, text: str) -> None:
         """Take what is typed on the line."""
         self.refusal = ""
-        self.form.texts[self.here.key] = text
+        self.form.texts[self.current_field.key] = text
 
     @property
     def limits(self) -> dict[str, float]:
@@ -209,14 +209,14 @@ class SolveState:
             return {
                 name: device.limits.get(name, 1.0) for name in RESOURCES if name in device.budget
             }
-        found = {}
+        shares = {}
         for name in self._resources:
             text = self.form.texts.get(name, "").strip().removesuffix("%")
             if text:
-                found[name] = number(text, f"{TITLES[name]} {text}") / 100
-        return found
+                shares[name] = number(text, f"{TITLES[name]} {text}") / 100
+        return shares
 
-    def wish(self) -> SolveOptions:
+    def solve_options(self) -> SolveOptions:
         """The form's wish. Raises as ``limits``."""
         values = self.form.values
         return SolveOptions(
@@ -227,8 +227,8 @@ class SolveState:
             even=bool(values["even"]),
         )
 
-    def asked(self) -> SolveRequest:
-        """The form's question.
+    def build_request(self) -> SolveRequest:
+        """The form's request.
 
         Raises:
             FinnTuiError: what was typed cannot be asked.
@@ -237,45 +237,47 @@ class SolveState:
         if goal == "fill" and bill == SETFOLDING:
             bill = ""
         if goal != "target":
-            return SolveRequest(goal, None, self.wish(), bill)
+            return SolveRequest(goal, None, self.solve_options(), bill)
         text = self.form.texts.get("fps", "").strip()
         if not text:
             raise FinnTuiError("how many frames per second are needed?", "", "Type a number.")
-        question = SolveRequest(goal, number(text, text), self.wish(), bill)
-        question.cycles(self.tune.editor)
-        return question
+        request = SolveRequest(goal, number(text, text), self.solve_options(), bill)
+        request.cycles(self.tune.editor)
+        return request
 
     # The fastest that fits, told beside the form
 
     def wants_fastest(self) -> SolveRequest | None:
-        """The question for the fastest that fits, where its answer is not known yet."""
+        """The request for the fastest that fits, where its answer is not known yet."""
         if not self.tune.editor.device.budget:
             return None
         try:
             bill = str(self.form.values["bill"])
-            question = SolveRequest("fill", None, self.wish(), "" if bill == SETFOLDING else bill)
+            request = SolveRequest(
+                "fill", None, self.solve_options(), "" if bill == SETFOLDING else bill
+            )
         except FinnTuiError:
             return None
-        of = (question, self.tune.editor.folding if self.tune.locked or self.form.held else None)
+        of = (request, self.tune.editor.folding if self.tune.locked or self.form.held else None)
         if of == self._fastest_of:
             return None
         self._fastest_of, self.fastest = of, None
-        return question
+        return request
 
-    def take_fastest(self, question: SolveRequest, found: Solution | FinnTuiError) -> None:
+    def set_fastest(self, request: SolveRequest, answer: Solution | FinnTuiError) -> None:
         """The fastest that fits, if it is still the one that is wanted."""
-        if isinstance(self._fastest_of, tuple) and self._fastest_of[0] is question:
-            self.fastest = found
+        if isinstance(self._fastest_of, tuple) and self._fastest_of[0] is request:
+            self.fastest = answer
 
     # The answer
 
-    def begin(self, question: SolveRequest) -> None:
+    def begin(self, request: SolveRequest) -> None:
         """The solver is asked."""
-        self.question, self.tune.solver = question, "busy"
+        self.request, self.tune.solver = request, "busy"
         self.message, self.began = "", time.monotonic()
         self.solution = self.error = None
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """The solver is a step further."""
         self.message = progress.message
 
@@ -299,7 +301,7 @@ class SolveState:
             Side("solved", folding, editor.estimate_of(folding)),
         )
 
-    def take(self) -> None:
+    def accept(self) -> None:
         """Fold as the answer says; one step for undo."""
         tune, solution = self.tune, self.solution
         if solution is None:
@@ -321,26 +323,24 @@ class SolveState:
 
     @property
     def title(self) -> str:
-        """The question in a few words."""
-        question = self.question
-        if question is None or question.goal == "fill":
+        """The request in a few words."""
+        request = self.request
+        if request is None or request.goal == "fill":
             return "the fastest that fits"
-        if question.goal == "balance":
+        if request.goal == "balance":
             return "the cheapest at the present II"
-        return f"the cheapest for {rate(question.fps or 0)} frames/s"
+        return f"the cheapest for {rate(request.fps or 0)} frames/s"
 
     @property
     def offers_fastest(self) -> bool:
         """Whether the fastest that fits could be taken instead of what cannot be reached."""
-        question = self.question
+        request = self.request
         return (
-            isinstance(self.error, Infeasible)
-            and question is not None
-            and (question.goal != "fill")
+            isinstance(self.error, Infeasible) and request is not None and (request.goal != "fill")
         )
 
 
-def number(text: str, what: str) -> float:
+def number(text: str, subject: str) -> float:
     """A number as people type it: "3000", "3,000", "3k".
 
     Raises:
@@ -351,7 +351,7 @@ def number(text: str, what: str) -> float:
     try:
         return float(plain.removesuffix("k")) * factor
     except ValueError as error:
-        raise FinnTuiError(f"{what} is no number", "", "Type one such as 3000.") from error
+        raise FinnTuiError(f"{subject} is no number", "", "Type one such as 3000.") from error
 
 
 def solve_state(state: AppState, tune: TuneState, foldings: Sequence[str] = ()) -> SolveState:

@@ -44,9 +44,9 @@ def title(solving: SolveState) -> StyledLine:
 def form(solving: SolveState, width: int) -> list[StyledLine]:
     """The lines of the form, and what is known before anything is asked."""
     lines = []
-    here = solving.here.key
+    current = solving.current_field.key
     for index, field in enumerate(solving.fields):
-        lines.append(_field(solving, field, index, field.key == here, width))
+        lines.append(_field(solving, field, index, field.key == current, width))
         if field.key == "limits" and solving.form.values["limits"] == "finn":
             shares = "   ".join(f"{TITLES[n]} {s:.0%}" for n, s in _fill_limits(solving).items())
             lines.append(StyledLine().to(_TITLE).add(shares, "dim"))
@@ -75,22 +75,22 @@ def _locked(solving: SolveState, width: int) -> StyledLine:
     locked = sorted(solving.tune.locked)
     if not locked:
         return _fact("locked", "no layer", "dim")
-    many = f"{len(locked)} layers stay: " if len(locked) > 1 else "stays: "
-    return _fact("locked", fit(many + ", ".join(locked), width - _TITLE - 1).rstrip())
+    count_text = f"{len(locked)} layers stay: " if len(locked) > 1 else "stays: "
+    return _fact("locked", fit(count_text + ", ".join(locked), width - _TITLE - 1).rstrip())
 
 
 def _fastest(solving: SolveState, width: int) -> list[StyledLine]:
     if not solving.tune.editor.device.budget:
         part = solving.tune.editor.device.part
         return [_fact("fastest", f"not known: nobody says what {part} has", "dim")]
-    found = solving.fastest
-    if found is None:
+    fastest = solving.fastest
+    if fastest is None:
         return [_fact("fastest", "...", "dim")]
-    if isinstance(found, FinnTuiError):
-        text = found.why if isinstance(found, Infeasible) else found.what
+    if isinstance(fastest, FinnTuiError):
+        text = fastest.why if isinstance(fastest, Infeasible) else fastest.what
         return [_fact("fastest", fit(f"nothing: {text}", width - _TITLE - 1).rstrip(), "warn")]
-    line = _fact("fastest", _pace(solving, found.cycles))
-    holds = [TITLES[item.resource] for item in found.binding if item.holds]
+    line = _fact("fastest", _pace(solving, fastest.cycles))
+    holds = [TITLES[item.resource] for item in fastest.binding if item.holds]
     return [
         line.add(f"; {' and '.join(holds)} hold{'s' if len(holds) == 1 else ''} it", "dim")
         if holds
@@ -98,16 +98,18 @@ def _fastest(solving: SolveState, width: int) -> list[StyledLine]:
     ]
 
 
-def _field(solving: SolveState, field: Field, index: int, here: bool, width: int) -> StyledLine:
-    line = StyledLine("cursor" if here else "").add(">" if here else " ", "accent")
-    line.cell(field.title, _TITLE - 1, "" if here else "dim", hit=("line", index))
+def _field(
+    solving: SolveState, field: Field, index: int, at_cursor: bool, width: int
+) -> StyledLine:
+    line = StyledLine("cursor" if at_cursor else "").add(">" if at_cursor else " ", "accent")
+    line.cell(field.title, _TITLE - 1, "" if at_cursor else "dim", hit=("line", index))
     if field.kind == "text":
-        if here:
+        if at_cursor:
             return line.add(" " * _TEXT, hit=("edit", index)).add(f" {field.unit}", "dim")
         text = solving.form.texts.get(field.key, "")
         return line.add(text, "strong").add(("" if text else "-") + f" {field.unit}", "dim")
     if field.kind == "set":
-        return _set(solving, field, index, here, line)
+        return _set(solving, field, index, at_cursor, line)
     chosen = solving.choice(field)
     room = width - line.width
     shown: Sequence[int] = range(len(field.choices))
@@ -116,7 +118,7 @@ def _field(solving: SolveState, field: Field, index: int, here: bool, width: int
     for at in shown:
         label = field.choices[at][1]
         if at == chosen:
-            line.add(f"‹{label}›", "edit" if here else "strong")
+            line.add(f"‹{label}›", "edit" if at_cursor else "strong")
         else:
             line.add(f" {label} ", "dim", ("choice", index, at))
         line.add(" ")
@@ -125,10 +127,12 @@ def _field(solving: SolveState, field: Field, index: int, here: bool, width: int
     return line
 
 
-def _set(solving: SolveState, field: Field, index: int, here: bool, line: StyledLine) -> StyledLine:
+def _set(
+    solving: SolveState, field: Field, index: int, at_cursor: bool, line: StyledLine
+) -> StyledLine:
     for at, (value, label) in enumerate(field.choices):
         held = value in solving.form.held
-        cursor = here and at == solving.form.knob % len(field.choices)
+        cursor = at_cursor and at == solving.form.knob % len(field.choices)
         text = f"{'·' if held else '✓'} {label}"
         role = "edit" if cursor else "dim" if held else ""
         line.add(text, role, ("knob", index, at)).add("  ")
@@ -151,11 +155,11 @@ def form_keys() -> Sequence[tuple[str, str]]:
 
 def working(solving: SolveState, width: int) -> list[StyledLine]:
     """What the solver does now."""
-    took = duration(time.monotonic() - solving.began)
+    elapsed = duration(time.monotonic() - solving.began)
     line = StyledLine().add("• ", "accent").add(solving.title, "strong")
     message = fit(solving.message or "starting the solver", width - 4).rstrip()
     return [
-        line.right(StyledLine().add(took, "dim"), width),
+        line.right(StyledLine().add(elapsed, "dim"), width),
         StyledLine().add(f"  {message}", "dim"),
     ]
 
@@ -190,27 +194,27 @@ def summary(solving: SolveState, difference: Comparison, width: int) -> list[Sty
         ),
         StyledLine(),
     ]
-    more = _times(before.ii_cycles / after.ii_cycles)
-    lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), more))
+    change_text = _times(before.ii_cycles / after.ii_cycles)
+    lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), change_text))
     lines.append(_pair("frames/s", rate(before.fps), rate(after.fps), ""))
-    question = solving.question
-    counted = question.wish.whole if question is not None else True
+    request = solving.request
+    counted = request.wish.whole if request is not None else True
     old, new = lab.amounts(before, counted), lab.amounts(after, counted)
     device = solving.tune.editor.device
-    limits = question.wish.limits if question is not None else {}
+    limits = request.wish.limits if request is not None else {}
     binding = {item.resource for item in solution.binding}
     for name in RESOURCES:
         if not (old[name] or new[name]):
             continue
         change = new[name] - old[name]
-        more = f"{change:+,.0f}" if round(change) else "as before"
+        change_text = f"{change:+,.0f}" if round(change) else "as before"
         notes = []
         if device.budget.get(name):
             notes.append(f"limit {limits.get(name, 1.0):.0%}")
         if name in binding:
             notes.append("binds")
         texts = [_amount(solving, name, amount[name]) for amount in (old, new)]
-        tail = f"{more:<11}{', '.join(notes)}"
+        tail = f"{change_text:<11}{', '.join(notes)}"
         lines.append(_pair(TITLES[name], texts[0], texts[1], tail, binds=name in binding))
     lines.append(_inserted(difference, counted))
     for item in solution.binding:
@@ -231,15 +235,15 @@ def _amount(solving: SolveState, name: str, amount: float) -> str:
     return f"{whole(amount)} {share:>4.0%}" if share < float("inf") else f"{whole(amount)} OVER"
 
 
-def _pair(name: str, before: str, after: str, more: str, *, binds: bool = False) -> StyledLine:
+def _pair(name: str, before: str, after: str, note: str, *, binds: bool = False) -> StyledLine:
     line = StyledLine().cell(name, 10, "dim").cell(before, 14, right=True).add("  → ", "dim")
     line.cell(after, 14, "strong", right=True)
-    return line.add("   ").add(more, "warn" if binds else "dim")
+    return line.add("   ").add(note, "warn" if binds else "dim")
 
 
 def _inserted(difference: Comparison, counted: bool) -> StyledLine:
-    now, then = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
-    text = f"{now} width converters → {then}"
+    before, after = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
+    text = f"{before} width converters → {after}"
     return StyledLine().add(text + (", counted above" if counted else ", not counted"), "dim")
 
 
@@ -247,10 +251,10 @@ def layers(difference: Comparison, width: int) -> Content:
     """The layers with what changes."""
     wide = width >= 90
     # What the cycles are now stands in the table behind the dialog.
-    now = [Column("cycles now", 10, True)] if wide else []
+    cycles_before = [Column("cycles now", 10, True)] if wide else []
     columns = [
         Column("layer", 32 if wide else 14),
-        *now,
+        *cycles_before,
         Column("then" if wide else "cycles", 10, True),
         Column("changes"),
         Column("LUT", 7, True),
@@ -265,7 +269,7 @@ def _layer(item: Difference, wide: bool) -> Row:
         f"{knob_title(change.name)} {value_text(change.before)}→{value_text(change.after)}"
         for change in item.changes
     )
-    more = {
+    amounts = {
         name: f"{amount:+,.0f}" if round(amount) else "" for name, amount in item.resources.items()
     }
     return Row(
@@ -275,7 +279,7 @@ def _layer(item: Difference, wide: bool) -> Row:
             *([(short(item.before.cycles, 10), "dim")] if wide else []),
             (short(item.after.cycles, 10), ""),
             (changes, ""),
-            (more["LUT"], ""),
-            (more["BRAM_18K"], ""),
+            (amounts["LUT"], ""),
+            (amounts["BRAM_18K"], ""),
         ],
     )

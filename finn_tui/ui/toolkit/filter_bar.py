@@ -87,7 +87,7 @@ class Filtering:
                 self._owner.screen.set_focus(self._owner)
             self._line.display = False
 
-    def take(self, event: events.Key, begin: tuple[str, ...] = ()) -> bool:
+    def accept_key(self, event: events.Key, begin: tuple[str, ...] = ()) -> bool:
         """Take a key that reached the owner; False if it is none of the filter's.
 
         While the filter is typed these are keys that came before the line had them.
@@ -97,7 +97,7 @@ class Filtering:
                 typed fast after them, or comes late over a slow line, would be taken for commands.
         """
         if self.typing:
-            return self._line is not None and self._line.take_early(event)
+            return self._line is not None and self._line.accept_early_key(event)
         if event.key in begin:
             self.begin()
             return True
@@ -169,7 +169,7 @@ class FilterInput(TextInput):
             return False
         return True
 
-    def take_early(self, event: events.Key) -> bool:
+    def accept_early_key(self, event: events.Key) -> bool:
         """Take a key that reached the owner before the line had them; False if it is no text."""
         if self._ends(event):
             return True

@@ -83,14 +83,14 @@ def _key(line: StyledLine, action: Action, state: AppState) -> None:
     line.add(f" {action.footer}", "faint" if disabled else "dim", action.id)
 
 
-def hinted(*places: str) -> list[Action]:
+def footer_actions(*places: str) -> list[Action]:
     """The actions for a screen's line of keys: its own first, then those of everywhere."""
-    mine = [action for action in actions_of(*places) if action.footer]
+    own = [action for action in actions_of(*places) if action.footer]
     everywhere = [action for action in actions_of("mode", "app") if action.footer]
     if "board" in places:
         # Here the one key for everything comes before the keys for each part of it.
-        return [BY_ID["app.go"], *mine, *(a for a in everywhere if a.id not in ("app.go",))]
-    return mine + everywhere
+        return [BY_ID["app.go"], *own, *(a for a in everywhere if a.id not in ("app.go",))]
+    return own + everywhere
 
 
 class Rule(LineView):

@@ -25,7 +25,7 @@ class SampleImage(Widget):
         self._sample: Any = None
         self._rows: list[list[tuple[str, int, int]]] = []
 
-    def give(self, sample: Any) -> None:
+    def set_image(self, sample: Any) -> None:
         """Show an image, or nothing."""
         if sample is self._sample:
             return

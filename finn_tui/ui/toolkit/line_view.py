@@ -86,35 +86,37 @@ class LineView(Widget):
 
     def _strip(self, line: StyledLine, width: int) -> Strip:
         segments: list[Segment] = []
-        pending, ink = "", self._style(line.base, "")
-        for text, role in line.parts:
-            wanted = self._style(line.base, role)
+        pending, pending_style = "", self._style(line.base, "")
+        for text, role in line.spans:
+            role_style = self._style(line.base, role)
             # A blank shows no foreground: written in the style before it, it costs no bytes.
-            if wanted == ink or (text.isspace() and _same_ground(wanted, ink)):
+            if role_style == pending_style or (
+                text.isspace() and _same_ground(role_style, pending_style)
+            ):
                 pending += text
                 continue
             if pending:
-                segments.append(Segment(pending, ink))
-            pending, ink = text, wanted
+                segments.append(Segment(pending, pending_style))
+            pending, pending_style = text, role_style
         blank = self._style(line.base, "")
-        rest = width - line.width
-        if rest > 0 and _same_ground(blank, ink):
-            pending += " " * rest
-            rest = 0
+        blanks = width - line.width
+        if blanks > 0 and _same_ground(blank, pending_style):
+            pending += " " * blanks
+            blanks = 0
         if pending:
-            segments.append(Segment(pending, ink))
-        if rest > 0:
-            segments.append(Segment(" " * rest, blank))
+            segments.append(Segment(pending, pending_style))
+        if blanks > 0:
+            segments.append(Segment(" " * blanks, blank))
         return Strip(segments).adjust_cell_length(width, blank)
 
     def _style(self, base: str, role: str) -> Style:
         key = (base, role)
-        found = self._styles_by_role.get(key)
-        if found is None:
+        role_style = self._styles_by_role.get(key)
+        if role_style is None:
             variables = self.app.theme_variables
-            found = style(variables, self.background_colors[1], base, role)
-            self._styles_by_role[key] = found
-        return found
+            role_style = style(variables, self.background_colors[1], base, role)
+            self._styles_by_role[key] = role_style
+        return role_style
 
     def notify_style_update(self) -> None:
         """Another theme or another pseudo class: colours are looked up again."""
@@ -158,7 +160,7 @@ def _changed(before: StyledLine | None, after: StyledLine | None, width: int) ->
     """The columns that differ, as (from, to)."""
     if before is None or after is None or before.base != after.base:
         return 0, width
-    a, b = before.parts, after.parts
+    a, b = before.spans, after.spans
     start = 0
     first = 0
     while first < len(a) and first < len(b) and a[first] == b[first]:

@@ -99,7 +99,7 @@ class Listing(LineView, can_focus=True):
         passive: bool = False,
         lit: bool = False,
     ) -> None:
-        """A list that its owner fills with ``give``.
+        """A list that its owner fills with ``set_content``.
 
         Args:
             headings: whether the titles of the columns are shown.
@@ -115,14 +115,14 @@ class Listing(LineView, can_focus=True):
         self._rows: Sequence[Row] = ()
         self._headings = headings
 
-    def give(self, content: Content, key: Hashable = None) -> None:
+    def set_content(self, content: Content, key: Hashable = None) -> None:
         """Show other rows; the cursor stays on its row, or goes to ``key`` if that is given."""
-        wanted = key if key is not None else self.key
+        key_to_show = key if key is not None else self.key
         at = self.window.cursor
         self.content = content
         self._apply()
         for index, row in enumerate(self._rows):
-            if row.key == wanted:
+            if row.key == key_to_show:
                 at = index
                 break
         self.window.size(len(self._rows), self._room)
@@ -162,7 +162,7 @@ class Listing(LineView, can_focus=True):
 
     def _filtered(self, _: str) -> None:
         before = self.key
-        self.give(self.content)
+        self.set_content(self.content)
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
 
@@ -211,9 +211,9 @@ class Listing(LineView, can_focus=True):
 
     def _row(self, index: int, widths: Sequence[int]) -> StyledLine:
         row = self._rows[index]
-        here = index == self.window.cursor and (self.has_keys or not self._passive)
-        base = ("cursor" if self.has_keys or self._lit else "cursor-blur") if here else ""
-        line = StyledLine(base).add(">" if here else " ", "accent")
+        at_cursor = index == self.window.cursor and (self.has_keys or not self._passive)
+        base = ("cursor" if self.has_keys or self._lit else "cursor-blur") if at_cursor else ""
+        line = StyledLine(base).add(">" if at_cursor else " ", "accent")
         widths = list(widths)
         last = len(row.cells) - 1
         if last + 1 < len(widths):
@@ -228,7 +228,7 @@ class Listing(LineView, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Letters of a filter that is being typed."""
-        if self.filter.take(event, filter_keys(self)):
+        if self.filter.accept_key(event, filter_keys(self)):
             event.stop()
             event.prevent_default()
 

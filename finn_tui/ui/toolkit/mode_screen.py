@@ -14,7 +14,7 @@ from textual.widget import Widget
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.state import AppState, Topic
-from finn_tui.ui.toolkit.frame import hinted, key_line, top_line
+from finn_tui.ui.toolkit.frame import footer_actions, key_line, top_line
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
@@ -95,7 +95,7 @@ class ModeScreen(Screen[None]):
     def _keys(self, width: int, height: int) -> list[StyledLine]:
         alone = self.place in ("tune", "board")
         places = (self.place,) if alone else (self.place, "pane", "list")
-        return [key_line(hinted(*places), self.state, width)]
+        return [key_line(footer_actions(*places), self.state, width)]
 
     def _do(self, hit: object) -> None:
         if isinstance(hit, str) and hit in actions.BY_ID:

@@ -1,7 +1,7 @@
 """Lines of text with roles, and numbers formatted for people.
 
 Everything drawn is first a ``StyledLine``: spans of text, each with a role ("dim", "bad", ...)
-that ``ink`` gives a colour to, and areas that react to the mouse. Data never passes through
+that ``styles`` gives a colour to, and areas that react to the mouse. Data never passes through
 markup, and control characters in it never reach the terminal.
 """
 
@@ -34,8 +34,8 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 def bar(fraction: float, width: int) -> str:
     """A bar of ``width`` columns, filled to an eighth of a column; something is never nothing."""
     eighths = min(width * 8, max(1 if fraction > 0 else 0, round(fraction * width * 8)))
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+    full, eighths_left = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[eighths_left] if eighths_left else "")).ljust(width)
 
 
 def whole(value: float) -> str:
@@ -56,9 +56,9 @@ def short(value: float, width: int) -> str:
     return "…"
 
 
-def plural(count: int, thing: str) -> str:
+def plural(count: int, noun: str) -> str:
     """A count of things: "1 change", "3 changes"."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def setting_text(value: object) -> str:
@@ -74,9 +74,9 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, seconds_left = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min {seconds_left:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
 
@@ -85,9 +85,9 @@ def brief(seconds: float) -> str:
     """A time in at most six columns: "0.4 s", "42 s", "3m05", "2h04"."""
     if seconds < 60:
         return duration(seconds)
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, seconds_left = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes}m{rest:02d}"
+        return f"{minutes}m{seconds_left:02d}"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02d}"
 
@@ -109,18 +109,18 @@ class StyledLine:
 
     Attributes:
         base: the role of the whole line ("cursor"), over which each piece's role lies.
-        parts: (text, role) of each piece.
+        spans: (text, role) of each piece of text.
         width: columns written so far.
-        hits: (from, to, target) for the mouse; columns, the end excluded.
+        targets: (from, to, target) for the mouse; columns, the end excluded.
     """
 
-    __slots__ = ("base", "hits", "parts", "width")
+    __slots__ = ("base", "spans", "targets", "width")
 
     def __init__(self, base: str = "") -> None:
         self.base = base
-        self.parts: list[tuple[str, str]] = []
+        self.spans: list[tuple[str, str]] = []
         self.width = 0
-        self.hits: list[tuple[int, int, Hashable]] = []
+        self.targets: list[tuple[int, int, Hashable]] = []
 
     def add(self, text: str, role: str = "", hit: Hashable = None) -> Self:
         """Write a piece. ``hit`` is what a click on it means."""
@@ -128,8 +128,8 @@ class StyledLine:
         if text:
             size = cells(text)
             if hit is not None:
-                self.hits.append((self.width, self.width + size, hit))
-            self.parts.append((text, role))
+                self.targets.append((self.width, self.width + size, hit))
+            self.spans.append((text, role))
             self.width += size
         return self
 
@@ -151,14 +151,16 @@ class StyledLine:
 
     def append(self, other: StyledLine) -> Self:
         """Write another line's pieces after this one's."""
-        self.hits += [(start + self.width, end + self.width, hit) for start, end, hit in other.hits]
-        self.parts += other.parts
+        self.targets += [
+            (start + self.width, end + self.width, hit) for start, end, hit in other.targets
+        ]
+        self.spans += other.spans
         self.width += other.width
         return self
 
     def at(self, column: int) -> Hashable:
         """What a click on a column means; None for nothing."""
-        for start, end, target in self.hits:
+        for start, end, target in self.targets:
             if start <= column < end:
                 return target
         return None
@@ -166,7 +168,7 @@ class StyledLine:
     def cut(self, column: int) -> tuple[StyledLine, StyledLine]:
         """The line in two, for panes side by side; the right one begins at the column."""
         left, right = StyledLine(self.base), StyledLine(self.base)
-        for text, role in self.parts:
+        for text, role in self.spans:
             room = max(0, column - left.width)
             if cells(text) <= room:
                 left.add(text, role)
@@ -174,21 +176,21 @@ class StyledLine:
             head = set_cell_size(text, room) if room else ""
             left.add(head, role)
             right.add(text[len(head) :], role)
-        for start, end, hit in self.hits:
+        for start, end, hit in self.targets:
             if start < column:
-                left.hits.append((start, min(end, column), hit))
+                left.targets.append((start, min(end, column), hit))
             if end > column:
-                right.hits.append((max(0, start - column), end - column, hit))
+                right.targets.append((max(0, start - column), end - column, hit))
         return left, right
 
     @property
     def text(self) -> str:
         """The line without its roles."""
-        return "".join(text for text, _ in self.parts)
+        return "".join(text for text, _ in self.spans)
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, StyledLine) and self.base == other.base and self.parts == other.parts
+            isinstance(other, StyledLine) and self.base == other.base and self.spans == other.spans
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -29,7 +29,7 @@ class Styles:
     ground: str = ""
 
 
-INKS: Mapping[str, Styles] = {
+STYLES: Mapping[str, Styles] = {
     "dim": Styles("foreground", 0.7),
     "faint": Styles("foreground", 0.5),
     "quiet": Styles("foreground", 0.8),
@@ -61,25 +61,25 @@ def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> 
         ground: what the widget stands on.
         base: role of the whole line, or empty.
     """
-    ink = INKS[role] if role else Styles()
-    color = Color.parse(variables[ink.color or "foreground"])
+    style_of_role = STYLES[role] if role else Styles()
+    color = Color.parse(variables[style_of_role.color or "foreground"])
     if ground.ansi is not None or color.ansi is not None:
-        return _plain(color, ground, ink, base)
+        return _plain(color, ground, style_of_role, base)
     behind = ground
-    for name in (INKS[base].ground if base else "", ink.ground):
+    for name in (STYLES[base].ground if base else "", style_of_role.ground):
         if name:
             behind += Color.parse(variables[name])
-    color = behind + color.with_alpha(color.a * ink.alpha)
-    return Style(color=color.rich_color, bgcolor=behind.rich_color, bold=ink.bold or None)
+    color = behind + color.with_alpha(color.a * style_of_role.alpha)
+    return Style(color=color.rich_color, bgcolor=behind.rich_color, bold=style_of_role.bold or None)
 
 
-def _plain(color: Color, ground: Color, ink: Styles, base: str) -> Style:
+def _plain(color: Color, ground: Color, style_of_role: Styles, base: str) -> Style:
     """In the terminal's own colours, which cannot be mixed: dim, bold and reverse instead."""
-    if ink.ground:
+    if style_of_role.ground:
         return Style(reverse=True, bold=True)
     return Style(
         color=color.rich_color,
         bgcolor=ground.rich_color,
-        bold=ink.bold or base == "cursor" or None,
-        dim=True if ink.alpha < 0.75 else None,
+        bold=style_of_role.bold or base == "cursor" or None,
+        dim=True if style_of_role.alpha < 0.75 else None,
     )

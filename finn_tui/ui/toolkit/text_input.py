@@ -115,7 +115,7 @@ class FieldInput(TextInput):
             hit: what marks the room in the lines.
         """
         for y, line in enumerate(lines):
-            for start, end, mark in line.hits:
+            for start, end, mark in line.targets:
                 if mark == hit:
                     self.styles.offset = (start, y)
                     self.styles.width = end - start

@@ -31,7 +31,7 @@ class Columns:
     name: int
     shape: int
     full_names: bool
-    rail: int
+    lanes: int
     knobs: tuple[tuple[str, int], ...]
     cycles: int
     was: int
@@ -42,7 +42,7 @@ class Columns:
     @property
     def left(self) -> int:
         """Columns of the left pane."""
-        return GUTTER + self.rail + self.name + self.shape + sum(width for _, width in self.knobs)
+        return GUTTER + self.lanes + self.name + self.shape + sum(width for _, width in self.knobs)
 
     @property
     def middle(self) -> int:
@@ -82,8 +82,8 @@ def _columns(tune: TuneState, width: int, compared: bool) -> Columns:
         # Compared, a changed value stands behind the one before it: 16→32.
         return 2 * max(values) + 3 if compared else max(5, 2 + max(values))
 
-    most = max(max(tune.editor.tables[layer.name].fold_cycles) for layer in layers)
-    cycles = max(9, len(whole(most)) + 1) if width >= 100 else 11
+    max_cycles = max(max(tune.editor.tables[layer.name].fold_cycles) for layer in layers)
+    cycles = max(9, len(whole(max_cycles)) + 1) if width >= 100 else 11
     knobs = [(name, knob_width(name)) for name in names if name in ("PE", "SIMD")]
     sign = int(compared)
     resources = [("LUT", 7 + sign), ("BRAM_18K", 5 + sign), ("DSP", 4 + sign)]
@@ -100,12 +100,12 @@ def _columns(tune: TuneState, width: int, compared: bool) -> Columns:
             cycles, meter, bits = 9, 0, 0
         was = cycles + 1
     shapes = max(len(layer.shape) for layer in layers)
-    lanes = len(next(iter(tune.rails.values()), ""))
-    rail = min(lanes, _LANES if width >= 100 else _LANES // 2) + (lanes > 0)
+    lanes = len(next(iter(tune.lanes.values()), ""))
+    lanes_width = min(lanes, _LANES if width >= 100 else _LANES // 2) + (lanes > 0)
     titles = max(len(layer_text.short_name(layer)) for layer in layers)
     used = (
         GUTTER
-        + rail
+        + lanes_width
         + cycles
         + was
         + 1
@@ -133,5 +133,5 @@ def _columns(tune: TuneState, width: int, compared: bool) -> Columns:
         name, shape = names_width + 1, shapes + 2
     meter += min(12, spare) if meter else 0
     return Columns(
-        name, shape, full, rail, tuple(knobs), cycles, was, meter, tuple(resources), bits
+        name, shape, full, lanes_width, tuple(knobs), cycles, was, meter, tuple(resources), bits
     )

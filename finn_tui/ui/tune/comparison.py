@@ -27,34 +27,34 @@ class ComparisonState:
     name: str = ""
     folding: Folding | None = None
     _key: tuple[Any, ...] = ()
-    _made: Comparison | None = field(default=None, repr=False)
+    _comparison: Comparison | None = field(default=None, repr=False)
     _other: Side | None = field(default=None, repr=False)
 
     def next(self) -> None:
         """The next mode, round and round."""
         self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
 
-    def made(self, editor: Editor) -> Comparison | None:
+    def current(self, editor: Editor) -> Comparison | None:
         """The comparison as it is now; None where there is to be none."""
         if not self.mode:
             return None
         folding = self.folding if self.folding is not None else editor.baseline
         name = self.name if self.folding is not None else editor.baseline_name
-        now = editor.estimate
+        estimate = editor.estimate
         # What is compared with costs the same until it, the clock or the prices are others.
         key = (folding, editor.clock_ns, editor.prices, name)
         if self._other is None or any(a is not b for a, b in zip(self._key, key, strict=True)):
-            self._key, self._made = key, None
+            self._key, self._comparison = key, None
             self._other = Side(name, folding, editor.estimate_of(folding))
-        if self._made is None or self._made.b.estimate is not now:
-            mine = Side("now", editor.folding, now)
-            self._made = compare(editor.design, self._other, mine)
-        return self._made
+        if self._comparison is None or self._comparison.b.estimate is not estimate:
+            present = Side("now", editor.folding, estimate)
+            self._comparison = compare(editor.design, self._other, present)
+        return self._comparison
 
 
 def changes_text(difference: Difference) -> str:
     """What differs on a layer, and what it comes to: "PE 1 → 2; cycles 8 → 4, +34 LUT"."""
-    told = ", ".join(
+    changes = ", ".join(
         f"{item.name} {setting_text(item.before)} → {setting_text(item.after)}"
         for item in difference.changes
     )
@@ -68,7 +68,7 @@ def changes_text(difference: Difference) -> str:
         for name, amount in difference.resources.items()
         if round(amount)
     ]
-    return "; ".join(text for text in (told, ", ".join(effects)) if text) or "no difference"
+    return "; ".join(text for text in (changes, ", ".join(effects)) if text) or "no difference"
 
 
 def signed(amount: float) -> str:

@@ -13,15 +13,15 @@ from finn_tui.ui.tune import layer_text
 from finn_tui.ui.tune.columns import columns
 from finn_tui.ui.tune.comparison import changes_text
 from finn_tui.ui.tune.layer_text import value_text
-from finn_tui.ui.tune.move_text import price, steps
+from finn_tui.ui.tune.move_text import move_cost, move_steps
 from finn_tui.ui.tune.state import TuneState
 
 
-def detail(tune: TuneState, width: int, height: int) -> list[StyledLine]:
+def detail_lines(tune: TuneState, width: int, height: int) -> list[StyledLine]:
     """What there is to say about the layer under the cursor; the last line is the notice."""
     layer = tune.layer
     if layer is None:
-        return [StyledLine().add(f" {tune.nothing}", "dim")]
+        return [StyledLine().add(f" {tune.empty_reason}", "dim")]
     height -= 1
     lines = _short_detail(tune, layer, width) if height < 4 else _long_detail(tune, layer, width)
     notice = tune.notice
@@ -36,27 +36,31 @@ def detail(tune: TuneState, width: int, height: int) -> list[StyledLine]:
 
 def _next(tune: TuneState, width: int) -> StyledLine:
     """The cheapest move that lowers the II, whatever layer the cursor is on."""
-    found = tune.advice(quick=True)
-    if found is None:
+    answer = tune.advice(quick=True)
+    if answer is None:
         return StyledLine()
-    if isinstance(found, Blocked):
-        return StyledLine().add(" " + fit(found.text(), width - 2).rstrip(), "dim")
-    line = StyledLine().add(" ").add("next ", "dim").add(steps(tune.editor, found))
-    more = f": II {found.ii_cycles:,}, {price(found)}"
-    line.add(fit(more, max(0, width - line.width - 1)).rstrip(), "dim")
-    holder = layer_text.short_name(tune.editor.design.by_name[found.bottleneck])
+    if isinstance(answer, Blocked):
+        return StyledLine().add(" " + fit(answer.text(), width - 2).rstrip(), "dim")
+    line = StyledLine().add(" ").add("next ", "dim").add(move_steps(tune.editor, answer))
+    effect = f": II {answer.ii_cycles:,}, {move_cost(answer)}"
+    line.add(fit(effect, max(0, width - line.width - 1)).rstrip(), "dim")
+    holder = layer_text.short_name(tune.editor.design.by_name[answer.bottleneck])
     then = f"; then {holder} holds it"
     return line.add(then if line.width + cells(then) < width else "", "dim")
 
 
 def _short_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]:
     values = tune.editor.folding.values[layer.name]
-    first = StyledLine().add(f" {layer.name}", "strong").add(f"  {layer_text.word(layer)}", "dim")
-    facts = [", ".join(layer_text.rules(layer))]
-    facts.append(layer_text.formula(layer, values, tune.cost(layer).cycles) or "")
+    first = (
+        StyledLine()
+        .add(f" {layer.name}", "strong")
+        .add(f"  {layer_text.precision_text(layer)}", "dim")
+    )
+    facts = [", ".join(layer_text.divisor_rules(layer))]
+    facts.append(layer_text.cycles_formula(layer, values, tune.cost(layer).cycles) or "")
     facts = [fact for fact in facts if fact]
     difference = tune.difference(layer.name)
-    more = [
+    extras = [
         changes_text(difference) if difference is not None else "",
         _learned(tune, layer),
         _other_knobs(tune, layer, width),
@@ -67,8 +71,8 @@ def _short_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]
         first.add("  " + ", ".join(facts))
     elif facts:
         first.add("  " + fit(facts[-1], width - first.width - 3).rstrip())
-        more = [*facts[:-1], *more]
-    second = "; ".join(fact for fact in more if fact)
+        extras = [*facts[:-1], *extras]
+    second = "; ".join(fact for fact in extras if fact)
     return [first, StyledLine().add(" " + fit(second, width - 2).rstrip(), "dim")]
 
 
@@ -83,35 +87,35 @@ def _other_knobs(tune: TuneState, layer: Layer, width: int) -> str:
     # Knobs that have no column at this width are told here, the chosen one in its brackets.
     shown = {name for name, _ in columns(tune, width - 1).knobs}
     values, chosen = tune.editor.folding.values[layer.name], tune.chosen_knob
-    told = []
+    texts = []
     for knob in layer.knobs:
         # What one sets once, if ever, is told where it is not as the graph has it.
-        told_of = knob in layer.chosen or values[knob.name] != layer.present[knob.name]
-        if knob.name not in shown and told_of:
+        relevant = knob in layer.chosen or values[knob.name] != layer.present[knob.name]
+        if knob.name not in shown and relevant:
             text = value_text(values[knob.name])
             if chosen is not None and chosen.name == knob.name:
                 text = f"‹{text}›"
-            told.append(f"{knob.name} {text}")
-    return "  ".join(told)
+            texts.append(f"{knob.name} {text}")
+    return "  ".join(texts)
 
 
 def _long_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]:
     editor = tune.editor
     values = editor.folding.values[layer.name]
     lines = [StyledLine().add(f" {layer.name}", "strong")]
-    lines[0].add(f"  {layer.shape}  {layer_text.word(layer)}", "dim")
+    lines[0].add(f"  {layer.shape}  {layer_text.precision_text(layer)}", "dim")
     lines[0].add(f"  {layer.in_dtype} in, {layer.out_dtype} out", "dim")
     lines.append(_legal_values(tune, layer, width))
     difference = tune.difference(layer.name)
     if difference is not None:
         text = f" against {tune.comparing_with}: {changes_text(difference)}"
         lines.append(StyledLine().add(fit(text, width - 1).rstrip(), "accent"))
-    facts = [", ".join(layer_text.rules(layer))]
-    facts.append(layer_text.formula(layer, values, tune.cost(layer).cycles) or "")
+    facts = [", ".join(layer_text.divisor_rules(layer))]
+    facts.append(layer_text.cycles_formula(layer, values, tune.cost(layer).cycles) or "")
     facts.append(_other_knobs(tune, layer, width))
-    told = "   ".join(fact for fact in facts if fact)
-    if told:
-        lines.append(StyledLine().add(" " + fit(told, width - 2).rstrip()))
+    fact_text = "   ".join(fact for fact in facts if fact)
+    if fact_text:
+        lines.append(StyledLine().add(" " + fit(fact_text, width - 2).rstrip()))
     if learned := _learned(tune, layer):
         lines.append(StyledLine().add(" " + fit(learned, width - 2).rstrip()))
     streams = _streams(tune, layer)
@@ -130,9 +134,9 @@ def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
     if knob is None:
         return line.add(" nothing to fold: FINN has no parallelism for this layer", "dim")
     values = tune.editor.tables[layer.name].legal(knob.name)
-    now = tune.editor.folding.values[layer.name][knob.name]
+    current = tune.editor.folding.values[layer.name][knob.name]
     texts = [str(value) for value in values]
-    at = values.index(now)
+    at = values.index(current)
     first, last = at, at
     room = width - 4 - cells(knob.name) - cells(texts[at]) - 2 - 4
     while True:
@@ -158,7 +162,7 @@ def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
 
 def _streams(tune: TuneState, layer: Layer) -> list[str]:
     """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
-    told: dict[tuple[str, str | None], list[str]] = {}
+    streams: dict[tuple[str, str | None], list[str]] = {}
     for item in tune.editor.estimate.bill.near(layer.name):
         if item.consumer == layer.name:
             key = ("from", item.producer)
@@ -166,9 +170,9 @@ def _streams(tune: TuneState, layer: Layer) -> list[str]:
             key = ("to", item.consumer)
         else:
             continue
-        told.setdefault(key, []).append(_inserted(item))
+        streams.setdefault(key, []).append(_inserted(item))
     return [
-        f"{word} {name or 'outside'}: {', '.join(items)}" for (word, name), items in told.items()
+        f"{word} {name or 'outside'}: {', '.join(items)}" for (word, name), items in streams.items()
     ]
 
 
@@ -200,9 +204,9 @@ def options_table(tune: TuneState) -> Sequence[tuple[str, list[tuple[str, str]]]
     if layer is None:
         return ()
     names = set(tune.targets)
-    positions = [i for i, one in enumerate(tune.editor.design.layers) if one.name in names]
+    positions = [i for i, item in enumerate(tune.editor.design.layers) if item.name in names]
     rows = []
-    now = tune.editor.estimate
+    present = tune.editor.estimate
     for option in tune.options():
         estimate = option.estimate
         cycles = max(estimate.layers[position].cycles for position in positions)
@@ -216,13 +220,13 @@ def options_table(tune: TuneState) -> Sequence[tuple[str, list[tuple[str, str]]]
                     (short(cycles, 10), role),
                     (
                         short(estimate.ii_cycles, 10),
-                        role or _better(estimate.ii_cycles, now.ii_cycles),
+                        role or _better(estimate.ii_cycles, present.ii_cycles),
                     ),
                     (short(estimate.fps, 9) if estimate.fps >= 10 else rate(estimate.fps), role),
                     (short(estimate.total["LUT"], 7), role),
-                    (_difference(estimate.total["LUT"] - now.total["LUT"]), "dim"),
+                    (_difference(estimate.total["LUT"] - present.total["LUT"]), "dim"),
                     (whole(estimate.total["BRAM_18K"]), role),
-                    (_difference(estimate.total["BRAM_18K"] - now.total["BRAM_18K"]), "dim"),
+                    (_difference(estimate.total["BRAM_18K"] - present.total["BRAM_18K"]), "dim"),
                     ("OVER" if fits is False else "", "bad"),
                 ],
             )
@@ -236,8 +240,8 @@ def _choice(option: Option, layers: int) -> str:
     return f"{text}  {layers - option.refused}/{layers}" if option.refused else text
 
 
-def _better(value: float, now: float) -> str:
-    return "good" if value < now else ""
+def _better(value: float, present: float) -> str:
+    return "good" if value < present else ""
 
 
 def _difference(value: float) -> str:

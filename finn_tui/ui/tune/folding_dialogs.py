@@ -54,7 +54,7 @@ class FoldingDialogs(TuneMode):
             Column("B18", 4, True),
         ]
 
-        def take(text: str | None) -> None:
+        def accept(text: str | None) -> None:
             if text is not None:
                 use(tune, text)
 
@@ -67,7 +67,7 @@ class FoldingDialogs(TuneMode):
                 files=files,
                 hint="letters narrow the list; or type the path of a FINN folding JSON",
             ),
-            take,
+            accept,
         )
 
     def _load(self, tune: TuneState, name: str) -> None:
@@ -83,34 +83,36 @@ class FoldingDialogs(TuneMode):
         # A file elsewhere may have the name of a saved folding, and is not that one.
         tune.saved_name = name if name in self.context.lab.workspace.foldings() else ""
 
-    def _offer(self, tune: TuneState, name: str, found: Migration) -> None:
+    def _offer(self, tune: TuneState, name: str, migration: Migration) -> None:
         """Another FINN's file: say how it would be read, and read it so if that is wanted."""
         import textwrap
 
         from finn_tui.core.migrate import report
         from finn_tui.ui.dialogs.choose import Notice as Dialog
 
-        first, *more = report.closing(found)
+        first, *remarks = report.closing(migration)
         detail = []
-        for theirs, ours, said in report.rows(found):
-            detail.append(f"{theirs} {ours}" if ours == "=" else f"{theirs} > {ours}")
-            detail += textwrap.wrap(said, 66, initial_indent="    ", subsequent_indent="    ")
+        for foreign_name, our_name, outcome in report.rows(migration):
+            detail.append(
+                f"{foreign_name} {our_name}" if our_name == "=" else f"{foreign_name} > {our_name}"
+            )
+            detail += textwrap.wrap(outcome, 66, initial_indent="    ", subsequent_indent="    ")
 
-        def taken(answer: str | None) -> None:
+        def answered(answer: str | None) -> None:
             if answer == "y":
                 self._take_folding(
-                    tune, found.folding, saved_foldings.title(name), [first.rstrip(".")]
+                    tune, migration.folding, saved_foldings.title(name), [first.rstrip(".")]
                 )
 
         self.app.push_screen(
             Dialog(
                 f"{Path(name).name} is of another FINN",
-                [(first, ""), *((line, "dim") for line in more)],
+                [(first, ""), *((line, "dim") for line in remarks)],
                 [("y", "read it so")],
                 role="warn",
                 detail="\n".join(detail),
             ),
-            taken,
+            answered,
         )
 
     def _take_folding(
@@ -150,7 +152,7 @@ class FoldingDialogs(TuneMode):
                 return "= the folding that is loaded, with its changes"
             return "= replaces another saved folding; asks first"
 
-        def take(name: str | None) -> None:
+        def accept(name: str | None) -> None:
             if name is not None:
                 self._save_as(tune, name)
 
@@ -165,7 +167,7 @@ class FoldingDialogs(TuneMode):
                 echo=meaning,
                 hint="type a name and press enter; ↑ ↓ write a saved one's",
             ),
-            take,
+            accept,
         )
 
     def _save_as(self, tune: TuneState, name: str) -> None:
@@ -265,14 +267,14 @@ def _folding_rows(lab: Workbench, tune: TuneState) -> list[Row]:
             defect = crash.explain(error, f"reading the folding {name}")
             rows.append(Row(name, [(name, "dim"), (f"{defect.what}: {defect.why}", "warn")]))
             continue
-        made = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
+        result = estimate(editor.design, editor.tables, folding.values, editor.clock_ns)
         cells: list[Cell] = [
             (name, ""),
             (origin, "dim"),
-            (short(made.ii_cycles, 10), ""),
-            (short(made.fps, 9) if made.fps >= 10 else rate(made.fps), ""),
-            (short(made.total["LUT"], 7), ""),
-            (short(made.total["BRAM_18K"], 4), ""),
+            (short(result.ii_cycles, 10), ""),
+            (short(result.fps, 9) if result.fps >= 10 else rate(result.fps), ""),
+            (short(result.total["LUT"], 7), ""),
+            (short(result.total["BRAM_18K"], 4), ""),
         ]
         rows.append(Row(name, cells))
     return rows

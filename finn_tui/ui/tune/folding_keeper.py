@@ -35,11 +35,11 @@ class FoldingKeeper:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._writer = working_folding.Writer()
-        self._kept: tuple[object, ...] = ()
+        self._written: tuple[object, ...] = ()
         self._seen: tuple[object, ...] = ()
         self._changed_at: float | None = None
         #: Whether the user was told that it cannot be written.
-        self.told = False
+        self.warned = False
 
     @staticmethod
     def _state(tune: TuneState) -> tuple[object, ...]:
@@ -48,18 +48,18 @@ class FoldingKeeper:
 
     def begin(self, tune: TuneState) -> None:
         """Take what a model was opened with as kept: it is restored, or the preset's."""
-        self._kept = self._state(tune)
+        self._written = self._state(tune)
 
     def due(self, tune: TuneState) -> bool:
         """Return whether to write now; asked every ``KEEP_SECONDS``."""
-        state, now = self._state(tune), time.monotonic()
-        if state == self._kept:
+        state, seconds = self._state(tune), time.monotonic()
+        if state == self._written:
             self._changed_at = None
             return False
         if self._changed_at is None:
-            self._changed_at = now
+            self._changed_at = seconds
         rests, self._seen = state == self._seen, state
-        return rests or now - self._changed_at >= _LATEST
+        return rests or seconds - self._changed_at >= _LATEST
 
     def snapshot(self, tune: TuneState) -> Snapshot:
         """Return the state as it is now, which nothing changes any more."""
@@ -72,6 +72,6 @@ class FoldingKeeper:
         Raises:
             FinnTuiError: the disk does not take it; it is tried again.
         """
-        if snapshot.state != self._kept:
+        if snapshot.state != self._written:
             self._writer.write(snapshot.path, snapshot.design, snapshot.working)
-            self._kept, self._changed_at, self.told = snapshot.state, None, False
+            self._written, self._changed_at, self.warned = snapshot.state, None, False

@@ -23,7 +23,7 @@ _BOX = {
 }
 
 
-def rails(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     """A text for each of ``count`` layers, all of one width; empty ones where nothing branches.
 
     A layer stands in the leftmost lane that reaches it, and its nearest consumer goes on in its
@@ -43,10 +43,10 @@ def rails(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     rows: list[list[str]] = []
     for at in range(count):
         before = [lane is not None for lane in lanes]
-        mine = [index for index, lane in enumerate(lanes) if lane == at]
-        column = mine[0] if mine else _free(lanes, -1, ended)
-        ended = {column, *mine}
-        for index in mine:
+        arriving = [index for index, lane in enumerate(lanes) if lane == at]
+        column = arriving[0] if arriving else _free(lanes, -1, ended)
+        ended = {column, *arriving}
+        for index in arriving:
             lanes[index] = None
         begun: list[int] = []
         for number, target in enumerate(sorted(targets[at])):
@@ -55,7 +55,7 @@ def rails(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
             begun.append(index)
         if column in begun:
             ended.discard(column)
-        last = max([column, *mine, *begun])
+        last = max([column, *arriving, *begun])
         rows.append([])
         for index in range(max(len(lanes), last + 1)):
             up = index < len(before) and before[index]
@@ -69,12 +69,12 @@ def rails(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     return tuple("".join(row).ljust(width) for row in rows)
 
 
-def _free(lanes: list[int | None], after: int, taken: set[int]) -> int:
+def _free(lanes: list[int | None], after: int, occupied: set[int]) -> int:
     """The first lane to the right of ``after`` that nothing runs in; a new one if need be."""
     for index in range(after + 1, len(lanes)):
-        if lanes[index] is None and index not in taken:
+        if lanes[index] is None and index not in occupied:
             return index
-    while len(lanes) in taken or len(lanes) <= after:
+    while len(lanes) in occupied or len(lanes) <= after:
         lanes.append(None)
     lanes.append(None)
     return len(lanes) - 1

@@ -80,22 +80,22 @@ def ramb36(halves: float) -> str:
     return f"{halves / 2:,.4g} RAMB36"
 
 
-def uses(estimate: Estimate, device: Device) -> list[Use]:
+def resource_uses(estimate: Estimate, device: Device) -> list[Use]:
     """What a design takes of each resource that the part has, or that it wants all the same."""
     extra = estimate.bill.total()
-    found = []
+    rows = []
     for name in RESOURCES:
         amount, available = estimate.total[name], device.budget.get(name)
         if amount or extra[name] or available or name == "LUT":
             share = device.use(name, amount + extra[name])
             limit = device.limits.get(name, 1.0)
-            found.append(Use(name, amount, extra[name], available, share, limit))
-    return found
+            rows.append(Use(name, amount, extra[name], available, share, limit))
+    return rows
 
 
-def budget(estimate: Estimate, device: Device, width: int) -> StyledLine:
+def budget_line(estimate: Estimate, device: Device, width: int) -> StyledLine:
     """A bar for each resource of the part, with FINN's fill limit marked on it."""
-    items = uses(estimate, device)
+    items = resource_uses(estimate, device)
     for detail in (2, 1, 0):
         texts = [item.figure(detail) for item in items]
         fixed = sum(
@@ -154,38 +154,38 @@ class _Row:
     role: str = "dim"
 
 
-def bill_rows(
+def breakdown_rows(
     tune: TuneState, plan: Columns, *, tall: bool
 ) -> list[tuple[StyledLine, StyledLine, StyledLine]]:
     """FINN's total, what it leaves out, and both together, in the panes of the layer table.
 
     Folded it is one row; it is folded on short screens unless the user says otherwise.
     """
-    estimate, made = tune.editor.estimate, tune.comparison
-    unfolded = tall if tune.bill is None else tune.bill
-    if made is not None:
-        rows = _differences(made, unfolded)
+    estimate, comparison = tune.editor.estimate, tune.comparison
+    unfolded = tall if tune.breakdown_open is None else tune.breakdown_open
+    if comparison is not None:
+        rows = _differences(comparison, unfolded)
     else:
         rows = [*_rows(estimate), *_learned(tune)] if unfolded else [_folded(estimate)]
     notes = max(cells(row.title) for row in rows) + 3
-    return [_panes(row, plan, notes, signs=made is not None) for row in rows]
+    return [_panes(row, plan, notes, signs=comparison is not None) for row in rows]
 
 
-def _differences(made: Comparison, unfolded: bool) -> list[_Row]:
-    a, b = made.a.estimate, made.b.estimate
+def _differences(comparison: Comparison, unfolded: bool) -> list[_Row]:
+    a, b = comparison.a.estimate, comparison.b.estimate
     whole_row = _Row(
         "with FIFOs and converters",
         f"II {whole(a.ii_cycles)} → {whole(b.ii_cycles)}",
-        made.whole,
+        comparison.whole,
         "strong",
     )
     if not unfolded:
         return [whole_row]
-    rows = [_Row("total of FINN", f"fps {rate(a.fps)} → {rate(b.fps)}", made.total, "")]
+    rows = [_Row("total of FINN", f"fps {rate(a.fps)} → {rate(b.fps)}", comparison.total, "")]
     for kind, title in (("dwc", "width converters"), ("fifo", "FIFOs")):
         before, after = len(a.bill.of(kind)), len(b.bill.of(kind))
-        more, less = b.bill.total(kind), a.bill.total(kind)
-        amounts = {name: more[name] - less[name] for name in RESOURCES}
+        cost_after, cost_before = b.bill.total(kind), a.bill.total(kind)
+        amounts = {name: cost_after[name] - cost_before[name] for name in RESOURCES}
         rows.append(_Row(f"+ {title}", f"{before} → {after}" if before != after else "", amounts))
     return [*rows, whole_row]
 
@@ -213,7 +213,7 @@ def _learned(tune: TuneState) -> list[_Row]:
     if unknown:
         note += f", {plural(unknown, 'layer')} as FINN says"
     title = f"beside: by your {plural(len(learned.sources), 'build')}"
-    return [_Row(title, note, {name: found.value for name, (found, _) in totals.items()})]
+    return [_Row(title, note, {name: figure.value for name, (figure, _) in totals.items()})]
 
 
 def _shell(estimate: Estimate) -> _Row:
@@ -225,16 +225,16 @@ def _shell(estimate: Estimate) -> _Row:
 
 def _folded(estimate: Estimate) -> _Row:
     bill = estimate.bill
-    told = f"total with {plural(len(bill.of('fifo')), 'FIFO')}"
+    title = f"total with {plural(len(bill.of('fifo')), 'FIFO')}"
     if bill.of("dwc"):
-        told += f", {plural(len(bill.of('dwc')), 'DWC')}"
+        title += f", {plural(len(bill.of('dwc')), 'DWC')}"
     unpriced = sum(item.use is None for item in bill.items)
     if unpriced:
-        told += f" ({unpriced:,} not priced)"
-    return _Row(told, _halves(estimate), _whole(estimate), "dim")
+        title += f" ({unpriced:,} not priced)"
+    return _Row(title, _halves(estimate), _whole(estimate), "dim")
 
 
-def _inserted(bill: InfrastructureCost, kind: str, thing: str) -> _Row:
+def _inserted(bill: InfrastructureCost, kind: str, noun: str) -> _Row:
     items = bill.of(kind)
     notes = []
     if kind == "fifo" and items:
@@ -243,7 +243,7 @@ def _inserted(bill: InfrastructureCost, kind: str, thing: str) -> _Row:
     if unpriced:
         notes.append(f"{unpriced:,} not priced")
     amounts = None if items and unpriced == len(items) else bill.total(kind)
-    return _Row(f"+ {plural(len(items), thing)}", ", ".join(notes), amounts)
+    return _Row(f"+ {plural(len(items), noun)}", ", ".join(notes), amounts)
 
 
 def _whole(estimate: Estimate) -> dict[str, float]:

@@ -30,20 +30,20 @@ def knobs_content(tune: TuneState, layer: Layer) -> Content:
     baseline = editor.baseline
     rows = []
     for item in layer.settable:
-        now = editor.value(layer.name, item.name)
+        current = editor.value(layer.name, item.name)
         before = (
             baseline.values[layer.name].get(item.name)
             if layer.knob(item.name)
             else (baseline.settings.get(layer.name, {}).get(item.name, layer.attrs.get(item.name)))
         )
-        told = _MEANINGS.get(item.name, legal_text(layer, item))
+        meaning = _MEANINGS.get(item.name, legal_text(layer, item))
         rows.append(
             Row(
                 item.name,
                 [
                     (item.name, ""),
-                    (setting_text(now), "strong" if now == before else "accent"),
-                    (told if now == before else f"was {setting_text(before)}", "dim"),
+                    (setting_text(current), "strong" if current == before else "accent"),
+                    (meaning if current == before else f"was {setting_text(before)}", "dim"),
                 ],
             )
         )
@@ -54,9 +54,9 @@ def knobs_content(tune: TuneState, layer: Layer) -> Content:
 def values_content(tune: TuneState, name: str) -> Content:
     """The values of a knob or setting, with what the design would be, or why it cannot."""
     editor, targets = tune.editor, tune.targets
-    now = editor.estimate
+    present = editor.estimate
     rows = [
-        Row(setting_text(option.value), _cells(option, now, len(targets)))
+        Row(setting_text(option.value), _cells(option, present, len(targets)))
         for option in editor.options_batch(targets, name)
     ]
     columns = [
@@ -71,7 +71,7 @@ def values_content(tune: TuneState, name: str) -> Content:
     return Content(columns, rows, "type what it shall be")
 
 
-def _cells(option: Option, now: Estimate, layers: int) -> list[Cell]:
+def _cells(option: Option, present: Estimate, layers: int) -> list[Cell]:
     text = setting_text(option.value)
     if option.refused == layers:
         blank: list[Cell] = [("", "")] * 5
@@ -82,11 +82,18 @@ def _cells(option: Option, now: Estimate, layers: int) -> list[Cell]:
         text += f"  {layers - option.refused}/{layers}"
     role = "strong" if option.current else ""
     after = option.estimate
-    better = "good" if after.ii_cycles < now.ii_cycles else role
+    better = "good" if after.ii_cycles < present.ii_cycles else role
     cells: list[Cell] = [(text, role), (short(after.ii_cycles, 10), better)]
-    extra, extra_now = after.bill.total(), now.bill.total()
+    extra, extra_present = after.bill.total(), present.bill.total()
     for resource in RESOURCES:
-        more = after.total[resource] + extra[resource] - now.total[resource] - extra_now[resource]
-        cells.append((f"{round(more):+,}" if round(more) else "·", "" if round(more) else "dim"))
+        change = (
+            after.total[resource]
+            + extra[resource]
+            - present.total[resource]
+            - extra_present[resource]
+        )
+        cells.append(
+            (f"{round(change):+,}" if round(change) else "·", "" if round(change) else "dim")
+        )
     moved = ", ".join(f"{layer} {knob} {new}" for layer, knob, _, new in option.moved[:2])
     return [*cells, (f"also {moved}" if moved else "", "accent")]

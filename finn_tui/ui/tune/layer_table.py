@@ -79,7 +79,7 @@ class LayerTable(Horizontal, can_focus=True):
         self.welcome = ""
         self.filter = Filtering(self, self._filtered)
         self._rows: list[tuple[StyledLine, StyledLine, StyledLine]] = []
-        self._made: dict[
+        self._drawn: dict[
             int, tuple[tuple[Any, ...], tuple[StyledLine, StyledLine, StyledLine]]
         ] = {}
 
@@ -94,11 +94,11 @@ class LayerTable(Horizontal, can_focus=True):
         """Whether there is room for the whole bill."""
         return self.size.height >= _TALL
 
-    def give(self, tune: TuneState | None, welcome: str = "") -> None:
+    def set_session(self, tune: TuneState | None, welcome: str = "") -> None:
         """Show a folding session, or words where there is none."""
         if tune is not self.tune:
             self.tune = tune
-            self._made.clear()
+            self._drawn.clear()
             self.filter.text = tune.filter if tune is not None else ""
         self.welcome = welcome
         self.redraw()
@@ -121,11 +121,11 @@ class LayerTable(Horizontal, can_focus=True):
             return
         plan = columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
-        bill = infrastructure_rows.bill_rows(tune, plan, tall=self.tall)
+        bill = infrastructure_rows.breakdown_rows(tune, plan, tall=self.tall)
         if len(bill) > 1:
             bill.insert(0, (StyledLine(), StyledLine(), StyledLine()))
         tune.window.size(len(tune.layers), height - 1 - len(bill))
-        left, middle, right = tune_view.head(tune, plan)
+        left, middle, right = tune_view.heading_row(tune, plan)
         self.filter.width = plan.left - 3
         if self.filter.typing:
             left = StyledLine().cell(" " + self.filter.shown, plan.left, "accent")
@@ -146,16 +146,21 @@ class LayerTable(Horizontal, can_focus=True):
             plan,
             tune.cost(layer),
             tune.editor.estimate.ii_cycles,
-            tune_view.converted(tune, layer.name),
+            tune_view.has_converter(tune, layer.name),
             tune.in_graph_order,
             difference is not None and (difference.before, difference.changes),
             (layer.name in tune.marked, layer.name in tune.locked),
             (tune.chosen_knob, self._has_keys) if index == tune.window.cursor else None,
         )
-        known = self._made.get(index)
-        if known is None or any(a is not b and a != b for a, b in zip(known[0], key, strict=True)):
-            known = self._made[index] = (key, tune_view.row(tune, index, plan, self._has_keys))
-        return known[1]
+        cached = self._drawn.get(index)
+        if cached is None or any(
+            a is not b and a != b for a, b in zip(cached[0], key, strict=True)
+        ):
+            cached = self._drawn[index] = (
+                key,
+                tune_view.layer_row(tune, index, plan, self._has_keys),
+            )
+        return cached[1]
 
     @property
     def _has_keys(self) -> bool:
@@ -254,7 +259,7 @@ class LayerTable(Horizontal, can_focus=True):
         tune = self.tune
         if tune is None:
             return
-        if self.filter.take(event, filter_keys(self)):
+        if self.filter.accept_key(event, filter_keys(self)):
             event.stop()
             event.prevent_default()
         elif event.key == "escape" and tune.marked:

@@ -45,7 +45,7 @@ def bits_of(dtype: str) -> str:
     return digits if digits.isdigit() else dtype
 
 
-def word(layer: Layer) -> str:
+def precision_text(layer: Layer) -> str:
     """Weights and activations of a layer as the field says it: "w1 a1"."""
     activation = f"a{bits_of(layer.in_dtype)}"
     if layer.weight_dtype is None or layer.kind not in ("MVAU", "VVAU"):
@@ -58,9 +58,9 @@ def _number(attrs: Mapping[str, Any], name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def rules(layer: Layer) -> list[str]:
+def divisor_rules(layer: Layer) -> list[str]:
     """What PE and SIMD must divide, for the op types where that is the whole rule."""
-    attrs, found = layer.attrs, []
+    attrs, texts = layer.attrs, []
     names = {
         "MVAU": {"PE": "MH", "SIMD": "MW"},
         "ConvolutionInputGenerator": {"SIMD": "IFMChannels"},
@@ -72,11 +72,11 @@ def rules(layer: Layer) -> list[str]:
     for knob, attribute in names.items():
         total = _number(attrs, attribute)
         if total is not None and layer.knob(knob) is not None:
-            found.append(f"{knob} divides {total:,}")
-    return found
+            texts.append(f"{knob} divides {total:,}")
+    return texts
 
 
-def formula(layer: Layer, values: Mapping[str, Value], cycles: int) -> str | None:
+def cycles_formula(layer: Layer, values: Mapping[str, Value], cycles: int) -> str | None:
     """Cycles as the product they are, such as ``32,768 = (256/4) x (512/1)``.
 
     None where no formula known here gives exactly FINN's number.
@@ -114,12 +114,12 @@ def formula(layer: Layer, values: Mapping[str, Value], cycles: int) -> str | Non
 
 def coupled_with(design: Design, layer: Layer) -> list[str]:
     """The knobs of other layers that must have the value of one of this layer's."""
-    found = []
+    texts = []
     for coupling in design.couplings:
-        for mine, other in ((coupling.a, coupling.b), (coupling.b, coupling.a)):
-            if mine[0] == layer.name:
-                found.append(f"{mine[1]} = {other[1]} of {other[0]}: {coupling.why}")
-    return found
+        for own, other in ((coupling.a, coupling.b), (coupling.b, coupling.a)):
+            if own[0] == layer.name:
+                texts.append(f"{own[1]} = {other[1]} of {other[0]}: {coupling.why}")
+    return texts
 
 
 def knob_title(knob: str) -> str:

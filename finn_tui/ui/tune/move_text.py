@@ -12,7 +12,7 @@ from finn_tui.ui.tune.layer_text import knob_title, short_name, value_text
 _TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 
 
-def changed(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
+def knob_changes(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
     """Knobs that are set anew: "PE 16→2 ram auto→dist"."""
     return " ".join(
         f"{knob_title(knob)} {value_text(before[knob])}→{value_text(value)}"
@@ -20,15 +20,15 @@ def changed(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
     )
 
 
-def steps(editor: Editor, move: Move) -> str:
+def move_steps(editor: Editor, move: Move) -> str:
     """What a move sets, of its first layer: "MVAU 0 PE 16→2 SIMD 3→27"."""
     layer = editor.design.by_name[move.layer]
-    text = changed(editor.folding.values[move.layer], move.values[move.layer])
-    more = len(move.values) - 1
-    return f"{short_name(layer)} {text}" + (f" and {more} more" if more else "")
+    text = knob_changes(editor.folding.values[move.layer], move.values[move.layer])
+    others = len(move.values) - 1
+    return f"{short_name(layer)} {text}" + (f" and {others} more" if others else "")
 
 
-def price(move: Move) -> str:
+def move_cost(move: Move) -> str:
     """What a move takes or gives: "+392 LUT -3 B18"."""
     parts = [
         f"{amount:+,.0f} {_TITLES[name]}" for name, amount in move.use.items() if round(amount)

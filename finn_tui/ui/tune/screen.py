@@ -59,7 +59,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         """Everything that the folding changes, in one go so that it is one frame."""
         opening = self.state.opening
         welcome = f"opening {opening} ..." if opening else _WELCOME
-        self.query_one(LayerTable).give(self.tune, welcome)
+        self.query_one(LayerTable).set_session(self.tune, welcome)
         for name in ("#figures", "#budget", "#detail"):
             self.query_one(name, LineView).redraw()
         tune = self.tune
@@ -78,17 +78,17 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
 
     def _figures(self, width: int, height: int) -> list[StyledLine]:
         tune = self.tune
-        return [tune_view.figures(tune, width)] if tune is not None else []
+        return [tune_view.figures_line(tune, width)] if tune is not None else []
 
     def _budget(self, width: int, height: int) -> list[StyledLine]:
         tune = self.tune
         if tune is None:
             return []
-        return [infrastructure_rows.budget(tune.editor.estimate, tune.editor.device, width)]
+        return [infrastructure_rows.budget_line(tune.editor.estimate, tune.editor.device, width)]
 
     def _detail(self, width: int, height: int) -> list[StyledLine]:
         tune = self.tune
-        return tune_detail.detail(tune, width, height) if tune is not None else []
+        return tune_detail.detail_lines(tune, width, height) if tune is not None else []
 
     def _detail_hit(self, hit: object) -> None:
         tune = self.tune
@@ -162,8 +162,8 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             return
         ii = tune.editor.estimate.ii_cycles
         holders = [cost.name for cost in tune.editor.estimate.layers if cost.cycles == ii]
-        here = tune.layer.name if tune.layer is not None else ""
-        after = holders.index(here) + 1 if here in holders else 0
+        current = tune.layer.name if tune.layer is not None else ""
+        after = holders.index(current) + 1 if current in holders else 0
         tune.notice = None
         tune.go_to(holders[after % len(holders)])
         self.redraw()
@@ -197,7 +197,9 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         tune = self.tune
         if tune is not None:
             table = self.query_one(LayerTable)
-            tune.bill = not (table.tall if tune.bill is None else tune.bill)
+            tune.breakdown_open = not (
+                table.tall if tune.breakdown_open is None else tune.breakdown_open
+            )
             self.redraw()
 
     def do_tune_clock(self) -> None:
@@ -216,7 +218,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             for ns in (20.0, 10.0, 8.0, 6.0, 5.0, 4.0)
         ]
 
-        def take(text: str | None) -> None:
+        def accept(text: str | None) -> None:
             if text is None:
                 return
             clock = read_clock(text)
@@ -235,13 +237,13 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
                 echo=_clock_meant,
                 hint="or type one: 7.5 ns, 133 MHz; a number alone is whichever is the faster",
             ),
-            take,
+            accept,
         )
 
     def do_tune_next(self) -> None:
         """The cheapest change that lowers the II."""
         if self.tune is not None:
-            self.tune.take_next()
+            self.tune.apply_next_move()
             self.redraw()
 
     def do_tune_target(self) -> None:

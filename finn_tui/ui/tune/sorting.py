@@ -14,17 +14,17 @@ from finn_tui.ui.tune.layer_text import short_name
 SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
 
 
-def amount(cost: LayerCost, what: str) -> float:
+def column_value(cost: LayerCost, column: str) -> float:
     """Cycles or units of a resource, by name."""
-    return cost.cycles if what == "cycles" else cost.resources[what]
+    return cost.cycles if column == "cycles" else cost.resources[column]
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural_key(name: str) -> list[tuple[int, str]]:
     """A key that sorts MVAU_hls_2 before MVAU_hls_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def arranged(
+def filtered_and_sorted(
     layers: Iterable[Layer], filter: str, sort: str, cost: Callable[[Layer], LayerCost]
 ) -> list[Layer]:
     """The layers whose name, op type or shape passes a filter, sorted by one of ``SORTS``."""
@@ -34,8 +34,8 @@ def arranged(
         if matches(filter, layer.name, layer.op, layer.shape, short_name(layer))
     ]
     if sort == "name":
-        shown.sort(key=lambda layer: natural(layer.name))
+        shown.sort(key=lambda layer: natural_key(layer.name))
     elif sort:
         # Sorting is stable: what is alike stays in the order of the graph.
-        shown.sort(key=lambda layer: -amount(cost(layer), sort))
+        shown.sort(key=lambda layer: -column_value(cost(layer), sort))
     return shown

@@ -21,9 +21,9 @@ from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import plural, setting_text
 from finn_tui.ui.toolkit.viewport import Viewport
 from finn_tui.ui.tune.comparison import ComparisonState
-from finn_tui.ui.tune.graph_lanes import rails
-from finn_tui.ui.tune.move_text import price, steps
-from finn_tui.ui.tune.sorting import SORTS, arranged
+from finn_tui.ui.tune.graph_lanes import lane_texts
+from finn_tui.ui.tune.move_text import move_cost, move_steps
+from finn_tui.ui.tune.sorting import SORTS, filtered_and_sorted
 
 #: Up to so many layers, what to do next is worked out with every key; it takes 1 ms then.
 _AT_ONCE = 100
@@ -42,18 +42,18 @@ class Notice:
 
 def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
     """Why layers were left out, as ``BatchEdit`` has it, those with the same reason told as one."""
-    alike: dict[str, list[str]] = {}
+    layers_by_reason: dict[str, list[str]] = {}
     for layer, why, _ in skipped:
-        alike.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
+        layers_by_reason.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
     return "; ".join(
         f"{names[0]} {why}" if len(names) == 1 else f"{len(names)} x {why}"
-        for why, names in sorted(alike.items(), key=lambda item: -len(item[1]))
+        for why, names in sorted(layers_by_reason.items(), key=lambda item: -len(item[1]))
     )
 
 
-def toggled(names: set[str], some: set[str]) -> set[str]:
+def toggled(names: set[str], selection: set[str]) -> set[str]:
     """With some names in it; without them if all of them are in it already."""
-    return names - some if some <= names else names | some
+    return names - selection if selection <= names else names | selection
 
 
 @dataclass
@@ -89,12 +89,14 @@ class TuneState:
     locked: set[str] = field(default_factory=set)
     solver: str = ""
     _advice: tuple[object, frozenset[str], Move | Blocked] | None = None
-    bill: bool | None = None
+    breakdown_open: bool | None = None
     comparing: ComparisonState = field(default_factory=ComparisonState)
 
     def __post_init__(self) -> None:
         design = self.editor.design
-        self.rails = dict(zip(design.by_name, rails(len(design.layers), design.links), strict=True))
+        self.lanes = dict(
+            zip(design.by_name, lane_texts(len(design.layers), design.links), strict=True)
+        )
         self._layers: tuple[Layer, ...] = design.layers
         self._sorted_for = self.editor.estimate
         self._position = {layer.name: at for at, layer in enumerate(self._layers)}
@@ -140,18 +142,18 @@ class TuneState:
     @property
     def comparison(self) -> Comparison | None:
         """The present folding against the chosen one; None unless they are compared."""
-        return self.comparing.made(self.editor)
+        return self.comparing.current(self.editor)
 
     @property
     def comparing_with(self) -> str:
         """The name of what the folding is compared with; empty without one."""
-        made = self.comparison
-        return made.a.name if made is not None else ""
+        comparison = self.comparison
+        return comparison.a.name if comparison is not None else ""
 
     def difference(self, name: str) -> Difference | None:
         """How the layer of that name differs; None unless foldings are compared."""
-        made = self.comparison
-        return made.layers[self._position[name]] if made is not None else None
+        comparison = self.comparison
+        return comparison.layers[self._position[name]] if comparison is not None else None
 
     @property
     def in_graph_order(self) -> bool:
@@ -187,14 +189,14 @@ class TuneState:
         self.sort_by(sorts[(sorts.index(self.sort) + 1) % len(sorts)])
 
     def _arrange(self) -> None:
-        here = self._layers[self.window.cursor].name if self._layers else ""
-        shown = arranged(self.editor.design.layers, self.filter, self.sort, self.cost)
-        made = self.comparison
-        if made is not None and self.comparing.mode == "changed":
-            shown = [layer for layer in shown if made.by_name[layer.name].changed]
+        current = self._layers[self.window.cursor].name if self._layers else ""
+        shown = filtered_and_sorted(self.editor.design.layers, self.filter, self.sort, self.cost)
+        comparison = self.comparison
+        if comparison is not None and self.comparing.mode == "changed":
+            shown = [layer for layer in shown if comparison.by_name[layer.name].changed]
         self._layers, self._sorted_for = tuple(shown), self.editor.estimate
         self.window.count = len(shown)
-        self.window.to(next((at for at, layer in enumerate(shown) if layer.name == here), 0))
+        self.window.to(next((at for at, layer in enumerate(shown) if layer.name == current), 0))
 
     def go_to(self, name: str) -> None:
         """Put the cursor on a layer, taking the filter away if it hides it."""
@@ -219,12 +221,14 @@ class TuneState:
         """From no comparison to one of all layers, to one of those that differ, and back."""
         self.comparing.next()
         self._arrange()
-        made = self.comparison
-        if made is None:
+        comparison = self.comparison
+        if comparison is None:
             self.notice = Notice("compared no longer")
         else:
-            count = plural(len(made.changed), "layer")
-            self.notice = Notice(f"{count} differ{'s' * (count[:2] == '1 ')} from {made.a.name}")
+            count = plural(len(comparison.changed), "layer")
+            self.notice = Notice(
+                f"{count} differ{'s' * (count[:2] == '1 ')} from {comparison.a.name}"
+            )
 
     def compare_with(self, name: str, folding: Folding | None) -> None:
         """Compare with a folding; None is what was last loaded or saved."""
@@ -250,12 +254,12 @@ class TuneState:
         self.locked = toggled(self.locked, names)
         if not names:
             return
-        who = self.targets[0] if len(names) == 1 else f"{len(names)} layers"
-        kept = len(self.locked) >= before
+        subject = self.targets[0] if len(names) == 1 else f"{len(names)} layers"
+        locking = len(self.locked) >= before
         self.notice = Notice(
-            f"the solver leaves {who} as {'it is' if len(names) == 1 else 'they are'}"
-            if kept
-            else f"the solver may change {who} again"
+            f"the solver leaves {subject} as {'it is' if len(names) == 1 else 'they are'}"
+            if locking
+            else f"the solver may change {subject} again"
         )
 
     @property
@@ -275,8 +279,8 @@ class TuneState:
             self.notice = Notice(self._without_knobs(layer), "warn")
             return
         if self.marked:
-            made = self.editor.step_batch(self.targets, knob.name, direction)
-            self._tell(knob.name, made, "larger" if direction > 0 else "smaller")
+            batch = self.editor.step_batch(self.targets, knob.name, direction)
+            self._report_batch(knob.name, batch, "larger" if direction > 0 else "smaller")
             return
         before = self.editor.folding.values[layer.name][knob.name]
         change = self.editor.step(layer.name, knob.name, direction)
@@ -284,7 +288,7 @@ class TuneState:
             end = "largest" if direction > 0 else "smallest"
             self.notice = Notice(f"{knob.name} {before} is the {end} legal value here", "warn")
             return
-        self._say(layer, knob, before, change)
+        self._report_step(layer, knob, before, change)
 
     def set(self, value: Value) -> bool:
         """Set the chosen knob; False, with the reason as notice, for a value that is not legal."""
@@ -293,16 +297,16 @@ class TuneState:
             self.notice = Notice(self._without_knobs(layer), "warn")
             return False
         if self.marked:
-            made = self.editor.set_batch(self.targets, knob.name, value)
-            self._tell(knob.name, made, f"→ {value}")
-            return bool(made.changed)
+            batch = self.editor.set_batch(self.targets, knob.name, value)
+            self._report_batch(knob.name, batch, f"→ {value}")
+            return bool(batch.changed)
         before = self.editor.folding.values[layer.name][knob.name]
         try:
             change = self.editor.set(layer.name, knob.name, value)
         except IllegalFolding as error:
             self.notice = Notice(f"{error.what}. {error.why}", "bad")
             return False
-        self._say(layer, knob, before, change)
+        self._report_step(layer, knob, before, change)
         return True
 
     def set_named(self, name: str, value: Any) -> bool:
@@ -312,22 +316,22 @@ class TuneState:
         if not targets:
             self.notice = Notice(self._without_knobs(None), "warn")
             return False
-        made = self.editor.set_batch(targets, name, value)
-        if len(targets) == 1 and made.skipped:
-            _, what, why = made.skipped[0]
+        batch = self.editor.set_batch(targets, name, value)
+        if len(targets) == 1 and batch.skipped:
+            _, what, why = batch.skipped[0]
             self.notice = Notice(f"{what}. {why}", "bad")
-        elif len(targets) == 1 and made.changed:
-            layer, old, new = made.changed[0]
+        elif len(targets) == 1 and batch.changed:
+            layer, old, new = batch.changed[0]
             text = f"{layer} {name} {setting_text(old)} → {setting_text(new)}"
-            if made.moved:
+            if batch.moved:
                 text += ", and with it " + "; ".join(
                     f"{other} {knob} {before} → {after}"
-                    for other, knob, before, after in made.moved
+                    for other, knob, before, after in batch.moved
                 )
             self.notice = Notice(text)
         else:
-            self._tell(name, made, f"→ {setting_text(value)}")
-        return bool(made.changed)
+            self._report_batch(name, batch, f"→ {setting_text(value)}")
+        return bool(batch.changed)
 
     def advice(self, *, quick: bool = False) -> Move | Blocked | None:
         """The cheapest move that lowers the II, or what rules one out.
@@ -337,40 +341,40 @@ class TuneState:
                 time, tens of milliseconds.
         """
         folding, locked = self.editor.folding, frozenset(self.locked)
-        known = self._advice
-        if known is not None and known[0] is folding and known[1] == locked:
-            return known[2]
+        cached = self._advice
+        if cached is not None and cached[0] is folding and cached[1] == locked:
+            return cached[2]
         if quick and len(self.editor.design.layers) > _AT_ONCE:
             return None
-        found = next_move(self.editor, locked)
-        self._advice = folding, locked, found
-        return found
+        answer = next_move(self.editor, locked)
+        self._advice = folding, locked, answer
+        return answer
 
-    def take_next(self) -> None:
+    def apply_next_move(self) -> None:
         """Make the cheapest move that lowers the II."""
-        found = self.advice()
-        if isinstance(found, Move):
-            self.take(found)
-        elif found is not None:
-            self.notice = Notice(found.text(), "warn")
+        answer = self.advice()
+        if isinstance(answer, Move):
+            self.apply_move(answer)
+        elif answer is not None:
+            self.notice = Notice(answer.text(), "warn")
 
-    def take(self, move: Move, word: str = "") -> None:
+    def apply_move(self, move: Move, word: str = "") -> None:
         """Make a move, as one step to undo, and go to what holds the II then."""
         before = self.editor.estimate.ii_cycles
-        word = word or steps(self.editor, move)
+        word = word or move_steps(self.editor, move)
         self.editor.replace(move.folding)
         after = self.editor.estimate.ii_cycles
         ii = f"II {before:,} → {after:,}" if before != after else f"II {after:,} as before"
-        self.notice = Notice(f"{word}: {ii}, {price(move)}")
+        self.notice = Notice(f"{word}: {ii}, {move_cost(move)}")
         self.go_to(move.bottleneck)
 
     def undo(self) -> None:
         """Take the last change back and show where it was."""
-        self._travel("undone", self.editor.undo)
+        self._undo_or_redo("undone", self.editor.undo)
 
     def redo(self) -> None:
         """Make the last undone change again."""
-        self._travel("made again", self.editor.redo)
+        self._undo_or_redo("made again", self.editor.redo)
 
     def options(self) -> Sequence[Option]:
         """Every value that the chosen knob can have now, with its effect on the design."""
@@ -383,18 +387,18 @@ class TuneState:
 
     def _without_knobs(self, layer: Layer | None) -> str:
         if layer is None:
-            return self.nothing
+            return self.empty_reason
         return f"{layer.name} has nothing that could be folded"
 
     @property
-    def nothing(self) -> str:
+    def empty_reason(self) -> str:
         """Why the table is empty."""
-        made = self.comparison
-        if made is not None and made.same:
-            return f"no layer differs from {made.a.name}"
+        comparison = self.comparison
+        if comparison is not None and comparison.same:
+            return f"no layer differs from {comparison.a.name}"
         return f"no layer passes the filter {self.filter}"
 
-    def _say(self, layer: Layer, knob: Knob, before: Value, change: Change) -> None:
+    def _report_step(self, layer: Layer, knob: Knob, before: Value, change: Change) -> None:
         after = self.editor.folding.values[layer.name][knob.name]
         text = f"{knob.name} {before} → {after}"
         role = ""
@@ -407,18 +411,18 @@ class TuneState:
             role = "accent"
         self.notice = Notice(text, role)
 
-    def _tell(self, name: str, made: BatchEdit, how: str) -> None:
+    def _report_batch(self, name: str, batch: BatchEdit, how: str) -> None:
         """What a change of the marked layers did, and what was left out, the first with why."""
-        count, skipped = len(made.changed), made.skipped
+        count, skipped = len(batch.changed), batch.skipped
         text = f"{name} {how} on {plural(count, 'layer')}" if count else f"{name}: nothing changed"
-        if made.moved:
-            layers = len({layer for layer, *_ in made.moved})
+        if batch.moved:
+            layers = len({layer for layer, *_ in batch.moved})
             text += f", and with it {plural(layers, 'coupled layer')}"
         if skipped:
             text += f"; {len(skipped)} left out: {reasons(skipped)}"
         self.notice = Notice(text, "" if count and not skipped else "warn")
 
-    def _travel(self, word: str, move: Callable[[], bool]) -> None:
+    def _undo_or_redo(self, word: str, move: Callable[[], bool]) -> None:
         before = self.editor.folding
         if not move():
             return
@@ -430,13 +434,13 @@ class TuneState:
             if values[knob] != after.values[name][knob]
         ]
         if changed:
-            here = self.layer
-            mine = [item for item in changed if here is not None and item[0] == here.name]
-            name, knob, old, new = (mine or changed)[0]
+            layer = self.layer
+            own = [item for item in changed if layer is not None and item[0] == layer.name]
+            name, knob, old, new = (own or changed)[0]
             self.knob = knob
             self.go_to(name)
-            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-            self.notice = Notice(f"{word}: {name} {knob} {old} → {new}{more}")
+            others = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            self.notice = Notice(f"{word}: {name} {knob} {old} → {new}{others}")
         else:
             self.notice = Notice(word)
 

@@ -40,10 +40,10 @@ class ValueDialogs(TuneMode):
             self.context.start(WorkKind.VALUES, _list_shared_values(tune, knob))
             return
         rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
-        now = str(tune.editor.folding.values[layer.name][knob.name])
+        current = str(tune.editor.folding.values[layer.name][knob.name])
         legal = tune.editor.tables[layer.name].legal(knob.name)
         title = f"{layer.name}: {knob.name}, and what the design would be"
-        self._choose_value(tune, knob, title, rows, legal, now)
+        self._choose_value(tune, knob, title, rows, legal, current)
 
     def shared_values_listed(self, message: SharedValuesListed) -> None:
         """Choose a value of a knob for the marked layers."""
@@ -61,7 +61,7 @@ class ValueDialogs(TuneMode):
         title: str,
         rows: list[Row],
         legal: Sequence[Value],
-        now: str | None,
+        current: str | None,
         hint: str = "type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
     ) -> None:
         from finn_tui.ui.dialogs.choose import ChooseDialog
@@ -79,10 +79,10 @@ class ValueDialogs(TuneMode):
         ]
 
         def refuse(text: str) -> str | None:
-            told = ", ".join(str(value) for value in legal)
-            return f"{knob.name} = {text} is not legal here. Legal values: {told}."
+            values = ", ".join(str(value) for value in legal)
+            return f"{knob.name} = {text} is not legal here. Legal values: {values}."
 
-        def take(text: str | None) -> None:
+        def accept(text: str | None) -> None:
             chosen = next((value for value in legal if str(value) == text), None)
             if chosen is not None:
                 tune.set(chosen)
@@ -92,12 +92,12 @@ class ValueDialogs(TuneMode):
             ChooseDialog(
                 title,
                 Content(columns, rows, "couplings leave no choice"),
-                now,
+                current,
                 free=refuse,
                 typing="find",
                 hint=hint,
             ),
-            take,
+            accept,
         )
 
     def do_tune_knobs(self) -> None:
@@ -117,19 +117,19 @@ class ValueDialogs(TuneMode):
 
         names = {item.name for item in layer.settable}
 
-        def take(name: str | None) -> None:
+        def accept(name: str | None) -> None:
             if name in names:
                 self.context.start(WorkKind.VALUES, _list_values(tune, layer, name))
 
-        many = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
+        marked = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
         self.app.push_screen(
             ChooseDialog(
-                f"{layer.name}: knobs and settings{many}",
+                f"{layer.name}: knobs and settings{marked}",
                 tune_knobs.knobs_content(tune, layer),
                 at,
                 hint="enter shows the values with their effect; type to narrow, esc closes",
             ),
-            take,
+            accept,
         )
 
     def values_listed(self, message: ValuesListed) -> None:
@@ -148,7 +148,7 @@ class ValueDialogs(TuneMode):
                 return None
             return f"{name} = {text} is not legal here. Legal values: {legal_text(layer, item)}."
 
-        def take(text: str | None) -> None:
+        def accept(text: str | None) -> None:
             if text is not None:
                 tune.set_named(name, text)
                 self._price(tune)
@@ -157,11 +157,11 @@ class ValueDialogs(TuneMode):
 
         typed = isinstance(item, Setting) and not item.values
         hint = legal_text(layer, item) if typed else "type a value, or ↑ ↓; enter takes it"
-        now = tune_knobs.value_now(tune, layer, name)
+        current = tune_knobs.value_now(tune, layer, name)
         title = f"{layer.name}: {name}" + (f" of {len(tune.marked)} marked" if tune.marked else "")
-        title += f", now {now}"
-        pick = ChooseDialog(title, message.content, now, free=refuse, typing="find", hint=hint)
-        self.app.push_screen(pick, take)
+        title += f", now {current}"
+        pick = ChooseDialog(title, message.content, current, free=refuse, typing="find", hint=hint)
+        self.app.push_screen(pick, accept)
 
     def _price(self, tune: TuneState) -> None:
         """FIFOs of a depth that FINN was not asked about yet are priced in the background."""

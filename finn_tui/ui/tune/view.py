@@ -26,7 +26,7 @@ _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 # Figures
 
 
-def figures(tune: TuneState, width: int) -> StyledLine:
+def figures_line(tune: TuneState, width: int) -> StyledLine:
     """II, fps, latency; what is not saved. What is less needed goes where there is room for it."""
     estimate = tune.editor.estimate
     state = _saved(tune)
@@ -45,11 +45,11 @@ def figures(tune: TuneState, width: int) -> StyledLine:
     if converters:
         pieces.append((f"   {plural(converters, 'width converter')}", "dim", 1))
     room = width - line.width - state.width - 2
-    most = max(rank for _, _, rank in pieces)
-    while most and sum(cells(text) for text, _, rank in pieces if rank <= most) > room:
-        most -= 1
+    max_rank = max(rank for _, _, rank in pieces)
+    while max_rank and sum(cells(text) for text, _, rank in pieces if rank <= max_rank) > room:
+        max_rank -= 1
     for text, role, rank in pieces:
-        if rank <= most:
+        if rank <= max_rank:
             line.add(text, role)
     return line.right(state, width)
 
@@ -57,7 +57,7 @@ def figures(tune: TuneState, width: int) -> StyledLine:
 def _saved(tune: TuneState) -> StyledLine:
     editor = tune.editor
     changes, name = editor.changes, editor.baseline_name
-    told = f"{plural(changes, 'change')} against {name}" if changes else ""
+    summary = f"{plural(changes, 'change')} against {name}" if changes else ""
     line = StyledLine()
     if tune.solver:
         line.add("s", "key", "tune.solve")
@@ -65,29 +65,29 @@ def _saved(tune: TuneState) -> StyledLine:
             " solving...   " if tune.solver == "busy" else " solved   ", "accent", "tune.solve"
         )
     if editor.unsaved:
-        return line.add("unsaved: ", "warn").add(told or tune.folding_name).add(" ")
-    return line.add((told or tune.folding_name) + " ", "dim")
+        return line.add("unsaved: ", "warn").add(summary or tune.folding_name).add(" ")
+    return line.add((summary or tune.folding_name) + " ", "dim")
 
 
 # The layer table
 
 
-def head(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine, StyledLine]:
+def heading_row(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine, StyledLine]:
     """The headings of the three panes."""
     left = StyledLine()
-    first = GUTTER + plan.rail + plan.name + plan.shape
-    told = []
+    first = GUTTER + plan.lanes + plan.name + plan.shape
+    labels = []
     if tune.filter:
-        told.append(f"/{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}")
+        labels.append(f"/{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}")
     if tune.marked:
-        told.append(f"{len(tune.marked)} marked")
+        labels.append(f"{len(tune.marked)} marked")
     if tune.comparison is not None:
         only = "changes vs " if tune.comparing.mode == "changed" else "vs "
-        told.append(only + tune.comparing_with)
-    if told:
-        left.cell("  " + "  ".join(told), first, "accent")
+        labels.append(only + tune.comparing_with)
+    if labels:
+        left.cell("  " + "  ".join(labels), first, "accent")
     else:
-        left.cell(" " * (GUTTER + plan.rail), GUTTER + plan.rail)
+        left.cell(" " * (GUTTER + plan.lanes), GUTTER + plan.lanes)
         _title(left, tune, "name", "layer", plan.name + plan.shape)
     for name, width in plan.knobs:
         left.cell(knob_title(name) + " ", width, "head", right=True)
@@ -106,20 +106,20 @@ def head(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine, Styled
 
 def _title(line: StyledLine, tune: TuneState, sort: str, title: str, width: int) -> None:
     """A heading that sorts when it is clicked, with an arrow where it does."""
-    here = tune.sort == sort
-    arrow = ("▴" if sort == "name" else "▾") if here else ""
-    role, right = "accent" if here else "head", sort != "name"
-    line.cell(title + arrow, width, role, right=right, hit=("sort", "" if here else sort))
+    active = tune.sort == sort
+    arrow = ("▴" if sort == "name" else "▾") if active else ""
+    role, right = "accent" if active else "head", sort != "name"
+    line.cell(title + arrow, width, role, right=right, hit=("sort", "" if active else sort))
 
 
-def row(
+def layer_row(
     tune: TuneState, index: int, plan: Columns, focus: bool
 ) -> tuple[StyledLine, StyledLine, StyledLine]:
     """One layer in the three panes."""
     layer = tune.layers[index]
     cost = tune.cost(layer)
-    here = index == tune.window.cursor
-    base = ("cursor" if focus else "cursor-blur") if here else ""
+    at_cursor = index == tune.window.cursor
+    base = ("cursor" if focus else "cursor-blur") if at_cursor else ""
     return (
         _left(tune, layer, index, plan, base),
         _middle(tune, cost, plan, base, index),
@@ -127,33 +127,33 @@ def row(
     )
 
 
-def converted(tune: TuneState, name: str) -> bool:
+def has_converter(tune: TuneState, name: str) -> bool:
     """Whether a width converter stands before a layer."""
     return name in tune.editor.estimate.converted
 
 
 def _left(tune: TuneState, layer: Layer, index: int, plan: Columns, base: str) -> StyledLine:
-    here = bool(base)
-    line = StyledLine(base).add(">" if here else " ", "accent")
+    at_cursor = bool(base)
+    line = StyledLine(base).add(">" if at_cursor else " ", "accent")
     hit = ("row", index)
     marked = layer.name in tune.marked
     line.add("•" if marked else " ", "accent", ("mark", index))
-    if plan.rail:
-        rail = tune.rails[layer.name] if tune.in_graph_order else ""
-        line.cell(fit(rail, plan.rail - 1) + " ", plan.rail, "quiet", hit=hit)
+    if plan.lanes:
+        lanes = tune.lanes[layer.name] if tune.in_graph_order else ""
+        line.cell(fit(lanes, plan.lanes - 1) + " ", plan.lanes, "quiet", hit=hit)
     if plan.full_names:
-        line.cell(layer.name, plan.name, "strong" if here else "", hit=hit)
+        line.cell(layer.name, plan.name, "strong" if at_cursor else "", hit=hit)
         line.cell(layer.shape, plan.shape - 2, "dim", right=True, hit=hit)
     else:
         name = layer_text.short_name(layer)
-        line.cell(name, min(plan.name - 2, cells(name) + 1), "strong" if here else "", hit=hit)
-        rest = GUTTER + plan.rail + plan.name - 2 - line.width
-        shape = layer.shape if cells(layer.shape) <= rest else ""
-        line.cell(shape, rest, "dim", right=True, hit=hit)
+        line.cell(name, min(plan.name - 2, cells(name) + 1), "strong" if at_cursor else "", hit=hit)
+        room = GUTTER + plan.lanes + plan.name - 2 - line.width
+        shape = layer.shape if cells(layer.shape) <= room else ""
+        line.cell(shape, room, "dim", right=True, hit=hit)
     line.cell(" L" if layer.name in tune.locked else "", 2, "warn", hit=hit)
     values = tune.editor.folding.values[layer.name]
     before = _before(tune, layer)
-    chosen = tune.chosen_knob if here else None
+    chosen = tune.chosen_knob if at_cursor else None
     for name, width in plan.knobs:
         if name not in values:
             line.add(" " * width, hit=hit)
@@ -199,7 +199,7 @@ def _middle(tune: TuneState, cost: LayerCost, plan: Columns, base: str, index: i
 
 def _right(tune: TuneState, cost: LayerCost, plan: Columns, base: str, index: int) -> StyledLine:
     line = StyledLine(base)
-    converter, difference = converted(tune, cost.name), tune.difference(cost.name)
+    converter, difference = has_converter(tune, cost.name), tune.difference(cost.name)
     for name, width in plan.resources:
         amount = cost.resources[name] if difference is None else difference.resources[name]
         text = short(amount, width - 1) if difference is None else signed(amount)

@@ -66,8 +66,8 @@ async def test_layers_give_back_what_they_do_not_need(make_app: MakeApp) -> None
         before = tune.editor.estimate
         await pilot.press("a")
         dialog = await worked_out(pilot, app)
-        assert dialog.state.found is not None
-        first = dialog.state.found.back[0]
+        assert dialog.state.advice is not None
+        first = dialog.state.advice.reductions[0]
         await pilot.press("enter")
         dialog = await worked_out(pilot, app)
         assert tune.editor.folding == first.folding
@@ -87,9 +87,9 @@ async def test_a_rate_is_reached_in_moves_without_the_solver(make_app: MakeApp) 
         tune.editor.load(foldings.ones(tune.editor.design, tune.editor.tables), "ones")
         await pilot.press("a", *"3000")
         dialog = await worked_out(pilot, app)
-        way = dialog.state.found.way if dialog.state.found is not None else None
-        assert way is not None and way.move is not None and not way.stuck and not way.over
-        assert f"{way.moves} moves: II {way.move.ii_cycles:,}" in screen_text(app)
+        path = dialog.state.advice.path if dialog.state.advice is not None else None
+        assert path is not None and path.move is not None and not path.stuck and not path.over
+        assert f"{path.moves} moves: II {path.move.ii_cycles:,}" in screen_text(app)
         await pilot.press("t")
         await worked_out(pilot, app)
         assert "reached: no layer is slower than that" in screen_text(app)

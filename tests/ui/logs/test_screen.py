@@ -251,7 +251,7 @@ def test_the_tree_puts_runs_below_their_project(lab: RecordedLab) -> None:
     from finn_tui.runs.logs.tail import find_logs, measured
 
     run = with_logs(make_run(lab.workspace))
-    content = tree(measured(find_logs(run)), now=3.0)
+    content = tree(measured(find_logs(run)), time_now=3.0)
     assert [row.cells[0][0] for row in content.rows] == [
         "▸ runner.log",
         "▸ FINN",
@@ -260,4 +260,4 @@ def test_the_tree_puts_runs_below_their_project(lab: RecordedLab) -> None:
         "▸ Zynq project",
         "  ▸ impl_1",
     ]
-    assert tree((), now=1.0).empty == "no log so far"
+    assert tree((), time_now=1.0).empty == "no log so far"

@@ -243,13 +243,13 @@ def test_matches_stand_out_as_text_and_whole_for_expressions(tmp_path: Path) -> 
     view = view_of(tmp_path, 3)
     view.search = SearchHits(Query("text", "NE"))
     row = view.rows(40, 10)[0]
-    assert draw_row(row, view, 40, StyledLine()).parts == [("line 0 x", "")]
+    assert draw_row(row, view, 40, StyledLine()).spans == [("line 0 x", "")]
     view.search = SearchHits(Query("text", "ne"))
-    assert draw_row(row, view, 40, StyledLine()).parts == [
+    assert draw_row(row, view, 40, StyledLine()).spans == [
         ("li", ""),
         ("ne", "match"),
         (" 0 x", ""),
     ]
     view.search = SearchHits(Query("regex", "li.e"))
     view.search.add(SearchBatch((0,), 1, True))
-    assert draw_row(row, view, 40, StyledLine()).parts == [("line 0 x", "match")]
+    assert draw_row(row, view, 40, StyledLine()).spans == [("line 0 x", "match")]

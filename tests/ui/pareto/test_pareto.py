@@ -80,13 +80,13 @@ async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> Non
         front = await front_of(pilot, app)
         # SetFolding's point, as FINN would have made it: here the lab's published folding.
         editor = tune.editor
-        made = requests.point(editor, front.wish, front.points[1].target, editor.baseline)
-        front.add(made)
+        point = requests.point(editor, front.solve_options, front.points[1].target, editor.baseline)
+        front.add(point)
         front.refused = None
         assert isinstance(app.screen, ParetoScreen)
         await pilot.press("home", "down", "down")
         app.screen.show()
         await pilot.pause()
         text = screen_text(app)
-        assert "xx SetFolding" in text and f"{made.result.fps:,.0f}" in text
+        assert "xx SetFolding" in text and f"{point.result.fps:,.0f}" in text
         await compare(pilot, f"pareto-{size}")

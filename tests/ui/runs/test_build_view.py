@@ -86,7 +86,7 @@ def picture(**changes: Any) -> RunSnapshot:
         ),
     )
     wns = (0.128, 0.61, -0.2, 0.244)
-    known: Mapping[str, Any] = {
+    defaults: Mapping[str, Any] = {
         "at": AT,
         "steps": steps,
         "jobs": jobs,
@@ -96,7 +96,7 @@ def picture(**changes: Any) -> RunSnapshot:
         "silent": 4.0,
         "processes": (ToolProcess(1, "vivado", 1.94, 3_200_000_000, Path("/w/p/x.runs/impl_1")),),
     }
-    return RunSnapshot(**{**known, **changes})
+    return RunSnapshot(**{**defaults, **changes})
 
 
 def texts(tree: build_view.BuildTree) -> list[str]:
@@ -104,16 +104,16 @@ def texts(tree: build_view.BuildTree) -> list[str]:
 
 
 def test_jobs_stand_below_the_step_that_they_began_in() -> None:
-    found = build_view.jobs_by_step(picture())
-    assert [job.name for job in found["step_generate_hardware"]] == ["MVAU_hls_0"]
-    assert len(found["step_synthesize_bitfile"]) == 14
+    jobs = build_view.jobs_by_step(picture())
+    assert [job.name for job in jobs["step_generate_hardware"]] == ["MVAU_hls_0"]
+    assert len(jobs["step_synthesize_bitfile"]) == 14
     # Of a run that has ended, steps are reckoned back from its end, whenever it is looked at.
     later = picture(at=AT + 9999)
-    assert build_view.jobs_by_step(later, AT) == found
+    assert build_view.jobs_by_step(later, AT) == jobs
 
 
 def test_the_tree_unfolds_what_is_being_done_and_counts_what_is_many() -> None:
-    rows = texts(build_view.tree(picture(), set(), 2.0, None))
+    rows = texts(build_view.step_tree(picture(), set(), 2.0, None))
     assert rows == [
         "✓ generate_hardware +1 1m00",
         "▸ synthesize_bitfile 5m02",
@@ -127,7 +127,7 @@ def test_the_tree_unfolds_what_is_being_done_and_counts_what_is_many() -> None:
         "     Rip-up And Reroute ",
         "· make_driver ",
     ]
-    tree = build_view.tree(
+    tree = build_view.step_tree(
         picture(), {"step_generate_hardware", "step_synthesize_bitfile"}, 0.0, None
     )
     assert texts(tree) == [
@@ -138,9 +138,9 @@ def test_the_tree_unfolds_what_is_being_done_and_counts_what_is_many() -> None:
     ]
     job = tree.content.rows[1].key
     assert tree.logs == {job: Path("/w/a/vitis_hls.log")}
-    folded = build_view.tree(picture(), set(), 0.0, None)
+    folded = build_view.step_tree(picture(), set(), 0.0, None)
     names = dict(zip([row.key for row in folded.content.rows], texts(folded), strict=True))
-    assert names[build_view.newest(folded, picture())].startswith("     Rip-up")
+    assert names[build_view.newest_row(folded, picture())].startswith("     Rip-up")
 
 
 def run_of(tmp_path: Path, state: str) -> RunView:
@@ -150,43 +150,45 @@ def run_of(tmp_path: Path, state: str) -> RunView:
     return RunView(folder, folder.request, folder.state())
 
 
-def lines(run: RunView, now: RunSnapshot, width: int = 60, height: int = 12, **given: Any) -> str:
-    eta, cause = given.get("eta"), given.get("cause")
+def lines(
+    run: RunView, snapshot: RunSnapshot, width: int = 60, height: int = 12, **arguments: Any
+) -> str:
+    eta, cause = arguments.get("eta"), arguments.get("cause")
     return "\n".join(
-        line.text for line in build_view.live_lines(run, now, eta, cause, 1.0, width, height)
+        line.text for line in build_view.live_lines(run, snapshot, eta, cause, 1.0, width, height)
     )
 
 
 def test_a_running_build_says_what_it_takes_and_how_it_converges(tmp_path: Path) -> None:
     run = run_of(tmp_path, "running")
     eta = Eta(600, 480, 900, 0.6, "3 builds of this network", 3, note="nobody can foretell it")
-    said = lines(run, picture(), eta=eta)
-    assert " about 10 min 00 s left (8m00 to 15m00)\n 3 builds of this network" in said
-    assert "nobody can foretell it" in said
-    assert " vivado 194% 3.2 GB in impl_1" in said
-    assert " silent for 5.0 s  impl_1/runme.log" in said
-    assert " WNS ▄█▁▅ 0.244 ns  lowest -0.200" in said
-    assert " overlaps █▇▅▁ 12" in said
+    text = lines(run, picture(), eta=eta)
+    assert " about 10 min 00 s left (8m00 to 15m00)\n 3 builds of this network" in text
+    assert "nobody can foretell it" in text
+    assert " vivado 194% 3.2 GB in impl_1" in text
+    assert " silent for 5.0 s  impl_1/runme.log" in text
+    assert " WNS ▄█▁▅ 0.244 ns  lowest -0.200" in text
+    assert " overlaps █▇▅▁ 12" in text
     assert "debugger prompt" in lines(run, picture(waiting=True))
     quiet = Job("implementation", "impl_1", JobState.RUNNING, AT, 5000.0, silent=4000.0)
     assert "! impl_1 has been silent for 1 h 06 min" in lines(run, picture(jobs=(quiet,)))
 
 
 def test_a_failed_build_says_why_first(tmp_path: Path) -> None:
-    said = lines(run_of(tmp_path, "failed"), picture(), cause=CAUSE)
-    assert said.splitlines()[0] == " ✗ over-utilization of BRAM: 613 of 280 (RAMB18)"
-    said = said.replace("\n", "")
+    text = lines(run_of(tmp_path, "failed"), picture(), cause=CAUSE)
+    assert text.splitlines()[0] == " ✗ over-utilization of BRAM: 613 of 280 (RAMB18)"
+    text = text.replace("\n", "")
     for part in ("line 2", "> ERROR: [DRC UTLZ-1]", "placing was refused", "take a bigger part"):
-        assert part in said
+        assert part in text
 
 
 @given(st.integers(20, 120), st.integers(3, 20), st.text(max_size=300), st.text(max_size=300))
 def test_causes_fit_and_keep_what_happened(width: int, height: int, text: str, means: str) -> None:
     cause = Diagnosis("x", "x", f"it broke {text}", means, "do this", "/a/b.log", 7, "q" * 200)
-    found = build_view.cause_lines(cause, Path("/a"), width, height)
-    assert 0 < len(found) <= height
-    assert found[0].text.startswith(" ✗ it")
-    assert all(line.width <= width for line in found)
+    drawn = build_view.cause_lines(cause, Path("/a"), width, height)
+    assert 0 < len(drawn) <= height
+    assert drawn[0].text.startswith(" ✗ it")
+    assert all(line.width <= width for line in drawn)
 
 
 @given(st.lists(st.floats(-1e3, 1e3), max_size=90), st.integers(1, 40), st.booleans())
@@ -212,8 +214,10 @@ async def not_followed(builds: BuildController, run: RunFolder) -> None:
     """Nobody looks at the run but the test."""
 
 
-async def told(app: FinnTuiApp, run: RunFolder, now: RunSnapshot, **more: Any) -> None:
-    app.builds.snapshot_taken(SnapshotTaken(run.id, now, **more))
+async def publish_snapshot(
+    app: FinnTuiApp, run: RunFolder, snapshot: RunSnapshot, **details: Any
+) -> None:
+    app.builds.snapshot_taken(SnapshotTaken(run.id, snapshot, **details))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -223,7 +227,7 @@ async def test_looks_while_it_runs_and_when_it_failed(
     from finn_tui.ui.runs import list_view as runs
 
     monkeypatch.setattr(runs, "_age", lambda created: "3 h")
-    monkeypatch.setattr(build_view, "since", lambda taken: 0.0)
+    monkeypatch.setattr(build_view, "seconds_since", lambda taken: 0.0)
     monkeypatch.setattr(RunView, "ended", None)
     run = make_run(lab.workspace, state="failed")
     cause = fail(run)
@@ -232,7 +236,7 @@ async def test_looks_while_it_runs_and_when_it_failed(
         app = await opened(pilot)
         await pilot.press("3")
         await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
-        await told(app, run, picture(), cause=cause)
+        await publish_snapshot(app, run, picture(), cause=cause)
         await until(pilot, lambda: "line 200" in screen_text(app))
         await compare(pilot, f"runs-cause-{size}")
         # e says all of it; l goes to the line in the log.
@@ -253,7 +257,7 @@ async def test_looks_while_it_routes(
     from finn_tui.ui.runs import list_view as runs
 
     monkeypatch.setattr(runs, "_age", lambda created: "3 h")
-    monkeypatch.setattr(build_view, "since", lambda taken: 0.0)
+    monkeypatch.setattr(build_view, "seconds_since", lambda taken: 0.0)
     monkeypatch.setattr(RunState, "seconds", 372.0)
     monkeypatch.setattr(BuildController, "_follow_run", not_followed)
     run = make_run(lab.workspace, state="running")
@@ -262,7 +266,7 @@ async def test_looks_while_it_routes(
         await pilot.press("3")
         await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
         eta = Eta(600, 480, 900, 0.6, "3 builds of this network", 3)
-        await told(app, run, picture(), eta=eta)
+        await publish_snapshot(app, run, picture(), eta=eta)
         await until(pilot, lambda: "Rip-up And Reroute" in screen_text(app))
         await compare(pilot, f"runs-routing-{size}")
 
@@ -297,9 +301,9 @@ A, B = Path("/w/a/vitis_hls.log"), Path("/w/b/vitis_hls.log")
 RUNNER, FINN = Path("/r/runner.log"), Path("/r/build_dataflow.log")
 
 
-def shown(now: Path | None, seconds: float, **grew: float) -> Path | None:
+def shown(current: Path | None, seconds: float, **grew: float) -> Path | None:
     logs = {"a": A, "b": B, "runner": RUNNER, "finn": FINN}
-    return growing(now, seconds, {logs[name]: at for name, at in grew.items()}, (RUNNER, FINN))
+    return growing(current, seconds, {logs[name]: at for name, at in grew.items()}, (RUNNER, FINN))
 
 
 def test_the_log_that_grows_is_shown_without_going_to_and_fro() -> None:
@@ -320,14 +324,14 @@ def test_the_log_that_grows_is_shown_without_going_to_and_fro() -> None:
     st.lists(st.dictionaries(st.sampled_from([A, B]), st.floats(0.0, 1.0), min_size=1), max_size=40)
 )
 def test_no_log_of_a_tool_is_left_while_it_still_grows(seconds: list[dict[Path, float]]) -> None:
-    now: Path | None = None
+    current: Path | None = None
     grew: dict[Path, float] = {}
-    for second, news in enumerate(seconds):
-        grew |= {path: second + part for path, part in news.items()}
-        after = growing(now, 99.0, grew, (RUNNER, FINN))
-        if now is not None and after != now:
-            assert grew[after or now] - grew[now] >= LAG_SECONDS
-        now = after
+    for second, growth in enumerate(seconds):
+        grew |= {path: second + part for path, part in growth.items()}
+        after = growing(current, 99.0, grew, (RUNNER, FINN))
+        if current is not None and after != current:
+            assert grew[after or current] - grew[current] >= LAG_SECONDS
+        current = after
 
 
 async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
@@ -357,15 +361,15 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         await pilot.press("3")
         await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
         assert "runner.log" in screen_text(app)
-        await told(app, run, grown(50.0, 100.0, 99.0))
+        await publish_snapshot(app, run, grown(50.0, 100.0, 99.0))
         await until(pilot, lambda: "layer 0 is synthesized" in screen_text(app))
         assert "MVAU_hls_0/vitis_hls.log" in screen_text(app)
-        await told(app, run, grown(50.0, 100.0, 104.0))
+        await publish_snapshot(app, run, grown(50.0, 100.0, 104.0))
         await until(pilot, lambda: "MVAU_hls_1/vitis_hls.log" in screen_text(app))
         # Who reads somewhere in it is not torn away; f goes on.
         await pilot.press("tab", "tab", "g")
         assert app.screen.query_one(LogPane).has_focus
-        await told(app, run, grown(50.0, 110.0, 104.0))
+        await publish_snapshot(app, run, grown(50.0, 110.0, 104.0))
         await pilot.pause()
         assert "layer 1 is synthesized" in screen_text(app)
         await pilot.press("f")
@@ -373,7 +377,7 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         # A log that was chosen stays, whatever grows, until f lets it go.
         await pilot.press("shift+tab", "up")
         await until(pilot, lambda: "following this one" in screen_text(app))
-        await told(app, run, grown(50.0, 110.0, 120.0))
+        await publish_snapshot(app, run, grown(50.0, 110.0, 120.0))
         await pilot.pause()
         assert "layer 0 is synthesized" in screen_text(app)
         await pilot.press("f")
@@ -386,5 +390,5 @@ def test_the_list_says_that_a_clock_is_missed(tmp_path: Path, width: int) -> Non
     view = replace(run_of(tmp_path, "succeeded"), clock_missed_ns=0.618)
     cell = list_view.state_cell(view)
     assert "clock missed by 0.618 ns" in cell[0]
-    content = list_view.runs([view], width)
+    content = list_view.runs_content([view], width)
     assert next(c for c in content.columns if c.title == "state").width >= len(cell[0])

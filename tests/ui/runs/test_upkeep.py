@@ -41,10 +41,10 @@ async def test_what_speaks_against_a_build_is_said_before_it_begins(
 async def test_a_run_that_ended_is_resumed_at_the_step_that_is_chosen(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     async def resume(run: RunFolder, step: str | None = None, on_progress: Any = None) -> RunFolder:
-        asked.append((run.id, step))
+        calls.append((run.id, step))
         return run
 
     monkeypatch.setattr(lab, "resume", resume)
@@ -58,8 +58,8 @@ async def test_a_run_that_ended_is_resumed_at_the_step_that_is_chosen(
         await pilot.press("3", "r")
         await until(pilot, lambda: f"Resume {run.id} at" in screen_text(app))
         await pilot.press("enter")
-        await until(pilot, lambda: bool(asked))
-        assert asked == [(run.id, "step_hw_codegen")]
+        await until(pilot, lambda: bool(calls))
+        assert calls == [(run.id, "step_hw_codegen")]
         await until(pilot, lambda: not app.state.launching)
 
 
@@ -133,10 +133,10 @@ async def test_the_end_of_the_run_that_is_followed_reaches_the_terminal(
     run = make_run(lab.workspace, state="running")
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        said: list[str] = []
+        written: list[str] = []
         assert app._driver is not None
-        monkeypatch.setattr(app._driver, "write", said.append)
+        monkeypatch.setattr(app._driver, "write", written.append)
         await pilot.press("3")
         await until(pilot, lambda: "▸ running" in screen_text(app))
         make_run(lab.workspace, run.id, "succeeded")
-        await until(pilot, lambda: any("]9;finn-tui: " + run.id in text for text in said))
+        await until(pilot, lambda: any("]9;finn-tui: " + run.id in text for text in written))

@@ -8,7 +8,7 @@ import pytest
 from textual.color import Color
 
 from finn_tui.ui import theming
-from finn_tui.ui.toolkit.styles import INKS, style
+from finn_tui.ui.toolkit.styles import STYLES, style
 
 _PLAIN = dict.fromkeys(
     (
@@ -47,10 +47,12 @@ def test_texts_can_be_read_in_our_themes(theme: object) -> None:
     ground = Color.parse(variables["background"])
     # Rules, tracks and keys that cannot be used now may stand back; everything else is text.
     quiet = {"faint", "bar", "bar-ii", "cursor", "cursor-blur"}
-    for base, role in product(("", "cursor", "cursor-blur"), set(INKS) - quiet | {""}):
-        made = style(variables, ground, base, role)
-        assert made.color is not None and made.bgcolor is not None
-        ratio = _contrast(Color.from_rich_color(made.color), Color.from_rich_color(made.bgcolor))
+    for base, role in product(("", "cursor", "cursor-blur"), set(STYLES) - quiet | {""}):
+        drawn_style = style(variables, ground, base, role)
+        assert drawn_style.color is not None and drawn_style.bgcolor is not None
+        ratio = _contrast(
+            Color.from_rich_color(drawn_style.color), Color.from_rich_color(drawn_style.bgcolor)
+        )
         assert ratio >= 4.5, f"{base or 'plain'} {role}: {ratio:.2f}"
     # Keys and steps that cannot be used now are text too, if the least of it.
     faint = style(variables, ground, "", "faint")

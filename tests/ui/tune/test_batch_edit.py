@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finn_tui.ui.dialogs.choose import ChooseDialog
-from finn_tui.ui.tune.sorting import natural
+from finn_tui.ui.tune.sorting import natural_key
 from finn_tui.ui.tune.state import TuneState
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
 from tests.ui.test_snapshots import compare
@@ -129,4 +129,4 @@ async def test_a_filter_that_leaves_nothing_breaks_nothing(
 
 def test_names_sort_by_their_numbers() -> None:
     names = ["MVAU_hls_10", "MVAU_hls_9", "AddStreams_hls_0"]
-    assert sorted(names, key=natural) == ["AddStreams_hls_0", "MVAU_hls_9", "MVAU_hls_10"]
+    assert sorted(names, key=natural_key) == ["AddStreams_hls_0", "MVAU_hls_9", "MVAU_hls_10"]

@@ -54,8 +54,8 @@ async def test_another_folding_is_chosen_to_compare_with(make_app: MakeApp) -> N
         await until(pilot, lambda: "vs ones" in screen_text(app))
         tune = tune_of(app)
         assert not tune.editor.unsaved
-        made = tune.comparison
-        assert made is not None and len(made.changed) == 21
+        comparison = tune.comparison
+        assert comparison is not None and len(comparison.changed) == 21
         # The chosen one stays when the key is pressed again.
         await pilot.press("c")
         assert "changes vs ones" in screen_text(app)
@@ -74,20 +74,20 @@ async def test_differences_are_those_of_core_and_fit_every_width(lab: RecordedLa
     tune = TuneState(await lab.open("cnv-w1a1"), "published")
     tune.set(8)
     tune.compare()
-    made = tune.comparison
-    assert made is not None
+    comparison = tune.comparison
+    assert comparison is not None
     difference = tune.difference("MVAU_hls_6")
-    assert difference is made.by_name["MVAU_hls_6"]
+    assert difference is comparison.by_name["MVAU_hls_6"]
     assert changes_text(difference) == "PE 1 → 8; cycles 32,768 → 4,096, +238 LUT"
     for width in range(80, 200):
         plan = tune_columns.columns(tune, width - 1)
         panes = [plan.left, plan.middle, plan.right]
         assert sum(panes) <= width - 1
-        assert [part.width for part in tune_view.head(tune, plan)] == panes
+        assert [part.width for part in tune_view.heading_row(tune, plan)] == panes
         for index in range(len(tune.layers)):
-            assert [part.width for part in tune_view.row(tune, index, plan, True)] == panes
+            assert [part.width for part in tune_view.layer_row(tune, index, plan, True)] == panes
         for tall in (True, False):
-            for row in infrastructure_rows.bill_rows(tune, plan, tall=tall):
+            for row in infrastructure_rows.breakdown_rows(tune, plan, tall=tall):
                 assert [part.width for part in row] == panes
 
 

@@ -54,9 +54,9 @@ async def test_columns_fit_every_width(lab: RecordedLab) -> None:
     tune = TuneState(await lab.open("residual"), "ones")
     for width in range(80, 200):
         plan = tune_columns.columns(tune, width - 1)
-        assert plan.rail == 3
+        assert plan.lanes == 3
         for index in range(len(tune.layers)):
-            row = tune_view.row(tune, index, plan, True)
+            row = tune_view.layer_row(tune, index, plan, True)
             assert [part.width for part in row] == [plan.left, plan.middle, plan.right]
 
 

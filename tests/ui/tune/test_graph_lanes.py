@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finn_tui.core.design import Design
 from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.ui.tune.graph_lanes import NODE, rails
+from finn_tui.ui.tune.graph_lanes import NODE, lane_texts
 from tests.core.designs import random_designs, residual
 
 
@@ -50,7 +50,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
 @given(graphs())
 def test_every_edge_is_drawn_once(graph: tuple[int, list[tuple[int, int]]]) -> None:
     count, links = graph
-    drawn = rails(count, links)
+    drawn = lane_texts(count, links)
     assert len(drawn) == count
     assert len({len(row) for row in drawn}) <= 1
     if any(drawn):
@@ -61,22 +61,22 @@ def test_every_edge_is_drawn_once(graph: tuple[int, list[tuple[int, int]]]) -> N
 
 @given(st.integers(0, 30))
 def test_the_rails_of_a_chain_are_empty(count: int) -> None:
-    assert rails(count, [(at, at + 1) for at in range(count - 1)]) == ("",) * count
+    assert lane_texts(count, [(at, at + 1) for at in range(count - 1)]) == ("",) * count
 
 
 @given(random_designs())
-def test_designs_are_drawn(made: tuple[Design, dict[str, CostTable]]) -> None:
-    design, _ = made
-    drawn = rails(len(design.layers), design.links)
-    if any(drawn):
-        assert read_back(drawn) == Counter(design.links)
+def test_designs_are_drawn(generated: tuple[Design, dict[str, CostTable]]) -> None:
+    design, _ = generated
+    rows = lane_texts(len(design.layers), design.links)
+    if any(rows):
+        assert read_back(rows) == Counter(design.links)
 
 
 def test_a_residual_network_reads_well() -> None:
     design, _ = residual(blocks=2)
-    drawn = rails(len(design.layers), design.links)
-    told = [f"{row} {layer.name}" for row, layer in zip(drawn, design.layers, strict=True)]
-    assert told == [
+    drawn = lane_texts(len(design.layers), design.links)
+    drawing = [f"{row} {layer.name}" for row, layer in zip(drawn, design.layers, strict=True)]
+    assert drawing == [
         "●  MVAU_hls_0",
         "●╮ DuplicateStreams_hls_0",
         "●│ MVAU_hls_1",

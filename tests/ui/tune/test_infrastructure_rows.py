@@ -22,7 +22,7 @@ async def _tune(lab: RecordedLab, name: str = "cnv-w1a1") -> TuneState:
 
 def _text(tune: TuneState, width: int = 80, *, tall: bool = True) -> list[str]:
     plan = tune_columns.columns(tune, width - 1)
-    rows = infrastructure_rows.bill_rows(tune, plan, tall=tall)
+    rows = infrastructure_rows.breakdown_rows(tune, plan, tall=tall)
     return ["".join(part.text for part in row) for row in rows]
 
 
@@ -49,8 +49,8 @@ async def test_own_builds_stand_beside_finns_numbers(lab: RecordedLab) -> None:
     assert "by your 1 build" in learned and "12 layers as FINN says" in learned
     assert "B18 = 73.5 RAMB36" in whole and _numbers(whole)[1] == 147
     tune.go_to("MVAU_hls_6")
-    told = "\n".join(line.text for line in tune_detail.detail(tune, 140, 8))
-    assert "by your builds LUT 123 (63 to 364)" in told and "n 4" in told
+    text = "\n".join(line.text for line in tune_detail.detail_lines(tune, 140, 8))
+    assert "by your builds LUT 123 (63 to 364)" in text and "n 4" in text
 
 
 async def test_folded_it_is_one_row_with_the_same_end(lab: RecordedLab) -> None:
@@ -58,9 +58,9 @@ async def test_folded_it_is_one_row_with_the_same_end(lab: RecordedLab) -> None:
     (row,) = _text(tune, tall=False)
     assert "28 FIFOs, 6 DWCs" in row
     assert _numbers(row) == _numbers(_text(tune)[-2])
-    tune.bill = True
+    tune.breakdown_open = True
     assert len(_text(tune, tall=False)) == 5
-    tune.bill = False
+    tune.breakdown_open = False
     assert len(_text(tune, tall=True)) == 1
 
 
@@ -70,10 +70,10 @@ async def test_rows_and_bars_fit_every_width(lab: RecordedLab, name: str) -> Non
     for width in range(80, 220):
         plan = tune_columns.columns(tune, width - 1)
         for tall in (True, False):
-            for row in infrastructure_rows.bill_rows(tune, plan, tall=tall):
+            for row in infrastructure_rows.breakdown_rows(tune, plan, tall=tall):
                 assert [part.width for part in row] == [plan.left, plan.middle, plan.right]
         assert (
-            infrastructure_rows.budget(tune.editor.estimate, tune.editor.device, width).width
+            infrastructure_rows.budget_line(tune.editor.estimate, tune.editor.device, width).width
             <= width
         )
 
@@ -91,14 +91,16 @@ async def test_a_bar_counts_what_finn_leaves_out(lab: RecordedLab) -> None:
     tune = await _tune(lab)
     editor = tune.editor
     lut = next(
-        use for use in infrastructure_rows.uses(editor.estimate, editor.device) if use.name == "LUT"
+        use
+        for use in infrastructure_rows.resource_uses(editor.estimate, editor.device)
+        if use.name == "LUT"
     )
     assert lut.amount == editor.estimate.total["LUT"]
     assert lut.extra == editor.estimate.bill.total()["LUT"] > 0
     assert lut.share == (lut.amount + lut.extra) / 53200
     assert (
         f"+ {lut.extra:,.0f} of 53,200"
-        in infrastructure_rows.budget(editor.estimate, editor.device, 160).text
+        in infrastructure_rows.budget_line(editor.estimate, editor.device, 160).text
     )
 
 
@@ -109,10 +111,10 @@ async def test_over_budget_is_said_by_how_much_without_colour(lab: RecordedLab) 
     tune.set(256)
     editor = tune.editor
     needed = editor.estimate.total["LUT"] + editor.estimate.bill.total()["LUT"]
-    text = infrastructure_rows.budget(editor.estimate, editor.device, 80).text
+    text = infrastructure_rows.budget_line(editor.estimate, editor.device, 80).text
     assert f"OVER by {ceil(needed - 53200):,}" in text
     # Where there is a bar, it runs over its end.
-    assert "▶" in infrastructure_rows.budget(editor.estimate, editor.device, 120).text
+    assert "▶" in infrastructure_rows.budget_line(editor.estimate, editor.device, 120).text
 
 
 def test_a_part_without_the_resource_says_so() -> None:

@@ -30,27 +30,27 @@ def recorded(name: str) -> tuple[Design, dict[str, CostTable]]:
 @pytest.mark.parametrize("name", ["tfc-w1a1", "cnv-w1a1"])
 def test_a_formula_is_shown_only_where_it_gives_finns_number(name: str) -> None:
     design, tables = recorded(name)
-    told = 0
+    formulas = 0
     for layer in design.layers:
         for row, cycles in enumerate(tables[layer.name].cycles):
-            text = layer_text.formula(layer, tables[layer.name].values(row), cycles)
+            text = layer_text.cycles_formula(layer, tables[layer.name].values(row), cycles)
             if text is not None:
                 left, right = text.split(" = ")
                 product = eval(right.replace(" x ", "*").replace("x", "*").replace(",", ""))
                 assert product == int(left.replace(",", "")) == cycles
-                told += 1
+                formulas += 1
             assert layer.kind != "MVAU" or text is not None
-    assert told > 100
+    assert formulas > 100
 
 
 def test_the_formula_of_the_labs_layer() -> None:
     design, _ = recorded("cnv-w1a1")
     layer = design.by_name["MVAU_hls_6"]
     values = {"PE": 1, "SIMD": 4}
-    assert layer_text.formula(layer, values, 32768) == "32,768 = (256/4) x (512/1)"
-    assert layer_text.formula(layer, values, 32769) is None
-    assert layer_text.rules(layer) == ["PE divides 512", "SIMD divides 256"]
-    assert layer_text.word(layer) == "w1 a1"
+    assert layer_text.cycles_formula(layer, values, 32768) == "32,768 = (256/4) x (512/1)"
+    assert layer_text.cycles_formula(layer, values, 32769) is None
+    assert layer_text.divisor_rules(layer) == ["PE divides 512", "SIMD divides 256"]
+    assert layer_text.precision_text(layer) == "w1 a1"
     assert layer_text.short_name(design.by_name["ConvolutionInputGenerator_rtl_7"]) == "SWG 7"
 
 
@@ -65,19 +65,19 @@ async def test_columns_fit_every_width(lab: RecordedLab, name: str) -> None:
         plan = tune_columns.columns(tune, width - 1)
         assert plan.left + plan.middle + plan.right <= width - 1
         for part, size in zip(
-            tune_view.head(tune, plan), (plan.left, plan.middle, plan.right), strict=True
+            tune_view.heading_row(tune, plan), (plan.left, plan.middle, plan.right), strict=True
         ):
             assert part.width == size
         for index in range(len(tune.layers)):
             for part, size in zip(
-                tune_view.row(tune, index, plan, True),
+                tune_view.layer_row(tune, index, plan, True),
                 (plan.left, plan.middle, plan.right),
                 strict=True,
             ):
                 assert part.width == size, (width, part.text)
-        assert tune_view.figures(tune, width).width <= width
+        assert tune_view.figures_line(tune, width).width <= width
         assert (
-            infrastructure_rows.budget(tune.editor.estimate, tune.editor.device, width).width
+            infrastructure_rows.budget_line(tune.editor.estimate, tune.editor.device, width).width
             <= width
         )
 

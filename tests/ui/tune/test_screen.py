@@ -88,8 +88,8 @@ async def test_what_moves_with_a_coupling_is_said(make_app: MakeApp) -> None:
         await pilot.press("minus")
         assert values(app, "Pool_hls_0")["PE"] == 16
         assert values(app, "ConvolutionInputGenerator_rtl_2")["SIMD"] == 16
-        said = "and with it ConvolutionInputGenerator_rtl_2 SIMD 32 → 16"
-        assert said in screen_text(app)
+        notice = "and with it ConvolutionInputGenerator_rtl_2 SIMD 32 → 16"
+        assert notice in screen_text(app)
 
 
 async def test_enter_lists_all_values_and_a_typed_one_is_taken(make_app: MakeApp) -> None:
