@@ -134,10 +134,16 @@ def whole_lines(build: EstimateVsActual) -> list[str]:
                 against = ""
                 if estimate[resource]:
                     off = 100 * (whole[resource] / estimate[resource] - 1)
-                    against = f" ({off:+.0f}% of FINN's {number(estimate[resource])})"
+                    against = f" ({off:+.0f}% of {number(estimate[resource])})"
                 parts.append(f"{resource} {number(whole[resource])}{against}")
-        where = "out of context" if kind == "out_of_context" else "after implementation"
-        lines.append(f"in all {where}: {', '.join(parts)}")
+        outside = kind == "out_of_context"
+        counted = "layers, FIFOs and converters" if outside else "the whole design with its shell"
+        where = "out of context" if outside else "after implementation"
+        layers = len(build.names("layer"))
+        lines.append(
+            f"in all {where} ({counted}), against FINN's sum over its {layers} layers alone: "
+            + ", ".join(parts)
+        )
     return lines
 
 

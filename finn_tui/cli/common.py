@@ -31,6 +31,9 @@ T = TypeVar("T")
 #: The work failed; the command was used wrongly; the user pressed ctrl+c.
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
+#: Grows when a key of some ``--json`` document is removed or means something else.
+JSON_FORMAT = 1
+
 WORKSPACE_OPTION = click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),
@@ -259,7 +262,12 @@ def show_error(error: FinnTuiError) -> None:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document of a command; a number that is not finite is null in it."""
+    """The one JSON document of a command, with the version of its format.
+
+    A number that is not finite is null in it.
+    """
+    if isinstance(document, Mapping):
+        document = {"format_version": JSON_FORMAT, **document}
     try:
         text = json.dumps(document, indent=2, allow_nan=False)
     except ValueError:

@@ -13,12 +13,17 @@ from finn_tui.core.folding import finn_json, lab_tuples, omissions
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.finn_json import INSERTED
 from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
+from finn_tui.core.optimize.buildability import least
 from finn_tui.lab.models import Model
 from finn_tui.lab.workspace import Workspace, plain_name
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
     from finn_tui.lab.opened import Opened
+
+
+#: The least parallelism that FINN can build, where "ones" cannot be.
+LEAST = "least"
 
 
 class ForeignFolding(IllegalFolding):
@@ -32,7 +37,7 @@ class ForeignFolding(IllegalFolding):
 def names(workspace: Workspace, model: Model) -> list[str]:
     """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
     brought = list(model.preset.foldings) if model.preset else []
-    return list(dict.fromkeys(["ones", *brought, *workspace.foldings()]))
+    return list(dict.fromkeys(["ones", LEAST, *brought, *workspace.foldings()]))
 
 
 def title(name: str) -> str:
@@ -47,7 +52,7 @@ def check_name(model: Model, name: str) -> None:
         FinnTuiError: the name is one that presets use, or it cannot be a file's.
     """
     brought = model.preset.foldings if model.preset else {}
-    if name == "ones" or name in brought:
+    if name in ("ones", LEAST) or name in brought:
         raise FinnTuiError(
             f"{name} is the name of a folding that finn-tui brings",
             "It would be hidden behind that one.",
@@ -67,6 +72,8 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
     preset = opened.model.preset
     if name == "ones":
         return foldings.ones(design, tables), []
+    if name == LEAST:
+        return least(design, tables), []
     if preset is not None and name in preset.foldings:
         return preset.folding(name, design, tables), []
     content = document(workspace, opened.model, name)

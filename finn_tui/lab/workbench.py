@@ -19,6 +19,7 @@ from finn_tui.core.estimate.infrastructure import CostQuery, StreamWidths
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize.buildability import refusals
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
@@ -239,6 +240,9 @@ class Workbench:
         editor = Editor(design, tables, device, clock, start, start, "ones", prices)
         opened = Opened(prepared, editor, learned)
         name = folding or default_folding(prepared)
+        if folding is None and name == "ones" and refusals(design, start):
+            # Vitis HLS cannot take all layers without any parallelism.
+            name = foldings_by_name.LEAST
         chosen, notes = self.read_folding(opened, name)
         opened.editor = Editor(
             design, tables, device, clock, chosen, chosen, foldings_by_name.title(name), prices

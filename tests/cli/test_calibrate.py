@@ -28,7 +28,11 @@ def test_with_no_builds_nothing_is_said(cli: Cli, recorded: dict[str, str]) -> N
     assert "learned" not in text and "built by akhilvasan/finn_cybsec" in text
     done = cli("calibrate", env=recorded)
     assert done.code == 0 and "nothing learned" in done.out
-    assert cli("calibrate", "--json", env=recorded).json == {"builds": [], "factors": []}
+    assert cli("calibrate", "--json", env=recorded).json == {
+        "format_version": 1,
+        "builds": [],
+        "factors": [],
+    }
 
 
 def test_own_builds_stand_beside_finns_numbers_and_change_none(
@@ -55,7 +59,8 @@ def test_own_builds_stand_beside_finns_numbers_and_change_none(
 def test_the_table_of_a_build_and_of_all(cli: Cli, built: dict[str, str]) -> None:
     text = cli("calibrate", "last", env=built).out
     assert "4 layers" in text and "-27%" in text and "2 DMA" in text
-    assert "in all after implementation: LUT 12,711" in text
+    assert "the whole design with its shell" in text
+    assert "FINN's sum over its 4 layers alone: LUT 12,711" in text
     document = cli("calibrate", "cybsec-0001", "--json", env=built).json
     assert document["measured"] == "post_synthesis" and document["simulated"] is False
     run = Path(built["FINN_TUI_WORKSPACE"]) / "runs" / "20260101T000000Z-cybsec-0001"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from finn_tui.core.design import Design, Layer, Value
-from finn_tui.core.folding.model import Folding
+from finn_tui.core.estimate.table import Tables
+from finn_tui.core.folding.model import Folding, change, ones
 
 #: ``MVAU_hls.defines`` asserts SIMD >= MW / 1024 when it generates code for synthesis.
 _MVAU_DEPTH = 1024
@@ -28,3 +29,19 @@ def refusals(design: Design, folding: Folding) -> list[str]:
     """Why FINN would not build a folding, a sentence a layer; empty if it would."""
     reasons = (refusal(layer, folding.values[layer.name]) for layer in design.layers)
     return [why for why in reasons if why is not None]
+
+
+def least(design: Design, tables: Tables) -> Folding:
+    """Return the least parallelism that FINN can generate code for.
+
+    Args:
+        design: the layers.
+        tables: their legal points.
+    """
+    folding = ones(design, tables)
+    for layer in design.layers:
+        for simd in tables[layer.name].legal("SIMD") if layer.knob("SIMD") else ():
+            if refusal(layer, folding.values[layer.name]) is None:
+                break
+            folding = change(design, tables, folding, layer.name, "SIMD", simd).folding
+    return folding

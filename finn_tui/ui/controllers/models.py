@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import saved_foldings
-from finn_tui.lab.opened import default_folding
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
@@ -293,7 +292,8 @@ class ModelController(Controller):
         opened = await self.lab.open(
             model, board=board, folding=folding, on_progress=self.context.progress_of(WorkKind.OPEN)
         )
-        result = ModelOpened(opened, saved_foldings.title(folding or default_folding(opened.model)))
+        name = saved_foldings.title(folding) if folding else opened.editor.baseline_name
+        result = ModelOpened(opened, name)
         if folding is None:
             try:
                 # The model that is open may be opened again, for another board of the same part.
