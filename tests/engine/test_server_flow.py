@@ -221,7 +221,7 @@ def test_a_node_that_stays_outside_is_named(server: Talk, networks: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("source", "more", "words"),
+    ("source", "options", "words"),
     [
         (brevitas("tfc_1w1a"), {"board": "Pynq-Z9"}, "does not know the board"),
         (brevitas("tfc_1w1a"), {"clock_ns": 0}, "more than 0 ns"),
