@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import sys
 from pathlib import Path
@@ -133,9 +132,12 @@ def read_failure(text: str) -> dict[str, str]:
     """MODE[:LAYER] as the rehearsal's plan has it."""
     mode, _, layer = text.partition(":")
     if mode not in FAILURES:
-        near = difflib.get_close_matches(mode, FAILURES, 1)
-        hint = f"; did you mean {near[0]}?" if near else f": {', '.join(FAILURES)}"
-        raise click.UsageError(f"there is no failure called {mode}{hint}")
+        from finn_tui.base.config import did_you_mean
+
+        raise click.UsageError(
+            f"there is no failure called {mode}{did_you_mean(mode, FAILURES)}. "
+            f"Known: {', '.join(FAILURES)}"
+        )
     return {"mode": mode, **({"layer": layer} if layer else {})}
 
 

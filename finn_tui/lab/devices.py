@@ -38,9 +38,9 @@ def device(info: Mapping[str, Any], settings: Settings, board: str) -> Device:
         return known[board]
     folded = {name.lower().replace("_", "-"): name for name in known}
     near = difflib.get_close_matches(board.lower().replace("_", "-"), folded, 1)
+    hint = f" (did you mean {folded[near[0]]}?)" if near else ""
     raise FinnTuiError(
-        f"there is no board called {board}",
+        f"there is no board called {board}{hint}",
         f"FINN knows {', '.join(sorted(known))}.",
-        (f"Did you mean {folded[near[0]]}? " if near else "")
-        + "Boards of your own go into finn-tui.toml as [boards.NAME].",
+        "Boards of your own go into finn-tui.toml as [boards.NAME].",
     )

@@ -70,7 +70,7 @@ def test_a_folding_file_is_read_and_a_foreign_one_refused(cli: Cli, tmp_path: Pa
     ("arguments", "message"),
     [
         (("estimate", "vgg900"), "there is no model called vgg900"),
-        (("estimate", "tfc-w1a1", "--board", "pynq-z2"), "Did you mean Pynq-Z2"),
+        (("estimate", "tfc-w1a1", "--board", "pynq-z2"), "did you mean Pynq-Z2"),
         (("estimate", "tfc-w1a1", "--clock-ns", "0"), "clock period 0 ns is out of range"),
         (("estimate", "tfc-w1a1", "--folding", "best"), "no folding called best"),
         (("graph", "tfc-w1a1", "--stage", "99"), "has no stage 99"),

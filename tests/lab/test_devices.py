@@ -30,7 +30,7 @@ def test_finns_boards_have_parts_and_budgets() -> None:
 
 @pytest.mark.parametrize("typed", ["pynq-z2", "Pynq_Z2", "PYNQ-Z"])
 def test_an_almost_right_name_is_answered_with_the_right_one(typed: str) -> None:
-    with pytest.raises(FinnTuiError, match="Did you mean Pynq-Z2"):
+    with pytest.raises(FinnTuiError, match="did you mean Pynq-Z2"):
         device(INFO, Settings(), typed)
 
 
