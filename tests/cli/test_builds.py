@@ -117,7 +117,7 @@ def test_without_tools_a_real_build_is_refused(cli: Cli) -> None:
     [
         (("runs", "show", "nothing"), "no run called nothing"),
         (("go", "nothing"), "no run called nothing"),
-        (("go", "last", "--to", "simulatd"), "did you mean simulated"),
+        (("boards", "test", "simulatd"), "did you mean simulated"),
         (("boards", "add", "simulated", "--host", "x"), "cannot be called"),
     ],
 )
