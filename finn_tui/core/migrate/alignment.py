@@ -47,7 +47,7 @@ def in_order(entries: Sequence[Node]) -> list[Node]:
     # FINN numbers the nodes of an op type in the order of the graph.
     for op in {node.parsed.op for node in nodes}:
         places = [at for at, node in enumerate(nodes) if node.parsed.op == op]
-        ranked = sorted((nodes[at] for at in places), key=lambda node: node.parsed.index)
+        ranked = sorted((nodes[at] for at in places), key=lambda node: node.parsed.number)
         for at, node in zip(places, ranked, strict=True):
             nodes[at] = node
     families = [None, *(node.family for node in nodes), None]
@@ -83,7 +83,26 @@ def pair(design: Design, tables: Tables, nodes: Sequence[Node]) -> list[tuple[No
     for kind in dict.fromkeys(node.family for node in left):
         free = [layer for layer in design.layers if all(layer is not used for _, used in pairs)]
         pairs += _align([n for n in left if n.family == kind], free, facts)
-    return pairs
+    return _by_number(design, pairs)
+
+
+def _by_number(design: Design, pairs: list[tuple[Node, Layer]]) -> list[tuple[Node, Layer]]:
+    """Deal the layers of each op type's pairs out again in the order of its numbers.
+
+    FINN numbers the nodes of an op type in the order of the graph, so two pairs of one op type
+    never cross. They do where a file in another order leaves an entry to the second matching.
+    """
+    position = {layer.name: at for at, layer in enumerate(design.layers)}
+    layers: dict[str, list[Layer]] = {}
+    for node, layer in pairs:
+        layers.setdefault(node.parsed.op, []).append(layer)
+    dealt = {
+        op: iter(sorted(same, key=lambda layer: position[layer.name]))
+        for op, same in layers.items()
+    }
+    ranked = sorted((node for node, _ in pairs), key=lambda node: node.parsed.number)
+    numbered = [(node, next(dealt[node.parsed.op])) for node in ranked]
+    return sorted(numbered, key=lambda pair: position[pair[1].name])
 
 
 class _Facts:

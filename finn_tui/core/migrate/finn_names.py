@@ -63,7 +63,9 @@ _SYNONYMS = (("const", "internal_embedded"), ("decoupled", "internal_decoupled")
 #: An attribute that holds one FIFO depth, and the one that holds a depth for each stream.
 _DEPTHS = {"inFIFODepth": "inFIFODepths", "outFIFODepth": "outFIFODepths"}
 
-_NODE = re.compile(r"^(?:StreamingDataflowPartition_\d+_)?(?P<op>\D.*?)_(?P<index>\d+)$")
+_NODE = re.compile(
+    r"^(?:StreamingDataflowPartition_(?P<partition>\d+)_)?(?P<op>\D.*?)_(?P<index>\d+)$"
+)
 
 KNOWN = frozenset(
     [*_RENAMED, *_RENAMED.values(), *_OTHERS, *(name for pair in _STAND_INS for name in pair)]
@@ -72,34 +74,39 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True)
 class NodeName:
-    """A node's name taken apart: "MVAU_hls_3" is op "MVAU_hls", family "MVAU", index 3.
+    """Parts of a node's name: "MVAU_hls_3" is op "MVAU_hls", family "MVAU", number (0, 3).
 
-    ``known`` says whether FINN ever had such an op; ``guess`` is what a slip of the pen ("MVA")
-    was read as.
+    Attributes:
+        op: the op type as the name has it.
+        family: the op type that all FINNs' names of this op share.
+        number: its partition (0 if it is in none) and its index there; FINN numbers the nodes of
+            an op type in the graph's order, from 0 in each partition.
+        known: whether any FINN has such an op.
+        guess: the known op that a misspelt one ("MVA") was read as.
     """
 
     op: str
     family: str
-    index: int
+    number: tuple[int, int]
     known: bool = True
     guess: str | None = None
 
 
 def parse(name: str) -> NodeName | None:
-    """A node's name taken apart; None for one that FINN would not give."""
+    """Take a node's name apart; None for one that FINN would not give."""
     match = _NODE.match(name)
     if match is None:
         return None
-    op, index = match["op"], int(match["index"])
+    op, number = match["op"], (int(match["partition"] or 0), int(match["index"]))
     base = _base(op)
     if base in KNOWN or base.startswith("Elementwise"):
-        return NodeName(op, _RENAMED.get(base, base), index)
+        return NodeName(op, _RENAMED.get(base, base), number)
     import difflib  # seldom needed, and a start is not to wait for it
 
     close = difflib.get_close_matches(base, KNOWN, n=1, cutoff=0.85)
     if close:
-        return NodeName(op, _RENAMED.get(close[0], close[0]), index, False, close[0])
-    return NodeName(op, base, index, False)
+        return NodeName(op, _RENAMED.get(close[0], close[0]), number, False, close[0])
+    return NodeName(op, base, number, False)
 
 
 def family(op: str) -> str:

@@ -138,6 +138,33 @@ def test_the_order_of_the_file_is_a_help_and_no_need(
     assert migration.folding.values["LabelSelect_hls_0"] == folding.values["LabelSelect_hls_0"]
 
 
+@pytest.mark.parametrize(
+    ("template", "order"),
+    [
+        # The first matrix stands before the thresholds, the others behind them.
+        ("MatrixVectorActivation_{index}", (1, -1, 3, 0, 2)),
+        # A partition numbers its own layers from 0, so that two of them are called 0.
+        ("StreamingDataflowPartition_{part}_MVAU_hls_{inside}", (2, 0, -1, 3, 1)),
+    ],
+)
+def test_entries_of_one_op_go_to_the_layers_in_the_order_of_their_numbers(
+    template: str, order: tuple[int, ...]
+) -> None:
+    design, tables = recorded("tfc-w1a1")
+    sizes = [(7, 4), (8, 8), (16, 2), (2, 16)]
+    document: dict[str, Any] = {"Defaults": {}}
+    for index in order:
+        if index < 0:
+            document["Thresholding_rtl_0"] = {"PE": 7}
+            continue
+        name = template.format(index=index, part=1 + index // 2, inside=index % 2)
+        document[name] = {"SIMD": sizes[index][0], "PE": sizes[index][1]}
+    values = migrate(design, tables, document).folding.values
+    folded = [(values[f"MVAU_hls_{at}"]["SIMD"], values[f"MVAU_hls_{at}"]["PE"]) for at in range(4)]
+    # 10 outputs can be computed 1, 2, 5 or 10 at a time: 16 becomes 10.
+    assert folded == [*sizes[:3], (2, 10)]
+
+
 def read(name: str, file: str) -> tuple[Designed, Migration, dict[str, Any]]:
     path = LOGS / file
     design, tables = recorded(name)
