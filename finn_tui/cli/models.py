@@ -247,6 +247,9 @@ def estimate(
     echo(summary(opened.model.title, editor.baseline_name, editor.estimate, editor.device))
     if learned is not None:
         echo(learned_line(editor.estimate, learned))
+    if opened.model.preset is not None:
+        for figure in opened.model.preset.published:
+            echo(f"published  {figure}")
 
 
 _INSERTED = {"dwc": "width converters", "fifo": "FIFOs"}

@@ -93,6 +93,16 @@ class Preset:
         )
 
     @property
+    def published(self) -> list[str]:
+        """Published figures of one number each: what, value with unit, and who published it."""
+        return [
+            f"{reference['what']}: {reference['value']:,} {reference['unit']} "
+            f"({reference['source']})"
+            for reference in self.references
+            if isinstance(reference["value"], int | float)
+        ]
+
+    @property
     def fifo_depths(self) -> tuple[int, ...]:
         """FIFO depths that its foldings ask for."""
         return tuple(

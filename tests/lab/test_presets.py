@@ -66,3 +66,12 @@ def test_a_broken_preset_is_not_answered_by_the_one_that_it_replaces(
 def test_a_text_among_the_numbers_of_a_folding_is_no_depth(folder: Path) -> None:
     (folder / "mine.toml").write_text(MINE + "[foldings.a]\nmvau = [[1, 1, 'auto'], [1, 1, 7]]\n")
     assert presets()["mine"].fifo_depths == (7,)
+
+
+def test_published_figures_name_what_they_are_and_who_published_them() -> None:
+    published = presets()["cnv-w1a1"].published
+    assert (
+        "throughput measured, 100 MHz: 3,020.5 images/s (published for the lab's folding on "
+        "Pynq-Z1/Z2)"
+    ) in published
+    assert not any("[" in text for text in published), "lists of cycles are not figures"

@@ -233,6 +233,7 @@ async def test_results_mark_what_is_simulated(make_app: MakeApp, lab: RecordedLa
         text = screen_text(app)
         assert "SIMULATED  +2.684 ns, timing met" in text
         assert "SIMULATED  93.25 % of 400 images" in text
+        assert "published" in text, "what others measured stands beside it"
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "runs")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from textual.widget import Widget
 
+from finn_tui.lab.presets import Preset, load_presets
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.results import view as results
 from finn_tui.ui.toolkit.frame import Rule
@@ -21,6 +23,10 @@ class ResultsScreen(ModeScreen):
     place = "results"
     BINDINGS = actions.bindings("results")
     CSS_PATH = "screen.tcss"
+
+    @cached_property
+    def _presets(self) -> Mapping[str, Preset]:
+        return load_presets()[0]
 
     def body(self) -> Iterable[Widget]:
         """The table; the row under the cursor in words; what could not be read."""
@@ -49,9 +55,12 @@ class ResultsScreen(ModeScreen):
         key = self.query_one("#runs", Listing).key
         row = next((row for row in self.state.results if row.run == key), None)
         detail = self.query_one("#detail", Listing)
-        detail.set_content(
-            facts(results.result_facts(row)) if row is not None else Content(empty="")
-        )
+        if row is None:
+            detail.set_content(Content(empty=""))
+            return
+        preset = self._presets.get(row.model)
+        published = preset.published if preset is not None else ()
+        detail.set_content(facts(results.result_facts(row, published)))
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         """Another row."""

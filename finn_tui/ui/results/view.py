@@ -76,8 +76,13 @@ def results_content(rows: Sequence[Experiment], width: int) -> Content:
     )
 
 
-def result_facts(row: Experiment) -> list[Field]:
-    """Everything that is known of one run, each figure with where it comes from."""
+def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
+    """Return everything that is known of a run, each figure with where it comes from.
+
+    Args:
+        row: the run.
+        published: figures that others have published of its network.
+    """
     # The mark stands first, where no narrow screen cuts it off.
     built = "SIMULATED  " if row.simulated else ""
     measured = "SIMULATED  " if row.measured_simulated else ""
@@ -103,6 +108,9 @@ def result_facts(row: Experiment) -> list[Field]:
     if row.accuracy is not None:
         text = f"{measured}{row.accuracy:.2f} % of {row.images:,} images"
         fields.append(Field("accuracy", text, role))
+    fields += [
+        Field("" if number else "published", text, "dim") for number, text in enumerate(published)
+    ]
     return fields
 
 
