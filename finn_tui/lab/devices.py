@@ -18,13 +18,13 @@ def devices(info: Mapping[str, Any], settings: Settings) -> dict[str, Device]:
         info: what the engine says of itself.
     """
     limits = info.get("limits") or dict(DEFAULT_LIMITS)
-    found = {
+    known = {
         board: Device(board, entry["part"], entry.get("resources") or {}, limits)
         for board, entry in info["boards"].items()
     }
     for board, own in settings.boards.items():
-        found[board] = Device(board, own.part, own.budget, limits)
-    return found
+        known[board] = Device(board, own.part, own.budget, limits)
+    return known
 
 
 def device(info: Mapping[str, Any], settings: Settings, board: str) -> Device:

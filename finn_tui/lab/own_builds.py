@@ -56,7 +56,7 @@ def own(runs: Sequence[RunFolder], part: str) -> tuple[Shell | None, Learned | N
     """
     builds = list(real_builds(runs))
     shells_found = (_shell(run, figures, part) for run, figures in builds)
-    shell = next((found for found in shells_found if found is not None), None)
+    shell = next((each for each in shells_found if each is not None), None)
     return shell, learn(sample for _, figures in builds for sample in samples(figures))
 
 

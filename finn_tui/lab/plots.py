@@ -53,12 +53,12 @@ def plot(series: Sequence[Series], width: int, height: int) -> str:
 def _decades(least: float, most: float, count: int) -> list[float]:
     """Round rates from the least to the most, at most ``count`` of them if that can be."""
     for mantissas in ((1, 2, 5), (1, 3), (1,)):
-        found = [
+        ticks = [
             mantissa * 10.0**exponent
             for exponent in range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
             for mantissa in mantissas
             if least <= mantissa * 10.0**exponent <= most
         ]
-        if len(found) <= count:
-            return found
-    return found
+        if len(ticks) <= count:
+            return ticks
+    return ticks

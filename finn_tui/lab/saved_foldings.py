@@ -103,9 +103,9 @@ def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list
     if not silent:
         return folding, notes
     # The same name can be another layer's where the file's FINN had other layers between them.
-    found = _migrate(opened, content)
-    if found.foreign:
-        first = found.of("renamed")[0]
+    migration = _migrate(opened, content)
+    if migration.foreign:
+        first = migration.of("renamed")[0]
         notes.append(
             f"{first.name} seems to mean {first.layer} here, as in a file of another FINN; "
             f"`{command(opened, name)}` reads it so"
@@ -198,21 +198,21 @@ def _of_another_finn(
 ) -> ForeignFolding | None:
     """The error for a file that another FINN's names would explain; None for any other."""
     try:
-        found = _migrate(opened, content)
+        migration = _migrate(opened, content)
     except IllegalFolding:
         return None
-    layers = len(found.entries) - len(found.of("inserted"))
+    layers = len(migration.entries) - len(migration.of("inserted"))
     ops = {layer.op for layer in opened.design.layers}
-    strange = any(not entry.name.startswith(tuple(ops)) for entry in found.of("renamed"))
-    another_network = found.matrices[0] != found.matrices[1]
+    strange = any(not entry.name.startswith(tuple(ops)) for entry in migration.of("renamed"))
+    another_network = migration.matrices[0] != migration.matrices[1]
     # Names that this FINN gives too, and another count of them, are another network's.
-    if not found.foreign or 2 * found.matched < layers or (another_network and not strange):
+    if not migration.foreign or 2 * migration.matched < layers or (another_network and not strange):
         return None
     return ForeignFolding(
         error.what,
-        f"{error.why} It seems to be another FINN's file: {found.summary}",
+        f"{error.why} It seems to be another FINN's file: {migration.summary}",
         f"`{command(opened, name)}` reads it for this one.",
-        found,
+        migration,
     )
 
 

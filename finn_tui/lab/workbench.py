@@ -161,11 +161,11 @@ class Workbench:
         device = await self.device(board, on_progress)
         if not (fresh or out or weights):
             info = await self.info(on_progress)
-            found = await asyncio.to_thread(
+            prepared = await asyncio.to_thread(
                 models.find_prepared, self.workspace, request, device, info
             )
-            if found is not None:
-                return found
+            if prepared is not None:
+                return prepared
         engine = await self.engine(on_progress)
         return await models.prepare(
             self.workspace,
@@ -455,8 +455,8 @@ class Workbench:
         from finn_tui.board import catalogue as boards
         from finn_tui.board.connection import connect
 
-        found = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
+        machine = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
         async with connect(
-            found, on_progress, trust=trust, password=password, sudo_password=sudo_password
+            machine, on_progress, trust=trust, password=password, sudo_password=sudo_password
         ) as link:
             yield link

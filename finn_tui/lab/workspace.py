@@ -200,8 +200,8 @@ class Workspace:
 
     def models(self) -> list[str]:
         """Names of the models that have been prepared here."""
-        found = self.models_dir.glob("*/*/model.json") if self.models_dir.is_dir() else ()
-        return sorted({path.parent.parent.name for path in found})
+        documents = self.models_dir.glob("*/*/model.json") if self.models_dir.is_dir() else ()
+        return sorted({path.parent.parent.name for path in documents})
 
     def foldings(self) -> dict[str, Path]:
         """Saved foldings by name."""

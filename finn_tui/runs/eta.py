@@ -182,9 +182,9 @@ class Outlook:
 
 def past_builds(runs: Iterable[RunFolder]) -> list[PastBuild]:
     """What earlier runs took, newest first; those that cannot be read are left out."""
-    found: list[PastBuild] = []
+    builds: list[PastBuild] = []
     for run in runs:
-        if len(found) >= MOST_BUILDS:
+        if len(builds) >= MOST_BUILDS:
             break
         try:
             done = {
@@ -193,10 +193,10 @@ def past_builds(runs: Iterable[RunFolder]) -> list[PastBuild]:
                 if step.status is StepStatus.FINISHED and step.seconds is not None
             }
             if done:
-                found.append(PastBuild(Kind.of(run.request), done))
+                builds.append(PastBuild(Kind.of(run.request), done))
         except FinnTuiError:
             continue
-    return found
+    return builds
 
 
 def alike(kind: Kind, history: Sequence[PastBuild]) -> tuple[list[PastBuild], str, float]:
@@ -208,12 +208,12 @@ def alike(kind: Kind, history: Sequence[PastBuild]) -> tuple[list[PastBuild], st
         ("this network", 2.5, ("model", "board")),
     )
     for words, widen, keys in levels:
-        found = [
+        matching = [
             past for past in same if all(getattr(past.kind, k) == getattr(kind, k) for k in keys)
         ]
-        if found:
-            builds = "an earlier build" if len(found) == 1 else f"{len(found)} earlier builds"
-            return found, f"{builds} of {words} on {kind.board}", widen
+        if matching:
+            builds = "an earlier build" if len(matching) == 1 else f"{len(matching)} earlier builds"
+            return matching, f"{builds} of {words} on {kind.board}", widen
     return [], "published builds" if kind.rehearsal is None else "the rehearsal's plan", 1.0
 
 

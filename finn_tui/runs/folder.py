@@ -230,19 +230,19 @@ def run_around(path: Path) -> RunFolder | None:
     """The run that a path is, or lies in; None if there is none."""
     place = path.resolve()
     around = (folder for folder in (place, *place.parents) if (folder / runfiles.RUN).is_file())
-    found = next(around, None)
-    return RunFolder(found) if found is not None else None
+    folder_around = next(around, None)
+    return RunFolder(folder_around) if folder_around is not None else None
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
     """The runs of a workspace, newest first."""
     if not runs_dir.is_dir():
         return []
-    found = [
+    folders = [
         p.parent for p in runs_dir.glob(f"*/{runfiles.RUN}") if not p.parent.name.startswith(".")
     ]
     # The name begins with the time of creation, in a form that sorts.
-    return [RunFolder(path) for path in sorted(found, key=lambda p: p.name, reverse=True)]
+    return [RunFolder(path) for path in sorted(folders, key=lambda p: p.name, reverse=True)]
 
 
 def find_run(runs_dir: Path, name: str) -> RunFolder:
@@ -257,14 +257,14 @@ def find_run(runs_dir: Path, name: str) -> RunFolder:
     path = Path(name).expanduser()
     if (path / runfiles.RUN).is_file():
         return RunFolder(path.resolve())
-    found = [run for run in runs if run.id == name]
-    found = found or [run for run in runs if run.id.startswith(name) or run.id.endswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    matching = [run for run in runs if run.id == name]
+    matching = matching or [run for run in runs if run.id.startswith(name) or run.id.endswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
         raise FinnTuiError(
             f"several runs are called {name}",
-            ", ".join(run.id for run in found[:5]),
+            ", ".join(run.id for run in matching[:5]),
             "Give more of the name.",
         )
     raise FinnTuiError(

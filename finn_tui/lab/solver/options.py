@@ -57,9 +57,9 @@ class Solver:
         async with self._turn:
             done = False
             try:
-                found = await self._ask(job, on_progress, on_point)
+                solutions = await self._ask(job, on_progress, on_point)
                 done = True
-                return found
+                return solutions
             except FinnTuiError as error:
                 done = error.kind is not ErrorKind.SOLVER
                 raise
@@ -86,8 +86,8 @@ class Solver:
                 elif kind == "error":
                     raise value if isinstance(value, FinnTuiError) else _error(value)
                 else:
-                    found: list[Solution] = value
-                    return found
+                    solutions: list[Solution] = value
+                    return solutions
         except (OSError, EOFError) as error:
             raise FinnTuiError(
                 "the solver ended without an answer",

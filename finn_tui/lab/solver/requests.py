@@ -207,17 +207,17 @@ async def front(
         Infeasible: not even the slowest folding fits.
         FinnTuiError: a wish that cannot be, or the solver ended.
     """
-    editor, found = opened.editor, ParetoResult()
+    editor, result = opened.editor, ParetoResult()
     options.problem(editor, wish)
     if wish.whole:
         await lab.price(opened, on_progress)
     targets: asyncio.Queue[int | None] = asyncio.Queue()
 
     def take(solution: Solution) -> None:
-        made = point(editor, wish, solution.cycles, solution.folding, solution)
-        found.points.append(made)
-        on_point(made)
-        targets.put_nowait(made.target)
+        point_found = point(editor, wish, solution.cycles, solution.folding, solution)
+        result.points.append(point_found)
+        on_point(point_found)
+        targets.put_nowait(point_found.target)
 
     async def solve() -> None:
         try:
@@ -230,11 +230,11 @@ async def front(
             engine = await lab.engine(on_progress)
             while (cycles := await targets.get()) is not None:
                 folding = await options.set_folding(engine, opened.model, editor, cycles)
-                made = point(editor, wish, cycles, folding)
-                found.setfolding.append(made)
-                on_point(made)
+                point_found = point(editor, wish, cycles, folding)
+                result.setfolding.append(point_found)
+                on_point(point_found)
         except FinnTuiError as error:
-            found.refused = error
+            result.refused = error
 
     work = [asyncio.ensure_future(solve())]
     if setfolding:
@@ -246,4 +246,4 @@ async def front(
             task.cancel()
         # The solver's process is ended before anybody hears of it.
         await asyncio.gather(*work, return_exceptions=True)
-    return found
+    return result

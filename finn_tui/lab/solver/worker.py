@@ -74,12 +74,12 @@ def _serve(source: BinaryIO, send: Callable[[bytes], None]) -> None:
     while len(header := source.read(HEADER.size)) == HEADER.size:
         job: Job = pickle.loads(source.read(HEADER.unpack(header)[0]))
         try:
-            found = answer(
+            solutions = answer(
                 job,
                 lambda progress: send(frame("progress", progress)),
                 lambda point: send(frame("point", point)),
             )
-            send(frame("answer", found))
+            send(frame("answer", solutions))
         except FinnTuiError as error:
             kept = error if isinstance(error, solver.Infeasible) else error.as_dict()
             send(frame("error", kept))

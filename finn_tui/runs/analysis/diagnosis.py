@@ -64,7 +64,7 @@ def diagnose(sources: Iterable[Source], usage: ResourceUsage | None = None) -> l
         sources: files that count: no copies, nothing that a later success has made good.
         usage: what the blocks of the design use, to name those that use most.
     """
-    found: dict[str, tuple[tuple[float, ...], Source, Evidence]] = {}
+    best: dict[str, tuple[tuple[float, ...], Source, Evidence]] = {}
     sources = list(sources)
     # FINN repeats what the tools said before it; the tools' own logs are where it stands.
     said = {e.text for s in sources if s.reading.kind in _TOOLS for e in s.reading.evidence}
@@ -82,9 +82,9 @@ def diagnose(sources: Iterable[Source], usage: ResourceUsage | None = None) -> l
             # An error tells more than the warnings before it.
             line = evidence.line or sys.maxsize
             place = (rank, flow, worst, not evidence.text.startswith("ERROR"), line)
-            if evidence.cause not in found or place < found[evidence.cause][0]:
-                found[evidence.cause] = (place, source, evidence)
-    ordered = sorted(found.values(), key=lambda item: item[0])
+            if evidence.cause not in best or place < best[evidence.cause][0]:
+                best[evidence.cause] = (place, source, evidence)
+    ordered = sorted(best.values(), key=lambda item: item[0])
     return [_explain(source, evidence, usage) for _, source, evidence in ordered]
 
 

@@ -84,8 +84,8 @@ class EstimateVsActual:
 
     def names(self, group: str | None = None) -> list[str]:
         """Nodes of any kind, those of the estimate first, in its order; of one group if named."""
-        found = dict.fromkeys(name for kind in KINDS for name in self.rows.get(kind, {}))
-        return [name for name in found if group in (None, self.group(name))]
+        results = dict.fromkeys(name for kind in KINDS for name in self.rows.get(kind, {}))
+        return [name for name in results if group in (None, self.group(name))]
 
     def group(self, name: str) -> str:
         """Which of ``GROUPS`` a node belongs to."""
@@ -181,7 +181,7 @@ def of_directory(path: Path, build_dir: Path | None = None) -> EstimateVsActual:
 def _of_ours(path: Path) -> bool:
     """Whether a directory lies in, or holds, a run of ours that is a rehearsal."""
     around = run_around(path)
-    within = (RunFolder(found.parent) for found in path.rglob(runfiles.RUN))
+    within = (RunFolder(results.parent) for results in path.rglob(runfiles.RUN))
     return (around is not None and around.rehearsed) or any(run.rehearsed for run in within)
 
 
@@ -204,7 +204,7 @@ def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -
         if isinstance(data, dict):
             halves = 2 * _number(data.get("BRAM_36K")) + _number(data.get("BRAM_18K"))
             whole["out_of_context"] = _amounts({**data, "BRAM_18K": halves})
-    known = {node for found in rows.values() for node in found}
+    known = {node for results in rows.values() for node in results}
     for kind, file in (
         ("estimate", "estimate_layer_resources.json"),
         ("hls", "estimate_layer_resources_hls.json"),
@@ -230,9 +230,9 @@ def _gather(name: str, output: Path, working: Path | None, *, simulated: bool) -
 def _files(folder: Path, *patterns: str) -> list[Path]:
     """Files of such names where FINN puts them, else anywhere below a folder, nearest first."""
     usual = [folder / "report" / pattern for pattern in patterns]
-    found = [path for path in usual if path.is_file()]
-    found = found or [path for pattern in patterns for path in folder.rglob(pattern)]
-    return sorted(found, key=lambda path: (len(path.parts), str(path)))
+    results = [path for path in usual if path.is_file()]
+    results = results or [path for pattern in patterns for path in folder.rglob(pattern)]
+    return sorted(results, key=lambda path: (len(path.parts), str(path)))
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -242,12 +242,12 @@ def _shown(path: Path, root: Path) -> str:
 def _implemented(path: Path) -> tuple[Rows, Mapping[str, float]] | None:
     """FINN's report of the implemented design: its nodes, and the whole."""
     data = read_file(path).data
-    found: dict[str, Mapping[str, float]] = {}
+    results: dict[str, Mapping[str, float]] = {}
     whole: Mapping[str, float] = {}
     if isinstance(data, Hierarchy):
         for instance in data.instances:
             if node := _NODE.match(instance.name):
-                found[_node(instance.name, node[1])] = _amounts(instance.used)
+                results[_node(instance.name, node[1])] = _amounts(instance.used)
         whole = _amounts(data.instances[0].used) if data.instances else {}
     elif isinstance(data, dict):
         for name, used in data.items():
@@ -259,8 +259,8 @@ def _implemented(path: Path) -> tuple[Rows, Mapping[str, float]] | None:
                 if name == "(top)":
                     whole = amounts
                 else:
-                    found[_node(name, node[1]) if node else name] = amounts
-    return (found, whole) if found else None
+                    results[_node(name, node[1]) if node else name] = amounts
+    return (results, whole) if results else None
 
 
 def _node(full: str, name: str) -> str:
@@ -270,7 +270,7 @@ def _node(full: str, name: str) -> str:
 
 def _blocks(reports: Iterable[Path]) -> tuple[Rows, int]:
     """IPs that were synthesized by themselves, their parts put together."""
-    found: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, float]] = {}
     seen: set[str] = set()
     count = 0
     for path in sorted(reports):
@@ -287,13 +287,13 @@ def _blocks(reports: Iterable[Path]) -> tuple[Rows, int]:
         if part := _PART_OF.match(name):
             name = part[1]
         count += 1
-        mine = found.setdefault(name, dict.fromkeys(RESOURCES, 0.0))
+        mine = results.setdefault(name, dict.fromkeys(RESOURCES, 0.0))
         for resource, amount in _amounts(data.used).items():
             mine[resource] += amount
-    if any(name.startswith("IODMA") for name in found):
+    if any(name.startswith("IODMA") for name in results):
         # The same DMA, once as FINN's layer and once as a block of the whole design.
-        found = {name: row for name, row in found.items() if not _DMA.match(name)}
-    return found, count
+        results = {name: row for name, row in results.items() if not _DMA.match(name)}
+    return results, count
 
 
 def _document(path: Path) -> Rows:

@@ -241,11 +241,11 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False
             )
         item = Item(path.name, _merged(read_file(path, quick=quick)))
         return _conclude(path, [item])
-    found = sorted(_walk(path), key=str)
+    files = sorted(_walk(path), key=str)
     items = []
-    for at, file in enumerate(found):
+    for at, file in enumerate(files):
         if at % 20 == 0:
-            on_progress(Progress("inspect", f"{at} of {len(found)} files", at / len(found)))
+            on_progress(Progress("inspect", f"{at} of {len(files)} files", at / len(files)))
         try:
             reading = read_file(file, quick=quick)
         except FinnTuiError as error:
@@ -320,18 +320,18 @@ def _conclude(path: Path, items: list[Item]) -> Inspection:
     outcome, causes = verdict.outcome, list(verdict.causes)
     own = _own_state(path)
     if own is not None:
-        state, said = own
+        state, other = own
         outcome = state
         if state == "succeeded" and verdict.clock_missed_ns is not None:
             outcome = "failed"
             causes = [cause for cause in causes if cause.id == "timing-missed"]
         elif state in ("succeeded", "incomplete"):
             causes = causes if verdict.outcome == "incomplete" else []
-        if said is not None:
-            if said.id == "cancelled" or not causes:
-                causes = [said, *causes]
-            elif said.id != "build-failed":  # which quotes what was found
-                causes.append(said)
+        if other is not None:
+            if other.id == "cancelled" or not causes:
+                causes = [other, *causes]
+            elif other.id != "build-failed":  # which quotes what was found
+                causes.append(other)
     ours = run_around(path)
     simulated = any(item.reading.simulated for item in items) or (
         ours is not None and ours.rehearsed
@@ -361,15 +361,15 @@ def _own_state(path: Path) -> tuple[str, Diagnosis | None] | None:
     outcome = {name: name for name in ("succeeded", "failed", "cancelled")}
     outcome["lost"] = "failed"
     error = state.error
-    said = None
+    other = None
     if error is not None:
         name = state.state if state.state != "failed" else "build-failed"
-        said = Diagnosis(
+        other = Diagnosis(
             name, error.what, f"{error.what}: {error.why}", error.why, error.fix, quote=error.detail
         )
     elif state.state == "cancelled":
-        said = Diagnosis("cancelled", "the build was cancelled", "the build was cancelled")
-    return outcome.get(state.state, "incomplete"), said
+        other = Diagnosis("cancelled", "the build was cancelled", "the build was cancelled")
+    return outcome.get(state.state, "incomplete"), other
 
 
 def _steps(path: Path, items: list[Item]) -> tuple[StepTime, ...]:

@@ -41,12 +41,12 @@ class ResourceUsage:
 
         Layers that were synthesized together, as one partition, are told by FINN's estimate.
         """
-        found = _most(self.blocks, resource)
-        if self.layers and (not found or "StreamingDataflowPartition" in found[0][0]):
+        blocks = _most(self.blocks, resource)
+        if self.layers and (not blocks or "StreamingDataflowPartition" in blocks[0][0]):
             estimated = _most(self.layers, resource)
             if estimated:
                 return estimated[:count], True
-        return found[:count], False
+        return blocks[:count], False
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -132,13 +132,13 @@ def usage_of(readings: Iterable[tuple[str, ParsedFile]]) -> ResourceUsage | None
 
 def _layers(tree: Hierarchy) -> dict[str, dict[str, float]]:
     """The deepest level that the report shows of each branch."""
-    found: dict[str, dict[str, float]] = {}
+    blocks: dict[str, dict[str, float]] = {}
     rows = tree.instances
     for at, row in enumerate(rows):
         leaf = at + 1 == len(rows) or rows[at + 1].level <= row.level
         if leaf and not row.name.startswith("(") and any(row.used.values()):
-            found[row.name] = {name: float(amount) for name, amount in row.used.items()}
-    return found
+            blocks[row.name] = {name: float(amount) for name, amount in row.used.items()}
+    return blocks
 
 
 def _estimated(document: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -104,14 +104,14 @@ def judge(sources: Sequence[Source]) -> Verdict:
     for outcome in ("failed", "cancelled", "incomplete", "succeeded"):
         # An older build in FINN's log that just stops: the log has no word for how it went.
         among = last if outcome == "incomplete" else counted
-        found = [build for build in among if build.outcome == outcome]
-        if found:
+        judged = [build for build in among if build.outcome == outcome]
+        if judged:
             break
     else:
-        outcome, found = "unknown", last
-    causes = _merge(found if outcome in ("failed", "cancelled", "incomplete") else [])
-    missed = [b.clock_missed_ns for b in found if b.clock_missed_ns is not None]
-    usage = next((b.usage for b in reversed(found) if b.usage is not None), None)
+        outcome, judged = "unknown", last
+    causes = _merge(judged if outcome in ("failed", "cancelled", "incomplete") else [])
+    missed = [b.clock_missed_ns for b in judged if b.clock_missed_ns is not None]
+    usage = next((b.usage for b in reversed(judged) if b.usage is not None), None)
     return Verdict(outcome, causes, max(missed, default=None), usage, tuple(builds))
 
 
@@ -368,8 +368,8 @@ def _tried_again(source: Source, files: Sequence[Source]) -> bool:
 
 def _project(path: str) -> tuple[str, str] | None:
     """The working folder of FINN that a file belongs to: its path, and what kind it is."""
-    for found in _WORK.finditer(path):
-        return path[: found.end()], found.group(1)
+    for judged in _WORK.finditer(path):
+        return path[: judged.end()], judged.group(1)
     return None
 
 

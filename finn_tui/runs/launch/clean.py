@@ -72,14 +72,14 @@ def plan_cleanup(run: RunFolder, *, keep_results: bool = False) -> Cleanup:
     names = _OUTPUT if keep_results else _WORKING
     left = list(run.path.glob(".cleaned-*"))
     paths = [*(run.path / name for name in names), *left]
-    found = tuple(path for path in paths if path.exists() or path.is_symlink())
+    existing = tuple(path for path in paths if path.exists() or path.is_symlink())
     loses = (
         "It cannot be deployed, resumed or retried any more; its figures stay."
         if keep_results
         else "It cannot be resumed any more, and the tools' logs are gone; it can be deployed and "
         "retried."
     )
-    return Cleanup(run, found, sum(map(_bytes, found)), loses)
+    return Cleanup(run, existing, sum(map(_bytes, existing)), loses)
 
 
 def clean_up(plan: Cleanup) -> Cleanup:

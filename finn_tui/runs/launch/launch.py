@@ -103,21 +103,21 @@ async def launch(
             the path cannot be used, or the engine's Python does not start (kind "engine").
     """
     check_path(runs_dir)
-    found = None
+    amd_tools = None
     if request.rehearse is None:
-        found = await asyncio.to_thread(tools.check_tools)
+        amd_tools = await asyncio.to_thread(tools.check_tools)
     if not force:
         await asyncio.to_thread(check_disk, runs_dir, request.rehearse is not None)
     on_progress(Progress("build", "copying the model into the run's folder"))
     archive = await asyncio.to_thread(engine_archive)
     run = await asyncio.to_thread(_make_folder, request, runs_dir, archive)
     on_progress(Progress("build", f"starting {run.id}"))
-    await start_runner(run, request.engine, found, request.parallel, request.notify)
+    await start_runner(run, request.engine, amd_tools, request.parallel, request.notify)
     return run
 
 
 async def start_runner(
-    run: RunFolder, engine: EngineSpec, found: Tools | None, parallel: int, notify: str
+    run: RunFolder, engine: EngineSpec, amd_tools: Tools | None, parallel: int, notify: str
 ) -> None:
     """Start the runner of a queued run and wait until it has taken over.
 
@@ -125,7 +125,7 @@ async def start_runner(
         FinnTuiError: it does not start (kind "engine"); the run is failed then.
     """
     environment = {k: v for k, v in os.environ.items() if k not in _PATCHED}
-    environment.update(found.environment if found else {})
+    environment.update(amd_tools.environment if amd_tools else {})
     environment[runfiles.NOTIFY] = notify
     try:
         await asyncio.to_thread(runqueue.set_limit, str(run.path.parent), parallel)

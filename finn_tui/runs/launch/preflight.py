@@ -108,15 +108,15 @@ def preflight(plan: Plan, environment: Mapping[str, str] | None = None) -> list[
     """Everything that was looked at, in the order in which it matters. Takes up to some seconds."""
     env = os.environ if environment is None else environment
     lost = _lost(plan)
-    found = [*_folding(plan), *_budget(plan, lost), *_path(plan)]
+    findings = [*_folding(plan), *_budget(plan, lost), *_path(plan)]
     if not plan.rehearse:
-        found += [*_tools(env), *_licence(plan, env, lost), *_place(plan.runs_dir, lost)]
-    return [*found, *_disk(plan, lost), *_memory(plan, lost)]
+        findings += [*_tools(env), *_licence(plan, env, lost), *_place(plan.runs_dir, lost)]
+    return [*findings, *_disk(plan, lost), *_memory(plan, lost)]
 
 
-def refused(found: Sequence[Finding], force: bool = False) -> FinnTuiError | None:
+def refused(findings: Sequence[Finding], force: bool = False) -> FinnTuiError | None:
     """The error for the first finding that ends the build, with the others in its details."""
-    against = [f for f in found if f.verdict == "refuse" and not (force and f.forced)]
+    against = [f for f in findings if f.verdict == "refuse" and not (force and f.forced)]
     if not against:
         return None
     first = against[0]
@@ -183,17 +183,17 @@ def _budget(plan: Plan, lost: str) -> list[Finding]:
         else ("the layers alone")
     )
     fix = "Fold less in parallel, or move memory with ram_style; `finn-tui solve` finds what fits."
-    found = []
+    findings = []
     if over:
         what = f"the design does not fit {device.board}: {', '.join(over)}, by FINN's estimate"
         lost_by = f"The placer would refuse it after all synthesis is done. {lost}"
-        found.append(Finding("budget", "refuse", what, lost_by, fix))
+        findings.append(Finding("budget", "refuse", what, lost_by, fix))
     if full:
         what = f"{', '.join(full)}: such designs often miss timing or cannot be placed"
-        found.append(Finding("fill", "warn", what, lost, fix))
+        findings.append(Finding("fill", "warn", what, lost, fix))
     if not over and not full:
-        found.append(Finding("budget", "ok", f"{of} take {', '.join(fine)}"))
-    return found
+        findings.append(Finding("budget", "ok", f"{of} take {', '.join(fine)}"))
+    return findings
 
 
 def _path(plan: Plan) -> list[Finding]:
@@ -206,17 +206,18 @@ def _path(plan: Plan) -> list[Finding]:
 
 def _tools(env: Mapping[str, str]) -> list[Finding]:
     try:
-        found = tools.check_tools(env)
+        amd_tools = tools.check_tools(env)
     except FinnTuiError as error:
         return [Finding("tools", "refuse", error.what, error.why, error.fix, error.kind, False)]
-    assert found.vivado is not None and found.hls is not None
-    said = _says_version(str(found.vivado), found.vivado.stat().st_mtime)
-    if said is None or "Vivado v" not in said:
-        what = f"{found.vivado} does not start"
-        lost = f"It says: {(said or 'nothing').strip().splitlines()[-1][:200] if said else '-'}"
+    assert amd_tools.vivado is not None and amd_tools.hls is not None
+    version_text = _says_version(str(amd_tools.vivado), amd_tools.vivado.stat().st_mtime)
+    if version_text is None or "Vivado v" not in version_text:
+        what = f"{amd_tools.vivado} does not start"
+        last = version_text.strip().splitlines()[-1][:200] if version_text else "-"
+        lost = f"It says: {last}"
         fix = "Run it by hand with -version; a missing library (libtinfo.so.5) is the usual cause."
         return [Finding("tools", "refuse", what, lost, fix, ErrorKind.TOOLS)]
-    versions = {"Vivado": found.version, "Vitis HLS": tools.version_of(found.hls)}
+    versions = {"Vivado": amd_tools.version, "Vitis HLS": tools.version_of(amd_tools.hls)}
     different = {version for version in versions.values() if version}
     text = ", ".join(f"{name} {version or '?'}" for name, version in versions.items())
     if len(different) > 1:

@@ -53,7 +53,7 @@ def resumable(run: RunFolder) -> ResumePoints:
             names = event["names"]
         elif event["event"] == "step" and event["status"] == "started":
             started.add(event["name"])
-    found: list[str] = []
+    steps: list[str] = []
     if started and not run.working.is_dir():
         # The graphs name generated code in there by its path.
         names = []
@@ -61,9 +61,9 @@ def resumable(run: RunFolder) -> ResumePoints:
         graph = run.build / "intermediate_models" / f"{names[index - 1]}.onnx"
         # That a step has started says that the graph before it was written to its end.
         if name in started and (index == 0 or graph.is_file()):
-            found.append(name)
-    if found:
-        return ResumePoints(tuple(found))
+            steps.append(name)
+    if steps:
+        return ResumePoints(tuple(steps))
     return _not(
         f"{run.id} left nothing to go on from",
         "It ended before its first step."
@@ -114,13 +114,13 @@ async def resume(
             "Name one of them.",
         )
     real = run.request.rehearsal is None
-    found = await asyncio.to_thread(tools.check_tools) if real else None
+    amd_tools = await asyncio.to_thread(tools.check_tools) if real else None
     await asyncio.to_thread(check_disk, run.path, not real)
     archive = await asyncio.to_thread(engine_archive)
     first = step or possible.steps[-1]
     on_progress(Progress("build", f"going on with {run.id} at {first}"))
     await asyncio.to_thread(_requeue, run, first, archive)
-    await start_runner(run, _engine(run), found, parallel, notify)
+    await start_runner(run, _engine(run), amd_tools, parallel, notify)
     return run
 
 

@@ -74,16 +74,16 @@ def check_tools(environment: Mapping[str, str] | None = None) -> Tools:
     Raises:
         FinnTuiError: something is missing (kind "tools"); it says what.
     """
-    found = find_tools(environment)
-    if found.missing:
+    tools = find_tools(environment)
+    if tools.missing:
         raise FinnTuiError(
             "this machine cannot build: AMD's tools are not all there",
-            " ".join(text[0].upper() + text[1:] for text in found.missing),
+            " ".join(text[0].upper() + text[1:] for text in tools.missing),
             "Run `source <Xilinx>/Vivado/<version>/settings64.sh` (and Vitis HLS's) before "
             "finn-tui, or rehearse the build with stand-ins for them: --rehearse.",
             kind="tools",
         )
-    return found
+    return tools
 
 
 def version_of(tool: Path) -> str | None:
@@ -93,9 +93,9 @@ def version_of(tool: Path) -> str | None:
 
 
 def _find_hls(name: str, env: Mapping[str, str], root: str | None) -> Path | None:
-    found = _on_path(name, env)
-    if found is not None:
-        return found
+    path = _on_path(name, env)
+    if path is not None:
+        return path
     homes = [env.get(key) for key in ("XILINX_HLS", "HLS_PATH", "XILINX_VITIS", "VITIS_PATH")]
     homes.append(root)
     if root:
@@ -107,8 +107,8 @@ def _find_hls(name: str, env: Mapping[str, str], root: str | None) -> Path | Non
 
 
 def _on_path(name: str, env: Mapping[str, str]) -> Path | None:
-    found = shutil.which(name, path=env.get("PATH", ""))
-    return Path(found) if found else None
+    path = shutil.which(name, path=env.get("PATH", ""))
+    return Path(path) if path else None
 
 
 def _in(folder: Path, name: str) -> Path | None:

@@ -142,21 +142,21 @@ def job_of(work: Work, reading: ParsedFile | None, grew: float | None, now: floa
 
 
 def _stages(work: Work, now: float) -> tuple[Stage, ...]:
-    found = []
+    stages = []
     for name in STAGES:
         began = work.marks.get((name, "begin"))
         if began is None:
             if name not in ("power_opt_design", "post_route_phys_opt_design"):
-                found.append(Stage(name, JobState.WAITING))
+                stages.append(Stage(name, JobState.WAITING))
             continue
         error, end = work.marks.get((name, "error")), work.marks.get((name, "end"))
         if error is not None:
-            found.append(Stage(name, JobState.FAILED, max(0.0, error - began)))
+            stages.append(Stage(name, JobState.FAILED, max(0.0, error - began)))
         elif end is not None and end >= began:
-            found.append(Stage(name, JobState.FINISHED, end - began))
+            stages.append(Stage(name, JobState.FINISHED, end - began))
         else:
-            found.append(Stage(name, JobState.RUNNING, max(0.0, now - began)))
-    return tuple(found)
+            stages.append(Stage(name, JobState.RUNNING, max(0.0, now - began)))
+    return tuple(stages)
 
 
 def _inside(reading: ParsedFile) -> tuple[str, ...]:
@@ -182,26 +182,26 @@ def steps_of(data: FinnData, reading: ParsedFile, grew: float, now: float) -> tu
     shift = 0.0
     if reading.ended is not None:
         shift = round((grew - reading.ended) / 900) * 900
-    found = []
+    steps = []
     for step in build.steps:
         if step.seconds is not None:
-            found.append(Step(step.name, StepStatus.FINISHED, step.seconds))
+            steps.append(Step(step.name, StepStatus.FINISHED, step.seconds))
         elif step is not build.steps[-1]:
-            found.append(Step(step.name, StepStatus.FINISHED, None))
+            steps.append(Step(step.name, StepStatus.FINISHED, None))
         elif build.outcome == "incomplete":
             began = None if step.began is None else step.began + shift
-            found.append(
+            steps.append(
                 Step(step.name, StepStatus.RUNNING, max(0.0, now - began) if began else None)
             )
         else:
             status = StepStatus.FINISHED if build.outcome == "succeeded" else StepStatus.FAILED
-            found.append(Step(step.name, status, None))
+            steps.append(Step(step.name, status, None))
     if build.steps:
         last = build.steps[-1]
-        found += [
+        steps += [
             Step(name, StepStatus.WAITING) for name in _to_come(build, last.index, last.count)
         ]
-    return tuple(found)
+    return tuple(steps)
 
 
 def _to_come(build: FinnBuild, index: int, count: int) -> list[str]:

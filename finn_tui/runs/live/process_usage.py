@@ -58,16 +58,16 @@ class ProcessUsage:
     def _take(self, pids: list[int]) -> tuple[ToolProcess, ...]:
         self._known = {pid: self._known[pid] for pid in pids if pid in self._known}
         self._spent = {pid: self._spent[pid] for pid in pids if pid in self._spent}
-        found = []
+        processes = []
         for pid in pids:
             try:
                 process = self._known.setdefault(pid, psutil.Process(pid))
-                one = self._one(process)
+                usage = self._one(process)
             except psutil.Error:
                 continue
-            if one is not None:
-                found.append(one)
-        return tuple(sorted(found, key=lambda one: (-(one.cpu or 0.0), -one.memory)))
+            if usage is not None:
+                processes.append(usage)
+        return tuple(sorted(processes, key=lambda usage: (-(usage.cpu or 0.0), -usage.memory)))
 
     def _one(self, process: psutil.Process) -> ToolProcess | None:
         with process.oneshot():

@@ -74,7 +74,7 @@ async def follow(
     path = log or run.log
     tail = Tail(path, last=last)
     events = Tail(run.path / runfiles.EVENTS)
-    found = StepList()
+    steps = StepList()
     shown: RunState | None = None
     looked = 0.0
     while True:
@@ -94,11 +94,11 @@ async def follow(
                 continue
             if event["event"] == "log":
                 yield RunnerMessage(event.get("level", "info"), clean(event.get("text", "")))
-            changed |= found.take(event)
+            changed |= steps.take(event)
         if state.final:
-            changed |= found.end(state.state, state.heartbeat)
+            changed |= steps.end(state.state, state.heartbeat)
         if changed:
-            yield StepsChanged(found.now())
+            yield StepsChanged(steps.now())
         while new := await asyncio.to_thread(tail.read):
             yield LogLines(path, tuple(new))
         if state.final:

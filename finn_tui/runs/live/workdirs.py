@@ -97,13 +97,13 @@ class Work:
         return any(name.startswith("hls_syn_") for name in self.folder.names)
 
     def _read_marks(self, names: frozenset[str]) -> None:
-        found = {}
+        marks = {}
         for name in names:
             mark = parse_name(name)
             if mark is not None and (at := self._time(name)) is not None:
-                found[mark] = at
-        self.marks = found
-        self.start = found.get(("vivado", "begin"), self.start)
+                marks[mark] = at
+        self.marks = marks
+        self.start = marks.get(("vivado", "begin"), self.start)
 
     def _time(self, name: str | None) -> float | None:
         if name is None:

@@ -94,15 +94,15 @@ class BigFile:
             return b""
 
     def _at(self, number: int) -> bytes:
-        found = self._blocks.get(number)
-        if found is None:
+        data = self._blocks.get(number)
+        if data is None:
             start = number * self._block
-            found = self._blocks[number] = self.read(start, start + self._block)
+            data = self._blocks[number] = self.read(start, start + self._block)
             if len(self._blocks) > _KEPT:
                 self._blocks.popitem(last=False)
         else:
             self._blocks.move_to_end(number)
-        return found
+        return data
 
     def _find(self, start: int, stop: int) -> int:
         """Where the first line end in [start, stop) is; -1 if there is none."""
@@ -132,21 +132,21 @@ class BigFile:
         """The start of the line that holds the byte at an offset; beyond the end, the last one."""
         at = max(0, min(at, self.size - 1))
         base = at - at % self._longest
-        found = self._rfind(base, at)
-        if found >= 0 or base == 0:
-            return found + 1 if found >= 0 else 0
-        found = self._rfind(base - self._longest, base)
-        return found + 1 if found >= 0 else base
+        line_end = self._rfind(base, at)
+        if line_end >= 0 or base == 0:
+            return line_end + 1 if line_end >= 0 else 0
+        line_end = self._rfind(base - self._longest, base)
+        return line_end + 1 if line_end >= 0 else base
 
     def end_of(self, start: int) -> int:
         """Where the line after the one that begins at ``start`` begins; the size, if none does."""
         stop = start - start % self._longest + self._longest
-        found = self._find(start, stop)
-        if found < 0 and self._rfind(stop - self._longest, start) >= 0:
+        line_end = self._find(start, stop)
+        if line_end < 0 and self._rfind(stop - self._longest, start) >= 0:
             # The stretch has a line end before this line: it is not broken at its end.
             stop += self._longest
-            found = self._find(stop - self._longest, stop)
-        return found + 1 if found >= 0 else min(stop, self.size)
+            line_end = self._find(stop - self._longest, stop)
+        return line_end + 1 if line_end >= 0 else min(stop, self.size)
 
     def after(self, at: int, count: int) -> list[int]:
         """The starts of the first ``count`` lines that begin at an offset or behind it."""
@@ -155,20 +155,20 @@ class BigFile:
         else:
             start = self.start_of(at) if at < self.size else self.size
             start = self.end_of(start) if start < at else start
-        found: list[int] = []
-        while len(found) < count and start < self.size:
-            found.append(start)
+        starts: list[int] = []
+        while len(starts) < count and start < self.size:
+            starts.append(start)
             start = self.end_of(start)
-        return found
+        return starts
 
     def before(self, at: int, count: int) -> list[int]:
         """The starts of the last ``count`` lines that begin before an offset, in file order."""
-        found: list[int] = []
+        starts: list[int] = []
         at = min(at, self.size)
-        while len(found) < count and at > 0:
+        while len(starts) < count and at > 0:
             at = self.start_of(at - 1)
-            found.append(at)
-        return found[::-1]
+            starts.append(at)
+        return starts[::-1]
 
     def line(self, start: int, limit: int = LONGEST) -> bytes:
         """The line that begins there, its end cut off, and cut after ``limit`` bytes."""
@@ -233,12 +233,12 @@ class LineCount:
             return None
         at = index * self._span
         data = self._file.read(at, at + self._span)
-        found = -1
+        line_end = -1
         for _ in range(number - 1 - self._before[index]):
-            found = data.find(b"\n", found + 1)
-            if found < 0:
+            line_end = data.find(b"\n", line_end + 1)
+            if line_end < 0:
                 break
-        inside = at + found + 1
-        if found < 0 or inside >= self._file.size:
+        inside = at + line_end + 1
+        if line_end < 0 or inside >= self._file.size:
             return self._file.start_of(self._file.size)
         return inside

@@ -55,8 +55,8 @@ class Query:
 
     def spans(self, line: str) -> Iterator[tuple[int, int]]:
         """Where a text stands in a line that is shown, as (from, to)."""
-        for found in re.finditer(re.escape(self.text), line, re.I if self.any_case else 0):
-            yield found.span()
+        for match in re.finditer(re.escape(self.text), line, re.I if self.any_case else 0):
+            yield match.span()
 
 
 def disabled_reason(query: Query) -> str | None:
@@ -98,12 +98,12 @@ def finder(query: Query) -> Find:
             block = block.replace(b"\r\n", b"\n\n")
         block = block.lower() if any_case else block
         at = 0
-        while at < len(block) and (found := pattern.search(block, at)) is not None:
-            if found.start() >= len(block):
+        while at < len(block) and (match := pattern.search(block, at)) is not None:
+            if match.start() >= len(block):
                 return
-            stop = block.find(b"\n", found.start())
+            stop = block.find(b"\n", match.start())
             stop = len(block) if stop < 0 else stop
-            start = block.rfind(b"\n", 0, found.start()) + 1
+            start = block.rfind(b"\n", 0, match.start()) + 1
             # A match may have begun here and gone on in the next line: it has to hold alone.
             alone = pattern.search(block[start:stop])
             if alone is not None:
@@ -167,9 +167,9 @@ def _word_finder(pattern: re.Pattern[bytes], word: bytes, any_case: bool) -> Fin
             stop = text.find(b"\n", at, end)
             stop = end if stop < 0 else stop
             line = text[start : stop - 1 if text[stop - 1 : stop] == b"\r" else stop]
-            found = pattern.search(line)
-            if found is not None:
-                yield start + found.start()
+            match = pattern.search(line)
+            if match is not None:
+                yield start + match.start()
             at = text.find(word, stop, end)
 
     return find
@@ -259,16 +259,16 @@ class Scan:
             at += cut
         if kept:
             self._done -= kept
-            found = self._offsets(buffer, kept, at)
-            self._told = at if found else self._told
-            yield SearchBatch(found, self._done)
+            match = self._offsets(buffer, kept, at)
+            self._told = at if match else self._told
+            yield SearchBatch(match, self._done)
         return at
 
     def _offsets(self, block: bytearray, end: int, at: int) -> tuple[int, ...]:
-        found = list(self._find(block, end)) if end else []
-        if found and at == self._told and block.find(b"\n", 0, found[0]) < 0:
-            del found[0]
-        return tuple(at + inside for inside in found)
+        match = list(self._find(block, end)) if end else []
+        if match and at == self._told and block.find(b"\n", 0, match[0]) < 0:
+            del match[0]
+        return tuple(at + inside for inside in match)
 
 
 def main() -> None:
@@ -280,21 +280,21 @@ def main() -> None:
         signal.alarm(BLOCK_SECONDS)
         waiting: list[int] = []
         said = 0.0
-        for found in Scan(file, query, asked["start"]).run():
+        for match in Scan(file, query, asked["start"]).run():
             signal.alarm(BLOCK_SECONDS)
-            count += len(found.offsets)
-            waiting += found.offsets
+            count += len(match.offsets)
+            waiting += match.offsets
             # Whoever asked draws a few times a second; each message costs it time.
             now = time.monotonic()
-            if found.whole or count >= MOST or now - said >= _SAY_SECONDS:
-                _say(SearchBatch(tuple(waiting), found.done, found.whole))
+            if match.whole or count >= MOST or now - said >= _SAY_SECONDS:
+                _say(SearchBatch(tuple(waiting), match.done, match.whole))
                 waiting, said = [], now
-            if count >= MOST or (found.whole and _over()):
+            if count >= MOST or (match.whole and _over()):
                 return
 
 
-def _say(found: SearchBatch) -> None:
-    sys.stdout.write(json.dumps(vars(found)) + "\n")
+def _say(match: SearchBatch) -> None:
+    sys.stdout.write(json.dumps(vars(match)) + "\n")
     sys.stdout.flush()
 
 

@@ -28,10 +28,10 @@ class SearchHits:
         self._later = array("Q")
         self._earlier = array("Q")
 
-    def add(self, found: SearchBatch) -> None:
+    def add(self, batch: SearchBatch) -> None:
         """Take in what a step of the scan has found."""
-        self.done, self.whole = found.done, found.whole
-        for offset in found.offsets:
+        self.done, self.whole = batch.done, batch.whole
+        for offset in batch.offsets:
             (self._later if offset >= self._start else self._earlier).append(offset)
 
     def __len__(self) -> int:

@@ -63,8 +63,8 @@ _WORDS = {
 
 def severity(line: bytes) -> Severity:
     """The severity of a line, without its line end. Words in the middle of one mean nothing."""
-    found = _LINE.match(line)
-    return _GROUPS[found.lastgroup] if found and found.lastgroup else Severity.NONE
+    match = _LINE.match(line)
+    return _GROUPS[match.lastgroup] if match and match.lastgroup else Severity.NONE
 
 
 #: Text without any of these holds no line of any severity.
@@ -75,8 +75,8 @@ _FAR = 1000
 
 def severity_of(text: str) -> Severity:
     """The severity of a line of text, as ``severity`` tells it for bytes."""
-    found = _TEXT_LINE.match(text[:_FAR])
-    return _GROUPS[found.lastgroup] if found and found.lastgroup else Severity.NONE
+    match = _TEXT_LINE.match(text[:_FAR])
+    return _GROUPS[match.lastgroup] if match and match.lastgroup else Severity.NONE
 
 
 def lines_at_least(block: bytes, level: Severity) -> Iterator[int]:

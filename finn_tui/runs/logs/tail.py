@@ -50,15 +50,15 @@ class LogFile:
 
 def find_logs(run: RunFolder) -> list[LogFile]:
     """The logs that a run has by now, in the order in which a build writes them."""
-    found = [
+    logs = [
         LogFile(run.log, "runner", "everything printed"),
         LogFile(run.build / "build_dataflow.log", "finn", "FINN"),
     ]
-    found = [log for log in found if log.path.is_file()]
+    logs = [log for log in logs if log.path.is_file()]
     for kind, pattern in _PATTERNS:
         paths = sorted(run.working.glob(pattern), key=lambda path: (path.stat().st_ctime, path))
-        found += [LogFile(path, kind, _title(kind, path)) for path in paths]
-    return found
+        logs += [LogFile(path, kind, _title(kind, path)) for path in paths]
+    return logs
 
 
 def _title(kind: str, path: Path) -> str:
@@ -75,14 +75,14 @@ def _title(kind: str, path: Path) -> str:
 
 def measured(logs: list[LogFile]) -> tuple[tuple[LogFile, int, float], ...]:
     """Logs with their bytes and when they were last written to (seconds since the epoch)."""
-    found = []
+    sizes = []
     for log in logs:
         try:
             status = log.path.stat()
         except OSError:
             continue
-        found.append((log, status.st_size, status.st_mtime))
-    return tuple(found)
+        sizes.append((log, status.st_size, status.st_mtime))
+    return tuple(sizes)
 
 
 def left_out(size: int) -> tuple[int, int] | None:

@@ -40,8 +40,8 @@ class CrashReader(LogReader):
         self._messages.take(text)
         if self._messages.line == 1:
             self._messages.point("crash", text)
-        if self._fault is None and (found := _SIGNAL.match(text)):
-            self._fault = found.group(1) or found.group(3)
+        if self._fault is None and (match := _SIGNAL.match(text)):
+            self._fault = match.group(1) or match.group(3)
             self._messages.point("crash", text)
         elif text.startswith("# Problematic frame"):
             self._frame_next = True
@@ -53,7 +53,7 @@ class CrashReader(LogReader):
             self._ended = epoch(time.group(1))
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         return ParsedFile(
             kind="crash",
             tool="Vivado",

@@ -89,16 +89,16 @@ class CsynthReader(LogReader):
                 self._rows.setdefault(cells[0], cells[1:])
 
     def _amounts(self, row: str) -> dict[str, int]:
-        found = {}
+        values = {}
         for name, cell in zip(self._names, self._rows.get(row, []), strict=False):
             value = _whole(cell)
             name = "DSP" if name == "DSP48E" else name
             if value is not None and name in _RESOURCES:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         low, high, quick, slow = self._latency or [None] * 4
         data = Csynth(
             self._top,

@@ -203,11 +203,11 @@ class DecodingReader:
             self.inner.feed(self._decoder.decode(data[at : at + _PORTION]))
 
     def finish(self) -> ParsedFile:
-        """Nothing more will come; what was found in all."""
+        """Return what was read in all; nothing more will come."""
         return self._noted(self.inner.finish())
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         return self._noted(self.inner.reading())
 
     @property

@@ -80,14 +80,14 @@ class JsonReader:
         if not isinstance(document, dict):
             return ParsedFile(kind, data=document)
         kind = kind_of(self._name, document)
-        found = _READERS.get(kind, _plain)(document)
+        parsed = _READERS.get(kind, _plain)(document)
         return ParsedFile(
             kind,
-            tool=found.tool or "FINN",
-            version=found.version,
-            phases=found.phases,
-            wns=found.wns,
-            outcome=found.outcome or ("succeeded" if kind in _RESULTS else None),
+            tool=parsed.tool or "FINN",
+            version=parsed.version,
+            phases=parsed.phases,
+            wns=parsed.wns,
+            outcome=parsed.outcome or ("succeeded" if kind in _RESULTS else None),
             data=document,
         )
 

@@ -234,7 +234,7 @@ class FinnReader(LogReader):
         return "cancelled" if shown[-1] == "cancelled" else "failed"
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         builds = tuple(build.frozen() for build in self._builds)
         vivado, messages = self._vivado, self._messages
         last = builds[-1] if builds else None

@@ -142,8 +142,8 @@ class HlsReader(LogReader):
         elif name == "Common 17-206" and (left := _EXIT.match(text)):
             self._ended = epoch(left.group(2))
 
-    def _finished(self, found: re.Match[str]) -> None:
-        name, since_start, own = found.groups()
+    def _finished(self, match: re.Match[str]) -> None:
+        name, since_start, own = match.groups()
         self._now = name
         if name.removeprefix("Command ") in _TRIES and self._good is None:
             self._good = True
@@ -163,7 +163,7 @@ class HlsReader(LogReader):
         self._now = None
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         messages = self._messages
         done = self._seconds is not None
         outcome = {True: "succeeded", False: "failed", None: "incomplete"}[self._good]

@@ -179,11 +179,11 @@ class Messages:
         self.line += 1
         if self._open:
             self._follow(text)
-        found = None
+        message = None
         first = text[:1]
         if first in "IWCE" and first and (match := _MESSAGE.match(text)):
             grade, name, said = match.group(1), match.group(2), match.group(3)
-            found = (grade, name, said)
+            message = (grade, name, said)
             self._count(grade)
             if grade != "INFO" or name in _CANCELLED:
                 self._weigh(grade, name, text)
@@ -198,7 +198,7 @@ class Messages:
                     if counted is not None:
                         self._count(counted)
                     break
-        if found is not None or not first:
+        if message is not None or not first:
             pass
         elif self._traceback:
             self._in_traceback(text)
@@ -212,7 +212,7 @@ class Messages:
         self._before.append(text)
         if first:
             self._last_text = text
-        return found
+        return message
 
     def _begin_traceback(self, text: str) -> None:
         """Python's own form, or the frame that rich draws around it."""
@@ -379,4 +379,4 @@ class LogReader(ABC):
 
     @abstractmethod
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""

@@ -30,8 +30,8 @@ def parse_name(name: str) -> tuple[str, str] | None:
     """Stage and event of a marker file by its name; None if it is none."""
     if name == COMPLETE:
         return "synthesis", "complete"
-    found = _NAME.match(name)
-    return (found.group(1), found.group(2)) if found else None
+    match = _NAME.match(name)
+    return (match.group(1), match.group(2)) if match else None
 
 
 class MarkerReader:
@@ -50,7 +50,7 @@ class MarkerReader:
         return self.reading()
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         process = _PROCESS.search(self._data)
         host = process.group(2).decode("utf-8", "replace") if process else None
         pid = int(process.group(3)) if process else None

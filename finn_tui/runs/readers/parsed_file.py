@@ -1,4 +1,4 @@
-"""What a reader has found in one file so far."""
+"""What a reader has read of one file so far."""
 
 from __future__ import annotations
 

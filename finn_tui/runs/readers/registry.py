@@ -34,10 +34,10 @@ class Reader(Protocol):
         """Take in the next bytes."""
 
     def finish(self) -> ParsedFile:
-        """Nothing more will come; what was found in all."""
+        """Return what was read in all; nothing more will come."""
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
 
 
 _BY_NAME: tuple[tuple[str, Callable[[], Reader]], ...] = (

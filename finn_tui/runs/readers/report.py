@@ -53,8 +53,8 @@ class ReportReader(LogReader):
             if " over-utilized in " in text and not text.startswith(("ERROR", "WARNING")):
                 self._messages.point("over-utilization", text)
             return
-        if len(self._rules) < 1000 and (found := _VIOLATION.match(text)):
-            self._rules[found.group(1)] = (found.group(2), int(found.group(3)))
+        if len(self._rules) < 1000 and (match := _VIOLATION.match(text)):
+            self._rules[match.group(1)] = (match.group(2), int(match.group(3)))
         elif power := _POWER.match(text):
             self._watts = float(power.group(1))
 
@@ -72,21 +72,21 @@ class ReportReader(LogReader):
         return ParsedFile(kind.replace("_", "-"), outcome=outcome, data=data)
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         version = _VERSION.search(self.head.get("Tool Version", ""))
-        found = self.result()
+        parsed = self.result()
         return ParsedFile(
-            kind=found.kind,
+            kind=parsed.kind,
             tool=version.group(1) if version else None,
             version=version.group(2) if version else None,
             lines=self._messages.line,
             sessions=1 if self.whole else 0,
-            wns=found.wns,
-            tns=found.tns,
-            whs=found.whs,
+            wns=parsed.wns,
+            tns=parsed.tns,
+            whs=parsed.whs,
             messages=self._messages.own,
             evidence=self._messages.evidence,
-            outcome=found.outcome,
+            outcome=parsed.outcome,
             ended=epoch(self.head.get("Date", "")),
-            data=found.data,
+            data=parsed.data,
         )

@@ -109,9 +109,9 @@ class TimingReader(ReportReader):
 
     def _worst(self, wns: float | None) -> str | None:
         """The clock whose slack is the design's, by whichever part of the report tells it."""
-        for found in (self._by_path, self._by_clock):
-            if found is not None and (wns is None or abs(found[0] - wns) < 0.0015):
-                return found[1]
+        for match in (self._by_path, self._by_clock):
+            if match is not None and (wns is None or abs(match[0] - wns) < 0.0015):
+                return match[1]
         return None
 
     def result(self) -> ParsedFile:
@@ -145,8 +145,8 @@ class RouteStatusReader(ReportReader):
         self._nets: dict[str, int] = {}
 
     def _body(self, text: str) -> None:
-        if len(self._nets) < 100 and (found := _ROUTE.match(text)):
-            self._nets[found.group(1)] = int(found.group(2))
+        if len(self._nets) < 100 and (match := _ROUTE.match(text)):
+            self._nets[match.group(1)] = int(match.group(2))
 
     def result(self) -> ParsedFile:
         """How many nets are routed."""

@@ -302,12 +302,12 @@ class VivadoScanner:
             self._stack.enter(None)
 
     def _info(self, text: str) -> None:
-        if "Timing Summary" in text and (found := _SUMMARY.search(text)):
+        if "Timing Summary" in text and (match := _SUMMARY.search(text)):
             more = {name: _slack(value) for name, value in _SLACK.findall(text)}
             point = Timing(
-                found.group(1),
+                match.group(1),
                 self._stack.command,
-                _slack(found.group(2)),
+                _slack(match.group(2)),
                 more.get("TNS"),
                 more.get("WHS"),
                 more.get("THS"),
@@ -344,19 +344,19 @@ class VivadoScanner:
             self._back()
 
     def _on_congestion(self, text: str) -> None:
-        if found := _CONGESTION.search(text[:500]):
-            level = int(found.group(1) or found.group(2))
+        if match := _CONGESTION.search(text[:500]):
+            level = int(match.group(1) or match.group(2))
             if level < 20:
                 self.congestion = max(self.congestion or 0, level)
 
     def _on_indented(self, text: str) -> None:
-        if found := _OVERLAPS.match(text):
+        if match := _OVERLAPS.match(text):
             if len(self.overlaps) < MAX_SERIES:
-                self.overlaps.append(int(found.group(1)))
+                self.overlaps.append(int(match.group(1)))
             else:
-                self.overlaps[-1] = int(found.group(1))
-        elif found := _NETS.match(text):
-            self.unrouted = int(found.group(1))
+                self.overlaps[-1] = int(match.group(1))
+        elif match := _NETS.match(text):
+            self.unrouted = int(match.group(1))
         elif (run := _WITH.match(text)) and self._current:
             self._current.run = f"{run.group(1)}.{run.group(2)}"
 
@@ -493,7 +493,7 @@ class VivadoReader(LogReader):
         return outcome
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
+        """Return what was read so far."""
         scanner, messages = self._scanner, self._messages
         versions = [session.version for session in scanner.sessions if session.version]
         return ParsedFile(

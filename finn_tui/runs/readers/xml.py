@@ -65,7 +65,7 @@ class XmlReader(ABC):
 
     @abstractmethod
     def _result(self) -> ParsedFile:
-        """What was found."""
+        """Return what was read."""
 
     def finish(self) -> ParsedFile:
         """Nothing more will come."""
@@ -74,8 +74,8 @@ class XmlReader(ABC):
         return self.reading()
 
     def reading(self) -> ParsedFile:
-        """What has been found so far."""
-        found = self._result()
-        if found.outcome == "succeeded" and self._note is not None:
-            return replace(found, outcome="incomplete", note=self._note)
-        return replace(found, note=self._note)
+        """Return what was read so far."""
+        parsed = self._result()
+        if parsed.outcome == "succeeded" and self._note is not None:
+            return replace(parsed, outcome="incomplete", note=self._note)
+        return replace(parsed, note=self._note)
