@@ -31,7 +31,7 @@ from finn_tui.engine.client import Engine
 from finn_tui.lab import identity
 from finn_tui.lab.handling import Consent, Handling
 from finn_tui.lab.presets import Preset, load_presets, presets
-from finn_tui.lab.workspace import Workspace, is_plain_name, plain_name
+from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def resolve(workspace: Workspace, model: str) -> Request:
                 f"Presets: {', '.join(known)}.",
             )
         source = {"kind": "onnx", "path": str(path.absolute())}
-        return Request(plain_name(path.stem), source, None, identity.content(source))
+        return Request(name_of_file(path.stem), source, None, identity.content(source))
     label = identity.label_of_title(model)
     if is_plain_name(label):
         for folder in sorted((workspace.models_dir / label).glob("*/model.json")):

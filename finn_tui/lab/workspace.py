@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -266,6 +267,13 @@ def _folding_models(content: bytes) -> dict[str, Any]:
 def is_plain_name(name: str) -> bool:
     """Whether ``name`` can be a file's name everywhere."""
     return _NAME.fullmatch(name) is not None
+
+
+def name_of_file(stem: str) -> str:
+    """The nearest plain name to a file's: "netz-u-1" of "netz ü 1"."""
+    letters = unicodedata.normalize("NFKD", stem.replace("ß", "ss")).encode("ascii", "ignore")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", letters.decode()).strip("-._")[:80]
+    return name or "network"
 
 
 def plain_name(name: str) -> str:

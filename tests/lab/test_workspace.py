@@ -8,7 +8,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.workbench import Workbench
-from finn_tui.lab.workspace import Settings, Workspace, plain_name
+from finn_tui.lab.workspace import Settings, Workspace, is_plain_name, name_of_file, plain_name
 
 
 def test_opening_a_folder_writes_nothing(tmp_path: Path) -> None:
@@ -130,3 +130,19 @@ def test_what_needs_no_settings_works_beside_a_broken_file(tmp_path: Path) -> No
     assert lab.runs() == []
     with pytest.raises(FinnTuiError, match="cannot be read"):
         _ = lab.workspace.settings
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("netz ü 1", "netz-u-1"),
+        ("Größe", "Grosse"),
+        ("..", "network"),
+        ("日本", "network"),
+        ("\x1b[2J", "2J"),
+        ("a" * 200, "a" * 80),
+        ("tfc-w1a1", "tfc-w1a1"),
+    ],
+)
+def test_a_file_of_any_name_gives_a_plain_name(stem: str, name: str) -> None:
+    assert name_of_file(stem) == name and is_plain_name(name)
