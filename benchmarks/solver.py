@@ -40,8 +40,8 @@ def editor_of(layers: int | None, times: int) -> Editor:
     budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
     device = Device("Pynq-Z2", data.PART, {name: times * n for name, n in budget.items()})
     start = foldings.ones(design, tables)
-    prices = CostLookup.from_json(document["prices"])
-    return Editor(design, tables, device, 10.0, start, start, "ones", prices)
+    costs = CostLookup.from_json(document["prices"])
+    return Editor(design, tables, device, 10.0, start, start, "ones", costs)
 
 
 async def measure(editor: Editor, fps: float) -> dict[str, Any]:

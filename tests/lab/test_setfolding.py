@@ -86,9 +86,9 @@ async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
                 model = await models.prepare(
                     workspace, request, device, 10.0, engine, weights=weights
                 )
-                design, tables, prices = await models.compute_design(model, device, engine)
+                design, tables, costs = await models.compute_design(model, device, engine)
                 start = foldings.ones(design, tables)
-                editor = Editor(design, tables, device, 10.0, start, start, "ones", prices)
+                editor = Editor(design, tables, device, 10.0, start, start, "ones", costs)
                 rows += await fold(engine, solver, model, editor)
     finally:
         await solver.close()

@@ -24,7 +24,7 @@ class Move:
         folding: the whole folding after the move.
         ii_cycles, bottleneck: the design's II after it, and the first layer that then holds it.
         use: what it adds (or gives back, negative), by resource: FINN's own total and, as far as
-            they are priced, the width converters and FIFOs that FINN inserts.
+            their costs are known, the width converters and FIFOs that FINN inserts.
         cost: ``use`` in shares of the board's budget, summed.
     """
 
@@ -168,7 +168,7 @@ class MovePath:
 def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePath:
     """The cheapest next move again and again until the II is low enough or nothing helps.
 
-    Resources are FINN's own total and what FINN inserts, as far as it is priced; limits are
+    Resources are FINN's own total and what FINN inserts, as far as its cost is known; limits are
     FINN's fill limits of the device.
     """
     current = editor.estimate
@@ -197,7 +197,7 @@ def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePa
 
 
 def _over(editor: Editor, result: Estimate) -> dict[str, tuple[float, float]]:
-    device, inserted = editor.device, result.bill.total()
+    device, inserted = editor.device, result.infrastructure.total()
     over = {}
     for name in RESOURCES:
         if name in device.budget:
@@ -222,7 +222,7 @@ def _move(
 
 
 def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
-    was, inserted = before.bill.total(), after.bill.total()
+    was, inserted = before.infrastructure.total(), after.infrastructure.total()
     return {
         name: after.total[name] + inserted[name] - before.total[name] - was[name]
         for name in RESOURCES
@@ -249,7 +249,7 @@ def _inserted(editor: Editor, current: Estimate, name: str) -> Callable[[int, in
                 for link in current.streams_of[name]
                 for weight, amount in zip(
                     weights,
-                    current.prices.use(
+                    current.costs.use(
                         link,
                         width(link.producer, 1, widths_here),
                         width(link.consumer, 0, widths_here),

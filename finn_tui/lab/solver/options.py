@@ -201,7 +201,7 @@ def problem(editor: Editor, wish: SolveOptions) -> Problem:
             "Name one of these.",
         )
     limits = solver.budget_limits(editor.device, wish.limits)
-    shell = editor.prices.shell or published(editor.device.part)
+    shell = editor.costs.shell or published(editor.device.part)
     if wish.whole and shell is not None:
         # What DMA and shell take is not for the layers, unless the user says how much is.
         for name in set(limits) - set(wish.limits):
@@ -232,8 +232,8 @@ def _weights(editor: Editor, wish: SolveOptions) -> dict[str, float]:
 
 
 def _job(editor: Editor, wish: SolveOptions, kind: str, **more: Any) -> Job:
-    prices = editor.prices if wish.whole else None
-    return Job(kind, problem(editor, wish), prices=prices, seconds=wish.seconds, **more)
+    costs = editor.costs if wish.whole else None
+    return Job(kind, problem(editor, wish), costs=costs, seconds=wish.seconds, **more)
 
 
 async def target(
@@ -312,7 +312,7 @@ def estimate_of(editor: Editor, folding: Folding) -> Estimate:
         folding.values,
         editor.clock_ns,
         settings=folding.settings,
-        prices=editor.prices,
+        costs=editor.costs,
     )
 
 
@@ -325,7 +325,7 @@ def cost_of(editor: Editor, result: Estimate, wish: SolveOptions) -> float:
 
 def amounts(result: Estimate, whole: bool) -> dict[str, float]:
     """Units of each resource that count: the layers', and with ``whole`` what is inserted too."""
-    inserted = result.bill.total() if whole else {}
+    inserted = result.infrastructure.total() if whole else {}
     return {name: result.total[name] + inserted.get(name, 0.0) for name in RESOURCES}
 
 

@@ -83,8 +83,8 @@ async def ask(
     wish = question.wish
     if question.no_dearer_than:
         other = await _other(lab, opened, question.no_dearer_than, cycles, on_progress)
-        bill = options.amounts(options.estimate_of(editor, other), wish.whole)
-        wish = replace(wish, ceilings=bill)
+        ceilings = options.amounts(options.estimate_of(editor, other), wish.whole)
+        wish = replace(wish, ceilings=ceilings)
     if cycles is None:
         return await options.fill(lab.solver, editor, wish, on_progress)
     return await options.target(lab.solver, editor, cycles, wish, on_progress)
@@ -128,7 +128,7 @@ class ParetoPoint:
 
     def as_json(self, editor: Editor) -> dict[str, Any]:
         """One entry of ``pareto --json``."""
-        inserted = self.result.bill.total()
+        inserted = self.result.infrastructure.total()
         scarcest = None
         if self.share is not None:
             # Any use of what the part does not have is an infinite share: JSON cannot say that.

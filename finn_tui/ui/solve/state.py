@@ -120,10 +120,10 @@ class SolveState:
                 Field(name, f"  {TITLES[name]}", "text", unit="% of the part")
                 for name in self._resources
             ]
-        bills = [("", "no other bill"), *((name, name) for name in self.foldings)]
+        references = [("", "no other bill"), *((name, name) for name in self.foldings)]
         if values["goal"] != "fill":
-            bills.insert(1, (SETFOLDING, "FINN's SetFolding"))
-        form_fields.append(Field("bill", "no dearer than", "choice", bills))
+            references.insert(1, (SETFOLDING, "FINN's SetFolding"))
+        form_fields.append(Field("bill", "no dearer than", "choice", references))
         form_fields.append(Field("even", "least of", "choice", _LEAST))
         form_fields.append(Field("whole", "count", "choice", _COUNTS))
         form_fields.append(Field("knobs", "free", "set", [(name, name) for name in self.knobs]))
@@ -233,15 +233,15 @@ class SolveState:
         Raises:
             FinnTuiError: what was typed cannot be asked.
         """
-        goal, bill = str(self.form.values["goal"]), str(self.form.values["bill"])
-        if goal == "fill" and bill == SETFOLDING:
-            bill = ""
+        goal, reference = str(self.form.values["goal"]), str(self.form.values["bill"])
+        if goal == "fill" and reference == SETFOLDING:
+            reference = ""
         if goal != "target":
-            return SolveRequest(goal, None, self.solve_options(), bill)
+            return SolveRequest(goal, None, self.solve_options(), reference)
         text = self.form.texts.get("fps", "").strip()
         if not text:
             raise FinnTuiError("how many frames per second are needed?", "", "Type a number.")
-        request = SolveRequest(goal, number(text, text), self.solve_options(), bill)
+        request = SolveRequest(goal, number(text, text), self.solve_options(), reference)
         request.cycles(self.tune.editor)
         return request
 
@@ -252,9 +252,9 @@ class SolveState:
         if not self.tune.editor.device.budget:
             return None
         try:
-            bill = str(self.form.values["bill"])
+            reference = str(self.form.values["bill"])
             request = SolveRequest(
-                "fill", None, self.solve_options(), "" if bill == SETFOLDING else bill
+                "fill", None, self.solve_options(), "" if reference == SETFOLDING else reference
             )
         except FinnTuiError:
             return None

@@ -242,7 +242,9 @@ def _pair(name: str, before: str, after: str, note: str, *, binds: bool = False)
 
 
 def _inserted(difference: Comparison, counted: bool) -> StyledLine:
-    before, after = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
+    before, after = (
+        len(side.estimate.infrastructure.of("dwc")) for side in (difference.a, difference.b)
+    )
     text = f"{before} width converters → {after}"
     return StyledLine().add(text + (", counted above" if counted else ", not counted"), "dim")
 

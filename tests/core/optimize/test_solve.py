@@ -41,7 +41,7 @@ def near(cost: float) -> Any:
 
 
 @st.composite
-def prices(draw: st.DrawFn) -> CostLookup:
+def costs(draw: st.DrawFn) -> CostLookup:
     """What converters and FIFOs cost, at random; or nothing known of them."""
     if draw(st.booleans()):
         return CostLookup()
@@ -62,7 +62,7 @@ def problems(draw: st.DrawFn) -> tuple[Problem, CostLookup]:
         },
         {},
     )
-    known = draw(prices())
+    known = draw(costs())
     knobs = {knob.name for layer in design.layers for knob in layer.knobs}
     problem = Problem(
         design,

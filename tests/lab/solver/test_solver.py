@@ -42,8 +42,8 @@ def recorded(name: str, layers: int | None = None) -> Editor:
     budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
     start = foldings.ones(design, tables)
     device = Device("Pynq-Z2", data.PART, budget)
-    prices = CostLookup.from_json(document["prices"])
-    return Editor(design, tables, device, 10.0, start, start, "ones", prices)
+    costs = CostLookup.from_json(document["prices"])
+    return Editor(design, tables, device, 10.0, start, start, "ones", costs)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_a_solver_that_was_killed_is_told_and_replaced(solver: Solver) -> 
 
 async def test_cnv_on_the_labs_board(solver: Solver) -> None:
     editor = recorded("cnv-w1a1")
-    assert editor.prices.known
+    assert editor.costs.known
     fastest = await options.fill(solver, editor, SolveOptions(whole=False))
     # The best that was known before, by hand: 12,544 cycles within the whole xc7z020.
     assert fastest.cycles <= 12_544 and fastest.optimal
@@ -180,4 +180,6 @@ async def test_cnv_on_the_labs_board(solver: Solver) -> None:
     estimated = options.estimate_of(editor, whole.folding)
     assert whole.used is not None
     for name, used in whole.used.items():
-        assert estimated.total[name] + estimated.bill.total()[name] == pytest.approx(used, abs=1e-6)
+        assert estimated.total[name] + estimated.infrastructure.total()[name] == pytest.approx(
+            used, abs=1e-6
+        )

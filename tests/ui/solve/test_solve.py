@@ -136,9 +136,9 @@ async def test_locked_layers_and_held_knobs_stay(make_app: MakeApp) -> None:
 
 async def test_a_bill_that_may_not_be_exceeded(make_app: MakeApp) -> None:
     async with solve_dialog(make_app, start="published") as (pilot, _app, _tune, solving):
-        bill = next(i for i, field in enumerate(solving.fields) if field.key == "bill")
+        reference = next(i for i, field in enumerate(solving.fields) if field.key == "bill")
         await pilot.press(*"3000")
-        await pilot.press(*["down"] * (bill - solving.form.at))
+        await pilot.press(*["down"] * (reference - solving.form.at))
         # No bill, SetFolding's, ones, published.
         await pilot.press("right", "right", "right", "enter")
         await until(pilot, lambda: solving.solution is not None)
