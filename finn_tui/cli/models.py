@@ -359,7 +359,7 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     fits = result.fits(device)
     verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
     lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
-    if fits and not result.fits(device, whole=True):
+    if fits and not result.fits(device, include_infrastructure=True):
         lines.append(
             "DOES NOT FIT the part once FIFOs, width converters, memory, DMA and shell are counted"
         )

@@ -153,8 +153,8 @@ class Comparison:
         return _minus(self.b.estimate.total, self.a.estimate.total)
 
     @cached_property
-    def whole(self) -> Mapping[str, float]:
-        """The same with the converters and FIFOs that FINN inserts, as far as their costs are known."""
+    def total_with_infrastructure(self) -> Mapping[str, float]:
+        """The same with the converters and FIFOs that FINN inserts, where their costs are known."""
         extra = _minus(
             self.b.estimate.infrastructure.total(), self.a.estimate.infrastructure.total()
         )

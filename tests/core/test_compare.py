@@ -61,7 +61,7 @@ def test_what_is_listed_is_what_differs_and_adds_up(
             comparison.b.estimate.infrastructure.total()[name]
             - comparison.a.estimate.infrastructure.total()[name]
         )
-        assert comparison.whole[name] == comparison.total[name] + spared
+        assert comparison.total_with_infrastructure[name] == comparison.total[name] + spared
     # What is inserted: take away what goes, add what comes, and one bill becomes the other.
     items = list(comparison.a.estimate.infrastructure.items)
     for change in comparison.inserted:

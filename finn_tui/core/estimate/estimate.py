@@ -137,15 +137,15 @@ class Estimate:
         """The latency of one frame in milliseconds."""
         return self.latency_cycles * self.clock_ns * 1e-6
 
-    def fits(self, device: Device, *, whole: bool = False) -> bool | None:
+    def fits(self, device: Device, *, include_infrastructure: bool = False) -> bool | None:
         """Whether FINN's total is within the device's budget; None where that is unknown.
 
         Args:
-            whole: with what FINN leaves out: width converters, FIFOs, memory, DMA and shell; then
-                weights in distributed memory must find LUTs that can be memory, too.
+            include_infrastructure: count what FINN leaves out as well: width converters, FIFOs,
+                memory, DMA and shell; weights in distributed memory must find LUTRAM, too.
         """
         resources = dict.fromkeys(RESOURCES, 0.0)
-        if whole:
+        if include_infrastructure:
             found = self.costs.shell or published(device.part)
             shell = found.use if found is not None else resources
             resources = {
@@ -199,7 +199,7 @@ class Estimate:
             },
             "budget": dict(device.budget),
             "fits": self.fits(device),
-            "fits_with_extra": self.fits(device, whole=True),
+            "fits_with_extra": self.fits(device, include_infrastructure=True),
         }
 
 

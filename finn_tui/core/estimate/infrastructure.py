@@ -28,8 +28,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 NOTHING: Use = (0.0,) * len(RESOURCES)
 
-#: FIFO depths whose costs are computed beforehand beside those that a design or folding names: FINN's
-#: sizing rounds to powers of two where it cannot measure.
+#: FIFO depths whose costs are computed beforehand, beside those that a design or folding names:
+#: FINN's sizing rounds to powers of two where it cannot measure.
 USUAL_DEPTHS = tuple(2**exponent for exponent in range(1, 16))
 
 

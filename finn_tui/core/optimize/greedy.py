@@ -151,7 +151,7 @@ class MovePath:
         slow: layers that need more than that now, slowest first.
         moves: how many moves were made.
         move: all of them as one; None where there is none to make.
-        stuck: what keeps the moves from the target; None if they reach it.
+        blocked: what keeps the moves from the target; None if they reach it.
         over: resources that end above their limit, with (amount, limit) in units.
         fits: the lowest II on the way at which none is; None where the present folding is not.
     """
@@ -160,7 +160,7 @@ class MovePath:
     slow: tuple[str, ...]
     moves: int
     move: Move | None
-    stuck: Blocked | None
+    blocked: Blocked | None
     over: Mapping[str, tuple[float, float]]
     fits: int | None
 
@@ -178,13 +178,13 @@ def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePa
     )
     folding, result, count = editor.folding, current, 0
     moved: dict[str, Mapping[str, Value]] = {}
-    stuck = None
+    blocked = None
     over = _over(editor, result)
     fits = None if over else result.ii_cycles
     while result.ii_cycles > cycles:
         step = _next(editor, folding, result, locked)
         if isinstance(step, Blocked):
-            stuck = step
+            blocked = step
             break
         for layer, values in step.values.items():
             moved[layer] = {**moved.get(layer, {}), **values}
@@ -193,7 +193,7 @@ def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePa
         over = _over(editor, result)
         fits = fits if over else result.ii_cycles
     move = _move(editor, moved, folding, current, result) if moved else None
-    return MovePath(cycles, tuple(layer.name for layer in slow), count, move, stuck, over, fits)
+    return MovePath(cycles, tuple(layer.name for layer in slow), count, move, blocked, over, fits)
 
 
 def _over(editor: Editor, result: Estimate) -> dict[str, tuple[float, float]]:

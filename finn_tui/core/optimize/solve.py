@@ -283,7 +283,7 @@ def pareto(
     wanted = np.geomspace(counts[0], counts[-1], points)
     chosen = sorted({min(counts, key=lambda c: abs(math.log(c / want))) for want in wanted})
     # The last thousandth of a peak takes most of the time and would not show.
-    gap = 1e-3 if problem.peak else 0.0
+    gap = 1e-3 if problem.minimax_weight else 0.0
     solutions = [fastest]
     on_point(fastest)
     for done, count in enumerate(chosen):
@@ -373,11 +373,11 @@ def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasibl
 
     worst = max(layers, key=least)
     locked = worst in problem.locked
-    held = [knob for knob in problem.tables[worst].knobs if knob in problem.held]
+    fixed = [knob for knob in problem.tables[worst].knobs if knob in problem.fixed]
     others = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
     why = "it is locked" if locked else "its fastest legal point"
-    if held and not locked:
-        why += f" while {', '.join(held)} stay{'s' if len(held) == 1 else ''}"
+    if fixed and not locked:
+        why += f" while {', '.join(fixed)} stay{'s' if len(fixed) == 1 else ''}"
     return Infeasible(
         f"no folding reaches {cycles:,} cycles",
         f"{worst} needs at least {least(worst):,} cycles ({why}){others}.",

@@ -176,7 +176,7 @@ def _differences(comparison: Comparison, unfolded: bool) -> list[_Row]:
     whole_row = _Row(
         "with FIFOs and converters",
         f"II {whole(a.ii_cycles)} → {whole(b.ii_cycles)}",
-        comparison.whole,
+        comparison.total_with_infrastructure,
         "strong",
     )
     if not unfolded:

@@ -68,7 +68,10 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     tight = Device(
         "board", "part", {**DEVICE.budget, "BRAM_18K": int(estimated.total["BRAM_18K"]) + 1}
     )
-    assert (estimated.fits(tight), estimated.fits(tight, whole=True)) == (True, False)
+    assert (estimated.fits(tight), estimated.fits(tight, include_infrastructure=True)) == (
+        True,
+        False,
+    )
     assert estimated.as_json(design, tight)["fits_with_extra"] is False
 
 

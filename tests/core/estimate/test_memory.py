@@ -72,11 +72,11 @@ def test_lutram_is_a_limit_of_its_own() -> None:
         "MVAU_rtl_0": {"PE": 2, "SIMD": 4, "ram_style": "distributed"}
     }
     result = estimate(design, tables, values, 10.0)
-    assert result.fits(Z2, whole=True)
+    assert result.fits(Z2, include_infrastructure=True)
     # 12,000 LUTs would do, but only 6,000 of an xc7z010 can be memory.
     small = Device("small", "xc7z010", {"LUT": 17600, "BRAM_18K": 120, "URAM": 0, "DSP": 80})
     assert result.fits(small)
-    assert not result.fits(small, whole=True)
+    assert not result.fits(small, include_infrastructure=True)
 
 
 @pytest.mark.parametrize(("limit", "style"), [(None, "distributed"), (1000.0, "block")])

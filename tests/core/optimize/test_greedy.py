@@ -126,11 +126,11 @@ def test_the_way_ends_at_the_target_or_says_what_stands_there(editor: Editor, pa
     way = path_to(editor, cycles)
     assert set(way.slow) == {layer.name for layer in estimated.layers if layer.cycles > cycles}
     reached = way.move.ii_cycles if way.move is not None else estimated.ii_cycles
-    if way.stuck is None:
+    if way.blocked is None:
         assert reached <= cycles
     else:
         assert reached > cycles
-        least = min(editor.tables[way.stuck.layer].cycles)
+        least = min(editor.tables[way.blocked.layer].cycles)
         assert least >= reached or editor.design.couplings
     if way.move is not None:
         foldings.check(editor.design, editor.tables, way.move.folding)
@@ -147,5 +147,5 @@ def test_it_is_said_in_a_line() -> None:
     editor.set("LabelSelect_hls_0", "PE", 10)
     (back,) = reclaim(editor)
     assert back.values == {"LabelSelect_hls_0": {"PE": 1}}
-    stuck = next_move(editor, {"MVAU_hls_0"})
-    assert stuck.text() == "MVAU_hls_0 holds the II: it is locked"
+    blocked = next_move(editor, {"MVAU_hls_0"})
+    assert blocked.text() == "MVAU_hls_0 holds the II: it is locked"
