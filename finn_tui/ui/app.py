@@ -282,6 +282,12 @@ class FinnTuiApp(Workers):
         """ctrl+q, which Textual binds by itself."""
         self.do_app_quit()
 
+    def action_help_quit(self) -> None:
+        """ctrl+c, which ends most programs: say how this one is left."""
+        keys = keymap.keys_of(actions.BY_ID["app.quit"], self.state.keymap)
+        text = f"{' or '.join(keymap.key_name(key) for key in keys)} quits; builds go on."
+        self.notify(text, title="ctrl+c does not quit", markup=False)
+
     # Background work
 
     @on(WorkResult)

@@ -1,4 +1,4 @@
-"""The palette's commands: the table of actions, those that can be done now."""
+"""The palette's commands: the table of actions; those that cannot be done now say why."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.synonyms import SYNONYMS
 from finn_tui.ui.actions.table import ACTIONS, SCOPES, Action
 from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.toolkit.frame import MODES
 
 _MODES = tuple(name for name, _, _ in MODES)
 _LEFT_OUT = ("list", "log", "dialog")
+#: What cannot be done now comes after what can.
+_DISABLED = 0.4
+#: A synonym counts less than the action's own words.
+_SYNONYM = 0.5
 
 
 class ActionCommands(Provider):
@@ -23,31 +28,51 @@ class ActionCommands(Provider):
     def _context(self) -> AppContext:
         return context_of(self.screen)
 
-    def _usable(self) -> Iterable[tuple[Action, str]]:
+    def _listed(self) -> Iterable[tuple[Action, str, str]]:
+        """Each action with its line and the help below it."""
         state = self._context.state
         here = getattr(self.screen, "place", "")
         for action in ACTIONS:
-            places = ("app", "mode", here) if here in _MODES else ("app", here)
+            places = ("app", "mode", "pane", here) if here in _MODES else ("app", here)
             if action.scope in _LEFT_OUT or action.scope not in places:
                 continue
-            if action.id == "app.palette" or (
-                action.disabled_reason and action.disabled_reason(state)
-            ):
+            if action.id == "app.palette":
                 continue
-            place = "" if action.scope in ("app", "mode") else f"{SCOPES[action.scope]}: "
+            place = "" if action.scope in ("app", "mode", "pane") else f"{SCOPES[action.scope]}: "
             keys = ", ".join(key_name(key) for key in keys_of(action, state.keymap))
-            yield action, f"{place}{action.title}" + (f"  ({keys})" if keys else "")
+            why = action.disabled_reason(state) if action.disabled_reason is not None else None
+            text = f"{place}{action.title}" + (f"  ({keys})" if keys else "")
+            yield action, text, f"not now: {why}" if why else action.help
 
     async def discover(self) -> Hits:
-        """All of them, before anything is typed."""
-        for action, text in self._usable():
-            yield DiscoveryHit(text, partial(self._context.action_do, action.id), text, action.help)
+        """All of them, before anything is typed; first those that can be done."""
+        listed = sorted(self._listed(), key=lambda item: item[2].startswith("not now: "))
+        for action, text, help in listed:
+            yield DiscoveryHit(text, partial(self._context.action_do, action.id), text, help)
 
     async def search(self, query: str) -> Hits:
-        """Those that match what is typed."""
+        """Those that match what is typed, by their own words or by others for the same."""
         matcher = self.matcher(query)
-        for action, text in self._usable():
+        for action, text, help in self._listed():
             score = matcher.match(text)
+            words = _synonyms(action, query)
+            if words and score <= 0:
+                score, text = _SYNONYM, f"{text}  {words}"
             if score > 0:
+                if help.startswith("not now: "):
+                    score *= _DISABLED
                 command = partial(self._context.action_do, action.id)
-                yield Hit(score, matcher.highlight(text), command, text, action.help)
+                yield Hit(score, matcher.highlight(text), command, text, help)
+
+
+def _synonyms(action: Action, query: str) -> str:
+    """Return the synonyms of an action that begin with the words of a query; empty unless all do.
+
+    Words that the action's own title has count, too: "open file" means "Open a model".
+    """
+    words = SYNONYMS.get(action.id, "").split()
+    known = [*words, *action.title.lower().split()]
+    typed = query.lower().replace("/", " ").split()
+    if not typed or not all(any(w.lower().startswith(t) for w in known) for t in typed):
+        return ""
+    return " ".join(w for w in words if any(w.lower().startswith(t) for t in typed))

@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.command import CommandPalette
 
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.groups import groups
 from finn_tui.ui.actions.keymap import key_name, read_keymap
+from finn_tui.ui.actions.synonyms import SYNONYMS
 from finn_tui.ui.actions.table import ACTIONS, BY_ID, SCOPES, actions_of
 from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
@@ -21,6 +24,7 @@ from finn_tui.ui.dialogs.help import Help
 from finn_tui.ui.flow.screen import FlowScreen
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
+from finn_tui.ui.palette import ActionCommands
 from finn_tui.ui.pareto.screen import ParetoScreen
 from finn_tui.ui.results.screen import ResultsScreen
 from finn_tui.ui.runs.screen import RunsScreen
@@ -73,8 +77,8 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
 
 @pytest.mark.parametrize("place", _SCREENS)
 def test_no_key_means_two_things_on_one_screen(place: str) -> None:
-    # The layer table has its own use for tab; lists and logs sit inside screens.
-    inner = ("list",) if place == "tune" else ("list", "log", "pane")
+    # Lists and logs sit inside screens.
+    inner = ("list", "pane") if place == "tune" else ("list", "log", "pane")
     ids_by_key: dict[str, str] = {}
     for action in actions_of(place, "mode", "app", *inner):
         for key in action.keys:
@@ -82,6 +86,35 @@ def test_no_key_means_two_things_on_one_screen(place: str) -> None:
                 continue
             assert key not in ids_by_key, f"{key}: {ids_by_key.get(key)} and {action.id}"
             ids_by_key[key] = action.id
+
+
+#: Letters that several places use, and the one thing that each means in all of them.
+_MEANINGS = {
+    "d": "deploy",
+    "e": "errors",
+    "f": "load a folding that there is",
+    "n": "the next one",
+    "a": "again",
+    "q": "leave",
+    "t": "choose the board",
+    "u": "undo",
+    "x": "end what runs",
+    "A": "all of them",
+    "N": "n, and more of it",
+    "l": "to the right as in vi; on Runs, which has nothing to the right, the logs",
+}
+
+
+def test_a_letter_means_one_thing_in_all_places() -> None:
+    users: dict[str, list[str]] = {}
+    for action in ACTIONS:
+        for key in action.keys:
+            if len(key) == 1 and action.scope not in ("list", "log"):
+                users.setdefault(key, []).append(action.id)
+    shared = {key: ids for key, ids in users.items() if len(ids) > 1}
+    unexplained = {key: ids for key, ids in shared.items() if key not in _MEANINGS}
+    assert not unexplained
+    assert max(len(ids) for ids in shared.values()) <= 3, shared
 
 
 def test_no_key_means_two_things_in_a_large_log() -> None:
@@ -126,14 +159,14 @@ def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:
 
 
 async def test_a_users_key_works_and_is_shown(make_app: MakeApp, home: Path) -> None:
-    (home / "config" / "keys.toml").write_text('tune.undo = "z"\n')
-    async with make_app().run_test(size=(120, 40)) as pilot:
+    (home / "config" / "keys.toml").write_text('tune.undo = "Z"\n')
+    async with make_app().run_test(size=(160, 40)) as pilot:
         app = await opened(pilot)
-        assert "z undo" in screen_text(app)
+        assert "Z undo" in screen_text(app)
         await pilot.press("plus", "u")
         assert app.state.tune is not None
         assert app.state.tune.editor.unsaved
-        await pilot.press("z")
+        await pilot.press("Z")
         assert not app.state.tune.editor.unsaved
 
 
@@ -145,18 +178,48 @@ async def test_mistakes_in_a_keymap_are_said(make_app: MakeApp, home: Path) -> N
 
 
 async def test_help_lists_keys_with_the_reason_and_does_what_is_chosen(make_app: MakeApp) -> None:
-    async with make_app().run_test(size=(120, 70)) as pilot:
+    async with make_app().run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)
         await pilot.press("plus", "question_mark")
         await until(pilot, lambda: "Keys: Tune" in screen_text(app))
-        text = screen_text(app)
-        assert "not now: nothing to undo" not in text
-        assert "not now: nothing to redo" in text
-        assert "no run has succeeded yet" in text
-        await pilot.press("slash", *"undo", "enter", "enter")
+        await pilot.press("slash", *"undo", "enter")
+        await until(pilot, lambda: "Take the last change back" in screen_text(app))
+        assert "not now" not in screen_text(app)
+        await pilot.press("down")
+        await until(pilot, lambda: "not now: nothing to redo" in screen_text(app))
+        await pilot.press("up", "enter")
         await until(pilot, lambda: not isinstance(app.screen, Help))
-        assert app.state.tune is not None
         await until(pilot, lambda: app.state.tune and not app.state.tune.editor.unsaved)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50), (100, 14), (72, 20)])
+async def test_help_opens_on_the_screens_own_keys_in_two_columns(
+    make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    async with make_app().run_test(size=size) as pilot:
+        app = await opened(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "Keys: Tune" in screen_text(app))
+        lines = screen_text(app).splitlines()
+        top = next(line for line in lines if "Fold" in line)
+        assert len(top.split("│")[1].split()) > 2, f"one column only: {top}"
+        # The sentence of the key under the cursor, and how to leave, whatever the size.
+        assert "The next larger legal value." in screen_text(app)
+        assert "esc close" in screen_text(app)
+        seen = screen_text(app)
+        for _ in range(40):
+            await pilot.press("down")
+            seen += screen_text(app)
+        for text in ("Signs and colours", "bottleneck: holds the II", "ctrl+q"):
+            assert text in seen
+
+
+def test_every_key_of_a_place_is_in_its_help_once() -> None:
+    for place in SCOPES:
+        ids = [action.id for _, members in groups(place, "list", "app") for action in members]
+        wanted = {action.id for action in actions_of(place, "list", "app")}
+        assert set(ids) == wanted
+        assert len(ids) == len(wanted)
 
 
 async def test_f1_is_help_too_and_escape_closes_it(make_app: MakeApp) -> None:
@@ -173,13 +236,80 @@ async def test_the_palette_offers_what_can_be_done(make_app: MakeApp) -> None:
         app = await opened(pilot)
         await pilot.press("ctrl+p")
         await until(pilot, lambda: "Open a model  (o)" in screen_text(app))
-        assert "Deploy and validate" not in screen_text(app)
         await pilot.press(*"bottle")
         await until(pilot, lambda: "Tune: To the bottleneck  (i)" in screen_text(app))
         assert app.state.tune is not None
         tune_of(app).window.to(0)
         await pilot.press("enter")
         await until(pilot, lambda: tune_of(app).window.cursor == 17)
+
+
+async def test_the_palette_lists_what_cannot_be_done_with_the_reason(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(120, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        # A terminal in an editor takes ctrl+p for itself.
+        await pilot.press("colon")
+        await until(pilot, lambda: "Open a model  (o)" in screen_text(app))
+        await pilot.press(*"deploy")
+        await until(pilot, lambda: "Deploy and validate  (d)" in screen_text(app))
+        assert "not now: no run has succeeded yet" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
+        await until(pilot, lambda: "no run has succeeded yet" in screen_text(app))
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("synthesis", "Build"),
+        ("parallelism", "Larger"),
+        ("PE/SIMD", "All values"),
+        ("open file", "Open a model"),
+        ("exit", "Quit"),
+    ],
+)
+async def test_the_palette_knows_other_words(make_app: MakeApp, typed: str, title: str) -> None:
+    async with make_app().run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        palette = ActionCommands(app.screen)
+        titles = [str(hit.text) async for hit in palette.search(typed)]
+        assert any(f"{title}  (" in text for text in titles), titles
+
+
+def test_synonyms_are_of_actions_that_there_are() -> None:
+    assert set(SYNONYMS) <= set(BY_ID)
+
+
+async def test_a_colon_can_be_typed(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("slash", "colon")
+        await until(pilot, lambda: "/:" in screen_text(app))
+        assert not isinstance(app.screen, CommandPalette)
+
+
+async def test_ctrl_c_says_how_to_leave(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24), notifications=True) as pilot:
+        app = await opened(pilot)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "q or ctrl+q quits" in screen_text(app))
+        assert app.is_running
+
+
+@pytest.mark.parametrize("width", [72, 80, 160])
+async def test_the_line_of_keys_shows_the_main_path(make_app: MakeApp, width: int) -> None:
+    async with make_app().run_test(size=(width, 24)) as pilot:
+        app = await opened(pilot)
+        line = screen_text(app).splitlines()[-1]
+        for keys in ("b build", "d deploy", "o open", "f load", "w save", "q quit", "? help"):
+            assert keys in line, line
+        assert line.startswith(" + - step")
+        for mode in "1345":
+            await pilot.press(mode)
+            await pilot.pause()
+            line = screen_text(app).splitlines()[-1]
+            for keys in ("b build", "d deploy", "o open", "q quit", "? help"):
+                assert keys in line, line
 
 
 async def test_an_action_that_cannot_be_done_says_why(make_app: MakeApp) -> None:

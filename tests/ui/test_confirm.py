@@ -202,7 +202,7 @@ async def test_in_a_large_log_and_in_dialogs_the_keys_start_nothing(
         await pilot.press(*"wrap")
         await until(pilot, lambda: "Wrap" in screen_text(app))
         await pilot.press(*["backspace"] * 4, *"build")
-        await until(pilot, lambda: "No matches found" in screen_text(app))
+        await until(pilot, lambda: "Runs  (3)" in screen_text(app))
         assert "(b)" not in screen_text(app)
         await pilot.press("escape", "escape", "2", "question_mark", "b", "d")
         assert not isinstance(app.screen, Confirm)

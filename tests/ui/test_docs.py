@@ -15,7 +15,13 @@ _HEAD = """# Keys
 Made from the table of actions in `finn_tui/ui/actions/table.py`;
 `FINN_TUI_UPDATE_DOCS=1 uv run pytest tests/ui/test_docs.py` writes it again.
 Any of them can be changed in `keys.toml` in the
-configuration folder, by its id: `"app.build" = "B"`. Everything is in the palette (`ctrl+p`) too.
+configuration folder, by its id: `"app.build" = "B"`. Everything is in the
+palette (`ctrl+p` or `:`) too.
+
+One letter means one thing on all screens: `d` deploys, `e` goes to errors, `f` loads a folding,
+`n` is the next one, `t` chooses the board, `x` ends what runs, `a` does it again. A capital is
+the same for more or for a part of it: `D` only deploys, `N` is more than the next move, `X` removes
+what a run left, `F` follows a log as in `less`.
 """
 
 

@@ -210,7 +210,7 @@ async def test_the_log_follows_until_one_scrolls_away(make_app: MakeApp, lab: Re
             log.write("one more\n")
         await until(pilot, lambda: "line 1 of 301" in screen_text(app))
         assert "one more" not in screen_text(app)
-        await pilot.press("f")
+        await pilot.press("F")
         await until(pilot, lambda: "one more" in screen_text(app))
         await pilot.press("up")
         assert not app.screen.query_one(LogPane).view.following
@@ -348,7 +348,7 @@ async def test_each_job_can_be_done_alone_and_stopped(make_app: MakeApp, lab: Re
         await opened(pilot)
         await pilot.press("4")
         await until(pilot, lambda: app.current_mode == "board")
-        for key, name in zip("cetv", ("deploy", "execute", "throughput", "validate"), strict=True):
+        for key, name in zip("DITV", ("deploy", "execute", "throughput", "validate"), strict=True):
             await pilot.press(key)
             await until(pilot, lambda: "at it" in screen_text(app))
             assert begun[-1] == name
@@ -446,7 +446,7 @@ async def test_the_machine_is_chosen_and_kept(make_app: MakeApp, lab: RecordedLa
     catalogue.add(catalogue.Board("lab", "10.0.0.2"))
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        await pilot.press("4", "m")
+        await pilot.press("4", "t")
         await until(pilot, lambda: "10.0.0.2" in screen_text(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.state.board.machine == "lab")

@@ -36,7 +36,7 @@ def defect(*_: Any) -> Any:
         (("C",), folding_dialogs, "_folding_rows"),
         (("space", "enter"), tune_detail, "options_table"),
         (("m", "enter"), tune_knobs, "values_content"),
-        (("a",), AdviceState, "work_out"),
+        (("N",), AdviceState, "work_out"),
     ],
 )
 async def test_a_defect_in_the_work_of_a_screen_is_recorded_and_shown(

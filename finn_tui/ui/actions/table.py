@@ -7,7 +7,7 @@ is looked for on the focused widget, then on the widgets around it, the screen a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,7 @@ ACTIONS: tuple[Action, ...] = (
         ".onnx file; it is prepared if it was not before.",
         ("o",),
         "app",
+        "open",
     ),
     Action(
         "app.build",
@@ -99,7 +100,7 @@ ACTIONS: tuple[Action, ...] = (
         "sample, measure throughput and accuracy; says before what is sent.",
         ("d",),
         "mode",
-        "go",
+        "deploy",
         availability.cannot_go,
     ),
     Action(
@@ -114,7 +115,7 @@ ACTIONS: tuple[Action, ...] = (
         "app.palette",
         "Palette",
         "Find anything that can be done by its name.",
-        ("ctrl+p",),
+        ("ctrl+p", "colon"),
         "app",
         priority=True,
     ),
@@ -151,7 +152,7 @@ ACTIONS: tuple[Action, ...] = (
         "Follow",
         "Stay at the end of the log as it grows; on Runs, once more: of "
         "whichever log of the build grows.",
-        ("f",),
+        ("F",),
         "log",
         "follow",
     ),
@@ -205,7 +206,7 @@ ACTIONS: tuple[Action, ...] = (
         "viewer.severity",
         "Severity",
         "Show errors; critical warnings too; warnings too; all.",
-        ("s",),
+        ("v",),
         "viewer",
         "severity",
     ),
@@ -222,7 +223,7 @@ ACTIONS: tuple[Action, ...] = (
         "viewer.go-to",
         "Go to",
         "A line by its number, or a place such as 50%.",
-        ("colon",),
+        ("percent_sign",),
         "viewer",
         "go to",
     ),
@@ -230,22 +231,22 @@ ACTIONS: tuple[Action, ...] = (
         "viewer.wrap",
         "Wrap",
         "Long lines go on in the next row, or are cut.",
-        ("w",),
+        ("W",),
         "viewer",
         "wrap",
     ),
-    Action(
-        "viewer.mark", "Mark", "Mark lines from here on, or no longer.", ("space", "v"), "viewer"
-    ),
+    Action("viewer.mark", "Mark", "Mark lines from here on, or no longer.", ("space",), "viewer"),
     Action(
         "viewer.copy",
         "Copy",
         "The marked lines, or this one, to the terminal's clipboard (OSC 52).",
-        ("y", "c"),
+        ("y",),
         "viewer",
         "copy",
     ),
-    Action("viewer.pager", "Pager", "Open the file in $PAGER.", ("p",), "viewer", "pager"),
+    Action(
+        "viewer.pager", "Pager", "Open the file in $PAGER.", ("vertical_line",), "viewer", "pager"
+    ),
     Action(
         "viewer.close",
         "Close",
@@ -272,12 +273,8 @@ ACTIONS: tuple[Action, ...] = (
         "",
         availability.no_model,
     ),
-    Action(
-        "tune.left", "Knob to the left", "The knob to the left.", ("left", "h", "shift+tab"), "tune"
-    ),
-    Action(
-        "tune.right", "Knob to the right", "The knob to the right.", ("right", "l", "tab"), "tune"
-    ),
+    Action("tune.left", "Knob to the left", "The knob to the left.", ("left", "h"), "tune"),
+    Action("tune.right", "Knob to the right", "The knob to the right.", ("right", "l"), "tune"),
     Action(
         "tune.values",
         "All values",
@@ -320,7 +317,7 @@ ACTIONS: tuple[Action, ...] = (
         "tune.advice",
         "What next",
         "What could be given back at this II, and how far a rate is.",
-        ("a",),
+        ("N",),
         "tune",
         "",
         availability.no_model,
@@ -424,7 +421,7 @@ ACTIONS: tuple[Action, ...] = (
         "The whole bill",
         "What FINN inserts beside the layers and leaves out of "
         "its total: unfold it below the layers, or fold it.",
-        ("e",),
+        ("dollar_sign",),
         "tune",
         "",
         availability.no_model,
@@ -435,7 +432,7 @@ ACTIONS: tuple[Action, ...] = (
         "A folding of the preset, a saved one, or a file.",
         ("f",),
         "tune",
-        "foldings",
+        "load",
         availability.no_model,
     ),
     Action(
@@ -506,13 +503,19 @@ ACTIONS: tuple[Action, ...] = (
         availability.not_ended,
     ),
     Action(
-        "runs.note", "Note", "Say something about the run.", ("m",), "runs", "", availability.no_run
+        "runs.note",
+        "Note",
+        "Say something about the run.",
+        ("quotation_mark",),
+        "runs",
+        "",
+        availability.no_run,
     ),
     Action(
         "runs.tags",
         "Tags",
         "Give the run tags; -tag takes one away.",
-        ("t",),
+        ("number_sign",),
         "runs",
         "",
         availability.no_run,
@@ -521,7 +524,7 @@ ACTIONS: tuple[Action, ...] = (
         "runs.clean",
         "Clean up",
         "Remove its working files; says before what that frees.",
-        ("c",),
+        ("X",),
         "runs",
         "",
         availability.not_ended,
@@ -530,16 +533,16 @@ ACTIONS: tuple[Action, ...] = (
         "board.deploy",
         "Deploy",
         "Copy what changed to the board.",
-        ("c",),
+        ("D",),
         "board",
-        "deploy",
+        "copy",
         availability.cannot_measure,
     ),
     Action(
         "board.execute",
         "Execute",
         "One sample image.",
-        ("e",),
+        ("I",),
         "board",
         "execute",
         availability.cannot_measure,
@@ -548,7 +551,7 @@ ACTIONS: tuple[Action, ...] = (
         "board.throughput",
         "Throughput",
         "Images per second beside the estimate.",
-        ("t",),
+        ("T",),
         "board",
         "throughput",
         availability.cannot_measure,
@@ -557,7 +560,7 @@ ACTIONS: tuple[Action, ...] = (
         "board.validate",
         "Validate",
         "Accuracy on the test set.",
-        ("v",),
+        ("V",),
         "board",
         "validate",
         availability.cannot_measure,
@@ -566,7 +569,7 @@ ACTIONS: tuple[Action, ...] = (
         "board.choose",
         "Choose the board",
         "Which machine to deploy to.",
-        ("m",),
+        ("t",),
         "board",
         "machine",
     ),
@@ -600,7 +603,7 @@ ACTIONS: tuple[Action, ...] = (
         "solve.again",
         "Another question",
         "Back to the form; the answer is not taken.",
-        ("r",),
+        ("a",),
         "solve",
     ),
     Action("solve.stop", "Stop", "End the solver.", ("x",), "solve"),
@@ -608,16 +611,16 @@ ACTIONS: tuple[Action, ...] = (
         "pareto.setfolding",
         "Load SetFolding's",
         "What FINN's own heuristic makes of the same target.",
-        ("x",),
+        ("f",),
         "pareto",
     ),
-    Action("pareto.again", "Find it anew", "All points once more.", ("r",), "pareto"),
+    Action("pareto.again", "Find it anew", "All points once more.", ("a",), "pareto"),
     Action("next.move", "Next move", "The cheapest change that lowers the II.", ("n",), "next"),
     Action(
         "next.target",
         "All moves to the rate",
         "The cheapest next move, again and again.",
-        ("t",),
+        ("N",),
         "next",
     ),
     Action(
@@ -645,14 +648,22 @@ def bindings(*scopes: str) -> list[BindingType]:
 
     return [
         Binding(
-            ",".join(action.keys),
+            ",".join(keys),
             f"app.do('{action.id}')",
             action.title,
             show=False,
             id=action.id,
-            priority=action.priority,
+            priority=priority,
             tooltip=action.help,
         )
         for action in actions_of(*scopes)
-        if action.keys
+        for priority, keys in _by_priority(action)
+        if keys
     ]
+
+
+def _by_priority(action: Action) -> Iterable[tuple[bool, list[str]]]:
+    # Text can be typed everywhere: only keys that are no text are taken before the widget.
+    early = [key for key in action.keys if action.priority and "+" in key]
+    yield True, early
+    yield False, [key for key in action.keys if key not in early]

@@ -25,14 +25,7 @@ MODES = (
 
 def top_line(state: AppState, mode: str, width: int) -> StyledLine:
     """Model, board, clock; what is under way; the modes, the present one in capitals."""
-    modes = StyledLine()
-    for number, (name, action, title) in enumerate(MODES, 1):
-        role = "mode" if name == mode else "dim"
-        busy = _busy(state, name)
-        text = title.upper() if name == mode else title
-        if width < 90 and name == "results":
-            text = text[:3]
-        modes.add(f" {number} {text}{busy} ", role, action)
+    modes = _modes(state, mode, width)
     line = StyledLine().add(" ")
     tune = state.tune
     if tune is None:
@@ -50,28 +43,61 @@ def top_line(state: AppState, mode: str, width: int) -> StyledLine:
     return line.right(modes, width)
 
 
+def _modes(state: AppState, mode: str, width: int) -> StyledLine:
+    """The modes with their keys; in a narrow window only the present one has its name."""
+    modes = StyledLine()
+    for number, (name, action, title) in enumerate(MODES, 1):
+        text = title.upper() if name == mode else title
+        if width < 90 and name == "results":
+            text = text[:3]
+        if width < 72 and name != mode:
+            text = ""
+        label = f" {number} {text}".rstrip()
+        modes.add(f"{label}{_busy(state, name)} ", "mode" if name == mode else "dim", action)
+    return modes
+
+
 def _busy(state: AppState, mode: str) -> str:
     if mode == "runs" and any(not run.state.final for run in state.runs):
         return "*"
     return "*" if mode == "board" and state.board.busy else ""
 
 
-def key_line(actions: Sequence[Action], state: AppState, width: int) -> StyledLine:
-    """The keys that matter here, those that cannot be used now dimmed; as many as fit.
+#: What one does from an open model to a measured board, in order; shown at any width.
+MAIN_PATH = (
+    "app.build",
+    "app.go",
+    "app.open-model",
+    "tune.load",
+    "tune.save",
+    "app.quit",
+    "app.help",
+)
 
-    Where to find the others always fits.
+
+def key_line(actions: Sequence[Action], state: AppState, width: int) -> StyledLine:
+    """Return the keys that matter here, those that cannot be used now dimmed.
+
+    The main path always fits, with the help last; before it, as many others as there is room for.
+
+    Args:
+        actions: those with a word for the line, most needed first.
+        width: columns of the line.
     """
+    main = StyledLine()
+    for id in MAIN_PATH:
+        if any(action.id == id for action in actions) or id == "app.help":
+            main.add("  " if main.width else "")
+            _key(main, BY_ID[id], state)
     line = StyledLine().add(" ")
-    last = StyledLine()
-    _key(last, BY_ID["app.help"], state)
     for action in actions:
-        if action.footer and action.id != "app.help":
+        if action.footer and action.id not in MAIN_PATH:
             piece = StyledLine()
             _key(piece, action, state)
-            if line.width + piece.width + 2 + last.width > width:
+            if line.width + piece.width + 2 + main.width > width:
                 break
             line.append(piece.add("  "))
-    return line.append(last)
+    return line.append(main)
 
 
 def _key(line: StyledLine, action: Action, state: AppState) -> None:
@@ -84,13 +110,8 @@ def _key(line: StyledLine, action: Action, state: AppState) -> None:
 
 
 def footer_actions(*places: str) -> list[Action]:
-    """The actions for a screen's line of keys: its own first, then those of everywhere."""
-    own = [action for action in actions_of(*places) if action.footer]
-    everywhere = [action for action in actions_of("mode", "app") if action.footer]
-    if "board" in places:
-        # Here the one key for everything comes before the keys for each part of it.
-        return [BY_ID["app.go"], *own, *(a for a in everywhere if a.id not in ("app.go",))]
-    return own + everywhere
+    """Return the actions for a screen's line of keys: its own first, then those of everywhere."""
+    return [action for action in actions_of(*places, "mode", "app") if action.footer]
 
 
 class Rule(LineView):

@@ -64,7 +64,7 @@ async def test_a_locked_bottleneck_is_said_and_not_moved(make_app: MakeApp) -> N
 async def test_layers_give_back_what_they_do_not_need(make_app: MakeApp) -> None:
     async with tuning(make_app) as (pilot, app, tune):
         before = tune.editor.estimate
-        await pilot.press("a")
+        await pilot.press("N")
         dialog = await worked_out(pilot, app)
         assert dialog.state.advice is not None
         first = dialog.state.advice.reductions[0]
@@ -85,12 +85,12 @@ async def test_layers_give_back_what_they_do_not_need(make_app: MakeApp) -> None
 async def test_a_rate_is_reached_in_moves_without_the_solver(make_app: MakeApp) -> None:
     async with tuning(make_app) as (pilot, app, tune):
         tune.editor.load(foldings.ones(tune.editor.design, tune.editor.tables), "ones")
-        await pilot.press("a", *"3000")
+        await pilot.press("N", *"3000")
         dialog = await worked_out(pilot, app)
         path = dialog.state.advice.path if dialog.state.advice is not None else None
-        assert path is not None and path.move is not None and not path.blocked and not path.over
+        assert path is not None and path.move is not None and not path.stuck and not path.over
         assert f"{path.moves} moves: II {path.move.ii_cycles:,}" in screen_text(app)
-        await pilot.press("t")
+        await pilot.press("N")
         await worked_out(pilot, app)
         assert "reached: no layer is slower than that" in screen_text(app)
         assert tune.editor.estimate.fps >= 3000
@@ -100,7 +100,7 @@ async def test_a_rate_is_reached_in_moves_without_the_solver(make_app: MakeApp) 
 
 async def test_what_stops_a_rate_is_said(make_app: MakeApp) -> None:
     async with tuning(make_app) as (pilot, app, tune):
-        await pilot.press("a", *"9000")
+        await pilot.press("N", *"9000")
         await worked_out(pilot, app)
         text = screen_text(app)
         assert "over its fill limit of 37,240" in text and "it fits" in text
@@ -109,21 +109,21 @@ async def test_what_stops_a_rate_is_said(make_app: MakeApp) -> None:
         assert "holds the II: it is as fast as it can be" in screen_text(app)
         await pilot.press(*["backspace"] * 6, "0")
         assert "is no rate that can be" in screen_text(app)
-        await pilot.press("t", "escape")
+        await pilot.press("N", "escape")
         assert not tune.editor.unsaved
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> None:
     async with tuning(make_app, SIZES[size]) as (pilot, app, _):
-        await pilot.press("a", *"9000")
+        await pilot.press("N", *"9000")
         await worked_out(pilot, app)
-        await compare(pilot, f"next-{size}")
+        await compare(pilot, f"next-{size}", ".box")
 
 
 async def test_the_rate_is_edited_while_letters_stay_keys(make_app: MakeApp) -> None:
     async with tuning(make_app) as (pilot, app, tune):
-        await pilot.press("a", *"900", "home", "delete", "8", "end", "0")
+        await pilot.press("N", *"900", "home", "delete", "8", "end", "0")
         dialog = await worked_out(pilot, app)
         assert dialog.state.target == "8000"
         listing = app.screen.query_one(Listing)

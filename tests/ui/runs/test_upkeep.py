@@ -75,20 +75,20 @@ async def test_a_note_is_kept_beside_the_run_and_shown(make_app: MakeApp, lab: R
     run = make_run(lab.workspace)
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        await pilot.press("3", "m")
+        await pilot.press("3", "quotation_mark")
         await until(pilot, lambda: f"Note on {run.id}" in screen_text(app))
         await pilot.press(*"wide", "space", *"one", "enter")
         await until(pilot, lambda: read_notes(run).note == "wide one")
         await until(pilot, lambda: "wide one" in screen_text(app))
-        await pilot.press("t", *"lab-2", "enter")
+        await pilot.press("number_sign", *"lab-2", "enter")
         await until(pilot, lambda: "#lab-2 wide one" in screen_text(app))
         # The note is there to be changed, and taken away.
-        await pilot.press("m")
+        await pilot.press("quotation_mark")
         await until(pilot, lambda: isinstance(app.screen, AskTextDialog))
         await pilot.press("end", "s", "enter")
         await until(pilot, lambda: read_notes(run).note == "wide ones")
         await until(pilot, lambda: "wide ones" in screen_text(app))
-        await pilot.press("m", "backspace", "enter")
+        await pilot.press("quotation_mark", "backspace", "enter")
         await until(pilot, lambda: read_notes(run).note == "")
 
 
@@ -98,7 +98,7 @@ async def test_cleaning_asks_with_what_it_frees(make_app: MakeApp, lab: Recorded
     (run.working / "big").write_bytes(b"x" * 3_000_000)
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
-        await pilot.press("3", "c")
+        await pilot.press("3", "X")
         await until(pilot, lambda: "y free 3 MB" in screen_text(app))
         await pilot.press("y")
         await until(pilot, lambda: not run.working.exists())

@@ -1,0 +1,52 @@
+"""Other words for actions: what people type who know another tool's name for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+#: Other words for an action, by which the palette finds it.
+SYNONYMS: Mapping[str, str] = {
+    "app.open-model": "open file network onnx load model import",
+    "app.build": "synthesis synthesize compile bitstream bitfile vivado hls implement start run",
+    "app.go": "deploy validate board pynq fpga upload accuracy measure",
+    "app.help": "keys shortcuts bindings manual legend",
+    "app.theme": "colours colors dark light",
+    "app.quit": "exit leave close end",
+    "app.runs": "builds jobs progress",
+    "app.results": "experiments table measurements",
+    "app.flow": "graph stages transformations",
+    "app.tune": "fold folding layers",
+    "tune.larger": "parallelism PE SIMD unroll increase more faster",
+    "tune.smaller": "parallelism PE SIMD decrease less slower",
+    "tune.values": "parallelism PE SIMD set value",
+    "tune.knobs": "parallelism PE SIMD memory ram_style mem_mode resType DSP FIFO depth settings",
+    "tune.solve": "optimize optimise target fps throughput automatic fill balance SetFolding",
+    "tune.next": "improve speed up faster",
+    "tune.advice": "reclaim save resources suggestions",
+    "tune.bottleneck": "slowest layer II initiation interval",
+    "tune.load": "open folding file import json",
+    "tune.save": "write folding file export json",
+    "tune.target": "device part FPGA Pynq Zynq",
+    "tune.clock": "frequency MHz period timing",
+    "tune.bill": "cost FIFO width converter DWC infrastructure overhead",
+    "tune.compare": "difference diff",
+    "tune.compare-with": "difference diff",
+    "tune.lock": "fix freeze hold",
+    "tune.undo": "back revert",
+    "runs.cancel": "stop kill abort end",
+    "runs.logs": "output messages vivado log",
+    "runs.error": "why failed cause problem",
+    "runs.resume": "continue restart",
+    "runs.retry": "again rebuild repeat restart",
+    "runs.clean": "delete remove disk space",
+    "runs.note": "comment remark",
+    "runs.tags": "label",
+    "board.deploy": "upload copy bitstream",
+    "board.execute": "sample image infer inference run",
+    "board.throughput": "measure fps speed benchmark",
+    "board.validate": "accuracy test set",
+    "board.choose": "machine host ssh",
+    "board.stop": "cancel abort kill end",
+    "viewer.search": "find grep",
+    "viewer.pager": "less open file",
+}

@@ -1,0 +1,49 @@
+"""What the signs and colours of each screen mean, for the help screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+#: By place: (sign, role that colours it, meaning).
+LEGEND: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "tune": (
+        ("II", "ii", "bottleneck: holds the II"),
+        ("████", "bar", "cycles as a part of the II"),
+        ("‹2›", "edit", "the knob that + and - step"),
+        ("≠", "", "a width converter comes before"),
+        ("•", "accent", "marked: edited together"),
+        ("L", "warn", "locked for the solver"),
+        ("█", "bar", "resources of the layers"),
+        ("▒", "bar", "FIFOs and width converters"),
+        ("│", "faint", "FINN's fill limit of the part"),
+        ("OVER", "bad", "more than the part has"),
+    ),
+    "runs": (
+        ("▸", "accent", "running"),
+        ("✓", "good", "succeeded"),
+        ("✗", "bad", "failed"),
+        ("■", "warn", "cancelled"),
+        ("◌", "dim", "queued"),
+        ("·", "faint", "still to come"),
+        ("?", "bad", "lost: the process is gone"),
+        ("SIMULATED", "sim", "numbers of stand-ins"),
+    ),
+    "board": (
+        ("▸", "accent", "running"),
+        ("✓", "good", "done"),
+        ("✗", "bad", "failed"),
+        ("SIMULATED", "sim", "numbers of stand-ins"),
+    ),
+    "results": (
+        ("-", "faint", "not built or not measured"),
+        ("SIMULATED", "sim", "numbers of stand-ins"),
+    ),
+    "flow": (
+        ("RANDOM", "warn", "weights are not trained"),
+        ("✓", "good", "same outputs as the original"),
+    ),
+    "viewer": (
+        ("│", "accent", "marked lines"),
+        ("match", "match", "what was searched for"),
+    ),
+}
