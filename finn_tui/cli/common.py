@@ -261,12 +261,13 @@ def show_error(error: FinnTuiError) -> None:
             echo(f"  {text}", err=True)
 
 
-def print_json(content: Mapping[str, Any]) -> None:
-    """Print the one JSON document of a command, with the version of its form first.
+def print_json(document: Any) -> None:
+    """The one JSON document of a command, with the version of its format.
 
     A number that is not finite is null in it.
     """
-    document = {"format_version": JSON_FORMAT, **content}
+    if isinstance(document, Mapping):
+        document = {"format_version": JSON_FORMAT, **document}
     try:
         text = json.dumps(document, indent=2, allow_nan=False)
     except ValueError:

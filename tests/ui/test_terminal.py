@@ -57,7 +57,7 @@ def test_fold_over_a_pseudo_terminal_in_few_bytes(workspace: Workspace) -> None:
         for key in b"+-" * 4:
             sizes.append(terminal.press(bytes([key])).size)
         lines = screen(terminal, 120, 40)
-        assert any(line.startswith("> MVAU 6") and "‹1›" in line for line in lines)
+        assert any("> MVAU 6" in line and "‹1›" in line for line in lines)
         assert 0 < sorted(sizes)[len(sizes) // 2] < 3000
 
 

@@ -47,6 +47,7 @@ SYNONYMS: Mapping[str, str] = {
     "board.validate": "accuracy test set",
     "board.choose": "machine host ssh",
     "board.stop": "cancel abort kill end",
+    "pane.zoom": "maximize full screen",
     "viewer.search": "find grep",
     "viewer.pager": "less open file",
 }

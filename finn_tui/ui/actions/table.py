@@ -148,6 +148,23 @@ ACTIONS: tuple[Action, ...] = (
         "pane.previous", "Pane before", "Keys go to the list or log before.", ("shift+tab",), "pane"
     ),
     Action(
+        "pane.zoom", "Zoom the pane", "Give the pane all the room, or take it back.", ("z",), "pane"
+    ),
+    Action(
+        "pane.larger",
+        "Larger pane",
+        "Give the pane more room; sizes are kept.",
+        ("greater_than_sign",),
+        "pane",
+    ),
+    Action(
+        "pane.smaller",
+        "Smaller pane",
+        "Give the pane less room; sizes are kept.",
+        ("less_than_sign",),
+        "pane",
+    ),
+    Action(
         "log.follow",
         "Follow",
         "Stay at the end of the log as it grows; on Runs, once more: of "

@@ -23,7 +23,7 @@ from finn_tui.ui.context import context_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing, ListKeys
-from finn_tui.ui.toolkit.styled_line import StyledLine, fit
+from finn_tui.ui.toolkit.styled_line import StyledLine, shorten
 from finn_tui.ui.toolkit.text_input import FieldInput
 from finn_tui.ui.tune.state import TuneState
 
@@ -108,7 +108,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         notice = self.state.tune.notice
         notice_line = StyledLine()
         if notice is not None:
-            notice_line.add(fit(notice.text, width).rstrip(), notice.role or "accent")
+            notice_line.add(shorten(notice.text, width), notice.role or "accent")
         return [StyledLine(), notice_line, line]
 
     def _hit(self, hit: object) -> None:

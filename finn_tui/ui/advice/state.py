@@ -14,7 +14,7 @@ from finn_tui.core.optimize.greedy import Blocked, Move, MovePath, path_to, recl
 from finn_tui.core.optimize.solve import target_cycles
 from finn_tui.ui.solve.state import number
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import StyledLine, fit, plural, rate, short, whole, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, plural, rate, short, shorten, whole, wrap
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import short_name
 from finn_tui.ui.tune.move_text import knob_changes, move_cost, move_steps
@@ -108,7 +108,7 @@ def lines(state: AdviceState, width: int) -> list[StyledLine]:
     title.add(f"   II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} frames/s")
     holders = [cost.name for cost in estimate.layers if cost.cycles == estimate.ii_cycles]
     held = StyledLine().cell("held by", _TITLE, "dim")
-    held.add(fit(", ".join(holders), width - _TITLE).rstrip())
+    held.add(shorten(", ".join(holders), width - _TITLE))
     rows = [title, StyledLine(), held]
     advice = tune.advice()
     if isinstance(advice, Move):
@@ -156,8 +156,8 @@ def _path_lines(state: AdviceState, width: int) -> list[StyledLine]:
             f"{plural(path.moves, 'move')}: II {whole(path.move.ii_cycles)}, {move_cost(path.move)}"
         )
         rows += _fact("", text, width)
-    if path.blocked is not None:
-        rows += _fact("", f"then {path.blocked.text()}", width, "bad")
+    if path.stuck is not None:
+        rows += _fact("", f"then {path.stuck.text()}", width, "bad")
     for name, (amount, limit) in path.over.items():
         text = f"{TITLES[name]} {whole(amount)}, over its fill limit of {whole(limit)}"
         if path.fits is not None and path.fits < state.tune.editor.estimate.ii_cycles:
@@ -172,10 +172,10 @@ def layers(state: AdviceState, width: int) -> Content:
     columns = [
         Column("could give back", 32 if wide else 15),
         Column("change"),
-        Column("cycles", 10, True),
-        Column("LUT", 8, True),
-        Column("B18", 5, True),
-        Column("DSP", 4, True),
+        Column("cycles", 10, True, rank=3),
+        Column("LUT", 8, True, rank=1),
+        Column("B18", 5, True, rank=2),
+        Column("DSP", 4, True, rank=4),
     ]
     advice = state.advice
     if advice is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -13,13 +14,18 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import view as board
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
-from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.image import SampleImage
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
 _NO_RUN = "No run has succeeded yet. b builds the present folding; d then brings it to the board."
+
+
+#: Columns of the longest line of the jobs.
+_JOBS_WIDTH = 48
 
 
 class BoardScreen(ModeScreen):
@@ -28,6 +34,7 @@ class BoardScreen(ModeScreen):
     place = "board"
     BINDINGS = actions.bindings("board")
     CSS_PATH = "screen.tcss"
+    RESIZES: ClassVar[Mapping[str, Resize]] = {"log": Resize("work", "height", -1)}
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,16 +43,15 @@ class BoardScreen(ModeScreen):
     def body(self) -> Iterable[Widget]:
         """Run and machine; jobs beside the sample image; the log."""
         yield LineView(self._about, id="about")
-        yield Rule()
-        with Horizontal(id="work"):
+        with Horizontal(id="work", classes="pane"):
             yield LineView(self._jobs, id="jobs")
             yield SampleImage(id="sample")
-        yield Rule()
         yield LogPane(id="log")
 
     def on_mount(self) -> None:
         """Keys go to the log, which is the only thing that scrolls."""
         self.query_one("#log", LogPane).focus()
+        set_frame_title(self.query_one("#work"), "Jobs and sample image")
 
     def draw(self) -> None:
         """Show the run and what the board has done with it."""
@@ -71,12 +77,16 @@ class BoardScreen(ModeScreen):
         """As high as the sample image needs, as long as some of the log is left."""
         sample = self.state.board.sample
         rows, columns = sample.shape[-2:] if sample is not None and sample.ndim == 3 else (28, 28)
-        height = max(12, min((rows + 1) // 2, self.size.height - 8))
-        work, image = self.query_one("#work"), self.query_one("#sample")
-        if work.styles.height is None or work.styles.height.value != height:
-            work.styles.height = height
-        if image.styles.width is None or image.styles.width.value != columns + 2:
-            image.styles.width = min(columns + 2, self.size.width // 2)
+        frame = 2 if self.size.height >= 34 else 1
+        # The jobs with what they found are nine lines; some of the log is left all the same.
+        height = max(min(12, self.size.height - 7), min((rows + 1) // 2, self.size.height - 8))
+        self.resize_pane("work", height + frame)
+        image = self.query_one("#sample")
+        # What the jobs found, with its mark, comes before a large image.
+        jobs = _JOBS_WIDTH if height >= board.JOB_LINES else _JOBS_WIDTH + 8
+        wanted = max(1, min(columns + 2, self.size.width - jobs))
+        if image.styles.width is None or image.styles.width.value != wanted:
+            image.styles.width = wanted
 
     def _about(self, width: int, height: int) -> list[StyledLine]:
         state = self.state.board
@@ -95,7 +105,7 @@ class BoardScreen(ModeScreen):
             from finn_tui.ui.toolkit.styled_line import wrap
 
             return wrap(_NO_RUN, width - 4, "dim", "  ")
-        return board.job_lines(self.state.board, width)
+        return board.job_lines(self.state.board, width, height)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         """The log, large."""

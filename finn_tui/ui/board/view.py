@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
-from finn_tui.ui.toolkit.styled_line import StyledLine, bar, duration, fit, printable, rate, whole
+from finn_tui.ui.toolkit.styled_line import (
+    StyledLine,
+    bar,
+    duration,
+    printable,
+    rate,
+    shorten,
+    whole,
+)
 
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
@@ -95,21 +103,40 @@ def asks_password(error: FinnTuiError) -> bool:
     return isinstance(error.__cause__, asyncssh.PermissionDenied)
 
 
+#: Lines of all jobs with everything that they found.
+JOB_LINES = 10
+
 # Lines
 
 
-def job_lines(board: BoardState, width: int) -> list[StyledLine]:
-    """Each job with how far it is, and what it found."""
-    lines = []
+def job_lines(board: BoardState, width: int, height: int) -> list[StyledLine]:
+    """Each job with how far it is, and what it found; in a low window on the same line.
+
+    Args:
+        width: columns.
+        height: lines that there are.
+    """
+    lines: list[StyledLine] = []
     for name in BOARD_JOBS:
         job = board.jobs.get(name)
         measured = _measured_lines(board, name)
+        if height < JOB_LINES and measured and (job is None or job.status != "running"):
+            lines.append(_short_job_line(name, job, measured[0], width))
+            continue
         lines.append(_job_line(name, job, width, measured=bool(measured)))
         lines += [
-            StyledLine().add("   ").add(fit(text, width - 4).rstrip(), role)
-            for text, role in measured
+            StyledLine().add("   ").add(shorten(text, width - 4), role) for text, role in measured
         ]
     return lines
+
+
+def _short_job_line(
+    name: str, job: JobState | None, found: tuple[str, str], width: int
+) -> StyledLine:
+    mark, role = _SIGNS[job.status if job is not None else "done"]
+    line = StyledLine().add(f" {mark} ", role).cell(name, 11)
+    text, role = found
+    return line.add(shorten(text, width - line.width), role)
 
 
 def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> StyledLine:
@@ -124,7 +151,7 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
             filled = bar(job.fraction, 12).rstrip()
             line.add(filled, "bar").add("░" * (12 - len(filled)), "faint").add(" ")
             room -= 13
-        return line.add(fit(job.message, room).rstrip(), "dim")
+        return line.add(shorten(job.message, room), "dim")
     if job.status in ("done", "failed", "stopped"):
         return line.add(f"{job.status} after {duration(job.seconds)}", "dim")
     return line.add("could not be done" if job.status == "missing" else "", "warn")

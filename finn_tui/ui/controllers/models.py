@@ -223,9 +223,9 @@ class ModelController(Controller):
         columns = [
             Column("board", 18),
             Column("part"),
-            Column("LUT", 9, True),
-            Column("BRAM18", 7, True),
-            Column("DSP", 6, True),
+            Column("LUT", 9, True, rank=1),
+            Column("BRAM18", 7, True, rank=2),
+            Column("DSP", 6, True, rank=3),
         ]
 
         def accept(board: str | None) -> None:

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, printable, shorten, wrap
 
 #: A text with its role.
 Fact = tuple[str, str]
@@ -67,7 +67,7 @@ class Confirm(ModalScreen[bool]):
 
     def _lines(self, width: int) -> list[StyledLine]:
         facts = [*self._facts, *([(self._pending, "dim")] if self._pending else [])]
-        lines = [StyledLine().add(fit(printable(self._title), width).rstrip(), "warn")]
+        lines = [StyledLine().add(shorten(printable(self._title), width), "warn")]
         for text, role in facts:
             piece = printable(text)
             if cells(piece) > width - 2:

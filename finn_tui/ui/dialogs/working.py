@@ -18,7 +18,7 @@ from finn_tui.ui.context import context_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import MODES
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.styled_line import StyledLine, bar, duration, fit, printable
+from finn_tui.ui.toolkit.styled_line import StyledLine, bar, duration, printable, shorten
 
 #: Stages of progress as people call them.
 _STAGES = {
@@ -74,7 +74,7 @@ class Working(ModalScreen[str | None]):
             self.query_one(LineView).redraw()
 
     def _text(self, width: int, height: int) -> list[StyledLine]:
-        lines = [StyledLine().add(fit(self._title, width).rstrip(), "title"), StyledLine()]
+        lines = [StyledLine().add(shorten(self._title, width), "title"), StyledLine()]
         seconds_now = time.monotonic()
         for index, (stage, began) in enumerate(self._entered):
             name = _STAGES.get(stage, stage)
@@ -95,11 +95,9 @@ class Working(ModalScreen[str | None]):
                 meter.add("░" * (size - len(filled)), "faint")
                 lines.append(meter.add(f" {last.fraction:.0%}"))
             lines.append(
-                StyledLine().add("  " + fit(printable(last.message), width - 2).rstrip(), "dim")
+                StyledLine().add("  " + shorten(printable(last.message), width - 2), "dim")
             )
-        lines += [
-            StyledLine().add("  " + fit(text, width - 2).rstrip(), "faint") for text in self._log
-        ]
+        lines += [StyledLine().add("  " + shorten(text, width - 2), "faint") for text in self._log]
         keys = StyledLine().add("esc", "key").add(" cancel", "dim")
         if self.kind is WorkKind.OPEN:
             keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.flow import view as flow
-from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, facts
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
 
@@ -22,20 +23,25 @@ class FlowScreen(ModeScreen):
     place = "flow"
     BINDINGS = actions.bindings("flow")
     CSS_PATH = "screen.tcss"
+    RESIZES: ClassVar[Mapping[str, Resize]] = {
+        "stages": Resize("left", "width"),
+        "changes": Resize("changes", "height"),
+        "nodes": Resize("left", "width", -1),
+        "attributes": Resize("attributes", "height"),
+    }
 
     def body(self) -> Iterable[Widget]:
         """Where the weights come from; stages and changes; nodes and attributes."""
         yield LineView(self._weights, id="weights")
-        yield Rule()
         with Horizontal():
             with Vertical(id="left"):
-                yield Listing(id="stages")
-                yield Rule()
-                yield Listing(id="changes", passive=True)
+                yield Listing(id="stages", title="Stages", classes="pane")
+                yield Listing(id="changes", passive=True, title="Changes", classes="pane")
             with Vertical(id="right"):
-                yield Listing(id="nodes")
-                yield Rule()
-                yield Listing(id="attributes", passive=True)
+                yield Listing(id="nodes", title="Nodes", classes="pane right")
+                yield Listing(
+                    id="attributes", passive=True, title="Attributes", classes="pane right"
+                )
 
     def on_mount(self) -> None:
         """Keys go to the stages."""
@@ -45,6 +51,10 @@ class FlowScreen(ModeScreen):
     def draw(self) -> None:
         """Show the chosen stage."""
         self.query_one("#weights", LineView).redraw()
+        width, height = self.size
+        self.resize_pane("left", min(64, width * (52 if width >= 110 else 46) // 100))
+        for pane in ("changes", "attributes"):
+            self.resize_pane(pane, max(3, (height - 3) * 38 // 100))
         tune, state = self.state.tune, self.state.flow
         if tune is None:
             for name in ("#stages", "#changes", "#nodes", "#attributes"):

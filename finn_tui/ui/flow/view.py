@@ -43,8 +43,8 @@ def stages_content(model: Model, width: int) -> Content:
             cells.append((text, "dim"))
         cells.append(check_cell(stage))
         rows.append(Row(index, cells))
-    columns = [Column("stage"), Column("nodes", 5, True)]
-    columns += [Column("changed", 8, True)] if wide else []
+    columns = [Column("stage"), Column("nodes", 5, True, rank=1)]
+    columns += [Column("changed", 8, True, rank=3)] if wide else []
     return Content([*columns, Column("same top-1", 10)], rows)
 
 
@@ -77,8 +77,8 @@ def nodes_content(graph: Mapping[str, Any], width: int) -> Content:
     """The nodes of a stage: op, name, shapes and types as far as there is room."""
     wide = width >= 76
     columns = [Column("op", 24), Column("node")] if wide else [Column("op")]
-    columns += [Column("in", 14)] if wide else []
-    columns += [Column("out", 12), Column("type", 8)]
+    columns += [Column("in", 14, rank=2)] if wide else []
+    columns += [Column("out", 12), Column("type", 8, rank=1)]
     rows = []
     for number, node in enumerate(graph["nodes"]):
         hardware = str(node.get("domain", "")).startswith("finn.")

@@ -13,6 +13,7 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.context import context_of
 from finn_tui.ui.logs.view import LogView, draw_row
 from finn_tui.ui.toolkit.filter_bar import Filtering
+from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit
 from finn_tui.ui.toolkit.text_input import Completion
@@ -53,15 +54,20 @@ class LogPane(LineView, can_focus=True):
         regex: bool
 
     def __init__(
-        self, *, id: str | None = None, large: bool = False, state: Callable[[], str] | None = None
+        self,
+        *,
+        id: str | None = None,
+        large: bool = False,
+        state: Callable[[], str] | None = None,
+        classes: str = "pane",
     ) -> None:
         """A log, empty before ``set_log``.
 
         Args:
             large: has the screen to itself: "/" searches here.
-            state: more about it, shown in its heading.
+            state: more about it, shown in its frame.
         """
-        super().__init__(id=id)
+        super().__init__(id=id, classes=classes)
         self.view = LogView()
         self.title = "log"
         self._release: Callable[[], None] | None = None
@@ -104,12 +110,13 @@ class LogPane(LineView, can_focus=True):
             self.redraw()
 
     def build(self, width: int, height: int) -> list[StyledLine]:
-        """A heading and the lines in view."""
+        """The lines in view; above them what is searched for while it is typed."""
         view = self.view
-        rows = view.rows(width - 2, max(1, height - 1))
-        lines = [self._heading(width)]
+        self._write_title()
+        lines = [self._prompt_line(width)] if self.prompt.typing else []
+        rows = view.rows(width - 2, max(1, height - len(lines)))
         if not rows:
-            text = "no line so far" if view.only is None else "no line passes the filter"
+            text = "no output yet" if view.only is None else "no line passes the filter"
             text = text if view.only is None or view.only.whole else "looking for lines"
             return [*lines, StyledLine().add(" " + text, "dim")]
         thumb = view.thumb()
@@ -130,27 +137,23 @@ class LogPane(LineView, can_focus=True):
     def _has_keys(self) -> bool:
         return self.has_focus or self.prompt.typing
 
-    def _heading(self, width: int) -> StyledLine:
+    def _prompt_line(self, width: int) -> StyledLine:
+        how = "as an expression" if self.regex else "as text"
+        keys = StyledLine().add(f"{how}, ", "dim").add("tab", "key").add(" the other ")
+        return StyledLine("cursor-blur").add(" /", "accent").right(keys, width).to(width)
+
+    def _write_title(self) -> None:
+        """The log's name, what was searched for in it, and where in it one is."""
         view = self.view
-        head = StyledLine("cursor-blur" if self._has_keys else "")
-        if self.prompt.typing:
-            how = "as an expression" if self.regex else "as text"
-            head.add(" /", "accent")
-            return head.right(
-                StyledLine().add(f"{how}, ", "dim").add("tab", "key").add(" the other "), width
-            ).to(width)
         following = "following" if self._release is None else "following this one"
         state = "gone" if view.state == "gone" and view.path is not None else ""
         state = state or (following if view.following else view.place())
-        room = max(8, width - cells(state) - 3)
-        head.add(" " + (self.title if cells(self.title) <= room else fit(self.title, room)), "head")
-        if self._state is not None:
-            head.add("  ").add(self._state(), "accent")
         if view.column and not view.wrap:
-            head.add(f"  from column {view.column + 1}", "dim")
-        return head.right(
-            StyledLine().add(state + " ", "dim" if view.following else "accent"), width
-        ).to(width)
+            state += f", from column {view.column + 1}"
+        found = self._state() if self._state is not None else ""
+        room = self.outer_size.width - cells(state) - cells(found) - 8
+        title = self.title if cells(self.title) <= room else fit(self.title, max(8, room))
+        set_frame_title(self, title, found, state)
 
     # Searching
 
@@ -268,11 +271,13 @@ class LogPane(LineView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """The scroll bar, or a line."""
         event.stop()
-        hit = self.hit_at(event.x, event.y)
-        rows = self.view.rows(self.size.width - 2, max(1, self.size.height - 1))
+        hit = self.hit(event)
+        offset = event.get_content_offset(self)
+        first = int(self.prompt.typing)
+        rows = self.view.rows(self.size.width - 2, max(1, self.size.height - first))
         if isinstance(hit, tuple):
             self.view.drag(hit[1])
-        elif 0 < event.y <= len(rows):
+        elif offset is not None and 0 <= offset.y - first < len(rows):
             self.view.stay()
-            self.view.cursor = rows[event.y - 1].start
+            self.view.cursor = rows[offset.y - first].start
         self.redraw()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Horizontal
-from textual.screen import Screen
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import size
@@ -27,6 +26,7 @@ from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import key_line
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing
+from finn_tui.ui.toolkit.panes import PaneScreen, Resize, TooSmall
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
 if TYPE_CHECKING:
@@ -40,13 +40,16 @@ _SCANS = (WorkKind.LOG_ERRORS, WorkKind.LOG_SEARCH, WorkKind.LOG_ONLY)
 _PLUS = {"less", "more", "most", "vi", "vim", "nvim", "view"}
 
 
-class LogScreen(Screen[None]):
+class LogScreen(PaneScreen):
     """The log viewer."""
 
     place: ClassVar[str] = "viewer"
     BINDINGS = actions.bindings("viewer")
     CSS_PATH = "screen.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it
+    RESIZES: ClassVar[Mapping[str, Resize]] = {
+        "tree": Resize("tree", "width"),
+        "log": Resize("tree", "width", -1),
+    }
 
     def __init__(
         self,
@@ -82,11 +85,12 @@ class LogScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Which log; the other logs beside it; the keys."""
-        yield LineView(self._where, id="where")
+        yield LineView(self._where, id="where", classes="frame")
         with Horizontal():
-            yield Listing(id="tree")
+            yield Listing(id="tree", title="Logs", classes="pane")
             yield LogPane(id="log", large=True, state=self._search_state)
-        yield LineView(self._keys, on_hit=self._do, id="keys")
+        yield LineView(self._keys, on_hit=self._do, id="keys", classes="frame")
+        yield TooSmall(classes="frame")
 
     def on_mount(self) -> None:
         """Read it."""
@@ -379,7 +383,7 @@ class LogScreen(Screen[None]):
         """Copy the marked lines."""
         copied = self.view.copied()
         if copied is None:
-            text = f"That is more than {COPIED // 1000} kB; p opens the file in a pager."
+            text = f"That is more than {COPIED // 1000} kB; | opens the file in a pager."
             self.notify(text, title="not copied", severity="warning", markup=False)
             return
         text, count = copied

@@ -44,7 +44,7 @@ def tree(logs: Sequence[Measured], time_now: float | None = None) -> Content:
             title = name.rsplit("_", 1)[0].replace("_", " ")
             rows.append(Row(name, [(title, "head"), ("", "")]))
         rows += [_row(log, 0, time_now) for log in own] + [_row(log, 1, time_now) for log in runs]
-    columns = [Column("log"), Column("size", 7, True)]
+    columns = [Column("log"), Column("size", 7, True, rank=1)]
     return Content(columns, rows, "no log so far")
 
 

@@ -16,7 +16,6 @@ from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.pareto import state as pareto
 from finn_tui.ui.pareto.state import ParetoFront
-from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.styled_line import StyledLine
@@ -59,8 +58,7 @@ class ParetoScreen(ModalScreen[None]):
         with Vertical(id="front"):
             yield LineView(self._title, id="title")
             yield LineView(self._plot, id="plot")
-            yield Rule()
-            yield Listing(id="points")
+            yield Listing(id="points", title="Points", classes="pane")
             yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:

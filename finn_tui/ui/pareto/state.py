@@ -19,7 +19,7 @@ from finn_tui.lab.solver.requests import ParetoPoint
 from finn_tui.ui.solve.state import solve_state
 from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.listing import Column, Content, Row
-from finn_tui.ui.toolkit.styled_line import StyledLine, fit, plural, rate, short, whole
+from finn_tui.ui.toolkit.styled_line import StyledLine, plural, rate, short, shorten, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.state import Notice, TuneState
 
@@ -35,7 +35,7 @@ class ParetoFront:
     """One front, being found or found.
 
     Attributes:
-        solve_options: what it was computed for.
+        wish: what it is found for.
         points, setfolding: ours and FINN's, fastest first.
         busy: whether more may come; ``message`` is what is being done.
         error: why it ended early; ``refused`` why SetFolding has no (more) points.
@@ -56,11 +56,11 @@ class ParetoFront:
     @staticmethod
     def _key(tune: TuneState, solve_options: SolveOptions) -> object:
         editor = tune.editor
-        stays = editor.folding if solve_options.locked or solve_options.fixed else None
+        stays = editor.folding if solve_options.locked or solve_options.held else None
         return solve_options, editor.clock_ns, editor.folding.settings, stays
 
     def is_of(self, solve_options: SolveOptions) -> bool:
-        """Whether it is the front of these options, the clock, locks and FIFO depths."""
+        """Whether it is the front for a wish and the present clock, locks and FIFO depths."""
         return self.of == self._key(self.tune, solve_options)
 
     def add(self, point: ParetoPoint) -> None:
@@ -112,7 +112,7 @@ def front_options(state: AppState, tune: TuneState) -> SolveOptions:
     Raises:
         FinnTuiError: a limit that was typed there is no number.
     """
-    return replace(solve_state(state, tune).solve_options(), minimax=True)
+    return replace(solve_state(state, tune).solve_options(), even=True)
 
 
 def title(front: ParetoFront, width: int) -> list[StyledLine]:
@@ -137,9 +137,9 @@ def title(front: ParetoFront, width: int) -> list[StyledLine]:
     if problem is not None:
         prefix = "no SetFolding: " if front.error is None else "! "
         role = "warn" if front.error is None else "bad"
-        second.add(" " + fit(f"{prefix}{problem.what}. {problem.why}", width - 2).rstrip(), role)
+        second.add(" " + shorten(f"{prefix}{problem.what}. {problem.why}", width - 2), role)
     elif front.busy:
-        second.add(" " + fit(front.message, width - 2).rstrip(), "dim")
+        second.add(" " + shorten(front.message, width - 2), "dim")
     return [line, second]
 
 
@@ -170,16 +170,16 @@ def table(front: ParetoFront, width: int) -> Content:
     columns = [
         Column("", 1),
         Column("fps", 9, True),
-        Column("II", 11, True),
+        Column("II", 11, True, rank=5),
         Column("scarcest", 12),
-        Column("LUT", 7, True),
-        Column("B18", 4, True),
+        Column("LUT", 7, True, rank=3),
+        Column("B18", 4, True, rank=4),
         *([Column("URAM", 4, True), Column("DSP", 5, True)] if wide else []),
-        Column("SetFolding", 10, True),
+        Column("SetFolding", 10, True, rank=1),
         *([Column("II", 11, True)] if wide else []),
-        Column("scarcest", 12) if wide else Column("of it", 5, True),
-        Column("LUT", 7, True),
-        Column("B18", 4, True),
+        Column("scarcest", 12) if wide else Column("of it", 5, True, rank=2),
+        Column("LUT", 7, True, rank=6),
+        Column("B18", 4, True, rank=7),
     ]
     rows = [(point.target, _row(front, point, OURS, wide)) for point in front.points]
     present = front.present
@@ -190,7 +190,7 @@ def table(front: ParetoFront, width: int) -> Content:
 
 def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str = "") -> Row:
     role = "good" if key else ""
-    counted = options.amounts(point.result, front.solve_options.include_infrastructure)
+    counted = options.amounts(point.result, front.solve_options.whole)
     cells = [
         (mark, _ROLES[mark]),
         (_fps(point.result), role),
@@ -205,7 +205,7 @@ def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str
     if other is None:
         cells += [("", "")] * (5 if wide else 4)
         return Row(key or point.target, cells)
-    other_counted = options.amounts(other.result, front.solve_options.include_infrastructure)
+    other_counted = options.amounts(other.result, front.solve_options.whole)
     cells.append((_fps(other.result), "dim"))
     if wide:
         cells.append((short(other.result.ii_cycles, 11), "dim"))

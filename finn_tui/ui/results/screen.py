@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import ClassVar
 
 from textual.widget import Widget
 
 from finn_tui.lab.presets import Preset, load_presets
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.results import view as results
-from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Content, Listing, facts
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
+from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine, fit, printable
 
 
@@ -23,6 +24,10 @@ class ResultsScreen(ModeScreen):
     place = "results"
     BINDINGS = actions.bindings("results")
     CSS_PATH = "screen.tcss"
+    RESIZES: ClassVar[Mapping[str, Resize]] = {
+        "runs": Resize("detail", "height", -1),
+        "detail": Resize("detail", "height"),
+    }
 
     @cached_property
     def _presets(self) -> Mapping[str, Preset]:
@@ -30,9 +35,8 @@ class ResultsScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The table; the row under the cursor in words; what could not be read."""
-        yield Listing(id="runs")
-        yield Rule()
-        yield Listing(id="detail", passive=True, headings=False)
+        yield Listing(id="runs", title="Results", classes="pane")
+        yield Listing(id="detail", passive=True, headings=False, title="Run", classes="pane")
         yield LineView(self._broken, id="broken")
 
     def on_mount(self) -> None:
@@ -41,6 +45,9 @@ class ResultsScreen(ModeScreen):
 
     def draw(self) -> None:
         """Show all rows."""
+        height = self.size.height
+        rows = 7 if height >= 18 else 4
+        self.resize_pane("detail", rows + (2 if height >= 34 else 1))
         listing = self.query_one("#runs", Listing)
         listing.set_content(results.results_content(self.state.results, listing.size.width))
         self._detail()

@@ -37,20 +37,20 @@ def _figures(row: Experiment, width: int, model: str, model_width: int) -> list[
         _Figure(Column("folding"), (row.folding, "")),
     ]
     if wide:
-        figures.append(_Figure(Column("state", 9), (row.state, "dim")))
-    figures.append(_Figure(Column("II", 7, True), _number(row.ii_cycles, 7)))
-    figures.append(_Figure(Column("est.fps", 9, True), _number(row.estimated_fps, 9)))
+        figures.append(_Figure(Column("state", 9, rank=5), (row.state, "dim")))
+    figures.append(_Figure(Column("II", 7, True, rank=3), _number(row.ii_cycles, 7)))
+    figures.append(_Figure(Column("est.fps", 9, True, rank=2), _number(row.estimated_fps, 9)))
     if wide:
         figures += [
-            _Figure(Column("est.LUT", 7, True), _number(row.estimated.get("LUT"), 7)),
-            _Figure(Column("est.B18", 7, True), _number(row.estimated.get("BRAM_18K"), 5)),
+            _Figure(Column("est.LUT", 7, True, rank=8), _number(row.estimated.get("LUT"), 7)),
+            _Figure(Column("est.B18", 7, True, rank=9), _number(row.estimated.get("BRAM_18K"), 5)),
         ]
-    figures.append(_Figure(Column("LUT", 6, True), _number(row.synthesized.get("LUT"), 6)))
+    figures.append(_Figure(Column("LUT", 6, True, rank=4), _number(row.synthesized.get("LUT"), 6)))
     if wide:
         wns = _number(row.wns, 6, "+.2f")
         figures += [
-            _Figure(Column("B18", 5, True), _number(row.synthesized.get("BRAM_18K"), 5)),
-            _Figure(Column("WNS", 6, True), (wns[0], "bad") if (row.wns or 0) < 0 else wns),
+            _Figure(Column("B18", 5, True, rank=7), _number(row.synthesized.get("BRAM_18K"), 5)),
+            _Figure(Column("WNS", 6, True, rank=6), (wns[0], "bad") if (row.wns or 0) < 0 else wns),
         ]
     figures.append(_Figure(Column("fps", 9, True), _strong(_number(row.fps, 9))))
     figures.append(_Figure(Column("acc.", 7, True), _strong(_number(row.accuracy, 7, ".2f", "%"))))

@@ -17,9 +17,9 @@ from finn_tui.ui.toolkit.styled_line import (
     cells,
     clock_text,
     duration,
-    fit,
     rate,
     short,
+    shorten,
     whole,
     wrap,
 )
@@ -76,7 +76,7 @@ def _locked(solving: SolveState, width: int) -> StyledLine:
     if not locked:
         return _fact("locked", "no layer", "dim")
     count_text = f"{len(locked)} layers stay: " if len(locked) > 1 else "stays: "
-    return _fact("locked", fit(count_text + ", ".join(locked), width - _TITLE - 1).rstrip())
+    return _fact("locked", shorten(count_text + ", ".join(locked), width - _TITLE - 1))
 
 
 def _fastest(solving: SolveState, width: int) -> list[StyledLine]:
@@ -88,7 +88,7 @@ def _fastest(solving: SolveState, width: int) -> list[StyledLine]:
         return [_fact("fastest", "...", "dim")]
     if isinstance(fastest, FinnTuiError):
         text = fastest.why if isinstance(fastest, Infeasible) else fastest.what
-        return [_fact("fastest", fit(f"nothing: {text}", width - _TITLE - 1).rstrip(), "warn")]
+        return [_fact("fastest", shorten(f"nothing: {text}", width - _TITLE - 1), "warn")]
     line = _fact("fastest", _pace(solving, fastest.cycles))
     holds = [TITLES[item.resource] for item in fastest.binding if item.holds]
     return [
@@ -131,7 +131,7 @@ def _set(
     solving: SolveState, field: Field, index: int, at_cursor: bool, line: StyledLine
 ) -> StyledLine:
     for at, (value, label) in enumerate(field.choices):
-        held = value in solving.form.fixed
+        held = value in solving.form.held
         cursor = at_cursor and at == solving.form.knob % len(field.choices)
         text = f"{'·' if held else '✓'} {label}"
         role = "edit" if cursor else "dim" if held else ""
@@ -157,7 +157,7 @@ def working(solving: SolveState, width: int) -> list[StyledLine]:
     """What the solver does now."""
     elapsed = duration(time.monotonic() - solving.began)
     line = StyledLine().add("• ", "accent").add(solving.title, "strong")
-    message = fit(solving.message or "starting the solver", width - 4).rstrip()
+    message = shorten(solving.message or "starting the solver", width - 4)
     return [
         line.right(StyledLine().add(elapsed, "dim"), width),
         StyledLine().add(f"  {message}", "dim"),
@@ -188,20 +188,18 @@ def summary(solving: SolveState, difference: Comparison, width: int) -> list[Sty
     assert solution is not None
     before, after = difference.a.estimate, difference.b.estimate
     lines = [
-        StyledLine().add(fit(solving.title.capitalize(), width).rstrip(), "strong"),
-        StyledLine().add(
-            fit(solution.verdict, width).rstrip(), "good" if solution.optimal else "warn"
-        ),
+        StyledLine().add(shorten(solving.title.capitalize(), width), "strong"),
+        StyledLine().add(shorten(solution.verdict, width), "good" if solution.optimal else "warn"),
         StyledLine(),
     ]
     change_text = _times(before.ii_cycles / after.ii_cycles)
     lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), change_text))
     lines.append(_pair("frames/s", rate(before.fps), rate(after.fps), ""))
     request = solving.request
-    counted = request.options.include_infrastructure if request is not None else True
+    counted = request.wish.whole if request is not None else True
     old, new = lab.amounts(before, counted), lab.amounts(after, counted)
     device = solving.tune.editor.device
-    limits = request.options.limits if request is not None else {}
+    limits = request.wish.limits if request is not None else {}
     binding = {item.resource for item in solution.binding}
     for name in RESOURCES:
         if not (old[name] or new[name]):
@@ -242,9 +240,7 @@ def _pair(name: str, before: str, after: str, note: str, *, binds: bool = False)
 
 
 def _inserted(difference: Comparison, counted: bool) -> StyledLine:
-    before, after = (
-        len(side.estimate.infrastructure.of("dwc")) for side in (difference.a, difference.b)
-    )
+    before, after = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
     text = f"{before} width converters → {after}"
     return StyledLine().add(text + (", counted above" if counted else ", not counted"), "dim")
 
@@ -253,14 +249,14 @@ def layers(difference: Comparison, width: int) -> Content:
     """The layers with what changes."""
     wide = width >= 90
     # What the cycles are now stands in the table behind the dialog.
-    cycles_before = [Column("cycles now", 10, True)] if wide else []
+    cycles_before = [Column("cycles now", 10, True, rank=4)] if wide else []
     columns = [
         Column("layer", 32 if wide else 14),
         *cycles_before,
         Column("then" if wide else "cycles", 10, True),
         Column("changes"),
-        Column("LUT", 7, True),
-        Column("B18", 4, True),
+        Column("LUT", 7, True, rank=1),
+        Column("B18", 4, True, rank=2),
     ]
     rows = [_layer(item, wide) for item in difference.changed]
     return Content(columns, rows, "the present folding is the answer: nothing changes")

@@ -142,9 +142,14 @@ class LineView(Widget):
         """What a click there means; None for nothing."""
         return self._lines[y].at(x) if 0 <= y < len(self._lines) else None
 
+    def hit(self, event: events.MouseEvent) -> Hashable:
+        """What a click means; None for nothing, and for the frame."""
+        offset = event.get_content_offset(self)
+        return self.hit_at(offset.x, offset.y) if offset is not None else None
+
     def on_click(self, event: events.Click) -> None:
         """Pass on what was clicked."""
-        hit = self.hit_at(event.x, event.y)
+        hit = self.hit(event)
         if hit is not None and self._on_hit is not None:
             event.stop()
             self._on_hit(hit)

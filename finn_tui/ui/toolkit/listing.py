@@ -14,8 +14,9 @@ from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.context import context_of
 from finn_tui.ui.toolkit.filter_bar import Filtering, matches
+from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.styled_line import StyledLine, cells
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, shorten
 from finn_tui.ui.toolkit.viewport import Viewport
 
 if TYPE_CHECKING:
@@ -29,11 +30,20 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, its width (0 takes what is left), and whether it is set right."""
+    """A column.
+
+    Attributes:
+        title: its heading.
+        width: in cells; 0 takes what is left. Numbers, which are set right, are never cut: their
+            column becomes as wide as the longest.
+        right: whether it is set right.
+        rank: in a narrow list, the column with the highest rank is left out first; 0 stays.
+    """
 
     title: str
     width: int = 0
     right: bool = False
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,44 @@ class Content:
     rows: Sequence[Row] = ()
     empty: str = "nothing here"
     title: str = ""
+
+
+#: Cells that a column which takes what is left has at least, and that a name is never cut below.
+_LEAST = 8
+
+
+def column_widths(columns: Sequence[Column], longest: Sequence[int], width: int) -> list[int]:
+    """Return the width of each column, 0 for those that are left out in a narrow list.
+
+    Args:
+        columns: the columns, with their ranks.
+        longest: by column, the width of its longest number; 0 for what is no number.
+        width: cells of the whole list, a blank after each column included.
+    """
+    wanted = [
+        max(column.width, number) if column.width or column.right else 0
+        for column, number in zip(columns, longest, strict=True)
+    ]
+    shown = set(range(len(columns)))
+
+    def needed() -> int:
+        return sum((wanted[i] or _LEAST) + 1 for i in shown)
+
+    while needed() > width:
+        candidates = [i for i in shown if columns[i].rank]
+        if not candidates:
+            break
+        shown.remove(max(candidates, key=lambda i: (columns[i].rank, i)))
+    # Words give way last, and the longest first.
+    while needed() > width:
+        words = [i for i in shown if not columns[i].right and wanted[i] > _LEAST]
+        if not words:
+            break
+        wanted[max(words, key=lambda i: wanted[i])] -= 1
+    loose = [i for i in shown if not wanted[i]]
+    rest = width - sum(wanted[i] + 1 for i in shown)
+    each = max(4, rest // len(loose)) if loose else 0
+    return [(wanted[i] or each) if i in shown else 0 for i in range(len(columns))]
 
 
 def filter_keys(widget: Widget) -> tuple[str, ...]:
@@ -98,6 +146,8 @@ class Listing(LineView, can_focus=True):
         headings: bool = True,
         passive: bool = False,
         lit: bool = False,
+        title: str = "",
+        classes: str | None = None,
     ) -> None:
         """A list that its owner fills with ``set_content``.
 
@@ -105,8 +155,9 @@ class Listing(LineView, can_focus=True):
             headings: whether the titles of the columns are shown.
             passive: the cursor is shown only while keys go to the list.
             lit: the cursor is drawn as if keys went to the list: they reach it from a line of text.
+            title: what the list shows, in its frame if it has one.
         """
-        super().__init__(id=id)
+        super().__init__(id=id, classes=classes)
         self._passive = passive
         self._lit = lit
         self.content = Content()
@@ -114,9 +165,14 @@ class Listing(LineView, can_focus=True):
         self.filter = Filtering(self, self._filtered)
         self._rows: Sequence[Row] = ()
         self._headings = headings
+        #: Width of the longest number of each column, once it is needed.
+        self._longest: list[int] | None = None
+        #: What the list shows, for the frame of a pane.
+        self.title = title
 
     def set_content(self, content: Content, key: Hashable = None) -> None:
         """Show other rows; the cursor stays on its row, or goes to ``key`` if that is given."""
+        self._longest = None
         key_to_show = key if key is not None else self.key
         at = self.window.cursor
         self.content = content
@@ -169,6 +225,7 @@ class Listing(LineView, can_focus=True):
     def build(self, width: int, height: int) -> list[StyledLine]:
         """Headings, then the rows in view, then the scroll bar over the last column."""
         self.window.size(len(self._rows), self._room)
+        self._write_title()
         widths = self._widths(width - 1)
         lines = [self._heading(widths)] if self._headings else []
         if not self._rows:
@@ -185,11 +242,30 @@ class Listing(LineView, can_focus=True):
         return lines
 
     def _widths(self, width: int) -> list[int]:
+        """The width of each column, 0 for those that are left out."""
         columns = self.content.columns
-        fixed = sum(column.width for column in columns) + len(columns)
-        loose = [column for column in columns if not column.width]
-        each = max(4, (width - fixed) // len(loose)) if loose else 0
-        return [column.width or each for column in columns]
+        if self._longest is None:
+            self._longest = [
+                max(
+                    (cells(row.cells[i][0]) for row in self.content.rows if i < len(row.cells)),
+                    default=0,
+                )
+                if column.right
+                else 0
+                for i, column in enumerate(columns)
+            ]
+        return column_widths(columns, self._longest, width)
+
+    @property
+    def _framed(self) -> bool:
+        return self.has_class("pane")
+
+    def _write_title(self) -> None:
+        """Title, filter and count in the frame, where a narrow first column cannot hold them."""
+        if self._framed:
+            count = f"{len(self._rows)} of {len(self.content.rows)}"
+            text = self.filter.text
+            set_frame_title(self, self.title, f"/{text}  {count}" if text else "")
 
     def _heading(self, widths: Sequence[int]) -> StyledLine:
         line = StyledLine().add(" ")
@@ -199,14 +275,15 @@ class Listing(LineView, can_focus=True):
                 count = f"{len(self._rows)} of {len(self.content.rows)}"
                 # The line of text has the room before the count.
                 self.filter.width = width - 2 - cells(count)
-            if index == 0 and first:
+            if index == 0 and first and (self.filter.typing or not self._framed):
                 if self.filter.typing:
                     line.add(first, "accent").to(1 + width - cells(count)).add(count, "accent")
                     line.add(" ")
                 else:
                     line.cell(f"{first}  {count}", width, "accent").add(" ")
                 continue
-            line.cell(column.title, width, "head", right=column.right).add(" ")
+            if width:
+                line.cell(column.title, width, "head", right=column.right).add(" ")
         return line
 
     def _row(self, index: int, widths: Sequence[int]) -> StyledLine:
@@ -217,11 +294,15 @@ class Listing(LineView, can_focus=True):
         widths = list(widths)
         last = len(row.cells) - 1
         if last + 1 < len(widths):
-            widths[last:] = [sum(widths[last:]) + len(widths) - last - 1]
+            rest = [width for width in widths[last:] if width]
+            widths[last:] = [sum(rest) + max(0, len(rest) - 1)]
         for column, width, (text, role) in zip(
             self.content.columns, widths, row.cells, strict=False
         ):
-            line.cell(text, width, role, right=column.right, hit=("row", index)).add(" ")
+            if width:
+                if not column.right and cells(text) > width:
+                    text = shorten(text, width)
+                line.cell(text, width, role, right=column.right, hit=("row", index)).add(" ")
         return line
 
     # Keys and mouse
@@ -275,7 +356,7 @@ class Listing(LineView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor on a row; one on the row under the cursor takes it."""
-        hit = self.hit_at(event.x, event.y)
+        hit = self.hit(event)
         event.stop()
         if not isinstance(hit, tuple):
             return

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widget import Widget
 
 from finn_tui.ui.actions import table as actions
@@ -16,6 +15,7 @@ from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.state import AppState, Topic
 from finn_tui.ui.toolkit.frame import footer_actions, key_line, top_line
 from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.panes import PaneScreen, TooSmall
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
 
@@ -27,17 +27,13 @@ class KeyLine(LineView):
     """The keys that matter here."""
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(PaneScreen):
     """One of the five screens."""
 
-    #: Its name among the modes and the scopes of actions.
-    place: ClassVar[str] = ""
     #: The parts of the state that it shows.
     topics: ClassVar[frozenset[Topic]] = frozenset(Topic) - {Topic.SNAPSHOT}
     # Keys that start something expensive are not those of the app, which live in viewers too.
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("mode")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as Textual has it
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
 
     @property
     def context(self) -> AppContext:
@@ -51,9 +47,10 @@ class ModeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The frame with the screen's own widgets in it."""
-        yield TopLine(self._top, on_hit=self._do)
+        yield TopLine(self._top, on_hit=self._do, classes="frame")
         yield from self.body()
-        yield KeyLine(self._keys, on_hit=self._do)
+        yield KeyLine(self._keys, on_hit=self._do, classes="frame")
+        yield TooSmall(classes="frame")
 
     def body(self) -> Iterable[Widget]:
         """The screen's own widgets, from top to bottom."""
@@ -80,14 +77,6 @@ class ModeScreen(Screen[None]):
     def on_screen_resume(self, _: events.ScreenResume) -> None:
         """Much may have happened while another screen was shown."""
         self.redraw()
-
-    def do_pane_next(self) -> None:
-        """Keys go to the next pane."""
-        self.focus_next()
-
-    def do_pane_previous(self) -> None:
-        """Keys go to the pane before."""
-        self.focus_previous()
 
     def _top(self, width: int, height: int) -> list[StyledLine]:
         return [top_line(self.state, self.place, width)]

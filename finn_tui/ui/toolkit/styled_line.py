@@ -7,6 +7,7 @@ markup, and control characters in it never reach the terminal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import Self
 
@@ -29,6 +30,20 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
         return set_cell_size(text, max(0, width - 1)) + "…" if width > 0 else ""
     pad = " " * (width - size)
     return pad + text if right else text + pad
+
+
+#: The beginning of a number that goes on behind it.
+_NUMBER_START = re.compile(r"(?<!\w)[+-]?\d[\d,.]*$")
+
+
+def shorten(text: str, width: int) -> str:
+    """``text`` in at most ``width`` columns, cut with an ellipsis; a number is never cut in two."""
+    if cells(text) <= width:
+        return text
+    head = fit(text, width).removesuffix("…")
+    if text[len(head) : len(head) + 1] in tuple("0123456789,.%"):
+        head = _NUMBER_START.sub("", head)
+    return f"{head.rstrip()}…" if width > 0 else ""
 
 
 def bar(fraction: float, width: int) -> str:

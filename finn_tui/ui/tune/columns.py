@@ -15,6 +15,9 @@ _KNOB_ORDER = ("PE", "SIMD", "ram_style", "parallel_window")
 #: Columns before a layer: the cursor and the mark.
 GUTTER = 2
 
+#: Cells of a layer's name in the narrowest window.
+_LEAST_NAME = 14
+
 #: Lanes of the graph's branches that are drawn on a wide screen; on a narrow one half as many.
 _LANES = 12
 
@@ -103,20 +106,26 @@ def _columns(tune: TuneState, width: int, compared: bool) -> Columns:
     lanes = len(next(iter(tune.lanes.values()), ""))
     lanes_width = min(lanes, _LANES if width >= 100 else _LANES // 2) + (lanes > 0)
     titles = max(len(layer_text.short_name(layer)) for layer in layers)
-    used = (
-        GUTTER
-        + lanes_width
-        + cycles
-        + was
-        + 1
-        + meter
-        + 3
-        + bits
-        + sum(w for _, w in [*knobs, *resources])
-    )
-    name = min(titles + 1 + shapes + 2, width - used)
+
+    def used() -> int:
+        fixed = GUTTER + lanes_width + cycles + was + 1 + meter + 3 + bits
+        return fixed + sum(w for _, w in [*knobs, *resources])
+
+    # In a narrow window the least needed columns go, the names last of all.
+    least = min(titles + 1, _LEAST_NAME)
+    if width - used() < least and meter:
+        meter = 4
+    if width - used() < least:
+        bits = 0
+    if width - used() < least:
+        meter = 0
+    while width - used() < least and resources:
+        resources.pop()
+    if width - used() < least:
+        lanes_width = 0
+    name = min(titles + 1 + shapes + 2, width - used())
     shape = 0
-    spare = width - used - name
+    spare = width - used() - name
     for extra in names:
         if extra not in ("PE", "SIMD") and knob_width(extra) <= spare:
             knobs.append((extra, knob_width(extra)))

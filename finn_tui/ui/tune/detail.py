@@ -8,7 +8,15 @@ from finn_tui.core.design import Layer
 from finn_tui.core.editor import Option
 from finn_tui.core.estimate.infrastructure import InsertedNode
 from finn_tui.core.optimize.greedy import Blocked
-from finn_tui.ui.toolkit.styled_line import StyledLine, cells, fit, printable, rate, short, whole
+from finn_tui.ui.toolkit.styled_line import (
+    StyledLine,
+    cells,
+    printable,
+    rate,
+    short,
+    shorten,
+    whole,
+)
 from finn_tui.ui.tune import layer_text
 from finn_tui.ui.tune.columns import columns
 from finn_tui.ui.tune.comparison import changes_text
@@ -28,7 +36,7 @@ def detail_lines(tune: TuneState, width: int, height: int) -> list[StyledLine]:
     if notice is None:
         lines = [*lines, *[StyledLine()] * (height - len(lines))]
         return [*lines[:height], _next(tune, width)]
-    text = StyledLine().add(" ").add(fit(printable(notice.text), width - 2).rstrip(), notice.role)
+    text = StyledLine().add(" ").add(shorten(printable(notice.text), width - 2), notice.role)
     lines = lines[: height - 1]
     lines += [StyledLine()] * (height - 1 - len(lines))
     return [*lines, text, _next(tune, width)]
@@ -40,10 +48,10 @@ def _next(tune: TuneState, width: int) -> StyledLine:
     if answer is None:
         return StyledLine()
     if isinstance(answer, Blocked):
-        return StyledLine().add(" " + fit(answer.text(), width - 2).rstrip(), "dim")
+        return StyledLine().add(" " + shorten(answer.text(), width - 2), "dim")
     line = StyledLine().add(" ").add("next ", "dim").add(move_steps(tune.editor, answer))
     effect = f": II {answer.ii_cycles:,}, {move_cost(answer)}"
-    line.add(fit(effect, max(0, width - line.width - 1)).rstrip(), "dim")
+    line.add(shorten(effect, max(0, width - line.width - 1)), "dim")
     holder = layer_text.short_name(tune.editor.design.by_name[answer.bottleneck])
     then = f"; then {holder} holds it"
     return line.add(then if line.width + cells(then) < width else "", "dim")
@@ -70,10 +78,10 @@ def _short_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]
     if first.width + 2 + cells(", ".join(facts)) <= width:
         first.add("  " + ", ".join(facts))
     elif facts:
-        first.add("  " + fit(facts[-1], width - first.width - 3).rstrip())
+        first.add("  " + shorten(facts[-1], width - first.width - 3))
         extras = [*facts[:-1], *extras]
     second = "; ".join(fact for fact in extras if fact)
-    return [first, StyledLine().add(" " + fit(second, width - 2).rstrip(), "dim")]
+    return [first, StyledLine().add(" " + shorten(second, width - 2), "dim")]
 
 
 def _learned(tune: TuneState, layer: Layer) -> str:
@@ -109,22 +117,22 @@ def _long_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]:
     difference = tune.difference(layer.name)
     if difference is not None:
         text = f" against {tune.comparing_with}: {changes_text(difference)}"
-        lines.append(StyledLine().add(fit(text, width - 1).rstrip(), "accent"))
+        lines.append(StyledLine().add(shorten(text, width - 1), "accent"))
     facts = [", ".join(layer_text.divisor_rules(layer))]
     facts.append(layer_text.cycles_formula(layer, values, tune.cost(layer).cycles) or "")
     facts.append(_other_knobs(tune, layer, width))
     fact_text = "   ".join(fact for fact in facts if fact)
     if fact_text:
-        lines.append(StyledLine().add(" " + fit(fact_text, width - 2).rstrip()))
+        lines.append(StyledLine().add(" " + shorten(fact_text, width - 2)))
     if learned := _learned(tune, layer):
-        lines.append(StyledLine().add(" " + fit(learned, width - 2).rstrip()))
+        lines.append(StyledLine().add(" " + shorten(learned, width - 2)))
     streams = _streams(tune, layer)
     if cells("   ".join(streams)) <= width - 2:
         streams = ["   ".join(streams)]
     for text in streams:
-        lines.append(StyledLine().add(" " + fit(text, width - 2).rstrip(), "dim"))
+        lines.append(StyledLine().add(" " + shorten(text, width - 2), "dim"))
     for text in layer_text.coupled_with(editor.design, layer):
-        lines.append(StyledLine().add(" " + fit(text, width - 2).rstrip(), "dim"))
+        lines.append(StyledLine().add(" " + shorten(text, width - 2), "dim"))
     return lines
 
 
@@ -163,7 +171,7 @@ def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
 def _streams(tune: TuneState, layer: Layer) -> list[str]:
     """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
     streams: dict[tuple[str, str | None], list[str]] = {}
-    for item in tune.editor.estimate.infrastructure.near(layer.name):
+    for item in tune.editor.estimate.bill.near(layer.name):
         if item.consumer == layer.name:
             key = ("from", item.producer)
         elif item.producer == layer.name:
@@ -187,7 +195,7 @@ def _depths(tune: TuneState, layer: Layer) -> str:
     """The depths in words of the FIFOs next to a layer, short: "FIFO 128 in, 2 out"."""
     before: list[str] = []
     after: list[str] = []
-    for item in tune.editor.estimate.infrastructure.near(layer.name):
+    for item in tune.editor.estimate.bill.near(layer.name):
         if item.kind != "fifo":
             continue
         if item.consumer == layer.name and item.in_width == tune.cost(layer).in_width:

@@ -47,11 +47,11 @@ class FoldingDialogs(TuneMode):
         )
         columns = [
             Column("folding", 22),
-            Column("where from", 14),
-            Column("II", 10, True),
+            Column("where from", 14, rank=2),
+            Column("II", 10, True, rank=3),
             Column("fps", 9, True),
-            Column("LUT", 7, True),
-            Column("B18", 4, True),
+            Column("LUT", 7, True, rank=4),
+            Column("B18", 4, True, rank=5),
         ]
 
         def accept(text: str | None) -> None:

@@ -62,10 +62,10 @@ def values_content(tune: TuneState, name: str) -> Content:
     columns = [
         Column(name[:14], 14),
         Column("II", 10, True),
-        Column("LUT", 8, True),
-        Column("B18", 6, True),
-        Column("URAM", 5, True),
-        Column("DSP", 5, True),
+        Column("LUT", 8, True, rank=1),
+        Column("B18", 6, True, rank=2),
+        Column("URAM", 5, True, rank=4),
+        Column("DSP", 5, True, rank=3),
         Column(""),
     ]
     return Content(columns, rows, "type what it shall be")
@@ -84,7 +84,7 @@ def _cells(option: Option, present: Estimate, layers: int) -> list[Cell]:
     after = option.estimate
     better = "good" if after.ii_cycles < present.ii_cycles else role
     cells: list[Cell] = [(text, role), (short(after.ii_cycles, 10), better)]
-    extra, extra_present = after.infrastructure.total(), present.infrastructure.total()
+    extra, extra_present = after.bill.total(), present.bill.total()
     for resource in RESOURCES:
         change = (
             after.total[resource]

@@ -13,6 +13,7 @@ from textual.message import Message
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.filter_bar import Filtering
+from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import filter_keys
 from finn_tui.ui.toolkit.styled_line import StyledLine, wrap
@@ -40,11 +41,11 @@ class _Pane(LineView):
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._on_wheel(self.hit_at(event.x, event.y), 1)
+        self._on_wheel(self.hit(event), 1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._on_wheel(self.hit_at(event.x, event.y), -1)
+        self._on_wheel(self.hit(event), -1)
 
 
 class LayerTable(Horizontal, can_focus=True):
@@ -53,7 +54,7 @@ class LayerTable(Horizontal, can_focus=True):
     It draws a ``TuneState``; keys that change the folding are the screen's.
     """
 
-    BINDINGS = actions.bindings("list")
+    BINDINGS = actions.bindings("list", "pane")
 
     @dataclass
     class Stepped(Message):
@@ -73,8 +74,8 @@ class LayerTable(Horizontal, can_focus=True):
     class Folded(Message):
         """The bill is to be folded or unfolded."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self.tune: TuneState | None = None
         self.welcome = ""
         self.filter = Filtering(self, self._filtered)
@@ -114,6 +115,7 @@ class LayerTable(Horizontal, can_focus=True):
 
     def _make(self, width: int, height: int) -> None:
         tune = self.tune
+        self._write_title(tune)
         if tune is None:
             words = wrap(self.welcome, width - 4, "dim", "  ")
             self._rows = [(line, StyledLine(), StyledLine()) for line in words]
@@ -121,19 +123,35 @@ class LayerTable(Horizontal, can_focus=True):
             return
         plan = columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
-        infrastructure = infrastructure_rows.breakdown_rows(tune, plan, tall=self.tall)
-        if len(infrastructure) > 1:
-            infrastructure.insert(0, (StyledLine(), StyledLine(), StyledLine()))
-        tune.window.size(len(tune.layers), height - 1 - len(infrastructure))
+        bill = infrastructure_rows.breakdown_rows(tune, plan, tall=self.tall)
+        if len(bill) > 1:
+            bill.insert(0, (StyledLine(), StyledLine(), StyledLine()))
+        tune.window.size(len(tune.layers), height - 1 - len(bill))
         left, middle, right = tune_view.heading_row(tune, plan)
         self.filter.width = plan.left - 3
         if self.filter.typing:
             left = StyledLine().cell(" " + self.filter.shown, plan.left, "accent")
         self._rows = [(left, middle, right)]
         self._rows += [self._row(tune, index, plan) for index in tune.window.rows]
-        if len(infrastructure) == 1 and len(self._rows) + 1 < height:
+        if len(bill) == 1 and len(self._rows) + 1 < height:
             self._rows.append((StyledLine(), StyledLine(), StyledLine()))
-        self._rows += infrastructure
+        self._rows += bill
+
+    def _write_title(self, tune: TuneState | None) -> None:
+        """The pane's title with what restricts or changes the rows: filter, marks, comparison."""
+        if tune is None:
+            set_frame_title(self, "Layers")
+            return
+        notes = []
+        if tune.filter:
+            count = f"{len(tune.layers)} of {len(tune.editor.design.layers)}"
+            notes.append(f"/{tune.filter}  {count}")
+        if tune.marked:
+            notes.append(f"{len(tune.marked)} marked")
+        if tune.comparison is not None:
+            only = "changes vs " if tune.comparing.mode == "changed" else "vs "
+            notes.append(only + tune.comparing_with)
+        set_frame_title(self, "Layers", "  ".join(notes))
 
     def _row(
         self, tune: TuneState, index: int, plan: Columns

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from textual.timer import Timer
 from textual.widget import Widget
@@ -11,9 +11,10 @@ from textual.widget import Widget
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import read_clock
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.toolkit.frame import Rule
+from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Column, Content, Row
+from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text
 from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import infrastructure_rows
@@ -22,9 +23,6 @@ from finn_tui.ui.tune.folding_dialogs import FoldingDialogs
 from finn_tui.ui.tune.layer_table import LayerTable
 from finn_tui.ui.tune.state import Notice
 from finn_tui.ui.tune.value_dialogs import ValueDialogs
-
-if TYPE_CHECKING:
-    pass
 
 #: Seconds without a key after which a large design's next move is worked out.
 _REST = 0.15
@@ -36,27 +34,50 @@ _WELCOME = (
 )
 
 
+class DetailPane(LineView, can_focus=True):
+    """What there is to say about the layer; all of it when the pane is zoomed or made larger."""
+
+    BINDINGS = actions.bindings("pane")
+
+    def on_mount(self) -> None:
+        """Its title does not change: the first line names the layer."""
+        set_frame_title(self, "Detail")
+
+
 class TuneScreen(ValueDialogs, FoldingDialogs):
     """The screen that folds."""
 
     place = "tune"
     BINDINGS = actions.bindings("tune")
+    RESIZES: ClassVar[Mapping[str, Resize]] = {
+        "layers": Resize("detail", "height", -1),
+        "detail": Resize("detail", "height"),
+    }
 
     def body(self) -> Iterable[Widget]:
         """Figures, budget, table, detail."""
         yield LineView(self._figures, id="figures")
         yield LineView(self._budget, id="budget")
-        yield Rule()
-        yield LayerTable(id="layers")
-        yield Rule()
-        yield LineView(self._detail, on_hit=self._detail_hit, id="detail")
+        yield LayerTable(id="layers", classes="pane")
+        yield DetailPane(self._detail, on_hit=self._detail_hit, id="detail", classes="pane")
 
     def on_mount(self) -> None:
         """Keys go to the table."""
         self.query_one(LayerTable).focus()
+        self._arrange()
+
+    def on_resize(self) -> None:
+        """Another window: another height of the detail."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        rows = 7 if self.size.height >= 34 else 3 if self.size.height >= 18 else 2
+        frame = 2 if self.size.height >= 34 else 1
+        self.resize_pane("detail", rows + frame)
 
     def draw(self) -> None:
         """Everything that the folding changes, in one go so that it is one frame."""
+        self._arrange()
         opening = self.state.opening
         welcome = f"opening {opening} ..." if opening else _WELCOME
         self.query_one(LayerTable).set_session(self.tune, welcome)

@@ -68,13 +68,13 @@ class ValueDialogs(TuneMode):
 
         columns = [
             Column(knob_title(knob.name), 8),
-            Column("cycles", 10, True),
+            Column("cycles", 10, True, rank=2),
             Column("II", 10, True),
             Column("fps", 9, True),
-            Column("LUT", 7, True),
-            Column("", 7, True),
-            Column("B18", 4, True),
-            Column("", 4, True),
+            Column("LUT", 7, True, rank=1),
+            Column("", 7, True, rank=4),
+            Column("B18", 4, True, rank=3),
+            Column("", 4, True, rank=5),
             Column("", 4),
         ]
 
@@ -165,7 +165,7 @@ class ValueDialogs(TuneMode):
 
     def _price(self, tune: TuneState) -> None:
         """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
-        if any(item.use is None for item in tune.editor.estimate.infrastructure.items):
+        if any(item.use is None for item in tune.editor.estimate.bill.items):
             self.context.models.price_fifos(tune)
 
 

@@ -75,20 +75,8 @@ def _saved(tune: TuneState) -> StyledLine:
 def heading_row(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine, StyledLine]:
     """The headings of the three panes."""
     left = StyledLine()
-    first = GUTTER + plan.lanes + plan.name + plan.shape
-    labels = []
-    if tune.filter:
-        labels.append(f"/{tune.filter}  {len(tune.layers)} of {len(tune.editor.design.layers)}")
-    if tune.marked:
-        labels.append(f"{len(tune.marked)} marked")
-    if tune.comparison is not None:
-        only = "changes vs " if tune.comparing.mode == "changed" else "vs "
-        labels.append(only + tune.comparing_with)
-    if labels:
-        left.cell("  " + "  ".join(labels), first, "accent")
-    else:
-        left.cell(" " * (GUTTER + plan.lanes), GUTTER + plan.lanes)
-        _title(left, tune, "name", "layer", plan.name + plan.shape)
+    left.cell(" " * (GUTTER + plan.lanes), GUTTER + plan.lanes)
+    _title(left, tune, "name", "layer", plan.name + plan.shape)
     for name, width in plan.knobs:
         left.cell(knob_title(name) + " ", width, "head", right=True)
     middle = StyledLine()

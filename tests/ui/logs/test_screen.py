@@ -78,10 +78,10 @@ async def test_looks(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
         app = await viewer(pilot)
         await pilot.press("slash", *"RAMB18", "enter")
         await until(pilot, lambda: "/RAMB18  1 of 1  " in screen_text(app))
-        await compare(pilot, f"log-{size}")
+        await compare(pilot, f"log-{size}", "#log")
         await pilot.press("tab")
         await until(pilot, lambda: "MVAU_hls_0" in screen_text(app))
-        await compare(pilot, f"log-tree-{size}")
+        await compare(pilot, f"log-tree-{size}", "#tree")
 
 
 async def test_errors_are_counted_jumped_to_and_shown_alone(
@@ -104,7 +104,7 @@ async def test_errors_are_counted_jumped_to_and_shown_alone(
         await until(pilot, lambda: "Phase" not in screen_text(app))
         await until(pilot, lambda: "ERROR: [DRC UTLZ-1]" in screen_text(app))
         assert "CRITICAL WARNING" not in screen_text(app)
-        await pilot.press("s", "s")
+        await pilot.press("v", "v")
         await until(pilot, lambda: "WARNING: [Route 35-328]" in screen_text(app))
         assert "Phase" not in screen_text(app)
         # Enter shows what stands around a line that the filter left.
@@ -146,14 +146,14 @@ async def test_going_to_lines_wrapping_and_copying(make_app: MakeApp, lab: Recor
     with_logs(make_run(lab.workspace))
     async with make_app("tfc-w1a1").run_test(size=WIDE, notifications=True) as pilot:
         app = await viewer(pilot)
-        await pilot.press("colon", *"many", "enter")
+        await pilot.press("percent_sign", *"many", "enter")
         await until(pilot, lambda: "many is no line" in screen_text(app))
-        await pilot.press("escape", "colon", *"181", "enter")
+        await pilot.press("escape", "percent_sign", *"181", "enter")
         await until(pilot, lambda: "line 181 of 184" in screen_text(app))
         assert "sites are available" not in screen_text(app)
-        await pilot.press("w")
+        await pilot.press("W")
         await until(pilot, lambda: "available" in screen_text(app))
-        await pilot.press("w", "right", "right")
+        await pilot.press("W", "right", "right")
         await until(pilot, lambda: "from column 41" in screen_text(app))
         await pilot.press("space", "down", "y")
         await until(pilot, lambda: "2 lines sent" in screen_text(app))
@@ -207,7 +207,7 @@ async def test_a_pager_that_is_not_there(
         monkeypatch.setenv("PAGER", "no-such-pager -x")
         await pilot.press("3", "tab", "tab", "enter")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
-        await pilot.press("p")
+        await pilot.press("vertical_line")
         await until(pilot, lambda: "no-such-pager cannot be started" in screen_text(app))
 
 
@@ -226,7 +226,7 @@ async def test_the_pager_gets_the_file_and_the_line(
         monkeypatch.setenv("PAGER", f"{pager} -S")
         await pilot.press("3", "tab", "tab", "enter")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
-        await pilot.press("p")
+        await pilot.press("vertical_line")
         await until(pilot, (tmp_path / "said").exists)
         await until(pilot, lambda: (tmp_path / "said").read_text())
         assert (tmp_path / "said").read_text() == f"-S +1 {run.log}\n"

@@ -89,4 +89,4 @@ async def test_it_looks_as_it_was_looked_at(make_app: MakeApp, size: str) -> Non
         await pilot.pause()
         text = screen_text(app)
         assert "xx SetFolding" in text and f"{point.result.fps:,.0f}" in text
-        await compare(pilot, f"pareto-{size}")
+        await compare(pilot, f"pareto-{size}", "#plot")

@@ -16,6 +16,7 @@ from finn_tui.ui.toolkit.styled_line import (
     printable,
     rate,
     short,
+    shorten,
     wrap,
 )
 from finn_tui.ui.toolkit.viewport import Viewport
@@ -105,3 +106,12 @@ def test_filters() -> None:
     assert matches("swg", "ConvolutionInputGenerator_rtl_0", "SWG 0")
     assert not matches("!swg", "SWG 0")
     assert matches("", "x") and matches("!", "x")
+
+
+def test_no_number_is_cut_in_two() -> None:
+    text = "II 32,400, 8,502 LUT"
+    assert shorten(text, 40) == text
+    assert shorten(text, 13) == "II 32,400,…"
+    assert shorten(text, 8) == "II…"
+    assert shorten("minimize_bit_width", 9) == "minimize…"
+    assert shorten("run-20260102", 8) == "run-…"

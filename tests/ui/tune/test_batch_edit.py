@@ -101,7 +101,8 @@ async def test_a_click_beside_a_layer_marks_it(make_app: MakeApp) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         _, y = pane_at(app, "MVAU 2 ")
-        await pilot.click(offset=(1, y))
+        table = app.screen.query_one("#layers").content_region
+        await pilot.click(offset=(table.x + 1, y))
         assert tune_of(app).marked == {"MVAU_hls_2"}
         assert "•MVAU 2" in screen_text(app)
 
@@ -110,7 +111,7 @@ async def test_marked_and_locked_rows(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("S", "L", "space", "space", "plus")
-        await compare(pilot, "tune-marked-80x24")
+        await compare(pilot, "tune-marked-80x24", "#layers")
 
 
 async def test_a_filter_that_leaves_nothing_breaks_nothing(

@@ -20,7 +20,7 @@ async def test_compared(make_app: MakeApp, size: str) -> None:
     async with make_app().run_test(size=SIZES[size]) as pilot:
         await opened(pilot)
         await pilot.press("plus", "right", "plus", "down", "minus", "c")
-        await compare(pilot, f"compare-{size}")
+        await compare(pilot, f"compare-{size}", "#layers")
 
 
 async def test_c_goes_from_all_to_changes_to_none(make_app: MakeApp) -> None:
