@@ -224,17 +224,35 @@ def expected(kind: Kind, history: Sequence[PastBuild] = ()) -> Eta:
         kind: what is built.
         history: earlier builds of any kind, newest first.
     """
-    like, _, _ = alike(kind, history)
+    steps = [Step(name, StepStatus.WAITING) for name in usual_steps(kind, history)]
+    eta = estimate(steps, kind, history)
+    assert eta is not None, "all steps are still to come"
+    return eta
+
+
+def usual_steps(
+    kind: Kind, history: Sequence[PastBuild] = (), names: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return the steps of a build in their order with the seconds that each usually takes.
+
+    Args:
+        kind: what is built.
+        history: earlier builds of any kind, newest first.
+        names: the steps, once the builder has named them; before that those of the newest like
+            build that came to its end, or FINN's default steps.
+    """
+    like, _, widen = alike(kind, history)
     # Users insert steps of their own: those of an earlier build that came to its end count.
     whole = [
         tuple(past.seconds)
         for past in like
         if any("synthesize_bitfile" in name for name in past.seconds)
     ]
-    names = whole[0] if whole else DEFAULT_STEPS
-    eta = estimate([Step(name, StepStatus.WAITING) for name in names], kind, history)
-    assert eta is not None, "all steps are still to come"
-    return eta
+    usual = {}
+    for name in names or (whole[0] if whole else DEFAULT_STEPS):
+        seen = [past.seconds[name] for past in like if name in past.seconds]
+        _, usual[name], _ = _spread(seen, widen) if seen else _published(name, kind, 0)
+    return usual
 
 
 def estimate(

@@ -17,9 +17,10 @@ from finn_tui.runs.eta import (
     expected,
     expected_words,
     past_builds,
+    usual_steps,
     words,
 )
-from finn_tui.runs.live.jobs import Job, JobState, Stage
+from finn_tui.runs.live.jobs import DEFAULT_STEPS, Job, JobState, Stage
 from finn_tui.runs.live.snapshot import RunSnapshot
 from finn_tui.runs.steps import Step
 from tests.runs.conftest import MakeRun
@@ -219,3 +220,17 @@ def test_history_is_what_runs_have_finished(make_run: MakeRun) -> None:
     assert past.seconds == {"a": 8.0}
     assert past.kind.model == "tfc-w1a1"
     assert past.kind.rehearsal == 2.0
+
+
+def test_usual_steps_are_those_of_a_like_build_or_finns() -> None:
+    kind = Kind("tfc-w1a1", "Pynq-Z2")
+    default = usual_steps(kind)
+    assert tuple(default) == DEFAULT_STEPS
+    assert default["step_synthesize_bitfile"] == 2250.0
+    earlier = PastBuild(kind, {"step_mine": 7.0, "step_synthesize_bitfile": 100.0})
+    assert usual_steps(kind, [earlier]) == {"step_mine": 7.0, "step_synthesize_bitfile": 100.0}
+    # Once the builder has named them, they are its own.
+    assert list(usual_steps(kind, [earlier], ["step_other", "step_mine"])) == [
+        "step_other",
+        "step_mine",
+    ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
@@ -42,13 +42,21 @@ class RunsRead(WorkResult):
 
 @dataclass
 class SnapshotTaken(WorkResult):
-    """The run that the Runs screen shows, as it is now; ``cause`` once it has failed."""
+    """The run that the Runs screen shows, as it is now.
+
+    Attributes:
+        eta: what is still to come of it.
+        cause: why it failed, once it has.
+        usual: seconds that its steps usually take; before the builder has named its steps, those
+            that it will most likely have.
+    """
 
     kind = WorkKind.FOLLOW
     run: str
     snapshot: RunSnapshot
     eta: Eta | None = None
     cause: Diagnosis | None = None
+    usual: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -169,6 +177,7 @@ class BuildController(Controller):
         if message.run == view.log_of:
             view.snapshot, view.snapshot_at = message.snapshot, time.monotonic()
             view.eta, self.state.failure = message.eta, message.cause
+            view.usual = message.usual
             self.state.publish(Topic.SNAPSHOT)
 
     def _alert(self, text: str) -> None:
@@ -363,16 +372,20 @@ class BuildController(Controller):
 
     async def _follow_run(self, run: RunFolder) -> None:
         """Pictures of one run until it ends or another is followed; at last why it failed."""
-        from finn_tui.runs.eta import Kind, estimate, past_builds
+        from finn_tui.runs.eta import Kind, estimate, expected, past_builds, usual_steps
         from finn_tui.runs.live.snapshot import pictures
 
         kind = Kind.of(run.request)
         others = [other for other in self.lab.runs() if other != run]
         history = await asyncio.to_thread(past_builds, others)
         async for snapshot in pictures(run):
-            eta = estimate(snapshot.steps, kind, history, snapshot)
+            usual = usual_steps(kind, history, [step.name for step in snapshot.steps])
+            if snapshot.steps:
+                eta = estimate(snapshot.steps, kind, history, snapshot)
+            else:
+                eta = expected(kind, history)
             cause = snapshot.findings[0] if snapshot.findings else None
-            self.context.post_message(SnapshotTaken(run.id, snapshot, eta, cause))
+            self.context.post_message(SnapshotTaken(run.id, snapshot, eta, cause, usual))
         state = (await asyncio.to_thread(run.state)).state
         if state == "succeeded" and cause is not None and cause.id != "timing-missed":
             # It was no cause of anything, whatever a log says.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from finn_tui.ui.toolkit.styled_line import (
     duration,
     fit,
     printable,
+    shorten,
     whole,
     wrap,
 )
@@ -109,14 +110,21 @@ class BuildTree:
 
 
 def step_tree(
-    snapshot: RunSnapshot | None, unfolded: set[str], since: float, ended: float | None
+    snapshot: RunSnapshot | None,
+    unfolded: set[str],
+    since: float,
+    ended: float | None,
+    usual: Mapping[str, float] | None = None,
 ) -> BuildTree:
     """Steps, and the tools' jobs below those that are unfolded or being done.
 
     Args:
         since: seconds since the snapshot was taken, that running times go on.
         ended: when the run ended (seconds since the epoch), None while it runs.
+        usual: seconds that steps usually take: shown for those that are still to come, all of
+            which they are until the builder has named its own.
     """
+    usual = usual or {}
     columns = [Column("", 1), Column("step"), Column("time", 6, True)]
     if snapshot is None:
         return BuildTree(Content(columns, [], "reading what there is"), {})
@@ -133,18 +141,34 @@ def step_tree(
             seconds += since
         name = step_name(step.name) + ("" if unfold or not below else f" +{len(below)}")
         time_text = "" if seconds is None else brief(seconds)
+        if step.status == "waiting" and ended is None:
+            time_text = _usual_time(usual.get(step.name))
         cells_: list[Cell] = [
             (mark, role),
             (name, "faint" if step.status == "waiting" else ""),
-            (time_text, "dim"),
+            (time_text, "faint" if step.status == "waiting" else "dim"),
         ]
         rows.append(Row(step.name, cells_))
         if unfold:
             rows += _job_rows(below, since, logs)
+    if not snapshot.steps and ended is None:
+        mark, role = state_sign("waiting")
+        rows = [
+            Row(
+                name,
+                [(mark, role), (step_name(name), "faint"), (_usual_time(seconds), "faint")],
+            )
+            for name, seconds in usual.items()
+        ]
     return BuildTree(
         Content(columns, rows, "the steps are named once the builder has started"),
         logs,
     )
+
+
+def _usual_time(seconds: float | None) -> str:
+    """What a step usually takes: "~36m"; empty where that is next to nothing or unknown."""
+    return f"~{brief(seconds)}" if seconds is not None and seconds >= 1 else ""
 
 
 def newest_row(build_tree: BuildTree, snapshot: RunSnapshot) -> Hashable:
@@ -266,7 +290,7 @@ def _eta_lines(eta: Eta | None, width: int) -> list[StyledLine]:
     if lines[0].width + source.width <= width:
         lines[0].append(source)
     else:
-        lines.append(StyledLine().add(fit(f" {eta.source}", width - 1).rstrip(), "dim"))
+        lines.append(StyledLine().add(shorten(f" {eta.source}", width - 1), "dim"))
     if eta.note:
         lines += wrap(eta.note, width - 2, "warn", " ")[:2]
     return lines

@@ -42,7 +42,7 @@ def state_cell(run: RunView) -> Cell:
 
 def runs_content(run_views: Sequence[RunView], width: int) -> Content:
     """The list of runs, newest first."""
-    wide = width >= 100
+    wide = width >= 110
     rows = []
     missed = [run for run in run_views if run.clock_missed_ns is not None]
     models = titles({run.id: (run.request.model, run.request.content) for run in run_views})
@@ -58,12 +58,12 @@ def runs_content(run_views: Sequence[RunView], width: int) -> Content:
         ]
         rows.append(Row(run.id, cells, run.id))
     columns = [
-        Column("run", 31 if wide else 4),
+        Column("run", 31 if wide else 4, rank=2),
         Column("model", min(22, max([10, *map(len, models.values())]))),
         Column("folding"),
         Column("state", 30 if wide else max([24, *(len(state_cell(run)[0]) for run in missed)])),
-        Column("time", 6, True),
-        Column("age", 6, True),
+        Column("time", 6, True, rank=3),
+        Column("age", 6, True, rank=4),
         Column("", 9),
     ]
     return Content(columns, rows, "no runs yet; b builds the present folding")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from textual import events
 from textual.containers import Horizontal, Vertical
@@ -20,11 +21,11 @@ from finn_tui.ui.runs import build_view
 from finn_tui.ui.runs import list_view as runs
 from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView, Topic
-from finn_tui.ui.toolkit.frame import Rule
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
-from finn_tui.ui.toolkit.styled_line import StyledLine, duration, fit, printable
+from finn_tui.ui.toolkit.panes import Resize
+from finn_tui.ui.toolkit.styled_line import StyledLine, duration, printable, shorten
 
 
 class RunsScreen(ModeScreen):
@@ -34,6 +35,11 @@ class RunsScreen(ModeScreen):
     topics = frozenset(Topic)
     BINDINGS = actions.bindings("runs", "log")
     CSS_PATH = "screen.tcss"
+    RESIZES: ClassVar[Mapping[str, Resize]] = {
+        "runs": Resize("runs", "height"),
+        "steps": Resize("steps", "width"),
+        "log": Resize("steps", "width", -1),
+    }
 
     @property
     def own(self) -> RunsState:
@@ -42,14 +48,13 @@ class RunsScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The runs; what the chosen one is at: steps, what it takes or why it ended, a log."""
-        yield Listing(id="runs")
-        yield Rule()
+        yield Listing(id="runs", title="Runs", classes="pane")
         yield LineView(self._about, id="about")
         with Horizontal():
-            yield Listing(id="steps", passive=True)
+            yield Listing(id="steps", passive=True, title="Steps", classes="pane")
             with Vertical(id="beside"):
                 yield LineView(self._live, id="live")
-                yield LogPane(id="log")
+                yield LogPane(id="log", classes="pane right")
 
     def on_mount(self) -> None:
         """Keys go to the runs; times run on while a build does."""
@@ -72,10 +77,11 @@ class RunsScreen(ModeScreen):
         state = self.state
         listing = self.query_one("#runs", Listing)
         # As high as it has rows, so that a short list leaves its room to what is being built.
-        max_rows = 11 if self.has_class("-tall") else 7
-        rows = max(3, min(max_rows, len(state.runs) + 1))
-        if listing.styles.height is None or listing.styles.height.value != rows:
-            listing.styles.height = rows
+        width, height = self.size
+        max_rows = 11 if height >= 34 else 7 if height >= 18 else 3
+        rows = max(2 if height < 18 else 3, min(max_rows, len(state.runs) + 1))
+        self.resize_pane("runs", rows + (2 if height >= 34 else 1))
+        self.resize_pane("steps", 44 if width >= 110 else min(34, width * 45 // 100))
         listing.set_content(
             runs.runs_content(state.runs, listing.size.width), state.chosen_run_id or None
         )
@@ -83,6 +89,7 @@ class RunsScreen(ModeScreen):
         view = self.own
         if run is not None and view.log_of != run.id:
             view.log_of, view.snapshot, view.eta = run.id, None, None
+            view.usual = {}
             state.failure = None
             view.unfolded, view.log_fixed = set(), False
             self._show(run.folder.log)
@@ -106,7 +113,7 @@ class RunsScreen(ModeScreen):
         since = 0.0 if final else build_view.seconds_since(view.snapshot_at)
         ended = run.ended if run is not None else None
         snapshot = view.snapshot if run is not None else None
-        build_tree = build_view.step_tree(snapshot, view.unfolded, since, ended)
+        build_tree = build_view.step_tree(snapshot, view.unfolded, since, ended, view.usual)
         if run is None:
             build_tree.content.empty = "b builds the present folding"
         self._logs = build_tree.logs
@@ -155,7 +162,7 @@ class RunsScreen(ModeScreen):
             last, before = self._tall
             height = max(height, min(before, room - 4)) if last == run.id else height
             self._tall = (run.id, height)
-        if box.styles.height is None or box.styles.height.value != height:
+        if self.zoomed is None and (box.styles.height is None or box.styles.height.value != height):
             box.styles.height = height
             box.display = height > 0
 
@@ -193,7 +200,7 @@ class RunsScreen(ModeScreen):
         if remarks.strip():
             room = width - line.width - 13
             if room > 8:
-                line.add("  " + fit(printable(remarks), room).rstrip(), "accent")
+                line.add("  " + shorten(printable(remarks), room), "accent")
         if run.simulated:
             line.right(StyledLine().add("SIMULATED ", "sim"), width)
         return line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ class RunsState:
     Attributes:
         snapshot: of the run, taken at ``snapshot_at`` by the monotonic clock.
         eta: what is still to come of it.
+        usual: seconds that its steps usually take, in their order.
         unfolded: steps whose jobs are shown, or hidden for the one that runs.
         caused: the cause whose log was shown already.
         log: the log that is shown beside them, since ``log_at`` by the monotonic clock.
@@ -29,6 +31,7 @@ class RunsState:
     snapshot: RunSnapshot | None = None
     snapshot_at: float = 0.0
     eta: Eta | None = None
+    usual: Mapping[str, float] = field(default_factory=dict)
     unfolded: set[str] = field(default_factory=set)
     caused: tuple[str, str, int | None] = ("", "", None)
     log: LogView = field(default_factory=LogView)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -238,7 +239,7 @@ async def test_looks_while_it_runs_and_when_it_failed(
         await until(pilot, lambda: app.state.feature(RunsState).log_of == run.id)
         await publish_snapshot(app, run, picture(), cause=cause)
         await until(pilot, lambda: "line 200" in screen_text(app))
-        await compare(pilot, f"runs-cause-{size}")
+        await compare(pilot, f"runs-cause-{size}", "#live")
         # e says all of it; l goes to the line in the log.
         await pilot.press("e")
         await until(pilot, lambda: "placing was refused" in screen_text(app))
@@ -268,7 +269,7 @@ async def test_looks_while_it_routes(
         eta = Eta(600, 480, 900, 0.6, "3 builds of this network", 3)
         await publish_snapshot(app, run, picture(), eta=eta)
         await until(pilot, lambda: "Rip-up And Reroute" in screen_text(app))
-        await compare(pilot, f"runs-routing-{size}")
+        await compare(pilot, f"runs-routing-{size}", "#steps")
 
 
 async def test_steps_unfold_and_their_logs_are_shown(make_app: MakeApp, lab: RecordedLab) -> None:
@@ -372,7 +373,7 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         await publish_snapshot(app, run, grown(50.0, 110.0, 104.0))
         await pilot.pause()
         assert "layer 1 is synthesized" in screen_text(app)
-        await pilot.press("f")
+        await pilot.press("F")
         await until(pilot, lambda: "layer 0 is synthesized" in screen_text(app))
         # A log that was chosen stays, whatever grows, until f lets it go.
         await pilot.press("shift+tab", "up")
@@ -380,7 +381,7 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         await publish_snapshot(app, run, grown(50.0, 110.0, 120.0))
         await pilot.pause()
         assert "layer 0 is synthesized" in screen_text(app)
-        await pilot.press("f")
+        await pilot.press("F")
         await until(pilot, lambda: "layer 1 is synthesized" in screen_text(app))
         assert "following this one" not in screen_text(app)
 
@@ -392,3 +393,37 @@ def test_the_list_says_that_a_clock_is_missed(tmp_path: Path, width: int) -> Non
     assert "clock missed by 0.618 ns" in cell[0]
     content = list_view.runs_content([view], width)
     assert next(c for c in content.columns if c.title == "state").width >= len(cell[0])
+
+
+def test_steps_and_their_usual_times_stand_there_before_the_builder_names_them() -> None:
+    usual = {"step_tidy_up": 0.1, "step_hw_codegen": 95.0, "step_synthesize_bitfile": 2250.0}
+    starting = picture(steps=(), jobs=())
+    assert texts(build_view.step_tree(starting, set(), 0.0, None, usual)) == [
+        "· tidy_up ",
+        "· hw_codegen ~1m35",
+        "· synthesize_bitfile ~37m30",
+    ]
+    # Once they are named: those that are still to come.
+    assert "· make_driver ~4.0 s" in texts(
+        build_view.step_tree(picture(), set(), 0.0, None, {"step_make_driver": 4.0})
+    )
+    # Of a run that has ended nothing more is to come.
+    assert texts(build_view.step_tree(starting, set(), 0.0, AT, usual)) == []
+
+
+async def test_a_build_that_starts_shows_what_is_to_come(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    make_run(lab.workspace, "20260101T000000Z-tfc-w1a1-aaaa")
+    run = make_run(lab.workspace, "20260102T000000Z-tfc-w1a1-bbbb", "running", log="FINN starts\n")
+    (run.path / "events.jsonl").write_text("")
+    state = json.loads((run.path / "state.json").read_text())
+    state |= {"step": None, "step_index": 0, "step_count": 0}
+    (run.path / "state.json").write_text(json.dumps(state))
+    async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("3")
+        # FINN's default steps, with the times of earlier or published builds.
+        await until(pilot, lambda: "· synthesize_bitfile" in screen_text(app))
+        assert "~" in screen_text(app)
+        assert "about" in screen_text(app)
