@@ -1,6 +1,6 @@
-"""Every screen as text at 80x24 and 160x50, compared with what was looked at by a person.
+"""The widgets that matter as text at 80x24 and 160x50, as a person has looked at them.
 
-``FINN_TUI_UPDATE_SNAPSHOTS=1`` writes them anew.
+``FINN_TUI_UPDATE_SNAPSHOTS=1`` writes them again; whole screens are in ``test_screen_pictures.py``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,31 @@ from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_tex
 FOLDER = Path(__file__).parent / "snapshots"
 #: Seconds that a screen has to become as it should be; seconds that a new snapshot waits.
 PATIENCE, SETTLED = 10.0, 1.0
+#: What says on each screen that there is nothing yet.
+_EMPTY = {
+    "tune": "#layers",
+    "flow": "#stages",
+    "runs": "#runs",
+    "board": "#jobs",
+    "results": "#runs",
+}
 SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
 
 
-async def compare(pilot: Pilot[Any], name: str) -> None:
-    """Wait until the screen is as the committed text has it.
+def text_of(app: FinnTuiApp, selector: str) -> str:
+    """Return what stands on the screen where a widget is, its frame included.
+
+    Args:
+        app: the app.
+        selector: of the widget, as in a style sheet.
+    """
+    region = app.screen.query(selector).first().region
+    lines = screen_text(app).splitlines()[region.y : region.bottom]
+    return "\n".join(line[region.x : region.right].rstrip() for line in lines) + "\n"
+
+
+async def compare(pilot: Pilot[Any], name: str, selector: str) -> None:
+    """Wait until a widget looks as the committed text has it.
 
     Late frames (layout, lists, answers of workers) come when the machine lets them, so that a
     difference counts only if it stays.
@@ -36,16 +56,17 @@ async def compare(pilot: Pilot[Any], name: str) -> None:
     Args:
         pilot: drives the app.
         name: of the snapshot.
+        selector: of the widget, as in a style sheet.
     """
     app = pilot.app
     assert isinstance(app, FinnTuiApp)
     path = FOLDER / f"{name}.txt"
     if os.environ.get("FINN_TUI_UPDATE_SNAPSHOTS"):
         await pilot.pause(SETTLED)
-        path.write_text(screen_text(app), encoding="utf-8")
+        path.write_text(text_of(app, selector), encoding="utf-8")
     wanted = path.read_text(encoding="utf-8")
     end = time.monotonic() + PATIENCE
-    while (shown := screen_text(app)) != wanted and time.monotonic() < end:
+    while (shown := text_of(app, selector)) != wanted and time.monotonic() < end:
         await pilot.pause(0.02)
     difference = "".join(
         difflib.unified_diff(wanted.splitlines(True), shown.splitlines(True), "wanted", "shown")
@@ -63,18 +84,18 @@ async def test_tune(make_app: MakeApp, size: str) -> None:
     async with make_app().run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
         await pilot.press("plus")
-        await compare(pilot, f"tune-{size}")
+        await compare(pilot, f"tune-{size}", "#layers")
         await pilot.press("enter")
         await until(
             pilot, lambda: isinstance(app.screen, ChooseDialog) and "now" in screen_text(app)
         )
-        await compare(pilot, f"values-{size}")
+        await compare(pilot, f"values-{size}", ".box")
 
 
 async def test_tune_tfc(make_app: MakeApp, size: str) -> None:
     async with make_app("tfc-w1a1").run_test(size=SIZES[size]) as pilot:
         await opened(pilot)
-        await compare(pilot, f"tune-tfc-{size}")
+        await compare(pilot, f"tune-tfc-{size}", "#layers")
 
 
 async def test_flow(make_app: MakeApp, size: str) -> None:
@@ -82,7 +103,7 @@ async def test_flow(make_app: MakeApp, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("1")
         await until(pilot, lambda: "MVAU_hls" in screen_text(app))
-        await compare(pilot, f"flow-{size}")
+        await compare(pilot, f"flow-{size}", "Horizontal")
 
 
 async def test_runs(
@@ -96,10 +117,10 @@ async def test_runs(
         app = await opened(pilot)
         await pilot.press("3")
         await until(pilot, lambda: "✓ hw_codegen" in screen_text(app))
-        await compare(pilot, f"runs-{size}")
+        await compare(pilot, f"runs-{size}", "#runs")
         await pilot.press("down")
         await until(pilot, lambda: "✗ hw_codegen" in screen_text(app))
-        await compare(pilot, f"runs-failed-{size}")
+        await compare(pilot, f"runs-failed-{size}", "#live")
 
 
 async def test_board(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
@@ -108,7 +129,7 @@ async def test_board(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("4")
         await until(pilot, lambda: "▀▀▀" in screen_text(app))
-        await compare(pilot, f"board-{size}")
+        await compare(pilot, f"board-{size}", "#jobs")
 
 
 async def test_results(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
@@ -118,15 +139,15 @@ async def test_results(make_app: MakeApp, lab: RecordedLab, size: str) -> None:
         app = await opened(pilot)
         await pilot.press("5")
         await until(pilot, lambda: "1,550,861" in screen_text(app))
-        await compare(pilot, f"results-{size}")
+        await compare(pilot, f"results-{size}", "#detail")
 
 
 async def test_help(make_app: MakeApp, size: str) -> None:
     async with make_app().run_test(size=SIZES[size]) as pilot:
         app = await opened(pilot)
         await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(app.screen, Help) and "Larger" in screen_text(app))
-        await compare(pilot, f"help-{size}")
+        await until(pilot, lambda: isinstance(app.screen, Help) and "Fold" in screen_text(app))
+        await compare(pilot, f"help-{size}", "#page")
 
 
 async def test_empty_screens(make_app: MakeApp, size: str) -> None:
@@ -136,4 +157,4 @@ async def test_empty_screens(make_app: MakeApp, size: str) -> None:
         for key, name in zip("21345", ("tune", "flow", "runs", "board", "results"), strict=True):
             await pilot.press(key)
             await until_mode(pilot, name)
-            await compare(pilot, f"empty-{name}-{size}")
+            await compare(pilot, f"empty-{name}-{size}", _EMPTY[name])
