@@ -40,22 +40,27 @@ def editor_of(layers: int | None, times: int) -> Editor:
     budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
     device = Device("Pynq-Z2", data.PART, {name: times * n for name, n in budget.items()})
     start = foldings.ones(design, tables)
-    prices = CostLookup.from_json(document["prices"])
-    return Editor(design, tables, device, 10.0, start, start, "ones", prices)
+    costs = CostLookup.from_json(document["prices"])
+    return Editor(design, tables, device, 10.0, start, start, "ones", costs)
 
 
 async def measure(editor: Editor, fps: float) -> dict[str, Any]:
     """Medians over a few runs in one process that is warm, and one start from cold."""
     figures: dict[str, Any] = {"layers": len(editor.design.layers)}
     cycles = int(1e9 / (editor.clock_ns * fps))
-    for name, wish in (("whole_bill", SolveOptions()), ("finn_only", SolveOptions(whole=False))):
+    for name, solve_options in (
+        ("whole_bill", SolveOptions()),
+        ("finn_only", SolveOptions(include_infrastructure=False)),
+    ):
         solver = Solver()
         try:
             began = time.perf_counter()
-            first = await options.target(solver, editor, cycles, wish)
+            first = await options.target(solver, editor, cycles, solve_options)
             cold = time.perf_counter() - began
-            again = [await options.target(solver, editor, cycles, wish) for _ in range(REPEATS)]
-            fills = [await options.fill(solver, editor, wish) for _ in range(2)]
+            again = [
+                await options.target(solver, editor, cycles, solve_options) for _ in range(REPEATS)
+            ]
+            fills = [await options.fill(solver, editor, solve_options) for _ in range(2)]
         finally:
             await solver.close()
         figures[name] = {

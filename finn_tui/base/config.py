@@ -172,13 +172,8 @@ def problems(
     ):
         for index, item in enumerate(value, 1):
             yield from problems(item, arguments[0], (*key, f"#{index}"), tell_unknown=tell_unknown)
-    elif (
-        origin in (types.UnionType, typing.Union)
-        and len(arguments) == 2
-        and type(None) in arguments
-    ):
-        present = arguments[0] if arguments[1] is type(None) else arguments[1]
-        if value is not None:
+    elif (present := _present(kind)) is not None:
+        if value is not None or type(None) not in arguments:
             yield from problems(value, present, key, tell_unknown=tell_unknown)
     else:
         try:
@@ -190,6 +185,15 @@ def problems(
                 f"{shown_key(key)} = {_shown(value)} is not valid",
                 _allowed(error, kind, value),
             )
+
+
+def _present(kind: Any) -> Any:
+    """The one type of a value that may be missing or null; None for any other type."""
+    if typing.get_origin(kind) not in (types.UnionType, typing.Union):
+        return None
+    absent = (type(None), msgspec.UnsetType)
+    present = [argument for argument in typing.get_args(kind) if argument not in absent]
+    return present[0] if len(present) == 1 else None
 
 
 def known_keys(kind: type[msgspec.Struct]) -> msgspec.Meta:

@@ -71,7 +71,18 @@ class Board:
 
 
 class BoardEntry(Struct, frozen=True, omit_defaults=True):
-    """``[NAME]`` in boards.toml; the keys are those of ``Board``."""
+    """``[NAME]`` in boards.toml; the keys are those of ``Board``.
+
+    Attributes:
+        host: its address, or a name from ``~/.ssh/config``.
+        port: SSH port; 0 leaves it to the SSH configuration (usually 22).
+        user: login name; empty leaves it to the SSH configuration.
+        folder: where finn-tui's files go, relative to the home directory or absolute.
+        sudo: whether the driver must be started as root by ``sudo``.
+        python: interpreter, or virtual environment, that has pynq and the driver.
+        driver: the driver that is used; ``auto`` is what the deployment package holds.
+        key: private key file, if it is none of the usual ones.
+    """
 
     host: Annotated[
         str, Meta(min_length=1, description="Its address, or a name from ~/.ssh/config.")

@@ -55,7 +55,8 @@ def list_boards(as_json: bool) -> None:
     """List all boards."""
     known = catalogue.boards().values()
     if as_json:
-        print_json([{**asdict(board), "simulated": board.simulated} for board in known])
+        listed = [{**asdict(board), "simulated": board.simulated} for board in known]
+        print_json({"boards": listed})
         return
     rows = [
         (
@@ -247,7 +248,7 @@ def execute(order: _Order, images: tuple[int, ...]) -> None:
         return await work.execute(link, folder, on_progress, images=images or (0,))
 
     done = [item.as_dict() for item in order.do(job)]
-    order.show(done, [_executed(item) for item in done])
+    order.show({"images": done}, [_executed(item) for item in done])
 
 
 @_board_command(click.option("--batch", type=click.IntRange(1), help="Images in one go."))

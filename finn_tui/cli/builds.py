@@ -361,7 +361,7 @@ def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> No
     for error in broken:
         show_error(error)
     if as_json:
-        print_json([row.as_json() for row in rows])
+        print_json({"experiments": [row.as_json() for row in rows]})
     elif as_csv:
         echo(_csv(rows), nl=False)
     elif not rows:

@@ -261,13 +261,12 @@ def show_error(error: FinnTuiError) -> None:
             echo(f"  {text}", err=True)
 
 
-def print_json(document: Any) -> None:
-    """The one JSON document of a command, with the version of its format.
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print the one JSON document of a command, with the version of its form first.
 
     A number that is not finite is null in it.
     """
-    if isinstance(document, Mapping):
-        document = {"format_version": JSON_FORMAT, **document}
+    document = {"format_version": JSON_FORMAT, **content}
     try:
         text = json.dumps(document, indent=2, allow_nan=False)
     except ValueError:

@@ -127,7 +127,7 @@ def totals_table(comparison: Comparison, device: Device) -> str:
                 signed(comparison.total[name]),
             )
         )
-    inserted = a.bill.total(), b.bill.total()
+    inserted = a.infrastructure.total(), b.infrastructure.total()
     for name in RESOURCES:
         if inserted[0][name] or inserted[1][name]:
             rows.append(
@@ -154,7 +154,7 @@ def closing(comparison: Comparison) -> list[str]:
         lines.append(f"width converter {change.how}: {ends}, {_widths(change)}")
     fifos = comparison.of("fifo")
     if fifos:
-        before, after = len(a.bill.of("fifo")), len(b.bill.of("fifo"))
+        before, after = len(a.infrastructure.of("fifo")), len(b.infrastructure.of("fifo"))
         lines.append(f"FIFOs: {before} in A, {after} in B, {len(fifos)} differ")
     same = len(comparison.layers) - len(comparison.changed)
     lines.append(f"{len(comparison.changed)} layers differ, {same} are the same")

@@ -45,18 +45,17 @@ def list_engines(as_json: bool) -> None:
     """List all engines, managed ones and those of engines.toml."""
     known = catalogue.engines()
     if as_json:
-        print_json(
-            [
-                {
-                    "name": spec.name,
-                    "command": list(spec.command),
-                    "managed": spec.folder is not None,
-                    "flavour": spec.info["flavour"] if spec.info else None,
-                    "version": spec.info["version"] if spec.info else None,
-                }
-                for spec in known
-            ]
-        )
+        listed = [
+            {
+                "name": spec.name,
+                "command": list(spec.command),
+                "managed": spec.folder is not None,
+                "flavour": spec.info["flavour"] if spec.info else None,
+                "version": spec.info["version"] if spec.info else None,
+            }
+            for spec in known
+        ]
+        print_json({"engines": listed})
         return
     if not known:
         echo("No engine yet; `finn-tui engine install` makes one, and so does first use.")

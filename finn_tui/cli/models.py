@@ -257,17 +257,17 @@ _INSERTED = {"dwc": "width converters", "fifo": "FIFOs"}
 
 def bill_line(result: Estimate, kind: str) -> str:
     """What FINN inserts of one kind and what it costs; empty where there is nothing to say."""
-    items = result.bill.of(kind)
+    items = result.infrastructure.of(kind)
     priced = [item for item in items if item.use is not None]
     if not items:
         return ""
     if not priced:
         return f"beside it: {len(items)} {_INSERTED[kind]}, not priced"
-    total = result.bill.total(kind)
+    total = result.infrastructure.total(kind)
     use = "   ".join(f"{name} {number(total[name])}" for name in RESOURCES if total[name])
     missing = f" ({len(items) - len(priced)} not priced)" if len(priced) < len(items) else ""
     doubt = ""
-    if kind == "dwc" and result.prices.ops.get("dwc", "").endswith("_rtl"):
+    if kind == "dwc" and result.costs.ops.get("dwc", "").endswith("_rtl"):
         doubt = "   (FINN's formula for older RTL: up to 10x off in both directions)"
     return f"beside it: {len(items)} {_INSERTED[kind]}{missing}   {use}{doubt}"
 
@@ -331,9 +331,9 @@ def _amount(result: Estimate, layer: LayerCost, resource: str) -> str:
 def memory_line(result: Estimate, device: Device) -> str:
     """Memory that FINN leaves out, and LUTs that are memory; empty where there is none."""
     parts = []
-    left_out = result.bill.total("memory")["LUT"]
+    left_out = result.infrastructure.total("memory")["LUT"]
     if left_out:
-        layers = ", ".join(result.bill.memory)
+        layers = ", ".join(result.infrastructure.memory)
         parts.append(f"LUT {number(left_out)} for weights that FINN counts as nothing ({layers})")
     if result.lutram:
         most = lutram_of(device.part)
@@ -359,7 +359,7 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     fits = result.fits(device)
     verdict = {True: "fits the part", False: "DOES NOT FIT the part", None: "budget unknown"}[fits]
     lines.append(f"{verdict} (FINN's estimate, without FIFOs, width converters, DMA and shell)")
-    if fits and not result.fits(device, whole=True):
+    if fits and not result.fits(device, include_infrastructure=True):
         lines.append(
             "DOES NOT FIT the part once FIFOs, width converters, memory, DMA and shell are counted"
         )

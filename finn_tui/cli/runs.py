@@ -56,7 +56,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         if tag is None or tag in read_notes(folder).tags:
             states.append((folder, state))
     if as_json:
-        print_json([brief(folder, state) for folder, state in states])
+        print_json({"runs": [brief(folder, state) for folder, state in states]})
         return
     if not states:
         echo(

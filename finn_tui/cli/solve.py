@@ -1,4 +1,4 @@
-"""`finn-tui solve` and `pareto`: the best folding for a wish, and all that are worth having."""
+"""`finn-tui solve` and `pareto`: the best folding for a goal, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..
         minimise: the default of ``--minimise``.
 
     Returns:
-        The decorator; the command takes what ``_wish`` takes.
+        The decorator; the command takes what ``_solve_options`` takes.
     """
     options = (
         click.option(
@@ -108,7 +108,7 @@ def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..
     return decorate
 
 
-def _wish(
+def _solve_options(
     limits: Sequence[str],
     weights: Sequence[str],
     lock: Sequence[str],
@@ -119,7 +119,7 @@ def _wish(
     minimise: str,
 ) -> SolveOptions:
     layers = tuple(name for item in lock for name in item.split(","))
-    held = tuple(name for item in hold for name in item.split(","))
+    fixed = tuple(name for item in hold for name in item.split(","))
     freed = tuple(name for item in free for name in item.split(","))
     shares, counts = _numbers(limits, "--limit"), _numbers(weights, "--weight")
 
@@ -128,7 +128,7 @@ def _wish(
     )
 
     return SolveOptions(
-        shares, layers, not finn_only, seconds, counts, held, freed, even=minimise == "scarcest"
+        shares, layers, not finn_only, seconds, counts, fixed, freed, minimax=minimise == "scarcest"
     )
 
 
@@ -196,9 +196,11 @@ def solve(
     from finn_tui.lab.solver.requests import SolveRequest
 
     # `--limit LUT=0.7 BRAM_18K=0.8` reads as one option with two values.
-    wish = _wish((*limits, *extra_options), weights, lock, hold, free, finn_only, seconds, minimise)
+    solve_options = _solve_options(
+        (*limits, *extra_options), weights, lock, hold, free, finn_only, seconds, minimise
+    )
     goal = "fill" if fill else "balance" if balance else "target"
-    question = SolveRequest(goal, target_fps, wish, no_dearer_than)
+    request = SolveRequest(goal, target_fps, solve_options, no_dearer_than)
 
     async def work() -> tuple[Opened, Solution]:
         async with open_lab(workspace, handling=handling) as lab:
@@ -206,7 +208,7 @@ def solve(
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
-                return opened, await requests.ask(lab, opened, question, reporter)
+                return opened, await requests.ask(lab, opened, request, reporter)
 
     opened, solution = run(work())
     editor = opened.editor
@@ -218,7 +220,7 @@ def solve(
         print_json(
             {
                 **result.as_json(editor.design, editor.device),
-                **_proof(solution, wish),
+                **_proof(solution, solve_options),
                 "folding": document,
             }
         )
@@ -228,8 +230,8 @@ def solve(
     echo(summary(opened.model.title, f"solved from {editor.baseline_name}", result, editor.device))
     echo(solution.verdict)
     for item in solution.binding:
-        held = "; without this limit it could be faster" if item.holds else ""
-        echo(f"  {item.text()}{held}")
+        fixed = "; without this limit it could be faster" if item.holds else ""
+        echo(f"  {item.text()}{fixed}")
     differ = sum(
         solution.folding.values[name] != values for name, values in editor.folding.values.items()
     )
@@ -247,7 +249,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         ) from error
 
 
-def _proof(solution: Solution, wish: SolveOptions) -> dict[str, Any]:
+def _proof(solution: Solution, solve_options: SolveOptions) -> dict[str, Any]:
     """What ``solve --json`` adds to the estimate's document, the folding apart."""
     from finn_tui.core.estimate.estimate import plain
 
@@ -258,7 +260,7 @@ def _proof(solution: Solution, wish: SolveOptions) -> dict[str, Any]:
         "bound": solution.bound,
         "least_cycles": solution.least_cycles,
         "seconds": round(solution.seconds, 4),
-        "counted": "whole" if wish.whole else "finn",
+        "counted": "whole" if solve_options.include_infrastructure else "finn",
         "binding": [
             {
                 "resource": item.resource,
@@ -309,7 +311,7 @@ def pareto(
 
     For each point there is no folding that is better in one of them and not worse in the other.
     """
-    wish = _wish(limits, weights, lock, hold, free, finn_only, seconds, minimise)
+    solve_options = _solve_options(limits, weights, lock, hold, free, finn_only, seconds, minimise)
 
     from finn_tui.lab.solver import requests
 
@@ -320,7 +322,12 @@ def pareto(
                     model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
                 )
                 front = await requests.front(
-                    lab, opened, wish, points, setfolding=not no_setfolding, on_progress=reporter
+                    lab,
+                    opened,
+                    solve_options,
+                    points,
+                    setfolding=not no_setfolding,
+                    on_progress=reporter,
                 )
                 return opened, front
 
@@ -337,7 +344,7 @@ def pareto(
                 "part": device.part,
                 "clock_ns": editor.clock_ns,
                 "budget": dict(device.budget),
-                "counted": "whole" if wish.whole else "finn",
+                "counted": "whole" if solve_options.include_infrastructure else "finn",
                 "points": [point.as_json(editor) for point in front.points],
                 "setfolding": [point.as_json(editor) for point in front.setfolding],
             }

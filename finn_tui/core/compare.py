@@ -153,9 +153,11 @@ class Comparison:
         return _minus(self.b.estimate.total, self.a.estimate.total)
 
     @cached_property
-    def whole(self) -> Mapping[str, float]:
-        """The same with the converters and FIFOs that FINN inserts, as far as they are priced."""
-        extra = _minus(self.b.estimate.bill.total(), self.a.estimate.bill.total())
+    def total_with_infrastructure(self) -> Mapping[str, float]:
+        """The same with the converters and FIFOs that FINN inserts, where their costs are known."""
+        extra = _minus(
+            self.b.estimate.infrastructure.total(), self.a.estimate.infrastructure.total()
+        )
         return {name: self.total[name] + extra[name] for name in RESOURCES}
 
     @cached_property
@@ -192,9 +194,12 @@ class Comparison:
             "total": {name: [plain(a.total[name]), plain(b.total[name])] for name in RESOURCES},
             "extra": {
                 kind: {
-                    "count": [len(a.bill.of(kind)), len(b.bill.of(kind))],
+                    "count": [len(a.infrastructure.of(kind)), len(b.infrastructure.of(kind))],
                     **{
-                        name: [plain(a.bill.total(kind)[name]), plain(b.bill.total(kind)[name])]
+                        name: [
+                            plain(a.infrastructure.total(kind)[name]),
+                            plain(b.infrastructure.total(kind)[name]),
+                        ]
                         for name in RESOURCES
                     },
                 }
@@ -213,7 +218,7 @@ def _by_stream(
 ) -> dict[tuple[str, str | None, str | None], list[InsertedNode]]:
     # In the order of the graph, so that what stands first on a stream meets what stood first.
     nodes: dict[tuple[str, str | None, str | None], list[InsertedNode]] = {}
-    for item in estimate.bill.items:
+    for item in estimate.infrastructure.items:
         nodes.setdefault((item.kind, item.producer, item.consumer), []).append(item)
     return nodes
 

@@ -60,7 +60,7 @@ class Editor:
 
     Attributes:
         baseline: what the folding is compared with and called after ("published").
-        prices: of the converters and FIFOs that FINN inserts.
+        costs: of the converters and FIFOs that FINN inserts.
         saved: the folding as it was last saved or loaded, which tells whether there are changes.
     """
 
@@ -71,7 +71,7 @@ class Editor:
     folding: Folding
     baseline: Folding
     baseline_name: str
-    prices: CostLookup = field(default_factory=CostLookup)
+    costs: CostLookup = field(default_factory=CostLookup)
     saved: Folding = field(init=False)
     _undo: list[Folding] = field(default_factory=list)
     _redo: list[Folding] = field(default_factory=list)
@@ -254,9 +254,9 @@ class Editor:
         """Estimate for another clock period from now on."""
         self.clock_ns, self._estimate = clock_ns, None
 
-    def set_costs(self, prices: CostLookup) -> None:
-        """Put other prices on the bill from now on."""
-        self.prices, self._estimate = prices, None
+    def set_costs(self, costs: CostLookup) -> None:
+        """Replace the costs of the converters and FIFOs that FINN inserts."""
+        self.costs, self._estimate = costs, None
 
     def _take(self, folding: Folding) -> None:
         if folding == self.folding:
@@ -286,7 +286,7 @@ class Editor:
             self.clock_ns,
             self._near,
             settings=folding.settings,
-            prices=self.prices,
+            costs=self.costs,
         )
         self._near = (folding.values, result)
         return result

@@ -47,7 +47,7 @@ async def check(
         device=editor.device,
         clock_ns=editor.clock_ns,
         layers=editor.estimate.total,
-        inserted=editor.estimate.bill.total(),
+        inserted=editor.estimate.infrastructure.total(),
         runs_dir=lab.workspace.runs_dir,
         refusals=buildability.refusals(editor.design, editor.folding),
         rehearse=settings.rehearse if rehearse is None else rehearse,

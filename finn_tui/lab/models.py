@@ -493,12 +493,12 @@ def _swap(partial: Path, folder: Path) -> None:
 #: Changes whenever tables.json holds something else than before; older files are made anew.
 _TABLES_FORMAT = 5
 
-#: A design, the cost tables of its layers, and the prices of what FINN inserts between them.
+#: A design, the cost tables of its layers, and the costs of what FINN inserts between them.
 Costed = tuple[Design, dict[str, CostTable], CostLookup]
 
 
 def cached_design(model: Model, device: Device) -> Costed | None:
-    """Design, cost tables and prices from an earlier time; None if they must be computed."""
+    """Design, cost tables and costs from an earlier time; None if they must be computed."""
     design = files.read_sealed(model.folder / "design.json")
     tables = files.read_sealed(model.folder / "tables.json")
     if design is None or tables is None:
@@ -558,29 +558,29 @@ async def compute_design(
     await engine.call("tables", {**question, "first": first}, on_event)
     tables = {item["layer"]: CostTable.from_json(item) for item in documents}
     brought = model.preset.fifo_depths if model.preset else ()
-    ask = StreamWidths(design, tables).ask({}, (*USUAL_DEPTHS, *brought))
-    prices = await _prices(ask, device, engine)
+    query = StreamWidths(design, tables).query({}, (*USUAL_DEPTHS, *brought))
+    costs = await _costs(query, device, engine)
     files.write_sealed(model.folder / "design.json", answer)
-    document = {"key": tables_key(model, device), "tables": documents, "prices": prices}
+    document = {"key": tables_key(model, device), "tables": documents, "prices": costs}
     await asyncio.to_thread(files.write_sealed, model.folder / "tables.json", document)
-    return design, tables, CostLookup.from_json(prices)
+    return design, tables, CostLookup.from_json(costs)
 
 
-async def _prices(ask: CostQuery, device: Device, engine: Engine) -> dict[str, Any]:
-    question = {"part": device.part, "dwc": ask.dwc, "fifo": ask.fifo}
+async def _costs(query: CostQuery, device: Device, engine: Engine) -> dict[str, Any]:
+    question = {"part": device.part, "dwc": query.dwc, "fifo": query.fifo}
     answer: dict[str, Any] = await engine.call("converters", question)
     return answer
 
 
 async def look_up_costs(
-    model: Model, device: Device, engine: Engine, prices: CostLookup, ask: CostQuery
+    model: Model, device: Device, engine: Engine, costs: CostLookup, query: CostQuery
 ) -> CostLookup:
     """Have the engine price what is not known yet, and keep it with the tables.
 
     Raises:
         FinnTuiError: with the engine's explanation.
     """
-    more = await _prices(ask, device, engine)
+    more = await _costs(query, device, engine)
     known = CostLookup.from_json(more)
 
     def keep() -> None:
@@ -594,9 +594,9 @@ async def look_up_costs(
 
     await asyncio.to_thread(keep)
     return CostLookup(
-        {**prices.dwc, **known.dwc},
-        {**prices.fifo, **known.fifo},
+        {**costs.dwc, **known.dwc},
+        {**costs.fifo, **known.fifo},
         known.dwc_depth,
-        {**prices.ops, **known.ops},
-        prices.shell,
+        {**costs.ops, **known.ops},
+        costs.shell,
     )

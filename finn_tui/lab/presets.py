@@ -19,13 +19,22 @@ from finn_tui.core.folding.model import Folding
 
 
 class DatasetEntry(Struct, frozen=True):
-    """``[dataset]`` of a preset: the data set that the network is for."""
+    """``[dataset]`` of a preset: the data set that the network is for.
+
+    Attributes:
+        name: ``mnist``, ``cifar10`` or ``cifar100``.
+    """
 
     name: str | None = None
 
 
 class FoldingEntry(Struct, frozen=True):
-    """``[foldings.NAME]``: (PE, SIMD, in_fifo[, out_fifo, ram_style]) of each matrix layer."""
+    """``[foldings.NAME]``: a folding that the preset brings.
+
+    Attributes:
+        mvau: PE, SIMD, in_fifo and perhaps out_fifo, ram_style of each matrix layer.
+        thresholding_pe: PE of the first thresholding layers, in their order.
+    """
 
     mvau: Annotated[
         tuple[tuple[int | str, ...], ...],
@@ -35,7 +44,15 @@ class FoldingEntry(Struct, frozen=True):
 
 
 class ReferenceEntry(Struct, frozen=True):
-    """``[[reference]]``: a published figure, and who published it."""
+    """``[[reference]]``: a published figure, and who published it.
+
+    Attributes:
+        what: the figure in words.
+        value: a number or a list of numbers.
+        unit: its unit.
+        source: who published it, and where.
+        dataset: the data set that an accuracy was measured on.
+    """
 
     what: str
     value: Any
@@ -45,7 +62,18 @@ class ReferenceEntry(Struct, frozen=True):
 
 
 class PresetFile(Struct, frozen=True):
-    """A file of ``presets/``."""
+    """A file of ``presets/``: a network by name.
+
+    Attributes:
+        name: what commands call it.
+        title: what it is, in words.
+        source: where the network comes from, as the engine prepares it: ``kind``, ``network``,
+            ``input`` (its shape), ``topk``, or ``path`` of a file.
+        train: how it is trained where no published weights can be fetched: ``dataset``.
+        dataset: the data set that it is for.
+        foldings: foldings by name.
+        reference: published figures.
+    """
 
     name: Annotated[
         str,

@@ -233,11 +233,11 @@ class Workbench:
             engine = await self.engine(on_progress)
             on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
             cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
-        design, tables, prices = cached
+        design, tables, costs = cached
         shell, learned = await asyncio.to_thread(self._own_builds, device.part)
-        prices = replace(prices, shell=shell)
+        costs = replace(costs, shell=shell)
         start = foldings.ones(design, tables)
-        editor = Editor(design, tables, device, clock, start, start, "ones", prices)
+        editor = Editor(design, tables, device, clock, start, start, "ones", costs)
         opened = Opened(prepared, editor, learned)
         name = folding or default_folding(prepared)
         if folding is None and name == "ones" and refusals(design, start):
@@ -245,7 +245,7 @@ class Workbench:
             name = foldings_by_name.LEAST
         chosen, notes = self.read_folding(opened, name)
         opened.editor = Editor(
-            design, tables, device, clock, chosen, chosen, foldings_by_name.title(name), prices
+            design, tables, device, clock, chosen, chosen, foldings_by_name.title(name), costs
         )
         for note in notes:
             on_progress(Progress("folding", note))
@@ -267,15 +267,15 @@ class Workbench:
         editor, model = opened.editor, opened.model
         widths = StreamWidths(editor.design, editor.tables)
         wanted = editor.folding.settings if settings is None else settings
-        ask = widths.ask(wanted, ()).without(editor.prices)
+        query = widths.query(wanted, ()).without(editor.costs)
         # What FINN refuses to price it refuses again.
-        if not ask or (model.folder, ask) in self._refused:
+        if not query or (model.folder, query) in self._refused:
             return
         engine = await self.engine(on_progress)
         on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
-        prices = await models.look_up_costs(model, editor.device, engine, editor.prices, ask)
-        self._refused.add((model.folder, ask.without(prices)))
-        editor.set_costs(prices)
+        costs = await models.look_up_costs(model, editor.device, engine, editor.costs, query)
+        self._refused.add((model.folder, query.without(costs)))
+        editor.set_costs(costs)
 
     async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Nodes, shapes, types and attributes of one stage's graph."""

@@ -27,8 +27,12 @@ class OwnBoard(Struct, frozen=True):
     """``[boards.NAME]``: a board that FINN does not know.
 
     Attributes:
-        part: the FPGA part, ``xc7z010clg400-1``.
-        LUT, FF, BRAM_18K, URAM, DSP: units on the part; missing ones are unknown.
+        part: the FPGA part, such as ``xc7z010clg400-1``.
+        LUT: look-up tables on the part; unknown if it is missing, as the next four.
+        FF: flip-flops on the part.
+        BRAM_18K: block RAM on the part, in halves of 18 kbit.
+        URAM: UltraRAM blocks on the part.
+        DSP: DSP slices on the part.
     """
 
     part: Annotated[
@@ -52,20 +56,19 @@ class Settings(Struct, frozen=True):
     """What finn-tui.toml says; every key may be missing.
 
     Attributes:
-        board: FINN's name of the board.
-        clock_ns: clock period that is asked of synthesis.
+        board: FINN's name of the board type.
+        clock_ns (ns): clock period that is asked of synthesis.
         engine: name of the engine; empty means the first there is, or the one that is installed.
         model: the model that the app opens.
         rehearse: build with stand-ins for AMD's tools.
-        rehearsal_seconds: how long the stand-ins take in all.
+        rehearsal_seconds (s): how long the stand-ins take in all.
         parallel_builds: how many builds run at once; the others wait for their turn.
         notify: a shell command that is started when a build has ended, with FINN_TUI_RUN,
             FINN_TUI_STATE and FINN_TUI_FOLDER in its environment; the user is asked once.
         alert: how the terminal tells that a build has ended: ``osc9`` and ``osc777`` (what
             terminals make desktop messages of), ``bell``, or ``off``.
         to: name of the PYNQ machine that `d` deploys to.
-        boards: parts and budgets of boards that FINN does not know, by name:
-            ``[boards.MyBoard]``, ``part = "xc7z010clg400-1"``, ``LUT = 17600``, ...
+        boards: parts and budgets of boards that FINN does not know, by name.
     """
 
     board: str = "Pynq-Z2"

@@ -467,7 +467,6 @@ class RunResults(Struct, frozen=True):
         steps: how long the steps took.
         tools: the tools that worked.
         warnings: warnings that matter.
-        deploy: what was sent to a board.
         execute: one sample image on the board.
         throughput: the driver's throughput test.
         accuracy: the test set through the accelerator.
@@ -479,7 +478,6 @@ class RunResults(Struct, frozen=True):
     steps: Annotated[dict[str, Any], known_keys(StepTimes)] | None = None
     tools: tuple[Annotated[dict[str, Any], known_keys(ToolVersion)], ...] | None = None
     warnings: tuple[Annotated[dict[str, Any], known_keys(ToolWarning)], ...] | None = None
-    deploy: dict[str, Any] | None = None
     execute: Annotated[dict[str, Any], known_keys(ExecuteResult)] | None = None
     throughput: Annotated[dict[str, Any], known_keys(ThroughputResult)] | None = None
     accuracy: Annotated[dict[str, Any], known_keys(AccuracyResult)] | None = None

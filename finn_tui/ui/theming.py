@@ -19,7 +19,21 @@ _Name = Annotated[str, Meta(min_length=1, description="The name of the theme.")]
 
 
 class Colors(Struct, frozen=True):
-    """``[colors]`` of a theme: ``#rrggbb`` each."""
+    """``[colors]`` of a theme: ``#rrggbb`` each.
+
+    Attributes:
+        primary: titles, the focused pane, the chosen row.
+        secondary: less important titles.
+        accent: what runs, and bars.
+        warning: what needs attention.
+        error: what failed.
+        success: what is done and good.
+        foreground: text.
+        background: behind everything.
+        surface: behind panes.
+        panel: behind bars and headings.
+        boost: laid over the surface to raise it.
+    """
 
     primary: str
     secondary: str | None = None
@@ -35,7 +49,14 @@ class Colors(Struct, frozen=True):
 
 
 class ThemeFile(Struct, frozen=True):
-    """A file of ``themes/``; without a name it has its file's."""
+    """A file of ``themes/``.
+
+    Attributes:
+        colors: its colours.
+        name: what the list of themes calls it; its file's name without one.
+        dark: whether it is a dark theme.
+        variables: Textual's CSS variables by name.
+    """
 
     colors: Colors
     name: _Name | None = None
@@ -90,7 +111,11 @@ def _choice_file() -> Path:
 
 
 class Choice(Struct, frozen=True):
-    """What ui.toml says."""
+    """What ui.toml says; the app writes it.
+
+    Attributes:
+        theme: name of the theme.
+    """
 
     theme: str = DEFAULT
 

@@ -13,19 +13,25 @@ from typing import Any
 import pytest
 
 from tests import data
+from tests.cli import contract
 
 
 class Done:
     """What a command left: exit code, stdout, stderr, and the JSON document on stdout."""
 
-    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], process: subprocess.CompletedProcess[str]
+    ) -> None:
+        self.arguments = arguments
         self.code = process.returncode
         self.out = process.stdout
         self.err = process.stderr
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        document = json.loads(self.out)
+        contract.check(self.arguments, document)
+        return document
 
 
 Cli = Callable[..., Done]
@@ -49,6 +55,7 @@ def cli(cli_home: Path) -> Cli:
             **(env or {}),
         }
         return Done(
+            arguments,
             subprocess.run(
                 [sys.executable, "-m", "finn_tui.cli", *arguments],
                 env=environment,
@@ -56,7 +63,7 @@ def cli(cli_home: Path) -> Cli:
                 text=True,
                 timeout=timeout,
                 stdin=subprocess.DEVNULL,
-            )
+            ),
         )
 
     return run

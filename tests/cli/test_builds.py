@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.cli import contract
 from tests.cli.conftest import Cli
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.usefixtures("engine_python")]
@@ -47,6 +48,7 @@ def test_the_board_computes_what_the_software_computes(cli: Cli, built: dict[str
     done = cli("go", answer["run"], "--to", "simulated", "--json")
     assert done.code == 0, done.err
     board = done.json
+    assert not {key for key in contract.missing("go", [board]) if "missing." not in key}
     validation = board["validate"]
     assert board["execute"]["class"] == board["execute"]["software"]
     assert validation["software_same"] == validation["images"] == 400
@@ -65,12 +67,17 @@ def test_deploying_again_sends_nothing(cli: Cli, built: dict[str, Any]) -> None:
     answer = the_build(cli, built)
     cli("deploy", answer["run"], "--to", "simulated")
     again = cli("deploy", answer["run"], "--to", "simulated", "--json").json
+    assert not contract.missing("deploy", [again])
     assert again["sent"] == [] and again["bytes_sent"] == 0
 
 
 def test_the_table_of_experiments_in_all_its_forms(cli: Cli, built: dict[str, Any]) -> None:
     answer = the_build(cli, built)
-    (row,) = [row for row in cli("experiments", "--json").json if row["run"] == answer["run"]]
+    (row,) = [
+        row
+        for row in cli("experiments", "--json").json["experiments"]
+        if row["run"] == answer["run"]
+    ]
     assert (row["folding"], row["ii_cycles"], row["simulated"]) == ("published", 64, True)
     lines = list(csv.DictReader(io.StringIO(cli("experiments", "--csv").out)))
     assert answer["run"] in [line["run"] for line in lines]

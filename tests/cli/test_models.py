@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import contract
 from tests.cli.conftest import Cli
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("engine_python")]
@@ -98,11 +99,13 @@ def test_stages_show_what_each_changed(cli: Cli) -> None:
     assert done.code == 0, done.err
     assert "convert_to_hw" in done.out and "+4 MVAU" in done.out
     answer = cli("graph", "tfc-w1a1", "--json").json
+    assert not contract.missing("graph", [answer])
     assert [node["op_type"] for node in answer["nodes"]].count("MVAU_hls") == 4
     assert answer["nodes"][-1]["op_type"] == "LabelSelect_hls"
 
 
 def test_engine_info_has_the_documented_keys(cli: Cli) -> None:
     answer = cli("engine", "info", "--json").json
+    assert contract.missing("engine info", [answer]) <= {"tools.path", "tools.version"}
     assert {"name", "flavour", "version", "python", "qonnx", "brevitas", "tools"} <= set(answer)
     assert set(answer["tools"]) == {"vivado", "vitis_hls"}

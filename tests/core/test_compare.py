@@ -20,10 +20,10 @@ from tests.core.folding.test_model import edited
 
 def priced(design: Design, tables: Mapping[str, CostTable]) -> CostLookup:
     """Made-up prices: a converter costs its widths, a FIFO width times depth."""
-    ask = StreamWidths(design, tables).ask({})
+    query = StreamWidths(design, tables).query({})
     return CostLookup(
-        {(a, b): (float(a + b), 0.0, 0.0, 0.0) for a, b in ask.dwc},
-        {(width, depth): (float(width * depth), 1.0, 0.0, 0.0) for width, depth in ask.fifo},
+        {(a, b): (float(a + b), 0.0, 0.0, 0.0) for a, b in query.dwc},
+        {(width, depth): (float(width * depth), 1.0, 0.0, 0.0) for width, depth in query.fifo},
     )
 
 
@@ -34,7 +34,7 @@ def side(design: Design, tables: Mapping[str, CostTable], name: str, folding: Fo
         folding.values,
         10.0,
         settings=folding.settings,
-        prices=priced(design, tables),
+        costs=priced(design, tables),
     )
     return Side(name, folding, estimated)
 
@@ -57,17 +57,20 @@ def test_what_is_listed_is_what_differs_and_adds_up(
     assert sum(len(item.changes) for item in comparison.layers) == folding.differences(start)
     for name in RESOURCES:
         assert sum(item.resources[name] for item in comparison.layers) == comparison.total[name]
-        spared = comparison.b.estimate.bill.total()[name] - comparison.a.estimate.bill.total()[name]
-        assert comparison.whole[name] == comparison.total[name] + spared
+        spared = (
+            comparison.b.estimate.infrastructure.total()[name]
+            - comparison.a.estimate.infrastructure.total()[name]
+        )
+        assert comparison.total_with_infrastructure[name] == comparison.total[name] + spared
     # What is inserted: take away what goes, add what comes, and one bill becomes the other.
-    items = list(comparison.a.estimate.bill.items)
+    items = list(comparison.a.estimate.infrastructure.items)
     for change in comparison.inserted:
         if change.before is not None:
             items.remove(change.before)
         if change.after is not None:
             items.append(change.after)
     key = repr
-    assert sorted(items, key=key) == sorted(comparison.b.estimate.bill.items, key=key)
+    assert sorted(items, key=key) == sorted(comparison.b.estimate.infrastructure.items, key=key)
 
 
 @given(edited())

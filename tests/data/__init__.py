@@ -79,10 +79,10 @@ def made_workspace(
     mine = {"fingerprint": document["design"]["fingerprint"]}
     document["design"], document["tables"] = {**design, **mine}, tables
     costs = {item["layer"]: CostTable.from_json(item) for item in tables}
-    ask = StreamWidths(Design.from_json(name, design), costs).ask({})
+    query = StreamWidths(Design.from_json(name, design), costs).query({})
     document["prices"] = {
-        "dwc": [[*pair, sum(pair), 0, 0, 0] for pair in ask.dwc],
-        "fifo": [[*pair, pair[0] + pair[1] // 32, 0, 0, 0] for pair in ask.fifo],
+        "dwc": [[*pair, sum(pair), 0, 0, 0] for pair in query.dwc],
+        "fifo": [[*pair, pair[0] + pair[1] // 32, 0, 0, 0] for pair in query.fifo],
         "depth": 2,
         "ops": {},
     }

@@ -111,19 +111,24 @@ def test_the_bill_is_what_finns_own_passes_insert(
         }
         for layer in design.layers
     }
-    ask = StreamWidths(design, tables).ask(depths, ())
-    known = CostLookup.from_json(server.call("converters", part=PART, dwc=ask.dwc, fifo=ask.fifo))
-    bill = InfrastructureCost.of_folding(design, tables, values, depths, known)
+    query = StreamWidths(design, tables).query(depths, ())
+    known = CostLookup.from_json(
+        server.call("converters", part=PART, dwc=query.dwc, fifo=query.fifo)
+    )
+    infrastructure = InfrastructureCost.of_folding(design, tables, values, depths, known)
     folding = {n: {**values[n], **depths[n]} for n in values}
     inserted = graph_of(Path(prepared.dataflow), folding, engine_python, tmp_path)
     for kind in ("dwc", "fifo"):
         ours = [
-            [item.in_width, item.out_width, *map(int, item.use or ())] for item in bill.of(kind)
+            [item.in_width, item.out_width, *map(int, item.use or ())]
+            for item in infrastructure.of(kind)
         ]
         assert len(ours) > 1
         assert sorted(ours) == sorted(inserted[kind])
-    assert bill.total()["LUT"] == sum(row[2] for rows in inserted.values() for row in rows)
-    assert set(bill.total()) == set(RESOURCES)
+    assert infrastructure.total()["LUT"] == sum(
+        row[2] for rows in inserted.values() for row in rows
+    )
+    assert set(infrastructure.total()) == set(RESOURCES)
 
 
 def test_setfolding_is_finns(server: Talk, cnv: Prepared) -> None:

@@ -86,9 +86,9 @@ async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
                 model = await models.prepare(
                     workspace, request, device, 10.0, engine, weights=weights
                 )
-                design, tables, prices = await models.compute_design(model, device, engine)
+                design, tables, costs = await models.compute_design(model, device, engine)
                 start = foldings.ones(design, tables)
-                editor = Editor(design, tables, device, 10.0, start, start, "ones", prices)
+                editor = Editor(design, tables, device, 10.0, start, start, "ones", costs)
                 rows += await fold(engine, solver, model, editor)
     finally:
         await solver.close()
@@ -98,12 +98,13 @@ async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
 
 async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> list[Row]:
     """Ten targets from the slowest to nearly the fastest."""
-    wish = SolveOptions(whole=False)
+    solve_options = SolveOptions(include_infrastructure=False)
     # Without limits, so that a target that FINN reaches beyond the part can be compared too.
     boundless = SolveOptions(
-        {name: 10.0 for name in editor.device.budget if name in RESOURCES}, whole=False
+        {name: 10.0 for name in editor.device.budget if name in RESOURCES},
+        include_infrastructure=False,
     )
-    fastest = await options.fill(solver, editor, wish)
+    fastest = await options.fill(solver, editor, solve_options)
     slowest = editor.estimate.ii_cycles
     rows = []
     for cycles in np.geomspace(fastest.cycles, slowest, TARGETS).astype(int).tolist():
@@ -113,7 +114,7 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
         solution = await options.target(solver, editor, max(cycles, heuristic.ii_cycles), boundless)
         foldings.check(editor.design, editor.tables, solution.folding)
         ours = options.estimate_of(editor, solution.folding)
-        held = replace(boundless, ceilings=options.amounts(heuristic, whole=False))
+        held = replace(boundless, ceilings=options.amounts(heuristic, include_infrastructure=False))
         try:
             within = options.estimate_of(
                 editor,
@@ -136,9 +137,9 @@ async def fold(engine: Engine, solver: Solver, model: Model, editor: Editor) -> 
                 ours,
                 heuristic,
                 within,
-                options.cost_of(editor, ours, wish),
-                options.cost_of(editor, heuristic, wish),
-                options.cost_of(editor, within, wish) if within is not None else 0.0,
+                options.cost_of(editor, ours, solve_options),
+                options.cost_of(editor, heuristic, solve_options),
+                options.cost_of(editor, within, solve_options) if within is not None else 0.0,
                 await engine.call("reports", question),
                 refusals(editor.design, set_folding),
             )

@@ -49,7 +49,7 @@ class Estimate:
         latency_cycles: cycles along the longest path, FINN's ``critical_path_cycles``.
         total: sum by resource, FINN's ``res_estimation`` total; no FIFO, DWC, DMA or shell.
         mismatches: where data width converters arise.
-        design, settings, prices: what the bill is made from when somebody looks at it.
+        design, settings, costs: what ``infrastructure`` is computed from on first use.
         streams: ``links`` of another estimate with the same settings, if there is one.
     """
 
@@ -62,14 +62,14 @@ class Estimate:
     mismatches: tuple[Mismatch, ...]
     design: Design = field(compare=False, repr=False)
     settings: Settings = field(default_factory=dict, compare=False, repr=False)
-    prices: CostLookup = field(default_factory=CostLookup, compare=False, repr=False)
+    costs: CostLookup = field(default_factory=CostLookup, compare=False, repr=False)
     streams: tuple[StreamFifo, ...] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def bill(self) -> InfrastructureCost:
+    def infrastructure(self) -> InfrastructureCost:
         """What FINN inserts between the layers and leaves out of ``total``."""
         widths = {layer.name: (layer.in_width, layer.out_width) for layer in self.layers}
-        cost = InfrastructureCost.of_links(self.links, widths, self.prices)
+        cost = InfrastructureCost.of_links(self.links, widths, self.costs)
         left_out = {
             layer.name: memory.missing(self.design.by_name[layer.name], layer.values)
             for layer in self.layers
@@ -110,7 +110,7 @@ class Estimate:
 
         None where no source is known. In no total: FINN has no estimate of it.
         """
-        return self.prices.shell or published(self.design.part)
+        return self.costs.shell or published(self.design.part)
 
     @cached_property
     def streams_of(self) -> Mapping[str, tuple[StreamFifo, ...]]:
@@ -137,18 +137,20 @@ class Estimate:
         """The latency of one frame in milliseconds."""
         return self.latency_cycles * self.clock_ns * 1e-6
 
-    def fits(self, device: Device, *, whole: bool = False) -> bool | None:
+    def fits(self, device: Device, *, include_infrastructure: bool = False) -> bool | None:
         """Whether FINN's total is within the device's budget; None where that is unknown.
 
         Args:
-            whole: with what FINN leaves out: width converters, FIFOs, memory, DMA and shell; then
-                weights in distributed memory must find LUTs that can be memory, too.
+            include_infrastructure: count what FINN leaves out as well: width converters, FIFOs,
+                memory, DMA and shell; weights in distributed memory must find LUTRAM, too.
         """
         resources = dict.fromkeys(RESOURCES, 0.0)
-        if whole:
-            found = self.prices.shell or published(device.part)
+        if include_infrastructure:
+            found = self.costs.shell or published(device.part)
             shell = found.use if found is not None else resources
-            resources = {name: use + shell[name] for name, use in self.bill.total().items()}
+            resources = {
+                name: use + shell[name] for name, use in self.infrastructure.total().items()
+            }
             most = memory.lutram_of(device.part)
             if most is not None and self.lutram > most:
                 return False
@@ -184,18 +186,20 @@ class Estimate:
             "fps_holds": "with FIFOs deep enough",
             "unmodelled": sorted(self.unmodelled),
             "extra": {
-                **self.bill.as_json(),
+                **self.infrastructure.as_json(),
                 "shell": self.shell.as_json() if self.shell else {},
                 "memory": {
-                    "LUT": plain(self.bill.total("memory")["LUT"]),
-                    "layers": {name: plain(luts) for name, luts in self.bill.memory.items()},
+                    "LUT": plain(self.infrastructure.total("memory")["LUT"]),
+                    "layers": {
+                        name: plain(luts) for name, luts in self.infrastructure.memory.items()
+                    },
                     "LUTRAM": plain(self.lutram),
                     "LUTRAM_budget": memory.lutram_of(device.part),
                 },
             },
             "budget": dict(device.budget),
             "fits": self.fits(device),
-            "fits_with_extra": self.fits(device, whole=True),
+            "fits_with_extra": self.fits(device, include_infrastructure=True),
         }
 
 
@@ -212,7 +216,7 @@ def estimate(
     near: tuple[Mapping[str, Mapping[str, Value]], Estimate] | None = None,
     *,
     settings: Settings | None = None,
-    prices: CostLookup | None = None,
+    costs: CostLookup | None = None,
 ) -> Estimate:
     """What a folding costs and gives.
 
@@ -220,8 +224,8 @@ def estimate(
         values: the knobs of every layer; each must be a legal point of the layer's table.
         near: the values and the estimate of another folding; what they share is not looked up
             again, which is most of it while a large design is folded step by step.
-        settings: of the folding; its FIFO depths are on the bill.
-        prices: of what FINN inserts; without them the bill has no costs.
+        settings: of the folding; its FIFO depths count in ``infrastructure``.
+        costs: of what FINN inserts; without them ``infrastructure`` has no resources.
 
     Raises:
         KeyError: for a layer without a table or a point that is not legal, which a ``Folding``
@@ -263,11 +267,11 @@ def estimate(
         streams=near[1].links
         if near is not None and near[1].settings == (settings or {})
         else None,
-        prices=prices or _NO_PRICES,
+        costs=costs or _NO_COSTS,
     )
 
 
-_NO_PRICES = CostLookup()
+_NO_COSTS = CostLookup()
 
 
 def mismatches(

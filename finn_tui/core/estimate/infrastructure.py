@@ -1,8 +1,8 @@
-"""The whole bill: what FINN inserts between the layers and leaves out of its own total.
+"""Infrastructure: what FINN inserts between the layers and leaves out of its own total.
 
 A build puts a data width converter (DWC) where neighbours' streams differ in width, and a FIFO on
 every stream, on both sides of a converter, and at the graph's input and output; FINN's builder
-makes them so with ``InsertDWC`` and ``InsertFIFO(create_shallow_fifos=True)``. Their prices are
+makes them so with ``InsertDWC`` and ``InsertFIFO(create_shallow_fifos=True)``. Their costs are
 those of FINN's own estimators for these ops, asked of the engine for all widths that a design's
 tables can produce.
 """
@@ -28,8 +28,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 NOTHING: Use = (0.0,) * len(RESOURCES)
 
-#: FIFO depths that are priced beforehand beside those that a design or folding names: FINN's
-#: sizing rounds to powers of two where it cannot measure.
+#: FIFO depths whose costs are computed beforehand, beside those that a design or folding names:
+#: FINN's sizing rounds to powers of two where it cannot measure.
 USUAL_DEPTHS = tuple(2**exponent for exponent in range(1, 16))
 
 
@@ -53,7 +53,7 @@ class CostLookup:
 
     @property
     def known(self) -> bool:
-        """Whether anything is priced at all."""
+        """Whether any cost is known."""
         return bool(self.dwc or self.fifo)
 
     def inserted(self, link: StreamFifo, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
@@ -139,21 +139,21 @@ class InfrastructureCost:
         design: Design,
         widths: Mapping[str, tuple[int, int]],
         settings: Settings,
-        prices: CostLookup,
+        costs: CostLookup,
     ) -> InfrastructureCost:
-        """The bill for (in, out) stream widths of each layer, in bits."""
-        return cls.of_links(links(design, settings), widths, prices)
+        """Compute the cost for (in, out) stream widths of each layer, in bits."""
+        return cls.of_links(links(design, settings), widths, costs)
 
     @classmethod
     def of_links(
-        cls, links: Sequence[StreamFifo], widths: Mapping[str, tuple[int, int]], prices: CostLookup
+        cls, links: Sequence[StreamFifo], widths: Mapping[str, tuple[int, int]], costs: CostLookup
     ) -> InfrastructureCost:
         """The same, from streams whose depths are known."""
         items: list[InsertedNode] = []
         for link in links:
             out_width = widths[link.producer][1] if link.producer is not None else 0
             in_width = widths[link.consumer][0] if link.consumer is not None else 0
-            items += prices.inserted(link, out_width, in_width)
+            items += costs.inserted(link, out_width, in_width)
         return cls(tuple(items))
 
     @classmethod
@@ -163,15 +163,15 @@ class InfrastructureCost:
         tables: Tables,
         values: Mapping[str, Mapping[str, Value]],
         settings: Settings,
-        prices: CostLookup,
+        costs: CostLookup,
     ) -> InfrastructureCost:
-        """The bill for knob values, each a legal point of its layer's table."""
+        """Compute the cost for knob values, each a legal point of its layer's table."""
         widths = {}
         for name, table in tables.items():
             row = table.row(values[name])
             assert row is not None, f"{name} holds no legal point"
             widths[name] = int(table.in_width[row]), int(table.out_width[row])
-        return cls.of_widths(design, widths, settings, prices)
+        return cls.of_widths(design, widths, settings, costs)
 
     def of(self, kind: str) -> tuple[InsertedNode, ...]:
         """The converters ("dwc") or FIFOs ("fifo")."""
@@ -182,7 +182,7 @@ class InfrastructureCost:
         return tuple(item for item in self.items if layer in (item.producer, item.consumer))
 
     def total(self, kind: str | None = None) -> dict[str, float]:
-        """Sum by resource of what is priced; of all kinds if none is named."""
+        """Sum up known costs by resource, of one kind of node or of all."""
         kinds = self._totals if kind is None else {kind: self._totals.get(kind, NOTHING)}
         sums = (sum(column) for column in zip(NOTHING, *kinds.values(), strict=True))
         return dict(zip(RESOURCES, sums, strict=True))
@@ -250,15 +250,15 @@ class StreamFifo:
     out_depth: int
     in_depth: int
 
-    def items(self, prices: CostLookup, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
+    def items(self, costs: CostLookup, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
         """What FINN inserts on it, from the producer to the consumer."""
         if self.producer is None or self.consumer is None:
             # InsertFIFO never makes one of less than two words at the graph's ends.
             depth = max(self.out_depth, self.in_depth, 2)
             width = in_width if self.producer is None else out_width
-            return (self._fifo(prices, width, depth),)
+            return (self._fifo(costs, width, depth),)
         if out_width == in_width:
-            return (self._fifo(prices, out_width, max(self.out_depth, self.in_depth)),)
+            return (self._fifo(costs, out_width, max(self.out_depth, self.in_depth)),)
         dwc = InsertedNode(
             "dwc",
             self.producer,
@@ -266,22 +266,22 @@ class StreamFifo:
             out_width,
             in_width,
             None,
-            prices.dwc.get((out_width, in_width)),
+            costs.dwc.get((out_width, in_width)),
         )
         return (
-            self._fifo(prices, out_width, max(self.out_depth, prices.dwc_depth)),
+            self._fifo(costs, out_width, max(self.out_depth, costs.dwc_depth)),
             dwc,
-            self._fifo(prices, in_width, max(prices.dwc_depth, self.in_depth)),
+            self._fifo(costs, in_width, max(costs.dwc_depth, self.in_depth)),
         )
 
-    def _fifo(self, prices: CostLookup, width: int, depth: int) -> InsertedNode:
-        use = prices.fifo.get((width, depth))
+    def _fifo(self, costs: CostLookup, width: int, depth: int) -> InsertedNode:
+        use = costs.fifo.get((width, depth))
         return InsertedNode("fifo", self.producer, self.consumer, width, width, depth, use)
 
-    def use(self, prices: CostLookup, out_width: int, in_width: int, *, fifos: bool) -> Use:
-        """What all that costs; what is not priced counts as nothing."""
+    def use(self, costs: CostLookup, out_width: int, in_width: int, *, fifos: bool) -> Use:
+        """Sum up what is inserted; an unknown cost counts as 0."""
         sums = NOTHING
-        for item in self.items(prices, out_width, in_width):
+        for item in self.items(costs, out_width, in_width):
             if item.use is not None and (fifos or item.kind == "dwc"):
                 sums = tuple(a + b for a, b in zip(sums, item.use, strict=True))
         return sums
@@ -311,16 +311,16 @@ def _at(depths: Sequence[int], tensors: Sequence[str], tensor: str) -> int:
 
 @dataclass(frozen=True)
 class CostQuery:
-    """What FINN must be asked so that every folding of a design can be priced."""
+    """What FINN must be asked so that the infrastructure of every folding has costs."""
 
     dwc: tuple[tuple[int, int], ...]
     fifo: tuple[tuple[int, int], ...]
 
-    def without(self, prices: CostLookup) -> CostQuery:
+    def without(self, costs: CostLookup) -> CostQuery:
         """What is not known yet."""
         return CostQuery(
-            tuple(pair for pair in self.dwc if pair not in prices.dwc),
-            tuple(pair for pair in self.fifo if pair not in prices.fifo),
+            tuple(pair for pair in self.dwc if pair not in costs.dwc),
+            tuple(pair for pair in self.fifo if pair not in costs.fifo),
         )
 
     def __bool__(self) -> bool:
@@ -344,7 +344,7 @@ class StreamWidths:
         """By consumer."""
         return {name: _distinct(table.fold_in) for name, table in self.tables.items()}
 
-    def ask(self, settings: Settings, depths: Sequence[int] = USUAL_DEPTHS) -> CostQuery:
+    def query(self, settings: Settings, depths: Sequence[int] = USUAL_DEPTHS) -> CostQuery:
         """Every converter and FIFO that some folding with these settings needs.
 
         Args:

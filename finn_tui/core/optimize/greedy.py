@@ -24,7 +24,7 @@ class Move:
         folding: the whole folding after the move.
         ii_cycles, bottleneck: the design's II after it, and the first layer that then holds it.
         use: what it adds (or gives back, negative), by resource: FINN's own total and, as far as
-            they are priced, the width converters and FIFOs that FINN inserts.
+            their costs are known, the width converters and FIFOs that FINN inserts.
         cost: ``use`` in shares of the board's budget, summed.
     """
 
@@ -151,7 +151,7 @@ class MovePath:
         slow: layers that need more than that now, slowest first.
         moves: how many moves were made.
         move: all of them as one; None where there is none to make.
-        stuck: what keeps the moves from the target; None if they reach it.
+        blocked: what keeps the moves from the target; None if they reach it.
         over: resources that end above their limit, with (amount, limit) in units.
         fits: the lowest II on the way at which none is; None where the present folding is not.
     """
@@ -160,7 +160,7 @@ class MovePath:
     slow: tuple[str, ...]
     moves: int
     move: Move | None
-    stuck: Blocked | None
+    blocked: Blocked | None
     over: Mapping[str, tuple[float, float]]
     fits: int | None
 
@@ -168,7 +168,7 @@ class MovePath:
 def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePath:
     """The cheapest next move again and again until the II is low enough or nothing helps.
 
-    Resources are FINN's own total and what FINN inserts, as far as it is priced; limits are
+    Resources are FINN's own total and what FINN inserts, as far as its cost is known; limits are
     FINN's fill limits of the device.
     """
     current = editor.estimate
@@ -178,13 +178,13 @@ def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePa
     )
     folding, result, count = editor.folding, current, 0
     moved: dict[str, Mapping[str, Value]] = {}
-    stuck = None
+    blocked = None
     over = _over(editor, result)
     fits = None if over else result.ii_cycles
     while result.ii_cycles > cycles:
         step = _next(editor, folding, result, locked)
         if isinstance(step, Blocked):
-            stuck = step
+            blocked = step
             break
         for layer, values in step.values.items():
             moved[layer] = {**moved.get(layer, {}), **values}
@@ -193,11 +193,11 @@ def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePa
         over = _over(editor, result)
         fits = fits if over else result.ii_cycles
     move = _move(editor, moved, folding, current, result) if moved else None
-    return MovePath(cycles, tuple(layer.name for layer in slow), count, move, stuck, over, fits)
+    return MovePath(cycles, tuple(layer.name for layer in slow), count, move, blocked, over, fits)
 
 
 def _over(editor: Editor, result: Estimate) -> dict[str, tuple[float, float]]:
-    device, inserted = editor.device, result.bill.total()
+    device, inserted = editor.device, result.infrastructure.total()
     over = {}
     for name in RESOURCES:
         if name in device.budget:
@@ -222,7 +222,7 @@ def _move(
 
 
 def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
-    was, inserted = before.bill.total(), after.bill.total()
+    was, inserted = before.infrastructure.total(), after.infrastructure.total()
     return {
         name: after.total[name] + inserted[name] - before.total[name] - was[name]
         for name in RESOURCES
@@ -249,7 +249,7 @@ def _inserted(editor: Editor, current: Estimate, name: str) -> Callable[[int, in
                 for link in current.streams_of[name]
                 for weight, amount in zip(
                     weights,
-                    current.prices.use(
+                    current.costs.use(
                         link,
                         width(link.producer, 1, widths_here),
                         width(link.consumer, 0, widths_here),

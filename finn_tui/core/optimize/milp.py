@@ -47,9 +47,9 @@ def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN)
     outside of the chip are not taken up: FINN's estimate leaves out what fetches them.
     """
     restricted_tables = {}
-    for name, whole in tables.items():
+    for name, full in tables.items():
         values = folding.values[name]
-        table = whole.part(values, free, avoid=_OUTSIDE)
+        table = full.part(values, free, avoid=_OUTSIDE)
         current_mode = table.mode(values)
         column_sets = list(table.modes.items())
         use = np.array([face.columns for _, face in column_sets], dtype=float)
@@ -103,11 +103,11 @@ class Problem:
         folding: where locked layers, settings and choices that cost the same come from.
         limits: units of each resource that may be used; one that is not named is not limited.
         weights: cost of one unit of each resource.
-        peak: what the dearest resource alone (weight x units, the largest of them) costs on top
-            of the sum; with the reciprocals of a budget as weights, it is the scarcest's share.
+        minimax_weight: cost of the most expensive resource (the largest weight x units) on top of
+            the sum; with the reciprocals of a budget as weights, that is the highest utilization.
         locked: layers that keep what they have in ``folding``.
         streams: cost of what FINN inserts between layers; empty leaves it out of account.
-        held: knobs that keep what they have in ``folding``, in every layer that has them.
+        fixed: knobs that keep what they have in ``folding``, in every layer that has them.
         lutram_limit: LUTs that weights in distributed memory may take; None for no limit.
     """
 
@@ -118,8 +118,8 @@ class Problem:
     weights: Mapping[str, float]
     locked: frozenset[str] = frozenset()
     streams: tuple[StreamCost, ...] = ()
-    held: frozenset[str] = frozenset()
-    peak: float = 0.0
+    fixed: frozenset[str] = frozenset()
+    minimax_weight: float = 0.0
     lutram_limit: float | None = None
 
     @cached_property
@@ -203,13 +203,13 @@ class Problem:
     def _with_held(self, layer: str) -> NDArray[np.int64]:
         table, present = self.tables[layer], self.folding.values[layer]
         rows = self.buildable[layer]
-        held = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in self.held]
-        if not held:
+        fixed = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in self.fixed]
+        if not fixed:
             return rows
 
         def keep(rows: Iterable[int]) -> list[int]:
             return [
-                row for row in rows if all(table.points[row][at] == value for at, value in held)
+                row for row in rows if all(table.points[row][at] == value for at, value in fixed)
             ]
 
         # What is held may be what FINN cannot build: it is not for the solver to change it.
@@ -255,7 +255,7 @@ class MilpModel:
         self._problem = problem
         weights = problem.weights if weights is None else weights
         # A question of its own weights is about one resource, or about none.
-        self._peak = problem.peak if weights is problem.weights else 0.0
+        self._minimax_weight = problem.minimax_weight if weights is problem.weights else 0.0
         self._limits = problem.limits if limits is None else limits
         self._weights = np.array([weights.get(name, 0.0) for name in RESOURCES])
         self._columns: list[tuple[str, int]] = []
@@ -319,14 +319,14 @@ class MilpModel:
             ]
             if terms:
                 self._row(terms, -np.inf, self._problem.lutram_limit)
-        if self._peak:
+        if self._minimax_weight:
             self._top()
 
     def _top(self) -> None:
         """A column that is at least what each resource costs, and so, being dear, the largest."""
         uses = list(self._use)
         top = self._column(_NOTHING)
-        self._cost[top] = self._peak
+        self._cost[top] = self._minimax_weight
         for at, weight in enumerate(self._weights.tolist()):
             terms = [
                 (column, weight * float(use[at]))
@@ -396,7 +396,7 @@ class MilpModel:
         return Answer(rows, cost, cost if optimal else bound, optimal)
 
     def _model(self, highspy: Any) -> Any:
-        count, whole = len(self._cost), len(self._columns)
+        count, columns = len(self._cost), len(self._columns)
         kinds = highspy.HighsVarType
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = count, len(self._lower)
@@ -406,7 +406,7 @@ class MilpModel:
             upper[self._unbounded] = np.inf
         model.col_lower_, model.col_upper_ = np.zeros(count), upper
         model.row_lower_, model.row_upper_ = np.array(self._lower), np.array(self._upper)
-        model.integrality_ = [kinds.kInteger] * whole + [kinds.kContinuous] * (count - whole)
+        model.integrality_ = [kinds.kInteger] * columns + [kinds.kContinuous] * (count - columns)
         model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         model.a_matrix_.start_ = np.array(self._starts)
         model.a_matrix_.index_ = np.array(self._index)
@@ -436,8 +436,8 @@ def _dominated(problem: Problem, layer: str) -> NDArray[np.bool_]:
             extra_cost += stream_extra[np.ix_(widths, widths)]
         beats &= extra_cost <= 0
     if layer in problem.lutram:
-        held = problem.lutram[layer]
-        beats &= held[:, None] <= held[None, :]
+        lutram = problem.lutram[layer]
+        beats &= lutram[:, None] <= lutram[None, :]
     for coupling in problem.design.couplings:
         for name, knob in (coupling.a, coupling.b):
             if name == layer:

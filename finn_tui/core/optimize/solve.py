@@ -147,22 +147,22 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
 
 
 def stream_costs(
-    design: Design, tables: Tables, folding: Folding, prices: CostLookup, *, fifos: bool = True
+    design: Design, tables: Tables, folding: Folding, costs: CostLookup, *, fifos: bool = True
 ) -> tuple[StreamCost, ...]:
     """What FINN inserts on each stream, for all widths that the tables allow.
 
     Args:
         fifos: with the FIFOs, of the depths that the folding's settings ask for.
     """
-    if not prices.known:
+    if not costs.known:
         return ()
     widths = StreamWidths(design, tables)
     costs_by_stream = []
     for link in links(design, folding.settings):
         outs = widths.outs[link.producer] if link.producer is not None else (0,)
         ins = widths.ins[link.consumer] if link.consumer is not None else (0,)
-        costs = {(a, b): link.use(prices, a, b, fifos=fifos) for a in outs for b in ins}
-        costs_by_stream.append(StreamCost(link.producer, link.consumer, costs))
+        costs_by_width = {(a, b): link.use(costs, a, b, fifos=fifos) for a in outs for b in ins}
+        costs_by_stream.append(StreamCost(link.producer, link.consumer, costs_by_width))
     return tuple(costs_by_stream)
 
 
@@ -283,7 +283,7 @@ def pareto(
     wanted = np.geomspace(counts[0], counts[-1], points)
     chosen = sorted({min(counts, key=lambda c: abs(math.log(c / want))) for want in wanted})
     # The last thousandth of a peak takes most of the time and would not show.
-    gap = 1e-3 if problem.peak else 0.0
+    gap = 1e-3 if problem.minimax_weight else 0.0
     solutions = [fastest]
     on_point(fastest)
     for done, count in enumerate(chosen):
@@ -320,12 +320,12 @@ def _solution(problem: Problem, answer: Answer, began: float) -> Solution:
 
 def _used(problem: Problem, rows: Mapping[str, int]) -> dict[str, float]:
     total = sum(problem.uses[name][row] for name, row in rows.items())
-    for producer, consumer, costs in problem.between:
+    for producer, consumer, costs_by_width in problem.between:
         widths = (
             int(problem.tables[producer].out_width[rows[producer]]),
             int(problem.tables[consumer].in_width[rows[consumer]]),
         )
-        total = total + costs.get(widths, 0.0)
+        total = total + costs_by_width.get(widths, 0.0)
     return dict(zip(RESOURCES, np.asarray(total, dtype=float).tolist(), strict=True))
 
 
@@ -373,11 +373,11 @@ def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasibl
 
     worst = max(layers, key=least)
     locked = worst in problem.locked
-    held = [knob for knob in problem.tables[worst].knobs if knob in problem.held]
+    fixed = [knob for knob in problem.tables[worst].knobs if knob in problem.fixed]
     others = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
     why = "it is locked" if locked else "its fastest legal point"
-    if held and not locked:
-        why += f" while {', '.join(held)} stay{'s' if len(held) == 1 else ''}"
+    if fixed and not locked:
+        why += f" while {', '.join(fixed)} stay{'s' if len(fixed) == 1 else ''}"
     return Infeasible(
         f"no folding reaches {cycles:,} cycles",
         f"{worst} needs at least {least(worst):,} cycles ({why}){others}.",

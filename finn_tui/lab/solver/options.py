@@ -141,35 +141,35 @@ class SolveOptions:
     Attributes:
         limits: shares (0..1 and above) of the budget, by resource; all of it where not named.
         locked: layers that stay as they are.
-        whole: whether converters and FIFOs count, or FINN's own total alone.
+        include_infrastructure: whether converters and FIFOs count, or FINN's own total alone.
         seconds: how long each question may take.
         weights: what a share of each resource counts, 1 where not named: with BRAM_18K at 0 the
             least LUT is sought, whatever it takes in block RAM.
-        held: knobs that stay as they are in every layer.
+        fixed: knobs that stay as they are in every layer.
         free: knobs that may change too, beside PE, SIMD, parallel_window and ram_style: mem_mode,
             resType, ...; what they say of a layer is otherwise the user's.
         ceilings: units of each resource, of what counts, that may not be exceeded either.
-        even: first as little as can be of the resource that most is taken of, not the least sum.
+        minimax: first as little as can be of the resource that most is taken of, not the least sum.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
     locked: Collection[str] = ()
-    whole: bool = True
+    include_infrastructure: bool = True
     seconds: float = 60.0
     weights: Mapping[str, float] = field(default_factory=dict)
-    held: Collection[str] = ()
+    fixed: Collection[str] = ()
     free: Collection[str] = ()
     ceilings: Mapping[str, float] = field(default_factory=dict)
-    even: bool = False
+    minimax: bool = False
 
 
-def problem(editor: Editor, wish: SolveOptions) -> Problem:
+def problem(editor: Editor, options: SolveOptions) -> Problem:
     """The problem of an editor's folding.
 
     Raises:
         FinnTuiError: a layer, a knob or a resource that is not there, a share that cannot be.
     """
-    for name, share in wish.limits.items():
+    for name, share in options.limits.items():
         # Ten times the part is no limit any more, but a number of units.
         if not 0 <= share <= 10:
             raise FinnTuiError(
@@ -177,14 +177,14 @@ def problem(editor: Editor, wish: SolveOptions) -> Problem:
                 "A limit is a share of the part's budget: 0.7 is 70 % of it.",
                 f"Give it as {name}=0.7.",
             )
-    for name, factor in wish.weights.items():
+    for name, factor in options.weights.items():
         if name not in RESOURCES or not 0 <= factor < float("inf"):
             raise FinnTuiError(
                 f"a weight of {factor:g} for {name} cannot be",
                 f"Weights are numbers from 0 on, for {', '.join(RESOURCES)}.",
                 "Give them as BRAM_18K=0.5.",
             )
-    strangers = [name for name in wish.locked if name not in editor.design.by_name]
+    strangers = [name for name in options.locked if name not in editor.design.by_name]
     if strangers:
         raise FinnTuiError(
             f"there is no layer {strangers[0]} to lock",
@@ -192,85 +192,85 @@ def problem(editor: Editor, wish: SolveOptions) -> Problem:
             "Name layers as `finn-tui estimate` lists them.",
         )
     known = {knob.name: None for layer in editor.design.layers for knob in layer.knobs}
-    unknown = [name for name in (*wish.held, *wish.free) if name not in known]
+    unknown = [name for name in (*options.fixed, *options.free) if name not in known]
     if unknown:
-        verb = "hold" if unknown[0] in wish.held else "free"
+        verb = "hold" if unknown[0] in options.fixed else "free"
         raise FinnTuiError(
             f"there is no knob {unknown[0]} to {verb}",
             f"The layers of {editor.design.model} have {', '.join(known)}.",
             "Name one of these.",
         )
-    limits = solver.budget_limits(editor.device, wish.limits)
-    shell = editor.prices.shell or published(editor.device.part)
-    if wish.whole and shell is not None:
+    limits = solver.budget_limits(editor.device, options.limits)
+    shell = editor.costs.shell or published(editor.device.part)
+    if options.include_infrastructure and shell is not None:
         # What DMA and shell take is not for the layers, unless the user says how much is.
-        for name in set(limits) - set(wish.limits):
+        for name in set(limits) - set(options.limits):
             limits[name] = max(0.0, limits[name] - shell.use[name])
-    for name, amount in wish.ceilings.items():
+    for name, amount in options.ceilings.items():
         limits[name] = min(amount, limits.get(name, amount))
     return Problem(
         editor.design,
-        restricted(editor.priced_tables, editor.folding, CHOSEN.union(wish.free) - NEVER_TRADED),
+        restricted(editor.priced_tables, editor.folding, CHOSEN.union(options.free) - NEVER_TRADED),
         editor.folding,
         limits,
-        _weights(editor, wish),
-        frozenset(wish.locked),
-        held=frozenset(wish.held) | NEVER_TRADED,
-        peak=1 / _SUM_BESIDE_PEAK if wish.even else 0.0,
+        _weights(editor, options),
+        frozenset(options.locked),
+        fixed=frozenset(options.fixed) | NEVER_TRADED,
+        minimax_weight=1 / _SUM_BESIDE_MINIMAX if options.minimax else 0.0,
         lutram_limit=lutram_of(editor.device.part),
     )
 
 
 #: What a share in the sum counts beside the largest share: it decides where that is equal.
-_SUM_BESIDE_PEAK = 0.02
+_SUM_BESIDE_MINIMAX = 0.02
 
 
-def _weights(editor: Editor, wish: SolveOptions) -> dict[str, float]:
-    scale = _SUM_BESIDE_PEAK if wish.even else 1.0
-    each = budget_weights(editor.device, wish.weights)
+def _weights(editor: Editor, options: SolveOptions) -> dict[str, float]:
+    scale = _SUM_BESIDE_MINIMAX if options.minimax else 1.0
+    each = budget_weights(editor.device, options.weights)
     return {name: scale * weight for name, weight in each.items()}
 
 
-def _job(editor: Editor, wish: SolveOptions, kind: str, **more: Any) -> Job:
-    prices = editor.prices if wish.whole else None
-    return Job(kind, problem(editor, wish), prices=prices, seconds=wish.seconds, **more)
+def _job(editor: Editor, options: SolveOptions, kind: str, **more: Any) -> Job:
+    costs = editor.costs if options.include_infrastructure else None
+    return Job(kind, problem(editor, options), costs=costs, seconds=options.seconds, **more)
 
 
 async def target(
     process: Solver,
     editor: Editor,
     cycles: int,
-    wish: SolveOptions,
+    options: SolveOptions,
     on_progress: OnProgress = ignore,
 ) -> Solution:
     """The cheapest folding with at most so many cycles.
 
     Raises:
         Infeasible: there is none, and why.
-        FinnTuiError: a wish that cannot be, or none was found in time.
+        FinnTuiError: options that cannot be met, or none was found in time.
     """
-    answer = await process.ask(_job(editor, wish, "solve", cycles=cycles), on_progress)
+    answer = await process.ask(_job(editor, options, "solve", cycles=cycles), on_progress)
     return _storable(editor, answer[0])
 
 
 async def balance(
-    process: Solver, editor: Editor, wish: SolveOptions, on_progress: OnProgress = ignore
+    process: Solver, editor: Editor, options: SolveOptions, on_progress: OnProgress = ignore
 ) -> Solution:
     """The cheapest folding that keeps the present II. Raises as ``target``."""
-    return await target(process, editor, editor.estimate.ii_cycles, wish, on_progress)
+    return await target(process, editor, editor.estimate.ii_cycles, options, on_progress)
 
 
 async def fill(
-    process: Solver, editor: Editor, wish: SolveOptions, on_progress: OnProgress = ignore
+    process: Solver, editor: Editor, options: SolveOptions, on_progress: OnProgress = ignore
 ) -> Solution:
     """The fastest folding within the limits, and the cheapest of those. Raises as ``target``."""
-    if not problem(editor, wish).limits:
+    if not problem(editor, options).limits:
         raise FinnTuiError(
             f"{editor.device.part} cannot be filled",
             "Neither FINN nor the workspace says what the part has.",
             "Give its resources in finn-tui.toml, or ask for a rate with --target-fps.",
         )
-    return _storable(editor, (await process.ask(_job(editor, wish, "fill"), on_progress))[0])
+    return _storable(editor, (await process.ask(_job(editor, options, "fill"), on_progress))[0])
 
 
 def _storable(editor: Editor, solution: Solution) -> Solution:
@@ -295,13 +295,13 @@ def _storable(editor: Editor, solution: Solution) -> Solution:
 async def pareto(
     process: Solver,
     editor: Editor,
-    wish: SolveOptions,
+    options: SolveOptions,
     points: int = 24,
     on_progress: OnProgress = ignore,
     on_point: OnPoint = _untold,
 ) -> list[Solution]:
     """The cheapest foldings from the fastest that fits to the slowest. Raises as ``target``."""
-    return await process.ask(_job(editor, wish, "pareto", points=points), on_progress, on_point)
+    return await process.ask(_job(editor, options, "pareto", points=points), on_progress, on_point)
 
 
 def estimate_of(editor: Editor, folding: Folding) -> Estimate:
@@ -312,26 +312,29 @@ def estimate_of(editor: Editor, folding: Folding) -> Estimate:
         folding.values,
         editor.clock_ns,
         settings=folding.settings,
-        prices=editor.prices,
+        costs=editor.costs,
     )
 
 
-def cost_of(editor: Editor, result: Estimate, wish: SolveOptions) -> float:
+def cost_of(editor: Editor, result: Estimate, options: SolveOptions) -> float:
     """The weighted cost that the solver would count for an estimate."""
-    weights = _weights(editor, wish)
-    each = [weights[name] * amount for name, amount in amounts(result, wish.whole).items()]
-    return sum(each) + (max(each) / _SUM_BESIDE_PEAK if wish.even else 0.0)
+    weights = _weights(editor, options)
+    used = amounts(result, options.include_infrastructure)
+    each = [weights[name] * amount for name, amount in used.items()]
+    return sum(each) + (max(each) / _SUM_BESIDE_MINIMAX if options.minimax else 0.0)
 
 
-def amounts(result: Estimate, whole: bool) -> dict[str, float]:
+def amounts(result: Estimate, include_infrastructure: bool) -> dict[str, float]:
     """Units of each resource that count: the layers', and with ``whole`` what is inserted too."""
-    inserted = result.bill.total() if whole else {}
+    inserted = result.infrastructure.total() if include_infrastructure else {}
     return {name: result.total[name] + inserted.get(name, 0.0) for name in RESOURCES}
 
 
-def scarcest(result: Estimate, device: Device, *, whole: bool = True) -> tuple[str, float] | None:
+def scarcest(
+    result: Estimate, device: Device, *, include_infrastructure: bool = True
+) -> tuple[str, float] | None:
     """The resource of which an estimate takes the largest share, and that share."""
-    counted = amounts(result, whole)
+    counted = amounts(result, include_infrastructure)
     shares = [(name, device.use(name, amount)) for name, amount in counted.items()]
     known = [(name, share) for name, share in shares if share is not None]
     return max(known, key=lambda item: item[1]) if known else None
@@ -343,8 +346,8 @@ async def set_folding(engine: Engine, model: Model, editor: Editor, cycles: int)
     Raises:
         FinnTuiError: it does not fold this design, or not to something legal.
     """
-    question = {"path": str(model.dataflow), "part": editor.device.part, "cycles": cycles}
-    answer = await engine.call("setfolding", question)
+    request = {"path": str(model.dataflow), "part": editor.device.part, "cycles": cycles}
+    answer = await engine.call("setfolding", request)
     folding, _ = from_json(editor.design, editor.tables, {"Defaults": {}, **answer["folding"]})
     check(editor.design, editor.tables, folding)
     # It sets no FIFO depths and the like: those of the present folding hold.

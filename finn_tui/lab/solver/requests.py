@@ -26,19 +26,20 @@ SETFOLDING = "setfolding"
 
 @dataclass(frozen=True)
 class SolveRequest:
-    """One question.
+    """A request to the solver.
 
     Attributes:
         goal: "target" (the cheapest for ``fps``), "fill" (the fastest that fits) or "balance"
             (the cheapest that keeps the present II).
         fps: frames per second; only for a target.
-        no_dearer_than: a folding of whose bill no resource may be exceeded, by its name, or
-            ``SETFOLDING`` for what FINN makes of the same target; empty for none.
+        options: limits, weights, locks and what counts.
+        no_dearer_than: name of a folding of which at most the resources may be used, or
+            ``SETFOLDING`` for FINN's own folding for the same target; empty for none.
     """
 
     goal: str
     fps: float | None = None
-    wish: SolveOptions = field(default_factory=SolveOptions)
+    options: SolveOptions = field(default_factory=SolveOptions)
     no_dearer_than: str = ""
 
     def cycles(self, editor: Editor) -> int | None:
@@ -66,28 +67,29 @@ class SolverWorkbench(Protocol):
 
 
 async def ask(
-    lab: SolverWorkbench, opened: Opened, question: SolveRequest, on_progress: OnProgress = ignore
+    lab: SolverWorkbench, opened: Opened, request: SolveRequest, on_progress: OnProgress = ignore
 ) -> Solution:
     """Have a question answered.
 
     Raises:
         Infeasible: there is no such folding, and why.
-        FinnTuiError: a wish that cannot be, or no answer was found.
+        FinnTuiError: options that cannot be met, or no answer was found.
     """
     editor = opened.editor
-    cycles = question.cycles(editor)
-    # A wish that cannot be is refused before FINN is asked for anything.
-    options.problem(editor, question.wish)
-    if question.wish.whole:
+    cycles = request.cycles(editor)
+    # Options that cannot be met are refused before FINN is asked for anything.
+    options.problem(editor, request.options)
+    if request.options.include_infrastructure:
         await lab.price(opened, on_progress)
-    wish = question.wish
-    if question.no_dearer_than:
-        other = await _other(lab, opened, question.no_dearer_than, cycles, on_progress)
-        bill = options.amounts(options.estimate_of(editor, other), wish.whole)
-        wish = replace(wish, ceilings=bill)
+    solve_options = request.options
+    if request.no_dearer_than:
+        other = await _other(lab, opened, request.no_dearer_than, cycles, on_progress)
+        counted = solve_options.include_infrastructure
+        ceilings = options.amounts(options.estimate_of(editor, other), counted)
+        solve_options = replace(solve_options, ceilings=ceilings)
     if cycles is None:
-        return await options.fill(lab.solver, editor, wish, on_progress)
-    return await options.target(lab.solver, editor, cycles, wish, on_progress)
+        return await options.fill(lab.solver, editor, solve_options, on_progress)
+    return await options.target(lab.solver, editor, cycles, solve_options, on_progress)
 
 
 async def _other(
@@ -128,7 +130,7 @@ class ParetoPoint:
 
     def as_json(self, editor: Editor) -> dict[str, Any]:
         """One entry of ``pareto --json``."""
-        inserted = self.result.bill.total()
+        inserted = self.result.infrastructure.total()
         scarcest = None
         if self.share is not None:
             # Any use of what the part does not have is an infinite share: JSON cannot say that.
@@ -152,16 +154,17 @@ class ParetoPoint:
 
 def point(
     editor: Editor,
-    wish: SolveOptions,
+    solve_options: SolveOptions,
     target: int,
     folding: Folding,
     solution: Solution | None = None,
 ) -> ParetoPoint:
     """A folding as a point of a front."""
     result = options.estimate_of(editor, folding)
-    share = options.scarcest(result, editor.device, whole=wish.whole)
+    counted = solve_options.include_infrastructure
+    share = options.scarcest(result, editor.device, include_infrastructure=counted)
     return ParetoPoint(
-        target, result, options.cost_of(editor, result, wish), folding, share, solution
+        target, result, options.cost_of(editor, result, solve_options), folding, share, solution
     )
 
 
@@ -189,7 +192,7 @@ def _untold(_: ParetoPoint) -> None:
 async def front(
     lab: SolverWorkbench,
     opened: Opened,
-    wish: SolveOptions,
+    solve_options: SolveOptions,
     points: int = 24,
     *,
     setfolding: bool = True,
@@ -205,23 +208,23 @@ async def front(
 
     Raises:
         Infeasible: not even the slowest folding fits.
-        FinnTuiError: a wish that cannot be, or the solver ended.
+        FinnTuiError: options that cannot be met, or the solver ended.
     """
     editor, result = opened.editor, ParetoResult()
-    options.problem(editor, wish)
-    if wish.whole:
+    options.problem(editor, solve_options)
+    if solve_options.include_infrastructure:
         await lab.price(opened, on_progress)
     targets: asyncio.Queue[int | None] = asyncio.Queue()
 
     def take(solution: Solution) -> None:
-        point_found = point(editor, wish, solution.cycles, solution.folding, solution)
+        point_found = point(editor, solve_options, solution.cycles, solution.folding, solution)
         result.points.append(point_found)
         on_point(point_found)
         targets.put_nowait(point_found.target)
 
     async def solve() -> None:
         try:
-            await options.pareto(lab.solver, editor, wish, points, on_progress, take)
+            await options.pareto(lab.solver, editor, solve_options, points, on_progress, take)
         finally:
             targets.put_nowait(None)
 
@@ -230,7 +233,7 @@ async def front(
             engine = await lab.engine(on_progress)
             while (cycles := await targets.get()) is not None:
                 folding = await options.set_folding(engine, opened.model, editor, cycles)
-                point_found = point(editor, wish, cycles, folding)
+                point_found = point(editor, solve_options, cycles, folding)
                 result.setfolding.append(point_found)
                 on_point(point_found)
         except FinnTuiError as error:

@@ -31,7 +31,7 @@ class Job:
 
     Attributes:
         kind: "solve" (needs ``cycles``), "fill" or "pareto".
-        prices: if given, what FINN inserts counts too, the FIFOs with their present depths.
+        costs: if given, what FINN inserts counts too, the FIFOs with their present depths.
         seconds: for each question; the best so far and its bound are the answer then.
         points: how many targets a Pareto front tries.
     """
@@ -39,7 +39,7 @@ class Job:
     kind: str
     problem: Problem
     cycles: int | None = None
-    prices: CostLookup | None = None
+    costs: CostLookup | None = None
     seconds: float = 60.0
     points: int = 24
 
@@ -49,9 +49,9 @@ def answer(
 ) -> list[Solution]:
     """Solve; one solution unless a front was asked for, whose points are told as they come."""
     problem = job.problem
-    if job.prices is not None:
+    if job.costs is not None:
         design, tables, folding = problem.design, problem.tables, problem.folding
-        streams = solver.stream_costs(design, tables, folding, job.prices)
+        streams = solver.stream_costs(design, tables, folding, job.costs)
         problem = replace(problem, streams=streams)
     if job.kind == "fill":
         return [solver.fill(problem, seconds=job.seconds, on_progress=on_progress)]

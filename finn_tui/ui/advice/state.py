@@ -156,8 +156,8 @@ def _path_lines(state: AdviceState, width: int) -> list[StyledLine]:
             f"{plural(path.moves, 'move')}: II {whole(path.move.ii_cycles)}, {move_cost(path.move)}"
         )
         rows += _fact("", text, width)
-    if path.stuck is not None:
-        rows += _fact("", f"then {path.stuck.text()}", width, "bad")
+    if path.blocked is not None:
+        rows += _fact("", f"then {path.blocked.text()}", width, "bad")
     for name, (amount, limit) in path.over.items():
         text = f"{TITLES[name]} {whole(amount)}, over its fill limit of {whole(limit)}"
         if path.fits is not None and path.fits < state.tune.editor.estimate.ii_cycles:

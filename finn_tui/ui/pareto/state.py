@@ -35,7 +35,7 @@ class ParetoFront:
     """One front, being found or found.
 
     Attributes:
-        wish: what it is found for.
+        solve_options: what it was computed for.
         points, setfolding: ours and FINN's, fastest first.
         busy: whether more may come; ``message`` is what is being done.
         error: why it ended early; ``refused`` why SetFolding has no (more) points.
@@ -56,11 +56,11 @@ class ParetoFront:
     @staticmethod
     def _key(tune: TuneState, solve_options: SolveOptions) -> object:
         editor = tune.editor
-        stays = editor.folding if solve_options.locked or solve_options.held else None
+        stays = editor.folding if solve_options.locked or solve_options.fixed else None
         return solve_options, editor.clock_ns, editor.folding.settings, stays
 
     def is_of(self, solve_options: SolveOptions) -> bool:
-        """Whether it is the front for a wish and the present clock, locks and FIFO depths."""
+        """Whether it is the front of these options, the clock, locks and FIFO depths."""
         return self.of == self._key(self.tune, solve_options)
 
     def add(self, point: ParetoPoint) -> None:
@@ -112,7 +112,7 @@ def front_options(state: AppState, tune: TuneState) -> SolveOptions:
     Raises:
         FinnTuiError: a limit that was typed there is no number.
     """
-    return replace(solve_state(state, tune).solve_options(), even=True)
+    return replace(solve_state(state, tune).solve_options(), minimax=True)
 
 
 def title(front: ParetoFront, width: int) -> list[StyledLine]:
@@ -190,7 +190,7 @@ def table(front: ParetoFront, width: int) -> Content:
 
 def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str = "") -> Row:
     role = "good" if key else ""
-    counted = options.amounts(point.result, front.solve_options.whole)
+    counted = options.amounts(point.result, front.solve_options.include_infrastructure)
     cells = [
         (mark, _ROLES[mark]),
         (_fps(point.result), role),
@@ -205,7 +205,7 @@ def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str
     if other is None:
         cells += [("", "")] * (5 if wide else 4)
         return Row(key or point.target, cells)
-    other_counted = options.amounts(other.result, front.solve_options.whole)
+    other_counted = options.amounts(other.result, front.solve_options.include_infrastructure)
     cells.append((_fps(other.result), "dim"))
     if wide:
         cells.append((short(other.result.ii_cycles, 11), "dim"))

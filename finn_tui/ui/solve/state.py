@@ -52,13 +52,13 @@ class Form:
     Attributes:
         values: of the choices, by field.
         texts: as typed, by field.
-        held: knobs that stay.
+        fixed: knobs that stay.
         at: the line that keys change, and ``knob`` the one under the cursor in a set.
     """
 
     values: dict[str, object] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
+    fixed: set[str] = field(default_factory=set)
     at: int = 0
     knob: int = 0
 
@@ -120,10 +120,10 @@ class SolveState:
                 Field(name, f"  {TITLES[name]}", "text", unit="% of the part")
                 for name in self._resources
             ]
-        bills = [("", "no other bill"), *((name, name) for name in self.foldings)]
+        references = [("", "no other bill"), *((name, name) for name in self.foldings)]
         if values["goal"] != "fill":
-            bills.insert(1, (SETFOLDING, "FINN's SetFolding"))
-        form_fields.append(Field("bill", "no dearer than", "choice", bills))
+            references.insert(1, (SETFOLDING, "FINN's SetFolding"))
+        form_fields.append(Field("bill", "no dearer than", "choice", references))
         form_fields.append(Field("even", "least of", "choice", _LEAST))
         form_fields.append(Field("whole", "count", "choice", _COUNTS))
         form_fields.append(Field("knobs", "free", "set", [(name, name) for name in self.knobs]))
@@ -171,7 +171,7 @@ class SolveState:
         """The knob under the cursor stays, or may be changed."""
         line = self.current_field
         if line.kind == "set" and line.choices:
-            self.form.held ^= {str(line.choices[self.form.knob % len(line.choices)][0])}
+            self.form.fixed ^= {str(line.choices[self.form.knob % len(line.choices)][0])}
 
     def type(self, text: str) -> None:
         """Letters for the line, if it is one to type in; digits elsewhere are the rate."""
@@ -217,14 +217,14 @@ class SolveState:
         return shares
 
     def solve_options(self) -> SolveOptions:
-        """The form's wish. Raises as ``limits``."""
+        """The form's options. Raises as ``limits``."""
         values = self.form.values
         return SolveOptions(
             limits=self.limits,
             locked=tuple(sorted(self.tune.locked)),
-            whole=bool(values["whole"]),
-            held=tuple(name for name in self.knobs if name in self.form.held),
-            even=bool(values["even"]),
+            include_infrastructure=bool(values["whole"]),
+            fixed=tuple(name for name in self.knobs if name in self.form.fixed),
+            minimax=bool(values["even"]),
         )
 
     def build_request(self) -> SolveRequest:
@@ -233,15 +233,15 @@ class SolveState:
         Raises:
             FinnTuiError: what was typed cannot be asked.
         """
-        goal, bill = str(self.form.values["goal"]), str(self.form.values["bill"])
-        if goal == "fill" and bill == SETFOLDING:
-            bill = ""
+        goal, reference = str(self.form.values["goal"]), str(self.form.values["bill"])
+        if goal == "fill" and reference == SETFOLDING:
+            reference = ""
         if goal != "target":
-            return SolveRequest(goal, None, self.solve_options(), bill)
+            return SolveRequest(goal, None, self.solve_options(), reference)
         text = self.form.texts.get("fps", "").strip()
         if not text:
             raise FinnTuiError("how many frames per second are needed?", "", "Type a number.")
-        request = SolveRequest(goal, number(text, text), self.solve_options(), bill)
+        request = SolveRequest(goal, number(text, text), self.solve_options(), reference)
         request.cycles(self.tune.editor)
         return request
 
@@ -252,13 +252,13 @@ class SolveState:
         if not self.tune.editor.device.budget:
             return None
         try:
-            bill = str(self.form.values["bill"])
+            reference = str(self.form.values["bill"])
             request = SolveRequest(
-                "fill", None, self.solve_options(), "" if bill == SETFOLDING else bill
+                "fill", None, self.solve_options(), "" if reference == SETFOLDING else reference
             )
         except FinnTuiError:
             return None
-        of = (request, self.tune.editor.folding if self.tune.locked or self.form.held else None)
+        of = (request, self.tune.editor.folding if self.tune.locked or self.form.fixed else None)
         if of == self._fastest_of:
             return None
         self._fastest_of, self.fastest = of, None

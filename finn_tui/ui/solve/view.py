@@ -131,7 +131,7 @@ def _set(
     solving: SolveState, field: Field, index: int, at_cursor: bool, line: StyledLine
 ) -> StyledLine:
     for at, (value, label) in enumerate(field.choices):
-        held = value in solving.form.held
+        held = value in solving.form.fixed
         cursor = at_cursor and at == solving.form.knob % len(field.choices)
         text = f"{'·' if held else '✓'} {label}"
         role = "edit" if cursor else "dim" if held else ""
@@ -196,10 +196,10 @@ def summary(solving: SolveState, difference: Comparison, width: int) -> list[Sty
     lines.append(_pair("II", whole(before.ii_cycles), whole(after.ii_cycles), change_text))
     lines.append(_pair("frames/s", rate(before.fps), rate(after.fps), ""))
     request = solving.request
-    counted = request.wish.whole if request is not None else True
+    counted = request.options.include_infrastructure if request is not None else True
     old, new = lab.amounts(before, counted), lab.amounts(after, counted)
     device = solving.tune.editor.device
-    limits = request.wish.limits if request is not None else {}
+    limits = request.options.limits if request is not None else {}
     binding = {item.resource for item in solution.binding}
     for name in RESOURCES:
         if not (old[name] or new[name]):
@@ -240,7 +240,9 @@ def _pair(name: str, before: str, after: str, note: str, *, binds: bool = False)
 
 
 def _inserted(difference: Comparison, counted: bool) -> StyledLine:
-    before, after = (len(side.estimate.bill.of("dwc")) for side in (difference.a, difference.b))
+    before, after = (
+        len(side.estimate.infrastructure.of("dwc")) for side in (difference.a, difference.b)
+    )
     text = f"{before} width converters → {after}"
     return StyledLine().add(text + (", counted above" if counted else ", not counted"), "dim")
 

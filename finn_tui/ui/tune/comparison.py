@@ -41,8 +41,8 @@ class ComparisonState:
         folding = self.folding if self.folding is not None else editor.baseline
         name = self.name if self.folding is not None else editor.baseline_name
         estimate = editor.estimate
-        # What is compared with costs the same until it, the clock or the prices are others.
-        key = (folding, editor.clock_ns, editor.prices, name)
+        # What is compared with costs the same until it, the clock or the costs change.
+        key = (folding, editor.clock_ns, editor.costs, name)
         if self._other is None or any(a is not b for a, b in zip(self._key, key, strict=True)):
             self._key, self._comparison = key, None
             self._other = Side(name, folding, editor.estimate_of(folding))

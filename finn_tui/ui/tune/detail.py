@@ -171,7 +171,7 @@ def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
 def _streams(tune: TuneState, layer: Layer) -> list[str]:
     """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
     streams: dict[tuple[str, str | None], list[str]] = {}
-    for item in tune.editor.estimate.bill.near(layer.name):
+    for item in tune.editor.estimate.infrastructure.near(layer.name):
         if item.consumer == layer.name:
             key = ("from", item.producer)
         elif item.producer == layer.name:
@@ -195,7 +195,7 @@ def _depths(tune: TuneState, layer: Layer) -> str:
     """The depths in words of the FIFOs next to a layer, short: "FIFO 128 in, 2 out"."""
     before: list[str] = []
     after: list[str] = []
-    for item in tune.editor.estimate.bill.near(layer.name):
+    for item in tune.editor.estimate.infrastructure.near(layer.name):
         if item.kind != "fifo":
             continue
         if item.consumer == layer.name and item.in_width == tune.cost(layer).in_width:

@@ -82,7 +82,7 @@ def ramb36(halves: float) -> str:
 
 def resource_uses(estimate: Estimate, device: Device) -> list[Use]:
     """What a design takes of each resource that the part has, or that it wants all the same."""
-    extra = estimate.bill.total()
+    extra = estimate.infrastructure.total()
     rows = []
     for name in RESOURCES:
         amount, available = estimate.total[name], device.budget.get(name)
@@ -176,26 +176,26 @@ def _differences(comparison: Comparison, unfolded: bool) -> list[_Row]:
     whole_row = _Row(
         "with FIFOs and converters",
         f"II {whole(a.ii_cycles)} → {whole(b.ii_cycles)}",
-        comparison.whole,
+        comparison.total_with_infrastructure,
         "strong",
     )
     if not unfolded:
         return [whole_row]
     rows = [_Row("total of FINN", f"fps {rate(a.fps)} → {rate(b.fps)}", comparison.total, "")]
     for kind, title in (("dwc", "width converters"), ("fifo", "FIFOs")):
-        before, after = len(a.bill.of(kind)), len(b.bill.of(kind))
-        cost_after, cost_before = b.bill.total(kind), a.bill.total(kind)
+        before, after = len(a.infrastructure.of(kind)), len(b.infrastructure.of(kind))
+        cost_after, cost_before = b.infrastructure.total(kind), a.infrastructure.total(kind)
         amounts = {name: cost_after[name] - cost_before[name] for name in RESOURCES}
         rows.append(_Row(f"+ {title}", f"{before} → {after}" if before != after else "", amounts))
     return [*rows, whole_row]
 
 
 def _rows(estimate: Estimate) -> list[_Row]:
-    bill = estimate.bill
+    infrastructure = estimate.infrastructure
     return [
         _Row("total of FINN", "", estimate.total, ""),
-        _inserted(bill, "dwc", "width converter"),
-        _inserted(bill, "fifo", "FIFO"),
+        _inserted(infrastructure, "dwc", "width converter"),
+        _inserted(infrastructure, "fifo", "FIFO"),
         _Row("total with these", _halves(estimate), _whole(estimate), "strong"),
         _shell(estimate),
     ]
@@ -224,30 +224,30 @@ def _shell(estimate: Estimate) -> _Row:
 
 
 def _folded(estimate: Estimate) -> _Row:
-    bill = estimate.bill
-    title = f"total with {plural(len(bill.of('fifo')), 'FIFO')}"
-    if bill.of("dwc"):
-        title += f", {plural(len(bill.of('dwc')), 'DWC')}"
-    unpriced = sum(item.use is None for item in bill.items)
+    infrastructure = estimate.infrastructure
+    title = f"total with {plural(len(infrastructure.of('fifo')), 'FIFO')}"
+    if infrastructure.of("dwc"):
+        title += f", {plural(len(infrastructure.of('dwc')), 'DWC')}"
+    unpriced = sum(item.use is None for item in infrastructure.items)
     if unpriced:
         title += f" ({unpriced:,} not priced)"
     return _Row(title, _halves(estimate), _whole(estimate), "dim")
 
 
-def _inserted(bill: InfrastructureCost, kind: str, noun: str) -> _Row:
-    items = bill.of(kind)
+def _inserted(infrastructure: InfrastructureCost, kind: str, noun: str) -> _Row:
+    items = infrastructure.of(kind)
     notes = []
     if kind == "fifo" and items:
         notes.append(f"the deepest has {max(item.depth or 0 for item in items):,} words")
     unpriced = sum(item.use is None for item in items)
     if unpriced:
         notes.append(f"{unpriced:,} not priced")
-    amounts = None if items and unpriced == len(items) else bill.total(kind)
+    amounts = None if items and unpriced == len(items) else infrastructure.total(kind)
     return _Row(f"+ {plural(len(items), noun)}", ", ".join(notes), amounts)
 
 
 def _whole(estimate: Estimate) -> dict[str, float]:
-    extra = estimate.bill.total()
+    extra = estimate.infrastructure.total()
     return {name: estimate.total[name] + extra[name] for name in RESOURCES}
 
 

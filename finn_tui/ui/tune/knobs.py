@@ -84,7 +84,7 @@ def _cells(option: Option, present: Estimate, layers: int) -> list[Cell]:
     after = option.estimate
     better = "good" if after.ii_cycles < present.ii_cycles else role
     cells: list[Cell] = [(text, role), (short(after.ii_cycles, 10), better)]
-    extra, extra_present = after.bill.total(), present.bill.total()
+    extra, extra_present = after.infrastructure.total(), present.infrastructure.total()
     for resource in RESOURCES:
         change = (
             after.total[resource]

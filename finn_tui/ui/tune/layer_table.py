@@ -123,19 +123,19 @@ class LayerTable(Horizontal, can_focus=True):
             return
         plan = columns(tune, width - 1)
         self._layout(plan.left, plan.middle, plan.right)
-        bill = infrastructure_rows.breakdown_rows(tune, plan, tall=self.tall)
-        if len(bill) > 1:
-            bill.insert(0, (StyledLine(), StyledLine(), StyledLine()))
-        tune.window.size(len(tune.layers), height - 1 - len(bill))
+        infrastructure = infrastructure_rows.breakdown_rows(tune, plan, tall=self.tall)
+        if len(infrastructure) > 1:
+            infrastructure.insert(0, (StyledLine(), StyledLine(), StyledLine()))
+        tune.window.size(len(tune.layers), height - 1 - len(infrastructure))
         left, middle, right = tune_view.heading_row(tune, plan)
         self.filter.width = plan.left - 3
         if self.filter.typing:
             left = StyledLine().cell(" " + self.filter.shown, plan.left, "accent")
         self._rows = [(left, middle, right)]
         self._rows += [self._row(tune, index, plan) for index in tune.window.rows]
-        if len(bill) == 1 and len(self._rows) + 1 < height:
+        if len(infrastructure) == 1 and len(self._rows) + 1 < height:
             self._rows.append((StyledLine(), StyledLine(), StyledLine()))
-        self._rows += bill
+        self._rows += infrastructure
 
     def _write_title(self, tune: TuneState | None) -> None:
         """The pane's title with what restricts or changes the rows: filter, marks, comparison."""

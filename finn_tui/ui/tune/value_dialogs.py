@@ -165,7 +165,7 @@ class ValueDialogs(TuneMode):
 
     def _price(self, tune: TuneState) -> None:
         """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
-        if any(item.use is None for item in tune.editor.estimate.bill.items):
+        if any(item.use is None for item in tune.editor.estimate.infrastructure.items):
             self.context.models.price_fifos(tune)
 
 

@@ -1,4 +1,4 @@
-"""The bill: where FINN inserts converters and FIFOs, and what is said where prices are missing."""
+"""Infrastructure: where FINN inserts converters and FIFOs, and what unknown costs show as."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.core.designs import conv_like
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
 
 
-def prices(extra_depths: tuple[int, ...] = ()) -> CostLookup:
+def costs(extra_depths: tuple[int, ...] = ()) -> CostLookup:
     """A converter costs its widths in LUT, a FIFO its bits in LUT and its depth in BRAM."""
     widths = range(1, 65)
     return CostLookup(
@@ -32,19 +32,19 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     folding = foldings.change(design, tables, folding, "MVAU_hls_0", "SIMD", 4).folding
     folding = folding.with_setting("MVAU_hls_0", "inFIFODepths", [32])
     estimated = estimate(
-        design, tables, folding.values, 10, settings=folding.settings, prices=prices()
+        design, tables, folding.values, 10, settings=folding.settings, costs=costs()
     )
-    (converter,) = estimated.bill.of("dwc")
+    (converter,) = estimated.infrastructure.of("dwc")
     assert (converter.producer, converter.consumer) == (
         "ConvolutionInputGenerator_rtl_0",
         "MVAU_hls_0",
     )
     assert (converter.in_width, converter.out_width, converter.use) == (2, 8, (10.0, 0, 0, 0))
     # Seven layers: six streams between them, one of them cut in two, and the two ends.
-    assert len(estimated.bill.of("fifo")) == 9
-    around = [item for item in estimated.bill.of("fifo") if item.consumer == "MVAU_hls_0"]
+    assert len(estimated.infrastructure.of("fifo")) == 9
+    around = [item for item in estimated.infrastructure.of("fifo") if item.consumer == "MVAU_hls_0"]
     assert [(item.in_width, item.depth) for item in around] == [(2, 2), (8, 32)]
-    total = estimated.bill.total()
+    total = estimated.infrastructure.total()
     assert total["LUT"] == 10 + 8 * 2 + 8
     assert total["BRAM_18K"] == 8 * 2 + 32
     document = estimated.as_json(design, DEVICE)
@@ -68,7 +68,10 @@ def test_a_fifo_on_both_sides_of_a_converter_and_at_both_ends() -> None:
     tight = Device(
         "board", "part", {**DEVICE.budget, "BRAM_18K": int(estimated.total["BRAM_18K"]) + 1}
     )
-    assert (estimated.fits(tight), estimated.fits(tight, whole=True)) == (True, False)
+    assert (estimated.fits(tight), estimated.fits(tight, include_infrastructure=True)) == (
+        True,
+        False,
+    )
     assert estimated.as_json(design, tight)["fits_with_extra"] is False
 
 
@@ -80,9 +83,9 @@ def test_what_has_no_price_is_counted_and_not_made_up() -> None:
     assert (bare["dwc"]["count"], bare["dwc"]["unpriced"]) == (1, 1)
     assert "LUT" not in bare["dwc"] and "LUT" not in bare["fifo"]
     settings = folding.settings
-    partly = estimate(
-        design, tables, folding.values, 10, settings=settings, prices=prices()
-    ).as_json(design, DEVICE)["extra"]
+    partly = estimate(design, tables, folding.values, 10, settings=settings, costs=costs()).as_json(
+        design, DEVICE
+    )["extra"]
     assert (partly["fifo"]["count"], partly["fifo"]["unpriced"]) == (9, 1)
     (odd,) = [row for row in partly["fifo"]["streams"] if row["depth"] == 777]
     assert "LUT" not in odd
@@ -91,22 +94,23 @@ def test_what_has_no_price_is_counted_and_not_made_up() -> None:
 def test_everything_that_is_asked_for_prices_every_folding() -> None:
     design, tables = conv_like()
     settings = {"Pool_hls_0": {"outFIFODepths": [777]}}
-    ask = StreamWidths(design, tables).ask(settings, ())
-    known = prices((777,))
+    query = StreamWidths(design, tables).query(settings, ())
+    known = costs((777,))
     asked = CostLookup(
-        {pair: known.dwc[pair] for pair in ask.dwc}, {pair: known.fifo[pair] for pair in ask.fifo}
+        {pair: known.dwc[pair] for pair in query.dwc},
+        {pair: known.fifo[pair] for pair in query.fifo},
     )
-    assert not ask.without(asked)
-    assert ask.without(CostLookup(asked.dwc, {})).fifo == ask.fifo
+    assert not query.without(asked)
+    assert query.without(CostLookup(asked.dwc, {})).fifo == query.fifo
     start = foldings.ones(design, tables)
     for layer in design.layers:
         for knob in layer.knobs:
             for value in tables[layer.name].legal(knob.name):
                 folding = foldings.change(design, tables, start, layer.name, knob.name, value)
-                bill = InfrastructureCost.of_folding(
+                infrastructure = InfrastructureCost.of_folding(
                     design, tables, folding.folding.values, settings, asked
                 )
-                assert all(item.use is not None for item in bill.items)
+                assert all(item.use is not None for item in infrastructure.items)
 
 
 def test_depths_are_the_foldings_else_the_graphs_else_finns() -> None:

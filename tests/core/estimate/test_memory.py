@@ -53,7 +53,9 @@ def test_distributed_weights_of_an_rtl_layer_are_counted_as_of_an_hls_one() -> N
     # PE x SIMD x bits x ceil(depth / 64)
     luts = 2 * 4 * 8 * (MW * MH // 8 // 64)
     assert result.total["LUT"] == 0
-    assert result.bill.total()["LUT"] == result.bill.total("memory")["LUT"] == luts
+    assert (
+        result.infrastructure.total()["LUT"] == result.infrastructure.total("memory")["LUT"] == luts
+    )
     assert result.lutram == luts == 8192
     document = result.as_json(design, Z2)
     assert document["extra"]["memory"]["LUTRAM_budget"] == 17400
@@ -61,7 +63,7 @@ def test_distributed_weights_of_an_rtl_layer_are_counted_as_of_an_hls_one() -> N
     block = estimate(
         design, tables, {"MVAU_rtl_0": {**values["MVAU_rtl_0"], "ram_style": "block"}}, 10.0
     )
-    assert block.bill.total()["LUT"] == block.lutram == 0
+    assert block.infrastructure.total()["LUT"] == block.lutram == 0
 
 
 def test_lutram_is_a_limit_of_its_own() -> None:
@@ -70,11 +72,11 @@ def test_lutram_is_a_limit_of_its_own() -> None:
         "MVAU_rtl_0": {"PE": 2, "SIMD": 4, "ram_style": "distributed"}
     }
     result = estimate(design, tables, values, 10.0)
-    assert result.fits(Z2, whole=True)
+    assert result.fits(Z2, include_infrastructure=True)
     # 12,000 LUTs would do, but only 6,000 of an xc7z010 can be memory.
     small = Device("small", "xc7z010", {"LUT": 17600, "BRAM_18K": 120, "URAM": 0, "DSP": 80})
     assert result.fits(small)
-    assert not result.fits(small, whole=True)
+    assert not result.fits(small, include_infrastructure=True)
 
 
 @pytest.mark.parametrize(("limit", "style"), [(None, "distributed"), (1000.0, "block")])

@@ -55,13 +55,13 @@ def test_what_the_solver_may_choose_keeps_the_best_of_every_folding() -> None:
         if "mem_mode" in table.knobs:
             assert "external" not in all_free[name].legal("mem_mode")
             # No row of a part beats what is kept of its folding.
-            whole = table.part(start.values[name], CHOSEN)
-            for row in range(len(whole)):
-                values, use = whole.values(row), whole.resources[row]
+            full = table.part(start.values[name], CHOSEN)
+            for row in range(len(full)):
+                values, use = full.values(row), full.resources[row]
                 remaining = [
                     few[name].resources[at]
                     for at in range(len(few[name]))
-                    if few[name].points[at][:2] == whole.points[row][:2]
+                    if few[name].points[at][:2] == full.points[row][:2]
                 ]
                 assert any(
                     all(a <= b for a, b in zip(candidate, use, strict=True))

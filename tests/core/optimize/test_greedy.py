@@ -20,7 +20,7 @@ DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP":
 
 def whole(estimated: Estimate, resource: str) -> float:
     """FINN's total with what FINN inserts."""
-    return estimated.total[resource] + estimated.bill.total()[resource]
+    return estimated.total[resource] + estimated.infrastructure.total()[resource]
 
 
 @st.composite
@@ -28,14 +28,14 @@ def editors(draw: st.DrawFn) -> Editor:
     """An editor after some edits."""
     design, tables = draw(designs)
     start = foldings.ones(design, tables)
-    prices = CostLookup()
+    costs = CostLookup()
     if draw(st.booleans()):
-        ask = StreamWidths(design, tables).ask({}, ())
-        prices = CostLookup(
-            {(a, b): (float(3 * (a + b)), 0.0, 0.0, 0.0) for a, b in ask.dwc},
-            {(w, d): (float(w), float(d // 32), 0.0, 0.0) for w, d in ask.fifo},
+        query = StreamWidths(design, tables).query({}, ())
+        costs = CostLookup(
+            {(a, b): (float(3 * (a + b)), 0.0, 0.0, 0.0) for a, b in query.dwc},
+            {(w, d): (float(w), float(d // 32), 0.0, 0.0) for w, d in query.fifo},
         )
-    editor = Editor(design, tables, DEVICE, 10.0, start, start, "ones", prices)
+    editor = Editor(design, tables, DEVICE, 10.0, start, start, "ones", costs)
     for _ in range(draw(st.integers(0, 10))):
         layer = draw(st.sampled_from(design.layers))
         editor.step(layer.name, draw(st.sampled_from(layer.knobs)).name, 1)
@@ -126,11 +126,11 @@ def test_the_way_ends_at_the_target_or_says_what_stands_there(editor: Editor, pa
     way = path_to(editor, cycles)
     assert set(way.slow) == {layer.name for layer in estimated.layers if layer.cycles > cycles}
     reached = way.move.ii_cycles if way.move is not None else estimated.ii_cycles
-    if way.stuck is None:
+    if way.blocked is None:
         assert reached <= cycles
     else:
         assert reached > cycles
-        least = min(editor.tables[way.stuck.layer].cycles)
+        least = min(editor.tables[way.blocked.layer].cycles)
         assert least >= reached or editor.design.couplings
     if way.move is not None:
         foldings.check(editor.design, editor.tables, way.move.folding)
@@ -147,5 +147,5 @@ def test_it_is_said_in_a_line() -> None:
     editor.set("LabelSelect_hls_0", "PE", 10)
     (back,) = reclaim(editor)
     assert back.values == {"LabelSelect_hls_0": {"PE": 1}}
-    stuck = next_move(editor, {"MVAU_hls_0"})
-    assert stuck.text() == "MVAU_hls_0 holds the II: it is locked"
+    blocked = next_move(editor, {"MVAU_hls_0"})
+    assert blocked.text() == "MVAU_hls_0 holds the II: it is locked"

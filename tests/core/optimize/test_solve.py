@@ -41,7 +41,7 @@ def near(cost: float) -> Any:
 
 
 @st.composite
-def prices(draw: st.DrawFn) -> CostLookup:
+def costs(draw: st.DrawFn) -> CostLookup:
     """What converters and FIFOs cost, at random; or nothing known of them."""
     if draw(st.booleans()):
         return CostLookup()
@@ -62,7 +62,7 @@ def problems(draw: st.DrawFn) -> tuple[Problem, CostLookup]:
         },
         {},
     )
-    known = draw(prices())
+    known = draw(costs())
     knobs = {knob.name for layer in design.layers for knob in layer.knobs}
     problem = Problem(
         design,
@@ -81,7 +81,7 @@ def problems(draw: st.DrawFn) -> tuple[Problem, CostLookup]:
 def weighted(problem: Problem, total: Mapping[str, float]) -> float:
     """The cost of some resources: the sum, and what the largest part of it costs on top."""
     each = [problem.weights[name] * total[name] for name in RESOURCES]
-    return sum(each) + problem.peak * max(each)
+    return sum(each) + problem.minimax_weight * max(each)
 
 
 def choices(problem: Problem, known: CostLookup) -> Iterator[tuple[int, float, dict[str, int]]]:
@@ -102,7 +102,7 @@ def choices(problem: Problem, known: CostLookup) -> Iterator[tuple[int, float, d
             value != problem.folding.values[name][knob]
             for name in names
             for knob, value in values[name].items()
-            if knob in problem.held
+            if knob in problem.fixed
         ):
             continue
         use = [sum(tables[n].resources[r][i] for n, r in at.items()) for i in range(4)]
@@ -137,7 +137,7 @@ def legal(problem: Problem, solution: Solution) -> None:
         assert solution.used[name] <= limit + 1e-6
     for name, values in solution.folding.values.items():
         before = problem.folding.values[name]
-        assert all(values[knob] == before[knob] for knob in values if knob in problem.held)
+        assert all(values[knob] == before[knob] for knob in values if knob in problem.fixed)
     assert weighted(problem, solution.used) == near(solution.cost)
 
 

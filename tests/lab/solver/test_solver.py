@@ -42,8 +42,8 @@ def recorded(name: str, layers: int | None = None) -> Editor:
     budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
     start = foldings.ones(design, tables)
     device = Device("Pynq-Z2", data.PART, budget)
-    prices = CostLookup.from_json(document["prices"])
-    return Editor(design, tables, device, 10.0, start, start, "ones", prices)
+    costs = CostLookup.from_json(document["prices"])
+    return Editor(design, tables, device, 10.0, start, start, "ones", costs)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def test_balance_keeps_the_speed_and_gives_back_what_it_does_not_need(
     for layer, knob, value in (("MVAU_hls_1", "SIMD", 16), ("MVAU_hls_0", "PE", 4)):
         editor.set(layer, knob, value)
     before = editor.estimate
-    solution = await options.balance(solver, editor, SolveOptions(whole=False))
+    solution = await options.balance(solver, editor, SolveOptions(include_infrastructure=False))
     after = options.estimate_of(editor, solution.folding)
     assert after.ii_cycles <= before.ii_cycles
     assert after.total["LUT"] < before.total["LUT"]
@@ -101,11 +101,11 @@ async def test_locked_layers_stay(solver: Solver) -> None:
 
 async def test_weights_say_what_is_dear(solver: Solver) -> None:
     editor = recorded("cnv-w1a1")
-    even = await options.target(solver, editor, 33333, SolveOptions())
+    balanced = await options.target(solver, editor, 33333, SolveOptions())
     least = await options.target(solver, editor, 33333, SolveOptions(weights={"BRAM_18K": 0.0}))
-    assert even.used is not None and least.used is not None
-    assert least.used["LUT"] < even.used["LUT"]
-    assert least.used["BRAM_18K"] > even.used["BRAM_18K"]
+    assert balanced.used is not None and least.used is not None
+    assert least.used["LUT"] < balanced.used["LUT"]
+    assert least.used["BRAM_18K"] > balanced.used["BRAM_18K"]
 
 
 async def test_refusals_cross_with_their_reasons(solver: Solver) -> None:
@@ -160,24 +160,28 @@ async def test_a_solver_that_was_killed_is_told_and_replaced(solver: Solver) -> 
 
 async def test_cnv_on_the_labs_board(solver: Solver) -> None:
     editor = recorded("cnv-w1a1")
-    assert editor.prices.known
-    fastest = await options.fill(solver, editor, SolveOptions(whole=False))
+    assert editor.costs.known
+    fastest = await options.fill(solver, editor, SolveOptions(include_infrastructure=False))
     # The best that was known before, by hand: 12,544 cycles within the whole xc7z020.
     assert fastest.cycles <= 12_544 and fastest.optimal
-    whole = await options.fill(solver, editor, SolveOptions())
+    with_infrastructure = await options.fill(solver, editor, SolveOptions())
     # DMA and shell take 6,426 LUTs of the part, unless the user says how much is for the layers.
-    assert fastest.cycles <= whole.cycles <= 13_824
-    assert options.estimate_of(editor, whole.folding).fits(editor.device, whole=True)
+    assert fastest.cycles <= with_infrastructure.cycles <= 13_824
+    assert options.estimate_of(editor, with_infrastructure.folding).fits(
+        editor.device, include_infrastructure=True
+    )
     alone = await options.fill(solver, editor, SolveOptions(limits={"LUT": 1.0, "BRAM_18K": 1.0}))
     assert fastest.cycles <= alone.cycles <= 12_544
-    for solution in (fastest, whole):
+    for solution in (fastest, with_infrastructure):
         foldings.check(editor.design, editor.tables, solution.folding)
         assert refusals(editor.design, solution.folding) == []
         assert any(item.resource == "LUT" and item.holds for item in solution.binding)
         estimated = options.estimate_of(editor, solution.folding)
         assert estimated.ii_cycles == solution.cycles
         assert estimated.fits(editor.device)
-    estimated = options.estimate_of(editor, whole.folding)
-    assert whole.used is not None
-    for name, used in whole.used.items():
-        assert estimated.total[name] + estimated.bill.total()[name] == pytest.approx(used, abs=1e-6)
+    estimated = options.estimate_of(editor, with_infrastructure.folding)
+    assert with_infrastructure.used is not None
+    for name, used in with_infrastructure.used.items():
+        assert estimated.total[name] + estimated.infrastructure.total()[name] == pytest.approx(
+            used, abs=1e-6
+        )

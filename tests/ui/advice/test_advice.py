@@ -88,7 +88,7 @@ async def test_a_rate_is_reached_in_moves_without_the_solver(make_app: MakeApp) 
         await pilot.press("N", *"3000")
         dialog = await worked_out(pilot, app)
         path = dialog.state.advice.path if dialog.state.advice is not None else None
-        assert path is not None and path.move is not None and not path.stuck and not path.over
+        assert path is not None and path.move is not None and not path.blocked and not path.over
         assert f"{path.moves} moves: II {path.move.ii_cycles:,}" in screen_text(app)
         await pilot.press("N")
         await worked_out(pilot, app)

@@ -121,7 +121,7 @@ async def test_locked_layers_and_held_knobs_stay(make_app: MakeApp) -> None:
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, SolveDialog))
         await pilot.press("up", *["right"] * solving.knobs.index("ram_style"), "space")
-        assert solving.form.held == {"ram_style"}
+        assert solving.form.fixed == {"ram_style"}
         text = screen_text(app)
         assert "stays: MVAU_hls_0" in text and "· ram_style" in text
         await pilot.press("down", "right", "right", "enter")
@@ -136,16 +136,16 @@ async def test_locked_layers_and_held_knobs_stay(make_app: MakeApp) -> None:
 
 async def test_a_bill_that_may_not_be_exceeded(make_app: MakeApp) -> None:
     async with solve_dialog(make_app, start="published") as (pilot, _app, _tune, solving):
-        bill = next(i for i, field in enumerate(solving.fields) if field.key == "bill")
+        reference = next(i for i, field in enumerate(solving.fields) if field.key == "bill")
         await pilot.press(*"3000")
-        await pilot.press(*["down"] * (bill - solving.form.at))
+        await pilot.press(*["down"] * (reference - solving.form.at))
         # No bill, SetFolding's, ones, published.
         await pilot.press("right", "right", "right", "enter")
         await until(pilot, lambda: solving.solution is not None)
         assert solving.request is not None and solving.request.no_dearer_than == "published"
         difference = solving.comparison()
         assert difference is not None
-        assert all(amount <= 1e-6 for amount in difference.whole.values())
+        assert all(amount <= 1e-6 for amount in difference.total_with_infrastructure.values())
 
 
 async def test_it_goes_on_while_another_screen_is_looked_at(make_app: MakeApp) -> None:

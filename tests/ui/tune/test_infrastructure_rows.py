@@ -96,7 +96,7 @@ async def test_a_bar_counts_what_finn_leaves_out(lab: RecordedLab) -> None:
         if use.name == "LUT"
     )
     assert lut.amount == editor.estimate.total["LUT"]
-    assert lut.extra == editor.estimate.bill.total()["LUT"] > 0
+    assert lut.extra == editor.estimate.infrastructure.total()["LUT"] > 0
     assert lut.share == (lut.amount + lut.extra) / 53200
     assert (
         f"+ {lut.extra:,.0f} of 53,200"
@@ -110,7 +110,7 @@ async def test_over_budget_is_said_by_how_much_without_colour(lab: RecordedLab) 
     tune.knob = "PE"
     tune.set(256)
     editor = tune.editor
-    needed = editor.estimate.total["LUT"] + editor.estimate.bill.total()["LUT"]
+    needed = editor.estimate.total["LUT"] + editor.estimate.infrastructure.total()["LUT"]
     text = infrastructure_rows.budget_line(editor.estimate, editor.device, 80).text
     assert f"OVER by {ceil(needed - 53200):,}" in text
     # Where there is a bar, it runs over its end.

@@ -35,7 +35,7 @@ async def test_a_fifo_depth_is_chosen_seen_and_undone(make_app: MakeApp) -> None
         await until(pilot, lambda: "outFIFODepths" in screen_text(app))
         await pilot.press(*"outfifo", "enter")
         await until(pilot, lambda: "32768" in screen_text(app))
-        before = tune_of(app).editor.estimate.bill.total()["LUT"]
+        before = tune_of(app).editor.estimate.infrastructure.total()["LUT"]
         await pilot.press(*"64", "enter")
         # Back in the list, on the same row.
         await until(pilot, lambda: "knobs and settings" in screen_text(app))
@@ -44,7 +44,7 @@ async def test_a_fifo_depth_is_chosen_seen_and_undone(make_app: MakeApp) -> None
         await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         editor = tune_of(app).editor
         assert editor.folding.settings[LAYER]["outFIFODepths"] == [64]
-        assert editor.estimate.bill.total()["LUT"] > before
+        assert editor.estimate.infrastructure.total()["LUT"] > before
         assert f"{LAYER} outFIFODepths 2 → 64" in screen_text(app)
         await pilot.press("u")
         assert not editor.unsaved

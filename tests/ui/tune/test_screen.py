@@ -428,7 +428,7 @@ async def test_over_budget_is_a_word(make_app: MakeApp) -> None:
         app.state.publish(Topic.MODEL)
         await pilot.pause()
         estimate = tune_of(app).editor.estimate
-        share = (estimate.total["LUT"] + estimate.bill.total()["LUT"]) / 53200
+        share = (estimate.total["LUT"] + estimate.infrastructure.total()["LUT"]) / 53200
         assert share > 1
         assert f"{share:.0%} OVER by " in screen_text(app)
 
