@@ -37,7 +37,7 @@ class ForeignFolding(IllegalFolding):
 def names(workspace: Workspace, model: Model) -> list[str]:
     """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
     brought = list(model.preset.foldings) if model.preset else []
-    return list(dict.fromkeys(["ones", LEAST, *brought, *workspace.foldings()]))
+    return list(dict.fromkeys(["ones", *brought, *workspace.foldings()]))
 
 
 def title(name: str) -> str:
