@@ -191,6 +191,16 @@ async def test_small_windows_show_the_numbers_that_matter_whole(
             assert len(screen_text(app).splitlines()) <= size[1]
 
 
+@pytest.mark.parametrize("width", [80, 72, MIN_WIDTH])
+async def test_that_a_folding_is_unsaved_is_said_at_any_width(
+    make_app: MakeApp, width: int
+) -> None:
+    async with make_app().run_test(size=(width, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("plus")
+        await until(pilot, lambda: "unsaved" in screen_text(app).splitlines()[1])
+
+
 @pytest.mark.parametrize("size", [(MIN_WIDTH - 1, 40), (120, MIN_HEIGHT - 1)])
 async def test_a_window_that_is_too_small_says_so(
     make_app: MakeApp, lab: RecordedLab, size: tuple[int, int]

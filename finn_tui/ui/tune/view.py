@@ -51,10 +51,12 @@ def figures_line(tune: TuneState, width: int) -> StyledLine:
     for text, role, rank in pieces:
         if rank <= max_rank:
             line.add(text, role)
+    if line.width + 1 + state.width > width:
+        state = _saved(tune, brief=True)
     return line.right(state, width)
 
 
-def _saved(tune: TuneState) -> StyledLine:
+def _saved(tune: TuneState, *, brief: bool = False) -> StyledLine:
     editor = tune.editor
     changes, name = editor.changes, editor.baseline_name
     summary = f"{plural(changes, 'change')} against {name}" if changes else ""
@@ -64,6 +66,8 @@ def _saved(tune: TuneState) -> StyledLine:
         line.add(
             " solving...   " if tune.solver == "busy" else " solved   ", "accent", "tune.solve"
         )
+    if editor.unsaved and brief:
+        return line.add("unsaved ", "warn")
     if editor.unsaved:
         return line.add("unsaved: ", "warn").add(summary or tune.folding_name).add(" ")
     return line.add((summary or tune.folding_name) + " ", "dim")
