@@ -10,7 +10,7 @@ from textual.command import CommandPalette
 
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.groups import groups
-from finn_tui.ui.actions.keymap import key_name, read_keymap
+from finn_tui.ui.actions.keymap import is_key, key_name, read_keymap
 from finn_tui.ui.actions.synonyms import SYNONYMS
 from finn_tui.ui.actions.table import ACTIONS, BY_ID, SCOPES, actions_of
 from finn_tui.ui.advice.screen import AdviceDialog
@@ -144,10 +144,10 @@ def test_keys_are_written_as_people_do() -> None:
 def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
     path.write_text(
-        'tune.undo = "z"\n"tune.save" = "S,ctrl+s"\n"tune.udno" = "y"\nruns.cancel = 3\n'
+        'tune.undo = "f7"\n"tune.save" = "W,ctrl+s"\n"tune.udno" = "y"\nruns.cancel = 3\n'
     )
     keymap, problems = read_keymap(path)
-    assert keymap == {"tune.undo": "z", "tune.save": "S,ctrl+s"}
+    assert keymap == {"tune.undo": "f7", "tune.save": "W,ctrl+s"}
     assert problems == [
         f"{path}, line 3: there is no action tune.udno (did you mean tune.undo?)",
         f"{path}, line 4: runs.cancel = 3 is not valid: it needs keys in quotes, such as "
@@ -317,3 +317,36 @@ async def test_an_action_that_cannot_be_done_says_why(make_app: MakeApp) -> None
         app = await opened(pilot)
         await pilot.press("d")
         await until(pilot, lambda: "no run has succeeded yet" in screen_text(app))
+
+
+def test_keys_that_do_not_exist_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text('"tune.undo" = "ctrl+backspcae"\n"tune.save" = "W,ctlr+s"\n')
+    keymap, problems = read_keymap(path)
+    assert keymap == {}
+    assert "line 1: tune.undo = 'ctrl+backspcae' is not valid: there is no key" in problems[0]
+    assert problems[1] == (
+        f"{path}, line 2: tune.save = 'W,ctlr+s' is not valid: there is no key ctlr+s "
+        "(did you mean ctrl+s?)"
+    )
+
+
+def test_two_actions_with_one_key_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    build = BY_ID["app.build"].keys[0]
+    path.write_text(f'"tune.undo" = "{build}"\n"runs.cancel" = "f9"\n"runs.retry" = "f9"\n')
+    keymap, problems = read_keymap(path)
+    assert set(keymap) == {"tune.undo", "runs.cancel", "runs.retry"}, "they are used all the same"
+    assert len(problems) == 2
+    assert problems[0].startswith(
+        f"{path}, line 1: tune.undo = '{build}': {build} is a key of app.build"
+    )
+    assert problems[1].startswith(f"{path}, line 3: runs.retry = 'f9': f9 is a key of runs.cancel")
+    # Swapping two keys is no conflict, and neither are keys that only other screens have.
+    undo = BY_ID["tune.undo"].keys[0]
+    path.write_text(f'"tune.undo" = "f8"\n"runs.cancel" = "{undo}"\n')
+    assert read_keymap(path)[1] == []
+
+
+def test_every_key_of_the_table_is_a_key() -> None:
+    assert [key for action in ACTIONS for key in action.keys if not is_key(key)] == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from textual.keys import Keys, _character_to_key
+
 from finn_tui.base import config, paths
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.ui.actions.table import BY_ID, Action
+from finn_tui.ui.actions.table import ACTIONS, BY_ID, Action
 
 #: Keys by Textual's name as people write them.
 _NAMES = {
@@ -44,6 +47,60 @@ def key_name(key: str) -> str:
     return "+".join([*modifiers, _NAMES.get(last, last)])
 
 
+#: Scopes whose actions are live at the same time as those of a scope.
+_SCREENS = frozenset({"flow", "tune", "runs", "board", "results"})
+_LIVE_WITH = {
+    "app": _SCREENS | {"mode", "list", "pane", "log"},
+    "mode": _SCREENS | {"list", "pane", "log"},
+    "list": _SCREENS,
+    "pane": _SCREENS,
+    "log": _SCREENS,
+}
+_MODIFIERS = frozenset({"ctrl", "shift", "alt", "meta", "super", "hyper"})
+_KNOWN_KEYS = frozenset(key.value for key in Keys)
+
+
+def is_key(key: str) -> bool:
+    """Whether a text names a key, with or without modifiers, as Textual does."""
+    *modifiers, last = key.strip().split("+") if len(key.strip()) > 1 else [key.strip()]
+    if not set(modifiers) <= _MODIFIERS:
+        return False
+    return len(last) == 1 or last in _KNOWN_KEYS or last in _character_names()
+
+
+@functools.cache
+def _character_names() -> frozenset[str]:
+    """Textual's names of the characters on keyboards of Latin scripts."""
+    return frozenset(_character_to_key(chr(code)) for code in range(0x20, 0x250))
+
+
+def conflicts(keymap: Mapping[str, str]) -> Iterable[tuple[str, str, Action]]:
+    """Find keys that a keymap gives to two actions that are live at the same time.
+
+    Returns:
+        Id of the action in the keymap, the key, and the other action. What two actions share
+        without the keymap is meant so.
+    """
+    order = {name: index for index, name in enumerate(keymap)}
+    for name, index in order.items():
+        action = BY_ID[name]
+        for other in ACTIONS:
+            # Of two that are both in the keymap, only the later one is told.
+            if order.get(other.id, -1) >= index:
+                continue
+            together = (
+                action.scope == other.scope
+                or other.scope in _LIVE_WITH.get(action.scope, ())
+                or action.scope in _LIVE_WITH.get(other.scope, ())
+            )
+            if not together:
+                continue
+            usual = set(action.keys) & set(other.keys)
+            for key in keys_of(action, keymap):
+                if key in keys_of(other, keymap) and key not in usual:
+                    yield name, key, other
+
+
 def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
     """The keys of an action under the user's keymap."""
     given = keymap.get(action.id)
@@ -62,14 +119,25 @@ def read_keymap(path: Path | None = None) -> tuple[dict[str, str], list[str]]:
     for name, keys in _flat(document):
         key = tuple(name.split("."))
         what = ""
+        words = keys.split(",") if isinstance(keys, str) else []
+        unknown = [word.strip() for word in words if word.strip() and not is_key(word)]
         if name not in BY_ID:
             what = f"there is no action {name}{config.did_you_mean(name, BY_ID)}"
         elif not isinstance(keys, str) or not all(part.strip() for part in keys.split(",")):
             what = f'{name} = {keys!r} is not valid: it needs keys in quotes, such as "w,ctrl+s"'
+        elif unknown:
+            what = (
+                f"{name} = {keys!r} is not valid: there is no key {unknown[0]}"
+                f"{config.did_you_mean(unknown[0], _KNOWN_KEYS)}"
+            )
         else:
             keymap[name] = keys
         if what:
             problems.append(config.describe(config.Problem(key, what, ""), path, content))
+    for name, key_text, other in conflicts(keymap):
+        what = f"{name} = {keymap[name]!r}: {key_text} is a key of {other.id} ({other.title}) too"
+        problem = config.Problem(tuple(name.split(".")), what, "")
+        problems.append(config.describe(problem, path, content))
     return keymap, problems
 
 
