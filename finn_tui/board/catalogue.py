@@ -71,7 +71,7 @@ class Board:
 
 
 class BoardEntry(Struct, frozen=True, omit_defaults=True):
-    """``[NAME]`` in boards.toml; the keys are those of ``Board``.
+    """``[NAME]`` in boards.toml: a machine with an FPGA.
 
     Attributes:
         host: its address, or a name from ``~/.ssh/config``.
