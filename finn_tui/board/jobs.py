@@ -140,13 +140,13 @@ async def execute(
             board=link.board.name,
             simulated=talk.simulated,
             image=index,
-            result=found,
+            result=result,
             expected=_at(labels, index),
             software=_at(software, index),
             clock_mhz=answer.clock_mhz,
             seconds=each,
         )
-        for index, found in zip(images, answer.classes, strict=True)
+        for index, result in zip(images, answer.classes, strict=True)
     ]
     if done:
         await asyncio.to_thread(_record, run, {"execute": done[0].as_dict()})

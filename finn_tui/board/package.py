@@ -178,7 +178,7 @@ def validation_files(package: Package) -> dict[str, Path]:
     shown = "cifar10" if name == "cifar" else name
     common = paths.data_dir() / "datasets" / shown
     places = (package.run / "dataset", common)
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for candidates, target in _TEST_FILES[name]:
         paths_tried = [place / candidate for place in places for candidate in candidates]
         file = next((path for path in paths_tried if path.is_file()), None) or _unpacked(
@@ -191,8 +191,8 @@ def validation_files(package: Package) -> dict[str, Path]:
                 f"Put {' or '.join(candidates)} into {common}"
                 + (f" (or {_ARCHIVES[name][0]} as it is)." if name in _ARCHIVES else "."),
             )
-        found[target] = file
-    return found
+        files[target] = file
+    return files
 
 
 def shown_name(package: Package, files: Mapping[str, Path]) -> str:

@@ -46,9 +46,9 @@ class RemoteFiles:
     async def size(self, path: str) -> int | None:
         """Bytes of a regular file; None if there is none or something else, as a link."""
         with contextlib.suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            found = await self.timed(self._sftp.lstat(path))
-            if found.type == asyncssh.FILEXFER_TYPE_REGULAR:
-                return found.size
+            attributes = await self.timed(self._sftp.lstat(path))
+            if attributes.type == asyncssh.FILEXFER_TYPE_REGULAR:
+                return attributes.size
         return None
 
     async def read(self, path: str, most: int) -> bytes | None:
@@ -76,14 +76,14 @@ class RemoteFiles:
 
     async def _one_folder(self, path: str) -> None:
         try:
-            found = await self.timed(self._sftp.lstat(path))
+            attributes = await self.timed(self._sftp.lstat(path))
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             with contextlib.suppress(asyncssh.SFTPFileAlreadyExists):
                 await self.timed(self._sftp.mkdir(path))
             return
-        if found.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
+        if attributes.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
             return
-        is_link = found.type == asyncssh.FILEXFER_TYPE_SYMLINK
+        is_link = attributes.type == asyncssh.FILEXFER_TYPE_SYMLINK
         what = "a symbolic link" if is_link else "not a folder"
         raise FinnTuiError(
             f"{path} on {self._link.board.name} is {what}",
@@ -98,10 +98,10 @@ class RemoteFiles:
         for part in PurePosixPath(name).parts[:-1]:
             path /= part
             try:
-                found = await self.timed(self._sftp.lstat(str(path)))
+                attributes = await self.timed(self._sftp.lstat(str(path)))
             except asyncssh.SFTPError:
                 return False
-            if found.type != asyncssh.FILEXFER_TYPE_DIRECTORY:
+            if attributes.type != asyncssh.FILEXFER_TYPE_DIRECTORY:
                 return False
         return True
 

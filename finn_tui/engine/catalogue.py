@@ -123,18 +123,18 @@ def engines() -> list[EngineSpec]:
     ``FINN_TUI_ENGINE_PYTHON`` names an interpreter that is then used before all others.
     ``engines.toml`` in the configuration folder has a table an engine: ``command = ["python3"]``.
     """
-    found: list[EngineSpec] = []
+    specs: list[EngineSpec] = []
     override = os.environ.get("FINN_TUI_ENGINE_PYTHON")
     if override:
-        found.append(_with_info(EngineSpec("environment", (override,))))
+        specs.append(_with_info(EngineSpec("environment", (override,))))
     root = engine_folder("x").parent
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         marker = environments.read_marker(folder)
         if marker is not None:
             python = str(environments.python_of(folder))
             spec = EngineSpec(folder.name, (python,), folder)
-            found.append(_of_now(spec, marker.get("info"), marker.get("installed")))
-    return found + _named()
+            specs.append(_of_now(spec, marker.get("info"), marker.get("installed")))
+    return specs + _named()
 
 
 def _named() -> list[EngineSpec]:
@@ -193,8 +193,8 @@ def installed_packages(spec: EngineSpec) -> str | None:
     if not interpreter.is_absolute():
         return None
     # Not resolved: an environment's interpreter is a link to the one that it was made with.
-    found = interpreter.parent.parent.glob("lib/python3*/site-packages/*.dist-info")
-    names = sorted(path.name for path in found)
+    specs = interpreter.parent.parent.glob("lib/python3*/site-packages/*.dist-info")
+    names = sorted(path.name for path in specs)
     return hashlib.sha256("\n".join(names).encode()).hexdigest() if names else None
 
 

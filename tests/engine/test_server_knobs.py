@@ -240,10 +240,12 @@ def test_every_attribute_of_parallelism_of_the_installed_finn_is_known(engine_py
         check=True,
         timeout=120,
     )
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) > 40 and found["MVAU_hls"] == ["PE", "SIMD"]
+    attributes = json.loads(done.stdout.splitlines()[-1])
+    assert len(attributes) > 40 and attributes["MVAU_hls"] == ["PE", "SIMD"]
     # What a layer was before FINN took it apart, and attributes that say how, not how much.
     notes = {"original_simd", "parallel_mode"}
     known = {*knobs.FOLDED, *knobs.NOT_FOLDED, *notes}
-    unknown = {op: [name for name in names if name not in known] for op, names in found.items()}
+    unknown = {
+        op: [name for name in names if name not in known] for op, names in attributes.items()
+    }
     assert {op: names for op, names in unknown.items() if names} == {}

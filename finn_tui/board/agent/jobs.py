@@ -83,15 +83,15 @@ def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> No
             why = "The run has %d, counted from 0." % len(images)
             raise Failure("there is no sample image %d" % index, why, "Choose another.", "input")
     driver = accelerator.driver(request, 1)
-    found, outputs = [], []
+    labels, outputs = [], []
     began = time.time()
     for index in chosen:
         output = driver.execute(shaped(driver, np.array(images[index : index + 1])))
-        found.append(int(classes(output)[0]))
+        labels.append(int(classes(output)[0]))
         outputs.append([float(x) for x in output.reshape(-1)[:100]])
     seconds = time.time() - began
     wire.send(
-        "result", classes=found, outputs=outputs, seconds=seconds, clock_mhz=clock_mhz(driver)
+        "result", classes=labels, outputs=outputs, seconds=seconds, clock_mhz=clock_mhz(driver)
     )
 
 

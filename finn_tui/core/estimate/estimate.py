@@ -146,8 +146,8 @@ class Estimate:
         """
         resources = dict.fromkeys(RESOURCES, 0.0)
         if include_infrastructure:
-            found = self.costs.shell or published(device.part)
-            shell = found.use if found is not None else resources
+            built_shell = self.costs.shell or published(device.part)
+            shell = built_shell.use if built_shell is not None else resources
             resources = {
                 name: use + shell[name] for name, use in self.infrastructure.total().items()
             }

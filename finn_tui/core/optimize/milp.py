@@ -132,13 +132,13 @@ class Problem:
         """LUTs that hold weights, of each row of the layers that may have any; empty for none."""
         if self.lutram_limit is None:
             return {}
-        found = {}
+        rows_by_layer = {}
         for layer in self.design.layers:
             table = self.tables[layer.name]
             if "ram_style" in table.knobs and "distributed" in table.legal("ram_style"):
                 rows = [lutram(layer, table.values(row)) for row in range(len(table))]
-                found[layer.name] = np.array(rows)
-        return found
+                rows_by_layer[layer.name] = np.array(rows)
+        return rows_by_layer
 
     @cached_property
     def uses(self) -> Mapping[str, NDArray[np.float64]]:

@@ -169,15 +169,15 @@ def _cause(line: str, default: str) -> Optional[str]:
 
 def broken_off(build_dir: str) -> Optional[str]:
     """The newest log of Vivado, if Vivado did not say in it that it exits; else None."""
-    found = [
+    paths = [
         os.path.join(place, name)
         for place, _, names in os.walk(build_dir)
         for name in names
         if name in ("vivado.log", "runme.log")
     ]
-    if not found:
+    if not paths:
         return None
-    newest = max(found, key=os.path.getmtime)
+    newest = max(paths, key=os.path.getmtime)
     with open(newest, "rb") as file:
         file.seek(max(0, os.path.getsize(newest) - 8192))
         tail = file.read().decode("utf-8", "replace")
@@ -187,13 +187,13 @@ def broken_off(build_dir: str) -> Optional[str]:
 
 def _logs(build_dir: str, since: float) -> List[str]:
     """The tools' logs: layers, runs, then what launched them; the newest first."""
-    found: List[Tuple[int, float, str]] = []
+    paths: List[Tuple[int, float, str]] = []
     for place, _, names in os.walk(build_dir):
         for name in names:
             path = os.path.join(place, name)
             if name in _LOGS and os.path.isfile(path) and os.path.getmtime(path) >= since:
-                found.append((_LOGS.index(name), -os.path.getmtime(path), path))
-    return [path for _, _, path in sorted(found)]
+                paths.append((_LOGS.index(name), -os.path.getmtime(path), path))
+    return [path for _, _, path in sorted(paths)]
 
 
 def _lines(path: str) -> Iterator[Tuple[int, str]]:

@@ -139,15 +139,15 @@ def timing(folder: str, clock_ns: float) -> Optional[Dict[str, Any]]:
     ]:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                found = _TIMING.search(file.read())
+                match = _TIMING.search(file.read())
         except OSError:
             continue
-        if found is None or found.group(1).startswith("N"):
+        if match is None or match.group(1).startswith("N"):
             continue
-        wns = float(found.group(1))
+        wns = float(match.group(1))
         return {
             "wns": wns,
-            "tns": float(found.group(2)),
+            "tns": float(match.group(2)),
             "clock_ns": clock_ns,
             "met": wns >= 0,
             "fmax_mhz": round(1000 / (clock_ns - wns), 2),
@@ -158,11 +158,11 @@ def timing(folder: str, clock_ns: float) -> Optional[Dict[str, Any]]:
 
 def _final_reports(folder: str) -> List[str]:
     """Timing after post-route optimization, of the newest implementation first."""
-    found = []
+    match = []
     for place, _, names in _tree(folder):
         if os.path.basename(place) == "impl_1":
-            found += [os.path.join(place, name) for name in names if _FINAL_TIMING.search(name)]
-    return sorted(found, key=os.path.getmtime, reverse=True)
+            match += [os.path.join(place, name) for name in names if _FINAL_TIMING.search(name)]
+    return sorted(match, key=os.path.getmtime, reverse=True)
 
 
 def step_seconds(folder: str) -> Dict[str, float]:

@@ -76,35 +76,35 @@ class Reference:
             return None
         run = execution.runner(execution.unspecialised(model))
         count = min(MOST_SAMPLES, len(self.samples[0])) if last else self.count
-        found: List[List[Any]] = []
+        results: List[List[Any]] = []
         for at in range(count):
             batches = [front(batch[at : at + 1], which) for which, batch in enumerate(self.samples)]
             try:
-                found.append(run(batches))
+                results.append(run(batches))
             except Exception:
                 # A stage that FINN cannot execute in Python fails on its first sample; a check
                 # that is missing is shown as missing. Later failures would be real ones.
-                if found:
+                if results:
                     raise
                 return None
         if tail is not None and not topk:
-            found = [[tail(each) for each in outputs] for outputs in found]
+            results = [[tail(each) for each in outputs] for outputs in results]
         if self.outputs is None and not topk:
-            self.outputs = found
-        return self._verdict(found, topk)
+            self.outputs = results
+        return self._verdict(results, topk)
 
-    def _verdict(self, found: List[List[Any]], topk: bool) -> Dict[str, Any]:
-        count = len(found)
+    def _verdict(self, actual: List[List[Any]], topk: bool) -> Dict[str, Any]:
+        count = len(actual)
         equal, largest = None, None
         if not topk and self.outputs is not None:
             known = min(count, len(self.outputs))
-            pairs = [_apart(found[at], self.outputs[at]) for at in range(known)]
+            pairs = [_apart(actual[at], self.outputs[at]) for at in range(known)]
             equal = sum(same for same, _ in pairs) + (count - known)
             largest = max([difference for _, difference in pairs] or [0.0])
         if topk or self.scores:
             expected = [int(label) for label in self.classes[:count]]
             same = sum(
-                execution.top1(outputs[0]) == label for outputs, label in zip(found, expected)
+                execution.top1(outputs[0]) == label for outputs, label in zip(actual, expected)
             )
         else:
             expected = []
@@ -129,18 +129,18 @@ def _weakness(count: int, expected: List[int], equal: Optional[int], topk: bool)
     return None
 
 
-def _apart(found: List[Any], wanted: List[Any]) -> Tuple[bool, float]:
+def _apart(actual: List[Any], wanted: List[Any]) -> Tuple[bool, float]:
     """Whether outputs are equal but for float arithmetic, and the largest difference."""
     numpy = importlib.import_module("numpy")
-    largest, same = 0.0, len(found) == len(wanted)
-    for mine, theirs in zip(found, wanted):
-        if mine.size != theirs.size:
+    largest, same = 0.0, len(actual) == len(wanted)
+    for ours, reference in zip(actual, wanted):
+        if ours.size != reference.size:
             return False, 0.0
         # A stage may order axes otherwise (NHWC); then the values are compared as they are.
-        if mine.shape != theirs.shape and mine.ndim == 4 and theirs.ndim == 4:
-            mine = mine.transpose(0, 3, 1, 2)
-        difference = float(numpy.abs(mine.reshape(-1) - theirs.reshape(-1)).max())
-        scale = max(1e-6, float(numpy.abs(theirs).max()))
+        if ours.shape != reference.shape and ours.ndim == 4 and reference.ndim == 4:
+            ours = ours.transpose(0, 3, 1, 2)
+        difference = float(numpy.abs(ours.reshape(-1) - reference.reshape(-1)).max())
+        scale = max(1e-6, float(numpy.abs(reference).max()))
         largest = max(largest, difference)
         same = same and difference <= _TOLERANCE * scale
     return same, largest
@@ -156,10 +156,10 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
     ``kind`` of an entry is "classes" (the network computes something else), "rounding" or "weak".
     """
     checked = [stage for stage in stages if stage["check"]]
-    found: List[Dict[str, Any]] = []
+    results: List[Dict[str, Any]] = []
     changed = _first(checked, _FEW_CLASSES, _FEW_OUTPUTS)
     if changed is not None:
-        found.append(
+        results.append(
             {
                 "kind": "classes",
                 "stage": changed["name"],
@@ -175,7 +175,7 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
     else:
         rounded = _first(checked, 0.0, 0.0)
         if rounded is not None:
-            found.append(
+            results.append(
                 {
                     "kind": "rounding",
                     "stage": rounded["name"],
@@ -187,7 +187,7 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
             )
     last = checked[-1] if checked else None
     if last is None:
-        found.append(
+        results.append(
             {
                 "kind": "weak",
                 "stage": stages[-1]["name"],
@@ -198,7 +198,7 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
             }
         )
     elif last["check"]["weak"]:
-        found.append(
+        results.append(
             {
                 "kind": "weak",
                 "stage": last["name"],
@@ -207,7 +207,7 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
                 "fix": "Prepare with --topk none to compare outputs instead of classes",
             }
         )
-    return found
+    return results
 
 
 def _first(

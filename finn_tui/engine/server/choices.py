@@ -45,9 +45,9 @@ _MATRIX = (
 def allowed(types: Dict[str, Any], name: str) -> List[Any]:
     """The values that FINN lists for an attribute, in our order; empty where it lists none."""
     entry = types.get(name, ())
-    found = list(graphs.plain(entry[3])) if len(entry) > 3 and entry[3] is not None else []
+    modes = list(graphs.plain(entry[3])) if len(entry) > 3 and entry[3] is not None else []
     order = _ORDER.get(name)
-    return [value for value in order if value in found] if order else sorted(found)
+    return [value for value in order if value in modes] if order else sorted(modes)
 
 
 def is_versal(part: str) -> bool:
@@ -65,11 +65,11 @@ def knobs_of(base: str, node: Any, inst: Any, part: str) -> List[Knob]:
     ``needs`` says what another knob must be for this one to matter; it is ``idle`` otherwise.
     """
     tried = _tried(base, node, inst, part)
-    found = list(_legal(base, inst, part, tried))
+    modes = list(_legal(base, inst, part, tried))
     kept = []
     for knob in tried:
         values = [
-            value for value in knob["values"] if any(mode[knob["name"]] == value for mode in found)
+            value for value in knob["values"] if any(mode[knob["name"]] == value for mode in modes)
         ]
         if len(values) > 1:
             kept.append(dict(knob, values=values))
@@ -86,12 +86,12 @@ def modes(base: str, node: Any, inst: Any, part: str, knobs: List[Knob]) -> List
     """Every legal mode of these knobs."""
     names = {knob["name"] for knob in knobs}
     tried = _tried(base, node, inst, part)
-    found = [
+    modes = [
         {name: mode[name] for name in mode if name in names}
         for mode in _legal(base, inst, part, tried)
     ]
     distinct: List[Mode] = []
-    for mode in found:
+    for mode in modes:
         if mode not in distinct:
             distinct.append(mode)
     return distinct

@@ -240,10 +240,10 @@ def _tool(name: str, variables: Tuple[str, ...]) -> Optional[Dict[str, Optional[
     if path is None:
         return None
     # AMD installs each version in a folder of its own, .../Vivado/2022.2/bin/vivado.
-    found = re.search(r"\b(20\d\d\.\d)\b", os.path.realpath(path))
-    if found is None:
-        found = re.search(r"\b(20\d\d\.\d)\b", os.environ.get(variables[0], ""))
-    return {"path": path, "version": found.group(1) if found else None}
+    match = re.search(r"\b(20\d\d\.\d)\b", os.path.realpath(path))
+    if match is None:
+        match = re.search(r"\b(20\d\d\.\d)\b", os.environ.get(variables[0], ""))
+    return {"path": path, "version": match.group(1) if match else None}
 
 
 def info() -> Dict[str, Any]:

@@ -34,13 +34,13 @@ def steps_of(model: Any) -> List[execution.HostSteps]:
     """
     hardware = "finn.custom_op.fpgadataflow"
     outside = [node for node in model.graph.node if not node.domain.startswith(hardware)]
-    found = []
+    chains = []
     for name in graphs.dynamic_inputs(model):
         steps, outside = _front(model, name, outside)
-        found.append(steps)
+        chains.append(steps)
     if outside:
         raise NotHardware(model, outside)
-    return found
+    return chains
 
 
 def _front(model: Any, name: str, outside: List[Any]) -> Tuple[execution.HostSteps, List[Any]]:

@@ -57,16 +57,16 @@ def _layer(model: Any, node: Any, inst: Any, part: str, window: bool) -> Dict[st
     base = knobs.base_op(node.op_type)
     attrs = attributes(inst)
     tables.cache_attributes(inst)
-    found = tables.possible(node, inst, part, knobs.knobs_of(node, inst, part, window))
+    foldable = tables.possible(node, inst, part, knobs.knobs_of(node, inst, part, window))
     channels = knobs.attribute(inst, ("MW", "IFMChannels", "Channels", "NumChannels", "Labels"))
     return {
         "name": node.name,
         "op": node.op_type,
         "attrs": attrs,
         "shape": shape_text(base, attrs, inst),
-        "knobs": found,
-        "settings": knobs.settings_of(inst, found, node.op_type.endswith("_rtl")),
-        "present": {knob["name"]: attrs[knob["name"]] for knob in found},
+        "knobs": foldable,
+        "settings": knobs.settings_of(inst, foldable, node.op_type.endswith("_rtl")),
+        "present": {knob["name"]: attrs[knob["name"]] for knob in foldable},
         "inputs": [name for name in node.input if name and model.get_initializer(name) is None],
         "outputs": list(node.output),
         "in_dtype": inst.get_input_datatype().name,

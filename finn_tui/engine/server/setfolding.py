@@ -33,8 +33,8 @@ def fold(path: str, part: str, cycles: int, wwidth_max: int) -> Dict[str, Any]:
         ) from error
     folding: Dict[str, Any] = {}
     for name, (node, inst) in zip(names, knobs.hardware_nodes(model)):
-        found = knobs.knobs_of(node, inst, part, name in window)
+        foldable = knobs.knobs_of(node, inst, part, name in window)
         folding[name] = {
-            knob["name"]: graphs.plain(inst.get_nodeattr(knob["name"])) for knob in found
+            knob["name"]: graphs.plain(inst.get_nodeattr(knob["name"])) for knob in foldable
         }
     return {"folding": folding}

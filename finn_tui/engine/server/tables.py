@@ -137,11 +137,11 @@ def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
 
 
 def _distinct(modes: Iterable[choices.Mode]) -> List[choices.Mode]:
-    found: List[choices.Mode] = []
+    modes_of_layer: List[choices.Mode] = []
     for mode in modes:
-        if mode not in found:
-            found.append(mode)
-    return found
+        if mode not in modes_of_layer:
+            modes_of_layer.append(mode)
+    return modes_of_layer
 
 
 def table_of(node: Any, inst: Any, part: str, window: bool) -> Dict[str, Any]:
@@ -165,7 +165,7 @@ def table_of(node: Any, inst: Any, part: str, window: bool) -> Dict[str, Any]:
     ]
     columns = _Columns(node, inst, pricer(node, inst, part), [dict(zip(names, p)) for p in points])
     of_mode = [{part: columns.of(mode, part) for part in columns.price} for mode in modes]
-    legal = [at for at in range(len(points)) if any(_complete(found, at) for found in of_mode)]
+    legal = [at for at in range(len(points)) if any(_complete(outcome, at) for outcome in of_mode)]
     if not legal:
         raise EngineError(
             "FINN gives no estimate for %s (%s)" % (node.name, node.op_type),
@@ -175,15 +175,15 @@ def table_of(node: Any, inst: Any, part: str, window: bool) -> Dict[str, Any]:
         )
     shapes: List[Row] = []
     for at in legal:
-        said = {row for row in (found["shape"][at] for found in of_mode) if row is not None}
-        if len(said) > 1:
+        distinct = {row for row in (outcome["shape"][at] for outcome in of_mode) if row is not None}
+        if len(distinct) > 1:
             raise EngineError(
                 "cycles or stream widths of %s depend on more than its folding" % node.name,
                 ", ".join(knob["name"] for knob in chosen),
                 "Report this with the version of FINN",
                 kind="finn",
             )
-        shapes.append(said.pop())
+        shapes.append(distinct.pop())
     return {
         "layer": node.name,
         "knobs": names + [knob["name"] for knob in chosen],
@@ -195,8 +195,8 @@ def table_of(node: Any, inst: Any, part: str, window: bool) -> Dict[str, Any]:
     }
 
 
-def _complete(found: Dict[str, List[Optional[Row]]], at: int) -> bool:
-    return all(column[at] is not None for column in found.values())
+def _complete(outcome: Dict[str, List[Optional[Row]]], at: int) -> bool:
+    return all(column[at] is not None for column in outcome.values())
 
 
 class _Columns:
@@ -247,7 +247,7 @@ def _faces(
     columns: Dict[Tuple[Any, ...], int] = {}
     faces: Dict[Tuple[Any, ...], int] = {}
     known: Dict[Tuple[int, ...], Optional[int]] = {}
-    found = []
+    rows = []
     for mode, parts in zip(modes, of_mode):
         key = tuple([id(column) for column in parts.values()])
         if key not in known:
@@ -261,9 +261,9 @@ def _faces(
             face_key = (*face, None if whole else tuple(fine))
             known[key] = faces.setdefault(face_key, len(faces)) if fine else None
         if known[key] is not None:
-            found.append([*[mode[name] for name in names], known[key]])
+            rows.append([*[mode[name] for name in names], known[key]])
     return {
-        "modes": found,
+        "modes": rows,
         "faces": [
             dict(zip(RESOURCES, face), points=None if face[-1] is None else list(face[-1]))
             for face in faces

@@ -62,28 +62,28 @@ def load(wanted: Optional[Dict[str, Any]], builder: Any) -> Optional[List[Step]]
         )
     entries = _entries(_run(path, content), path)
     lookup = builder.build_dataflow_step_lookup
-    found: List[Step] = []
+    steps: List[Step] = []
     for entry in entries:
         name = entry if isinstance(entry, str) else getattr(entry, "__name__", str(entry))
         if name in _LATER:
             break
         if callable(entry):
-            found.append((name, entry))
+            steps.append((name, entry))
         elif name in lookup:
-            found.append((name, lookup[name]))
+            steps.append((name, lookup[name]))
         else:
             raise EngineError(
                 "FINN has no step %s" % name,
                 "%s names it" % os.path.basename(path),
                 "It has %s; others must be functions of the file" % ", ".join(sorted(lookup)),
             )
-    if not found:
+    if not steps:
         raise EngineError(
             "%s has no step before hardware is made" % os.path.basename(path),
             "Its list is %s" % ", ".join(str(entry) for entry in entries),
             "List the steps from the network on, such as step_qonnx_to_finn",
         )
-    return found
+    return steps
 
 
 def _run(path: str, content: bytes) -> Dict[str, Any]:

@@ -66,19 +66,25 @@ def obtain(source: Dict[str, Any], progress: Progress) -> Tuple[Any, Dict[str, A
     dataset = (source.get("train") or {}).get("dataset")
     if path and kind in ("auto", "checkpoint"):
         _load_checkpoint(net, path)
-        found: Dict[str, Any] = {"kind": "checkpoint", "note": os.path.basename(path)}
+        weights_note: Dict[str, Any] = {"kind": "checkpoint", "note": os.path.basename(path)}
     elif kind in ("auto", "pretrained") and _load_published(
         net, cfg, kind == "pretrained", progress
     ):
-        found = {"kind": "pretrained", "note": "published with Brevitas for %s" % _dataset(cfg)}
+        weights_note = {
+            "kind": "pretrained",
+            "note": "published with Brevitas for %s" % _dataset(cfg),
+        }
     elif kind == "trained" or (kind == "auto" and dataset):
         train(net, dataset or "", seed, progress)
-        found = {"kind": "trained", "note": "trained here on %s, seed %d" % (dataset, seed)}
+        weights_note = {"kind": "trained", "note": "trained here on %s, seed %d" % (dataset, seed)}
     else:
-        found = {"kind": "random", "note": "random weights, seed %d: classes mean nothing" % seed}
+        weights_note = {
+            "kind": "random",
+            "note": "random weights, seed %d: classes mean nothing" % seed,
+        }
         _settle(net, source["input"], seed)
     net.eval()
-    return net, found
+    return net, weights_note
 
 
 def _dataset(cfg: Any) -> str:

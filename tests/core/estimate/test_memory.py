@@ -88,9 +88,9 @@ def test_the_solver_limits_what_it_stores(limit: float | None, style: str) -> No
     weights = {"LUT": 1e-9, "BRAM_18K": 1.0, "URAM": 0.0, "DSP": 0.0}
     free = {"ram_style"}
     problem = Problem(design, restricted(priced, folding, free), folding, {}, weights)
-    found = solver.solve(replace(problem, lutram_limit=limit), MW * MH // 8)
-    assert found.optimal
-    assert found.folding.values["MVAU_rtl_0"]["ram_style"] == style
+    solution = solver.solve(replace(problem, lutram_limit=limit), MW * MH // 8)
+    assert solution.optimal
+    assert solution.folding.values["MVAU_rtl_0"]["ram_style"] == style
 
 
 def test_what_is_stored_is_weighed_against_all_memory_of_the_part() -> None:
