@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from finn_tui.core.design import Design
 from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.editor import Editor
-from finn_tui.core.estimate.estimate import CostTable
+from finn_tui.core.estimate.estimate import CostTable, Estimate, estimate
+from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import IllegalFolding
@@ -173,3 +174,48 @@ def test_a_setting_that_the_graph_has_anyway_is_no_change() -> None:
     assert editor.changes == 1
     editor.set_setting("Pool_hls_0", "inFIFODepths", "2")
     assert (editor.changes, editor.unsaved) == (0, False)
+
+
+def test_a_new_change_ends_what_could_be_redone() -> None:
+    editor = editor_for(conv_like())
+    editor.set("MVAU_hls_0", "PE", 2)
+    editor.set("MVAU_hls_0", "PE", 4)
+    assert editor.undo() and editor.can_redo
+    editor.set("MVAU_hls_0", "PE", 8)
+    assert not editor.can_redo and not editor.redo()
+    assert editor.folding.values["MVAU_hls_0"]["PE"] == 8
+    assert editor.undo() and editor.folding.values["MVAU_hls_0"]["PE"] == 2
+
+
+def test_the_estimate_is_that_of_the_present_folding_clock_and_costs() -> None:
+    editor = editor_for(conv_like())
+
+    def fresh() -> Estimate:
+        return estimate(
+            editor.design,
+            editor.tables,
+            editor.folding.values,
+            editor.clock_ns,
+            settings=editor.folding.settings,
+            costs=editor.costs,
+        )
+
+    slow = editor.estimate
+    editor.set("MVAU_hls_0", "PE", 4)
+    fast = editor.estimate
+    assert fast == fresh() and fast != slow
+    assert editor.undo() and editor.estimate == slow
+    assert editor.redo() and editor.estimate == fast
+    editor.set_clock(5.0)
+    assert editor.estimate == fresh() and editor.estimate.fps == 2 * fast.fps
+    editor.set_costs(CostLookup({}, {(2, 2): (1.0, 0.0, 0.0, 0.0)}))
+    assert editor.estimate.infrastructure.total() == fresh().infrastructure.total()
+    assert editor.estimate.infrastructure.total()["LUT"] > 0
+
+
+def test_a_folding_that_is_loaded_is_the_baseline_and_saved() -> None:
+    editor = editor_for(conv_like())
+    other = editor.folding.with_layer("MVAU_hls_1", {"PE": 2, "SIMD": 4, "ram_style": "auto"})
+    editor.load(other, "other")
+    assert (editor.changes, editor.unsaved, editor.baseline_name) == (0, False, "other")
+    assert editor.undo() and (editor.changes, editor.unsaved) == (2, True)

@@ -122,3 +122,23 @@ def test_depths_are_the_foldings_else_the_graphs_else_finns() -> None:
     first, *_, last = links(design, {layer.name: {"inFIFODepths": [64]}})
     assert (first.producer, first.in_depth) == (None, 64)
     assert (last.consumer, last.out_depth) == (None, 2)
+
+
+def test_fifo_depths_are_the_larger_of_both_ends_and_at_least_those_that_finn_makes() -> None:
+    design, tables = conv_like()
+    folding = foldings.ones(design, tables)
+    folding = foldings.change(design, tables, folding, "MVAU_hls_0", "SIMD", 4).folding
+    settings = {
+        "Thresholding_rtl_0": {"inFIFODepths": [1], "outFIFODepths": [32]},
+        "ConvolutionInputGenerator_rtl_0": {"inFIFODepths": [4], "outFIFODepths": [1]},
+        "MVAU_hls_0": {"inFIFODepths": [1]},
+    }
+    known = CostLookup(dwc_depth=8)
+    cost = InfrastructureCost.of_folding(design, tables, folding.values, settings, known)
+    fifos = {(item.producer, item.consumer, item.in_width): item.depth for item in cost.of("fifo")}
+    # InsertFIFO makes at least two words at the ends of the graph.
+    assert fifos[None, "Thresholding_rtl_0", 2] == 2
+    assert fifos["Thresholding_rtl_0", "ConvolutionInputGenerator_rtl_0", 2] == 32
+    # A converter asks for the depth of its own, on both sides.
+    assert fifos["ConvolutionInputGenerator_rtl_0", "MVAU_hls_0", 2] == 8
+    assert fifos["ConvolutionInputGenerator_rtl_0", "MVAU_hls_0", 8] == 8

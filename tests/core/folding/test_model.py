@@ -13,7 +13,7 @@ from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.folding import finn_json, lab_tuples
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
-from tests.core.designs import conv_like, designs
+from tests.core.designs import conv_like, designs, layer, table
 
 DesignAndTables = tuple[Design, dict[str, CostTable]]
 
@@ -179,3 +179,26 @@ def test_what_is_no_tuple_is_told_apart_from_one_that_is_not_legal(choice: objec
     design, tables = conv_like()
     with pytest.raises(MalformedFolding, match="tuple 2 of the folding is"):
         lab_tuples.from_tuples(design, tables, [(1, 1, 2), choice])  # type: ignore[list-item]
+
+
+def test_a_coupled_layer_follows_even_where_the_changed_one_has_the_value() -> None:
+    design, tables = conv_like()
+    start = foldings.ones(design, tables)
+    apart = start.with_layer("Pool_hls_0", {"PE": 4})
+    # The sliding window already has SIMD 1, and the layer that it feeds has not.
+    change = foldings.change(design, tables, apart, "ConvolutionInputGenerator_rtl_1", "SIMD", 1)
+    assert change.folding == start
+    assert change.moved == (("Pool_hls_0", "PE", 4, 1),)
+
+
+def test_a_step_passes_over_values_that_a_coupling_rules_out() -> None:
+    design, tables = conv_like()
+    # The coupled layer cannot be folded by 2: the window steps from 1 to 4 and back.
+    pool = design.by_name["Pool_hls_0"]
+    entry = layer("Pool_hls_0", pool.op, {"PE": [1, 4, 8, 16]}, "t3", "t4")
+    tables["Pool_hls_0"] = CostTable.from_json(table(entry, lambda v: 64 // v["PE"]))
+    folding = foldings.ones(design, tables)
+    window = "ConvolutionInputGenerator_rtl_1"
+    for up, value in ((True, 4), (False, 1)):
+        folding = foldings.step(design, tables, folding, window, "SIMD", up).folding
+        assert folding.values[window]["SIMD"] == folding.values["Pool_hls_0"]["PE"] == value
