@@ -219,7 +219,10 @@ def follow(folder: RunFolder, reporter: Reporter) -> RunState:
 
 
 def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
-    """Say how a build has ended, or that it goes on; ends with 1 if it did not succeed."""
+    """Say how a build has ended, or that it goes on.
+
+    Ends with 1 if it did not succeed; a missed clock is no success, as in `inspect`.
+    """
     from finn_tui.base.terminal_alert import alert
     from finn_tui.lab.workspace import Workspace
 
@@ -244,7 +247,8 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
         mark = f" {SIMULATED}" if folder.request.simulated else ""
         place = f", number {state.position} in line" if state.position else ""
         echo(f"{folder.id}: {folder.verdict(state)}{place}{mark}\n{folder.path}")
-    if state.final and state.state != "succeeded":
+    missed = folder.clock_missed_ns() is not None
+    if state.final and (state.state != "succeeded" or missed):
         raise SystemExit(FAILED)
 
 
@@ -393,11 +397,15 @@ HEADINGS = [
 
 def experiment_texts(row: Experiment) -> list[str]:
     """A row as people read it; the last column says what is not real."""
+    from finn_tui.runs.folder import missed_text
+
     simulated = row.simulated or row.measured_simulated
     return [
         row.run,
         row.folding,
-        row.state,
+        f"{row.state}, {missed_text(-row.wns)}"
+        if row.timing_met is False and row.wns
+        else row.state,
         number(row.ii_cycles),
         number(row.estimated_fps),
         number(row.estimated.get("LUT")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from finn_tui.cli.boards import deploy, go
-from finn_tui.cli.builds import attach
+from finn_tui.cli.builds import attach, experiments
 from finn_tui.cli.runs import runs
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
@@ -23,9 +23,15 @@ def a_run(folder: Path, wns: float) -> RunFolder:
 def test_every_list_and_last_word_says_by_how_much(tmp_path: Path) -> None:
     run = a_run(tmp_path, -0.618)
     assert run.clock_missed_ns() == 0.618
-    for command, given in ((runs, []), (runs, ["show", run.id]), (attach, [run.id])):
+    for command, given, code in (
+        (runs, [], 0),
+        (runs, ["show", run.id], 0),
+        (experiments, [], 0),
+        # The last word of a build is what it ended with: a missed clock is no success.
+        (attach, [run.id], 1),
+    ):
         done = CliRunner().invoke(command, [*given, "--workspace", str(tmp_path)])
-        assert done.exit_code == 0, done.output
+        assert done.exit_code == code, done.output
         assert "succeeded, clock missed by 0.618 ns" in done.output
     done = CliRunner().invoke(runs, ["--json", "--workspace", str(tmp_path)])
     assert '"clock_missed_ns": 0.618' in done.output
