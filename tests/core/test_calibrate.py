@@ -118,3 +118,16 @@ def test_ops_that_were_never_built_count_as_finn_says_and_are_counted() -> None:
     assert document["layers"][0]["LUT"] == {"value": 300, "low": 60, "high": 1500, "n": 1}
     assert document["total"]["LUT"]["layers_as_finn_says"] == 1
     assert {row["of"] for row in document["factors"]} == {"factor", "amount"}
+
+
+def test_a_sum_stands_on_the_fewest_samples_behind_any_of_its_layers() -> None:
+    learned = learn(
+        [Sample("MVAU_hls", "LUT", 100, 150, f"run{at}") for at in range(3)]
+        + [Sample("Pool_hls", "LUT", 10, 20, "run0")]
+    )
+    assert learned is not None
+    layers = [cost("MVAU_hls_0", "MVAU_hls", 200), cost("Pool_hls_0", "Pool_hls", 10)]
+    total, _ = learned.total(layers, "LUT")
+    assert (total.value, total.n) == (320, 1)
+    assert learned.total(layers[:1], "LUT")[0].n == 3
+    assert learned.total([], "LUT")[0].n == 0

@@ -348,3 +348,16 @@ def test_values_that_do_not_divide_a_layer_are_of_another_network() -> None:
     assert migration.misfits == ()
     other = migrate(design, tables, {**own, matrix.name: {"PE": size + 3}})
     assert len(other.misfits) == 1 and "ANOTHER NETWORK" in other.summary
+
+
+def test_values_that_are_not_legal_speak_against_a_pair() -> None:
+    design, tables = recorded("tfc-w1a1")
+    # Three entries for four matrix layers: 784 inputs cannot be folded by 64.
+    folded = [(64, 4), (32, 8), (64, 5)]
+    document: dict[str, Any] = {"Defaults": {}, "Thresholding_Batch_0": {"PE": 7}}
+    for index, (simd, pe) in enumerate(folded):
+        document[f"MatrixVectorActivation_{index}"] = {"SIMD": simd, "PE": pe}
+    migration = migrate(design, tables, document)
+    layers = [entry.layer for entry in migration.entries if entry.name.startswith("Matrix")]
+    assert layers == ["MVAU_hls_1", "MVAU_hls_2", "MVAU_hls_3"]
+    assert migration.complete

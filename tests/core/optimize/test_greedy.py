@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from finn_tui.core.estimate.infrastructure import CostLookup, StreamWidths
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import IllegalFolding
 from finn_tui.core.optimize.greedy import Blocked, next_move, path_to, reclaim, reclaim_all
-from tests.core.designs import conv_like, designs
+from tests.core.designs import conv_like, design_from, designs, layer
 
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
 
@@ -149,3 +151,49 @@ def test_it_is_said_in_a_line() -> None:
     assert back.values == {"LabelSelect_hls_0": {"PE": 1}}
     blocked = next_move(editor, {"MVAU_hls_0"})
     assert blocked.text() == "MVAU_hls_0 holds the II: it is locked"
+
+
+def rows_of(points: dict[str, list[tuple[int, int]]]) -> Editor:
+    """Layers in a row with (cycles, LUT) for PE 1, 2, 3 ..., all at PE 1."""
+    layers = [
+        layer(name, "MVAU_hls", {"PE": list(range(1, len(rows) + 1))}, f"t{at}", f"t{at + 1}")
+        for at, (name, rows) in enumerate(points.items())
+    ]
+    tables: list[dict[str, Any]] = [
+        {
+            "layer": name,
+            "knobs": ["PE"],
+            "points": [[value] for value in range(1, len(rows) + 1)],
+            "cycles": [cycles for cycles, _ in rows],
+            "LUT": [lut for _, lut in rows],
+            **{resource: [0] * len(rows) for resource in ("BRAM_18K", "URAM", "DSP")},
+            "in_width": [2] * len(rows),
+            "out_width": [2] * len(rows),
+        }
+        for name, rows in points.items()
+    ]
+    design, cost_tables = design_from(layers, tables, [])
+    start = foldings.ones(design, cost_tables)
+    return Editor(design, cost_tables, DEVICE, 10.0, start, start, "ones")
+
+
+def test_a_move_lowers_the_ii_where_a_cheaper_row_only_keeps_it() -> None:
+    editor = rows_of({"MVAU_hls_0": [(10, 20), (10, 5), (5, 40)]})
+    move = next_move(editor)
+    assert not isinstance(move, Blocked)
+    assert move.values == {"MVAU_hls_0": {"PE": 3}} and move.ii_cycles == 5
+
+
+def test_what_gives_most_back_comes_first() -> None:
+    editor = rows_of(
+        {
+            "MVAU_hls_0": [(10, 20)],
+            "MVAU_hls_1": [(5, 30), (6, 27)],
+            "MVAU_hls_2": [(4, 50), (7, 40), (11, 10)],
+            "MVAU_hls_3": [(5, 30), (6, 25)],
+        }
+    )
+    moves = reclaim(editor)
+    assert [move.layer for move in moves] == ["MVAU_hls_2", "MVAU_hls_3", "MVAU_hls_1"]
+    assert [move.use["LUT"] for move in moves] == [-10, -5, -3]
+    assert [move.layer for move in reclaim(editor, 1)] == ["MVAU_hls_2"]
