@@ -128,12 +128,29 @@ class Learned:
     sources: tuple[str, ...]
 
     def of(self, op: str, resource: str, estimate: float) -> Span | None:
-        """An estimate corrected; None for an op type that was never built."""
+        """Correct FINN's estimate of one resource of a layer.
+
+        Args:
+            op: op type of the layer.
+            resource: one of ``RESOURCES``.
+            estimate: FINN's units.
+
+        Returns:
+            the corrected units with their band; None for an op type that was never built.
+        """
         correction = self.corrections.get((op, resource, estimate == 0))
         return correction.of(estimate) if correction is not None else None
 
     def text(self, op: str, resources: Mapping[str, float]) -> str:
-        """What is to be expected of a layer; empty for an op type that was never built."""
+        """Return the corrected resources of a layer as text.
+
+        Args:
+            op: op type of the layer.
+            resources: FINN's units by resource.
+
+        Returns:
+            one line; empty for an op type that was never built.
+        """
         spans = {name: self.of(op, name, resources[name]) for name in RESOURCES}
         texts = [
             f"{name} {span.text()}"
@@ -144,10 +161,17 @@ class Learned:
         return f"{', '.join(texts)}; n {min(counts)}" if texts else ""
 
     def total(self, layers: Iterable[Estimated], resource: str) -> tuple[Span, int]:
-        """The sum over layers, and how many of them were never built and count as FINN says.
+        """Sum up one resource over layers, corrected where a correction is known.
 
-        The bands are added up as if all layers erred the same way, so that the sum's is no
-        narrower than it may be. ``n`` is the fewest samples behind any corrected layer.
+        The bands are added up as if all layers erred the same way, so that the sum's band is never
+        too narrow. ``n`` is the smallest number of samples behind a corrected layer.
+
+        Args:
+            layers: with FINN's numbers.
+            resource: one of ``RESOURCES``.
+
+        Returns:
+            the sum in units with its band, and how many layers have no correction.
         """
         value = low = high = 0.0
         counts, unknown = [], 0

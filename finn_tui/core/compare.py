@@ -224,10 +224,18 @@ def _by_stream(
 
 
 def compare(design: Design, a: Side, b: Side) -> Comparison:
-    """What differs between two foldings of a design, ``b`` against ``a``.
+    """Compare two foldings of a design.
 
     A setting that a folding leaves alone has the graph's value; a difference in the file alone
-    is none. Costs of layers are FINN's own, as in the estimates.
+    does not count. Costs of layers are FINN's own, as in the estimates.
+
+    Args:
+        design: what both foldings are for.
+        a: the side that is compared with.
+        b: the side whose differences are listed.
+
+    Returns:
+        all layers, with the differences of ``b`` against ``a``.
     """
     layers = []
     costs = zip(design.layers, a.estimate.layers, b.estimate.layers, strict=True)

@@ -126,7 +126,15 @@ class Coupling:
     why: str
 
     def other(self, layer: str, knob: str) -> tuple[str, str] | None:
-        """The far end, seen from one end; None where this coupling does not touch it."""
+        """Return the other end of the coupling.
+
+        Args:
+            layer: layer of this end.
+            knob: knob of this end.
+
+        Returns:
+            (layer, knob) of the other end; None if neither end is this one.
+        """
         if (layer, knob) == self.a:
             return self.b
         if (layer, knob) == self.b:
@@ -191,7 +199,12 @@ class Design:
 
     @classmethod
     def from_json(cls, model: str, data: Mapping[str, Any]) -> Design:
-        """Read what the engine's ``design`` request answers."""
+        """Build a design from the engine's answer to ``design``.
+
+        Args:
+            model: name of the model.
+            data: the answer.
+        """
         return cls(
             model=model,
             part=data["part"],

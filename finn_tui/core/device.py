@@ -43,9 +43,14 @@ class Device:
     limits: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_LIMITS))
 
     def use(self, resource: str, amount: float) -> float | None:
-        """The share of the budget that ``amount`` takes; None where the budget is unknown.
+        """Return the share of the budget that an amount takes.
 
-        A part without the resource gives 0.0 for nothing and infinity for anything.
+        Args:
+            resource: one of ``RESOURCES``.
+            amount: units.
+
+        Returns:
+            the share (1.0 is all of it); None where the budget is unknown.
         """
         if resource not in self.budget:
             return None

@@ -116,27 +116,62 @@ class Editor:
         return bool(self._redo)
 
     def set(self, layer: str, knob: str, value: Any) -> Change:
-        """Set a knob or a setting; undoable. ``IllegalFolding`` changes nothing."""
+        """Set a knob or a setting; one step to undo.
+
+        Args:
+            layer: node name.
+            knob: name of the knob or setting.
+            value: the new value.
+
+        Returns:
+            the new folding, and what followed by couplings.
+
+        Raises:
+            IllegalFolding: the value is not legal; nothing is changed.
+        """
         change = foldings.change(self.design, self.tables, self.folding, layer, knob, value)
         self._take(change.folding)
         return change
 
     def set_setting(self, layer: str, name: str, value: Any) -> Change:
-        """Set a setting (FIFO depths) or a knob, to a value or to what somebody typed; undoable.
+        """Set a knob or a setting to a value or to typed text; one step to undo.
 
-        ``IllegalFolding``, which says what is legal, changes nothing.
+        Args:
+            layer: node name.
+            name: name of the knob or setting.
+            value: the new value, or text such as "2, 32" for two FIFO depths.
+
+        Returns:
+            the new folding, and what followed by couplings.
+
+        Raises:
+            IllegalFolding: the value is not legal; nothing is changed.
         """
         item = attribute(self.design.by_name[layer], name)
         return self.set(layer, name, read(item, value))
 
     def value(self, layer: str, name: str) -> Any:
-        """What a knob or setting of a layer is now: the folding's value, or else the graph's."""
+        """Return the value of a knob or setting: the folding's, or else the graph's.
+
+        Args:
+            layer: node name.
+            name: name of the knob or setting.
+
+        Raises:
+            IllegalFolding: the layer has no such knob or setting.
+        """
         return foldings.value_of(self.design, self.folding, layer, name)
 
     def step(self, layer: str, knob: str, direction: int) -> Change | None:
-        """Go to the next larger (+1) or smaller (-1) legal value; None at the end of the list.
+        """Set a knob to its next legal value; values that couplings rule out are passed over.
 
-        Values that couplings rule out are passed over.
+        Args:
+            layer: node name.
+            knob: name of the knob.
+            direction: +1 for the next larger value, -1 for the next smaller one.
+
+        Returns:
+            the new folding, and what followed; None at the end of the list.
         """
         try:
             change = foldings.step(
@@ -148,13 +183,31 @@ class Editor:
         return change
 
     def set_batch(self, layers: Sequence[str], name: str, value: Any) -> BatchEdit:
-        """Set a knob or setting of many layers where it is legal; one step to undo."""
+        """Set a knob or setting of many layers where the value is legal; one step to undo.
+
+        Args:
+            layers: node names.
+            name: name of the knob or setting.
+            value: the new value, or typed text.
+
+        Returns:
+            the new folding, what changed, what followed and what was skipped.
+        """
         edit = batch_edit.set_batch(self.design, self.tables, self.folding, layers, name, value)
         self._take(edit.folding)
         return edit
 
     def step_batch(self, layers: Sequence[str], knob: str, direction: int) -> BatchEdit:
-        """Step a knob of many layers where there is a next value; one step to undo."""
+        """Step a knob of many layers where there is a next value; one step to undo.
+
+        Args:
+            layers: node names.
+            knob: name of the knob.
+            direction: +1 for the next larger value, -1 for the next smaller one.
+
+        Returns:
+            the new folding, what changed, what followed and what was skipped.
+        """
         edit = batch_edit.step_batch(
             self.design, self.tables, self.folding, layers, knob, direction > 0
         )
@@ -162,8 +215,16 @@ class Editor:
         return edit
 
     def options_batch(self, layers: Sequence[str], name: str) -> Sequence[Option]:
-        """Every value that some of these layers can have, with the effect of giving it to all
-        that can; usual depths for a setting that is any number."""
+        """Return every value that some of these layers can have, with its effect on the design.
+
+        Args:
+            layers: node names.
+            name: name of the knob or setting.
+
+        Returns:
+            one option a value, with the estimate after all layers that can have it got it; usual
+            depths for a setting that can be any number.
+        """
         values: list[Any] = []
         for layer in layers:
             for item in self.design.by_name[layer].settable:
@@ -195,7 +256,15 @@ class Editor:
         return item.values
 
     def options(self, layer: str, knob: str) -> Sequence[Option]:
-        """Every value of a knob that can be chosen now, with its effect on the whole design."""
+        """Return every value that a knob can have, with its effect on the design.
+
+        Args:
+            layer: node name.
+            knob: name of the knob.
+
+        Returns:
+            one option a legal value, with the estimate of the whole design.
+        """
         options = []
         for value in self.tables[layer].legal(knob):
             try:
@@ -207,19 +276,27 @@ class Editor:
         return options
 
     def load(self, folding: Folding, name: str) -> None:
-        """Take another folding as the new baseline; undoable. It counts as saved."""
+        """Replace the folding by one that becomes the baseline and counts as saved; undoable.
+
+        Args:
+            folding: the new folding.
+            name: of the new baseline.
+
+        Raises:
+            IllegalFolding: the folding is not legal; nothing is changed.
+        """
         foldings.check(self.design, self.tables, folding)
         self._take(folding)
         self.mark_saved(name)
 
     def mark_saved(self, name: str) -> None:
-        """Take the present folding as saved under a name, and as the baseline."""
+        """Record the folding as saved under a name and as the baseline."""
         self.baseline, self.baseline_name, self.saved = self.folding, name, self.folding
         self.revision += 1
 
     @property
     def history(self) -> History:
-        """The folding with its past, as it is now."""
+        """Return the folding with its baseline and its undo and redo steps."""
         return History(
             self.folding,
             self.baseline,
@@ -230,7 +307,7 @@ class Editor:
         )
 
     def restore(self, history: History) -> None:
-        """Go on from where another session was; the foldings must be legal."""
+        """Continue from a recorded history, whose foldings must be legal."""
         self.folding, self._estimate = history.folding, None
         self.baseline, self.baseline_name = history.baseline, history.baseline_name
         self.saved = history.saved
@@ -238,20 +315,20 @@ class Editor:
         self.revision += 1
 
     def replace(self, folding: Folding) -> None:
-        """Take another folding, keep the baseline; undoable."""
+        """Replace the folding and keep the baseline; undoable."""
         foldings.check(self.design, self.tables, folding)
         self._take(folding)
 
     def undo(self) -> bool:
-        """Take the last change back; False if there is none."""
+        """Undo the last change; return False if there is none."""
         return self._move(self._undo, self._redo)
 
     def redo(self) -> bool:
-        """Make the last undone change again; False if there is none."""
+        """Redo the last undone change; return False if there is none."""
         return self._move(self._redo, self._undo)
 
     def set_clock(self, clock_ns: float) -> None:
-        """Estimate for another clock period from now on."""
+        """Set the clock period in ns for later estimates."""
         self.clock_ns, self._estimate = clock_ns, None
 
     def set_costs(self, costs: CostLookup) -> None:
@@ -275,7 +352,7 @@ class Editor:
         return True
 
     def estimate_of(self, folding: Folding) -> Estimate:
-        """What another folding would cost and give; nothing changes."""
+        """Estimate another folding; nothing is changed."""
         return self._estimate_of(folding)
 
     def _estimate_of(self, folding: Folding) -> Estimate:

@@ -160,7 +160,12 @@ class Estimate:
         return all(use is not None and use <= 1 for use in uses)
 
     def as_json(self, design: Design, device: Device) -> dict[str, Any]:
-        """The document of ``finn-tui estimate --json``."""
+        """Return the document of ``finn-tui estimate --json``.
+
+        Args:
+            design: what was estimated.
+            device: whose budget the totals are compared with.
+        """
         return {
             "model": design.model,
             "board": device.board,
@@ -277,7 +282,13 @@ _NO_COSTS = CostLookup()
 def mismatches(
     design: Design, tables: Tables, values: Mapping[str, Mapping[str, Value]]
 ) -> tuple[Mismatch, ...]:
-    """Where the streams of neighbours differ in width. Arguments as for ``estimate``."""
+    """List the streams whose two ends differ in width.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        values: knobs of each layer, each a legal point of its table.
+    """
     costs = []
     for layer in design.layers:
         row = tables[layer.name].row(values[layer.name])

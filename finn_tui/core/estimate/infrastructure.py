@@ -57,7 +57,13 @@ class CostLookup:
         return bool(self.dwc or self.fifo)
 
     def inserted(self, link: StreamFifo, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
-        """What FINN inserts on a stream. Kept: whoever folds comes back to the same widths."""
+        """Return what FINN inserts on a stream; cached, since edits come back to the same widths.
+
+        Args:
+            link: the stream with its FIFO depths.
+            out_width: bits of the producer's output; 0 for the world outside.
+            in_width: bits of the consumer's input; 0 for the world outside.
+        """
         key = (link, out_width, in_width)
         nodes = self._inserted.get(key)
         if nodes is None:
@@ -65,7 +71,13 @@ class CostLookup:
         return nodes
 
     def use(self, link: StreamFifo, out_width: int, in_width: int) -> Use:
-        """What that costs. Kept, too."""
+        """Return the resources of what FINN inserts on a stream; cached.
+
+        Args:
+            link: the stream with its FIFO depths.
+            out_width: bits of the producer's output; 0 for the world outside.
+            in_width: bits of the consumer's input; 0 for the world outside.
+        """
         key = (link, out_width, in_width)
         use = self._uses.get(key)
         if use is None:
@@ -141,14 +153,27 @@ class InfrastructureCost:
         settings: Settings,
         costs: CostLookup,
     ) -> InfrastructureCost:
-        """Compute the cost for (in, out) stream widths of each layer, in bits."""
+        """Compute the cost for given stream widths.
+
+        Args:
+            design: the layers and streams.
+            widths: (in, out) bits of each layer's streams.
+            settings: FIFO depths of a folding.
+            costs: of converters and FIFOs.
+        """
         return cls.of_links(links(design, settings), widths, costs)
 
     @classmethod
     def of_links(
         cls, links: Sequence[StreamFifo], widths: Mapping[str, tuple[int, int]], costs: CostLookup
     ) -> InfrastructureCost:
-        """The same, from streams whose depths are known."""
+        """Compute the cost for streams whose FIFO depths are known.
+
+        Args:
+            links: the streams.
+            widths: (in, out) bits of each layer's streams.
+            costs: of converters and FIFOs.
+        """
         items: list[InsertedNode] = []
         for link in links:
             out_width = widths[link.producer][1] if link.producer is not None else 0
@@ -165,7 +190,15 @@ class InfrastructureCost:
         settings: Settings,
         costs: CostLookup,
     ) -> InfrastructureCost:
-        """Compute the cost for knob values, each a legal point of its layer's table."""
+        """Compute the cost for knob values.
+
+        Args:
+            design: the layers and streams.
+            tables: cost table of each layer.
+            values: knobs of each layer, each a legal point of its table.
+            settings: FIFO depths of a folding.
+            costs: of converters and FIFOs.
+        """
         widths = {}
         for name, table in tables.items():
             row = table.row(values[name])
@@ -234,7 +267,16 @@ def as_counts(use: Use) -> dict[str, int | float]:
 
 
 def depths(layer: Layer, settings: Settings, name: str) -> Sequence[int]:
-    """A layer's FIFO depths ("inFIFODepths", "outFIFODepths"): the folding's or the graph's."""
+    """Return a layer's FIFO depths: the folding's, or else the graph's.
+
+    Args:
+        layer: any layer.
+        settings: of a folding.
+        name: "inFIFODepths" or "outFIFODepths".
+
+    Returns:
+        words, one for each stream on that side; FINN's default (2,) if neither says.
+    """
     value = settings.get(layer.name, {}).get(name, layer.attrs.get(name))
     if isinstance(value, int):
         return (value,)
@@ -251,7 +293,13 @@ class StreamFifo:
     in_depth: int
 
     def items(self, costs: CostLookup, out_width: int, in_width: int) -> tuple[InsertedNode, ...]:
-        """What FINN inserts on it, from the producer to the consumer."""
+        """Return what FINN inserts on the stream, from the producer to the consumer.
+
+        Args:
+            costs: of converters and FIFOs.
+            out_width: bits of the producer's output.
+            in_width: bits of the consumer's input.
+        """
         if self.producer is None or self.consumer is None:
             # InsertFIFO never makes one of less than two words at the graph's ends.
             depth = max(self.out_depth, self.in_depth, 2)
@@ -279,7 +327,14 @@ class StreamFifo:
         return InsertedNode("fifo", self.producer, self.consumer, width, width, depth, use)
 
     def use(self, costs: CostLookup, out_width: int, in_width: int, *, fifos: bool) -> Use:
-        """Sum up what is inserted; an unknown cost counts as 0."""
+        """Sum up what FINN inserts on the stream; an unknown cost counts as 0.
+
+        Args:
+            costs: of converters and FIFOs.
+            out_width: bits of the producer's output.
+            in_width: bits of the consumer's input.
+            fifos: count the FIFOs as well as the converter.
+        """
         sums = NOTHING
         for item in self.items(costs, out_width, in_width):
             if item.use is not None and (fifos or item.kind == "dwc"):
@@ -288,7 +343,12 @@ class StreamFifo:
 
 
 def links(design: Design, settings: Settings) -> tuple[StreamFifo, ...]:
-    """All streams of a design with their FIFO depths, in the order of ``design.streams``."""
+    """Return all streams with their FIFO depths, in the order of ``design.streams``.
+
+    Args:
+        design: the layers and streams.
+        settings: of a folding.
+    """
     stream_fifos = []
     for stream in design.streams:
         producer, consumer = stream.producer, stream.consumer

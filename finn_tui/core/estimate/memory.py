@@ -81,7 +81,12 @@ def lutram(layer: Layer, values: Mapping[str, Value]) -> float:
 
 
 def missing(layer: Layer, values: Mapping[str, Value]) -> float:
-    """LUTs of memory that FINN's estimate of a layer leaves out. Arguments as for ``lutram``."""
+    """Return the LUTs of memory that FINN's estimate of a layer leaves out.
+
+    Args:
+        layer: any layer.
+        values: its knobs; what is no knob is as the graph has it.
+    """
     return lutram(layer, values) if layer.op in _WITHOUT_MODEL else 0.0
 
 

@@ -199,7 +199,12 @@ class CostTable:
         return {}
 
     def cost(self, op: str, row: int) -> LayerCost:
-        """A row as a part of an estimate. Kept: whoever folds comes back to the same rows."""
+        """Return a row as a part of an estimate; cached, since edits come back to the same rows.
+
+        Args:
+            op: op type of the layer.
+            row: index of the row.
+        """
         cost = self._costs.get(row)
         if cost is None:
             mode, face, fold = self._at(row)
@@ -234,11 +239,17 @@ class CostTable:
         return self._legal[knob]
 
     def nearest(self, values: Mapping[str, Value], fixed: str) -> int | None:
-        """The legal row with ``values[fixed]`` that differs least from ``values`` elsewhere.
+        """Return the legal row with ``values[fixed]`` that differs least from ``values`` elsewhere.
 
-        The mode stays if it can: a layer that is folded otherwise keeps its memory. Fewest other
-        knobs changed, then the smallest change of numbers (as a ratio), then the first row. None
-        where no legal point has that value.
+        The mode (memory, resource type) stays where it can. Then fewest other knobs changed, then
+        the smallest change of numbers (as a ratio), then the first row.
+
+        Args:
+            values: all knobs of the layer.
+            fixed: the knob that keeps its value.
+
+        Returns:
+            index of the row; None where no legal point has that value.
         """
         exact = self.row(values)
         if exact is not None:

@@ -9,7 +9,13 @@ from finn_tui.core.folding.model import Folding, change
 
 
 def cycles(tables: Tables, folding: Folding, layer: str) -> int:
-    """Cycles per frame that a layer needs in a folding."""
+    """Return the cycles per frame that a layer needs in a folding.
+
+    Args:
+        tables: cost table of each layer.
+        folding: a legal folding.
+        layer: node name.
+    """
     row = tables[layer].row(folding.values[layer])
     assert row is not None, f"{layer} holds no legal point"
     return tables[layer].cycles_of(row)
@@ -18,7 +24,18 @@ def cycles(tables: Tables, folding: Folding, layer: str) -> int:
 def balance_to_ii(
     design: Design, tables: Tables, folding: Folding, layer: Layer, ii: int
 ) -> Folding:
-    """Fold a layer just enough for ``ii``, by the value with the fewest converters around it."""
+    """Fold a layer just enough for an II, by the value with the fewest converters around it.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        folding: the present folding.
+        layer: the layer to fold.
+        ii: cycles per frame that it may need.
+
+    Returns:
+        the new folding; the present one if no value is fast enough.
+    """
     table = tables[layer.name]
     for knob in (knob for knob in layer.knobs if knob.kind == "int"):
         fitting = []

@@ -34,7 +34,16 @@ class BatchEdit:
 def set_batch(
     design: Design, tables: Tables, folding: Folding, layers: Sequence[str], name: str, value: Any
 ) -> BatchEdit:
-    """Set a knob or setting of many layers to one value, or to what somebody typed."""
+    """Set a knob or setting of many layers to one value.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        folding: the present folding.
+        layers: names of the layers to change.
+        name: name of the knob or setting.
+        value: the new value, or typed text.
+    """
 
     def one(current: Folding, layer: str) -> Change:
         wanted = read(attribute(design.by_name[layer], name), value)
@@ -46,9 +55,17 @@ def set_batch(
 def step_batch(
     design: Design, tables: Tables, folding: Folding, layers: Sequence[str], knob: str, up: bool
 ) -> BatchEdit:
-    """Set a knob of each of many layers to its next larger (else smaller) legal value.
+    """Step a knob of many layers to its next legal value.
 
-    A layer that has followed another one of them has had its step.
+    A layer that followed another one of them by a coupling is not stepped again.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        folding: the present folding.
+        layers: names of the layers to change.
+        knob: name of the knob.
+        up: step to the next larger value, else to the next smaller one.
     """
 
     def one(current: Folding, layer: str) -> Change:

@@ -17,7 +17,12 @@ INSERTED = ("StreamingFIFO", "StreamingDataWidthConverter", "IODMA", "TLastMarke
 
 
 def to_json(design: Design, folding: Folding) -> dict[str, Any]:
-    """The folding as FINN's ``ApplyConfig`` reads it, layers in the order of the graph."""
+    """Return a folding as FINN's ``ApplyConfig`` reads it.
+
+    Args:
+        design: whose layer order the document has.
+        folding: a legal folding.
+    """
     document: dict[str, Any] = {"Defaults": {}}
     for layer in design.layers:
         entry = {**folding.values[layer.name], **folding.settings.get(layer.name, {})}
@@ -31,15 +36,19 @@ def from_json(
 ) -> tuple[Folding, list[str]]:
     """Read FINN's folding JSON.
 
-    Layers that the document does not name stay as in ``base`` (the graph's own values if None),
-    as ``ApplyConfig`` leaves them.
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        document: the parsed file.
+        base: what layers keep that the document does not name, as with ``ApplyConfig``; the
+            graph's own values if None.
 
     Returns:
-        the folding, and notes for the user (entries that do not matter here).
+        the folding, and notes for the user (entries without effect).
 
     Raises:
-        IllegalFolding: for a document of another form, layers that the design does not have,
-            values that are not legal and couplings that do not hold; it names them.
+        IllegalFolding: the document has another form, unknown layers, values that are not legal
+            or couplings that do not hold; the error names them.
     """
     check_form(document)
     notes: list[str] = []

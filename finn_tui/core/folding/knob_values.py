@@ -18,10 +18,14 @@ class MalformedFolding(IllegalFolding):
 
 
 def attribute(layer: Layer, name: str) -> Knob | Setting:
-    """The knob or setting of that name.
+    """Return a knob or setting of a layer by name.
+
+    Args:
+        layer: any layer.
+        name: of the knob or setting.
 
     Raises:
-        IllegalFolding: the layer has none; it says which it has.
+        IllegalFolding: the layer has none of that name; the error lists those that it has.
     """
     for item in layer.settable:
         if item.name == name:
@@ -42,7 +46,12 @@ def attribute(layer: Layer, name: str) -> Knob | Setting:
 
 
 def legal_text(layer: Layer, item: Knob | Setting) -> str:
-    """What a knob or setting can be, as words: "1, 2, 4" or "whole numbers from 0 on"."""
+    """Return what a knob or setting can be: "1, 2, 4" or "whole numbers from 0 on".
+
+    Args:
+        layer: any layer.
+        item: one of its knobs or settings.
+    """
     if item.values:
         return listed(item.values)
     if item.kind == "ints":
@@ -58,9 +67,13 @@ def listed(values: Sequence[Any]) -> str:
 
 
 def is_one_of(value: Any, values: Sequence[Value]) -> bool:
-    """Whether a value is one of those, and of their type.
+    """Return whether a value is one of some values and of the same type.
 
-    1 == True and 1 == 1.0 in Python, but neither is what FINN's file means.
+    1 == True and 1 == 1.0 in Python, but FINN's file tells them apart.
+
+    Args:
+        value: from a file or typed.
+        values: the legal ones.
     """
     return type(value) in (int, str) and value in values
 
@@ -71,10 +84,14 @@ def _streams(layer: Layer, name: str) -> int:
 
 
 def read(item: Knob | Setting, given: Any) -> Any:
-    """What somebody gave for a knob or setting, in the form that FINN's folding file has.
+    """Convert a value to the form that FINN's folding file has.
 
-    Text is read as what the attribute holds ("2, 32" as two FIFO depths), and a lone depth as a
-    list of one. Whether the value is legal is not asked.
+    Text is read as the attribute's type ("2, 32" as two FIFO depths), and a single depth as a
+    list of one. Whether the value is legal is not checked.
+
+    Args:
+        item: the knob or setting.
+        given: a value or typed text.
     """
     if isinstance(given, str):
         parts = given.replace("[", " ").replace("]", " ").replace(",", " ").split()
@@ -97,10 +114,15 @@ def _whole(text: str) -> int | str:
 
 
 def check_setting(layer: Layer, item: Setting, value: Any) -> None:
-    """Make sure that a setting can have a value.
+    """Check that a setting can have a value.
+
+    Args:
+        layer: any layer.
+        item: one of its settings.
+        value: the value.
 
     Raises:
-        IllegalFolding: naming the layer, the value and what is legal.
+        IllegalFolding: it cannot; the error names the layer, the value and what is legal.
     """
     if item.values:
         fine = is_one_of(value, item.values)
@@ -119,7 +141,13 @@ def check_setting(layer: Layer, item: Setting, value: Any) -> None:
 
 
 def illegal(layer: Layer, item: Knob | Setting, value: Any) -> IllegalFolding:
-    """The error for a value that a knob or setting cannot have."""
+    """Return the error for a value that a knob or setting cannot have.
+
+    Args:
+        layer: any layer.
+        item: one of its knobs or settings.
+        value: the value that is not legal.
+    """
     # Text in place of a number shall be seen to be text.
     shown = value if isinstance(value, str) and item.kind in ("choice", "text") else repr(value)
     return IllegalFolding(

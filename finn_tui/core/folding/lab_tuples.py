@@ -18,17 +18,21 @@ def from_tuples(
     tuples: Sequence[Sequence[Any]],
     thresholding_pe: Sequence[int] = (),
 ) -> Folding:
-    """The folding that the lab's ``(PE, SIMD, in_fifo[, out_fifo, ram_style])`` tuples mean.
+    """Read the lab's ``(PE, SIMD, in_fifo[, out_fifo, ram_style])`` tuples as a folding.
 
-    One tuple for each MVAU in the order of the graph. As in the lab's notebooks, the sliding
-    window that feeds an MVAU takes its SIMD, and standalone thresholds take ``thresholding_pe``.
-    Every other layer (pooling, label selection, thresholds that are not given) has no number in
-    the lab; it is folded just enough not to slow the MVAUs down, and so that its streams match
-    its neighbours' where they can.
+    As in the lab's notebooks, the sliding window that feeds an MVAU takes its SIMD. Every other
+    layer (pooling, label selection, thresholds without a value) has no number in the lab; it is
+    folded just enough not to slow the MVAUs down, with the fewest width converters around it.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        tuples: one for each MVAU, in the order of the graph.
+        thresholding_pe: PE of the standalone thresholds, in the order of the graph.
 
     Raises:
-        MalformedFolding: for something else than a list of such tuples.
-        IllegalFolding: for a wrong count or a value that is not legal.
+        MalformedFolding: not a list of such tuples.
+        IllegalFolding: wrong number of tuples, or a value that is not legal.
     """
     for number, choice in enumerate(tuples):
         _check_tuple(number, choice)
@@ -98,9 +102,13 @@ def _check_tuple(number: int, choice: Any) -> None:
 
 
 def to_tuples(design: Design, folding: Folding) -> list[tuple[Any, ...]]:
-    """The lab's tuples ``(PE, SIMD, in_fifo, out_fifo, ram_style)`` of the MVAUs, in order.
+    """Return the lab's tuples ``(PE, SIMD, in_fifo, out_fifo, ram_style)`` of the MVAUs.
 
-    FIFO depths that the folding does not set are FINN's default of the graph.
+    FIFO depths that the folding does not set are the graph's.
+
+    Args:
+        design: the layers.
+        folding: a legal folding.
     """
     tuples = []
     for layer in design.layers:

@@ -33,16 +33,32 @@ class Folding:
     settings: Mapping[str, Mapping[str, Any]]
 
     def with_layer(self, layer: str, values: Mapping[str, Value]) -> Folding:
-        """The same folding with other knob values of one layer."""
+        """Return the folding with other knob values of one layer.
+
+        Args:
+            layer: node name.
+            values: all its knobs.
+        """
         return replace(self, values={**self.values, layer: dict(values)})
 
     def with_setting(self, layer: str, name: str, value: Any) -> Folding:
-        """The same folding with one more setting of a layer."""
+        """Return the folding with one more setting of a layer.
+
+        Args:
+            layer: node name.
+            name: name of the setting.
+            value: its value.
+        """
         own = {**self.settings.get(layer, {}), name: value}
         return replace(self, settings={**self.settings, layer: own})
 
     def without_setting(self, layer: str, name: str) -> Folding:
-        """The same folding with a setting of a layer as the graph has it."""
+        """Return the folding without a setting of a layer, which then has the graph's value.
+
+        Args:
+            layer: node name.
+            name: name of the setting.
+        """
         own = {key: value for key, value in self.settings.get(layer, {}).items() if key != name}
         rest = {key: value for key, value in self.settings.items() if key != layer}
         return replace(self, settings={**rest, layer: own} if own else rest)
@@ -69,12 +85,22 @@ class Change:
 
 
 def present(design: Design, tables: Tables) -> Folding:
-    """The folding that the prepared graph has, moved to the nearest legal one where it is none."""
+    """Return the prepared graph's folding, with the nearest legal values where it has illegal ones.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+    """
     return _settle(design, tables, {layer.name: dict(layer.present) for layer in design.layers})
 
 
 def ones(design: Design, tables: Tables) -> Folding:
-    """No parallelism at all: PE and SIMD 1 everywhere (or the least that a layer allows)."""
+    """Return the folding without parallelism: PE and SIMD 1, or the least that a layer allows.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+    """
     start: dict[str, dict[str, Value]] = {}
     for layer in design.layers:
         least = {knob.name: knob.values[0] for knob in layer.knobs if knob.kind == "int"}
@@ -108,12 +134,23 @@ def _settle(design: Design, tables: Tables, start: Mapping[str, Mapping[str, Val
 def change(
     design: Design, tables: Tables, folding: Folding, layer: str, knob: str, value: Any
 ) -> Change:
-    """Set one knob; what is coupled with it follows, on the layer itself and on others.
+    """Set one knob, and what is coupled with it, on the layer itself and on others.
 
-    A setting can be set in the same way; nothing is coupled with one.
+    A setting can be set in the same way; no setting is coupled.
+
+    Args:
+        design: the layers.
+        tables: their cost tables.
+        folding: the present folding.
+        layer: node name.
+        knob: name of the knob or setting.
+        value: the new value.
+
+    Returns:
+        the new folding, and what followed.
 
     Raises:
-        IllegalFolding: naming the layer, the value and the legal ones.
+        IllegalFolding: the value is not legal, or a coupled layer cannot follow.
     """
     asked = attribute(design.by_name[layer], knob)
     if isinstance(asked, Setting):
@@ -166,6 +203,17 @@ def _illegal(layer: Layer, table: CostTable, knob: str, value: Any) -> IllegalFo
 
 
 def set_setting(layer: Layer, item: Setting, folding: Folding, value: Any) -> Folding:
+    """Set one setting of a folding; the graph's own value removes it from the folding.
+
+    Args:
+        layer: the layer.
+        item: one of its settings.
+        folding: the present folding.
+        value: the new value.
+
+    Raises:
+        IllegalFolding: the value is not legal.
+    """
     check_setting(layer, item, value)
     # What the graph has anyway is no setting of the folding.
     if layer.attrs.get(item.name) == value:
@@ -179,10 +227,18 @@ def step(
     """Set a knob to its next legal value; values that couplings rule out are passed over.
 
     Args:
-        up: the next larger value, else the next smaller one.
+        design: the layers.
+        tables: their cost tables.
+        folding: the present folding.
+        layer: node name.
+        knob: name of the knob.
+        up: step to the next larger value, else to the next smaller one.
+
+    Returns:
+        the new folding, and what followed.
 
     Raises:
-        IllegalFolding: there is none.
+        IllegalFolding: there is no such value.
     """
     values = tables[layer].legal(knob)
     before = folding.values[layer][knob]
@@ -200,9 +256,16 @@ def step(
 
 
 def value_of(design: Design, folding: Folding, layer: str, name: str) -> Any:
-    """What a knob or setting is in a folding: its own value, or the graph's.
+    """Return the value of a knob or setting: the folding's, or else the graph's.
 
-    None for a setting that FINN has no value of.
+    Args:
+        design: the layers.
+        folding: a legal folding.
+        layer: node name.
+        name: name of the knob or setting.
+
+    Returns:
+        the value; None for a setting that FINN has no value of.
 
     Raises:
         IllegalFolding: the layer has no such knob or setting.
@@ -216,10 +279,13 @@ def value_of(design: Design, folding: Folding, layer: str, name: str) -> Any:
 def check(
     design: Design, tables: Tables, folding: Folding, only: Collection[str] | None = None
 ) -> None:
-    """Make sure that a folding is legal.
+    """Check that a folding is legal.
 
     Args:
-        only: the layers to look at, where the others are known to be legal; all if None.
+        design: the layers.
+        tables: their cost tables.
+        folding: what is checked.
+        only: names of the layers to check, where the others are known to be legal; all if None.
 
     Raises:
         IllegalFolding: naming the first layer, value and legal values that are wrong.

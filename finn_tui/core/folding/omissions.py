@@ -66,7 +66,15 @@ def note(design: Design, tables: Tables, folding: Folding, silent: Sequence[str]
 
 
 def meant(design: Design, name: str) -> str | None:
-    """The layer that a mistyped name most likely means; None where nothing is near."""
+    """Return the layer that a mistyped name most likely means.
+
+    Args:
+        design: the layers.
+        name: as typed or read.
+
+    Returns:
+        a node name; None if none is near.
+    """
     if name.strip() in design.by_name:
         return name.strip()
     near = difflib.get_close_matches(name.strip(), design.by_name, n=1, cutoff=0.85)

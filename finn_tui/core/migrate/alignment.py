@@ -42,7 +42,7 @@ class Node:
 
 
 def in_order(entries: Sequence[Node]) -> list[Node]:
-    """The entries of a file in the graph's order, each with its neighbours."""
+    """Sort the entries of a file into the graph's order and note each one's neighbours."""
     nodes = list(entries)
     # FINN numbers the nodes of an op type in the order of the graph.
     for op in {node.parsed.op for node in nodes}:
@@ -57,7 +57,16 @@ def in_order(entries: Sequence[Node]) -> list[Node]:
 
 
 def pair(design: Design, tables: Tables, nodes: Sequence[Node]) -> list[tuple[Node, Layer]]:
-    """Entries with the layers that they mean; what is left out has none."""
+    """Match the entries of a file with the layers of a design.
+
+    Args:
+        design: the layers.
+        tables: their cost tables; values that are not legal speak against a pair.
+        nodes: the entries, in the graph's order.
+
+    Returns:
+        (entry, layer) in the order of the layers; unmatched entries and layers are left out.
+    """
     facts = _Facts(design, tables)
     pairs = _align(nodes, design.layers, facts)
     families = list(facts.family.values())

@@ -122,17 +122,35 @@ def _base(op: str) -> str:
 
 
 def alike(a: str, b: str) -> bool:
-    """Whether two families are one, or stand in for one another."""
+    """Return whether two families are the same, or stand in for one another.
+
+    Args:
+        a: a family, such as "MVAU".
+        b: another one.
+    """
     return a == b or stand_ins(a, b)
 
 
 def stand_ins(a: str, b: str) -> bool:
-    """Whether two different families do the same job in different FINNs."""
+    """Return whether two different families do the same job in different FINNs.
+
+    Args:
+        a: a family, such as "Pool".
+        b: another one.
+    """
     return (a, b) in _STAND_INS or (b, a) in _STAND_INS
 
 
 def spellings(name: str, value: Any) -> Sequence[tuple[str, Any]]:
-    """An attribute and its value as other FINNs write them; as given first."""
+    """Return an attribute and its value as other FINNs write them.
+
+    Args:
+        name: of the attribute.
+        value: its value.
+
+    Returns:
+        (name, value) pairs, first as given.
+    """
     pairs = [(name, value)]
     for one, many in _DEPTHS.items():
         if name == one and isinstance(value, int):

@@ -190,6 +190,11 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
     piece, a reshape) is folded just enough not to slow the design down, with the fewest
     converters around it.
 
+    Args:
+        design: the layers here.
+        tables: their cost tables.
+        document: the parsed file.
+
     Raises:
         IllegalFolding: the document is no folding configuration.
     """

@@ -16,7 +16,15 @@ NEVER_TRADED = frozenset({"runtime_writeable_weights"})
 
 
 def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
-    """Why FINN would not generate code for a layer folded like this; None if it would."""
+    """Return why FINN would not generate code for a layer folded like this.
+
+    Args:
+        layer: any layer.
+        values: its knobs.
+
+    Returns:
+        a sentence; None if it would.
+    """
     width, simd = layer.attrs.get("MW"), values.get("SIMD")
     if layer.op == "MVAU_hls" and isinstance(width, int) and isinstance(simd, int):
         least = -(-width // _MVAU_DEPTH)
@@ -26,7 +34,15 @@ def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
 
 
 def refusals(design: Design, folding: Folding) -> list[str]:
-    """Why FINN would not build a folding, a sentence a layer; empty if it would."""
+    """Return why FINN would not build a folding.
+
+    Args:
+        design: the layers.
+        folding: a legal folding.
+
+    Returns:
+        one sentence a layer; empty if it would.
+    """
     reasons = (refusal(layer, folding.values[layer.name]) for layer in design.layers)
     return [why for why in reasons if why is not None]
 

@@ -77,10 +77,14 @@ class Blocked:
 
 
 def next_move(editor: Editor, locked: Collection[str] = ()) -> Move | Blocked:
-    """The cheapest move that lowers the II: of the layer that holds it, or of all that do.
+    """Return the cheapest move that lowers the II: of the bottleneck, or of all bottlenecks.
 
     Args:
-        locked: layers that are not to be moved.
+        editor: design, folding, device and costs.
+        locked: layers that must not change.
+
+    Returns:
+        the move, or the layer that blocks it and why.
     """
     return _next(editor, editor.folding, editor.estimate, locked)
 
@@ -103,9 +107,15 @@ def _next(
 
 
 def reclaim(editor: Editor, count: int | None = 5, locked: Collection[str] = ()) -> list[Move]:
-    """Moves of layers that are faster than needed which cost less and keep the II.
+    """Return moves of layers that are faster than needed which cost less and keep the II.
 
-    One move a layer, its cheapest; those that give most back come first, ``count`` of them.
+    Args:
+        editor: design, folding, device and costs.
+        count: how many moves at most; all if None.
+        locked: layers that must not change.
+
+    Returns:
+        the cheapest move of each such layer, the largest saving first.
     """
     return _give_back(editor, editor.folding, editor.estimate, locked)[:count]
 
@@ -127,7 +137,15 @@ def _give_back(
 
 
 def reclaim_all(editor: Editor, locked: Collection[str] = ()) -> Move | None:
-    """All that ``give_back`` finds, one after the other; None where there is nothing."""
+    """Apply ``reclaim`` until nothing is left to save.
+
+    Args:
+        editor: design, folding, device and costs.
+        locked: layers that must not change.
+
+    Returns:
+        all moves as one; None if there is nothing to save.
+    """
     folding, current = editor.folding, editor.estimate
     moved: dict[str, Mapping[str, Value]] = {}
     result = current
@@ -166,10 +184,15 @@ class MovePath:
 
 
 def path_to(editor: Editor, cycles: int, locked: Collection[str] = ()) -> MovePath:
-    """The cheapest next move again and again until the II is low enough or nothing helps.
+    """Repeat the cheapest next move until the II is low enough or no move is left.
 
     Resources are FINN's own total and what FINN inserts, as far as its cost is known; limits are
     FINN's fill limits of the device.
+
+    Args:
+        editor: design, folding, device and costs.
+        cycles: the wanted II.
+        locked: layers that must not change.
     """
     current = editor.estimate
     slow = sorted(

@@ -41,10 +41,16 @@ class StreamCost:
 
 
 def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN) -> Tables:
-    """The rows that are worth choosing from: knobs of the mode that are not free stay.
+    """Return the tables with the rows that can be part of an optimum.
 
-    Of rows with the same PE, SIMD, .. those go that another one beats in every resource. Weights
-    outside of the chip are not taken up: FINN's estimate leaves out what fetches them.
+    Of rows with the same PE, SIMD, ... those are dropped that another one beats in every
+    resource. Weights outside of the chip are never chosen: FINN's estimate leaves out what fetches
+    them.
+
+    Args:
+        tables: cost table of each layer.
+        folding: the present folding.
+        free: knobs of the mode that may change; the others keep what they have in ``folding``.
     """
     restricted_tables = {}
     for name, full in tables.items():
@@ -190,7 +196,12 @@ class Problem:
         return {layer.name: _dominated(self, layer.name) for layer in self.design.layers}
 
     def rows(self, layer: str, cycles: int | None) -> NDArray[np.int64]:
-        """Rows of a layer that may be chosen for a target; all of them without one."""
+        """Return the rows of a layer that may be chosen.
+
+        Args:
+            layer: node name.
+            cycles: at most so many cycles per frame; any number if None.
+        """
         table = self.tables[layer]
         if layer in self.locked:
             row = table.row(self.folding.values[layer])
@@ -368,7 +379,12 @@ class MilpModel:
         return columns_by_width
 
     def run(self, seconds: float, gap: float = 0.0) -> Answer:
-        """Solve, for at most so many seconds, to within a share ``gap`` of the least cost."""
+        """Solve the model.
+
+        Args:
+            seconds: time limit.
+            gap: stop at a cost within this share of the least.
+        """
         # Half a second of import, which only those who solve shall pay.
         import highspy
 

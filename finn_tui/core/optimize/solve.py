@@ -120,7 +120,11 @@ class Solution:
 
 
 def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Limits in units: each resource's share of the device's budget, all of it unless said.
+    """Return limits in units from shares of the device's budget.
+
+    Args:
+        device: with its budget.
+        shares: share of each resource (1.0 is all of it); all of it for one that is not named.
 
     Raises:
         FinnTuiError: a share of what FINN does not estimate, or of an unknown budget.
@@ -149,10 +153,14 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
 def stream_costs(
     design: Design, tables: Tables, folding: Folding, costs: CostLookup, *, fifos: bool = True
 ) -> tuple[StreamCost, ...]:
-    """What FINN inserts on each stream, for all widths that the tables allow.
+    """Return what FINN inserts on each stream, for all widths that the tables allow.
 
     Args:
-        fifos: with the FIFOs, of the depths that the folding's settings ask for.
+        design: the layers and streams.
+        tables: their cost tables.
+        folding: whose settings give the FIFO depths.
+        costs: of converters and FIFOs.
+        fifos: count the FIFOs as well as the converters.
     """
     if not costs.known:
         return ()
@@ -167,7 +175,11 @@ def stream_costs(
 
 
 def target_cycles(target_fps: float, clock_ns: float) -> int:
-    """The II that gives at least so many frames per second: whole cycles, as FINN counts them.
+    """Return the largest II, in whole cycles, that gives at least a frame rate.
+
+    Args:
+        target_fps: frames per second.
+        clock_ns: clock period in ns.
 
     Raises:
         FinnTuiError: the rate is not positive, or above one frame a cycle.
@@ -190,15 +202,17 @@ def target_cycles(target_fps: float, clock_ns: float) -> int:
 
 
 def solve(problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 0.0) -> Solution:
-    """The cheapest folding in which no layer needs more than ``cycles``.
+    """Find the cheapest folding in which no layer needs more than ``cycles``.
 
     Args:
-        seconds: stop after this long with the best found and its bound.
+        problem: tables, weights and limits.
+        cycles: the wanted II.
+        seconds: time limit; then the best folding so far is returned with its bound.
         gap: stop at a folding that costs at most this share more than the least.
 
     Raises:
         Infeasible: there is none, and why.
-        FinnTuiError: none was found in that time, and whether there is one is not known.
+        FinnTuiError: the time was too short to find one or to prove that there is none.
     """
     began = time.perf_counter()
     program = MilpModel(problem, cycles)
@@ -218,11 +232,16 @@ def solve(problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 
 
 
 def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = ignore) -> Solution:
-    """The fastest folding within the limits, and of those with its II the cheapest.
+    """Find the fastest folding within the limits, and of those with its II the cheapest.
+
+    Args:
+        problem: tables, weights and limits.
+        seconds: time limit.
+        on_progress: gets each step.
 
     Raises:
         Infeasible: not even the slowest folding fits.
-        FinnTuiError: none was found in that time.
+        FinnTuiError: the time was too short to find one.
     """
     began = time.perf_counter()
     counts = targets(problem)
@@ -252,7 +271,7 @@ def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = i
 
 
 def targets(problem: Problem) -> list[int]:
-    """Every II that a folding can have, ascending: cycle counts that some layer can need."""
+    """Return every II that a folding can have, ascending: cycle counts of single layers."""
     counts = [
         np.unique(problem.arrays[layer.name].cycles[problem.rows(layer.name, None)])
         for layer in problem.design.layers
@@ -269,11 +288,17 @@ def pareto(
     on_progress: OnProgress = ignore,
     on_point: Callable[[Solution], None] = lambda _: None,
 ) -> list[Solution]:
-    """Cheapest foldings at IIs spread evenly (in the logarithm) over what fits, fastest first.
+    """Find the cheapest foldings at IIs spread evenly (in the logarithm) over what fits.
 
     Args:
-        seconds: for each point.
-        on_point: told of each point as it is found.
+        problem: tables, weights and limits.
+        points: how many at most.
+        seconds: time limit of each point.
+        on_progress: gets each step.
+        on_point: gets each point when it is known.
+
+    Returns:
+        the foldings, fastest first.
 
     Raises:
         Infeasible: not even the slowest folding fits.
