@@ -87,7 +87,7 @@ def test_a_crash_leaves_the_terminal_usable_and_a_log(workspace: Workspace, home
         "from finn_tui.ui.tune import infrastructure_rows\n"
         "def broken(*_):\n"
         "    raise RuntimeError('a defect')\n"
-        "infrastructure_rows.budget = broken\n"
+        "infrastructure_rows.budget_line = broken\n"
         "app.run_app(Workbench(Workspace.open(Path(sys.argv[1]))), 'cnv-w1a1')\n"
     )
     with Terminal([sys.executable, "-c", code, str(workspace.root)], 80, 24) as terminal:
