@@ -474,6 +474,7 @@ class Pareto(Document, frozen=True, kw_only=True):
         counted: ``whole`` with FIFOs and width converters, or ``finn`` for FINN's total alone.
         points: the front.
         setfolding: what FINN's own heuristic gives for the same targets.
+        setfolding_refused: why it has no point, or not one for each target; null if it has.
     """
 
     model: str
@@ -484,6 +485,7 @@ class Pareto(Document, frozen=True, kw_only=True):
     counted: str
     points: tuple[ParetoPoint, ...]
     setfolding: tuple[ParetoPoint, ...]
+    setfolding_refused: RunError | None
 
 
 class LayerDifference(Struct, frozen=True, kw_only=True):

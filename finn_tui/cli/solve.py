@@ -332,8 +332,7 @@ def pareto(
                 return opened, front
 
     opened, front = run(work())
-    if front.refused is not None:
-        raise front.refused
+    refused = front.refused
     editor = opened.editor
     if as_json:
         device = editor.device
@@ -347,10 +346,13 @@ def pareto(
                 "counted": "whole" if solve_options.include_infrastructure else "finn",
                 "points": [point.as_json(editor) for point in front.points],
                 "setfolding": [point.as_json(editor) for point in front.setfolding],
+                "setfolding_refused": refused.as_dict() if refused is not None else None,
             }
         )
         return
     echo(_front_table(front))
+    if refused is not None:
+        echo(f"SetFolding has no or not all points: {refused.what}. {refused.why}", err=True)
     if plot:
         echo()
         echo(draw(front))

@@ -13,6 +13,7 @@ from finn_tui.core.device import RESOURCES
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import Estimate, plain
 from finn_tui.core.folding import finn_json
+from finn_tui.core.folding.knob_values import IllegalFolding
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.solve import Solution, target_cycles
 from finn_tui.engine.client import Engine
@@ -232,7 +233,12 @@ async def front(
         try:
             engine = await lab.engine(on_progress)
             while (cycles := await targets.get()) is not None:
-                folding = await options.set_folding(engine, opened.model, editor, cycles)
+                try:
+                    folding = await options.set_folding(engine, opened.model, editor, cycles)
+                except IllegalFolding as error:
+                    # FINN's heuristic sets values that FINN cannot build; others may be legal.
+                    result.refused = result.refused or error
+                    continue
                 point_found = point(editor, solve_options, cycles, folding)
                 result.setfolding.append(point_found)
                 on_point(point_found)

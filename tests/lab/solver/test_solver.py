@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import pytest
@@ -15,9 +17,12 @@ from finn_tui.core.device import Device
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.folding import model as foldings
+from finn_tui.core.folding.knob_values import IllegalFolding
+from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.buildability import refusals
 from finn_tui.core.optimize.solve import Infeasible
-from finn_tui.lab.solver import options
+from finn_tui.lab.opened import Opened
+from finn_tui.lab.solver import options, requests
 from finn_tui.lab.solver.options import SolveOptions, Solver
 from tests import data
 from tests.core.designs import conv_like
@@ -185,3 +190,32 @@ async def test_cnv_on_the_labs_board(solver: Solver) -> None:
         assert estimated.total[name] + estimated.infrastructure.total()[name] == pytest.approx(
             used, abs=1e-6
         )
+
+
+async def test_an_illegal_answer_of_setfolding_costs_only_its_own_point(
+    solver: Solver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = small()
+    asked: list[int] = []
+
+    async def set_folding(engine: object, model: object, editor: Editor, cycles: int) -> Folding:
+        asked.append(cycles)
+        if len(asked) == 1:
+            raise IllegalFolding("PE = 16 is not legal", "Legal values: 1, 2.", "Choose one.")
+        return editor.folding
+
+    async def engine(on_progress: object = None) -> None:
+        """Nothing is asked of it here."""
+
+    monkeypatch.setattr(options, "set_folding", set_folding)
+    workbench = SimpleNamespace(solver=solver, engine=engine)
+    opened = SimpleNamespace(editor=editor, model=None)
+    front = await requests.front(
+        cast(requests.SolverWorkbench, workbench),
+        cast(Opened, opened),
+        SolveOptions(include_infrastructure=False),
+        4,
+    )
+    assert len(front.points) == len(asked) > 1
+    assert len(front.setfolding) == len(asked) - 1
+    assert front.refused is not None and front.refused.what == "PE = 16 is not legal"
