@@ -133,7 +133,7 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> None:
                 return
     raise FinnTuiError(
         f"{path} was not changed",
-        "Another program writes it again and again.",
+        "Another program keeps writing it.",
         "Close the editor that has it open, and try again.",
         kind="disk",
     )

@@ -75,11 +75,15 @@ def list_boards(as_json: bool) -> None:
 @click.option("--host", required=True, help="Address, or a name from ~/.ssh/config.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="SSH port.")
 @click.option("--user", default="xilinx", show_default=True)
-@click.option("--folder", default="finn-tui", show_default=True, help="Where files go on it.")
+@click.option(
+    "--folder", default="finn-tui", show_default=True, help="Folder for files on the board."
+)
 @click.option("--sudo/--no-sudo", default=True, show_default=True, help="Start drivers as root.")
-@click.option("--python", default="python3", show_default=True, help="Python with pynq in it.")
+@click.option(
+    "--python", default="python3", show_default=True, help="Python on the board that has pynq."
+)
 @click.option("--driver", default="auto", type=click.Choice(catalogue.FLAVOURS), show_default=True)
-@click.option("--key", default="", help="Private key file, if it is none of the usual ones.")
+@click.option("--key", default="", help="Private key file, if not a default one.")
 @guard
 def add(name: str, **entry: Any) -> None:
     """Name a PYNQ machine."""
@@ -251,7 +255,7 @@ def execute(order: _Order, images: tuple[int, ...]) -> None:
     order.show({"images": done}, [_executed(item) for item in done])
 
 
-@_board_command(click.option("--batch", type=click.IntRange(1), help="Images in one go."))
+@_board_command(click.option("--batch", type=click.IntRange(1), help="Images per batch."))
 def throughput(order: _Order, batch: int | None) -> None:
     """Measure images per second on a board.
 
@@ -270,7 +274,7 @@ def throughput(order: _Order, batch: int | None) -> None:
 
 @_board_command(
     click.option("--batch", default=100, type=click.IntRange(1), show_default=True),
-    click.option("--limit", type=click.IntRange(1), help="Only the first so many images."),
+    click.option("--limit", type=click.IntRange(1), help="Validate only the first N images."),
 )
 def validate(order: _Order, batch: int, limit: int | None) -> None:
     """Measure the accuracy on a board.
@@ -289,8 +293,8 @@ def validate(order: _Order, batch: int, limit: int | None) -> None:
 
 
 @_board_command(
-    click.option("--batch", type=click.IntRange(1), help="Images in one go, for the throughput."),
-    click.option("--limit", type=click.IntRange(1), help="Validate only the first so many images."),
+    click.option("--batch", type=click.IntRange(1), help="Images per batch, for the throughput."),
+    click.option("--limit", type=click.IntRange(1), help="Validate only the first N images."),
     YES_OPTION,
 )
 def go(order: _Order, batch: int | None, limit: int | None, yes: bool) -> None:

@@ -40,19 +40,19 @@ SIMULATED = "SIMULATED"
 @click.argument("model", required=False)
 @click.option("--folding", help="FINN folding JSON, or ones, published, exp1, a saved one.")
 @click.option("--rehearse", is_flag=True, help="With stand-ins for AMD's tools (SIMULATED).")
-@click.option("--seconds", type=float, help="How long the stand-ins take in all.")
-@click.option("--fail", "fail", metavar="MODE[:LAYER]", help="What the stand-ins fail at, below.")
+@click.option("--seconds", type=float, help="Total run time of the stand-ins in seconds.")
+@click.option("--fail", "fail", metavar="MODE[:LAYER]", help="Fault to simulate, see below.")
 @click.option(
     "--log-mb",
     type=click.FloatRange(min=0),
     default=0.0,
-    help="Megabytes of log that the stand-ins write besides.",
+    help="Megabytes of extra log that the stand-ins write.",
 )
-@click.option("--check", is_flag=True, help="Only say what could end the build; begin nothing.")
-@click.option("--force", is_flag=True, help="Build although the check refuses, where that can be.")
-@click.option("--resume", "again", metavar="RUN", help="Go on with a run that has ended.")
-@click.option("--from", "step", metavar="STEP", help="With --resume: the step to begin with.")
-@click.option("--detach", is_flag=True, help="Do not wait for its end.")
+@click.option("--check", is_flag=True, help="Only check what could stop the build; start nothing.")
+@click.option("--force", is_flag=True, help="Build even if the check refuses it, where possible.")
+@click.option("--resume", "again", metavar="RUN", help="Continue a run that has ended.")
+@click.option("--from", "step", metavar="STEP", help="With --resume: the step to start from.")
+@click.option("--detach", is_flag=True, help="Return at once; the build goes on.")
 @shared_options(board=True, clock=True, handling=True)
 def build(
     model: str | None,
@@ -81,9 +81,9 @@ def build(
     if (model is None) == (again is None):
         raise click.UsageError("name a MODEL, or a run with --resume")
     if step is not None and again is None:
-        raise click.UsageError("--from goes with --resume")
+        raise click.UsageError("--from needs --resume")
     if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
-        raise click.UsageError("--fail and --log-mb go with --rehearse")
+        raise click.UsageError("--fail and --log-mb need --rehearse")
     failure = read_failure(fail) if fail else None
     if not check:
         ask_about_notify(workspace)
@@ -135,8 +135,7 @@ def read_failure(text: str) -> dict[str, str]:
         from finn_tui.base.config import did_you_mean
 
         raise click.UsageError(
-            f"there is no failure called {mode}{did_you_mean(mode, FAILURES)}. "
-            f"Known: {', '.join(FAILURES)}"
+            f"unknown failure {mode}{did_you_mean(mode, FAILURES)}. Known: {', '.join(FAILURES)}"
         )
     return {"mode": mode, **({"layer": layer} if layer else {})}
 
@@ -254,7 +253,7 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", default="last")
-@click.option("-f", "--follow", "go_on", is_flag=True, help="Go on as the log grows.")
+@click.option("-f", "--follow", "go_on", is_flag=True, help="Follow the log as it grows.")
 @click.option("--list", "list_only", is_flag=True, help="Show which logs the run has.")
 @click.option("--file", "wanted", help="Which log, by its number or title in --list.")
 @shared_options(json=False)

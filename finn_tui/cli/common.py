@@ -47,10 +47,12 @@ HANDLING_OPTIONS = (
     click.option(
         "--preprocess",
         metavar="none|divide-255|FILE",
-        help="What stands in front of the network (default: as its input says).",
+        help="Operation in front of the network (default: by its input).",
     ),
     click.option(
-        "--topk", metavar="N|none", help="Classes that the accelerator names (default: 1 or none)."
+        "--topk",
+        metavar="N|none",
+        help="Classes that the accelerator returns (default: 1 or none).",
     ),
     click.option(
         "--input-type", metavar="TYPE", help="FINN data type of the input, such as INT8 or UINT8."
@@ -60,7 +62,7 @@ HANDLING_OPTIONS = (
         metavar="FLOW|FILE",
         help="residual, depthwise, deconvolution, extended, default, or a Python file of steps.",
     ),
-    click.option("--trust-steps", is_flag=True, help="Agree to run the present FILE of --steps."),
+    click.option("--trust-steps", is_flag=True, help="Consent to run the code in FILE of --steps."),
 )
 CLOCK_OPTION = click.option("--clock-ns", type=float, help="Clock period in ns (10 is 100 MHz).")
 

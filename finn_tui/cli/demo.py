@@ -31,8 +31,10 @@ MODEL = "tfc-w1a1"
 
 
 @click.command()
-@click.option("--plain", is_flag=True, help="Plain text, as where there is no terminal.")
-@click.option("--seconds", type=float, help="How long the stand-ins for AMD's tools take in all.")
+@click.option("--plain", is_flag=True, help="Plain text, as without a terminal.")
+@click.option(
+    "--seconds", type=float, help="Total run time of the stand-ins for AMD's tools in seconds."
+)
 @click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the result.")
-@click.option("--weights", type=click.Path(path_type=Path), help="A Brevitas checkpoint.")
-@click.option("--random-weights", is_flag=True, help="Random weights; accuracy means nothing then.")
-@click.option("--fresh", is_flag=True, help="Prepare anew even if it was prepared before.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Brevitas checkpoint to load.")
+@click.option("--random-weights", is_flag=True, help="Random weights: the accuracy means nothing.")
+@click.option("--fresh", is_flag=True, help="Prepare again, even if it is prepared already.")
 @shared_options(board=True, clock=True, handling=True)
 def prepare(
     model: str,
@@ -262,23 +262,23 @@ def bill_line(result: Estimate, kind: str) -> str:
     if not items:
         return ""
     if not priced:
-        return f"beside it: {len(items)} {_INSERTED[kind]}, not priced"
+        return f"not counted: {len(items)} {_INSERTED[kind]}, cost unknown"
     total = result.infrastructure.total(kind)
     use = "   ".join(f"{name} {number(total[name])}" for name in RESOURCES if total[name])
-    missing = f" ({len(items) - len(priced)} not priced)" if len(priced) < len(items) else ""
+    missing = f" (cost of {len(items) - len(priced)} unknown)" if len(priced) < len(items) else ""
     doubt = ""
     if kind == "dwc" and result.costs.ops.get("dwc", "").endswith("_rtl"):
         doubt = "   (FINN's formula for older RTL: up to 10x off in both directions)"
-    return f"beside it: {len(items)} {_INSERTED[kind]}{missing}   {use}{doubt}"
+    return f"not counted: {len(items)} {_INSERTED[kind]}{missing}   {use}{doubt}"
 
 
 def shell_line(result: Estimate) -> str:
     """What is around the accelerator, and whose figure that is."""
     shell = result.shell
     if shell is None:
-        return f"beside it: DMA and shell, no figures known for {result.design.part}"
+        return f"not counted: DMA and shell, no figures known for {result.design.part}"
     use = "   ".join(f"{name} {number(shell.use[name])}" for name in RESOURCES if shell.use[name])
-    return f"beside it: DMA and shell   {use}   (built by {shell.whose}, {shell.tool})"
+    return f"not counted: DMA and shell   {use}   (measured on {shell.whose}, {shell.tool})"
 
 
 def learned_line(result: Estimate, learned: Learned) -> str:
@@ -339,7 +339,7 @@ def memory_line(result: Estimate, device: Device) -> str:
         most = lutram_of(device.part)
         of = f" of {most:,}" if most is not None else ""
         parts.append(f"LUTRAM {number(result.lutram)}{of}")
-    return f"beside it: memory   {'   '.join(parts)}" if parts else ""
+    return f"not counted: memory   {'   '.join(parts)}" if parts else ""
 
 
 def summary(model: str, folding: str, result: Estimate, device: Device) -> str:

@@ -137,8 +137,8 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
 
 @runs.command("resume")
 @_NAME
-@click.option("--from", "step", metavar="STEP", help="FINN's name of the step to begin with.")
-@click.option("--detach", is_flag=True, help="Do not wait for its end.")
+@click.option("--from", "step", metavar="STEP", help="FINN's name of the step to start from.")
+@click.option("--detach", is_flag=True, help="Return at once; the build goes on.")
 @_run_command
 def resume(
     ctx: click.Context, name: str, step: str | None, detach: bool, workspace: Path, as_json: bool
@@ -154,7 +154,7 @@ def resume(
 
 @runs.command("retry")
 @_NAME
-@click.option("--detach", is_flag=True, help="Do not wait for its end.")
+@click.option("--detach", is_flag=True, help="Return at once; the build goes on.")
 @_run_command
 def retry(ctx: click.Context, name: str, detach: bool, workspace: Path, as_json: bool) -> None:
     """Start a run again as a new run."""
@@ -169,8 +169,8 @@ def retry(ctx: click.Context, name: str, detach: bool, workspace: Path, as_json:
 
 @runs.command("clean")
 @click.argument("names", metavar="[RUN]...", nargs=-1)
-@click.option("--keep-results", is_flag=True, help="Keep nothing but what is known about a run.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be freed.")
+@click.option("--keep-results", is_flag=True, help="Keep only what is known about a run.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be freed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_run_command
 def clean(
@@ -205,8 +205,8 @@ def clean(
     if plans and not dry_run and not yes and not names:
         # Naming a run is asking for it; all of them at once is asked about.
         if as_json:
-            raise click.UsageError("all runs at once need --yes, or --dry-run")
-        confirm("Remove all that?")
+            raise click.UsageError("cleaning all runs needs --yes or --dry-run")
+        confirm("Remove all of this?")
     if not dry_run:
         plans = [clean_up(plan) for plan in plans]
     if as_json:
@@ -232,7 +232,7 @@ def _say_cleanup(plans: list[Cleanup], total: int) -> None:
 @runs.command("note")
 @_NAME
 @click.argument("text", nargs=-1)
-@click.option("--clear", is_flag=True, help="Take the note away.")
+@click.option("--clear", is_flag=True, help="Remove the note.")
 @_run_command
 def note(
     ctx: click.Context,
@@ -253,7 +253,7 @@ def note(
 @runs.command("tag")
 @_NAME
 @click.argument("tags", nargs=-1)
-@click.option("--remove", is_flag=True, help="Take these tags away.")
+@click.option("--remove", is_flag=True, help="Remove these tags.")
 @_run_command
 def tag(
     ctx: click.Context,

@@ -54,49 +54,49 @@ def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..
             type=click.Choice(["sum", "scarcest"]),
             default=minimise,
             show_default=True,
-            help="The sum of the shares of the part's resources, or first the largest of them.",
+            help="Minimize the sum of the resource shares, or first the highest utilization.",
         ),
         click.option(
             "--weight",
             "weights",
             multiple=True,
             metavar="RESOURCE=N",
-            help="What a share of a resource counts (default: 1); BRAM_18K=0 seeks the least LUT.",
+            help="Weight of a share of a resource (default: 1); BRAM_18K=0 minimizes LUT.",
         ),
         click.option(
             "--lock",
             multiple=True,
             metavar="LAYER",
-            help="A layer that stays as it is in --folding.",
+            help="Layer that keeps its folding of --folding.",
         ),
         click.option(
             "--hold",
             multiple=True,
             metavar="KNOB",
-            help="A knob that stays in all layers, e.g. ram_style.",
+            help="Knob that keeps its value in all layers, e.g. ram_style.",
         ),
         click.option(
             "--free",
             multiple=True,
             metavar="KNOB",
-            help="A knob that may change too, e.g. mem_mode or resType (default: PE, SIMD, "
+            help="Knob that may change as well, e.g. mem_mode or resType (default: PE, SIMD, "
             "parallel_window, ram_style).",
         ),
         click.option(
             "--folding",
-            help="Where to start: locked layers, FIFO depths, the II that --balance keeps.",
+            help="Folding to start from: locked layers, FIFO depths, II of --balance.",
         ),
         click.option(
             "--finn-only",
             is_flag=True,
-            help="Count FINN's own total alone, no converters and FIFOs.",
+            help="Count FINN's own total only, without converters and FIFOs.",
         ),
         click.option(
             "--seconds",
             type=click.FloatRange(min=0.1),
             default=60.0,
             show_default=True,
-            help="After this long, the best so far and a bound are the answer.",
+            help="Time limit; then the best folding so far and a bound are returned.",
         ),
     )
 
@@ -148,15 +148,17 @@ def _numbers(given: Sequence[str], option: str) -> dict[str, float]:
 @click.command()
 @click.argument("model")
 @click.argument("extra_options", nargs=-1, metavar="")
-@click.option("--target-fps", type=float, help="The cheapest with at least so many frames/s.")
-@click.option("--fill", is_flag=True, help="The fastest that fits, and the cheapest of those.")
-@click.option("--balance", is_flag=True, help="The cheapest that keeps the II of --folding.")
+@click.option(
+    "--target-fps", type=float, help="Find the cheapest folding with at least N frames/s."
+)
+@click.option("--fill", is_flag=True, help="Find the fastest folding that fits.")
+@click.option("--balance", is_flag=True, help="Find the cheapest folding with the II of --folding.")
 @click.option(
     "--no-dearer-than",
     metavar="FOLDING",
     default="",
-    help="No more of any resource than this folding takes; `setfolding`: than what FINN's own "
-    "heuristic makes of the same target.",
+    help="Use at most the resources of this folding; `setfolding`: of FINN's own folding for "
+    "the same target.",
 )
 @_solver_options("sum")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="FINN's folding JSON.")
@@ -276,15 +278,15 @@ def _proof(solution: Solution, solve_options: SolveOptions) -> dict[str, Any]:
 
 @click.command()
 @click.argument("model")
-@click.option("--plot", is_flag=True, help="Draw fps against the scarcest resource.")
+@click.option("--plot", is_flag=True, help="Plot fps against the highest utilization.")
 @click.option(
     "--points",
     type=click.IntRange(2, 200),
     default=24,
     show_default=True,
-    help="How many targets are tried.",
+    help="Number of target rates.",
 )
-@click.option("--no-setfolding", is_flag=True, help="Without FINN's own heuristic beside it.")
+@click.option("--no-setfolding", is_flag=True, help="Leave out FINN's own heuristic (SetFolding).")
 @_solver_options("scarcest")
 @shared_options(board=True, clock=True, handling=True)
 def pareto(

@@ -37,12 +37,12 @@ def unpack(path: str | Path) -> tuple[dict[str, Any], bytes]:
     """
     data = Path(path).read_bytes()
     if not data.startswith(MAGIC):
-        raise ValueError(f"{path} is no bitstream of a rehearsal")
+        raise ValueError(f"{path} is not a bitstream of a rehearsal")
     head, newline, network = data[len(MAGIC) :].partition(b"\n")
     try:
         meta = json.loads(head.decode("utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} has no readable description") from error
     if not newline or not network or not isinstance(meta, dict):
-        raise ValueError(f"{path} is not whole")
+        raise ValueError(f"{path} is cut off")
     return meta, network

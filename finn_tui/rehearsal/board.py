@@ -101,7 +101,7 @@ async def running(
                 "the simulated board did not start",
                 log_text.strip().splitlines()[-1]
                 if log_text.strip()
-                else "It ended without a word.",
+                else "It ended without a message.",
                 f"Look at {folder}; if in doubt remove that folder and try again.",
                 kind="board",
                 detail=log_text,

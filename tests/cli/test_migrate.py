@@ -56,7 +56,7 @@ def test_a_file_for_something_else(cli: Cli, recorded: dict[str, str], tmp_path:
     other.write_text(json.dumps({"FMPadding_Batch_0": {"SIMD": 2}, "Conv_0": {"PE": 1}}))
     done = cli("migrate", str(other), "tfc-w1a1", env=recorded)
     assert done.code == 2
-    assert "tfc-w1a1 has no FMPadding." in done.err and "Conv is no op of FINN" in done.err
+    assert "tfc-w1a1 has no FMPadding." in done.err and "Conv is not a known op of FINN" in done.err
     done = cli("migrate", str(tmp_path / "missing.json"), "tfc-w1a1", env=recorded)
     assert done.code == 2 and "there is no folding called" in done.err
     other.write_text("[not json")

@@ -136,7 +136,7 @@ def test_held_knobs_stay_and_the_scarcest_can_come_first(
         ((), "Give one of --target-fps N, --fill and --balance"),
         (("--fill", "--balance"), "Give one of"),
         (("--fill", "--limit", "LUT"), "RESOURCE=SHARE"),
-        (("--fill", "--limit", "FF=0.5"), "FF cannot be limited"),
+        (("--fill", "--limit", "FF=0.5"), "FF is not a resource that can be limited"),
         (("--fill", "--limit", "LUT=30000"), "cannot be"),
         (("--fill", "--weight", "LUT=-1"), "a weight of -1 for LUT cannot be"),
         (("--fill", "--lock", "MVAU_9"), "no layer MVAU_9"),
@@ -144,7 +144,7 @@ def test_held_knobs_stay_and_the_scarcest_can_come_first(
         (("--fill", "--no-dearer-than", "setfolding"), "folds for a target"),
         (("--balance", "--no-dearer-than", "best"), "no folding called best"),
         (("--fill", "extra"), "unexpected extra argument"),
-        (("--target-fps", "0"), "0 frames per second cannot be"),
+        (("--target-fps", "0"), "target rate 0 frames/s is out of range"),
         (("--target-fps", "3000", "--folding", "best"), "no folding called best"),
     ],
 )

@@ -107,7 +107,7 @@ def check_form(document: Any) -> None:
         isinstance(entry, dict) for entry in document.values()
     ):
         raise MalformedFolding(
-            "this is no folding configuration",
+            "the document is not a folding configuration",
             'FINN expects an object like {"Defaults": {}, "MVAU_hls_0": {"PE": 2, "SIMD": 4}}.',
             "Give a folding JSON, as FINN writes it to final_hw_config.json.",
         )
@@ -132,7 +132,7 @@ def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     for name, rule in document.get("Defaults", {}).items():
         if not (isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list)):
             raise MalformedFolding(
-                f"the default of {name} is not understood",
+                f"the default of {name} has the wrong form",
                 'FINN expects [value, ["all"]] or [value, [op types]].',
                 'Write it as "ram_style": ["auto", ["all"]].',
             )

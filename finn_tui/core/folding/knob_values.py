@@ -35,7 +35,7 @@ def attribute(layer: Layer, name: str) -> Knob | Setting:
     if other_case:
         raise IllegalFolding(
             f"{layer.name} has no {name}",
-            f"Its attribute is {other_case[0]}; FINN tells capital letters apart.",
+            f"Its attribute is {other_case[0]}; names are case-sensitive.",
             f"Write {other_case[0]}.",
         )
     raise IllegalFolding(

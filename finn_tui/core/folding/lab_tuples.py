@@ -95,7 +95,7 @@ def _check_tuple(number: int, choice: Any) -> None:
             return
     raise MalformedFolding(
         f"tuple {number + 1} of the folding is {choice!r:.60}",
-        "A tuple is (PE, SIMD, in_fifo, out_fifo, ram_style): whole numbers, and a text at last; "
+        "A tuple is (PE, SIMD, in_fifo, out_fifo, ram_style): whole numbers, then a text; "
         "the last three may be left out.",
         'Write it as [16, 64, 128, 32, "auto"].',
     )

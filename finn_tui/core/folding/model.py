@@ -181,16 +181,16 @@ def change(
                     continue
                 if settled.get(far, new) != new:
                     raise IllegalFolding(
-                        f"{layer}: {knob} = {value} cannot be",
+                        f"{layer}: {knob} = {value} is not possible",
                         f"{far[0]} {far[1]} would have to be {settled[far]} and {new} at once: "
                         f"{coupling.why}.",
-                        "Choose another value, or undo the change that leads here.",
+                        "Choose another value, or undo the last change.",
                     )
                 if tables[far[0]].legal(far[1]).count(new) == 0:
                     raise IllegalFolding(
-                        f"{layer}: {knob} = {value} cannot be",
-                        f"{far[0]} {far[1]} would have to follow ({coupling.why}), and it can be "
-                        f"{listed(tables[far[0]].legal(far[1]))} only.",
+                        f"{layer}: {knob} = {value} is not possible",
+                        f"{far[0]} {far[1]} must have the same value ({coupling.why}). "
+                        f"Its legal values: {listed(tables[far[0]].legal(far[1]))}.",
                         "Choose a value that both layers can take.",
                     )
                 pending.append((far[0], far[1], new))
@@ -250,7 +250,7 @@ def step(
             continue
     raise IllegalFolding(
         f"{knob} {before} is the {'largest' if up else 'smallest'} legal value here",
-        "Nothing is legal beyond it.",
+        "There is no legal value beyond it.",
         "Choose another knob.",
     )
 

@@ -206,7 +206,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
         if name == "Defaults":
             continue
         if parsed is None:
-            entries[name] = Entry(name, None, "unmatched", "this is no name of a FINN node")
+            entries[name] = Entry(name, None, "unmatched", "not a name of a FINN node")
         elif parsed.op.startswith(INSERTED):
             entries[name] = Entry(name, None, "inserted", "FINN inserts it itself while it builds")
         else:
@@ -283,7 +283,7 @@ def _depths(fifos: fifo_depths.Depths, node: Node, layer: Layer) -> dict[str, li
 def _why_none(design: Design, node: Node) -> str:
     same = [item for item in design.layers if finn_names.alike(node.family, _family(item))]
     if not node.parsed.known and node.parsed.guess is None:
-        return f"{node.parsed.op} is no op of FINN that is known here"
+        return f"{node.parsed.op} is not a known op of FINN"
     if not same:
         if node.family == "Thresholding" and any(item.kind == "MVAU" for item in design.layers):
             return f"{design.model} has its thresholds inside the matrix layers"
@@ -294,7 +294,7 @@ def _why_none(design: Design, node: Node) -> str:
 def _doubt(node: Node, layer: Layer, count: int, in_model: int) -> str:
     notes = []
     if node.parsed.guess is not None:
-        notes.append(f"{node.parsed.op} is no op of FINN; read as {node.parsed.guess}")
+        notes.append(f"{node.parsed.op} is not an op of FINN; read as {node.parsed.guess}")
     if node.family != _family(layer):
         notes.append(f"{layer.op} does in this FINN what {node.parsed.op} did")
     if in_model != count and node.family == _family(layer):

@@ -133,14 +133,14 @@ def budget_limits(device: Device, shares: Mapping[str, float] | None = None) -> 
     for name in shares:
         if name not in RESOURCES:
             raise FinnTuiError(
-                f"{name} cannot be limited",
-                f"FINN estimates {', '.join(RESOURCES)} and nothing else.",
+                f"{name} is not a resource that can be limited",
+                f"FINN estimates {', '.join(RESOURCES)} only.",
                 "Name one of these.",
             )
         if name not in device.budget:
             raise FinnTuiError(
-                f"there is no budget of {name} to take a share of",
-                f"Neither FINN nor the workspace says how much of it {device.part} has.",
+                f"the amount of {name} on {device.part} is unknown",
+                "A limit is a share of it, and neither FINN nor the workspace gives it.",
                 "Give the part's resources in finn-tui.toml.",
             )
     return {
@@ -186,17 +186,17 @@ def target_cycles(target_fps: float, clock_ns: float) -> int:
     """
     if not (math.isfinite(target_fps) and target_fps > 0):
         raise FinnTuiError(
-            f"{target_fps:g} frames per second cannot be",
-            "The target is a rate above 0.",
+            f"target rate {target_fps:g} frames/s is out of range",
+            "The rate must be a number above 0.",
             "Give the frames per second that you need, such as --target-fps 3000.",
         )
     # A rate that was computed from cycles must lead back to them.
     cycles = math.floor(1e9 / (clock_ns * target_fps) * (1 + 1e-12))
     if cycles < 1:
         raise FinnTuiError(
-            f"{target_fps:,.0f} frames per second cannot be",
-            f"One frame takes a cycle at least: {1e9 / clock_ns:,.0f} at {clock_ns:g} ns.",
-            "Ask for less, or for a shorter clock period.",
+            f"target rate {target_fps:,.0f} frames/s is out of range",
+            f"A frame takes at least one cycle of {clock_ns:g} ns: {1e9 / clock_ns:,.0f} frames/s.",
+            "Give a lower rate, or a shorter clock period.",
         )
     return cycles
 
@@ -223,8 +223,8 @@ def solve(problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 
         raise _explained(problem, cycles, seconds)
     if not answer.rows:
         raise FinnTuiError(
-            f"no folding for {cycles:,} cycles was found in {seconds:g} s",
-            "Whether there is one is not known; the limits leave little room.",
+            f"the solver found no folding for {cycles:,} cycles in {seconds:g} s",
+            "It did not prove that there is none either; the limits are tight.",
             "Give the solver more time, or wider limits.",
             kind="timeout",
         )

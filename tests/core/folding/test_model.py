@@ -122,8 +122,8 @@ def test_the_labs_tuples_fold_the_sliding_window_and_slow_nothing_down() -> None
 
 
 BAD: list[tuple[object, str]] = [
-    ([1, 2], "no folding configuration"),
-    ({"MVAU_hls_0": 3}, "no folding configuration"),
+    ([1, 2], "not a folding configuration"),
+    ({"MVAU_hls_0": 3}, "not a folding configuration"),
     ({"MVAU_hls_9": {"PE": 1}, "FMPadding_rtl_0": {"SIMD": 1}}, "MVAU_hls_9, FMPadding_rtl_0"),
     ({"MVAU_hls_0": {"PE": 3}}, "MVAU_hls_0: PE = 3 is not legal\nLegal values: 1, 2, 4, 8, 16"),
     ({"MVAU_hls_0": {"PE": True}}, "PE = True is not legal"),
@@ -132,7 +132,7 @@ BAD: list[tuple[object, str]] = [
     ({"MVAU_hls_0": {"PEE": 4}}, "MVAU_hls_0 has no PEE"),
     ({"MVAU_hls_0": {"mem_mode": "somewhere"}}, "internal_decoupled, external"),
     ({"Pool_hls_0": {"PE": 4}}, "They must be equal"),
-    ({"Defaults": {"ram_style": "block"}}, "default of ram_style is not understood"),
+    ({"Defaults": {"ram_style": "block"}}, "default of ram_style has the wrong form"),
 ]
 
 

@@ -279,7 +279,7 @@ def test_what_has_no_place_is_said() -> None:
     assert [(r.name, r.taken) for r in by_name["StreamingFCLayer_Batch_0"].refused] == [("PE", 4)]
     assert "has no resType" in by_name["StreamingFCLayer_Batch_1"].refused[0].why
     assert by_name["AddStreams_Batch_0"].why == "made-up has no AddStreams"
-    assert by_name["my layer"].why == "this is no name of a FINN node"
+    assert by_name["my layer"].why == "not a name of a FINN node"
 
 
 def test_more_layers_than_the_model_has_are_those_of_another_network() -> None:
@@ -293,7 +293,7 @@ def test_more_layers_than_the_model_has_are_those_of_another_network() -> None:
 @pytest.mark.parametrize("document", [[1, 2], {"MVAU_hls_0": 3}, "text", None])
 def test_what_is_no_folding_is_refused(document: object) -> None:
     design, tables = conv_like()
-    with pytest.raises(IllegalFolding, match="no folding configuration"):
+    with pytest.raises(IllegalFolding, match="not a folding configuration"):
         migrate(design, tables, document)
 
 

@@ -307,7 +307,7 @@ def test_cycles_of_a_rate_lead_back_to_it() -> None:
 
 def test_shares_of_what_a_part_does_not_have() -> None:
     assert solver.budget_limits(DEVICE, {"LUT": 0.5})["LUT"] == 500
-    with pytest.raises(FinnTuiError, match="FF cannot be limited"):
+    with pytest.raises(FinnTuiError, match="FF is not a resource that can be limited"):
         solver.budget_limits(DEVICE, {"FF": 0.5})
     assert budget_weights(Device("b", "p"))["LUT"] > 0
 

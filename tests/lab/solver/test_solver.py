@@ -120,7 +120,7 @@ async def test_refusals_cross_with_their_reasons(solver: Solver) -> None:
     assert refused.value.binding == ("LUT",)
     with pytest.raises(FinnTuiError, match="no layer MVAU_9"):
         await options.target(solver, editor, 16, SolveOptions(locked=("MVAU_9",)))
-    with pytest.raises(FinnTuiError, match="FF cannot be limited"):
+    with pytest.raises(FinnTuiError, match="FF is not a resource that can be limited"):
         await options.target(solver, editor, 16, SolveOptions({"FF": 0.5}))
     with pytest.raises(FinnTuiError, match="limit of -1"):
         await options.target(solver, editor, 16, SolveOptions({"LUT": -1}))
