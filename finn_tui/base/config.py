@@ -101,7 +101,11 @@ def load(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def read(path: Path, kind: type[T]) -> T:
-    """Read a TOML file as a struct, or as a dict of structs; its defaults if there is no file.
+    """Read a TOML file as a struct, or as a dict of structs.
+
+    Args:
+        path: the file; without one, the type's defaults are returned.
+        kind: the type.
 
     Raises:
         FinnTuiError: it cannot be read, has unknown keys or wrong values; names each of them.
@@ -141,7 +145,13 @@ def decode(
 
 
 def describe(problem: Problem, path: Path, content: bytes = b"") -> str:
-    """One mistake with its file and line, in one sentence."""
+    """Return one mistake with its file and line, in one sentence.
+
+    Args:
+        problem: the mistake.
+        path: the file.
+        content: its text.
+    """
     line = line_of(content, problem.key)
     return f"{path}{f', line {line}' if line else ''}: {problem.what}"
 
@@ -274,7 +284,15 @@ def _allowed(error: Exception, kind: Any, value: Any) -> str:
 
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
-    """A hint at the nearest known word, to be put behind a sentence; empty if none is near."""
+    """Return a hint at the nearest known word.
+
+    Args:
+        word: as typed.
+        known: the words that are known.
+
+    Returns:
+        " (did you mean X?)", to be put behind a sentence; empty if none is near.
+    """
     near = difflib.get_close_matches(word, list(known), 1)
     return f" (did you mean {near[0]}?)" if near else ""
 
@@ -285,7 +303,15 @@ def shown_key(key: tuple[str, ...]) -> str:
 
 
 def line_of(content: bytes, key: tuple[str, ...]) -> int | None:
-    """The line, from 1, on which a key is set or its table begins; None if it is not seen."""
+    """Return the line, from 1, on which a key is set or its table begins.
+
+    Args:
+        content: text of a TOML file.
+        key: the key, one part a level.
+
+    Returns:
+        the line number; None if it is not in the text.
+    """
     table: tuple[str, ...] = ()
     best = None
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):

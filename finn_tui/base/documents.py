@@ -75,7 +75,17 @@ def check(
 
 
 def decode(document: Mapping[str, Any], kind: type[T], path: Path, fix: str = "") -> T:
-    """Turn a document into a struct; arguments and errors as ``check``."""
+    """Turn a document into a struct.
+
+    Args:
+        document: the parsed JSON.
+        kind: the type.
+        path: the file it was read from, for the error.
+        fix: what the user can do about a malformed one.
+
+    Raises:
+        FinnTuiError: the document does not match the type.
+    """
     check(document, kind, path, fix)
     return msgspec.convert(document, kind)
 

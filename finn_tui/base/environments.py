@@ -60,7 +60,11 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
 
 
 def write_marker(folder: Path, marker: dict[str, Any]) -> None:
-    """Say that the environment is complete.
+    """Mark an environment as complete.
+
+    Args:
+        folder: of the environment.
+        marker: what it was made from.
 
     Raises:
         FinnTuiError: the disk does not take it.
@@ -69,10 +73,18 @@ def write_marker(folder: Path, marker: dict[str, Any]) -> None:
 
 
 async def ensure(folder: Path, recipe: Recipe, on_progress: OnProgress = ignore) -> Path:
-    """Make the environment unless it is there; returns its interpreter.
+    """Create an environment unless it exists.
+
+    Args:
+        folder: of the environment.
+        recipe: what goes into it.
+        on_progress: gets each step.
+
+    Returns:
+        path of its interpreter.
 
     Raises:
-        FinnTuiError: with uv's own words, kind "engine", or kind "disk" if the disk is full.
+        FinnTuiError: with uv's message; kind "engine", or "disk" if the disk is full.
     """
     marker = read_marker(folder)
     if marker is not None and marker.get("version") == recipe.version:

@@ -61,13 +61,27 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 
 def replace(path: Path, content: str | bytes, *, durable: bool = True) -> None:
-    """Replace a file's content in one go; arguments and errors as ``replacing``."""
+    """Replace a file's content atomically.
+
+    Args:
+        path: the file.
+        content: its new content.
+        durable: wait until the disk has it.
+
+    Raises:
+        FinnTuiError: it cannot be written (kind "disk"); the previous content is kept.
+    """
     with replacing(path, durable=durable) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def not_written(path: Path, error: OSError) -> FinnTuiError:
-    """The error for a file that could not be written."""
+    """Return the error for a file that could not be written.
+
+    Args:
+        path: the file.
+        error: what the system said.
+    """
     return FinnTuiError(
         f"{path} could not be written",
         str(error),
@@ -108,9 +122,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def update(path: Path, change: Callable[[bytes], bytes]) -> None:
-    """Change a file under its lock; ``change`` gets its content, empty if there is no file.
+    """Change a file under its lock.
 
     An editor that takes no lock is respected: what it writes while ``change`` works is read again.
+
+    Args:
+        path: the file.
+        change: gets the content (empty if there is no file) and returns the new one.
 
     Raises:
         FinnTuiError: the file can be neither read nor written, or is locked for too long; and

@@ -161,7 +161,15 @@ def _print_findings(findings: list[Finding], as_json: bool) -> None:
 
 
 async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
-    """Follow a build to its end, its time as progress; the state in which it ended."""
+    """Follow a build to its end, with its elapsed time as progress.
+
+    Args:
+        folder: of the run.
+        reporter: gets the progress.
+
+    Returns:
+        the state in which it ended.
+    """
     import asyncio
 
     from finn_tui.runs.launch.processes import reconcile
@@ -209,7 +217,15 @@ async def _tell(folder: RunFolder, reporter: Reporter) -> None:
 
 
 def follow(folder: RunFolder, reporter: Reporter) -> RunState:
-    """Follow a build on the command line, to its end."""
+    """Follow a build on the command line to its end.
+
+    Args:
+        folder: of the run.
+        reporter: gets the progress.
+
+    Returns:
+        the state in which it ended.
+    """
     try:
         return run(follow_quietly(folder, reporter))
     except KeyboardInterrupt:
@@ -218,9 +234,12 @@ def follow(folder: RunFolder, reporter: Reporter) -> RunState:
 
 
 def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
-    """Say how a build has ended, or that it goes on.
+    """Print how a build ended, or that it goes on; exit with 1 if it did not succeed.
 
-    Ends with 1 if it did not succeed; a missed clock is no success, as in `inspect`.
+    Args:
+        folder: of the run.
+        state: its state.
+        as_json: print one JSON document.
     """
     from finn_tui.base.terminal_alert import alert
     from finn_tui.lab.workspace import Workspace
@@ -296,7 +315,12 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
 
 
 def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
-    """A run as ``runs --json`` lists it."""
+    """Return a run as ``runs --json`` lists it.
+
+    Args:
+        folder: of the run.
+        state: its state.
+    """
     from finn_tui.runs.notes import read_notes
 
     request, notes = folder.request, read_notes(folder)

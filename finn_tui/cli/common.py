@@ -293,7 +293,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
-    """A table in plain text. ``right`` has an ``r`` for every column that is set right."""
+    """Format a table as plain text.
+
+    Args:
+        headings: of the columns.
+        rows: their cells.
+        right: an ``r`` for each column that is aligned to the right, any other letter for the rest.
+    """
     rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [
         max([len(heading), *(len(row[column]) for row in rows)])
@@ -310,7 +316,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A number for people: thousands apart; a dash for none."""
+    """Format a number with thousands separators; a dash for None.
+
+    Args:
+        value: the number.
+        digits: decimal places.
+    """
     return "-" if value is None else f"{value:,.{digits}f}"
 
 

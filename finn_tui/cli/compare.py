@@ -105,7 +105,12 @@ def signed(value: float) -> str:
 
 
 def totals_table(comparison: Comparison, device: Device) -> str:
-    """II, fps, latency and resources of both, FINN's own and with what it inserts."""
+    """Format II, fps, latency and resources of both sides, FINN's own and with what it inserts.
+
+    Args:
+        comparison: the two sides.
+        device: with its budget.
+    """
     a, b = comparison.a.estimate, comparison.b.estimate
     rows = [
         ("II, cycles", number(a.ii_cycles), number(b.ii_cycles), signed(b.ii_cycles - a.ii_cycles)),

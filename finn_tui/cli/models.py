@@ -256,7 +256,15 @@ _INSERTED = {"dwc": "width converters", "fifo": "FIFOs"}
 
 
 def bill_line(result: Estimate, kind: str) -> str:
-    """What FINN inserts of one kind and what it costs; empty where there is nothing to say."""
+    """Return a line with the nodes of one kind that FINN inserts, and their resources.
+
+    Args:
+        result: the estimate.
+        kind: "dwc" or "fifo".
+
+    Returns:
+        the line; empty where FINN inserts none.
+    """
     items = result.infrastructure.of(kind)
     priced = [item for item in items if item.use is not None]
     if not items:
@@ -282,7 +290,12 @@ def shell_line(result: Estimate) -> str:
 
 
 def learned_line(result: Estimate, learned: Learned) -> str:
-    """What the user's own builds let expect of the layers, beside FINN's total."""
+    """Return a line with FINN's total, corrected by the user's own builds.
+
+    Args:
+        result: the estimate.
+        learned: corrections from the user's own builds.
+    """
     parts = []
     for name in RESOURCES:
         span, unknown = learned.total(result.layers, name)
@@ -295,7 +308,12 @@ def learned_line(result: Estimate, learned: Learned) -> str:
 
 
 def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
-    """One line a layer; with what own builds let expect of its LUTs, if there are any."""
+    """Format one row a layer, with corrected LUTs where own builds gave corrections.
+
+    Args:
+        result: the estimate.
+        learned: corrections from the user's own builds; None for none.
+    """
     rows = []
     for layer in result.layers:
         knobs = " ".join(f"{name}={value}" for name, value in layer.values.items())
@@ -329,7 +347,15 @@ def _amount(result: Estimate, layer: LayerCost, resource: str) -> str:
 
 
 def memory_line(result: Estimate, device: Device) -> str:
-    """Memory that FINN leaves out, and LUTs that are memory; empty where there is none."""
+    """Return a line with the memory that FINN leaves out and the LUTs used as memory.
+
+    Args:
+        result: the estimate.
+        device: with its budget.
+
+    Returns:
+        the line; empty where there is neither.
+    """
     parts = []
     left_out = result.infrastructure.total("memory")["LUT"]
     if left_out:
@@ -343,7 +369,14 @@ def memory_line(result: Estimate, device: Device) -> str:
 
 
 def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
-    """II, fps, latency and the budget in four lines."""
+    """Return II, fps, latency and the budget in four lines.
+
+    Args:
+        model: what was estimated.
+        folding: name of the folding.
+        result: the estimate.
+        device: with its budget.
+    """
     lines = [
         f"{model}, folding {folding}, {device.board} ({device.part}), {result.clock_ns:g} ns",
         f"II {result.ii_cycles:,} cycles   {result.fps:,.1f} fps (with FIFOs deep enough)   "

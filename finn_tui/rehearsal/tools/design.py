@@ -101,7 +101,12 @@ def _is_layer(name: str) -> bool:
 
 
 def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
-    """What one layer costs, from FINN's estimate where there is one."""
+    """Return the resources of one layer, from FINN's estimate where there is one.
+
+    Args:
+        instance: name of the layer's cell.
+        plan: of the rehearsal.
+    """
     match = _LAYER.match(instance)
     row = plan.resources.get(match.group(1) if match else instance)
     lut, srl, ff, bram = next((v for p, v in _EXTRA if p.search(instance)), (24, 0, 32, 0))
@@ -116,7 +121,12 @@ def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
 
 
 def assemble(tcl: str, plan: Plan) -> list[Instance]:
-    """Everything that a Zynq project's script puts together."""
+    """Return the instances that a Zynq project's script puts together.
+
+    Args:
+        tcl: the script.
+        plan: of the rehearsal.
+    """
     layers = partitions(tcl)
     instances = []
     for name, vlnv in cells(tcl):
@@ -133,7 +143,15 @@ def total(instances: list[Instance]) -> dict[str, int]:
 
 
 def over_utilized(used: dict[str, int], plan: Plan) -> list[tuple[str, int, int]]:
-    """Resources that the part has too little of: cell type, needed, available."""
+    """Return the resources of which the part has too few.
+
+    Args:
+        used: units by resource.
+        plan: of the rehearsal, with the part.
+
+    Returns:
+        (cell type, needed, available) of each.
+    """
     cell = {
         "LUT": "Slice LUTs",
         "FF": "Slice Registers",
@@ -150,7 +168,12 @@ def over_utilized(used: dict[str, int], plan: Plan) -> list[tuple[str, int, int]
 
 
 def slack(used: dict[str, int], plan: Plan) -> float:
-    """WNS in ns: a full chip routes worse; the rest is chance, the same for the same design."""
+    """Return the WNS in ns: lower on a full chip, and otherwise random, but fixed for one design.
+
+    Args:
+        used: units by resource.
+        plan: of the rehearsal, with part and clock.
+    """
     fill = used["LUT"] / plan.device["LUT"] if plan.device.get("LUT") else 0.3
     newer = not plan.part.startswith("xc7")
     delay = (3.1 + 1.9 * fill) if newer else (5.9 + 3.4 * fill)

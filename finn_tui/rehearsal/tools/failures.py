@@ -38,7 +38,13 @@ def silent() -> None:
 
 
 def no_licence(feature: str, chip: str, command: str) -> Step:
-    """A command that finds no licence."""
+    """Return a command that gets no licence.
+
+    Args:
+        feature: the licence feature.
+        chip: the device, such as "xc7z020".
+        command: name of the command.
+    """
     return Step(
         1.0,
         (
@@ -142,7 +148,12 @@ def no_spawn() -> tuple[str, ...]:
 
 
 def long_log(path: Path, megabytes: float) -> None:
-    """Add realistic lines to a log, quickly: what bitstream generation says of every memory."""
+    """Append realistic lines to a log: what bitstream generation says of each memory.
+
+    Args:
+        path: the log.
+        megabytes: how much to append.
+    """
     block = bytearray()
     number = 0
     while len(block) < 1_000_000:

@@ -19,7 +19,12 @@ _RANGE = 0x10000
 
 
 def write(path: Path, tcl: str) -> None:
-    """Write the handoff of the Zynq project that a script builds."""
+    """Write the hardware handoff of the Zynq project that a script builds.
+
+    Args:
+        path: file to write.
+        tcl: the script.
+    """
     values = variables(tcl)
     part = values.get("FPGA_PART", "xc7z020clg400-1")
     seven = part.startswith("xc7z")

@@ -93,7 +93,13 @@ def opening(tcl: str = f"{TOP}.tcl") -> list[Step]:
 
 
 def stages(plan: Plan, outcome: Outcome, folder: Path) -> list[Stage]:
-    """The run in ``folder``, stage by stage; it ends with the stage that fails, if one does."""
+    """Return the stages of an implementation run; it ends with the stage that fails, if one does.
+
+    Args:
+        plan: of the rehearsal.
+        outcome: what the run arrives at.
+        folder: of the run.
+    """
     chip = design.chip(plan.part)
     done = [
         Stage("init_design", SHARES["link_design"], list(_link(plan))),

@@ -72,7 +72,12 @@ def checksum(*parts: object) -> str:
 
 
 def task_steps(task: Task, seed: str) -> Iterator[Step]:
-    """A task as it scrolls by: phases open, nest and close, each with the time so far."""
+    """Return the lines of a task: phases open, nest and close, each with the time so far.
+
+    Args:
+        task: the task.
+        seed: of the random parts.
+    """
     yield Step(0.0, (f"Starting {task.name} Task", *task.says))
     for number, phase in enumerate(task.phases, 1):
         yield from _phase_steps(phase, str(number), f"{seed}/{task.name}")
@@ -121,7 +126,12 @@ class ToolLog:
             file.close()
 
     def play(self, steps: Iterable[Step], pace: Pace) -> None:
-        """Write steps as their time comes."""
+        """Write steps as their time comes.
+
+        Args:
+            steps: lines, each with its weight.
+            pace: turns weights into time.
+        """
         for step in steps:
             pace.spend(step.weight)
             self.write(*step.lines)
@@ -205,7 +215,12 @@ def banner(tool: str = "Vivado") -> tuple[str, ...]:
 
 
 def session_header(command: str, log: Path) -> tuple[str, ...]:
-    """The comment block at the top of vivado.log, .vds and .vdi."""
+    """Return the comment block at the top of vivado.log, .vds and .vdi.
+
+    Args:
+        command: the command line.
+        log: path of the log.
+    """
     rule = "#" + "-" * 59
     return (
         rule,

@@ -92,7 +92,12 @@ def placer(wns: float) -> Task:
 
 
 def router(wns: float, nets: int) -> Task:
-    """Routing ``nets`` nets, which ends with a slack of ``wns`` ns."""
+    """Return the task of routing a design.
+
+    Args:
+        wns: slack in ns that it ends with.
+        nets: number of nets.
+    """
     no_hold = ("N/A", "N/A")
     unmet = () if wns >= 0 else ("WARNING: [Route 35-328] Router estimated timing not met.",)
     met = ("INFO: [Route 35-61] The design met the timing requirement.",) if wns >= 0 else unmet
@@ -172,7 +177,14 @@ def router(wns: float, nets: int) -> Task:
 
 
 def timing(id: str, kind: str, wns: float, hold: tuple[str, str] | None = None) -> str:
-    """A timing summary; ``hold`` is WHS and THS, which only the router gives."""
+    """Return a timing summary as the tools print it.
+
+    Args:
+        id: message id.
+        kind: what is summarized.
+        wns: worst slack in ns.
+        hold: WHS and THS in ns, which only the router gives.
+    """
     setup, total = f"{wns:.3f}", f"{min(0.0, 120 * wns):.3f}"
     if hold is None:
         return f"INFO: [{id}] {kind} Timing Summary | WNS={setup} | TNS={total} |"

@@ -52,7 +52,12 @@ class Plan:
     log_mb: float = 0.0
 
     def fails(self, mode: str, layer: str | None = None) -> bool:
-        """Whether this is to fail, for a layer if one is given."""
+        """Return whether a fault is to be simulated.
+
+        Args:
+            mode: the fault.
+            layer: whether in this layer; in any if None.
+        """
         if not self.fail or self.fail.get("mode") != mode:
             return False
         return layer is None or self.fail.get("layer") in (None, layer)

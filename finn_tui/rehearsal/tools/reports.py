@@ -55,7 +55,15 @@ def _table(title: str, cells: list[Row]) -> list[str]:
 
 
 def utilization(path: Path, design: str, used: dict[str, int], plan: Plan, state: str) -> None:
-    """``report_utilization`` of a design: what it uses of what the part has."""
+    """Write ``report_utilization`` of a design: what it uses of what the part has.
+
+    Args:
+        path: file to write.
+        design: name of the design.
+        used: units by resource.
+        plan: of the rehearsal, with the part.
+        state: of the design, as Vivado names it.
+    """
 
     def row(name: str, amount: float, key: str, scale: float = 1.0) -> Row:
         have = plan.device.get(key)
@@ -99,7 +107,13 @@ def utilization(path: Path, design: str, used: dict[str, int], plan: Plan, state
 
 
 def timing_summary(path: Path, wns: float, plan: Plan) -> None:
-    """``report_timing_summary`` after routing."""
+    """Write ``report_timing_summary`` after routing.
+
+    Args:
+        path: file to write.
+        wns: worst slack in ns.
+        plan: of the rehearsal, with the clock.
+    """
     failing = 0 if wns >= 0 else max(1, round(-200 * wns))
     tns = 0.0 if wns >= 0 else round(0.6 * wns * failing, 3)
     columns = (
@@ -138,7 +152,12 @@ def timing_summary(path: Path, wns: float, plan: Plan) -> None:
 
 
 def route_status(path: Path, nets: int) -> None:
-    """``report_route_status`` of a fully routed design."""
+    """Write ``report_route_status`` of a fully routed design.
+
+    Args:
+        path: file to write.
+        nets: number of nets.
+    """
     lines = ["Design Route Status", " " * 48 + ":      # nets :"]
     for name, value in (
         ("# of logical nets", nets),
@@ -151,7 +170,13 @@ def route_status(path: Path, nets: int) -> None:
 
 
 def hierarchy(path: Path, blocks: list[Instance], used: dict[str, int]) -> None:
-    """``report_utilization -hierarchical -format xml``: one row an instance."""
+    """Write ``report_utilization -hierarchical -format xml``, one row an instance.
+
+    Args:
+        path: file to write.
+        blocks: the instances.
+        used: units of the whole design by resource.
+    """
     kinds = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "URAM")
     columns = ("Instance", "Module", *kinds, "DSP Blocks")
 
@@ -179,7 +204,13 @@ def hierarchy(path: Path, blocks: list[Instance], used: dict[str, int]) -> None:
 
 
 def csynth(project: Path, layer: str, plan: Plan) -> None:
-    """HLS's report of one layer, as XML (which FINN reads) and as text."""
+    """Write HLS's report of one layer, as XML (which FINN reads) and as text.
+
+    Args:
+        project: folder of the HLS project.
+        layer: name of the layer.
+        plan: of the rehearsal.
+    """
     used = layer_resources(layer, plan)
     cycles = int(plan.cycles.get(layer, 1))
     place = project / "sol1" / "syn" / "report"

@@ -34,7 +34,15 @@ _RULE = "-" * 81
 def steps(
     top: str, part: str, whole: float, out_of_context: bool, licensed: bool = True
 ) -> Iterator[Step]:
-    """The log of one run, ``whole`` in weight; it ends early if it is not ``licensed``."""
+    """Return the log of one synthesis run.
+
+    Args:
+        top: name of the top module.
+        part: the FPGA part.
+        whole: weight of the run in the whole build.
+        out_of_context: synthesize a module by itself.
+        licensed: whether there is a licence; without one the log ends early.
+    """
     scale = whole / 100
     chip = design.chip(part)
     mode = " -mode out_of_context" if out_of_context else ""
