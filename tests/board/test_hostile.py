@@ -211,6 +211,8 @@ async def test_links_on_the_board_are_not_followed(
         '{"files": {"' + "x" * (5 << 20) + '": "x"}}',
         '{"files": {"out/precious": "x"}}',
     ],
+    # The texts themselves would be too long: pytest puts the id into the environment.
+    ids=["climbs", "odd-names", "list", "number", "nested", "long-name", "link"],
 )
 async def test_a_manifest_names_nothing_outside_its_folder(
     lab: tuple[BoardConnection, Path], run_folder: Path, manifest: str

@@ -285,4 +285,5 @@ async def test_a_preparation_that_fails_leaves_no_folder(lab: RecordedLab, net: 
     lab.recorded.on_prepare = fail
     with pytest.raises(FinnTuiError, match="FINN says no"):
         await lab.open(str(net))
-    assert not list(lab.workspace.models_dir.iterdir())
+    folders = [path for path in lab.workspace.models_dir.iterdir() if path.is_dir()]
+    assert not folders
