@@ -86,7 +86,7 @@ def _broken(path: Path, why: str) -> FinnTuiError:
 
 
 def load(path: Path) -> tuple[dict[str, Any], bytes]:
-    """The document and the content of a TOML file; both empty if there is no file.
+    """Return the document and the content of a TOML file; both empty if there is no file.
 
     Raises:
         FinnTuiError: it cannot be read or is no TOML.
@@ -198,7 +198,7 @@ def problems(
 
 
 def _present(kind: Any) -> Any:
-    """The one type of a value that may be missing or null; None for any other type."""
+    """Return the one type of a value that may be missing or null; None for any other type."""
     if typing.get_origin(kind) not in (types.UnionType, typing.Union):
         return None
     absent = (type(None), msgspec.UnsetType)
@@ -212,7 +212,7 @@ def known_keys(kind: type[msgspec.Struct]) -> msgspec.Meta:
 
 
 def open_table(kind: Any) -> type[msgspec.Struct] | None:
-    """The struct that ``known_keys`` gave a type; None for any other type."""
+    """Return the struct that ``known_keys`` gave a type; None for any other type."""
     for note in getattr(kind, "__metadata__", ()):
         extra = getattr(note, "extra", None)
         if extra and "known_keys" in extra:
@@ -228,7 +228,7 @@ def _shown(value: Any) -> str:
 
 @functools.cache
 def field_types(kind: type[msgspec.Struct]) -> Mapping[str, tuple[msgspec.structs.FieldInfo, Any]]:
-    """The fields of a struct and their types with annotations, by their names in documents."""
+    """Return the annotated types of a struct's fields by their names in documents."""
     hints = typing.get_type_hints(kind, include_extras=True)
     fields = msgspec.structs.fields(kind)
     return {field.encode_name: (field, hints[field.name]) for field in fields}
@@ -298,7 +298,7 @@ def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
 
 
 def shown_key(key: tuple[str, ...]) -> str:
-    """A key as it is written: ``boards.Mine.part``."""
+    """Return a key as it is written: ``boards.Mine.part``."""
     return ".".join(key)
 
 

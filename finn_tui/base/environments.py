@@ -46,12 +46,12 @@ class Recipe:
 
 
 def python_of(folder: Path) -> Path:
-    """The environment's interpreter."""
+    """Return the environment's interpreter."""
     return folder / "bin" / "python"
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:
-    """What was written when the environment was complete; None if it is not."""
+    """Return what was written when the environment was complete; None if it is not."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -227,7 +227,7 @@ _OFFLINE = (
 
 
 def _reason(output: str) -> str:
-    """What uv means, for people."""
+    """Return the reason in uv's output, in one sentence."""
     if any(sign in output for sign in _OFFLINE):
         return "The package index cannot be reached: there is no network, or a proxy is missing."
     first = next((line for line in output.splitlines() if "error" in line.lower()), "no message")

@@ -76,7 +76,7 @@ class FinnTuiError(Exception):
         return "\n".join(part for part in (self.what, self.why, self.fix) if part)
 
     def as_dict(self) -> dict[str, str]:
-        """The error as JSON carries it, over the wire and under ``--json``."""
+        """Return the error as JSON carries it, over the wire and under ``--json``."""
         return {
             "kind": self.kind.value,
             "what": self.what,

@@ -190,7 +190,7 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, as hex. Raises ``OSError`` if it cannot be read."""
+    """Return the SHA-256 of a file's content, as hex. Raises ``OSError`` if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

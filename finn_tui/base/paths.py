@@ -27,17 +27,17 @@ def data_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """What can be made again: the engine's zipapp, cost tables."""
+    """Return the folder of what can be made again: the engine's zipapp, cost tables."""
     return _user_dir("cache")
 
 
 def state_dir() -> Path:
-    """The app's own log."""
+    """Return the folder of the app's own log."""
     return _user_dir("state")
 
 
 def shipped_dir(name: str) -> Path:
-    """A data folder of the package: ``presets`` or ``themes``.
+    """Return a data folder of the package: ``presets`` or ``themes``.
 
     In a wheel it lies inside the package, in a checkout beside it.
     """

@@ -28,4 +28,4 @@ OnProgress = Callable[[Progress], None]
 
 
 def ignore(_: Progress) -> None:
-    """The listener for callers that want none."""
+    """Ignore progress: the default listener."""

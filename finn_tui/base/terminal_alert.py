@@ -6,7 +6,7 @@ from finn_tui.base.text import one_line
 
 
 def alert(kind: str, title: str, text: str) -> str:
-    """What to write to the terminal: the bell, and for desktop messages OSC 9 or OSC 777.
+    """Return what to write to the terminal: the bell, and for desktop messages OSC 9 or OSC 777.
 
     Terminals that know neither show nothing of them. Args: ``kind`` is one of
     ``finn_tui.lab.workspace.Settings``.

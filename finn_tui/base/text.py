@@ -19,26 +19,26 @@ _CONTROL = re.compile(
 
 
 def clean(text: str) -> str:
-    """Text without escape sequences, control characters and bidi controls; line ends stay."""
+    """Remove escape sequences, control characters and bidi controls; line ends stay."""
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub("", text)
 
 
 def one_line(text: str) -> str:
-    """Text for one line of a terminal: clean, with line ends and tabs as blanks."""
+    """Return text for one line of a terminal: clean, with line ends and tabs as blanks."""
     return printable(clean(text))
 
 
 def printable(text: str) -> str:
-    """Text of one line in which every character takes its place and shows."""
+    """Return text of one line in which every character takes its place and shows."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c in "\t\n\r" else "�" for c in text)
 
 
 def for_terminal(text: str) -> str:
-    """Lines for a terminal: clean, and without a return that would write over what stands there."""
+    """Return lines for a terminal: clean, and without carriage returns that overwrite text."""
     return clean(text).replace("\r\n", "\n").replace("\r", " ")
 
 
@@ -53,7 +53,7 @@ def size(count: int) -> str:
 
 
 def readable(data: bytes) -> str:
-    """One line of a log as it can be shown: bad bytes, escape sequences and tabs made harmless.
+    """Return a log line as it can be shown, without bad bytes, escape sequences and tabs.
 
     What stands before a carriage return is kept: it is text that someone may search for.
     """

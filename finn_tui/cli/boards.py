@@ -186,7 +186,7 @@ class _Order:
             return run(work(reporter))
 
     def show(self, document: Any, lines: list[str]) -> None:
-        """The answer: a JSON document, or lines for people."""
+        """Print the answer: a JSON document, or lines."""
         if self.as_json:
             print_json(document)
         else:
@@ -194,7 +194,7 @@ class _Order:
 
 
 def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.Command]:
-    """A command on RUN and a board; it is called with an ``_Order`` and its own options."""
+    """Return a command on RUN and a board; it is called with an ``_Order`` and its own options."""
     common: tuple[Decorator, ...] = (
         click.argument("name", metavar="RUN"),
         click.option("--to", help="The board (default: the workspace's, `simulated`)."),
@@ -315,7 +315,7 @@ def go(order: _Order, batch: int | None, limit: int | None, yes: bool) -> None:
 
 
 def outcome_lines(done: dict[str, Any]) -> list[str]:
-    """What ``go`` did, a line each."""
+    """Return what ``go`` did, a line each."""
     lines = [_deployed(done["deploy"])]
     if done["execute"]:
         lines.append(_executed(done["execute"]))

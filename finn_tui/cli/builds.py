@@ -150,7 +150,7 @@ def _finding_text(finding: Finding) -> str:
 
 
 def _print_findings(findings: list[Finding], as_json: bool) -> None:
-    """The answer of ``build --check``; ends with 1 if the build would be refused."""
+    """Print the answer of ``build --check``; exit with 1 if the build would be refused."""
     bad = any(finding.verdict == "refuse" for finding in findings)
     if as_json:
         print_json({"refused": bad, "findings": [finding.as_json() for finding in findings]})
@@ -419,7 +419,7 @@ HEADINGS = [
 
 
 def experiment_texts(row: Experiment) -> list[str]:
-    """A row as people read it; the last column says what is not real."""
+    """Return a row as people read it; the last column says what is not real."""
     from finn_tui.runs.folder import missed_text
 
     simulated = row.simulated or row.measured_simulated

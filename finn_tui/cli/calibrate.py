@@ -81,7 +81,7 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
 
 
 def factor_table(learned: Learned) -> str:
-    """One line for each op type and resource."""
+    """Return one line for each op type and resource."""
     rows = []
     for item in learned.corrections.values():
         mark = "=" if item.nothing else "x"
@@ -92,7 +92,7 @@ def factor_table(learned: Learned) -> str:
 
 
 def node_table(build: EstimateVsActual) -> str:
-    """Layers, then what FINN inserts and the rest in groups, then all of it."""
+    """Return layers, then what FINN inserts and the rest in groups, then all of it."""
     from finn_tui.runs.analysis.estimate_vs_actual import GROUPS
 
     shown = [name for name in RESOURCES if _any(build, name)]
@@ -124,7 +124,7 @@ def node_table(build: EstimateVsActual) -> str:
 
 
 def whole_lines(build: EstimateVsActual) -> list[str]:
-    """The design in all, implemented or out of context, against FINN's sum over its layers."""
+    """Return lines that compare the whole design with FINN's sum over its layers."""
     lines = []
     estimate = build.sum("estimate", build.names("layer"))
     for kind, whole in build.whole.items():
@@ -171,7 +171,7 @@ def _row(
 
 
 def _error(build: EstimateVsActual, names: Sequence[str], resource: str) -> str:
-    """The error of a layer, or of the sum of those that have both figures."""
+    """Return the error of a layer, or of the sum of those that have both figures."""
     measured = build.measured
     assert measured is not None
     both = [

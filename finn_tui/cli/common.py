@@ -253,7 +253,7 @@ def shared_options(
 
 
 def show_error(error: FinnTuiError) -> None:
-    """What happened, why, and what to do, on stderr."""
+    """Print what happened, why, and what to do, on stderr."""
     echo(f"error: {error.what}", err=True, fg="red", bold=True)
     if error.detail and error.kind is not ErrorKind.INPUT:
         for line in error.detail.strip().splitlines()[-8:]:
@@ -385,7 +385,7 @@ class Reporter:
         )
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if self._live is not None:
             self._live.console.print(one_line(text), markup=False, highlight=False)
         else:
@@ -393,5 +393,5 @@ class Reporter:
 
 
 def simulated(mark: Mapping[str, Any] | None) -> str:
-    """The word that stands wherever a number comes from a stand-in."""
+    """Return the word that stands wherever a number comes from a stand-in."""
     return " SIMULATED" if mark and mark.get("simulated") else ""

@@ -74,7 +74,7 @@ def compare(
 
 
 def layer_table(layers: tuple[Difference, ...]) -> str:
-    """One line a layer: what changed, and what it costs more or less."""
+    """Return one line a layer: what changed, and what it costs more or less."""
     rows = []
     for item in layers:
         what = ", ".join(f"{c.name} {text(c.before)} > {text(c.after)}" for c in item.changes)
@@ -91,7 +91,7 @@ def layer_table(layers: tuple[Difference, ...]) -> str:
 
 
 def text(value: Any) -> str:
-    """A value of a knob or setting in few characters."""
+    """Return a value of a knob or setting in few characters."""
     if value is None:
         return "-"
     if isinstance(value, list | tuple) and len(value) == 1:
@@ -100,7 +100,7 @@ def text(value: Any) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference with its sign; a dot for none."""
+    """Return a difference with its sign; a dot for none."""
     return f"{value:+,.0f}" if value else "."
 
 

@@ -95,7 +95,7 @@ def prepare(
 
 
 def stage_table(stages: Sequence[Stage]) -> str:
-    """The stages with what each changed."""
+    """Return the stages with what each changed."""
     rows = []
     before: Mapping[str, int] = {}
     for stage in stages:
@@ -113,7 +113,7 @@ def stage_table(stages: Sequence[Stage]) -> str:
 
 
 def _check(stage: Stage) -> str:
-    """How many samples agree: outputs where the stage gives them, classes behind a top-k."""
+    """Return how many samples agree: outputs where the stage gives them, classes behind a top-k."""
     if not stage.check:
         return "-"
     check = stage.check
@@ -281,7 +281,7 @@ def bill_line(result: Estimate, kind: str) -> str:
 
 
 def shell_line(result: Estimate) -> str:
-    """What is around the accelerator, and whose figure that is."""
+    """Return what is around the accelerator, and whose figure that is."""
     shell = result.shell
     if shell is None:
         return f"not counted: DMA and shell, no figures known for {result.design.part}"
@@ -340,7 +340,7 @@ def estimate_table(result: Estimate, learned: Learned | None = None) -> str:
 
 
 def _amount(result: Estimate, layer: LayerCost, resource: str) -> str:
-    """What a layer takes of a resource; "?" for LUTs of which FINN has no model."""
+    """Return what a layer takes of a resource; "?" for LUTs of which FINN has no model."""
     if resource == "LUT" and layer.name in result.unmodelled and not layer.resources["LUT"]:
         return "?"
     return number(layer.resources[resource])

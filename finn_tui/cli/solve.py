@@ -252,7 +252,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 
 def _proof(solution: Solution, solve_options: SolveOptions) -> dict[str, Any]:
-    """What ``solve --json`` adds to the estimate's document, the folding apart."""
+    """Return what ``solve --json`` adds to the estimate's document, the folding apart."""
     from finn_tui.core.estimate.estimate import plain
 
     return {

@@ -52,11 +52,11 @@ class Span:
     n: int
 
     def text(self) -> str:
-        """The figure with its band, whole units."""
+        """Return the figure with its band, whole units."""
         return f"{self.value:,.0f} ({self.low:,.0f} to {self.high:,.0f})"
 
     def as_json(self) -> dict[str, float | int]:
-        """The JSON form, tenths of a unit."""
+        """Return the JSON form, tenths of a unit."""
         return {
             "value": round(self.value, 1),
             "low": round(self.low, 1),
@@ -86,12 +86,12 @@ class Correction:
     widened: bool
 
     def of(self, estimate: float) -> Span:
-        """The estimate corrected."""
+        """Return the corrected estimate with its band."""
         by = 1.0 if self.nothing else estimate
         return Span(self.middle * by, self.low * by, self.high * by, self.n)
 
     def as_json(self) -> dict[str, Any]:
-        """One row under ``learned.factors``."""
+        """Return one row under ``learned.factors``."""
         return {
             "op": self.op,
             "resource": self.resource,
@@ -187,7 +187,7 @@ class Learned:
         return Span(value, low, high, min(counts, default=0)), unknown
 
     def as_json(self, layers: Sequence[Estimated]) -> dict[str, Any]:
-        """What stands under ``learned`` of ``estimate --json``."""
+        """Return what stands under ``learned`` of ``estimate --json``."""
         rows = []
         for layer in layers:
             spans = {name: self.of(layer.op, name, layer.resources[name]) for name in RESOURCES}

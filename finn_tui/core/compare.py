@@ -71,7 +71,7 @@ class Difference:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """One row of ``finn-tui compare --json``."""
+        """Return one row of ``finn-tui compare --json``."""
         return {
             "name": self.name,
             "op": self.layer.op,
@@ -110,7 +110,7 @@ class Rebuilt:
         return "comes" if self.before is None else "goes" if self.after is None else "changes"
 
     def as_json(self) -> dict[str, Any]:
-        """One row under ``inserted``."""
+        """Return one row under ``inserted``."""
         return {
             "kind": self.kind,
             "how": self.how,
@@ -175,11 +175,11 @@ class Comparison:
         return tuple(rebuilt)
 
     def of(self, kind: str) -> tuple[Rebuilt, ...]:
-        """The converters ("dwc") or FIFOs ("fifo") that come, go or change."""
+        """Return the converters ("dwc") or FIFOs ("fifo") that come, go or change."""
         return tuple(item for item in self.inserted if item.kind == kind)
 
     def as_json(self, *, only_changed: bool = False) -> dict[str, Any]:
-        """The document of ``finn-tui compare --json``; every pair is [of a, of b]."""
+        """Return the document of ``finn-tui compare --json``; every pair is [of a, of b]."""
         a, b = self.a.estimate, self.b.estimate
         return {
             "a": self.a.name,

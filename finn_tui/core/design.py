@@ -34,7 +34,7 @@ class Knob:
     idle: Value | None = None
 
     def matters(self, values: Mapping[str, Value]) -> bool:
-        """Whether it means anything beside these values of the layer's other knobs."""
+        """Return whether it means anything beside these values of the layer's other knobs."""
         return all(values.get(name) in needed for name, needed in self.needs.items())
 
 
@@ -101,7 +101,7 @@ class Layer:
         )
 
     def knob(self, name: str) -> Knob | None:
-        """The knob of that name, if the layer has it."""
+        """Return the knob of that name, if the layer has it."""
         return next((knob for knob in self.knobs if knob.name == name), None)
 
 

@@ -49,7 +49,7 @@ class Endpoint:
 
 
 def default_folder() -> Path:
-    """The folder of the board that always exists."""
+    """Return the folder of the board that always exists."""
     return paths.data_dir() / "boards" / "simulated"
 
 

@@ -82,7 +82,7 @@ async def serve(folder: Path, python: Path, idle: float = IDLE_SECONDS) -> None:
 
 
 def _key(path: Path) -> Path:
-    """A private key file, made unless it is there; two servers may start at the same time."""
+    """Create a private key file unless it exists; two servers may start at the same time."""
     if not path.exists():
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         partial.touch(mode=0o600)
@@ -144,7 +144,7 @@ class _Board:
             command.end()
 
     async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        """One command, from its start to its exit status."""
+        """Run one command, from its start to its exit status."""
         if process.command is None:
             process.stderr.write(b"SIMULATED board: no login shell, only commands and SFTP\n")
             process.exit(1)
@@ -206,7 +206,7 @@ class _Command:
 
 
 async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
-    """What the client sends, to the command, until either has enough."""
+    """Pass what the client sends to the command, until either ends."""
     with contextlib.suppress(OSError, asyncssh.Error):
         while data := await source.read(_BLOCK):
             sink.write(data)
@@ -224,7 +224,7 @@ async def _both(
 
 
 async def _drain(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -> None:
-    """What the command prints, to the client."""
+    """Pass what the command prints to the client."""
     with contextlib.suppress(OSError, asyncssh.Error):
         while data := await source.read(_BLOCK):
             sink.write(data)

@@ -15,7 +15,7 @@ VARIABLE = "FINN_TUI_DRIVER_PYTHON"
 
 
 def recipe() -> environments.Recipe:
-    """What uv installs. Nothing of FINN, and not pynq: that is the stand-in's part."""
+    """Return what uv installs. Nothing of FINN, and not pynq: that is the stand-in's part."""
     requirement = f"finn-plus-driver=={DRIVER_VERSION}"
     return environments.Recipe(
         name="board driver",
@@ -27,7 +27,7 @@ def recipe() -> environments.Recipe:
 
 
 async def ensure(on_progress: OnProgress = ignore) -> Path:
-    """The interpreter of the driver's environment, made at the first need.
+    """Return the interpreter of the driver's environment, made at the first need.
 
     Raises:
         FinnTuiError: it could not be installed, or the one named in ``FINN_TUI_DRIVER_PYTHON`` is

@@ -45,7 +45,7 @@ class Network:
             raise ValueError(f"unknown format {self.description.get('format')!r}")
 
     def up_to(self, tensor: str) -> Network:
-        """The part of the network that ends with this tensor, such as the scores before Top-1."""
+        """Return the network up to a tensor, such as the scores before Top-1."""
         nodes = self.description["nodes"]
         last = next(i for i, node in enumerate(nodes) if tensor in node["outputs"])
         part = copy.copy(self)
@@ -67,7 +67,7 @@ class Network:
         return tuple(self.description["output"]["shape"])
 
     def run(self, images: Array) -> Array:
-        """The network's output for a batch.
+        """Return the network's output for a batch.
 
         Args:
             images: integers, (N, *input_shape[1:]) or anything that reshapes to it.
@@ -121,7 +121,7 @@ def _last_uses(description: dict[str, Any]) -> list[list[str]]:
 
 
 def _count_reached(x: Array, thresholds: Array) -> Array:
-    """How many of its channel's thresholds each value reaches (channels last)."""
+    """Return how many of its channel's thresholds each value reaches (channels last)."""
     steps = thresholds.shape[1]
     if steps <= 16:
         counts = np.zeros(x.shape, np.int16)

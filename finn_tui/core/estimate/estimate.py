@@ -138,7 +138,7 @@ class Estimate:
         return self.latency_cycles * self.clock_ns * 1e-6
 
     def fits(self, device: Device, *, include_infrastructure: bool = False) -> bool | None:
-        """Whether FINN's total is within the device's budget; None where that is unknown.
+        """Return whether FINN's total is within the device's budget; None where that is unknown.
 
         Args:
             include_infrastructure: count what FINN leaves out as well: width converters, FIFOs,
@@ -209,7 +209,7 @@ class Estimate:
 
 
 def plain(value: float) -> int | float:
-    """A number as JSON should show it: whole ones without a fraction."""
+    """Return a number as JSON should show it: whole ones without a fraction."""
     return int(value) if float(value).is_integer() else float(value)
 
 
@@ -223,7 +223,7 @@ def estimate(
     settings: Settings | None = None,
     costs: CostLookup | None = None,
 ) -> Estimate:
-    """What a folding costs and gives.
+    """Return what a folding costs and gives.
 
     Args:
         values: the knobs of every layer; each must be a legal point of the layer's table.

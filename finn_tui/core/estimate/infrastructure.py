@@ -124,7 +124,7 @@ class InsertedNode:
     use: Use | None
 
     def as_json(self) -> dict[str, Any]:
-        """One row under ``extra`` of ``estimate --json``."""
+        """Return one row under ``extra`` of ``estimate --json``."""
         row: dict[str, Any] = {"producer": self.producer, "consumer": self.consumer}
         if self.kind == "dwc":
             row |= {"out_width": self.in_width, "in_width": self.out_width}
@@ -207,11 +207,11 @@ class InfrastructureCost:
         return cls.of_widths(design, widths, settings, costs)
 
     def of(self, kind: str) -> tuple[InsertedNode, ...]:
-        """The converters ("dwc") or FIFOs ("fifo")."""
+        """Return the converters ("dwc") or FIFOs ("fifo")."""
         return tuple(self._kinds.get(kind, ()))
 
     def near(self, layer: str) -> tuple[InsertedNode, ...]:
-        """What stands next to a layer, in the order of the graph."""
+        """Return the nodes next to a layer, in the order of the graph."""
         return tuple(item for item in self.items if layer in (item.producer, item.consumer))
 
     def total(self, kind: str | None = None) -> dict[str, float]:
@@ -240,7 +240,7 @@ class InfrastructureCost:
         return totals
 
     def as_json(self) -> dict[str, Any]:
-        """What stands under ``extra``, the shell apart.
+        """Return what stands under ``extra``, the shell apart.
 
         ``unpriced`` counts ops that FINN was not asked about.
         """
@@ -377,7 +377,7 @@ class CostQuery:
     fifo: tuple[tuple[int, int], ...]
 
     def without(self, costs: CostLookup) -> CostQuery:
-        """What is not known yet."""
+        """Return the part of the query whose costs are not known yet."""
         return CostQuery(
             tuple(pair for pair in self.dwc if pair not in costs.dwc),
             tuple(pair for pair in self.fifo if pair not in costs.fifo),
@@ -405,7 +405,7 @@ class StreamWidths:
         return {name: _distinct(table.fold_in) for name, table in self.tables.items()}
 
     def query(self, settings: Settings, depths: Sequence[int] = USUAL_DEPTHS) -> CostQuery:
-        """Every converter and FIFO that some folding with these settings needs.
+        """Return every converter and FIFO that some folding with these settings needs.
 
         Args:
             more: FIFO depths that are wanted for every width, whatever the settings say.

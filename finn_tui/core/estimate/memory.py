@@ -35,12 +35,12 @@ _LUT_BITS = 64
 
 
 def lutram_of(part: str) -> int | None:
-    """LUTs of a part that can be memory; None where that is not known here."""
+    """Return LUTs of a part that can be memory; None where that is not known here."""
     return next((count for start, count in _LUTRAM.items() if part.startswith(start)), None)
 
 
 def bits_of(dtype: str | None) -> int:
-    """Bits of one value of a FINN data type such as "INT4", "BIPOLAR" or "TERNARY"."""
+    """Return bits of one value of a FINN data type such as "INT4", "BIPOLAR" or "TERNARY"."""
     if dtype in ("BIPOLAR", "BINARY"):
         return 1
     if dtype == "TERNARY":
@@ -50,7 +50,7 @@ def bits_of(dtype: str | None) -> int:
 
 
 def weights_of(layer: Layer) -> int:
-    """How many weights a matrix layer holds; 0 for other layers."""
+    """Return how many weights a matrix layer holds; 0 for other layers."""
     attrs = layer.attrs
     if layer.op not in _WITH_WEIGHTS:
         return 0
@@ -61,7 +61,7 @@ def weights_of(layer: Layer) -> int:
 
 
 def lutram(layer: Layer, values: Mapping[str, Value]) -> float:
-    """LUTs that hold a layer's weights in distributed memory, 0 where they are elsewhere.
+    """Return LUTs that hold a layer's weights in distributed memory, 0 where they are elsewhere.
 
     Args:
         layer: any layer.
@@ -91,7 +91,7 @@ def missing(layer: Layer, values: Mapping[str, Value]) -> float:
 
 
 def chip_bits(budget: Mapping[str, int], part: str) -> float | None:
-    """Bits that all memory of a part holds together; None where that is not known.
+    """Return bits that all memory of a part holds together; None where that is not known.
 
     Args:
         budget: units of each resource.
@@ -105,7 +105,7 @@ def chip_bits(budget: Mapping[str, int], part: str) -> float | None:
 
 
 def stored_bits(design: Design, values: Mapping[str, Mapping[str, Value]]) -> float:
-    """Bits of weights that a folding keeps on the chip.
+    """Return bits of weights that a folding keeps on the chip.
 
     Args:
         design: the layers.
@@ -121,7 +121,7 @@ def stored_bits(design: Design, values: Mapping[str, Mapping[str, Value]]) -> fl
 
 
 def unmodelled(layer: Layer) -> bool:
-    """Whether FINN has no model of a layer's LUTs: 0 is unknown then, not free."""
+    """Return whether FINN has no model of a layer's LUTs: 0 is unknown then, not free."""
     return layer.op in _WITHOUT_MODEL
 
 

@@ -60,7 +60,7 @@ class Shell:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """What stands under ``extra.shell``."""
+        """Return what stands under ``extra.shell``."""
         return {
             **{name: int(amount) for name, amount in self.use.items()},
             "family": self.family,
@@ -124,14 +124,14 @@ _BY_PART = {"xc7z": _ZYNQ, "xczu": _ZYNQ_US, "xck26": _ZYNQ_US}
 
 
 def published(part: str) -> Shell | None:
-    """The shell of a published build for the same family of parts; None where none is known."""
+    """Return the shell of a published build for the same family of parts; None if unknown."""
     return next((shell for start, shell in _BY_PART.items() if part.startswith(start)), None)
 
 
 def own(
     part: str, run: str, tool: str, top: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]
 ) -> Shell | None:
-    """The shell of one of the user's builds: its whole less the layers that its report lists.
+    """Return the shell of a user's build: the design without the layers in its report.
 
     Args:
         run: name of the run.

@@ -144,11 +144,11 @@ class CostTable:
         )
 
     def mode(self, values: Mapping[str, Value]) -> ParetoPoint:
-        """The mode among the knob values of the layer."""
+        """Return the mode among the knob values of the layer."""
         return tuple([values[knob] for knob in self.knobs[self._width :]])
 
     def row(self, values: Mapping[str, Value]) -> int | None:
-        """The row of these knob values, or None where they are no legal point."""
+        """Return the row of these knob values, or None where they are no legal point."""
         try:
             point = tuple([values[knob] for knob in self.knobs])
         except KeyError:
@@ -186,12 +186,12 @@ class CostTable:
         return list(self.modes)
 
     def values(self, row: int) -> dict[str, Value]:
-        """The knob values of a row."""
+        """Return the knob values of a row."""
         mode, _, fold = self._at(row)
         return dict(zip(self.knobs, self.folds[fold] + mode, strict=True))
 
     def cycles_of(self, row: int) -> int:
-        """Cycles per frame of one row."""
+        """Return cycles per frame of one row."""
         return self.fold_cycles[self._at(row)[2]]
 
     @cached_property
@@ -235,7 +235,7 @@ class CostTable:
         return legal
 
     def legal(self, knob: str) -> tuple[Value, ...]:
-        """All values of a knob that occur in some legal point, numbers ascending."""
+        """Return all values of a knob that occur in some legal point, numbers ascending."""
         return self._legal[knob]
 
     def nearest(self, values: Mapping[str, Value], fixed: str) -> int | None:

@@ -91,7 +91,7 @@ def from_json(
 
 
 def _is_the_graphs(layer: Layer, name: str, value: Any) -> bool:
-    """Whether an entry only says what the graph has anyway, of what cannot be set here."""
+    """Return whether an entry only says what the graph has anyway, of what cannot be set here."""
     if any(item.name == name for item in layer.settable) or name not in layer.attrs:
         return False
     return type(layer.attrs[name]) is type(value) and layer.attrs[name] == value

@@ -62,7 +62,7 @@ def legal_text(layer: Layer, item: Knob | Setting) -> str:
 
 
 def listed(values: Sequence[Any]) -> str:
-    """Values in one line."""
+    """Return values in one line."""
     return ", ".join(str(value) for value in values)
 
 
@@ -79,7 +79,7 @@ def is_one_of(value: Any, values: Sequence[Value]) -> bool:
 
 
 def _streams(layer: Layer, name: str) -> int:
-    """How many values a list of whole numbers can have: one for each stream on that side."""
+    """Return how many values a list of whole numbers can have: one for each stream on that side."""
     return max(1, len(layer.outputs if name.startswith("out") else layer.inputs))
 
 

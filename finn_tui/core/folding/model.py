@@ -64,7 +64,7 @@ class Folding:
         return replace(self, settings={**rest, layer: own} if own else rest)
 
     def differences(self, other: Folding) -> int:
-        """How many knobs and settings differ between two foldings of one design."""
+        """Return how many knobs and settings differ between two foldings of one design."""
         count = 0
         for layer, values in self.values.items():
             others = other.values[layer]

@@ -15,7 +15,7 @@ _LISTED = 4
 
 
 def unnamed(design: Design, document: Mapping[str, Any]) -> list[str]:
-    """Layers with parallelism of which a file says nothing, in the order of the graph.
+    """Return layers with parallelism of which a file says nothing, in the order of the graph.
 
     Args:
         design: the layers.
@@ -37,7 +37,7 @@ def unnamed(design: Design, document: Mapping[str, Any]) -> list[str]:
 
 
 def note(design: Design, tables: Tables, folding: Folding, silent: Sequence[str]) -> str:
-    """A sentence about layers that a file does not name; empty if it names all.
+    """Return a sentence about layers that a file does not name; empty if it names all.
 
     Args:
         design, tables: the layers and their costs.

@@ -138,8 +138,10 @@ def _align(
     layers: Sequence[Layer],
     facts: _Facts,
 ) -> list[tuple[Node, Layer]]:
-    """The pairs that keep both orders and have the most that speaks for them (Needleman-Wunsch
-    with gaps that cost nothing)."""
+    """Return the pairs that keep both orders and have the highest sum of scores.
+
+    This is the algorithm of Needleman and Wunsch with gaps that cost nothing.
+    """
     best = [[0.0] * (len(layers) + 1) for _ in range(len(nodes) + 1)]
     scores = [[_score(node, layer, facts) for layer in layers] for node in nodes]
     for i in range(len(nodes) - 1, -1, -1):

@@ -110,7 +110,7 @@ def parse(name: str) -> NodeName | None:
 
 
 def family(op: str) -> str:
-    """The op type that all FINNs' names of an op share: "MVAU" of "StreamingFCLayer_Batch"."""
+    """Return the op type that all FINNs' names of an op share, such as "MVAU"."""
     base = _base(op)
     return _RENAMED.get(base, base)
 

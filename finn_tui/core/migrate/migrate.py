@@ -40,7 +40,7 @@ class Refused:
     why: str
 
     def as_json(self) -> dict[str, Any]:
-        """One row under ``refused``."""
+        """Return one row under ``refused``."""
         return {
             "name": self.name,
             "value": self.value,
@@ -71,7 +71,7 @@ class Entry:
     refused: tuple[Refused, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """One row under ``entries`` of ``finn-tui migrate --json``."""
+        """Return one row under ``entries`` of ``finn-tui migrate --json``."""
         return {
             "name": self.name,
             "layer": self.layer,
@@ -107,7 +107,7 @@ class Migration:
     misfits: tuple[str, ...] = ()
 
     def of(self, how: str) -> tuple[Entry, ...]:
-        """Entries by what became of them."""
+        """Return the entries with one outcome."""
         return tuple(entry for entry in self.entries if entry.how == how)
 
     @cached_property
@@ -154,7 +154,7 @@ class Migration:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What ``finn-tui migrate --json`` says beside the folding."""
+        """Return what ``finn-tui migrate --json`` says beside the folding."""
         return {
             "matched": self.matched,
             "renamed": len(self.of("renamed")),
@@ -259,7 +259,7 @@ def migrate(design: Design, tables: Tables, document: Any) -> Migration:
 
 
 def _misfits(node: Node, layer: Layer) -> list[str]:
-    """Values of a matrix layer's entry that do not divide its size."""
+    """Return values of a matrix layer's entry that do not divide its size."""
     texts = []
     for knob, size_of in (("PE", "MH"), ("SIMD", "MW")):
         value, size = node.values.get(knob), layer.attrs.get(size_of)
@@ -312,7 +312,7 @@ def _family(layer: Layer) -> str:
 
 
 def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
-    """What "Defaults" says of a layer, whatever its FINN called the op."""
+    """Return what "Defaults" says of a layer, whatever its FINN called the op."""
     defaults = {}
     for name, rule in document.get("Defaults", {}).items():
         if isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list):

@@ -9,7 +9,7 @@ _LISTED = 12
 
 
 def remarks(entry: Entry) -> list[str]:
-    """What is to be said of an entry: doubts, other words, values that cannot be."""
+    """Return the remarks on an entry: doubts, renamed attributes, values that are not legal."""
     reasons = [entry.why] if entry.why else []
     reasons += [after for _, after in entry.renamed]
     left_out: dict[str, list[str]] = {}
@@ -27,7 +27,7 @@ def remarks(entry: Entry) -> list[str]:
 
 
 def rows(migration: Migration) -> list[tuple[str, str, str]]:
-    """Name in the file, the layer here and remarks, of each entry that is for a layer."""
+    """Return name in the file, the layer here and remarks, of each entry that is for a layer."""
     return [
         (
             entry.name,
@@ -40,7 +40,7 @@ def rows(migration: Migration) -> list[tuple[str, str, str]]:
 
 
 def closing(migration: Migration) -> list[str]:
-    """How it went, and what the file says nothing of."""
+    """Return how it went, and what the file says nothing of."""
     lines = [migration.summary]
     for layer, knob, old, new in migration.moved:
         lines.append(f"{layer} {knob} {old} > {new}, to go with its neighbour")

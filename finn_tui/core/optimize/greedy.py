@@ -56,7 +56,7 @@ class Move:
         return ", ".join(parts) or "nothing"
 
     def text(self) -> str:
-        """As a line: "MVAU_hls_6: SIMD 8 gives 16,384 for +9 LUT; then MVAU_hls_7 holds the II"."""
+        """Return a line: "MVAU_hls_6: SIMD 8 gives 16,384 for +9 LUT; then ..."."""
         return (
             f"{self.steps} {'gives' if len(self.values) == 1 else 'give'} {self.ii_cycles:,} "
             f"for {self.price}; "
@@ -72,7 +72,7 @@ class Blocked:
     why: str
 
     def text(self) -> str:
-        """As a line: "MVAU_hls_1 holds the II: it is locked"."""
+        """Return a line: "MVAU_hls_1 holds the II: it is locked"."""
         return f"{self.layer} holds the II: {self.why}"
 
 
@@ -253,8 +253,11 @@ def _difference(before: Estimate, after: Estimate) -> dict[str, float]:
 
 
 def _inserted(editor: Editor, current: Estimate, name: str) -> Callable[[int, int], float]:
-    """What FINN would insert at a layer's streams, by the layer's widths (in, out) in bits and in
-    shares of the board's budget; its neighbours keep theirs."""
+    """Return a function that gives the cost of what FINN would insert at a layer's streams.
+
+    It takes the layer's (in, out) widths in bits, while its neighbours keep theirs, and returns
+    shares of the board's budget.
+    """
     by_name = budget_weights(editor.device)
     weights = [by_name[resource] for resource in RESOURCES]
     known: dict[tuple[int, int], float] = {}
@@ -293,7 +296,7 @@ def _cheapest(
     most: int,
     locked: Collection[str],
 ) -> tuple[dict[str, Value], Folding] | None:
-    """The cheapest other row of a layer with at most so many cycles: what changes, and all of it.
+    """Return the cheapest other row of a layer with at most so many cycles, and the folding.
 
     What follows by couplings costs too, is fast enough too, and is not locked.
     """
@@ -336,7 +339,7 @@ def _ranked(
     ends: Sequence[int],
     inserted: Callable[[int, int], float],
 ) -> list[tuple[tuple[float, int, int], int]]:
-    """The best row for each choice of the knobs in the columns ``ends``, with its rank.
+    """Return the best row for each choice of the knobs in the columns ``ends``, with its rank.
 
     The rank is the cost, then how many knobs change, then the cycles. Rows that FINN could not
     build are left out. Tables have thousands of rows and this runs with the keys of a user: one
@@ -383,7 +386,7 @@ def _coupled(design: Design, layer: str) -> list[str]:
 def _take(
     editor: Editor, start: Folding, layer: str, values: Mapping[str, Value]
 ) -> Folding | None:
-    """The folding with a row of a layer and what must follow; None if couplings rule it out."""
+    """Return the folding with a row of a layer and what must follow; None if impossible."""
     folding = start.with_layer(layer, values)
     for coupling in editor.design.couplings:
         for (knob_layer, knob), (far, far_knob) in (

@@ -208,10 +208,10 @@ class Problem:
             assert row is not None, f"{layer} holds no legal point"
             rows = np.array([row], dtype=np.int64)
         else:
-            rows = self._with_held(layer)
+            rows = self._with_fixed(layer)
         return rows if cycles is None else rows[self.arrays[layer].cycles[rows] <= cycles]
 
-    def _with_held(self, layer: str) -> NDArray[np.int64]:
+    def _with_fixed(self, layer: str) -> NDArray[np.int64]:
         table, present = self.tables[layer], self.folding.values[layer]
         rows = self.buildable[layer]
         fixed = [(table.columns[knob], present[knob]) for knob in table.knobs if knob in self.fixed]
@@ -223,7 +223,7 @@ class Problem:
                 row for row in rows if all(table.points[row][at] == value for at, value in fixed)
             ]
 
-        # What is held may be what FINN cannot build: it is not for the solver to change it.
+        # What is fixed may be what FINN cannot build: it is not for the solver to change it.
         rows_kept = keep(rows.tolist()) or keep(range(len(table.points)))
         return np.array(rows_kept, dtype=np.int64)
 
@@ -334,7 +334,7 @@ class MilpModel:
             self._top()
 
     def _top(self) -> None:
-        """A column that is at least what each resource costs, and so, being dear, the largest."""
+        """Add a column that is at least the cost of each resource; its cost keeps it minimal."""
         uses = list(self._use)
         top = self._column(_NOTHING)
         self._cost[top] = self._minimax_weight

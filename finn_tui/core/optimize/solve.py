@@ -34,7 +34,7 @@ class Infeasible(FinnTuiError):
     """No folding reaches the target within the limits; ``binding`` says what stands in the way."""
 
     def __init__(self, what: str, why: str, fix: str, binding: tuple[str, ...] = ()) -> None:
-        """As ``FinnTuiError``; ``binding`` are resources, or layers that cannot be fast enough."""
+        """Create the error; ``binding`` are resources, or layers that cannot be fast enough."""
         super().__init__(what, why, fix, kind="infeasible")
         self.binding = binding
 
@@ -61,7 +61,7 @@ class Binding:
     holds: bool | None = None
 
     def text(self) -> str:
-        """As a line: "BRAM_18K at 98 % of its limit: MVAU_hls_5, MVAU_hls_4"."""
+        """Return a line: "BRAM_18K at 98 % of its limit: MVAU_hls_5, MVAU_hls_4"."""
         share = f"{100 * self.used / self.limit:.0f} %" if self.limit else "all"
         return f"{self.resource} at {share} of its limit: {', '.join(self.layers)}"
 
@@ -362,7 +362,7 @@ def _largest(problem: Problem, rows: Mapping[str, int], resource: str) -> tuple[
 
 
 def _held_by(problem: Problem, best: Solution, faster: int | None) -> tuple[Binding, ...]:
-    """The limits each of which alone keeps a folding from the next lower II."""
+    """Return the limits each of which alone keeps a folding from the next lower II."""
     if faster is None:
         return ()
     rows = {name: problem.tables[name].row(values) for name, values in best.folding.values.items()}
@@ -384,7 +384,7 @@ _ASIDE = 10.0
 def _possible(
     problem: Problem, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
 ) -> Answer:
-    """Whether some folding reaches ``cycles`` within the limits, whatever it costs."""
+    """Return whether some folding reaches ``cycles`` within the limits, whatever it costs."""
     return MilpModel(problem, cycles, limits=limits, weights={}).run(seconds)
 
 
@@ -413,7 +413,7 @@ def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasibl
 
 
 def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
-    """Why there is no folding: the limits each of which alone, if lifted, would allow one."""
+    """Return why there is no folding: the limits of which lifting a single one allows one."""
     seconds = min(seconds, _ASIDE)
     what = f"no folding reaches {cycles:,} cycles within the limits"
     binding_resources, needs = [], []

@@ -56,13 +56,13 @@ class Instance:
 
 
 def chip(part: str) -> str:
-    """The device of a part, as the tools name it for licences: xc7z020 of xc7z020clg400-1."""
+    """Return the device of a part, as licences name it: xc7z020 of xc7z020clg400-1."""
     match = re.match(r"xc7z\d+s?|[^-]+", part)
     return match.group() if match else part
 
 
 def cells(tcl: str) -> list[tuple[str, str]]:
-    """Name and VLNV of each cell that a script creates at the top of its block design."""
+    """Return name and VLNV of each cell that a script creates at the top of its block design."""
     types: dict[str, str] = {}
     for line in tcl.splitlines():
         match = _CELL.match(line)
@@ -77,12 +77,12 @@ def cells(tcl: str) -> list[tuple[str, str]]:
 
 
 def variables(tcl: str) -> dict[str, str]:
-    """Values that a script sets at its top, ``FREQ_MHZ``, ``FPGA_PART``, ``BOARD`` and so on."""
+    """Return the variables of a script, such as ``FREQ_MHZ``, ``FPGA_PART``, ``BOARD``."""
     return {name: value.strip('"{}') for name, value in _SET.findall(tcl)}
 
 
 def partitions(tcl: str) -> dict[str, list[str]]:
-    """Layer instances of each partition, read from the stitched projects that a script uses."""
+    """Return the layer instances of each partition, from the stitched projects of a script."""
     layers = {}
     for place in dict.fromkeys(_IP_DIR.findall(tcl)):
         script = Path(place) / "make_project.tcl"
@@ -138,7 +138,7 @@ def assemble(tcl: str, plan: Plan) -> list[Instance]:
 
 
 def total(instances: list[Instance]) -> dict[str, int]:
-    """The resources of several blocks."""
+    """Return the resources of several blocks."""
     return {name: sum(i.resources[name] for i in instances) for name in RESOURCES}
 
 

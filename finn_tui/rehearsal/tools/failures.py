@@ -62,7 +62,7 @@ def no_licence(feature: str, chip: str, command: str) -> Step:
 
 
 def crash(folder: Path) -> tuple[str, ...]:
-    """What stands on the console when a tool crashes; leaves its hs_err file."""
+    """Return the console output of a tool that crashes, and leave its hs_err file."""
     number = os.getpid()
     path = folder / f"hs_err_pid{number}.log"
     path.write_text(
@@ -79,7 +79,7 @@ def crash(folder: Path) -> tuple[str, ...]:
 
 
 def killed() -> tuple[str, ...]:
-    """What the shell around a tool says when the kernel ends it: no word of Vivado's own."""
+    """Return the shell's message when the kernel kills a tool: Vivado prints nothing itself."""
     return (
         f"/tools/Xilinx/Vivado/2022.2/bin/rdiArgs.sh: line 312: {os.getpid()} Killed"
         '                 "$RDI_PROG" "$@"',
@@ -87,7 +87,7 @@ def killed() -> tuple[str, ...]:
 
 
 def unroutable(command: str = "route_design") -> tuple[str, ...]:
-    """How routing ends that cannot be done."""
+    """Return the last lines of a routing that fails."""
     return (
         "CRITICAL WARNING: [Route 35-162] 1417 signals failed to route due to routing congestion. "
         "Please run report_route_status to get a full summary of the design's routing.",
@@ -114,7 +114,7 @@ def disk_full(name: str) -> tuple[str, ...]:
 
 
 def no_ip(layer: str) -> tuple[str, ...]:
-    """How exporting a layer fails after its synthesis went well."""
+    """Return the messages of an export that fails after a successful synthesis."""
     return (
         "ERROR: [IMPL 213-28] Failed to generate IP.",
         "command 'ap_source' returned error code",
@@ -124,7 +124,7 @@ def no_ip(layer: str) -> tuple[str, ...]:
 
 
 def no_vlnv(layer: str) -> tuple[str, ...]:
-    """What stitching says of an IP that nobody made."""
+    """Return the messages of stitching when an IP is missing."""
     return (
         f"ERROR: [BD 5-390] IP definition not found for VLNV: xilinx.com:hls:{layer}:1.0",
         "ERROR: [Common 17-39] 'create_bd_cell' failed due to earlier errors.",
@@ -136,7 +136,7 @@ def no_vlnv(layer: str) -> tuple[str, ...]:
 
 
 def no_spawn() -> tuple[str, ...]:
-    """What launching runs says when no process can be made."""
+    """Return the messages of launching runs when no process can be created."""
     return (
         "ERROR: [Common 17-180] Spawn failed: Cannot allocate memory",
         "ERROR: [Vivado 12-4756] Launch of runs aborted due to earlier errors while preparing "

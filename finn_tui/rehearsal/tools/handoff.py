@@ -71,7 +71,7 @@ def _processor(seven: bool) -> tuple[str, str]:
 
 
 def _processor_parameters(seven: bool) -> dict[str, str]:
-    """The clock that feeds the clocking wizard: 100 MHz, by divisors as PYNQ computes it."""
+    """Return the clock that feeds the clocking wizard: 100 MHz, by divisors as PYNQ computes it."""
     if seven:
         return {
             "PCW_EN_CLK0_PORT": "1",

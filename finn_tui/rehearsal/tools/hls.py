@@ -171,7 +171,7 @@ def _export() -> Iterator[Step]:
 
 
 def _leave_ip(project: Path, layer: str) -> None:
-    """What FINN looks for after HLS: a folder with an IP in it."""
+    """Write what FINN looks for after HLS: a folder with an IP in it."""
     place = project / "sol1" / "impl" / "ip"
     (place / "hdl" / "verilog").mkdir(parents=True, exist_ok=True)
     (place / "hdl" / "verilog" / f"{layer}.v").write_text(

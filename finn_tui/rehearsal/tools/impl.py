@@ -73,7 +73,7 @@ class Stage:
 
 
 def opening(tcl: str = f"{TOP}.tcl") -> list[Step]:
-    """What the run says before its first command."""
+    """Return what the run says before its first command."""
     return [
         Step(
             1.0,

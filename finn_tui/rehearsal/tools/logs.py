@@ -201,7 +201,7 @@ def clock(seconds: float) -> str:
 
 
 def banner(tool: str = "Vivado") -> tuple[str, ...]:
-    """The lines that a tool greets with."""
+    """Return the lines that a tool greets with."""
     title = f"****** {tool} v{VERSION} (64-bit)"
     if tool != "Vivado":
         title = f"****** {tool} - High-Level Synthesis from C, C++ and OpenCL v{VERSION} (64-bit)"
@@ -247,5 +247,5 @@ def user() -> str:
 
 
 def total(steps: Iterable[Step]) -> float:
-    """The weight of steps in all."""
+    """Return the weight of steps in all."""
     return sum(step.weight for step in steps)

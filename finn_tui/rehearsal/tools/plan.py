@@ -74,7 +74,7 @@ class Plan:
 
 
 def read_plan(folder: str | None = None) -> Plan:
-    """The plan in ``folder`` (default: ``FINN_TUI_REHEARSAL`` from the environment).
+    """Return the plan in ``folder`` (default: ``FINN_TUI_REHEARSAL`` from the environment).
 
     Raises:
         OSError, ValueError: if there is none, or it cannot be read.

@@ -39,7 +39,7 @@ def _head(command: str, design: str, device: str, state: str) -> list[str]:
 
 
 def _table(title: str, cells: list[Row]) -> list[str]:
-    """A boxed table; the first row is its head."""
+    """Return a boxed table; the first row is its head."""
     text = [[str(cell) for cell in row] for row in cells]
     widths = [max(len(row[i]) for row in text) for i in range(len(text[0]))]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
@@ -251,7 +251,7 @@ def csynth(project: Path, layer: str, plan: Plan) -> None:
 
 
 def component(name: str) -> str:
-    """A minimal IP-XACT description of a packaged block."""
+    """Return a minimal IP-XACT description of a packaged block."""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<!-- {SIMULATED} -->\n"

@@ -66,7 +66,7 @@ def _after(arguments: list[str], option: str) -> str | None:
 
 
 def _echo(tcl: str) -> list[Step]:
-    """A script as batch mode repeats it, with what its commands answer."""
+    """Return a script as batch mode repeats it, with what its commands answer."""
     steps = []
     for line in tcl.splitlines():
         answers: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ def _echo(tcl: str) -> list[Step]:
 
 
 def _made_by_hls(tcl: str) -> list[str]:
-    """Layers of which a script uses the IP that Vitis HLS exports."""
+    """Return layers of which a script uses the IP that Vitis HLS exports."""
     return list(dict.fromkeys(re.findall(r"xilinx\.com:hls:(\w+):1\.0", tcl)))
 
 
@@ -187,7 +187,7 @@ def _synthesize(
     jobs: int,
     pace: Pace,
 ) -> str | None:
-    """All synthesis runs, ``jobs`` at a time, each writing its own log as its time comes.
+    """Run all synthesis runs, ``jobs`` at a time, each writing its own log as its time comes.
 
     Returns the name of the one that failed, if one did: the others come to an end then.
     """
@@ -245,7 +245,7 @@ def _implement(
     parent: ToolLog,
     pace: Pace,
 ) -> bool:
-    """The implementation run; the log of Vivado itself repeats it. Returns whether it is good."""
+    """Run the implementation, which the log of Vivado repeats; return whether it succeeds."""
     _mark(folder, "vivado", "begin")
     vdi = folder / f"{impl.TOP}.vdi"
     arguments = f"vivado -log {vdi.name} -applog -product Vivado -mode batch -source {impl.TOP}.tcl"

@@ -32,7 +32,7 @@ class PynqBuffer(np.ndarray[Any, np.dtype[Any]]):
     arrive: Callable[[], None] | None
 
     def __array_finalize__(self, other: object) -> None:
-        """Every array made from a buffer is an ordinary one, unknown to the accelerator."""
+        """Make every array from a buffer an ordinary one, unknown to the accelerator."""
         self.device_address = 0
         self.cacheable = False
         self.snapshot = None
@@ -71,7 +71,7 @@ def allocate(
     cacheable: bool = True,
     **kwargs: Any,
 ) -> PynqBuffer:
-    """A zeroed buffer with an address of its own."""
+    """Return a zeroed buffer with an address of its own."""
     global _next_address
     # Written at once, so that the pages exist before a transfer is timed.
     buffer = np.full(shape, 0, dtype).view(PynqBuffer)
@@ -85,5 +85,5 @@ def allocate(
 
 
 def at(address: int) -> PynqBuffer | None:
-    """The buffer that starts at a device address."""
+    """Return the buffer that starts at a device address."""
     return _by_address.get(address)

@@ -28,7 +28,7 @@ _WIZARD_INPUT_MHZ = 100.0
 
 
 def _sibling(name: str) -> ModuleType:
-    """A module of the rehearsal by file, since finn_tui itself is not installed on a board."""
+    """Load a module of the rehearsal by file: finn_tui is not installed on a board."""
     path = Path(__file__).resolve().parents[2] / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"_finn_tui_{name}", path)
     if spec is None or spec.loader is None:
@@ -69,7 +69,7 @@ class _Dma:
         self._registers: dict[int, int] = {}
 
     def read(self, offset: int = 0) -> int:
-        """A register; the control register tells start, done (cleared by reading it), idle."""
+        """Read a register; the control register has start, done (cleared by reading it), idle."""
         if offset == _CONTROL:
             return self._accelerator.status(self)
         return self._registers.get(offset, 0)
@@ -108,18 +108,18 @@ class _Accelerator:
         self._done_unread: set[_Dma] = set()
 
     def clock_mhz(self) -> float:
-        """What the accelerator runs at, after what the driver set."""
+        """Return what the accelerator runs at, after what the driver set."""
         if self._wizard_mhz is not None:
             return self._wizard_mhz * Clocks.fclk0_mhz / _WIZARD_INPUT_MHZ
         return Clocks.fclk0_mhz
 
     def seconds(self, batch: int) -> float:
-        """How long the hardware takes for a batch."""
+        """Return how long the hardware takes for a batch."""
         cycles = self.meta["latency_cycles"] + max(0, batch - 1) * self.meta["ii_cycles"]
         return float(cycles) / (self.clock_mhz() * 1e6)
 
     def start(self, dma: _Dma) -> None:
-        """A transfer begins; the computation does once both sides are ready."""
+        """Begin a transfer; the computation begins once both sides are ready."""
         self._waiting.add(dma)
         if len(self._waiting) < 2:
             return
@@ -137,7 +137,7 @@ class _Accelerator:
         self._done_unread = {self.input, self.output}
 
     def status(self, dma: _Dma) -> int:
-        """The control register of a DMA engine, as of now."""
+        """Return the control register of a DMA engine, as of now."""
         if dma in self._waiting:
             return _START
         left = self._ends - time.perf_counter()

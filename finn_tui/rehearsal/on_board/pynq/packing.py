@@ -43,7 +43,7 @@ def unpack(packed: Array, tensor: dict[str, Any]) -> Array:
 
 
 def pack(values: Array, tensor: dict[str, Any], packed_shape: tuple[int, ...]) -> Array:
-    """The bytes of ``values`` (N, *shape[1:]) in a buffer of ``packed_shape`` (N first)."""
+    """Return the bytes of ``values`` (N, *shape[1:]) in a buffer of ``packed_shape`` (N first)."""
     bits = tensor["bits"]
     count = len(values)
     words = int(np.prod(packed_shape[1:-1]))
