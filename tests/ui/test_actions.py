@@ -183,7 +183,7 @@ async def test_help_lists_keys_with_the_reason_and_does_what_is_chosen(make_app:
         await pilot.press("plus", "question_mark")
         await until(pilot, lambda: "Keys: Tune" in screen_text(app))
         await pilot.press("slash", *"undo", "enter")
-        await until(pilot, lambda: "Take the last change back" in screen_text(app))
+        await until(pilot, lambda: "Undo the last change" in screen_text(app))
         assert "not now" not in screen_text(app)
         await pilot.press("down")
         await until(pilot, lambda: "not now: nothing to redo" in screen_text(app))
@@ -204,7 +204,7 @@ async def test_help_opens_on_the_screens_own_keys_in_two_columns(
         top = next(line for line in lines if "Fold" in line)
         assert len(top.split("│")[1].split()) > 2, f"one column only: {top}"
         # The sentence of the key under the cursor, and how to leave, whatever the size.
-        assert "The next larger legal value." in screen_text(app)
+        assert "Set the next larger value." in screen_text(app)
         assert "esc close" in screen_text(app)
         seen = screen_text(app)
         for _ in range(40):
@@ -252,10 +252,10 @@ async def test_the_palette_lists_what_cannot_be_done_with_the_reason(make_app: M
         await until(pilot, lambda: "Open a model  (o)" in screen_text(app))
         await pilot.press(*"deploy")
         await until(pilot, lambda: "Deploy and validate  (d)" in screen_text(app))
-        assert "not now: no run has succeeded yet" in screen_text(app)
+        assert "not now: no successful run yet" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
-        await until(pilot, lambda: "no run has succeeded yet" in screen_text(app))
+        await until(pilot, lambda: "no successful run yet" in screen_text(app))
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ async def test_an_action_that_cannot_be_done_says_why(make_app: MakeApp) -> None
     async with make_app().run_test(size=(120, 40), notifications=True) as pilot:
         app = await opened(pilot)
         await pilot.press("d")
-        await until(pilot, lambda: "no run has succeeded yet" in screen_text(app))
+        await until(pilot, lambda: "no successful run yet" in screen_text(app))
 
 
 def test_keys_that_do_not_exist_are_told(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ async def test_the_open_model_and_the_list_of_models_show_the_content(
         assert f"cnv-w1a1 ({B[:6]})" in screen_text(app).splitlines()[0]
         assert lab.workspace.settings.model == name
         await pilot.press("o")
-        await until(pilot, lambda: "of this workspace" in screen_text(app))
+        await until(pilot, lambda: "in this workspace" in screen_text(app))
         assert screen_text(app).count(f"cnv-w1a1 ({B[:6]})") == 2
 
 

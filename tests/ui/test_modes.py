@@ -322,7 +322,7 @@ async def test_d_goes_with_progress_and_shows_what_was_measured(
         assert "image 0: class 8, expected 8 ✓ SIMULATED" in text
         assert "99.3% of the estimate, 1,562,500" in text
         assert "batch 10,000 at 100 MHz" in text
-        assert "400 of 400 as in software" in text
+        assert "400 of 400 same as software" in text
         assert "▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀" in text
 
 
@@ -432,7 +432,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot)
         await pilot.press("d", "enter")
-        await until(pilot, lambda: "p give a password" in screen_text(app))
+        await until(pilot, lambda: "p enter a password" in screen_text(app))
         await pilot.press("p", *"xilinx")
         await until(pilot, lambda: "••••••" in screen_text(app))
         assert "xilinx▏" not in screen_text(app)

@@ -15,17 +15,17 @@ def cannot_build(state: AppState) -> str | None:
 
 def cannot_go(state: AppState) -> str | None:
     if state.board.busy:
-        return "the board is at work; x on the Board screen stops it"
+        return "a job runs on the board; x on the Board screen stops it"
     if state.newest_built() is None:
-        return "no run has succeeded yet; press b to build one"
+        return "no successful run yet; press b to build one"
     return None
 
 
 def cannot_measure(state: AppState) -> str | None:
     if state.board.busy:
-        return "the board is at work; x stops it"
+        return "a job runs on the board; x stops it"
     if state.board_run() is None:
-        return "no run has succeeded yet; press b to build one"
+        return "no successful run yet; press b to build one"
     return None
 
 
@@ -34,11 +34,11 @@ def nothing_to_stop(state: AppState) -> str | None:
 
 
 def no_run(state: AppState) -> str | None:
-    return None if state.chosen_run() is not None else "there is no run yet; press b to build"
+    return None if state.chosen_run() is not None else "no run yet; press b to build"
 
 
 def no_search(state: AppState) -> str | None:
-    return None if state.searching else "/ searches first"
+    return None if state.searching else "no search yet; / searches"
 
 
 def no_error(state: AppState) -> str | None:
@@ -46,14 +46,14 @@ def no_error(state: AppState) -> str | None:
     if run is None:
         return no_run(state)
     wrong = run.state.error is not None or state.failure is not None
-    return None if wrong else f"nothing went wrong: {run.state.state}"
+    return None if wrong else f"no error: the run is {run.state.state}"
 
 
 def not_running(state: AppState) -> str | None:
     run = state.chosen_run()
     if run is None:
         return no_run(state)
-    return f"the run has {run.state.state} already" if run.state.final else None
+    return f"the run is {run.state.state} already" if run.state.final else None
 
 
 def not_ended(state: AppState) -> str | None:

@@ -74,12 +74,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.tune", "Tune", "Fold the layers.", ("2",), "app"),
     Action("app.runs", "Runs", "Watch and cancel builds.", ("3",), "app"),
     Action("app.board", "Board", "Deploy, measure and validate on a board.", ("4",), "app"),
-    Action("app.results", "Results", "All runs with what they were measured at.", ("5",), "app"),
+    Action("app.results", "Results", "All runs with their measured results.", ("5",), "app"),
     Action(
         "app.open-model",
         "Open a model",
-        "Choose a preset, a model of the workspace or an "
-        ".onnx file; it is prepared if it was not before.",
+        "Choose a preset, a model of the workspace or an .onnx file; it is prepared if needed.",
         ("o",),
         "app",
         "open",
@@ -87,7 +86,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "app.build",
         "Build",
-        "Build the present folding in the background; says before what and how long.",
+        "Build the present folding in the background; asks first, with the expected time.",
         ("b",),
         "mode",
         "build",
@@ -96,8 +95,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "app.go",
         "Deploy and validate",
-        "Bring the newest built run to the board, execute a "
-        "sample, measure throughput and accuracy; says before what is sent.",
+        "Deploy the newest built run to the board, execute a "
+        "sample, measure throughput and accuracy; asks first.",
         ("d",),
         "mode",
         "deploy",
@@ -106,7 +105,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "app.help",
         "Keys of this screen",
-        "What every key does here, and why it cannot now.",
+        "What every key does here, and why one is disabled.",
         ("question_mark", "f1"),
         "app",
         "help",
@@ -114,16 +113,16 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "app.palette",
         "Palette",
-        "Find anything that can be done by its name.",
+        "Find any action by its name.",
         ("ctrl+p", "colon"),
         "app",
         priority=True,
     ),
-    Action("app.theme", "Theme", "Choose colours; the choice is kept.", (), "app"),
+    Action("app.theme", "Theme", "Choose the colours.", (), "app"),
     Action(
         "app.quit",
         "Quit",
-        "Leave; builds go on, and the folding is there again next time.",
+        "Quit; builds go on, and the working folding is kept.",
         ("q", "ctrl+q"),
         "app",
         "quit",
@@ -134,52 +133,49 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.page-down", "Page down", "A screen down.", ("pagedown",), "list"),
     Action("list.top", "First row", "To the first row.", ("home", "g"), "list"),
     Action("list.bottom", "Last row", "To the last row.", ("end", "G"), "list"),
-    Action("list.choose", "Choose", "Take the row.", ("enter",), "list"),
+    Action("list.choose", "Choose", "Choose the row.", ("enter",), "list"),
     Action(
         "list.filter",
         "Filter",
-        "Show only rows with these letters; !word shows the others.",
+        "Show only rows with these letters; !word shows the other rows.",
         ("slash",),
         "list",
         "filter",
     ),
-    Action("pane.next", "Next pane", "Keys go to the next list or log.", ("tab",), "pane", "pane"),
+    Action("pane.next", "Next pane", "Focus the next pane.", ("tab",), "pane", "pane"),
+    Action("pane.previous", "Previous pane", "Focus the previous pane.", ("shift+tab",), "pane"),
     Action(
-        "pane.previous", "Pane before", "Keys go to the list or log before.", ("shift+tab",), "pane"
-    ),
-    Action(
-        "pane.zoom", "Zoom the pane", "Give the pane all the room, or take it back.", ("z",), "pane"
+        "pane.zoom", "Zoom the pane", "Show only this pane, or all panes again.", ("z",), "pane"
     ),
     Action(
         "pane.larger",
         "Larger pane",
-        "Give the pane more room; sizes are kept.",
+        "Enlarge the pane; sizes are remembered.",
         ("greater_than_sign",),
         "pane",
     ),
     Action(
         "pane.smaller",
         "Smaller pane",
-        "Give the pane less room; sizes are kept.",
+        "Shrink the pane; sizes are remembered.",
         ("less_than_sign",),
         "pane",
     ),
     Action(
         "log.follow",
         "Follow",
-        "Stay at the end of the log as it grows; on Runs, once more: of "
-        "whichever log of the build grows.",
+        "Follow the end of the log; on Runs, again: follow whichever log of the build grows.",
         ("F",),
         "log",
         "follow",
     ),
-    Action("log.left", "Left", "Back to the left part of long lines.", ("left",), "log"),
-    Action("log.right", "Right", "To the right part of long lines.", ("right",), "log"),
+    Action("log.left", "Left", "Show the left part of long lines.", ("left",), "log"),
+    Action("log.right", "Right", "Show the right part of long lines.", ("right",), "log"),
     Action(
         "viewer.search",
         "Search",
-        "Find a text from here on, round the end; capitals matter "
-        "if there are any; tab takes what is typed as an expression.",
+        "Search from the cursor on, wrapping at the end; capitals in the text "
+        "make it case-sensitive; tab switches to a regular expression.",
         ("slash",),
         "viewer",
         "search",
@@ -187,7 +183,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.next",
         "Next match",
-        "To the next line that was found.",
+        "Go to the next match.",
         ("n",),
         "viewer",
         "next",
@@ -195,8 +191,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "viewer.previous",
-        "Match before",
-        "To the line before that was found.",
+        "Previous match",
+        "Go to the previous match.",
         ("N",),
         "viewer",
         "",
@@ -205,16 +201,18 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.next-error",
         "Next error",
-        "To the next error, round the end.",
+        "Go to the next error, wrapping at the end.",
         ("e",),
         "viewer",
         "next error",
     ),
-    Action("viewer.previous-error", "Error before", "To the error before.", ("E",), "viewer"),
+    Action(
+        "viewer.previous-error", "Previous error", "Go to the previous error.", ("E",), "viewer"
+    ),
     Action(
         "viewer.errors",
         "Errors only",
-        "Only the errors, or all lines again.",
+        "Show errors only, or all lines again.",
         ("exclamation_mark",),
         "viewer",
         "errors only",
@@ -222,7 +220,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.severity",
         "Severity",
-        "Show errors; critical warnings too; warnings too; all.",
+        "Show errors; also critical warnings; also warnings; all lines.",
         ("v",),
         "viewer",
         "severity",
@@ -230,7 +228,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.matches",
         "Matches only",
-        "Only the lines that were found, or all again; enter on one shows what stands around it.",
+        "Show matches only, or all lines again; enter shows the lines around a match.",
         ("ampersand",),
         "viewer",
         "",
@@ -239,7 +237,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.go-to",
         "Go to",
-        "A line by its number, or a place such as 50%.",
+        "Go to a line number, or to a percentage such as 50%.",
         ("percent_sign",),
         "viewer",
         "go to",
@@ -247,16 +245,16 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.wrap",
         "Wrap",
-        "Long lines go on in the next row, or are cut.",
+        "Wrap long lines, or cut them.",
         ("W",),
         "viewer",
         "wrap",
     ),
-    Action("viewer.mark", "Mark", "Mark lines from here on, or no longer.", ("space",), "viewer"),
+    Action("viewer.mark", "Mark", "Start or end marking lines.", ("space",), "viewer"),
     Action(
         "viewer.copy",
         "Copy",
-        "The marked lines, or this one, to the terminal's clipboard (OSC 52).",
+        "Copy the marked lines, or this one, to the terminal's clipboard (OSC 52).",
         ("y",),
         "viewer",
         "copy",
@@ -267,7 +265,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "viewer.close",
         "Close",
-        "Back to where the log was opened.",
+        "Close the viewer.",
         ("escape", "q"),
         "viewer",
         "close",
@@ -275,7 +273,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.larger",
         "Larger",
-        "The next larger legal value.",
+        "Set the next larger value.",
         ("plus", "equals_sign"),
         "tune",
         "- step",
@@ -284,18 +282,20 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.smaller",
         "Smaller",
-        "The next smaller legal value.",
+        "Set the next smaller value.",
         ("minus", "underscore"),
         "tune",
         "",
         availability.no_model,
     ),
-    Action("tune.left", "Knob to the left", "The knob to the left.", ("left", "h"), "tune"),
-    Action("tune.right", "Knob to the right", "The knob to the right.", ("right", "l"), "tune"),
+    Action("tune.left", "Knob to the left", "Choose the knob to the left.", ("left", "h"), "tune"),
+    Action(
+        "tune.right", "Knob to the right", "Choose the knob to the right.", ("right", "l"), "tune"
+    ),
     Action(
         "tune.values",
         "All values",
-        "All legal values of the knob with what each would give; type a number to choose it.",
+        "List all legal values of the knob with the estimate for each.",
         ("enter",),
         "tune",
         "all values",
@@ -304,8 +304,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.solve",
         "Solve",
-        "Find the cheapest folding for a rate, the fastest that fits, or "
-        "a cheaper one at this II; what it changes is shown before it is taken.",
+        "Find the smallest folding for a frame rate, the fastest that fits, or "
+        "a smaller one at this II; shows the changes first.",
         ("s",),
         "tune",
         "solve",
@@ -314,8 +314,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.pareto",
         "Pareto front",
-        "Frames per second against the scarcest resource, FINN's "
-        "SetFolding beside it; a point can be loaded.",
+        "Frames per second against the highest utilization, beside FINN's "
+        "SetFolding; a point can be loaded.",
         ("P",),
         "tune",
         "pareto",
@@ -324,7 +324,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.next",
         "Next move",
-        "The cheapest change that lowers the II, as the last line says.",
+        "Apply the cheapest change that lowers the II; the last line shows it.",
         ("n",),
         "tune",
         "next",
@@ -333,7 +333,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.advice",
         "What next",
-        "What could be given back at this II, and how far a rate is.",
+        "What can be reduced at this II, and the moves to a frame rate.",
         ("N",),
         "tune",
         "",
@@ -342,7 +342,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.undo",
         "Undo",
-        "Take the last change back.",
+        "Undo the last change.",
         ("u",),
         "tune",
         "undo",
@@ -351,7 +351,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.redo",
         "Redo",
-        "Make the undone change again.",
+        "Redo the last undone change.",
         ("ctrl+r",),
         "tune",
         "",
@@ -360,7 +360,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.bottleneck",
         "To the bottleneck",
-        "Put the cursor on the layer that holds the II.",
+        "Go to the layer that determines the II.",
         ("i",),
         "tune",
         "to II",
@@ -369,8 +369,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.knobs",
         "All knobs and settings",
-        "Everything that can be set on the layer, or on "
-        "the marked ones: memories, DSPs or LUTs, FIFO depths, ..., with its effect.",
+        "All that can be set on the layer, or on the "
+        "marked ones: memories, DSPs or LUTs, FIFO depths, ..., with the effect.",
         ("m",),
         "tune",
         "more",
@@ -379,7 +379,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.mark",
         "Mark the layer",
-        "Marked layers are changed together, as one step to undo; esc takes all marks away.",
+        "Marked layers are changed together, as one step to undo; esc removes all marks.",
         ("space",),
         "tune",
         "mark",
@@ -388,7 +388,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.mark-all",
         "Mark all shown",
-        "Mark all layers that pass the filter; again takes their marks away.",
+        "Mark all layers that match the filter; again: unmark them.",
         ("A",),
         "tune",
         "",
@@ -397,8 +397,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.lock",
         "Lock for the solver",
-        "The solver leaves the marked layers, or the one "
-        "under the cursor, as they are; again gives them free.",
+        "The solver does not change the marked layers, or the one "
+        "under the cursor; again: unlock them.",
         ("L",),
         "tune",
         "",
@@ -407,8 +407,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.sort",
         "Sort",
-        "By cycles, LUT, BRAM, ..., name, and back to the order of the "
-        "graph; a click on a heading does it too.",
+        "Sort by cycles, LUT, BRAM, ..., name, or in the order of the "
+        "graph; a click on a heading sorts, too.",
         ("S",),
         "tune",
         "",
@@ -417,8 +417,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.compare",
         "Compare",
-        "With the folding last loaded or saved, or another one that "
-        "was chosen; again, only the layers that differ; again, no longer.",
+        "Compare with the folding last loaded or saved, or a chosen one; "
+        "again: only layers that differ; again: off.",
         ("c",),
         "tune",
         "compare",
@@ -435,9 +435,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "tune.bill",
-        "The whole bill",
-        "What FINN inserts beside the layers and leaves out of "
-        "its total: unfold it below the layers, or fold it.",
+        "Cost breakdown",
+        "FIFOs and width converters, which FINN's total leaves out; "
+        "unfold or fold them below the layers.",
         ("dollar_sign",),
         "tune",
         "",
@@ -446,7 +446,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.load",
         "Load a folding",
-        "A folding of the preset, a saved one, or a file.",
+        "Load a folding of the preset, a saved one, or a file.",
         ("f",),
         "tune",
         "load",
@@ -455,7 +455,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.save",
         "Save the folding",
-        "Under a name of the workspace, as FINN's JSON.",
+        "Save in the workspace under a name, as FINN's JSON.",
         ("w", "ctrl+s"),
         "tune",
         "save",
@@ -467,7 +467,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "tune.clock",
         "Clock",
-        "Estimate and build for another clock period.",
+        "Set the clock period for estimates and builds.",
         ("p",),
         "tune",
         "",
@@ -476,7 +476,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.cancel",
         "Cancel the build",
-        "End the chosen build; its folder stays.",
+        "End the chosen build; its folder is kept.",
         ("x",),
         "runs",
         "cancel",
@@ -495,7 +495,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.error",
         "What went wrong",
-        "The error of the chosen run with its details.",
+        "Why the chosen run failed, with details.",
         ("e",),
         "runs",
         "error",
@@ -504,7 +504,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.resume",
         "Resume the run",
-        "Go on in its folder, at the step it ended in or an earlier one.",
+        "Resume in its folder, at the step it ended in or an earlier one.",
         ("r",),
         "runs",
         "resume",
@@ -513,7 +513,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.retry",
         "Build it again",
-        "The same request in a new run; says before how long.",
+        "Build the same again in a new run; asks first.",
         ("a",),
         "runs",
         "",
@@ -522,7 +522,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.note",
         "Note",
-        "Say something about the run.",
+        "Edit the note of the run.",
         ("quotation_mark",),
         "runs",
         "",
@@ -531,7 +531,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.tags",
         "Tags",
-        "Give the run tags; -tag takes one away.",
+        "Add tags to the run; -tag removes one.",
         ("number_sign",),
         "runs",
         "",
@@ -540,7 +540,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "runs.clean",
         "Clean up",
-        "Remove its working files; says before what that frees.",
+        "Remove its working files; asks first, with the size.",
         ("X",),
         "runs",
         "",
@@ -549,7 +549,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.deploy",
         "Deploy",
-        "Copy what changed to the board.",
+        "Copy changed files to the board.",
         ("D",),
         "board",
         "copy",
@@ -558,7 +558,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.execute",
         "Execute",
-        "One sample image.",
+        "Run one sample image.",
         ("I",),
         "board",
         "execute",
@@ -567,7 +567,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.throughput",
         "Throughput",
-        "Images per second beside the estimate.",
+        "Measure images per second.",
         ("T",),
         "board",
         "throughput",
@@ -576,7 +576,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.validate",
         "Validate",
-        "Accuracy on the test set.",
+        "Measure the accuracy on the test set.",
         ("V",),
         "board",
         "validate",
@@ -585,7 +585,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.choose",
         "Choose the board",
-        "Which machine to deploy to.",
+        "Choose the machine to deploy to.",
         ("t",),
         "board",
         "machine",
@@ -593,61 +593,63 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.stop",
         "Stop",
-        "End what runs on the board.",
+        "Stop the job on the board.",
         ("x",),
         "board",
         "stop",
         availability.nothing_to_stop,
     ),
     Action(
-        "solve.go", "Solve, take", "Ask the solver; then, take what it found.", ("enter",), "solve"
+        "solve.go", "Solve, apply", "Start the solver; then apply its answer.", ("enter",), "solve"
     ),
-    Action("solve.up", "Line above", "The line above.", ("up",), "solve"),
-    Action("solve.down", "Line below", "The line below.", ("down", "tab"), "solve"),
-    Action("solve.left", "Choice before", "The choice before.", ("left",), "solve"),
-    Action("solve.right", "Next choice", "The next choice.", ("right",), "solve"),
+    Action("solve.up", "Line above", "Go to the line above.", ("up",), "solve"),
+    Action("solve.down", "Line below", "Go to the line below.", ("down", "tab"), "solve"),
+    Action("solve.left", "Previous choice", "Select the previous choice.", ("left",), "solve"),
+    Action("solve.right", "Next choice", "Select the next choice.", ("right",), "solve"),
     Action(
         "solve.toggle",
-        "Free or not",
+        "Fix or free",
         "Whether the solver may change the knob.",
         ("space",),
         "solve",
     ),
     Action(
-        "solve.fastest", "The fastest that fits", "Where a rate cannot be reached.", ("f",), "solve"
+        "solve.fastest", "The fastest that fits", "If a rate cannot be reached.", ("f",), "solve"
     ),
     Action(
         "solve.again",
-        "Another question",
-        "Back to the form; the answer is not taken.",
+        "Edit the form",
+        "Return to the form without applying the answer.",
         ("a",),
         "solve",
     ),
     Action("solve.stop", "Stop", "End the solver.", ("x",), "solve"),
     Action(
         "pareto.setfolding",
-        "Load SetFolding's",
-        "What FINN's own heuristic makes of the same target.",
+        "Load SetFolding",
+        "Load the folding of FINN's own heuristic for the same target.",
         ("f",),
         "pareto",
     ),
-    Action("pareto.again", "Find it anew", "All points once more.", ("a",), "pareto"),
-    Action("next.move", "Next move", "The cheapest change that lowers the II.", ("n",), "next"),
+    Action("pareto.again", "Compute again", "Compute all points again.", ("a",), "pareto"),
+    Action(
+        "next.move", "Next move", "Apply the cheapest change that lowers the II.", ("n",), "next"
+    ),
     Action(
         "next.target",
         "All moves to the rate",
-        "The cheapest next move, again and again.",
+        "Apply next moves until the rate is reached.",
         ("N",),
         "next",
     ),
     Action(
         "next.all",
-        "Give all back",
-        "All that the layers could give back at this II.",
+        "Reduce all",
+        "Reduce all layers that can be reduced at this II.",
         ("A",),
         "next",
     ),
-    Action("next.undo", "Undo", "Take the last change back.", ("u",), "next"),
+    Action("next.undo", "Undo", "Undo the last change.", ("u",), "next"),
     Action("dialog.close", "Close", "Close without a change.", ("escape",), "dialog"),
 )
 

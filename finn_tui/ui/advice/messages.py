@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class AdviceReady(WorkResult):
-    """What the layers could give back; ``advice`` is the dialog's state that asked."""
+    """The layers that can be reduced; ``advice`` is the dialog's state that asked."""
 
     kind = WorkKind.ADVICE
     advice: AdviceState

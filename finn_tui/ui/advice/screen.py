@@ -1,4 +1,4 @@
-"""The dialog of what next: the next move, the way to a rate, and what could be given back."""
+"""The dialog of next moves: the next move, the moves to a frame rate, what can be reduced."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from finn_tui.ui.tune.state import TuneState
 
 
 class AdviceDialog(ListKeys, ModalScreen[None]):
-    """Advice for the present folding; what is taken of it is undone as any change.
+    """Advice for the present folding; every applied change can be undone.
 
     Digits go to the rate, other keys to the list and to the actions.
     """
@@ -39,12 +39,12 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
     AUTO_FOCUS = "#rate"
 
     def __init__(self, tune: TuneState) -> None:
-        """For a model."""
+        """Create the dialog of a model."""
         super().__init__()
         self.state = AdviceState(tune)
 
     def compose(self) -> ComposeResult:
-        """Facts over a list over the keys."""
+        """Yield text, list and keys."""
         with Vertical(classes="box"):
             with LineView(self._text, id="text"):
                 yield FieldInput(id="rate", allowed="0123456789.,_")
@@ -58,11 +58,11 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         self.show()
 
     def on_resize(self) -> None:
-        """Another width breaks the text elsewhere."""
+        """Wrap the text for the new width."""
         self.show()
 
     def show(self) -> None:
-        """Show what is known, and have worked out what is not."""
+        """Show the advice, and compute what is missing in the background."""
         width, room = min(100, self.size.width) - 4, self.size.height - 6
         text = self.query_one("#text", LineView)
         lines = advice.lines(self.state, width)
@@ -83,7 +83,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         return AdviceReady(self.state, await asyncio.to_thread(self.state.work_out))
 
     def advice_ready(self, message: AdviceReady) -> None:
-        """Show what could be given back."""
+        """Show the computed advice."""
         if message.advice is self.state:
             self.state.advice = message.answer
             self.show()
@@ -94,8 +94,8 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
     def _keys(self, width: int, height: int) -> list[StyledLine]:
         line, keymap = StyledLine(), context_of(self).state.keymap
         for id, meaning in (
-            ("list.choose", "give this back"),
-            ("next.all", "all"),
+            ("list.choose", "reduce"),
+            ("next.all", "reduce all"),
             ("next.move", "faster"),
             ("next.target", "to the rate"),
             ("next.undo", "undo"),
@@ -117,7 +117,7 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
             getattr(target, BY_ID[hit].method)()
 
     def on_key(self, event: events.Key) -> None:
-        """Digits that came before the field had the keys."""
+        """Pass digits to the rate if they came before its field had the focus."""
         field = self.query_one(FieldInput)
         if self.focused is None and field.is_text(event):
             field.insert_typed(str(event.character))
@@ -125,18 +125,18 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
             event.prevent_default()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another rate."""
+        """Take the typed rate."""
         event.stop()
         self.state.target = event.value
         self.show()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter is for the list."""
+        """Reduce the layer under the cursor."""
         event.stop()
         self.query_one(Listing).do_list_choose()
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
-        """Give back what this layer could."""
+        """Reduce this layer."""
         self._do(lambda: self.state.reclaim(str(event.key)))
 
     def _do(self, change: Callable[[], None]) -> None:
@@ -144,21 +144,21 @@ class AdviceDialog(ListKeys, ModalScreen[None]):
         self.show()
 
     def do_next_move(self) -> None:
-        """The cheapest change that lowers the II."""
+        """Apply the cheapest change that lowers the II."""
         self._do(self.state.tune.apply_next_move)
 
     def do_next_target(self) -> None:
-        """All moves towards the rate."""
+        """Apply all moves towards the rate."""
         self._do(self.state.go_to_target)
 
     def do_next_all(self) -> None:
-        """Give all back."""
+        """Reduce all layers."""
         self._do(self.state.reclaim_all)
 
     def do_next_undo(self) -> None:
-        """Take the last change back."""
+        """Undo the last change."""
         self._do(self.state.tune.undo)
 
     def do_dialog_close(self) -> None:
-        """Close; what was taken stays."""
+        """Close; applied changes stay."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""What next, as a dialog has it: what could be given back, and how far a rate is.
+"""Next moves for a folding: what can be reduced at this II, and the moves to a rate.
 
 Nothing here needs a screen; ``screen.py`` draws it.
 """
@@ -20,14 +20,14 @@ from finn_tui.ui.tune.layer_text import short_name
 from finn_tui.ui.tune.move_text import knob_changes, move_cost, move_steps
 from finn_tui.ui.tune.state import Notice, TuneState
 
-_TITLE = 10
+_TITLE = 12
 #: Cells for the rate that is typed.
 _RATE = 12
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What was worked out for one folding and target; ``way`` is None without a target."""
+    """The advice for one folding and target; ``path`` is None without a target."""
 
     folding: Folding
     cycles: int | None
@@ -51,7 +51,7 @@ class AdviceState:
 
     @property
     def cycles(self) -> int | None:
-        """The II that the typed rate needs; None where none is typed, or it is no rate."""
+        """Return the II that the typed rate needs; None if none is typed or it is not valid."""
         try:
             return target_cycles(number(self.target, ""), self.tune.editor.clock_ns)
         except FinnTuiError:
@@ -59,7 +59,7 @@ class AdviceState:
 
     @property
     def fresh(self) -> bool:
-        """Whether what was found is of the present folding and target."""
+        """Whether the advice is of the present folding and target."""
         advice = self.advice
         return (
             advice is not None
@@ -68,7 +68,7 @@ class AdviceState:
         )
 
     def work_out(self) -> Advice:
-        """Work it out; for large designs, this takes seconds and belongs into a thread."""
+        """Compute the advice; takes seconds for large designs and belongs into a thread."""
         editor, locked, cycles = self.tune.editor, frozenset(self.tune.locked), self.cycles
         back = reclaim(editor, None, locked)
         return Advice(
@@ -80,48 +80,53 @@ class AdviceState:
         )
 
     def reclaim(self, layer: str) -> None:
-        """Take from one layer what it could give back."""
+        """Reduce one layer."""
         for move in self.advice.reductions if self.advice is not None and self.fresh else ():
             if layer in move.values:
                 self.tune.apply_move(move)
 
     def reclaim_all(self) -> None:
-        """Take from all."""
+        """Reduce all layers."""
         if self.advice is not None and self.fresh and self.advice.all_reductions is not None:
             move = self.advice.all_reductions
-            self.tune.apply_move(move, f"{plural(len(move.values), 'layer')} given back")
+            self.tune.apply_move(move, f"{plural(len(move.values), 'layer')} reduced")
 
     def go_to_target(self) -> None:
-        """Make all moves towards the rate."""
+        """Apply all moves towards the rate."""
         path = self.advice.path if self.advice is not None and self.fresh else None
         if path is not None and path.move is not None:
             self.tune.apply_move(path.move, plural(path.moves, "move"))
         elif path is None:
-            self.tune.notice = Notice("type the frames per second that are wanted", "warn")
+            self.tune.notice = Notice("type a target in frames per second", "warn")
 
 
 def lines(state: AdviceState, width: int) -> list[StyledLine]:
-    """Everything above the list."""
+    """Return the lines above the list.
+
+    Args:
+        state: of the dialog.
+        width: columns of the dialog.
+    """
     tune = state.tune
     editor, estimate = tune.editor, tune.editor.estimate
     title = StyledLine().add("What next", "title").add(f"  {tune.opened.model.title}", "dim")
     title.add(f"   II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} frames/s")
     holders = [cost.name for cost in estimate.layers if cost.cycles == estimate.ii_cycles]
-    held = StyledLine().cell("held by", _TITLE, "dim")
+    held = StyledLine().cell("bottleneck", _TITLE, "dim")
     held.add(shorten(", ".join(holders), width - _TITLE))
     rows = [title, StyledLine(), held]
     advice = tune.advice()
     if isinstance(advice, Move):
         text = f"{move_steps(editor, advice)}: II {whole(advice.ii_cycles)}, {move_cost(advice)}; "
-        rows += _fact("faster", text + f"then {advice.bottleneck} holds it", width)
+        rows += _fact("faster", text + f"then {advice.bottleneck} is the bottleneck", width)
     elif isinstance(advice, Blocked):
-        rows += _fact("faster", f"not by moves: {advice.why}", width, "warn")
+        rows += _fact("faster", f"no move: {advice.why}", width, "warn")
     typed = StyledLine().cell("rate", _TITLE, "dim").add(" " * _RATE, hit="rate")
     typed.add(" frames/s", "dim")
     if not state.target:
-        typed.add("   type one to see how far it is", "dim")
+        typed.add("   type a frame rate to see the moves to it", "dim")
     elif state.cycles is None:
-        typed.add("   is no rate that can be", "bad")
+        typed.add("   not a possible frame rate", "bad")
     else:
         typed.add(f"   II {whole(state.cycles)}", "dim")
     rows.append(typed)
@@ -148,7 +153,7 @@ def _path_lines(state: AdviceState, width: int) -> list[StyledLine]:
     if path is None:
         return _fact("", "...", width, "dim")
     if not path.slow:
-        return _fact("", "reached: no layer is slower than that", width, "good")
+        return _fact("", "reached: no layer is slower", width, "good")
     slow = f"{plural(len(path.slow), 'layer')} too slow, the slowest {path.slow[0]}"
     rows = _fact("", slow, width)
     if path.move is not None:
@@ -159,18 +164,23 @@ def _path_lines(state: AdviceState, width: int) -> list[StyledLine]:
     if path.blocked is not None:
         rows += _fact("", f"then {path.blocked.text()}", width, "bad")
     for name, (amount, limit) in path.over.items():
-        text = f"{TITLES[name]} {whole(amount)}, over its fill limit of {whole(limit)}"
+        text = f"{TITLES[name]} {whole(amount)}, above its fill limit of {whole(limit)}"
         if path.fits is not None and path.fits < state.tune.editor.estimate.ii_cycles:
-            text += f"; as far as II {whole(path.fits)} it fits"
+            text += f"; fits down to II {whole(path.fits)}"
         rows += _fact("", text, width, "bad")
     return rows
 
 
 def layers(state: AdviceState, width: int) -> Content:
-    """The layers that could give something back."""
+    """Return the layers that can be reduced.
+
+    Args:
+        state: of the dialog.
+        width: columns of the dialog.
+    """
     wide = width >= 90
     columns = [
-        Column("could give back", 32 if wide else 15),
+        Column("can be reduced", 32 if wide else 15),
         Column("change"),
         Column("cycles", 10, True, rank=3),
         Column("LUT", 8, True, rank=1),
@@ -204,4 +214,4 @@ def layers(state: AdviceState, width: int) -> Content:
                 ],
             )
         )
-    return Content(columns, rows, "no layer could give anything back at this II")
+    return Content(columns, rows, "no layer can be reduced at this II")

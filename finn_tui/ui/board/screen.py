@@ -21,7 +21,7 @@ from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
-_NO_RUN = "No run has succeeded yet. b builds the present folding; d then brings it to the board."
+_NO_RUN = "No run has succeeded yet. b builds the present folding; d then deploys it."
 
 
 #: Columns of the longest line of the jobs.
@@ -29,7 +29,7 @@ _JOBS_WIDTH = 48
 
 
 class BoardScreen(ModeScreen):
-    """The screen that works with a board."""
+    """The screen that deploys and measures."""
 
     place = "board"
     BINDINGS = actions.bindings("board")
@@ -41,7 +41,7 @@ class BoardScreen(ModeScreen):
         self._view = LogView()
 
     def body(self) -> Iterable[Widget]:
-        """Run and machine; jobs beside the sample image; the log."""
+        """Yield run and machine, the jobs beside the sample image, and the log."""
         yield LineView(self._about, id="about")
         with Horizontal(id="work", classes="pane"):
             yield LineView(self._jobs, id="jobs")
@@ -49,12 +49,12 @@ class BoardScreen(ModeScreen):
         yield LogPane(id="log")
 
     def on_mount(self) -> None:
-        """Keys go to the log, which is the only thing that scrolls."""
+        """Focus the log, the only part that scrolls."""
         self.query_one("#log", LogPane).focus()
         set_frame_title(self.query_one("#work"), "Jobs and sample image")
 
     def draw(self) -> None:
-        """Show the run and what the board has done with it."""
+        """Show the run and its results on the board."""
         state = self.state.board
         run = self.state.board_run()
         if run is not None and not state.busy and state.results_of != (run.id, run.changed):
@@ -68,13 +68,13 @@ class BoardScreen(ModeScreen):
         self.query_one("#log", LogPane).set_log(self._log_view(state.log.path), "board log")
 
     def _log_view(self, path: Path | None) -> LogView:
-        """Return the view of the board's log; a new one for another file."""
+        """Return the view of the board log; a new one for another file."""
         if path != self._view.path:
             self._view = LogView(path)
         return self._view
 
     def _make_room(self) -> None:
-        """As high as the sample image needs, as long as some of the log is left."""
+        """Fit the height to the sample image, leaving some lines of the log."""
         sample = self.state.board.sample
         rows, columns = sample.shape[-2:] if sample is not None and sample.ndim == 3 else (28, 28)
         frame = 2 if self.size.height >= 34 else 1
@@ -108,31 +108,31 @@ class BoardScreen(ModeScreen):
         return board.job_lines(self.state.board, width, height)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
-        """The log, large."""
+        """Open the log in the viewer."""
         self.context.logs.open_log(event.log.view.path, "board log", searching=event.searching)
 
     def do_board_deploy(self) -> None:
-        """Copy what changed."""
+        """Copy changed files to the board."""
         self.context.boards.start_job("deploy")
 
     def do_board_execute(self) -> None:
-        """One sample image."""
+        """Run one sample image."""
         self.context.boards.start_job("execute")
 
     def do_board_throughput(self) -> None:
-        """Images per second."""
+        """Measure images per second."""
         self.context.boards.start_job("throughput")
 
     def do_board_validate(self) -> None:
-        """Accuracy."""
+        """Measure the accuracy."""
         self.context.boards.start_job("validate")
 
     def do_board_stop(self) -> None:
-        """End what runs on the board."""
+        """Stop the job on the board."""
         self.context.boards.stop()
 
     def do_board_choose(self) -> None:
-        """Another machine."""
+        """Choose the machine to deploy to."""
         from finn_tui.board.catalogue import boards
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
@@ -147,7 +147,7 @@ class BoardScreen(ModeScreen):
                 machine.name,
                 [
                     (machine.name, ""),
-                    ("made by finn-tui" if machine.simulated else machine.host, "dim"),
+                    ("simulated by finn-tui" if machine.simulated else machine.host, "dim"),
                     ("SIMULATED" if machine.simulated else "", "sim"),
                 ],
             )
@@ -160,13 +160,13 @@ class BoardScreen(ModeScreen):
                 self.context.change_settings(to=name)
                 self.redraw()
 
-        columns = [Column("board", 20), Column("where"), Column("", 9)]
+        columns = [Column("board", 20), Column("address"), Column("", 9)]
         self.app.push_screen(
             ChooseDialog(
                 "Board to deploy to",
                 Content(columns, rows),
                 self.state.board.machine,
-                hint="`finn-tui boards add NAME --host ADDRESS` names another one",
+                hint="`finn-tui boards add NAME --host ADDRESS` adds a board",
             ),
             accept,
         )

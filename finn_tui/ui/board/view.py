@@ -1,4 +1,4 @@
-"""What the Board screen tells of a run on a PYNQ machine; no widget needed."""
+"""Text of the Board screen, and what a job's progress does to its state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ _SIGNS = {
 
 
 def apply_progress(board: BoardState, progress: Progress) -> None:
-    """Change the state with what the board told."""
+    """Update the state by a job's progress.
+
+    Args:
+        board: the state.
+        progress: of the job.
+    """
     if not board.busy:
         # A last word of work that was stopped a moment ago.
         return
@@ -59,7 +64,12 @@ def apply_progress(board: BoardState, progress: Progress) -> None:
 
 
 def end_finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
-    """The job has ended; jobs that never began are those that could not be done."""
+    """Record that the job has ended; parts that did not start were not possible.
+
+    Args:
+        board: the state.
+        missing: why parts were not possible.
+    """
     for job in board.jobs.values():
         if job.status == "running":
             job.end("done")
@@ -71,7 +81,12 @@ def end_finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
 
 
 def end_failed(board: BoardState, error: FinnTuiError) -> None:
-    """The job ended with an error."""
+    """Record that the job failed.
+
+    Args:
+        board: the state.
+        error: why.
+    """
     for job in board.jobs.values():
         if job.status == "running":
             job.end("failed")
@@ -80,7 +95,7 @@ def end_failed(board: BoardState, error: FinnTuiError) -> None:
 
 
 def end_stopped(board: BoardState) -> None:
-    """The job was stopped by the user."""
+    """Record that the user stopped the job."""
     for job in board.jobs.values():
         if job.status == "running":
             job.end("stopped")
@@ -90,14 +105,14 @@ def end_stopped(board: BoardState) -> None:
 
 
 def unknown_key(error: FinnTuiError) -> str:
-    """The fingerprint of a board that was never seen, if that is what went wrong."""
+    """Return the fingerprint if the board's host key is unknown; else an empty text."""
     from finn_tui.board.connection import HostKeyUnknown
 
     return error.fingerprint if isinstance(error, HostKeyUnknown) else ""
 
 
 def asks_password(error: FinnTuiError) -> bool:
-    """Whether the board let nobody in without a password."""
+    """Return whether the board refused a login without a password."""
     import asyncssh
 
     return isinstance(error.__cause__, asyncssh.PermissionDenied)
@@ -110,7 +125,7 @@ JOB_LINES = 10
 
 
 def job_lines(board: BoardState, width: int, height: int) -> list[StyledLine]:
-    """Each job with how far it is, and what it found; in a low window on the same line.
+    """Return a line for each job with its progress and results; in a low window on one line.
 
     Args:
         width: columns.
@@ -154,11 +169,11 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
         return line.add(shorten(job.message, room), "dim")
     if job.status in ("done", "failed", "stopped"):
         return line.add(f"{job.status} after {duration(job.seconds)}", "dim")
-    return line.add("could not be done" if job.status == "missing" else "", "warn")
+    return line.add("not possible" if job.status == "missing" else "", "warn")
 
 
 def _measured_lines(board: BoardState, name: str) -> list[tuple[str, str]]:
-    """What a job measured, as texts with roles; from results.json, where it lies for good."""
+    """Return the results of a job from results.json, as texts with roles."""
     results = board.results
     if name == "execute" and (result := results.get("execute")):
         return [_executed(result)]
@@ -207,6 +222,6 @@ def _accuracy(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     same = result.get("software_same")
     if same is not None:
-        text = f"{same:,} of {result['images']:,} as in software"
+        text = f"{same:,} of {result['images']:,} same as software"
         lines.append((text, "good" if same == result["images"] else "warn"))
     return lines

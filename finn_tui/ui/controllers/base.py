@@ -1,4 +1,4 @@
-"""What all controllers have in common."""
+"""The base of all controllers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from finn_tui.ui.state import AppState
 
 
 class Controller:
-    """A part of the app that owns the actions and the background work of one subject."""
+    """Owns the actions and the background work of one subject."""
 
     def __init__(self, context: AppContext) -> None:
         self.context = context
 
     @property
     def state(self) -> AppState:
-        """The state of the app."""
+        """Return the state of the app."""
         return self.context.state
 
     @property
     def lab(self) -> Workbench:
-        """The workspace with its engine and solver."""
+        """Return the workspace with its engine and solver."""
         return self.context.lab

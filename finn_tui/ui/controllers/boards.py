@@ -1,4 +1,4 @@
-"""Work with boards: starting jobs, and what they answer or ask."""
+"""Work with boards: starts jobs, and handles their results and questions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BoardJob = Callable[
 
 @dataclass
 class BoardJobDone(WorkResult):
-    """The board has done a job; ``missing`` says what of it could not be done."""
+    """A job of the board has ended; ``missing`` says which parts were not possible."""
 
     kind = WorkKind.BOARD
     job: str
@@ -34,7 +34,7 @@ class BoardJobDone(WorkResult):
 
 @dataclass
 class BoardResultsRead(WorkResult):
-    """What is known of a run on a board: its results and a sample image."""
+    """The results of a run on a board, and a sample image."""
 
     kind = WorkKind.SAMPLE
     run: str
@@ -45,7 +45,7 @@ class BoardResultsRead(WorkResult):
 
 
 class Credentials:
-    """What a board asked for in this session; kept in memory only."""
+    """Password and trusted host key of a board; kept in memory only."""
 
     def __init__(self) -> None:
         self.password: str | None = None
@@ -53,10 +53,15 @@ class Credentials:
 
 
 class BoardController(Controller):
-    """Deploy, execute, throughput, validate."""
+    """Starts the jobs deploy, execute, throughput and validate."""
 
     def __init__(self, context: AppContext, board_job: BoardJob) -> None:
-        """Make the controller; ``board_job`` does the board's work, another one in tests."""
+        """Create the controller.
+
+        Args:
+            context: of the app.
+            board_job: does the work on the board, replaced in tests.
+        """
         super().__init__(context)
         self._board_job = board_job
         self._credentials: dict[str, Credentials] = {}
@@ -78,13 +83,13 @@ class BoardController(Controller):
             f"Deploy to {machine} and validate",
             deploy_facts(run, machine),
             "deploy and validate",
-            "looking at what is sent ...",
+            "checking the package ...",
             self._look_at_package(run.folder),
             go,
         )
 
     def read_results(self, run: RunView) -> None:
-        """Read what is known of a run on a board."""
+        """Read the results of a run on a board."""
         self.context.start(WorkKind.SAMPLE, self._read_results(run))
 
     def stop(self) -> None:
@@ -92,7 +97,7 @@ class BoardController(Controller):
         self.context.stop(WorkKind.BOARD)
 
     def start_job(self, job: str) -> None:
-        """Begin one of the board's jobs with the run that the Board screen shows."""
+        """Start a job with the run that the Board screen shows."""
         run = self.state.board_run()
         assert run is not None, "the action is disabled without one"
         board = self.state.board
@@ -105,7 +110,7 @@ class BoardController(Controller):
         self.state.publish(Topic.BOARD)
 
     def job_done(self, message: BoardJobDone) -> None:
-        """A job of the board has ended well."""
+        """Record that a job has ended well."""
         from finn_tui.ui.board.view import end_finished
 
         end_finished(self.state.board, message.missing)
@@ -114,28 +119,28 @@ class BoardController(Controller):
         self.state.publish(Topic.BOARD)
 
     def results_read(self, message: BoardResultsRead) -> None:
-        """What is known of a run on a board."""
+        """Show the results of a run on a board."""
         board = self.state.board
         board.results, board.results_of = message.results, (message.run, message.changed)
         board.sample, board.sample_of = message.sample, (message.run, message.image)
         self.state.publish(Topic.BOARD)
 
     def job_advanced(self, progress: Progress) -> None:
-        """A job of the board is a step further."""
+        """Show the progress of a job."""
         from finn_tui.ui.board.view import apply_progress
 
         apply_progress(self.state.board, progress)
         self.state.publish(Topic.BOARD)
 
     def job_stopped(self) -> None:
-        """The user has stopped the board's job."""
+        """Record that the user stopped the job."""
         from finn_tui.ui.board.view import end_stopped
 
         end_stopped(self.state.board)
         self.state.publish(Topic.BOARD)
 
     def job_failed(self, error: FinnTuiError) -> None:
-        """A job of the board ended with an error, some of which the user can answer."""
+        """Show why a job failed; ask for a password or for trust where that helps."""
         from finn_tui.ui.board.view import asks_password, end_failed, unknown_key
 
         board = self.state.board
@@ -163,7 +168,7 @@ class BoardController(Controller):
                 if answer == "p":
                     self._ask_password(board.machine, password_entered)
 
-            self.context.show_error(error, (("p", "give a password"),), answered)
+            self.context.show_error(error, (("p", "enter a password"),), answered)
         else:
             self.context.show_error(error)
 
@@ -180,7 +185,7 @@ class BoardController(Controller):
         )
 
     async def _look_at_package(self, run: RunFolder) -> OutlookReady:
-        """What a deployment sends, and whether its clock was missed."""
+        """Return what a deployment sends, and whether its clock was missed."""
         from finn_tui.lab.plans import deploy_outlook
         from finn_tui.ui.dialogs.plan_text import deploy_outlook_facts
 
@@ -196,7 +201,7 @@ class BoardController(Controller):
         return BoardJobDone(job, missing)
 
     async def _read_results(self, run: RunView) -> BoardResultsRead:
-        """What is known of a run on a board, and the image that was executed."""
+        """Read the results of a run on a board, and the image that was executed."""
         results, image, sample = await asyncio.to_thread(_board_results, run.folder)
         return BoardResultsRead(run.id, run.changed, results, image, sample)
 

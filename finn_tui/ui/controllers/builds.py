@@ -1,4 +1,4 @@
-"""Builds: beginning one, what speaks against it, runs that end, and upkeep."""
+"""Builds: starting one, the checks before it, the end of a run, and upkeep."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOOK = 1.0
 
 @dataclass
 class RunsRead(WorkResult):
-    """The runs as they are now; ``results`` is None where no result has changed."""
+    """The runs of the workspace; ``results`` is None if no result changed."""
 
     kind = WorkKind.RUNS
     runs: tuple[RunView, ...]
@@ -42,7 +42,7 @@ class RunsRead(WorkResult):
 
 @dataclass
 class SnapshotTaken(WorkResult):
-    """The run that the Runs screen shows, as it is now.
+    """The present state of the run on the Runs screen.
 
     Attributes:
         eta: what is still to come of it.
@@ -61,7 +61,7 @@ class SnapshotTaken(WorkResult):
 
 @dataclass
 class BuildStarted(WorkResult):
-    """A build runs in a process of its own now."""
+    """A build has started in its own process."""
 
     kind = WorkKind.BUILD
     run: RunFolder
@@ -69,7 +69,7 @@ class BuildStarted(WorkResult):
 
 @dataclass
 class BuildChecked(WorkResult):
-    """Something speaks against a build that was asked for; the user decides."""
+    """The checks before a build have findings; the user decides."""
 
     kind = WorkKind.BUILD
     opened: Opened
@@ -79,7 +79,7 @@ class BuildChecked(WorkResult):
 
 @dataclass
 class UpkeepDone(WorkResult):
-    """A job on a run that has ended is done; ``answer`` depends on the job."""
+    """A job on an ended run is done; the type of ``answer`` depends on the job."""
 
     kind = WorkKind.UPKEEP
     run: RunFolder
@@ -88,10 +88,10 @@ class UpkeepDone(WorkResult):
 
 
 class BuildController(Controller):
-    """Builds and what becomes of them."""
+    """Starts builds and follows runs."""
 
     def do_app_build(self) -> None:
-        """Build the present folding, after asking."""
+        """Build the present folding after a confirmation."""
         from finn_tui.lab.plans import plan_build
 
         tune = self.state.tune
@@ -100,7 +100,7 @@ class BuildController(Controller):
         self._confirm_build(plan, "build", lambda: self._build(None))
 
     def retry_run(self, run: RunView) -> None:
-        """Build a run again, after asking."""
+        """Build a run again after a confirmation."""
         from finn_tui.lab.plans import plan_retry
 
         def retry() -> None:
@@ -116,7 +116,7 @@ class BuildController(Controller):
             build_title(plan),
             build_facts(plan),
             yes,
-            "looking at earlier builds ...",
+            "reading earlier builds ...",
             self._look_ahead(plan),
             then,
         )
@@ -133,14 +133,14 @@ class BuildController(Controller):
             self._build(True)
 
     def build_started(self, message: BuildStarted) -> None:
-        """Show the run that has begun."""
+        """Show the run that has started."""
         self.launch_ended()
         self.state.chosen_run_id = message.run.id
         self.watch_runs()
         self.context.show_mode("runs")
 
     def runs_read(self, message: RunsRead) -> None:
-        """The runs are others, or have moved on."""
+        """Store the runs and report those that have ended."""
         before = {run.id: run for run in self.state.runs}
         self.state.runs = message.runs
         if message.results is not None:
@@ -160,7 +160,7 @@ class BuildController(Controller):
 
     def _run_ended(self, id: str, state: str, simulated: bool) -> None:
         mark = " SIMULATED" if simulated else ""
-        then = "; d deploys and validates it" if state == "succeeded" else "; e says why on Runs"
+        then = "; d deploys and validates it" if state == "succeeded" else "; e on Runs shows why"
         severity = "information" if state == "succeeded" else "error"
         self._alert(f"{id}: {state}{mark}")
         self.context.notify(
@@ -172,7 +172,7 @@ class BuildController(Controller):
         )
 
     def snapshot_taken(self, message: SnapshotTaken) -> None:
-        """The run that is shown has moved on."""
+        """Store the snapshot of the run that is shown."""
         view = self.state.feature(RunsState)
         if message.run == view.log_of:
             view.snapshot, view.snapshot_at = message.snapshot, time.monotonic()
@@ -186,7 +186,7 @@ class BuildController(Controller):
         self.context.write_to_terminal(alert(self.lab.workspace.settings.alert, "finn-tui", text))
 
     def build_checked(self, message: BuildChecked) -> None:
-        """Say what speaks against the build, and what would be lost; the user decides."""
+        """Show the findings before a build; the user decides."""
         from finn_tui.ui.dialogs.choose import Notice
 
         self.launch_ended()
@@ -206,12 +206,12 @@ class BuildController(Controller):
         certain = any(finding.verdict == "refuse" for finding in message.findings)
         title = "This build would fail" if certain else "Before this build begins"
         self.context.show_dialog(
-            Notice(title, paragraphs, [("b", "build all the same")], role="warn"), answered
+            Notice(title, paragraphs, [("b", "build anyway")], role="warn"), answered
         )
         self.state.publish(Topic.RUNS)
 
     def upkeep_done(self, message: UpkeepDone) -> None:
-        """Ask what follows from the answer, or say that it is done."""
+        """Ask the next question of the job, or report that it is done."""
         from finn_tui.base.text import size
         from finn_tui.ui.dialogs import choose
         from finn_tui.ui.toolkit.listing import Column, Content, Row
@@ -226,13 +226,13 @@ class BuildController(Controller):
                     self.state.launching = True
                     self.context.start(WorkKind.REBUILD, self._resume_build(run, step))
 
-            hint = "the last is the step that it ended in; enter goes on there"
+            hint = "the last row is the step that the run ended in"
             self.context.show_dialog(
                 choose.ChooseDialog(f"Resume {run.id} at", content, answer[-1], hint=hint), go_on
             )
         elif message.job == "space":
             if not answer.paths:
-                self.context.notify(f"{run.id} has nothing left to clean", markup=False)
+                self.context.notify(f"{run.id} has no working files", markup=False)
                 return
 
             def clean(yes: str | None) -> None:
@@ -254,7 +254,7 @@ class BuildController(Controller):
             self.watch_runs()
 
     def build_failed(self, error: FinnTuiError) -> None:
-        """A build could not be started; without AMD's tools it can be rehearsed."""
+        """Show why a build could not start; offer a rehearsal if AMD's tools are missing."""
         self.launch_ended()
         if error.kind is ErrorKind.TOOLS:
             self.context.show_error(
@@ -264,19 +264,19 @@ class BuildController(Controller):
             self.context.show_error(error)
 
     def rebuild_failed(self, error: FinnTuiError) -> None:
-        """A run could not be resumed or built again."""
+        """Show why a run could not be resumed or built again."""
         self.launch_ended()
         self.context.show_error(error)
 
     def launch_ended(self) -> None:
-        """No build is being started any more."""
+        """Record that no build is being started."""
         self.state.launching = False
         self.context.close_working(WorkKind.BUILD)
         self.context.close_working(WorkKind.REBUILD)
         self.state.publish(Topic.RUNS)
 
     def watch_runs(self) -> None:
-        """Look at the workspace's runs, now and again and again."""
+        """Watch the workspace's runs."""
         self.context.start(WorkKind.RUNS, self._watch_runs())
 
     def follow_run(self, run: RunFolder) -> None:
@@ -299,7 +299,7 @@ class BuildController(Controller):
         self.context.start(WorkKind.UPKEEP, self._look_after(run, job, argument))
 
     async def _look_ahead(self, plan: BuildPlan) -> OutlookReady:
-        """How long a build takes, when it begins, and whether it is built already."""
+        """Return the expected time, the place in the queue, and whether it is built already."""
         from finn_tui.lab.plans import build_outlook
         from finn_tui.ui.dialogs.plan_text import outlook_facts
 
@@ -330,13 +330,13 @@ class BuildController(Controller):
         return BuildStarted(run)
 
     async def _resume_build(self, run: RunFolder, step: str | None) -> BuildStarted:
-        """Go on with a run that has ended, at a step."""
+        """Resume an ended run at a step."""
         return BuildStarted(
             await self.lab.resume(run, step, self.context.progress_of(WorkKind.REBUILD))
         )
 
     async def _retry_build(self, run: RunFolder) -> BuildStarted:
-        """Build a run again, in another folder."""
+        """Build a run again in a new folder."""
         return BuildStarted(await self.lab.retry(run, self.context.progress_of(WorkKind.REBUILD)))
 
     async def _look_after(self, run: RunFolder, job: str, argument: Any = None) -> UpkeepDone:
@@ -354,7 +354,7 @@ class BuildController(Controller):
         await cancel(run)
 
     async def _watch_runs(self) -> None:
-        """Look at the workspace's runs again and again; tell when something is another."""
+        """Read the workspace's runs repeatedly; post a message when they change."""
         seen: tuple[RunView, ...] | None = None
         results: tuple[Experiment, ...] = ()
         while True:
@@ -371,7 +371,7 @@ class BuildController(Controller):
             await asyncio.sleep(_LOOK)
 
     async def _follow_run(self, run: RunFolder) -> None:
-        """Pictures of one run until it ends or another is followed; at last why it failed."""
+        """Post snapshots of a run until it ends; at the end, why it failed."""
         from finn_tui.runs.eta import Kind, estimate, expected, past_builds, usual_steps
         from finn_tui.runs.live.snapshot import pictures
 

@@ -1,4 +1,4 @@
-"""Large logs: showing one, and searching it."""
+"""The log viewer: opening a log, and searching it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOOK = 1.0
 
 @dataclass
 class SearchAdvanced(WorkResult):
-    """A search in a log is a step further."""
+    """A search in a log has progressed."""
 
     kind = WorkKind.LOG_SEARCH
     hits: SearchHits
@@ -32,7 +32,7 @@ class SearchAdvanced(WorkResult):
 
 @dataclass
 class LogsListed(WorkResult):
-    """The logs that a run has, with how large each is and when it was last written to."""
+    """The logs of a run, each with its size and time of last change."""
 
     kind = WorkKind.LOGS
     run: str
@@ -40,7 +40,7 @@ class LogsListed(WorkResult):
 
 
 class LogController(Controller):
-    """Logs."""
+    """Opens, lists and searches logs."""
 
     def open_log(
         self,
@@ -62,18 +62,25 @@ class LogController(Controller):
         from finn_tui.ui.logs.screen import LogScreen
 
         if path is None:
-            self.context.notify("There is no log so far", severity="warning", markup=False)
+            self.context.notify("There is no log yet", severity="warning", markup=False)
             return
         self.context.show_dialog(
             LogScreen(path, title, run, searching=searching, tree=tree, line=line)
         )
 
     def search(self, kind: WorkKind, path: Path, hits: SearchHits, start: int = 0) -> None:
-        """Search a log in the background; another search of that kind ends."""
+        """Search a log in the background; ends another search of that kind.
+
+        Args:
+            kind: of work.
+            path: the log.
+            hits: collects the lines.
+            start: offset in bytes where it starts.
+        """
         self.context.start(kind, self._scan(path, hits, start))
 
     def search_advanced(self, message: SearchAdvanced) -> None:
-        """A search is a step further."""
+        """Add new hits and show them."""
         from finn_tui.ui.logs.screen import LogScreen
 
         message.hits.add(message.progress)
@@ -82,7 +89,7 @@ class LogController(Controller):
                 screen.show_hits(message.hits)
 
     def logs_listed(self, message: LogsListed) -> None:
-        """The logs that a run has."""
+        """Show the logs of a run."""
         from finn_tui.ui.logs.screen import LogScreen
 
         for screen in self.context.screen_stack:
@@ -90,18 +97,18 @@ class LogController(Controller):
                 screen.show_logs(message.run, message.logs)
 
     def list_logs(self, run: RunFolder) -> None:
-        """List the logs of a run again and again, until ``stop_listing``."""
+        """List the logs of a run repeatedly."""
         self.context.start(WorkKind.LOGS, self._list(run))
 
     async def _scan(self, path: Path, hits: SearchHits, start: int) -> None:
-        """Look for something in a log, and go on with what is appended."""
+        """Search a log, and go on with what is appended."""
         from finn_tui.runs.logs.search_worker import scan
 
         async for progress in scan(path, hits.query, start):
             self.context.post_message(SearchAdvanced(hits, progress))
 
     async def _list(self, run: RunFolder) -> None:
-        """Which logs a run has, again and again."""
+        """Post the logs of a run repeatedly."""
         from finn_tui.runs.logs.tail import find_logs, measured
 
         while True:

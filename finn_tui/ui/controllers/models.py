@@ -1,4 +1,4 @@
-"""Models: opening one, its board, its stages, and the folding that is kept."""
+"""Models: opening one, its board, its stages, and the working folding."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ModelOpened(WorkResult):
-    """A model is ready to be folded.
+    """A model is prepared and open.
 
     Attributes:
         working: the folding of an earlier session that it was opened with.
@@ -61,13 +61,13 @@ class TargetsListed(WorkResult):
 
 @dataclass
 class FifosPriced(WorkResult):
-    """FINN has priced the FIFOs of the present folding."""
+    """FINN has returned the cost of the FIFOs of the present folding."""
 
     kind = WorkKind.PRICES
 
 
 class ModelController(Controller):
-    """Models and their boards."""
+    """Opens models and chooses their boards."""
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
@@ -75,7 +75,13 @@ class ModelController(Controller):
         self._keeping = False
 
     def open_named(self, model: str, board: str | None = None, folding: str | None = None) -> None:
-        """Open a model by its name; the screen says so while it is prepared."""
+        """Open a model by its name.
+
+        Args:
+            model: name, preset or path.
+            board: None for the workspace's.
+            folding: None for the last or the default one.
+        """
         self.state.opening = model
         self.context.start(WorkKind.OPEN, self.open_model(model, board, folding))
         self.state.publish(Topic.MODEL)
@@ -103,7 +109,7 @@ class ModelController(Controller):
             for name, preset in presets_by_name.items()
         ]
         rows += [
-            Row(name, [(title, ""), ("of this workspace", "dim"), ("prepared", "dim")])
+            Row(name, [(title, ""), ("in this workspace", "dim"), ("prepared", "dim")])
             for name, title in sorted(titles.items())
             if name not in presets_by_name
         ]
@@ -121,35 +127,39 @@ class ModelController(Controller):
                 present,
                 free=lambda text: why_no_file(text, "model", files),
                 files=files,
-                hint="letters narrow the list; or type the path of an .onnx file (QONNX)",
+                hint="type to filter, or type the path of an .onnx file (QONNX)",
             ),
             accept,
         )
 
     def keep_last(self) -> None:
-        """Keep what happened since the last look; whatever ends the app."""
+        """Write the working folding before the app ends."""
         tune = tune_state(self.state)
         if tune is not None:
             with contextlib.suppress(FinnTuiError):
                 self.keeper.write(self.keeper.snapshot(tune))
 
     def keep(self) -> None:
-        """Keep the folding that is edited, if it has changed."""
+        """Write the working folding if it has changed."""
         tune = tune_state(self.state)
         if tune is not None and not self._keeping and self.keeper.due(tune):
             self.context.start(WorkKind.KEEP, self._keep_folding(tune))
 
     def not_kept(self, error: FinnTuiError) -> None:
-        """Say once that an end of the app would lose changes; it is tried again and again."""
+        """Warn once that the working folding cannot be written."""
         if not self.keeper.warned:
             self.keeper.warned = True
             text = f"{error.what}. {error.why}"
             self.context.notify(
-                text, title="the folding is not kept", severity="warning", timeout=10, markup=False
+                text,
+                title="folding not kept on disk",
+                severity="warning",
+                timeout=10,
+                markup=False,
             )
 
     def leave_folding(self, then: Callable[[], None]) -> None:
-        """Go on once the folding is kept; ask if that fails and unsaved changes would be lost."""
+        """Continue once the folding is written; ask if that fails and changes would be lost."""
         tune = tune_state(self.state)
         try:
             if tune is not None:
@@ -167,13 +177,13 @@ class ModelController(Controller):
             confirm(
                 "The folding has changes that are not saved",
                 f"They would be lost; w on Tune saves them. {why}",
-                "go on without them",
+                "discard the changes",
             ),
             lambda answer: then() if answer == "y" else None,
         )
 
     def take_model(self, message: ModelOpened) -> None:
-        """A model is there to be folded; nothing is drawn yet."""
+        """Store the opened model without drawing."""
         state, working = self.state, message.working
         if state.tune is None or state.tune.opened is not message.opened:
             tune = TuneState(message.opened, message.folding_name)
@@ -182,12 +192,12 @@ class ModelController(Controller):
                 tune.folding_name, tune.saved_name = working.folding_name, working.saved_name
                 tune.locked = set(working.locked)
                 if tune.editor.unsaved:
-                    tune.notice = Notice("as you left it; its changes are not saved, w saves them")
+                    tune.notice = Notice("restored with unsaved changes; w saves them")
             self.keeper.begin(tune)
             state.flow.stage, state.opening, state.opening_at = -1, "", None
 
     def model_opened(self, message: ModelOpened) -> None:
-        """A model is there to be folded."""
+        """Show the opened model."""
         self.context.close_working(WorkKind.OPEN)
         self.take_model(message)
         if message.problem is not None:
@@ -198,11 +208,11 @@ class ModelController(Controller):
         self.state.publish(Topic.MODEL)
 
     def choose_target(self, tune: ModelSession) -> None:
-        """Another board for the model."""
+        """Choose another board for the model."""
         self.context.start(WorkKind.TARGETS, self._list_targets(tune))
 
     def targets_listed(self, message: TargetsListed) -> None:
-        """Choose among the boards."""
+        """Open the dialog with the boards."""
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
@@ -232,7 +242,7 @@ class ModelController(Controller):
             if board is not None and board != tune.editor.device.board:
                 self.leave_folding(lambda: self._retarget(tune, board))
 
-        hint = "letters narrow the list; another part is prepared anew"
+        hint = "type to filter; another part is prepared again"
         content = Content(columns, rows)
         self.context.show_dialog(
             ChooseDialog("Board", content, tune.editor.device.board, hint=hint), accept
@@ -243,38 +253,38 @@ class ModelController(Controller):
         self.open_named(tune.opened.model.name, board)
 
     def opening_failed(self, error: FinnTuiError) -> None:
-        """A model could not be opened."""
+        """Show why a model could not be opened."""
         self.opening_ended()
         self.context.show_error(error)
 
     def opening_ended(self) -> None:
-        """Nothing is being opened any more."""
+        """Record that no model is being opened."""
         self.state.opening = ""
         self.context.close_working(WorkKind.OPEN)
         self.state.publish(Topic.MODEL)
 
     def graph_read(self, message: GraphRead) -> None:
-        """The nodes of a stage."""
+        """Show the nodes of a stage."""
         flow = self.state.flow
         flow.reading, flow.error = None, None
         flow.graphs[message.path] = message.graph
         self.state.publish(Topic.FLOW)
 
     def graph_failed(self, error: FinnTuiError) -> None:
-        """The nodes of a stage cannot be read: the screen says so in their place."""
+        """Show why the nodes of a stage cannot be read."""
         flow = self.state.flow
         flow.reading, flow.error = None, error
         self.state.publish(Topic.FLOW)
 
     def fifos_priced(self, message: FifosPriced) -> None:
-        """FIFOs of the present folding have a cost now."""
+        """Show the new cost of FIFOs."""
         self.state.publish(Topic.MODEL)
 
     def pricing_failed(self, error: FinnTuiError) -> None:
-        """FIFOs of the present folding have no cost."""
+        """Show that the cost of FIFOs is not known."""
         tune = tune_state(self.state)
         if tune is not None:
-            tune.notice = Notice(f"not priced: {error.what}", "warn")
+            tune.notice = Notice(f"FIFO cost not known: {error.what}", "warn")
         self.state.publish(Topic.MODEL)
 
     def read_graph(self, stage: Stage) -> None:
@@ -282,13 +292,19 @@ class ModelController(Controller):
         self.context.start(WorkKind.GRAPH, self._read_graph(stage))
 
     def price_fifos(self, tune: ModelSession) -> None:
-        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+        """Ask FINN for the cost of FIFO depths that are not known yet."""
         self.context.start(WorkKind.PRICES, self._price_fifos(tune))
 
     async def open_model(
         self, model: str, board: str | None = None, folding: str | None = None
     ) -> ModelOpened:
-        """Prepare a model if need be, and open it for folding."""
+        """Prepare a model if needed, and open it.
+
+        Args:
+            model: name, preset or path.
+            board: None for the workspace's.
+            folding: None for the last or the default one.
+        """
         opened = await self.lab.open(
             model, board=board, folding=folding, on_progress=self.context.progress_of(WorkKind.OPEN)
         )
@@ -305,7 +321,7 @@ class ModelController(Controller):
         return result
 
     def _restore(self, opened: Opened, before: Snapshot | None) -> WorkingFolding | None:
-        """Keep the folding that is edited, and go on with the one of an earlier session."""
+        """Write the working folding, and return that of an earlier session."""
         from finn_tui.lab import working_folding
 
         if before is not None:
@@ -314,7 +330,7 @@ class ModelController(Controller):
         return working_folding.restore(self.lab.workspace, opened)
 
     async def _keep_folding(self, tune: TuneState) -> None:
-        """Write the folding that is edited to the workspace."""
+        """Write the working folding to the workspace."""
         self._keeping = True
         try:
             await asyncio.to_thread(self.keeper.write, self.keeper.snapshot(tune))
@@ -322,17 +338,17 @@ class ModelController(Controller):
             self._keeping = False
 
     async def _read_graph(self, stage: Stage) -> GraphRead:
-        """The nodes of one stage of the flow."""
+        """Read the nodes of one stage."""
         return GraphRead(stage.path, await self.lab.graph(stage))
 
     async def _list_targets(self, tune: ModelSession) -> TargetsListed:
-        """The boards that a model can be folded for."""
+        """Return the boards that a model can be folded for."""
         from finn_tui.lab.devices import devices
 
         info = await self.lab.info()
         return TargetsListed(tune, devices(info, self.lab.workspace.settings))
 
     async def _price_fifos(self, tune: ModelSession) -> FifosPriced:
-        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+        """Ask FINN for the cost of FIFO depths that are not known yet."""
         await self.lab.price(tune.opened)
         return FifosPriced()

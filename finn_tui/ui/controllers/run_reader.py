@@ -1,4 +1,4 @@
-"""Reads the workspace's runs again and again, and follows one of them."""
+"""Reads the workspace's runs, their results, and why one failed."""
 
 from __future__ import annotations
 

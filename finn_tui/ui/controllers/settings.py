@@ -42,7 +42,7 @@ class SettingsController(Controller):
         self._seen = workspace.settings
 
     def look(self) -> None:
-        """Take up settings that were changed by hand while the app is open, and say so."""
+        """Reload settings that were edited by hand while the app is open, and say so."""
         workspace = self.lab.workspace
         settings, problem = workspace.settings, workspace.problem
         # What an editor is just writing is whole at the next look.
@@ -68,7 +68,7 @@ class SettingsController(Controller):
         self._seen, self._problem = settings, problem
 
     def show_problem(self, problem: FinnTuiError) -> None:
-        """Say once what is wrong with finn-tui.toml."""
+        """Show once what is wrong with finn-tui.toml."""
         if str(problem) != self._shown_problem:
             self._shown_problem = str(problem)
             self.context.show_error(problem)

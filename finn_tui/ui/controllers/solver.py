@@ -26,7 +26,7 @@ _PAUSE = 0.25
 
 @dataclass
 class SolveFinished(WorkResult):
-    """The solver has answered a request, or said why it cannot."""
+    """The solver has answered a request, or says why it cannot."""
 
     kind = WorkKind.SOLVE
     solving: SolveState
@@ -37,7 +37,7 @@ class SolveFinished(WorkResult):
 
 @dataclass
 class FrontAdvanced(WorkResult):
-    """A point of a Pareto front; its end, with what went wrong, where ``point`` is None."""
+    """A new point of a Pareto front; its end if ``point`` is None."""
 
     kind = WorkKind.FRONT
     front: ParetoFront
@@ -48,7 +48,7 @@ class FrontAdvanced(WorkResult):
 
 @dataclass
 class FastestFound(WorkResult):
-    """The fastest folding that fits what the solve dialog has, or why there is none."""
+    """The fastest folding that fits the solve dialog's form, or why there is none."""
 
     kind = WorkKind.FASTEST
     solving: SolveState
@@ -57,7 +57,7 @@ class FastestFound(WorkResult):
 
 
 class SolverController(Controller):
-    """Solving; what it finds is for the user to take."""
+    """Runs the solver; the user decides whether to apply its answers."""
 
     @property
     def _solving(self) -> SolveState | None:
@@ -74,7 +74,7 @@ class SolverController(Controller):
         return front if front is not None and front.tune is self.state.tune else None
 
     def do_tune_solve(self) -> None:
-        """The dialog: its form, or what is under way or waits to be looked at."""
+        """Open the solve dialog."""
         # The solver brings numpy, which only those who solve shall pay.
         from finn_tui.ui.solve import state as solving
         from finn_tui.ui.solve.screen import SolveDialog
@@ -92,19 +92,24 @@ class SolverController(Controller):
             self.context.after_refresh(self.context.action_do, action)
 
     def begin_solving(self, solving: SolveState, request: SolveRequest) -> None:
-        """Ask; the answer comes as a message."""
+        """Send a request to the solver; the answer arrives as a message.
+
+        Args:
+            solving: the dialog's state.
+            request: from its form.
+        """
         self.context.stop(WorkKind.FASTEST)
         self._stop_front()
         solving.begin(request)
         self.context.start(WorkKind.SOLVE, self._solve(solving, request))
 
     def stop_solving(self, solving: SolveState) -> None:
-        """End the solver's process; there is no answer then."""
+        """End the solver's process without an answer."""
         solving.end()
         self.context.stop(WorkKind.SOLVE)
 
     async def _find_fastest(self, solving: SolveState, request: SolveRequest) -> FastestFound:
-        """What the form tells beside the request: the fastest that fits."""
+        """Compute the fastest folding that fits."""
         from finn_tui.lab.solver import requests
 
         # Whoever is still choosing shall not have the solver started anew with every key.
@@ -117,7 +122,7 @@ class SolverController(Controller):
         return FastestFound(solving, request, answer)
 
     async def _solve(self, solving: SolveState, request: SolveRequest) -> SolveFinished:
-        """Have a request answered."""
+        """Solve a request."""
         from finn_tui.lab.solver import requests
 
         try:
@@ -132,7 +137,7 @@ class SolverController(Controller):
     # The Pareto front
 
     def do_tune_pareto(self) -> None:
-        """The front's screen; it is found now unless it was before."""
+        """Open the Pareto screen; compute the front unless it is known."""
         from finn_tui.ui.pareto.screen import ParetoScreen
         from finn_tui.ui.pareto.state import front_options
 
@@ -149,7 +154,12 @@ class SolverController(Controller):
         self.context.show_dialog(ParetoScreen(front), lambda _: self.state.publish(Topic.MODEL))
 
     def find_front(self, tune: TuneState, solve_options: SolveOptions) -> ParetoFront:
-        """Begin to find a front; its points come as messages."""
+        """Start computing a front; its points arrive as messages.
+
+        Args:
+            tune: the open model.
+            solve_options: limits and locks.
+        """
         from finn_tui.ui.pareto.state import ParetoFront
 
         front = ParetoFront(tune, solve_options)
@@ -164,7 +174,7 @@ class SolverController(Controller):
             self.state.drop(type(front))
 
     async def _find_points(self, front: ParetoFront) -> FrontAdvanced:
-        """Find a front's points, SetFolding's beside them."""
+        """Compute the points of a front and SetFolding's."""
         from finn_tui.lab.solver import requests
         from finn_tui.ui.pareto.state import POINTS
 
@@ -185,7 +195,7 @@ class SolverController(Controller):
         self.context.post_message(FrontAdvanced(front, point))
 
     def front_found(self, message: FrontAdvanced) -> None:
-        """A point more, or the end."""
+        """Add a point, or record the end."""
         if message.point is not None:
             message.front.add(message.point)
         else:
@@ -193,7 +203,7 @@ class SolverController(Controller):
         self._show_front()
 
     def front_told(self, progress: Progress) -> None:
-        """The solver or FINN is a step further."""
+        """Show the progress of the front."""
         front = self._front
         if front is not None:
             front.report(progress)
@@ -209,19 +219,19 @@ class SolverController(Controller):
     # What comes of a request
 
     def fastest_found(self, message: FastestFound) -> None:
-        """The form can tell it."""
+        """Show the fastest folding in the form."""
         message.solving.set_fastest(message.request, message.answer)
         self._show_solving(message.solving)
 
     def solved(self, message: SolveFinished) -> None:
-        """An answer, or why there is none."""
+        """Store the answer and show it."""
         solving = message.solving
         if solving.request is not message.request or not solving.busy:
             return
         solving.end(message.solution, message.error)
         if not self._show_solving(solving) and self.state.tune is solving.tune:
             solving.leave_unseen()
-            outcome = "there is no answer" if message.solution is None else "solved"
+            outcome = "no solution" if message.solution is None else "solved"
             self.context.notify(
                 f"{outcome}: {solving.title}; s on Tune shows it",
                 title="solve",
@@ -231,14 +241,14 @@ class SolverController(Controller):
             self.state.publish(Topic.MODEL)
 
     def solve_told(self, progress: Progress) -> None:
-        """The solver is a step further."""
+        """Show the progress of the solver."""
         solving = self._solving
         if solving is not None and solving.busy:
             solving.report(progress)
             self._show_solving(solving)
 
     def solve_failed(self, error: FinnTuiError) -> None:
-        """A defect while solving: the dialog tells it, or a notice where it is closed."""
+        """Show an internal error of the solver in the dialog, or as a notice if it is closed."""
         solving = self._solving
         if solving is not None and solving.request is not None:
             solving.end(error=error)
@@ -247,7 +257,7 @@ class SolverController(Controller):
         self.context.show_error(error)
 
     def front_failed(self, error: FinnTuiError) -> None:
-        """A defect while a Pareto front is found; the points that are there stay."""
+        """Show an internal error of the front; its points stay."""
         front = self._front
         if front is not None:
             front.end(error, None)
@@ -265,11 +275,16 @@ class SolverController(Controller):
         return False
 
     def find_fastest(self, solving: SolveState, request: SolveRequest) -> None:
-        """Find the fastest folding that fits, which the form shows beside the request."""
+        """Compute the fastest folding that fits, which the form shows.
+
+        Args:
+            solving: the dialog's state.
+            request: for the fastest.
+        """
         self.context.start(WorkKind.FASTEST, self._find_fastest(solving, request))
 
     def do_tune_advice(self) -> None:
-        """Show what can be reduced at this II, and how far a rate is."""
+        """Open the dialog of next moves."""
         from finn_tui.ui.advice.screen import AdviceDialog
 
         tune = tune_state(self.state)

@@ -117,7 +117,7 @@ class AskTextDialog(ModalScreen[str | None]):
         return self._remarks(width)[:height]
 
     def _foot(self, width: int, height: int) -> list[StyledLine]:
-        return wrap(self._hint or "enter takes it, esc closes", width, "dim")[:height]
+        return wrap(self._hint or "enter accepts, esc cancels", width, "dim")[:height]
 
     def on_key(self, event: events.Key) -> None:
         """Take letters that came before the line had the keys."""

@@ -63,7 +63,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
         """
         super().__init__(
             title,
-            refuse=free or (lambda text: "there is nothing of that name"),
+            refuse=free or (lambda text: "no such entry"),
             echo=echo,
             hint=hint,
             text=text,
@@ -107,8 +107,8 @@ class ChooseDialog(ListKeys, AskTextDialog):
 
     def _empty(self) -> str:
         if self._files is not None:
-            return "enter takes the path; tab completes it"
-        return "nothing like that" if self._only_rows else "enter takes what you typed"
+            return "enter accepts the path; tab completes it"
+        return "no match" if self._only_rows else "enter accepts the text"
 
     def accept_text(self) -> None:
         """Give the row or the text."""

@@ -77,7 +77,7 @@ class Confirm(ModalScreen[bool]):
             else:
                 lines[-1].add(" · ", "dim").add(piece, role)
         keys = StyledLine().add("enter", "key", True).add(f" {self._yes}", "dim", True)
-        keys.add("   ").add("esc", "key", False).add(" leave it", "dim", False)
+        keys.add("   ").add("esc", "key", False).add(" cancel", "dim", False)
         return [*lines, keys]
 
     def _text(self, width: int, height: int) -> list[StyledLine]:

@@ -100,7 +100,7 @@ class Working(ModalScreen[str | None]):
         lines += [StyledLine().add("  " + shorten(text, width - 2), "faint") for text in self._log]
         keys = StyledLine().add("esc", "key").add(" cancel", "dim")
         if self.kind is WorkKind.OPEN:
-            keys.add("   1-5", "key").add(" look at something else meanwhile", "dim")
+            keys.add("   1-5", "key").add(" other screens meanwhile", "dim")
         keys.add("   q", "key").add(" quit", "dim")
         return [
             *lines[: height - 2],

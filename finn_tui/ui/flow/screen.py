@@ -1,4 +1,4 @@
-"""Flow: the stages from export to dataflow graph, what each changed, and their nodes."""
+"""Flow: the stages from export to dataflow graph, their changes and nodes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FlowScreen(ModeScreen):
     }
 
     def body(self) -> Iterable[Widget]:
-        """Where the weights come from; stages and changes; nodes and attributes."""
+        """Yield the origin of the weights, stages and changes, nodes and attributes."""
         yield LineView(self._weights, id="weights")
         with Horizontal():
             with Vertical(id="left"):
@@ -44,7 +44,7 @@ class FlowScreen(ModeScreen):
                 )
 
     def on_mount(self) -> None:
-        """Keys go to the stages."""
+        """Focus the stages."""
         self._shown: tuple[object, ...] = ()
         self.query_one("#stages", Listing).focus()
 
@@ -88,7 +88,7 @@ class FlowScreen(ModeScreen):
         self._node()
 
     def on_resize(self) -> None:
-        """Other columns may fit."""
+        """Choose the columns for the new size."""
         self.call_after_refresh(self.redraw)
 
     def _node(self) -> None:
@@ -107,7 +107,7 @@ class FlowScreen(ModeScreen):
         )
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
-        """Another stage or another node."""
+        """Show another stage or node."""
         if event.listing.id == "stages" and isinstance(event.key, int):
             self.state.flow.stage, self.state.flow.error = event.key, None
             self.redraw()
@@ -115,7 +115,7 @@ class FlowScreen(ModeScreen):
             self._node()
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
-        """Enter goes one list to the right."""
+        """Focus the list to the right."""
         following = {"stages": "#nodes", "nodes": "#attributes"}.get(event.listing.id or "")
         if following:
             self.query_one(following, Listing).focus()

@@ -1,4 +1,4 @@
-"""What the Flow screen tells of the stages from export to dataflow graph; no widget needed."""
+"""Lists of the Flow screen: stages, changes, nodes and attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
 
 
 def op_differences(before: Stage | None, stage: Stage) -> list[tuple[str, int]]:
-    """How many nodes of each op type a stage added (+) or took away (-), the added ones first."""
+    """Return how many nodes of each op type a stage added (+) or removed (-), added ones first.
+
+    Args:
+        before: the stage before, None for the first.
+        stage: the stage.
+    """
     if before is None:
         return []
     names = dict.fromkeys([*before.op_types, *stage.op_types])
@@ -19,7 +24,7 @@ def op_differences(before: Stage | None, stage: Stage) -> list[tuple[str, int]]:
 
 
 def check_cell(stage: Stage) -> Cell:
-    """The check against the original network: images with the same class."""
+    """Return the check against the original network: images with the same class."""
     if stage.check is None:
         return ("not run", "dim")
     same, images = stage.check["same"], stage.check["images"]
@@ -29,7 +34,12 @@ def check_cell(stage: Stage) -> Cell:
 
 
 def stages_content(model: Model, width: int) -> Content:
-    """The list of stages."""
+    """Return the list of stages.
+
+    Args:
+        model: the open model.
+        width: columns of the list.
+    """
     wide = width >= 50
     model_stages = model.stages
     rows = []
@@ -49,7 +59,12 @@ def stages_content(model: Model, width: int) -> Content:
 
 
 def changes_content(model: Model, index: int) -> Content:
-    """What a stage did to the op types."""
+    """Return how a stage changed the op types.
+
+    Args:
+        model: the open model.
+        index: of the stage.
+    """
     model_stages = model.stages
     stage = model_stages[index]
     if index == 0:
@@ -74,7 +89,12 @@ def _dtype(tensors: Sequence[Mapping[str, Any]]) -> str:
 
 
 def nodes_content(graph: Mapping[str, Any], width: int) -> Content:
-    """The nodes of a stage: op, name, shapes and types as far as there is room."""
+    """Return the nodes of a stage with shapes and types as far as they fit.
+
+    Args:
+        graph: of the stage.
+        width: columns of the list.
+    """
     wide = width >= 76
     columns = [Column("op", 24), Column("node")] if wide else [Column("op")]
     columns += [Column("in", 14, rank=2)] if wide else []
@@ -91,7 +111,7 @@ def nodes_content(graph: Mapping[str, Any], width: int) -> Content:
 
 
 def node_facts(node: Mapping[str, Any]) -> list[Field]:
-    """Everything that is known of a node: tensors, then attributes."""
+    """Return everything known of a node: tensors, then attributes."""
     fields = [Field("op", node["op_type"], "strong"), Field("domain", node.get("domain") or "onnx")]
     for side in ("inputs", "outputs"):
         for tensor in node[side]:

@@ -1,4 +1,4 @@
-"""Which log is shown while a build runs: the one that grows, without going to and fro."""
+"""Chooses the log to show while a build runs: the one that grows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAY_SECONDS = 5.0
 def growing(
     shown: Path | None, seconds: float, grew: Mapping[Path, float], general: Collection[Path]
 ) -> Path | None:
-    """The log to be shown next: ``shown`` again as long as it grows with the others.
+    """Return the log to show next: ``shown`` as long as it grows with the others.
 
     Layers are synthesized side by side and all their logs grow: the one that is shown stays until
     it has fallen silent.

@@ -1,4 +1,4 @@
-"""A log of any size: the lines in view, a cursor, and what was searched for."""
+"""A pane with a log of any size, a cursor, and search."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _COUNT = 0.01
 
 
 class LogPane(LineView, can_focus=True):
-    """Shows a ``LogView``; one long line is cut at the right edge and read by moving sideways."""
+    """Shows a ``LogView``; long lines are cut at the right edge, or read by moving sideways."""
 
     BINDINGS = actions.bindings("log", "list", "pane")
 
     @dataclass
     class Opened(Message):
-        """Enter: the line under the cursor is wanted large, or among its neighbours."""
+        """The user opens the log, or leaves a filter at a line."""
 
         log: LogPane
         searching: bool = False
@@ -41,13 +41,13 @@ class LogPane(LineView, can_focus=True):
 
     @dataclass
     class Begun(Message):
-        """The file was replaced or cut: what was found in it means nothing any more."""
+        """The file was replaced or truncated; hits in it are void."""
 
         log: LogPane
 
     @dataclass
     class Searched(Message):
-        """A text to search for was typed."""
+        """The user typed a text to search for."""
 
         log: LogPane
         text: str
@@ -95,7 +95,7 @@ class LogPane(LineView, can_focus=True):
         self.redraw()
 
     def on_mount(self) -> None:
-        """Look at the file again and again."""
+        """Watch the file."""
         self.set_interval(_LOOK, self._look)
 
     def _look(self) -> None:
@@ -110,14 +110,19 @@ class LogPane(LineView, can_focus=True):
             self.redraw()
 
     def build(self, width: int, height: int) -> list[StyledLine]:
-        """The lines in view; above them what is searched for while it is typed."""
+        """Return the lines in view, below the search that is being typed.
+
+        Args:
+            width: columns of the pane.
+            height: lines of the pane.
+        """
         view = self.view
         self._write_title()
         lines = [self._prompt_line(width)] if self.prompt.typing else []
         rows = view.rows(width - 2, max(1, height - len(lines)))
         if not rows:
-            text = "no output yet" if view.only is None else "no line passes the filter"
-            text = text if view.only is None or view.only.whole else "looking for lines"
+            text = "no output yet" if view.only is None else "no line matches the filter"
+            text = text if view.only is None or view.only.whole else "searching"
             return [*lines, StyledLine().add(" " + text, "dim")]
         thumb = view.thumb()
         first, last = view.marked()
@@ -138,15 +143,15 @@ class LogPane(LineView, can_focus=True):
         return self.has_focus or self.prompt.typing
 
     def _prompt_line(self, width: int) -> StyledLine:
-        how = "as an expression" if self.regex else "as text"
-        keys = StyledLine().add(f"{how}, ", "dim").add("tab", "key").add(" the other ")
+        how = "regular expression" if self.regex else "plain text"
+        keys = StyledLine().add(f"{how}, ", "dim").add("tab", "key").add(" switches ")
         return StyledLine("cursor-blur").add(" /", "accent").right(keys, width).to(width)
 
     def _write_title(self) -> None:
         """The log's name, what was searched for in it, and where in it one is."""
         view = self.view
-        following = "following" if self._release is None else "following this one"
-        state = "gone" if view.state == "gone" and view.path is not None else ""
+        following = "following" if self._release is None else "following (pinned)"
+        state = "deleted" if view.state == "gone" and view.path is not None else ""
         state = state or (following if view.following else view.place())
         if view.column and not view.wrap:
             state += f", from column {view.column + 1}"
@@ -158,7 +163,7 @@ class LogPane(LineView, can_focus=True):
     # Searching
 
     def begin_search(self) -> None:
-        """Letters go to what is searched for, until enter or escape."""
+        """Pass letters to the search until enter or escape."""
         self.prompt.text = ""
         self.prompt.width = max(20, self.size.width - 40)
         self.prompt.begin()
@@ -173,7 +178,7 @@ class LogPane(LineView, can_focus=True):
         self.redraw()
 
     def on_key(self, event: events.Key) -> None:
-        """Letters of a search that is being typed."""
+        """Pass letters to the search that is being typed."""
         if not self.prompt.typing:
             # Bindings come after all keys that are there already: what is typed fast, or comes
             # late over a slow line, would be taken for commands.
@@ -194,7 +199,7 @@ class LogPane(LineView, can_focus=True):
         self.redraw()
 
     def do_list_filter(self) -> None:
-        """Search, in the large view."""
+        """Start a search in the viewer."""
         if self._large:
             self.begin_search()
         else:
@@ -203,11 +208,11 @@ class LogPane(LineView, can_focus=True):
     # Moving
 
     def do_list_choose(self) -> None:
-        """The large view; there, the lines around this one."""
+        """Open the viewer; in the viewer, show the lines around this one."""
         self.post_message(self.Opened(self))
 
     def do_log_follow(self) -> None:
-        """To the end, and stay there; or stay here."""
+        """Follow the end of the log, or stop following."""
         if self.view.following and self._release is not None:
             self._release()
         elif self.view.following:
@@ -217,59 +222,59 @@ class LogPane(LineView, can_focus=True):
         self.redraw()
 
     def do_list_up(self) -> None:
-        """A line up."""
+        """Move a line up."""
         self.view.move(-1)
         self.redraw()
 
     def do_list_down(self) -> None:
-        """A line down."""
+        """Move a line down."""
         self.view.move(1)
         self.redraw()
 
     def do_list_page_up(self) -> None:
-        """A screen up."""
+        """Move a page up."""
         self.view.page(-1)
         self.redraw()
 
     def do_list_page_down(self) -> None:
-        """A screen down."""
+        """Move a page down."""
         self.view.page(1)
         self.redraw()
 
     def do_list_top(self) -> None:
-        """To the first line."""
+        """Go to the first line."""
         self.view.to_top()
         self.redraw()
 
     def do_list_bottom(self) -> None:
-        """To the end."""
+        """Go to the end."""
         self.view.to_bottom()
         self.redraw()
 
     def do_log_left(self) -> None:
-        """Back to the left part of long lines."""
+        """Show the left part of long lines."""
         self.view.sideways(-20)
         self.redraw()
 
     def do_log_right(self) -> None:
-        """To the right part of long lines."""
+        """Show the right part of long lines."""
         self.view.sideways(20)
         self.redraw()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Up by the wheel."""
+        """Scroll up."""
         event.stop()
         self.view.scroll(-3)
         self.redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Down by the wheel."""
+        """Scroll down."""
         event.stop()
         self.view.scroll(3)
         self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """The scroll bar, or a line."""
+        """Drag the scroll bar, or put the cursor on a line."""
         event.stop()
         hit = self.hit(event)
         offset = event.get_content_offset(self)

@@ -1,4 +1,4 @@
-"""A log with the screen to itself, beside the other logs of its run."""
+"""The log viewer, with the list of the run's logs beside it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PLUS = {"less", "more", "most", "vi", "vim", "nvim", "view"}
 
 
 class LogScreen(PaneScreen):
-    """The log viewer."""
+    """Shows one log over the whole screen."""
 
     place: ClassVar[str] = "viewer"
     BINDINGS = actions.bindings("viewer")
@@ -61,7 +61,7 @@ class LogScreen(PaneScreen):
         tree: bool = False,
         line: int | None = None,
     ) -> None:
-        """See ``LogDesk.open_log``."""
+        """Create the viewer, see ``LogController.open_log``."""
         super().__init__()
         self._run = run
         self._title = title
@@ -75,16 +75,16 @@ class LogScreen(PaneScreen):
 
     @property
     def context(self) -> AppContext:
-        """The app."""
+        """Return the app context."""
         return context_of(self)
 
     @property
     def log_pane(self) -> LogPane:
-        """The log itself."""
+        """Return the log pane."""
         return self.query_one("#log", LogPane)
 
     def compose(self) -> ComposeResult:
-        """Which log; the other logs beside it; the keys."""
+        """Yield the path, the list of logs, the log, and the keys."""
         yield LineView(self._where, id="where", classes="frame")
         with Horizontal():
             yield Listing(id="tree", title="Logs", classes="pane")
@@ -93,7 +93,7 @@ class LogScreen(PaneScreen):
         yield TooSmall(classes="frame")
 
     def on_mount(self) -> None:
-        """Read it."""
+        """Open the log."""
         self._show(self.view, self._title)
         if self._run is None:
             self.query_one("#tree").remove()
@@ -106,20 +106,20 @@ class LogScreen(PaneScreen):
             self.view.go_to_line(self._line)
 
     def on_unmount(self) -> None:
-        """Nothing is searched for any more."""
+        """Stop all searches."""
         self.context.state.searching = False
         self.context.stop(WorkKind.LOGS, *_SCANS)
         if self.view.file is not None:
             self.view.file.close()
 
     def _focus(self, *, tree: bool) -> None:
-        """Keys go to the list of logs or to the log; in a narrow window it has all the room."""
+        """Focus the list of logs or the log; in a narrow window only the focused one is shown."""
         self.set_class(tree, "-tree")
         self.set_focus(self.query_one("#tree", Listing) if tree else self.log_pane)
         self._redraw()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """A click may have moved the keys."""
+        """Follow a focus that a click has moved."""
         self.set_class(event.widget.id == "tree", "-tree")
 
     def _show(self, view: LogView, title: str) -> None:
@@ -163,7 +163,7 @@ class LogScreen(PaneScreen):
             self.context.action_do(hit)
 
     def _search_state(self) -> str:
-        """Errors, what is searched for and what is shown, for the heading."""
+        """Return hits, search and filter as text for the heading."""
         view = self.view
         texts = []
         for hits, name in ((view.errors, "error"), (view.search, "")):
@@ -186,7 +186,7 @@ class LogScreen(PaneScreen):
     # What workers found
 
     def show_hits(self, hits: SearchHits) -> None:
-        """A search is a step further; go where it was to lead."""
+        """Show new hits of a search, and jump to the wanted one."""
         view = self.view
         if hits not in (view.errors, view.search, view.only) or not self.query("#log"):
             return
@@ -211,7 +211,12 @@ class LogScreen(PaneScreen):
             self.notify(f"{subject} found", title=self._title, markup=False)
 
     def show_logs(self, run: str, logs: Sequence[log_tree.Measured]) -> None:
-        """The logs of the run."""
+        """Show the logs of the run.
+
+        Args:
+            run: id of the run.
+            logs: with size and time of last change.
+        """
         if self._run is not None and run == self._run.id and self.query("#tree"):
             tree = self.query_one("#tree", Listing)
             first = not tree.rows
@@ -219,12 +224,12 @@ class LogScreen(PaneScreen):
             self.query_one("#where", LineView).redraw()
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
-        """Another log, where there is room for both."""
+        """Open another log if both are visible."""
         if self.has_class("-wide"):
             self._open(str(event.key or ""))
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
-        """To the log."""
+        """Open the log."""
         if not str(event.key).startswith("/"):
             return
         self._open(str(event.key))
@@ -234,7 +239,7 @@ class LogScreen(PaneScreen):
         if path.startswith("/") and path != str(self.view.path):
             view = LogView(Path(path))
             if view.look() == "gone" and not view.size:
-                self.notify("The file is not there any more.", severity="warning", markup=False)
+                self.notify("The file was deleted.", severity="warning", markup=False)
                 return
             if self.view.file is not None:
                 self.view.file.close()
@@ -248,11 +253,11 @@ class LogScreen(PaneScreen):
         return Path(path).name
 
     def on_log_pane_begun(self, event: LogPane.Begun) -> None:
-        """The file is another."""
+        """Show the replaced file."""
         self._show(self.view, self._title)
 
     def on_log_pane_searched(self, event: LogPane.Searched) -> None:
-        """Search from the cursor on, and go to the first line that is found."""
+        """Search from the cursor on, and jump to the first hit."""
         query = Query("regex" if event.regex else "text", event.text)
         why = disabled_reason(query)
         if why is not None:
@@ -267,7 +272,7 @@ class LogScreen(PaneScreen):
         self._begin(WorkKind.LOG_SEARCH, view.search, start, 0)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
-        """Enter in a filtered log: what stands around the line."""
+        """Leave the filter at the line under the cursor."""
         if self.view.only is not None:
             self._level = None
             self.view.stay()
@@ -289,16 +294,16 @@ class LogScreen(PaneScreen):
     # Actions
 
     def do_viewer_search(self) -> None:
-        """Type what to search for."""
+        """Start typing a search."""
         self._focus(tree=False)
         self.log_pane.begin_search()
 
     def do_viewer_next(self) -> None:
-        """The next match."""
+        """Go to the next match."""
         self._hop(1)
 
     def do_viewer_previous(self) -> None:
-        """The match before."""
+        """Go to the previous match."""
         self._hop(-1)
 
     def _hop(self, direction: int) -> None:
@@ -309,11 +314,11 @@ class LogScreen(PaneScreen):
         self._redraw()
 
     def do_viewer_next_error(self) -> None:
-        """The next error."""
+        """Go to the next error."""
         self._error(1)
 
     def do_viewer_previous_error(self) -> None:
-        """The error before."""
+        """Go to the previous error."""
         self._error(-1)
 
     def _error(self, direction: int) -> None:
@@ -325,11 +330,11 @@ class LogScreen(PaneScreen):
             self._redraw()
 
     def do_viewer_errors(self) -> None:
-        """Errors only, or all."""
+        """Show errors only, or all lines."""
         self._filter(None if self._level is Severity.ERROR else Severity.ERROR)
 
     def do_viewer_severity(self) -> None:
-        """The next of the severities."""
+        """Show the next severity filter."""
         self._filter(LEVELS[(LEVELS.index(self._level) + 1) % len(LEVELS)])
 
     def _filter(self, level: Severity | None) -> None:
@@ -345,14 +350,14 @@ class LogScreen(PaneScreen):
         self._begin(WorkKind.LOG_ONLY, hits, 0, None)
 
     def do_viewer_matches(self) -> None:
-        """Matches only, or all."""
+        """Show matches only, or all lines."""
         view = self.view
         self._level = None
         view.show_only(None if view.only is view.search else view.search)
         self._redraw()
 
     def do_viewer_go_to(self) -> None:
-        """A line by its number, or a share of the file."""
+        """Go to a line number or a percentage of the file."""
         from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
         def accept(text: str | None) -> None:
@@ -364,7 +369,7 @@ class LogScreen(PaneScreen):
                 self.view.go_to_line(int(text.replace(",", "")))
             self._redraw()
 
-        hint = "a line's number, or 50% for the middle of the file"
+        hint = "line number, or 50% for the middle of the file"
         self.app.push_screen(AskTextDialog("Go to", refuse=_no_place, hint=hint), accept)
 
     def do_viewer_wrap(self) -> None:
@@ -374,7 +379,7 @@ class LogScreen(PaneScreen):
         self._redraw()
 
     def do_viewer_mark(self) -> None:
-        """Mark from here, or no longer."""
+        """Start or end marking lines."""
         self.view.mark = self.view.cursor if self.view.mark is None else None
         self.view.stay()
         self._redraw()
@@ -396,7 +401,7 @@ class LogScreen(PaneScreen):
         self._redraw()
 
     def do_viewer_pager(self) -> None:
-        """The file in $PAGER."""
+        """Open the file in $PAGER."""
         self.context.start(WorkKind.PAGER, self._page())
 
     async def _page(self) -> None:
@@ -424,7 +429,7 @@ class LogScreen(PaneScreen):
             ) from error
 
     def do_viewer_close(self) -> None:
-        """Back; a search or a filter is left first."""
+        """Leave the mark or the filter, else close."""
         view = self.view
         if view.mark is not None:
             view.mark = None
@@ -436,15 +441,15 @@ class LogScreen(PaneScreen):
         self._redraw()
 
     def do_pane_next(self) -> None:
-        """Log or list of logs."""
+        """Focus the list of logs or the log."""
         self._focus(tree=self._run is not None and not self.has_class("-tree"))
 
     def do_pane_previous(self) -> None:
-        """Log or list of logs."""
+        """Focus the list of logs or the log."""
         self.do_pane_next()
 
     def do_log_follow(self) -> None:
-        """Follow, from the list of logs too."""
+        """Follow the log, from the list of logs too."""
         self.log_pane.do_log_follow()
 
 
@@ -453,7 +458,7 @@ def _no_place(text: str) -> str | None:
     try:
         number = float(digits) if text.endswith("%") else int(digits)
     except ValueError:
-        return f"{text} is no line and no percentage"
+        return f"{text} is neither a line number nor a percentage"
     if text.endswith("%") and not 0 <= number <= 100:
-        return "from 0% to 100%"
-    return None if number >= 0 else "lines are counted from 1"
+        return "a percentage is from 0% to 100%"
+    return None if number >= 0 else "line numbers start at 1"

@@ -1,4 +1,4 @@
-"""The logs of a run as a tree: what FINN says, each HLS layer, each project of Vivado's."""
+"""The logs of a run as a tree: FINN, each HLS layer, each Vivado project."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ Measured = tuple[LogFile, int, float]
 
 
 def _project(path: Path) -> str:
-    """The tool's project directory that a log lies in."""
+    """Return the tool's project folder that contains a log."""
     return next((part for part in path.parts if part.startswith(("vivado_", "synth_out_"))), "")
 
 
 def tree(logs: Sequence[Measured], time_now: float | None = None) -> Content:
-    """Rows by their paths; heads of groups have their names as keys and cannot be opened."""
+    """Return the rows by path; group headings have names as keys and cannot be opened.
+
+    Args:
+        logs: with size and time of last change.
+        time_now: seconds since the epoch.
+    """
     time_now = time.time() if time_now is None else time_now
     rows: list[Row] = []
     tops = [log for log in logs if log[0].kind in ("runner", "finn")]
@@ -45,7 +50,7 @@ def tree(logs: Sequence[Measured], time_now: float | None = None) -> Content:
             rows.append(Row(name, [(title, "head"), ("", "")]))
         rows += [_row(log, 0, time_now) for log in own] + [_row(log, 1, time_now) for log in runs]
     columns = [Column("log"), Column("size", 7, True, rank=1)]
-    return Content(columns, rows, "no log so far")
+    return Content(columns, rows, "no log yet")
 
 
 def _row(log: Measured, level: int, time_now: float) -> Row:

@@ -1,4 +1,4 @@
-"""What a log looks like on the screen, and moving about in it; no widget needed.
+"""State of a log view: the lines in view, the cursor, search and filter.
 
 Places are offsets of lines in the file: nothing here depends on how large it is.
 """
@@ -47,12 +47,12 @@ LEVEL_NAMES = {
 
 
 def line_text(data: bytes) -> str:
-    """A line as it is shown."""
+    """Return a line as it is shown."""
     return printable(_STAMP.sub(r"\1 ", readable(data)))
 
 
 def role_of(data: bytes) -> str:
-    """The colour of a line by its severity."""
+    """Return the role (colour) of a line by its severity."""
     return _ROLES.get(severity(data), "")
 
 
@@ -100,7 +100,7 @@ class LogView:
     # The file
 
     def look(self) -> str:
-        """See whether the file is another: as ``BigFile.look``, and begin anew if it is."""
+        """Check the file for changes, as ``BigFile.look``; reset the view if it was replaced."""
         if self.file is None:
             return "same"
         before = self.state
@@ -114,7 +114,7 @@ class LogView:
         return self.state if self.state != "gone" or before != "gone" else "same"
 
     def count_lines(self, seconds: float) -> bool:
-        """Go on counting lines for a moment; whether the count is complete now and was not."""
+        """Count lines for a moment; return whether the count has just become complete."""
         count = self.count
         if count is None or count.done:
             return False
@@ -128,17 +128,22 @@ class LogView:
 
     @property
     def size(self) -> int:
-        """Bytes in the file."""
+        """Return the size of the file in bytes."""
         return self.file.size if self.file is not None else 0
 
     def data(self, start: int) -> bytes:
-        """The bytes of a line, as many as are shown at most."""
+        """Return the bytes of a line, at most as many as are shown."""
         return self.file.line(start, SHOWN) if self.file is not None else b""
 
     # Lines: all, or those that a filter leaves
 
     def after(self, at: int, count: int) -> list[int]:
-        """Starts of lines at an offset and behind it."""
+        """Return the starts of lines at and after an offset.
+
+        Args:
+            at: offset in bytes.
+            count: most lines.
+        """
         file, only = self.file, self.only
         if file is None:
             return []
@@ -148,7 +153,12 @@ class LogView:
         return [file.start_of(only[i]) for i in range(first, min(len(only), first + count))]
 
     def before(self, at: int, count: int) -> list[int]:
-        """Starts of lines before an offset, in file order."""
+        """Return the starts of lines before an offset, in file order.
+
+        Args:
+            at: offset in bytes.
+            count: most lines.
+        """
         file, only = self.file, self.only
         if file is None:
             return []
@@ -160,7 +170,12 @@ class LogView:
     # What is in view
 
     def rows(self, width: int, height: int) -> list[Shown]:
-        """The rows in view, the cursor among them; ``width`` columns of text each."""
+        """Return the rows in view, which include the cursor.
+
+        Args:
+            width: columns of text.
+            height: rows.
+        """
         self._width, self._height = max(1, width), max(1, height)
         if self.following:
             last = self.before(self.size, 1)
@@ -188,7 +203,7 @@ class LogView:
         return [Shown(start, piece, role, i == 0) for i, piece in enumerate(pieces)]
 
     def _fits(self) -> bool:
-        """Whether the cursor is in view with this top."""
+        """Return whether the cursor is in view with this top."""
         starts = self.after(self.top, self._height)
         if not starts or self.cursor > starts[-1]:
             return False
@@ -202,7 +217,7 @@ class LogView:
         return used <= self._height or starts[0] >= self.cursor
 
     def _top_for(self, line: int) -> int:
-        """The top that has a line as the last one in view."""
+        """Return the top that shows a line as the last one."""
         starts = [*self.before(line, self._height - 1), line]
         if not self.wrap:
             return starts[0]
@@ -220,7 +235,7 @@ class LogView:
         return self._top_for(last[0]) if last else 0
 
     def thumb(self) -> tuple[int, int] | None:
-        """The scroll bar's thumb as (first row, rows); None where everything is in view."""
+        """Return the scroll bar's thumb as (first row, rows); None if everything is in view."""
         total, at, seen = self.size, self.top, self._bottom - self.top
         if self.only is not None:
             total, at = len(self.only), self.only.index(self.top)
@@ -235,7 +250,7 @@ class LogView:
     # Moving
 
     def stay(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         self.following = False
 
     def move(self, lines: int) -> None:
@@ -251,7 +266,7 @@ class LogView:
             self.following = len(starts) < lines
 
     def scroll(self, lines: int) -> None:
-        """Move the view, the cursor only as far as it must to stay in it."""
+        """Move the view; the cursor moves only to stay in it."""
         starts = self.before(self.top, -lines) if lines < 0 else self.after(self.top, lines + 1)
         if not starts:
             return
@@ -263,22 +278,22 @@ class LogView:
         self.following = lines > 0 and self.top >= self._last_top()
 
     def page(self, direction: int) -> None:
-        """A screen up or down."""
+        """Move a page up or down."""
         self.move(direction * max(1, self._height - 1))
 
     def to_top(self) -> None:
-        """To the first line."""
+        """Go to the first line."""
         starts = self.after(0, 1)
         self.go_to(starts[0] if starts else 0)
 
     def to_bottom(self) -> None:
-        """To the last line, and stay at the end."""
+        """Go to the last line and follow."""
         starts = self.before(self.size, 1)
         self.cursor = starts[0] if starts else 0
         self.following = True
 
     def go_to(self, at: int) -> None:
-        """Put the cursor on the line that holds an offset, with some of the log above it."""
+        """Put the cursor on the line at an offset, with context above it."""
         if self.file is None:
             return
         self.stay()
@@ -289,7 +304,7 @@ class LogView:
             self.top = above[0] if above else self.cursor
 
     def go_to_line(self, number: int) -> None:
-        """Put the cursor on a line by its number; later, if lines are not counted up to there."""
+        """Put the cursor on a line by number; later if the count has not reached it."""
         start = self.count.start(number) if self.count is not None else 0
         if start is None:
             self._wanted_line = number
@@ -298,15 +313,23 @@ class LogView:
             self.go_to(start)
 
     def go_to_share(self, percent: float) -> None:
-        """Put the cursor as far into the file as a percentage says."""
+        """Put the cursor at a percentage of the file."""
         self.go_to(int(self.size * max(0.0, min(100.0, percent)) / 100))
 
     def drag(self, row: int) -> None:
-        """To where the scroll bar was clicked."""
+        """Go to the position of a click on the scroll bar."""
         self.go_to_share(100 * row / max(1, self._height - 1))
 
     def next_hit(self, hits: SearchHits, direction: int) -> bool:
-        """To the next line that was found, round the end of the file; False without any."""
+        """Go to the next hit; after the last comes the first.
+
+        Args:
+            hits: of a search.
+            direction: 1 or -1.
+
+        Returns:
+            Whether there is one.
+        """
         if not len(hits) or self.file is None:
             return False
         if direction > 0:
@@ -317,18 +340,18 @@ class LogView:
         return True
 
     def sideways(self, columns: int) -> None:
-        """Show what is further right in long lines, or back."""
+        """Move the view of long lines sideways."""
         self.column = max(0, min(SHOWN, self.column + columns))
 
     def show_only(self, hits: SearchHits | None) -> None:
-        """Show only lines that were found, or all again; the cursor stays as near as it can."""
+        """Show only hits, or all lines again; the cursor stays near its line."""
         self.only = hits
         if hits is None and not self.following:
             self.top = self.size
             self.go_to(self.cursor)
 
     def settle(self) -> None:
-        """Put the cursor on a line that the filter leaves."""
+        """Move the cursor to a line that the filter shows."""
         if self.only is not None and len(self.only):
             near = self.after(self.cursor, 1) or self.before(self.size, 1)
             self.cursor = near[0]
@@ -337,12 +360,12 @@ class LogView:
     # What is said about it
 
     def marked(self) -> tuple[int, int]:
-        """The first and the last marked line; the cursor's alone without a mark."""
+        """Return the first and last marked line; the cursor's line without a mark."""
         other = self.cursor if self.mark is None else self.mark
         return min(other, self.cursor), max(other, self.cursor)
 
     def copied(self) -> tuple[str, int] | None:
-        """The marked lines as text, and how many; None where they are too much to copy."""
+        """Return the marked lines as text and their number; None if they are too long to copy."""
         if self.file is None:
             return None
         first, last = self.marked()
@@ -353,7 +376,7 @@ class LogView:
         return (text, len(starts)) if len(text.encode()) <= COPIED else None
 
     def place(self) -> str:
-        """Where the cursor is, in words."""
+        """Return the position of the cursor as text."""
         if self.file is None or not self.size:
             return "empty"
         number = self.count.number(self.cursor) if self.count is not None else None
@@ -365,7 +388,17 @@ class LogView:
 
 
 def draw_row(row: Shown, view: LogView, width: int, line: StyledLine) -> StyledLine:
-    """Write a row's text in ``width`` columns, what was searched for standing out."""
+    """Write a row's text with the search matches highlighted.
+
+    Args:
+        row: to write.
+        view: its log.
+        width: columns.
+        line: to write to.
+
+    Returns:
+        The line.
+    """
     text = row.text if cells(row.text) <= width else fit(row.text, width)
     at = 0
     for first, last in _match_spans(row, view, text):

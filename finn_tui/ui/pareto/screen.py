@@ -1,4 +1,4 @@
-"""The Pareto front over the whole screen: plot above, table below; a row is loaded into Tune."""
+"""The Pareto front: plot above, table below; a row can be loaded into Tune."""
 
 from __future__ import annotations
 
@@ -23,38 +23,43 @@ from finn_tui.ui.tune.state import TuneState
 
 
 class SolverActions(Protocol):
-    """The solver, see ``SolverController``."""
+    """The part of ``SolverController`` that the screen uses."""
 
     def find_front(self, tune: TuneState, solve_options: SolveOptions) -> ParetoFront:
-        """Begin to find a front; its points come as messages."""
+        """Start computing a front; its points arrive as messages.
+
+        Args:
+            tune: the open model.
+            solve_options: limits and locks.
+        """
 
 
 class ParetoContext(AppContext, Protocol):
-    """The app, as the Pareto screen sees it."""
+    """The app context with the solver."""
 
     @property
     def solver(self) -> SolverActions:
-        """The solver."""
+        """Return the solver."""
 
 
 class ParetoScreen(ModalScreen[None]):
-    """One ``ParetoFront``; it goes on being found when the screen is closed."""
+    """Shows a ``ParetoFront``, whose computation continues when the screen is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog", "pareto")]
     CSS_PATH = "screen.tcss"
 
     def __init__(self, front: ParetoFront) -> None:
-        """For a front."""
+        """Create the screen of a front."""
         super().__init__()
         self.front = front
 
     @property
     def context(self) -> ParetoContext:
-        """The app."""
+        """Return the app context."""
         return cast("ParetoContext", self.app)
 
     def compose(self) -> ComposeResult:
-        """Title, plot, table, keys."""
+        """Yield title, plot, table and keys."""
         with Vertical(id="front"):
             yield LineView(self._title, id="title")
             yield LineView(self._plot, id="plot")
@@ -62,12 +67,12 @@ class ParetoScreen(ModalScreen[None]):
             yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
-        """Keys go to the table."""
+        """Focus the table."""
         self.query_one(Listing).focus()
         self.call_after_refresh(self.show)
 
     def show(self) -> None:
-        """Show what is known now."""
+        """Show the points that are known."""
         listing = self.query_one(Listing)
         listing.set_content(pareto.table(self.front, self.size.width))
         for name in ("#title", "#plot", "#keys"):
@@ -82,9 +87,9 @@ class ParetoScreen(ModalScreen[None]):
     def _keys(self, width: int, height: int) -> list[StyledLine]:
         line, keymap = StyledLine().add(" "), self.context.state.keymap
         for id, meaning in (
-            ("list.choose", "load it into Tune"),
-            ("pareto.setfolding", "load SetFolding's"),
-            ("pareto.again", "find it anew"),
+            ("list.choose", "load into Tune"),
+            ("pareto.setfolding", "load SetFolding"),
+            ("pareto.again", "compute again"),
             ("dialog.close", "close"),
         ):
             line.add(key_name(keys_of(BY_ID[id], keymap)[0]), "key", id)
@@ -97,11 +102,11 @@ class ParetoScreen(ModalScreen[None]):
             getattr(target, BY_ID[hit].method)()
 
     def on_listing_moved(self) -> None:
-        """Another point is marked in the plot."""
+        """Mark the chosen point in the plot."""
         self.query_one("#plot", LineView).redraw()
 
     def on_listing_chosen(self) -> None:
-        """Load the row."""
+        """Load the row's folding."""
         self._take(setfolding=False)
 
     def _take(self, *, setfolding: bool) -> None:
@@ -110,14 +115,14 @@ class ParetoScreen(ModalScreen[None]):
             self.dismiss(None)
 
     def do_pareto_setfolding(self) -> None:
-        """Load what SetFolding made of the row's target."""
+        """Load the folding of SetFolding at the row's target."""
         self._take(setfolding=True)
 
     def do_pareto_again(self) -> None:
-        """Find the front anew."""
+        """Compute the front again."""
         self.front = self.context.solver.find_front(self.front.tune, self.front.solve_options)
         self.show()
 
     def do_dialog_close(self) -> None:
-        """Close; points that are found meanwhile are there the next time."""
+        """Close; the computation continues."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""The Pareto front of a model as its screen has it: points as they come, the plot, the table.
+"""The Pareto front of a model: its points, the plot, the table.
 
 Nothing here needs a screen; ``screen.py`` draws it.
 """
@@ -32,7 +32,7 @@ _ROLES = {HERE: "accent", NOW: "good", OURS: "bar-ii", THEIRS: "dim"}
 
 
 class ParetoFront:
-    """One front, being found or found.
+    """One Pareto front, complete or being computed.
 
     Attributes:
         solve_options: what it was computed for.
@@ -42,7 +42,12 @@ class ParetoFront:
     """
 
     def __init__(self, tune: TuneState, solve_options: SolveOptions) -> None:
-        """A front of which nothing is known yet."""
+        """Create an empty front.
+
+        Args:
+            tune: the open model.
+            solve_options: limits and locks of the computation.
+        """
         self.tune = tune
         self.solve_options = solve_options
         self.of = self._key(tune, solve_options)
@@ -60,35 +65,48 @@ class ParetoFront:
         return solve_options, editor.clock_ns, editor.folding.settings, stays
 
     def is_of(self, solve_options: SolveOptions) -> bool:
-        """Whether it is the front of these options, the clock, locks and FIFO depths."""
+        """Return whether the front has these options and the present clock, locks, FIFO depths."""
         return self.of == self._key(self.tune, solve_options)
 
     def add(self, point: ParetoPoint) -> None:
-        """A point was found."""
+        """Add a point."""
         points = self.setfolding if point.solution is None else self.points
         points.append(point)
         points.sort(key=lambda each: each.target)
 
     def report(self, progress: Progress) -> None:
-        """The solver or FINN is a step further."""
+        """Store the progress of the solver or FINN."""
         self.message = progress.message
 
     def end(self, error: FinnTuiError | None = None, refused: FinnTuiError | None = None) -> None:
-        """No more points will come."""
+        """Record that no more points come.
+
+        Args:
+            error: why the computation ended early.
+            refused: why SetFolding has no (more) points.
+        """
         self.busy, self.error, self.refused = False, error, refused
 
     @property
     def present(self) -> ParetoPoint:
-        """The present folding as a point."""
+        """Return the present folding as a point."""
         editor = self.tune.editor
         return requests.point(editor, self.solve_options, editor.estimate.ii_cycles, editor.folding)
 
     def beside(self, target: int) -> ParetoPoint | None:
-        """SetFolding's point at the same target."""
+        """Return SetFolding's point at the same target."""
         return next((point for point in self.setfolding if point.target == target), None)
 
     def load(self, key: Hashable, *, setfolding: bool = False) -> bool:
-        """Fold as the row says, or as SetFolding does there; one step for undo."""
+        """Load the folding of a row, as one step to undo.
+
+        Args:
+            key: of the row.
+            setfolding: load SetFolding's folding at that target.
+
+        Returns:
+            Whether there was one.
+        """
         tune = self.tune
         chosen = next((point for point in self.points if point.target == key), None)
         if setfolding and chosen is not None:
@@ -97,17 +115,19 @@ class ParetoFront:
             return False
         tune.editor.replace(chosen.folding)
         estimate = tune.editor.estimate
-        origin = "SetFolding's" if setfolding else "from the front"
-        text = (
-            f"{origin}: II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} fps; u takes it back"
-        )
+        origin = "SetFolding" if setfolding else "Pareto point"
+        text = f"{origin}: II {whole(estimate.ii_cycles)}, {rate(estimate.fps)} fps; u undoes it"
         tune.notice = Notice(text, "good")
         tune.go_to(estimate.bottleneck)
         return True
 
 
 def front_options(state: AppState, tune: TuneState) -> SolveOptions:
-    """Return the limits and locks of the solve dialog; FINN's fill limits before it was used.
+    """Return the limits and locks of the solve dialog, FINN's fill limits before its first use.
+
+    Args:
+        state: of the app.
+        tune: the open model.
 
     Raises:
         FinnTuiError: a limit that was typed there is no number.
@@ -116,7 +136,12 @@ def front_options(state: AppState, tune: TuneState) -> SolveOptions:
 
 
 def title(front: ParetoFront, width: int) -> list[StyledLine]:
-    """What is shown, and how far it is."""
+    """Return two lines: what is shown, and the progress or an error.
+
+    Args:
+        front: the front.
+        width: columns.
+    """
     editor = front.tune.editor
     line = StyledLine().add(" Pareto ", "title").add(front.tune.opened.model.title, "title")
     line.add(f"  {editor.device.board}", "dim")
@@ -125,7 +150,7 @@ def title(front: ParetoFront, width: int) -> list[StyledLine]:
         for n, s in front.solve_options.limits.items()
         if editor.device.budget.get(n)
     )
-    line.add(f"  up to {limits}" if limits else "  up to all of the part", "dim")
+    line.add(f"  up to {limits}" if limits else "  up to 100% of the part", "dim")
     state = StyledLine()
     if front.busy:
         state.add(f"{len(front.points)} of {POINTS} targets ...", "accent")
@@ -144,7 +169,14 @@ def title(front: ParetoFront, width: int) -> list[StyledLine]:
 
 
 def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[StyledLine]:
-    """The plot, with the point of a row marked."""
+    """Return the plot with the point of a row marked.
+
+    Args:
+        front: the front.
+        key: of the row.
+        width: columns.
+        height: lines.
+    """
     chosen = [point for point in front.points if point.target == key]
     series = [
         ("SetFolding", THEIRS, front.setfolding),
@@ -153,7 +185,7 @@ def drawing(front: ParetoFront, key: Hashable, width: int, height: int) -> list[
         ("chosen", HERE, chosen),
     ]
     if not front.points:
-        return [StyledLine(), StyledLine().add(" the first point is being found ...", "dim")]
+        return [StyledLine(), StyledLine().add(" computing the first point ...", "dim")]
     return [_styled(text) for text in plot(series, width, height).splitlines()]
 
 
@@ -165,19 +197,24 @@ def _styled(text: str) -> StyledLine:
 
 
 def table(front: ParetoFront, width: int) -> Content:
-    """Ours, SetFolding's beside it, and the present folding at its place."""
+    """Return the points with SetFolding's beside them, and the present folding.
+
+    Args:
+        front: the front.
+        width: columns.
+    """
     wide = width >= 110
     columns = [
         Column("", 1),
         Column("fps", 9, True),
         Column("II", 11, True, rank=5),
-        Column("scarcest", 12),
+        Column("highest use", 12),
         Column("LUT", 7, True, rank=3),
         Column("B18", 4, True, rank=4),
         *([Column("URAM", 4, True), Column("DSP", 5, True)] if wide else []),
         Column("SetFolding", 10, True, rank=1),
         *([Column("II", 11, True)] if wide else []),
-        Column("scarcest", 12) if wide else Column("of it", 5, True, rank=2),
+        Column("highest use", 12) if wide else Column("use", 5, True, rank=2),
         Column("LUT", 7, True, rank=6),
         Column("B18", 4, True, rank=7),
     ]
@@ -185,7 +222,7 @@ def table(front: ParetoFront, width: int) -> Content:
     present = front.present
     rows.append((present.target, _row(front, present, NOW, wide, "now")))
     rows.sort(key=lambda item: item[0])
-    return Content(columns, [row for _, row in rows], "nothing yet")
+    return Content(columns, [row for _, row in rows], "no points yet")
 
 
 def _row(front: ParetoFront, point: ParetoPoint, mark: str, wide: bool, key: str = "") -> Row:

@@ -1,4 +1,4 @@
-"""Results: one row a run, what was estimated beside what was built and measured."""
+"""Results: one row for each run, its estimate beside what was built and measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from finn_tui.ui.toolkit.styled_line import StyledLine, fit, printable
 
 
 class ResultsScreen(ModeScreen):
-    """The table of runs."""
+    """The table of runs with their results."""
 
     place = "results"
     BINDINGS = actions.bindings("results")
@@ -34,13 +34,13 @@ class ResultsScreen(ModeScreen):
         return load_presets()[0]
 
     def body(self) -> Iterable[Widget]:
-        """The table; the row under the cursor in words; what could not be read."""
+        """Yield the table, the details of a row, and unreadable documents."""
         yield Listing(id="runs", title="Results", classes="pane")
         yield Listing(id="detail", passive=True, headings=False, title="Run", classes="pane")
         yield LineView(self._broken, id="broken")
 
     def on_mount(self) -> None:
-        """Keys go to the table."""
+        """Focus the table."""
         self.query_one("#runs", Listing).focus()
 
     def draw(self) -> None:
@@ -55,7 +55,7 @@ class ResultsScreen(ModeScreen):
         self.query_one("#broken", LineView).redraw()
 
     def on_resize(self) -> None:
-        """Other columns may fit."""
+        """Choose the columns for the new size."""
         self.call_after_refresh(self.redraw)
 
     def _detail(self) -> None:
@@ -70,12 +70,12 @@ class ResultsScreen(ModeScreen):
         detail.set_content(facts(results.result_facts(row, published)))
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
-        """Another row."""
+        """Show another row."""
         if event.listing.id == "runs":
             self._detail()
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
-        """Enter shows the run on the Runs screen."""
+        """Show the run on the Runs screen."""
         if event.listing.id == "runs":
             self.state.chosen_run_id = str(event.key)
             self.context.show_mode("runs")

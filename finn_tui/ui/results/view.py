@@ -1,4 +1,4 @@
-"""What the Results screen tells of runs; no widget needed."""
+"""Table and details of the Results screen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _number(value: float | None, width: int, form: str = "", unit: str = "") -> 
 
 
 def _figures(row: Experiment, width: int, model: str, model_width: int) -> list[_Figure]:
-    """The cells of a row, those that need a wide screen left out on a narrow one."""
+    """Return the cells of a row; some are left out on narrow screens."""
     wide, broad = width >= 110, width >= 140
     figures = [
         _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
@@ -64,7 +64,12 @@ def _strong(cell: Cell) -> Cell:
 
 
 def results_content(rows: Sequence[Experiment], width: int) -> Content:
-    """All runs, newest first."""
+    """Return all runs, newest first.
+
+    Args:
+        rows: of the runs.
+        width: columns of the table.
+    """
     models = titles({row.run: (row.model, row.content) for row in rows})
     model_width = min(22, max([9, *map(len, models.values())]))
     drawn = [(row, _figures(row, width, models[row.run], model_width)) for row in rows]
@@ -77,7 +82,7 @@ def results_content(rows: Sequence[Experiment], width: int) -> Content:
 
 
 def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
-    """Return everything that is known of a run, each figure with where it comes from.
+    """Return everything known of one run, each figure with its source.
 
     Args:
         row: the run.

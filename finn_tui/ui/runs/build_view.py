@@ -1,4 +1,4 @@
-"""The live snapshot of a build as it is drawn: what is done, what it takes, why it ended."""
+"""Text about a build: its steps and jobs, processes, timing, and why it failed."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def state_sign(state: str) -> Cell:
-    """The sign of a state."""
+    """Return the sign and role of a state."""
     return SIGNS.get(state, ("?", "bad"))
 
 
 def step_name(step: str) -> str:
-    """A step without what all their names begin with."""
+    """Return a step's name without its common prefix."""
     return step.removeprefix("step_")
 
 
 def present_step(steps: Sequence[Step]) -> str | None:
-    """The step that matters now: the running one, else the one it ended in, else the last."""
+    """Return the step to look at: the running one, else the failed one, else the last."""
     for status in ("running", "failed", "cancelled", "lost"):
         for step in steps:
             if step.status == status:
@@ -78,7 +78,7 @@ def present_step(steps: Sequence[Step]) -> str | None:
 
 
 def jobs_by_step(snapshot: RunSnapshot, ended: float | None = None) -> dict[str, list[Job]]:
-    """The tools' jobs below the step that they began in.
+    """Return the tools' jobs by the step that they started in.
 
     Steps follow one another: from their times, and from when the last one ended (``ended``, now
     for a build that runs), follows when each began.
@@ -103,7 +103,7 @@ def jobs_by_step(snapshot: RunSnapshot, ended: float | None = None) -> dict[str,
 
 @dataclass(frozen=True)
 class BuildTree:
-    """Rows of the tree, and the log that belongs to each that has one."""
+    """Rows of the tree, and the log of each row that has one."""
 
     content: Content
     logs: dict[Hashable, Path]
@@ -116,7 +116,7 @@ def step_tree(
     ended: float | None,
     usual: Mapping[str, float] | None = None,
 ) -> BuildTree:
-    """Steps, and the tools' jobs below those that are unfolded or being done.
+    """Return the steps, with the tools' jobs below those that are unfolded or running.
 
     Args:
         since: seconds since the snapshot was taken, that running times go on.
@@ -127,7 +127,7 @@ def step_tree(
     usual = usual or {}
     columns = [Column("", 1), Column("step"), Column("time", 6, True)]
     if snapshot is None:
-        return BuildTree(Content(columns, [], "reading what there is"), {})
+        return BuildTree(Content(columns, [], "reading the run ..."), {})
     rows: list[Row] = []
     logs: dict[Hashable, Path] = {}
     jobs = jobs_by_step(snapshot, ended)
@@ -172,7 +172,15 @@ def _usual_time(seconds: float | None) -> str:
 
 
 def newest_row(build_tree: BuildTree, snapshot: RunSnapshot) -> Hashable:
-    """The row to look at: what runs or failed deepest below the present step, else that step."""
+    """Return the row to look at: the deepest running or failed one of the present step.
+
+    Args:
+        build_tree: the rows.
+        snapshot: of the run.
+
+    Returns:
+        The row's key; None if there is none.
+    """
     current = present_step(snapshot.steps)
     keys = [row.key for row in build_tree.content.rows]
     if current not in keys:
@@ -257,7 +265,13 @@ def _job_name(job: Job) -> str:
 
 
 def spark(values: Sequence[float], width: int, *, log: bool = False) -> str:
-    """A curve in ``width`` columns at most, the newest value last; lowest and highest fill it."""
+    """Return a curve of the values, the newest last, scaled to lowest and highest.
+
+    Args:
+        values: in order of time.
+        width: most columns.
+        log: logarithmic scale.
+    """
     shown = [math.log10(1 + max(0.0, value)) if log else value for value in values]
     if len(shown) > width > 0:
         # The lowest of each stretch: what was bad for a moment is not lost.
@@ -274,7 +288,7 @@ def spark(values: Sequence[float], width: int, *, log: bool = False) -> str:
 
 
 def eta_text(eta: Eta) -> str:
-    """What is still to come, in words: the likeliest and the band."""
+    """Return the remaining time as text: the estimate and its range."""
     if eta.high < 5:
         return "a few seconds left"
     return (
@@ -315,16 +329,12 @@ def _process_line(snapshot: RunSnapshot) -> list[StyledLine]:
 def _quiet_line(snapshot: RunSnapshot, since: float) -> list[StyledLine]:
     if snapshot.waiting:
         return [
-            StyledLine().add(
-                " ! the builder waits at a debugger prompt, for ever; x cancels it", "bad"
-            )
+            StyledLine().add(" ! the builder is stuck at a debugger prompt; x cancels it", "bad")
         ]
     if snapshot.stalled:
         job = snapshot.stalled[0]
         return [
-            StyledLine().add(
-                f" ! {job.name} has been silent for {duration(job.silent or 0)}", "bad"
-            )
+            StyledLine().add(f" ! {job.name}: no output for {duration(job.silent or 0)}", "bad")
         ]
     if snapshot.silent is None or snapshot.log is None:
         return []
@@ -333,7 +343,7 @@ def _quiet_line(snapshot: RunSnapshot, since: float) -> list[StyledLine]:
     name = snapshot.log.name
     folder = snapshot.log.parent.name
     name = f"{folder}/{name}" if name in ("runme.log", "vivado.log") else name
-    return [StyledLine().add(f" silent for {duration(silent)}", role).add(f"  {name}", "dim")]
+    return [StyledLine().add(f" no output for {duration(silent)}", role).add(f"  {name}", "dim")]
 
 
 def _curve_lines(snapshot: RunSnapshot, width: int) -> list[StyledLine]:
@@ -359,7 +369,14 @@ def _curve_lines(snapshot: RunSnapshot, width: int) -> list[StyledLine]:
 
 
 def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[StyledLine]:
-    """Why a build failed: what, where, the line itself, what it means, what to do."""
+    """Return why a build failed: what, where, the quoted line, its meaning, what to do.
+
+    Args:
+        cause: of the failure.
+        base: folder that paths are shown relative to.
+        width: columns.
+        height: most lines.
+    """
     room = max(10, width - 3)
     title = wrap(f"✗ {clean(cause.text)}", room, "bad", " ")
     where: list[StyledLine] = []
@@ -388,7 +405,13 @@ def cause_lines(cause: Diagnosis, base: Path, width: int, height: int) -> list[S
 
 
 def error_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
-    """Why a run ended, as the runner itself said it."""
+    """Return the runner's error.
+
+    Args:
+        run: the ended run.
+        width: columns.
+        height: most lines.
+    """
     error = run.state.error
     if error is None:
         return []
@@ -435,5 +458,5 @@ def live_lines(
 
 
 def seconds_since(moment: float) -> float:
-    """Seconds since a moment of the monotonic clock."""
+    """Return the seconds since a moment of the monotonic clock."""
     return max(0.0, time.monotonic() - moment)

@@ -1,4 +1,4 @@
-"""What the Runs screen tells of builds; no widget needed."""
+"""The list of runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _age(created: str) -> str:
 
 
 def state_cell(run: RunView) -> Cell:
-    """The state of a run in a word, with its step while it runs."""
+    """Return the state of a run, with its step while it runs."""
     state = run.state
     mark, role = state_sign(state.state)
     if state.state == "running" and state.step_count:
@@ -34,14 +34,19 @@ def state_cell(run: RunView) -> Cell:
             role,
         )
     if state.position:
-        return (f"{mark} queued, {state.position} in line", role)
+        return (f"{mark} queued, position {state.position}", role)
     if run.clock_missed_ns is not None:
         return (f"! {missed_text(run.clock_missed_ns)}", "bad")
     return (f"{mark} {state.state}", role)
 
 
 def runs_content(run_views: Sequence[RunView], width: int) -> Content:
-    """The list of runs, newest first."""
+    """Return the list of runs, newest first.
+
+    Args:
+        run_views: the runs.
+        width: columns of the list.
+    """
     wide = width >= 110
     rows = []
     missed = [run for run in run_views if run.clock_missed_ns is not None]

@@ -29,7 +29,7 @@ from finn_tui.ui.toolkit.styled_line import StyledLine, duration, printable, sho
 
 
 class RunsScreen(ModeScreen):
-    """The screen that watches builds."""
+    """The screen that follows builds."""
 
     place = "runs"
     topics = frozenset(Topic)
@@ -43,11 +43,11 @@ class RunsScreen(ModeScreen):
 
     @property
     def own(self) -> RunsState:
-        """The screen's own state."""
+        """Return the screen's own state."""
         return self.state.feature(RunsState)
 
     def body(self) -> Iterable[Widget]:
-        """The runs; what the chosen one is at: steps, what it takes or why it ended, a log."""
+        """Yield the runs, and the steps, progress and log of the chosen one."""
         yield Listing(id="runs", title="Runs", classes="pane")
         yield LineView(self._about, id="about")
         with Horizontal():
@@ -57,7 +57,7 @@ class RunsScreen(ModeScreen):
                 yield LogPane(id="log", classes="pane right")
 
     def on_mount(self) -> None:
-        """Keys go to the runs; times run on while a build does."""
+        """Focus the runs, and redraw times while a build runs."""
         self._logs: dict[Hashable, Path] = {}
         self._tall = ("", 0)
         self._ticks = 0
@@ -122,7 +122,7 @@ class RunsScreen(ModeScreen):
         steps.set_content(build_tree.content, newest if not steps.has_keys else None)
 
     def _show_growing(self, run: RunView | None) -> None:
-        """Of a run that goes on, the log that grows, until the user chooses or reads one."""
+        """Show the log that grows, until the user chooses or reads one."""
         view = self.own
         if run is None or run.state.final or view.snapshot is None:
             return
@@ -140,7 +140,7 @@ class RunsScreen(ModeScreen):
         view.log_at = time.monotonic()
 
     def _show_cause(self, run: RunView | None) -> None:
-        """Of a failed run, the log that says why stands beside it, at that line."""
+        """Show the log of a failed run at the line that explains it."""
         view = self.own
         cause = self.state.failure
         if run is None or not run.state.final or cause is None or cause.file is None:
@@ -153,7 +153,7 @@ class RunsScreen(ModeScreen):
                 view.log.go_to_line(cause.line)
 
     def _make_room(self, run: RunView | None) -> None:
-        """As high as what is to be said, as long as some of the log is left."""
+        """Fit the height to the text, leaving some lines of the log."""
         box = self.query_one("#live", LineView)
         width, room = self.query_one("#beside").size
         height = len(self._live(width - 1, max(3, room - 4))) if width and run is not None else 0
@@ -189,7 +189,7 @@ class RunsScreen(ModeScreen):
         if run.clock_missed_ns is not None:
             line.add(f", {missed_text(run.clock_missed_ns)}", "bad")
         if state.position:
-            line.add(f"  number {state.position} in line", "dim")
+            line.add(f"  position {state.position} in the queue", "dim")
         if state.state == "running" and state.step_count:
             line.add(f"  step {state.step_index} of {state.step_count}", "dim")
         line.add(f"  {duration(state.seconds)}", "")
@@ -206,7 +206,7 @@ class RunsScreen(ModeScreen):
         return line
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
-        """Another run, or the log of what the cursor is on."""
+        """Show another run, or the log of the row under the cursor."""
         if event.listing.id == "runs":
             self.state.chosen_run_id = str(event.key or "")
         elif event.key in self._logs and event.listing.has_keys:
@@ -253,7 +253,7 @@ class RunsScreen(ModeScreen):
             self.redraw()
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
-        """The log, large, beside the run's other logs."""
+        """Open the log in the viewer, beside the run's other logs."""
         run = self.state.chosen_run()
         log = event.log.view
         line = None
@@ -263,22 +263,22 @@ class RunsScreen(ModeScreen):
         self.context.logs.open_log(log.path, title, run, searching=event.searching, line=line)
 
     def do_runs_logs(self) -> None:
-        """All logs of the run."""
+        """Open all logs of the run."""
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
         self.context.logs.open_log(run.folder.log, "runner.log", run, tree=True)
 
     def do_log_follow(self) -> None:
-        """Follow, from anywhere on the screen."""
+        """Follow the log, from anywhere on the screen."""
         self.query_one("#log", LogPane).do_log_follow()
 
     def _let_go(self) -> None:
-        """Whichever log grows is shown again."""
+        """Show whichever log grows again."""
         self.own.log_fixed = False
         self.redraw()
 
     def do_runs_cancel(self) -> None:
-        """End the chosen build, after asking."""
+        """End the chosen build after a confirmation."""
         from finn_tui.ui.dialogs.choose import confirm
 
         run = self.state.chosen_run()
@@ -288,11 +288,11 @@ class RunsScreen(ModeScreen):
             if answer == "y":
                 self.context.builds.cancel_build(run.folder)
 
-        text = f"{run.request.model}, {run.request.folding_name}: what was built so far stays."
+        text = f"{run.request.model}, {run.request.folding_name}: files built so far are kept."
         self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the build"), answered)
 
     def do_runs_error(self) -> None:
-        """Why the chosen run failed: the cause first; from it to its line in the log."""
+        """Show why the chosen run failed, and offer the line in the log."""
         from finn_tui.ui.dialogs.choose import Notice
 
         run = self.state.chosen_run()
@@ -308,11 +308,11 @@ class RunsScreen(ModeScreen):
         if file is not None and file.is_file():
             name = cause.file.removeprefix(f"{run.folder.path}/") if cause.file else ""
             paragraphs.insert(0, (f"{name}, line {cause.line}" if cause.line else name, "dim"))
-            answers.append(("l", "the log there"))
+            answers.append(("l", "open the log at this line"))
         error = run.state.error
         detail = "\n".join([*cause.before, f"> {cause.quote}", *cause.after])
         if error is not None:
-            detail += f"\n\nThe builder said: {error.what}\n{error.why}\n{error.detail}"
+            detail += f"\n\nMessage of the builder: {error.what}\n{error.why}\n{error.detail}"
 
         def answered(answer: str | None) -> None:
             if answer == "l" and file is not None:
@@ -322,11 +322,11 @@ class RunsScreen(ModeScreen):
         self.app.push_screen(notice, answered)
 
     def do_runs_resume(self) -> None:
-        """Ask at which step to go on."""
+        """Ask for the step to resume at."""
         self._upkeep("steps")
 
     def do_runs_clean(self) -> None:
-        """Ask whether to free what the run takes."""
+        """Ask whether to remove the run's working files."""
         self._upkeep("space")
 
     def _upkeep(self, job: str) -> None:
@@ -335,18 +335,18 @@ class RunsScreen(ModeScreen):
         self.context.builds.look_after(run.folder, job)
 
     def do_runs_retry(self) -> None:
-        """Build the same again, after asking."""
+        """Build the same again after a confirmation."""
         run = self.state.chosen_run()
         assert run is not None, "the action is disabled without one"
         self.context.builds.retry_run(run)
 
     def do_runs_note(self) -> None:
-        """Type a note."""
-        self._write("note", "Note on", "enter keeps it; an empty one takes it away")
+        """Edit the note."""
+        self._write("note", "Note on", "enter saves it; an empty note removes it")
 
     def do_runs_tags(self) -> None:
-        """Type tags."""
-        self._write("tags", "Tags of", "enter adds them; -tag takes one away")
+        """Add or remove tags."""
+        self._write("tags", "Tags of", "enter adds the tags; -tag removes one")
 
     def _write(self, job: str, title: str, hint: str) -> None:
         from finn_tui.ui.dialogs.ask_text import AskTextDialog

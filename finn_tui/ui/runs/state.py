@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunsState:
-    """What the Runs screen knows of the chosen run.
+    """State of the chosen run on the Runs screen.
 
     Attributes:
         snapshot: of the run, taken at ``snapshot_at`` by the monotonic clock.

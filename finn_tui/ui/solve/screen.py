@@ -1,4 +1,4 @@
-"""The solve dialog: what is to be found, the solver at work, and the difference to review."""
+"""The solve dialog: the form, the solver at work, and the changes to review."""
 
 from __future__ import annotations
 
@@ -29,28 +29,38 @@ from finn_tui.ui.toolkit.text_input import FieldInput
 
 
 class SolverActions(Protocol):
-    """The solver, see ``SolverController``."""
+    """The part of ``SolverController`` that the dialog uses."""
 
     def begin_solving(self, solving: SolveState, request: SolveRequest) -> None:
-        """Ask the solver; the answer comes into ``solving``."""
+        """Send a request to the solver; the answer is written into ``solving``.
+
+        Args:
+            solving: the dialog's state.
+            request: from its form.
+        """
 
     def stop_solving(self, solving: SolveState) -> None:
-        """End the solver's process; there is no answer then."""
+        """End the solver's process without an answer."""
 
     def find_fastest(self, solving: SolveState, request: SolveRequest) -> None:
-        """Find the fastest folding that fits, which the form shows beside the request."""
+        """Compute the fastest folding that fits, which the form shows.
+
+        Args:
+            solving: the dialog's state.
+            request: for the fastest.
+        """
 
 
 class SolveContext(AppContext, Protocol):
-    """The app, as the solve dialog sees it."""
+    """The app context with the solver."""
 
     @property
     def solver(self) -> SolverActions:
-        """The solver."""
+        """Return the solver."""
 
 
 class SolveDialog(ModalScreen[str | None]):
-    """One of three faces of a ``SolveState``: the form, the work, what came of it.
+    """One of three views of a ``SolveState``: the form, the progress, the answer.
 
     Gives the action of a mode's key, for which the work is put aside; None when it is closed.
     """
@@ -66,11 +76,11 @@ class SolveDialog(ModalScreen[str | None]):
 
     @property
     def context(self) -> SolveContext:
-        """The app."""
+        """Return the app context."""
         return cast("SolveContext", self.app)
 
     def compose(self) -> ComposeResult:
-        """Lines over a list over the keys."""
+        """Yield text, list and keys."""
         with Vertical(classes="box"):
             with LineView(self._face, on_hit=self._hit, id="face"):
                 yield FieldInput(id="typed")
@@ -78,12 +88,12 @@ class SolveDialog(ModalScreen[str | None]):
             yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
-        """Times run on while nothing is told."""
+        """Show the state, and redraw the elapsed time."""
         self.show()
         self.set_interval(0.5, self._tick)
 
     def on_resize(self) -> None:
-        """Another width breaks the text elsewhere."""
+        """Wrap the text for the new width."""
         self.show()
 
     def _tick(self) -> None:
@@ -91,7 +101,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.query_one("#face", LineView).redraw()
 
     def show(self) -> None:
-        """Show the state as it is now."""
+        """Show the present state."""
         solving, listing = self.solving, self.query_one(Listing)
         if solving.solution is None:
             self._difference = None
@@ -122,7 +132,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.context.solver.find_fastest(solving, request)
 
     def _place_field(self, width: int, height: int) -> None:
-        """Have the line of text stand in the field that keys change, if that is one to type in."""
+        """Place the text input over the form's current field if that takes text."""
         solving, line = self.solving, self.query_one(FieldInput)
         if self._asks and solving.current_field.kind == "text":
             at = ("edit", solving.form.at)
@@ -139,14 +149,14 @@ class SolveDialog(ModalScreen[str | None]):
             self.set_focus(None)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another text in the field that keys change."""
+        """Take the text of the current field."""
         event.stop()
         if self._asks and event.value != self.solving.text:
             self.solving.write(event.value)
             self.show()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter asks the solver."""
+        """Send the form's request."""
         event.stop()
         self.do_solve_go()
 
@@ -181,17 +191,17 @@ class SolveDialog(ModalScreen[str | None]):
         if solving.busy:
             return (
                 ("dialog.close", "stop"),
-                ("app.tune", "to 5 look elsewhere meanwhile"),
+                ("app.tune", "to 5 other screens meanwhile"),
             )
         if solving.solution is not None:
             return (
-                ("solve.go", "take it"),
-                ("dialog.close", "leave it"),
-                ("solve.again", "another question"),
+                ("solve.go", "apply"),
+                ("dialog.close", "discard"),
+                ("solve.again", "edit the form"),
             )
         if solving.error is not None:
             first = (("solve.fastest", "the fastest that fits"),) if solving.offers_fastest else ()
-            again = (("solve.again", "another question"),)
+            again = (("solve.again", "edit the form"),)
             return (*first, ("solve.go", "try again"), *again, ("dialog.close", "close"))
         return solve_view.form_keys()
 
@@ -206,7 +216,7 @@ class SolveDialog(ModalScreen[str | None]):
     # Keys and mouse
 
     def on_key(self, event: events.Key) -> None:
-        """Digits on a line that is not to type in; a mode's key puts the work aside."""
+        """Pass digits to the form; a mode's key hides the dialog while the solver works."""
         if self.solving.busy:
             for _, id, _ in MODES:
                 if event.key in keys_of(BY_ID[id], self.context.state.keymap):
@@ -222,7 +232,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.show()
 
     def on_paste(self, event: events.Paste) -> None:
-        """A pasted number."""
+        """Take a pasted number."""
         event.stop()
         if self._asks:
             self.solving.type(event.text.strip())
@@ -246,7 +256,7 @@ class SolveDialog(ModalScreen[str | None]):
         self.show()
 
     def on_listing_chosen(self) -> None:
-        """Enter or a second click in the list of changes."""
+        """Apply the answer."""
         self.do_solve_go()
 
     def _form(self, change: str, direction: int) -> None:
@@ -255,29 +265,29 @@ class SolveDialog(ModalScreen[str | None]):
             self.show()
 
     def do_solve_up(self) -> None:
-        """The line above."""
+        """Go to the line above."""
         self._form("move", -1)
 
     def do_solve_down(self) -> None:
-        """The line below."""
+        """Go to the line below."""
         self._form("move", 1)
 
     def do_solve_left(self) -> None:
-        """The choice before."""
+        """Select the previous choice."""
         self._form("turn", -1)
 
     def do_solve_right(self) -> None:
-        """The next choice."""
+        """Select the next choice."""
         self._form("turn", 1)
 
     def do_solve_toggle(self) -> None:
-        """A knob in or out."""
+        """Fix or free the knob under the cursor."""
         if self._asks:
             self.solving.toggle()
             self.show()
 
     def do_solve_go(self) -> None:
-        """Ask, or take the answer."""
+        """Send the request, or apply the answer."""
         solving = self.solving
         if solving.busy:
             return
@@ -298,7 +308,7 @@ class SolveDialog(ModalScreen[str | None]):
         self.show()
 
     def do_solve_fastest(self) -> None:
-        """The fastest that fits instead of what cannot be reached."""
+        """Solve for the fastest that fits instead of an unreachable rate."""
         solving = self.solving
         if not solving.busy and solving.offers_fastest:
             solving.form.values["goal"] = "fill"
@@ -306,7 +316,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.do_solve_go()
 
     def do_solve_again(self) -> None:
-        """Back to the form; an answer is not taken."""
+        """Return to the form without applying the answer."""
         if not self.solving.busy:
             self.solving.leave()
             self.show()
@@ -318,7 +328,7 @@ class SolveDialog(ModalScreen[str | None]):
             self.show()
 
     def do_dialog_close(self) -> None:
-        """Stop the solver; or leave what it found, and close."""
+        """Stop the solver, or discard its answer and close."""
         if self.solving.busy:
             self.do_solve_stop()
             return

@@ -1,4 +1,4 @@
-"""The solver as Tune has it: what is to be asked, what is being done, what came of it.
+"""State of the solver for one model: the form, the progress, the answer.
 
 Nothing here needs a screen; ``screen.py`` draws it.
 """
@@ -22,10 +22,14 @@ from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.state import Notice, TuneState
 
 #: Names of goals as the form has them.
-GOALS = (("target", "a rate"), ("fill", "fastest that fits"), ("balance", "this II, cheaper"))
-_LIMITS = (("finn", "FINN's fill limits"), ("part", "all of the part"), ("own", "own shares"))
-_COUNTS = ((True, "with converters and FIFOs"), (False, "FINN's total alone"))
-_LEAST = ((False, "the sum of all shares"), (True, "the scarcest resource first"))
+GOALS = (
+    ("target", "a frame rate"),
+    ("fill", "fastest that fits"),
+    ("balance", "same II, smaller"),
+)
+_LIMITS = (("finn", "FINN's fill limits"), ("part", "100% of the part"), ("own", "own limits"))
+_COUNTS = ((True, "layers, FIFOs, converters"), (False, "layers only"))
+_LEAST = ((False, "sum of utilizations"), (True, "highest utilization"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Field:
 
 @dataclass
 class Form:
-    """What the user has filled in.
+    """The values of the form.
 
     Attributes:
         values: of the choices, by field.
@@ -64,7 +68,7 @@ class Form:
 
 
 class SolveState:
-    """The solver's desk of one model.
+    """The solver's state of one model.
 
     Attributes:
         form: what is asked for.
@@ -75,7 +79,12 @@ class SolveState:
     """
 
     def __init__(self, tune: TuneState, foldings: Sequence[str] = ()) -> None:
-        """For a model; ``foldings`` are those that can be named."""
+        """Create the state.
+
+        Args:
+            tune: the open model.
+            foldings: names that the form offers as limits.
+        """
         self.tune = tune
         self.foldings = foldings
         self.form = Form(
@@ -92,15 +101,15 @@ class SolveState:
 
     @property
     def busy(self) -> bool:
-        """Whether the solver is at work on the request."""
+        """Whether the solver works on the request."""
         return self.tune.solver == "busy"
 
     def leave_unseen(self) -> None:
-        """Note that there is an answer that nobody has looked at."""
+        """Record that there is an answer that the user has not seen."""
         self.tune.solver = "done"
 
     def look_at(self) -> None:
-        """Note that the answer was looked at."""
+        """Record that the user has seen the answer."""
         if not self.busy:
             self.tune.solver = ""
 
@@ -108,9 +117,9 @@ class SolveState:
 
     @property
     def fields(self) -> list[Field]:
-        """The lines of the form; which there are depends on what is chosen."""
+        """Return the lines of the form; they depend on the choices."""
         values, device = self.form.values, self.tune.editor.device
-        form_fields = [Field("goal", "find", "choice", GOALS)]
+        form_fields = [Field("goal", "goal", "choice", GOALS)]
         if values["goal"] == "target":
             form_fields.append(Field("fps", "rate", "text", unit="frames/s"))
         if device.budget:
@@ -120,13 +129,15 @@ class SolveState:
                 Field(name, f"  {TITLES[name]}", "text", unit="% of the part")
                 for name in self._resources
             ]
-        references = [("", "no other bill"), *((name, name) for name in self.foldings)]
+        references = [("", "no limit"), *((name, name) for name in self.foldings)]
         if values["goal"] != "fill":
-            references.insert(1, (SETFOLDING, "FINN's SetFolding"))
-        form_fields.append(Field("bill", "no dearer than", "choice", references))
-        form_fields.append(Field("even", "least of", "choice", _LEAST))
+            references.insert(1, (SETFOLDING, "SetFolding"))
+        form_fields.append(Field("bill", "resources at most", "choice", references))
+        form_fields.append(Field("even", "minimize", "choice", _LEAST))
         form_fields.append(Field("whole", "count", "choice", _COUNTS))
-        form_fields.append(Field("knobs", "free", "set", [(name, name) for name in self.knobs]))
+        form_fields.append(
+            Field("knobs", "may change", "set", [(name, name) for name in self.knobs])
+        )
         return form_fields
 
     @property
@@ -136,30 +147,30 @@ class SolveState:
 
     @property
     def knobs(self) -> list[str]:
-        """The knobs that the solver chooses; the others of the design stay as they are."""
+        """Return the knobs that the solver may change."""
         layers = self.tune.editor.design.layers
         return list(dict.fromkeys(knob.name for layer in layers for knob in layer.chosen))
 
     @property
     def current_field(self) -> Field:
-        """The line that keys change."""
+        """Return the field that keys change."""
         fields = self.fields
         self.form.at = min(self.form.at, len(fields) - 1)
         return fields[self.form.at]
 
     def choice(self, field: Field) -> int:
-        """Which of a field's choices is taken."""
+        """Return the index of a field's selected choice."""
         values = [value for value, _ in field.choices]
         value = self.form.values[field.key]
         return values.index(value) if value in values else 0
 
     def move(self, direction: int) -> None:
-        """To the next line or the one before, round and round."""
+        """Go to the next or previous line; after the last comes the first."""
         count = len(self.fields)
         self.form.at = (min(self.form.at, count - 1) + direction) % count
 
     def turn(self, direction: int) -> None:
-        """The next choice of the line, or the next knob of its set."""
+        """Select the next choice of the line, or the next knob of its set."""
         line, self.refusal = self.current_field, ""
         if line.kind == "choice":
             at = (self.choice(line) + direction) % len(line.choices)
@@ -168,13 +179,13 @@ class SolveState:
             self.form.knob = (self.form.knob + direction) % len(line.choices)
 
     def toggle(self) -> None:
-        """The knob under the cursor stays, or may be changed."""
+        """Fix or free the knob under the cursor."""
         line = self.current_field
         if line.kind == "set" and line.choices:
             self.form.fixed ^= {str(line.choices[self.form.knob % len(line.choices)][0])}
 
     def type(self, text: str) -> None:
-        """Letters for the line, if it is one to type in; digits elsewhere are the rate."""
+        """Add typed letters to a text field; digits on another line are the frame rate."""
         line, self.refusal = self.current_field, ""
         if line.kind != "text":
             if not text.isdigit():
@@ -187,17 +198,17 @@ class SolveState:
 
     @property
     def text(self) -> str:
-        """What is typed on the line; empty for a line that is not to type in."""
+        """Return the text of the current field; empty for a field without text."""
         return self.form.texts.get(self.current_field.key, "")
 
     def write(self, text: str) -> None:
-        """Take what is typed on the line."""
+        """Set the text of the current field."""
         self.refusal = ""
         self.form.texts[self.current_field.key] = text
 
     @property
     def limits(self) -> dict[str, float]:
-        """Shares of the part, by resource.
+        """Return the limits as fractions of the part, by resource.
 
         Raises:
             FinnTuiError: one that was typed is no number.
@@ -217,7 +228,7 @@ class SolveState:
         return shares
 
     def solve_options(self) -> SolveOptions:
-        """The form's options. Raises as ``limits``."""
+        """Return the solver options of the form; raises as ``limits``."""
         values = self.form.values
         return SolveOptions(
             limits=self.limits,
@@ -228,7 +239,7 @@ class SolveState:
         )
 
     def build_request(self) -> SolveRequest:
-        """The form's request.
+        """Return the request of the form.
 
         Raises:
             FinnTuiError: what was typed cannot be asked.
@@ -240,7 +251,7 @@ class SolveState:
             return SolveRequest(goal, None, self.solve_options(), reference)
         text = self.form.texts.get("fps", "").strip()
         if not text:
-            raise FinnTuiError("how many frames per second are needed?", "", "Type a number.")
+            raise FinnTuiError("the frame rate is missing", "", "Type a number.")
         request = SolveRequest(goal, number(text, text), self.solve_options(), reference)
         request.cycles(self.tune.editor)
         return request
@@ -248,7 +259,7 @@ class SolveState:
     # The fastest that fits, told beside the form
 
     def wants_fastest(self) -> SolveRequest | None:
-        """The request for the fastest that fits, where its answer is not known yet."""
+        """Return the request for the fastest that fits, if its answer is not known yet."""
         if not self.tune.editor.device.budget:
             return None
         try:
@@ -265,33 +276,44 @@ class SolveState:
         return request
 
     def set_fastest(self, request: SolveRequest, answer: Solution | FinnTuiError) -> None:
-        """The fastest that fits, if it is still the one that is wanted."""
+        """Store the fastest that fits, if it still answers the form.
+
+        Args:
+            request: that was sent.
+            answer: the solution, or why there is none.
+        """
         if isinstance(self._fastest_of, tuple) and self._fastest_of[0] is request:
             self.fastest = answer
 
     # The answer
 
     def begin(self, request: SolveRequest) -> None:
-        """The solver is asked."""
+        """Record that the solver works on a request."""
         self.request, self.tune.solver = request, "busy"
         self.message, self.began = "", time.monotonic()
         self.solution = self.error = None
 
     def report(self, progress: Progress) -> None:
-        """The solver is a step further."""
+        """Store the solver's progress."""
         self.message = progress.message
 
     def end(self, solution: Solution | None = None, error: FinnTuiError | None = None) -> None:
-        """There is an answer, or the reason why there is none; neither if it was stopped."""
+        """Store the answer.
+
+        Args:
+            solution: the folding.
+            error: why there is none.
+            both None if the solver was stopped.
+        """
         self.tune.solver, self.solution, self.error = "", solution, error
 
     def leave(self) -> None:
-        """The answer is not taken; the form stays as it is."""
+        """Discard the answer; the form stays as it is."""
         self.solution = self.error = None
         self.look_at()
 
     def comparison(self) -> Comparison | None:
-        """The present folding against the answer."""
+        """Return the comparison of the present folding with the answer."""
         if self.solution is None:
             return None
         editor, folding = self.tune.editor, self.solution.folding
@@ -302,7 +324,7 @@ class SolveState:
         )
 
     def accept(self) -> None:
-        """Fold as the answer says; one step for undo."""
+        """Apply the answer to the folding, as one step to undo."""
         tune, solution = self.tune, self.solution
         if solution is None:
             return
@@ -315,7 +337,7 @@ class SolveState:
         after = tune.editor.estimate
         tune.notice = Notice(
             f"solved: II {whole(before.ii_cycles)} → {whole(after.ii_cycles)}, "
-            f"{rate(after.fps)} fps; {differ} layers changed, u takes it back",
+            f"{rate(after.fps)} fps; {differ} layers changed, u undoes it",
             "good",
         )
         tune.go_to(after.bottleneck)
@@ -323,17 +345,17 @@ class SolveState:
 
     @property
     def title(self) -> str:
-        """The request in a few words."""
+        """Return the request as a short text."""
         request = self.request
         if request is None or request.goal == "fill":
             return "the fastest that fits"
         if request.goal == "balance":
-            return "the cheapest at the present II"
-        return f"the cheapest for {rate(request.fps or 0)} frames/s"
+            return "the smallest at the present II"
+        return f"the smallest for {rate(request.fps or 0)} frames/s"
 
     @property
     def offers_fastest(self) -> bool:
-        """Whether the fastest that fits could be taken instead of what cannot be reached."""
+        """Whether the fastest that fits can replace an unreachable request."""
         request = self.request
         return (
             isinstance(self.error, Infeasible) and request is not None and (request.goal != "fill")
@@ -341,7 +363,11 @@ class SolveState:
 
 
 def number(text: str, subject: str) -> float:
-    """A number as people type it: "3000", "3,000", "3k".
+    """Return a number from text such as "3000", "3,000" or "3k".
+
+    Args:
+        text: as typed.
+        subject: its name in the error.
 
     Raises:
         FinnTuiError: it is none.
@@ -351,11 +377,11 @@ def number(text: str, subject: str) -> float:
     try:
         return float(plain.removesuffix("k")) * factor
     except ValueError as error:
-        raise FinnTuiError(f"{subject} is no number", "", "Type one such as 3000.") from error
+        raise FinnTuiError(f"{subject} is not a number", "", "Type one such as 3000.") from error
 
 
 def solve_state(state: AppState, tune: TuneState, foldings: Sequence[str] = ()) -> SolveState:
-    """Return the solver's state of a model, made when it is first wanted.
+    """Return the solver's state of a model; create it at the first use.
 
     Args:
         state: the app's, which keeps it.

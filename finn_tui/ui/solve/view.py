@@ -1,4 +1,4 @@
-"""What the solve dialog shows, as lines: the form, the work, the difference to review."""
+"""Lines of the solve dialog: the form, the progress, the changes to review."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from finn_tui.ui.toolkit.styled_line import (
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import knob_title, short_name, value_text
 
-_TITLE = 16
+_TITLE = 19
 #: Cells for a text that is typed.
 _TEXT = 12
 
 
 def title(solving: SolveState) -> StyledLine:
-    """What is being solved, and for what."""
+    """Return the title line: model, board and clock."""
     editor = solving.tune.editor
     line = StyledLine().add(f"Solve {solving.tune.opened.model.title}", "title")
     return line.add(f"  {editor.device.board} at {clock_text(editor.clock_ns)}", "dim")
@@ -42,7 +42,12 @@ def title(solving: SolveState) -> StyledLine:
 
 
 def form(solving: SolveState, width: int) -> list[StyledLine]:
-    """The lines of the form, and what is known before anything is asked."""
+    """Return the lines of the form and of what is known before solving.
+
+    Args:
+        solving: the dialog's state.
+        width: columns of the dialog.
+    """
     lines = []
     current = solving.current_field.key
     for index, field in enumerate(solving.fields):
@@ -74,28 +79,24 @@ def _fact(name: str, text: str, role: str = "") -> StyledLine:
 def _locked(solving: SolveState, width: int) -> StyledLine:
     locked = sorted(solving.tune.locked)
     if not locked:
-        return _fact("locked", "no layer", "dim")
-    count_text = f"{len(locked)} layers stay: " if len(locked) > 1 else "stays: "
+        return _fact("locked", "none", "dim")
+    count_text = f"{len(locked)} layers: " if len(locked) > 1 else ""
     return _fact("locked", shorten(count_text + ", ".join(locked), width - _TITLE - 1))
 
 
 def _fastest(solving: SolveState, width: int) -> list[StyledLine]:
     if not solving.tune.editor.device.budget:
         part = solving.tune.editor.device.part
-        return [_fact("fastest", f"not known: nobody says what {part} has", "dim")]
+        return [_fact("fastest", f"not known: no resource figures for {part}", "dim")]
     fastest = solving.fastest
     if fastest is None:
         return [_fact("fastest", "...", "dim")]
     if isinstance(fastest, FinnTuiError):
         text = fastest.why if isinstance(fastest, Infeasible) else fastest.what
-        return [_fact("fastest", shorten(f"nothing: {text}", width - _TITLE - 1), "warn")]
+        return [_fact("fastest", shorten(f"none: {text}", width - _TITLE - 1), "warn")]
     line = _fact("fastest", _pace(solving, fastest.cycles))
     holds = [TITLES[item.resource] for item in fastest.binding if item.holds]
-    return [
-        line.add(f"; {' and '.join(holds)} hold{'s' if len(holds) == 1 else ''} it", "dim")
-        if holds
-        else line
-    ]
+    return [line.add(f"; limited by {' and '.join(holds)}", "dim") if holds else line]
 
 
 def _field(
@@ -140,12 +141,12 @@ def _set(
 
 
 def form_keys() -> Sequence[tuple[str, str]]:
-    """Actions and what they do, for the form's foot."""
+    """Return the actions of the form with their labels."""
     return (
         ("solve.go", "solve"),
         ("solve.up", "↓ line"),
         ("solve.left", "→ choice"),
-        ("solve.toggle", "free or not"),
+        ("solve.toggle", "fix or free"),
         ("dialog.close", "close"),
     )
 
@@ -154,7 +155,12 @@ def form_keys() -> Sequence[tuple[str, str]]:
 
 
 def working(solving: SolveState, width: int) -> list[StyledLine]:
-    """What the solver does now."""
+    """Return the lines about the solver's progress.
+
+    Args:
+        solving: the dialog's state.
+        width: columns of the dialog.
+    """
     elapsed = duration(time.monotonic() - solving.began)
     line = StyledLine().add("• ", "accent").add(solving.title, "strong")
     message = shorten(solving.message or "starting the solver", width - 4)
@@ -165,7 +171,12 @@ def working(solving: SolveState, width: int) -> list[StyledLine]:
 
 
 def refused(solving: SolveState, width: int) -> list[StyledLine]:
-    """Why there is no answer."""
+    """Return the lines that say why there is no answer.
+
+    Args:
+        solving: the dialog's state.
+        width: columns of the dialog.
+    """
     error = solving.error
     if error is None:
         return []
@@ -183,7 +194,13 @@ def refused(solving: SolveState, width: int) -> list[StyledLine]:
 
 
 def summary(solving: SolveState, difference: Comparison, width: int) -> list[StyledLine]:
-    """What the answer gives and costs against the present folding, and what holds it."""
+    """Return the lines that compare the answer with the present folding.
+
+    Args:
+        solving: the dialog's state.
+        difference: present folding and answer.
+        width: columns of the dialog.
+    """
     solution = solving.solution
     assert solution is not None
     before, after = difference.a.estimate, difference.b.estimate
@@ -205,25 +222,25 @@ def summary(solving: SolveState, difference: Comparison, width: int) -> list[Sty
         if not (old[name] or new[name]):
             continue
         change = new[name] - old[name]
-        change_text = f"{change:+,.0f}" if round(change) else "as before"
+        change_text = f"{change:+,.0f}" if round(change) else "unchanged"
         notes = []
         if device.budget.get(name):
             notes.append(f"limit {limits.get(name, 1.0):.0%}")
         if name in binding:
-            notes.append("binds")
+            notes.append("limiting")
         texts = [_amount(solving, name, amount[name]) for amount in (old, new)]
         tail = f"{change_text:<11}{', '.join(notes)}"
         lines.append(_pair(TITLES[name], texts[0], texts[1], tail, binds=name in binding))
     lines.append(_inserted(difference, counted))
     for item in solution.binding:
-        held = "; without it, it could be faster" if item.holds else ""
+        held = "; this limits the rate" if item.holds else ""
         lines += wrap(f"{item.text()}{held}", width, "warn")
     return lines
 
 
 def _times(ratio: float) -> str:
     word, ratio = ("faster", ratio) if ratio >= 1 else ("slower", 1 / ratio)
-    return "as before" if ratio == 1 else f"{ratio:,.{0 if ratio >= 100 else 1}f} times {word}"
+    return "unchanged" if ratio == 1 else f"{ratio:,.{0 if ratio >= 100 else 1}f} times {word}"
 
 
 def _amount(solving: SolveState, name: str, amount: float) -> str:
@@ -248,7 +265,12 @@ def _inserted(difference: Comparison, counted: bool) -> StyledLine:
 
 
 def layers(difference: Comparison, width: int) -> Content:
-    """The layers with what changes."""
+    """Return the layers that change.
+
+    Args:
+        difference: present folding and answer.
+        width: columns of the dialog.
+    """
     wide = width >= 90
     # What the cycles are now stands in the table behind the dialog.
     cycles_before = [Column("cycles now", 10, True, rank=4)] if wide else []
@@ -261,7 +283,7 @@ def layers(difference: Comparison, width: int) -> Content:
         Column("B18", 4, True, rank=2),
     ]
     rows = [_layer(item, wide) for item in difference.changed]
-    return Content(columns, rows, "the present folding is the answer: nothing changes")
+    return Content(columns, rows, "the solution is the present folding: no change")
 
 
 def _layer(item: Difference, wide: bool) -> Row:

@@ -229,7 +229,7 @@ class Listing(LineView, can_focus=True):
         widths = self._widths(width - 1)
         lines = [self._heading(widths)] if self._headings else []
         if not self._rows:
-            text = "no row passes the filter" if self.filter.text else self.content.empty
+            text = "no row matches the filter" if self.filter.text else self.content.empty
             return [*lines, StyledLine().add(" " + text, "dim")]
         thumb = self.window.thumb()
         for number, index in enumerate(self.window.rows):

@@ -160,12 +160,12 @@ def why_no_file(text: str, what: str, suffixes: Sequence[str]) -> str | None:
         suffixes: the endings that such a file has.
     """
     if not is_path(text, suffixes):
-        return f"there is no {what} called {text}"
+        return f"no {what} is named {text}"
     try:
         is_file = Path(text).expanduser().is_file()
     except (OSError, RuntimeError, ValueError):
         is_file = False
-    return None if is_file else f"there is no file {text}; tab completes a path"
+    return None if is_file else f"no file {text}; tab completes a path"
 
 
 def complete_path(text: str, suffixes: Sequence[str] = ()) -> str | None:

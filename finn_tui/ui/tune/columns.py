@@ -44,22 +44,29 @@ class Columns:
 
     @property
     def left(self) -> int:
-        """Columns of the left pane."""
+        """Return the width of the left pane."""
         return GUTTER + self.lanes + self.name + self.shape + sum(width for _, width in self.knobs)
 
     @property
     def middle(self) -> int:
-        """Columns of the middle pane: cycles, those before, a blank, the bar, the II's mark."""
+        """Return the width of the middle pane: cycles, cycles before, a blank, the bar, the II's
+        mark.
+        """
         return self.cycles + self.was + 1 + self.bar + 3
 
     @property
     def right(self) -> int:
-        """Columns of the right pane."""
+        """Return the width of the right pane."""
         return sum(width for _, width in self.resources) + self.bits
 
 
 def columns(tune: TuneState, width: int) -> Columns:
-    """What fits in a width, most needed first."""
+    """Return the columns that fit in a width, the most needed first.
+
+    Args:
+        tune: the open model.
+        width: columns of the terminal.
+    """
     compared = tune.comparison is not None
     plan = tune.plans.get((width, compared))
     if plan is None:

@@ -1,4 +1,4 @@
-"""What the present folding is compared with on the Tune screen, and how it differs, as texts."""
+"""The folding that the Tune screen compares with, and the differences as text."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class ComparisonState:
     _other: Side | None = field(default=None, repr=False)
 
     def next(self) -> None:
-        """The next mode, round and round."""
+        """Switch to the next mode; after the last comes the first."""
         self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
 
     def current(self, editor: Editor) -> Comparison | None:
-        """The comparison as it is now; None where there is to be none."""
+        """Return the comparison of the present folding; None while the comparison is off."""
         if not self.mode:
             return None
         folding = self.folding if self.folding is not None else editor.baseline
@@ -53,7 +53,7 @@ class ComparisonState:
 
 
 def changes_text(difference: Difference) -> str:
-    """What differs on a layer, and what it comes to: "PE 1 → 2; cycles 8 → 4, +34 LUT"."""
+    """Return the differences of a layer as text: "PE 1 → 2; cycles 8 → 4, +34 LUT"."""
     changes = ", ".join(
         f"{item.name} {setting_text(item.before)} → {setting_text(item.after)}"
         for item in difference.changes
@@ -72,5 +72,5 @@ def changes_text(difference: Difference) -> str:
 
 
 def signed(amount: float) -> str:
-    """A difference as a cell has it; a dot where there is none."""
+    """Return a difference with its sign, a dot for none."""
     return f"{round(amount):+,}" if round(amount) else "·"

@@ -1,4 +1,4 @@
-"""What the Tune screen tells of the layer under the cursor, and of the values it could have."""
+"""Text about the layer under the cursor and the legal values of its knobs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ from finn_tui.ui.tune.state import TuneState
 
 
 def detail_lines(tune: TuneState, width: int, height: int) -> list[StyledLine]:
-    """What there is to say about the layer under the cursor; the last line is the notice."""
+    """Return the lines about the layer under the cursor; the last one is the notice.
+
+    Args:
+        tune: the open model.
+        width: columns of the terminal.
+        height: lines that are drawn.
+    """
     layer = tune.layer
     if layer is None:
         return [StyledLine().add(f" {tune.empty_reason}", "dim")]
@@ -43,7 +49,7 @@ def detail_lines(tune: TuneState, width: int, height: int) -> list[StyledLine]:
 
 
 def _next(tune: TuneState, width: int) -> StyledLine:
-    """The cheapest move that lowers the II, whatever layer the cursor is on."""
+    """Return the line with the cheapest move that lowers the II."""
     answer = tune.advice(quick=True)
     if answer is None:
         return StyledLine()
@@ -53,7 +59,7 @@ def _next(tune: TuneState, width: int) -> StyledLine:
     effect = f": II {answer.ii_cycles:,}, {move_cost(answer)}"
     line.add(shorten(effect, max(0, width - line.width - 1)), "dim")
     holder = layer_text.short_name(tune.editor.design.by_name[answer.bottleneck])
-    then = f"; then {holder} holds it"
+    then = f"; then {holder} is the bottleneck"
     return line.add(then if line.width + cells(then) < width else "", "dim")
 
 
@@ -85,10 +91,10 @@ def _short_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]
 
 
 def _learned(tune: TuneState, layer: Layer) -> str:
-    """What the user's own builds let expect of the layer, beside FINN's numbers."""
+    """Return the resources that the user's own builds predict for the layer."""
     learned = tune.opened.learned
     text = learned.text(layer.op, tune.cost(layer).resources) if learned is not None else ""
-    return f"by your builds {text}" if text else ""
+    return f"your builds: {text}" if text else ""
 
 
 def _other_knobs(tune: TuneState, layer: Layer, width: int) -> str:
@@ -140,7 +146,7 @@ def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
     knob = tune.chosen_knob
     line = StyledLine()
     if knob is None:
-        return line.add(" nothing to fold: FINN has no parallelism for this layer", "dim")
+        return line.add(" no knobs: FINN has no parallelism for this layer", "dim")
     values = tune.editor.tables[layer.name].legal(knob.name)
     current = tune.editor.folding.values[layer.name][knob.name]
     texts = [str(value) for value in values]
@@ -169,7 +175,7 @@ def _legal_values(tune: TuneState, layer: Layer, width: int) -> StyledLine:
 
 
 def _streams(tune: TuneState, layer: Layer) -> list[str]:
-    """What comes in from each side and goes out to it, with all that FINN inserts on the way."""
+    """Return the input and output streams of a layer with the FIFOs and converters on them."""
     streams: dict[tuple[str, str | None], list[str]] = {}
     for item in tune.editor.estimate.infrastructure.near(layer.name):
         if item.consumer == layer.name:
@@ -192,7 +198,7 @@ def _inserted(item: InsertedNode) -> str:
 
 
 def _depths(tune: TuneState, layer: Layer) -> str:
-    """The depths in words of the FIFOs next to a layer, short: "FIFO 128 in, 2 out"."""
+    """Return the depths in words of the FIFOs next to a layer: "FIFO 128 in, 2 out"."""
     before: list[str] = []
     after: list[str] = []
     for item in tune.editor.estimate.infrastructure.near(layer.name):
@@ -207,7 +213,7 @@ def _depths(tune: TuneState, layer: Layer) -> str:
 
 
 def options_table(tune: TuneState) -> Sequence[tuple[str, list[tuple[str, str]]]]:
-    """The legal values of the chosen knob: (value, cells), each cell a text with its role."""
+    """Return the legal values of the chosen knob as (value, cells), each cell (text, role)."""
     layer = tune.layer
     if layer is None:
         return ()
@@ -243,7 +249,7 @@ def options_table(tune: TuneState) -> Sequence[tuple[str, list[tuple[str, str]]]
 
 
 def _choice(option: Option, layers: int) -> str:
-    """A value, and how many of the marked layers can have it where not all can."""
+    """Return a value as text, and for how many of the marked layers it is legal if not for all."""
     text = value_text(option.value) + (" now" if option.current else "")
     return f"{text}  {layers - option.refused}/{layers}" if option.refused else text
 

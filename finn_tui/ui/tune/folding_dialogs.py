@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 class FoldingDialogs(TuneMode):
-    """What opens when a folding is to be chosen or named."""
+    """The dialogs that choose or name a folding."""
 
     def do_tune_load(self) -> None:
-        """Choose a folding: the preset's, saved ones, or a file."""
+        """Choose a folding of the preset, a saved one, or a file."""
         if self.tune is not None:
             work = list_foldings(self.context.lab, self.tune, "load")
             self.context.start(WorkKind.FOLDINGS, work)
 
     def foldings_listed(self, message: FoldingsListed) -> None:
-        """Choose one of them, to load it or to compare with it."""
+        """Open the dialog with the listed foldings, to load one or to compare with it."""
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.text_input import why_no_file
 
@@ -47,7 +47,7 @@ class FoldingDialogs(TuneMode):
         )
         columns = [
             Column("folding", 22),
-            Column("where from", 14, rank=2),
+            Column("source", 14, rank=2),
             Column("II", 10, True, rank=3),
             Column("fps", 9, True),
             Column("LUT", 7, True, rank=4),
@@ -65,7 +65,7 @@ class FoldingDialogs(TuneMode):
                 tune.folding_name,
                 free=lambda text: why_no_file(text, "folding", files),
                 files=files,
-                hint="letters narrow the list; or type the path of a FINN folding JSON",
+                hint="type to filter, or type the path of a FINN folding JSON",
             ),
             accept,
         )
@@ -84,7 +84,7 @@ class FoldingDialogs(TuneMode):
         tune.saved_name = name if name in self.context.lab.workspace.foldings() else ""
 
     def _offer(self, tune: TuneState, name: str, migration: Migration) -> None:
-        """Another FINN's file: say how it would be read, and read it so if that is wanted."""
+        """Show how a folding of another FINN version is converted; load it if the user agrees."""
         import textwrap
 
         from finn_tui.core.migrate import report
@@ -106,9 +106,9 @@ class FoldingDialogs(TuneMode):
 
         self.app.push_screen(
             Dialog(
-                f"{Path(name).name} is of another FINN",
+                f"{Path(name).name} was written for another FINN version",
                 [(first, ""), *((line, "dim") for line in remarks)],
-                [("y", "read it so")],
+                [("y", "load the converted folding")],
                 role="warn",
                 detail="\n".join(detail),
             ),
@@ -124,7 +124,7 @@ class FoldingDialogs(TuneMode):
         self.redraw()
 
     def do_tune_save(self) -> None:
-        """Save under a name."""
+        """Save the folding under a name."""
         tune = self.tune
         if tune is None:
             return
@@ -147,10 +147,10 @@ class FoldingDialogs(TuneMode):
             if refuse(name) is not None:
                 return ""
             if not lab.workspace.folding_path(name).exists():
-                return "= a new saved folding"
+                return "= new saved folding"
             if name == tune.saved_name:
-                return "= the folding that is loaded, with its changes"
-            return "= replaces another saved folding; asks first"
+                return "= overwrites the loaded folding"
+            return "= overwrites another saved folding; asks first"
 
         def accept(name: str | None) -> None:
             if name is not None:
@@ -159,19 +159,19 @@ class FoldingDialogs(TuneMode):
         self.app.push_screen(
             ChooseDialog(
                 "Save the folding as",
-                Content([Column("name", 34), Column("")], rows, "no folding is saved here yet"),
+                Content([Column("name", 34), Column("")], rows, "no saved folding yet"),
                 tune.saved_name or None,
                 free=refuse,
                 typing="name",
                 text=tune.saved_name,
                 echo=meaning,
-                hint="type a name and press enter; ↑ ↓ write a saved one's",
+                hint="type a name and press enter; ↑ ↓ insert a saved name",
             ),
             accept,
         )
 
     def _save_as(self, tune: TuneState, name: str) -> None:
-        """Save under a name, after asking if that replaces another folding than the loaded one."""
+        """Save under a name; ask first if that overwrites another folding than the loaded one."""
         from finn_tui.ui.dialogs.choose import confirm
 
         def answered(answer: str | None) -> None:
@@ -189,11 +189,11 @@ class FoldingDialogs(TuneMode):
         why = (
             "Its file was changed since it was loaded."
             if name == tune.saved_name
-            else f"It is not the folding that is loaded ({tune.folding_name})."
+            else f"The loaded folding is {tune.folding_name}."
         )
         self.app.push_screen(
             confirm(
-                f"Replace the saved folding {name}?", f"{why} What it holds is lost.", "replace it"
+                f"Replace the saved folding {name}?", f"{why} Its contents are lost.", "replace it"
             ),
             answered,
         )
@@ -209,13 +209,13 @@ class FoldingDialogs(TuneMode):
         self.redraw()
 
     def do_tune_compare(self) -> None:
-        """Compare with the baseline or what was chosen; only what differs; no longer."""
+        """Switch the comparison: all layers, only those that differ, off."""
         if self.tune is not None:
             self.tune.compare()
             self.redraw()
 
     def do_tune_compare_with(self) -> None:
-        """Choose what to compare with."""
+        """Choose the folding to compare with."""
         if self.tune is not None:
             work = list_foldings(self.context.lab, self.tune, "compare")
             self.context.start(WorkKind.FOLDINGS, work)
@@ -237,18 +237,18 @@ class FoldingDialogs(TuneMode):
 async def list_foldings(
     lab: Workbench, tune: TuneState, purpose: Literal["load", "compare"]
 ) -> FoldingsListed:
-    """Read every folding that can be named for a model.
+    """Read every folding that the user can name for a model.
 
     Args:
         lab: the workspace.
-        tune: the model that is open.
+        tune: the open model.
         purpose: what one of them is chosen for.
     """
     return FoldingsListed(tune, await asyncio.to_thread(_folding_rows, lab, tune), purpose)
 
 
 def _folding_rows(lab: Workbench, tune: TuneState) -> list[Row]:
-    """Every folding that can be named, with what it gives; why one cannot be used."""
+    """Return a row for every folding: its estimate, or why it cannot be used."""
     opened, editor = tune.opened, tune.editor
     preset = opened.model.preset
     rows = []
@@ -258,7 +258,7 @@ def _folding_rows(lab: Workbench, tune: TuneState) -> list[Row]:
         try:
             folding, _ = lab.read_folding(opened, name)
         except ForeignFolding as error:
-            folding, origin = error.migration.folding, "another FINN"
+            folding, origin = error.migration.folding, "other FINN"
         except FinnTuiError as error:
             rows.append(Row(name, [(name, "dim"), (_why_unusable(error), "warn")]))
             continue
@@ -281,7 +281,7 @@ def _folding_rows(lab: Workbench, tune: TuneState) -> list[Row]:
 
 
 def _why_unusable(error: FinnTuiError) -> str:
-    """Tell a damaged file from a folding that is none for this model."""
+    """Return why a folding cannot be used: its file is damaged, or it fits another model."""
     if not isinstance(error, MalformedFolding):
         return error.what
     # The row names the file already.

@@ -1,4 +1,4 @@
-"""Writes the folding that is edited to the workspace as it changes, so that no end loses it."""
+"""Writes the working folding to the workspace as it changes, so that no exit loses it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LATEST = 3.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A state of the folding that is edited, and where it is kept."""
+    """One state of the working folding, and the file that it is written to."""
 
     state: tuple[object, ...]
     path: Path
@@ -30,7 +30,7 @@ class Snapshot:
 
 
 class FoldingKeeper:
-    """Knows which state of which model is on the disk."""
+    """Tracks which state of which model is on disk."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -47,7 +47,7 @@ class FoldingKeeper:
         return id(tune), tune.editor.revision, *names, frozenset(tune.locked)
 
     def begin(self, tune: TuneState) -> None:
-        """Take what a model was opened with as kept: it is restored, or the preset's."""
+        """Record the state that a model was opened with as written."""
         self._written = self._state(tune)
 
     def due(self, tune: TuneState) -> bool:
@@ -62,12 +62,12 @@ class FoldingKeeper:
         return rests or seconds - self._changed_at >= _LATEST
 
     def snapshot(self, tune: TuneState) -> Snapshot:
-        """Return the state as it is now, which nothing changes any more."""
+        """Return an immutable copy of the present state."""
         path = working_folding.path_of(self._workspace, tune.opened.model)
         return Snapshot(self._state(tune), path, tune.opened.design, tune.working())
 
     def write(self, snapshot: Snapshot) -> None:
-        """Write a state, if it is not kept yet; may run in a thread.
+        """Write a state unless it is on disk already; may run in a thread.
 
         Raises:
             FinnTuiError: the disk does not take it; it is tried again.

@@ -24,7 +24,7 @@ _BOX = {
 
 
 def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-    """A text for each of ``count`` layers, all of one width; empty ones where nothing branches.
+    """Return one text for each layer, all of one width; empty texts where nothing branches.
 
     A layer stands in the leftmost lane that reaches it, and its nearest consumer goes on in its
     lane, so that a trunk stays straight and shortcuts run to the right of it. A lane that ends on
@@ -32,7 +32,8 @@ def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     there: that way a drawing means one graph.
 
     Args:
-        links: (producer, consumer) of each stream, as positions; a producer comes first.
+        count: number of layers, in topological order.
+        links: (producer, consumer) of each stream as positions, the producer first.
     """
     targets: list[list[int]] = [[] for _ in range(count)]
     for producer, consumer in links:
@@ -70,7 +71,7 @@ def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
 
 
 def _free(lanes: list[int | None], after: int, occupied: set[int]) -> int:
-    """The first lane to the right of ``after`` that nothing runs in; a new one if need be."""
+    """Return the first unused lane to the right of ``after``; add one if there is none."""
     for index in range(after + 1, len(lanes)):
         if lanes[index] is None and index not in occupied:
             return index

@@ -1,4 +1,4 @@
-"""What the design takes of its board: budget bars, and the rows of what FINN's total leaves out."""
+"""Budget bars of the design, and the rows below the layers: FIFOs, converters, shell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDE = 100
 
 @dataclass(frozen=True)
 class Use:
-    """One resource: FINN's own total, what FINN inserts beside it, and the board's budget.
+    """One resource: FINN's total, what FINN inserts beside it, and the board's budget.
 
     Attributes:
         amount: FINN's total.
@@ -41,14 +41,14 @@ class Use:
 
     @property
     def role(self) -> str:
-        """The colour of its bar; never the only sign of anything."""
+        """Return the role (colour) of the bar; the text says the same."""
         if self.share is None or self.share <= self.limit:
             return "bar"
         return "bad" if self.share > 1 else "warn"
 
     @property
     def over(self) -> str:
-        """By how much the budget is exceeded, in words; empty if it is not."""
+        """Return by how much the budget is exceeded, as text; empty if it is not."""
         if self.share is None or self.available is None or self.share <= 1:
             return ""
         if not self.available:
@@ -56,7 +56,7 @@ class Use:
         return f"OVER by {ceil(self.amount + self.extra - self.available):,}"
 
     def figure(self, detail: int) -> str:
-        """Amount, share and what is wrong with it; 0 is the shortest of three forms."""
+        """Return the amount, its share and a warning; detail 0 is the shortest of three forms."""
         text = whole(self.amount)
         if self.over and not detail:
             text = whole(self.amount + self.extra)
@@ -76,12 +76,17 @@ class Use:
 
 
 def ramb36(halves: float) -> str:
-    """BRAM_18K in whole blocks, of which the data sheets speak: two halves are one."""
+    """Return a number of BRAM_18K as RAMB36 blocks, the unit of the data sheets."""
     return f"{halves / 2:,.4g} RAMB36"
 
 
 def resource_uses(estimate: Estimate, device: Device) -> list[Use]:
-    """What a design takes of each resource that the part has, or that it wants all the same."""
+    """Return the use of each resource that the part has or the design needs.
+
+    Args:
+        estimate: of the present folding.
+        device: the board's part.
+    """
     extra = estimate.infrastructure.total()
     rows = []
     for name in RESOURCES:
@@ -94,7 +99,13 @@ def resource_uses(estimate: Estimate, device: Device) -> list[Use]:
 
 
 def budget_line(estimate: Estimate, device: Device, width: int) -> StyledLine:
-    """A bar for each resource of the part, with FINN's fill limit marked on it."""
+    """Return a bar for each resource of the part, with FINN's fill limit marked on it.
+
+    Args:
+        estimate: of the present folding.
+        device: the board's part.
+        width: columns of the terminal.
+    """
     items = resource_uses(estimate, device)
     for detail in (2, 1, 0):
         texts = [item.figure(detail) for item in items]
@@ -120,12 +131,12 @@ def budget_line(estimate: Estimate, device: Device, width: int) -> StyledLine:
         if item is not items[-1]:
             line.add("   ")
     if not device.budget:
-        line.add(f"   the budget of {device.part} is not known", "dim")
+        line.add(f"   resources of {device.part} not known", "dim")
     return line
 
 
 def _meter(line: StyledLine, item: Use, width: int) -> None:
-    """FINN's total full, what FINN inserts hatched, the fill limit a stroke, too much a point."""
+    """Draw one bar: FINN's total solid, what FINN inserts hatched, the fill limit as a line."""
     share = item.share or 0.0
     total = item.amount + item.extra
     mark = min(width - 1, round(item.limit * width))
@@ -157,9 +168,14 @@ class _Row:
 def breakdown_rows(
     tune: TuneState, plan: Columns, *, tall: bool
 ) -> list[tuple[StyledLine, StyledLine, StyledLine]]:
-    """FINN's total, what it leaves out, and both together, in the panes of the layer table.
+    """Return the rows of the cost breakdown below the layers, for the three panes.
 
     Folded it is one row; it is folded on short screens unless the user says otherwise.
+
+    Args:
+        tune: the open model.
+        plan: widths of the columns.
+        tall: whether the screen has room for all rows.
     """
     estimate, comparison = tune.editor.estimate, tune.comparison
     unfolded = tall if tune.breakdown_open is None else tune.breakdown_open
@@ -181,7 +197,7 @@ def _differences(comparison: Comparison, unfolded: bool) -> list[_Row]:
     )
     if not unfolded:
         return [whole_row]
-    rows = [_Row("total of FINN", f"fps {rate(a.fps)} → {rate(b.fps)}", comparison.total, "")]
+    rows = [_Row("FINN's total", f"fps {rate(a.fps)} → {rate(b.fps)}", comparison.total, "")]
     for kind, title in (("dwc", "width converters"), ("fifo", "FIFOs")):
         before, after = len(a.infrastructure.of(kind)), len(b.infrastructure.of(kind))
         cost_after, cost_before = b.infrastructure.total(kind), a.infrastructure.total(kind)
@@ -193,16 +209,16 @@ def _differences(comparison: Comparison, unfolded: bool) -> list[_Row]:
 def _rows(estimate: Estimate) -> list[_Row]:
     infrastructure = estimate.infrastructure
     return [
-        _Row("total of FINN", "", estimate.total, ""),
+        _Row("FINN's total", "", estimate.total, ""),
         _inserted(infrastructure, "dwc", "width converter"),
         _inserted(infrastructure, "fifo", "FIFO"),
-        _Row("total with these", _halves(estimate), _whole(estimate), "strong"),
+        _Row("total with FIFOs and DWCs", _halves(estimate), _whole(estimate), "strong"),
         _shell(estimate),
     ]
 
 
 def _learned(tune: TuneState) -> list[_Row]:
-    """What the user's own builds let expect of the layers; no row without any."""
+    """Return the resources that the user's own builds predict; no row without builds."""
     learned = tune.opened.learned
     if learned is None:
         return []
@@ -211,16 +227,16 @@ def _learned(tune: TuneState) -> list[_Row]:
     span, unknown = totals["LUT"]
     note = f"LUT {whole(span.low)} to {whole(span.high)}"
     if unknown:
-        note += f", {plural(unknown, 'layer')} as FINN says"
-    title = f"beside: by your {plural(len(learned.sources), 'build')}"
+        note += f", {plural(unknown, 'layer')} as FINN estimates"
+    title = f"expected from your {plural(len(learned.sources), 'build')}"
     return [_Row(title, note, {name: figure.value for name, (figure, _) in totals.items()})]
 
 
 def _shell(estimate: Estimate) -> _Row:
     shell = estimate.shell
     if shell is None:
-        return _Row("beside: DMA and shell", "no figures for this part", None)
-    return _Row("beside: DMA and shell", f"as {shell.whose} built it", shell.use)
+        return _Row("not counted: DMA and shell", "no measurement for this part", None)
+    return _Row("not counted: DMA and shell", f"measured on {shell.whose}", shell.use)
 
 
 def _folded(estimate: Estimate) -> _Row:
@@ -230,7 +246,7 @@ def _folded(estimate: Estimate) -> _Row:
         title += f", {plural(len(infrastructure.of('dwc')), 'DWC')}"
     unpriced = sum(item.use is None for item in infrastructure.items)
     if unpriced:
-        title += f" ({unpriced:,} not priced)"
+        title += f" ({unpriced:,} without known cost)"
     return _Row(title, _halves(estimate), _whole(estimate), "dim")
 
 
@@ -238,10 +254,10 @@ def _inserted(infrastructure: InfrastructureCost, kind: str, noun: str) -> _Row:
     items = infrastructure.of(kind)
     notes = []
     if kind == "fifo" and items:
-        notes.append(f"the deepest has {max(item.depth or 0 for item in items):,} words")
+        notes.append(f"deepest: {max(item.depth or 0 for item in items):,} words")
     unpriced = sum(item.use is None for item in items)
     if unpriced:
-        notes.append(f"{unpriced:,} not priced")
+        notes.append(f"{unpriced:,} without known cost")
     amounts = None if items and unpriced == len(items) else infrastructure.total(kind)
     return _Row(f"+ {plural(len(items), noun)}", ", ".join(notes), amounts)
 

@@ -1,4 +1,4 @@
-"""All that can be set on a layer, as lists: what it is now, what it can be, what it gives."""
+"""Lists of the knobs and settings of a layer, their values and effects."""
 
 from __future__ import annotations
 
@@ -13,19 +13,30 @@ from finn_tui.ui.tune.state import TuneState
 
 #: What a name that does not say it means, in a few words.
 _MEANINGS = {
-    "inFIFODepths": "words before it",
-    "outFIFODepths": "words after it",
+    "inFIFODepths": "input FIFO words",
+    "outFIFODepths": "output FIFO words",
     "runtime_writeable_weights": "0 fixed, 1 written by the driver",
 }
 
 
 def value_now(tune: TuneState, layer: Layer, name: str) -> str:
-    """What a knob or setting of a layer is now."""
+    """Return the present value of a knob or setting as text.
+
+    Args:
+        tune: the open model.
+        layer: the layer.
+        name: of the knob or setting.
+    """
     return setting_text(tune.editor.value(layer.name, name))
 
 
 def knobs_content(tune: TuneState, layer: Layer) -> Content:
-    """The knobs and settings of a layer with their values; and what the baseline had."""
+    """Return the knobs and settings of a layer with their values and those of the baseline.
+
+    Args:
+        tune: the open model.
+        layer: the layer.
+    """
     editor = tune.editor
     baseline = editor.baseline
     rows = []
@@ -47,12 +58,17 @@ def knobs_content(tune: TuneState, layer: Layer) -> Content:
                 ],
             )
         )
-    columns = [Column("knob", 26), Column("now", 19), Column("can be")]
+    columns = [Column("knob", 26), Column("now", 19), Column("legal values")]
     return Content(columns, rows)
 
 
 def values_content(tune: TuneState, name: str) -> Content:
-    """The values of a knob or setting, with what the design would be, or why it cannot."""
+    """Return the values of a knob or setting with the estimate for each.
+
+    Args:
+        tune: the open model.
+        name: of the knob or setting.
+    """
     editor, targets = tune.editor, tune.targets
     present = editor.estimate
     rows = [
@@ -68,7 +84,7 @@ def values_content(tune: TuneState, name: str) -> Content:
         Column("DSP", 5, True, rank=3),
         Column(""),
     ]
-    return Content(columns, rows, "type what it shall be")
+    return Content(columns, rows, "type a value")
 
 
 def _cells(option: Option, present: Estimate, layers: int) -> list[Cell]:

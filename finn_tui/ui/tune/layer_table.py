@@ -27,7 +27,7 @@ _TALL = 24
 
 
 class _Pane(LineView):
-    """One of the panes; what the wheel turns over is told to the table."""
+    """One of the panes; it reports the wheel to the table."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class LayerTable(Horizontal, can_focus=True):
 
     @dataclass
     class Valued(Message):
-        """All values of the knob under the cursor are wanted."""
+        """The user asks for all values of the knob under the cursor."""
 
     @dataclass
     class Folded(Message):
-        """The bill is to be folded or unfolded."""
+        """The user folds or unfolds the cost breakdown."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -92,11 +92,16 @@ class LayerTable(Horizontal, can_focus=True):
 
     @property
     def tall(self) -> bool:
-        """Whether there is room for the whole bill."""
+        """Whether there is room for the whole cost breakdown."""
         return self.size.height >= _TALL
 
     def set_session(self, tune: TuneState | None, welcome: str = "") -> None:
-        """Show a folding session, or words where there is none."""
+        """Show a folding session, or a text where there is none.
+
+        Args:
+            tune: the session.
+            welcome: the text.
+        """
         if tune is not self.tune:
             self.tune = tune
             self._drawn.clear()
@@ -105,7 +110,7 @@ class LayerTable(Horizontal, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        """Make all rows in view and let each pane repaint what differs."""
+        """Draw the rows in view; each pane repaints what differs."""
         width, height = self.size
         if not width or not height:
             return
@@ -156,7 +161,7 @@ class LayerTable(Horizontal, can_focus=True):
     def _row(
         self, tune: TuneState, index: int, plan: Columns
     ) -> tuple[StyledLine, StyledLine, StyledLine]:
-        """A row, as it was made before if nothing in it is another: a key changes few of them."""
+        """Return the row of a layer, from the cache unless its content changed."""
         layer = tune.layers[index]
         difference = tune.difference(layer.name)
         key = (
@@ -206,15 +211,15 @@ class LayerTable(Horizontal, can_focus=True):
         return lines
 
     def on_resize(self, _: events.Resize) -> None:
-        """Other columns may fit."""
+        """Choose the columns for the new size."""
         self.redraw()
 
     def on_focus(self, _: events.Focus) -> None:
-        """The cursor looks different with the focus."""
+        """Redraw the cursor with the focus."""
         self.redraw()
 
     def on_blur(self, _: events.Blur) -> None:
-        """And without it."""
+        """Redraw the cursor without the focus."""
         self.redraw()
 
     # Mouse
@@ -273,7 +278,7 @@ class LayerTable(Horizontal, can_focus=True):
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        """Letters of a filter that is being typed."""
+        """Pass letters to the filter that is being typed."""
         tune = self.tune
         if tune is None:
             return
@@ -296,36 +301,36 @@ class LayerTable(Horizontal, can_focus=True):
         self.post_message(self.Moved())
 
     def do_list_filter(self) -> None:
-        """Begin to type a filter."""
+        """Start typing a filter."""
         if self.tune is not None:
             self.filter.begin()
 
     def do_list_choose(self) -> None:
-        """All values of the knob."""
+        """List all values of the knob."""
         self.post_message(self.Valued())
 
     def do_list_up(self) -> None:
-        """The layer above."""
+        """Move the cursor to the layer above."""
         self._move(-1)
 
     def do_list_down(self) -> None:
-        """The layer below."""
+        """Move the cursor to the layer below."""
         self._move(1)
 
     def do_list_page_up(self) -> None:
-        """A screen up."""
+        """Move the cursor a page up."""
         self._move(1 - self.tune.window.height if self.tune else 0)
 
     def do_list_page_down(self) -> None:
-        """A screen down."""
+        """Move the cursor a page down."""
         self._move(self.tune.window.height - 1 if self.tune else 0)
 
     def do_list_top(self) -> None:
-        """The first layer."""
+        """Move the cursor to the first layer."""
         self._move(-len(self.tune.layers) if self.tune else 0)
 
     def do_list_bottom(self) -> None:
-        """The last layer."""
+        """Move the cursor to the last layer."""
         self._move(len(self.tune.layers) if self.tune else 0)
 
     def _move(self, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""What a layer's numbers come from, in a line: legal rules, and cycles as a product.
+"""Short texts about layers: names, legal values, and cycles as a product.
 
 FINN's cycles are looked up, never computed here; a formula is shown only where it gives exactly
 the number that FINN gave.
@@ -29,7 +29,7 @@ _VALUES = {"distributed": "dist"}
 
 
 def short_name(layer: Layer) -> str:
-    """A layer's name as people say it: "SWG 7" for ConvolutionInputGenerator_rtl_7."""
+    """Return a short name of a layer: "SWG 7" for ConvolutionInputGenerator_rtl_7."""
     stem, _, number = layer.name.rpartition("_")
     kind = _SHORT.get(layer.kind, layer.kind)
     if number.isdigit() and stem in (layer.op, layer.kind):
@@ -38,7 +38,7 @@ def short_name(layer: Layer) -> str:
 
 
 def bits_of(dtype: str) -> str:
-    """A FINN data type as people say it: "1" for BINARY, "2" for INT2, else the type's name."""
+    """Return the bits of a FINN data type: "1" for BINARY, "2" for INT2, else the type's name."""
     if dtype in ("BINARY", "BIPOLAR"):
         return "1"
     digits = dtype.lstrip("UINTF")
@@ -46,7 +46,7 @@ def bits_of(dtype: str) -> str:
 
 
 def precision_text(layer: Layer) -> str:
-    """Weights and activations of a layer as the field says it: "w1 a1"."""
+    """Return the bits of weights and activations of a layer: "w1 a1"."""
     activation = f"a{bits_of(layer.in_dtype)}"
     if layer.weight_dtype is None or layer.kind not in ("MVAU", "VVAU"):
         return activation
@@ -59,7 +59,7 @@ def _number(attrs: Mapping[str, Any], name: str) -> int | None:
 
 
 def divisor_rules(layer: Layer) -> list[str]:
-    """What PE and SIMD must divide, for the op types where that is the whole rule."""
+    """Return what PE and SIMD must divide, for op types where that is the whole rule."""
     attrs, texts = layer.attrs, []
     names = {
         "MVAU": {"PE": "MH", "SIMD": "MW"},
@@ -77,9 +77,17 @@ def divisor_rules(layer: Layer) -> list[str]:
 
 
 def cycles_formula(layer: Layer, values: Mapping[str, Value], cycles: int) -> str | None:
-    """Cycles as the product they are, such as ``32,768 = (256/4) x (512/1)``.
+    """Return the cycles as a product, such as ``32,768 = (256/4) x (512/1)``.
 
     None where no formula known here gives exactly FINN's number.
+
+    Args:
+        layer: the layer.
+        values: of its knobs.
+        cycles: FINN's number for them.
+
+    Returns:
+        The product; None where no formula known here gives exactly FINN's number.
     """
     attrs = layer.attrs
     pe, simd = values.get("PE"), values.get("SIMD")
@@ -113,7 +121,12 @@ def cycles_formula(layer: Layer, values: Mapping[str, Value], cycles: int) -> st
 
 
 def coupled_with(design: Design, layer: Layer) -> list[str]:
-    """The knobs of other layers that must have the value of one of this layer's."""
+    """Return the knobs of other layers that must equal one of this layer's.
+
+    Args:
+        design: the whole design.
+        layer: the layer.
+    """
     texts = []
     for coupling in design.couplings:
         for own, other in ((coupling.a, coupling.b), (coupling.b, coupling.a)):
@@ -123,10 +136,10 @@ def coupled_with(design: Design, layer: Layer) -> list[str]:
 
 
 def knob_title(knob: str) -> str:
-    """A knob's name as a column has it."""
+    """Return the title of a knob's column."""
     return _KNOB_TITLES.get(knob, knob)
 
 
 def value_text(value: Value) -> str:
-    """A knob's value as a cell has it."""
+    """Return a knob's value as a cell shows it."""
     return _VALUES.get(str(value), str(value))

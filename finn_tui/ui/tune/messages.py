@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FoldingsListed(WorkResult):
-    """The foldings that can be named for a model, with what each gives; what they are for."""
+    """The foldings that can be named for a model, with the estimate of each and the purpose."""
 
     kind = WorkKind.FOLDINGS
     tune: TuneState
@@ -26,7 +26,7 @@ class FoldingsListed(WorkResult):
 
 @dataclass
 class ValuesListed(WorkResult):
-    """The values that a knob or setting of a layer can have, with what each gives."""
+    """The values of a knob or setting of a layer, with the estimate for each."""
 
     kind = WorkKind.VALUES
     tune: TuneState
@@ -37,7 +37,7 @@ class ValuesListed(WorkResult):
 
 @dataclass
 class SharedValuesListed(WorkResult):
-    """The values that a knob can have on the marked layers, as (value, cells)."""
+    """The values of a knob on the marked layers, as (value, cells)."""
 
     kind = WorkKind.VALUES
     tune: TuneState

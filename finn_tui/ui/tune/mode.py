@@ -1,4 +1,4 @@
-"""What the Tune screen and its dialogs have in common."""
+"""What the Tune screen and its dialogs share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from finn_tui.ui.tune.state import TuneState, tune_state
 
 
 class TuneMode(ModeScreen):
-    """A screen of the model that is open."""
+    """A screen of the open model."""
 
     @property
     def tune(self) -> TuneState | None:
-        """The model as Tune has it; None before one is open."""
+        """Return the open model; None before one is open."""
         return tune_state(self.state)

@@ -13,7 +13,12 @@ _TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 
 
 def knob_changes(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
-    """Knobs that are set anew: "PE 16→2 ram auto→dist"."""
+    """Return the knobs that change: "PE 16→2 ram auto→dist".
+
+    Args:
+        before: values by knob.
+        after: the new values of those that change.
+    """
     return " ".join(
         f"{knob_title(knob)} {value_text(before[knob])}→{value_text(value)}"
         for knob, value in after.items()
@@ -21,7 +26,12 @@ def knob_changes(before: Mapping[str, Value], after: Mapping[str, Value]) -> str
 
 
 def move_steps(editor: Editor, move: Move) -> str:
-    """What a move sets, of its first layer: "MVAU 0 PE 16→2 SIMD 3→27"."""
+    """Return what a move sets on its first layer: "MVAU 0 PE 16→2 SIMD 3→27".
+
+    Args:
+        editor: of the model.
+        move: the move.
+    """
     layer = editor.design.by_name[move.layer]
     text = knob_changes(editor.folding.values[move.layer], move.values[move.layer])
     others = len(move.values) - 1
@@ -29,8 +39,8 @@ def move_steps(editor: Editor, move: Move) -> str:
 
 
 def move_cost(move: Move) -> str:
-    """What a move takes or gives: "+392 LUT -3 B18"."""
+    """Return the resources that a move adds or saves: "+392 LUT -3 B18"."""
     parts = [
         f"{amount:+,.0f} {_TITLES[name]}" for name, amount in move.use.items() if round(amount)
     ]
-    return " ".join(parts) or "for nothing"
+    return " ".join(parts) or "no cost"

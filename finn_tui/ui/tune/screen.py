@@ -1,4 +1,4 @@
-"""Tune: the layer table, its knobs, and what every change gives and costs."""
+"""Tune: the layer table, its knobs, and the estimate after every change."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _REST = 0.15
 
 _WELCOME = (
     "No model is open.\n\n"
-    "Press o to choose a network: a preset of the lab, a model of this workspace, or an .onnx "
-    "file of your own. It is turned into FINN's dataflow graph and opened here for folding."
+    "Press o to open a network: a preset, a model of this workspace, or an .onnx file. "
+    "finn-tui converts it to FINN's dataflow graph and opens it here for folding."
 )
 
 
@@ -45,7 +45,7 @@ class DetailPane(LineView, can_focus=True):
 
 
 class TuneScreen(ValueDialogs, FoldingDialogs):
-    """The screen that folds."""
+    """The screen for folding."""
 
     place = "tune"
     BINDINGS = actions.bindings("tune")
@@ -55,14 +55,14 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
     }
 
     def body(self) -> Iterable[Widget]:
-        """Figures, budget, table, detail."""
+        """Yield figures, budget, table and detail."""
         yield LineView(self._figures, id="figures")
         yield LineView(self._budget, id="budget")
         yield LayerTable(id="layers", classes="pane")
         yield DetailPane(self._detail, on_hit=self._detail_hit, id="detail", classes="pane")
 
     def on_mount(self) -> None:
-        """Keys go to the table."""
+        """Focus the table."""
         self.query_one(LayerTable).focus()
         self._arrange()
 
@@ -76,7 +76,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         self.resize_pane("detail", rows + frame)
 
     def draw(self) -> None:
-        """Everything that the folding changes, in one go so that it is one frame."""
+        """Redraw everything that the folding changes, in one frame."""
         self._arrange()
         opening = self.state.opening
         welcome = f"opening {opening} ..." if opening else _WELCOME
@@ -118,19 +118,19 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.redraw()
 
     def on_layer_table_moved(self) -> None:
-        """The cursor is elsewhere."""
+        """Redraw for the new cursor."""
         self.redraw()
 
     def on_layer_table_stepped(self, event: LayerTable.Stepped) -> None:
-        """The mouse steps as the keys do."""
+        """Step the knob by the mouse as by the keys."""
         self._step(event.direction)
 
     def on_layer_table_valued(self) -> None:
-        """Enter, or a click on the chosen knob."""
+        """List the values of the chosen knob."""
         self.do_tune_values()
 
     def on_layer_table_folded(self) -> None:
-        """A click on the bill."""
+        """Fold or unfold the cost breakdown."""
         self.do_tune_bill()
 
     # What the keys do
@@ -142,11 +142,11 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.redraw()
 
     def do_tune_larger(self) -> None:
-        """The next larger legal value."""
+        """Set the next larger legal value."""
         self._step(1)
 
     def do_tune_smaller(self) -> None:
-        """The next smaller legal value."""
+        """Set the next smaller legal value."""
         self._step(-1)
 
     def _knob(self, direction: int) -> None:
@@ -157,27 +157,27 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.redraw()
 
     def do_tune_left(self) -> None:
-        """The knob to the left."""
+        """Choose the knob to the left."""
         self._knob(-1)
 
     def do_tune_right(self) -> None:
-        """The knob to the right."""
+        """Choose the knob to the right."""
         self._knob(1)
 
     def do_tune_undo(self) -> None:
-        """Take the last change back."""
+        """Undo the last change."""
         if self.tune is not None:
             self.tune.undo()
             self.redraw()
 
     def do_tune_redo(self) -> None:
-        """Make it again."""
+        """Redo the last undone change."""
         if self.tune is not None:
             self.tune.redo()
             self.redraw()
 
     def do_tune_bottleneck(self) -> None:
-        """To the layer that holds the II; from one such layer to the next."""
+        """Go to the layer that determines the II; then to the next such layer."""
         tune = self.tune
         if tune is None:
             return
@@ -190,13 +190,13 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         self.redraw()
 
     def do_tune_mark(self) -> None:
-        """Mark the layer, or take its mark away."""
+        """Mark or unmark the layer."""
         if self.tune is not None:
             self.tune.toggle_mark()
             self.redraw()
 
     def do_tune_mark_all(self) -> None:
-        """Mark all that are shown, or none of them."""
+        """Mark or unmark all layers shown."""
         if self.tune is not None:
             self.tune.mark_all()
             self.redraw()
@@ -214,7 +214,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.redraw()
 
     def do_tune_bill(self) -> None:
-        """Unfold the bill below the layers, or fold it."""
+        """Fold or unfold the cost breakdown below the layers."""
         tune = self.tune
         if tune is not None:
             table = self.query_one(LayerTable)
@@ -224,7 +224,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             self.redraw()
 
     def do_tune_clock(self) -> None:
-        """Another clock period."""
+        """Choose a clock period."""
         tune = self.tune
         if tune is None:
             return
@@ -245,7 +245,7 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
             clock = read_clock(text)
             tune.editor.set_clock(clock)
             self.context.change_settings(clock_ns=clock)
-            tune.notice = Notice(f"estimates and builds are for {clock:g} ns from now on")
+            tune.notice = Notice(f"clock period {clock:g} ns for estimates and builds")
             self.redraw()
 
         self.app.push_screen(
@@ -256,19 +256,19 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
                 free=_why_no_clock,
                 typing="find",
                 echo=_clock_meant,
-                hint="or type one: 7.5 ns, 133 MHz; a number alone is whichever is the faster",
+                hint="or type one: 7.5 ns, 133 MHz; without a unit, the faster of both",
             ),
             accept,
         )
 
     def do_tune_next(self) -> None:
-        """The cheapest change that lowers the II."""
+        """Apply the cheapest change that lowers the II."""
         if self.tune is not None:
             self.tune.apply_next_move()
             self.redraw()
 
     def do_tune_target(self) -> None:
-        """Another board."""
+        """Choose a board."""
         if self.tune is not None:
             self.context.models.choose_target(self.tune)
 

@@ -1,4 +1,4 @@
-"""Which layers the table shows, and in which order."""
+"""Filtering and sorting of the layer table."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ SORTS = ("", "cycles", "LUT", "BRAM_18K", "URAM", "DSP", "name")
 
 
 def column_value(cost: LayerCost, column: str) -> float:
-    """Cycles or units of a resource, by name."""
+    """Return the cycles or the units of a resource, by the column's name.
+
+    Args:
+        cost: of a layer.
+        column: "cycles" or a resource.
+    """
     return cost.cycles if column == "cycles" else cost.resources[column]
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """A key that sorts MVAU_hls_2 before MVAU_hls_10."""
+    """Return a sort key that puts MVAU_hls_2 before MVAU_hls_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def filtered_and_sorted(
     layers: Iterable[Layer], filter: str, sort: str, cost: Callable[[Layer], LayerCost]
 ) -> list[Layer]:
-    """The layers whose name, op type or shape passes a filter, sorted by one of ``SORTS``."""
+    """Return the layers that match a filter, sorted by one of ``SORTS``.
+
+    Args:
+        layers: in the order of the graph.
+        filter: letters of name, op type or shape.
+        sort: one of ``SORTS``, empty for the order of the graph.
+        cost: returns the cost of a layer.
+    """
     shown = [
         layer
         for layer in layers

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Notice:
-    """What the last key did, or why it could not; ``role`` is its colour."""
+    """The effect of the last key, or why it had none; ``role`` is its colour."""
 
     text: str
     role: str = ""
 
 
 def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
-    """Why layers were left out, as ``BatchEdit`` has it, those with the same reason told as one."""
+    """Return why layers were skipped, equal reasons grouped; see ``BatchEdit``."""
     layers_by_reason: dict[str, list[str]] = {}
     for layer, why, _ in skipped:
         layers_by_reason.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
@@ -52,13 +52,18 @@ def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
 
 
 def toggled(names: set[str], selection: set[str]) -> set[str]:
-    """With some names in it; without them if all of them are in it already."""
+    """Return the names with a selection added, or removed if it is included already.
+
+    Args:
+        names: the present names.
+        selection: names to toggle.
+    """
     return names - selection if selection <= names else names | selection
 
 
 @dataclass
 class TuneState:
-    """One model being folded.
+    """The folding session of one model.
 
     Attributes:
         folding_name: what the folding is called, as loaded or saved.
@@ -105,12 +110,12 @@ class TuneState:
 
     @property
     def editor(self) -> Editor:
-        """The editor of the model."""
+        """Return the editor of the model."""
         return self.opened.editor
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers in the table: those that pass the filter, as they are sorted now."""
+        """Return the layers in the table, filtered and sorted."""
         moving = self.sort or self.comparing.mode == "changed"
         if moving and self._sorted_for is not self.editor.estimate:
             # The folding is another: rows may change places, and the cursor goes with its own.
@@ -119,39 +124,39 @@ class TuneState:
 
     @property
     def layer(self) -> Layer | None:
-        """The layer under the cursor; None where the filter leaves none."""
+        """Return the layer under the cursor; None if the filter leaves none."""
         layers = self.layers
         return layers[self.window.cursor] if layers else None
 
     @property
     def chosen_knob(self) -> Knob | None:
-        """The knob that keys change: the kept one, else the layer's first."""
+        """Return the knob that keys change: the remembered one, else the layer's first."""
         layer = self.layer
         if layer is None or not layer.knobs:
             return None
         return layer.knob(self.knob) or layer.knobs[0]
 
     def cost(self, layer: Layer) -> LayerCost:
-        """What a layer costs in the present folding."""
+        """Return the cost of a layer in the present folding."""
         return self.cost_of(layer.name)
 
     def cost_of(self, name: str) -> LayerCost:
-        """What the layer of that name costs in the present folding."""
+        """Return the cost of the named layer in the present folding."""
         return self.editor.estimate.layers[self._position[name]]
 
     @property
     def comparison(self) -> Comparison | None:
-        """The present folding against the chosen one; None unless they are compared."""
+        """Return the comparison of the present folding; None while it is off."""
         return self.comparing.current(self.editor)
 
     @property
     def comparing_with(self) -> str:
-        """The name of what the folding is compared with; empty without one."""
+        """Return the name of the folding that is compared with; empty without one."""
         comparison = self.comparison
         return comparison.a.name if comparison is not None else ""
 
     def difference(self, name: str) -> Difference | None:
-        """How the layer of that name differs; None unless foldings are compared."""
+        """Return how the named layer differs; None while the comparison is off."""
         comparison = self.comparison
         return comparison.layers[self._position[name]] if comparison is not None else None
 
@@ -161,7 +166,7 @@ class TuneState:
         return not self.sort and len(self._layers) == len(self.editor.design.layers)
 
     def working(self) -> WorkingFolding:
-        """What the workspace keeps of this session, as it is now."""
+        """Return what the workspace stores of this session."""
         from finn_tui.lab.working_folding import WorkingFolding
 
         return WorkingFolding(
@@ -171,19 +176,19 @@ class TuneState:
     # Moving about
 
     def set_filter(self, text: str) -> None:
-        """Show only layers whose name, op type or shape has these letters."""
+        """Show only layers with these letters in name, op type or shape."""
         self.filter = text
         self._arrange()
 
     def sort_by(self, sort: str) -> None:
-        """Sort the rows: numbers with the largest first, which the cursor goes to."""
+        """Sort the rows, largest numbers first, and go to the first row."""
         self.sort = sort
         self._arrange()
         if sort:
             self.window.to(0)
 
     def next_sort(self) -> None:
-        """Sort by the next column that has something to sort, round and round."""
+        """Sort by the next column that has values; after the last comes the first."""
         total = self.editor.estimate.total
         sorts = [sort for sort in SORTS if total.get(sort, 1)]
         self.sort_by(sorts[(sorts.index(self.sort) + 1) % len(sorts)])
@@ -199,7 +204,7 @@ class TuneState:
         self.window.to(next((at for at, layer in enumerate(shown) if layer.name == current), 0))
 
     def go_to(self, name: str) -> None:
-        """Put the cursor on a layer, taking the filter away if it hides it."""
+        """Put the cursor on a layer; remove the filter if it hides the layer."""
         if all(layer.name != name for layer in self.layers):
             self.set_filter("")
         if all(layer.name != name for layer in self.layers):
@@ -209,7 +214,7 @@ class TuneState:
         self.window.to(next(i for i, layer in enumerate(self.layers) if layer.name == name))
 
     def move_knob(self, direction: int) -> None:
-        """Choose the knob beside the present one, round and round."""
+        """Choose the next knob in a direction; after the last comes the first."""
         layer, knob = self.layer, self.chosen_knob
         if layer is not None and knob is not None:
             names = [item.name for item in layer.chosen]
@@ -218,12 +223,12 @@ class TuneState:
                 self.knob = names[(at + direction) % len(names)]
 
     def compare(self) -> None:
-        """From no comparison to one of all layers, to one of those that differ, and back."""
+        """Switch the comparison: all layers, only those that differ, off."""
         self.comparing.next()
         self._arrange()
         comparison = self.comparison
         if comparison is None:
-            self.notice = Notice("compared no longer")
+            self.notice = Notice("comparison off")
         else:
             count = plural(len(comparison.changed), "layer")
             self.notice = Notice(
@@ -231,24 +236,29 @@ class TuneState:
             )
 
     def compare_with(self, name: str, folding: Folding | None) -> None:
-        """Compare with a folding; None is what was last loaded or saved."""
+        """Compare with a folding.
+
+        Args:
+            name: of the folding.
+            folding: None for the last loaded or saved one.
+        """
         self.comparing = ComparisonState("all", name, folding)
         self._arrange()
 
     # Marks and locks
 
     def toggle_mark(self) -> None:
-        """Mark the layer under the cursor, or take its mark away, and go on to the next."""
+        """Mark or unmark the layer under the cursor and go on to the next."""
         if self.layer is not None:
             self.marked ^= {self.layer.name}
             self.window.move(1)
 
     def mark_all(self) -> None:
-        """Mark all layers that are shown; if all are, take their marks away."""
+        """Mark all layers shown; unmark them if all are marked."""
         self.marked = toggled(self.marked, {layer.name for layer in self.layers})
 
     def lock(self) -> None:
-        """Lock the marked layers for the solver, else the one under the cursor; or unlock them."""
+        """Lock or unlock the marked layers, else the one under the cursor, for the solver."""
         names = set(self.targets)
         before = len(self.locked)
         self.locked = toggled(self.locked, names)
@@ -257,15 +267,16 @@ class TuneState:
         subject = self.targets[0] if len(names) == 1 else f"{len(names)} layers"
         locking = len(self.locked) >= before
         self.notice = Notice(
-            f"the solver leaves {subject} as {'it is' if len(names) == 1 else 'they are'}"
+            f"locked for the solver: {subject}"
             if locking
-            else f"the solver may change {subject} again"
+            else f"unlocked for the solver: {subject}"
         )
 
     @property
     def targets(self) -> list[str]:
-        """What a change is for, in the order of the graph: the marked layers, or else the one
-        under the cursor."""
+        """Return the layers that a change applies to: the marked ones, else the one under the
+        cursor.
+        """
         if self.marked:
             return [layer.name for layer in self.editor.design.layers if layer.name in self.marked]
         return [self.layer.name] if self.layer is not None else []
@@ -273,7 +284,7 @@ class TuneState:
     # Changing
 
     def step(self, direction: int) -> None:
-        """The next larger or smaller legal value of the chosen knob."""
+        """Set the next larger or smaller legal value of the chosen knob."""
         layer, knob = self.layer, self.chosen_knob
         if layer is None or knob is None:
             self.notice = Notice(self._without_knobs(layer), "warn")
@@ -291,7 +302,7 @@ class TuneState:
         self._report_step(layer, knob, before, change)
 
     def set(self, value: Value) -> bool:
-        """Set the chosen knob; False, with the reason as notice, for a value that is not legal."""
+        """Set the chosen knob; return False, with the reason as notice, for an illegal value."""
         layer, knob = self.layer, self.chosen_knob
         if layer is None or knob is None:
             self.notice = Notice(self._without_knobs(layer), "warn")
@@ -310,8 +321,13 @@ class TuneState:
         return True
 
     def set_named(self, name: str, value: Any) -> bool:
-        """Set a knob or setting of the layers that a change is for, to a value or to what was
-        typed; False, with the reason as notice, where that is legal for none of them."""
+        """Set a knob or setting of the target layers; return False, with the reason as notice, if
+        no layer takes the value.
+
+        Args:
+            name: of the knob or setting.
+            value: a value, or the text that was typed.
+        """
         targets = self.targets
         if not targets:
             self.notice = Notice(self._without_knobs(None), "warn")
@@ -324,7 +340,7 @@ class TuneState:
             layer, old, new = batch.changed[0]
             text = f"{layer} {name} {setting_text(old)} → {setting_text(new)}"
             if batch.moved:
-                text += ", and with it " + "; ".join(
+                text += "; coupled: " + "; ".join(
                     f"{other} {knob} {before} → {after}"
                     for other, knob, before, after in batch.moved
                 )
@@ -334,7 +350,7 @@ class TuneState:
         return bool(batch.changed)
 
     def advice(self, *, quick: bool = False) -> Move | Blocked | None:
-        """The cheapest move that lowers the II, or what rules one out.
+        """Return the cheapest move that lowers the II, or what blocks one.
 
         Args:
             quick: None instead of an answer that is not known and would take a large design's
@@ -351,7 +367,7 @@ class TuneState:
         return answer
 
     def apply_next_move(self) -> None:
-        """Make the cheapest move that lowers the II."""
+        """Apply the cheapest move that lowers the II."""
         answer = self.advice()
         if isinstance(answer, Move):
             self.apply_move(answer)
@@ -359,25 +375,31 @@ class TuneState:
             self.notice = Notice(answer.text(), "warn")
 
     def apply_move(self, move: Move, word: str = "") -> None:
-        """Make a move, as one step to undo, and go to what holds the II then."""
+        """Apply a move as one step to undo, and go to the new bottleneck.
+
+        Args:
+            move: the move.
+            word: its name in the notice.
+            empty for the knobs it sets.
+        """
         before = self.editor.estimate.ii_cycles
         word = word or move_steps(self.editor, move)
         self.editor.replace(move.folding)
         after = self.editor.estimate.ii_cycles
-        ii = f"II {before:,} → {after:,}" if before != after else f"II {after:,} as before"
+        ii = f"II {before:,} → {after:,}" if before != after else f"II {after:,} unchanged"
         self.notice = Notice(f"{word}: {ii}, {move_cost(move)}")
         self.go_to(move.bottleneck)
 
     def undo(self) -> None:
-        """Take the last change back and show where it was."""
+        """Undo the last change and show where it was."""
         self._undo_or_redo("undone", self.editor.undo)
 
     def redo(self) -> None:
-        """Make the last undone change again."""
-        self._undo_or_redo("made again", self.editor.redo)
+        """Redo the last undone change and show where it was."""
+        self._undo_or_redo("redone", self.editor.redo)
 
     def options(self) -> Sequence[Option]:
-        """Every value that the chosen knob can have now, with its effect on the design."""
+        """Return every legal value of the chosen knob with its effect on the design."""
         layer, knob = self.layer, self.chosen_knob
         if layer is None or knob is None:
             return ()
@@ -388,15 +410,15 @@ class TuneState:
     def _without_knobs(self, layer: Layer | None) -> str:
         if layer is None:
             return self.empty_reason
-        return f"{layer.name} has nothing that could be folded"
+        return f"{layer.name} has no knobs to fold"
 
     @property
     def empty_reason(self) -> str:
-        """Why the table is empty."""
+        """Return why the table is empty."""
         comparison = self.comparison
         if comparison is not None and comparison.same:
             return f"no layer differs from {comparison.a.name}"
-        return f"no layer passes the filter {self.filter}"
+        return f"no layer matches the filter {self.filter}"
 
     def _report_step(self, layer: Layer, knob: Knob, before: Value, change: Change) -> None:
         after = self.editor.folding.values[layer.name][knob.name]
@@ -407,19 +429,19 @@ class TuneState:
                 (f"{name} " if name != layer.name else "") + f"{other} {old} → {new}"
                 for name, other, old, new in change.moved
             )
-            text += f", and with it {moved}"
+            text += f"; coupled: {moved}"
             role = "accent"
         self.notice = Notice(text, role)
 
     def _report_batch(self, name: str, batch: BatchEdit, how: str) -> None:
-        """What a change of the marked layers did, and what was left out, the first with why."""
+        """Show what a change of the marked layers did, and which layers were skipped and why."""
         count, skipped = len(batch.changed), batch.skipped
         text = f"{name} {how} on {plural(count, 'layer')}" if count else f"{name}: nothing changed"
         if batch.moved:
             layers = len({layer for layer, *_ in batch.moved})
-            text += f", and with it {plural(layers, 'coupled layer')}"
+            text += f", and {plural(layers, 'coupled layer')}"
         if skipped:
-            text += f"; {len(skipped)} left out: {reasons(skipped)}"
+            text += f"; {len(skipped)} skipped: {reasons(skipped)}"
         self.notice = Notice(text, "" if count and not skipped else "warn")
 
     def _undo_or_redo(self, word: str, move: Callable[[], bool]) -> None:

@@ -24,10 +24,10 @@ from finn_tui.ui.tune.state import TuneState
 
 
 class ValueDialogs(TuneMode):
-    """What opens when a value is to be chosen from all there are."""
+    """The dialogs that choose a value from a list."""
 
     def do_tune_values(self) -> None:
-        """All legal values with what each would give; a typed number chooses."""
+        """List all legal values of the knob with the estimate for each."""
         tune = self.tune
         if tune is None:
             return
@@ -42,7 +42,7 @@ class ValueDialogs(TuneMode):
         rows = [Row(key, cells) for key, cells in tune_detail.options_table(tune)]
         current = str(tune.editor.folding.values[layer.name][knob.name])
         legal = tune.editor.tables[layer.name].legal(knob.name)
-        title = f"{layer.name}: {knob.name}, and what the design would be"
+        title = f"{layer.name}: {knob.name}, with the estimate for each value"
         self._choose_value(tune, knob, title, rows, legal, current)
 
     def shared_values_listed(self, message: SharedValuesListed) -> None:
@@ -51,7 +51,7 @@ class ValueDialogs(TuneMode):
         rows = [Row(key, cells) for key, cells in message.options]
         legal = tuple(option for option, _ in message.options)
         title = f"{knob.name} of {len(tune.marked)} marked layers"
-        hint = "3/9: three of nine layers can have it; the others stay as they are"
+        hint = "3/9: legal for 3 of 9 marked layers; the others stay unchanged"
         self._choose_value(tune, knob, title, rows, legal, None, hint)
 
     def _choose_value(
@@ -62,7 +62,7 @@ class ValueDialogs(TuneMode):
         rows: list[Row],
         legal: Sequence[Value],
         current: str | None,
-        hint: str = "type a value, or ↑ ↓; enter takes it, esc leaves it as it is",
+        hint: str = "type a value or use ↑ ↓; enter sets it, esc cancels",
     ) -> None:
         from finn_tui.ui.dialogs.choose import ChooseDialog
 
@@ -91,7 +91,7 @@ class ValueDialogs(TuneMode):
         self.app.push_screen(
             ChooseDialog(
                 title,
-                Content(columns, rows, "couplings leave no choice"),
+                Content(columns, rows, "only one value is legal: couplings fix it"),
                 current,
                 free=refuse,
                 typing="find",
@@ -101,7 +101,7 @@ class ValueDialogs(TuneMode):
         )
 
     def do_tune_knobs(self) -> None:
-        """Everything that can be set on the layer, or on the marked ones."""
+        """List all knobs and settings of the layer, or of the marked ones."""
         tune = self.tune
         if tune is None:
             return
@@ -121,13 +121,13 @@ class ValueDialogs(TuneMode):
             if name in names:
                 self.context.start(WorkKind.VALUES, _list_values(tune, layer, name))
 
-        marked = f", and {len(tune.marked)} marked layers with it" if tune.marked else ""
+        marked = f", for {len(tune.marked)} marked layers" if tune.marked else ""
         self.app.push_screen(
             ChooseDialog(
                 f"{layer.name}: knobs and settings{marked}",
                 tune_knobs.knobs_content(tune, layer),
                 at,
-                hint="enter shows the values with their effect; type to narrow, esc closes",
+                hint="enter lists the values with their effect; type to filter, esc closes",
             ),
             accept,
         )
@@ -156,7 +156,7 @@ class ValueDialogs(TuneMode):
             self._choose_knob(tune, layer, name)
 
         typed = isinstance(item, Setting) and not item.values
-        hint = legal_text(layer, item) if typed else "type a value, or ↑ ↓; enter takes it"
+        hint = legal_text(layer, item) if typed else "type a value or use ↑ ↓; enter sets it"
         current = tune_knobs.value_now(tune, layer, name)
         title = f"{layer.name}: {name}" + (f" of {len(tune.marked)} marked" if tune.marked else "")
         title += f", now {current}"
@@ -164,7 +164,7 @@ class ValueDialogs(TuneMode):
         self.app.push_screen(pick, accept)
 
     def _price(self, tune: TuneState) -> None:
-        """FIFOs of a depth that FINN was not asked about yet are priced in the background."""
+        """Ask FINN in the background for the cost of FIFO depths that are not known yet."""
         if any(item.use is None for item in tune.editor.estimate.infrastructure.items):
             self.context.models.price_fifos(tune)
 

@@ -27,7 +27,12 @@ _COLUMN_TITLES = {"LUT": "LUT", "BRAM_18K": "B18", "URAM": "URAM", "DSP": "DSP"}
 
 
 def figures_line(tune: TuneState, width: int) -> StyledLine:
-    """II, fps, latency; what is not saved. What is less needed goes where there is room for it."""
+    """Return II, fps, latency and what is not saved; less needed figures only where they fit.
+
+    Args:
+        tune: the open model.
+        width: columns of the terminal.
+    """
     estimate = tune.editor.estimate
     state = _saved(tune)
     line = StyledLine().add(" II ", "dim").add(whole(estimate.ii_cycles), "strong")
@@ -77,7 +82,12 @@ def _saved(tune: TuneState, *, brief: bool = False) -> StyledLine:
 
 
 def heading_row(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine, StyledLine]:
-    """The headings of the three panes."""
+    """Return the headings of the three panes.
+
+    Args:
+        tune: the open model.
+        plan: widths of the columns.
+    """
     left = StyledLine()
     left.cell(" " * (GUTTER + plan.lanes), GUTTER + plan.lanes)
     _title(left, tune, "name", "layer", plan.name + plan.shape)
@@ -97,7 +107,7 @@ def heading_row(tune: TuneState, plan: Columns) -> tuple[StyledLine, StyledLine,
 
 
 def _title(line: StyledLine, tune: TuneState, sort: str, title: str, width: int) -> None:
-    """A heading that sorts when it is clicked, with an arrow where it does."""
+    """Add a heading that sorts when it is clicked, with an arrow on the sorted column."""
     active = tune.sort == sort
     arrow = ("▴" if sort == "name" else "▾") if active else ""
     role, right = "accent" if active else "head", sort != "name"
@@ -107,7 +117,14 @@ def _title(line: StyledLine, tune: TuneState, sort: str, title: str, width: int)
 def layer_row(
     tune: TuneState, index: int, plan: Columns, focus: bool
 ) -> tuple[StyledLine, StyledLine, StyledLine]:
-    """One layer in the three panes."""
+    """Return one layer for the three panes.
+
+    Args:
+        tune: the open model.
+        index: the row.
+        plan: widths of the columns.
+        focus: whether the table has the keys.
+    """
     layer = tune.layers[index]
     cost = tune.cost(layer)
     at_cursor = index == tune.window.cursor
@@ -120,7 +137,12 @@ def layer_row(
 
 
 def has_converter(tune: TuneState, name: str) -> bool:
-    """Whether a width converter stands before a layer."""
+    """Return whether a width converter stands before a layer.
+
+    Args:
+        tune: the open model.
+        name: of the layer.
+    """
     return name in tune.editor.estimate.converted
 
 
@@ -167,7 +189,7 @@ def _left(tune: TuneState, layer: Layer, index: int, plan: Columns, base: str) -
 
 
 def _before(tune: TuneState, layer: Layer) -> dict[str, Value]:
-    """The knobs of a layer that differ from what it is compared with, as they are there."""
+    """Return the values in the compared folding of the knobs that differ."""
     difference = tune.difference(layer.name)
     if difference is None:
         return {}

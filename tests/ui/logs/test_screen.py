@@ -118,7 +118,7 @@ async def test_search_by_text_and_expression(make_app: MakeApp, lab: RecordedLab
     async with make_app("tfc-w1a1").run_test(size=WIDE, notifications=True) as pilot:
         app = await viewer(pilot)
         await pilot.press("g", "n")
-        await until(pilot, lambda: "/ searches first" in screen_text(app))
+        await until(pilot, lambda: "no search yet; / searches" in screen_text(app))
         await pilot.press("slash", *"[synthesis/x]", "enter")
         await until(pilot, lambda: "1 of 119" in screen_text(app))
         await pilot.press("n")
@@ -147,7 +147,7 @@ async def test_going_to_lines_wrapping_and_copying(make_app: MakeApp, lab: Recor
     async with make_app("tfc-w1a1").run_test(size=WIDE, notifications=True) as pilot:
         app = await viewer(pilot)
         await pilot.press("percent_sign", *"many", "enter")
-        await until(pilot, lambda: "many is no line" in screen_text(app))
+        await until(pilot, lambda: "many is neither a line number" in screen_text(app))
         await pilot.press("escape", "percent_sign", *"181", "enter")
         await until(pilot, lambda: "line 181 of 184" in screen_text(app))
         assert "sites are available" not in screen_text(app)
@@ -175,7 +175,7 @@ async def test_another_log_of_the_run_and_one_that_is_gone(
         screen = app.screen
         assert isinstance(screen, LogScreen)
         screen.on_listing_chosen(Listing.Chosen(screen.query_one(Listing), str(gone)))
-        await until(pilot, lambda: "not there any more" in screen_text(app))
+        await until(pilot, lambda: "The file was deleted" in screen_text(app))
 
 
 async def test_the_log_grows_and_is_replaced_while_it_is_read(
@@ -237,7 +237,7 @@ async def test_what_the_board_said_can_be_read_large(make_app: MakeApp, lab: Rec
     async with make_app("tfc-w1a1").run_test(size=WIDE, notifications=True) as pilot:
         app = await opened(pilot)
         await pilot.press("4", "enter")
-        await until(pilot, lambda: "no log so far" in screen_text(app))
+        await until(pilot, lambda: "no log yet" in screen_text(app))
         app.state.board.log.add(["[red]uploading", "two"])
         app.state.publish(Topic.MODEL)
         await pilot.press("slash")
@@ -260,4 +260,4 @@ def test_the_tree_puts_runs_below_their_project(lab: RecordedLab) -> None:
         "▸ Zynq project",
         "  ▸ impl_1",
     ]
-    assert tree((), time_now=1.0).empty == "no log so far"
+    assert tree((), time_now=1.0).empty == "no log yet"

@@ -167,12 +167,12 @@ def test_a_running_build_says_what_it_takes_and_how_it_converges(tmp_path: Path)
     assert " about 10 min 00 s left (8m00 to 15m00)\n 3 builds of this network" in text
     assert "nobody can foretell it" in text
     assert " vivado 194% 3.2 GB in impl_1" in text
-    assert " silent for 5.0 s  impl_1/runme.log" in text
+    assert " no output for 5.0 s  impl_1/runme.log" in text
     assert " WNS ▄█▁▅ 0.244 ns  lowest -0.200" in text
     assert " overlaps █▇▅▁ 12" in text
     assert "debugger prompt" in lines(run, picture(waiting=True))
     quiet = Job("implementation", "impl_1", JobState.RUNNING, AT, 5000.0, silent=4000.0)
-    assert "! impl_1 has been silent for 1 h 06 min" in lines(run, picture(jobs=(quiet,)))
+    assert "! impl_1: no output for 1 h 06 min" in lines(run, picture(jobs=(quiet,)))
 
 
 def test_a_failed_build_says_why_first(tmp_path: Path) -> None:
@@ -377,13 +377,13 @@ async def test_the_pane_goes_to_the_log_that_grows_until_one_is_chosen(
         await until(pilot, lambda: "layer 0 is synthesized" in screen_text(app))
         # A log that was chosen stays, whatever grows, until f lets it go.
         await pilot.press("shift+tab", "up")
-        await until(pilot, lambda: "following this one" in screen_text(app))
+        await until(pilot, lambda: "following (pinned)" in screen_text(app))
         await publish_snapshot(app, run, grown(50.0, 110.0, 120.0))
         await pilot.pause()
         assert "layer 0 is synthesized" in screen_text(app)
         await pilot.press("F")
         await until(pilot, lambda: "layer 1 is synthesized" in screen_text(app))
-        assert "following this one" not in screen_text(app)
+        assert "following (pinned)" not in screen_text(app)
 
 
 @pytest.mark.parametrize("width", [80, 160])

@@ -31,7 +31,7 @@ async def test_what_is_left_out_is_said_with_the_reason(make_app: MakeApp) -> No
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("A", "plus")
-        assert "9 left out: 8 x has no PE; Thresholding_rtl_0 PE 3 is the" in screen_text(app)
+        assert "9 skipped: 8 x has no PE; Thresholding_rtl_0 PE 3 is the" in screen_text(app)
         assert len(tune_of(app).marked) == 21
         await pilot.press("A")
         assert not tune_of(app).marked
@@ -57,13 +57,13 @@ async def test_locks_are_shown_and_kept_apart_from_marks(make_app: MakeApp) -> N
         await pilot.press("L")
         assert tune_of(app).locked == {"MVAU_hls_6"}
         assert "256x512 L" in screen_text(app)
-        assert "the solver leaves MVAU_hls_6 as it is" in screen_text(app)
+        assert "locked for the solver: MVAU_hls_6" in screen_text(app)
         # One of two is locked already: both are then, and free the next time.
         await pilot.press("space", "space", "L")
         assert tune_of(app).locked == {"MVAU_hls_6", "MVAU_hls_7"}
         await pilot.press("L")
         assert tune_of(app).locked == set()
-        assert "the solver may change 2 layers again" in screen_text(app)
+        assert "unlocked for the solver: 2 layers" in screen_text(app)
 
 
 async def test_sorting_goes_round_and_rows_follow_the_folding(make_app: MakeApp) -> None:

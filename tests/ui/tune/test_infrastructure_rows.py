@@ -34,7 +34,7 @@ async def test_the_rows_add_up(lab: RecordedLab) -> None:
     total, dwc, fifo, whole, shell = _text(await _tune(lab), 120)
     assert "6 width converters" in dwc and "28 FIFOs" in fifo and "128 words" in fifo
     # FINN has no estimate of it; what a published build took is shown with whose it is.
-    assert "as akhilvasan/finn_cybsec built it" in shell and _numbers(shell) == [6426, 2, 0]
+    assert "measured on akhilvasan/finn_cybsec" in shell and _numbers(shell) == [6426, 2, 0]
     sums = [sum(column) for column in zip(*map(_numbers, (total, dwc, fifo)), strict=True)]
     # Each number is rounded by itself.
     assert sums == pytest.approx(_numbers(whole), abs=1)
@@ -45,12 +45,12 @@ async def test_own_builds_stand_beside_finns_numbers(lab: RecordedLab) -> None:
     real_build.write(lab.workspace.runs_dir, "20260101T000000Z-cybsec-0001")
     tune = await _tune(lab)
     *_, whole, shell, learned = _text(tune, 140)
-    assert "as your run 20260101T000000Z-cybsec-0001 built it" in shell
-    assert "by your 1 build" in learned and "12 layers as FINN says" in learned
+    assert "measured on your run 20260101T000000Z-cybsec-0001" in shell
+    assert "expected from your 1 build" in learned and "12 layers as FINN estimates" in learned
     assert "B18 = 73.5 RAMB36" in whole and _numbers(whole)[1] == 147
     tune.go_to("MVAU_hls_6")
     text = "\n".join(line.text for line in tune_detail.detail_lines(tune, 140, 8))
-    assert "by your builds LUT 123 (63 to 364)" in text and "n 4" in text
+    assert "your builds: LUT 123 (63 to 364)" in text and "n 4" in text
 
 
 async def test_folded_it_is_one_row_with_the_same_end(lab: RecordedLab) -> None:
@@ -83,8 +83,8 @@ async def test_what_is_not_priced_is_said_and_not_a_zero(lab: RecordedLab) -> No
     tune.editor.set_costs(CostLookup())
     _, dwc, fifo, _, _ = _text(tune, 120)
     for row in (dwc, fifo):
-        assert "not priced" in row and row.split()[-3:] == ["?", "?", "?"]
-    assert "34 not priced" in _text(tune, 120, tall=False)[0]
+        assert "without known cost" in row and row.split()[-3:] == ["?", "?", "?"]
+    assert "34 without known cost" in _text(tune, 120, tall=False)[0]
 
 
 async def test_a_bar_counts_what_finn_leaves_out(lab: RecordedLab) -> None:

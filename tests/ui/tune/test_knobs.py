@@ -74,7 +74,7 @@ async def test_a_setting_is_given_to_all_marked_layers(make_app: MakeApp) -> Non
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("slash", *"mvau", "enter", "A", "m")
-        await until(pilot, lambda: "and 9 marked layers with it" in screen_text(app))
+        await until(pilot, lambda: "for 9 marked layers" in screen_text(app))
         await pilot.press(*"restype", "enter")
         await until(pilot, lambda: "resType of 9 marked" in screen_text(app))
         await pilot.press(*"dsp", "enter")
@@ -125,4 +125,4 @@ async def test_an_unusual_depth_is_priced_in_the_background(
         await until(pilot, lambda: asked)
         assert asked == [[100]]
         await pilot.press("escape")
-        assert "not priced" in screen_text(app)
+        assert "without known cost" in screen_text(app)

@@ -78,7 +78,7 @@ async def test_undo_and_redo_go_back_to_the_layer_that_changed(make_app: MakeApp
         assert not tune_of(app).editor.unsaved
         await pilot.press("ctrl+r")
         assert values(app, "MVAU_hls_6")["PE"] == 2
-        assert "made again: MVAU_hls_6 PE 1 → 2" in screen_text(app)
+        assert "redone: MVAU_hls_6 PE 1 → 2" in screen_text(app)
 
 
 async def test_what_moves_with_a_coupling_is_said(make_app: MakeApp) -> None:
@@ -88,7 +88,7 @@ async def test_what_moves_with_a_coupling_is_said(make_app: MakeApp) -> None:
         await pilot.press("minus")
         assert values(app, "Pool_hls_0")["PE"] == 16
         assert values(app, "ConvolutionInputGenerator_rtl_2")["SIMD"] == 16
-        notice = "and with it ConvolutionInputGenerator_rtl_2 SIMD 32 → 16"
+        notice = "coupled: ConvolutionInputGenerator_rtl_2 SIMD 32 → 16"
         assert notice in screen_text(app)
 
 
@@ -186,7 +186,7 @@ async def test_a_typed_name_is_the_name_and_not_a_filter(
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("plus", "w", *"lab")
-        assert "= a new saved folding" in screen_text(app)
+        assert "= new saved folding" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, (lab.workspace.foldings_dir / "lab.json").exists)
         assert tune_of(app).saved_name == "lab"
@@ -199,7 +199,7 @@ async def test_replacing_another_saved_folding_asks(make_app: MakeApp, lab: Reco
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
         await pilot.press("plus", "w", *"lab-2")
-        assert "replaces another saved folding" in screen_text(app)
+        assert "overwrites another saved folding" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: "Replace the saved folding lab-2?" in screen_text(app))
         await pilot.press("escape")
@@ -247,7 +247,7 @@ async def test_a_folding_file_is_loaded_by_its_typed_path(
             await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
             await paste(pilot, f"{path.parent}/")  # every typed key waits for its frame
             await pilot.press(*"none", "enter")
-            await until(pilot, lambda: "there is no file" in screen_text(app))
+            await until(pilot, lambda: "no file" in screen_text(app))
             await pilot.press("ctrl+u")
             await paste(pilot, f"{path.parent}/")
             await pilot.press("v")
@@ -344,7 +344,7 @@ async def test_a_folding_of_another_finn_is_offered_with_how_it_would_be_read(
             pilot, lambda: isinstance(app.screen, ChooseDialog) and "old" in screen_text(app)
         )
         await pilot.press(*"old", "enter")
-        await until(pilot, lambda: "old is of another FINN" in screen_text(app))
+        await until(pilot, lambda: "old was written for another FINN version" in screen_text(app))
         assert "21 of 21 entries find their layer" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: "StreamingFCLayer_Batch_0 > MVAU_hls_0" in screen_text(app))
@@ -356,7 +356,7 @@ async def test_a_folding_of_another_finn_is_offered_with_how_it_would_be_read(
             pilot, lambda: isinstance(app.screen, ChooseDialog) and "old" in screen_text(app)
         )
         await pilot.press(*"old", "enter")
-        await until(pilot, lambda: "old is of another FINN" in screen_text(app))
+        await until(pilot, lambda: "old was written for another FINN version" in screen_text(app))
         await pilot.press("y")
         await until(pilot, lambda: tune_of(app).folding_name == "old")
         assert tune_of(app).editor.folding == wanted.folding
@@ -406,7 +406,7 @@ async def test_unsaved_changes_that_cannot_be_kept_are_not_lost_without_a_questi
         app = await opened(pilot)
         await pilot.press("plus")
         await until(
-            pilot, lambda: [n.title for n in app._notifications] == ["the folding is not kept"]
+            pilot, lambda: [n.title for n in app._notifications] == ["folding not kept on disk"]
         )
         await pilot.press("q")
         await until(pilot, lambda: "The folding has changes that are not saved" in screen_text(app))
