@@ -70,8 +70,8 @@ class Conversation:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(2):
                         await self._process.wait_closed()
-                said = self._stderr.decode("utf-8", "replace")
-                raise _why(self._link, self._process, clean(said)) from None
+                stderr = self._stderr.decode("utf-8", "replace")
+                raise _why(self._link, self._process, clean(stderr)) from None
 
     async def _answer(self, patience: float, kind: type[Answer]) -> Answer:
         silence, greeted, received = _FIRST_EVENT, False, 0
@@ -214,19 +214,19 @@ async def _bring_agent(link: BoardConnection) -> None:
 
 
 def _why(
-    link: BoardConnection, process: asyncssh.SSHClientProcess[bytes], said: str
+    link: BoardConnection, process: asyncssh.SSHClientProcess[bytes], stderr: str
 ) -> FinnTuiError:
     """What an agent's early end means."""
     board = link.board
-    last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
-    if ("sudo:" in said and "password" in said) or "incorrect password" in said:
+    last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "")
+    if ("sudo:" in stderr and "password" in stderr) or "incorrect password" in stderr:
         return FinnTuiError(
             f"sudo on {board.name} asks for a password",
             "The driver must run as root there.",
             "Give the password when asked, or allow it without: add `xilinx ALL=(ALL) NOPASSWD: "
             "ALL` with visudo on the board.",
             kind="board",
-            detail=said,
+            detail=stderr,
         )
     if process.exit_status in (126, 127) or "No such file or directory" in last:
         return FinnTuiError(
@@ -234,12 +234,12 @@ def _why(
             last,
             "Set python for this board in boards.toml, e.g. /usr/local/share/pynq-venv.",
             kind="board",
-            detail=said,
+            detail=stderr,
         )
     return FinnTuiError(
         f"the agent on {board.name} ended early",
         last or f"Its exit status was {process.exit_status}.",
         "The board may have run out of memory; look at `dmesg` there.",
         kind="board",
-        detail=said,
+        detail=stderr,
     )

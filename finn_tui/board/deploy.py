@@ -128,16 +128,16 @@ def check_kind(link: BoardConnection, what: Package) -> None:
 
 def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
     """The files that belong on the board, by folder there and path below it."""
-    mine: dict[str, _File] = {}
+    files_by_path: dict[str, _File] = {}
     for path in sorted(what.root.rglob("*")):
         relative = path.relative_to(what.root)
         in_package = relative.parts[0] in ("bitfile", "driver")
         if in_package and path.is_file() and "__pycache__" not in relative.parts:
-            mine[relative.as_posix()] = _file(path, what.run)
+            files_by_path[relative.as_posix()] = _file(path, what.run)
     for name in _SAMPLES:
         if what.sample(name).is_file():
-            mine[f"sample/{name}.npy"] = _file(what.sample(name), what.run)
-    files = {what.folder: mine}
+            files_by_path[f"sample/{name}.npy"] = _file(what.sample(name), what.run)
+    files = {what.folder: files_by_path}
     try:
         test = validation_files(what)
     except FinnTuiError:

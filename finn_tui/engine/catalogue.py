@@ -210,11 +210,11 @@ def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
     with contextlib.suppress(FinnTuiError):
         if spec.folder is not None:
             marker = environments.read_marker(spec.folder) or {}
-            said = {"info": dict(info), "installed": installed_packages(spec)}
-            environments.write_marker(spec.folder, {**marker, **said})
+            entry = {"info": dict(info), "installed": installed_packages(spec)}
+            environments.write_marker(spec.folder, {**marker, **entry})
         else:
-            said = {"info": dict(info), "installed": installed_packages(spec)}
-            files.write_sealed(_info_path(spec), said)
+            entry = {"info": dict(info), "installed": installed_packages(spec)}
+            files.write_sealed(_info_path(spec), entry)
     return replace(spec, info=info)
 
 

@@ -333,14 +333,14 @@ def _published(name: str, kind: Kind, layers: int) -> tuple[float, float, float]
 
 def _rehearsed(name: str, seconds: float) -> float:
     """The stand-ins' own seconds, and those that FINN takes around them."""
-    for part, share, more in (
+    for part, share, factor in (
         ("generate_hardware", HLS_SHARE, 1.0),
         ("ipgen", HLS_SHARE, 1.0),
         ("stitched_ip", STITCH_SHARE, 3.5),
         ("synthesize_bitfile", BITFILE_SHARE + 2 * STITCH_SHARE, 4.0),
     ):
         if part in name:
-            return share * seconds + more
+            return share * seconds + factor
     return 0.1
 
 

@@ -64,8 +64,8 @@ def change_tags(run: RunFolder, add: Iterable[str] = (), remove: Iterable[str] =
                 "Choose another; free text goes into the note.",
             )
     gone = set(remove)
-    kept = [tag for tag in dict.fromkeys((*load_notes(run).tags, *given)) if tag not in gone]
-    return _write(run, tags=kept)
+    remaining = [tag for tag in dict.fromkeys((*load_notes(run).tags, *given)) if tag not in gone]
+    return _write(run, tags=remaining)
 
 
 def _write(run: RunFolder, **parts: object) -> Notes:

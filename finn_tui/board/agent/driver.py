@@ -55,7 +55,7 @@ def only_one(wire: Wire, base: str) -> int:
     descriptor = os.open(
         os.path.join(base, ".fpga.lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666
     )
-    said = 0.0
+    last_said = 0.0
     began = time.monotonic()
     while True:
         try:
@@ -69,8 +69,8 @@ def only_one(wire: Wire, base: str) -> int:
                     "Try again when it has finished; `ps aux | grep agent-` there shows it.",
                 ) from None
             # Again and again: the other end takes long silence for a hang.
-            if time.monotonic() - said > 5.0:
-                said = time.monotonic()
+            if time.monotonic() - last_said > 5.0:
+                last_said = time.monotonic()
                 wire.send("progress", message="another finn-tui uses the board; waiting")
             time.sleep(0.2)
 

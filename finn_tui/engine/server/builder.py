@@ -148,13 +148,13 @@ class _Builder:
         """A step that reports its start and end; its name stays, since FINN names files by it."""
 
         @functools.wraps(step)
-        def run(model: Any, config: Any, *more: Any, **named: Any) -> Any:
+        def run(model: Any, config: Any, *arguments: Any, **named: Any) -> Any:
             place = {"name": step.__name__, "index": index, "count": count}
             self.say("step", status="started", **place)
             begin = time.time()
             try:
                 self._hang(step.__name__)
-                result = step(model, config, *more, **named)
+                result = step(model, config, *arguments, **named)
                 if step.__name__ == ESTIMATED_BY and self.rehearsal is not None:
                     self._rehearse(result)
             except BaseException as error:

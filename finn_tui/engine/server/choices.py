@@ -53,10 +53,10 @@ def allowed(types: Dict[str, Any], name: str) -> List[Any]:
 def is_versal(part: str) -> bool:
     """Whether UltraRAM can be initialised from the bitstream, as FINN decides it."""
     try:
-        theirs = importlib.import_module("finn.util.basic").is_versal
+        finn_is_versal = importlib.import_module("finn.util.basic").is_versal
     except (ImportError, AttributeError):
         return part.startswith(("xcv", "xc2v"))
-    return bool(theirs(part))
+    return bool(finn_is_versal(part))
 
 
 def knobs_of(base: str, node: Any, inst: Any, part: str) -> List[Knob]:
@@ -66,20 +66,20 @@ def knobs_of(base: str, node: Any, inst: Any, part: str) -> List[Knob]:
     """
     tried = _tried(base, node, inst, part)
     modes = list(_legal(base, inst, part, tried))
-    kept = []
+    knobs = []
     for knob in tried:
         values = [
             value for value in knob["values"] if any(mode[knob["name"]] == value for mode in modes)
         ]
         if len(values) > 1:
-            kept.append(dict(knob, values=values))
-    names = [knob["name"] for knob in kept]
-    for knob in kept:
+            knobs.append(dict(knob, values=values))
+    names = [knob["name"] for knob in knobs]
+    for knob in knobs:
         needs = {name: values for name, values in knob.pop("needs", {}).items() if name in names}
         idle = knob.pop("idle")
         if needs:
             knob.update(needs=needs, idle=idle)
-    return kept
+    return knobs
 
 
 def modes(base: str, node: Any, inst: Any, part: str, knobs: List[Knob]) -> List[Mode]:

@@ -54,10 +54,10 @@ def _make(op_type: str, shape: List[int], part: str, attributes: Dict[str, Any])
         model.set_tensor_datatype(tensor, datatypes.DataType["BINARY"])
     if specialize is not None:
         model = model.transform(specialize.SpecializeLayers(part))
-    made = model.graph.node[0]
-    inst = registry.getCustomOp(made)
+    converter = model.graph.node[0]
+    inst = registry.getCustomOp(converter)
     tables.cache_attributes(inst)
-    return made, inst
+    return converter, inst
 
 
 def _price(inst: Any, part: str) -> List[Any]:

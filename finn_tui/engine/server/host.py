@@ -18,10 +18,10 @@ class NotHardware(EngineError):
         first = nodes[0]
         types = ", ".join(model.get_tensor_datatype(name).name for name in first.input if name)
         others = ["%s (%s)" % (node.name, node.op_type) for node in nodes[1:]]
-        more = ". The same holds for " + graphs.listed(others) if others else ""
+        note = ". The same holds for " + graphs.listed(others) if others else ""
         super().__init__(
             "The node %s (%s) does not become hardware" % (first.name, first.op_type),
-            "Its inputs are %s; FINN has no hardware layer for it here%s" % (types, more),
+            "Its inputs are %s; FINN has no hardware layer for it here%s" % (types, note),
             "Quantize its inputs, replace it, or move it out of the network",
         )
         self.nodes = [(node.name, node.op_type) for node in nodes]

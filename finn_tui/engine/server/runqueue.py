@@ -33,8 +33,8 @@ def set_limit(runs: str, parallel: int) -> None:
 def limit(runs: str) -> int:
     """How many builds of a workspace may run at once; 1 if nobody said."""
     try:
-        said = runfiles.read_json(os.path.join(runs, FOLDER, LIMIT)) or {}
-        return max(1, int(said.get("parallel", 1)))
+        document = runfiles.read_json(os.path.join(runs, FOLDER, LIMIT)) or {}
+        return max(1, int(document.get("parallel", 1)))
     except (OSError, ValueError, TypeError, AttributeError):
         return 1
 
@@ -64,13 +64,13 @@ def place(folder: str) -> int:
     Raises ``OSError``.
     """
     runs, run = os.path.split(folder)
-    mine = number_of(folder)
-    if mine is None:
-        mine = take(folder)
+    own_number = number_of(folder)
+    if own_number is None:
+        own_number = take(folder)
     before = 0
     tickets = _tickets(runs)
     for number, path in tickets:
-        if number >= mine:
+        if number >= own_number:
             break
         other = _read(path)
         if other == run:
@@ -92,8 +92,8 @@ def in_use(runs: str) -> int:
 def number_of(folder: str) -> Optional[int]:
     """The number of a run's newest ticket, or None."""
     runs, run = os.path.split(folder)
-    mine = [number for number, path in _tickets(runs) if _read(path) == run]
-    return mine[-1] if mine else None
+    numbers = [number for number, path in _tickets(runs) if _read(path) == run]
+    return numbers[-1] if numbers else None
 
 
 def _tickets(runs: str) -> List[Tuple[int, str]]:

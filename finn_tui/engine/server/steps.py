@@ -98,9 +98,9 @@ def _one_annotation_each(model: Any) -> None:
     names = {name for node in model.graph.node for name in (*node.input, *node.output)}
     last = {each.tensor_name: each for each in annotations if each.tensor_name in names}
     if len(last) < len(annotations):
-        kept = list(last.values())
+        distinct = list(last.values())
         del annotations[:]
-        annotations.extend(kept)
+        annotations.extend(distinct)
 
 
 _WORDS = {

@@ -120,7 +120,7 @@ def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
         _set(inst, point)
         return all(_try(price[part])[0] for part in price)
 
-    kept = []
+    candidates = []
     for knob in folds:
         values = []
         for value in knob["values"]:
@@ -132,8 +132,8 @@ def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
             )
             if any(fits(point) for point in points):
                 values.append(value)
-        kept.append(dict(knob, values=values))
-    return [*kept, *chosen]
+        candidates.append(dict(knob, values=values))
+    return [*candidates, *chosen]
 
 
 def _distinct(modes: Iterable[choices.Mode]) -> List[choices.Mode]:

@@ -67,7 +67,7 @@ def diagnose(sources: Iterable[Source], usage: ResourceUsage | None = None) -> l
     best: dict[str, tuple[tuple[float, ...], Source, Evidence]] = {}
     sources = list(sources)
     # FINN repeats what the tools said before it; the tools' own logs are where it stands.
-    said = {e.text for s in sources if s.reading.kind in _TOOLS for e in s.reading.evidence}
+    tool_texts = {e.text for s in sources if s.reading.kind in _TOOLS for e in s.reading.evidence}
     for source in sources:
         repeats = source.reading.kind not in _TOOLS
         last = max((e.session for e in source.reading.evidence), default=0)
@@ -76,7 +76,7 @@ def diagnose(sources: Iterable[Source], usage: ResourceUsage | None = None) -> l
             # Earlier sessions in the same file were followed by another try.
             if evidence.session < last or not _holds(evidence, source):
                 continue
-            if repeats and evidence.text in said:
+            if repeats and evidence.text in tool_texts:
                 continue
             rank, worst = causes.precedence(evidence.cause, evidence.text)
             # An error tells more than the warnings before it.
@@ -114,17 +114,17 @@ def timing_missed(source: Source) -> Source | None:
     The tools go on as if all were well, so other warnings in such a file mean nothing.
     """
     reading = source.reading
-    told = tuple(e for e in reading.evidence if e.cause == "timing-missed" and _holds(e, source))
+    missed = tuple(e for e in reading.evidence if e.cause == "timing-missed" and _holds(e, source))
     final = [point for point in reading.timings if point.final and _has_clock(source, point.step)]
     if final and final[-1].wns is not None and final[-1].wns < 0:
         # The slack of this step, whatever others in the same log say.
         wns, tns = final[-1].wns, final[-1].tns
         last = final[-1]
-        told = told or (Evidence("timing-missed", last.line, last.text, step=last.step),)
+        missed = missed or (Evidence("timing-missed", last.line, last.text, step=last.step),)
         reading = replace(reading, wns=wns, tns=tns)
     elif final:
         return None
-    return Source(source.path, replace(reading, evidence=told)) if told else None
+    return Source(source.path, replace(reading, evidence=missed)) if missed else None
 
 
 def _explain(source: Source, evidence: Evidence, usage: ResourceUsage | None) -> Diagnosis:
@@ -146,9 +146,11 @@ def _explain(source: Source, evidence: Evidence, usage: ResourceUsage | None) ->
         crash = reading.data
         text = f"{cause.title}: {crash.fault or 'a fault'} in {crash.where or 'an unknown place'}"
     elif cause.id == "debugger-prompt":
-        said = next((line for line in reversed(evidence.before) if _is_exception(line)), "")
-        text = f"{cause.title} since {said}" if said else cause.title
-        raised = causes.named_by(said) if said else None
+        exception_line = next(
+            (line for line in reversed(evidence.before) if _is_exception(line)), ""
+        )
+        text = f"{cause.title} since {exception_line}" if exception_line else cause.title
+        raised = causes.named_by(exception_line) if exception_line else None
         if raised is not None and raised != "exception":
             advice = f"{causes.BY_ID[raised].advice} {advice}"
     return Diagnosis(

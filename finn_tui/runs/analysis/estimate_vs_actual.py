@@ -287,9 +287,9 @@ def _blocks(reports: Iterable[Path]) -> tuple[Rows, int]:
         if part := _PART_OF.match(name):
             name = part[1]
         count += 1
-        mine = results.setdefault(name, dict.fromkeys(RESOURCES, 0.0))
+        amounts = results.setdefault(name, dict.fromkeys(RESOURCES, 0.0))
         for resource, amount in _amounts(data.used).items():
-            mine[resource] += amount
+            amounts[resource] += amount
     if any(name.startswith("IODMA") for name in results):
         # The same DMA, once as FINN's layer and once as a block of the whole design.
         results = {name: row for name, row in results.items() if not _DMA.match(name)}
@@ -309,8 +309,8 @@ def _document(path: Path) -> Rows:
 
 def _amounts(used: Mapping[str, Any]) -> dict[str, float]:
     # HLS reports say DSP48E before 2020.2, and numbers as text.
-    more = {"DSP": used.get("DSP", used.get("DSP48E", 0))}
-    return {name: _number(more.get(name, used.get(name, 0))) for name in RESOURCES}
+    dsp = {"DSP": used.get("DSP", used.get("DSP48E", 0))}
+    return {name: _number(dsp.get(name, used.get(name, 0))) for name in RESOURCES}
 
 
 def _number(value: Any) -> float:

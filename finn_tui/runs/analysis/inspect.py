@@ -291,13 +291,15 @@ def _related(items: list[Item]) -> list[Item]:
             above = ("/".join(parents[:depth]) for depth in range(len(parents), 0, -1))
             copy = next((hls[parent] for parent in above if parent in hls), None)
         reading = item.reading
-        here = {run for run in reading.repeated if run in runs}
-        if here:
+        repeated_runs = {run for run in reading.repeated if run in runs}
+        if repeated_runs:
             reading = replace(
                 reading,
-                phases=tuple(phase for phase in reading.phases if phase.run not in here),
-                evidence=tuple(e for e in reading.evidence if e.run not in here),
-                repeated={run: n for run, n in reading.repeated.items() if run not in here},
+                phases=tuple(phase for phase in reading.phases if phase.run not in repeated_runs),
+                evidence=tuple(e for e in reading.evidence if e.run not in repeated_runs),
+                repeated={
+                    run: n for run, n in reading.repeated.items() if run not in repeated_runs
+                },
             )
         done.append(Item(item.path, _merged(reading), copy, bool(_BACKUP.fullmatch(name))))
     return done

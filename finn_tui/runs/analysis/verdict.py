@@ -375,10 +375,10 @@ def _project(path: str) -> tuple[str, str] | None:
 
 def _other_design(source: Source, goal: Source, files: Sequence[Source]) -> bool:
     """Whether two projects of the same kind hold different designs, by the IPs they synthesize."""
-    mine, other = _project(source.path), _project(goal.path)
-    if mine is None or other is None or mine[1] != other[1] or mine[0] == other[0]:
+    own, other = _project(source.path), _project(goal.path)
+    if own is None or other is None or own[1] != other[1] or own[0] == other[0]:
         return False
-    a, b = _launched(mine[0], files), _launched(other[0], files)
+    a, b = _launched(own[0], files), _launched(other[0], files)
     return bool(a) and bool(b) and a != b
 
 

@@ -120,8 +120,8 @@ def refused(findings: Sequence[Finding], force: bool = False) -> FinnTuiError | 
     if not against:
         return None
     first = against[0]
-    more = "; ".join(finding.what for finding in against[1:])
-    why = " ".join(part for part in (first.lost, f"Besides: {more}." if more else "") if part)
+    others = "; ".join(finding.what for finding in against[1:])
+    why = " ".join(part for part in (first.lost, f"Besides: {others}." if others else "") if part)
     force_it = " --force builds all the same." if all(f.forced for f in against) else ""
     return FinnTuiError(first.what, why, first.fix + force_it, kind=first.kind)
 
@@ -149,10 +149,10 @@ def _lost(plan: Plan) -> str:
 def _folding(plan: Plan) -> list[Finding]:
     if not plan.refusals:
         return []
-    more = f"{len(plan.refusals) - 1} more layers: {'; '.join(plan.refusals[1:4])}. "
+    others = f"{len(plan.refusals) - 1} more layers: {'; '.join(plan.refusals[1:4])}. "
     why = "FINN's HLS code for a matrix layer walks through at most 1024 steps a row."
     what = f"FINN can estimate this folding and cannot build it: {plan.refusals[0]}"
-    lost = (more if plan.refusals[1:] else "") + why
+    lost = (others if plan.refusals[1:] else "") + why
     fix = "Raise SIMD of these layers, then build."
     return [Finding("folding", "refuse", what, lost, fix, ErrorKind.INPUT, False)]
 

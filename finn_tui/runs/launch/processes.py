@@ -161,18 +161,18 @@ def _bury(run: RunFolder, state: RunState) -> RunState:
 def _write(
     run: RunFolder, state: RunState, status: RunStatus, error: FinnTuiError | None
 ) -> RunState:
-    said = error.as_dict() if error else None
+    document = error.as_dict() if error else None
     final = msgspec.structs.replace(
         state,
         state=status,
         position=None,
         ended=runfiles.now(),
-        error_document=RunError(**said) if said else None,
+        error_document=RunError(**document) if document else None,
     )
     # A reader on a full or read-only disk still answers truly; the next one may write it.
     with contextlib.suppress(OSError):
         runfiles.save_state(str(run.path), final.as_dict())
-        runfiles.append_event(str(run.path), "state", state=status, error=said)
+        runfiles.append_event(str(run.path), "state", state=status, error=document)
     return final
 
 
@@ -284,9 +284,9 @@ def _force(run: RunFolder, state: RunState) -> RunState:
         with contextlib.suppress(psutil.Error):
             process.kill()
     with _held(run, patience=2.0) as held:
-        now = run.state()
-        if now.final:
-            return now
+        state_after = run.state()
+        if state_after.final:
+            return state_after
         if not held:
             raise FinnTuiError(
                 f"{run.id} could not be cancelled",
@@ -294,4 +294,4 @@ def _force(run: RunFolder, state: RunState) -> RunState:
                 f"See which: `fuser -v {run.path / '.runner.lock'}`. Nothing else was ended.",
                 kind="tools",
             )
-        return _write(run, now, RunStatus.CANCELLED, None)
+        return _write(run, state_after, RunStatus.CANCELLED, None)

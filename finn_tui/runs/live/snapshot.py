@@ -266,15 +266,11 @@ class BuildWatcher:
         seen: Any = tuple(len(reading.evidence) for _, reading in known)
         if seen != self._findings[0]:
             every = [Source(str(log.path), reading) for log, reading in known if reading.evidence]
-            sources = [
-                told
+            failed = [
+                source if source.reading.outcome != "succeeded" else timing_missed(source)
                 for source in every
-                if (
-                    told := source
-                    if source.reading.outcome != "succeeded"
-                    else timing_missed(source)
-                )
             ]
+            sources = [source for source in failed if source is not None]
             self._findings = (seen, tuple(diagnose(sources)))
         return self._findings[1]
 

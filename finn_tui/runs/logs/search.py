@@ -236,30 +236,32 @@ class Scan:
 
         One buffer is read into again and again: copies would take longer than looking.
         """
-        buffer, kept = bytearray(self._block), 0
+        buffer, carried = bytearray(self._block), 0
         while True:
-            if kept == len(buffer):
-                buffer += bytes(kept)  # a line that is longer than the buffer
-            room = len(buffer) - kept
-            room = room if stop is None else min(room, stop - at - kept)
-            self._file.seek(at + kept)
+            if carried == len(buffer):
+                buffer += bytes(carried)  # a line that is longer than the buffer
+            room = len(buffer) - carried
+            room = room if stop is None else min(room, stop - at - carried)
+            self._file.seek(at + carried)
             with memoryview(buffer) as view:
-                count = (self._file.readinto(view[kept : kept + room]) or 0) if room > 0 else 0
+                count = (
+                    (self._file.readinto(view[carried : carried + room]) or 0) if room > 0 else 0
+                )
             if not count:
                 break
-            end = kept + count
+            end = carried + count
             cut = buffer.rfind(b"\n", 0, end) + 1
             if not cut and end > _LONGEST:
                 cut = end
             self._done += count
             yield SearchBatch(self._offsets(buffer, cut, at), self._done)
-            kept = end - cut
+            carried = end - cut
             with memoryview(buffer) as view:
-                view[:kept] = view[cut:end]
+                view[:carried] = view[cut:end]
             at += cut
-        if kept:
-            self._done -= kept
-            match = self._offsets(buffer, kept, at)
+        if carried:
+            self._done -= carried
+            match = self._offsets(buffer, carried, at)
             self._told = at if match else self._told
             yield SearchBatch(match, self._done)
         return at
@@ -279,16 +281,16 @@ def main() -> None:
     with Path(asked["path"]).open("rb", buffering=0) as file:
         signal.alarm(BLOCK_SECONDS)
         waiting: list[int] = []
-        said = 0.0
+        last_report = 0.0
         for match in Scan(file, query, asked["start"]).run():
             signal.alarm(BLOCK_SECONDS)
             count += len(match.offsets)
             waiting += match.offsets
             # Whoever asked draws a few times a second; each message costs it time.
             now = time.monotonic()
-            if match.whole or count >= MOST or now - said >= _SAY_SECONDS:
+            if match.whole or count >= MOST or now - last_report >= _SAY_SECONDS:
                 _say(SearchBatch(tuple(waiting), match.done, match.whole))
-                waiting, said = [], now
+                waiting, last_report = [], now
             if count >= MOST or (match.whole and _over()):
                 return
 

@@ -77,8 +77,8 @@ async def scan(path: Path, query: Query, start: int = 0) -> AsyncIterator[Search
     assert process.stderr is not None
     try:
         while line := await process.stdout.readline():
-            said = json.loads(line)
-            yield SearchBatch(tuple(said["offsets"]), said["done"], said["whole"])
+            message = json.loads(line)
+            yield SearchBatch(tuple(message["offsets"]), message["done"], message["whole"])
         code = await process.wait()
         if code == -signal.SIGALRM:
             raise FinnTuiError(

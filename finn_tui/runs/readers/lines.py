@@ -182,13 +182,13 @@ class Messages:
         message = None
         first = text[:1]
         if first in "IWCE" and first and (match := _MESSAGE.match(text)):
-            grade, name, said = match.group(1), match.group(2), match.group(3)
-            message = (grade, name, said)
+            grade, name, message_text = match.group(1), match.group(2), match.group(3)
+            message = (grade, name, message_text)
             self._count(grade)
             if grade != "INFO" or name in _CANCELLED:
                 self._weigh(grade, name, text)
             elif name == "Common 17-14":
-                self._mute(said)
+                self._mute(message_text)
         elif level is not None:
             self._count(level)
         else:
@@ -245,8 +245,8 @@ class Messages:
                 causes.named_by(self._last_text) or "tcl-error", self._last_text, self.line - 1
             )
 
-    def _mute(self, said: str) -> None:
-        muted = _MUTED.match(said)
+    def _mute(self, text: str) -> None:
+        muted = _MUTED.match(text)
         if muted and len(self.muted) < MAX_MUTED:
             self.muted[muted.group(1)] = int(muted.group(2))
 
@@ -288,7 +288,11 @@ class Messages:
             around.pop()
         before = tuple(_short(line) for line in around)
         line = (at_line or self.line) if self._numbered else 0
-        if any(line == kept.line and cause == kept.cause for kept in self._kept[-3:] if line):
+        if any(
+            line == previous.line and cause == previous.cause
+            for previous in self._kept[-3:]
+            if line
+        ):
             return  # it has shown by its own words
         self._kept.append(
             Evidence(cause, line, _short(text, 2000), before, (), self.session, self.run, self.step)
@@ -306,8 +310,8 @@ class Messages:
         self._open = still
 
     def _close(self, at: int, after: list[str]) -> None:
-        kept = self._kept[at]
-        self._kept[at] = replace(kept, after=tuple(after))
+        evidence = self._kept[at]
+        self._kept[at] = replace(evidence, after=tuple(after))
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:

@@ -239,8 +239,8 @@ class VivadoScanner:
         self._add(name, seconds, int(inside))
 
     @staticmethod
-    def _keep(names: dict[str, None], *more: str) -> None:
-        for name in more:
+    def _keep(names: dict[str, None], *new_names: str) -> None:
+        for name in new_names:
             if len(names) < MAX_RUNS:
                 names[name] = None
 
@@ -303,14 +303,14 @@ class VivadoScanner:
 
     def _info(self, text: str) -> None:
         if "Timing Summary" in text and (match := _SUMMARY.search(text)):
-            more = {name: _slack(value) for name, value in _SLACK.findall(text)}
+            slacks = {name: _slack(value) for name, value in _SLACK.findall(text)}
             point = Timing(
                 match.group(1),
                 self._stack.command,
                 _slack(match.group(2)),
-                more.get("TNS"),
-                more.get("WHS"),
-                more.get("THS"),
+                slacks.get("TNS"),
+                slacks.get("WHS"),
+                slacks.get("THS"),
                 text.startswith(_FINAL),
                 self._messages.step,
                 self._messages.line,
