@@ -160,7 +160,8 @@ def test_it_can_be_left_while_a_model_opens(
             while time.monotonic() < end:
                 terminal.read(0.02)
             os.kill(terminal.pid, signal.SIGTERM)
-        assert _ended(terminal, 8), bytes(terminal.output[-300:])
+        # Far below the 60 s for which the engine would be silent, whatever the load.
+        assert _ended(terminal, 30), bytes(terminal.output[-300:])
         assert not _engines(tmp_path), "the engine is gone, too"
         if b"\x1b[?1049h" in terminal.output:
             after = terminal.output.rindex(b"\x1b[?1049h")

@@ -22,7 +22,7 @@ async def test_a_filter_is_edited_and_pasted_while_the_cursor_moves(make_app: Ma
         app = await opened(pilot)
         await pilot.press("slash", *"swx", "left", "delete", "g")
         assert isinstance(app.focused, Input)
-        assert shown_layers(app) == 8
+        await until(pilot, lambda: shown_layers(app) == 8)
         tune = tune_of(app)
         assert tune.window.cursor == 0
         await pilot.press("down", "down")
@@ -32,12 +32,13 @@ async def test_a_filter_is_edited_and_pasted_while_the_cursor_moves(make_app: Ma
         await until(pilot, lambda: shown_layers(app) == 9)
         await pilot.press("enter")
         assert isinstance(app.focused, LayerTable)
-        assert "/mvau  9 of 21" in screen_text(app)
+        await until(pilot, lambda: "/mvau  9 of 21" in screen_text(app))
         # It is edited where it was left; escape takes it away.
         await pilot.press("slash", "space", *"8")
-        assert shown_layers(app) == 1
+        await until(pilot, lambda: shown_layers(app) == 1)
         await pilot.press("escape")
-        assert shown_layers(app) == 21 and isinstance(app.focused, LayerTable)
+        await until(pilot, lambda: shown_layers(app) == 21)
+        assert isinstance(app.focused, LayerTable)
 
 
 async def test_keys_that_come_at_once_are_the_filter_up_to_enter(make_app: MakeApp) -> None:
