@@ -25,7 +25,7 @@ def test_with_no_builds_nothing_is_said(cli: Cli, recorded: dict[str, str]) -> N
     assert done.code == 0 and "learned" not in done.json
     assert done.json["extra"]["shell"]["own"] is False
     text = cli("estimate", "tfc-w1a1", env=recorded).out
-    assert "learned" not in text and "built by akhilvasan/finn_cybsec" in text
+    assert "learned" not in text and "measured on akhilvasan/finn_cybsec" in text
     done = cli("calibrate", env=recorded)
     assert done.code == 0 and "nothing learned" in done.out
     assert cli("calibrate", "--json", env=recorded).json == {

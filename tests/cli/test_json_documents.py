@@ -30,7 +30,11 @@ BUILT, FAILED = "20260101T000000Z-cybsec-0001", "20260102T000000Z-tfc-w1a1-bbbb"
 #: Keys that other tests see: of FINN's heuristic, which needs an engine; of a rehearsal's build
 #: folder; of several builds in one folder.
 ELSEWHERE = {
-    "pareto": {key for key in contract.keys_of(DOCUMENTS["pareto"]) if "setfolding." in key},
+    "pareto": {
+        key
+        for key in contract.keys_of(DOCUMENTS["pareto"])
+        if key.startswith(("setfolding.", "setfolding_refused."))
+    },
     "calibrate RUN": {"nodes.hls", "nodes.out_of_context"},
     "inspect": {"steps.build"},
 }
