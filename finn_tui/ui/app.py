@@ -52,7 +52,7 @@ _CACHED_SECONDS = 0.3
 
 
 def _mode(name: str) -> Callable[[], Screen[Any]]:
-    """A screen that is imported when it is first shown."""
+    """Return a screen, imported at its first use."""
 
     def make() -> Screen[Any]:
         from importlib import import_module
@@ -88,11 +88,12 @@ class FinnTuiApp(Workers):
     def __init__(
         self, lab: Workbench, start_model: str | None = None, *, board_job: BoardJob = board_job
     ) -> None:
-        """The app on a workspace.
+        """Create the app of a workspace.
 
         Args:
-            start_model: what to open; None waits for the user to choose.
-            board_job: does the board's work; another one in tests.
+            lab: the workspace.
+            start_model: opened at the start, None for none.
+            board_job: does the work on the board, replaced in tests.
         """
         themes, self._problems = theming.load_themes()
         keys, problems = keymap.read_keymap()
@@ -134,11 +135,11 @@ class FinnTuiApp(Workers):
         self.set_keymap(keys)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """None of Textual's own: the table of actions has them."""
+        """Return none of Textual's commands: the table of actions has them."""
         return ()
 
     async def on_load(self) -> None:
-        """Begin to open the model; from the cache, it is there before the first frame."""
+        """Start opening the model; a cached one is open before the first frame."""
         if self._start_model:
             self.state.opening = self._start_model
             opening = self.start(WorkKind.OPEN, self.models.open_model(self._start_model))
@@ -152,7 +153,7 @@ class FinnTuiApp(Workers):
                     self.models.take_model(opened)
 
     def on_mount(self) -> None:
-        """Say what is wrong with the user's files, and look at the runs."""
+        """Report problems in the user's files, and watch the runs."""
         folder = f"{paths.config_dir()}/"
         for problem in (problem.replace(folder, "") for problem in self._problems):
             self.notify(
@@ -174,7 +175,7 @@ class FinnTuiApp(Workers):
         self.call_after_refresh(self.builds.watch_runs)
 
     def on_unmount(self) -> None:
-        """Keep the folding that is edited, whatever ends the app."""
+        """Write the working folding."""
         self.models.keep_last()
 
     def _publish(self, topic: Topic) -> None:
@@ -214,27 +215,27 @@ class FinnTuiApp(Workers):
     # Actions
 
     def do_app_flow(self) -> None:
-        """Flow."""
+        """Show the Flow screen."""
         self.switch_mode("flow")
 
     def do_app_tune(self) -> None:
-        """Tune."""
+        """Show the Tune screen."""
         self.switch_mode("tune")
 
     def do_app_runs(self) -> None:
-        """Runs."""
+        """Show the Runs screen."""
         self.switch_mode("runs")
 
     def do_app_board(self) -> None:
-        """Board."""
+        """Show the Board screen."""
         self.switch_mode("board")
 
     def do_app_results(self) -> None:
-        """Results."""
+        """Show the Results screen."""
         self.switch_mode("results")
 
     def do_app_help(self) -> None:
-        """Keys of the screen."""
+        """Show the keys of the screen."""
         from finn_tui.ui.dialogs.help import Help
 
         place = getattr(self.screen, "place", "")
@@ -245,7 +246,7 @@ class FinnTuiApp(Workers):
             self.call_after_refresh(self.action_do, id)
 
     def do_app_palette(self) -> None:
-        """The palette."""
+        """Open the palette."""
         self.action_command_palette()
 
     def do_app_theme(self) -> None:
@@ -262,7 +263,7 @@ class FinnTuiApp(Workers):
         self.exit(0)
 
     def do_app_quit(self) -> None:
-        """Leave; a board's work is ended first, if the user agrees."""
+        """Quit; stop the board's job first, if the user agrees."""
         if not self.state.board.busy:
             self.models.leave_folding(self._leave)
             return
@@ -279,11 +280,11 @@ class FinnTuiApp(Workers):
         )
 
     async def action_quit(self) -> None:
-        """ctrl+q, which Textual binds by itself."""
+        """Quit by ctrl+q, which Textual binds itself."""
         self.do_app_quit()
 
     def action_help_quit(self) -> None:
-        """ctrl+c, which ends most programs: say how this one is left."""
+        """Say how to quit: ctrl+c ends most other programs."""
         keys = keymap.keys_of(actions.BY_ID["app.quit"], self.state.keymap)
         text = f"{' or '.join(keymap.key_name(key) for key in keys)} quits; builds go on."
         self.notify(text, title="ctrl+c does not quit", markup=False)
@@ -329,7 +330,7 @@ class FinnTuiApp(Workers):
             self.push_screen(working, self._set_aside)
 
     def _set_aside(self, action: str | None) -> None:
-        """The user wants to see something else while the work goes on."""
+        """Hide the progress while the work goes on, and show a mode."""
         if action is not None:
             self.state.aside.add(WorkKind.OPEN)
             self.call_after_refresh(self.action_do, action)
@@ -337,7 +338,7 @@ class FinnTuiApp(Workers):
     # What controllers and screens use, see ``AppContext``
 
     def action_do(self, id: str) -> None:
-        """Do an action of the table, or say why it cannot be done now."""
+        """Do an action of the table, or say why it is disabled."""
         action = BY_ID[id]
         why = action.disabled_reason(self.state) if action.disabled_reason is not None else None
         if why is not None:
@@ -357,7 +358,13 @@ class FinnTuiApp(Workers):
         answers: tuple[tuple[str, str], ...] = (),
         then: Callable[[str | None], None] | None = None,
     ) -> None:
-        """Show an error with what to do about it."""
+        """Show an error and what to do about it.
+
+        Args:
+            error: what happened.
+            answers: (key, label) of what the user can do.
+            then: called with the chosen key, or None.
+        """
         from finn_tui.ui.dialogs.choose import show_error
 
         self.push_screen(show_error(error, answers), then)
@@ -392,11 +399,11 @@ class FinnTuiApp(Workers):
         self.start(WorkKind.OUTLOOK, outlook)
 
     def _outlook_failed(self, error: FinnTuiError) -> None:
-        """More cannot be told of what is to be confirmed: the bar says so."""
+        """Say in the confirmation that details are not available."""
         self.post_message(OutlookReady([(f"{error.what}: {error.why}", "warn")]))
 
     def close_working(self, kind: WorkKind) -> None:
-        """Take the progress of ended work off the screen."""
+        """Close the progress of ended work."""
         from finn_tui.ui.dialogs.working import Working
 
         self.state.aside.discard(kind)
@@ -407,15 +414,20 @@ class FinnTuiApp(Workers):
     def show_dialog(
         self, dialog: Screen[R], then: Callable[[R | None], None] | None = None
     ) -> None:
-        """Show a dialog over the screen and call ``then`` with its answer."""
+        """Show a dialog.
+
+        Args:
+            dialog: the screen to push.
+            then: called with its answer.
+        """
         self.push_screen(dialog, then)
 
     def show_mode(self, mode: str) -> None:
-        """Show another of the app's screens."""
+        """Show one of the five screens."""
         self.switch_mode(mode)
 
     def after_refresh(self, callback: Callable[..., None], *arguments: Any) -> None:
-        """Call something once the screen is drawn."""
+        """Call a function once the screen is drawn."""
         self.call_after_refresh(callback, *arguments)
 
     def change_settings(self, **changes: Any) -> None:
@@ -423,7 +435,7 @@ class FinnTuiApp(Workers):
         self.settings.change(**changes)
 
     def write_to_terminal(self, text: str) -> None:
-        """Write escape sequences of our own to the terminal."""
+        """Write escape sequences to the terminal."""
         if self._driver is not None:
             self._driver.write(text)
             self._driver.flush()

@@ -10,7 +10,7 @@ from typing import IO
 
 
 class AppLog:
-    """Lines in a temporary file that goes with the app."""
+    """A log in a temporary file that is removed with the app."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
@@ -19,12 +19,12 @@ class AppLog:
 
     @property
     def lines(self) -> list[str]:
-        """What was added, line by line."""
+        """Return the lines that were added."""
         path = self.path
         return path.read_text(encoding="utf-8").splitlines() if path is not None else []
 
     def add(self, lines: Iterable[str]) -> None:
-        """Append lines; what does not fit on the disk is lost."""
+        """Append lines; ignores a full disk."""
         with contextlib.suppress(OSError):
             if self._file is None:
                 self._file = tempfile.NamedTemporaryFile(prefix="finn-tui-", suffix=".log")  # noqa: SIM115
@@ -34,7 +34,7 @@ class AppLog:
             self._file.flush()
 
     def clear(self) -> None:
-        """Begin with an empty log."""
+        """Remove all lines."""
         if self._file is not None:
             self._file.close()
         self._file, self.path = None, None

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class ModelActions(Protocol):
-    """Models, see ``ModelController``."""
+    """The part of ``ModelController`` that screens use."""
 
     def choose_target(self, tune: ModelSession) -> None:
         """Choose another board for a model."""
@@ -39,17 +39,17 @@ class ModelActions(Protocol):
         """Read the nodes of a stage of the flow."""
 
     def price_fifos(self, tune: ModelSession) -> None:
-        """Ask FINN for the cost of FIFOs of depths that are not known yet."""
+        """Ask FINN for the cost of FIFO depths that are not known yet."""
 
 
 class BuildActions(Protocol):
-    """Builds, see ``BuildController``."""
+    """The part of ``BuildController`` that screens use."""
 
     def follow_run(self, run: RunFolder) -> None:
         """Follow a run until it ends or another is followed."""
 
     def retry_run(self, run: RunView) -> None:
-        """Build a run again, after asking."""
+        """Build a run again after a confirmation."""
 
     def cancel_build(self, run: RunFolder) -> None:
         """End a build with all its processes."""
@@ -59,20 +59,20 @@ class BuildActions(Protocol):
 
 
 class BoardActions(Protocol):
-    """Work with boards, see ``BoardController``."""
+    """The part of ``BoardController`` that screens use."""
 
     def start_job(self, job: str) -> None:
-        """Begin one of the board's jobs with the run that the Board screen shows."""
+        """Start a job with the run that the Board screen shows."""
 
     def stop(self) -> None:
         """Stop the board's job."""
 
     def read_results(self, run: RunView) -> None:
-        """Read what is known of a run on a board."""
+        """Read the results of a run on a board."""
 
 
 class LogActions(Protocol):
-    """Large logs, see ``LogController``."""
+    """The part of ``LogController`` that screens use."""
 
     def open_log(
         self,
@@ -87,14 +87,21 @@ class LogActions(Protocol):
         """Show a log large."""
 
     def search(self, kind: WorkKind, path: Path, hits: SearchHits, start: int = 0) -> None:
-        """Search a log in the background; another search of that kind ends."""
+        """Search a log in the background; ends another search of that kind.
+
+        Args:
+            kind: of work.
+            path: the log.
+            hits: collects the lines.
+            start: offset in bytes where it starts.
+        """
 
     def list_logs(self, run: RunFolder) -> None:
-        """List the logs of a run again and again."""
+        """List the logs of a run repeatedly."""
 
 
 class AppContext(Protocol):
-    """The app, as everything below it sees it."""
+    """The app as screens and controllers see it."""
 
     state: AppState
     lab: Workbench
@@ -103,35 +110,40 @@ class AppContext(Protocol):
 
     @property
     def models(self) -> ModelActions:
-        """Models."""
+        """Return the models' controller."""
 
     @property
     def builds(self) -> BuildActions:
-        """Builds."""
+        """Return the builds' controller."""
 
     @property
     def boards(self) -> BoardActions:
-        """Work with boards."""
+        """Return the boards' controller."""
 
     @property
     def logs(self) -> LogActions:
-        """Large logs."""
+        """Return the logs' controller."""
 
     @property
     def screen(self) -> Screen[Any]:
-        """The screen on top."""
+        """Return the screen on top."""
 
     @property
     def screen_stack(self) -> list[Screen[Any]]:
-        """The mode's screen and the dialogs over it."""
+        """Return the mode's screen and the dialogs over it."""
 
     def action_do(self, id: str) -> None:
-        """Do an action of the table, or say why it cannot be done now."""
+        """Do an action of the table, or say why it is disabled."""
 
     def start(
         self, kind: WorkKind, work: Coroutine[Any, Any, WorkResult | None]
     ) -> Worker[WorkResult | None]:
-        """Do something in the background, see ``Workers.start``."""
+        """Start work in the background, see ``Workers.start``.
+
+        Args:
+            kind: of work.
+            work: the coroutine.
+        """
 
     def stop(self, *kinds: WorkKind) -> None:
         """Cancel the work of some kinds."""
@@ -156,7 +168,12 @@ class AppContext(Protocol):
     def show_dialog(
         self, dialog: Screen[R], then: Callable[[R | None], None] | None = None
     ) -> None:
-        """Show a dialog over the screen and call ``then`` with its answer."""
+        """Show a dialog.
+
+        Args:
+            dialog: the screen to push.
+            then: called with its answer.
+        """
 
     def show_error(
         self,
@@ -164,7 +181,13 @@ class AppContext(Protocol):
         answers: tuple[tuple[str, str], ...] = (),
         then: Callable[[str | None], None] | None = None,
     ) -> None:
-        """Show an error with what to do about it."""
+        """Show an error and what to do about it.
+
+        Args:
+            error: what happened.
+            answers: (key, label) of what the user can do.
+            then: called with the chosen key, or None.
+        """
 
     def confirm(
         self,
@@ -178,19 +201,19 @@ class AppContext(Protocol):
         """Ask before something expensive begins."""
 
     def close_working(self, kind: WorkKind) -> None:
-        """Take the progress of ended work off the screen."""
+        """Close the progress of ended work."""
 
     def change_settings(self, **changes: Any) -> None:
         """Change settings of the workspace and write them."""
 
     def show_mode(self, mode: str) -> None:
-        """Show another of the app's screens."""
+        """Show one of the five screens."""
 
     def after_refresh(self, callback: Callable[..., None], *arguments: Any) -> None:
-        """Call something once the screen is drawn."""
+        """Call a function once the screen is drawn."""
 
     def write_to_terminal(self, text: str) -> None:
-        """Write escape sequences of our own to the terminal."""
+        """Write escape sequences to the terminal."""
 
 
 def context_of(node: DOMNode) -> AppContext:

@@ -14,15 +14,19 @@ _LARGE = 1_000_000
 
 
 def log_file() -> Path:
-    """The app's own log."""
+    """Return the path of the app's log."""
     return paths.state_dir() / "finn-tui.log"
 
 
 def record(error: BaseException, doing: str) -> Path | None:
-    """Write a defect to the log; None where the disk does not take it.
+    """Write an internal error to the log.
 
     Args:
-        doing: what the app was at.
+        error: the exception.
+        doing: what the app was doing.
+
+    Returns:
+        The log's path; None if it cannot be written.
     """
     # Imported here: an app that has no defect need not pay for them at its start.
     import platform
@@ -46,11 +50,11 @@ def record(error: BaseException, doing: str) -> Path | None:
 
 
 def explain(error: BaseException, doing: str) -> FinnTuiError:
-    """Write a defect to the log, and describe it for the user.
+    """Write an internal error to the log, and describe it for the user.
 
     Args:
-        error: what was raised.
-        doing: what the app was at.
+        error: the exception.
+        doing: what the app was doing.
     """
     path = record(error, doing)
     where = f"It was written to {path}. " if path is not None else ""

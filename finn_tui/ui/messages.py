@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WorkKind(StrEnum):
-    """Everything that the app does in the background.
+    """The kinds of background work.
 
     Work of a kind ends when other work of it is started, except where ``CONCURRENT`` names it.
     """
@@ -56,20 +56,20 @@ CONCURRENT = frozenset({WorkKind.UPKEEP, WorkKind.CANCEL})
 
 
 class WorkResult(Message):
-    """What work of a kind has found out, at its end or on its way."""
+    """A final or intermediate result of background work."""
 
     kind: ClassVar[WorkKind]
 
 
 @dataclass
 class ProgressUpdated(Message):
-    """Work is one step further."""
+    """Background work has progressed."""
 
     kind: WorkKind
     progress: Progress
 
     def can_replace(self, message: Message) -> bool:
-        """A newer figure of the same stage takes the place of one that nobody has seen yet."""
+        """Return whether a newer step of the same stage replaces one that was not handled yet."""
         return (
             isinstance(message, ProgressUpdated)
             and message.kind == self.kind
@@ -82,7 +82,7 @@ class ProgressUpdated(Message):
 
 @dataclass
 class WorkFailed(Message):
-    """Work ended with an error; a defect of finn-tui comes as one that names its log."""
+    """Background work failed; an internal error names its log."""
 
     kind: WorkKind
     error: FinnTuiError
@@ -90,6 +90,6 @@ class WorkFailed(Message):
 
 @dataclass
 class WorkCancelled(Message):
-    """Work was cancelled, and no other of its kind took its place."""
+    """Background work was cancelled and not replaced by other work of its kind."""
 
     kind: WorkKind

@@ -22,14 +22,14 @@ _SYNONYM = 0.5
 
 
 class ActionCommands(Provider):
-    """Everything that can be done on this screen and everywhere."""
+    """The actions of this screen and of everywhere."""
 
     @property
     def _context(self) -> AppContext:
         return context_of(self.screen)
 
     def _listed(self) -> Iterable[tuple[Action, str, str]]:
-        """Each action with its line and the help below it."""
+        """Yield each action with its line and its help."""
         state = self._context.state
         here = getattr(self.screen, "place", "")
         for action in ACTIONS:
@@ -45,13 +45,13 @@ class ActionCommands(Provider):
             yield action, text, f"not now: {why}" if why else action.help
 
     async def discover(self) -> Hits:
-        """All of them, before anything is typed; first those that can be done."""
+        """Yield all actions before anything is typed, enabled ones first."""
         listed = sorted(self._listed(), key=lambda item: item[2].startswith("not now: "))
         for action, text, help in listed:
             yield DiscoveryHit(text, partial(self._context.action_do, action.id), text, help)
 
     async def search(self, query: str) -> Hits:
-        """Those that match what is typed, by their own words or by others for the same."""
+        """Yield the actions that match by their own words or by synonyms."""
         matcher = self.matcher(query)
         for action, text, help in self._listed():
             score = matcher.match(text)

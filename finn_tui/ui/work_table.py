@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkHandlers:
-    """What is done with the messages of one kind of work.
+    """The handlers of the messages of one kind of work.
 
     Attributes:
         results: by the type of the result.
@@ -79,7 +79,7 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         return partial(app.show_progress, kind)
 
     def to_screens(method: str) -> Callable[[Any], None]:
-        """Hand a result to the screens that have a method for it."""
+        """Pass a result to the screens that have a method for it."""
 
         def hand_over(result: WorkResult) -> None:
             for screen in app.screens():

@@ -28,7 +28,7 @@ from finn_tui.ui.messages import (
 
 
 class Workers(App[int]):
-    """An app that works in the background."""
+    """Starts and stops background work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Workers(App[int]):
     def start(
         self, kind: WorkKind, work: Coroutine[Any, Any, WorkResult | None]
     ) -> Worker[WorkResult | None]:
-        """Do something in the background.
+        """Start work in the background.
 
         Args:
             kind: other work of it is cancelled, except where ``CONCURRENT`` names the kind.
@@ -65,7 +65,7 @@ class Workers(App[int]):
         self._close_unstarted()
 
     def _close_unstarted(self) -> None:
-        """Drop coroutines whose worker was cancelled before it began: no event tells of those."""
+        """Close coroutines whose worker was cancelled before it started."""
         for worker, work in list(self._coroutines.items()):
             if worker.is_cancelled and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
                 work.close()
@@ -89,7 +89,7 @@ class Workers(App[int]):
         return result
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Say that work was cancelled, unless other work of its kind has taken its place."""
+        """Report cancelled work unless other work of its kind replaced it."""
         worker, kind = event.worker, event.worker.group
         if not worker.is_finished or not isinstance(kind, WorkKind):
             return

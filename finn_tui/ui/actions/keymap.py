@@ -42,7 +42,7 @@ _NAMES = {
 
 
 def key_name(key: str) -> str:
-    """A key as people write it: "+", "ctrl+p"."""
+    """Return a key's display name: "+", "ctrl+p"."""
     *modifiers, last = key.strip().split("+")
     return "+".join([*modifiers, _NAMES.get(last, last)])
 
@@ -70,7 +70,7 @@ def is_key(key: str) -> bool:
 
 @functools.cache
 def _character_names() -> frozenset[str]:
-    """Textual's names of the characters on keyboards of Latin scripts."""
+    """Return Textual's names of the characters on keyboards of Latin scripts."""
     return frozenset(_character_to_key(chr(code)) for code in range(0x20, 0x250))
 
 
@@ -102,13 +102,18 @@ def conflicts(keymap: Mapping[str, str]) -> Iterable[tuple[str, str, Action]]:
 
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys of an action under the user's keymap."""
+    """Return the keys of an action.
+
+    Args:
+        action: the action.
+        keymap: the user's keys by action id.
+    """
     given = keymap.get(action.id)
     return action.keys if given is None else tuple(key.strip() for key in given.split(","))
 
 
 def read_keymap(path: Path | None = None) -> tuple[dict[str, str], list[str]]:
-    """The user's keys.toml, ``id = "keys"`` a line, and what could not be understood in it."""
+    """Read the user's keys.toml, and report the lines that are not valid."""
     path = path or paths.config_dir() / "keys.toml"
     try:
         document, content = config.load(path)

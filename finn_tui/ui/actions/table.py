@@ -41,7 +41,7 @@ SCOPES = {
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that a user can do.
+    """One user action.
 
     Attributes:
         id: stable name, used by keymaps.
@@ -65,7 +65,7 @@ class Action:
 
     @property
     def method(self) -> str:
-        """Name of the method that does it."""
+        """Return the name of the method that does the action."""
         return "do_" + self.id.replace(".", "_").replace("-", "_")
 
 

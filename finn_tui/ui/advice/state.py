@@ -42,7 +42,7 @@ class AdviceState:
 
     Attributes:
         target: the rate as it is typed, frames per second.
-        found: what is known; of another folding or target while it is being worked out.
+        advice: the last advice; of another folding or target while it is being computed.
     """
 
     tune: TuneState

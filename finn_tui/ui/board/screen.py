@@ -78,11 +78,11 @@ class BoardScreen(ModeScreen):
         sample = self.state.board.sample
         rows, columns = sample.shape[-2:] if sample is not None and sample.ndim == 3 else (28, 28)
         frame = 2 if self.size.height >= 34 else 1
-        # The jobs with what they found are nine lines; some of the log is left all the same.
+        # The jobs with their results are nine lines; some of the log is left all the same.
         height = max(min(12, self.size.height - 7), min((rows + 1) // 2, self.size.height - 8))
         self.resize_pane("work", height + frame)
         image = self.query_one("#sample")
-        # What the jobs found, with its mark, comes before a large image.
+        # The results of the jobs come before a large image.
         jobs = _JOBS_WIDTH if height >= board.JOB_LINES else _JOBS_WIDTH + 8
         wanted = max(1, min(columns + 2, self.size.width - jobs))
         if image.styles.width is None or image.styles.width.value != wanted:

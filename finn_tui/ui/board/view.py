@@ -118,7 +118,7 @@ def asks_password(error: FinnTuiError) -> bool:
     return isinstance(error.__cause__, asyncssh.PermissionDenied)
 
 
-#: Lines of all jobs with everything that they found.
+#: Lines of all jobs with all results.
 JOB_LINES = 10
 
 # Lines

@@ -313,7 +313,7 @@ class BuildController(Controller):
     ) -> BuildStarted | BuildChecked:
         """Look at what could end a build, and launch it if that is nothing; it goes on without us.
 
-        With ``force`` the user has seen what was found.
+        With ``force`` the user has seen the findings.
         """
         if not force:
             findings = await self.lab.preflight(opened, rehearse=rehearse)

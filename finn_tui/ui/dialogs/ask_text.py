@@ -1,4 +1,4 @@
-"""A dialog with a line of text: a note, a tag, a place, a password."""
+"""A dialog with one line of text: a note, a tag, a position, a password."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Echo = Callable[[str], str]
 
 
 def anything(text: str) -> None:
-    """Take any text."""
+    """Accept any text."""
 
 
 class AskTextDialog(ModalScreen[str | None]):
-    """Ask for a text. Gives it without blanks around it, a password as it is; None if closed."""
+    """Asks for a text; returns it stripped (a password unchanged), or None if closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings("dialog"),
@@ -75,7 +75,7 @@ class AskTextDialog(ModalScreen[str | None]):
         self._refused = ""
 
     def compose(self) -> ComposeResult:
-        """Title, the line of text, what is to be said of it, more, a hint."""
+        """Yield title, input, remark, body and hint."""
         with Vertical(classes="box"):
             yield LineView(self._head, id="head")
             with Horizontal(id="line"):
@@ -91,16 +91,16 @@ class AskTextDialog(ModalScreen[str | None]):
             yield LineView(self._foot, id="foot")
 
     def body(self) -> Iterable[Widget]:
-        """What stands between the text and the hint."""
+        """Yield widgets between the text and the hint."""
         return ()
 
     def on_mount(self) -> None:
-        """Say what the first text means."""
+        """Show the remark about the initial text."""
         self.show_remark()
 
     @property
     def text(self) -> str:
-        """What is typed."""
+        """Return the typed text."""
         text = self.query_one(TextInput).value
         return text if self._secret else text.strip()
 
@@ -120,19 +120,19 @@ class AskTextDialog(ModalScreen[str | None]):
         return wrap(self._hint or "enter accepts, esc cancels", width, "dim")[:height]
 
     def on_key(self, event: events.Key) -> None:
-        """Take letters that came before the line had the keys."""
+        """Pass letters to the input if they came before it had the focus."""
         if event.is_printable and event.character is not None and self.focused is None:
             self.query_one(TextInput).insert_typed(event.character)
             event.stop()
             event.prevent_default()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another text."""
+        """Show the remark about the new text."""
         event.stop()
         self.show_remark()
 
     def show_remark(self, refused: str = "") -> None:
-        """Show what is to be said of the text, in as many rows as that needs.
+        """Show the remark about the text, in as many rows as it needs.
 
         Args:
             refused: why it was not taken.
@@ -147,12 +147,12 @@ class AskTextDialog(ModalScreen[str | None]):
         said.redraw()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the text."""
+        """Accept the text."""
         event.stop()
         self.accept_text()
 
     def accept_text(self) -> None:
-        """Give the text, or say why not."""
+        """Return the text, or show why it is refused."""
         text = self.text
         why = self._refuse(text) if text else None
         if why is not None:
@@ -161,7 +161,7 @@ class AskTextDialog(ModalScreen[str | None]):
             self.dismiss(text)
 
     def action_complete(self) -> None:
-        """Take the proposal of the line of text."""
+        """Accept the suggestion of the input."""
         self.query_one(TextInput).complete()
 
     def do_dialog_close(self) -> None:

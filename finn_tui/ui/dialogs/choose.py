@@ -1,4 +1,4 @@
-"""Dialogs: choosing from a list or typing, confirming, and errors with what can be done."""
+"""Dialogs: choosing from a list, confirming, and errors with what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Typing = Literal["filter", "find", "name"]
 
 
 class ChooseDialog(ListKeys, AskTextDialog):
-    """Choose a row, or type what is wanted. Gives the row's key or the text; None if closed.
+    """Choose a row or type a text; returns the row's key or the text, None if closed.
 
     Keys go to the line of text; up and down move the cursor of the list all the while.
     """
@@ -78,20 +78,20 @@ class ChooseDialog(ListKeys, AskTextDialog):
         self._moved = False
 
     def body(self) -> Iterable[Widget]:
-        """The rows."""
+        """Yield the list of rows."""
         listing = Listing(id="rows", lit=True)
         listing.can_focus = False
         yield listing
 
     def on_mount(self) -> None:
-        """Make the list as high as its rows, if there is room."""
+        """Fit the list to its rows and the window."""
         listing = self.query_one(Listing)
         listing.styles.height = min(max(1, len(self._content.rows)) + 1, self.size.height - 8)
         listing.content = self._content
         listing.call_after_refresh(listing.set_content, self._content, self._key)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show other rows, or go to another row."""
+        """Filter the rows, or move the cursor to a matching row."""
         text, listing = self.text, self.query_one(Listing)
         if self._typing == "name" and text == str(listing.key) and self._moved:
             return
@@ -111,7 +111,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
         return "no match" if self._only_rows else "enter accepts the text"
 
     def accept_text(self) -> None:
-        """Give the row or the text."""
+        """Return the row or the text."""
         text, listing = self.text, self.query_one(Listing)
         rows = self._typing != "name"
         if rows and listing.key is not None and (self._moved or not text or self._filters(text)):
@@ -122,13 +122,13 @@ class ChooseDialog(ListKeys, AskTextDialog):
             super().accept_text()
 
     def _filters(self, text: str) -> bool:
-        """Whether a text means the row under the cursor and not itself."""
+        """Return whether a text selects the row under the cursor instead of being the answer."""
         if self._typing != "filter" or text in [str(row.key) for row in self._content.rows]:
             return False
         return self._only_rows or not is_path(text, self._files or ())
 
     def on_listing_chosen(self, event: Listing.Chosen) -> None:
-        """A click on the row under the cursor."""
+        """Accept a clicked row."""
         event.stop()
         if self._typing == "name":
             self._write(str(event.key))
@@ -136,7 +136,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
             self.dismiss(str(event.key))
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
-        """The cursor is on another row by the user's own doing."""
+        """Record that the user moved the cursor."""
         event.stop()
         self._moved = True
         if self._typing == "name":
@@ -148,7 +148,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
         line.cursor_position = len(text)
 
     def move_list(self, step: Callable[[Listing], None]) -> None:
-        """Move the cursor; enter takes its row then."""
+        """Move the cursor; enter accepts its row then."""
         listing = self.query_one(Listing)
         fresh, self._moved = not self._moved, True
         if self._typing == "name" and fresh and listing.key not in (None, self.text):
@@ -159,7 +159,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
 
 
 class Notice(ModalScreen[str | None]):
-    """A text and a few answers, each a key; escape gives None."""
+    """A text with answers, each a key; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
     CSS_PATH = "choose.tcss"
@@ -190,7 +190,7 @@ class Notice(ModalScreen[str | None]):
         self._open = False
 
     def compose(self) -> ComposeResult:
-        """The text, the details, the answers."""
+        """Yield text, details and answers."""
         with Vertical(classes="box"):
             yield LineView(self._text, id="text")
             listing = Listing(id="rows", headings=False)
@@ -199,13 +199,13 @@ class Notice(ModalScreen[str | None]):
             yield LineView(self._keys, on_hit=self._hit, id="keys")
 
     def on_mount(self) -> None:
-        """As high as the text needs."""
+        """Fit the height to the text."""
         self._fit()
         if not self._detail:
             self.set_focus(None)
 
     def on_resize(self) -> None:
-        """Another width breaks the text elsewhere."""
+        """Wrap the text for the new width."""
         self._fit()
 
     def _fit(self) -> None:
@@ -239,7 +239,7 @@ class Notice(ModalScreen[str | None]):
             self._answer(hit)
 
     def on_key(self, event: events.Key) -> None:
-        """An answer."""
+        """Take an answer."""
         if event.key in self._answers or event.key == "enter":
             event.stop()
             event.prevent_default()
@@ -270,16 +270,27 @@ class Notice(ModalScreen[str | None]):
         self.query_one("#keys", LineView).redraw()
 
     def do_dialog_close(self) -> None:
-        """No answer."""
+        """Close without an answer."""
         self.dismiss(None)
 
 
 def confirm(question: str, why: str, yes: str) -> Notice:
-    """A question whose answer is "y" or None, and None unless y is pressed."""
+    """Return a yes-or-no question; its answer is "y" or None.
+
+    Args:
+        question: the title.
+        why: its explanation.
+        yes: label of the key y.
+    """
     return Notice(question, [(why, "")], [("y", yes)], role="warn")
 
 
 def show_error(error: FinnTuiError, answers: Sequence[tuple[str, str]] = ()) -> Notice:
-    """An error: what happened, why, what to do; its details folded away."""
+    """Return the dialog of an error, its details folded.
+
+    Args:
+        error: what happened, why, what to do.
+        answers: (key, label) of what the user can do.
+    """
     paragraphs = [(error.why, ""), (error.fix, "accent")]
     return Notice(f"! {error.what}", paragraphs, answers, role="bad", detail=error.detail)

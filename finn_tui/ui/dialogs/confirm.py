@@ -1,4 +1,4 @@
-"""The bar that asks before something expensive begins: what it is, and enter or y to begin."""
+"""The bar that asks before something expensive starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Fact = tuple[str, str]
 
 
 class Confirm(ModalScreen[bool]):
-    """A question with its facts at the bottom of the screen. Gives whether it is to be done."""
+    """A question with its facts at the bottom of the screen; returns whether to go on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
     CSS_PATH = "confirm.tcss"
@@ -42,20 +42,20 @@ class Confirm(ModalScreen[bool]):
         self._pending = pending
 
     def compose(self) -> ComposeResult:
-        """One block of lines over the screen's own last lines."""
+        """Yield one block of lines over the screen's last lines."""
         with Vertical(id="bar"):
             yield LineView(self._text, on_hit=self._hit, id="text")
 
     def on_mount(self) -> None:
-        """As high as its text."""
+        """Fit the height to the text."""
         self._fit()
 
     def on_resize(self) -> None:
-        """Another width breaks the text elsewhere."""
+        """Wrap the text for the new width."""
         self._fit()
 
     def outlook_ready(self, message: OutlookReady) -> None:
-        """More facts."""
+        """Show the facts that were looked up."""
         self._pending = ""
         self._facts += message.facts
         self._fit()
@@ -89,12 +89,12 @@ class Confirm(ModalScreen[bool]):
             self.dismiss(hit)
 
     def on_key(self, event: events.Key) -> None:
-        """Yes; all other letters mean nothing here."""
+        """Take yes; ignore other letters."""
         if event.key in ("enter", "y"):
             event.stop()
             event.prevent_default()
             self.dismiss(True)
 
     def do_dialog_close(self) -> None:
-        """Leave it."""
+        """Cancel."""
         self.dismiss(False)

@@ -108,7 +108,7 @@ class HelpPage(LineView, can_focus=True):
 
     @property
     def groups(self) -> list[Group]:
-        """The groups with the entries that pass the filter."""
+        """Return the groups with the entries that match the filter."""
         text = self.filter.text
         result: list[Group] = []
         for title, entries in self._content:
@@ -123,7 +123,7 @@ class HelpPage(LineView, can_focus=True):
 
     @property
     def entry(self) -> Entry | None:
-        """The entry under the cursor; None if none passes the filter."""
+        """Return the entry under the cursor; None if none matches the filter."""
         entries = [entry for _, group in self.groups for entry in group if entry.action]
         return entries[min(self._cursor, len(entries) - 1)] if entries else None
 
@@ -158,7 +158,7 @@ class HelpPage(LineView, can_focus=True):
         return [*lines, *shown]
 
     def _page(self, width: int) -> list[StyledLine]:
-        """All lines, in two columns."""
+        """Return all lines, in two columns."""
         gap = 2
         column = (width - 1 - gap) // 2
         blocks: list[list[StyledLine]] = []
@@ -234,35 +234,35 @@ class HelpPage(LineView, can_focus=True):
         self.post_message(self.Moved())
 
     def do_list_up(self) -> None:
-        """The key above."""
+        """Move to the key above."""
         self._go_to(self._cursor - 1)
 
     def do_list_down(self) -> None:
-        """The key below."""
+        """Move to the key below."""
         self._go_to(self._cursor + 1)
 
     def do_list_page_up(self) -> None:
-        """A screen up."""
+        """Move a page up."""
         self._go_to(self._cursor - self.size.height)
 
     def do_list_page_down(self) -> None:
-        """A screen down."""
+        """Move a page down."""
         self._go_to(self._cursor + self.size.height)
 
     def do_list_top(self) -> None:
-        """The first key."""
+        """Move to the first key."""
         self._go_to(0)
 
     def do_list_bottom(self) -> None:
-        """The last key."""
+        """Move to the last key."""
         self._go_to(sum(len(group) for _, group in self._content))
 
     def do_list_filter(self) -> None:
-        """Begin to type a filter."""
+        """Start typing a filter."""
         self.filter.begin()
 
     def do_list_choose(self) -> None:
-        """Do it."""
+        """Do the action."""
         entry = self.entry
         if entry is not None:
             self.post_message(self.Chosen(entry.action))
@@ -297,7 +297,7 @@ def _entry_line(entry: Entry, chosen: bool, keys_width: int, width: int, number:
 
 
 def _explanation(entry: Entry, width: int) -> str:
-    """The sentence, or its first part, where there is room for it; else the title."""
+    """Return the help text, or its first part, if it fits; else the title."""
     sentence = entry.sentence.removesuffix(".")
     for text in (sentence, sentence.split(";")[0], sentence.split(":")[0]):
         if text and cells(text) <= width:
@@ -306,7 +306,7 @@ def _explanation(entry: Entry, width: int) -> str:
 
 
 def _split(heights: Sequence[int]) -> int:
-    """How many blocks the left column takes so that neither column is needlessly high."""
+    """Return how many blocks the left column takes so that both columns have similar heights."""
     return min(
         range(1, len(heights) + 1),
         key=lambda split: (max(sum(heights[:split]), sum(heights[split:])), split),
@@ -326,19 +326,19 @@ class Help(ModalScreen[str | None]):
         self._place = place
 
     def compose(self) -> ComposeResult:
-        """The page, and the sentence of the key under the cursor."""
+        """Yield the page, and the help text of the key under the cursor."""
         with Vertical(classes="box"):
             yield LineView(self._head, id="head")
             yield HelpPage(help_groups(context_of(self).state, self._place), id="page")
             yield LineView(self._sentence, id="sentence")
 
     def on_mount(self) -> None:
-        """As high as the page, if there is room."""
+        """Fit the height to the page and the window."""
         self._fit()
         self.query_one(HelpPage).focus()
 
     def on_resize(self) -> None:
-        """Another width has another page."""
+        """Lay out the page for the new width."""
         self._fit()
 
     def _fit(self) -> None:
@@ -347,11 +347,11 @@ class Help(ModalScreen[str | None]):
         page.styles.height = max(3, min(wanted, self.size.height - 6))
 
     def on_help_page_moved(self) -> None:
-        """Another key's sentence."""
+        """Show the help text of the key."""
         self.query_one("#sentence", LineView).redraw()
 
     def on_help_page_chosen(self, event: HelpPage.Chosen) -> None:
-        """Do it."""
+        """Do the action."""
         self.dismiss(event.action)
 
     def _head(self, width: int, height: int) -> list[StyledLine]:

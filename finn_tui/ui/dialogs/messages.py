@@ -10,7 +10,7 @@ from finn_tui.ui.messages import WorkKind, WorkResult
 
 @dataclass
 class OutlookReady(WorkResult):
-    """More about what is to be confirmed, as texts with their roles."""
+    """More facts for the confirmation, as texts with their roles."""
 
     kind = WorkKind.OUTLOOK
     facts: Sequence[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""What the bar says before a build or a deployment begins; no widget needed."""
+"""Facts that the confirmation shows before a build or a deployment."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Fact = tuple[str, str]
 
 
 def build_title(plan: BuildPlan) -> str:
-    """What is to be done."""
+    """Return the title of the confirmation."""
     return f"Build {plan.retry_of} again" if plan.retry_of else f"Build {plan.model}"
 
 
 def build_facts(plan: BuildPlan) -> list[Fact]:
-    """What is asked of a build."""
+    """Return the facts of a build."""
     model = [(plan.model, "strong")] if plan.retry_of else []
     real = plan.rehearsal is None
     return [
@@ -30,7 +30,7 @@ def build_facts(plan: BuildPlan) -> list[Fact]:
 
 
 def outlook_facts(outlook: BuildOutlook) -> list[Fact]:
-    """How long a build takes, when it begins, and whether it is needed."""
+    """Return the expected time, the place in the queue, and whether it is built already."""
     from finn_tui.runs.eta import expected_words
 
     facts: list[Fact] = []
@@ -47,7 +47,12 @@ def outlook_facts(outlook: BuildOutlook) -> list[Fact]:
 
 
 def deploy_facts(run: RunView, machine: str) -> list[Fact]:
-    """What is asked of a deployment."""
+    """Return the facts of a deployment.
+
+    Args:
+        run: to deploy.
+        machine: the board's name.
+    """
     request = run.request
     facts: list[Fact] = [
         (f"run {run.id}", "strong"),
@@ -60,7 +65,7 @@ def deploy_facts(run: RunView, machine: str) -> list[Fact]:
 
 
 def deploy_outlook_facts(outlook: DeployOutlook) -> list[Fact]:
-    """What is sent and done, and what the bitstream is known to miss."""
+    """Return what is sent and done, and whether the bitstream misses its clock."""
     from finn_tui.base.text import size
 
     facts: list[Fact] = []

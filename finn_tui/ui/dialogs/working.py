@@ -1,4 +1,4 @@
-"""Long work that the app waits for, shown calmly: what is done, what is being done, cancel."""
+"""Progress of long work: finished stages, the present one, cancel."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ class Working(ModalScreen[str | None]):
     CSS_PATH = "working.tcss"
 
     def __init__(self, title: str, kind: WorkKind) -> None:
-        """For work of that kind."""
+        """Create the dialog.
+
+        Args:
+            title: of the work.
+            kind: of the work.
+        """
         super().__init__()
         self.kind = kind
         self._title = title
@@ -51,16 +56,16 @@ class Working(ModalScreen[str | None]):
         self._log: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """One box of lines."""
+        """Yield one box of lines."""
         with Vertical(classes="box"):
             yield LineView(self._text, id="work")
 
     def on_mount(self) -> None:
-        """Times run on while nothing is told."""
+        """Redraw the elapsed time."""
         self.set_interval(0.5, self.query_one(LineView).redraw)
 
     def report(self, progress: Progress) -> None:
-        """One step further."""
+        """Show a step of the progress."""
         if not self._entered or self._entered[-1][0] != progress.stage:
             # A stage that is gone back to stands at the end again.
             self._entered = [entry for entry in self._entered if entry[0] != progress.stage]

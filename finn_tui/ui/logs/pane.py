@@ -155,10 +155,10 @@ class LogPane(LineView, can_focus=True):
         state = state or (following if view.following else view.place())
         if view.column and not view.wrap:
             state += f", from column {view.column + 1}"
-        found = self._state() if self._state is not None else ""
-        room = self.outer_size.width - cells(state) - cells(found) - 8
+        search_state = self._state() if self._state is not None else ""
+        room = self.outer_size.width - cells(state) - cells(search_state) - 8
         title = self.title if cells(self.title) <= room else fit(self.title, max(8, room))
-        set_frame_title(self, title, found, state)
+        set_frame_title(self, title, search_state, state)
 
     # Searching
 

@@ -69,7 +69,7 @@ class LogScreen(PaneScreen):
         self._tree = tree
         self._line = line
         self._level: Severity | None = None
-        #: What to go to once it is found: where it is searched for, and in which direction.
+        #: The search whose first hit to go to, and in which direction.
         self._jump: tuple[SearchHits, int] | None = None
         self.view = LogView(path)
 
@@ -183,7 +183,7 @@ class LogScreen(PaneScreen):
                 texts.append(f"{min(1.0, view.only.done / view.size):.0%}")
         return ", ".join(texts)
 
-    # What workers found
+    # Results of workers
 
     def show_hits(self, hits: SearchHits) -> None:
         """Show new hits of a search, and jump to the wanted one."""

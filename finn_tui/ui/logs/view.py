@@ -74,7 +74,7 @@ class LogView:
         following: whether the view stays at the end as the file grows.
         column: how far it is moved sideways; wrap: long lines go on in the next row.
         mark: the other end of the marked lines, None without a mark.
-        search: what was searched for and where it was found so far.
+        search: the search and its hits so far.
         errors: where the errors are, once someone has asked.
         only: shows only these lines; None for all.
     """

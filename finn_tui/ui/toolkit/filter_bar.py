@@ -54,7 +54,7 @@ class Filtering:
         self._line: FilterInput | None = None
 
     def begin(self) -> None:
-        """Letters go to the filter from now on."""
+        """Pass letters to the filter from now on."""
         self.typing = True
         if self._line is None:
             self._line = FilterInput(self, self._keys, self._suggester)
@@ -63,7 +63,7 @@ class Filtering:
         self._changed(self.text)
 
     def change(self, text: str) -> None:
-        """Take another text from the line."""
+        """Take another text from the input."""
         if self.typing and text != self.text:
             self.text = text
             self._changed(text)
@@ -75,7 +75,7 @@ class Filtering:
             self._changed(self.text)
 
     def clear(self) -> None:
-        """No filter any more."""
+        """Remove the filter."""
         self.text = ""
         self._leave()
         self._changed("")
@@ -108,7 +108,7 @@ class Filtering:
 
     @property
     def shown(self) -> str:
-        """As a heading shows it; empty without one. The line stands over the text while typed."""
+        """Return the filter for a heading; empty without one."""
         if self.typing:
             return "/"
         return f"/{self.text}" if self.text else ""
@@ -140,7 +140,12 @@ class FilterInput(TextInput):
         self._ready = False
 
     def show(self, text: str, width: int) -> None:
-        """Show the line with a text, and have the keys."""
+        """Show the input and focus it.
+
+        Args:
+            text: initial text.
+            width: columns.
+        """
         self.styles.width = width
         self.display = True
         if self._ready:
@@ -151,7 +156,7 @@ class FilterInput(TextInput):
         self.focus(scroll_visible=False)
 
     def on_mount(self) -> None:
-        """Take over what was typed before."""
+        """Take over text that was typed before."""
         self._ready = True
         self.value = self._early
         self.cursor_position = len(self.value)
@@ -193,11 +198,11 @@ class FilterInput(TextInput):
             event.prevent_default()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter by every letter."""
+        """Filter by the new text."""
         event.stop()
         self._filtering.change(event.value)
 
     def on_blur(self, _: events.Blur) -> None:
-        """Keys go elsewhere: what was typed stays. A terminal that is left takes nothing away."""
+        """Keep the text when the focus moves elsewhere; ignore a terminal that loses its focus."""
         if self.app.app_focus and self.display:
             self._filtering.end()

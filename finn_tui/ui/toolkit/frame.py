@@ -24,7 +24,13 @@ MODES = (
 
 
 def top_line(state: AppState, mode: str, width: int) -> StyledLine:
-    """Model, board, clock; what is under way; the modes, the present one in capitals."""
+    """Return the top line: model, board, clock, progress, and the modes.
+
+    Args:
+        state: of the app.
+        mode: shown in capitals.
+        width: columns.
+    """
     modes = _modes(state, mode, width)
     line = StyledLine().add(" ")
     tune = state.tune
@@ -115,7 +121,7 @@ def footer_actions(*places: str) -> list[Action]:
 
 
 class Rule(LineView):
-    """A thin line across."""
+    """A horizontal line."""
 
     def build(self, width: int, height: int) -> list[StyledLine]:
         return [StyledLine().add("─" * width, "faint")]

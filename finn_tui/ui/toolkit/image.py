@@ -34,7 +34,7 @@ class SampleImage(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
-        """It may fit in another scale."""
+        """Scale the image to the new size."""
         self._make()
         self.refresh()
 
@@ -44,7 +44,7 @@ class SampleImage(Widget):
         self._rows = half_blocks(self._sample, width, height) if fits else []
 
     def render_line(self, y: int) -> Strip:
-        """One line: two rows of pixels."""
+        """Return one line, which shows two rows of pixels."""
         width = self.size.width
         background = self.rich_style
         if y >= len(self._rows):
@@ -74,7 +74,7 @@ def _shade(upper: int, lower: int) -> str:
 
 
 def half_blocks(sample: Any, width: int, height: int) -> list[list[tuple[str, int, int]]]:
-    """An image in half blocks: rows of (sign, upper, lower), colours as 0xRRGGBB.
+    """Return an image as half blocks: rows of (sign, upper, lower), colours as 0xRRGGBB.
 
     Args:
         sample: uint8, (C, H, W) with one or three channels.

@@ -48,7 +48,12 @@ class LineView(Widget):
         self._styles_by_role: dict[tuple[str, str], Style] = {}
 
     def build(self, width: int, height: int) -> Sequence[StyledLine]:
-        """The lines as they are to be now, at most ``height`` of them."""
+        """Return the lines to show.
+
+        Args:
+            width: columns.
+            height: most lines.
+        """
         return self._build(width, height) if self._build is not None else ()
 
     def redraw(self) -> None:
@@ -73,11 +78,11 @@ class LineView(Widget):
 
     @property
     def shown(self) -> str:
-        """What it shows, as plain text."""
+        """Return the shown lines as plain text."""
         return "\n".join(line.text for line in self._lines)
 
     def render_line(self, y: int) -> Strip:
-        """One line as Textual wants it."""
+        """Return one line as a Textual strip."""
         strip = self._strips.get(y)
         if strip is None:
             line = self._lines[y] if y < len(self._lines) else StyledLine()
@@ -119,7 +124,7 @@ class LineView(Widget):
         return role_style
 
     def notify_style_update(self) -> None:
-        """Another theme or another pseudo class: colours are looked up again."""
+        """Look up the colours again for another theme or pseudo class."""
         super().notify_style_update()
         self._styles_by_role.clear()
         self._strips.clear()
@@ -131,15 +136,20 @@ class LineView(Widget):
         self.redraw()
 
     def on_focus(self, _: events.Focus) -> None:
-        """A cursor looks different with the focus."""
+        """Redraw the cursor with the focus."""
         self.redraw()
 
     def on_blur(self, _: events.Blur) -> None:
-        """And without it."""
+        """Redraw the cursor without the focus."""
         self.redraw()
 
     def hit_at(self, x: int, y: int) -> Hashable:
-        """What a click there means; None for nothing."""
+        """Return the click target at a position; None for nothing.
+
+        Args:
+            x: column.
+            y: line.
+        """
         return self._lines[y].at(x) if 0 <= y < len(self._lines) else None
 
     def hit(self, event: events.MouseEvent) -> Hashable:
@@ -162,7 +172,13 @@ def _same_ground(a: Style, b: Style) -> bool:
 
 
 def _changed(before: StyledLine | None, after: StyledLine | None, width: int) -> tuple[int, int]:
-    """The columns that differ, as (from, to)."""
+    """Return the columns that differ as (from, to).
+
+    Args:
+        before: the line drawn.
+        after: the line to draw.
+        width: columns.
+    """
     if before is None or after is None or before.base != after.base:
         return 0, width
     a, b = before.spans, after.spans

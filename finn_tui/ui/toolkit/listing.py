@@ -107,7 +107,7 @@ def column_widths(columns: Sequence[Column], longest: Sequence[int], width: int)
 
 
 def filter_keys(widget: Widget) -> tuple[str, ...]:
-    """The keys that begin a filter, under the user's keymap."""
+    """Return the keys that start a filter under the user's keymap."""
     state = context_of(widget).state
     return keymap.keys_of(actions.BY_ID["list.filter"], state.keymap)
 
@@ -171,7 +171,12 @@ class Listing(LineView, can_focus=True):
         self.title = title
 
     def set_content(self, content: Content, key: Hashable = None) -> None:
-        """Show other rows; the cursor stays on its row, or goes to ``key`` if that is given."""
+        """Show other rows.
+
+        Args:
+            content: columns and rows.
+            key: of the row to put the cursor on, None to stay on the present row.
+        """
         self._longest = None
         key_to_show = key if key is not None else self.key
         at = self.window.cursor
@@ -187,7 +192,7 @@ class Listing(LineView, can_focus=True):
 
     @property
     def key(self) -> Hashable:
-        """The row under the cursor; None in an empty list."""
+        """Return the key of the row under the cursor; None in an empty list."""
         return self._rows[self.window.cursor].key if self._rows else None
 
     @property
@@ -197,7 +202,7 @@ class Listing(LineView, can_focus=True):
 
     @property
     def rows(self) -> Sequence[Row]:
-        """The rows that pass the filter."""
+        """Return the rows that match the filter."""
         return self._rows
 
     @property
@@ -223,7 +228,12 @@ class Listing(LineView, can_focus=True):
             self.post_message(self.Moved(self, self.key))
 
     def build(self, width: int, height: int) -> list[StyledLine]:
-        """Headings, then the rows in view, then the scroll bar over the last column."""
+        """Return headings, rows in view, and the scroll bar over the last column.
+
+        Args:
+            width: columns.
+            height: lines.
+        """
         self.window.size(len(self._rows), self._room)
         self._write_title()
         widths = self._widths(width - 1)
@@ -308,7 +318,7 @@ class Listing(LineView, can_focus=True):
     # Keys and mouse
 
     def on_key(self, event: events.Key) -> None:
-        """Letters of a filter that is being typed."""
+        """Pass letters to the filter that is being typed."""
         if self.filter.accept_key(event, filter_keys(self)):
             event.stop()
             event.prevent_default()
@@ -322,40 +332,40 @@ class Listing(LineView, can_focus=True):
             self.post_message(self.Moved(self, self.key))
 
     def do_list_up(self) -> None:
-        """Cursor up."""
+        """Move the cursor up."""
         self.go_to(self.window.cursor - 1)
 
     def do_list_down(self) -> None:
-        """Cursor down."""
+        """Move the cursor down."""
         self.go_to(self.window.cursor + 1)
 
     def do_list_page_up(self) -> None:
-        """Cursor a page up."""
+        """Move the cursor a page up."""
         self.go_to(self.window.cursor - self._room + 1)
 
     def do_list_page_down(self) -> None:
-        """Cursor a page down."""
+        """Move the cursor a page down."""
         self.go_to(self.window.cursor + self._room - 1)
 
     def do_list_top(self) -> None:
-        """Cursor to the first row."""
+        """Move the cursor to the first row."""
         self.go_to(0)
 
     def do_list_bottom(self) -> None:
-        """Cursor to the last row."""
+        """Move the cursor to the last row."""
         self.go_to(len(self._rows) - 1)
 
     def do_list_choose(self) -> None:
-        """Take the row."""
+        """Choose the row."""
         if self._rows:
             self.post_message(self.Chosen(self, self.key))
 
     def do_list_filter(self) -> None:
-        """Begin to type a filter."""
+        """Start typing a filter."""
         self.filter.begin()
 
     def on_click(self, event: events.Click) -> None:
-        """A click puts the cursor on a row; one on the row under the cursor takes it."""
+        """Put the cursor on a clicked row; choose the row if it is there already."""
         hit = self.hit(event)
         event.stop()
         if not isinstance(hit, tuple):
@@ -400,25 +410,25 @@ class ListKeys:
         step(cast("Screen[Any]", self).query_one(Listing))
 
     def do_list_up(self) -> None:
-        """Cursor up."""
+        """Move the cursor up."""
         self.move_list(Listing.do_list_up)
 
     def do_list_down(self) -> None:
-        """Cursor down."""
+        """Move the cursor down."""
         self.move_list(Listing.do_list_down)
 
     def do_list_page_up(self) -> None:
-        """Cursor a page up."""
+        """Move the cursor a page up."""
         self.move_list(Listing.do_list_page_up)
 
     def do_list_page_down(self) -> None:
-        """Cursor a page down."""
+        """Move the cursor a page down."""
         self.move_list(Listing.do_list_page_down)
 
 
 @dataclass
 class Field:
-    """A fact as two cells: its name and what it is."""
+    """A fact: its name and its value."""
 
     name: str
     value: str
@@ -427,7 +437,13 @@ class Field:
 
 
 def facts(fields: Sequence[Field], title: str = "", width: int = 18) -> Content:
-    """A list of facts: names in one column, values in the other, under a title."""
+    """Return facts as a list: names in one column, values in the other.
+
+    Args:
+        fields: the facts.
+        title: of the values' column.
+        width: columns of the names.
+    """
     rows = [
         Row(item.key or index, [(item.name, "dim"), (item.value, item.role)])
         for index, item in enumerate(fields)

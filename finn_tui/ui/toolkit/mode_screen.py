@@ -1,4 +1,4 @@
-"""What the five screens have in common: the frame around them, and following the state."""
+"""The base of the five screens: their frame, and following the state."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from finn_tui.ui.toolkit.styled_line import StyledLine
 
 
 class TopLine(LineView):
-    """Model, board, clock and modes."""
+    """Shows model, board, clock and modes."""
 
 
 class KeyLine(LineView):
-    """The keys that matter here."""
+    """Shows the main keys of the screen."""
 
 
 class ModeScreen(PaneScreen):
@@ -37,27 +37,27 @@ class ModeScreen(PaneScreen):
 
     @property
     def context(self) -> AppContext:
-        """The app."""
+        """Return the app context."""
         return context_of(self)
 
     @property
     def state(self) -> AppState:
-        """What the app knows."""
+        """Return the state of the app."""
         return self.context.state
 
     def compose(self) -> ComposeResult:
-        """The frame with the screen's own widgets in it."""
+        """Yield the frame with the screen's own widgets."""
         yield TopLine(self._top, on_hit=self._do, classes="frame")
         yield from self.body()
         yield KeyLine(self._keys, on_hit=self._do, classes="frame")
         yield TooSmall(classes="frame")
 
     def body(self) -> Iterable[Widget]:
-        """The screen's own widgets, from top to bottom."""
+        """Yield the screen's own widgets from top to bottom."""
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        """Follow the state."""
+        """Subscribe to the state."""
         self.context.state_changed.subscribe(self, self._state_changed)
 
     def _state_changed(self, topic: Topic) -> None:
@@ -66,7 +66,7 @@ class ModeScreen(PaneScreen):
             self.redraw()
 
     def redraw(self) -> None:
-        """Show the state as it is now."""
+        """Show the present state."""
         self.query_one(TopLine).redraw()
         self.draw()
         self.query_one(KeyLine).redraw()
@@ -75,7 +75,7 @@ class ModeScreen(PaneScreen):
         """Show the state in the screen's own widgets."""
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:
-        """Much may have happened while another screen was shown."""
+        """Redraw: the state may have changed while another screen was shown."""
         self.redraw()
 
     def _top(self, width: int, height: int) -> list[StyledLine]:

@@ -36,7 +36,7 @@ class Resize:
 
 
 class TooSmall(LineView):
-    """Takes the place of everything in a window that is too small."""
+    """Replaces everything in a window that is too small."""
 
     def build(self, width: int, height: int) -> list[StyledLine]:
         size = self.app.size
@@ -74,11 +74,11 @@ class PaneScreen(Screen[None]):
 
     @property
     def zoomed(self) -> Widget | None:
-        """The pane that has all the room, if there is one."""
+        """Return the zoomed pane, if there is one."""
         return self._zoomed
 
     def redraw(self) -> None:
-        """Show the state as it is now."""
+        """Show the present state."""
 
     # Sizes
 
@@ -136,11 +136,11 @@ class PaneScreen(Screen[None]):
         self.redraw()
 
     def do_pane_larger(self) -> None:
-        """More room for the pane."""
+        """Enlarge the pane."""
         self._resize(1)
 
     def do_pane_smaller(self) -> None:
-        """Less room for the pane."""
+        """Shrink the pane."""
         self._resize(-1)
 
     # The pane with the keys
@@ -153,11 +153,11 @@ class PaneScreen(Screen[None]):
         return node
 
     def do_pane_next(self) -> None:
-        """Keys go to the next pane; a zoomed one gives it its room."""
+        """Focus the next pane; ends a zoom."""
         self._next(1)
 
     def do_pane_previous(self) -> None:
-        """Keys go to the pane before."""
+        """Focus the previous pane."""
         self._next(-1)
 
     def _next(self, direction: int) -> None:
@@ -174,7 +174,7 @@ class PaneScreen(Screen[None]):
     # Zoom
 
     def do_pane_zoom(self) -> None:
-        """Give the pane all the room, or take it back."""
+        """Show only this pane, or all panes again."""
         if self._zoomed is None:
             self._zoom()
         else:
@@ -195,7 +195,7 @@ class PaneScreen(Screen[None]):
                 sibling.add_class("-unzoomed")
 
     def unzoom(self) -> None:
-        """Give all panes their room again."""
+        """Show all panes again."""
         for node, width, height in self._before:
             node.styles.width, node.styles.height = width, height
         self._before, self._zoomed = [], None

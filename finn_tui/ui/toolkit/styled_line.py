@@ -19,12 +19,12 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def cells(text: str) -> int:
-    """How many columns a text takes."""
+    """Return the columns that a text takes."""
     return len(text) if text.isascii() else cell_len(text)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """``text`` in exactly ``width`` columns, cut with an ellipsis where it does not fit."""
+    """Return ``text`` in exactly ``width`` columns, cut with an ellipsis if it is longer."""
     size = cells(text)
     if size > width:
         return set_cell_size(text, max(0, width - 1)) + "…" if width > 0 else ""
@@ -47,19 +47,19 @@ def shorten(text: str, width: int) -> str:
 
 
 def bar(fraction: float, width: int) -> str:
-    """A bar of ``width`` columns, filled to an eighth of a column; something is never nothing."""
+    """Return a bar of ``width`` columns in eighths of a column; empty only for 0."""
     eighths = min(width * 8, max(1 if fraction > 0 else 0, round(fraction * width * 8)))
     full, eighths_left = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[eighths_left] if eighths_left else "")).ljust(width)
 
 
 def whole(value: float) -> str:
-    """A number without a fraction, thousands apart."""
+    """Return a number without fraction, with thousands separators."""
     return f"{value:,.0f}"
 
 
 def short(value: float, width: int) -> str:
-    """A whole number in at most ``width`` columns: "12,345", "123k", "4.5M"."""
+    """Return a whole number in at most ``width`` columns: "12,345", "123k", "4.5M"."""
     text = whole(value)
     if len(text) <= width:
         return text
@@ -72,19 +72,19 @@ def short(value: float, width: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count of things: "1 change", "3 changes"."""
+    """Return a count with its noun: "1 change", "3 changes"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def setting_text(value: object) -> str:
-    """A knob's or setting's value as people write it: "2, 32" for a list of depths."""
+    """Return a knob's or setting's value as text: "2, 32" for a list of depths."""
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value)
     return "not set" if value is None or value == "" else str(value)
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it: "0.4 s", "42 s", "3 min 05 s", "2 h 04 min"."""
+    """Return seconds as text: "0.4 s", "42 s", "3 min 05 s", "2 h 04 min"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:
@@ -97,7 +97,7 @@ def duration(seconds: float) -> str:
 
 
 def brief(seconds: float) -> str:
-    """A time in at most six columns: "0.4 s", "42 s", "3m05", "2h04"."""
+    """Return seconds as text of at most six columns: "0.4 s", "42 s", "3m05", "2h04"."""
     if seconds < 60:
         return duration(seconds)
     minutes, seconds_left = divmod(round(seconds), 60)
@@ -108,19 +108,19 @@ def brief(seconds: float) -> str:
 
 
 def milliseconds(ms: float) -> str:
-    """A short time with three digits and a fitting unit."""
+    """Return milliseconds as text with three digits and a fitting unit."""
     if ms >= 1000:
         return f"{ms / 1000:.3g} s" if ms < 1e6 else f"{ms / 1000:,.0f} s"
     return f"{ms:.3g} ms" if ms >= 1 else f"{ms * 1000:.3g} µs"
 
 
 def rate(per_second: float) -> str:
-    """Frames per second: whole from ten on, two digits below."""
+    """Return frames per second as text: whole from ten on, two digits below."""
     return whole(per_second) if per_second >= 10 else f"{per_second:.2f}"
 
 
 class StyledLine:
-    """One line being written, from left to right.
+    """A line of text that is written from left to right.
 
     Attributes:
         base: the role of the whole line ("cursor"), over which each piece's role lies.
@@ -155,17 +155,17 @@ class StyledLine:
         return self.add(fit(printable(text), width, right=right), role, hit)
 
     def to(self, column: int) -> Self:
-        """Leave blanks up to a column; nothing if it is already past it."""
+        """Write blanks up to a column; nothing if the line is longer."""
         return self.add(" " * (column - self.width))
 
     def right(self, other: StyledLine, width: int) -> Self:
-        """Write another line so that it ends at ``width``; left out where there is no room."""
+        """Write another line so that it ends at ``width``, if it fits."""
         if self.width + 1 + other.width <= width:
             self.to(width - other.width).append(other)
         return self
 
     def append(self, other: StyledLine) -> Self:
-        """Write another line's pieces after this one's."""
+        """Append another line's spans."""
         self.targets += [
             (start + self.width, end + self.width, hit) for start, end, hit in other.targets
         ]
@@ -174,14 +174,14 @@ class StyledLine:
         return self
 
     def at(self, column: int) -> Hashable:
-        """What a click on a column means; None for nothing."""
+        """Return the click target at a column; None for nothing."""
         for start, end, target in self.targets:
             if start <= column < end:
                 return target
         return None
 
     def cut(self, column: int) -> tuple[StyledLine, StyledLine]:
-        """The line in two, for panes side by side; the right one begins at the column."""
+        """Split the line at a column, for panes side by side."""
         left, right = StyledLine(self.base), StyledLine(self.base)
         for text, role in self.spans:
             room = max(0, column - left.width)
@@ -200,7 +200,7 @@ class StyledLine:
 
     @property
     def text(self) -> str:
-        """The line without its roles."""
+        """Return the text without roles."""
         return "".join(text for text, _ in self.spans)
 
     def __eq__(self, other: object) -> bool:
@@ -212,7 +212,7 @@ class StyledLine:
 
 
 def wrap(text: str, width: int, role: str = "", indent: str = "") -> list[StyledLine]:
-    """Prose broken between words into lines of at most ``width`` columns; long words are cut."""
+    """Return prose wrapped at words to at most ``width`` columns; long words are cut."""
     room = max(1, width - cells(indent))
     lines: list[StyledLine] = []
     for paragraph in text.splitlines() or [""]:

@@ -1,4 +1,4 @@
-"""What a theme makes of a role: one table, looked up once a theme and ground.
+"""Styles of the roles under a theme, computed once for each theme and background.
 
 Textual's component classes would do the same, at the price of one style sheet look-up for each role
 and widget when a screen opens.
@@ -15,7 +15,7 @@ from textual.color import Color
 
 @dataclass(frozen=True)
 class Styles:
-    """A role's looks.
+    """The style of a role.
 
     Attributes:
         color: name of a theme colour; empty leaves the one around it.
@@ -74,7 +74,7 @@ def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> 
 
 
 def _plain(color: Color, ground: Color, style_of_role: Styles, base: str) -> Style:
-    """In the terminal's own colours, which cannot be mixed: dim, bold and reverse instead."""
+    """Return a style in the terminal's own colours, which cannot be mixed."""
     if style_of_role.ground:
         return Style(reverse=True, bold=True)
     return Style(

@@ -1,4 +1,4 @@
-"""A line to type in: Textual's Input in this app's look, and what completes a name or a path."""
+"""Text input: Textual's Input in the app's style, with completion of names and paths."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ class TextInput(Input):
 
     @property
     def suggestion(self) -> str:
-        """The whole text as the suggester proposes it; empty without a proposal."""
+        """Return the suggested text; empty without a suggestion."""
         return self._suggestion
 
     def complete(self) -> None:
-        """Take the proposal, if there is one."""
+        """Accept the suggestion, if there is one."""
         if self._suggestion:
             self.value = self._suggestion
             self.cursor_position = len(self.value)
 
     def insert_typed(self, character: str) -> None:
-        """Insert what was typed before the keys went to this line."""
+        """Insert text that was typed before the input had the focus."""
         if self.selection.is_empty:
             self.insert_text_at_cursor(character)
         else:
@@ -88,7 +88,7 @@ class TextInput(Input):
 
 
 class FieldInput(TextInput):
-    """A line of text that stands in a drawn form, over the blanks that a field leaves for it."""
+    """An input that is placed over the blanks of a field in a drawn form."""
 
     DEFAULT_CSS = """
     FieldInput, FieldInput:focus {
@@ -109,7 +109,7 @@ class FieldInput(TextInput):
         self._allowed = allowed
 
     def place(self, lines: Sequence[StyledLine], hit: Hashable) -> bool:
-        """Stand where drawn lines leave room for it; False if they do not.
+        """Place the input over its field; return whether the lines have one.
 
         Args:
             hit: what marks the room in the lines.
@@ -128,7 +128,7 @@ class FieldInput(TextInput):
         return event.is_printable and text is not None and (text in (self._allowed or text))
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Leave keys alone that are no text here."""
+        """Return whether the input consumes a key."""
         return super().check_consume_key(key, character) and (
             not self._allowed or str(character) in self._allowed
         )
@@ -193,7 +193,7 @@ def complete_path(text: str, suffixes: Sequence[str] = ()) -> str | None:
 
 
 class Completion(Suggester):
-    """Proposes names that are known, and paths."""
+    """Suggests known names and paths."""
 
     def __init__(self, names: Sequence[str], suffixes: Sequence[str] | None = None) -> None:
         """Propose from ``names``.
@@ -206,7 +206,7 @@ class Completion(Suggester):
         self._suffixes = suffixes
 
     async def get_suggestion(self, value: str) -> str | None:
-        """Return the whole text as it could go on."""
+        """Return the suggested text."""
         name = next((name for name in self._names if name.startswith(value)), None)
         if name is not None or self._suffixes is None:
             return name

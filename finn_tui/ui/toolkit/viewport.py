@@ -1,4 +1,4 @@
-"""Which part of a long list is on the screen, and where its cursor is: no widget needed."""
+"""The visible part of a long list and its cursor."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ class Viewport:
     top: int = 0
 
     def size(self, count: int, height: int) -> None:
-        """Take another number of rows or lines; the cursor stays in view."""
+        """Set the number of rows and lines; the cursor stays in view.
+
+        Args:
+            count: rows.
+            height: lines.
+        """
         self.count, self.height = count, max(1, height)
         self.to(self.cursor)
 
     def to(self, row: int) -> None:
-        """Put the cursor on a row and scroll no further than needed."""
+        """Put the cursor on a row, scrolling as little as possible."""
         self.cursor = max(0, min(row, self.count - 1))
         self.top = max(self.cursor - self.height + 1, min(self.top, self.cursor))
         self.scroll(0)
@@ -30,15 +35,15 @@ class Viewport:
         self.to(self.cursor + rows)
 
     def page(self, direction: int) -> None:
-        """Move the cursor by a window's height, one row overlapping."""
+        """Move the cursor by a page, overlapping by one row."""
         self.to(self.cursor + direction * max(1, self.height - 1))
 
     def scroll(self, rows: int) -> None:
-        """Move the view; the cursor stays where it is, in view or not."""
+        """Move the view but not the cursor."""
         self.top = max(0, min(self.top + rows, self.count - self.height))
 
     def thumb(self) -> tuple[int, int] | None:
-        """The scroll bar's thumb as (first line, lines); None where everything is in view."""
+        """Return the scroll bar's thumb as (first line, lines); None if all rows are in view."""
         if self.count <= self.height:
             return None
         size = max(1, round(self.height * self.height / self.count))
@@ -47,7 +52,7 @@ class Viewport:
         return first, size
 
     def drag(self, line: int) -> None:
-        """Scroll so that the thumb is about at a line of the scroll bar."""
+        """Scroll so that the thumb is at a line of the scroll bar."""
         thumb = self.thumb()
         if thumb is not None and self.height > thumb[1]:
             share = (line - thumb[1] / 2) / (self.height - thumb[1])
@@ -55,5 +60,5 @@ class Viewport:
 
     @property
     def rows(self) -> range:
-        """The rows in view."""
+        """Return the rows in view."""
         return range(self.top, min(self.count, self.top + self.height))
