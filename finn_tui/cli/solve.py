@@ -383,9 +383,9 @@ def _front_table(front: ParetoResult) -> str:
         elif beside:
             row += ["-"] * 5
         rows.append(row)
-    headings = ["II", "fps", *RESOURCES, "scarcest", "cost"]
+    headings = ["II", "fps", *RESOURCES, "highest use", "cost"]
     if beside:
-        headings += ["SetFolding: II", "LUT", "BRAM_18K", "scarcest", "cost"]
+        headings += ["SetFolding: II", "LUT", "BRAM_18K", "highest use", "cost"]
     return table(headings, rows, "rrrrrrlrrrrlr")
 
 
@@ -397,7 +397,7 @@ def _share(point: ParetoPoint) -> str:
 
 
 def draw(front: ParetoResult) -> str:
-    """Fps against the share of the scarcest resource, in characters; no colours needed."""
+    """Fps against the highest utilization, in characters; no colours needed."""
     import shutil
 
     from finn_tui.lab.plots import plot

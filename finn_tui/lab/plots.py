@@ -11,7 +11,7 @@ Series = tuple[str, str, Sequence[ParetoPoint]]
 
 
 def plot(series: Sequence[Series], width: int, height: int) -> str:
-    """Frames per second against the share of the scarcest resource, in so many characters.
+    """Frames per second against the highest utilization, in so many characters.
 
     Args:
         series: (name, marker, points); later ones are drawn over earlier ones.
@@ -45,7 +45,7 @@ def plot(series: Sequence[Series], width: int, height: int) -> str:
         plotext.ylim(0, top)
         plotext.yticks(range(0, top + 1, step))
     plotext.xlabel("frames per second")
-    plotext.ylabel("% of the scarcest resource")
+    plotext.ylabel("highest utilization, %")
     text: str = plotext.uncolorize(plotext.build())
     return "\n".join(line.rstrip() for line in text.splitlines())
 

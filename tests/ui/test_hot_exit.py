@@ -37,7 +37,7 @@ async def test_quitting_keeps_the_folding_with_its_history_and_locks(make_app: M
         tune = tune_of(app)
         assert tune.editor.history == before
         assert tune.locked == {"MVAU_hls_6"}
-        assert "as you left it; its changes are not saved" in screen_text(app)
+        assert "restored with unsaved changes" in screen_text(app)
         assert "unsaved: 1 change against published" in screen_text(app)
         await pilot.press("ctrl+r")
         assert tune.editor.folding.values["MVAU_hls_6"]["PE"] == 8

@@ -26,7 +26,7 @@ from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 async def test_without_a_model_the_screen_says_what_to_do(make_app: MakeApp) -> None:
     async with make_app(None).run_test(size=(80, 24)) as pilot:
         app = pilot.app
-        await until(pilot, lambda: "Press o to choose a network" in screen_text(app))  # type: ignore[arg-type]
+        await until(pilot, lambda: "Press o to open a network" in screen_text(app))  # type: ignore[arg-type]
         await pilot.press("o")
         await until(pilot, lambda: "TFC-w1a1 on MNIST" in screen_text(app))  # type: ignore[arg-type]
         await pilot.press(*"tfc-w1a1", "enter")

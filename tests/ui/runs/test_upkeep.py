@@ -111,7 +111,7 @@ async def test_a_queued_run_shows_its_place(make_app: MakeApp, lab: RecordedLab)
     async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
         app = await opened(pilot)
         await pilot.press("3")
-        await until(pilot, lambda: "number 2 in line" in screen_text(app))
+        await until(pilot, lambda: "position 2 in the queue" in screen_text(app))
         await pilot.press("r")
         assert app.screen is app.screen_stack[0], "what waits is not resumed"
 
