@@ -21,5 +21,5 @@ def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
 def test_a_real_bitstream_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "real.bit"
     path.write_bytes(b"\x00\x09\x0f\xf0\x0f\xf0" * 1000)
-    with pytest.raises(ValueError, match="no bitstream of a rehearsal"):
+    with pytest.raises(ValueError, match="not a bitstream of a rehearsal"):
         bitstream.unpack(path)

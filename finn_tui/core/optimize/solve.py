@@ -270,6 +270,10 @@ def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = i
     )
 
 
+#: Costs that differ by less than this share are the same.
+_SAME_COST = 1e-6
+
+
 def targets(problem: Problem) -> list[int]:
     """Return every II that a folding can have, ascending: cycle counts of single layers."""
     counts = [
@@ -315,8 +319,9 @@ def pareto(
         on_progress(Progress("pareto", f"II {count:,}", done / len(chosen)))
         if count > fastest.cycles:
             solution = solve(problem, count, seconds=seconds, gap=gap)
-            # A slower one is worth showing only where it is cheaper.
-            if solution.cost < solutions[-1].cost * (1 - 1e-9):
+            # A slower one is worth showing only where it is cheaper, by more than HiGHS's
+            # tolerance of 1e-6: within it, the same folding comes back under another cost.
+            if solution.cost < solutions[-1].cost * (1 - _SAME_COST):
                 solutions.append(solution)
                 on_point(solution)
     return solutions
