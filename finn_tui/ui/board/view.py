@@ -146,11 +146,11 @@ def job_lines(board: BoardState, width: int, height: int) -> list[StyledLine]:
 
 
 def _short_job_line(
-    name: str, job: JobState | None, found: tuple[str, str], width: int
+    name: str, job: JobState | None, result: tuple[str, str], width: int
 ) -> StyledLine:
     mark, role = _SIGNS[job.status if job is not None else "done"]
     line = StyledLine().add(f" {mark} ", role).cell(name, 11)
-    text, role = found
+    text, role = result
     return line.add(shorten(text, width - line.width), role)
 
 

@@ -24,7 +24,7 @@ def solved(app: FinnTuiApp) -> bool:
 
 
 async def front_of(pilot: Pilot[Any], app: FinnTuiApp, *, whole: bool = True) -> ParetoFront:
-    """The front that is shown, when all of it is found."""
+    """The front that is shown, when it is complete."""
     await pilot.press("P")
     await until(pilot, lambda: isinstance(app.screen, ParetoScreen))
     assert isinstance(app.screen, ParetoScreen)
