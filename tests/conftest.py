@@ -78,3 +78,10 @@ def engine_python() -> Iterator[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first: what needs FINN, a board or a whole build comes last."""
     items.sort(key=lambda item: ("slow" in item.keywords, "engine" in item.keywords))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text by its length: pytest puts ids into the environment of every child."""
+    if isinstance(val, str | bytes) and len(val) > 1000:
+        return f"{argname}-of-{len(val)}"
+    return None
