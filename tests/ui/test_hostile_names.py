@@ -160,8 +160,13 @@ COMMANDS = [
 
 #: Runs all commands in one process: most of a start is imports.
 SHELL = """
-import json, sys
+import json, sys, termios
 from finn_tui.cli import main
+# The answers typed ahead must not be echoed into the middle of a marker.
+flags = termios.tcgetattr(0)
+flags[3] &= ~termios.ECHO
+termios.tcsetattr(0, termios.TCSANOW, flags)
+print("ready", flush=True)
 for number, words in enumerate(json.loads(sys.argv[1])):
     print("command", number, flush=True)
     try:
@@ -176,8 +181,9 @@ def test_no_command_sends_a_sequence_of_others(hostile: Workspace) -> None:
     words = [[word.replace("EVIL", EVIL) for word in line.split(" ")] for line in COMMANDS]
     command = [sys.executable, "-c", SHELL, json.dumps(words)]
     with Terminal(command, 100, 40, {"FINN_TUI_WORKSPACE": str(hostile.root)}) as terminal:
+        terminal.wait_for("ready\r\n", 120)
         os.write(terminal.fd, b"n\n" * 9)
-        terminal.wait_for("command end", 120)
+        terminal.wait_for("command end\r\n", 300)
         output = bytes(terminal.output)
     parts = re.split(rb"command (?:\d+|end)\r\n", output)[1:-1]
     assert len(parts) == len(COMMANDS)
