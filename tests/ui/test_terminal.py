@@ -107,7 +107,8 @@ def test_without_a_terminal_one_line_says_what_to_use(workspace: Workspace, case
     run = shell.get(case, '"$@"')
     wrapped = ["sh", "-c", f"cd {workspace.root}; {run}; echo code $?", "sh"]
     with Terminal([*wrapped, *words], 200, 24, env) as terminal:
-        terminal.wait_for("code ", 20)
+        terminal.wait_for("code ", 60)
+        terminal.settle()
     lines = bytes(terminal.output).decode().split("\r\n")
     output = [line for line in lines if line.strip()]
     assert len(output) == 2 and "needs a terminal" in output[0] and "finn-tui runs" in output[0]
