@@ -1,4 +1,4 @@
-"""Checks ``--json`` documents against their description in ``finn_tui/cli/documents.py``."""
+"""Checks ``--json`` documents against their description in ``finn_tui/cli/documents/``."""
 
 from __future__ import annotations
 

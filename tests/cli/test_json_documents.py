@@ -1,4 +1,4 @@
-"""``--json`` is a contract: every key is described in ``cli/documents.py``, and every one occurs.
+"""``--json`` is a contract: every key is described in ``cli/documents/``, and every one occurs.
 
 Tests of commands that need an engine or a board check theirs where they run them: see ``contract``.
 """

@@ -1,0 +1,73 @@
+"""What the documents of ``--json`` hold, command by command: the contract with programs.
+
+``docs/json.md`` is generated from these classes, and tests check the commands' real output against
+them: every key is here, and every key that is here occurs. Every document begins with
+``format_version``, the version of its form; new keys leave it as it is.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from finn_tui.cli.documents.base import Failure
+from finn_tui.cli.documents.boards import (
+    BoardsList,
+    BoardsTest,
+    Deploy,
+    Execute,
+    Go,
+    Throughput,
+    Validate,
+)
+from finn_tui.cli.documents.engines import EngineInfoDocument, EngineList
+from finn_tui.cli.documents.estimates import Estimate, Pareto, Solve
+from finn_tui.cli.documents.foldings import Calibrate, CalibrateAll, Compare, Migrate
+from finn_tui.cli.documents.inspection import Inspect
+from finn_tui.cli.documents.networks import Graph, Prepare
+from finn_tui.cli.documents.runs import (
+    BuildCheck,
+    BuildEnd,
+    Cancel,
+    Experiments,
+    Runs,
+    RunsClean,
+    RunsNote,
+    RunsShow,
+)
+
+__all__ = ["DOCUMENTS", "Failure"]
+
+#: The documents by command, in the order of ``finn-tui --help``.
+DOCUMENTS: dict[str, type[Struct]] = {
+    "prepare": Prepare,
+    "graph": Graph,
+    "estimate": Estimate,
+    "solve": Solve,
+    "pareto": Pareto,
+    "compare": Compare,
+    "migrate": Migrate,
+    "calibrate": CalibrateAll,
+    "calibrate RUN": Calibrate,
+    "build --check": BuildCheck,
+    "build": BuildEnd,
+    "attach": BuildEnd,
+    "cancel": Cancel,
+    "runs": Runs,
+    "runs show": RunsShow,
+    "runs resume": BuildEnd,
+    "runs retry": BuildEnd,
+    "runs clean": RunsClean,
+    "runs note": RunsNote,
+    "runs tag": RunsNote,
+    "inspect": Inspect,
+    "experiments": Experiments,
+    "boards list": BoardsList,
+    "boards test": BoardsTest,
+    "deploy": Deploy,
+    "execute": Execute,
+    "throughput": Throughput,
+    "validate": Validate,
+    "go": Go,
+    "engine list": EngineList,
+    "engine info": EngineInfoDocument,
+}

@@ -1,0 +1,49 @@
+"""Documents of engine."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from finn_tui.cli.documents.base import Document
+from finn_tui.engine.catalogue import EngineInfo
+
+
+class EngineRow(Struct, frozen=True, kw_only=True):
+    """A Python in which FINN is installed.
+
+    Attributes:
+        name: what it is called.
+        command: what starts it.
+        managed: whether finn-tui installed it.
+        flavour: ``finn-plus`` or ``upstream``; null before it was asked.
+        version: of FINN; null before it was asked.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    managed: bool
+    flavour: str | None
+    version: str | None
+
+
+class EngineList(Document, frozen=True, kw_only=True):
+    """All engines, in the order in which they are tried.
+
+    Attributes:
+        format_version: version of the document's form.
+        engines: each of them.
+    """
+
+    engines: tuple[EngineRow, ...]
+
+
+class EngineInfoDocument(EngineInfo, frozen=True, kw_only=True):
+    """What an engine says of itself.
+
+    Attributes:
+        format_version: version of the document's form.
+        name: of the engine.
+    """
+
+    format_version: int
+    name: str

@@ -1,0 +1,176 @@
+"""Documents of prepare and graph."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from finn_tui.base.config import known_keys
+from finn_tui.cli.documents.base import Document, Finn
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """How a stage's outputs compare with the original network's.
+
+    Attributes:
+        images: how many samples were run.
+        same: how many have the same class.
+        outputs: how many have the same outputs.
+        difference: the largest difference of an output; null where it is not known.
+        weak: why the evidence is weak; null where it is not.
+    """
+
+    images: int
+    same: int
+    outputs: int | None = None
+    difference: float | None = None
+    weak: str | None = None
+
+
+class StageDocument(Struct, frozen=True, kw_only=True):
+    """A stage on the way from the network to the dataflow graph.
+
+    Attributes:
+        index: its place, from 0.
+        name: of the step.
+        file: its graph, as a path below ``folder``.
+        nodes: how many the graph has.
+        op_types: how many of each operation.
+        check: its outputs against the original's; null where it was not checked.
+    """
+
+    index: int
+    name: str
+    file: str
+    nodes: int
+    op_types: dict[str, int]
+    check: Annotated[dict[str, Any], known_keys(Check)] | None = None
+
+
+class WeightsDocument(Struct, frozen=True, kw_only=True):
+    """Where a model's weights come from.
+
+    Attributes:
+        kind: ``random``, ``trained``, ``checkpoint``, ``pretrained`` or ``onnx``.
+        note: the same in words.
+        accuracy (%): in software, where it was measured.
+        images: over how many images.
+        dataset: the data set that it was trained on, where that is known.
+    """
+
+    kind: str
+    note: str
+    accuracy: float | None = None
+    images: int | None = None
+    dataset: str | None = None
+
+
+class Prepare(Document, frozen=True, kw_only=True):
+    """A model as it was prepared: the content of its ``model.json``; keys may be added.
+
+    Attributes:
+        format_version: version of the document's form.
+        folder: where the model lies.
+        format: version of model.json.
+        name: the model's name.
+        title: its name for people, where another model has the same name.
+        origin: what it was prepared from.
+        content: hash of what it was prepared from.
+        source: what the engine was asked to prepare.
+        weights: where its weights come from.
+        handling: how input and output are handled: preprocess, input_type, topk, ...
+        flow: the steps that were used: ``default``, the name of a flow, or a file.
+        notes: what is worth knowing, in words.
+        warnings: what may be wrong: what, why, fix.
+        finn: the FINN that prepared it.
+        input: the first input: shape, dtype.
+        inputs: all of them.
+        output: the first output: shape, dtype.
+        outputs: all of them.
+        stages: from the export to the dataflow graph.
+        board: FINN's name of the board type.
+        part: the FPGA part.
+        clock_ns (ns): clock period.
+        fingerprint: hash of the dataflow graph's content.
+        dataflow_sha256: hash of its file.
+    """
+
+    folder: str
+    format: int
+    name: str
+    title: str
+    origin: str
+    content: str
+    source: dict[str, Any]
+    weights: Annotated[dict[str, Any], known_keys(WeightsDocument)]
+    handling: dict[str, Any]
+    flow: str
+    notes: tuple[str, ...]
+    warnings: tuple[dict[str, Any], ...]
+    finn: Finn
+    input: dict[str, Any]
+    inputs: tuple[dict[str, Any], ...]
+    output: dict[str, Any]
+    outputs: tuple[dict[str, Any], ...]
+    stages: tuple[Annotated[dict[str, Any], known_keys(StageDocument)], ...]
+    board: str
+    part: str
+    clock_ns: float
+    fingerprint: str
+    dataflow_sha256: str
+
+
+class Tensor(Struct, frozen=True, kw_only=True):
+    """A tensor of a graph.
+
+    Attributes:
+        name: its name.
+        shape: sizes, outermost first; null where it is not known.
+        dtype: FINN's data type, such as ``INT4`` or ``BIPOLAR``; null where it is not known.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str | None
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """A node of a graph.
+
+    Attributes:
+        name: its name.
+        op_type: its operation.
+        domain: of the operation.
+        inputs: its input tensors.
+        outputs: its output tensors.
+        attrs: its attributes by name.
+    """
+
+    name: str
+    op_type: str
+    domain: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+
+
+class Graph(Document, frozen=True, kw_only=True):
+    """The graph of a stage.
+
+    Attributes:
+        format_version: version of the document's form.
+        model: the model's name.
+        stage: the stage's name.
+        changed: how many more (or fewer) nodes of each operation than the stage before.
+        nodes: in the graph's order.
+        inputs: of the graph.
+        outputs: of the graph.
+    """
+
+    model: str
+    stage: str
+    changed: dict[str, int]
+    nodes: tuple[Node, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
