@@ -898,7 +898,7 @@ def of_warning(message: str) -> Optional[str]:
     return BY_MESSAGE[message] if message in _WARNINGS else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _signs_with(words: Tuple[str, ...]) -> Tuple[Tuple[str, Tuple[str, ...], Pattern[str]], ...]:
     """The signs that can show where no other of the words stand."""
     known = frozenset(words)

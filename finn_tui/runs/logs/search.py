@@ -79,7 +79,7 @@ def finder(query: Query) -> Find:
     For text and expressions that is where the match begins, for severities where the line does.
     """
     if query.kind == "severity":
-        return lambda block, end: lines_at_least(bytes(block[:end]), Severity(query.level))
+        return lambda block, end: lines_at_least(block, end, Severity(query.level))
     if query.kind == "text":
         return _text_finder(query)
     # What matches both cases has no capitals: tried on small letters, it can be looked for by its

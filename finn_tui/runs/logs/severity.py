@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import cache
+
+from finn_tui.runs.logs.words import WordFinder
 
 
 class Severity(IntEnum):
@@ -40,7 +43,7 @@ _GROUPS = {
     "warning": Severity.WARNING,
     "info": Severity.INFO,
 }
-# Words that a line of a severity holds: looked for first, because finding a word in a megabyte
+# Words that a line of a severity holds: looked for first, because finding them in a megabyte
 # takes a thousandth of the time that trying an expression at every line does.
 _WORDS = {
     Severity.ERROR: (
@@ -61,6 +64,10 @@ _WORDS = {
 }
 
 
+#: How most messages of AMD's tools begin, the worst first; this tells enough.
+_NUMBERED = (b"ERROR: [", b"CRITICAL WARNING: [", b"WARNING: [", b"INFO: [")
+
+
 def severity(line: bytes) -> Severity:
     """The severity of a line, without its line end. Words in the middle of one mean nothing."""
     match = _LINE.match(line)
@@ -79,19 +86,23 @@ def severity_of(text: str) -> Severity:
     return _GROUPS[match.lastgroup] if match and match.lastgroup else Severity.NONE
 
 
-def lines_at_least(block: bytes, level: Severity) -> Iterator[int]:
-    """Where the lines of a block of whole lines begin that are as bad as ``level`` or worse."""
-    tried: set[int] = set()
-    hits = []
-    for word in (word for known, words in _WORDS.items() if known >= level for word in words):
-        at = block.find(word)
-        while at >= 0:
-            start = block.rfind(b"\n", 0, at) + 1
-            stop = block.find(b"\n", at)
-            stop = len(block) if stop < 0 else stop
-            if start not in tried:
-                tried.add(start)
-                if severity(block[start : min(stop, start + _FAR)].rstrip(b"\r")) >= level:
-                    hits.append(start)
-            at = block.find(word, max(stop, at + 1))
-    return iter(sorted(hits))
+@cache
+def _finder(level: Severity) -> WordFinder:
+    return WordFinder(word for known, words in _WORDS.items() if known >= level for word in words)
+
+
+def lines_at_least(block: bytearray, end: int, level: Severity) -> Iterator[int]:
+    """Where lines begin that are as bad as ``level`` or worse, in order.
+
+    Args:
+        block: its first ``end`` bytes are whole lines.
+        end: see ``block``.
+        level: any but NONE.
+    """
+    numbered = _NUMBERED[: 1 + Severity.ERROR - level]
+    for start, stop in _finder(level).starts(block, end):
+        if (
+            block.startswith(numbered, start)
+            or severity(bytes(block[start : min(stop, start + _FAR)]).rstrip(b"\r")) >= level
+        ):
+            yield start

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from finn_tui.base.text import clean
 from finn_tui.engine.server import causes
 from finn_tui.runs.logs import severity
 from finn_tui.runs.logs.severity import Severity
+from finn_tui.runs.logs.words import WordsOfLines
 from finn_tui.runs.readers.parsed_file import SEVERITIES, Evidence, ParsedFile
 
 #: A line longer than this is cut; real ones reach some 30 kB (Tcl lists of file names).
@@ -26,8 +28,6 @@ MAX_MUTED = 1000
 
 _MESSAGE = re.compile(r"(INFO|WARNING|CRITICAL WARNING|ERROR): \[([^\]]{1,80})\] ?(.*)")
 _NUMBERED = ("INFO: [", "WARNING: [", "CRITICAL WARNING: [", "ERROR: [")
-_NEEDLES = tuple((word, word.encode()) for word in causes.NEEDLES)
-_LOUD = tuple((word, word.encode()) for word in severity.WORDS)
 #: How the one severity engine's answers are counted.
 _GRADES = {
     Severity.ERROR: "ERROR",
@@ -109,6 +109,26 @@ def split(block: str) -> Iterator[str]:
             yield line
 
 
+@cache
+def _finder() -> WordsOfLines:
+    return WordsOfLines((*causes.NEEDLES, *severity.WORDS))
+
+
+def words_of(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The words of causes and severities in each line that has any.
+
+    Each distinct line is looked at once, and numbered messages are not: their numbers tell more.
+    """
+    return _finder().find(
+        {
+            line
+            for line in lines
+            # As ``_MESSAGE`` has it: a longer number is none.
+            if not line.startswith(_NUMBERED) or not 1 < line.find("]") - line.find("[") <= 81
+        }
+    )
+
+
 class Messages:
     """Counts a log's messages and keeps the lines that point at causes."""
 
@@ -126,8 +146,8 @@ class Messages:
         self._per_cause: dict[tuple[str, int], int] = {}
         self._before: deque[str] = deque(maxlen=AROUND)
         self._open: list[tuple[int, list[str]]] = []
-        self._words = causes.NEEDLES
-        self._loud = severity.WORDS
+        #: Those of the words that stand in the line to come.
+        self.words: tuple[str, ...] = (*causes.NEEDLES, *severity.WORDS)
         self._numbered = True
         #: The step of FINN's builder that runs at the moment.
         self.step: str | None = None
@@ -149,22 +169,6 @@ class Messages:
         self._traceback = ""
         self.line += lines or 0
         self._numbered = self._numbered and lines is not None
-
-    def block(self, lines: Sequence[str]) -> None:
-        """Look over lines that will be taken one by one.
-
-        Words are looked for in each distinct line once, and not in numbered messages, which are
-        told by their numbers; in bytes, where finding one takes a tenth of the time.
-        """
-        plain = {
-            line
-            for line in lines
-            # As ``_MESSAGE`` has it: a longer number is none.
-            if not line.startswith(_NUMBERED) or not 1 < line.find("]") - line.find("[") <= 81
-        }
-        text = "\n".join(plain).encode("utf-8", "replace")
-        self._words = tuple(word for word, raw in _NEEDLES if raw in text)
-        self._loud = tuple(word for word, raw in _LOUD if raw in text)
 
     def take(self, text: str, level: str | None = None) -> tuple[str, str, str] | None:
         """Take in the next line.
@@ -192,21 +196,20 @@ class Messages:
         elif level is not None:
             self._count(level)
         else:
-            for word in self._loud:  # a loop, since this is where the time goes
-                if word in text:
-                    counted = _GRADES.get(severity.severity_of(text))
-                    if counted is not None:
-                        self._count(counted)
-                    break
+            counted = _GRADES.get(severity.severity_of(text)) if self.words else None
+            if counted is not None:
+                self._count(counted)
         if message is not None or not first:
             pass
         elif self._traceback:
             self._in_traceback(text)
-        elif "Traceback (most recent call last)" in text:
-            self._begin_traceback(text)
         elif text == _ABORTED:
             self._on_tcl_abort()
-        elif self._words and (first != "#" or text.startswith("# A fatal error")):
+        elif not self.words:
+            pass
+        elif "Traceback (most recent call last)" in text:
+            self._begin_traceback(text)
+        elif first != "#" or text.startswith("# A fatal error"):
             # Other lines with a hash are scripts, echoed.
             self.weigh_text(text)
         self._before.append(text)
@@ -266,7 +269,7 @@ class Messages:
 
     def weigh_text(self, text: str) -> None:
         """Keep a line that is no message if its words point at a cause."""
-        cause = causes.named_by(text, self._words)
+        cause = causes.named_by(text, self.words)
         if cause is not None:
             self.point(cause, text)
 
@@ -361,8 +364,9 @@ class LogReader(ABC):
 
     def _take(self, block: str) -> None:
         lines = list(split(block))
-        self._messages.block(lines)
+        words = words_of(lines)
         for text in lines:
+            self._messages.words = words.get(text, ())
             if self.prefix is not None and (before := self.prefix.match(text)):
                 text = text[before.end() :]
             self._line(text)

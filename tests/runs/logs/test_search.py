@@ -94,6 +94,11 @@ def test_a_scan_is_a_plain_search(
         assert hits.done == len(text) or not text.endswith(b"\n")
 
 
+def at_least(text: bytes, level: Severity) -> list[int]:
+    """Where lines of a whole text begin that are as bad as a level."""
+    return list(lines_at_least(bytearray(text), len(text), level))
+
+
 @pytest.mark.parametrize(
     ("level", "line"),
     [
@@ -124,7 +129,7 @@ def test_a_scan_is_a_plain_search(
 def test_severities(level: Severity, line: str) -> None:
     data = line.encode()
     assert severity(data) == level
-    lines = list(lines_at_least(b"x\r\n" + data + b"\r\ny\n", Severity.INFO))
+    lines = list(at_least(b"x\r\n" + data + b"\r\ny\n", Severity.INFO))
     assert lines == ([3] if level else []), "and scanning a block finds it"
 
 
@@ -135,7 +140,7 @@ def test_scanning_real_logs_by_words_misses_no_line() -> None:
         text = path.read_bytes()
         for level in (Severity.WARNING, Severity.ERROR):
             by_line = [at for at, line in lines_of(text) if severity(line[:1000]) >= level]
-            assert list(lines_at_least(text, level)) == by_line, path
+            assert at_least(text, level) == by_line, path
             seen += len(by_line)
     assert seen > 1000
 
