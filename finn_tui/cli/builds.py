@@ -420,15 +420,11 @@ HEADINGS = [
 
 def experiment_texts(row: Experiment) -> list[str]:
     """Return a row as people read it; the last column says what is not real."""
-    from finn_tui.runs.folder import missed_text
-
     simulated = row.simulated or row.measured_simulated
     return [
         row.run,
         row.folding,
-        f"{row.state}, {missed_text(-row.wns)}"
-        if row.timing_met is False and row.wns
-        else row.state,
+        row.verdict,
         number(row.ii_cycles),
         number(row.estimated_fps),
         number(row.estimated.get("LUT")),

@@ -80,11 +80,14 @@ def _show(inspection: Inspection) -> None:
     if planned(item.reading for item in inspection.items):
         echo("  settings and estimates only: nothing was built here")
     elif inspection.outcome == "unknown":
-        echo("  nothing in it says how it ended")
+        notes = {item.reading.note for item in inspection.items}
+        only = notes.pop() if len(notes) == 1 else None
+        echo(f"  {only or 'nothing in it says how it ended'}")
     if inspection.cause is not None:
         _show_cause(inspection.cause)
     for other in inspection.others:
-        where = f" ({other.file}:{other.line})" if other.file else ""
+        line = f":{other.line}" if other.line else ""
+        where = f" ({other.file}{line})" if other.file else ""
         echo(f"  then: {other.title}{where}")
     if inspection.builds:
         builds = [
@@ -130,7 +133,7 @@ def _show(inspection: Inspection) -> None:
 def _show_cause(cause: Diagnosis) -> None:
     echo(f"  {cause.text}", fg="red")
     if cause.file:
-        echo(f"  in {cause.file}, line {cause.line}:")
+        echo(f"  in {cause.file}" + (f", line {cause.line}:" if cause.line else ":"))
         for line in cause.before[-2:]:
             echo(f"    | {line[:200]}", dim=True)
         echo(f"    > {cause.quote[:400]}")

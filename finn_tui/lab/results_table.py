@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, missed_text
 from finn_tui.runs.launch.processes import reconcile
 
 
@@ -48,6 +48,18 @@ class Experiment:
     images: int | None
     measured_simulated: bool
     content: str = ""
+
+    @property
+    def clock_missed_ns(self) -> float | None:
+        """By how much a build that succeeded misses its clock, in ns; None if it does not."""
+        missed = self.state == "succeeded" and self.timing_met is False and self.wns is not None
+        return -self.wns if missed and self.wns is not None and self.wns < 0 else None
+
+    @property
+    def verdict(self) -> str:
+        """The state as every list has it, see ``RunFolder.verdict``."""
+        missed = self.clock_missed_ns
+        return self.state if missed is None else f"{self.state}, {missed_text(missed)}"
 
     def as_json(self) -> dict[str, Any]:
         """The row as ``experiments --json`` gives it."""

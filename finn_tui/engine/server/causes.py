@@ -938,6 +938,8 @@ _PBLOCK = re.compile(r"over-utilized in (?:Pblock|pblock) (\S+)|\b[Pp]block '?(p
 _RESOURCES = (
     ("RAMB", "BRAM"),
     ("RAM/FIFO", "BRAM"),
+    ("BRAM", "BRAM"),
+    ("Block RAM", "BRAM"),
     ("URAM", "URAM"),
     ("DSP", "DSP"),
     ("Distributed RAM", "LUTRAM"),
@@ -1043,6 +1045,8 @@ def has_uram(part: Optional[str]) -> Optional[bool]:
 
 def shortage(text: str) -> Shortage:
     """Read a line that says that a resource does not suffice."""
+    if text.startswith("| "):
+        return _of_table(text)
     cells = _CELLS.search(text)
     name = next((part for part in cells.groups() if part), "cells") if cells else "cells"
     name = name.rpartition("utilization: ")[2] or name
@@ -1052,6 +1056,18 @@ def shortage(text: str) -> Shortage:
     pblock = _PBLOCK.search(text)
     region = next((part for part in pblock.groups() if part), None) if pblock else None
     return Shortage(resource, name, need, have, region)
+
+
+def _of_table(row: str) -> Shortage:
+    """Read a row of a utilization report: name, used, ..., available, percent."""
+    cells = [cell.strip(" *") for cell in row.strip().strip("|").split("|")]
+    numbers = [re.sub(r"[^\d.]", "", cell)[:12] for cell in (cells[1:2] + cells[-2:-1])]
+    resource = next((short for sign, short in _RESOURCES if sign in cells[0]), cells[0])
+    try:
+        need, have = (int(-(-float(text) // 1)) for text in numbers)
+    except ValueError:
+        return Shortage(resource, cells[0], None, None, None)
+    return Shortage(resource, cells[0], need, have, None)
 
 
 def precedence(cause: str, text: str) -> Tuple[int, float]:

@@ -32,7 +32,8 @@ from finn_tui.runs.steps import steps as run_steps
 
 CHUNK = 1 << 20
 _WANTED = re.compile(
-    r".*\.(?:log|vdi|vds|rpt|rst|json|txt|out|err)(?:\.(?:gz|bz2|xz|\d{1,3}))?|.*_csynth\.xml"
+    r".*\.(?:log|vdi|vds|rpt|rst|json|txt|out|err)"
+    r"(?:\.(?:gz|bz2|xz|lzma|zst|lz4|lzo|Z|\d{1,3}))?|.*_csynth\.xml"
     r"|synth_report\.xml|post_synth_resources\.xml|__synthesis_is_complete__|typescript"
     r"|screenlog\.\d+"
 )

@@ -231,7 +231,7 @@ def _judge_one(name: str, files: Sequence[Source]) -> BuildVerdict:
     files = [_with_times(source, files) for source in files]
     goals = [source for source in files if _is_goal(source.reading)]
     active = [source for source in files if not _made_good(source, goals, files)]
-    logs = [source for source in active if _counts(source, goals)]
+    logs = [source for source in active if _counts(source, goals, files)]
     failed = [source for source in logs if _has_failed(source, files)]
     cancelled = [source for source in logs if source.reading.outcome == "cancelled"]
     missed = [held for source in active if (held := timing_missed(source)) is not None]
@@ -390,8 +390,16 @@ def _launched(project: str, files: Sequence[Source]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _counts(source: Source, goals: Sequence[Source]) -> bool:
-    """Whether a file's errors count: notes and other text say nothing about a build."""
+def _counts(source: Source, goals: Sequence[Source], files: Sequence[Source]) -> bool:
+    """Whether a file's errors count: notes and other text say nothing about a build.
+
+    Resources are estimates until the design is placed: HLS's count where nothing but reports is
+    there, Vivado's unless a build came to its end.
+    """
+    if source.reading.kind == "utilization":
+        return not goals
+    if source.reading.kind in ("csynth", "csynth-xml"):
+        return not any(other.reading.kind in _LOGS for other in files)
     if source.reading.kind != "text":
         return True
     return not goals and ("/" not in source.path or _LOG_NAME.fullmatch(_name(source)) is not None)

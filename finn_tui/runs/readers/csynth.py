@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from finn_tui.runs.readers.lines import LogReader
-from finn_tui.runs.readers.parsed_file import ParsedFile
+from finn_tui.runs.readers.parsed_file import Evidence, ParsedFile
 from finn_tui.runs.readers.utilization import number
 from finn_tui.runs.readers.xml import XmlReader
 
@@ -40,6 +40,26 @@ class Csynth:
     estimated_ns: float | None = None
     resources: dict[str, int] = field(default_factory=dict)
     available: dict[str, int] = field(default_factory=dict)
+
+
+def _over(data: Csynth) -> tuple[Evidence, ...]:
+    """What a layer needs, by HLS's estimate, and the part does not have."""
+    return tuple(
+        Evidence(
+            "over-utilization",
+            0,
+            f"{name} over-utilized by HLS's estimate: {amount} required, "
+            f"{data.available[name]} available",
+        )
+        for name, amount in data.resources.items()
+        if amount > data.available.get(name, amount)
+    )
+
+
+def _outcome(data: Csynth) -> str:
+    if _over(data):
+        return "failed"
+    return "succeeded" if data.resources else "incomplete"
 
 
 def _whole(text: str | None) -> int | None:
@@ -118,8 +138,8 @@ class CsynthReader(LogReader):
             version=self._version,
             lines=self._messages.line,
             messages=self._messages.own,
-            evidence=self._messages.evidence,
-            outcome="succeeded" if data.resources else "incomplete",
+            evidence=(*self._messages.evidence, *_over(data)),
+            outcome=_outcome(data),
             data=data,
         )
 
@@ -174,7 +194,11 @@ class CsynthXmlReader(XmlReader):
             dict(self._resources),
             dict(self._available),
         )
-        outcome = "succeeded" if data.resources else "incomplete"
         return ParsedFile(
-            self.kind, tool="HLS", version=texts.get("Version"), outcome=outcome, data=data
+            self.kind,
+            tool="HLS",
+            version=texts.get("Version"),
+            evidence=_over(data),
+            outcome=_outcome(data),
+            data=data,
         )

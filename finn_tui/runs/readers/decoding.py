@@ -68,29 +68,21 @@ class Decoder:
         return data
 
 
-def _gzip() -> Callable[[bytes], bytes]:
-    state: list[Any] = [zlib.decompressobj(zlib.MAX_WBITS | 16)]
+def _streams(make: Callable[[], Any]) -> Callable[[], Callable[[bytes], bytes]]:
+    """Decode one stream or several, one behind the other, as parallel compressors write them."""
 
-    def decode(data: bytes) -> bytes:
-        parts = []
-        while data:
-            parts.append(state[0].decompress(data))
-            data = state[0].unused_data
-            if state[0].eof:
-                # Files may be put one behind the other; noughts may follow.
-                data = data.lstrip(b"\0")
-                state[0] = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        return b"".join(parts)
-
-    return decode
-
-
-def _stream(make: Callable[[], Any]) -> Callable[[], Callable[[bytes], bytes]]:
     def begin() -> Callable[[bytes], bytes]:
-        inner = make()
+        state: list[Any] = [make()]
 
         def decode(data: bytes) -> bytes:
-            return b"" if inner.eof else bytes(inner.decompress(data))
+            parts = []
+            while data:
+                parts.append(state[0].decompress(data))
+                data = b""
+                if state[0].eof:
+                    data = state[0].unused_data.lstrip(b"\0")
+                    state[0] = make()
+            return b"".join(parts)
 
         return decode
 
@@ -110,9 +102,21 @@ def _carriage_returns() -> Callable[[bytes], bytes]:
 
 
 _MAGIC = (
-    (b"\x1f\x8b", (".gz", ".tgz"), _gzip),
-    (b"BZh", (".bz2",), _stream(bz2.BZ2Decompressor)),
-    (b"\xfd7zXZ\0", (".xz",), _stream(lzma.LZMADecompressor)),
+    (b"\x1f\x8b", (".gz",), _streams(lambda: zlib.decompressobj(zlib.MAX_WBITS | 16))),
+    (b"BZh", (".bz2",), _streams(bz2.BZ2Decompressor)),
+    (b"\xfd7zXZ\0", (".xz",), _streams(lzma.LZMADecompressor)),
+    (b"\x5d\0\0", (".lzma",), _streams(lzma.LZMADecompressor)),
+)
+#: Where signs of what is not read stand, and what to do first.
+_PACKED = (
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it first (zstd -d)"),
+    (0, b"\x04\x22\x4d\x18", "compressed with lz4: decompress it first (lz4 -d)"),
+    (0, b"\x89LZO\0", "compressed with lzop: decompress it first (lzop -d)"),
+    (0, b"\x1f\x9d", "compressed with compress: decompress it first (uncompress)"),
+    (0, b"PK\x03\x04", "a zip archive: unpack it first (unzip) and give the folder"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it first (7z x) and give the folder"),
+    (0, b"Rar!\x1a", "a rar archive: unpack it first (unrar x) and give the folder"),
+    (257, b"ustar", "a tar archive: unpack it first (tar xf) and give the folder"),
 )
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -148,6 +152,15 @@ def decoder_for(name: str, head: bytes) -> tuple[Decoder | None, str]:
     if head.count(b"\r") > 1 and b"\n" not in head:
         steps.append(_carriage_returns)
     return (Decoder(tuple(steps)) if steps else None), name
+
+
+def packed(head: bytes) -> str | None:
+    """What a file is packed with that is not read, and what to do; None for any other.
+
+    Args:
+        head: its first bytes, decompressed where that can be done.
+    """
+    return next((note for at, sign, note in _PACKED if head.startswith(sign, at)), None)
 
 
 def _wide(head: bytes) -> str | None:

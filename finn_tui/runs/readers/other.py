@@ -8,8 +8,8 @@ from finn_tui.runs.readers.parsed_file import ParsedFile
 class BinaryReader:
     """Reads nothing; also for XML and other files that tell nothing about how a build went."""
 
-    def __init__(self, kind: str = "binary") -> None:
-        self._kind = kind
+    def __init__(self, kind: str = "binary", note: str | None = None) -> None:
+        self._kind, self._note = kind, note
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
@@ -20,4 +20,4 @@ class BinaryReader:
 
     def reading(self) -> ParsedFile:
         """What it is."""
-        return ParsedFile(kind=self._kind)
+        return ParsedFile(kind=self._kind, note=self._note)

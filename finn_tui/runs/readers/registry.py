@@ -9,7 +9,13 @@ from typing import Protocol
 from finn_tui.base.text import clean
 from finn_tui.runs.readers.crash import CrashReader
 from finn_tui.runs.readers.csynth import CsynthReader, CsynthXmlReader
-from finn_tui.runs.readers.decoding import DecodingReader, decoder_for, reads_as_text, stamp_of
+from finn_tui.runs.readers.decoding import (
+    DecodingReader,
+    decoder_for,
+    packed,
+    reads_as_text,
+    stamp_of,
+)
 from finn_tui.runs.readers.documents import JsonReader
 from finn_tui.runs.readers.finn import FinnReader
 from finn_tui.runs.readers.hierarchy import HierarchyReader
@@ -97,6 +103,8 @@ def reader_for(name: str, head: bytes) -> Reader:
 
 def _reader_for(name: str, head: bytes) -> Reader:
     """The reader for a file of plain text, or of something that is none."""
+    if (note := packed(head)) is not None:
+        return BinaryReader("archive", note)
     if "\x1b" in (text := head[:HEAD].decode("utf-8", "replace")):
         head = clean(text).encode("utf-8")
     stamp = stamp_of(head[:HEAD])

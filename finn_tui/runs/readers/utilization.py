@@ -65,6 +65,7 @@ class UtilizationReader(ReportReader):
         self._in_boxes = False
         self._used: dict[str, float] = {}
         self._available: dict[str, float] = {}
+        self._over = False
 
     def _body(self, text: str) -> None:
         if text[:1].isdigit():
@@ -79,16 +80,27 @@ class UtilizationReader(ReportReader):
         if self._in_boxes:
             self._boxes += cells[0] != "Ref Name"
             return
+        self._compare(cells, text)
         name = _ROWS.get(cells[0].rstrip("*"))
         if name is None or name in self._used or not self._columns:
             return
         for column, into in (("Used", self._used), ("Available", self._available)):
-            at = self._columns.get(column)
-            value = number(cells[at]) if at is not None and at < len(cells) else None
+            value = self._cell(cells, column)
             if value is not None:
                 into[name] = value
                 if name == "BRAM_36K":
                     into["BRAM_18K"] = 2 * value
+
+    def _cell(self, cells: list[str], column: str) -> float | None:
+        at = self._columns.get(column)
+        return number(cells[at]) if at is not None and at < len(cells) else None
+
+    def _compare(self, cells: list[str], text: str) -> None:
+        """Keep a row that says that more is used than there is: the design cannot be placed."""
+        used, available = self._cell(cells, "Used"), self._cell(cells, "Available")
+        if used is not None and available is not None and used > available:
+            self._over = True
+            self._messages.point("over-utilization", text)
 
     def result(self) -> ParsedFile:
         """The resources."""
@@ -100,6 +112,5 @@ class UtilizationReader(ReportReader):
             dict(self._available),
             self._boxes,
         )
-        return ParsedFile(
-            "utilization", outcome="succeeded" if self._used else "incomplete", data=data
-        )
+        outcome = "failed" if self._over else "succeeded" if self._used else "incomplete"
+        return ParsedFile("utilization", outcome=outcome, data=data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_tui.lab.identity import titles
+from finn_tui.runs.folder import missed_text
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
 from finn_tui.ui.toolkit.styled_line import rate, short, whole
 
@@ -28,16 +29,35 @@ def _number(value: float | None, width: int, form: str = "", unit: str = "") -> 
     return (rate(value) if value < 10 else short(value, width), "")
 
 
-def _figures(row: Experiment, width: int, model: str, model_width: int) -> list[_Figure]:
-    """Return the cells of a row; some are left out on narrow screens."""
+def _state(row: Experiment, broad: bool) -> Cell:
+    """The run's state; a missed clock stands there as in Runs."""
+    missed = row.clock_missed_ns
+    if missed is None:
+        return (row.state, "dim")
+    return (f"! {missed_text(missed)}" if broad else "! clock", "bad")
+
+
+def _figures(
+    row: Experiment, width: int, model: str, model_width: int, any_missed: bool
+) -> list[_Figure]:
+    """Return the cells of a row; some are left out on narrow screens.
+
+    Args:
+        row: the run.
+        width: columns of the table.
+        model: its name among those of the table; model_width: columns for it.
+        any_missed: whether any run of the table misses its clock.
+    """
     wide, broad = width >= 110, width >= 140
     figures = [
         _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
         _Figure(Column("model", model_width), (model, "strong")),
         _Figure(Column("folding"), (row.folding, "")),
     ]
-    if wide:
-        figures.append(_Figure(Column("state", 9, rank=5), (row.state, "dim")))
+    if wide or any_missed:
+        state = _state(row, broad)
+        column = Column("state", 26 if broad and any_missed else 9, rank=1 if any_missed else 5)
+        figures.append(_Figure(column, state))
     figures.append(_Figure(Column("II", 7, True, rank=3), _number(row.ii_cycles, 7)))
     figures.append(_Figure(Column("est.fps", 9, True, rank=2), _number(row.estimated_fps, 9)))
     if wide:
@@ -72,7 +92,8 @@ def results_content(rows: Sequence[Experiment], width: int) -> Content:
     """
     models = titles({row.run: (row.model, row.content) for row in rows})
     model_width = min(22, max([9, *map(len, models.values())]))
-    drawn = [(row, _figures(row, width, models[row.run], model_width)) for row in rows]
+    missed = any(row.clock_missed_ns is not None for row in rows)
+    drawn = [(row, _figures(row, width, models[row.run], model_width, missed)) for row in rows]
     columns = [figure.column for figure in drawn[0][1]] if drawn else []
     return Content(
         columns,
@@ -93,7 +114,7 @@ def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
     measured = "SIMULATED  " if row.measured_simulated else ""
     built_role, role = "sim" if built else "", "sim" if measured else ""
     fields = [
-        Field("run", f"{built}{row.run}  {row.state}", built_role or "strong"),
+        Field("run", f"{built}{row.run}  {row.verdict}", built_role or "strong"),
         Field("folding", f"{row.folding}, {row.board}, {1000 / row.clock_ns:.4g} MHz"),
     ]
     if row.ii_cycles is not None and row.estimated_fps is not None:
@@ -102,8 +123,11 @@ def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
     if row.synthesized:
         fields.append(Field("after synthesis", built + _resources(row.synthesized), built_role))
     if row.wns is not None:
-        met = "timing met" if row.timing_met else "TIMING NOT MET"
-        fields.append(Field("WNS", f"{built}{row.wns:+.3f} ns, {met}", built_role))
+        missed = row.clock_missed_ns
+        met = missed_text(missed) if missed is not None else "timing not met"
+        met = "timing met" if row.timing_met else met
+        role_ = built_role or ("" if row.timing_met else "bad")
+        fields.append(Field("WNS", f"{built}{row.wns:+.3f} ns, {met}", role_))
     if row.fps is not None:
         text = f"{measured}{rate(row.fps)} fps"
         if row.estimated_fps:
