@@ -58,6 +58,9 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "validate": CommandEntry("boards:validate", "Measure the accuracy on a board."),
         "go": CommandEntry("boards:go", "Deploy, execute, measure and validate in one command."),
     },
+    "Course": {
+        "explain": CommandEntry("explain:explain", "Explain how a folded layer computes."),
+    },
     "Engines": {
         "engine": CommandEntry("engines:engine", "Install, list and remove FINN environments."),
     },

@@ -77,7 +77,7 @@ class FinnTuiApp(Workers):
     # The first screen's with it: style sheets that come later are all parsed again.
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "tune/screen.tcss"]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        name: _mode(name) for name in ("flow", "tune", "runs", "board", "results")
+        name: _mode(name) for name in ("flow", "tune", "runs", "board", "results", "learn")
     }
     DEFAULT_MODE = "tune"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("app")]
@@ -233,6 +233,10 @@ class FinnTuiApp(Workers):
     def do_app_results(self) -> None:
         """Show the Results screen."""
         self.switch_mode("results")
+
+    def do_app_learn(self) -> None:
+        """Show the Learn screen."""
+        self.switch_mode("learn")
 
     def do_app_help(self) -> None:
         """Show the keys of the screen."""
@@ -423,7 +427,7 @@ class FinnTuiApp(Workers):
         self.push_screen(dialog, then)
 
     def show_mode(self, mode: str) -> None:
-        """Show one of the five screens."""
+        """Show one of the six screens."""
         self.switch_mode(mode)
 
     def after_refresh(self, callback: Callable[..., None], *arguments: Any) -> None:

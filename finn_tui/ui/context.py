@@ -207,7 +207,7 @@ class AppContext(Protocol):
         """Change settings of the workspace and write them."""
 
     def show_mode(self, mode: str) -> None:
-        """Show one of the five screens."""
+        """Show one of the six screens."""
 
     def after_refresh(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Call a function once the screen is drawn."""

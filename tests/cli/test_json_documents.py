@@ -100,6 +100,7 @@ def test_every_described_key_occurs(cli: Cli, user: dict[str, str], tmp_path: Pa
         "cancel": [(FAILED,)],
         "inspect": [(str(logs),), (str(logs / "b"),), (BUILT,), (FAILED,)],
         "boards list": [()],
+        "explain": [("tfc-w1a1", "0")],
         "engine list": [()],
     }
     engine = {"engine list": {"FINN_TUI_ENGINE_PYTHON": "/opt/finn/bin/python"}}

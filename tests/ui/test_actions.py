@@ -22,6 +22,7 @@ from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.dialogs.help import Help
 from finn_tui.ui.flow.screen import FlowScreen
+from finn_tui.ui.learn.screen import LearnScreen
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
 from finn_tui.ui.palette import ActionCommands
@@ -40,6 +41,7 @@ _SCREENS = {
     "runs": RunsScreen,
     "board": BoardScreen,
     "results": ResultsScreen,
+    "learn": LearnScreen,
 }
 
 #: Where an action of every scope is looked for at last.
@@ -78,7 +80,8 @@ def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> N
 @pytest.mark.parametrize("place", _SCREENS)
 def test_no_key_means_two_things_on_one_screen(place: str) -> None:
     # Lists and logs sit inside screens.
-    inner = ("list", "pane") if place == "tune" else ("list", "log", "pane")
+    with_log = place in ("runs", "board")
+    inner = ("list", "log", "pane") if with_log else ("list", "pane")
     ids_by_key: dict[str, str] = {}
     for action in actions_of(place, "mode", "app", *inner):
         for key in action.keys:

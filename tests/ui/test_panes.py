@@ -14,7 +14,7 @@ from finn_tui.ui.toolkit.pane_sizes import keep_sizes, read_sizes, sizes_path
 from finn_tui.ui.toolkit.panes import MIN_HEIGHT, MIN_WIDTH, PaneScreen
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
 
-MODES = {"1": "flow", "2": "tune", "3": "runs", "4": "board", "5": "results"}
+MODES = {"1": "flow", "2": "tune", "3": "runs", "4": "board", "5": "results", "6": "learn"}
 SMALL = [(80, 24), (100, 14), (72, 20), (MIN_WIDTH, MIN_HEIGHT)]
 
 

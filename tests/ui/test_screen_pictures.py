@@ -48,6 +48,7 @@ PICTURES = {
     "runs-failed": Picture(("3", "down"), ("✗ hw_codegen", "613 of 280")),
     "board": Picture(("4",), ("▀▀▀", "93.25 %")),
     "results": Picture(("5",), ("1,550,861", "after synthesis")),
+    "learn": Picture(("6", "right", "right"), ("[2]", "128 cycles")),
     "help": Picture(("question_mark",), ("Signs and colours",), (80, 24)),
     "log": Picture(("3", "l"), ("Running step", "search")),
 }

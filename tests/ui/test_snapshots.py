@@ -31,6 +31,7 @@ _EMPTY = {
     "runs": "#runs",
     "board": "#jobs",
     "results": "#runs",
+    "learn": "#lesson",
 }
 SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
 
@@ -154,7 +155,9 @@ async def test_empty_screens(make_app: MakeApp, size: str) -> None:
     async with make_app(None).run_test(size=SIZES[size]) as pilot:
         app = pilot.app
         assert isinstance(app, FinnTuiApp)
-        for key, name in zip("21345", ("tune", "flow", "runs", "board", "results"), strict=True):
+        for key, name in zip(
+            "213456", ("tune", "flow", "runs", "board", "results", "learn"), strict=True
+        ):
             await pilot.press(key)
             await until_mode(pilot, name)
             await compare(pilot, f"empty-{name}-{size}", _EMPTY[name])

@@ -23,6 +23,7 @@ from finn_tui.cli.documents.engines import EngineInfoDocument, EngineList
 from finn_tui.cli.documents.estimates import Estimate, Pareto, Solve
 from finn_tui.cli.documents.foldings import Calibrate, CalibrateAll, Compare, Migrate
 from finn_tui.cli.documents.inspection import Inspect
+from finn_tui.cli.documents.lessons import Explain
 from finn_tui.cli.documents.networks import Graph, Prepare
 from finn_tui.cli.documents.runs import (
     BuildCheck,
@@ -68,6 +69,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "throughput": Throughput,
     "validate": Validate,
     "go": Go,
+    "explain": Explain,
     "engine list": EngineList,
     "engine info": EngineInfoDocument,
 }

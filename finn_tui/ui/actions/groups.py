@@ -63,6 +63,30 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
         ("Log", ("log.follow", "list.filter", "list.choose")),
     ),
     "results": (("Look", ("list.choose", "list.filter")),),
+    "learn": (
+        (
+            "Step",
+            (
+                "learn.next-step",
+                "learn.previous-step",
+                "learn.next-fold",
+                "learn.previous-fold",
+                "learn.next-question",
+                "learn.previous-question",
+            ),
+        ),
+        (
+            "Numbers",
+            (
+                "learn.more-pe",
+                "learn.less-pe",
+                "learn.more-simd",
+                "learn.less-simd",
+                "learn.reset",
+                "learn.numbers",
+            ),
+        ),
+    ),
     "viewer": (
         (
             "Search",
@@ -80,7 +104,7 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
 }
 _EVERYWHERE: Sequence[tuple[str, Sequence[str]]] = (
     ("Main path", ("app.open-model", "app.build", "app.go", "app.help", "app.palette", "app.quit")),
-    ("Screens", ("app.flow", "app.tune", "app.runs", "app.board", "app.results")),
+    ("Screens", ("app.flow", "app.tune", "app.runs", "app.board", "app.results", "app.learn")),
     (
         "Panes",
         ("pane.next", "pane.previous", "pane.zoom", "pane.larger", "pane.smaller"),

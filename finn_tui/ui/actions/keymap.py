@@ -29,6 +29,8 @@ _NAMES = {
     "greater_than_sign": ">",
     "ampersand": "&",
     "colon": ":",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
     "slash": "/",
     "escape": "esc",
     "pageup": "pgup",
@@ -48,13 +50,13 @@ def key_name(key: str) -> str:
 
 
 #: Scopes whose actions are live at the same time as those of a scope.
-_SCREENS = frozenset({"flow", "tune", "runs", "board", "results"})
+_SCREENS = frozenset({"flow", "tune", "runs", "board", "results", "learn"})
 _LIVE_WITH = {
     "app": _SCREENS | {"mode", "list", "pane", "log"},
     "mode": _SCREENS | {"list", "pane", "log"},
     "list": _SCREENS,
     "pane": _SCREENS,
-    "log": _SCREENS,
+    "log": frozenset({"runs", "board"}),
 }
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "meta", "super", "hyper"})
 _KNOWN_KEYS = frozenset(key.value for key in Keys)

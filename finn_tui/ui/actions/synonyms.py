@@ -13,6 +13,7 @@ SYNONYMS: Mapping[str, str] = {
     "app.theme": "colours colors dark light",
     "app.quit": "exit leave close end",
     "app.runs": "builds jobs progress",
+    "app.learn": "explain questions circuit im2col tiling course lab",
     "app.results": "experiments table measurements",
     "app.flow": "graph stages transformations",
     "app.tune": "fold folding layers",

@@ -42,6 +42,10 @@ LEGEND: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("RANDOM", "warn", "weights are not trained"),
         ("✓", "good", "same outputs as the original"),
     ),
+    "learn": (
+        ("[12]", "accent", "the present cycle"),
+        ("*4 x 8", "accent", "PE and SIMD tried here, not in Tune"),
+    ),
     "viewer": (
         ("│", "accent", "marked lines"),
         ("match", "match", "what was searched for"),

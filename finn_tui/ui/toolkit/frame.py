@@ -20,6 +20,7 @@ MODES = (
     ("runs", "app.runs", "Runs"),
     ("board", "app.board", "Board"),
     ("results", "app.results", "Results"),
+    ("learn", "app.learn", "Learn"),
 )
 
 
@@ -31,7 +32,7 @@ def top_line(state: AppState, mode: str, width: int) -> StyledLine:
         mode: shown in capitals.
         width: columns.
     """
-    modes = _modes(state, mode, width)
+    modes = _modes(state, mode, width >= 90, True)
     line = StyledLine().add(" ")
     tune = state.tune
     if tune is None:
@@ -46,17 +47,26 @@ def top_line(state: AppState, mode: str, width: int) -> StyledLine:
         line.add(fit(tune.opened.model.title, room).rstrip(), "title", "app.open-model")
         line.add("   ").add(editor.device.board, hit="tune.target")
         line.add("   ").add(clock_text(editor.clock_ns), hit="tune.clock")
+    if line.width + 1 + modes.width > width:
+        modes = _modes(state, mode, False, False)
     return line.right(modes, width)
 
 
-def _modes(state: AppState, mode: str, width: int) -> StyledLine:
-    """The modes with their keys; in a narrow window only the present one has its name."""
+def _modes(state: AppState, mode: str, wide: bool, named: bool) -> StyledLine:
+    """The modes with their keys.
+
+    Args:
+        state: of the app.
+        mode: the present one, which always has its name.
+        wide: names are not cut.
+        named: the others have their names, too.
+    """
     modes = StyledLine()
     for number, (name, action, title) in enumerate(MODES, 1):
         text = title.upper() if name == mode else title
-        if width < 90 and name == "results":
+        if not wide and name == "results":
             text = text[:3]
-        if width < 72 and name != mode:
+        if not named and name != mode:
             text = ""
         label = f" {number} {text}".rstrip()
         modes.add(f"{label}{_busy(state, name)} ", "mode" if name == mode else "dim", action)

@@ -1,4 +1,4 @@
-"""The base of the five screens: their frame, and following the state."""
+"""The base of the six screens: their frame, and following the state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class KeyLine(LineView):
 
 
 class ModeScreen(PaneScreen):
-    """One of the five screens."""
+    """One of the six screens."""
 
     #: The parts of the state that it shows.
     topics: ClassVar[frozenset[Topic]] = frozenset(Topic) - {Topic.SNAPSHOT}
