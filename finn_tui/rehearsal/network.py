@@ -1,7 +1,8 @@
 """Computes what ``engine/server/netlist.py`` wrote: the network behind a bitstream, bit for bit.
 
 numpy only and Python 3.10, because it also runs on the (simulated) board. Activations travel as
-integers; products use floating point arithmetic only where every partial sum is exact in it.
+integers, or as FLOAT32 where the design does; products of integers use floating point arithmetic
+only where every partial sum is exact in it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Network:
     """A network read from its ``.npz``.
 
     Attributes:
-        description: the JSON of the file; ``input`` and ``output`` have ``shape``, ``dtype``,
-            ``bits``, ``signed`` and ``bipolar``.
+        description: the JSON of the file.
+        inputs, outputs: ``name``, ``shape``, ``dtype``, ``bits``, ``signed`` and ``bipolar`` of
+            each.
     """
 
     def __init__(self, source: str | Path | BinaryIO) -> None:
@@ -51,44 +53,65 @@ class Network:
         part = copy.copy(self)
         part.description = {
             **self.description,
-            "output": {"name": tensor, "shape": nodes[last]["shape"]},
+            "outputs": [{"name": tensor, "shape": nodes[last]["shape"]}],
             "nodes": nodes[: last + 1],
         }
         return part
 
     @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """The tensors that it takes; a file of an older finn-tui has one."""
+        return self.description.get("inputs") or [self.description["input"]]
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The tensors that it gives."""
+        return self.description.get("outputs") or [self.description["output"]]
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one image, batch dimension (1) included."""
-        return tuple(self.description["input"]["shape"])
+        """Shape of one image (of the first input), batch dimension (1) included."""
+        return tuple(self.inputs[0]["shape"])
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of one result, batch dimension (1) included."""
-        return tuple(self.description["output"]["shape"])
+        """Shape of one (first) result, batch dimension (1) included."""
+        return tuple(self.outputs[0]["shape"])
 
     def run(self, images: Array) -> Array:
-        """Return the network's output for a batch.
+        """Return the first output for a batch, of a network with one input.
 
         Args:
-            images: integers, (N, *input_shape[1:]) or anything that reshapes to it.
+            images: values, (N, *input_shape[1:]) or anything that reshapes to it.
 
         Returns:
-            int64 of shape (N, *output_shape[1:]).
+            int64 (float32 where the output is) of shape (N, *output_shape[1:]).
         """
-        count = len(images)
-        shaped = np.asarray(images).reshape(count, *self.input_shape[1:])
+        return self.run_all([images])[0]
+
+    def run_all(self, batches: list[Array]) -> list[Array]:
+        """Return all outputs for a batch at each input; see ``run``."""
+        count = len(batches[0])
+        shaped = [
+            np.asarray(images).reshape(count, *tensor["shape"][1:])
+            for tensor, images in zip(self.inputs, batches, strict=True)
+        ]
         step = max(1, _STEP_VALUES // self._widest())
-        parts = [self._run(shaped[i : i + step]) for i in range(0, count, step)]
+        parts = [
+            self._run([images[at : at + step] for images in shaped]) for at in range(0, count, step)
+        ]
         if not parts:
-            return np.zeros((0, *self.output_shape[1:]), np.int64)
-        return np.concatenate(parts)
+            return [np.zeros((0, *tensor["shape"][1:]), np.int64) for tensor in self.outputs]
+        return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
     def _widest(self) -> int:
         return max(int(np.prod(node["shape"])) for node in self.description["nodes"])
 
-    def _run(self, images: Array) -> Array:
-        values: dict[str, Array] = {self.description["input"]["name"]: images}
-        unused = _last_uses(self.description)
+    def _run(self, batches: list[Array]) -> list[Array]:
+        values: dict[str, Array] = {
+            tensor["name"]: images for tensor, images in zip(self.inputs, batches, strict=True)
+        }
+        unused = _last_uses(self.description["nodes"], {each["name"] for each in self.outputs})
         for index, node in enumerate(self.description["nodes"]):
             inputs = [values.get(name) for name in node["inputs"]]
             result = _OPERATIONS[node["op"]](self._arrays, node, inputs)
@@ -96,24 +119,28 @@ class Network:
             values.update(zip(node["outputs"], outputs, strict=True))
             for name in unused[index]:
                 del values[name]
-        output = values[self.description["output"]["name"]]
-        return output.reshape(len(images), *self.output_shape[1:]).astype(np.int64)
+        count = len(batches[0])
+        return [_result(values[each["name"]], count, each["shape"]) for each in self.outputs]
 
 
-def _last_uses(description: dict[str, Any]) -> list[list[str]]:
+def _result(values: Array, count: int, shape: list[int]) -> Array:
+    kind = np.float32 if np.issubdtype(values.dtype, np.floating) else np.int64
+    return values.reshape(count, *shape[1:]).astype(kind)
+
+
+def _last_uses(nodes: list[dict[str, Any]], outputs: set[str]) -> list[list[str]]:
     """For each node the tensors that nobody needs after it."""
     last: dict[str, int] = {}
-    for index, node in enumerate(description["nodes"]):
+    for index, node in enumerate(nodes):
         for name in (*node["outputs"], *node["inputs"]):
             last[name] = index
-    last.pop(description["output"]["name"], None)
+    for name in outputs:
+        last.pop(name, None)
     # A constant operand is an input by name only.
     constants = {
-        node["inputs"][node["constant_index"]]
-        for node in description["nodes"]
-        if "constant_index" in node
+        node["inputs"][node["constant_index"]] for node in nodes if "constant_index" in node
     }
-    freed: list[list[str]] = [[] for _ in description["nodes"]]
+    freed: list[list[str]] = [[] for _ in nodes]
     for name, index in last.items():
         if name not in constants:
             freed[index].append(name)
@@ -230,7 +257,8 @@ def _topk(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) -> 
 
 
 def _sum(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) -> Array:
-    return np.asarray(np.sum(inputs[0], axis=(1, 2), keepdims=True, dtype=np.int64))
+    kind = np.float32 if node.get("float") else np.int64
+    return np.asarray(np.sum(inputs[0], axis=(1, 2), keepdims=True, dtype=kind))
 
 
 def _upsample(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) -> Array:
@@ -254,10 +282,31 @@ def _split(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) ->
     return np.split(inputs[0], np.cumsum(node["sizes"])[:-1], axis=-1)
 
 
+def _transpose(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) -> Array:
+    x = inputs[0].reshape(len(inputs[0]), *node["from"][1:]).transpose(node["perm"])
+    return x.reshape(len(x), *node["shape"][1:])  # type: ignore[no-any-return]
+
+
+def _pixel_pad(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) -> Array:
+    rows, columns = node["stride"]
+    result = np.zeros((len(inputs[0]), *node["shape"][1:]), inputs[0].dtype)
+    result[:, ::rows, ::columns] = inputs[0]
+    return result
+
+
+def _crop(arrays: dict[str, Array], node: dict[str, Any], inputs: list[Any]) -> Array:
+    (top, bottom), (left, right) = node["rows"], node["columns"]
+    x = inputs[0]
+    return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]  # type: ignore[no-any-return]
+
+
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
+    "div": np.divide,
+    "max": np.maximum,
+    "min": np.minimum,
 }
 
 
@@ -265,8 +314,17 @@ def _elementwise(arrays: dict[str, Array], node: dict[str, Any], inputs: list[An
     operands = list(inputs)
     if "constant" in node:
         operands[node["constant_index"]] = arrays[node["constant"]]
-    left, right = (np.asarray(operand).astype(np.int64) for operand in operands)
-    return np.asarray(_ARITHMETIC[node["op"]](left, right))
+    # As FINN's own execution: integers are whole numbers, what comes out of floats is rounded once.
+    left, right = (
+        each if np.issubdtype(each.dtype, np.floating) and node.get("float") else _whole(each)
+        for each in map(np.asarray, operands)
+    )
+    result = np.asarray(_ARITHMETIC[node["op"]](left, right))
+    return result.astype(np.float32) if node.get("float") else result
+
+
+def _whole(values: Array) -> Array:
+    return values.astype(np.int64)
 
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -284,7 +342,8 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "same": _same,
     "concat": _concat,
     "split": _split,
-    "add": _elementwise,
-    "sub": _elementwise,
-    "mul": _elementwise,
+    "transpose": _transpose,
+    "pixelpad": _pixel_pad,
+    "crop": _crop,
+    **dict.fromkeys(_ARITHMETIC, _elementwise),
 }

@@ -1,7 +1,7 @@
 """Runs in FINN's Python: networks by FINN's own execution and by ours, compared image by image.
 
 ``python engine_network.py FOLDER NETWORK...`` prints one JSON line per network; a network is a name
-of brevitas_examples.bnn_pynq, or ``layers`` for a graph of the layers that those do not have.
+of brevitas_examples.bnn_pynq, or ``layers`` or ``floats`` for a graph of what those do not have.
 """
 
 from __future__ import annotations
@@ -211,6 +211,174 @@ def layers() -> Any:
     return model
 
 
+def floats() -> Any:
+    """Floating point at both ends and two outputs: quantized, shuffled, scaled by channel."""
+    finn_env.setup()
+    finn_env.load_ops()
+    helper = importlib.import_module("onnx.helper")
+    wrapper = importlib.import_module("qonnx.core.modelwrapper").ModelWrapper
+    types = importlib.import_module("qonnx.core.datatype").DataType
+    rng = np.random.default_rng(5)
+    domain = "finn.custom_op.fpgadataflow"
+    shapes = {
+        "in": [1, 6, 5, 4],
+        "codes": [1, 6, 5, 4],
+        "left": [1, 6, 5, 4],
+        "right": [1, 6, 5, 4],
+        "cut": [1, 4, 4, 4],
+        "wide": [1, 7, 10, 4],
+        "codes_out": [1, 280],
+        "sums": [1, 6, 5, 3],
+        "scaled": [1, 6, 5, 3],
+        "halved": [1, 6, 5, 3],
+        "out": [1, 6, 5, 3],
+    }
+    kinds = dict.fromkeys(shapes, "INT4")
+    kinds.update(dict.fromkeys(("in", "scaled", "halved", "out"), "FLOAT32"), sums="INT16")
+
+    def node(op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
+        return helper.make_node(
+            op, inputs, outputs, name=op + "_0", domain=domain, backend="fpgadataflow", **attributes
+        )
+
+    def elementwise(op: str, inputs: list[str], output: str, left: str) -> Any:
+        return node(
+            op,
+            inputs,
+            [output],
+            PE=1,
+            lhs_shape=[1, 6, 5, 3],
+            rhs_shape=[3],
+            out_shape=[1, 6, 5, 3],
+            lhs_dtype=left,
+            rhs_dtype="FLOAT32",
+            out_dtype="FLOAT32",
+            lhs_style="input",
+            rhs_style="const",
+        )
+
+    nodes = [
+        node(
+            "Thresholding",
+            ["in", "steps"],
+            ["codes"],
+            NumChannels=4,
+            PE=1,
+            numSteps=15,
+            inputDataType="FLOAT32",
+            weightDataType="FLOAT32",
+            outputDataType="INT4",
+            ActVal=-8,
+            numInputVectors=[1, 6, 5],
+        ),
+        node(
+            "DuplicateStreams",
+            ["codes"],
+            ["left", "right"],
+            NumChannels=4,
+            PE=1,
+            NumOutputStreams=2,
+            inputDataType="INT4",
+            numInputVectors=[1, 6, 5],
+        ),
+        node(
+            "Crop",
+            ["left"],
+            ["cut"],
+            DataType="INT4",
+            ImgDim=[6, 5],
+            NumChannels=4,
+            CropNorth=2,
+            CropSouth=0,
+            CropWest=0,
+            CropEast=1,
+            SIMD=1,
+            numInputVectors=[1],
+        ),
+        node(
+            "FMPadding_Pixel",
+            ["cut"],
+            ["wide"],
+            ImgDim=[4, 4],
+            Stride=[2, 3],
+            NumChannels=4,
+            SIMD=1,
+            inputDataType="INT4",
+        ),
+        node(
+            "Shuffle",
+            ["wide"],
+            ["codes_out"],
+            data_type="INT4",
+            in_shape=[1, 7, 10, 4],
+            transpose_in_shape=[1, 7, 10, 4],
+            perm=[0, 3, 1, 2],
+            transpose_out_shape=[1, 4, 7, 10],
+            out_shape=[1, 280],
+            SIMD=1,
+        ),
+        node(
+            "MVAU",
+            ["right", "weights"],
+            ["sums"],
+            PE=1,
+            SIMD=1,
+            MW=4,
+            MH=3,
+            inputDataType="INT4",
+            weightDataType="INT4",
+            outputDataType="INT16",
+            noActivation=1,
+            numInputVectors=[1, 6, 5],
+        ),
+        elementwise("ElementwiseMul", ["sums", "scale"], "scaled", "INT16"),
+        elementwise("ElementwiseDiv", ["scaled", "part"], "halved", "FLOAT32"),
+        elementwise("ElementwiseAdd", ["halved", "bias"], "out", "FLOAT32"),
+    ]
+    info = {name: helper.make_tensor_value_info(name, 1, shape) for name, shape in shapes.items()}
+    ends = [info.pop("in"), info.pop("codes_out"), info.pop("out")]
+    graph = helper.make_graph(nodes, "floats", ends[:1], ends[1:], value_info=list(info.values()))
+    model = wrapper(
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(domain, 1)]
+        )
+    )
+    constants = {
+        "steps": np.sort(rng.uniform(-2, 2, (4, 15)), axis=1),
+        "weights": rng.integers(-8, 8, (4, 3)),
+        "scale": rng.uniform(0.01, 0.1, 3),
+        "part": rng.uniform(2, 3, 3),
+        "bias": rng.uniform(-1, 1, 3),
+    }
+    for name, values in constants.items():
+        model.set_initializer(name, values.astype(np.float32))
+        model.set_tensor_datatype(name, types["FLOAT32"])
+    for name, kind in {**kinds, "weights": "INT4"}.items():
+        model.set_tensor_datatype(name, types[kind])
+    return model
+
+
+def compare_outputs(name: str, model: Any, folder: Path) -> dict[str, Any]:
+    """All outputs of random values, by FINN and by us."""
+    path = folder / "network.npz"
+    export_network(model, str(path))
+    network = Network(path)
+    images = np.random.default_rng(11).normal(0, 1.5, (IMAGES, *network.input_shape[1:]))
+    images = images.astype(np.float32)
+    run = execution.runner(model)
+    theirs = [run([image[None]]) for image in images]
+    ours = network.run_all([images])
+    return {
+        "network": name,
+        "same": [
+            bool(np.array_equal(np.concatenate([each[at] for each in theirs]), output))
+            for at, output in enumerate(ours)
+        ],
+        "types": [str(output.dtype) for output in ours],
+        "different": [len(np.unique(output)) for output in ours],
+    }
+
+
 def compare(name: str, model: Any, folder: Path) -> dict[str, Any]:
     """Classes and, before the last layer, scores of random images, by FINN and by us."""
     path = folder / "network.npz"
@@ -263,6 +431,8 @@ def main(folder: Path, names: list[str]) -> None:
         place.mkdir()
         if name == "unknown":
             answer = unknown()
+        elif name == "floats":
+            answer = compare_outputs(name, floats(), place)
         else:
             model = layers() if name == "layers" else prepared(name, place)
             answer = compare(name, model, place)

@@ -21,7 +21,7 @@ def compared(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> di
     folder = tmp_path_factory.mktemp("networks")
     script = Path(__file__).with_name("engine_network.py")
     done = subprocess.run(
-        [engine_python, str(script), str(folder), *NETWORKS, "unknown"],
+        [engine_python, str(script), str(folder), *NETWORKS, "floats", "unknown"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=folder,
         capture_output=True,
@@ -38,6 +38,13 @@ def test_bit_for_bit_as_finn(compared: dict[str, Any], name: str) -> None:
     assert compared[name]["same_scores"]
     assert compared[name]["same_classes"]
     assert len(set(compared[name]["classes"])) > 1, "images that all look alike prove little"
+
+
+def test_floating_point_and_several_outputs_as_finn(compared: dict[str, Any]) -> None:
+    answer = compared["floats"]
+    assert answer["same"] == [True, True]
+    assert answer["types"] == ["int64", "float32"]
+    assert min(answer["different"]) > 10, "outputs that are all alike prove little"
 
 
 def test_a_layer_that_cannot_be_computed_is_named(compared: dict[str, Any]) -> None:

@@ -143,6 +143,14 @@ def test_packing_there_and_back(bits: int, signed: bool, bipolar: bool, each: in
     assert np.array_equal(packing.unpack(packed, tensor), values)
 
 
+def test_floats_are_packed_as_their_bits() -> None:
+    values = np.random.default_rng(0).normal(0, 1e3, (4, 6, 3)).astype(np.float32)
+    tensor = {"shape": [1, 6, 3], "dtype": "FLOAT32", "bits": 32, "signed": True, "bipolar": False}
+    packed = packing.pack(values, tensor, (4, 6, 12))
+    assert packed[0, 0, :4].tobytes() == values[0, 0, :1].tobytes(), "element 0 comes first"
+    assert np.array_equal(packing.unpack(packed, tensor), values)
+
+
 def test_packing_is_the_driver_s(driver_python: Path) -> None:
     """The same words as finnpy_to_packed_bytearray gives, for widths that cross bytes."""
     code = """
@@ -156,11 +164,12 @@ for name, values in json.loads(sys.argv[1]).items():
     print(json.dumps([name, np.asarray(packed).tolist()]))
 """
     rng = np.random.default_rng(1)
-    kinds = {
+    kinds: dict[str, tuple[Any, int]] = {
         "BIPOLAR": (2 * rng.integers(0, 2, (2, 3, 9)) - 1, 1),
         "INT3": (rng.integers(-4, 4, (2, 3, 5)), 3),
         "UINT12": (rng.integers(0, 4096, (2, 3, 3)), 12),
         "UINT8": (rng.integers(0, 256, (2, 3, 3)), 8),
+        "FLOAT32": (rng.normal(0, 9, (2, 3, 3)).astype(np.float32), 32),
     }
     request = json.dumps({name: values.tolist() for name, (values, _) in kinds.items()})
     done = subprocess.run(
@@ -172,6 +181,7 @@ for name, values in json.loads(sys.argv[1]).items():
         packed = np.array(answers[name], np.uint8)
         tensor = {
             "shape": [1, *values.shape[1:]],
+            "dtype": name,
             "bits": bits,
             "signed": name.startswith("INT"),
             "bipolar": name == "BIPOLAR",

@@ -4,9 +4,10 @@ The file is an ``.npz``: a JSON description (array ``description``, UTF-8 bytes)
 arrays that it names. It holds layers as arithmetic, without PE, SIMD, FIFOs or width converters,
 so one design gives the same file whatever its folding. ``finn_tui.rehearsal.network`` computes it.
 
-Description: ``{"format", "input", "output", "nodes"}``; input and output carry ``name, shape,
-dtype, bits, signed, bipolar``; a node has ``name``, ``op``, ``inputs``, ``outputs`` (tensor names),
-``shape`` (of its first output, batch included) and what its ``op`` needs:
+Description: ``{"format", "inputs", "outputs", "nodes"}``; inputs and outputs carry ``name, shape,
+dtype, bits, signed, bipolar`` (``input`` and ``output`` are the first of each); a node has
+``name``, ``op``, ``inputs``, ``outputs`` (tensor names), ``shape`` (of its first output, batch
+included) and what its ``op`` needs; ``float`` says that it gives FLOAT32:
 
     threshold   thresholds, scale, bias         y = scale * count(x >= t) + bias
     matmul      weights (MW, MH), offset, shift, bound[, thresholds, scale, bias], from (shape)
@@ -14,7 +15,11 @@ dtype, bits, signed, bipolar``; a node has ``name``, ``op``, ``inputs``, ``outpu
     window      kernel, stride, dilation        sliding window, order (KH, KW, C)
     pool        function (max, sum, shift), kernel, shift
     maxpool     kernel                          non-overlapping, on images
-    pad, topk, sum, upsample, reshape, same, concat, split, add, sub, mul
+    transpose   from (shape), perm
+    pixelpad    stride                          zeros between the pixels
+    crop        rows, columns                   what is cut off (before, after)
+    pad, topk, sum, upsample, reshape, same, concat, split
+    add, sub, mul, div, max, min                element by element, with or without a constant
 """
 
 import json
@@ -26,6 +31,7 @@ from qonnx.custom_op.registry import getCustomOp
 from finn_tui.engine.protocol import EngineError
 
 FORMAT = 1
+FLOAT = "FLOAT32"
 
 # What FINN 0.8 and 0.9 called the layers that later versions renamed.
 _OLD_NAMES = {
@@ -67,28 +73,29 @@ class _Exporter:
 
     def run(self) -> Dict[str, Any]:
         graph = self.model.graph
-        dynamic = [t.name for t in graph.input if self.model.get_initializer(t.name) is None]
-        if len(dynamic) != 1 or len(graph.output) != 1:
-            raise EngineError(
-                "this design has %d inputs and %d outputs" % (len(dynamic), len(graph.output)),
-                "A rehearsal can compute designs with one of each.",
-                "Build it with AMD's tools, or split it.",
-            )
+        inputs = [
+            self._tensor(tensor.name)
+            for tensor in graph.input
+            if self.model.get_initializer(tensor.name) is None
+        ]
+        outputs = [self._tensor(tensor.name) for tensor in graph.output]
         return {
             "format": FORMAT,
-            "input": self._tensor(dynamic[0]),
-            "output": self._tensor(graph.output[0].name),
+            "input": inputs[0],
+            "output": outputs[0],
+            "inputs": inputs,
+            "outputs": outputs,
             "nodes": [self._node(node) for node in graph.node],
         }
 
     def _tensor(self, name: str) -> Dict[str, Any]:
         dtype = self.model.get_tensor_datatype(name)
         shape = [int(n) for n in self.model.get_tensor_shape(name)]
-        if not dtype.is_integer():
+        if not dtype.is_integer() and dtype.name != FLOAT:
             raise EngineError(
-                "%s carries %s, which is no integer type" % (name, dtype.name),
-                "A rehearsal computes integers, as the hardware does.",
-                "Give the network an integer input, such as UINT8 pixels divided by 255 inside it.",
+                "%s carries %s" % (name, dtype.name),
+                "A rehearsal computes integers and FLOAT32.",
+                "Give the network an input of one of these types, such as INT8.",
             )
         return {
             "name": name,
@@ -118,10 +125,22 @@ class _Exporter:
             "outputs": list(node.output),
             "shape": [int(n) for n in self.model.get_tensor_shape(node.output[0])],
         }
+        if self.is_float(node.output[0]):
+            entry["float"] = True
         entry.update(writer(self, node, getCustomOp(node)))
         return entry
 
     # What the writers below use -------------------------------------------------------------
+
+    def is_float(self, name: str) -> bool:
+        """Whether a tensor carries FLOAT32."""
+        return bool(self.model.get_tensor_datatype(name).name == FLOAT)
+
+    def keep_float(self, node: Any, what: str, values: Any) -> str:
+        """Store an array of FLOAT32; returns its name."""
+        name = "%s.%s" % (node.name, what)
+        self.arrays[name] = np.asarray(values, np.float32)
+        return name
 
     def keep(self, node: Any, what: str, values: Any) -> str:
         """Store an integer array in the smallest type that holds it; returns its name."""
@@ -154,11 +173,15 @@ class _Exporter:
         return np.asarray(values)
 
     def thresholds(self, node: Any, index: int, scale: int, bias: int) -> Dict[str, Any]:
-        # An integer reaches a threshold exactly when it reaches the next integer above it.
-        values = np.ceil(self.parameters(node, index, "thresholds").astype(np.float64))
-        values = np.clip(values, -(2.0**62), 2.0**62)
+        values = self.parameters(node, index, "thresholds")
+        if self.is_float(node.input[0]):
+            name = self.keep_float(node, "thresholds", values)
+        else:
+            # An integer reaches a threshold exactly when it reaches the next integer above it.
+            values = np.ceil(values.astype(np.float64))
+            name = self.keep(node, "thresholds", np.clip(values, -(2.0**62), 2.0**62))
         return {
-            "thresholds": self.keep(node, "thresholds", values),
+            "thresholds": name,
             "scale": int(scale),
             "bias": int(bias),
         }
@@ -178,7 +201,8 @@ _Writer = Callable[[_Exporter, Any, Any], Dict[str, Any]]
 
 
 def _threshold(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
-    out.integer_input(node)
+    if not out.is_float(node.input[0]):
+        out.integer_input(node)
     bipolar = op.get_nodeattr("outputDataType") == "BIPOLAR"
     start = int(op.get_nodeattr("ActVal"))
     scale, bias = (2, 2 * start - 1) if bipolar else (1, start)
@@ -321,20 +345,57 @@ def _add_streams(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     return {"op": "add", "inputs": list(node.input)[:2]}
 
 
+def _transpose(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
+    """Shuffles: the input as it arrives, its axes in another order, the output as it leaves."""
+    shape = [int(n) for n in op.get_nodeattr("transpose_in_shape")]
+    axes = list(range(len(shape)))
+    if layer_kind(node.op_type) == "InnerShuffle":
+        axes[-2], axes[-1] = axes[-1], axes[-2]
+    else:
+        axes = _pair(op, "perm")
+    size = int(np.prod(shape[1:]))
+    whole = int(np.prod(out.model.get_tensor_shape(node.input[0])[1:]))
+    if axes[0] != 0 or size != whole:
+        raise EngineError(
+            "%s (%s) cannot be rehearsed" % (node.name, node.op_type),
+            "It moves the axis of the batch, of which a board has many images.",
+            "Estimates and real builds of this design are not affected.",
+        )
+    return {"op": "transpose", "from": shape, "perm": axes}
+
+
+def _pixel_pad(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
+    return {"op": "pixelpad", "stride": _pair(op, "Stride")}
+
+
+def _crop(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
+    north, south, west, east = [
+        int(op.get_nodeattr("Crop" + side)) for side in ("North", "South", "West", "East")
+    ]
+    return {"op": "crop", "rows": [north, south], "columns": [west, east]}
+
+
+_ELEMENTWISE = {"add": "add", "sub": "sub", "mul": "mul", "div": "div"}
+_ELEMENTWISE.update(max="max", min="min")
+
+
 def _elementwise(out: _Exporter, node: Any, op: Any) -> Dict[str, Any]:
     kind = layer_kind(node.op_type)[len("Elementwise") :].lower()
-    if kind not in ("add", "sub", "mul"):
+    if kind not in _ELEMENTWISE or (kind == "div" and not out.is_float(node.output[0])):
         raise EngineError(
             "%s (%s) cannot be rehearsed" % (node.name, node.op_type),
             "finn-tui has no software model of this layer.",
             "Estimates and real builds of this design are not affected.",
         )
-    entry: Dict[str, Any] = {"op": kind, "inputs": list(node.input)[:2]}
+    entry: Dict[str, Any] = {"op": _ELEMENTWISE[kind], "inputs": list(node.input)[:2]}
     for index in (0, 1):
-        out.integer_input(node, index)
+        is_float = out.is_float(node.input[index])
+        if not is_float:
+            out.integer_input(node, index)
         constant = out.model.get_initializer(node.input[index])
         if constant is not None:
-            entry["constant"] = out.keep(node, "constant", constant)
+            keep = out.keep_float if is_float else out.keep
+            entry["constant"] = keep(node, "constant", constant)
             entry["constant_index"] = index
     return entry
 
@@ -357,6 +418,11 @@ _WRITERS: Dict[str, _Writer] = {
     "StreamingConcat": _concat,
     "StreamingSplit": _split,
     "AddStreams": _add_streams,
+    "FMPadding_Pixel": _pixel_pad,
+    "Crop": _crop,
+    "Shuffle": _transpose,
+    "InnerShuffle": _transpose,
+    "OuterShuffle": _transpose,
 }
 for _name in _PLUMBING:
     _WRITERS[_name] = _plain("same")

@@ -95,13 +95,13 @@ class _Dma:
 
 
 class _Accelerator:
-    """The network behind one input and one output DMA engine."""
+    """The network behind its input and output DMA engines."""
 
     def __init__(self, bitfile: Path) -> None:
         self.meta, data = _bitstream.unpack(str(bitfile))
         self.network = _network.Network(io.BytesIO(data))
-        self.input = _Dma(self)
-        self.output = _Dma(self)
+        self.inputs = [_Dma(self) for _ in self.network.inputs]
+        self.outputs = [_Dma(self) for _ in self.network.outputs]
         self._wizard_mhz = _wizard(bitfile.with_suffix(".hwh"))
         self._waiting: set[_Dma] = set()
         self._ends = 0.0
@@ -119,22 +119,21 @@ class _Accelerator:
         return float(cycles) / (self.clock_mhz() * 1e6)
 
     def start(self, dma: _Dma) -> None:
-        """Begin a transfer; the computation begins once both sides are ready."""
+        """Begin a transfer; the computation begins once all sides are ready."""
         self._waiting.add(dma)
-        if len(self._waiting) < 2:
+        engines = {*self.inputs, *self.outputs}
+        if self._waiting != engines:
             return
         began = time.perf_counter()
         self._waiting.clear()
-        batch = self.input.batch
-        # The driver may fill the input buffer again before it fetches this result.
-        source = self.input.buffer
-        assert source.snapshot is not None
-        images = source.snapshot[:batch]
-        np.copyto(images, source[:batch])
-        output = self.output.buffer
-        output.arrive = lambda: self._compute(images, output)
+        batch = self.inputs[0].batch
+        # The driver may fill the input buffers again before it fetches this result.
+        images = [_snapshot(engine.buffer, batch) for engine in self.inputs]
+        result = _Result(self.network, images)
+        for at, engine in enumerate(self.outputs):
+            result.arrives_in(engine.buffer, at)
         self._ends = began + self.seconds(batch)
-        self._done_unread = {self.input, self.output}
+        self._done_unread = engines
 
     def status(self, dma: _Dma) -> int:
         """Return the control register of a DMA engine, as of now."""
@@ -151,16 +150,47 @@ class _Accelerator:
             return _DONE | _IDLE
         return _IDLE
 
-    def _compute(self, images: Any, output: buffers.PynqBuffer) -> None:
-        description = self.network.description
-        batch = len(images)
-        if batch > 1 and (images == images[0]).all():
+
+def _snapshot(source: buffers.PynqBuffer, batch: int) -> Any:
+    """What an input buffer holds now."""
+    assert source.snapshot is not None
+    images = source.snapshot[:batch]
+    np.copyto(images, source[:batch])
+    return images
+
+
+class _Result:
+    """What a batch gives; computed when the first of its buffers is looked at."""
+
+    def __init__(self, network: Any, images: list[Any]) -> None:
+        self._network = network
+        self._images = images
+        self._outputs: list[Any] | None = None
+
+    def arrives_in(self, buffer: buffers.PynqBuffer, at: int) -> None:
+        """Have output ``at`` written to a buffer when that is looked at."""
+
+        def arrive() -> None:
+            values = self._values()[at]
+            shape = (len(values), *buffer.shape[1:])
+            buffer[: len(values)] = packing.pack(values, self._network.outputs[at], shape)
+
+        buffer.arrive = arrive
+
+    def _values(self) -> list[Any]:
+        if self._outputs is None:
+            batch = len(self._images[0])
+            alike = batch > 1 and all((images == images[0]).all() for images in self._images)
             # A throughput test sends the same image (zeros) over and over.
-            one = packing.unpack(images[:1], description["input"])
-            results = np.repeat(self.network.run(one), batch, axis=0)
-        else:
-            results = self.network.run(packing.unpack(images, description["input"]))
-        output[:batch] = packing.pack(results, description["output"], (batch, *output.shape[1:]))
+            images = [each[:1] if alike else each for each in self._images]
+            outputs = self._network.run_all(
+                [
+                    packing.unpack(each, tensor)
+                    for each, tensor in zip(images, self._network.inputs, strict=True)
+                ]
+            )
+            self._outputs = [np.repeat(o, batch, axis=0) for o in outputs] if alike else outputs
+        return self._outputs
 
 
 def _wizard(hwh: Path) -> float | None:
@@ -203,7 +233,9 @@ class Overlay:
             self._accelerator = _Accelerator(bitfile)
         except ValueError as error:
             raise RuntimeError(f"SIMULATED board: {error}; deploy it to a real one") from error
-        self.ip_dict: dict[str, dict[str, Any]] = {"idma0": {}, "odma0": {}}
+        names = [f"idma{at}" for at in range(len(self._accelerator.inputs))]
+        names += [f"odma{at}" for at in range(len(self._accelerator.outputs))]
+        self.ip_dict: dict[str, dict[str, Any]] = {name: {} for name in names}
         self.is_loaded = download
         _say(self._accelerator)
 
@@ -212,12 +244,11 @@ class Overlay:
         self.is_loaded = True
 
     def __getattr__(self, name: str) -> _Dma:
-        """DMA engines by name; a design of ours has one for input and one for output."""
+        """DMA engines by name: ``idma0``, ``idma1``, ... for the inputs, ``odma0``, ... ."""
         accelerator: _Accelerator = self.__dict__.get("_accelerator")  # type: ignore[assignment]
-        if accelerator is not None and name.startswith("idma"):
-            return accelerator.input
-        if accelerator is not None and name.startswith("odma"):
-            return accelerator.output
+        if accelerator is not None and name in self.__dict__.get("ip_dict", ()):
+            engines = accelerator.inputs if name.startswith("idma") else accelerator.outputs
+            return engines[int(name[len("idma") :])]
         raise AttributeError(f"SIMULATED board: the design has no IP called {name}")
 
 

@@ -1,4 +1,4 @@
-"""SIMULATED: bits in a DMA buffer to integers and back.
+"""SIMULATED: bits in a DMA buffer to numbers and back.
 
 FINN's drivers pack the innermost folded dimension into whole bytes, element 0 in the lowest bits
 of the first byte (they reverse elements and bytes after packing most significant first).
@@ -15,17 +15,19 @@ Array = npt.NDArray[Any]
 
 
 def unpack(packed: Array, tensor: dict[str, Any]) -> Array:
-    """Integers of ``tensor`` from bytes.
+    """Numbers of ``tensor`` from bytes.
 
     Args:
         packed: uint8, (N, words..., bytes of a word).
         tensor: a network's input: ``shape`` (batch 1), ``bits``, ``signed``, ``bipolar``.
 
     Returns:
-        (N, *shape[1:]), the smallest integer type or int64.
+        (N, *shape[1:]), the smallest integer type or int64; float32 for FLOAT32.
     """
     count, bits = len(packed), tensor["bits"]
     shape = tuple(tensor["shape"][1:])
+    if tensor.get("dtype") == "FLOAT32":
+        return np.ascontiguousarray(packed).view("<f4").reshape(count, *shape)
     if bits == 8:
         kind = np.int8 if tensor["signed"] else np.uint8
         return np.ascontiguousarray(packed).view(kind).reshape(count, *shape)
@@ -47,6 +49,9 @@ def pack(values: Array, tensor: dict[str, Any], packed_shape: tuple[int, ...]) -
     bits = tensor["bits"]
     count = len(values)
     words = int(np.prod(packed_shape[1:-1]))
+    if tensor.get("dtype") == "FLOAT32":
+        # Its bits, as a whole number.
+        values = np.ascontiguousarray(values.astype("<f4")).view("<u4")
     flat = values.reshape(count, words, -1).astype(np.int64)
     if tensor["bipolar"]:
         flat = (flat + 1) // 2
