@@ -30,7 +30,7 @@ from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, Cost
 from finn_tui.engine.client import Engine
 from finn_tui.lab import identity
 from finn_tui.lab.handling import Consent, Handling
-from finn_tui.lab.presets import Preset, load_presets, presets
+from finn_tui.lab.presets import Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
 
 
@@ -162,13 +162,16 @@ def resolve(workspace: Workspace, model: str) -> Request:
     Raises:
         FinnTuiError: if it is none of them.
     """
-    known, broken = load_presets()
+    known, broken = load_presets(workspace.root)
     if model in broken:
         raise broken[model]
     if model in known:
         preset = known[model]
         return Request(model, preset.source, preset, identity.content(preset.source))
     path = Path(model).expanduser()
+    if path.suffix == ".toml" and path.is_file():
+        preset = read_preset(path)
+        return Request(preset.name, preset.source, preset, identity.content(preset.source))
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
             raise FinnTuiError(
@@ -233,7 +236,7 @@ def locate(workspace: Workspace, request: Request, part: str) -> str:
             request.content,
         ):
             return label
-    taken = request.preset is None and request.name in presets()
+    taken = request.preset is None and request.name in presets(workspace.root)
     others = {label for label, _, info in infos if info.get("origin") != request.origin}
     if not taken and request.name not in others:
         return request.name

@@ -16,6 +16,8 @@ from finn_tui.core.design import Design
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding import lab_tuples
 from finn_tui.core.folding.model import Folding
+from finn_tui.core.network_shapes import Network
+from finn_tui.lab import networks
 
 
 class DatasetEntry(Struct, frozen=True):
@@ -67,8 +69,10 @@ class PresetFile(Struct, frozen=True):
     Attributes:
         name: what commands call it.
         title: what it is, in words.
-        source: where the network comes from, as the engine prepares it: ``kind``, ``network``,
-            ``input`` (its shape), ``topk``, or ``path`` of a file.
+        network: the network's layers and bit widths.
+        source: where the network comes from, as the engine prepares it: ``kind``, ``network``
+            (Brevitas' name of one that it publishes weights for), ``input`` (its shape), ``topk``,
+            or ``path`` of a file. Not needed beside ``[network]``.
         train: how it is trained where no published weights can be fetched: ``dataset``.
         dataset: the data set that it is for.
         foldings: foldings by name.
@@ -83,7 +87,8 @@ class PresetFile(Struct, frozen=True):
         ),
     ]
     title: str
-    source: dict[str, Any]
+    source: dict[str, Any] | None = None
+    network: networks.NetworkEntry | None = None
     train: dict[str, Any] | None = None
     dataset: DatasetEntry = DatasetEntry()
     foldings: dict[str, FoldingEntry] = {}
@@ -96,6 +101,7 @@ class Preset:
 
     Attributes:
         source: what the engine's ``prepare`` is given.
+        network: its layers and bit widths, where the file defines them.
         dataset: name of the dataset that the network is for ("mnist", "cifar10"), or None.
         foldings: by name, each with ``mvau`` tuples and optional ``thresholding_pe``.
         references: published figures: what, value, unit, source.
@@ -108,6 +114,7 @@ class Preset:
     foldings: Mapping[str, Mapping[str, Any]]
     references: tuple[Mapping[str, Any], ...]
     path: Path
+    network: Network | None = None
 
     def folding(self, name: str, design: Design, tables: Tables) -> Folding:
         """A folding that the preset brings, for its design as prepared here.
@@ -146,16 +153,28 @@ class Preset:
         )
 
 
-def presets() -> dict[str, Preset]:
-    """All presets by name: those that ship, and the user's, which win; see ``load_presets``."""
-    return load_presets()[0]
+def presets(workspace: Path | None = None) -> dict[str, Preset]:
+    """Return all presets by name; see ``load_presets``."""
+    return load_presets(workspace)[0]
 
 
-def load_presets() -> tuple[dict[str, Preset], dict[str, FinnTuiError]]:
-    """All presets by name, and what is wrong with the other files, by the file's stem."""
+def load_presets(
+    workspace: Path | None = None,
+) -> tuple[dict[str, Preset], dict[str, FinnTuiError]]:
+    """Read the presets that ship, the user's own and a workspace's; the later ones win.
+
+    Args:
+        workspace: a workspace's folder, whose folder ``presets`` is read too.
+
+    Returns:
+        all presets by name, and what is wrong with the other files, by the file's stem.
+    """
     known: dict[str, Preset] = {}
     broken: dict[str, FinnTuiError] = {}
-    for folder in (paths.shipped_dir("presets"), paths.config_dir() / "presets"):
+    folders = [paths.shipped_dir("presets"), paths.config_dir() / "presets"]
+    if workspace is not None:
+        folders.append(workspace / "presets")
+    for folder in folders:
         for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
             try:
                 preset = read_preset(path)
@@ -165,13 +184,24 @@ def load_presets() -> tuple[dict[str, Preset], dict[str, FinnTuiError]]:
                 known.pop(path.stem, None)
             else:
                 known[preset.name] = preset
+                broken.pop(preset.name, None)
     return known, broken
 
 
 def read_preset(path: Path) -> Preset:
     """Read one preset file. Raises ``FinnTuiError`` naming the file, line, key and value."""
     entry = config.read(path, PresetFile)
-    source = dict(entry.source)
+    network = networks.network(entry.network, path) if entry.network is not None else None
+    if entry.source is not None:
+        source = dict(entry.source)
+    elif network is not None:
+        source = networks.source(network)
+    else:
+        raise FinnTuiError(
+            f"{path} has neither [network] nor [source]",
+            "[network] defines the layers; [source] names a file or a network of Brevitas.",
+            "Copy a preset that ships and change it: finn-tui presets copy vgg9-w1a1 NAME.",
+        )
     if entry.train is not None:
         source["train"] = entry.train
     return Preset(
@@ -182,4 +212,5 @@ def read_preset(path: Path) -> Preset:
         foldings={name: asdict(folding) for name, folding in entry.foldings.items()},
         references=tuple(asdict(reference) for reference in entry.reference),
         path=path,
+        network=network,
     )

@@ -128,7 +128,9 @@ class FinnTuiApp(Workers):
             self.register_theme(theme)
         chosen, problems = theming.chosen_theme()
         self._problems += problems
-        self._problems += [str(error) for error in load_presets()[1].values()]
+        self._problems += [
+            str(error) for error in load_presets(self.lab.workspace.root)[1].values()
+        ]
         chosen = chosen if chosen in self.available_themes else theming.DEFAULT
         # Not by assignment, which would have everything parsed for Textual's own theme first.
         self.set_reactive(FinnTuiApp.theme, chosen)

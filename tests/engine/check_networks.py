@@ -7,6 +7,7 @@ import torch
 from brevitas_examples.bnn_pynq.models import model_with_cfg
 
 from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import execution, padding, weights
 from finn_tui.engine.server.training import networks
 
 TFC = {
@@ -56,6 +57,19 @@ def edge_of_second_convolution(value: int) -> list[float]:
     return [float(padded[0, 0, 0, 0]), float(ordinary[0, 0, 0, 0])]
 
 
+def exported(value: int) -> list[float]:
+    """How far the export is from Brevitas, padded as the hardware does and as it is written."""
+    net = networks.build({**SMALL, "padding_value": value}).eval()
+    images = torch.rand([1, *SMALL["input"]])  # type: ignore[misc]
+    model = weights.export(net, [1, 3, 8, 8])
+    with torch.no_grad():
+        wanted = net(images).numpy()
+    graphs = (padding.as_hardware(model), model)
+    return [
+        float(abs(execution.runner(each)([images.numpy()])[0] - wanted).max()) for each in graphs
+    ]
+
+
 def refused(definition: Any) -> str:
     """What is said of a definition that cannot be built."""
     try:
@@ -76,6 +90,8 @@ if __name__ == "__main__":
                 "cnv": difference_to_brevitas("cnv_1w1a", CNV),
                 "minus": edge_of_second_convolution(-1),
                 "zero": edge_of_second_convolution(0),
+                "export": exported(-1),
+                "zero_export": exported(0),
                 "default": networks.build(SMALL).definition["padding_value"],
                 "ternary": networks.build({**SMALL, "activation_bits": 2}).definition[
                     "padding_value"

@@ -42,6 +42,13 @@ def test_a_padded_pixel_of_bipolar_activations_is_minus_1_and_0_in_the_export(fa
     assert (facts["default"], facts["ternary"]) == (-1, 0)
 
 
+def test_an_export_has_zero_padding_and_is_run_as_the_hardware_pads(facts: Any) -> None:
+    hardware, as_written = facts["export"]
+    assert hardware < 1e-4 < as_written
+    hardware, as_written = facts["zero_export"]
+    assert as_written < 1e-4 < hardware
+
+
 def test_weights_are_clipped(facts: Any) -> None:
     assert facts["clipped"] == 1.0
 

@@ -9,7 +9,7 @@ import importlib
 import math
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from finn_tui.engine.server import execution, graphs
+from finn_tui.engine.server import execution
 
 #: At every stage, whatever the network's size; small networks get all samples everywhere.
 LEAST_SAMPLES = 4
@@ -235,38 +235,3 @@ def _difference(stage: Dict[str, Any]) -> str:
             % (images - check["outputs"], images, difference)
         )
     return "from the stage %s on, %s" % (stage["name"], " and ".join(parts))
-
-
-def padding_cause(model: Any) -> Dict[str, str]:
-    """The cause that is known best: bipolar activations that are padded with zeros.
-
-    ``model`` is the graph before it is streamlined. Empty where there is no such layer.
-    """
-    padded = []
-    for node in model.graph.node:
-        if node.op_type != "Conv":
-            continue
-        pads = [a for a in node.attribute if a.name == "pads"]
-        if not pads or not any(pads[0].ints):
-            continue
-        if _is_bipolar(model, node.input[0]):
-            padded.append(node.name)
-    if not padded:
-        return {}
-    return {
-        "why": "Bipolar activations (-1, +1) are padded with zeros in front of %s. FINN computes "
-        "them as 0 and 1, so that a padded 0 means -1." % graphs.listed(padded),
-        "fix": "Train and evaluate with padding -1 there and export with zero padding, or give "
-        "these activations 2 bits, or do not pad them",
-    }
-
-
-def _is_bipolar(model: Any, name: str) -> bool:
-    while True:
-        if model.get_tensor_datatype(name).name == "BIPOLAR":
-            return True
-        producer = model.find_producer(name)
-        # A scale or a pooling between the quantizer and the convolution changes no sign.
-        if producer is None or producer.op_type not in ("Mul", "MaxPool", "Transpose", "Reshape"):
-            return producer is not None and producer.op_type == "BipolarQuant"
-        name = producer.input[0]

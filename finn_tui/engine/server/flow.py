@@ -23,6 +23,7 @@ from finn_tui.engine.server import (
     handling,
     host,
     network_failure,
+    padding,
     sources,
     user_steps,
 )
@@ -99,6 +100,8 @@ class Flow:
             return execution.to_hardware(batch, self.hosts[at]).astype(numpy.float32)
 
         tail = _softmax if self.tail else None
+        if self.network.pads_as_hardware:
+            model = padding.as_hardware(model)
         return self.reference.check(model, front, tail, self.topk, last)
 
     def report(self, message: str) -> None:
@@ -295,7 +298,7 @@ class _Runner:
             if step == before and ours:
                 model = self._before_and_after(model, topk)
             if step == STREAMLINE:
-                flow.cause = checks.padding_cause(model)
+                flow.cause = padding.cause(model)
             if step == PARTITION:
                 self.current = model
                 flow.hosts = host.steps_of(model)

@@ -30,7 +30,8 @@ class Network:
     ``stage_kind`` (how far in FINN's flow it is, see ``opening``), ``facts`` (``weights`` of
     model.json), ``handling``, ``samples`` (a batch for each input, as the accelerator gets it),
     ``labels`` (-1 where an image has none), ``software`` (the network's own top-1), ``split`` (the
-    digits, if those are the images), ``notes`` (for the user).
+    digits, if those are the images), ``notes`` (for the user), ``pads_as_hardware`` (whether
+    padded bipolar pixels were -1 in training, although the export has zeros).
     """
 
     def __init__(self, model: Any, stage: str, facts: Dict[str, Any]) -> None:
@@ -44,6 +45,7 @@ class Network:
         self.software: Any = None
         self.split: Optional[digits.Split] = None
         self.notes: List[str] = []
+        self.pads_as_hardware = False
 
     @property
     def images(self) -> Any:
@@ -92,6 +94,7 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
         right = int((network.software == network.labels).sum())
         network.facts.update(accuracy=100.0 * right / count, images=count, dataset="digits28")
     network.model = weights.export(net, shape)
+    network.pads_as_hardware = weights.pads_as_hardware(net)
     # These networks are trained on pixels / 255, whatever their first layer does with them.
     wish = {"preprocess": "divide-255", "topk": 1, **source}
     network.handling = handling.choose(network.model, wish)

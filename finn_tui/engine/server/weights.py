@@ -4,6 +4,7 @@
 once, else trains on the spot where the preset says on what, else keeps random weights and says so.
 """
 
+import contextlib
 import hashlib
 import importlib
 import os
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 import threading
 import urllib.request
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import digits, finn_env, graphs
@@ -29,9 +30,17 @@ BATCH = 100
 LEARNING_RATE = 0.06
 
 
-def network(name: str) -> Tuple[Any, Any]:
-    """The network ``name`` of ``brevitas_examples.bnn_pynq`` with random weights, and its cfg."""
+def network(source: Dict[str, Any]) -> Tuple[Any, Any]:
+    """The network of a "brevitas" source with random weights, and Brevitas' cfg of it.
+
+    ``definition`` is one that is not in Brevitas; it has no cfg. ``network`` names one of
+    ``brevitas_examples.bnn_pynq``.
+    """
     finn_env.torch_ready()
+    if source.get("definition") is not None:
+        networks = importlib.import_module("finn_tui.engine.server.training.networks")
+        return networks.build(source["definition"]), None
+    name = str(source.get("network"))
     models = importlib.import_module("brevitas_examples.bnn_pynq.models")
     try:
         net, cfg = models.model_with_cfg(name, pretrained=False)
@@ -62,7 +71,7 @@ def obtain(source: Dict[str, Any], progress: Progress) -> Tuple[Any, Dict[str, A
         raise EngineError("No checkpoint was given", "", "Give the path of a .pth file")
     torch = finn_env.torch_ready()
     torch.manual_seed(seed)
-    net, cfg = network(source["network"])
+    net, cfg = network(source)
     dataset = (source.get("train") or {}).get("dataset")
     if path and kind in ("auto", "checkpoint"):
         _load_checkpoint(net, path)
@@ -114,7 +123,7 @@ def _load_checkpoint(net: Any, path: str) -> None:
 def _load_published(net: Any, cfg: Any, wanted: bool, progress: Progress) -> bool:
     """Load Brevitas' published weights; False if they are out of reach and not ``wanted``."""
     torch = finn_env.torch_ready()
-    url = cfg.get("MODEL", "PRETRAINED_URL", fallback="")
+    url = cfg.get("MODEL", "PRETRAINED_URL", fallback="") if cfg is not None else ""
     name = url.rsplit("/", 1)[-1]
     cached = os.path.join(torch.hub.get_dir(), "checkpoints", name)
     if not url:
@@ -268,6 +277,23 @@ _EXPORTERS: Tuple[Dict[str, Any], ...] = (
 )
 
 
+def pads_as_hardware(net: Any) -> bool:
+    """Whether a network's padded pixels of bipolar activations are -1."""
+    definition = getattr(net, "definition", None) or {}
+    return definition.get("padding_value") == -1
+
+
+@contextlib.contextmanager
+def _zero_padding(net: Any) -> Iterator[None]:
+    """Let a network pad with zeros for its export: FINN reads these, and makes -1 of them."""
+    if not pads_as_hardware(net):
+        yield
+        return
+    networks = importlib.import_module("finn_tui.engine.server.training.networks")
+    with networks.ordinary_padding(net):
+        yield
+
+
 def export(net: Any, shape: List[int]) -> Any:
     """A network as a QONNX model in memory (torch may write its weights to a second file)."""
     torch = finn_env.torch_ready()
@@ -277,7 +303,8 @@ def export(net: Any, shape: List[int]) -> Any:
     try:
         for options in _EXPORTERS:
             try:
-                export_qonnx(net, torch.zeros(shape), path, **options)
+                with _zero_padding(net):
+                    export_qonnx(net, torch.zeros(shape), path, **options)
                 break
             except Exception:
                 # What an exporter raises for an option that it does not know depends on the

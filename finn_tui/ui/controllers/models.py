@@ -96,7 +96,7 @@ class ModelController(Controller):
 
         files = (".onnx",)
         try:
-            presets_by_name = presets()
+            presets_by_name = presets(self.lab.workspace.root)
         except FinnTuiError as error:
             self.context.show_error(error)
             return
