@@ -42,6 +42,16 @@ def for_terminal(text: str) -> str:
     return clean(text).replace("\r\n", "\n").replace("\r", " ")
 
 
+def number(value: float | None, digits: int = 0) -> str:
+    """Format a number with thousands separators; a dash for None.
+
+    Args:
+        value: the number.
+        digits: decimal places.
+    """
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
 def size(count: int) -> str:
     """Bytes for people."""
     value = float(count)

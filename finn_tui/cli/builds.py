@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,6 @@ from finn_tui.cli.common import (
     Reporter,
     ask_about_notify,
     echo,
-    number,
     open_lab,
     open_workspace,
     print_json,
@@ -375,12 +372,14 @@ def attach(name: str, workspace: Path, as_json: bool) -> None:
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @click.option("--md", "as_md", is_flag=True, help="As a Markdown table, for a report.")
+@click.option("--latex", "as_latex", is_flag=True, help="As a LaTeX table, for a paper.")
 @shared_options()
-def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> None:
+def experiments(as_csv: bool, as_md: bool, as_latex: bool, workspace: Path, as_json: bool) -> None:
     """Print the table of runs and results.
 
     Folding, estimate, post-synthesis resources, measured fps and accuracy of every run.
     """
+    from finn_tui.lab import results_export
     from finn_tui.lab.results_table import experiments as read_experiments
 
     lab = open_lab(workspace)
@@ -390,69 +389,20 @@ def experiments(as_csv: bool, as_md: bool, workspace: Path, as_json: bool) -> No
     if as_json:
         print_json({"experiments": [row.as_json() for row in rows]})
     elif as_csv:
-        echo(_csv(rows), nl=False)
+        echo(results_export.comma_separated(rows), nl=False)
+    elif as_latex:
+        echo(results_export.latex(rows), nl=False)
     elif not rows:
         echo("No runs yet; `finn-tui build MODEL` makes one.")
+    elif as_md:
+        echo(results_export.markdown(rows), nl=False)
     else:
-        texts = [experiment_texts(row) for row in rows]
-        if as_md:
-            lines = [HEADINGS, ["---"] * len(HEADINGS), *texts]
-            echo("\n".join("| " + " | ".join(line) + " |" for line in lines))
-        else:
-            echo(table(HEADINGS, texts, "   rrrrrrrr"))
+        echo(experiments_table(rows))
 
 
-HEADINGS = [
-    "run",
-    "folding",
-    "state",
-    "II",
-    "est. fps",
-    "est. LUT",
-    "LUT",
-    "BRAM18",
-    "WNS",
-    "fps",
-    "accuracy",
-    "",
-]
+def experiments_table(rows: list[Experiment]) -> str:
+    """Return the table of experiments as plain text."""
+    from finn_tui.lab import results_export
 
-
-def experiment_texts(row: Experiment) -> list[str]:
-    """Return a row as people read it; the last column says what is not real."""
-    simulated = row.simulated or row.measured_simulated
-    return [
-        row.run,
-        row.folding,
-        row.verdict,
-        number(row.ii_cycles),
-        number(row.estimated_fps),
-        number(row.estimated.get("LUT")),
-        number(row.synthesized.get("LUT")),
-        number(row.synthesized.get("BRAM_18K")),
-        number(row.wns, 3),
-        number(row.fps),
-        "-" if row.accuracy is None else f"{row.accuracy:.2f} %",
-        SIMULATED if simulated else "",
-    ]
-
-
-def _csv(rows: list[Experiment]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    flat = [_flat(row.as_json()) for row in rows]
-    keys = list(dict.fromkeys(key for row in flat for key in row))
-    writer.writerow(keys)
-    for row in flat:
-        writer.writerow(["" if row.get(key) is None else row.get(key) for key in keys])
-    return out.getvalue()
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}_{inner}": item for inner, item in value.items()})
-        else:
-            flat[key] = value
-    return flat
+    right = "".join("r" if column.right else " " for column in results_export.COLUMNS)
+    return table(results_export.headings(), results_export.texts(rows), right)

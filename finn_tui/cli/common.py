@@ -16,6 +16,7 @@ import click
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import for_terminal, one_line
+from finn_tui.base.text import number as number
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -313,16 +314,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def number(value: float | None, digits: int = 0) -> str:
-    """Format a number with thousands separators; a dash for None.
-
-    Args:
-        value: the number.
-        digits: decimal places.
-    """
-    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 class Reporter:

@@ -11,7 +11,7 @@ import click
 
 from finn_tui.cli.app import start_app, why_no_terminal
 from finn_tui.cli.boards import outcome_lines
-from finn_tui.cli.builds import HEADINGS, experiment_texts, follow_quietly
+from finn_tui.cli.builds import experiments_table, follow_quietly
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
@@ -20,7 +20,6 @@ from finn_tui.cli.common import (
     open_workspace,
     run,
     show_error,
-    table,
 )
 from finn_tui.cli.models import summary
 
@@ -105,7 +104,7 @@ def _plain(workspace: Workspace) -> None:
             for error in done.missing:
                 show_error(error)
             echo()
-            echo(table(HEADINGS, [experiment_texts(experiment(begun))], "   rrrrrrrr"))
+            echo(experiments_table([experiment(begun)]))
             return not done.missing
 
     with Reporter() as reporter:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import clean
 from finn_tui.runs.folder import RunFolder, missed_text
 from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.notes import read_notes
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class Experiment:
         accuracy, images: percent over how many images.
         content: the hash of what the model was prepared from; empty if it is not known.
         measured_simulated: whether throughput and accuracy come from the simulated board.
+        dataset: the test set's true name.
+        trained_on: the data set that the weights come from, ``random`` for none.
+        estimated_whole: the estimate with all that a build counts: FIFOs, width converters, shell.
+        tags: the user's.
     """
 
     run: str
@@ -48,6 +54,31 @@ class Experiment:
     images: int | None
     measured_simulated: bool
     content: str = ""
+    dataset: str | None = None
+    trained_on: str | None = None
+    estimated_whole: Mapping[str, float] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def error_percent(self) -> dict[str, float]:
+        """How far the whole estimate is from the build, by resource: -6 is 6 % too low."""
+        return {
+            name: 100 * (self.estimated_whole[name] / built - 1)
+            for name, built in self.synthesized.items()
+            if built and name in self.estimated_whole
+        }
+
+    @property
+    def of_estimate(self) -> float | None:
+        """Measured throughput in percent of the estimate."""
+        if self.fps is None or not self.estimated_fps:
+            return None
+        return 100 * self.fps / self.estimated_fps
+
+    @property
+    def any_simulated(self) -> bool:
+        """Whether a stand-in took part in any of its figures."""
+        return self.simulated or self.measured_simulated
 
     @property
     def clock_missed_ns(self) -> float | None:
@@ -67,6 +98,9 @@ class Experiment:
             **vars(self),
             "estimated": dict(self.estimated),
             "synthesized": dict(self.synthesized),
+            "estimated_whole": dict(self.estimated_whole),
+            "error_percent": {name: round(e, 2) for name, e in self.error_percent.items()},
+            "tags": list(self.tags),
         }
 
 
@@ -104,7 +138,40 @@ def experiment(run: RunFolder) -> Experiment:
         images=_number(accuracy, "images"),
         content=request.content,
         measured_simulated=bool(throughput.get("simulated") or accuracy.get("simulated")),
+        dataset=_text(accuracy, "dataset"),
+        trained_on=_trained_on(request.source),
+        estimated_whole=_whole(estimate),
+        tags=read_notes(run).tags,
     )
+
+
+def _text(part: Mapping[str, Any], name: str) -> str | None:
+    value = part.get(name)
+    return clean(value) if isinstance(value, str) and value else None
+
+
+def _trained_on(source: Any) -> str | None:
+    """Return the data set of the weights; ``random`` where they were never trained."""
+    weights = source.get("weights") if isinstance(source, Mapping) else None
+    if not isinstance(weights, Mapping):
+        return None
+    kind = _text(weights, "kind")
+    return _text(weights, "dataset") or ("random" if kind == "random" else None)
+
+
+def _whole(estimate: Mapping[str, Any]) -> dict[str, float]:
+    """Return layers, FIFOs, width converters and shell; empty where the last are not known."""
+    total, extra = estimate.get("total"), estimate.get("extra")
+    if not isinstance(total, Mapping) or not isinstance(extra, Mapping):
+        return {}
+    parts = [extra.get(name) for name in ("dwc", "fifo", "shell")]
+    if not all(isinstance(part, Mapping) and _number(part, "LUT") is not None for part in parts):
+        return {}
+    return {
+        name: float(total[name]) + sum(float(part.get(name) or 0) for part in parts if part)
+        for name in _RESOURCES
+        if _number(total, name) is not None
+    }
 
 
 def _number(part: Mapping[str, Any], name: str) -> Any:

@@ -226,6 +226,11 @@ class Experiment(Struct, frozen=True, kw_only=True):
         images: over how many images.
         measured_simulated: whether throughput and accuracy are from the simulated board.
         content: hash of what the model was prepared from; empty if it is not known.
+        dataset: the test set's true name.
+        trained_on: the data set that the weights come from; ``random`` if they were never trained.
+        estimated_whole: the estimate with all that a build counts: FIFOs, width converters, shell.
+        error_percent (%): how far that is from the build, by resource; below 0 it is too low.
+        tags: the user's.
     """
 
     run: str
@@ -249,6 +254,11 @@ class Experiment(Struct, frozen=True, kw_only=True):
     images: int | None
     measured_simulated: bool
     content: str
+    dataset: str | None
+    trained_on: str | None
+    estimated_whole: dict[str, float]
+    error_percent: dict[str, float]
+    tags: tuple[str, ...]
 
 
 class Experiments(Document, frozen=True, kw_only=True):
