@@ -26,6 +26,7 @@ from finn_tui.base import config
 from finn_tui.board.catalogue import BoardEntry
 from finn_tui.cli.documents import DOCUMENTS, Failure
 from finn_tui.engine.catalogue import EngineEntry
+from finn_tui.lab.course.definition import Course
 from finn_tui.lab.presets import PresetFile
 from finn_tui.lab.workspace import Settings
 from finn_tui.runs import documents as run_documents
@@ -101,6 +102,29 @@ name = "mnist"
 
 [foldings.slow]
 mvau = [[16, 49, 16], [1, 1, 64], [8, 8, 64], [10, 8, 64]]
+""",
+    ),
+    (
+        "courses/*.toml",
+        "In the folder `courses` of the configuration folder: the steps of a course. One of the "
+        "same name takes the place of the course that ships.",
+        Course,
+        "course",
+        """name = "finn-lab"
+title = "My lab"
+
+[[part]]
+id = "Part1"
+title = "First steps"
+model = "tfc-w1a1"
+notes = "part1.md"
+
+[[part.step]]
+title = "build the published folding"
+done = "built"
+folding = "published"
+command = "finn-tui build tfc-w1a1 --folding published"
+key = "app.build"
 """,
     ),
     (

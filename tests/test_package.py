@@ -69,6 +69,8 @@ def test_the_wheel_holds_presets_themes_and_the_engine(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for needed in (
         "finn_tui/presets/tfc-w1a1.toml",
+        "finn_tui/courses/finn-lab.toml",
+        "finn_tui/lab/report/template.typ",
         "finn_tui/engine/requirements.txt",
         "finn_tui/engine/server/__main__.py",
         "finn_tui/py.typed",

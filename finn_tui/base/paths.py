@@ -37,7 +37,7 @@ def state_dir() -> Path:
 
 
 def shipped_dir(name: str) -> Path:
-    """Return a data folder of the package: ``presets`` or ``themes``.
+    """Return a data folder of the package: such as ``presets`` or ``themes``.
 
     In a wheel it lies inside the package, in a checkout beside it.
     """

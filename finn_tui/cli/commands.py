@@ -60,6 +60,8 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
     },
     "Course": {
         "explain": CommandEntry("explain:explain", "Explain how a folded layer computes."),
+        "lab": CommandEntry("lab:lab", "Show how far the lab course is, step by step."),
+        "report": CommandEntry("report:report", "Write the report and the zip to hand in."),
     },
     "Engines": {
         "engine": CommandEntry("engines:engine", "Install, list and remove FINN environments."),

@@ -101,6 +101,8 @@ def test_every_described_key_occurs(cli: Cli, user: dict[str, str], tmp_path: Pa
         "inspect": [(str(logs),), (str(logs / "b"),), (BUILT,), (FAILED,)],
         "boards list": [()],
         "explain": [("tfc-w1a1", "0")],
+        "lab status": [()],
+        "report": [()],
         "engine list": [()],
     }
     engine = {"engine list": {"FINN_TUI_ENGINE_PYTHON": "/opt/finn/bin/python"}}

@@ -19,6 +19,7 @@ from finn_tui.cli.documents.boards import (
     Throughput,
     Validate,
 )
+from finn_tui.cli.documents.course import LabStatus, Report
 from finn_tui.cli.documents.engines import EngineInfoDocument, EngineList
 from finn_tui.cli.documents.estimates import Estimate, Pareto, Solve
 from finn_tui.cli.documents.foldings import Calibrate, CalibrateAll, Compare, Migrate
@@ -70,6 +71,8 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "validate": Validate,
     "go": Go,
     "explain": Explain,
+    "lab status": LabStatus,
+    "report": Report,
     "engine list": EngineList,
     "engine info": EngineInfoDocument,
 }

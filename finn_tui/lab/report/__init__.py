@@ -1,0 +1,1 @@
+"""The report that is handed in: Markdown, charts, the typesetter and the zip."""
