@@ -579,6 +579,7 @@ def ssh_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None:
     """known_hosts, config and keys."""
     import asyncssh
 
+    from finn_tui.base.errors import FinnTuiError
     from finn_tui.board import openssh_files
 
     os.environ["HOME"] = str(folder)
@@ -601,8 +602,10 @@ def ssh_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None:
 
                     return "".join(one_line(note) for note in notes)
             else:
-                problem = openssh_files.key_problem(str(ssh / "key"))
-                return shown_error(problem) if problem is not None else ""
+                try:
+                    openssh_files.read_key(str(ssh / "key"), rng.choice((None, "x")))
+                except FinnTuiError as error:
+                    return shown_error(error)
             return ""
 
         # An exec condition is the user's own; not of a mutated one.

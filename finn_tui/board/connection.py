@@ -8,7 +8,7 @@ import os
 import shlex
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import asyncssh
@@ -17,9 +17,12 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.board.catalogue import Board
 from finn_tui.board.openssh_files import (
-    key_problem,
+    KeyEncrypted,
+    encrypted_keys,
+    key_path,
     known_hosts,
     known_hosts_file,
+    read_key,
     remember,
     usable_config,
 )
@@ -147,6 +150,7 @@ async def connect(
     trust: bool | str = False,
     password: str | None = None,
     sudo_password: str | None = None,
+    passphrases: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[BoardConnection]:
     """Connect to a board; for the simulated one, start it first and end it afterwards.
 
@@ -158,15 +162,16 @@ async def connect(
             A key that changed is refused in any case.
         password: for logging in, if keys do not do; kept in memory only.
         sudo_password: for ``sudo`` on the board.
+        passphrases: of encrypted keys, by their files; kept in memory only.
 
     Raises:
-        HostKeyUnknown, HostKeyChanged: see there.
+        HostKeyUnknown, HostKeyChanged, KeyEncrypted: see there.
         FinnTuiError: no answer, refused, not let in; kind "board".
     """
     if not board.simulated:
         on_progress(Progress("board", f"connecting to {board.name} ({board.host})"))
         with translated(board):
-            connection = await _open(board, trust, password, on_progress)
+            connection = await _open(board, trust, password, passphrases, on_progress)
         async with _closing(connection):
             yield BoardConnection(board, connection, sudo_password)
         return
@@ -235,10 +240,14 @@ def _entries(host: str, addr: str, port: int) -> bool:
 
 
 async def _open(
-    board: Board, trust: bool | str, password: str | None, on_progress: OnProgress
+    board: Board,
+    trust: bool | str,
+    password: str | None,
+    passphrases: Mapping[str, str],
+    on_progress: OnProgress,
 ) -> asyncssh.SSHClientConnection:
     client = _Client(trust)
-    options = _options(board, password)
+    options = await asyncio.to_thread(_options, board, password, passphrases)
     with usable_config(host=board.host, **options) as (config, notes):
         for note in notes:
             on_progress(Progress("board", note))
@@ -263,10 +272,12 @@ async def _open(
         except ValueError as error:
             # A name that is none, keys and settings that asyncssh cannot read.
             raise _refused(board, str(error) or type(error).__name__) from error
-        except asyncssh.PermissionDenied:
-            # An encrypted key was left out in favour of the agent, which did not have it.
-            if board.key and (problem := key_problem(board.key)) is not None:
-                raise problem from None
+        except asyncssh.PermissionDenied as error:
+            # Encrypted keys were left out in favour of the agent, which did not have them.
+            keys = await asyncio.to_thread(encrypted_keys, board.key, config, board.host)
+            unopened = [key for key in keys if str(key) not in passphrases]
+            if unopened and password is None:
+                raise KeyEncrypted(unopened[0]) from error
             raise
     if client.shown is not None:
         host, _, port = client.address
@@ -278,7 +289,7 @@ async def _open(
     return connection
 
 
-def _options(board: Board, password: str | None) -> dict[str, Any]:
+def _options(board: Board, password: str | None, passphrases: Mapping[str, str]) -> dict[str, Any]:
     """What boards.toml sets; the user's ~/.ssh/config has the say over the rest."""
     options: dict[str, Any] = {}
     if board.port:
@@ -286,18 +297,19 @@ def _options(board: Board, password: str | None) -> dict[str, Any]:
     if board.user:
         options["username"] = board.user
     if board.key:
-        problem = key_problem(board.key)
-        if problem is not None and not (_encrypted(problem) and os.environ.get("SSH_AUTH_SOCK")):
-            raise problem
-        options["client_keys"] = [str(Path(board.key).expanduser())]
+        options["client_keys"] = [str(key_path(board.key))]
         options["ignore_encrypted"] = True
+        try:
+            if str(key_path(board.key)) not in passphrases:
+                read_key(board.key)
+        except KeyEncrypted:
+            if not os.environ.get("SSH_AUTH_SOCK"):
+                raise
+    if passphrases:
+        options["client_keys"] = [read_key(key, text) for key, text in passphrases.items()]
     if password is not None:
         options["password"] = password
     return options
-
-
-def _encrypted(problem: FinnTuiError) -> bool:
-    return "ssh-add" in problem.fix
 
 
 async def _attempt(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
-from asyncssh.config import ConfigParseError
 
 from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.board.ssh_config import ConfigCopies, Unusable
 
 _MOST_BYTES = 16 << 20
-_MOST_ODD_LINES = 50
+#: Keys that are tried where nobody names one.
+_USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_dsa")
 
 
 def known_hosts_file() -> Path:
@@ -79,59 +80,18 @@ def usable_config(**options: object) -> Iterator[tuple[list[str], list[str]]]:
         FinnTuiError: the file cannot be used at all; says why.
     """
     path = user_config()
-    try:
-        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        yield [], []
-        return
-    except OSError as error:
-        raise _unusable(path, str(error)) from error
-    notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="finn-tui-ssh-") as folder:
-        copy = Path(folder) / "config"
-        while (problem := _problem(copy, lines, options)) is not None:
-            number, why = problem
-            if number is None or len(notes) >= _MOST_ODD_LINES:
-                raise _unusable(path, why.replace(str(copy), str(path)))
-            notes.append(f"{path}, line {number + 1} is left out: {why}")
-            # What belongs to a condition that is not understood holds for no host.
-            opens = re.match(r"\s*(match|host)\b", lines[number], re.IGNORECASE)
-            lines[number] = "Match !all" if opens else ""
-        yield [str(copy)], notes
-
-
-def _problem(
-    copy: Path, lines: list[str], options: dict[str, object]
-) -> tuple[int | None, str] | None:
-    """The first line that asyncssh cannot read, from 0 (None: another file), and why."""
-    error = _tried(copy, lines, options)
-    if error is None:
-        return None
-    if isinstance(error, ConfigParseError):
-        at = re.match(re.escape(str(copy)) + r" line (\d+): (.*)", str(error), re.DOTALL)
-        return (int(at[1]) - 1, at[2]) if at else (None, str(error))
-    if _tried(copy, [], options) is not None:
-        # Not the file: who connects meets it, too, and says what it is.
-        copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return None
-    # Its parser fails on some lines instead of refusing them: find the first such line.
-    good, bad = 0, len(lines)
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        if _tried(copy, lines[:middle], options) is None:
-            good = middle
-        else:
-            bad = middle
-    return bad - 1, "it cannot be understood"
-
-
-def _tried(copy: Path, lines: list[str], options: dict[str, object]) -> Exception | None:
-    copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    try:
-        asyncssh.SSHClientConnectionOptions(config=[str(copy)], **options)
-    except Exception as error:  # The boundary to asyncssh's parser, which raises anything.
-        return error
-    return None
+        try:
+            copies = ConfigCopies(path, Path(folder))
+            copies.mend(options)
+        except (FileNotFoundError, NotADirectoryError):
+            yield [], []
+            return
+        except OSError as error:
+            raise _unusable(path, str(error)) from error
+        except Unusable as error:
+            raise _unusable(path, str(error)) from None
+        yield [str(copies.config)], copies.notes
 
 
 def _unusable(path: Path, why: str) -> FinnTuiError:
@@ -143,30 +103,86 @@ def _unusable(path: Path, why: str) -> FinnTuiError:
     )
 
 
-def key_problem(key: str) -> FinnTuiError | None:
-    """Why a private key file cannot be used; None if it can."""
-    path = Path(key).expanduser()
+class KeyEncrypted(FinnTuiError):
+    """A private key is encrypted, and its passphrase is not known, or is another one.
+
+    Attributes:
+        key: its file.
+    """
+
+    def __init__(self, key: Path, *, wrong: bool = False) -> None:
+        """For a key file; ``wrong``: a passphrase was given that does not open it."""
+        self.key = key
+        super().__init__(
+            f"the key {key} is encrypted",
+            "The passphrase that was given does not open it."
+            if wrong
+            else "No SSH agent holds it, and nobody was there to be asked for its passphrase.",
+            f"Give its passphrase when asked, or run `ssh-add {shlex.quote(str(key))}` first; "
+            "where the board takes passwords, --ask-password will do.",
+            kind="board",
+        )
+
+
+def key_path(key: str) -> Path:
+    """The file of a key that boards.toml or an SSH configuration names."""
+    return Path(key).expanduser()
+
+
+def read_key(key: str, passphrase: str | None = None) -> asyncssh.SSHKey:
+    """Read a private key; with a passphrase that takes a second.
+
+    Args:
+        key: its file.
+        passphrase: opens it; kept nowhere.
+
+    Raises:
+        KeyEncrypted: it is encrypted, and the passphrase is not its.
+        FinnTuiError: it cannot be used (kind "board").
+    """
+    path = key_path(key)
     try:
-        asyncssh.read_private_key(path)
+        return asyncssh.read_private_key(path, passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         if "assphrase" in str(error) or isinstance(error, asyncssh.KeyEncryptionError):
-            return FinnTuiError(
-                f"the key {path} is encrypted",
-                "finn-tui asks for no passphrases; it uses the keys that the SSH agent holds.",
-                f"Run `ssh-add {path}`, then try again.",
-                kind="board",
-            )
-        return FinnTuiError(
+            raise KeyEncrypted(path, wrong=passphrase is not None) from None
+        raise FinnTuiError(
             f"the key {path} cannot be used",
             str(error),
             "Name a private key in OpenSSH's or PEM form as `key` in boards.toml.",
             kind="board",
-        )
+        ) from None
     except Exception as error:  # The boundary to asyncssh's parsers, which raise anything.
-        return FinnTuiError(
+        raise FinnTuiError(
             f"the key {path} cannot be read",
             str(error) or type(error).__name__,
             "Correct `key` in boards.toml, or remove it to use the usual keys.",
             kind="board",
-        )
-    return None
+        ) from None
+
+
+def encrypted_keys(key: str, config: list[str], host: str) -> list[Path]:
+    """The keys that could open a connection if somebody gave their passphrases.
+
+    Args:
+        key: the one that boards.toml names; empty if none.
+        config: paths of the SSH configuration, see ``usable_config``.
+        host: the board's, as it is named there.
+    """
+    names: list[str] = [key] if key else []
+    if not names:
+        # The boundary to asyncssh's parser, which raises anything; it has read this file before.
+        with contextlib.suppress(Exception):
+            options = asyncssh.SSHClientConnectionOptions(config=config, host=host)
+            identities = options.config.get("IdentityFile")
+            names = [str(name) for name in identities] if isinstance(identities, list) else []
+    names = names or [f"~/.ssh/{name}" for name in _USUAL_KEYS]
+    paths = []
+    for name in names:
+        try:
+            read_key(name)
+        except KeyEncrypted as error:
+            paths.append(error.key)
+        except FinnTuiError:
+            continue
+    return paths

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+T = TypeVar("T")
+#: How often a passphrase may be wrong.
+_MOST_TRIES = 3
 PASSWORD_OPTION = click.option(
     "--ask-password", is_flag=True, help="Ask for the login's password; it is not kept."
 )
@@ -108,15 +111,16 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
     """Connect to a board and show what it is."""
     password = _password(ask_password)
 
-    async def work(reporter: Reporter) -> dict[str, Any]:
+    async def work(reporter: Reporter, passphrases: dict[str, str]) -> dict[str, Any]:
         from finn_tui.board.jobs import check
 
         lab = open_lab(workspace)
-        async with lab.board(name, reporter, trust=trust or False, password=password) as link:
+        async with lab.board(
+            name, reporter, trust=trust or False, password=password, passphrases=passphrases
+        ) as link:
             return await check(link, reporter)
 
-    with Reporter() as reporter:
-        answer = run(work(reporter))
+    answer = _run_with_keys(work)
     if as_json:
         print_json(answer)
         return
@@ -130,6 +134,32 @@ def _password(ask: bool) -> str | None:
         return None
     password: str = click.prompt("password", hide_input=True, err=True)
     return password
+
+
+def _run_with_keys(work: Callable[[Reporter, dict[str, str]], Coroutine[Any, Any, T]]) -> T:
+    """Run work on a board; ask for the passphrases of encrypted keys as they are needed.
+
+    Args:
+        work: takes passphrases by the files of the keys.
+    """
+    passphrases: dict[str, str] = {}
+    wrong = 0
+    while True:
+        try:
+            with Reporter() as reporter:
+                return run(work(reporter, passphrases))
+        except FinnTuiError as error:
+            from finn_tui.board.openssh_files import KeyEncrypted
+
+            if not isinstance(error, KeyEncrypted) or not sys.stdin.isatty():
+                raise
+            key = str(error.key)
+            if key in passphrases:
+                wrong += 1
+                if wrong >= _MOST_TRIES:
+                    raise
+                echo("The passphrase does not open the key.", err=True)
+            passphrases[key] = click.prompt(f"passphrase of {key}", hide_input=True, err=True)
 
 
 YES_OPTION = click.option("--yes", is_flag=True, help="Do not ask about a missed clock.")
@@ -174,16 +204,19 @@ class _Order:
         """Connect to the board and do one job with the run."""
         password = _password(self.ask_password)
 
-        async def work(reporter: Reporter) -> Any:
+        async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
             lab = open_lab(self.workspace)
             folder = lab.find_run(self.name).path
             async with lab.board(
-                self.to, reporter, password=password, sudo_password=password
+                self.to,
+                reporter,
+                password=password,
+                sudo_password=password,
+                passphrases=passphrases,
             ) as link:
                 return await job(link, folder, reporter)
 
-        with Reporter() as reporter:
-            return run(work(reporter))
+        return _run_with_keys(work)
 
     def show(self, document: Any, lines: list[str]) -> None:
         """Print the answer: a JSON document, or lines."""

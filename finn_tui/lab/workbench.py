@@ -445,6 +445,7 @@ class Workbench:
         trust: bool | str = False,
         password: str | None = None,
         sudo_password: str | None = None,
+        passphrases: Mapping[str, str] | None = None,
     ) -> AsyncIterator[BoardConnection]:
         """A connection to a PYNQ machine; the workspace's if none is named.
 
@@ -457,6 +458,11 @@ class Workbench:
 
         machine = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
         async with connect(
-            machine, on_progress, trust=trust, password=password, sudo_password=sudo_password
+            machine,
+            on_progress,
+            trust=trust,
+            password=password,
+            sudo_password=sudo_password,
+            passphrases=passphrases or {},
         ) as link:
             yield link

@@ -18,7 +18,12 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import HostKeyChanged, connect
-from finn_tui.board.openssh_files import known_hosts, known_hosts_file, usable_config
+from finn_tui.board.openssh_files import (
+    KeyEncrypted,
+    known_hosts,
+    known_hosts_file,
+    usable_config,
+)
 from finn_tui.rehearsal import board as rehearsal_board
 
 KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
@@ -154,9 +159,16 @@ async def test_a_revoked_key_is_refused(home: Path, tmp_path: Path) -> None:
 
 
 def _encrypted(path: Path) -> None:
-    # As ssh-keygen makes them; asyncssh cannot without bcrypt.
+    # As ssh-keygen makes them.
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)]
     subprocess.run(command, check=True)
+
+
+def _encrypt(key: Path, into: Path) -> None:
+    """Write a copy of a key that a passphrase opens."""
+    private = asyncssh.read_private_key(key)
+    private.write_private_key(into, passphrase="secret")
+    into.chmod(0o600)
 
 
 KEYS: dict[str, Callable[[Path], object]] = {
@@ -187,12 +199,51 @@ async def test_keys_that_cannot_be_used(home: Path, tmp_path: Path, kind: str) -
         assert "ssh-add" in caught.value.fix
 
 
-async def test_an_encrypted_usual_key_is_left_to_the_agent(home: Path, tmp_path: Path) -> None:
-    _encrypted(home / ".ssh" / "id_ed25519")
+async def test_an_encrypted_key_opens_with_its_passphrase(home: Path, tmp_path: Path) -> None:
     async with lab(tmp_path / "board") as board:
-        with pytest.raises(FinnTuiError, match="does not let"):
-            async with connect(replace(board, key=""), trust=True):
+        # As the board's only key: the usual one, one that the configuration names, one of ours.
+        key = home / ".ssh" / "own"
+        _encrypt(Path(board.key), key)
+        async with connect(board, trust=True):
+            pass
+        for name, config in (("id_ed25519", []), ("other", ["IdentityFile ~/.ssh/other"])):
+            path = home / ".ssh" / name
+            key.rename(path)
+            write(home / ".ssh" / "config", "Host *", *config)
+            await _opens_with(replace(board, key=""), path)
+            await _opens_with(replace(board, key=str(path)), path)
+            path.rename(key)
+
+
+async def _opens_with(board: Board, path: Path) -> None:
+    for passphrases in ({}, {str(path): "not it"}):
+        with pytest.raises(KeyEncrypted) as caught:
+            async with connect(board, passphrases=passphrases):
                 pass
+        assert caught.value.key == path
+        assert ("does not open it" in caught.value.why) == bool(passphrases)
+        assert "not it" not in str(vars(caught.value)), "no error tells a secret"
+    async with connect(board, passphrases={str(path): "secret"}) as link:
+        assert (await link.run("echo", "on"))[1] == b"on\n"
+
+
+def test_odd_lines_of_included_files_end_nothing_else(home: Path) -> None:
+    ssh = home / ".ssh"
+    write(ssh / "config", "Include conf.d/*", 'Include "two.conf" ~/.ssh/three.conf', "Host lab")
+    write(ssh / "conf.d" / "a.conf", "Port many", "Port 2201", "Include ~/.ssh/deep.conf")
+    write(ssh / "conf.d" / "b.conf", *ODD_CONFIG)
+    write(ssh / "deep.conf", "Match nonsense x", "Port 99", "Host *", "User me", 'Host "unclosed')
+    write(ssh / "two.conf", "Match localnetwork 10.0.0.0/99", "Port 98")
+    write(ssh / "three.conf", "Include three.conf", "Host lab", "Compression yes")
+    with usable_config(host="lab") as (config, notes):
+        options = asyncssh.SSHClientConnectionOptions(config=config, host="lab")
+        assert (options.port, options.username) == (2201, "me")
+        assert options.compression_algs
+        assert options.config.get("Compression") is True
+    for words in ("a.conf, line 1", "deep.conf, line 1", "deep.conf, line 5", "two.conf, line 1"):
+        assert any(words in note for note in notes), words
+    assert any("too many files include others" in note for note in notes)
+    assert not any("finn-tui-ssh" in note for note in notes), "copies are nobody's business"
 
 
 @pytest.mark.parametrize(

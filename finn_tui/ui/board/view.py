@@ -111,6 +111,13 @@ def unknown_key(error: FinnTuiError) -> str:
     return error.fingerprint if isinstance(error, HostKeyUnknown) else ""
 
 
+def encrypted_key(error: FinnTuiError) -> str:
+    """Return the file of the key whose passphrase is asked for; else an empty text."""
+    from finn_tui.board.openssh_files import KeyEncrypted
+
+    return str(error.key) if isinstance(error, KeyEncrypted) else ""
+
+
 def asks_password(error: FinnTuiError) -> bool:
     """Return whether the board refused a login without a password."""
     import asyncssh

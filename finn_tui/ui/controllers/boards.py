@@ -45,10 +45,11 @@ class BoardResultsRead(WorkResult):
 
 
 class Credentials:
-    """Password and trusted host key of a board; kept in memory only."""
+    """Password, passphrases by key file and trusted host key of a board; in memory only."""
 
     def __init__(self) -> None:
         self.password: str | None = None
+        self.passphrases: dict[str, str] = {}
         self.trust: str | bool = False
 
 
@@ -140,8 +141,8 @@ class BoardController(Controller):
         self.state.publish(Topic.BOARD)
 
     def job_failed(self, error: FinnTuiError) -> None:
-        """Show why a job failed; ask for a password or for trust where that helps."""
-        from finn_tui.ui.board.view import asks_password, end_failed, unknown_key
+        """Show why a job failed; ask for a secret or for trust where that helps."""
+        from finn_tui.ui.board.view import end_failed, unknown_key
 
         board = self.state.board
         job = board.busy
@@ -157,27 +158,51 @@ class BoardController(Controller):
                     self.start_job(job)
 
             self.context.show_error(error, (("t", "trust this key"),), trusted)
-        elif asks_password(error):
-
-            def password_entered(text: str | None) -> None:
-                if text:
-                    credentials.password = text
-                    self.start_job(job)
-
-            def answered(answer: str | None) -> None:
-                if answer == "p":
-                    self._ask_password(board.machine, password_entered)
-
-            self.context.show_error(error, (("p", "enter a password"),), answered)
         else:
-            self.context.show_error(error)
+            self._ask_secret(error, job, credentials)
 
-    def _ask_password(self, machine: str, then: Callable[[str | None], None]) -> None:
+    def _ask_secret(self, error: FinnTuiError, job: str, credentials: Credentials) -> None:
+        """Show why a board did not let us in, and ask for what may help.
+
+        Args:
+            error: what happened.
+            job: done again with the secret.
+            credentials: kept for the board.
+        """
+        from finn_tui.ui.board.view import asks_password, encrypted_key
+
+        key = encrypted_key(error)
+        # A wrong one is forgotten: it would be tried again before anything else.
+        credentials.passphrases.pop(key, None)
+
+        def entered_passphrase(text: str | None) -> None:
+            if text:
+                credentials.passphrases[key] = text
+                self.start_job(job)
+
+        def entered_password(text: str | None) -> None:
+            if text:
+                credentials.password = text
+                self.start_job(job)
+
+        def answered(answer: str | None) -> None:
+            if answer == "k":
+                self._show_secret_dialog(f"Passphrase of {key}", entered_passphrase)
+            elif answer == "p":
+                machine = self.state.board.machine
+                self._show_secret_dialog(f"Password for {machine}", entered_password)
+
+        ways = [("k", "enter the key's passphrase")] if key else []
+        if asks_password(error):
+            ways.append(("p", "enter a password"))
+        self.context.show_error(error, tuple(ways), answered)
+
+    def _show_secret_dialog(self, title: str, then: Callable[[str | None], None]) -> None:
         from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
         self.context.show_dialog(
             AskTextDialog(
-                f"Password for {machine}",
+                title,
                 secret=True,
                 hint="kept in memory while the app runs, never on disk",
             ),
@@ -241,6 +266,7 @@ async def board_job(
         trust=credentials.trust,
         password=credentials.password,
         sudo_password=credentials.password,
+        passphrases=credentials.passphrases,
     ) as session:
         if job == "go":
             return (await jobs.go(session, run, on_progress)).missing
