@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
     },
     "Builds": {
         "build": CommandEntry("builds:build", "Build a folded model and follow the build."),
+        "sweep": CommandEntry("sweep:sweep", "Build, deploy and validate a series of foldings."),
         "runs": CommandEntry("runs:runs", "List runs; show, resume, clean and tag them."),
         "attach": CommandEntry("builds:attach", "Follow a running build to its end."),
         "logs": CommandEntry("builds:logs", "Print a run's log, or one of FINN, HLS and Vivado."),

@@ -71,6 +71,15 @@ def test_deploying_again_sends_nothing(cli: Cli, built: dict[str, Any]) -> None:
     assert again["sent"] == [] and again["bytes_sent"] == 0
 
 
+def test_a_series_takes_what_is_built_and_measures_it(cli: Cli, built: dict[str, Any]) -> None:
+    answer = the_build(cli, built)
+    done = cli("sweep", "tfc-w1a1", "--foldings", "published", "--rehearse", "--json")
+    assert done.code == 0, done.err
+    (row,) = done.json["foldings"]
+    assert (row["run"], row["reused"], row["status"]) == (answer["run"], True, "done")
+    assert cli("sweep", "tfc-w1a1").code == 2
+
+
 def test_the_table_of_experiments_in_all_its_forms(cli: Cli, built: dict[str, Any]) -> None:
     answer = the_build(cli, built)
     (row,) = [

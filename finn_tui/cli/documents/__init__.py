@@ -35,6 +35,7 @@ from finn_tui.cli.documents.runs import (
     RunsClean,
     RunsNote,
     RunsShow,
+    Sweep,
 )
 
 __all__ = ["DOCUMENTS", "Failure"]
@@ -52,6 +53,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "calibrate RUN": Calibrate,
     "build --check": BuildCheck,
     "build": BuildEnd,
+    "sweep": Sweep,
     "attach": BuildEnd,
     "cancel": Cancel,
     "runs": Runs,

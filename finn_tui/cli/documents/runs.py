@@ -270,3 +270,34 @@ class Experiments(Document, frozen=True, kw_only=True):
     """
 
     experiments: tuple[Experiment, ...]
+
+
+class SweepFolding(Struct, frozen=True, kw_only=True):
+    """A folding of a series.
+
+    Attributes:
+        folding: what it is called.
+        ii_cycles (cycles): estimated initiation interval.
+        status: ``done`` or ``failed``; ``waiting`` for one that could not be begun.
+        run: the run that has built it; null if none was begun.
+        reused: whether that run was there before.
+        error: why it has failed.
+    """
+
+    folding: str
+    ii_cycles: int
+    status: str
+    run: str | None
+    reused: bool
+    error: RunError | None
+
+
+class Sweep(Document, frozen=True, kw_only=True):
+    """A series of foldings, built and measured.
+
+    Attributes:
+        format_version: version of the document's form.
+        foldings: in the order in which they were named.
+    """
+
+    foldings: tuple[SweepFolding, ...]
