@@ -9,7 +9,7 @@ import os
 from typing import Any, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import graphs
+from finn_tui.engine.server import graphs, wellformed
 
 HARDWARE = "finn.custom_op.fpgadataflow"
 #: Nodes that FINN inserts while it builds; folding decides about them anew.
@@ -49,7 +49,7 @@ class Stage:
 
 def open_graph(path: Any) -> Stage:
     """Read a file of any stage. Raises ``EngineError`` if it is none of FINN's flow."""
-    stage = Stage(graphs.load(path), str(path))
+    stage = Stage(wellformed.checked(graphs.load(path), str(path)), str(path))
     if "StreamingDataflowPartition" in graphs.op_types(stage.model):
         stage = _partition(stage)
     hardware = [node for node in stage.model.graph.node if is_hardware(node)]
@@ -103,7 +103,7 @@ def _partition(stage: Stage) -> Stage:
                     "Put that file beside it, or open the partition's own .onnx file",
                 )
             files.append(file)
-    opened = [(file, graphs.load(file)) for file in files]
+    opened = [(file, wellformed.checked(graphs.load(file), file)) for file in files]
     real = [(file, model) for file, model in opened if _real_layers(model)]
     if len(real) != 1:
         raise EngineError(
