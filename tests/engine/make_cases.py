@@ -19,7 +19,7 @@ class Net:
     def __init__(self, shape: list[int]) -> None:
         self.nodes: list[Any] = []
         self.values: dict[str, Any] = {}
-        self.shape = shape
+        self.inputs = {"x": shape}
         self.random = np.random.RandomState(5)
 
     def value(self, array: Any) -> str:
@@ -61,7 +61,10 @@ class Net:
         graph = helper.make_graph(
             self.nodes,
             path.stem,
-            [helper.make_tensor_value_info("x", real, self.shape)],
+            [
+                helper.make_tensor_value_info(name, real, sizes)
+                for name, sizes in self.inputs.items()
+            ],
             [helper.make_tensor_value_info(name, real, shape) for name, shape in outputs],
             [numpy_helper.from_array(array, name) for name, array in self.values.items()],
         )
@@ -108,6 +111,82 @@ def convolutions(folder: Path) -> None:
     net.save(folder / "line.onnx", (net.dense(flat, 56, 3), [1, 3]))
 
 
+def exports(folder: Path) -> None:
+    """What exporters write in ops of their own, or in other shapes than FINN's steps expect."""
+    net = Net([4, 12])
+    hidden = net.act(net.dense(net.quant("x", 1 / 255, 8, 0), 12, 8))
+    net.save(folder / "batch.onnx", (net.dense(hidden, 8, 4), [4, 4]))
+    net = Net([1, 6, 6, 3])
+    image = net.node("Transpose", ["x"], perm=[0, 3, 1, 2])
+    maps = net.act(net.conv(net.quant(image, 1 / 255, 8, 0), (4, 3, 3, 3)))
+    net.save(folder / "nhwc.onnx", (net.dense(net.node("Flatten", [maps], axis=1), 64, 5), [1, 5]))
+    net = Net([1, 3, 8, 8])
+    maps = net.act(net.conv(net.quant("x", 1 / 255, 8, 0), (4, 3, 3, 3), pads=[1] * 4))
+    before = len(net.nodes)
+    pooled = net.node("ReduceMean", [maps], axes=[2, 3], keepdims=0)
+    net.save(folder / "mean.onnx", (net.dense(net.act(pooled), 4, 5, 6), [1, 5]))
+    for name, op, more in (
+        ("average", "AveragePool", {}),
+        ("ceil", "MaxPool", {"ceil_mode": 1, "kernel_shape": [3, 3]}),
+        ("clip", "Clip", {}),
+    ):
+        del net.nodes[before:]
+        if op == "Clip":
+            changed, side = net.node(op, [maps, net.value(0), net.value(0.9)]), 8
+        else:
+            attributes = {"kernel_shape": [2, 2], "strides": [2, 2], **more}
+            changed, side = net.node(op, [maps], **attributes), 4
+        flat = net.node("Flatten", [net.act(changed)], axis=1)
+        net.save(folder / f"{name}.onnx", (net.dense(flat, 4 * side * side, 5), [1, 5]))
+    del net.nodes[before:]
+    pooled = net.node("GlobalAveragePool", [maps])
+    vector = net.act(net.dense(net.act(net.node("Flatten", [pooled], axis=1)), 4, 4))
+    axes = net.value(0)
+    net.values[axes] = np.array([2, 3])
+    gated = net.node("Mul", [maps, net.node("Unsqueeze", [vector, axes])])
+    flat = net.node("Flatten", [net.act(gated)], axis=1)
+    net.save(folder / "gate.onnx", (net.dense(flat, 256, 5), [1, 5]))
+
+
+def inputs(folder: Path) -> None:
+    net = Net([1, 12])
+    net.inputs["y"] = [1, 6]
+    one = net.dense(net.quant("x", 1 / 255, 8, 0), 12, 8)
+    other = net.dense(net.quant("y", 1 / 127, 8, 1), 6, 8)
+    joined = net.node("Concat", [net.act(one), net.act(other)], axis=1)
+    net.save(folder / "twoin.onnx", (net.dense(joined, 16, 4), [1, 4]))
+    net = Net([1, 12])
+    hidden = net.dense(net.quant("x", 1 / 255, 8, 0), 12, 8)
+    biased = net.node("Add", [hidden, net.value(net.random.uniform(-1, 1, 8))])
+    net.save(folder / "unquantized.onnx", (net.dense(biased, 8, 4), [1, 4]))
+
+
+def qcdq(folder: Path) -> None:
+    """Weights as clipped int8 codes, activations through QuantizeLinear, as Brevitas writes it."""
+    net = Net([1, 12])
+
+    def value(array: Any) -> str:
+        name = net.value(0)
+        net.values[name] = np.asarray(array)
+        return name
+
+    def through(source: str, scale: float, low: int, high: int, kind: Any) -> str:
+        pair = [net.value(scale), value(kind(0))]
+        codes = net.node("QuantizeLinear", [source, *pair])
+        clipped = net.node("Clip", [codes, value(kind(low)), value(kind(high))])
+        return net.node("DequantizeLinear", [clipped, *pair])
+
+    def dense(source: str, count: int, outputs: int) -> str:
+        codes = net.random.randint(-3, 4, (count, outputs)).astype(np.int8)
+        clipped = net.node("Clip", [value(codes), value(np.int8(-3)), value(np.int8(3))])
+        operands = [clipped, net.value(0.25), value(np.int8(0))]
+        return net.node("MatMul", [source, net.node("DequantizeLinear", operands)])
+
+    pixels = through("x", 1 / 255, 0, 255, np.uint8)
+    hidden = through(net.node("Relu", [dense(pixels, 12, 8)]), 0.1037, 0, 15, np.uint8)
+    net.save(folder / "qcdq.onnx", (dense(hidden, 8, 4), [1, 4]))
+
+
 def main(folder: Path) -> None:
     mlp(folder, "signed", 1 / 127, 8, 1)
     mlp(folder, "pixels", 1 / 255, 8, 0)
@@ -120,6 +199,9 @@ def main(folder: Path) -> None:
     endings(folder)
     branches(folder)
     convolutions(folder)
+    exports(folder)
+    inputs(folder)
+    qcdq(folder)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class Check(Struct, frozen=True, kw_only=True):
         same: how many have the same class.
         outputs: how many have the same outputs.
         difference: the largest difference of an output; null where it is not known.
+        relative: root of the differences' squares over that of the outputs'; may be null, too.
         weak: why the evidence is weak; null where it is not.
     """
 
@@ -25,6 +26,7 @@ class Check(Struct, frozen=True, kw_only=True):
     same: int
     outputs: int | None = None
     difference: float | None = None
+    relative: float | None = None
     weak: str | None = None
 
 

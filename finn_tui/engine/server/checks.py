@@ -18,8 +18,9 @@ MOST_SAMPLES = 20
 _SMALL_MACS = 20e6
 #: Differences of outputs up to this share of the largest output come from float arithmetic.
 _TOLERANCE = 1e-3
-#: Up to this share of changed classes (outputs), a change is one of rounding at a threshold.
-_FEW_CLASSES, _FEW_OUTPUTS = 0.1, 0.25
+#: Up to this share of changed classes, and of changed outputs or of their size, a change is one of
+#: rounding at a threshold.
+_FEW_CLASSES, _FEW_OUTPUTS, _SMALL = 0.1, 0.25, 0.15
 
 
 def samples_for(model: Any) -> int:
@@ -95,17 +96,17 @@ class Reference:
 
     def _verdict(self, actual: List[List[Any]], topk: bool) -> Dict[str, Any]:
         count = len(actual)
-        equal, largest = None, None
+        equal, largest, share = None, None, None
         if not topk and self.outputs is not None:
             known = min(count, len(self.outputs))
             pairs = [_apart(actual[at], self.outputs[at]) for at in range(known)]
-            equal = sum(same for same, _ in pairs) + (count - known)
-            largest = max([difference for _, difference in pairs] or [0.0])
+            equal = sum(pair[0] for pair in pairs) + (count - known)
+            largest = max([pair[1] for pair in pairs] or [0.0])
+            size = sum(pair[3] for pair in pairs)
+            share = math.sqrt(sum(pair[2] for pair in pairs) / size) if size else 0.0
         if topk or self.scores:
             expected = [int(label) for label in self.classes[:count]]
-            same = sum(
-                execution.top1(outputs[0]) == label for outputs, label in zip(actual, expected)
-            )
+            same = sum(self._same_class(at, execution.top1(actual[at][0])) for at in range(count))
         else:
             expected = []
             same = count if equal is None else equal
@@ -114,8 +115,20 @@ class Reference:
             "same": same,
             "outputs": equal,
             "difference": largest,
+            "relative": share,
             "weak": _weakness(count, expected, equal, topk),
         }
+
+    def _same_class(self, at: int, label: int) -> bool:
+        """Whether a sample's class is the network's, or one that scores as much as it."""
+        expected = int(self.classes[at])
+        if label == expected or self.outputs is None or at >= len(self.outputs):
+            return label == expected
+        scores = self.outputs[at][0].reshape(-1)
+        if not 0 <= label < scores.size:
+            return False
+        numpy = importlib.import_module("numpy")
+        return bool(scores[expected] - scores[label] <= 1e-6 * float(numpy.abs(scores).max()))
 
 
 def _weakness(count: int, expected: List[int], equal: Optional[int], topk: bool) -> Optional[str]:
@@ -129,41 +142,51 @@ def _weakness(count: int, expected: List[int], equal: Optional[int], topk: bool)
     return None
 
 
-def _apart(actual: List[Any], wanted: List[Any]) -> Tuple[bool, float]:
-    """Whether outputs are equal but for float arithmetic, and the largest difference."""
+def _apart(actual: List[Any], wanted: List[Any]) -> Tuple[bool, float, float, float]:
+    """Whether outputs are equal but for float arithmetic, and the largest difference.
+
+    Then the sums of the squares of the differences and of the outputs.
+    """
     numpy = importlib.import_module("numpy")
-    largest, same = 0.0, len(actual) == len(wanted)
+    largest, same, apart, size = 0.0, len(actual) == len(wanted), 0.0, 0.0
     for ours, reference in zip(actual, wanted):
         if ours.size != reference.size:
-            return False, 0.0
+            return False, 0.0, 1.0, 1.0
         # A stage may order axes otherwise (NHWC); then the values are compared as they are.
         if ours.shape != reference.shape and ours.ndim == 4 and reference.ndim == 4:
             ours = ours.transpose(0, 3, 1, 2)
-        difference = float(numpy.abs(ours.reshape(-1) - reference.reshape(-1)).max())
+        differences = numpy.abs(ours.reshape(-1) - reference.reshape(-1)).astype(float)
+        difference = float(differences.max())
         scale = max(1e-6, float(numpy.abs(reference).max()))
         largest = max(largest, difference)
         same = same and difference <= _TOLERANCE * scale
-    return same, largest
+        apart += float((differences**2).sum())
+        size += float((reference.astype(float) ** 2).sum())
+    return same, largest, apart, size
 
 
 # -- what the checks say together ---------------------------------------------------------------
 
 
-def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[str, Any]]:
+def warnings(
+    stages: List[Dict[str, Any]], cause: Dict[str, str], classes: bool
+) -> List[Dict[str, Any]]:
     """What the user must know of the stages: the first that differs, and weak evidence.
 
+    ``classes``: whether the network tells classes apart; ``same`` counts outputs where it does not.
     ``cause``: ``why`` and ``fix`` for a network whose classes change, where they are known.
     ``kind`` of an entry is "classes" (the network computes something else), "rounding" or "weak".
     """
     checked = [stage for stage in stages if stage["check"]]
+    unchecked = stages[stages.index(checked[-1]) + 1 :] if checked else []
     results: List[Dict[str, Any]] = []
-    changed = _first(checked, _FEW_CLASSES, _FEW_OUTPUTS)
+    changed = _first(checked, _FEW_CLASSES if classes else 1.0, _FEW_OUTPUTS, _SMALL)
     if changed is not None:
         results.append(
             {
                 "kind": "classes",
                 "stage": changed["name"],
-                "what": _difference(changed),
+                "what": _difference(changed, classes),
                 "why": cause.get("why", "The stage computes something else than the network."),
                 "fix": cause.get(
                     "fix",
@@ -173,15 +196,15 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
             }
         )
     else:
-        rounded = _first(checked, 0.0, 0.0)
+        rounded = _first(checked, 0.0, 0.0, 0.0)
         if rounded is not None:
             results.append(
                 {
                     "kind": "rounding",
                     "stage": rounded["name"],
-                    "what": _difference(rounded),
-                    "why": "So few differ where a value lies on the edge of a quantizer's step, "
-                    "and thresholds round it the other way.",
+                    "what": _difference(rounded, classes),
+                    "why": "So little differs where a value lies on the edge of a quantizer's "
+                    "step, and thresholds round it the other way.",
                     "fix": "Evaluate the last stage on more samples if this matters",
                 }
             )
@@ -195,6 +218,18 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
                 "why": "FINN cannot execute these graphs in Python, or no samples were asked for.",
                 "fix": "Take the figures as they are; whether the hardware computes the network "
                 "is not checked",
+            }
+        )
+    elif unchecked:
+        results.append(
+            {
+                "kind": "weak",
+                "stage": unchecked[0]["name"],
+                "what": "the stages from %s on could not be compared with the network"
+                % unchecked[0]["name"],
+                "why": "FINN cannot execute these graphs in Python.",
+                "fix": "Whether the hardware computes the network is not checked: compare the "
+                "board's outputs with the network's",
             }
         )
     elif last["check"]["weak"]:
@@ -211,27 +246,29 @@ def warnings(stages: List[Dict[str, Any]], cause: Dict[str, str]) -> List[Dict[s
 
 
 def _first(
-    stages: List[Dict[str, Any]], few_classes: float, few_outputs: float
+    stages: List[Dict[str, Any]], few_classes: float, few_outputs: float, small: float
 ) -> Optional[Dict[str, Any]]:
     for stage in stages:
         check = stage["check"]
         images = check["images"]
         if images - check["same"] > few_classes * images:
             return stage
-        if check["outputs"] is not None and images - check["outputs"] > few_outputs * images:
+        if check["outputs"] is None or images - check["outputs"] <= few_outputs * images:
+            continue
+        if check["relative"] > small:
             return stage
     return None
 
 
-def _difference(stage: Dict[str, Any]) -> str:
+def _difference(stage: Dict[str, Any], classes: bool) -> str:
     check = stage["check"]
     images, parts = check["images"], []
-    if check["same"] < images:
+    if classes and check["same"] < images:
         parts.append("%d of %d classes differ" % (images - check["same"], images))
     if check["outputs"] is not None and check["outputs"] < images:
         difference = check["difference"]
         parts.append(
-            "%d of %d outputs differ (by %.3g at most)"
-            % (images - check["outputs"], images, difference)
+            "%d of %d outputs differ (by %.3g at most, %.2g %% of their size in all)"
+            % (images - check["outputs"], images, difference, 100.0 * check["relative"])
         )
     return "from the stage %s on, %s" % (stage["name"], " and ".join(parts))

@@ -16,7 +16,6 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
     checks,
-    execution,
     finn_env,
     flows,
     graphs,
@@ -25,6 +24,7 @@ from finn_tui.engine.server import (
     network_failure,
     padding,
     sources,
+    stages,
     user_steps,
 )
 from finn_tui.engine.server import steps as builder_steps
@@ -34,98 +34,8 @@ Progress = Callable[[str, Optional[float]], None]
 Step = Tuple[str, Callable[[Any, Any], Any]]
 
 FORMAT = 2
-WEIGHTS_SHARE = 0.4
 PARTITION = "step_create_dataflow_partition"
 STREAMLINE = "step_streamline"
-
-
-class Flow:
-    """One preparation: the stages written so far, and the network that they must agree with."""
-
-    def __init__(
-        self, out: str, network: sources.Network, count: int, progress: Progress, check: bool
-    ) -> None:
-        self.out = out
-        self.network = network
-        self.progress = progress
-        self.stages: List[Dict[str, Any]] = []
-        self.notes = list(network.notes)
-        self.hosts: List[List[Dict[str, Any]]] = [[] for _ in network.samples]
-        self.cause: Dict[str, str] = {}
-        self.topk = network.stage_kind != "qonnx" and _ends_in_topk(network.model)
-        self.tail: Optional[str] = None
-        self.in_front = True  # whether the pre-processing is not yet part of the graph
-        self._front = network.handling.front()
-        self._unchecked: List[Any] = []
-        self._count = count
-        samples = checks.samples_for(network.model) if check else 0
-        self.reference = checks.Reference(
-            network.samples, network.software, handling.classes(network.model) > 0, samples
-        )
-
-    def save(self, name: str, model: Any, last: bool = False) -> None:
-        """Write a stage; it is compared with the network by ``check``."""
-        file = "stages/%02d-%s.onnx" % (len(self.stages), name)
-        model.save(os.path.join(self.out, file))
-        # Checked once a whole flow has succeeded: one that fails half way is not worth the time.
-        self._unchecked.append(
-            (model, self.in_front, list(self.hosts), _ends_in_topk(model), self.tail, last)
-        )
-        self.stages.append(
-            {
-                "index": len(self.stages),
-                "name": name,
-                "file": file,
-                "nodes": len(model.graph.node),
-                "op_types": graphs.op_types(model),
-                "check": None,
-            }
-        )
-
-    def check(self) -> None:
-        """Compare all stages with the network as it came."""
-        for stage, (model, in_front, hosts, topk, tail, last) in zip(self.stages, self._unchecked):
-            self.progress("checking %s" % stage["name"], None)
-            self.in_front, self.hosts, self.topk, self.tail = in_front, hosts, topk, tail
-            stage["check"] = self._check(model, last)
-
-    def _check(self, model: Any, last: bool) -> Optional[Dict[str, Any]]:
-        if not self.reference.classes.size:
-            return None
-        numpy = importlib.import_module("numpy")
-
-        def front(batch: Any, at: int) -> Any:
-            if self._front is not None and self.in_front:
-                return self._front(batch)
-            return execution.to_hardware(batch, self.hosts[at]).astype(numpy.float32)
-
-        tail = _softmax if self.tail else None
-        if self.network.pads_as_hardware:
-            model = padding.as_hardware(model)
-        return self.reference.check(model, front, tail, self.topk, last)
-
-    def report(self, message: str) -> None:
-        """Report progress: the weights are the first part of the whole, the stages the rest."""
-        done = min(1.0, len(self.stages) / self._count)
-        self.progress(message, WEIGHTS_SHARE + (1.0 - WEIGHTS_SHARE) * done)
-
-    def drop_after(self, count: int) -> None:
-        """Forget all stages but the first ``count``."""
-        for stage in self.stages[count:]:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.out, stage["file"]))
-        del self.stages[count:], self._unchecked[count:]
-
-
-def _softmax(output: Any) -> Any:
-    numpy = importlib.import_module("numpy")
-    powers = numpy.exp(output - output.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def _ends_in_topk(model: Any) -> bool:
-    last = model.find_producer(model.graph.output[0].name)
-    return last is not None and (last.op_type == "TopK" or last.op_type.startswith("LabelSelect"))
 
 
 def prepare(
@@ -166,7 +76,7 @@ def prepare(
     network = sources.load(source, _share(progress))
     _clear(out)
     network.save(out)
-    flow = Flow(out, network, len(builder_steps.step_names(config)) + 3, progress, check)
+    flow = stages.Flow(out, network, len(builder_steps.step_names(config)) + 3, progress, check)
     with _working_folder() as folder:
         # FINN's builder makes these before its steps; upstream's write into them.
         os.makedirs(os.path.join(folder, "build", "intermediate_models"))
@@ -192,7 +102,7 @@ def prepare(
         "handling": network.handling.as_dict(),
         "flow": used,
         "notes": flow.notes,
-        "warnings": checks.warnings(flow.stages, flow.cause) if check else [],
+        "warnings": _warnings(flow) if check else [],
         "finn": finn_env.flavour(),
         "input": ends[0],
         "inputs": ends,
@@ -213,7 +123,7 @@ class _Runner:
     """Runs the steps of a flow over a network, and another flow where FINN's own one stops."""
 
     def __init__(
-        self, flow: Flow, steps: Any, config: Any, cfg: Any, source: Dict[str, Any]
+        self, flow: stages.Flow, steps: Any, config: Any, cfg: Any, source: Dict[str, Any]
     ) -> None:
         self.flow = flow
         self.steps = steps
@@ -233,21 +143,23 @@ class _Runner:
         if self.network.stage_kind == "dataflow":
             # A finished graph: there is nothing to do, and nothing to compare it with.
             flow.hosts = host.steps_of(model)
+            flow.notes.append("a finished dataflow graph: no step was run, nothing was compared")
             return model, "none"
         tried = self._candidates(flow_name)
-        failures: List[EngineError] = []
+        failures: List[Tuple[int, EngineError]] = []
         for name in tried:
             try:
                 result = self._whole(model, name)
             except EngineError as error:
-                failures.append(self._explained(error))
+                failures.append((len(flow.stages), self._explained(error, tried)))
                 flow.notes.append("the %s flow stops: %s" % (name, error.what))
                 continue
             flow.check()
             if failures:
                 flow.notes.append("the %s flow converts the network" % name)
             return result, name
-        raise failures[0]
+        # The one that came furthest; of equal ones the last, which tried most.
+        raise max(reversed(failures), key=lambda failure: failure[0])[1]
 
     def _candidates(self, flow_name: str) -> List[str]:
         if self.user is not None:
@@ -257,11 +169,15 @@ class _Runner:
         wanted = flows.suggested(self.network.model)
         return ["default", *([wanted] if wanted else []), "extended"]
 
-    def _explained(self, error: EngineError) -> EngineError:
+    def _explained(self, error: EngineError, tried: List[str]) -> EngineError:
         if not isinstance(error, (builder_steps.StepFailed, host.NotHardware)):
             return error
-        float_input = self.network.handling.dtype == "FLOAT32"
-        return network_failure.explain(error, self.network.model, self.current, float_input)
+        float_input = any(each.dtype == "FLOAT32" for each in self.network.handling.inputs)
+        error = network_failure.explain(error, self.network.model, self.current, float_input)
+        for name in tried:
+            # What was tried is no way out.
+            error.fix = error.fix.replace(", or try --steps %s" % name, "")
+        return error
 
     def _whole(self, model: Any, name: str) -> Any:
         """All steps of one flow; without the top-k where that does not convert and is ours."""
@@ -287,7 +203,7 @@ class _Runner:
         flow = self.flow
         flow.drop_after(1)
         flow.in_front, flow.tail = True, None
-        flow.topk = self.network.stage_kind != "qonnx" and _ends_in_topk(model)
+        flow.topk = self.network.stage_kind != "qonnx" and stages.ends_in_topk(model)
         flow.hosts = [[] for _ in self.network.samples]
         todo = self._todo(name)
         names = [each for each, _ in todo]
@@ -349,7 +265,9 @@ class _Runner:
         """A step, followed by what makes its graph complete and readable."""
 
         def run(model: Any, cfg: Any) -> Any:
+            names = graphs.dynamic_inputs(model), [output.name for output in model.graph.output]
             model = action(model, cfg)
+            graphs.keep_order(model, *names)
             if step == "step_qonnx_to_finn":
                 model = builder_steps.convert_what_is_left(model)
             return builder_steps.readable(model)
@@ -376,11 +294,12 @@ class _Runner:
         flow = self.flow
         shapes = importlib.import_module("qonnx.transformation.infer_shapes")
         model = model.transform(shapes.InferShapes())
-        if self.network.handling.preprocess != "none":
+        fronts = any(each.preprocess != "none" for each in self.network.handling.inputs)
+        if fronts:
             flow.report("adding pre-processing")
         model = handling.add_front(model, self.network.handling)
         flow.in_front = False
-        if self.network.handling.preprocess != "none":
+        if fronts:
             model = builder_steps.readable(model.transform(shapes.InferShapes()))
             flow.save("preprocess", model)
         model, cut = handling.cut_tail(model)
@@ -413,7 +332,13 @@ class _Runner:
         return model
 
 
-def _keep_failure(out: str, flow: Flow, source: Dict[str, Any], error: EngineError) -> None:
+def _warnings(flow: stages.Flow) -> List[Dict[str, Any]]:
+    if flow.network.stage_kind == "dataflow":
+        return []  # the network that it was made from did not come along: nothing to compare with
+    return checks.warnings(flow.stages, flow.cause, flow.reference.scores)
+
+
+def _keep_failure(out: str, flow: stages.Flow, source: Dict[str, Any], error: EngineError) -> None:
     """Leave what was reached where it can be looked at, marked as failed."""
     if not flow.stages:
         return
@@ -439,7 +364,7 @@ def _write(path: str, document: Dict[str, Any]) -> None:
 
 def _share(progress: Progress) -> Progress:
     def report(message: str, fraction: Optional[float] = None) -> None:
-        progress(message, None if fraction is None else fraction * WEIGHTS_SHARE)
+        progress(message, None if fraction is None else fraction * stages.WEIGHTS_SHARE)
 
     return report
 

@@ -9,7 +9,7 @@ are lowered with pixel padding, and convolutions of one dimension are written as
 import importlib
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
-from finn_tui.engine.server import graphs
+from finn_tui.engine.server import graphs, pools
 
 #: Names that a preset or a user may give; "extended" is all of them together.
 NAMES = ("default", "residual", "depthwise", "deconvolution", "extended")
@@ -70,7 +70,7 @@ def suggested(model: Any) -> Optional[str]:
     ops = graphs.op_types(model)
     if "ConvTranspose" in ops:
         return "deconvolution"
-    joins = [node for node in model.graph.node if node.op_type in ("Add", "Concat")]
+    joins = [node for node in model.graph.node if node.op_type in ("Add", "Mul", "Concat")]
     if any(all(model.get_initializer(name) is None for name in node.input) for node in joins):
         return "residual"
     if any(_group(node) > 1 for node in model.graph.node if node.op_type == "Conv"):
@@ -151,7 +151,7 @@ def _streamlined(model: Any, name: str) -> Any:
     branches = name in ("residual", "deconvolution", "extended")
     if name == "extended":
         model = _two_dimensions(model)
-    model = _global_pools(model)
+    model = pools.rewritten(model, name)
     groups = [_LINEAR, _FORKS, _LINEAR, _JOINS] if branches else [_LINEAR]
     model = _turns(model, groups)
     if "ConvTranspose" in ops and name in ("deconvolution", "extended"):
@@ -192,18 +192,4 @@ def _two_dimensions(model: Any) -> Any:
         shape = model.get_tensor_shape(node.input[0]) if node.op_type == "Conv" else None
         if shape is not None and len(shape) == 3:
             return _transform(model, _QONNX + "change_3d_tensors_to_4d", "Change3DTo4DTensors")
-    return model
-
-
-def _global_pools(model: Any) -> Any:
-    """Average pooling over the whole picture by its other name, for which FINN has a layer."""
-    for node in model.graph.node:
-        if node.op_type != "AveragePool":
-            continue
-        shape = model.get_tensor_shape(node.input[0])
-        kernel = [list(a.ints) for a in node.attribute if a.name == "kernel_shape"]
-        pads = [list(a.ints) for a in node.attribute if a.name == "pads"]
-        if shape and kernel and kernel[0] == list(shape[2:]) and not any(pads[0] if pads else ()):
-            node.op_type = "GlobalAveragePool"
-            del node.attribute[:]
     return model

@@ -82,6 +82,21 @@ def dynamic_inputs(model: Any) -> List[str]:
     return [i.name for i in model.graph.input if model.get_initializer(i.name) is None]
 
 
+def keep_order(model: Any, inputs: List[str], outputs: List[str]) -> None:
+    """Put the inputs and outputs of a graph in the order of these names, if it has just them.
+
+    FINN's partition orders them as its nodes lie; samples and drivers know them by their number.
+    """
+    for tensors, names in ((model.graph.input, inputs), (model.graph.output, outputs)):
+        by_name = {tensor.name: tensor for tensor in tensors}
+        rest = [tensor for tensor in tensors if tensor.name not in names]
+        if set(names) <= set(by_name) and list(by_name)[: len(names)] != names:
+            ordered = [by_name[name] for name in names] + rest
+            copies = [type(each).FromString(each.SerializeToString()) for each in ordered]
+            del tensors[:]
+            tensors.extend(copies)
+
+
 def describe(path: str) -> Dict[str, Any]:
     """The answer to ``graph``: every node with its tensors and attributes."""
     model = load(path)

@@ -5,6 +5,7 @@ its first quantizer, followed back through scalar operations. An input of 0 to 1
 uint8 pixels divided by 255; any other float input stays what it is.
 """
 
+import copy
 import importlib
 import os
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -31,7 +32,7 @@ class Handling:
     ``scale`` (what an integer input is worth, for "scale"), ``dtype`` (FINN data type of the
     accelerator's input), ``span`` (least and largest value of the input, if known), ``topk`` (0
     for none), ``automatic`` (whether the top-k is ours to leave out), ``notes`` (what was assumed,
-    for the user).
+    for the user), ``others`` (of a second input and further ones, each as its own quantizer says).
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,12 @@ class Handling:
         self.topk = 0
         self.automatic = False
         self.notes: List[str] = []
+        self.others: List[Handling] = []
+
+    @property
+    def inputs(self) -> List["Handling"]:
+        """One for each input of the network."""
+        return [self, *self.others]
 
     def as_dict(self) -> Dict[str, Any]:
         """``handling`` of model.json."""
@@ -74,10 +81,21 @@ def choose(model: Any, source: Dict[str, Any]) -> Handling:
     """
     asked = source.get("preprocess") or "auto"
     wish = str(asked.get("path") if isinstance(asked, dict) else asked)
-    handling = Handling()
+    first, *others = graphs.dynamic_inputs(model)
+    handling = _of_input(model, first, wish, source.get("input_type"))
     handling.topk, handling.automatic = _topk(source.get("topk", "auto"))
-    inputs = graphs.dynamic_inputs(model)
-    name = inputs[0]
+    for name in others:
+        # A file in front has one output, which is the first input.
+        rule = wish if wish in ("divide255", "divide-255", "none") else "auto"
+        other = _of_input(model, name, rule, source.get("input_type"))
+        handling.notes += ["input %s: %s" % (name, note) for note in other.notes]
+        handling.others.append(other)
+    return handling
+
+
+def _of_input(model: Any, name: str, wish: str, wanted: Any) -> Handling:
+    """How one input is handled, but for what comes out at the end."""
+    handling = Handling()
     annotated = model.get_tensor_datatype(name).name
     handling.dtype, handling.span = annotated, _span(model, name)
     if wish in ("divide255", "divide-255"):
@@ -99,7 +117,6 @@ def choose(model: Any, source: Dict[str, Any]) -> Handling:
             "%s is put in front of the network; its input is %s"
             % (os.path.basename(wish), handling.dtype)
         )
-    wanted = source.get("input_type")
     if wanted:
         _declare(model, name, handling, str(wanted))
     return handling
@@ -126,7 +143,7 @@ def _follow(model: Any, name: str, handling: Handling) -> None:
     if handling.dtype != "FLOAT32":
         handling.notes.append("the network says that its input is %s" % handling.dtype)
         return
-    if divides_itself(model):
+    if divides_itself(model, name):
         handling.dtype = "UINT8"
         handling.notes.append("the network divides its input by 255 itself: it takes UINT8")
         return
@@ -157,7 +174,9 @@ def _follow(model: Any, name: str, handling: Handling) -> None:
 
 
 def _is_image(shape: Any) -> bool:
-    return len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) > 1
+    return len(shape) == 4 and (
+        (shape[1] in (1, 3) and min(shape[2:]) > 1) or (shape[3] in (1, 3) and min(shape[1:3]) > 1)
+    )
 
 
 def _declare(model: Any, name: str, handling: Handling, wanted: str) -> None:
@@ -272,9 +291,9 @@ def _attribute(node: Any, name: str, default: int) -> int:
     return default
 
 
-def divides_itself(model: Any) -> bool:
-    """Whether the first thing that a graph does is to divide its input by 255."""
-    first = model.find_consumers(graphs.dynamic_inputs(model)[0]) or []
+def divides_itself(model: Any, name: str) -> bool:
+    """Whether the first thing that a graph does is to divide an input by 255."""
+    first = model.find_consumers(name) or []
     if len(first) != 1 or first[0].op_type not in ("Div", "Mul"):
         return False
     operand = model.get_initializer(first[0].input[1])
@@ -290,35 +309,35 @@ def divides_itself(model: Any) -> bool:
 
 def add_front(model: Any, handling: Handling) -> Any:
     """Put the pre-processing in front of a network, and annotate its inputs' data type."""
-    if handling.preprocess == "divide-255":
-        model = _scalar_front(model, "Div", 255.0)
-    elif handling.preprocess == "scale":
-        model = _scalar_front(model, "Mul", handling.scale)
-    elif handling.preprocess == "file":
-        merge = importlib.import_module("qonnx.transformation.merge_onnx_models")
-        model = model.transform(merge.MergeONNXModels(graphs.load(handling.path)))
-    if handling.dtype != "FLOAT32":
-        datatype = importlib.import_module("qonnx.core.datatype").DataType
-        for name in graphs.dynamic_inputs(model):
-            model.set_tensor_datatype(name, datatype[handling.dtype])
+    names = graphs.dynamic_inputs(model)
+    datatype = importlib.import_module("qonnx.core.datatype").DataType
+    for name, each in zip(names, handling.inputs):
+        if each.preprocess == "divide-255":
+            _scalar_front(model, name, "Div", 255.0)
+        elif each.preprocess == "scale":
+            _scalar_front(model, name, "Mul", each.scale)
+        elif each.preprocess == "file":
+            merge = importlib.import_module("qonnx.transformation.merge_onnx_models")
+            model = model.transform(merge.MergeONNXModels(graphs.load(each.path)))
+            name = graphs.dynamic_inputs(model)[0]
+        if each.dtype != "FLOAT32":
+            model.set_tensor_datatype(name, datatype[each.dtype])
     return model
 
 
-def _scalar_front(model: Any, op: str, value: float) -> Any:
-    """A graph with one more node at each of its inputs."""
+def _scalar_front(model: Any, name: str, op: str, value: float) -> None:
+    """Put one more node in front of everything that reads an input."""
     numpy = importlib.import_module("numpy")
     helper = importlib.import_module("onnx").helper
-    for name in graphs.dynamic_inputs(model):
-        inner, operand = model.make_new_valueinfo_name(), None
-        model.set_tensor_shape(inner, model.get_tensor_shape(name))
-        operand = model.make_new_valueinfo_name()
-        model.set_initializer(operand, numpy.asarray(value, dtype=numpy.float32))
-        for node in model.graph.node:
-            for at, tensor in enumerate(node.input):
-                if tensor == name:
-                    node.input[at] = inner
-        model.graph.node.insert(0, helper.make_node(op, [name, operand], [inner]))
-    return model
+    inner = model.make_new_valueinfo_name()
+    model.set_tensor_shape(inner, model.get_tensor_shape(name))
+    operand = model.make_new_valueinfo_name()
+    model.set_initializer(operand, numpy.asarray(value, dtype=numpy.float32))
+    for node in model.graph.node:
+        for at, tensor in enumerate(node.input):
+            if tensor == name:
+                node.input[at] = inner
+    model.graph.node.insert(0, helper.make_node(op, [name, operand], [inner]))
 
 
 def cut_tail(model: Any) -> Tuple[Any, Optional[str]]:
@@ -339,6 +358,10 @@ def cut_tail(model: Any) -> Tuple[Any, Optional[str]]:
     if producer is None:
         return model, None
     op = str(last.op_type)
+    # A copy: the graph with it is a stage of its own.
+    model = copy.deepcopy(model)
+    last, producer = model.find_producer(output.name), model.find_producer(before)
+    output = model.graph.output[0]
     model.graph.node.remove(last)
     for at, name in enumerate(producer.output):
         if name == before:

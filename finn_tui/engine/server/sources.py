@@ -13,6 +13,7 @@ from finn_tui.engine.server import (
     handling,
     network_failure,
     opening,
+    tidying,
     weights,
 )
 
@@ -106,9 +107,10 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     stage = require_usable(source["path"])
     progress("reading the network", 0.0)
     model = stage.model
+    notes: List[str] = []
     if stage.kind in ("qonnx", "finn"):
         try:
-            model = _tidied(model)
+            model, notes = tidying.tidied(model)
         except EngineError:
             raise
         except Exception as error:
@@ -123,7 +125,7 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     facts = {"kind": "checkpoint", "note": os.path.basename(source["path"])}
     network = Network(model, "import", dict(facts, accuracy=None, images=0, dataset=None))
     network.stage_kind = stage.kind
-    network.notes = list(stage.notes)
+    network.notes = [*stage.notes, *notes]
     wish = dict(source)
     if source.get("steps") is not None:
         # A user's own steps do what they do; nothing is added unless it is asked for.
@@ -135,12 +137,16 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     inputs, outputs = len(graphs.dynamic_inputs(model)), len(model.graph.output)
     if inputs > 1 or outputs > 1:
         network.notes.append(
-            "the network has %d inputs and %d outputs: each gets a DMA of its own; the board's "
-            "driver feeds one input only" % (inputs, outputs)
+            "the network has %s and %s: each gets a DMA of its own; the board's driver feeds one "
+            "input only" % (_count(inputs, "input"), _count(outputs, "output"))
         )
     _choose_samples(network)
     _software(network)
     return network
+
+
+def _count(number: int, what: str) -> str:
+    return "%d %s%s" % (number, what, "" if number == 1 else "s")
 
 
 def _choose_samples(network: Network) -> None:
@@ -156,8 +162,9 @@ def _choose_samples(network: Network) -> None:
         random = numpy.random.RandomState(32)
         if chosen.preprocess == "file":
             front = graphs.load(chosen.path)
-            shapes = [list(front.get_tensor_shape(graphs.dynamic_inputs(front)[0]))]
-        network.samples = [_random(random, shape, chosen) for shape in shapes]
+            shapes[0] = list(front.get_tensor_shape(graphs.dynamic_inputs(front)[0]))
+        pairs = zip(shapes, chosen.inputs)
+        network.samples = [_random(random, shape, each) for shape, each in pairs]
         network.labels = numpy.full(SAMPLE_IMAGES, -1)
     network.samples = [batch[:SAMPLE_IMAGES] for batch in network.samples]
     network.labels = network.labels[:SAMPLE_IMAGES]
@@ -182,7 +189,7 @@ def _software(network: Network) -> None:
     """The network's own top-1 of each sample."""
     numpy = importlib.import_module("numpy")
     model = network.model
-    front = network.handling.front()
+    fronts = [each.front() for each in network.handling.inputs]
     if network.stage_kind in ("hardware", "dataflow"):
         model = execution.unspecialised(model)
     run = execution.runner(model)
@@ -190,11 +197,10 @@ def _software(network: Network) -> None:
     for at in range(len(network.images)):
         batches = [batch[at : at + 1].astype(numpy.float32) for batch in network.samples]
         try:
-            answers.append(
-                execution.top1(
-                    run(batches if front is None else [front(each) for each in batches])[0]
-                )
-            )
+            given = [
+                batch if front is None else front(batch) for front, batch in zip(fronts, batches)
+            ]
+            answers.append(execution.top1(run(given)[0]))
         except Exception as error:
             # qonnx and FINN raise anything for a graph that they cannot execute.
             if network.stage_kind == "qonnx":
@@ -214,52 +220,6 @@ def _software(network: Network) -> None:
 def require_usable(path: Any) -> opening.Stage:
     """The graph at ``path`` and its stage. Raises ``EngineError`` of kind "input"."""
     return opening.open_graph(path)
-
-
-def _tidied(model: Any) -> Any:
-    """Make a user's graph one that FINN's steps take: QONNX, fixed shapes, clean names."""
-    if "QuantizeLinear" in graphs.op_types(model):
-        qcdq = importlib.import_module("qonnx.transformation.qcdq_to_qonnx")
-        model = model.transform(qcdq.QCDQToQuant())
-    sizes = _input_sizes(model)
-    if sizes and sizes[0].dim_value == 0:
-        sizes[0].dim_value = 1  # a batch of any size is built for one image at a time
-    missing = [str(axis) for axis, size in enumerate(sizes) if size.dim_value == 0]
-    if missing or not sizes:
-        raise EngineError(
-            "The network's input has no fixed shape",
-            "Axis %s has no size" % ", ".join(missing) if missing else "It has no axes",
-            "Export the network with a fixed input shape",
-        )
-    _explicit_convolutions(model)
-    return importlib.import_module("qonnx.util.cleanup").cleanup_model(model)
-
-
-def _explicit_convolutions(model: Any) -> None:
-    """Write attributes of convolutions at ONNX's defaults out: FINN reads them unasked."""
-    helper = importlib.import_module("onnx").helper
-    for node in model.graph.node:
-        given = {attribute.name: attribute for attribute in node.attribute}
-        if node.op_type not in ("Conv", "ConvTranspose") or "kernel_shape" not in given:
-            continue
-        axes = len(given["kernel_shape"].ints)
-        wanted = {
-            "strides": [1] * axes,
-            "dilations": [1] * axes,
-            "pads": [0] * 2 * axes,
-            "group": 1,
-        }
-        if "auto_pad" in given and given["auto_pad"].s != b"NOTSET":
-            del wanted["pads"]
-        for name, value in wanted.items():
-            if name not in given:
-                node.attribute.append(helper.make_attribute(name, value))
-
-
-def _input_sizes(model: Any) -> Any:
-    name = graphs.dynamic_inputs(model)[0]
-    tensors = [tensor for tensor in model.graph.input if tensor.name == name]
-    return tensors[0].type.tensor_type.shape.dim
 
 
 def load(source: Dict[str, Any], progress: Progress) -> Network:
