@@ -15,8 +15,9 @@ import asyncssh
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.board import answers
+from finn_tui.board.agent.driver import LOCK_SECONDS
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
-from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent
+from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent, Working
 from finn_tui.board.connection import SESSION_SECONDS, BoardConnection, translated
 from finn_tui.board.remote_files import RemoteFiles
 
@@ -25,8 +26,10 @@ OnEvent = Callable[[Event], None]
 # A Zynq needs its time to start Python and import the driver.
 _FIRST_EVENT = 60.0
 _SILENCE = 60.0
-# A driver that prints for ever does not get on; nor does one that waits a day for another.
+# A driver that prints for ever does not get on, whatever it prints: only more images do.
 _STALL = 900.0
+# Before the first image it may wait for another that uses the board.
+_WAIT = LOCK_SECONDS
 _LONGEST = 24 * 3600.0
 _KEPT_STDERR = 16_000
 # What PYNQ images set up for interactive root shells: the virtual environment and XRT.
@@ -44,7 +47,12 @@ class Conversation:
         self.reading = asyncio.create_task(self._collect())
 
     async def ask(
-        self, request: Mapping[str, Any], on_event: OnEvent, kind: type[Answer]
+        self,
+        request: Mapping[str, Any],
+        on_event: OnEvent,
+        kind: type[Answer],
+        *,
+        images: int | None = None,
     ) -> Answer:
         """Send a request, hand on its events and return its answer.
 
@@ -52,6 +60,7 @@ class Conversation:
             request: see ``finn_tui.board.agent``; ``timeout`` is the accelerator's (seconds).
             on_event: called with each ``hello``, ``log`` and ``progress`` event.
             kind: what the answer must hold.
+            images: no more of them can there be to do; None if that is not known.
 
         Raises:
             FinnTuiError: the agent's own, or that it could not be started, that it answers
@@ -61,7 +70,10 @@ class Conversation:
         with translated(self._link.board):
             try:
                 self._process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
-                return await self._answer(float(request.get("timeout", _SILENCE)), kind)
+                limits = _Limits(
+                    float(request.get("timeout", _SILENCE)), int(request.get("batch") or 1), images
+                )
+                return await self._answer(limits, kind)
             except (_Ended, BrokenPipeError):
                 if self._link.connection.is_closed():
                     broke = "the connection ended in the middle of the work"
@@ -73,10 +85,8 @@ class Conversation:
                 stderr = self._stderr.decode("utf-8", "replace")
                 raise _why(self._link, self._process, clean(stderr)) from None
 
-    async def _answer(self, patience: float, kind: type[Answer]) -> Answer:
+    async def _answer(self, limits: _Limits, kind: type[Answer]) -> Answer:
         silence, greeted, received = _FIRST_EVENT, False, 0
-        clock = asyncio.get_running_loop().time
-        began = moved = clock()
         while True:
             line = await self._line(silence)
             received += len(line)
@@ -84,6 +94,8 @@ class Conversation:
                 raise self._nonsense(f"it sent more than {answers.MOST_BYTES >> 20} MB")
             try:
                 event = answers.decode(line, kind)
+                if isinstance(event, Working):
+                    limits.take(event)
             except NoEvent as error:
                 if greeted and line.startswith(b"{"):
                     raise self._nonsense(str(error), line) from None
@@ -94,10 +106,9 @@ class Conversation:
             if not isinstance(event, Event):
                 return event
             if not isinstance(event, Log):
-                greeted, moved = True, clock()
-                silence = max(_SILENCE, patience + 30.0)
-            if clock() - moved > max(_STALL, 2 * silence) or clock() - began > _LONGEST:
-                raise self._nonsense("it prints, but the work does not get on", line)
+                greeted, silence = True, limits.silence
+            if (why := limits.exceeded()) is not None:
+                raise self._nonsense(why, line)
             self._on_event(event)
 
     async def _line(self, seconds: float) -> bytes:
@@ -143,6 +154,46 @@ class Conversation:
                 self._stderr += line
                 del self._stderr[:-_KEPT_STDERR]
                 self._on_event(_log(line))
+
+
+class _Limits:
+    """How long a request may take, by what it is and how far it has come.
+
+    Attributes:
+        silence: seconds that may pass without any event.
+    """
+
+    def __init__(self, patience: float, batch: int, images: int | None) -> None:
+        """Begin now.
+
+        Args:
+            patience: seconds for a batch.
+            batch: its images.
+            images: no more of them can there be to do; None if that is not known.
+        """
+        self.silence = max(_SILENCE, patience + 30.0)
+        self._batch = max(1, batch)
+        self._course = answers.Course(images)
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._moved = self._clock()
+
+    def take(self, event: Working) -> None:
+        """See how far the work is. Raises ``NoEvent`` if its numbers cannot be."""
+        if self._course.take(event):
+            self._moved = self._clock()
+
+    def exceeded(self) -> str | None:
+        """Why it has taken too long; None if it has not."""
+        course, now = self._course, self._clock()
+        stall = max(_STALL, 2 * self.silence)
+        if now - self._moved > stall + (0.0 if course.done else _WAIT):
+            far = f" after {course.done:,} images" if course.done else ""
+            return f"it speaks, but the work does not get on{far}"
+        batches = -(-(course.total or 0) // self._batch)
+        whole = _WAIT + stall + batches * self.silence
+        if now - self._began > min(_LONGEST, whole):
+            return f"it has taken {(now - self._began) / 3600:.1f} h, longer than its batches may"
+        return None
 
 
 def _log(line: bytes) -> Log:

@@ -15,6 +15,9 @@ MOST_LINE = 16 << 20
 #: Bytes of all lines of one request.
 MOST_BYTES = 256 << 20
 
+#: Images of a test set.
+MOST_IMAGES = 10_000_000
+
 _MOST_TEXT, _MOST_DETAIL = 4_000, 64_000
 _KINDS = {kind.value: kind for kind in (ErrorKind.BOARD, ErrorKind.INPUT, ErrorKind.DISK)}
 
@@ -132,6 +135,38 @@ class ValidateAnswer(msgspec.Struct):
     def percent(self) -> float:
         """Top-1 accuracy."""
         return 100.0 * self.correct / self.images
+
+
+class Course:
+    """How far a request is by what the board says; nothing else shows that it gets on."""
+
+    def __init__(self, images: int | None = None) -> None:
+        """Nothing is done so far; ``images``: no more than so many can be, None: not known."""
+        self._most = MOST_IMAGES if images is None else min(images, MOST_IMAGES)
+        self.done = 0
+        #: Of the images to come, None while the board has not said so.
+        self.total: int | None = None
+
+    def take(self, event: Working) -> bool:
+        """Whether an event shows that more is done than before.
+
+        Raises:
+            NoEvent: its numbers cannot be.
+        """
+        if event.total is not None:
+            if event.total > self._most:
+                raise NoEvent(f"it has {event.total:,} images to do of at most {self._most:,}")
+            if self.total not in (None, event.total):
+                raise NoEvent(f"it has {event.total:,} images to do, and had {self.total:,}")
+            self.total = event.total
+        if event.done is None:
+            return False
+        most = self._most if self.total is None else self.total
+        if event.done > most:
+            raise NoEvent(f"{event.done:,} of {most:,} images are done")
+        grown = event.done > self.done
+        self.done = max(self.done, event.done)
+        return grown
 
 
 class _Result(msgspec.Struct, tag_field="event", tag="result"):

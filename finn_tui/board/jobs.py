@@ -34,7 +34,14 @@ from finn_tui.board.answers import (
 )
 from finn_tui.board.connection import BoardConnection
 from finn_tui.board.deploy import check_kind, deploy
-from finn_tui.board.package import Package, dataset_folder, package, shown_name, validation_files
+from finn_tui.board.package import (
+    Package,
+    dataset_folder,
+    most_images,
+    package,
+    shown_name,
+    validation_files,
+)
 from finn_tui.board.results import Executed, Outcome, Throughput, Validation
 from finn_tui.engine.server import runfiles
 
@@ -220,8 +227,12 @@ async def validate(
     test_set = await asyncio.to_thread(validation_files, what)
     folder = await asyncio.to_thread(dataset_folder, test_set)
     talk = _Talk(link, what, "validate", on_progress, agent)
+    most = await asyncio.to_thread(most_images, test_set)
+    if limit is not None:
+        most = limit if most is None else min(limit, most)
     answer = await talk.ask(
         ValidateAnswer,
+        most=most,
         batch=batch,
         limit=limit,
         dataset=what.dataset,
@@ -271,7 +282,14 @@ class _Talk:
         data["simulated"] = self.simulated
         self._on_progress(Progress(self._job, mark + message, fraction, data))
 
-    async def ask(self, kind: type[Answer], **request: Any) -> Answer:
+    async def ask(self, kind: type[Answer], *, most: int | None = None, **request: Any) -> Answer:
+        """Ask the agent.
+
+        Args:
+            kind: what the answer must hold.
+            most: no more images can there be to do; None if that is not known.
+            request: what the job needs besides the package.
+        """
         what = self._what
         flavour = self._link.board.driver
         full = {
@@ -286,10 +304,10 @@ class _Talk:
             **request,
         }
         if self._agent is not None:
-            return await self._agent.ask(full, self._listen, kind)
+            return await self._agent.ask(full, self._listen, kind, images=most)
         self.say(f"starting the driver on {self._link.board.name}", None)
         async with conversation(self._link) as agent:
-            return await agent.ask(full, self._listen, kind)
+            return await agent.ask(full, self._listen, kind, images=most)
 
     def _listen(self, event: Event) -> None:
         match event:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,6 +195,28 @@ def validation_files(package: Package) -> dict[str, Path]:
             )
         files[target] = file
     return files
+
+
+#: An image of CIFAR in its file: 32 x 32 x 3 bytes.
+_CIFAR_BYTES = 3072
+
+
+def most_images(test_set: Mapping[str, Path]) -> int | None:
+    """At most how many images the files of a test set can hold; None if they do not tell.
+
+    Args:
+        test_set: files by their names on the board, see ``validation_files``.
+    """
+    for name, path in test_set.items():
+        try:
+            if "labels-idx1" in name:
+                with gzip.open(path) as file:
+                    return int.from_bytes(file.read(8)[4:], "big")
+            if "idx" not in name:
+                return path.stat().st_size // _CIFAR_BYTES
+        except (OSError, EOFError, zlib.error):
+            return None  # the board says what is wrong with it
+    return None
 
 
 def shown_name(package: Package, files: Mapping[str, Path]) -> str:
