@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the result.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Brevitas checkpoint to load.")
+@click.option(
+    "--checkpoint",
+    "--weights",
+    "checkpoint",
+    metavar="FILE|RUN|none",
+    help="Trained weights of a preset: a training's run, best.tar or .pth; remembered.",
+)
 @click.option("--random-weights", is_flag=True, help="Random weights: the accuracy means nothing.")
 @click.option("--fresh", is_flag=True, help="Prepare again, even if it is prepared already.")
 @shared_options(board=True, clock=True, handling=True)
@@ -43,7 +49,7 @@ def prepare(
     board: str | None,
     clock_ns: float | None,
     out: Path | None,
-    weights: Path | None,
+    checkpoint: str | None,
     random_weights: bool,
     fresh: bool,
     handling: HandlingChoice,
@@ -56,16 +62,14 @@ def prepare(
     kept.
     """
     chosen: dict[str, Any] | None = None
-    if weights is not None:
-        if not weights.is_file():
-            raise FinnTuiError(f"{weights} does not exist", "", "Name a checkpoint file.")
-        chosen = {"kind": "checkpoint", "path": str(weights.absolute())}
-    elif random_weights:
+    if random_weights:
         chosen = {"kind": "random", "seed": 0}
 
     async def work() -> Model:
         async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
+                if checkpoint is not None:
+                    lab.choose_checkpoint(model, checkpoint)
                 return await lab.prepare(
                     model,
                     board=board,

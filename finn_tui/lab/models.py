@@ -28,7 +28,7 @@ from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
-from finn_tui.lab import identity
+from finn_tui.lab import checkpoints, identity
 from finn_tui.lab.handling import Consent, Handling
 from finn_tui.lab.presets import Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
@@ -166,12 +166,10 @@ def resolve(workspace: Workspace, model: str) -> Request:
     if model in broken:
         raise broken[model]
     if model in known:
-        preset = known[model]
-        return Request(model, preset.source, preset, identity.content(preset.source))
+        return _of_preset(workspace, known[model])
     path = Path(model).expanduser()
     if path.suffix == ".toml" and path.is_file():
-        preset = read_preset(path)
-        return Request(preset.name, preset.source, preset, identity.content(preset.source))
+        return _of_preset(workspace, read_preset(path))
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
             raise FinnTuiError(
@@ -196,6 +194,27 @@ def resolve(workspace: Workspace, model: str) -> Request:
         if label in here
         else "Name one of these, or an .onnx file.",
     )
+
+
+def _of_preset(workspace: Workspace, preset: Preset) -> Request:
+    request = Request(preset.name, preset.source, preset, identity.content(preset.source))
+    weights = checkpoints.chosen(workspace, preset.name)
+    return request if weights is None else request.with_weights(weights)
+
+
+def choose_checkpoint(workspace: Workspace, model: str, checkpoint: str) -> None:
+    """Have a preset's weights from a checkpoint; see ``Workbench.choose_checkpoint``."""
+    request = resolve(workspace, model)
+    if request.preset is None:
+        raise FinnTuiError(
+            f"{model} takes no checkpoint",
+            "It is a graph, which has its weights inside.",
+            f"Name the preset that was trained: {', '.join(presets(workspace.root))}.",
+        )
+    if checkpoint == checkpoints.NONE:
+        checkpoints.forget(workspace, request.name)
+    else:
+        checkpoints.choose(workspace, request.name, checkpoints.find(workspace, checkpoint))
 
 
 def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:

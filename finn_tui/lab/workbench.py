@@ -178,6 +178,18 @@ class Workbench:
             on_progress=on_progress,
         )
 
+    def choose_checkpoint(self, model: str, checkpoint: str) -> None:
+        """Have a preset's weights from a checkpoint from now on.
+
+        Args:
+            model: the preset.
+            checkpoint: a file, a training's run, or ``none`` for the preset's own weights again.
+
+        Raises:
+            FinnTuiError: there is no such preset, file or run.
+        """
+        models.choose_checkpoint(self.workspace, model, checkpoint)
+
     async def failed_stages(
         self, model: str, *, board: str | None = None, on_progress: OnProgress = ignore
     ) -> tuple[Stage, ...]:

@@ -15,13 +15,11 @@ from tests.engine.conftest import ROOT
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(scope="module")
-def facts(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What ``check_networks.py`` found; one process, for torch takes seconds to import."""
-    script = Path(__file__).parent / "check_networks.py"
+def run_check(engine_python: str, name: str, folder: Path) -> Any:
+    """What a script beside this one prints in the engine's Python."""
     done = subprocess.run(
-        [engine_python, str(script)],
-        cwd=tmp_path_factory.mktemp("networks"),
+        [engine_python, str(Path(__file__).with_name(name))],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -29,6 +27,12 @@ def facts(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def facts(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What ``check_networks.py`` found; one process, for torch takes seconds to import."""
+    return run_check(engine_python, "check_networks.py", tmp_path_factory.mktemp("networks"))
 
 
 def test_a_definition_of_a_published_network_computes_what_brevitas_does(facts: Any) -> None:
@@ -74,3 +78,23 @@ def test_the_layers_are_described_with_their_shapes(facts: Any) -> None:
 )
 def test_what_cannot_be_built_is_explained(facts: Any, case: str, message: str) -> None:
     assert message in facts[case]
+
+
+def test_files_with_weights(engine_python: str, tmp_path: Path) -> None:
+    found = run_check(engine_python, "check_weight_files.py", tmp_path)
+    assert found["read"] == [True, True, True]
+    ours, zero, best = found["padding"]
+    assert ours == [-1, "ours.pt"]
+    assert zero[0] == 0 and "trained with padding 0" in zero[1]
+    # Brevitas' own trainer pads with zeros and does not say so.
+    assert best[0] == 0 and "Brevitas' trainer pads with 0" in best[1]
+    said = found["said"]
+    assert "cannot be read" in said["trap.pt"] and "cannot be read" in said["text.pt"]
+    assert "holds no weights. It holds a list" in said["list.pt"]
+    assert (
+        "It has no state_dict" in said["empty.pt"] and "There is no checkpoint" in said["gone.pt"]
+    )
+    assert "conv_features.4.weight is 8x8x3x3 in the file and 16x8x3x3" in found["misfit"]
+    loaded, refused = found["restricted"]
+    assert loaded == ["conv_features.1.weight"] and "which is no weight" in refused
+    assert not found["ran"], "a checkpoint has run code"

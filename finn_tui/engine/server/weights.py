@@ -16,7 +16,8 @@ import urllib.request
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits, finn_env, graphs
+from finn_tui.engine.server import digits, finn_env, graphs, weight_files
+from finn_tui.engine.server.training import definition as definitions
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -30,17 +31,9 @@ BATCH = 100
 LEARNING_RATE = 0.06
 
 
-def network(source: Dict[str, Any]) -> Tuple[Any, Any]:
-    """The network of a "brevitas" source with random weights, and Brevitas' cfg of it.
-
-    ``definition`` is one that is not in Brevitas; it has no cfg. ``network`` names one of
-    ``brevitas_examples.bnn_pynq``.
-    """
+def network(name: str) -> Tuple[Any, Any]:
+    """The network ``name`` of ``brevitas_examples.bnn_pynq`` with random weights, and its cfg."""
     finn_env.torch_ready()
-    if source.get("definition") is not None:
-        networks = importlib.import_module("finn_tui.engine.server.training.networks")
-        return networks.build(source["definition"]), None
-    name = str(source.get("network"))
     models = importlib.import_module("brevitas_examples.bnn_pynq.models")
     try:
         net, cfg = models.model_with_cfg(name, pretrained=False)
@@ -49,6 +42,12 @@ def network(source: Dict[str, Any]) -> Tuple[Any, Any]:
             "Brevitas has no example network %r" % name, str(error), "Use a preset's own name"
         ) from error
     return net, cfg
+
+
+def _of_definition(definition: Dict[str, Any]) -> Any:
+    finn_env.torch_ready()
+    networks = importlib.import_module("finn_tui.engine.server.training.networks")
+    return networks.build(definition)
 
 
 def obtain(source: Dict[str, Any], progress: Progress) -> Tuple[Any, Dict[str, Any]]:
@@ -71,11 +70,11 @@ def obtain(source: Dict[str, Any], progress: Progress) -> Tuple[Any, Dict[str, A
         raise EngineError("No checkpoint was given", "", "Give the path of a .pth file")
     torch = finn_env.torch_ready()
     torch.manual_seed(seed)
-    net, cfg = network(source)
+    net, cfg = _of_source(source)
     dataset = (source.get("train") or {}).get("dataset")
     if path and kind in ("auto", "checkpoint"):
-        _load_checkpoint(net, path)
-        weights_note: Dict[str, Any] = {"kind": "checkpoint", "note": os.path.basename(path)}
+        net, note = _from_checkpoint(net, str(path))
+        weights_note: Dict[str, Any] = {"kind": "checkpoint", "note": note}
     elif kind in ("auto", "pretrained") and _load_published(
         net, cfg, kind == "pretrained", progress
     ):
@@ -100,24 +99,30 @@ def _dataset(cfg: Any) -> str:
     return str(cfg.get("MODEL", "DATASET", fallback="its dataset"))
 
 
-def _load_checkpoint(net: Any, path: str) -> None:
-    torch = finn_env.torch_ready()
-    if not os.path.isfile(path):
-        raise EngineError("There is no checkpoint %s" % path, "", "Check the path")
-    try:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except TypeError:  # torch before 1.13 has no weights_only
-            state = torch.load(path, map_location="cpu")
-        # Brevitas' own trainer saves the weights beside the optimiser's state.
-        net.load_state_dict(state.get("state_dict", state), strict=True)
-    except Exception as error:
-        # torch raises from its unpickler and from load_state_dict whatever the file provokes.
-        raise EngineError(
-            "The checkpoint %s does not fit the network" % os.path.basename(path),
-            str(error)[:2000],
-            "Give a checkpoint of this very network",
-        ) from error
+def _of_source(source: Dict[str, Any]) -> Tuple[Any, Any]:
+    """A source's network with random weights, and Brevitas' cfg of it (None for a definition)."""
+    if source.get("definition") is not None:
+        return _of_definition(source["definition"]), None
+    return network(str(source.get("network")))
+
+
+def _from_checkpoint(net: Any, path: str) -> Tuple[Any, str]:
+    """A network with the weights of a file, padded as it was trained; and a note on it."""
+    found = weight_files.read(path)
+    note = os.path.basename(path)
+    wanted = getattr(net, "definition", None)
+    if wanted is not None and wanted["padding_value"]:
+        if found.definition is None:
+            # Other trainers pad with zeros, whatever the network's definition here says.
+            trained, told = 0, "it does not say how it was trained; Brevitas' trainer pads with 0"
+        else:
+            trained = definitions.complete(found.definition)["padding_value"]
+            told = "it was trained with padding %d" % trained
+        if trained != wanted["padding_value"] and any(wanted["padding"]):
+            net = _of_definition(dict(wanted, padding_value=trained))
+            note += " (%s)" % told
+    weight_files.put(net, found, path)
+    return net, note
 
 
 def _load_published(net: Any, cfg: Any, wanted: bool, progress: Progress) -> bool:
@@ -134,7 +139,7 @@ def _load_published(net: Any, cfg: Any, wanted: bool, progress: Progress) -> boo
         progress("looking for the published weights", None)
         problem = _fetch(url, cached)
     if problem is None:
-        _load_checkpoint(net, cached)
+        weight_files.put(net, weight_files.read(cached), cached)
         return True
     if wanted:
         raise EngineError(
