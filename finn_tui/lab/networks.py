@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -118,6 +119,47 @@ def network(entry: NetworkEntry, path: Path) -> Network:
     except FinnTuiError as error:
         raise FinnTuiError(f"{path}: {error.what}", error.why, error.fix) from error
     return result
+
+
+#: Features of a hidden layer of Brevitas' published dense networks.
+_DENSE = {"tfc": 64, "sfc": 256, "lfc": 1024}
+
+
+def published(name: str) -> Network | None:
+    """Return a network of Brevitas' bnn_pynq examples.
+
+    Args:
+        name: Brevitas' name, such as ``cnv_1w1a``.
+    """
+    match = re.fullmatch(r"(tfc|sfc|lfc|cnv)_([12])w([12])a", name)
+    if match is None:
+        return None
+    family, weights, activations = match[1], int(match[2]), int(match[3])
+    value = -1 if activations == 1 else 0
+    if family != "cnv":
+        return Network(
+            "mlp",
+            (1, 28, 28),
+            10,
+            weights,
+            activations,
+            input_bits=activations,
+            fully_connected=(_DENSE[family],) * 3,
+            padding_value=value,
+        )
+    lines = cnv_py.read(cnv_py.PUBLISHED, "CNV.py")
+    return Network(
+        "conv",
+        (3, 32, 32),
+        10,
+        weights,
+        activations,
+        channels=lines.channels,
+        pool=lines.pool,
+        padding=lines.padding,
+        fully_connected=lines.fully_connected,
+        padding_value=value,
+    )
 
 
 def source(network: Network) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from finn_tui.base import config, paths
+from finn_tui.base import config, files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.design import Design
 from finn_tui.core.estimate.estimate import Tables
@@ -18,6 +19,7 @@ from finn_tui.core.folding import lab_tuples
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.network_shapes import Network
 from finn_tui.lab import networks
+from finn_tui.lab.workspace import plain_name
 
 
 class DatasetEntry(Struct, frozen=True):
@@ -194,6 +196,10 @@ def read_preset(path: Path) -> Preset:
     network = networks.network(entry.network, path) if entry.network is not None else None
     if entry.source is not None:
         source = dict(entry.source)
+        own = networks.published(str(source.get("network")))
+        if network is not None and network != own:
+            # A copy of a published network that was changed since: the layers say what it is.
+            source = networks.source(network)
     elif network is not None:
         source = networks.source(network)
     else:
@@ -214,3 +220,31 @@ def read_preset(path: Path) -> Preset:
         path=path,
         network=network,
     )
+
+
+def copy_preset(preset: Preset, name: str, workspace: Path) -> Path:
+    """Copy a preset's file into a workspace under another name, to be changed there.
+
+    Args:
+        preset: what is copied.
+        name: the new preset's.
+        workspace: the workspace's folder.
+
+    Returns:
+        the new file.
+
+    Raises:
+        FinnTuiError: the name is taken or cannot be a name, or the file cannot be written.
+    """
+    target = workspace / "presets" / f"{plain_name(name)}.toml"
+    known = presets(workspace)
+    if name in known or target.exists():
+        raise FinnTuiError(
+            f"there is a preset called {name} already",
+            f"It stands in {known[name].path if name in known else target}.",
+            "Choose another name.",
+        )
+    text = preset.path.read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^name\s*=.*$", f'name = "{name}"', text, count=1)
+    files.replace(target, text)
+    return target

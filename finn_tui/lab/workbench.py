@@ -190,6 +190,33 @@ class Workbench:
         """
         models.choose_checkpoint(self.workspace, model, checkpoint)
 
+    async def export(
+        self, model: str, out: Path, on_progress: OnProgress = ignore
+    ) -> dict[str, Any]:
+        """Write a preset's network as QONNX.
+
+        Args:
+            model: the preset.
+            out: the file; an old one is replaced.
+            on_progress: told what is going on.
+
+        Returns:
+            file, weights, input, nodes, padding.
+
+        Raises:
+            FinnTuiError: an unknown model, or the engine's explanation.
+        """
+        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        engine = await self.engine(on_progress)
+
+        def on_event(name: str, data: dict[str, Any]) -> None:
+            if name == "progress":
+                on_progress(Progress("export", data["message"], data.get("fraction")))
+
+        question = {"source": dict(request.source), "out": str(out.absolute())}
+        answer: dict[str, Any] = await engine.call("export", question, on_event)
+        return answer
+
     async def failed_stages(
         self, model: str, *, board: str | None = None, on_progress: OnProgress = ignore
     ) -> tuple[Stage, ...]:

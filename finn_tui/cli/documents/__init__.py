@@ -25,7 +25,7 @@ from finn_tui.cli.documents.estimates import Estimate, Pareto, Solve
 from finn_tui.cli.documents.foldings import Calibrate, CalibrateAll, Compare, Migrate
 from finn_tui.cli.documents.inspection import Inspect
 from finn_tui.cli.documents.lessons import Explain
-from finn_tui.cli.documents.networks import Graph, Prepare
+from finn_tui.cli.documents.networks import Export, Graph, Prepare, Presets, PresetShow
 from finn_tui.cli.documents.runs import (
     BuildCheck,
     BuildEnd,
@@ -43,6 +43,9 @@ __all__ = ["DOCUMENTS", "Failure"]
 #: The documents by command, in the order of ``finn-tui --help``.
 DOCUMENTS: dict[str, type[Struct]] = {
     "prepare": Prepare,
+    "export": Export,
+    "presets list": Presets,
+    "presets show": PresetShow,
     "graph": Graph,
     "estimate": Estimate,
     "solve": Solve,

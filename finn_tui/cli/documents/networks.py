@@ -1,4 +1,4 @@
-"""Documents of prepare and graph."""
+"""Documents of prepare, export, presets and graph."""
 
 from __future__ import annotations
 
@@ -121,6 +121,113 @@ class Prepare(Document, frozen=True, kw_only=True):
     clock_ns: float
     fingerprint: str
     dataflow_sha256: str
+
+
+class ExportPadding(Struct, frozen=True, kw_only=True):
+    """Convolutions that pad bipolar activations, and what with.
+
+    Attributes:
+        layers: their places among the convolutions, from 1.
+        value: what a padded pixel was in training: -1, as in the hardware, or 0; null without any.
+    """
+
+    layers: tuple[int, ...]
+    value: int | None
+
+
+class Export(Document, frozen=True, kw_only=True):
+    """A network that was written as QONNX.
+
+    Attributes:
+        format_version: version of the document's form.
+        file: the file.
+        weights: where its weights come from.
+        input: shape of its input.
+        nodes: of its graph.
+        padding: of bipolar activations.
+    """
+
+    file: str
+    weights: Annotated[dict[str, Any], known_keys(WeightsDocument)]
+    input: tuple[int, ...]
+    nodes: int
+    padding: ExportPadding
+
+
+class PresetDocument(Struct, frozen=True, kw_only=True):
+    """A network by name.
+
+    Attributes:
+        name: what commands call it.
+        title: what it is, in words.
+        dataset: the data set that it is for; null where the file does not say.
+        file: where it is defined.
+        foldings: names of the foldings that it brings.
+        checkpoint: the trained weights that were chosen in this workspace; null for none.
+    """
+
+    name: str
+    title: str
+    dataset: str | None
+    file: str
+    foldings: tuple[str, ...]
+    checkpoint: str | None
+
+
+class Presets(Document, frozen=True, kw_only=True):
+    """All networks that are known by name.
+
+    Attributes:
+        format_version: version of the document's form.
+        presets: the networks.
+    """
+
+    presets: tuple[PresetDocument, ...]
+
+
+class NetworkLayer(Struct, frozen=True, kw_only=True):
+    """A layer of a preset's network.
+
+    Attributes:
+        name: such as ``conv 1``, ``pool 2`` or ``dense 1``.
+        what: kernel and padding, in words; empty where there is nothing to say.
+        input: shape of its input, channels first.
+        output: shape of its output.
+        weights: how many it has.
+        macs: multiply-accumulates of one image.
+    """
+
+    name: str
+    what: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    weights: int
+    macs: int
+
+
+class PresetShow(Document, frozen=True, kw_only=True):
+    """A preset with its layers.
+
+    Attributes:
+        format_version: version of the document's form.
+        name: what commands call it.
+        title: what it is, in words.
+        dataset: the data set that it is for; null where the file does not say.
+        file: where it is defined.
+        foldings: names of the foldings that it brings.
+        checkpoint: the trained weights that were chosen in this workspace; null for none.
+        definition: the network as data: family, channels, bits ...; null where there is none.
+        layers: its layers with shapes; empty where there is no definition.
+    """
+
+    name: str
+    title: str
+    dataset: str | None
+    file: str
+    foldings: tuple[str, ...]
+    checkpoint: str | None
+    definition: dict[str, Any] | None
+    layers: tuple[NetworkLayer, ...]
 
 
 class Tensor(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
     converters,
     execution,
+    exporting,
     finn_env,
     flow,
     graphs,
@@ -57,6 +58,14 @@ def prepare(params: Params, context: wire.Context) -> Any:
     return flow.prepare(source, out, board, part, clock_ns, context.progress, check)
 
 
+def export(params: Params, context: wire.Context) -> Any:
+    """A network as a QONNX file."""
+    source = _need(params, "source")
+    if not isinstance(source, dict):
+        raise EngineError("'source' must be an object, not %r" % (source,), kind="protocol")
+    return exporting.export(source, _path(params, "out"), context.progress)
+
+
 def graph(params: Params, context: wire.Context) -> Any:
     """A graph's nodes."""
     return graphs.describe(_path(params, "path"))
@@ -104,6 +113,7 @@ def execute(params: Params, context: wire.Context) -> Any:
 METHODS: Dict[str, wire.Handler] = {
     "info": info,
     "prepare": prepare,
+    "export": export,
     "graph": graph,
     "design": design,
     "tables": cost_tables,

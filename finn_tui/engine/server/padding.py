@@ -10,6 +10,9 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from finn_tui.engine.server import graphs
 
+#: Metadata of an exported graph whose network was trained with padding -1.
+_MARK, _TRUE = "finn_tui_padding", "-1"
+
 
 class PaddedLayer(NamedTuple):
     """A convolution that pads bipolar activations: its ``node``, what the hardware's padded pixel
@@ -92,6 +95,16 @@ def as_hardware(model: Any) -> Any:
             if attribute.name == "pads":
                 attribute.ints[:] = [0] * len(pads)
     return twin
+
+
+def mark(model: Any) -> None:
+    """Note in a graph that its network computes padded bipolar pixels as -1."""
+    model.set_metadata_prop(_MARK, _TRUE)
+
+
+def is_marked(model: Any) -> bool:
+    """Whether ``mark`` was called on a graph."""
+    return bool(model.get_metadata_prop(_MARK) == _TRUE)
 
 
 def cause(model: Any) -> Dict[str, str]:

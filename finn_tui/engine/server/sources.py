@@ -13,6 +13,7 @@ from finn_tui.engine.server import (
     handling,
     network_failure,
     opening,
+    padding,
     tidying,
     weights,
 )
@@ -108,6 +109,7 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     progress("reading the network", 0.0)
     model = stage.model
     notes: List[str] = []
+    marked = padding.is_marked(model)
     if stage.kind in ("qonnx", "finn"):
         try:
             model, notes = tidying.tidied(model)
@@ -126,6 +128,7 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     network = Network(model, "import", dict(facts, accuracy=None, images=0, dataset=None))
     network.stage_kind = stage.kind
     network.notes = [*stage.notes, *notes]
+    network.pads_as_hardware = marked
     wish = dict(source)
     if source.get("steps") is not None:
         # A user's own steps do what they do; nothing is added unless it is asked for.
@@ -192,7 +195,7 @@ def _software(network: Network) -> None:
     fronts = [each.front() for each in network.handling.inputs]
     if network.stage_kind in ("hardware", "dataflow"):
         model = execution.unspecialised(model)
-    run = execution.runner(model)
+    run = execution.runner(padding.as_hardware(model) if network.pads_as_hardware else model)
     answers = []
     for at in range(len(network.images)):
         batches = [batch[at : at + 1].astype(numpy.float32) for batch in network.samples]
