@@ -20,7 +20,7 @@ from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize import solve as solver
-from finn_tui.core.optimize.milp import Problem
+from finn_tui.core.optimize.problem import Problem
 from tests.engine.conftest import PART, ROOT, Talk
 
 pytestmark = pytest.mark.engine

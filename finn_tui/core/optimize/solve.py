@@ -5,7 +5,7 @@
                 resource is within its limit
 
 The II is no part of the objective but a filter, so the fastest folding that fits is found by
-bisection over the cycle counts that occur in the tables. ``core/program.py`` holds the program.
+bisection over the cycle counts that occur in the tables. ``exact.py`` finds the rows for one II.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.estimate.infrastructure import CostLookup, StreamWidths, links
 from finn_tui.core.folding.model import Folding
-from finn_tui.core.optimize.milp import Answer, MilpModel, Problem, StreamCost
+from finn_tui.core.optimize.exact import Exact
+from finn_tui.core.optimize.problem import Answer, Problem, StreamCost
 
 #: From this share on, a limit is said to hold the optimum back.
 _TIGHT = 0.95
@@ -214,13 +215,17 @@ def solve(problem: Problem, cycles: int, *, seconds: float = 60.0, gap: float = 
         Infeasible: there is none, and why.
         FinnTuiError: the time was too short to find one or to prove that there is none.
     """
-    began = time.perf_counter()
-    program = MilpModel(problem, cycles)
-    if program.too_slow:
-        raise _too_slow(problem, program.too_slow, cycles)
-    answer = program.run(seconds, gap)
+    return _solve(Exact(problem), cycles, seconds, gap)
+
+
+def _solve(exact: Exact, cycles: int, seconds: float, gap: float = 0.0) -> Solution:
+    began, problem = time.perf_counter(), exact.problem
+    too_slow = exact.too_slow(cycles)
+    if too_slow:
+        raise _too_slow(problem, too_slow, cycles)
+    answer = exact.run(cycles, seconds, gap=gap)
     if answer.impossible:
-        raise _explained(problem, cycles, seconds)
+        raise _explained(exact, cycles, seconds)
     if not answer.rows:
         raise FinnTuiError(
             f"the solver found no folding for {cycles:,} cycles in {seconds:g} s",
@@ -243,7 +248,11 @@ def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = i
         Infeasible: not even the slowest folding fits.
         FinnTuiError: the time was too short to find one.
     """
-    began = time.perf_counter()
+    return _fill(Exact(problem), seconds, on_progress)
+
+
+def _fill(exact: Exact, seconds: float, on_progress: OnProgress) -> Solution:
+    began, problem = time.perf_counter(), exact.problem
     counts = targets(problem)
     low, high = 0, len(counts) - 1
     # Below the index `least`, every target is proved to be impossible.
@@ -251,7 +260,7 @@ def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = i
     while low < high:
         middle = (low + high) // 2
         on_progress(Progress("solve", f"is an II of {counts[middle]:,} possible?", None))
-        answer = _possible(problem, counts[middle], seconds - (time.perf_counter() - began))
+        answer = _possible(exact, counts[middle], seconds - (time.perf_counter() - began))
         if answer.rows:
             high = middle
         else:
@@ -260,13 +269,13 @@ def fill(problem: Problem, *, seconds: float = 60.0, on_progress: OnProgress = i
                 least = low
     on_progress(Progress("solve", f"the cheapest with an II of {counts[low]:,}", None))
     left = max(1.0, seconds - (time.perf_counter() - began))
-    best = solve(problem, counts[low], seconds=left)
+    best = _solve(exact, counts[low], left)
     return replace(
         best,
         optimal=best.optimal and least == low,
         least_cycles=counts[least],
         seconds=time.perf_counter() - began,
-        binding=_held_by(problem, best, counts[low - 1] if low else None),
+        binding=_held_by(exact, best, counts[low - 1] if low else None),
     )
 
 
@@ -307,7 +316,8 @@ def pareto(
     Raises:
         Infeasible: not even the slowest folding fits.
     """
-    fastest = fill(problem, seconds=seconds, on_progress=on_progress)
+    exact = Exact(problem)
+    fastest = _fill(exact, seconds, on_progress)
     counts = [count for count in targets(problem) if count >= fastest.cycles]
     wanted = np.geomspace(counts[0], counts[-1], points)
     chosen = sorted({min(counts, key=lambda c: abs(math.log(c / want))) for want in wanted})
@@ -318,7 +328,7 @@ def pareto(
     for done, count in enumerate(chosen):
         on_progress(Progress("pareto", f"II {count:,}", done / len(chosen)))
         if count > fastest.cycles:
-            solution = solve(problem, count, seconds=seconds, gap=gap)
+            solution = _solve(exact, count, seconds, gap)
             # A slower one is worth showing only where it is cheaper, by more than HiGHS's
             # tolerance of 1e-6: within it, the same folding comes back under another cost.
             if solution.cost < solutions[-1].cost * (1 - _SAME_COST):
@@ -366,16 +376,17 @@ def _largest(problem: Problem, rows: Mapping[str, int], resource: str) -> tuple[
     return tuple(ranked[:3])
 
 
-def _held_by(problem: Problem, best: Solution, faster: int | None) -> tuple[Binding, ...]:
+def _held_by(exact: Exact, best: Solution, faster: int | None) -> tuple[Binding, ...]:
     """Return the limits each of which alone keeps a folding from the next lower II."""
     if faster is None:
         return ()
+    problem = exact.problem
     rows = {name: problem.tables[name].row(values) for name, values in best.folding.values.items()}
     chosen = {name: row for name, row in rows.items() if row is not None}
     used = best.used or {}
     bindings = []
     for name, limit in problem.limits.items():
-        holds = bool(_possible(problem, faster, _ASIDE, _without(problem, name)).rows)
+        holds = bool(_possible(exact, faster, _ASIDE, _without(problem, name)).rows)
         if holds or (limit and used[name] >= _TIGHT * limit):
             layers = _largest(problem, chosen, name)
             bindings.append(Binding(name, used[name], limit, layers, holds))
@@ -387,10 +398,10 @@ _ASIDE = 10.0
 
 
 def _possible(
-    problem: Problem, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
+    exact: Exact, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
 ) -> Answer:
     """Return whether some folding reaches ``cycles`` within the limits, whatever it costs."""
-    return MilpModel(problem, cycles, limits=limits, weights={}).run(seconds)
+    return exact.run(cycles, seconds, limits=limits, weights={})
 
 
 def _without(problem: Problem, name: str) -> dict[str, float]:
@@ -417,15 +428,15 @@ def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasibl
     )
 
 
-def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
+def _explained(exact: Exact, cycles: int, seconds: float) -> Infeasible:
     """Return why there is no folding: the limits of which lifting a single one allows one."""
-    seconds = min(seconds, _ASIDE)
+    problem, seconds = exact.problem, min(seconds, _ASIDE)
     what = f"no folding reaches {cycles:,} cycles within the limits"
     binding_resources, needs = [], []
     for name, limit in problem.limits.items():
         # The least of it that is needed while the others keep their limits.
-        program = MilpModel(problem, cycles, limits=_without(problem, name), weights={name: 1.0})
-        answer = program.run(seconds)
+        others = _without(problem, name)
+        answer = exact.run(cycles, seconds, limits=others, weights={name: 1.0})
         if answer.rows:
             binding_resources.append(name)
             least = f"at least {answer.bound:,.0f}" if answer.optimal else "more"
@@ -435,7 +446,7 @@ def _explained(problem: Problem, cycles: int, seconds: float) -> Infeasible:
         return Infeasible(
             what, why, "Raise that limit, or ask for a higher II.", tuple(binding_resources)
         )
-    if _possible(problem, cycles, seconds, {}).impossible:
+    if _possible(exact, cycles, seconds, {}).impossible:
         why = "Even without limits there is none: coupled layers have no value that both can take"
         why += " at that speed" + (
             ", or locked layers keep them from it." if problem.locked else "."

@@ -22,7 +22,7 @@ from finn_tui.core.folding.finn_json import from_json
 from finn_tui.core.folding.model import Folding, check
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.buildability import NEVER_TRADED
-from finn_tui.core.optimize.milp import Problem, restricted
+from finn_tui.core.optimize.problem import Problem, restricted
 from finn_tui.core.optimize.solve import Solution
 from finn_tui.engine.client import Engine
 from finn_tui.lab.models import Model

@@ -19,7 +19,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.optimize import solve as solver
-from finn_tui.core.optimize.milp import Problem
+from finn_tui.core.optimize.problem import Problem
 from finn_tui.core.optimize.solve import Solution
 
 HEADER = struct.Struct(">I")

@@ -12,7 +12,7 @@ from finn_tui.core.estimate import memory
 from finn_tui.core.estimate.estimate import CostTable, estimate
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize import solve as solver
-from finn_tui.core.optimize.milp import Problem, restricted
+from finn_tui.core.optimize.problem import Problem, restricted
 from tests.core.designs import design_from, layer, table
 
 MW, MH = 256, 256

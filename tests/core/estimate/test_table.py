@@ -12,7 +12,7 @@ from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import IllegalFolding
-from finn_tui.core.optimize.milp import restricted
+from finn_tui.core.optimize.problem import restricted
 from tests import data
 
 MVAU = "MVAU_hls_4"

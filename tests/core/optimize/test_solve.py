@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,11 @@ from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize import frontier
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.buildability import refusals
-from finn_tui.core.optimize.milp import Answer, MilpModel, Problem
+from finn_tui.core.optimize.exact import Exact
+from finn_tui.core.optimize.problem import Answer, Problem
 from finn_tui.core.optimize.solve import Infeasible, Solution
 from tests.core.designs import conv_like, random_designs
 
@@ -141,16 +143,26 @@ def legal(problem: Problem, solution: Solution) -> None:
     assert weighted(problem, solution.used) == near(solution.cost)
 
 
+def by_highs(problem: Problem, cycles: int) -> Solution:
+    """Solve without the paths, as where too many streams are open at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frontier, "MOST_STATES", 0)
+        return solver.solve(problem, cycles)
+
+
+@pytest.mark.parametrize("solve", [solver.solve, by_highs])
 @settings(max_examples=150, deadline=None)
 @given(problems(), st.integers(1, 6))
-def test_the_optimum_is_that_of_brute_force(case: tuple[Problem, CostLookup], cycles: int) -> None:
+def test_the_optimum_is_that_of_brute_force(
+    solve: Callable[[Problem, int], Solution], case: tuple[Problem, CostLookup], cycles: int
+) -> None:
     problem, known = case
     costs = [cost for ii, cost, _ in choices(problem, known) if ii <= cycles]
     if not costs:
         with pytest.raises(Infeasible):
-            solver.solve(problem, cycles)
+            solve(problem, cycles)
         return
-    solution = solver.solve(problem, cycles)
+    solution = solve(problem, cycles)
     assert solution.cost == near(min(costs))
     assert solution.bound == near(min(costs))
     assert solution.optimal and solution.cycles <= cycles
@@ -273,7 +285,7 @@ def test_the_limit_that_holds_the_fastest_back_is_told_with_its_largest_users() 
 
 
 def test_no_time_is_not_the_same_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MilpModel, "run", lambda self, seconds, gap=0.0: Answer())
+    monkeypatch.setattr(Exact, "run", lambda self, *args, **more: Answer())
     with pytest.raises(FinnTuiError) as refused:
         solver.solve(conv_problem({"LUT": 300.0}), 512)
     assert refused.value.kind == "timeout"
@@ -283,13 +295,13 @@ def test_no_time_is_not_the_same_as_no_answer(monkeypatch: pytest.MonkeyPatch) -
 def test_questions_without_an_answer_take_the_proof_away(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = conv_problem({"LUT": 300.0})
     fastest = solver.fill(problem)
-    run = MilpModel.run
+    run = Exact.run
 
-    def unsure(program: MilpModel, seconds: float, gap: float = 0.0) -> Answer:
-        answer = run(program, seconds, gap)
+    def unsure(exact: Exact, *args: Any, **more: Any) -> Answer:
+        answer = run(exact, *args, **more)
         return answer if answer.rows else Answer()
 
-    monkeypatch.setattr(MilpModel, "run", unsure)
+    monkeypatch.setattr(Exact, "run", unsure)
     solution = solver.fill(problem)
     assert solution.cycles == fastest.cycles and not solution.optimal
     assert solution.least_cycles == solver.targets(problem)[0] < fastest.cycles
