@@ -62,6 +62,13 @@ def size(count: int) -> str:
     return f"{value:.1f} GB"
 
 
+def time_span(seconds: float) -> str:
+    """A length of time for people: 42 s, 12 min, 1.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def readable(data: bytes) -> str:
     """Return a log line as it can be shown, without bad bytes, escape sequences and tabs.
 

@@ -185,9 +185,10 @@ class _Order:
             FinnTuiError: there is nobody to ask.
             click.Abort: the answer is no.
         """
+        from finn_tui.runs.documents import RunKind
         from finn_tui.runs.folder import missed_text
 
-        missed = open_lab(self.workspace).find_run(self.name).clock_missed_ns()
+        missed = open_lab(self.workspace).find_run(self.name, RunKind.BUILD).clock_missed_ns()
         if missed is None or yes:
             return
         text = f"{missed_text(missed)}: the board may compute wrong results"
@@ -205,8 +206,10 @@ class _Order:
         password = _password(self.ask_password)
 
         async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
+            from finn_tui.runs.documents import RunKind
+
             lab = open_lab(self.workspace)
-            folder = lab.find_run(self.name).path
+            folder = lab.find_run(self.name, RunKind.BUILD).path
             async with lab.board(
                 self.to,
                 reporter,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from finn_tui.base.progress import Progress
 from finn_tui.cli.common import (
     FAILED,
     HandlingChoice,
@@ -23,6 +22,7 @@ from finn_tui.cli.common import (
     show_error,
     table,
 )
+from finn_tui.cli.follow import follow, result_lines
 from finn_tui.rehearsal.tools.failures import FAILURES
 
 if TYPE_CHECKING:
@@ -157,79 +157,6 @@ def _print_findings(findings: list[Finding], as_json: bool) -> None:
         raise SystemExit(FAILED)
 
 
-async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
-    """Follow a build to its end, with its elapsed time as progress.
-
-    Args:
-        folder: of the run.
-        reporter: gets the progress.
-
-    Returns:
-        the state in which it ended.
-    """
-    import asyncio
-
-    from finn_tui.runs.launch.processes import reconcile
-    from finn_tui.runs.live import watch
-
-    telling = asyncio.create_task(_tell(folder, reporter))
-    try:
-        async for update in watch.follow(folder):
-            match update:
-                case watch.StateChanged(state) if state.state == "queued":
-                    place = f", number {state.position} in line" if state.position else ""
-                    reporter(Progress("build", f"waiting for its turn{place}"))
-                case watch.RunnerMessage(level, text) if level == "error":
-                    reporter.say(text)
-                case _:
-                    pass
-    finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
-    return await asyncio.to_thread(reconcile, folder)
-
-
-async def _tell(folder: RunFolder, reporter: Reporter) -> None:
-    """Say what a build does and how long it still takes; steps do not count alike."""
-    import asyncio
-
-    from finn_tui.runs.eta import Outlook, words
-    from finn_tui.runs.live.snapshot import pictures
-
-    outlook = await asyncio.to_thread(Outlook, folder)
-    last_step = ""
-    async for picture in pictures(folder, poll=0.5):
-        step = picture.step
-        # Where nobody watches live, a line for each step is enough.
-        if step is None or (step.name == last_step and not sys.stderr.isatty()):
-            continue
-        last_step = step.name
-        eta = outlook.of(picture)
-        place = 1 + [one.name for one in picture.steps].index(step.name)
-        text = f"{step.name} ({place} of {len(picture.steps)})"
-        share = None
-        if eta is not None:
-            text, share = f"{text}, {words(eta)}", eta.share
-        reporter(Progress("build", text, share))
-
-
-def follow(folder: RunFolder, reporter: Reporter) -> RunState:
-    """Follow a build on the command line to its end.
-
-    Args:
-        folder: of the run.
-        reporter: gets the progress.
-
-    Returns:
-        the state in which it ended.
-    """
-    try:
-        return run(follow_quietly(folder, reporter))
-    except KeyboardInterrupt:
-        reporter.say(f"the build goes on; `finn-tui attach {folder.id}` comes back to it")
-        raise
-
-
 def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
     """Print how a build ended, or that it goes on; exit with 1 if it did not succeed.
 
@@ -250,8 +177,10 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
             "run": folder.id,
             "state": state.state,
             "folder": str(folder.path),
+            "kind": folder.request.kind,
             "simulated": folder.request.simulated,
             "clock_missed_ns": folder.clock_missed_ns(),
+            "training": folder.results().get("training"),
         }
         if state.error is not None:
             document["error"] = state.error.as_dict()
@@ -262,6 +191,8 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
         mark = f" {SIMULATED}" if folder.request.simulated else ""
         place = f", number {state.position} in line" if state.position else ""
         echo(f"{folder.id}: {folder.verdict(state)}{place}{mark}\n{folder.path}")
+        if folder.request.is_training:
+            echo("\n".join(result_lines(folder)))
     missed = folder.clock_missed_ns() is not None
     if state.final and (state.state != "succeeded" or missed):
         raise SystemExit(FAILED)
@@ -323,10 +254,12 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
     request, notes = folder.request, read_notes(folder)
     return {
         "run": folder.id,
+        "kind": request.kind,
         "model": request.model,
         "folding": request.folding_name,
         "board": request.board,
-        "clock_ns": request.clock_ns,
+        "clock_ns": None if request.is_training else request.clock_ns,
+        "dataset": request.training.dataset_name if request.training else request.dataset,
         "simulated": request.simulated,
         "state": state.state,
         "clock_missed_ns": folder.clock_missed_ns(),

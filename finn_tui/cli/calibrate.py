@@ -43,6 +43,7 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
     from finn_tui.lab import own_builds
     from finn_tui.runs.analysis import estimate_vs_actual
     from finn_tui.runs.analysis.estimate_vs_actual import KINDS
+    from finn_tui.runs.documents import RunKind
     from finn_tui.runs.folder import find_run, list_runs
 
     runs_dir = open_workspace(workspace).runs_dir
@@ -61,7 +62,7 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
         return
     path = Path(what).expanduser()
     try:
-        build = estimate_vs_actual.of_run(find_run(runs_dir, what))
+        build = estimate_vs_actual.of_run(find_run(runs_dir, what, RunKind.BUILD))
     except FinnTuiError:
         if not path.is_dir():
             raise

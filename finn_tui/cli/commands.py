@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "export": CommandEntry("networks:export", "Write a preset's network as a QONNX file."),
         "presets": CommandEntry("networks:presets_group", "List, show and copy networks by name."),
         "graph": CommandEntry("models:graph", "Show nodes, shapes and types of a stage."),
+        "train": CommandEntry("train:train", "Train a network and follow the training."),
     },
     "Foldings": {
         "estimate": CommandEntry("models:estimate", "Show cycles, fps and resources of a folding."),

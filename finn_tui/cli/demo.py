@@ -11,7 +11,7 @@ import click
 
 from finn_tui.cli.app import start_app, why_no_terminal
 from finn_tui.cli.boards import outcome_lines
-from finn_tui.cli.builds import experiments_table, follow_quietly
+from finn_tui.cli.builds import experiments_table
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
@@ -21,6 +21,7 @@ from finn_tui.cli.common import (
     run,
     show_error,
 )
+from finn_tui.cli.follow import follow_quietly
 from finn_tui.cli.models import summary
 
 if TYPE_CHECKING:

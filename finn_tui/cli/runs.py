@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.cli.builds import SIMULATED, brief, end, follow
+from finn_tui.cli.builds import SIMULATED, brief, end
 from finn_tui.cli.common import (
     Reporter,
     ask_about_notify,
@@ -22,6 +22,7 @@ from finn_tui.cli.common import (
     show_error,
     table,
 )
+from finn_tui.cli.follow import follow, result_lines
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench
@@ -60,7 +61,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         return
     if not states:
         echo(
-            "No runs yet; `finn-tui build MODEL` makes one."
+            "No runs yet; `finn-tui build MODEL` and `finn-tui train MODEL` make one."
             if tag is None
             else f"No run has the tag {tag}."
         )
@@ -76,12 +77,12 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 folder.verdict(state) + place,
                 f"{state.step or '-'}",
                 f"{state.seconds:.0f} s",
-                folder.request.folding_name,
+                folder.request.subject,
                 SIMULATED if folder.request.simulated else "",
                 remark.strip()[:60],
             )
         )
-    echo(table(("run", "state", "step", "time", "folding", "", ""), rows, "   r"))
+    echo(table(("run", "state", "step", "time", "folding or data", "", ""), rows, "   r"))
 
 
 _NAME = click.argument("name")
@@ -128,7 +129,11 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
         (step.name, step.status, "-" if step.seconds is None else f"{step.seconds:.1f} s")
         for step in steps
     ]
-    echo(table(("step", "state", "time"), rows, "  r"))
+    if rows:
+        echo(table(("step", "state", "time"), rows, "  r"))
+    if folder.request.is_training:
+        for line in result_lines(folder):
+            echo(line)
     _say_notes(folder, load_notes(folder))
     if state.error is not None:
         show_error(state.error)

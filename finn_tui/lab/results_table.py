@@ -8,6 +8,7 @@ from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
+from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, missed_text
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.notes import read_notes
@@ -187,9 +188,11 @@ def _pick(part: Any) -> dict[str, float]:
 
 
 def experiments(runs: list[RunFolder]) -> tuple[list[Experiment], list[FinnTuiError]]:
-    """All rows that can be read, in the order of the runs, and what is wrong with the others."""
+    """All builds that can be read, in the order of the runs, and what is wrong with the others."""
     rows, broken = [], []
     for run in runs:
+        if run.kind is RunKind.TRAIN:
+            continue
         try:
             rows.append(experiment(run))
         except FinnTuiError as error:

@@ -29,6 +29,7 @@ from finn_tui.lab.handling import Consent, Handling
 from finn_tui.lab.models import Model, Stage
 from finn_tui.lab.opened import Opened, default_folding
 from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
@@ -401,9 +402,14 @@ class Workbench:
 
         return own_builds.own(runs, part)
 
-    def find_run(self, name: str) -> RunFolder:
-        """The run that a user names: its id or part of it, ``last``, or its folder."""
-        return find_run(self.workspace.runs_dir, name)
+    def find_run(self, name: str, kind: RunKind | None = None) -> RunFolder:
+        """The run that a user names: its id or part of it, ``last``, or its folder.
+
+        Args:
+            name: what the user typed.
+            kind: what the run must be; None for any.
+        """
+        return find_run(self.workspace.runs_dir, name, kind)
 
     async def build(
         self,

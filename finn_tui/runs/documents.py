@@ -35,6 +35,13 @@ class RunStatus(StrEnum):
         return self in FINAL
 
 
+class RunKind(StrEnum):
+    """What a run does."""
+
+    BUILD = "build"
+    TRAIN = "train"
+
+
 class StepStatus(StrEnum):
     """Where one step of a build stands; the last three are how a run ended in it."""
 
@@ -135,8 +142,62 @@ class RunEstimate(Struct, frozen=True):
 Estimate = Annotated[dict[str, Any], known_keys(RunEstimate)]
 
 
+class TrainingRequest(Struct, frozen=True):
+    """How a network is trained.
+
+    Attributes:
+        definition: the network, as the engine builds it.
+        dataset: the folder of the data set, or ``digits28``.
+        dataset_name: its true name.
+        labels: of CIFAR-100: ``fine`` or ``coarse``.
+        epochs: how often all images are seen.
+        batch (images): of one step.
+        lr: the learning rate at the beginning.
+        optimizer: ``adam`` or ``sgd``.
+        momentum: of ``sgd``.
+        weight_decay: of the optimizer.
+        loss: ``hinge`` (squared, as bnn_pynq) or ``cross-entropy``.
+        schedule: ``fixed``, ``step`` or ``cosine``.
+        milestones: epochs after which ``step`` lowers the learning rate.
+        gamma: by how much it does.
+        augmentation: ``crop-flip`` (bnn_pynq's for CIFAR) or ``none``.
+        seed: of weights, order and augmentation.
+        patience (epochs): stop after so many without a better one; 0 for never.
+        limit_s (s): stop after this time; 0 for no limit.
+        validation: part of the training images that chooses the best epoch; 0: the test images.
+        threads: CPU threads; null for a choice by the network's size.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        weights: checkpoint to begin with; null for fresh weights.
+    """
+
+    definition: dict[str, Any]
+    dataset: str
+    dataset_name: str = ""
+    labels: str = "fine"
+    epochs: int = 40
+    batch: int = 100
+    lr: float = 0.02
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    loss: str = "cross-entropy"
+    schedule: str = "cosine"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    augmentation: str = "none"
+    seed: int = 0
+    patience: int = 0
+    limit_s: float = 0.0
+    validation: float = 0.0
+    threads: int | None = None
+    device: str = "auto"
+    weights: str | None = None
+
+
 class RunRequest(Struct, frozen=True):
-    """What a build was asked to do: ``run.json``; written once, never changed.
+    """What a run was asked to do: ``run.json``; written once, never changed.
+
+    A training has ``training``, and none of folding, board, part and clock.
 
     Attributes:
         id: name of the run folder.
@@ -155,6 +216,8 @@ class RunRequest(Struct, frozen=True):
         estimate: as ``finn-tui estimate --json`` gives it; null if it was not asked.
         source: where the model comes from and what its weights are.
         fifo: how FIFO depths are set, ``simulate`` or ``minimal``.
+        kind: ``build`` or ``train``.
+        training: how the network is trained; null for a build.
         format: version of this document.
     """
 
@@ -176,7 +239,21 @@ class RunRequest(Struct, frozen=True):
     estimate: Estimate | None = None
     source: Annotated[dict[str, Any], known_keys(RunSource)] = {}
     fifo: str = "simulate"
+    kind: RunKind = RunKind.BUILD
+    training: TrainingRequest | None = None
     format: int = 1
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it is a training, and no build."""
+        return self.kind is RunKind.TRAIN
+
+    @property
+    def subject(self) -> str:
+        """What is done with the model: the folding that is built, or what it is trained on."""
+        if self.training is None:
+            return self.folding_name
+        return f"training on {clean(self.training.dataset_name or self.training.dataset)}"
 
     @property
     def content(self) -> str:
@@ -457,6 +534,56 @@ class AccuracyResult(Struct, frozen=True):
     simulated: bool = False
 
 
+class TrainingResult(Struct, frozen=True):
+    """What a training has reached, with the weights of its best epoch: ``training``.
+
+    Attributes:
+        percent (%): top-1 accuracy on the test images.
+        images: how many test images there are.
+        correct: how many of them were classified correctly.
+        dataset: the data set's true name.
+        dataset_source: the folder it was read from.
+        train_images: how many were trained on.
+        selected_on: the images that chose the best epoch.
+        epochs: how many were done.
+        best_epoch: whose weights ``build/best.pt`` holds.
+        ended: ``epochs`` (all done), ``patience``, ``time``; ``running`` before the end.
+        seconds (s): training and evaluation.
+        images_per_s (images/s): training images over all of that time.
+        data_share: part of the time in which batches were made.
+        device: what computed.
+        threads: CPU threads.
+        seed: of weights, order and augmentation.
+        per_class: ``class``, ``name``, ``images``, ``correct``, ``percent`` of each.
+        confusions: ``label``, ``predicted``, ``count``, the most frequent first.
+        checkpoint: file with the weights.
+        source: where the figures come from.
+        simulated: false: a network in software is what it is.
+    """
+
+    percent: float
+    images: int
+    correct: int | None = None
+    dataset: str | None = None
+    dataset_source: str | None = None
+    train_images: int | None = None
+    selected_on: str | None = None
+    epochs: int | None = None
+    best_epoch: int | None = None
+    ended: str | None = None
+    seconds: float | None = None
+    images_per_s: float | None = None
+    data_share: float | None = None
+    device: str | None = None
+    threads: int | None = None
+    seed: int | None = None
+    per_class: tuple[dict[str, Any], ...] = ()
+    confusions: tuple[dict[str, Any], ...] = ()
+    checkpoint: str | None = None
+    source: str | None = None
+    simulated: bool = False
+
+
 class RunResults(Struct, frozen=True):
     """What a run is worth: ``results.json``; each part is there once it is known.
 
@@ -470,6 +597,7 @@ class RunResults(Struct, frozen=True):
         execute: one sample image on the board.
         throughput: the driver's throughput test.
         accuracy: the test set through the accelerator.
+        training: what a training has reached.
     """
 
     estimate: Estimate | None = None
@@ -481,6 +609,7 @@ class RunResults(Struct, frozen=True):
     execute: Annotated[dict[str, Any], known_keys(ExecuteResult)] | None = None
     throughput: Annotated[dict[str, Any], known_keys(ThroughputResult)] | None = None
     accuracy: Annotated[dict[str, Any], known_keys(AccuracyResult)] | None = None
+    training: Annotated[dict[str, Any], known_keys(TrainingResult)] | None = None
 
 
 class Notes(Struct, frozen=True):
@@ -500,7 +629,8 @@ class RunEvent(Struct, frozen=True):
 
     Attributes:
         t (s since the epoch): when.
-        event: ``state``, ``steps``, ``step`` or ``log``.
+        event: ``state``, ``steps``, ``step`` or ``log``; of a training ``training``, ``batch``
+            and ``epoch``.
         state: of ``state``: what the run became.
         error: of ``state``: why it is failed or lost.
         names: of ``steps``: the steps that will be done, by FINN's names.
@@ -510,6 +640,16 @@ class RunEvent(Struct, frozen=True):
         seconds (s): of ``step``: how long it took.
         level: of ``log``: ``info``, ``warning`` or ``error``.
         text: of ``log``: what the runner had to say.
+        epochs: of ``training``: how many there will be.
+        first: of ``training``: the epoch that is begun with, or gone on with.
+        images: of ``training``: in one epoch; of ``batch``: of its epoch, so far.
+        epoch: of ``batch`` and ``epoch``: its number, from 1.
+        loss: of ``batch`` and ``epoch``: mean over the images of the epoch so far.
+        accuracy (%): of ``batch``: on the training images of the epoch so far; of ``epoch``: on
+            the images that choose the best one.
+        train_accuracy (%): of ``epoch``: on its training images.
+        lr: of ``batch`` and ``epoch``: the learning rate.
+        images_per_s (images/s): of ``batch``: since the one before.
     """
 
     t: float
@@ -523,3 +663,12 @@ class RunEvent(Struct, frozen=True):
     seconds: float | None = None
     level: str | None = None
     text: str | None = None
+    epochs: int | None = None
+    first: int | None = None
+    images: int | None = None
+    epoch: int | None = None
+    loss: float | None = None
+    accuracy: float | None = None
+    train_accuracy: float | None = None
+    lr: float | None = None
+    images_per_s: float | None = None

@@ -21,11 +21,23 @@ from finn_tui.base import documents
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.server import runfiles, runprocesses
-from finn_tui.runs.documents import FINAL, RunEvent, RunRequest, RunResults, RunState, RunStatus
+from finn_tui.runs.documents import (
+    FINAL,
+    RunEvent,
+    RunKind,
+    RunRequest,
+    RunResults,
+    RunState,
+    RunStatus,
+)
 
 __all__ = ["FINAL", "RunFolder", "RunRequest", "RunState", "RunStatus", "find_run", "list_runs"]
 
 _FIX = "The run's logs and build folder can still be looked at; build it again."
+
+
+#: What run.json of a training does not say.
+_NO_BUILD = {"folding": {}, "folding_name": "", "board": "", "part": "", "clock_ns": 10.0}
 
 
 def missed_text(nanoseconds: float) -> str:
@@ -90,9 +102,18 @@ class RunFolder:
         Raises:
             FinnTuiError: run.json is missing or broken.
         """
-        return documents.decode(
-            self._read(runfiles.RUN), RunRequest, self.path / runfiles.RUN, _FIX
-        )
+        document = self._read(runfiles.RUN)
+        if document.get("kind") == RunKind.TRAIN:
+            document = {**_NO_BUILD, "training": None, **document}
+        return documents.decode(document, RunRequest, self.path / runfiles.RUN, _FIX)
+
+    @property
+    def kind(self) -> RunKind:
+        """Whether it builds or trains; a build where that cannot be read."""
+        try:
+            return self.request.kind
+        except FinnTuiError:
+            return RunKind.BUILD
 
     @property
     def rehearsed(self) -> bool:
@@ -212,7 +233,14 @@ def _checked_identity(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 #: What a line of events.jsonl must hold beside time and event.
-_EVENT_KEYS = {"steps": ("names",), "step": ("name", "status"), "state": ("state",)}
+_EVENT_KEYS = {
+    "steps": ("names",),
+    "step": ("name", "status"),
+    "state": ("state",),
+    "training": ("epochs", "first", "images"),
+    "batch": ("epoch", "images", "loss", "accuracy", "lr"),
+    "epoch": ("epoch", "accuracy"),
+}
 
 
 def parse_event(line: str) -> dict[str, Any] | None:
@@ -234,8 +262,15 @@ def run_around(path: Path) -> RunFolder | None:
     return RunFolder(folder_around) if folder_around is not None else None
 
 
-def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """The runs of a workspace, newest first."""
+def list_runs(runs_dir: Path, kind: RunKind | None = None) -> list[RunFolder]:
+    """The runs of a workspace, newest first.
+
+    Args:
+        runs_dir: of the workspace.
+        kind: only those of this kind; those that cannot be read count as builds.
+    """
+    if kind is not None:
+        return [run for run in list_runs(runs_dir) if run.kind is kind]
     if not runs_dir.is_dir():
         return []
     folders = [
@@ -245,12 +280,32 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(folders, key=lambda p: p.name, reverse=True)]
 
 
-def find_run(runs_dir: Path, name: str) -> RunFolder:
+_KIND_NAMES = {RunKind.BUILD: "build", RunKind.TRAIN: "training"}
+
+
+def find_run(runs_dir: Path, name: str, kind: RunKind | None = None) -> RunFolder:
     """The run that a user names: its id, the end or beginning of one, ``last``, or its folder.
 
+    Args:
+        runs_dir: of the workspace.
+        name: what the user typed.
+        kind: what the run must be; None for any.
+
     Raises:
-        FinnTuiError: none or several are called that.
+        FinnTuiError: none or several are called that, or it is of another kind.
     """
+    if kind is not None and name == "last":
+        runs = list_runs(runs_dir, kind)
+        return runs[0] if runs else find_run(runs_dir, f"last ({kind})")
+    if kind is not None:
+        run = find_run(runs_dir, name)
+        if run.kind is not kind:
+            raise FinnTuiError(
+                f"{run.id} is a {_KIND_NAMES[run.kind]}, not a {_KIND_NAMES[kind]}",
+                f"It is a run of {run.request.model}, {run.request.subject}.",
+                "`finn-tui runs` lists the runs of a workspace.",
+            )
+        return run
     runs = list_runs(runs_dir)
     if name == "last" and runs:
         return runs[0]

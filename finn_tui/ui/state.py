@@ -71,6 +71,11 @@ class RunView:
         return datetime.fromisoformat(ended).timestamp() if ended and self.state.final else None
 
     @property
+    def built(self) -> bool:
+        """Whether it is a build that has succeeded."""
+        return self.state.state == "succeeded" and not self.request.is_training
+
+    @property
     def simulated(self) -> bool:
         """Whether its numbers are those of stand-ins."""
         return self.request.simulated
@@ -226,11 +231,11 @@ class AppState:
 
     def newest_built(self) -> RunView | None:
         """Return the newest run that has succeeded."""
-        return next((run for run in self.runs if run.state.state == "succeeded"), None)
+        return next((run for run in self.runs if run.built), None)
 
     def board_run(self) -> RunView | None:
         """Return the run that the Board screen works with."""
         chosen = self.run(self.board.run)
-        if chosen is not None and chosen.state.state == "succeeded":
+        if chosen is not None and chosen.built:
             return chosen
         return self.newest_built()

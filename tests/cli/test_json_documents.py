@@ -21,6 +21,7 @@ from tests.cli import contract
 from tests.cli.conftest import Cli
 from tests.cli.test_migrate import OLD
 from tests.lab import real_build
+from tests.runs import trainings
 from tests.runs.readers.samples import IMPLEMENTATION, PARENT
 from tests.ui.conftest import make_run
 
@@ -73,6 +74,7 @@ def user(recorded: dict[str, str], tmp_path: Path) -> dict[str, str]:
     error = FinnTuiError("the build failed", "why", "fix", kind="finn")
     run = make_run(Workspace.open(workspace), FAILED, "failed", error=error, measured=True)
     (run.working / "code_gen").mkdir(parents=True)
+    trainings.write(workspace / "runs")
     return {**recorded, "FINN_TUI_WORKSPACE": str(workspace)}
 
 
@@ -93,12 +95,12 @@ def test_every_described_key_occurs(cli: Cli, user: dict[str, str], tmp_path: Pa
         "calibrate": [()],
         "calibrate RUN": [(BUILT,)],
         "runs": [()],
-        "runs show": [(FAILED,)],
+        "runs show": [(FAILED,), (trainings.TRAINED,)],
         "runs clean": [("--dry-run",)],
         "runs note": [(BUILT, "fast")],
         "runs tag": [(BUILT, "lab")],
         "experiments": [()],
-        "attach": [(FAILED,)],
+        "attach": [(FAILED,), (trainings.TRAINED,)],
         "cancel": [(FAILED,)],
         "inspect": [(str(logs),), (str(logs / "b"),), (BUILT,), (FAILED,)],
         "boards list": [()],

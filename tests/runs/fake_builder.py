@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.engine.server import runfiles
-from finn_tui.engine.server.builder import _die_with_runner
+from finn_tui.engine.server.worker import die_with_runner
 
 #: Leaves its session, its parent and its environment.
 _STRAY = (
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     """Build."""
     folder, events, start = Path(arguments[0]), int(arguments[1]), arguments[3]
     threading.Thread(
-        target=_die_with_runner, args=(str(folder), int(arguments[2])), daemon=True
+        target=die_with_runner, args=(str(folder), int(arguments[2])), daemon=True
     ).start()
 
     def say(event: str, **data: Any) -> None:

@@ -47,6 +47,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "presets list": Presets,
     "presets show": PresetShow,
     "graph": Graph,
+    "train": BuildEnd,
     "estimate": Estimate,
     "solve": Solve,
     "pareto": Pareto,

@@ -9,7 +9,14 @@ from msgspec import Struct
 
 from finn_tui.base.config import known_keys
 from finn_tui.cli.documents.base import Document
-from finn_tui.runs.documents import RunError, RunResults, RunStatus, StepStatus
+from finn_tui.runs.documents import (
+    RunError,
+    RunKind,
+    RunResults,
+    RunStatus,
+    StepStatus,
+    TrainingResult,
+)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -44,23 +51,27 @@ class BuildCheck(Document, frozen=True, kw_only=True):
 
 
 class BuildEnd(Document, frozen=True, kw_only=True):
-    """A build as ``build``, ``attach``, ``runs resume`` and ``runs retry`` leave it.
+    """A run as ``build``, ``train``, ``attach``, ``runs resume`` and ``runs retry`` leave it.
 
     Attributes:
         format_version: version of the document's form.
         run: name of the run.
         state: where it stands.
         folder: the run folder.
+        kind: ``build`` or ``train``.
         simulated: whether stand-ins build it.
         clock_missed_ns (ns): by how much the clock was missed; null if it was not.
+        training: what a training has reached; null for a build, and before the first epoch.
         error: why it failed; only there if it did.
     """
 
     run: str
     state: RunStatus
     folder: str
+    kind: RunKind
     simulated: bool
     clock_missed_ns: float | None
+    training: TrainingResult | None
     error: RunError | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -69,10 +80,12 @@ class RunRow(Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: name of the run.
+        kind: ``build`` or ``train``.
         model: the model's name.
-        folding: what the user calls the folding.
+        folding: what the user calls the folding; empty for a training, as the board.
         board: FINN's name of the board type.
-        clock_ns (ns): clock period.
+        clock_ns (ns): clock period; null for a training.
+        dataset: what a training reads, by its true name; of a build, what it is validated on.
         simulated: whether stand-ins build it.
         state: where it stands.
         clock_missed_ns (ns): by how much the clock was missed; null if it was not.
@@ -89,10 +102,12 @@ class RunRow(Struct, frozen=True, kw_only=True):
     """
 
     run: str
+    kind: RunKind
     model: str
     folding: str
     board: str
-    clock_ns: float
+    clock_ns: float | None
+    dataset: str | None
     simulated: bool
     state: RunStatus
     clock_missed_ns: float | None

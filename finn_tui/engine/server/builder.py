@@ -7,13 +7,9 @@ own default ones, wrapped only to report where the build is.
 
 import functools
 import importlib
-import json
 import os
-import signal
 import sys
-import threading
 import time
-import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
@@ -24,7 +20,7 @@ from finn_tui.engine.server import (
     finn_env,
     netlist,
     runfiles,
-    runprocesses,
+    worker,
 )
 
 #: The prepared graph is what this step leaves behind; building goes on after it.
@@ -34,63 +30,23 @@ ESTIMATED_BY = "step_generate_estimate_reports"
 
 
 def main(arguments: List[str]) -> int:
-    """``builder RUN_FOLDER EVENTS_FD ALIVE_FD [STEP]``; returns 0 if the build succeeded.
-
-    Says what happens as JSON lines on EVENTS_FD. ALIVE_FD is a pipe that closes when the runner
-    dies: this process then ends itself with every tool that it has started. STEP is where to go
-    on from what an earlier attempt left.
-    """
-    folder, events, alive = arguments[0], int(arguments[1]), int(arguments[2])
-    for descriptor in (events, alive):
-        os.set_inheritable(descriptor, False)
-    threading.Thread(target=_die_with_runner, args=(folder, alive), daemon=True).start()
-    builder = _Builder(folder, events, arguments[3] if len(arguments) > 3 else "")
-    try:
-        builder.build()
-    except Exception as error:  # the boundary of the build: whatever FINN raises becomes data
-        traceback.print_exc()
-        builder.say("failed", error=build_failure.explain(error, folder).as_dict())
-        _leave(1)
-    builder.say("done")
-    _leave(0)
-    return 0
+    """Build; see ``worker.main`` for the arguments, which name FINN's step to go on from."""
+    return worker.main(arguments, _build, build_failure.explain)
 
 
-def _leave(code: int) -> None:
-    """End now: taking torch and its threads down in order would cost seconds for nothing."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _die_with_runner(folder: str, alive: int) -> None:
-    os.read(alive, 1)
-    # From a process of its own, which outlives this one: while this one lives, FINN's pools
-    # replace each worker that is ended. Who descends from this one is seen only before it ends.
-    tools = runprocesses.build_processes(folder, runprocesses.myself())
-    if os.fork() == 0:
-        # Whoever looks at the run meanwhile ends what carries its mark, as this one does.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        try:
-            runprocesses.end_processes(folder, runprocesses.myself(), grace=1.0, more=tools)
-        finally:
-            os._exit(0)
-    os.kill(os.getpid(), signal.SIGKILL)
+def _build(folder: str, start: str, say: worker.Say) -> None:
+    _Builder(folder, say, start).build()
 
 
 class _Builder:
-    def __init__(self, folder: str, events: int, start: str = "") -> None:
+    def __init__(self, folder: str, say: worker.Say, start: str = "") -> None:
         self.folder = folder
         self.start = start
-        self.events = events
+        self.say = say
         self.failure: Optional[BaseException] = None
         run = runfiles.read_json(os.path.join(folder, runfiles.RUN))
         self.run: Dict[str, Any] = run
         self.rehearsal: Optional[Dict[str, Any]] = run.get("rehearsal")
-
-    def say(self, event: str, **data: Any) -> None:
-        line = json.dumps(dict({"event": event}, **data)) + "\n"
-        os.write(self.events, line.encode("utf-8"))
 
     def build(self) -> None:
         self.say("log", level="info", text="importing FINN")

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
@@ -41,8 +41,34 @@ _PR_SET_CHILD_SUBREAPER = 36
 #: imported from the working directory: that is the run folder, which may be somebody else's.
 _BOOT = (
     "import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if p not in ('', '.')]; "
-    "from finn_tui.engine.server.builder import main; sys.exit(main(sys.argv[2:]))"
+    "import importlib; sys.exit(importlib.import_module(sys.argv[2]).main(sys.argv[3:]))"
 )
+
+
+class _Kind(NamedTuple):
+    """What differs between the kinds of runs.
+
+    Attributes: ``module`` whose ``main`` does the work, ``environment`` of its process,
+    ``collect`` what its reports say at the end, for results.json.
+    """
+
+    module: str
+    environment: Callable[[Dict[str, Any], str], Dict[str, str]]
+    collect: Callable[[str, Dict[str, Any]], Dict[str, Any]]
+
+
+#: By the ``kind`` in run.json; a run that does not say it is a build.
+_KINDS = {
+    "build": _Kind(
+        "finn_tui.engine.server.builder", build_config.environment, build_results.collect
+    ),
+    # A training writes its results itself, after each epoch.
+    "train": _Kind(
+        "finn_tui.engine.server.training.job",
+        lambda run, folder: dict(os.environ),
+        lambda folder, run: {},
+    ),
+}
 
 
 def main(run_folder: str) -> int:
@@ -76,6 +102,9 @@ def main(run_folder: str) -> int:
         if state.get("state") in runfiles.FINAL:
             sys.stderr.write("this run has ended already: it is %s\n" % state["state"])
             return 2
+        if run.get("kind", "build") not in _KINDS:
+            sys.stderr.write("this finn-tui knows no runs of the kind %s\n" % run["kind"])
+            return 2
         build = _Runner(folder, run, state)
         code = build.work()
     if notify:
@@ -106,6 +135,7 @@ class _Runner:
     def __init__(self, folder: str, run: Dict[str, Any], before: Dict[str, Any]) -> None:
         self.folder = folder
         self.run = run
+        self.kind = _KINDS[run.get("kind", "build")]
         #: The step to go on from, if this is not the first attempt.
         self.start: str = before.get("from") or ""
         self.cancelled = False
@@ -198,15 +228,16 @@ class _Runner:
         root = os.path.abspath(__file__)
         for _ in range(4):
             root = os.path.dirname(root)
-        environment = build_config.environment(self.run, self.folder)
-        os.makedirs(environment["FINN_BUILD_DIR"], exist_ok=True)
+        environment = self.kind.environment(self.run, self.folder)
+        if "FINN_BUILD_DIR" in environment:
+            os.makedirs(environment["FINN_BUILD_DIR"], exist_ok=True)
         environment[runprocesses.MARK] = self.folder
         environment["PYTHONUNBUFFERED"] = "1"
         # FINN re-raises instead of reporting when it believes to be under pytest.
         environment.pop("PYTEST_CURRENT_TEST", None)
         self.worker = subprocess.Popen(
             [
-                *(sys.executable, "-c", _BOOT, root, self.folder),
+                *(sys.executable, "-c", _BOOT, root, self.kind.module, self.folder),
                 *(str(events_write), str(alive_read), self.start),
             ],
             pass_fds=(events_write, alive_read),
@@ -252,6 +283,15 @@ class _Runner:
             if message["status"] == "started":
                 self.state["step"] = message["name"]
                 self.state["step_index"] = message["index"]
+        elif event == "training":
+            self.state["step_count"] = message["epochs"]
+            self._enter_epoch(message["first"])
+        elif event == "batch":
+            # Many a minute: the heartbeat takes the state along.
+            runfiles.append_event(self.folder, event, **message)
+            return
+        elif event == "epoch" and message["finished"]:
+            self._enter_epoch(message["epoch"] + 1)
         elif event == "failed":
             self.error = message["error"]
             return
@@ -260,6 +300,10 @@ class _Runner:
             return
         runfiles.append_event(self.folder, event, **message)
         self._save()
+
+    def _enter_epoch(self, epoch: int) -> None:
+        self.state["step_index"] = min(epoch, self.state["step_count"])
+        self.state["step"] = "epoch %d" % self.state["step_index"]
 
     def _finish(self) -> int:
         done = self.done and self.error is None
@@ -286,7 +330,9 @@ class _Runner:
         if self.cancelled and not done:
             return  # whoever cancelled waits for the last word, not for reports
         try:
-            runfiles.update_results(self.folder, build_results.collect(self.folder, self.run))
+            parts = self.kind.collect(self.folder, self.run)
+            if parts:
+                runfiles.update_results(self.folder, parts)
         except Exception as error:  # the boundary around reports that others wrote
             if done:
                 self.error = build_failure.explain(error, self.folder).as_dict()

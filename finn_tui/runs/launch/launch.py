@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,17 +152,22 @@ def check_path(runs_dir: Path) -> None:
         )
 
 
-def check_disk(runs_dir: Path, rehearse: bool) -> None:
-    """Raise ``FinnTuiError`` (kind "disk") unless there is room for a build."""
+def check_disk(runs_dir: Path, small: bool) -> None:
+    """Raise ``FinnTuiError`` (kind "disk") unless there is room for a run.
+
+    Args:
+        runs_dir: where it will lie.
+        small: a rehearsal or a training, which need less than a real build.
+    """
     place = runs_dir
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    need = REHEARSAL_BYTES if rehearse else BUILD_BYTES
+    need = REHEARSAL_BYTES if small else BUILD_BYTES
     if free < need:
         raise FinnTuiError(
-            "there is too little room on the disk for a build",
-            f"{free / 1e9:.1f} GB are free where {runs_dir} lies; a build needs {need / 1e9:.1f}.",
+            f"there is too little room on the disk for a {'run' if small else 'build'}",
+            f"{free / 1e9:.1f} GB are free where {runs_dir} lies; it needs {need / 1e9:.1f}.",
             "`finn-tui runs clean` removes the working files of old runs; or choose a workspace on "
             "another disk.",
             kind="disk",
@@ -170,30 +175,16 @@ def check_disk(runs_dir: Path, rehearse: bool) -> None:
 
 
 def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFolder:
-    """The whole run folder, under its name only once everything is in it."""
-    now = datetime.now(UTC)
-    name = _UNFIT.sub("-", request.model).strip("-") or "model"
-    id = f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
-    partial = runs_dir / f".{id}.partial"
+    """The whole run folder of a build."""
     rehearsal = None if request.rehearse is None else {"seconds": float(request.rehearse)}
     document = {
-        "format": 1,
-        "id": id,
         "model": request.model,
-        "created": now.isoformat(timespec="seconds"),
         "folding": dict(request.folding),
         "folding_name": request.folding_name,
         "board": request.board,
         "part": request.part,
         "clock_ns": float(request.clock_ns),
-        "engine": {
-            "name": request.engine.name,
-            "python": request.engine.command[-1],
-            "command": list(request.engine.command),
-            "flavour": (request.engine.info or {}).get("flavour"),
-            "version": (request.engine.info or {}).get("version"),
-        },
-        "host": "local",
+        "engine": engine_document(request.engine),
         "rehearsal": rehearsal,
         "simulated": rehearsal is not None,
         "dataset": request.dataset,
@@ -201,19 +192,60 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
         "source": dict(request.source),
         "fifo": "minimal" if rehearsal else request.fifo,
     }
-    try:
-        partial.mkdir(parents=True)
+
+    def fill(partial: Path) -> None:
         shutil.copyfile(request.graph, partial / "model.onnx")
         for part in ("sample", "dataset"):
             if (request.folder / part).is_dir():
                 shutil.copytree(request.folder / part, partial / part)
-        # The code that builds stays what it is, whatever happens to the app meanwhile.
-        shutil.copyfile(archive, partial / "engine.pyz")
         if rehearsal is not None:
             install(partial / "rehearsal")
             fail = dict(request.fail) if request.fail else None
             plan = {**rehearsal, "fail": fail, "log_mb": request.log_mb}
             (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
+
+    return make_run_folder(runs_dir, document, archive, fill)
+
+
+def engine_document(engine: EngineSpec) -> dict[str, Any]:
+    """Return what run.json says of an engine."""
+    return {
+        "name": engine.name,
+        "python": engine.command[-1],
+        "command": list(engine.command),
+        "flavour": (engine.info or {}).get("flavour"),
+        "version": (engine.info or {}).get("version"),
+    }
+
+
+def make_run_folder(
+    runs_dir: Path,
+    request: Mapping[str, Any],
+    archive: Path,
+    fill: Callable[[Path], None],
+) -> RunFolder:
+    """Make a queued run, under its name only once everything is in it.
+
+    Args:
+        runs_dir: of the workspace.
+        request: what run.json says, without what is the same for every run.
+        archive: the engine's code.
+        fill: puts the other files into the folder that it is given.
+
+    Raises:
+        FinnTuiError: the folder cannot be written (kind "disk" if that is why).
+    """
+    now = datetime.now(UTC)
+    name = _UNFIT.sub("-", str(request["model"])).strip("-") or "model"
+    id = f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
+    partial = runs_dir / f".{id}.partial"
+    created = now.isoformat(timespec="seconds")
+    document = {"format": 1, "id": id, "created": created, "host": "local", **request}
+    try:
+        partial.mkdir(parents=True)
+        fill(partial)
+        # The code that works on it stays what it is, whatever happens to the app meanwhile.
+        shutil.copyfile(archive, partial / "engine.pyz")
         runfiles.write_json(str(partial / runfiles.RUN), document)
         queued = {"state": RunStatus.QUEUED, **runprocesses.identity(), "heartbeat": time.time()}
         runfiles.write_json(str(partial / runfiles.STATE), queued)
@@ -275,7 +307,7 @@ def _untouched(state: RunState) -> bool:
 
 def _not_started(run: RunFolder, why: str) -> FinnTuiError:
     error = FinnTuiError(
-        "the build could not be started",
+        "the run could not be started",
         why,
         "Check the engine: `finn-tui engine info`. The run's folder is kept.",
         kind="engine",

@@ -135,6 +135,7 @@ def _lost(plan: Plan) -> str:
         except FinnTuiError:
             continue
         same = request.model == plan.model and request.simulated == plan.rehearse
+        same = same and not request.is_training
         if same and state.state in (RunStatus.SUCCEEDED, RunStatus.FAILED) and state.seconds:
             took.append(state.seconds)
     if took:

@@ -10,17 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runprocesses
-from finn_tui.runs.documents import RunStatus
+from finn_tui.engine.server.training.checkpoints import LATEST as CHECKPOINT_FILE
+from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import tools
 from finn_tui.runs.launch.launch import BuildRequest, check_disk, launch, start_runner
 from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.launch.train import TrainRequest, launch_training
+
+#: Where a training goes on.
+CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ def resumable(run: RunFolder) -> ResumePoints:
     state = reconcile(run)
     if not state.final:
         return _not(f"{run.id} has not ended", f"It is {state.state}.", "Cancel it first.")
+    if run.request.is_training:
+        return _of_training(run, state)
     names: list[str] = []
     started: set[str] = set()
     for event in run.events():
@@ -75,6 +84,19 @@ def resumable(run: RunFolder) -> ResumePoints:
     )
 
 
+def _of_training(run: RunFolder, state: RunState) -> ResumePoints:
+    """A training goes on from its last checkpoint, or begins again if it never wrote one."""
+    ended = (run.results().get("training") or {}).get("ended")
+    if state.state is RunStatus.SUCCEEDED and ended != "time":
+        return _not(
+            f"{run.id} has succeeded",
+            "All its epochs are done, or nothing got better any more.",
+            f"Train further from its weights: "
+            f"finn-tui train {run.request.model} --weights {run.id}",
+        )
+    return ResumePoints((CHECKPOINT if (run.build / CHECKPOINT_FILE).is_file() else "start",))
+
+
 def _not(what: str, why: str, fix: str) -> ResumePoints:
     return ResumePoints((), FinnTuiError(what, why, fix))
 
@@ -101,7 +123,9 @@ async def resume(
     possible = await asyncio.to_thread(resumable, run)
     if possible.disabled_reason is not None:
         raise possible.disabled_reason
-    if step is None and (await asyncio.to_thread(run.state)).state is RunStatus.SUCCEEDED:
+    training = run.request.is_training
+    succeeded = (await asyncio.to_thread(run.state)).state is RunStatus.SUCCEEDED
+    if step is None and succeeded and not training:
         raise FinnTuiError(
             f"{run.id} has succeeded",
             "There is no step left to do.",
@@ -113,12 +137,12 @@ async def resume(
             f"It left the graphs for {', '.join(possible.steps)}.",
             "Name one of them.",
         )
-    real = run.request.rehearsal is None
+    real = run.request.rehearsal is None and not training
     amd_tools = await asyncio.to_thread(tools.check_tools) if real else None
     await asyncio.to_thread(check_disk, run.path, not real)
     archive = await asyncio.to_thread(engine_archive)
     first = step or possible.steps[-1]
-    on_progress(Progress("build", f"going on with {run.id} at {first}"))
+    on_progress(Progress(run.request.kind, f"going on with {run.id} at {first}"))
     await asyncio.to_thread(_requeue, run, first, archive)
     await start_runner(run, _engine(run), amd_tools, parallel, notify)
     return run
@@ -175,6 +199,16 @@ async def retry(
         FinnTuiError: as ``launch``; or the model was cleaned out of the old folder.
     """
     old = run.request
+    if old.training is not None:
+        training = TrainRequest(
+            old.model,
+            msgspec.to_builtins(old.training),
+            _engine(run),
+            {**old.source, "retry_of": run.id},
+            parallel,
+            notify,
+        )
+        return await launch_training(training, run.path.parent, on_progress=on_progress)
     graph = run.path / "model.onnx"
     if not graph.is_file():
         raise FinnTuiError(

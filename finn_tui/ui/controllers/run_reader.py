@@ -88,6 +88,8 @@ def read_results(
     rows = {row.run: row for row in results}
     experiments = []
     for run in runs:
+        if run.request.is_training:
+            continue
         if run.id not in rows or old.get(run.id) != run:
             try:
                 rows[run.id] = experiment(run.folder)

@@ -1,0 +1,196 @@
+"""From a network's name and a few options to a training."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from finn_tui.base.config import did_you_mean
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.engine.server.training.checkpoints import BEST
+from finn_tui.lab import datasets
+from finn_tui.lab.presets import Preset, presets
+from finn_tui.runs.documents import RunKind
+from finn_tui.runs.folder import RunFolder, find_run
+from finn_tui.runs.launch.train import TrainRequest, launch_training
+
+if TYPE_CHECKING:
+    from finn_tui.engine.catalogue import EngineSpec
+    from finn_tui.lab.datasets import DatasetPlace
+    from finn_tui.lab.workspace import Workspace
+
+
+class TrainWorkbench(Protocol):
+    """What a training needs of the workbench."""
+
+    workspace: Workspace
+
+    async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
+        """Return the engine of the workspace."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train; None where the network's usual value is meant.
+
+    Attributes:
+        dataset: name or folder of the data set.
+        labels: of CIFAR-100: ``fine`` or ``coarse``.
+        download: whether a data set that is not there may be downloaded.
+        weights: a training, or a checkpoint file, to begin with.
+        values: keys of ``documents.TrainingRequest`` with their values.
+    """
+
+    dataset: str | None = None
+    labels: str = "fine"
+    download: bool = True
+    weights: str | None = None
+    values: Mapping[str, Any] | None = None
+
+
+def trainable(name: str) -> Preset:
+    """The preset that a network to train is named by.
+
+    Raises:
+        FinnTuiError: there is none of that name.
+    """
+    known = presets()
+    if name in known:
+        return known[name]
+    raise FinnTuiError(
+        f"there is no network {name} to train{did_you_mean(name, known)}",
+        f"Presets: {', '.join(sorted(known))}.",
+        "Name one of them, or write a preset of your own: it defines the network.",
+    )
+
+
+def definition_of(preset: Preset) -> dict[str, Any]:
+    """What the engine builds a preset's network from.
+
+    Raises:
+        FinnTuiError: its network comes from a file.
+    """
+    if preset.network is not None:
+        return preset.network.definition()
+    if preset.source.get("kind") == "brevitas":
+        return {"brevitas": preset.source["network"]}
+    raise FinnTuiError(
+        f"{preset.name} cannot be trained",
+        "Its network comes from a file that holds no definition.",
+        "Define it in the preset's [network] table.",
+    )
+
+
+def is_convolutional(definition: Mapping[str, Any]) -> bool:
+    """Return whether a definition has convolutions."""
+    return bool(definition.get("channels")) or "cnv" in str(definition.get("brevitas", ""))
+
+
+def usual(definition: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """The usual values for a network and a data set: they reach a good accuracy in few epochs.
+
+    Args:
+        definition: of the network.
+        family: of the data set's files.
+    """
+    convolutional = is_convolutional(definition)
+    return {
+        "epochs": 100 if convolutional else 40,
+        "batch": 100,
+        "lr": 0.02 if convolutional else 0.06,
+        "augmentation": "none" if family == "idx" else "crop-flip",
+    }
+
+
+async def train(
+    lab: TrainWorkbench, name: str, options: TrainOptions, on_progress: OnProgress = ignore
+) -> RunFolder:
+    """Begin a training in a process that outlives this one.
+
+    Args:
+        lab: the workspace with its engine.
+        name: the preset.
+        options: how to train.
+        on_progress: told of downloads and the start.
+
+    Raises:
+        FinnTuiError: the network cannot be trained, the data set is not there, or the engine does
+            not start.
+    """
+    preset = await asyncio.to_thread(trainable, name)
+    definition = definition_of(preset)
+    weights = None
+    if options.weights is not None:
+        weights = str(await asyncio.to_thread(checkpoint, lab.workspace, options.weights))
+    place = await dataset(lab.workspace, preset.dataset, options, on_progress)
+    training = {
+        "definition": definition,
+        "dataset": place.folder,
+        "dataset_name": place.name,
+        "labels": options.labels,
+        **usual(definition, place.family),
+        **{key: value for key, value in (options.values or {}).items() if value is not None},
+        "weights": weights,
+    }
+    settings = lab.workspace.settings
+    request = TrainRequest(
+        model=preset.name,
+        training=training,
+        engine=await lab.spec(on_progress),
+        source={"title": preset.title},
+        parallel=settings.parallel_builds,
+        notify=lab.workspace.agreed_notify(),
+    )
+    return await launch_training(request, lab.workspace.runs_dir, on_progress=on_progress)
+
+
+async def dataset(
+    workspace: Workspace, usual_name: str | None, options: TrainOptions, on_progress: OnProgress
+) -> DatasetPlace:
+    """The data set that options ask for, or that a network is meant for.
+
+    Args:
+        workspace: where it is looked for first.
+        usual_name: the data set that the network is meant for.
+        options: name or folder of another, and whether it may be downloaded.
+        on_progress: told of a download.
+
+    Raises:
+        FinnTuiError: as ``datasets.obtain``; or nothing says which one.
+    """
+    wanted = options.dataset or usual_name
+    if wanted is None:
+        raise FinnTuiError(
+            "no data set is named", "The preset does not say which one.", "Name it: --dataset DIR."
+        )
+    return await datasets.obtain(
+        workspace.root, wanted, download=options.download, on_progress=on_progress
+    )
+
+
+def checkpoint(workspace: Workspace, name: str) -> Path:
+    """The weights of a training of the workspace, or a checkpoint file.
+
+    Args:
+        workspace: whose runs are meant.
+        name: a run, or a file.
+
+    Raises:
+        FinnTuiError: there is no such run, or it has no weights yet.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path.resolve()
+    run = find_run(workspace.runs_dir, name, RunKind.TRAIN)
+    best = run.build / BEST
+    if not best.is_file():
+        raise FinnTuiError(
+            f"{run.id} has no weights yet",
+            f"Its first epoch is not done: it is {run.state().state}.",
+            "Wait for the first epoch, or name another run.",
+        )
+    return best
