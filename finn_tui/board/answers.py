@@ -27,6 +27,9 @@ Class = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 ClockMhz = Annotated[float, msgspec.Meta(gt=0.0, le=10_000.0)]
 Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 Positive = Annotated[float, msgspec.Meta(ge=0.0, le=1e15)]
+_Shape = Annotated[
+    list[Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]], msgspec.Meta(max_length=16)
+]
 Finite = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
 
 
@@ -83,17 +86,26 @@ class Checked(msgspec.Struct):
     """The answer to ``check``; ``hello`` says it all."""
 
 
+class Values(msgspec.Struct, tag_field="event", tag="values"):
+    """Values of one output for some samples, in their order: 32-bit floats, little-endian."""
+
+    output: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    data: bytes
+
+
 class ExecuteAnswer(msgspec.Struct):
-    """The classes of sample images.
+    """Samples were computed; their outputs came as ``values`` before.
 
     Attributes:
-        seconds: for all of them. outputs: the first 100 values of each.
+        images: how many.
+        shapes: of each output, without the axis of the samples.
+        seconds: for all of them.
     """
 
-    classes: Annotated[list[Class], msgspec.Meta(max_length=100_000)]
+    images: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
+    shapes: Annotated[list[_Shape], msgspec.Meta(min_length=1, max_length=1000)]
     seconds: Positive
     clock_mhz: ClockMhz
-    outputs: Annotated[list[list[Finite]], msgspec.Meta(max_length=100_000)] = []
 
 
 class ThroughputAnswer(msgspec.Struct):
@@ -173,10 +185,10 @@ class _Result(msgspec.Struct, tag_field="event", tag="result"):
     """The last event of a request; its fields are read when it is known which."""
 
 
-Event = Hello | Log | Working | Failed
+Event = Hello | Log | Working | Values | Failed
 Answer = TypeVar("Answer", Checked, ExecuteAnswer, ThroughputAnswer, ValidateAnswer)
 
-_EVENTS = msgspec.json.Decoder(Hello | Log | Working | Failed | _Result)
+_EVENTS = msgspec.json.Decoder(Hello | Log | Working | Values | Failed | _Result)
 
 
 class NoEvent(ValueError):

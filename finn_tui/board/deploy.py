@@ -34,7 +34,7 @@ _CHUNK = 512 * 1024
 _MOST_MANIFEST = 4 << 20
 #: Seconds that a deploy waits for another one to the same board.
 LOCK_SECONDS = 900.0
-_SAMPLES = ("images", "labels", "software")
+_SAMPLES = ("labels", "software")
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,31 @@ async def deploy(link: BoardConnection, run: Path, on_progress: OnProgress = ign
     return done
 
 
+async def send_files(
+    link: BoardConnection, folder: str, paths: Mapping[str, Path], on_progress: OnProgress = ignore
+) -> None:
+    """Make a folder of the board hold these files and nothing else that was sent.
+
+    Args:
+        folder: below the board's folder.
+        paths: the files by their names there.
+
+    Raises:
+        FinnTuiError: the line broke, or what arrived is something else.
+    """
+
+    def collect() -> dict[str, _File]:
+        return {name: _file(path) for name, path in paths.items()}
+
+    wanted = await asyncio.to_thread(collect)
+    base = link.board.folder
+    with translated(link.board):
+        upload = _Upload(link, await RemoteFiles.open(link), on_progress)
+        if await upload.differs(base, {folder: wanted}):
+            async with _alone(link, on_progress):
+                await upload.folder(f"{base}/{folder}", wanted)
+
+
 def check_kind(link: BoardConnection, what: Package) -> None:
     """Raise ``FinnTuiError`` for a rehearsal's bitstream on a real board, or the other way."""
     if what.simulated and not link.board.simulated:
@@ -134,9 +159,9 @@ def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
         in_package = relative.parts[0] in ("bitfile", "driver")
         if in_package and path.is_file() and "__pycache__" not in relative.parts:
             files_by_path[relative.as_posix()] = _file(path, what.run)
-    for name in _SAMPLES:
-        if what.sample(name).is_file():
-            files_by_path[f"sample/{name}.npy"] = _file(what.sample(name), what.run)
+    for path in (*what.samples("images"), *map(what.sample, _SAMPLES)):
+        if path.is_file():
+            files_by_path[f"sample/{path.name}"] = _file(path, what.run)
     files = {what.folder: files_by_path}
     try:
         test = validation_files(what)

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -73,6 +73,30 @@ class _DriverSettings(Struct, frozen=True):
     driver_information: _Driver = _Driver()
 
 
+class SampleDescription(Struct, frozen=True):
+    """sample.json: how the run's samples relate to the accelerator, as the engine wrote it.
+
+    Attributes:
+        kind: "classes" where the output is a class or a score for each, else "values".
+        topk: how many classes the accelerator names; 0 for its scores or values; None in a run of
+            an older finn-tui.
+        tail: the op that the host applies to the outputs (Softmax), or None.
+        preprocess: "none", "divide-255", "scale" or "file": what the network has in front of it
+            that the accelerator's input is given without.
+        scale: of "scale": what an integer input is worth.
+        dtypes: FINN data type of each input of the accelerator.
+        check: ``images`` of which the dataflow graph gave the ``same`` class and ``outputs``.
+    """
+
+    kind: Literal["classes", "values"] = "classes"
+    topk: Annotated[int, Meta(ge=0, le=1 << 20)] | None = None
+    tail: str | None = None
+    preprocess: str = "none"
+    scale: Annotated[float, Meta(gt=0)] | None = None
+    dtypes: tuple[str, ...] = ()
+    check: dict[str, int | None] | None = None
+
+
 @dataclass(frozen=True)
 class Package:
     """A run, seen from a board.
@@ -88,6 +112,7 @@ class Package:
         trained_on: the data set that the run brings in ``dataset/`` in that form, if it says so
             (digits28 has MNIST's form and is none).
         simulated: whether the bitstream is a rehearsal's.
+        about: how its samples relate to the accelerator.
     """
 
     run: Path
@@ -99,6 +124,7 @@ class Package:
     dataset: str | None
     trained_on: str | None
     simulated: bool
+    about: SampleDescription
 
     @property
     def folder(self) -> str:
@@ -106,8 +132,15 @@ class Package:
         return f"runs/{self.run.resolve().name}"
 
     def sample(self, name: str) -> Path:
-        """A file of the run's sample: images, labels, software (.npy)."""
+        """A file of the run's sample: images, labels, software, outputs (.npy)."""
         return self.run / "sample" / f"{name}.npy"
+
+    def samples(self, name: str) -> list[Path]:
+        """The files of "images" or "outputs", one for each input or output; none if one lacks."""
+        paths = [self.sample(name)]
+        while self.sample(f"{name}{len(paths)}").is_file():
+            paths.append(self.sample(f"{name}{len(paths)}"))
+        return paths if paths[0].is_file() else []
 
 
 def package(run: Path) -> Package:
@@ -144,6 +177,7 @@ def package(run: Path) -> Package:
         dataset=_DATASETS.get(name.lower()) if name else None,
         trained_on=weights.dataset if weights else None,
         simulated=simulated,
+        about=_document(run / "sample" / "sample.json", SampleDescription),
     )
 
 
@@ -173,9 +207,9 @@ def validation_files(package: Package) -> dict[str, Path]:
     name = package.dataset
     if name is None:
         raise FinnTuiError(
-            "this run names no test set",
+            "the run names no test set",
             "Drivers know mnist, cifar10 and cifar100.",
-            'Set "dataset" when you build, or classify sample images with `finn-tui execute`.',
+            "Give your own: --dataset FILE.npz with the arrays images and labels.",
         )
     shown = "cifar10" if name == "cifar" else name
     common = paths.data_dir() / "datasets" / shown

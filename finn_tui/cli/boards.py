@@ -31,6 +31,7 @@ from finn_tui.cli.common import (
 if TYPE_CHECKING:
     from finn_tui.base.progress import OnProgress
     from finn_tui.board.connection import BoardConnection
+    from finn_tui.board.results import Executed, Validation
 
     Job = Callable[[BoardConnection, Path, OnProgress], Awaitable[Any]]
 
@@ -162,6 +163,17 @@ def _run_with_keys(work: Callable[[Reporter, dict[str, str]], Coroutine[Any, Any
             passphrases[key] = click.prompt(f"passphrase of {key}", hide_input=True, err=True)
 
 
+def _dataset_option() -> Decorator:
+    from finn_tui.base.dataset_help import ACCEPTED
+
+    return click.option(
+        "--dataset",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE.npz",
+        help="Your own data set instead of the run's. " + ACCEPTED,
+    )
+
+
 YES_OPTION = click.option("--yes", is_flag=True, help="Do not ask about a missed clock.")
 
 
@@ -287,8 +299,10 @@ def execute(order: _Order, images: tuple[int, ...]) -> None:
         await send(link, folder, on_progress)
         return await work.execute(link, folder, on_progress, images=images or (0,))
 
-    done = [item.as_dict() for item in order.do(job)]
+    results = order.do(job)
+    done = [item.as_dict() for item in results]
     order.show({"images": done}, [_executed(item) for item in done])
+    _refuse_difference(next((item for item in results if item.differs), None), None)
 
 
 @_board_command(click.option("--batch", type=click.IntRange(1), help="Images per batch."))
@@ -311,42 +325,64 @@ def throughput(order: _Order, batch: int | None) -> None:
 @_board_command(
     click.option("--batch", default=100, type=click.IntRange(1), show_default=True),
     click.option("--limit", type=click.IntRange(1), help="Validate only the first N images."),
+    _dataset_option(),
 )
-def validate(order: _Order, batch: int, limit: int | None) -> None:
+def validate(order: _Order, batch: int, limit: int | None, dataset: Path | None) -> None:
     """Measure the accuracy on a board.
 
-    The whole test set is run, or its first images with --limit.
+    The whole test set is run, or its first images with --limit. The run's samples are compared with
+    the software; without a test set that is all. Exit code 1 if the board differs from it.
     """
-    from finn_tui.board import jobs as work
+    from finn_tui.board import validation as work
     from finn_tui.board.deploy import deploy as send
 
     async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
-        return await work.validate(link, folder, on_progress, batch=batch, limit=limit)
+        return await work.validate(
+            link, folder, on_progress, batch=batch, limit=limit, dataset=dataset
+        )
 
-    done = order.do(job).as_dict()
-    order.show(done, [_validation(done)])
+    done = order.do(job)
+    order.show(done.as_dict(), _validation(done.as_dict()))
+    _refuse_difference(None, done)
 
 
 @_board_command(
     click.option("--batch", type=click.IntRange(1), help="Images per batch, for the throughput."),
     click.option("--limit", type=click.IntRange(1), help="Validate only the first N images."),
+    _dataset_option(),
     YES_OPTION,
 )
-def go(order: _Order, batch: int | None, limit: int | None, yes: bool) -> None:
-    """Deploy, execute, measure and validate in one command."""
+def go(
+    order: _Order, batch: int | None, limit: int | None, dataset: Path | None, yes: bool
+) -> None:
+    """Deploy, execute, measure and validate in one command.
+
+    Without a test set the board is compared with the software on the run's samples. Exit code 1 if
+    it differs.
+    """
     from finn_tui.board import jobs as work
 
     order.ask_about_clock(yes=yes)
 
     async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
-        return await work.go(link, folder, on_progress, batch=batch, limit=limit)
+        return await work.go(link, folder, on_progress, batch=batch, limit=limit, dataset=dataset)
 
     done = order.do(job)
     order.show(done.as_dict(), outcome_lines(done.as_dict()))
-    for error in done.missing:
+    for error in done.failures:
         show_error(error)
-    if done.missing:
+    if done.failures:
+        raise SystemExit(FAILED)
+
+
+def _refuse_difference(executed: Executed | None, validation: Validation | None) -> None:
+    """End with a failure if the board computes something else than the software."""
+    from finn_tui.board.results import differences
+
+    error = differences(executed, validation)
+    if error is not None:
+        show_error(error)
         raise SystemExit(FAILED)
 
 
@@ -357,7 +393,8 @@ def outcome_lines(done: dict[str, Any]) -> list[str]:
         lines.append(_executed(done["execute"]))
     lines.append(_throughput(done["throughput"]))
     if done["validate"]:
-        lines.append(_validation(done["validate"]))
+        lines += _validation(done["validate"])
+    lines += [f"note        {note}" for note in done["notes"]]
     return lines
 
 
@@ -373,8 +410,9 @@ def _deployed(done: dict[str, Any]) -> str:
 
 
 def _executed(done: dict[str, Any]) -> str:
-    expected = "" if done["expected"] is None else f", expected {done['expected']}"
-    return f"execute     image {done['image']}: class {done['class']}{expected}{_mark(done)}"
+    from finn_tui.board.results import executed_text
+
+    return f"execute     {executed_text(done)}{_mark(done)}"
 
 
 def _throughput(done: dict[str, Any]) -> str:
@@ -386,10 +424,26 @@ def _throughput(done: dict[str, Any]) -> str:
     )
 
 
-def _validation(done: dict[str, Any]) -> str:
-    same = done["software_same"]
-    beside = "" if same is None else f"; {same} of {done['images']} as in software"
-    return (
-        f"validate    {done['percent']:.2f} % of {done['images']:,} images "
-        f"({done['dataset']}){beside}{_mark(done)}"
-    )
+def _validation(done: dict[str, Any]) -> list[str]:
+    from finn_tui.board.comparison import text
+
+    mark, lines = _mark(done), []
+    if done["percent"] is not None:
+        same = done["software_same"]
+        beside = "" if same is None else f"; {same} of {done['images']} as in software"
+        lines.append(
+            f"validate    {done['percent']:.2f} % of {done['images']:,} images "
+            f"({done['dataset']}){beside}{mark}"
+        )
+    elif done["mean_squared_error"] is not None:
+        lines.append(
+            f"validate    mean squared error {done['mean_squared_error']:.4g} of "
+            f"{done['images']:,} samples ({done['dataset']}){mark}"
+        )
+    else:
+        lines.append(f"validate    not validated{mark}")
+    if done["comparison"] is not None and (
+        done["software_same"] is None or done["comparison"]["differs"]
+    ):
+        lines.append(f"compare     {text(done['comparison'])}{mark}")
+    return lines

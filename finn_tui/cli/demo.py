@@ -102,11 +102,11 @@ def _plain(workspace: Workspace) -> None:
             async with lab.board(on_progress=reporter) as link:
                 done = await go(link, begun.path, reporter)
             echo("\n".join(outcome_lines(done.as_dict())))
-            for error in done.missing:
+            for error in done.failures:
                 show_error(error)
             echo()
             echo(experiments_table([experiment(begun)]))
-            return not done.missing
+            return not done.failures
 
     with Reporter() as reporter:
         worked = run(work(reporter))

@@ -465,9 +465,12 @@ class ExecuteResult(Struct, frozen=True):
 
     Attributes:
         image: its index in the run's sample.
-        result: the class that the accelerator gave.
+        result: the class that the accelerator gave; null of a network without classes.
         expected: the image's label; null where the sample has none.
         software: the class that the network gave in software; null where it is not known.
+        difference: the largest difference of its outputs to those of the software; null where they
+            are not compared.
+        differs: whether class or outputs differ from those of the software.
         board: the machine's name.
         clock_mhz (MHz): what the accelerator ran at.
         seconds (s): from handing over the image to the result, with the driver's packing.
@@ -475,9 +478,11 @@ class ExecuteResult(Struct, frozen=True):
     """
 
     image: Annotated[int, Meta(ge=0)]
-    result: int = msgspec.field(name="class")
+    result: int | None = msgspec.field(name="class")
     expected: int | None = None
     software: int | None = None
+    difference: float | None = None
+    differs: bool = False
     board: str | None = None
     clock_mhz: float | None = None
     seconds: float | None = None
@@ -584,6 +589,36 @@ class TrainingResult(Struct, frozen=True):
     simulated: bool = False
 
 
+class ComparisonResult(Struct, frozen=True):
+    """The board's answers to samples beside those of the software: ``comparison``.
+
+    Attributes:
+        samples: how many were compared.
+        classes_same: how many got the class that software gives; null where there are no classes.
+        outputs_equal: of how many all outputs equal the software's but for float arithmetic; null
+            where outputs are not known, or the accelerator gives the class alone.
+        difference: the largest difference of an output; null likewise.
+        first: the first sample that differs, counted from 0; null if none does.
+        converted: of the same samples, how many the dataflow graph agreed on when the network was
+            prepared; null where it is not known.
+        differs: whether the board computes something else than the software.
+        note: why nothing was validated.
+        board: the machine's name.
+        simulated: whether the board had no FPGA.
+    """
+
+    samples: Annotated[int, Meta(ge=1)]
+    classes_same: int | None = None
+    outputs_equal: int | None = None
+    difference: float | None = None
+    first: int | None = None
+    converted: int | None = None
+    differs: bool = False
+    note: str | None = None
+    board: str | None = None
+    simulated: bool = False
+
+
 class RunResults(Struct, frozen=True):
     """What a run is worth: ``results.json``; each part is there once it is known.
 
@@ -598,6 +633,7 @@ class RunResults(Struct, frozen=True):
         throughput: the driver's throughput test.
         accuracy: the test set through the accelerator.
         training: what a training has reached.
+        comparison: the board's answers to samples beside those of the software.
     """
 
     estimate: Estimate | None = None
@@ -610,6 +646,7 @@ class RunResults(Struct, frozen=True):
     throughput: Annotated[dict[str, Any], known_keys(ThroughputResult)] | None = None
     accuracy: Annotated[dict[str, Any], known_keys(AccuracyResult)] | None = None
     training: Annotated[dict[str, Any], known_keys(TrainingResult)] | None = None
+    comparison: Annotated[dict[str, Any], known_keys(ComparisonResult)] | None = None
 
 
 class Notes(Struct, frozen=True):

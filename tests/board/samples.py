@@ -212,3 +212,77 @@ def cifar_network_bytes() -> bytes:
     text: Any = np.frombuffer(json.dumps(description).encode(), np.uint8)
     np.savez(content, description=text, w=weights)
     return content.getvalue()
+
+
+def write_values_run(folder: Path, count: int = 12) -> npt.NDArray[Any]:
+    """Make a run one of a network of signed floats to floats; returns what software gives.
+
+    y = 0.25 * (sum of the signs of x) + 0.5 for each of three sums.
+    """
+    rng = np.random.default_rng(4)
+    node = {"inputs": ["in"], "outputs": ["a"], "shape": [1, 6]}
+    description = {
+        "format": 1,
+        "inputs": [tensor("in", [1, 6], "FLOAT32", 32)],
+        "outputs": [tensor("out", [1, 3], "FLOAT32", 32)],
+        "nodes": [
+            {**node, "op": "threshold", "thresholds": "t", "scale": 2, "bias": -1},
+            {
+                "op": "matmul",
+                "inputs": ["a"],
+                "outputs": ["b"],
+                "shape": [1, 3],
+                "weights": "w",
+                "offset": None,
+                "shift": 0,
+                "bound": 6,
+                "from": [1, 6],
+            },
+            *[
+                {
+                    "op": op,
+                    "inputs": [source, name],
+                    "outputs": [target],
+                    "shape": [1, 3],
+                    "float": True,
+                    "constant": name,
+                    "constant_index": 1,
+                }
+                for op, source, name, target in (("mul", "b", "s", "c"), ("add", "c", "o", "out"))
+            ],
+        ],
+    }
+    weights = rng.integers(-1, 2, (6, 3)).astype(np.int8)
+    content = io.BytesIO()
+    arrays: dict[str, Any] = {
+        "description": np.frombuffer(json.dumps(description).encode(), np.uint8),
+        "t": np.zeros((1, 1), np.float32),
+        "w": weights,
+        "s": np.array([0.25], np.float32),
+        "o": np.array([0.5], np.float32),
+    }
+    np.savez(content, **arrays)
+    deploy = folder / "build" / "deploy"
+    write_bitstream(deploy / "bitfile" / "finn-accel.bit", content.getvalue())
+    driver = settings()
+    shapes = driver["driver_information"]["io_shape_dict"]
+    shapes.update(idt=["DataType['FLOAT32']"], odt=["DataType['FLOAT32']"])
+    for end, shape, packed in (("i", [1, 6], [1, 6, 4]), ("o", [1, 3], [1, 3, 4])):
+        shapes[f"{end}shape_normal"] = [shape]
+        shapes[f"{end}shape_folded"] = [[*shape, 1]]
+        shapes[f"{end}shape_packed"] = [packed]
+    (deploy / "driver" / "settings.json").write_text(json.dumps(driver))
+    run = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**run, "dataset": None}))
+    driver["driver_information"]["validation_dataset"] = None
+    (deploy / "driver" / "settings.json").write_text(json.dumps(driver))
+    images = rng.normal(0, 2, (count, 6)).astype(np.float32)
+    outputs = np.where(images >= 0, 1, -1) @ weights * 0.25 + 0.5
+    sample = folder / "sample"
+    np.save(sample / "images.npy", images)
+    np.save(sample / "labels.npy", np.full(count, -1))
+    np.save(sample / "software.npy", outputs.argmax(axis=1))
+    np.save(sample / "outputs.npy", outputs.astype(np.float32))
+    about = {"kind": "values", "topk": 0, "preprocess": "none", "dtypes": ["FLOAT32"]}
+    (sample / "sample.json").write_text(json.dumps(about))
+    return outputs

@@ -19,6 +19,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent_session as session_module
 from finn_tui.board import answers, jobs, remote_files
 from finn_tui.board import deploy as deploy_module
+from finn_tui.board import request as request_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
 from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
@@ -26,6 +27,7 @@ from finn_tui.board.catalogue import Board, find
 from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.board.package import package
+from finn_tui.board.request import load_sample
 from finn_tui.rehearsal import board as rehearsal_board
 
 RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
@@ -67,9 +69,15 @@ NONSENSE: dict[str, tuple[bytes, Any]] = {
     "clock 0": (result(metrics=GOOD_RATE, batch=1, clock_mhz=0), ThroughputAnswer),
     "metrics are a list": (result(metrics=[1], batch=1, clock_mhz=1.0), ThroughputAnswer),
     "nothing": (result(), ThroughputAnswer),
-    "classes are floats": (result(classes=[1.5], seconds=1, clock_mhz=1), ExecuteAnswer),
-    "classes are text": (result(classes=["\x1b[31m"], seconds=1, clock_mhz=1), ExecuteAnswer),
-    "negative time": (result(classes=[1], seconds=-1, clock_mhz=1), ExecuteAnswer),
+    "no shapes": (result(images=1, shapes=[], seconds=1, clock_mhz=1), ExecuteAnswer),
+    "a size below 1": (result(images=1, shapes=[[0]], seconds=1, clock_mhz=1), ExecuteAnswer),
+    "a shape is text": (
+        result(images=1, shapes=["\x1b[31m"], seconds=1, clock_mhz=1),
+        ExecuteAnswer,
+    ),
+    "negative time": (result(images=1, shapes=[[1]], seconds=-1, clock_mhz=1), ExecuteAnswer),
+    "values are no base64": (line(event="values", output=0, data="~~"), ExecuteAnswer),
+    "values of output -1": (line(event="values", output=-1, data="AAAA"), ExecuteAnswer),
     "more correct than images": (
         result(**{**GOOD_SET, "correct": 5}, clock_mhz=1.0),
         ValidateAnswer,
@@ -117,7 +125,7 @@ async def lab(
 ) -> AsyncIterator[tuple[BoardConnection, Path]]:
     """A board without a driver, and its home."""
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
-    monkeypatch.setattr(jobs, "check_kind", lambda link, what: None)
+    monkeypatch.setattr(request_module, "check_kind", lambda link, what: None)
     running = rehearsal_board.running(folder=tmp_path / "board", python=Path(sys.executable))
     async with running as endpoint:
         key = str(endpoint.client_key)
@@ -214,6 +222,28 @@ async def test_an_agent_gone_mad_ends_with_an_explanation(
             await agent.ask(request, lambda event: None, ThroughputAnswer)
     assert time.monotonic() - began < 120
     assert caught.value.kind == "board" and caught.value.why
+
+
+ANSWER = {"event": "result", "images": 1, "shapes": [[1]], "seconds": 1.0, "clock_mhz": 100.0}
+ODD_VALUES = {
+    "none": ([], "sent 0 values for 1 images"),
+    "one too many": ([{"event": "values", "output": 0, "data": "AAAAAAAAgD8="}], "sent 2 values"),
+    "no class": ([{"event": "values", "output": 0, "data": "AADAfw=="}], "cannot be right"),
+    "of another output": ([{"event": "values", "output": 9, "data": "AACAPw=="}], "sent 0 values"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_VALUES)
+async def test_values_that_cannot_be_are_not_recorded(
+    lab: tuple[BoardConnection, Path], run_folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, home = lab
+    values, what = ODD_VALUES[name]
+    lines = "".join(f"print({json.dumps(event)!r}, flush=True)\n" for event in (*values, ANSWER))
+    pretend(home, monkeypatch, HELLO + lines + "time.sleep(60)\n")
+    with pytest.raises(FinnTuiError, match=what):
+        await jobs.execute(link, run_folder)
+    assert not (run_folder / "results.json").exists()
 
 
 async def test_links_on_the_board_are_not_followed(
@@ -404,4 +434,4 @@ def test_a_sample_is_no_pickle(run_folder: Path) -> None:
     path = run_folder / "sample" / "labels.npy"
     np.save(path, np.array([os.system], dtype=object), allow_pickle=True)
     with pytest.raises(FinnTuiError, match="cannot be read"):
-        jobs._sample(package(run_folder), "labels")
+        load_sample(package(run_folder), "labels")

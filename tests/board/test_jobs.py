@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 import os
 import pickle
@@ -20,11 +21,14 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.board import jobs as work
+from finn_tui.board import request as request_module
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import deploy
+from finn_tui.board.validation import validate
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.board import default_folder
+from finn_tui.rehearsal.network import Network
 from tests.board import samples
 
 
@@ -84,6 +88,9 @@ async def test_go_from_nothing_to_the_results(link: BoardConnection, run_folder:
     assert (validation.images, validation.correct) == (60, 40)
     assert validation.percent == pytest.approx(100 * 40 / 60)
     assert validation.software_same == 60, "the accelerator gives what the software gives"
+    assert validation.comparison is not None and not validation.differs
+    assert validation.comparison.text().endswith("60 samples: classes equal")
+    assert validation.predictions is not None
     with np.load(run_folder / validation.predictions) as file:
         assert np.array_equal(file["predictions"], software)
         assert np.array_equal(file["labels"], labels)
@@ -92,7 +99,8 @@ async def test_go_from_nothing_to_the_results(link: BoardConnection, run_folder:
     assert there["estimate"] == {"fps": 1}, "what others wrote stays"
     assert there["execute"] == executed.as_dict() and there["execute"]["class"] == software[0]
     assert there["throughput"] == measured.as_dict()
-    assert there["accuracy"] == validation.as_dict()
+    assert there["accuracy"] == validation.accuracy_dict()
+    assert there["comparison"]["classes_same"] == 60 and not there["comparison"]["differs"]
     assert all(there[part]["simulated"] for part in ("execute", "throughput", "accuracy"))
     assert {p.stage for p in seen} >= {"deploy", "execute", "throughput", "validate"}
     last = [p for p in seen if "SIMULATED" in p.message]
@@ -135,27 +143,99 @@ async def test_validation_tells_its_running_accuracy(
 ) -> None:
     await deploy(link, run_folder)
     seen: list[Progress] = []
-    done = await work.validate(link, run_folder, seen.append, batch=25)
+    done = await validate(link, run_folder, seen.append, batch=25)
     assert done.batch == 20, "the largest that divides 60: the driver counts a rest as wrong"
     running = [(p.data["done"], p.data["accuracy"], p.fraction) for p in seen if "ok" in p.data]
     assert [done for done, _, _ in running] == [20, 40, 60]
     assert running[-1][1] == pytest.approx(done.percent) and running[-1][2] == 1.0
-    limited = await work.validate(link, run_folder, limit=7)
+    limited = await validate(link, run_folder, limit=7)
     assert limited.images == 7 and limited.correct == 4
 
 
-async def test_without_a_test_set_the_rest_is_done(link: BoardConnection, run_folder: Path) -> None:
+async def test_without_a_test_set_the_board_is_compared(
+    link: BoardConnection, run_folder: Path
+) -> None:
+    """That a data set is not here is no failure: the run's samples are compared."""
     for file in (run_folder / "dataset").iterdir():
         file.unlink()
     run = json.loads((run_folder / "run.json").read_text())
     (run_folder / "run.json").write_text(json.dumps({**run, "dataset": "cifar10"}))
     outcome = await work.go(link, run_folder, batch=10)
     assert outcome.executed is not None and outcome.throughput.batch == 10
-    assert outcome.validation is None
-    (missing,) = outcome.missing
-    assert "cifar10 test set is not here" in missing.what
-    assert "test_batch" in missing.fix and "datasets/cifar10" in missing.fix
-    assert outcome.as_dict()["missing"][0]["what"] == missing.what
+    assert outcome.missing == outcome.failures == ()
+    validation = outcome.validation
+    assert validation is not None and validation.percent is None
+    assert validation.comparison is not None and validation.comparison.classes_same == 60
+    assert validation.text().startswith("not validated; board against software on 60 samples")
+    (note,) = outcome.notes
+    assert "cifar10 test set is not here" in note
+    assert "test_batch" in note and "datasets/cifar10" in note
+    assert "accuracy" not in results(run_folder), "nothing was validated"
+    assert results(run_folder)["comparison"]["note"] in note
+
+
+async def test_a_user_s_own_data_set(
+    link: BoardConnection, run_folder: Path, tmp_path: Path
+) -> None:
+    run = json.loads((run_folder / "run.json").read_text())
+    (run_folder / "run.json").write_text(json.dumps({**run, "dataset": None}))
+    pixels = samples.images(130)
+    labels = Network(io.BytesIO(samples.network_bytes())).run(pixels).reshape(-1)
+    labels[::4] = (labels[::4] + 1) % 10
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=pixels, y=labels)
+    outcome = await work.go(link, run_folder, batch=10, dataset=path)
+    assert outcome.failures == () and outcome.notes == ()
+    done = outcome.validation
+    assert done is not None and done.dataset == "mine.npz"
+    assert (done.images, done.correct) == (130, 130 - 33), "a last batch that is not full counts"
+    assert done.comparison is not None and done.comparison.samples == 60
+    assert results(run_folder)["accuracy"]["dataset"] == "mine.npz"
+    with pytest.raises(FinnTuiError, match="do not fit"):
+        np.savez(path, x=np.zeros((3, 5), np.uint8), y=labels[:3])
+        await validate(link, run_folder, dataset=path)
+    np.savez(path, x=pixels)
+    unlabelled = await validate(link, run_folder, dataset=path, limit=30)
+    assert unlabelled.percent is None and unlabelled.images == 30
+    assert unlabelled.note is not None and "no labels" in unlabelled.note
+
+
+async def test_values_are_compared_one_by_one(link: BoardConnection, run_folder: Path) -> None:
+    """A network without classes: floats at both ends, an input that is signed."""
+    reference = samples.write_values_run(run_folder)
+    outcome = await work.go(link, run_folder, batch=10)
+    assert outcome.failures == ()
+    executed, done = outcome.executed, outcome.validation
+    assert executed is not None and executed.result is None and executed.comparison is not None
+    assert executed.text().startswith("sample 0: outputs as in software")
+    assert done is not None and done.comparison is not None
+    assert done.comparison.outputs_equal == len(reference) and done.comparison.classes_same is None
+    reference[5, 2] += 0.5
+    np.save(run_folder / "sample" / "outputs.npy", reference)
+    wrong = await work.go(link, run_folder, batch=10)
+    (failure,) = wrong.failures
+    assert "1 of 12 outputs differ, first in sample 5, largest difference 0.5" in failure.why
+    path = run_folder / "mine.npz"
+    images = np.load(run_folder / "sample" / "images.npy")
+    np.savez(path, x=images, y=reference)
+    measured = await validate(link, run_folder, dataset=path)
+    assert measured.mean_squared_error == pytest.approx(0.25 / reference.size, rel=1e-3)
+
+
+async def test_a_board_that_differs_from_the_software_is_a_failure(
+    link: BoardConnection, run_folder: Path
+) -> None:
+    path = run_folder / "sample" / "software.npy"
+    software = np.load(path)
+    software[[7, 31]] = (software[[7, 31]] + 1) % 10
+    np.save(path, software)
+    outcome = await work.go(link, run_folder, batch=10)
+    assert outcome.missing == ()
+    (failure,) = outcome.failures
+    assert "2 of 60 classes differ, first in sample 7" in failure.why
+    assert results(run_folder)["comparison"]["differs"] is True
+    alone = await work.execute(link, run_folder, images=(7,))
+    assert alone[0].differs and "but software gives" in alone[0].text()
 
 
 async def test_a_run_that_was_not_deployed(link: BoardConnection, run_folder: Path) -> None:
@@ -176,8 +256,8 @@ async def test_a_stuck_accelerator_is_said_so(
     bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     meta, network = bitstream.unpack(bitfile)
     bitstream.pack(bitfile, {**meta, "latency_cycles": 10**12}, network)
-    monkeypatch.setattr(work, "_GRACE", 1.0)
-    monkeypatch.setattr(work, "_PATIENCE", 0.0)
+    monkeypatch.setattr(request_module, "_GRACE", 1.0)
+    monkeypatch.setattr(request_module, "_PATIENCE", 0.0)
     await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="did not finish in 1 s") as caught:
         await work.execute(link, run_folder)
@@ -213,7 +293,7 @@ async def test_two_terminals_take_turns(link: BoardConnection, run_folder: Path)
     async with connect(find("simulated")) as other:
         one, two = await asyncio.gather(
             work.throughput(link, run_folder, seen.append, batch=10_000),
-            work.validate(other, run_folder, seen.append),
+            validate(other, run_folder, seen.append),
         )
     assert any("another finn-tui uses the board" in p.message for p in seen)
     assert one.images_per_s > 0.7 * (one.estimate_images_per_s or 0)
@@ -296,8 +376,9 @@ async def test_cifar_files_as_their_authors_offer_them(
     folder = run_folder / "dataset" / "cifar-10-batches-py"
     folder.mkdir()
     (folder / "test_batch").write_bytes(pickle.dumps(content))
+    (run_folder / "sample" / "images.npy").unlink()  # of another data set
     await deploy(link, run_folder)
-    done = await work.validate(link, run_folder)
+    done = await validate(link, run_folder)
     assert done.dataset == "cifar10" and (done.correct, done.images) == (24, 30)
     assert done.software_same is None, "the run's sample is another data set"
 
@@ -307,7 +388,7 @@ async def test_a_damaged_test_set_is_named(link: BoardConnection, run_folder: Pa
     labels.write_bytes(gzip.compress(b"\x00" * 40))
     await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="mnist test set on the board cannot be read"):
-        await work.validate(link, run_folder)
+        await validate(link, run_folder)
 
 
 async def test_a_driver_that_is_not_installed(

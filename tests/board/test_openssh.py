@@ -21,6 +21,7 @@ from finn_tui.base.progress import Progress
 from finn_tui.board import answers
 from finn_tui.board import deploy as deploy_module
 from finn_tui.board import jobs as work
+from finn_tui.board import request as request_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect
@@ -186,7 +187,7 @@ async def test_go_over_openssh(
 ) -> None:
     """A board of another name whose Python has the driver and PYNQ's stand-in."""
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
-    monkeypatch.setattr(work, "check_kind", lambda link, what: None)
+    monkeypatch.setattr(request_module, "check_kind", lambda link, what: None)
     on_board = Path(driver_env.__file__).with_name("on_board")
     wrapper = trusted.folder / "python3"
     wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={on_board} exec {driver_python} "$@"\n')

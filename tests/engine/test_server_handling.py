@@ -71,6 +71,23 @@ def test_pixels_and_whole_numbers_are_seen_by_the_quantizers_range(
     assert whole["input"]["dtype"] == "INT8"
 
 
+def test_what_a_board_needs_to_know_of_the_samples_is_kept(
+    server: Talk, cases: Path, tmp_path: Path
+) -> None:
+    """sample.json and the network's own outputs, with which a board's are compared."""
+    prepare(server, cases / "bias.onnx", tmp_path / "a")
+    about = json.loads((tmp_path / "a" / "sample" / "sample.json").read_text())
+    assert (about["kind"], about["topk"], about["tail"]) == ("classes", 0, None)
+    assert about["check"]["images"] == about["check"]["outputs"] == 20
+    outputs = np.load(tmp_path / "a" / "sample" / "outputs.npy")
+    software = np.load(tmp_path / "a" / "sample" / "software.npy")
+    assert np.array_equal(outputs.argmax(axis=1), software)
+    prepare(server, cases / "signed.onnx", tmp_path / "b", input_type="INT8", check=False)
+    about = json.loads((tmp_path / "b" / "sample" / "sample.json").read_text())
+    assert (about["topk"], about["preprocess"], about["dtypes"]) == (1, "scale", ["INT8"])
+    assert about["scale"] == pytest.approx(1 / 127)
+
+
 def test_an_input_without_a_quantizer_stays_what_it_is(
     server: Talk, cases: Path, tmp_path: Path
 ) -> None:

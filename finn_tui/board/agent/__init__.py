@@ -7,6 +7,7 @@ input and answers each with JSON lines on standard output:
     {"event": "hello", "python", "driver", "pynq", "simulated", ...}    first
     {"event": "log", "text"}                          what the driver printed
     {"event": "progress", "message", ...}
+    {"event": "values", "output", "data"}             outputs of samples (execute), base64 of floats
     {"event": "result", ...}  or  {"event": "error", "what", "why", "fix", "kind", "detail"}  last
 
 The design stays loaded from one request to the next, and the FPGA locked against other agents. It
@@ -15,6 +16,6 @@ ends when standard input closes, so that nothing stays behind on the board when 
 Requests: ``{"do": "check" | "execute" | "throughput" | "validate", "flavour", "base", "folder",
 "bitfile", "bitfile_sha256", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are,
 ``folder`` this run's, ``timeout`` the seconds of silence after which the accelerator counts as
-stuck. Beside them: ``images`` and ``indices`` (execute), ``batch`` (throughput, validate),
-``dataset``, ``dataset_path`` and ``limit`` (validate).
+stuck. Beside them: ``inputs`` (a file for each), ``indices`` and ``batch``
+(execute), ``batch`` (throughput, validate), ``dataset``, ``dataset_path`` and ``limit`` (validate).
 """

@@ -230,14 +230,15 @@ def clock_mhz(driver: Any) -> float:
     return float(actual)
 
 
-def shaped(driver: Any, images: Any) -> Any:
+def shaped(driver: Any, images: Any, index: int = 0) -> Any:
     """Images (N, ...) as the accelerator takes them: channels last if that is what fits.
 
-    Raises ``Failure`` for images with another number of values.
+    ``index`` is the number of the input. Raises ``Failure`` for images with another number of
+    values.
     """
     import numpy as np
 
-    wanted = tuple(driver.ishape_normal())[1:]
+    wanted = tuple(driver.ishape_normal(index) if index else driver.ishape_normal())[1:]
     if images.shape[1:] != wanted and images.ndim == 4:
         turned = images.transpose(0, 2, 3, 1)
         if turned.shape[1:] == wanted:

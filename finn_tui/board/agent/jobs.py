@@ -73,26 +73,45 @@ def check(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None
 
 
 def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
-    """Some sample images through the accelerator, one by one."""
+    """Samples through the accelerator; what it gives is sent as it is."""
     import numpy as np
 
-    images = np.load(request["images"], mmap_mode="r")
+    inputs = [np.load(path, mmap_mode="r") for path in request["inputs"]]
+    count = len(inputs[0])
     chosen = [int(i) for i in request["indices"]]
     for index in chosen:
-        if not 0 <= index < len(images):
-            why = "The run has %d, counted from 0." % len(images)
+        if not 0 <= index < count:
+            why = "The run has %d, counted from 0." % count
             raise Failure("there is no sample image %d" % index, why, "Choose another.", "input")
-    driver = accelerator.driver(request, 1)
-    labels, outputs = [], []
-    began = time.time()
-    for index in chosen:
-        output = driver.execute(shaped(driver, np.array(images[index : index + 1])))
-        labels.append(int(classes(output)[0]))
-        outputs.append([float(x) for x in output.reshape(-1)[:100]])
-    seconds = time.time() - began
-    wire.send(
-        "result", classes=labels, outputs=outputs, seconds=seconds, clock_mhz=clock_mhz(driver)
-    )
+    total = len(chosen)
+    batch = min(int(request.get("batch") or 1), total)
+    driver = accelerator.driver(request, batch)
+    wanted = int(getattr(driver, "num_inputs", 1))
+    if len(inputs) != wanted:
+        raise Failure(
+            "the accelerator has %d inputs, the samples are for %d" % (wanted, len(inputs)),
+            "Each input of the accelerator needs samples of its own.",
+            "Prepare the model again and build it.",
+            "input",
+        )
+    shapes = []
+    seconds = 0.0
+    for start in range(0, total, batch):
+        rows = chosen[start : start + batch]
+        # The last batch is filled up: a driver takes full ones only.
+        padded = rows + [rows[-1]] * (batch - len(rows))
+        images = [shaped(driver, np.array(array[padded]), at) for at, array in enumerate(inputs)]
+        began = time.time()
+        outputs = driver.execute(images[0] if len(images) == 1 else images)
+        seconds += time.time() - began
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        shapes = [list(output.shape[1:]) for output in outputs]
+        for number, output in enumerate(outputs):
+            wire.send_values(number, np.asarray(output)[: len(rows)])
+        done = start + len(rows)
+        if total > 1:
+            wire.send("progress", message="%d of %d images" % (done, total), done=done, total=total)
+    wire.send("result", images=total, shapes=shapes, seconds=seconds, clock_mhz=clock_mhz(driver))
 
 
 def throughput(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:

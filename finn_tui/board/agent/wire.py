@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -9,6 +10,9 @@ import sys
 import threading
 import time
 from typing import Any, Callable
+
+# Bytes of values in one line.
+_PIECE = 3 << 20
 
 
 class Failure(Exception):
@@ -48,6 +52,13 @@ class Wire(io.TextIOBase):
             self.last = time.monotonic()
             while line:
                 line = line[self._file.write(line) :]
+
+    def send_values(self, output: int, values: Any) -> None:
+        """Write values of one output (an array), in lines of bounded length."""
+        data = values.astype("<f4").tobytes()
+        for start in range(0, len(data), _PIECE):
+            piece = base64.b64encode(data[start : start + _PIECE]).decode("ascii")
+            self.send("values", output=output, data=piece)
 
     def write(self, text: str) -> int:
         """What the driver prints, line by line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from finn_tui.cli.documents.base import Document
-from finn_tui.runs.documents import AccuracyResult, ExecuteResult, RunError, ThroughputResult
+from finn_tui.runs.documents import ComparisonResult, ExecuteResult, RunError, ThroughputResult
 
 
 class BoardRow(Struct, frozen=True, kw_only=True):
@@ -127,8 +127,42 @@ class Throughput(ThroughputResult, frozen=True, kw_only=True):
     format_version: int
 
 
-class Validate(AccuracyResult, frozen=True, kw_only=True):
-    """The test set through the accelerator, as in results.json.
+class ValidateRow(Struct, frozen=True, kw_only=True):
+    """A data set through the accelerator, and the board beside the software.
+
+    Attributes:
+        board: the machine's name.
+        simulated: whether the board had no FPGA.
+        percent (%): top-1 accuracy; null where nothing was validated.
+        correct: how many of the images correctly; null likewise.
+        images: how many were classified; 0 where nothing was validated.
+        dataset: the test set's true name, or a user's file.
+        software_same: how many got the class that software gave them; null where not compared.
+        batch (images): what the driver was given at once.
+        clock_mhz (MHz): what the accelerator ran at.
+        predictions: file in the run folder with ``predictions`` and ``labels`` (or ``outputs``).
+        mean_squared_error: of a network that gives values, against the data set's.
+        note: why nothing was validated.
+        comparison: the run's samples on the board and in software; null where nothing is known.
+    """
+
+    board: str
+    simulated: bool
+    percent: float | None
+    correct: int | None
+    images: int
+    dataset: str | None
+    software_same: int | None
+    batch: int | None
+    clock_mhz: float | None
+    predictions: str | None
+    mean_squared_error: float | None
+    note: str | None
+    comparison: ComparisonResult | None
+
+
+class Validate(ValidateRow, frozen=True, kw_only=True):
+    """A data set through the accelerator, and the board beside the software.
 
     Attributes:
         format_version: version of the document's form.
@@ -145,12 +179,14 @@ class Go(Document, frozen=True, kw_only=True):
         deploy: what was sent.
         execute: one sample image; null if that could not be done.
         throughput: the driver's throughput test.
-        validate: the test set; null if that could not be done.
-        missing: why a step could not be done.
+        validate: the data set and the comparison with the software; null if that failed.
+        missing: what failed, a board that differs from the software included; exit code 1.
+        notes: what could not be done for lack of data, which is no failure.
     """
 
     deploy: DeployRow
     execute: ExecuteResult | None
     throughput: ThroughputResult
-    validate: AccuracyResult | None
+    validate: ValidateRow | None
     missing: tuple[RunError, ...]
+    notes: tuple[str, ...]

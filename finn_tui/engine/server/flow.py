@@ -90,6 +90,17 @@ def prepare(
         except EngineError as error:
             _keep_failure(out, flow, source, error)
             raise
+    _write(
+        os.path.join(out, "sample", "sample.json"),
+        handling.sample_document(
+            network.handling,
+            network.model,
+            model,
+            stages.ends_in_topk(model),
+            flow.tail,
+            flow.stages[-1]["check"],
+        ),
+    )
     dataflow = os.path.join(out, "dataflow.onnx")
     shutil.copyfile(os.path.join(out, flow.stages[-1]["file"]), dataflow)
     ends = [
@@ -308,6 +319,11 @@ class _Runner:
             note = "%s stays on the host: the order of the classes is the same without it" % cut
             if note not in flow.notes:
                 flow.notes.append(note)
+        if topk and self.network.handling.automatic and handling.is_autoencoder(model):
+            note = "as many outputs as inputs: an autoencoder, no top-1 is added (--topk 1 adds it)"
+            if note not in flow.notes:
+                flow.notes.append(note)
+            topk = 0
         if topk and handling.classes(model) == 0:
             if not self.network.handling.automatic:
                 raise EngineError(

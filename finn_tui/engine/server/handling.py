@@ -7,6 +7,7 @@ uint8 pixels divided by 255; any other float input stays what it is.
 
 import copy
 import importlib
+import math
 import os
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -160,7 +161,8 @@ def _follow(model: Any, name: str, handling: Handling) -> None:
         )
     elif span is not None:
         handling.notes.append(
-            "the first quantizer covers %.3g to %.3g: the input stays FLOAT32" % span
+            "the first quantizer covers %.3g to %.3g: the input stays FLOAT32%s"
+            % (*span, _cheaper(model, name))
         )
     elif _is_image(model.get_tensor_shape(name)):
         # Nothing can be read off: a convolution comes first. Said, because it is an assumption.
@@ -171,6 +173,15 @@ def _follow(model: Any, name: str, handling: Handling) -> None:
         )
     else:
         handling.notes.append("no quantizer at the input: it stays FLOAT32")
+
+
+def _cheaper(model: Any, name: str) -> str:
+    """How the host can quantize instead, where the first quantizer allows that."""
+    quantizer = first_quantizer(model, name)
+    if quantizer is None or quantizer[1] > 8:
+        return ""
+    kind = "%s%d" % ("INT" if quantizer[2] else "UINT", quantizer[1])
+    return " (--input-type %s: the host quantizes, which saves thresholds of 32 bits)" % kind
 
 
 def _is_image(shape: Any) -> bool:
@@ -386,6 +397,45 @@ def classes(model: Any) -> int:
     if shape is None or len(shape) != 2 or shape[1] <= 1:
         return 0
     return 0 if last is not None and last.op_type == "TopK" else int(shape[1])
+
+
+def is_autoencoder(model: Any) -> bool:
+    """Whether a network gives as many values as it takes, so that they are no scores."""
+    inputs = graphs.dynamic_inputs(model)
+    count = classes(model)
+    return len(inputs) == 1 and count > 1 and math.prod(model.get_tensor_shape(inputs[0])) == count
+
+
+def tells_classes(model: Any) -> bool:
+    """Whether a network's output is a score for each class."""
+    return classes(model) > 0 and not is_autoencoder(model)
+
+
+def sample_document(
+    chosen: Handling,
+    network: Any,
+    model: Any,
+    ends_in_topk: bool,
+    tail: Optional[str],
+    check: Optional[Dict[str, Any]],
+) -> Dict[str, Any]:
+    """sample.json: how the samples relate to the ends of the accelerator.
+
+    ``network`` as it came, ``model`` the dataflow graph, ``tail`` what the host does to its output,
+    ``check`` what the stage check said of it. ``kind`` is "classes" where the output is a class or
+    a score for each class, "values" for anything else; ``topk`` is the accelerator's own.
+    """
+    topk = (chosen.topk or 1) if ends_in_topk else 0
+    return {
+        "format": 1,
+        "kind": "classes" if topk or tells_classes(network) else "values",
+        "topk": topk,
+        "tail": tail,
+        "preprocess": chosen.preprocess,
+        "scale": chosen.scale if chosen.preprocess == "scale" else None,
+        "dtypes": [model.get_tensor_datatype(name).name for name in graphs.dynamic_inputs(model)],
+        "check": check and {name: check[name] for name in ("images", "same", "outputs")},
+    }
 
 
 def _file_front(path: str) -> Callable[[Any], Any]:

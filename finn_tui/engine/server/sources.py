@@ -31,9 +31,11 @@ class Network:
     Attributes: ``model`` (a QONNX ``ModelWrapper``), ``stage`` (the first stage's name),
     ``stage_kind`` (how far in FINN's flow it is, see ``opening``), ``facts`` (``weights`` of
     model.json), ``handling``, ``samples`` (a batch for each input, as the accelerator gets it),
-    ``labels`` (-1 where an image has none), ``software`` (the network's own top-1), ``split`` (the
-    digits, if those are the images), ``notes`` (for the user), ``pads_as_hardware`` (whether
-    padded bipolar pixels were -1 in training, although the export has zeros).
+    ``labels`` (-1 where an image has none), ``software`` (the network's own top-1), ``outputs``
+    (all that it gives for the samples, one array for each output; empty where it cannot be
+    executed), ``split`` (the digits, if those are the images), ``notes`` (for the user),
+    ``pads_as_hardware`` (whether padded bipolar pixels were -1 in training, although the export has
+    zeros).
     """
 
     def __init__(self, model: Any, stage: str, facts: Dict[str, Any]) -> None:
@@ -45,6 +47,7 @@ class Network:
         self.samples: List[Any] = []
         self.labels: Any = None
         self.software: Any = None
+        self.outputs: List[Any] = []
         self.split: Optional[digits.Split] = None
         self.notes: List[str] = []
         self.pads_as_hardware = False
@@ -63,6 +66,8 @@ class Network:
             numpy.save(os.path.join(folder, name + ".npy"), getattr(self, name))
         for at, batch in enumerate(self.samples[1:], 1):
             numpy.save(os.path.join(folder, "images%d.npy" % at), batch)
+        for at, output in enumerate(self.outputs):
+            numpy.save(os.path.join(folder, "outputs%s.npy" % (at or "")), output)
         if self.split is not None:
             digits.write_idx(os.path.join(out, "dataset"), self.split)
 
@@ -90,7 +95,8 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
     progress("exporting to QONNX", None)
     network = Network(None, "export", dict(facts, accuracy=None, images=0, dataset=None))
     network.choose_images(shape[1:])
-    network.software = weights.top1(net, network.images)
+    network.outputs = [weights.scores(net, network.images)]
+    network.software = network.outputs[0].argmax(axis=1)
     if network.split is not None:
         count = len(network.images)
         right = int((network.software == network.labels).sum())
@@ -189,21 +195,21 @@ def _random(random: Any, shape: List[int], chosen: handling.Handling) -> Any:
 
 
 def _software(network: Network) -> None:
-    """The network's own top-1 of each sample."""
+    """The network's own outputs for each sample, and their top-1."""
     numpy = importlib.import_module("numpy")
     model = network.model
     fronts = [each.front() for each in network.handling.inputs]
     if network.stage_kind in ("hardware", "dataflow"):
         model = execution.unspecialised(model)
     run = execution.runner(padding.as_hardware(model) if network.pads_as_hardware else model)
-    answers = []
+    answers: List[List[Any]] = []
     for at in range(len(network.images)):
         batches = [batch[at : at + 1].astype(numpy.float32) for batch in network.samples]
         try:
             given = [
                 batch if front is None else front(batch) for front, batch in zip(fronts, batches)
             ]
-            answers.append(execution.top1(run(given)[0]))
+            answers.append(run(given))
         except Exception as error:
             # qonnx and FINN raise anything for a graph that they cannot execute.
             if network.stage_kind == "qonnx":
@@ -217,7 +223,10 @@ def _software(network: Network) -> None:
             network.notes.append("it cannot be executed in software: no stage is compared")
             answers = []
             break
-    network.software = numpy.array(answers, dtype=numpy.int64)
+    network.software = numpy.array(
+        [execution.top1(outputs[0]) for outputs in answers], dtype=numpy.int64
+    )
+    network.outputs = [numpy.concatenate(each) for each in zip(*answers)]
 
 
 def require_usable(path: Any) -> opening.Stage:

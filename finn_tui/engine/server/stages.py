@@ -34,7 +34,7 @@ class Flow:
         self._count = count
         samples = checks.samples_for(network.model) if check else 0
         self.reference = checks.Reference(
-            network.samples, network.software, handling.classes(network.model) > 0, samples
+            network.samples, network.software, handling.tells_classes(network.model), samples
         )
 
     def save(self, name: str, model: Any, last: bool = False) -> None:

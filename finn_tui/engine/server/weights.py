@@ -260,16 +260,16 @@ def _shifted(numpy: Any, images: Any, random: Any) -> Any:
     return numpy.stack([numpy.roll(i, tuple(m), (1, 2)) for i, m in zip(images, moves)])
 
 
-def top1(net: Any, images: Any) -> Any:
-    """The class of each uint8 image as the Brevitas network sees it (int64).
+def scores(net: Any, images: Any) -> Any:
+    """What the Brevitas network says of each uint8 image: (N, classes).
 
-    Among equal outputs the first one counts, as in FINN's LabelSelect: with one-bit weights the
-    outputs are small whole numbers and ties are common.
+    Among equal scores the first class counts (``argmax``), as in FINN's LabelSelect: with one-bit
+    weights the scores are small whole numbers and ties are common.
     """
     torch = finn_env.torch_ready()
     with torch.no_grad():
         parts = [net(as_input(images[i : i + 100])).numpy() for i in range(0, len(images), 100)]
-    return importlib.import_module("numpy").concatenate(parts).argmax(axis=1)
+    return importlib.import_module("numpy").concatenate(parts)
 
 
 # The tracing exporter first: it takes a tenth of the time of torch's newer one (8 s at first) and

@@ -191,8 +191,7 @@ def _measured_lines(board: BoardState, name: str) -> list[tuple[str, str]]:
         if board.accuracy is not None and job is not None and job.status == "running":
             percent, done, total = board.accuracy
             return [(f"{percent:.2f} % so far, {done:,} of {total:,} images", "strong")]
-        if result := results.get("accuracy"):
-            return _accuracy(result)
+        return _validation(results.get("accuracy") or {}, results.get("comparison") or {})
     return []
 
 
@@ -205,12 +204,13 @@ def _role(result: Mapping[str, Any]) -> str:
 
 
 def _executed(result: Mapping[str, Any]) -> tuple[str, str]:
-    text = f"image {result['image']}: class {result['class']}"
+    from finn_tui.board.results import executed_text
+
+    text = executed_text(result)
     expected = result.get("expected")
     if expected is not None:
-        text += f", expected {expected}"
         text += " ✓" if expected == result["class"] else " ✗"
-    return text + _mark(result), _role(result)
+    return text + _mark(result), "bad" if result.get("differs") else _role(result)
 
 
 def _throughput(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -232,3 +232,25 @@ def _accuracy(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         text = f"{same:,} of {result['images']:,} same as software"
         lines.append((text, "good" if same == result["images"] else "warn"))
     return lines
+
+
+def _validation(accuracy: Mapping[str, Any], compared: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Accuracy, and the board beside the software; a difference comes first and is never cut."""
+    lines = _accuracy(accuracy) if accuracy else []
+    if not compared:
+        return lines
+    verdict = _comparison(compared)
+    if compared.get("differs"):
+        return [verdict, *lines]
+    if not lines:
+        return [(f"not validated{_mark(compared)}", "dim"), verdict]
+    # Of a whole test set that the software knows, the accuracy says it.
+    return lines if accuracy.get("software_same") is not None else [*lines, verdict]
+
+
+def _comparison(result: Mapping[str, Any]) -> tuple[str, str]:
+    from finn_tui.board.comparison import counts
+
+    verdict = "DIFFERS from" if result.get("differs") else "as"
+    text = f"{verdict} software, {result['samples']} samples: {counts(result)}"
+    return text, "bad" if result.get("differs") else "good"

@@ -25,7 +25,7 @@ BoardJob = Callable[
 
 @dataclass
 class BoardJobDone(WorkResult):
-    """A job of the board has ended; ``missing`` says which parts were not possible."""
+    """A job of the board has ended; ``missing`` says which parts failed or differ from software."""
 
     kind = WorkKind.BOARD
     job: str
@@ -259,6 +259,8 @@ async def board_job(
     # asyncssh takes half a second to import: only those who deploy pay for it.
     from finn_tui.board import jobs
     from finn_tui.board.deploy import deploy
+    from finn_tui.board.results import differences
+    from finn_tui.board.validation import validate
 
     async with lab.board(
         machine,
@@ -269,12 +271,14 @@ async def board_job(
         passphrases=credentials.passphrases,
     ) as session:
         if job == "go":
-            return (await jobs.go(session, run, on_progress)).missing
+            return (await jobs.go(session, run, on_progress)).failures
         await deploy(session, run, on_progress)
         if job == "execute":
-            await jobs.execute(session, run, on_progress)
-        elif job == "throughput":
+            difference = differences((await jobs.execute(session, run, on_progress))[0], None)
+            return () if difference is None else (difference,)
+        if job == "throughput":
             await jobs.throughput(session, run, on_progress)
         elif job == "validate":
-            await jobs.validate(session, run, on_progress)
+            difference = differences(None, await validate(session, run, on_progress))
+            return () if difference is None else (difference,)
     return ()

@@ -1,0 +1,161 @@
+"""A user's own data set: an .npz with images and labels, made ready for the accelerator."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from finn_tui.base.dataset_help import ACCEPTED
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.board.package import SampleDescription
+
+Array = npt.NDArray[Any]
+
+_IMAGES, _LABELS = ("images", "x"), ("labels", "y")
+#: Values may be so far outside the range of the accelerator's input before that is an error.
+_SLACK = 0.5
+
+
+@dataclass(frozen=True)
+class OwnDataset:
+    """A data set as the accelerator takes it.
+
+    Attributes:
+        name: the file's.
+        images: (N, ...) in the accelerator's input type.
+        labels: (N,) classes, or None.
+        values: (N, ...) expected outputs, of a network without classes, or None.
+    """
+
+    name: str
+    images: Array
+    labels: npt.NDArray[np.int64] | None
+    values: Array | None
+
+
+def read(path: Path, about: SampleDescription) -> OwnDataset:
+    """Read a user's data set.
+
+    Args:
+        path: the .npz file.
+        about: what the accelerator takes.
+
+    Raises:
+        FinnTuiError: it cannot be read, has other arrays, or values that do not fit.
+    """
+    arrays = _arrays(path)
+    images = next(arrays[name] for name in _IMAGES if name in arrays)
+    if images.ndim < 2 or not len(images):
+        raise _refused(path, f"its images have the shape {images.shape}")
+    labels = next((arrays[name] for name in _LABELS if name in arrays), None)
+    if labels is not None and len(labels) != len(images):
+        raise _refused(path, f"it has {len(images)} images and {len(labels)} labels")
+    if images.dtype.kind not in "iufb" or (labels is not None and labels.dtype.kind not in "iufb"):
+        raise _refused(path, "its arrays do not hold numbers")
+    taken = as_accelerator(images, about, str(path))
+    if labels is None:
+        return OwnDataset(path.name, taken, None, None)
+    if about.kind == "values":
+        if labels.ndim == 1 and labels.dtype.kind != "f":
+            why = "the network gives values and no classes, so labels must be values, too"
+            raise _refused(path, why)
+        return OwnDataset(path.name, taken, None, labels)
+    return OwnDataset(path.name, taken, _classes(path, labels), None)
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    """The arrays that are used, of those in the file."""
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise _refused(path, "it is no .npz archive")
+        with archive:
+            names = [name for name in archive.files if name in (*_IMAGES, *_LABELS)]
+            if not set(names) & set(_IMAGES):
+                there = ", ".join(sorted(archive.files))
+                raise _refused(path, f"it has the arrays {there or 'none'}")
+            return {name: archive[name] for name in names}
+    except OSError as error:
+        raise FinnTuiError(
+            f"{path} cannot be read", error.strerror or str(error), ACCEPTED
+        ) from error
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        raise _refused(path, str(error)) from error
+
+
+def _refused(path: Path, why: str) -> FinnTuiError:
+    return FinnTuiError(f"{path.name} is no data set that can be used", f"{why}.", ACCEPTED)
+
+
+def _classes(path: Path, labels: Array) -> npt.NDArray[np.int64]:
+    if labels.ndim > 1 and labels[0].size > 1:
+        return np.asarray(labels.reshape(len(labels), -1).argmax(axis=1), np.int64)
+    flat = labels.reshape(-1).astype(np.float64)
+    if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or (flat < 0).any():
+        raise _refused(path, "its labels are no classes (whole numbers from 0)")
+    return flat.astype(np.int64)
+
+
+def as_accelerator(images: Array, about: SampleDescription, source: str) -> Array:
+    """Samples as the accelerator takes them: what the host does before they are sent.
+
+    Args:
+        images: (N, ...): integers are the accelerator's already, floats are the network's.
+        about: what the accelerator takes.
+        source: where they come from, for the error.
+
+    Raises:
+        FinnTuiError: the values are out of the input's range.
+    """
+    kind = about.dtypes[0] if about.dtypes else None
+    low, high = _range(kind)
+    if kind is None or kind.startswith("FLOAT"):
+        return images.astype(np.float32)
+    values = images
+    if images.dtype.kind == "f":
+        # As the network's own quantizer rounds: in 32 bits.
+        if about.preprocess == "divide-255":
+            values = np.rint(images.astype(np.float32) * np.float32(255.0))
+        elif about.preprocess == "scale":
+            # That quantizer saturates, too.
+            codes = np.rint(images.astype(np.float32) / np.float32(about.scale or 1.0))
+            values = np.clip(codes, low, high)
+    if not np.isfinite(values.astype(np.float64)).all() or (
+        values.min() < low - _SLACK or values.max() > high + _SLACK
+    ):
+        hint = " (pixels of 0 to 255 are given as uint8)" if about.preprocess != "none" else ""
+        raise FinnTuiError(
+            f"the images of {source} do not fit the accelerator",
+            f"Its input is {kind}, {low:g} to {high:g}; they cover "
+            f"{images.min():g} to {images.max():g} as {images.dtype}{hint}.",
+            ACCEPTED,
+        )
+    whole = np.rint(values)
+    if kind == "BIPOLAR":
+        return np.where(whole > 0, 1, -1).astype(np.int8)
+    kinds = (np.uint8, np.int8, np.int16, np.int32)
+    fits = (each for each in kinds if np.iinfo(each).min <= low and high <= np.iinfo(each).max)
+    return whole.astype(next(fits, np.int64))
+
+
+def _range(kind: str | None) -> tuple[float, float]:
+    """The least and the largest value of a FINN data type."""
+    if kind in (None, ""):
+        return -np.inf, np.inf
+    assert kind is not None
+    if kind == "BIPOLAR":
+        return -1.0, 1.0
+    if kind == "TERNARY":
+        return -1.0, 1.0
+    if kind == "BINARY":
+        return 0.0, 1.0
+    for name, signed in (("UINT", False), ("INT", True)):
+        if kind.startswith(name) and kind[len(name) :].isdigit():
+            bits = int(kind[len(name) :])
+            return (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
+    return -np.inf, np.inf
