@@ -15,10 +15,13 @@ import pytest
 from textual.pilot import Pilot
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.core.learn.lesson import TABS
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.dialogs.help import Help
+from finn_tui.ui.learn.state import LearnState
 from finn_tui.ui.runs import list_view as runs
+from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -149,6 +152,21 @@ async def test_help(make_app: MakeApp, size: str) -> None:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, Help) and "Fold" in screen_text(app))
         await compare(pilot, f"help-{size}", "#page")
+
+
+async def test_learn(make_app: MakeApp, size: str) -> None:
+    async with make_app().run_test(size=SIZES[size]) as pilot:
+        app = await opened(pilot)
+        await pilot.press("6")
+        await until_mode(pilot, "learn")
+        layers = app.screen.query_one("#subjects", Listing)
+        layers.focus()
+        # MVAU_hls_1: a convolution.
+        await pilot.press(*["down"] * 8)
+        for question in ("circuit", "cycles", "im2col", "picture"):
+            while TABS[app.state.feature(LearnState).question] != question:
+                await pilot.press("space")
+            await compare(pilot, f"learn-{question}-{size}", "#lesson")
 
 
 async def test_empty_screens(make_app: MakeApp, size: str) -> None:

@@ -45,6 +45,34 @@ class MatrixDocument(Struct, frozen=True, kw_only=True):
     thresholds: int
 
 
+class ConvolutionDocument(Struct, frozen=True, kw_only=True):
+    """The shapes of a convolution; a fully connected layer is one with a 1x1 kernel.
+
+    Attributes:
+        input (pixels): height and width without padding, and channels.
+        kernel (pixels): height and width.
+        stride (pixels): vertical and horizontal.
+        padding (pixels): top, left, bottom, right.
+        dilation: vertical and horizontal.
+        depthwise: whether each channel has filters of its own.
+        output (pixels): height and width, and channels.
+        filter_matrix: rows and columns: Co x K·K·Ci.
+        image_matrix: rows and columns: K·K·Ci x Ho·Wo.
+        buffered_pixels (pixels): that a window generator holds at least.
+    """
+
+    input: list[int]
+    kernel: list[int]
+    stride: list[int]
+    padding: list[int]
+    dilation: list[int]
+    depthwise: bool
+    output: list[int]
+    filter_matrix: list[int]
+    image_matrix: list[int]
+    buffered_pixels: int
+
+
 class Explain(Document, frozen=True, kw_only=True):
     """How a folded layer computes.
 
@@ -52,8 +80,10 @@ class Explain(Document, frozen=True, kw_only=True):
         layer: node name, or the lab's example.
         finn_cycles (cycles): FINN's own figure for a frame; null where FINN has none.
         matrix: the matrix unit; null for a layer without one.
+        convolution: the convolution; null for a layer without one.
     """
 
     layer: str
     finn_cycles: int | None
     matrix: MatrixDocument | None
+    convolution: ConvolutionDocument | None

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.core.design import Design, Layer
 from finn_tui.core.editor import Editor
+from finn_tui.core.learn.circuit import circuit_lines
+from finn_tui.core.learn.convolution import Convolution, convolution_of, read_convolution
+from finn_tui.core.learn.drawing import Drawing
+from finn_tui.core.learn.exercises import Exercise, exercise, exercises
+from finn_tui.core.learn.im2col import convolution_lines
 from finn_tui.core.learn.matrix import MatrixUnit, lab_matrix, matrix_unit, read_matrix
+from finn_tui.core.learn.picture import PICTURE, Network, network_at, picture_lines
 from finn_tui.core.learn.schedule import schedule_lines
-from finn_tui.core.learn.text import Line, line, paragraph
+from finn_tui.core.learn.text import Line, folded, line, paragraph
 
 #: The lab's questions, by number.
 QUESTIONS = {
+    1: "The circuit: PE and SIMD",
     2: "Which weights meet which inputs in which cycle",
+    3: "A convolution as a matrix product (im2col)",
+    4: "A picture that is larger than the memory",
 }
 #: A word for each, for tabs.
-TABS = {2: "cycles"}
+TABS = {1: "circuit", 2: "cycles", 3: "im2col", 4: "picture"}
 #: The name of the lab's own example where a model is asked for.
 LAB = "lab"
-#: The lab's foldings of questions 1 and 2.
-LAB_FOLDINGS = ((4, 1), (8, 8))
+#: The lab's own examples: those of questions 1 and 2, of question 3, and of question 4.
+EXAMPLES = (
+    "8x8 PE 4 SIMD 1",
+    "8x8 PE 8 SIMD 8",
+    "4x4x2 K3 P1 Co4",
+    f"{PICTURE}x{PICTURE}x64 K3 P1 Co64",
+)
+#: The example that a question begins with.
+FIRST_EXAMPLE = {1: EXAMPLES[0], 2: EXAMPLES[0], 3: EXAMPLES[2], 4: EXAMPLES[3]}
 
 
 @dataclass(frozen=True)
@@ -32,16 +49,27 @@ class Lesson:
     Attributes:
         name: of the layer, or what was typed.
         unit: the matrix unit; None for a layer without one.
+        conv: the convolution; None for a layer without one.
+        picture: the convolution of question 4, with the size that its input has there.
+        network: all convolutions at that size; None for an example.
         remark: what must be said of the subject first; may be empty.
         clock_ns: clock period in ns.
         finn_cycles: FINN's cycles of a frame in this folding; None where FINN has none.
+        resources: FINN's estimate in this folding by resource; None where FINN has none.
+        board, budget: name of the board, and BRAM_18K of its part; None where it is unknown.
     """
 
     name: str
     unit: MatrixUnit | None
+    conv: Convolution | None = None
+    picture: Convolution | None = None
+    network: Network | None = None
     remark: str = ""
     clock_ns: float | None = None
     finn_cycles: int | None = None
+    resources: Mapping[str, float] | None = None
+    board: str = ""
+    budget: int | None = None
 
     def lines(self, question: int, width: int, height: int, position: int = 0) -> list[Line]:
         """Return the explanation of a question.
@@ -53,61 +81,127 @@ class Lesson:
             position: cycle (question 2) or output pixel (question 3).
         """
         remark = [*paragraph(self.remark, width, "dim"), line()] if self.remark else []
-        if self.unit is None:
-            return remark
-        return [
-            *remark,
-            *schedule_lines(
-                self.unit,
+        answer = self._answer(question, width, height - len(remark), position)
+        return [*remark, *folded(answer, width)]
+
+    def _answer(self, question: int, width: int, height: int, position: int) -> list[Line]:
+        unit, conv, picture = self.unit, self.conv, self.picture
+        if question == 1 and unit is not None:
+            return circuit_lines(unit, self.resources)
+        if question == 2 and unit is not None:
+            return schedule_lines(
+                unit,
                 position,
                 width,
-                height - len(remark),
+                height,
                 clock_ns=self.clock_ns,
                 finn_cycles=self.finn_cycles,
-            ),
-        ]
+            )
+        if question == 3 and conv is not None:
+            return convolution_lines(conv, position, width)
+        if question == 4 and picture is not None:
+            return picture_lines(picture, self.network, self.board, self.budget, width)
+        if self.remark and question < 3:
+            return []
+        return paragraph(self._missing(question), width)
+
+    def _missing(self, question: int) -> str:
+        if question < 3:
+            return f"{self.name} has no matrix. Choose an MVAU for its circuit and its cycles."
+        return f"{self.name} is no convolution. Choose one, or type one: 32x32x3 K3 P1 Co64."
+
+    def drawing(self, question: int, position: int = 0) -> Drawing | None:
+        """Return the picture of a question; None where the subject has none.
+
+        Args:
+            question: 1 to 4.
+            position: cycle (question 2) or output pixel (question 3).
+        """
+        # Imported here: the terminal draws text only.
+        from finn_tui.core.learn import circuit, im2col_drawing, picture_drawing, schedule_drawing
+
+        if question == 1 and self.unit is not None:
+            return circuit.circuit_drawing(self.unit)
+        if question == 2 and self.unit is not None:
+            return schedule_drawing.schedule_drawing(self.unit, position)
+        if question == 3 and self.conv is not None:
+            return im2col_drawing.convolution_drawing(self.conv, position)
+        if question == 4 and self.picture is not None:
+            return picture_drawing.picture_drawing(
+                self.picture, self.network, self.board, self.budget
+            )
+        return None
+
+    def exercise(self, question: int, number: int) -> Exercise | None:
+        """Return an exercise with these numbers; None where the subject has none.
+
+        Args:
+            question: 1 to 4.
+            number: counts on without an end.
+        """
+        return exercise(exercises(question, self.unit, self.conv, self.picture), number)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the figures, see ``cli/documents.py``."""
+        """Return the figures, see ``cli/documents``."""
         return {
             "layer": self.name,
             "finn_cycles": self.finn_cycles,
             "matrix": self.unit.as_json() if self.unit is not None else None,
+            "convolution": self.conv.as_json() if self.conv is not None else None,
         }
 
     def positions(self, question: int) -> int:
         """Return how many positions a question can be stepped through, at least 1."""
-        return self.unit.steps if question == 2 and self.unit is not None else 1
+        if question == 2 and self.unit is not None:
+            return self.unit.steps
+        return self.conv.pixels if question == 3 and self.conv is not None else 1
 
     def stride(self, question: int) -> int:
         """Return how many positions a large step takes: a neuron fold, a row of pixels."""
-        return self.unit.synapse_fold if question == 2 and self.unit is not None else 1
+        if question == 2 and self.unit is not None:
+            return self.unit.synapse_fold
+        return self.conv.output[1] if question == 3 and self.conv is not None else 1
 
 
 def lab_lesson(
-    text: str = "8x8", pe: int | None = None, simd: int | None = None, clock_ns: float = 10.0
+    text: str,
+    pe: int | None = None,
+    simd: int | None = None,
+    *,
+    clock_ns: float = 10.0,
+    board: str = "Pynq-Z2",
+    budget: int | None = 280,
 ) -> Lesson:
-    """Return the lesson of a matrix that is typed as text.
+    """Return the lesson of a matrix or convolution that is typed as text.
 
     Args:
-        text: such as "8x8" or "8x8 PE 4 SIMD 1".
+        text: such as "8x8 PE 4 SIMD 1" or "224x224x3 K3 S1 P1 Co64".
         pe: instead of the text's PE.
         simd: instead of the text's SIMD.
         clock_ns: clock period in ns.
+        board: name of the board; the lab's if no model is open.
+        budget: BRAM_18K of its part.
 
     Raises:
-        FinnTuiError: the text is no matrix, or PE or SIMD do not divide it.
+        FinnTuiError: the text is neither, or PE or SIMD do not divide the matrix.
     """
-    unit = read_matrix(text)
+    conv = read_convolution(text) if re.match(r"\s*\d+\s*[x×]\s*\d+\s*[x×]", text) else None
+    if conv is None:
+        unit = read_matrix(text)
+    else:
+        filters, window = conv.filter_matrix
+        unit = replace(
+            lab_matrix(filters, window, 1, 1),
+            name=conv.name,
+            vectors=conv.pixels,
+            input_dtype=conv.input_dtype,
+            weight_dtype=conv.weight_dtype,
+            acc_dtype="INT32",
+        )
     unit = unit.folded(pe or unit.pe, simd or unit.simd)
-    return Lesson(unit.name, unit, clock_ns=clock_ns)
-
-
-def lab_lessons() -> list[Lesson]:
-    """Return the lab's examples of questions 1 and 2."""
-    return [
-        Lesson("lab 8x8", lab_matrix(8, 8, pe, simd), clock_ns=10.0) for pe, simd in LAB_FOLDINGS
-    ]
+    return Lesson(
+        unit.name, unit, conv, conv, clock_ns=clock_ns, board=board, budget=budget or None
+    )
 
 
 def layer_lesson(
@@ -129,30 +223,60 @@ def layer_lesson(
     subject, remark = _subject(design, layer)
     values = dict(editor.folding.values[subject.name])
     unit = matrix_unit(subject, values)
+    lesson = _with_convolution(Lesson(layer.name, None, clock_ns=editor.clock_ns), editor, layer)
     if unit is None:
         cost = next(cost for cost in editor.estimate.layers if cost.name == layer.name)
         remark = (
-            f"{layer.name} ({layer.kind}) has no weights: it moves or compares data. FINN counts "
-            f"{cost.cycles:,} cycles a frame, {cost.in_width} bits in and {cost.out_width} bits "
-            "out each time. Choose an MVAU for the questions on PE and SIMD."
+            f"{layer.name} ({layer.kind}) multiplies nothing: it moves or compares data. FINN "
+            f"counts {cost.cycles:,} cycles a frame; its streams are {cost.in_width} bit in and "
+            f"{cost.out_width} bit out. Choose an MVAU for the questions on PE and SIMD."
         )
-        return Lesson(layer.name, None, remark, editor.clock_ns, cost.cycles)
+        return replace(lesson, remark=remark, finn_cycles=cost.cycles, resources=cost.resources)
     unit = unit.folded(pe or unit.pe, simd or unit.simd)
     values["PE"] = unit.pe
     if "SIMD" in values:
         values["SIMD"] = unit.simd
     table = editor.tables[subject.name]
     row = table.row(values)
-    cycles = table.cycles_of(row) if row is not None else None
-    return Lesson(subject.name, unit, remark, editor.clock_ns, cycles)
+    # Cycles follow from the fold alone; a memory may not be possible in the present mode.
+    folds = zip(table.folds, table.fold_cycles, strict=True)
+    cycles = {tuple(zip(table.knobs, fold, strict=False)): each for fold, each in folds}
+    fold = tuple((knob, values[knob]) for knob in table.knobs[: len(table.folds[0])])
+    return replace(
+        lesson,
+        name=subject.name,
+        unit=unit,
+        remark=remark or lesson.remark,
+        finn_cycles=cycles.get(fold),
+        resources=table.cost(subject.op, row).resources if row is not None else None,
+    )
+
+
+def _with_convolution(lesson: Lesson, editor: Editor, layer: Layer) -> Lesson:
+    """Add the convolution of a layer, and its network for the lab's large picture."""
+    design, values = editor.design, editor.folding.values
+    conv = convolution_of(design, layer, values)
+    network = network_at(design, values, PICTURE, PICTURE)
+    picture = None
+    if network is not None:
+        named = [each for each in network.windows if conv is not None and each.name == conv.name]
+        picture = named[0] if named else network.windows[0]
+    return replace(
+        lesson,
+        conv=conv,
+        picture=picture,
+        network=network,
+        board=editor.device.board,
+        budget=editor.device.budget.get("BRAM_18K"),
+    )
 
 
 def refolded(lesson: Lesson, editor: Editor | None, pe: int, simd: int) -> Lesson:
     """Return a lesson with another folding.
 
     Args:
-        lesson: of a layer or of the lab.
-        editor: of the open model; None for the lab's.
+        lesson: of a layer or of an example.
+        editor: of the open model; None for an example.
         pe: a divisor of the rows.
         simd: a divisor of the columns.
     """

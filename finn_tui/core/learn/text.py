@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -47,20 +48,32 @@ def ranged(first: int, count: int) -> str:
     return str(first) if count == 1 else f"{first}..{first + count - 1}"
 
 
-def cut(lines: Iterable[Line], width: int) -> list[Line]:
-    """Return lines without what lies right of a width.
+#: Columns by which the rest of a broken line is indented: those of most labels.
+_INDENT = 14
+
+
+def folded(lines: Iterable[Line], width: int) -> list[Line]:
+    """Return lines with those that are too long broken at blanks.
 
     Args:
         lines: the lines.
         width: columns.
     """
-    shortened = []
+    result: list[Line] = []
     for spans in lines:
-        room, kept = width, []
-        for text, role in spans:
-            if room <= 0:
-                break
-            kept.append((text[:room], role))
-            room -= len(text)
-        shortened.append(tuple(kept))
-    return shortened
+        result += _broken(spans, width) if sum(len(text) for text, _ in spans) > width else [spans]
+    return result
+
+
+def _broken(spans: Line, width: int) -> list[Line]:
+    """One line, broken at its blanks; a word that is too long is left as it is."""
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for text, role in spans:
+        for word in re.findall(r"\s*\S+|\s+", text):
+            if lines[-1] and used + len(word.rstrip()) > width:
+                lines.append([(" " * _INDENT, "")])
+                word, used = word.lstrip(), _INDENT
+            lines[-1].append((word, role))
+            used += len(word)
+    return [tuple(each) for each in lines]

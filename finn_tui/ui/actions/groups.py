@@ -86,6 +86,7 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
                 "learn.numbers",
             ),
         ),
+        ("Exercises and report", ("learn.answer", "learn.another", "learn.export")),
     ),
     "viewer": (
         (

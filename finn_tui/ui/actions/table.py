@@ -683,6 +683,23 @@ ACTIONS: tuple[Action, ...] = (
         "learn",
     ),
     Action(
+        "learn.answer",
+        "Answer the exercise",
+        "Type the answer to the exercise; it is checked and explained.",
+        ("Q",),
+        "learn",
+        "answer",
+    ),
+    Action("learn.another", "Another exercise", "Ask another exercise.", ("U",), "learn"),
+    Action(
+        "learn.export",
+        "Write the drawing",
+        "Write drawing and text of this question into the report folder.",
+        ("O",),
+        "learn",
+        "drawing",
+    ),
+    Action(
         "learn.numbers",
         "Own numbers",
         "Type numbers of your own.",

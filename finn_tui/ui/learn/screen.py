@@ -10,8 +10,9 @@ from textual.widget import Widget
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.editor import Editor
-from finn_tui.core.learn.lesson import QUESTIONS, TABS
-from finn_tui.core.learn.matrix import read_matrix
+from finn_tui.core.learn.exercises import read_answer
+from finn_tui.core.learn.lesson import QUESTIONS, TABS, lab_lesson
+from finn_tui.lab.explanations import export
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.learn import view
@@ -22,6 +23,9 @@ from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.page import Page
 from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine
+
+#: What the line for one's own convolution begins with.
+EXAMPLE = "32x32x3 K3 S1 P1 Co64"
 
 
 class LearnScreen(ModeScreen):
@@ -41,6 +45,7 @@ class LearnScreen(ModeScreen):
         with Horizontal():
             yield Listing(id="subjects", title="Layers", classes="pane")
             yield Page(self._lesson, id="lesson", classes="pane right")
+        yield LineView(self._exercise, id="exercise")
 
     def on_mount(self) -> None:
         """Focus the lesson, whose keys step."""
@@ -58,7 +63,7 @@ class LearnScreen(ModeScreen):
 
     def draw(self) -> None:
         """Show the chosen question and subject."""
-        self.resize_pane("subjects", min(44, self.size.width * 36 // 100))
+        self.resize_pane("subjects", min(44, self.size.width * 32 // 100))
         subjects = self.query_one("#subjects", Listing)
         lesson = self.learn.lesson(self.editor)
         subjects.set_content(view.subjects_content(self.learn, self.editor), self.learn.subject)
@@ -66,6 +71,7 @@ class LearnScreen(ModeScreen):
         page.title = lesson.name
         page.redraw()
         self.query_one("#questions", LineView).redraw()
+        self.query_one("#exercise", LineView).redraw()
 
     def on_resize(self) -> None:
         """Draw for the new size."""
@@ -87,6 +93,9 @@ class LearnScreen(ModeScreen):
         lesson = self.learn.lesson(self.editor)
         lines = lesson.lines(self.learn.question, width - 1, height, self.learn.position)
         return view.styled(lines)
+
+    def _exercise(self, width: int, height: int) -> list[StyledLine]:
+        return view.exercise_lines(self.learn, self.editor, width)
 
     def do_list_filter(self) -> None:
         """Filter the layers, wherever the focus is."""
@@ -163,12 +172,50 @@ class LearnScreen(ModeScreen):
         self.learn.reset()
         self.draw()
 
+    def do_learn_answer(self) -> None:
+        """Answer the exercise."""
+        exercise = self.learn.lesson(self.editor).exercise(self.learn.question, self.learn.exercise)
+        if exercise is None:
+            self.context.notify("This layer has no exercise on this question.", title="Exercise")
+            return
+
+        def refuse(text: str) -> str | None:
+            if read_answer(text, exercise) is None:
+                return f"{text} is not {exercise.form}"
+            return None
+
+        def typed(text: str | None) -> None:
+            if text:
+                self.learn.answer(self.editor, text)
+                self.draw()
+
+        hint = f"{exercise.form}; enter checks it"
+        self.context.show_dialog(AskTextDialog(exercise.prompt, refuse=refuse, hint=hint), typed)
+
+    def do_learn_another(self) -> None:
+        """Ask another exercise."""
+        self.learn.another()
+        self.draw()
+
+    def do_learn_export(self) -> None:
+        """Write the drawing and the text into the report folder."""
+        lesson = self.learn.lesson(self.editor)
+        try:
+            paths = export(
+                self.context.lab.workspace, lesson, self.learn.question, self.learn.position
+            )
+        except FinnTuiError as error:
+            self.context.show_error(error)
+            return
+        names = "\n".join(str(path) for path in paths)
+        self.context.notify(names, title="Written", timeout=8)
+
     def do_learn_numbers(self) -> None:
-        """Type a matrix of one's own."""
+        """Type numbers of one's own."""
 
         def refuse(text: str) -> str | None:
             try:
-                read_matrix(text)
+                lab_lesson(text)
             except FinnTuiError as error:
                 return f"{error.what}. {error.fix}"
             return None
@@ -180,9 +227,9 @@ class LearnScreen(ModeScreen):
                 self.draw()
 
         dialog = AskTextDialog(
-            "A matrix and its folding",
+            "A matrix or a convolution",
             refuse=refuse,
-            hint="rows x columns, PE and SIMD: 8x8 PE 4 SIMD 1",
-            text=self.learn.typed or "16x32 PE 4 SIMD 8",
+            hint="matrix: 8x8 PE 4 SIMD 1   convolution (H x W x Ci): 32x32x3 K3 S1 P1 Co64",
+            text=self.learn.typed or ("16x32 PE 4 SIMD 8" if self.learn.question < 3 else EXAMPLE),
         )
         self.context.show_dialog(dialog, typed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finn_tui.core.editor import Editor
+from finn_tui.core.learn.exercises import Verdict, check
 from finn_tui.core.learn.lesson import (
-    LAB_FOLDINGS,
+    EXAMPLES,
+    FIRST_EXAMPLE,
     QUESTIONS,
     Lesson,
     lab_lesson,
@@ -29,6 +31,8 @@ class LearnState:
         typed: the lab's matrix as the user typed it, below the lab's own two foldings.
         foldings: PE and SIMD that the user tried here, by subject; the Tune screen's stay.
         position: cycle (question 2) or output pixel (question 3).
+        exercise: number of the exercise.
+        verdict: on the answer to it; None before one is typed.
     """
 
     question: int = 2
@@ -36,6 +40,10 @@ class LearnState:
     typed: str = ""
     foldings: dict[Subject, tuple[int, int]] = field(default_factory=dict)
     position: int = 0
+    exercise: int = 0
+    verdict: Verdict | None = None
+    #: The last lesson and what it was made of: a key asks for it several times.
+    _known: tuple[object, Lesson] | None = None
 
     def subjects(self, editor: Editor | None) -> list[Subject]:
         """Return the lab's examples, what was typed, and the layers of the open model.
@@ -43,8 +51,7 @@ class LearnState:
         Args:
             editor: of the open model; None if none is open.
         """
-        examples = [f"8x8 PE {pe} SIMD {simd}" for pe, simd in LAB_FOLDINGS]
-        examples += [self.typed] if self.typed else []
+        examples = [*EXAMPLES, *([self.typed] if self.typed else [])]
         layers = editor.design.layers if editor is not None else ()
         return [("lab", text) for text in examples] + [("layer", layer.name) for layer in layers]
 
@@ -56,12 +63,25 @@ class LearnState:
         """
         if self.subject not in self.subjects(editor):
             self.choose(self.subjects(editor)[0])
+        folding = self.foldings.get(self.subject)
+        revision = editor.revision if editor is not None else 0
+        key = (self.subject, folding, id(editor), revision)
+        if self._known is None or self._known[0] != key:
+            self._known = (key, self._lesson(editor))
+        return self._known[1]
+
+    def _lesson(self, editor: Editor | None) -> Lesson:
         kind, name = self.subject
         clock_ns = editor.clock_ns if editor is not None else 10.0
         if kind == "layer" and editor is not None:
             lesson = layer_lesson(editor, name)
         else:
-            lesson, editor = lab_lesson(name, clock_ns=clock_ns), None
+            lesson = lab_lesson(name, clock_ns=clock_ns)
+            if editor is not None:
+                device = editor.device
+                budget = device.budget.get("BRAM_18K")
+                lesson = replace(lesson, board=device.board, budget=budget)
+            editor = None
         folding = self.foldings.get(self.subject)
         return refolded(lesson, editor, *folding) if folding is not None else lesson
 
@@ -69,12 +89,16 @@ class LearnState:
         """Show another subject from its first position."""
         if subject != self.subject:
             self.subject, self.position = subject, 0
+            self.exercise, self.verdict = 0, None
 
     def turn(self, step: int) -> None:
         """Show the next (1) or previous (-1) question."""
         numbers = list(QUESTIONS)
         self.question = numbers[(numbers.index(self.question) + step) % len(numbers)]
-        self.position = 0
+        self.position, self.exercise, self.verdict = 0, 0, None
+        kind, name = self.subject
+        if kind == "lab" and name != self.typed:
+            self.subject = ("lab", FIRST_EXAMPLE[self.question])
 
     def move(self, editor: Editor | None, step: int, *, large: bool = False) -> None:
         """Go to another cycle or output pixel; wraps around.
@@ -105,9 +129,23 @@ class LearnState:
         else:
             simd = next_divisor(unit.columns, simd, step)
         self.foldings[self.subject] = (pe, simd)
-        self.position = 0
+        self.position, self.verdict = 0, None
 
     def reset(self) -> None:
         """Return to the folding of Tune or of the lab."""
         self.foldings.pop(self.subject, None)
-        self.position = 0
+        self.position, self.verdict = 0, None
+
+    def answer(self, editor: Editor | None, text: str) -> None:
+        """Check the answer to the exercise.
+
+        Args:
+            editor: of the open model.
+            text: as typed.
+        """
+        exercise = self.lesson(editor).exercise(self.question, self.exercise)
+        self.verdict = check(exercise, text) if exercise is not None else None
+
+    def another(self) -> None:
+        """Ask another exercise."""
+        self.exercise, self.verdict = self.exercise + 1, None

@@ -11,7 +11,7 @@ from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.learn.state import LearnState
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.page import Page
-from tests.ui.conftest import MakeApp, opened, screen_text, tune_of, until, until_mode
+from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until, until_mode
 
 
 async def learning(pilot: Pilot[Any]) -> tuple[FinnTuiApp, LearnState]:
@@ -86,8 +86,52 @@ async def test_questions_turn_both_ways(make_app: MakeApp) -> None:
         await pilot.press("6")
         await until_mode(pilot, "learn")
         learn = app.state.feature(LearnState)
-        for wanted in (2,):
+        for wanted in (3, 4, 1, 2):
             await pilot.press("space")
             assert learn.question == wanted
         await pilot.press("backspace")
-        assert learn.question == 2
+        assert learn.question == 1
+
+
+async def test_an_exercise_is_answered_checked_and_explained(make_app: MakeApp) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(100, 30)) as pilot:
+        app, learn = await learning(pilot)
+        assert "one product of the 8x8 matrix" in screen_text(app)
+        await pilot.press("Q")
+        await until(pilot, lambda: isinstance(app.screen, AskTextDialog))
+        await pilot.press(*"many", "enter")
+        await until(pilot, lambda: "many is not a number" in screen_text(app))
+        await pilot.press(*["backspace"] * 4, *"15", "enter")
+        await until(pilot, lambda: "not 15 but 16: NF x SF = 8/4 x 8/1" in screen_text(app))
+        await pilot.press("Q")
+        await until(pilot, lambda: isinstance(app.screen, AskTextDialog))
+        await pilot.press(*"16", "enter")
+        await until(pilot, lambda: "16 is right" in screen_text(app))
+        assert learn.verdict is not None and learn.verdict.right
+        await pilot.press("U")
+        await until(pilot, lambda: "How many cycles do 8 vectors take?" in screen_text(app))
+        assert learn.verdict is None
+
+
+async def test_drawing_and_text_are_written_for_the_report(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(100, 30), notifications=True) as pilot:
+        app, _ = await learning(pilot)
+        await pilot.press("O")
+        svg = lab.workspace.root / "report" / "question2-lab-8x8-pe4-simd1.svg"
+        await until(pilot, svg.is_file)
+        assert svg.read_text().startswith("<svg")
+        assert "NF 8/4 x SF 8/1 = 16 cycles" in svg.with_suffix(".txt").read_text()
+        await until(pilot, lambda: "Written" in screen_text(app))
+
+
+async def test_a_layer_without_a_matrix_says_so(make_app: MakeApp) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
+        app, learn = await learning(pilot)
+        learn.choose(("layer", "LabelSelect_hls_0"))
+        for question in (3, 4, 1, 2):
+            await pilot.press("space", "right", "plus", "J", "Q", "O", "escape")
+            await until(pilot, lambda: app.current_mode == "learn")
+            assert learn.question == question
+        assert "multiplies nothing" in lesson_text(app)
