@@ -174,6 +174,9 @@ def _dataset_option() -> Decorator:
     )
 
 
+TRUST_OPTION = click.option(
+    "--trust-driver", is_flag=True, help="Consent to run the package's own driver on the board."
+)
 YES_OPTION = click.option("--yes", is_flag=True, help="Do not ask about a missed clock.")
 
 
@@ -184,8 +187,29 @@ class _Order:
     name: str
     to: str | None
     ask_password: bool
+    trust_driver: bool
     workspace: Path
     as_json: bool
+
+    def _ask_about_driver(self, folder: Path) -> None:
+        """Ask before code of somebody else's package runs on the board.
+
+        Raises:
+            UnagreedDriver: there is nobody to ask.
+            click.Abort: the answer is no.
+        """
+        from finn_tui.lab import consent
+        from finn_tui.lab.driver_consent import UnagreedDriver, check_driver
+
+        try:
+            check_driver(folder)
+        except UnagreedDriver as error:
+            if not self.trust_driver:
+                if self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+                    raise
+                show_error(error)
+                confirm("Run this code on the board?")
+            consent.agree(error.digest, error.path)
 
     def ask_about_clock(self, *, yes: bool) -> None:
         """Ask before a bitstream that misses its clock is sent: it may compute wrongly.
@@ -215,6 +239,7 @@ class _Order:
 
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
+        self._ask_about_driver(open_lab(self.workspace).find_run(self.name).path)
         password = _password(self.ask_password)
 
         async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
@@ -248,6 +273,7 @@ def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click
         click.option("--to", help="The board (default: the workspace's, `simulated`)."),
         *options,
         PASSWORD_OPTION,
+        TRUST_OPTION,
         shared_options(),
     )
 
@@ -257,11 +283,12 @@ def _board_command(*options: Decorator) -> Callable[[Callable[..., None]], click
             name: str,
             to: str | None,
             ask_password: bool,
+            trust_driver: bool,
             workspace: Path,
             as_json: bool,
             **own: Any,
         ) -> None:
-            function(_Order(name, to, ask_password, workspace, as_json), **own)
+            function(_Order(name, to, ask_password, trust_driver, workspace, as_json), **own)
 
         decorated: Callable[..., None] = command
         for option in reversed(common):

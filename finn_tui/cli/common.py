@@ -110,7 +110,7 @@ def ask_about_notify(workspace: Path) -> None:
     echo(f"{opened.root / 'finn-tui.toml'} starts this when a build has ended:", err=True)
     echo(f"  {command}", err=True)
     if sys.stdin.isatty() and click.confirm("Run it from now on?", err=True):
-        opened.agree_to_notify()
+        opened.agree_to_notify(command)
     else:
         echo("It is not started; `finn-tui build` in a terminal asks again.", err=True)
 

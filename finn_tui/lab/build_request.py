@@ -114,4 +114,8 @@ async def build(
         parallel=settings.parallel_builds,
         notify=lab.workspace.agreed_notify(),
     )
-    return await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)
+    from finn_tui.lab.driver_consent import remember_own
+
+    run = await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)
+    await asyncio.to_thread(remember_own, run)
+    return run

@@ -15,8 +15,16 @@ def _store() -> Path:
 
 def _agreed() -> dict[str, str]:
     try:
-        document = json.loads(_store().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return _decoded(_store().read_bytes())
+    except OSError:
+        return {}
+
+
+def _decoded(content: bytes) -> dict[str, str]:
+    """What the file says; nothing if it is damaged: the user is then asked again."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(document, dict):
         return {}
@@ -35,15 +43,21 @@ def agree(digest: str, path: Path) -> None:
         digest: SHA-256 of the content.
         path: where it was read from, for the user's own information.
     """
-    document = {**_agreed(), digest: str(path.absolute())}
-    files.replace(_store(), json.dumps(document, indent=1))
+
+    def added(content: bytes) -> bytes:
+        document = {**_decoded(content), digest: str(path.absolute())}
+        return json.dumps(document, indent=1).encode()
+
+    files.update(_store(), added)
 
 
-def command_digest(command: str, settings: Path) -> str:
+def command_digest(command: str, settings: Path, *, declined: bool = False) -> str:
     """What consent to a shell command of one workspace's settings is kept under.
 
     Args:
         command: as it would be run.
         settings: the file that names it.
+        declined: what the user's no is kept under.
     """
-    return hashlib.sha256(f"notify\0{settings.absolute()}\0{command}".encode()).hexdigest()
+    kind = "no notify" if declined else "notify"
+    return hashlib.sha256(f"{kind}\0{settings.absolute()}\0{command}".encode()).hexdigest()

@@ -372,7 +372,9 @@ async def _measure(
         FinnTuiError: a part of it was not possible.
     """
     from finn_tui.board.jobs import go
+    from finn_tui.lab.driver_consent import check_driver
 
+    await asyncio.to_thread(check_driver, run.path)
     async with lab.board(options.board, on_progress) as link:
         done = await go(link, run.path, on_progress, batch=options.batch, limit=options.limit)
     if done.missing:

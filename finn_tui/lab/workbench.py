@@ -471,15 +471,18 @@ class Workbench:
 
     async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
         """Build what a run was asked for again, in a new run."""
+        from finn_tui.lab.driver_consent import remember_own
         from finn_tui.runs.launch.rebuild import retry
 
         settings = self.workspace.settings
-        return await retry(
+        new_run = await retry(
             run,
             parallel=settings.parallel_builds,
             notify=self.workspace.agreed_notify(),
             on_progress=on_progress,
         )
+        await asyncio.to_thread(remember_own, new_run)
+        return new_run
 
     @asynccontextmanager
     async def board(

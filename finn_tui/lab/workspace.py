@@ -134,12 +134,24 @@ class Workspace:
         digest = consent.command_digest(command, self.root / SETTINGS)
         return command if command and consent.is_agreed(digest) else ""
 
-    def agree_to_notify(self) -> None:
-        """Remember that the user agreed to the settings' ``notify``."""
+    def declined_notify(self) -> bool:
+        """Whether the user has said that this command of this workspace is never to run."""
         from finn_tui.lab import consent
 
         path = self.root / SETTINGS
-        consent.agree(consent.command_digest(self.settings.notify, path), path)
+        return consent.is_agreed(consent.command_digest(self.settings.notify, path, declined=True))
+
+    def agree_to_notify(self, command: str, *, declined: bool = False) -> None:
+        """Remember that the user agreed to the settings' ``notify``.
+
+        Args:
+            command: the one that the user was shown; the file may hold another by now.
+            declined: the user does not want it to run, nor to be asked again.
+        """
+        from finn_tui.lab import consent
+
+        path = self.root / SETTINGS
+        consent.agree(consent.command_digest(command, path, declined=declined), path)
 
     @property
     def settings(self) -> Settings:

@@ -163,14 +163,8 @@ class FinnTuiApp(Workers):
             )
         if self.lab.workspace.problem is not None:
             self.settings.show_problem(self.lab.workspace.problem)
-        elif self.lab.workspace.settings.notify and not self.lab.workspace.agreed_notify():
-            self.notify(
-                f"{self.lab.workspace.settings.notify}\nis not started when a build has ended: you "
-                "have not agreed to it. `finn-tui build` in a terminal asks.",
-                title="notify in finn-tui.toml",
-                severity="warning",
-                timeout=10,
-            )
+        else:
+            self.settings.ask_about_notify()
         self.set_interval(_SETTINGS_SECONDS, self.settings.look)
         self.set_interval(KEEP_SECONDS, self.models.keep)
         self.theme_changed_signal.subscribe(self, self._keep_theme)

@@ -34,7 +34,7 @@ def test_notify_runs_only_if_the_user_agreed_to_it_here(tmp_path: Path) -> None:
     other.mkdir()
     workspace = settings(first, "touch x")
     assert workspace.agreed_notify() == ""
-    workspace.agree_to_notify()
+    workspace.agree_to_notify("touch x")
     assert workspace.agreed_notify() == "touch x"
     assert Workspace.open(first).agreed_notify() == "touch x"
     assert settings(other, "touch x").agreed_notify() == "", "agreed to for one workspace"

@@ -142,6 +142,8 @@ class BoardController(Controller):
 
     def job_failed(self, error: FinnTuiError) -> None:
         """Show why a job failed; ask for a secret or for trust where that helps."""
+        from finn_tui.lab import consent
+        from finn_tui.lab.driver_consent import UnagreedDriver
         from finn_tui.ui.board.view import end_failed, unknown_key
 
         board = self.state.board
@@ -150,7 +152,20 @@ class BoardController(Controller):
         self.state.publish(Topic.BOARD)
         credentials = self._credentials.setdefault(board.machine, Credentials())
         fingerprint = unknown_key(error)
-        if fingerprint:
+        if isinstance(error, UnagreedDriver):
+            driver = error
+
+            def agreed(answer: str | None) -> None:
+                if answer == "r":
+                    try:
+                        consent.agree(driver.digest, driver.path)
+                    except FinnTuiError as problem:
+                        self.context.show_error(problem)
+                    else:
+                        self.start_job(job)
+
+            self.context.show_error(error, (("r", "run this code on the board"),), agreed)
+        elif fingerprint:
 
             def trusted(answer: str | None) -> None:
                 if answer == "t":
@@ -261,7 +276,9 @@ async def board_job(
     from finn_tui.board.deploy import deploy
     from finn_tui.board.results import differences
     from finn_tui.board.validation import validate
+    from finn_tui.lab.driver_consent import check_driver
 
+    await asyncio.to_thread(check_driver, run)
     async with lab.board(
         machine,
         on_progress,

@@ -58,6 +58,8 @@ class SettingsController(Controller):
             if any(name == "to" for name, _ in changed) and not self.state.board.busy:
                 self.state.board.machine = settings.to
             lines = [name if name == "boards" else f"{name} = {value}" for name, value in changed]
+            if any(name == "notify" for name, _ in changed):
+                self.ask_about_notify()
             if any(name in ("board", "clock_ns", "boards") for name, _ in changed):
                 lines.append("board and clock apply to the next model that is opened")
             if lines:
@@ -66,6 +68,40 @@ class SettingsController(Controller):
                 )
             self.state.publish(Topic.SETTINGS)
         self._seen, self._problem = settings, problem
+
+    def ask_about_notify(self) -> None:
+        """Ask whether the workspace's ``notify`` may run, unless that was answered before.
+
+        It may come from somebody else, and runs with the user's rights.
+        """
+        from finn_tui.ui.dialogs.choose import Notice
+
+        workspace = self.lab.workspace
+        command = workspace.settings.notify
+        if not command or workspace.agreed_notify() or workspace.declined_notify():
+            return
+
+        def answered(answer: str | None) -> None:
+            try:
+                if answer == "r":
+                    workspace.agree_to_notify(command)
+                elif answer == "n":
+                    workspace.agree_to_notify(command, declined=True)
+            except FinnTuiError as error:
+                self.context.show_error(error)
+
+        paragraphs = [
+            (command, "strong"),
+            (
+                f"{workspace.root / 'finn-tui.toml'} has this as notify. It runs with your rights; "
+                "whoever wrote the file chose it. Until you agree it is not started.",
+                "",
+            ),
+        ]
+        ways = (("r", "run it from now on"), ("n", "never run it"))
+        self.context.show_dialog(
+            Notice("Start this command when a build has ended?", paragraphs, ways), answered
+        )
 
     def show_problem(self, problem: FinnTuiError) -> None:
         """Show once what is wrong with finn-tui.toml."""
