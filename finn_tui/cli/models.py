@@ -162,10 +162,10 @@ def graph(
                     prepared = await lab.prepare(model, board=board, on_progress=reporter)
                     name, stages = prepared.name, prepared.stages
                 except FinnTuiError as error:
-                    stages = await lab.failed_stages(model, board=board, on_progress=reporter)
-                    if not stages:
+                    failed = await lab.failed_preparation(model, board=board, on_progress=reporter)
+                    if failed is None:
                         raise
-                    name = model
+                    name, stages = model, failed.stages
                     reporter.say(f"FAILED after {stages[-1].name}: {error.what}. {error.why}")
                 chosen = _choose(name, stages, stage)
                 return name, stages, chosen, await lab.graph(chosen, reporter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ Consent = Callable[[Path, str], bool]
 
 @dataclass(frozen=True)
 class Handling:
-    """What a user wishes; None leaves it to what the network says, or to the preset.
+    """What a user wishes; None leaves it as it was, "auto" to what the network says.
 
     Attributes:
         preprocess: "none", "divide-255", or the path of an .onnx file to put in front.
@@ -37,15 +37,14 @@ class Handling:
     def __bool__(self) -> bool:
         return any((self.preprocess, self.topk, self.input_type, self.steps))
 
-    def applied(self, source: Mapping[str, Any], ask: Consent | None = None) -> dict[str, Any]:
+    def applied(self, source: Mapping[str, Any]) -> dict[str, Any]:
         """A source for the engine's ``prepare`` with these wishes.
 
         Args:
             source: as the preset or the file gives it.
-            ask: asked for consent to a file of steps that was not agreed to before.
 
         Raises:
-            FinnTuiError: a file that is not there, or steps that were not agreed to.
+            FinnTuiError: a file that is not there, or a number that is none.
         """
         chosen = dict(source)
         if self.preprocess is not None:
@@ -63,11 +62,41 @@ class Handling:
             chosen["topk"] = _topk(self.topk)
         if self.input_type is not None:
             chosen["input_type"] = self.input_type
-        if self.steps in FLOWS:
-            chosen["flow"] = self.steps
-        elif self.steps is not None:
-            chosen["steps"] = agreed_steps(Path(self.steps).expanduser(), ask)
+        if self.steps is not None:
+            for key in ("flow", "steps"):
+                chosen.pop(key, None)
+            if self.steps in FLOWS:
+                chosen["flow"] = self.steps
+            else:
+                chosen["steps"] = file_of_steps(Path(self.steps))
+        for key in ("preprocess", "topk", "input_type", "flow"):
+            # Nothing said is the same content as "auto".
+            if chosen.get(key) == "auto":
+                del chosen[key]
         return chosen
+
+    @classmethod
+    def of(cls, source: Mapping[str, Any]) -> Handling:
+        """What a source says of it, as a user would say it; "auto" where it says nothing."""
+        preprocess, steps = source.get("preprocess", "auto"), source.get("steps")
+        if isinstance(preprocess, Mapping):
+            preprocess = preprocess.get("path", "auto")
+        return cls(
+            str(preprocess),
+            str(source.get("topk", "auto")),
+            str(source.get("input_type") or "auto"),
+            str(steps.get("path")) if isinstance(steps, Mapping) else source.get("flow", "auto"),
+        )
+
+    def changed_from(self, before: Handling) -> Handling:
+        """Only what differs, for ``applied``."""
+        pairs = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Handling(
+            **{
+                name: value if value != getattr(before, name) else None
+                for name, value in pairs.items()
+            }
+        )
 
 
 def _topk(text: str) -> int | str:
@@ -89,28 +118,74 @@ def _topk(text: str) -> int | str:
 # Consent to a user's own steps
 
 
-def agreed_steps(path: Path, ask: Consent | None) -> dict[str, str]:
-    """A file of build steps that the user has agreed to run.
+class ConsentRequired(FinnTuiError):
+    """A file of build steps that nobody has agreed to run.
+
+    Attributes:
+        path: of the file.
+        digest: SHA-256 of its content.
+        text: its content.
+    """
+
+    def __init__(self, path: Path, digest: str, text: str) -> None:
+        super().__init__(
+            f"{path} is Python code that nobody has agreed to run",
+            "It would run in FINN's process with your rights. "
+            f"Its SHA-256 is {digest}; another content needs consent again.",
+            "Read the file, then give --trust-steps once.",
+        )
+        self.path, self.digest, self.text = path, digest, text
+
+    def agree(self) -> None:
+        """Remember that the user agreed to this content."""
+        consent.agree(self.digest, self.path)
+
+
+def file_of_steps(path: Path, folder: Path | None = None) -> dict[str, str]:
+    """A file of build steps with its content's hash, as the engine's ``prepare`` takes it.
+
+    Args:
+        path: of the file.
+        folder: what a relative path is relative to; the current folder if None.
 
     Raises:
-        FinnTuiError: there is no such file, or nobody agreed to its present content.
+        FinnTuiError: there is no such file.
     """
+    path = (folder or Path()).joinpath(path.expanduser()).absolute()
+    return {"path": str(path), "sha256": hashlib.sha256(_content(path)).hexdigest()}
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise FinnTuiError(
             f"the steps {path} cannot be read",
             error.strerror or str(error),
             f"Name a Python file, or one of {', '.join(FLOWS)}.",
         ) from error
+
+
+def require_agreed(source: Mapping[str, Any], ask: Consent | None) -> None:
+    """Have the user agree to a source's file of steps, once for each content of it.
+
+    Args:
+        source: for the engine's ``prepare``; wherever it comes from.
+        ask: asked where nobody has agreed yet.
+
+    Raises:
+        ConsentRequired: nobody agrees.
+        FinnTuiError: the file is not there, or was changed.
+    """
+    steps = source.get("steps")
+    if steps is None:
+        return
+    path = Path(str(steps["path"]))
+    content = _content(path)
     digest = hashlib.sha256(content).hexdigest()
-    if not consent.is_agreed(digest):
-        if ask is None or not ask(path.absolute(), content.decode("utf-8", "replace")):
-            raise FinnTuiError(
-                f"{path} is Python code that nobody has agreed to run",
-                "It would run in FINN's process with your rights. "
-                f"Its SHA-256 is {digest}; another content needs consent again.",
-                "Read the file, then give --trust-steps once.",
-            )
-        consent.agree(digest, path)
-    return {"path": str(path.absolute()), "sha256": digest}
+    if consent.is_agreed(digest):
+        return
+    required = ConsentRequired(path, digest, content.decode("utf-8", "replace"))
+    if ask is None or not ask(path, required.text):
+        raise required
+    required.agree()

@@ -29,7 +29,7 @@ from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
 from finn_tui.lab import checkpoints, identity
-from finn_tui.lab.handling import Consent, Handling
+from finn_tui.lab.handling import FLOWS, Handling, file_of_steps
 from finn_tui.lab.presets import Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
 
@@ -140,11 +140,11 @@ class Request:
         """Where it comes from: what is edited there keeps its name."""
         return f"preset {self.name}" if self.preset else str(self.source.get("path", ""))
 
-    def handled(self, handling: Handling, ask: Consent | None = None) -> Request:
+    def handled(self, handling: Handling) -> Request:
         """The same with input, output and steps as the user wishes. Raises ``FinnTuiError``."""
-        if not handling:
+        source = handling.applied(self.source)
+        if source == self.source:
             return self
-        source = handling.applied(self.source, ask)
         return replace(self, source=source, content=identity.content(source), label=None)
 
     def with_weights(self, weights: Mapping[str, Any]) -> Request:
@@ -177,7 +177,7 @@ def resolve(workspace: Workspace, model: str) -> Request:
                 "A model is named by its .onnx file, a preset or a model of the workspace.",
                 f"Presets: {', '.join(known)}.",
             )
-        source = {"kind": "onnx", "path": str(path.absolute())}
+        source = _with_steps({"kind": "onnx", "path": str(path.absolute())}, workspace)
         return Request(name_of_file(path.stem), source, None, identity.content(source))
     label = identity.label_of_title(model)
     if is_plain_name(label):
@@ -197,7 +197,16 @@ def resolve(workspace: Workspace, model: str) -> Request:
 
 
 def _of_preset(workspace: Workspace, preset: Preset) -> Request:
-    request = Request(preset.name, preset.source, preset, identity.content(preset.source))
+    """A preset as a request: its files lie beside the preset's own."""
+    source, folder = dict(preset.source), preset.path.parent
+    for key in ("path", "preprocess"):
+        value = source.get(key)
+        if isinstance(value, str) and value.endswith(".onnx"):
+            path = str(folder.joinpath(Path(value).expanduser()).absolute())
+            source[key] = path if key == "path" else {"path": path}
+    if isinstance(source.get("steps"), str):
+        source["steps"] = file_of_steps(Path(source["steps"]), folder)
+    request = Request(preset.name, source, preset, identity.content(source))
     weights = checkpoints.chosen(workspace, preset.name)
     return request if weights is None else request.with_weights(weights)
 
@@ -215,6 +224,14 @@ def choose_checkpoint(workspace: Workspace, model: str, checkpoint: str) -> None
         checkpoints.forget(workspace, request.name)
     else:
         checkpoints.choose(workspace, request.name, checkpoints.find(workspace, checkpoint))
+
+
+def _with_steps(source: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """The source of an .onnx file with the steps that the workspace's settings name."""
+    steps = workspace.settings.steps
+    if steps in FLOWS:
+        return source if steps == "auto" else {**source, "flow": steps}
+    return {**source, "steps": file_of_steps(Path(steps), workspace.root)} if steps else source
 
 
 def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
@@ -440,17 +457,38 @@ def _keep_failed(partial: Path, failed: Path) -> None:
         partial.rename(failed)
 
 
-def failed_stages(
+@dataclass(frozen=True)
+class FailedPreparation:
+    """What is left of a preparation that failed.
+
+    Attributes:
+        name: what people call the model.
+        folder: where its stages are.
+        stages: those that passed.
+        notes: what was assumed and tried.
+        error: why it failed.
+    """
+
+    name: str
+    folder: Path
+    stages: tuple[Stage, ...]
+    notes: tuple[str, ...]
+    error: FinnTuiError
+
+
+def failed_preparation(
     workspace: Workspace, request: Request, part: str
-) -> tuple[tuple[Stage, ...], FinnTuiError] | None:
+) -> FailedPreparation | None:
     """The stages that passed of a preparation that failed, and why it did; None without one."""
     folder = failed_folder(workspace.models_dir / locate(workspace, request, part) / part)
     try:
         document = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
         stages = tuple(_stage(folder, item) for item in document["stages"])
-        return stages, FinnTuiError.from_dict(document["error"])
-    except (OSError, ValueError, KeyError, TypeError):
+        notes = tuple(str(note) for note in document.get("notes", ()))
+        error = FinnTuiError.from_dict(document["error"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    return FailedPreparation(request.name, folder, stages, notes, error) if stages else None
 
 
 def _stage(folder: Path, item: Mapping[str, Any]) -> Stage:

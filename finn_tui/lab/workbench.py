@@ -25,7 +25,7 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
 from finn_tui.lab import devices, models
 from finn_tui.lab import saved_foldings as foldings_by_name
-from finn_tui.lab.handling import Consent, Handling
+from finn_tui.lab.handling import Consent, Handling, require_agreed
 from finn_tui.lab.models import Model, Stage
 from finn_tui.lab.opened import Opened, default_folding
 from finn_tui.lab.workspace import Workspace
@@ -156,9 +156,7 @@ class Workbench:
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
-        request = await asyncio.to_thread(
-            request.handled, handling or self.handling, ask_steps or self.ask_steps
-        )
+        request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
         if not (fresh or out or weights):
             info = await self.info(on_progress)
@@ -167,6 +165,7 @@ class Workbench:
             )
             if prepared is not None:
                 return prepared
+        await asyncio.to_thread(require_agreed, request.source, ask_steps or self.ask_steps)
         engine = await self.engine(on_progress)
         return await models.prepare(
             self.workspace,
@@ -218,21 +217,28 @@ class Workbench:
         answer: dict[str, Any] = await engine.call("export", question, on_event)
         return answer
 
-    async def failed_stages(
-        self, model: str, *, board: str | None = None, on_progress: OnProgress = ignore
-    ) -> tuple[Stage, ...]:
-        """Stages that passed when the model's preparation failed; empty if it did not.
+    async def failed_preparation(
+        self,
+        model: str,
+        *,
+        board: str | None = None,
+        handling: Handling | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> models.FailedPreparation | None:
+        """What is left of a model's preparation that failed; None if it did not.
 
         Args:
             model: as ``prepare`` takes it.
             board: for which it was prepared; the workspace's if None.
+            handling: as ``prepare`` takes it.
             on_progress: told what is going on.
         """
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
-        request = await asyncio.to_thread(request.handled, self.handling, self.ask_steps)
+        request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
-        failed = await asyncio.to_thread(models.failed_stages, self.workspace, request, device.part)
-        return failed[0] if failed is not None else ()
+        return await asyncio.to_thread(
+            models.failed_preparation, self.workspace, request, device.part
+        )
 
     async def open(
         self,

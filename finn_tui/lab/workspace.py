@@ -60,6 +60,9 @@ class Settings(Struct, frozen=True):
         clock_ns (ns): clock period that is asked of synthesis.
         engine: name of the engine; empty means the first there is, or the one that is installed.
         model: the model that the app opens.
+        steps: how networks of .onnx files are prepared: ``auto``, ``default``, ``residual``,
+            ``depthwise``, ``deconvolution``, ``extended``, or a Python file with a list of steps
+            (relative to the workspace), which runs once the user has agreed to its content.
         rehearse: build with stand-ins for AMD's tools.
         rehearsal_seconds (s): how long the stand-ins take in all.
         parallel_builds: how many builds run at once; the others wait for their turn.
@@ -78,6 +81,7 @@ class Settings(Struct, frozen=True):
     ] = 10.0
     engine: str = ""
     model: str = ""
+    steps: str = "auto"
     rehearse: bool = False
     rehearsal_seconds: Annotated[
         float, Meta(ge=0, description="Seconds that a rehearsal takes, 0 or more.")

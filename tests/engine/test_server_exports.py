@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import ServerError, Talk
+from tests.engine.conftest import ROOT, ServerError, Talk
 from tests.engine.test_server_handling import cases, ops, prepare
 
 pytestmark = pytest.mark.engine
@@ -83,3 +84,27 @@ def test_a_tail_that_stays_on_the_host_is_no_other_network(
     model = prepare(server, cases / "softmax.onnx", tmp_path / "out", topk="none")
     assert [each for each in model["warnings"] if each["kind"] == "classes"] == []
     assert model["stages"][-1]["check"]["outputs"] == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "op"),
+    [
+        ("residual", "DuplicateStreams_hls"),
+        ("depthwise", "VVAU_hls"),
+        ("deconvolution", "FMPadding_Pixel_hls"),
+    ],
+)
+def test_a_preset_shows_each_flow_that_the_default_steps_do_not_call(
+    server: Talk, tmp_path: Path, name: str, op: str
+) -> None:
+    source = tomllib.loads((ROOT / "presets" / f"{name}-w4a4.toml").read_text())["source"]
+    model = server.call(
+        "prepare",
+        source=source,
+        out=str(tmp_path / "out"),
+        board="Pynq-Z2",
+        clock_ns=10.0,
+        check=False,
+    )
+    assert model["flow"] == name and op in ops(model)
+    assert model["weights"]["kind"] == "random"

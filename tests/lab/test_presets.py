@@ -8,6 +8,7 @@ import pytest
 
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab.handling import ConsentRequired, Handling, require_agreed
 from finn_tui.lab.models import resolve
 from finn_tui.lab.presets import load_presets, presets
 from finn_tui.lab.workspace import Workspace
@@ -75,3 +76,56 @@ def test_published_figures_name_what_they_are_and_who_published_them() -> None:
         "Pynq-Z1/Z2)"
     ) in published
     assert not any("[" in text for text in published), "lists of cycles are not figures"
+
+
+def test_a_preset_names_files_beside_it_and_steps_that_need_consent(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "net.onnx").write_bytes(b"network")
+    (folder / "mysteps.py").write_text("steps = []\n")
+    (folder / "mine.toml").write_text(
+        'name = "mine"\ntitle = "My net"\n[source]\nkind = "onnx"\npath = "net.onnx"\n'
+        'steps = "mysteps.py"\n'
+    )
+    request = resolve(Workspace.open(tmp_path), "mine")
+    assert request.source["path"] == str(folder / "net.onnx")
+    with pytest.raises(ConsentRequired, match="nobody has agreed") as caught:
+        require_agreed(request.source, None)
+    require_agreed(request.source, lambda path, text: text == "steps = []\n")
+    assert caught.value.text == "steps = []\n"
+    require_agreed(request.source, None)  # once is enough
+    (folder / "mysteps.py").write_text("steps = ['step_tidy_up']\n")
+    with pytest.raises(ConsentRequired):
+        require_agreed(request.source, None)
+    # Another content of the steps is another model.
+    assert resolve(Workspace.open(tmp_path), "mine").content != request.content
+
+
+def test_a_workspace_names_the_steps_of_its_networks(tmp_path: Path) -> None:
+    network, workspace = tmp_path / "net.onnx", Workspace.open(tmp_path)
+    network.write_bytes(b"network")
+    plain = resolve(workspace, str(network))
+    assert "flow" not in plain.source and "steps" not in plain.source
+    (tmp_path / "finn-tui.toml").write_text('steps = "residual"\n')
+    assert resolve(Workspace.open(tmp_path), str(network)).source["flow"] == "residual"
+    (tmp_path / "finn-tui.toml").write_text('steps = "mine.py"\n')
+    with pytest.raises(FinnTuiError, match="cannot be read"):
+        resolve(Workspace.open(tmp_path), str(network))
+    (tmp_path / "mine.py").write_text("steps = []\n")
+    request = resolve(Workspace.open(tmp_path), str(network))
+    assert request.source["steps"]["path"] == str(tmp_path / "mine.py")
+    # What is said where the model is opened wins, and can take it back.
+    assert "steps" not in request.handled(Handling(steps="auto")).source
+    assert request.handled(Handling(steps="auto")).content == plain.content
+    assert request.handled(Handling(steps="extended")).source["flow"] == "extended"
+
+
+def test_a_preset_with_flow_is_prepared_so(tmp_path: Path) -> None:
+    request = resolve(Workspace.open(tmp_path), "residual-w4a4")
+    assert request.source["flow"] == "residual"
+    said = Handling.of(request.source)
+    assert (said.steps, said.topk, said.preprocess) == ("residual", "1", "auto")
+    assert not said.changed_from(said)
+    changed = Handling("none", said.topk, said.input_type, "auto").changed_from(said)
+    assert changed == Handling(preprocess="none", steps="auto")
+    assert "flow" not in request.handled(changed).source

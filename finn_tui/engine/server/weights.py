@@ -16,7 +16,7 @@ import urllib.request
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits, finn_env, graphs, weight_files
+from finn_tui.engine.server import digits, examples, finn_env, graphs, weight_files
 from finn_tui.engine.server.training import definition as definitions
 
 Progress = Callable[[str, Optional[float]], None]
@@ -101,6 +101,8 @@ def _dataset(cfg: Any) -> str:
 
 def _of_source(source: Dict[str, Any]) -> Tuple[Any, Any]:
     """A source's network with random weights, and Brevitas' cfg of it (None for a definition)."""
+    if source.get("example") is not None:
+        return examples.build(str(source["example"])), None
     if source.get("definition") is not None:
         return _of_definition(source["definition"]), None
     return network(str(source.get("network")))
