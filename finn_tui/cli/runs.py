@@ -234,6 +234,33 @@ def _say_cleanup(plans: list[Cleanup], total: int) -> None:
     echo(plans[0].loses)
 
 
+@runs.command("compare")
+@click.argument("names", metavar="RUN RUN...", nargs=-1, required=True)
+@_run_command
+def compare(ctx: click.Context, names: tuple[str, ...], workspace: Path, as_json: bool) -> None:
+    """Compare runs layer by layer.
+
+    Shows what of their foldings differs, and estimate, build and measurement side by side.
+    """
+    from finn_tui.lab.results_compare import compare_runs
+    from finn_tui.lab.results_table import experiment
+
+    lab = _lab(ctx, workspace)
+    folders = {folder.id: folder for folder in map(lab.find_run, names)}
+    if len(folders) < 2:
+        raise click.UsageError("name two or more runs")
+    comparison = compare_runs([experiment(folder) for folder in folders.values()], folders)
+    if as_json:
+        print_json(comparison.as_json())
+        return
+    headings = ["", *(f"{row.folding} {row.run[-4:]}" for row in comparison.rows)]
+    lines = [(layer.name, *layer.values) for layer in comparison.layers]
+    if comparison.same:
+        lines.append((f"{comparison.same} folded alike", *([""] * len(comparison.rows))))
+    lines += [(name, *figures) for name, figures in comparison.figures()]
+    echo(table(headings, lines))
+
+
 @runs.command("note")
 @_NAME
 @click.argument("text", nargs=-1)

@@ -16,6 +16,48 @@ def plot(series: Sequence[Series], width: int, height: int) -> str:
     Args:
         series: (name, marker, points); later ones are drawn over earlier ones.
     """
+    drawn: list[tuple[str, str, Sequence[tuple[float, float]]]] = []
+    for name, marker, points in series:
+        # A part without the resource at all gives no share that could be drawn.
+        drawn.append(
+            (
+                name,
+                marker,
+                [
+                    (point.result.fps, 100 * point.share[1])
+                    for point in points
+                    if point.share is not None and point.share[1] < float("inf")
+                ],
+            )
+        )
+    shares = [share for _, _, points in drawn for _, share in points]
+    step = next((s for s in (5, 10, 20, 25, 50) if max(shares, default=0) / s <= height / 3), 100)
+    return scatter(
+        drawn, ("frames per second", "highest utilization, %"), width, height, y_step=step
+    )
+
+
+def scatter(
+    series: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
+    titles: tuple[str, str],
+    width: int,
+    height: int,
+    *,
+    log_x: bool = True,
+    log_y: bool = False,
+    y_step: int | None = None,
+) -> str:
+    """Points in two dimensions, in so many characters.
+
+    Args:
+        series: (name, marker, points as x and y); later ones are drawn over earlier ones.
+        titles: of the axes of x and y.
+        width: columns.
+        height: lines.
+        log_x: whether the axis of x is logarithmic.
+        log_y: whether the axis of y is.
+        y_step: between marks of the axis of y, which begins at 0; None leaves it to plotext.
+    """
     # A tenth of a second of import, which only those who look at a plot shall pay.
     import plotext
 
@@ -24,30 +66,47 @@ def plot(series: Sequence[Series], width: int, height: int) -> str:
     # The size is asked for, whatever terminal plotext believes to be in.
     plotext.limit_size(False, False)
     plotext.plot_size(width, height)
-    plotext.xscale("log")
+    if log_x:
+        plotext.xscale("log")
+    if log_y:
+        plotext.yscale("log")
     everything: list[tuple[float, float]] = []
     for name, marker, points in series:
-        # A part without the resource at all gives no share that could be drawn.
-        drawn = [
-            (point.result.fps, 100 * point.share[1])
-            for point in points
-            if point.share is not None and point.share[1] < float("inf")
-        ]
-        everything += drawn
-        if drawn:
-            plotext.scatter(*zip(*drawn, strict=True), label=name, marker=marker)
+        everything += points
+        if points:
+            plotext.scatter(*zip(*points, strict=True), label=name, marker=marker)
     if everything:
-        rates, shares = zip(*everything, strict=True)
-        ticks = _decades(min(rates), max(rates), width // 12)
-        plotext.xticks(ticks, [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks])
-        step = next((s for s in (5, 10, 20, 25, 50) if max(shares) / s <= height / 3), 100)
-        top = step * math.ceil(max(shares) / step)
-        plotext.ylim(0, top)
-        plotext.yticks(range(0, top + 1, step))
-    plotext.xlabel("frames per second")
-    plotext.ylabel("highest utilization, %")
+        xs, ys = zip(*everything, strict=True)
+        if log_x:
+            ticks = _decades(min(xs), max(xs), width // 12)
+            plotext.xticks(ticks, [_tick(tick) for tick in ticks])
+        else:
+            ticks = _round(min(xs), max(xs), max(2, width // 16))
+            plotext.xticks(ticks, [_tick(tick) for tick in ticks])
+        if log_y:
+            ticks = _decades(min(ys), max(ys), height // 3)
+            plotext.yticks(ticks, [_tick(tick) for tick in ticks])
+        elif y_step is not None:
+            top = y_step * math.ceil(max(ys) / y_step)
+            plotext.ylim(0, top)
+            plotext.yticks(range(0, top + 1, y_step))
+    plotext.xlabel(titles[0])
+    plotext.ylabel(titles[1])
     text: str = plotext.uncolorize(plotext.build())
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
+def _round(least: float, most: float, count: int) -> list[float]:
+    """Return round values of a range, at most about ``count`` of them."""
+    raw = (most - least) / count or 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
+    first, last = math.ceil(least / step), math.floor(most / step)
+    return [index * step for index in range(first, last + 1)] or [least]
 
 
 def _decades(least: float, most: float, count: int) -> list[float]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from finn_tui.base import files
 from finn_tui.base.text import number
 from finn_tui.lab.results_table import Experiment
 
@@ -142,6 +145,23 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[key] = " ".join(value) if isinstance(value, list) else value
     return flat
+
+
+def write(path: Path, rows: Sequence[Experiment]) -> None:
+    """Write the table in the form that the file's ending names: csv, md, tex or json.
+
+    Raises:
+        FinnTuiError: the disk does not take it.
+    """
+    if path.suffix == ".csv":
+        text = comma_separated(rows)
+    elif path.suffix == ".md":
+        text = markdown(rows, REPORT_COLUMNS) + "\n" + "\n".join(provenance(rows)) + "\n"
+    elif path.suffix == ".tex":
+        text = latex(rows)
+    else:
+        text = json.dumps([row.as_json() for row in rows], indent=2) + "\n"
+    files.replace(path, text)
 
 
 #: What data sets are that are taken for others.

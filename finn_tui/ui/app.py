@@ -34,6 +34,7 @@ from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
 from finn_tui.ui.controllers.settings import SettingsController
 from finn_tui.ui.controllers.solver import SolverController
+from finn_tui.ui.controllers.sweep import SweepController
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
 from finn_tui.ui.state import AppState, Topic
@@ -110,8 +111,16 @@ class FinnTuiApp(Workers):
         self.boards = BoardController(self, board_job)
         self.solver = SolverController(self)
         self.logs = LogController(self)
+        self.sweeps = SweepController(self)
         self.settings = SettingsController(self)
-        self._controllers = (self.models, self.builds, self.boards, self.solver, self.logs)
+        self._controllers = (
+            self.models,
+            self.builds,
+            self.boards,
+            self.solver,
+            self.logs,
+            self.sweeps,
+        )
         self.work_table = work_table(
             Handlers(
                 self.models,
@@ -119,6 +128,7 @@ class FinnTuiApp(Workers):
                 self.boards,
                 self.solver,
                 self.logs,
+                self.sweeps,
                 lambda: self.screen_stack,
                 self._show_progress,
                 self._outlook_failed,

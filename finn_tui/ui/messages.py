@@ -46,6 +46,7 @@ class WorkKind(StrEnum):
     LOG_ONLY = "log-only"
     PAGER = "pager"
     BOARD = "board"
+    SWEEP = "sweep"
     SAMPLE = "sample"
     KEEP = "keep"
     QUIT = "quit"

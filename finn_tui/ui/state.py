@@ -177,6 +177,7 @@ class AppState:
         chosen_run_id, failure: the run that the Runs screen shows (empty: the newest), and why
             it failed.
         searching: whether the large log viewer shows matches of a search.
+        sweeping: what a series of foldings is doing; empty while there is none.
     """
 
     def __init__(self, workspace: Workspace, keymap: Mapping[str, str]) -> None:
@@ -197,6 +198,7 @@ class AppState:
         self.board = BoardState(machine=workspace.settings.to)
         self.flow = FlowState()
         self.searching = False
+        self.sweeping = ""
         #: Called with each topic that is published; the app tells its screens.
         self.publish: Callable[[Topic], None] = lambda topic: None
         self._features: dict[type[Any], Any] = {}

@@ -21,6 +21,7 @@ from finn_tui.ui.controllers.builds import (
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
+from finn_tui.ui.controllers.sweep import SweepEnded
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.tune.messages import FoldingsListed, SharedValuesListed, ValuesListed
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.logs import LogController
     from finn_tui.ui.controllers.models import ModelController
     from finn_tui.ui.controllers.solver import SolverController
+    from finn_tui.ui.controllers.sweep import SweepController
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Handlers:
     boards: BoardController
     solver: SolverController
     logs: LogController
+    sweeps: SweepController
     screens: Callable[[], list[Screen[Any]]]
     show_progress: Callable[[WorkKind, Progress], None]
     outlook_failed: Callable[[FinnTuiError], None]
@@ -145,6 +148,12 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
             app.boards.job_advanced,
             app.boards.job_failed,
             app.boards.job_stopped,
+        ),
+        WorkKind.SWEEP: WorkHandlers(
+            {SweepEnded: app.sweeps.ended},
+            app.sweeps.advanced,
+            app.sweeps.failed,
+            app.sweeps.stopped,
         ),
         WorkKind.SAMPLE: WorkHandlers({BoardResultsRead: app.boards.results_read}),
         WorkKind.KEEP: WorkHandlers(failed=app.models.not_kept),

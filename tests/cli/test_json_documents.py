@@ -74,6 +74,9 @@ def user(recorded: dict[str, str], tmp_path: Path) -> dict[str, str]:
     error = FinnTuiError("the build failed", "why", "fix", kind="finn")
     run = make_run(Workspace.open(workspace), FAILED, "failed", error=error, measured=True)
     (run.working / "code_gen").mkdir(parents=True)
+    request = json.loads((run.path / "run.json").read_text())
+    request["folding"] = {"Defaults": {}, "MVAU_hls_0": {"PE": 2}}
+    (run.path / "run.json").write_text(json.dumps(request))
     trainings.write(workspace / "runs")
     return {**recorded, "FINN_TUI_WORKSPACE": str(workspace)}
 
@@ -97,6 +100,7 @@ def test_every_described_key_occurs(cli: Cli, user: dict[str, str], tmp_path: Pa
         "runs": [()],
         "runs show": [(FAILED,), (trainings.TRAINED,)],
         "runs clean": [("--dry-run",)],
+        "runs compare": [(BUILT, FAILED)],
         "runs note": [(BUILT, "fast")],
         "runs tag": [(BUILT, "lab")],
         "experiments": [()],

@@ -15,7 +15,7 @@ _HEAD = """# Keys
 Made from the table of actions in `finn_tui/ui/actions/table.py`;
 `FINN_TUI_UPDATE_DOCS=1 uv run pytest tests/ui/test_docs.py` writes it again.
 Any of them can be changed in `keys.toml` in the
-configuration folder, by its id: `"app.build" = "B"`. Everything is in the
+configuration folder, by its id: `"app.build" = "f5"`. Everything is in the
 palette (`ctrl+p` or `:`) too.
 
 One letter means one thing on all screens: `d` deploys, `e` goes to errors, `f` loads a folding,

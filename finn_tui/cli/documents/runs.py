@@ -316,3 +316,32 @@ class Sweep(Document, frozen=True, kw_only=True):
     """
 
     foldings: tuple[SweepFolding, ...]
+
+
+class RunsCompareLayer(Struct, frozen=True, kw_only=True):
+    """A layer whose folding differs between runs.
+
+    Attributes:
+        name: of the layer.
+        values: by run, what of it differs; a dash where a run has no such layer.
+        cycles (cycles): by run, as estimated; null where that is not known.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    cycles: tuple[int | None, ...]
+
+
+class RunsCompare(Document, frozen=True, kw_only=True):
+    """Runs side by side.
+
+    Attributes:
+        format_version: version of the document's form.
+        runs: in the order in which they were named.
+        layers: those that differ, in the order of the graph.
+        same: how many layers are folded alike in all runs.
+    """
+
+    runs: tuple[Experiment, ...]
+    layers: tuple[RunsCompareLayer, ...]
+    same: int

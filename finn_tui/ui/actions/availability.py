@@ -14,6 +14,8 @@ def cannot_build(state: AppState) -> str | None:
 
 
 def cannot_go(state: AppState) -> str | None:
+    if state.sweeping:
+        return "a series uses the board; x on Results stops it"
     if state.board.busy:
         return "a job runs on the board; x on the Board screen stops it"
     if state.newest_built() is None:
@@ -22,6 +24,8 @@ def cannot_go(state: AppState) -> str | None:
 
 
 def cannot_measure(state: AppState) -> str | None:
+    if state.sweeping:
+        return "a series uses the board; x on Results stops it"
     if state.board.busy:
         return "a job runs on the board; x stops it"
     if state.board_run() is None:
@@ -77,3 +81,17 @@ def nothing_to_redo(state: AppState) -> str | None:
     if missing or state.tune is None:
         return missing
     return None if state.tune.editor.can_redo else "nothing to redo"
+
+
+def no_result(state: AppState) -> str | None:
+    return None if state.results else "no run yet; press b to build"
+
+
+def no_series(state: AppState) -> str | None:
+    if state.sweeping:
+        return "a series is being built; x on Results stops following it"
+    return no_model(state) or ("a job runs on the board" if state.board.busy else None)
+
+
+def nothing_swept(state: AppState) -> str | None:
+    return None if state.sweeping else "no series is being built"

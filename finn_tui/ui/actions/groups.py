@@ -62,7 +62,11 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
         ),
         ("Log", ("log.follow", "list.filter", "list.choose")),
     ),
-    "results": (("Look", ("list.choose", "list.filter")),),
+    "results": (
+        ("Compare", ("results.mark", "results.compare", "results.plot", "results.sort")),
+        ("Go on", ("results.load", "results.series", "results.stop", "list.choose")),
+        ("Keep", ("results.export", "results.tags", "list.filter")),
+    ),
     "learn": (
         (
             "Step",

@@ -14,7 +14,7 @@ from finn_tui.lab import saved_foldings
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
-from finn_tui.ui.state import ModelSession, Topic
+from finn_tui.ui.state import ModelSession, RunView, Topic
 from finn_tui.ui.tune.folding_keeper import FoldingKeeper, Snapshot
 from finn_tui.ui.tune.state import Notice, TuneState, tune_state
 
@@ -206,6 +206,28 @@ class ModelController(Controller):
         if self.lab.workspace.settings.model != message.opened.model.name:
             self.context.change_settings(model=message.opened.model.name)
         self.state.publish(Topic.MODEL)
+
+    def load_run_folding(self, run: RunView) -> None:
+        """Load the folding of a run into Tune; open its model first if another one is open."""
+        path = str(run.folder.path / "folding.json")
+        tune = tune_state(self.state)
+        source = run.request.source.get("content")
+        if tune is None or (source and tune.opened.model.content != source):
+            model, board = run.request.model, run.request.board
+            self.leave_folding(lambda: self.open_named(model, board, path))
+            self.context.show_mode("tune")
+            return
+        try:
+            folding, notes = self.lab.read_folding(tune.opened, path)
+        except FinnTuiError as error:
+            self.context.show_error(error)
+            return
+        name = f"{run.request.folding_name} of {run.id[-4:]}"
+        tune.editor.load(folding, name)
+        tune.folding_name, tune.saved_name = name, ""
+        tune.notice = Notice("; ".join([f"loaded {name}", *notes]))
+        self.state.publish(Topic.MODEL)
+        self.context.show_mode("tune")
 
     def choose_target(self, tune: ModelSession) -> None:
         """Choose another board for the model."""

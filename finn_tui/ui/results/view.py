@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_tui.lab.identity import titles
+from finn_tui.lab.results_export import dataset_title
 from finn_tui.runs.folder import missed_text
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
-from finn_tui.ui.toolkit.styled_line import rate, short, whole
+from finn_tui.ui.toolkit.styled_line import StyledLine, rate, short, whole
 
 if TYPE_CHECKING:
+    from finn_tui.lab.results_compare import RunComparison
     from finn_tui.lab.results_table import Experiment
 
 
@@ -37,45 +39,66 @@ def _state(row: Experiment, broad: bool) -> Cell:
     return (f"! {missed_text(missed)}" if broad else "! clock", "bad")
 
 
+def _percent(value: float | None, form: str) -> Cell:
+    return ("-", "faint") if value is None else (f"{value:{form}} %", "")
+
+
+def _pair(estimated: float | None, built: float | None) -> Cell:
+    """Return the estimate and what was built, as 15,646>16,645."""
+    if built is None:
+        return ("-" if estimated is None else whole(estimated), "faint")
+    return (f"{'-' if estimated is None else whole(estimated)}>{whole(built)}", "")
+
+
 def _figures(
-    row: Experiment, width: int, model: str, model_width: int, any_missed: bool
+    row: Experiment, width: int, model: tuple[str, int], *, marked: bool, any_missed: bool
 ) -> list[_Figure]:
     """Return the cells of a row; some are left out on narrow screens.
 
     Args:
         row: the run.
         width: columns of the table.
-        model: its name among those of the table; model_width: columns for it.
+        model: its name among those of the table, and columns for it.
+        marked: whether the run is.
         any_missed: whether any run of the table misses its clock.
     """
     wide, broad = width >= 110, width >= 140
     figures = [
-        _Figure(Column("run", 31 if broad else 4), (row.run if broad else row.run[-4:], "quiet")),
-        _Figure(Column("model", model_width), (model, "strong")),
+        _Figure(Column("", 1), ("*" if marked else " ", "accent")),
+        _Figure(Column("run", 4), (row.run[-4:], "quiet")),
+        _Figure(Column("model", model[1], rank=9), (model[0], "strong")),
         _Figure(Column("folding"), (row.folding, "")),
     ]
     if wide or any_missed:
-        state = _state(row, broad)
-        column = Column("state", 26 if broad and any_missed else 9, rank=1 if any_missed else 5)
-        figures.append(_Figure(column, state))
-    figures.append(_Figure(Column("II", 7, True, rank=3), _number(row.ii_cycles, 7)))
-    figures.append(_Figure(Column("est.fps", 9, True, rank=2), _number(row.estimated_fps, 9)))
+        column = Column("state", 26 if broad and any_missed else 9, rank=1 if any_missed else 8)
+        figures.append(_Figure(column, _state(row, broad)))
+    figures.append(_Figure(Column("II", 7, True, rank=4), _number(row.ii_cycles, 7)))
+    figures.append(_Figure(Column("est.fps", 9, True, rank=3), _number(row.estimated_fps, 9)))
+    figures.append(_Figure(Column("fps", 9, True), _strong(_number(row.fps, 9))))
     if wide:
+        figures.append(_Figure(Column("of est", 6, True), _percent(row.of_estimate, ".0f")))
+    lut, memory = row.synthesized.get("LUT"), row.synthesized.get("BRAM_18K")
+    whole_estimate = row.estimated_whole or row.estimated
+    if broad:
         figures += [
-            _Figure(Column("est.LUT", 7, True, rank=8), _number(row.estimated.get("LUT"), 7)),
-            _Figure(Column("est.B18", 7, True, rank=9), _number(row.estimated.get("BRAM_18K"), 5)),
+            _Figure(Column("LUT est>built", 15, True), _pair(whole_estimate.get("LUT"), lut)),
+            _Figure(Column("error", 7, True), _percent(row.error_percent.get("LUT"), "+.1f")),
+            _Figure(Column("B18", 9, True), _pair(whole_estimate.get("BRAM_18K"), memory)),
         ]
-    figures.append(_Figure(Column("LUT", 6, True, rank=4), _number(row.synthesized.get("LUT"), 6)))
+    else:
+        figures.append(_Figure(Column("LUT", 6, True, rank=5), _number(lut, 6)))
+        if wide:
+            figures.append(_Figure(Column("B18", 5, True, rank=7), _number(memory, 5)))
     if wide:
         wns = _number(row.wns, 6, "+.2f")
-        figures += [
-            _Figure(Column("B18", 5, True, rank=7), _number(row.synthesized.get("BRAM_18K"), 5)),
-            _Figure(Column("WNS", 6, True, rank=6), (wns[0], "bad") if (row.wns or 0) < 0 else wns),
-        ]
-    figures.append(_Figure(Column("fps", 9, True), _strong(_number(row.fps, 9))))
+        slack = (wns[0], "bad") if (row.wns or 0) < 0 else wns
+        figures.append(_Figure(Column("WNS", 6, True, rank=6), slack))
     figures.append(_Figure(Column("acc.", 7, True), _strong(_number(row.accuracy, 7, ".2f", "%"))))
     simulated = row.simulated or row.measured_simulated
     figures.append(_Figure(Column("", 9), ("SIMULATED" if simulated else "", "sim")))
+    if broad:
+        tags = " ".join(f"#{tag}" for tag in row.tags)
+        figures.append(_Figure(Column("tags", 10, rank=10), (tags, "dim")))
     return figures
 
 
@@ -83,23 +106,144 @@ def _strong(cell: Cell) -> Cell:
     return cell if cell[1] else (cell[0], "strong")
 
 
-def results_content(rows: Sequence[Experiment], width: int) -> Content:
-    """Return all runs, newest first.
+def results_content(
+    rows: Sequence[Experiment], width: int, marked: Collection[str] = ()
+) -> Content:
+    """Return runs as rows, in their order.
 
     Args:
         rows: of the runs.
         width: columns of the table.
+        marked: ids of marked runs.
     """
     models = titles({row.run: (row.model, row.content) for row in rows})
-    model_width = min(22, max([9, *map(len, models.values())]))
+    model_width = min(22, max([8, *map(len, models.values())]))
     missed = any(row.clock_missed_ns is not None for row in rows)
-    drawn = [(row, _figures(row, width, models[row.run], model_width, missed)) for row in rows]
+    drawn = [
+        (
+            row,
+            _figures(
+                row,
+                width,
+                (models[row.run], model_width),
+                marked=row.run in marked,
+                any_missed=missed,
+            ),
+        )
+        for row in rows
+    ]
     columns = [figure.column for figure in drawn[0][1]] if drawn else []
     return Content(
         columns,
-        [Row(row.run, [figure.cell for figure in figures], row.run) for row, figures in drawn],
-        "no runs yet; b builds the present folding",
+        [
+            Row(
+                row.run,
+                [figure.cell for figure in figures],
+                " ".join([row.run, row.state, *(f"#{tag}" for tag in row.tags)]),
+            )
+            for row, figures in drawn
+        ],
+        "no runs yet; b builds the present folding, B a series of foldings",
     )
+
+
+def comparison_content(comparison: RunComparison, width: int) -> Content:
+    """Return marked runs side by side: layers that differ, then figures.
+
+    Args:
+        comparison: of the runs.
+        width: columns of the table.
+    """
+    count = len(comparison.rows)
+    name = 18
+    each = max(10, (width - name - 2) // count - 1)
+    columns = [
+        Column("", name),
+        *(Column(f"{row.folding} {row.run[-4:]}", each) for row in comparison.rows),
+    ]
+    rows = [
+        Row(layer.name, [(layer.name, ""), *((text, "") for text in layer.values)])
+        for layer in comparison.layers
+    ]
+    if comparison.same:
+        word = "layers are" if comparison.same > 1 else "layer is"
+        rows.append(Row("same", [(f"{comparison.same} {word} folded alike", "dim")]))
+    figures = comparison.figures()
+    rows += [
+        Row(f"figure {title}", [(title, "dim"), *((text, _role(text)) for text in texts)])
+        for title, texts in figures
+    ]
+    return Content(columns, rows)
+
+
+def _role(text: str) -> str:
+    return "sim" if text == "SIMULATED" else "strong"
+
+
+def compared_text(count: int, key: str) -> str:
+    """Return what must be marked before runs can be compared."""
+    return f"mark two or more runs with {key}; {count} marked"
+
+
+_ESTIMATE, _BUILT, _CHOSEN = "o", "x", "#"
+#: Plots: a title and the axes.
+PLOTS = (
+    ("fps against LUT", ("LUT", "images per second")),
+    ("measured against the estimate", ("estimate, images per second", "measured")),
+    ("experiments over time", ("experiment", "images per second")),
+)
+
+
+def plot_lines(
+    rows: Sequence[Experiment], which: int, key: object, width: int, height: int
+) -> list[StyledLine]:
+    """Return one of ``PLOTS``, in characters.
+
+    Args:
+        rows: the runs, newest first.
+        which: number of the plot.
+        key: id of the run under the cursor, which is drawn apart.
+        width: columns.
+        height: lines.
+    """
+    from finn_tui.lab.plots import scatter
+
+    estimates: list[tuple[float, float]] = []
+    built: list[tuple[float, float]] = []
+    chosen: list[tuple[float, float]] = []
+    for at, row in enumerate(reversed(rows), 1):
+        estimated_lut, lut = row.estimated_whole.get("LUT"), row.synthesized.get("LUT")
+        point: tuple[float, float] | None = None
+        if which == 0:
+            if estimated_lut and row.estimated_fps:
+                estimates.append((estimated_lut, row.estimated_fps))
+            point = (lut, row.fps) if lut and row.fps else None
+        elif which == 1:
+            if row.estimated_fps:
+                estimates.append((row.estimated_fps, row.estimated_fps))
+            point = (row.estimated_fps, row.fps) if row.estimated_fps and row.fps else None
+        else:
+            point = (float(at), row.fps) if row.fps else None
+        if point is not None:
+            (chosen if row.run == key else built).append(point)
+    if not built and not chosen and not estimates:
+        return [StyledLine().add(" nothing was measured yet; d measures the newest build", "dim")]
+    series = [
+        ("estimate", _ESTIMATE, estimates),
+        ("measured", _BUILT, built),
+        ("this run", _CHOSEN, chosen),
+    ]
+    rates = [y for _, _, points in series for _, y in points]
+    spread = min(rates) * 20 < max(rates)
+    text = scatter(
+        [one for one in series if one[2]],
+        PLOTS[which][1],
+        width,
+        height,
+        log_x=which == 1 and spread,
+        log_y=spread,
+    )
+    return [StyledLine().add(line, "quiet") for line in text.splitlines()]
 
 
 def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
@@ -120,6 +264,11 @@ def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
     if row.ii_cycles is not None and row.estimated_fps is not None:
         text = f"II {whole(row.ii_cycles)} cycles, {rate(row.estimated_fps)} fps, "
         fields.append(Field("estimate", text + _resources(row.estimated)))
+    if row.estimated_whole:
+        text = _resources(row.estimated_whole)
+        error = row.error_percent.get("LUT")
+        text += "" if error is None else f"; LUT {error:+.1f} % against the build"
+        fields.append(Field("with FIFOs, shell", text))
     if row.synthesized:
         fields.append(Field("after synthesis", built + _resources(row.synthesized), built_role))
     if row.wns is not None:
@@ -136,7 +285,11 @@ def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
         fields.append(Field("throughput", text, role))
     if row.accuracy is not None:
         text = f"{measured}{row.accuracy:.2f} % of {row.images:,} images"
+        if row.dataset:
+            text += f" of {dataset_title(row.dataset)}"
         fields.append(Field("accuracy", text, role))
+    if row.tags:
+        fields.append(Field("tags", " ".join(f"#{tag}" for tag in row.tags)))
     fields += [
         Field("" if number else "published", text, "dim") for number, text in enumerate(published)
     ]
