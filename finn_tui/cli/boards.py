@@ -258,6 +258,13 @@ class _Order:
 
         return _run_with_keys(work)
 
+    def dataset(self, chosen: Path | None) -> Path | None:
+        """Return the user's own data set: the chosen one, or the workspace's for this model."""
+        if chosen is not None:
+            return chosen
+        lab = open_lab(self.workspace)
+        return lab.workspace.dataset(lab.find_run(self.name).request.model)
+
     def show(self, document: Any, lines: list[str]) -> None:
         """Print the answer: a JSON document, or lines."""
         if self.as_json:
@@ -363,6 +370,8 @@ def validate(order: _Order, batch: int, limit: int | None, dataset: Path | None)
     from finn_tui.board import validation as work
     from finn_tui.board.deploy import deploy as send
 
+    dataset = order.dataset(dataset)
+
     async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.validate(
@@ -391,6 +400,7 @@ def go(
     from finn_tui.board import jobs as work
 
     order.ask_about_clock(yes=yes)
+    dataset = order.dataset(dataset)
 
     async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
         return await work.go(link, folder, on_progress, batch=batch, limit=limit, dataset=dataset)

@@ -71,6 +71,8 @@ class Settings(Struct, frozen=True):
         alert: how the terminal tells that a build has ended: ``osc9`` and ``osc777`` (what
             terminals make desktop messages of), ``bell``, or ``off``.
         to: name of the PYNQ machine that `d` deploys to.
+        datasets: a user's own data set for validation by model name: an .npz file with the arrays
+            images and labels (relative to the workspace), which `go`, `validate` and `d` use.
         boards: parts and budgets of boards that FINN does not know, by name.
     """
 
@@ -92,6 +94,7 @@ class Settings(Struct, frozen=True):
     notify: str = ""
     alert: Literal["osc9", "osc777", "bell", "off"] = "osc9"
     to: str = "simulated"
+    datasets: dict[str, str] = {}
     boards: dict[str, OwnBoard] = {}
 
 
@@ -126,6 +129,25 @@ class Workspace:
                 "Name a folder with --workspace; it may be a new one.",
             )
         return cls(root, tolerant=tolerant)
+
+    def dataset(self, model: str) -> Path | None:
+        """Return the user's own data set of a model; None where there is none.
+
+        Raises:
+            FinnTuiError: the file that finn-tui.toml names is not there.
+        """
+        name = self.settings.datasets.get(model)
+        if name is None:
+            return None
+        path = self.root / Path(name).expanduser()
+        if not path.is_file():
+            raise FinnTuiError(
+                f"the data set {path} of {model} is not there",
+                f"{self.root / SETTINGS} names it under [datasets].",
+                "Correct that line, or give another file with --dataset.",
+                kind="input",
+            )
+        return path
 
     def agreed_notify(self) -> str:
         """Return the command to start at a build's end; empty for none that the user agreed to.

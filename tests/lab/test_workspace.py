@@ -60,6 +60,18 @@ def test_a_whole_number_of_nanoseconds_is_a_clock(tmp_path: Path) -> None:
     assert Workspace.open(tmp_path).settings.clock_ns == 5.0
 
 
+def test_a_user_s_own_data_set_is_found_by_the_model(tmp_path: Path) -> None:
+    (tmp_path / "finn-tui.toml").write_text('[datasets]\nnet = "sets/net.npz"\n')
+    workspace = Workspace.open(tmp_path)
+    assert workspace.dataset("other") is None
+    with pytest.raises(FinnTuiError, match="is not there") as caught:
+        workspace.dataset("net")
+    assert "[datasets]" in caught.value.why
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "net.npz").write_bytes(b"")
+    assert workspace.dataset("net") == tmp_path / "sets" / "net.npz"
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "x" * 81, "näme"])
 def test_names_that_are_no_file_names_are_refused(name: str) -> None:
     with pytest.raises(FinnTuiError, match="cannot be a name"):

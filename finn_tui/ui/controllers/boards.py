@@ -287,8 +287,11 @@ async def board_job(
         sudo_password=credentials.password,
         passphrases=credentials.passphrases,
     ) as session:
+        dataset = None
+        if job in ("go", "validate"):
+            dataset = lab.workspace.dataset(RunFolder(run).request.model)
         if job == "go":
-            return (await jobs.go(session, run, on_progress)).failures
+            return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
         await deploy(session, run, on_progress)
         if job == "execute":
             difference = differences((await jobs.execute(session, run, on_progress))[0], None)
@@ -296,6 +299,8 @@ async def board_job(
         if job == "throughput":
             await jobs.throughput(session, run, on_progress)
         elif job == "validate":
-            difference = differences(None, await validate(session, run, on_progress))
+            difference = differences(
+                None, await validate(session, run, on_progress, dataset=dataset)
+            )
             return () if difference is None else (difference,)
     return ()
