@@ -109,6 +109,51 @@ def _round(least: float, most: float, count: int) -> list[float]:
     return [index * step for index in range(first, last + 1)] or [least]
 
 
+def curve(
+    series: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
+    width: int,
+    height: int,
+    *,
+    title: str,
+    span: float,
+) -> list[str]:
+    """Values over the epochs of a training, as lines of so many characters.
+
+    Args:
+        series: (name, marker, points of epoch and value); later ones are drawn over earlier ones.
+        width: columns.
+        height: lines, with the axis.
+        title: what the values are.
+        span: the last epoch of the axis.
+    """
+    import plotext
+
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.limit_size(False, False)
+    plotext.plot_size(width, height)
+    plotext.title(title)
+    values: list[float] = []
+    for name, marker, points in series:
+        # More points than columns would only cost time.
+        step = max(1, len(points) // max(1, 2 * width))
+        shown = [*points[::step], *points[-1:]]
+        if shown:
+            values += [value for _, value in shown]
+            plotext.plot(*zip(*shown, strict=True), label=name, marker=marker)
+    plotext.xlim(0, max(1.0, span))
+    ticks = sorted({0, round(span / 2), round(span)})
+    plotext.xticks(ticks, [f"{tick:g}" for tick in ticks])
+    if values:
+        low, high = min(values), max(values)
+        margin = max(1e-6, (high - low) * 0.05)
+        marks = [low, high] if height < 9 else [low, (low + high) / 2, high]
+        plotext.ylim(low - margin, high + margin)
+        plotext.yticks(marks, [f"{mark:.3g}" for mark in marks])
+    text: str = plotext.uncolorize(plotext.build())
+    return [line.rstrip() for line in text.splitlines()]
+
+
 def _decades(least: float, most: float, count: int) -> list[float]:
     """Round rates from the least to the most, at most ``count`` of them if that can be."""
     for mantissas in ((1, 2, 5), (1, 3), (1,)):

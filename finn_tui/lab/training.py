@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.config import did_you_mean
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
-from finn_tui.engine.server.training.checkpoints import BEST
-from finn_tui.lab import datasets
+from finn_tui.lab import checkpoints, datasets
 from finn_tui.lab.presets import Preset, presets
 from finn_tui.runs.documents import RunKind
-from finn_tui.runs.folder import RunFolder, find_run
+from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.train import TrainRequest, launch_training
 
 if TYPE_CHECKING:
@@ -106,6 +104,46 @@ def usual(definition: Mapping[str, Any], family: str) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class TrainOutlook:
+    """What can be said of a training before it begins.
+
+    Attributes:
+        place: of the data set; None if it is not on this machine.
+        wanted: the data set that the network is meant for.
+        values: the usual ones, see ``usual``.
+        images_per_s (images/s): of the newest training of this network here; None without one.
+    """
+
+    place: DatasetPlace | None
+    wanted: str
+    values: Mapping[str, Any]
+    images_per_s: float | None
+
+
+def outlook(workspace: Workspace, preset: Preset) -> TrainOutlook:
+    """What a training of a preset with the usual values would do.
+
+    Args:
+        workspace: where the data set and earlier trainings are looked for.
+        preset: the network.
+
+    Raises:
+        FinnTuiError: it cannot be trained.
+    """
+    definition = definition_of(preset)
+    wanted = preset.dataset or ""
+    place = datasets.find(workspace.root, wanted) if wanted else None
+    family = place.family if place is not None else "idx" if "mnist" in wanted else "cifar"
+    rates = (
+        (run.results().get("training") or {}).get("images_per_s")
+        for run in list_runs(workspace.runs_dir, RunKind.TRAIN)
+        if run.request.model == preset.name
+    )
+    rate = next((float(rate) for rate in rates if isinstance(rate, int | float)), None)
+    return TrainOutlook(place, wanted, usual(definition, family), rate)
+
+
 async def train(
     lab: TrainWorkbench, name: str, options: TrainOptions, on_progress: OnProgress = ignore
 ) -> RunFolder:
@@ -125,7 +163,7 @@ async def train(
     definition = definition_of(preset)
     weights = None
     if options.weights is not None:
-        weights = str(await asyncio.to_thread(checkpoint, lab.workspace, options.weights))
+        weights = str(await asyncio.to_thread(checkpoints.find, lab.workspace, options.weights))
     place = await dataset(lab.workspace, preset.dataset, options, on_progress)
     training = {
         "definition": definition,
@@ -170,27 +208,3 @@ async def dataset(
     return await datasets.obtain(
         workspace.root, wanted, download=options.download, on_progress=on_progress
     )
-
-
-def checkpoint(workspace: Workspace, name: str) -> Path:
-    """The weights of a training of the workspace, or a checkpoint file.
-
-    Args:
-        workspace: whose runs are meant.
-        name: a run, or a file.
-
-    Raises:
-        FinnTuiError: there is no such run, or it has no weights yet.
-    """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path.resolve()
-    run = find_run(workspace.runs_dir, name, RunKind.TRAIN)
-    best = run.build / BEST
-    if not best.is_file():
-        raise FinnTuiError(
-            f"{run.id} has no weights yet",
-            f"Its first epoch is not done: it is {run.state().state}.",
-            "Wait for the first epoch, or name another run.",
-        )
-    return best

@@ -35,6 +35,7 @@ from finn_tui.ui.controllers.models import ModelController, ModelOpened
 from finn_tui.ui.controllers.settings import SettingsController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
+from finn_tui.ui.controllers.training import TrainingController
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
 from finn_tui.ui.state import AppState, Topic
@@ -108,6 +109,7 @@ class FinnTuiApp(Workers):
         self.state.publish = self._publish
         self.models = ModelController(self)
         self.builds = BuildController(self)
+        self.training = TrainingController(self)
         self.boards = BoardController(self, board_job)
         self.solver = SolverController(self)
         self.logs = LogController(self)
@@ -120,11 +122,13 @@ class FinnTuiApp(Workers):
             self.solver,
             self.logs,
             self.sweeps,
+            self.training,
         )
         self.work_table = work_table(
             Handlers(
                 self.models,
                 self.builds,
+                self.training,
                 self.boards,
                 self.solver,
                 self.logs,

@@ -45,6 +45,9 @@ class ModelActions(Protocol):
 class BuildActions(Protocol):
     """The part of ``BuildController`` that screens use."""
 
+    def watch_runs(self) -> None:
+        """Watch the workspace's runs."""
+
     def follow_run(self, run: RunFolder) -> None:
         """Follow a run until it ends or another is followed."""
 

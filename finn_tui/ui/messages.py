@@ -36,6 +36,7 @@ class WorkKind(StrEnum):
     OUTLOOK = "outlook"
     BUILD = "build"
     REBUILD = "rebuild"
+    TRAIN = "train"
     UPKEEP = "upkeep"
     CANCEL = "cancel"
     RUNS = "runs"

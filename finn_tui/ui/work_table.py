@@ -22,6 +22,7 @@ from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
 from finn_tui.ui.controllers.sweep import SweepEnded
+from finn_tui.ui.controllers.training import TrainingAdvanced, TrainingStarted
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.tune.messages import FoldingsListed, SharedValuesListed, ValuesListed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.models import ModelController
     from finn_tui.ui.controllers.solver import SolverController
     from finn_tui.ui.controllers.sweep import SweepController
+    from finn_tui.ui.controllers.training import TrainingController
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Handlers:
 
     models: ModelController
     builds: BuildController
+    training: TrainingController
     boards: BoardController
     solver: SolverController
     logs: LogController
@@ -134,10 +137,21 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         WorkKind.REBUILD: WorkHandlers(
             {}, progress(WorkKind.REBUILD), app.builds.rebuild_failed, app.builds.launch_ended
         ),
+        WorkKind.TRAIN: WorkHandlers(
+            {TrainingStarted: app.training.training_started},
+            progress(WorkKind.TRAIN),
+            app.training.training_failed,
+            app.training.launch_ended,
+        ),
         WorkKind.UPKEEP: WorkHandlers({UpkeepDone: app.builds.upkeep_done}),
         WorkKind.CANCEL: WorkHandlers(),
         WorkKind.RUNS: WorkHandlers({RunsRead: app.builds.runs_read}),
-        WorkKind.FOLLOW: WorkHandlers({SnapshotTaken: app.builds.snapshot_taken}),
+        WorkKind.FOLLOW: WorkHandlers(
+            {
+                SnapshotTaken: app.builds.snapshot_taken,
+                TrainingAdvanced: app.training.training_advanced,
+            }
+        ),
         WorkKind.LOGS: WorkHandlers({LogsListed: app.logs.logs_listed}),
         WorkKind.LOG_ERRORS: scan,
         WorkKind.LOG_SEARCH: scan,

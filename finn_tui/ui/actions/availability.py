@@ -13,6 +13,16 @@ def cannot_build(state: AppState) -> str | None:
     return no_model(state) or ("a build is being started" if state.launching else None)
 
 
+def cannot_train(state: AppState) -> str | None:
+    missing = cannot_build(state)
+    if missing or state.tune is None:
+        return missing
+    preset = state.tune.opened.model.preset
+    if preset is None or (preset.network is None and preset.source.get("kind") != "brevitas"):
+        return "this network has no definition; presets can be trained"
+    return None
+
+
 def cannot_go(state: AppState) -> str | None:
     if state.sweeping:
         return "a series uses the board; x on Results stops it"

@@ -108,7 +108,18 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
     ),
 }
 _EVERYWHERE: Sequence[tuple[str, Sequence[str]]] = (
-    ("Main path", ("app.open-model", "app.build", "app.go", "app.help", "app.palette", "app.quit")),
+    (
+        "Main path",
+        (
+            "app.open-model",
+            "app.build",
+            "app.train",
+            "app.go",
+            "app.help",
+            "app.palette",
+            "app.quit",
+        ),
+    ),
     ("Screens", ("app.flow", "app.tune", "app.runs", "app.board", "app.results", "app.learn")),
     (
         "Panes",

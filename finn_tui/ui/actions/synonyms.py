@@ -34,6 +34,7 @@ SYNONYMS: Mapping[str, str] = {
     "tune.compare-with": "difference diff",
     "tune.lock": "fix freeze hold",
     "tune.undo": "back revert",
+    "app.train": "learn weights epochs accuracy dataset MNIST CIFAR",
     "runs.cancel": "stop kill abort end",
     "runs.logs": "output messages vivado log",
     "runs.error": "why failed cause problem",

@@ -101,6 +101,15 @@ ACTIONS: tuple[Action, ...] = (
         availability.cannot_build,
     ),
     Action(
+        "app.train",
+        "Train this network",
+        "Train the open network on its data set in the background; asks first.",
+        ("ctrl+t",),
+        "mode",
+        "",
+        availability.cannot_train,
+    ),
+    Action(
         "app.go",
         "Deploy and validate",
         "Deploy the newest built run to the board, execute a "
@@ -483,8 +492,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "runs.cancel",
-        "Cancel the build",
-        "End the chosen build; its folder is kept.",
+        "Cancel the run",
+        "End the chosen build or training; its folder is kept.",
         ("x",),
         "runs",
         "cancel",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.runs.documents import RunKind
+from finn_tui.ui.controllers import training
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.controllers.run_reader import cause_of_failure, read_results, read_runs, upkeep
 from finn_tui.ui.dialogs.messages import OutlookReady
@@ -107,6 +109,10 @@ class BuildController(Controller):
             self.state.launching = True
             self.context.start(WorkKind.REBUILD, self._retry_build(run.folder))
 
+        if run.request.is_training:
+            # Nothing is expensive about it that the user has not seen once.
+            retry()
+            return
         self._confirm_build(plan_retry(run.request), "build it again", retry)
 
     def _confirm_build(self, plan: BuildPlan, yes: str, then: Callable[[], None]) -> None:
@@ -153,19 +159,22 @@ class BuildController(Controller):
                     self.state.feature(RunsState).log_of = ""  # it is followed anew
                 # Not from ``before``: the run that is followed has told its end there already.
                 if run.state.final and run.id in self.state.unfinished:
-                    self._run_ended(run.id, run.state.state, run.simulated)
+                    self._run_ended(run)
         self.state.unfinished = {run.id for run in message.runs if not run.state.final}
         self.state.runs_read = True
         self.state.publish(Topic.RUNS)
 
-    def _run_ended(self, id: str, state: str, simulated: bool) -> None:
-        mark = " SIMULATED" if simulated else ""
-        then = "; d deploys and validates it" if state == "succeeded" else "; e on Runs shows why"
+    def _run_ended(self, run: RunView) -> None:
+        id, state = run.id, run.state.state
+        mark = " SIMULATED" if run.simulated else ""
+        then = "; d deploys and validates it" if run.built else "; e on Runs shows why"
+        if run.request.is_training and state == "succeeded":
+            then = f"; finn-tui prepare {run.request.model} --checkpoint {id} takes its weights"
         severity = "information" if state == "succeeded" else "error"
         self._alert(f"{id}: {state}{mark}")
         self.context.notify(
             f"{id}: {state}{mark}{then}",
-            title="build",
+            title=run.request.kind,
             severity=severity,  # type: ignore[arg-type]
             timeout=8,
             markup=False,
@@ -372,6 +381,9 @@ class BuildController(Controller):
 
     async def _follow_run(self, run: RunFolder) -> None:
         """Post snapshots of a run until it ends; at the end, why it failed."""
+        if (await asyncio.to_thread(lambda: run.kind)) is RunKind.TRAIN:
+            await training.follow(self.context, run)
+            return
         from finn_tui.runs.eta import Kind, estimate, expected, past_builds, usual_steps
         from finn_tui.runs.live.snapshot import pictures
 

@@ -55,7 +55,7 @@ def runs_content(run_views: Sequence[RunView], width: int) -> Content:
         cells: list[Cell] = [
             (run.id[-4:] if not wide else run.id, "quiet"),
             (models[run.id], "strong"),
-            (run.request.folding_name, ""),
+            (run.request.subject, ""),
             state_cell(run),
             (brief(run.state.seconds), ""),
             (_age(run.request.created), "dim"),
@@ -71,4 +71,4 @@ def runs_content(run_views: Sequence[RunView], width: int) -> Content:
         Column("age", 6, True, rank=4),
         Column("", 9),
     ]
-    return Content(columns, rows, "no runs yet; b builds the present folding")
+    return Content(columns, rows, "no runs yet; b builds the folding, ctrl+t trains the network")

@@ -17,7 +17,7 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.auto_follow import growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
-from finn_tui.ui.runs import build_view
+from finn_tui.ui.runs import build_view, training_view
 from finn_tui.ui.runs import list_view as runs
 from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView, Topic
@@ -89,7 +89,7 @@ class RunsScreen(ModeScreen):
         view = self.own
         if run is not None and view.log_of != run.id:
             view.log_of, view.snapshot, view.eta = run.id, None, None
-            view.usual = {}
+            view.training, view.training_result, view.usual = None, {}, {}
             state.failure = None
             view.unfolded, view.log_fixed = set(), False
             self._show(run.folder.log)
@@ -109,6 +109,9 @@ class RunsScreen(ModeScreen):
 
     def _draw_steps(self, run: RunView | None) -> None:
         view = self.own
+        if run is not None and run.request.is_training:
+            self._draw_epochs()
+            return
         final = run is None or run.state.final
         since = 0.0 if final else build_view.seconds_since(view.snapshot_at)
         ended = run.ended if run is not None else None
@@ -118,8 +121,19 @@ class RunsScreen(ModeScreen):
             build_tree.content.empty = "b builds the present folding"
         self._logs = build_tree.logs
         steps = self.query_one("#steps", Listing)
+        steps.title = "Steps"
         newest = build_view.newest_row(build_tree, snapshot) if snapshot is not None else None
         steps.set_content(build_tree.content, newest if not steps.has_keys else None)
+
+    def _draw_epochs(self) -> None:
+        """Show the epochs of a training where a build has its steps."""
+        view = self.own
+        content = training_view.epoch_rows(view.training)
+        self._logs = {}
+        steps = self.query_one("#steps", Listing)
+        steps.title = "Epochs"
+        newest = content.rows[-1].key if content.rows else None
+        steps.set_content(content, newest if not steps.has_keys else None)
 
     def _show_growing(self, run: RunView | None) -> None:
         """Show the log that grows, until the user chooses or reads one."""
@@ -171,6 +185,8 @@ class RunsScreen(ModeScreen):
         view = self.own
         if run is None:
             return []
+        if run.request.is_training:
+            return training_view.live_lines(run, view.training, view.training_result, width, height)
         since = build_view.seconds_since(view.snapshot_at)
         return build_view.live_lines(
             run, view.snapshot, view.eta, self.state.failure, since, width, height
@@ -191,9 +207,13 @@ class RunsScreen(ModeScreen):
         if state.position:
             line.add(f"  position {state.position} in the queue", "dim")
         if state.state == "running" and state.step_count:
-            line.add(f"  step {state.step_index} of {state.step_count}", "dim")
+            unit = "epoch" if request.is_training else "step"
+            line.add(f"  {unit} {state.step_index} of {state.step_count}", "dim")
         line.add(f"  {duration(state.seconds)}", "")
-        line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
+        if request.is_training:
+            line.add(f"  {printable(request.subject)}", "dim")
+        else:
+            line.add(f"  {request.board} {1000 / request.clock_ns:.4g} MHz", "dim")
         if request.rehearsal is not None and line.width + 32 <= width:
             line.add(f"  rehearsal of {duration(request.rehearsal['seconds'])}", "dim")
         remarks = " ".join([*(f"#{tag}" for tag in run.notes.tags), run.notes.note])
@@ -288,8 +308,8 @@ class RunsScreen(ModeScreen):
             if answer == "y":
                 self.context.builds.cancel_build(run.folder)
 
-        text = f"{run.request.model}, {run.request.folding_name}: files built so far are kept."
-        self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the build"), answered)
+        text = f"{run.request.model}, {run.request.subject}: what is done so far is kept."
+        self.app.push_screen(confirm(f"Cancel {run.id}?", text, "cancel the run"), answered)
 
     def do_runs_error(self) -> None:
         """Show why the chosen run failed, and offer the line in the log."""
