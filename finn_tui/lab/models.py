@@ -127,6 +127,7 @@ class Request:
         preset: the preset that it is, if it is one.
         content: hash of the source's files and of how they are handled.
         label: the name in the workspace, if that is what the user said.
+        otherwise: whether input, output or steps are not the preset's own.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Request:
     preset: Preset | None
     content: str
     label: str | None = None
+    otherwise: bool = False
 
     @property
     def origin(self) -> str:
@@ -145,7 +147,8 @@ class Request:
         source = handling.applied(self.source)
         if source == self.source:
             return self
-        return replace(self, source=source, content=identity.content(source), label=None)
+        content = identity.content(source)
+        return replace(self, source=source, content=content, label=None, otherwise=True)
 
     def with_weights(self, weights: Mapping[str, Any]) -> Request:
         """The same with its weights from elsewhere."""
@@ -272,7 +275,8 @@ def locate(workspace: Workspace, request: Request, part: str) -> str:
             request.content,
         ):
             return label
-    taken = request.preset is None and request.name in presets(workspace.root)
+    own = request.preset is None or request.otherwise
+    taken = own and request.name in presets(workspace.root)
     others = {label for label, _, info in infos if info.get("origin") != request.origin}
     if not taken and request.name not in others:
         return request.name

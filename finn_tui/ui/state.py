@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import Progress
     from finn_tui.core.editor import Editor
+    from finn_tui.lab.models import FailedPreparation
     from finn_tui.lab.opened import Opened
     from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
@@ -133,9 +134,14 @@ class BoardState:
 
 @dataclass
 class FlowState:
-    """The flow screen: which stage is chosen and the graphs read so far."""
+    """The flow screen: which stage is chosen and the graphs read so far.
+
+    Attributes:
+        failed: stages of a preparation that failed, shown instead of the open model's.
+    """
 
     stage: int = -1
+    failed: FailedPreparation | None = None
     graphs: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
     reading: Path | None = None
     error: FinnTuiError | None = None

@@ -112,6 +112,7 @@ _EVERYWHERE: Sequence[tuple[str, Sequence[str]]] = (
         "Main path",
         (
             "app.open-model",
+            "app.handling",
             "app.build",
             "app.train",
             "app.go",

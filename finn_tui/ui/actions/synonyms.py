@@ -9,6 +9,7 @@ SYNONYMS: Mapping[str, str] = {
     "app.open-model": "open file network onnx load model import",
     "app.build": "synthesis synthesize compile bitstream bitfile vivado hls implement start run",
     "app.go": "deploy validate board pynq fpga upload accuracy measure",
+    "app.handling": "preprocess pre-processing topk top-k input type steps flow handling assumed",
     "app.help": "keys shortcuts bindings manual legend",
     "app.theme": "colours colors dark light",
     "app.quit": "exit leave close end",

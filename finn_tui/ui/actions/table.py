@@ -92,6 +92,16 @@ ACTIONS: tuple[Action, ...] = (
         "open",
     ),
     Action(
+        "app.handling",
+        "Input, output and steps",
+        "What was assumed of the network's input and output, and why; choose pre-processing, "
+        "input type, top-k and steps, and prepare it so.",
+        ("H",),
+        "mode",
+        "",
+        availability.no_model,
+    ),
+    Action(
         "app.build",
         "Build",
         "Build the present folding in the background; asks first, with the expected time.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import saved_foldings
 from finn_tui.ui.context import AppContext
+from finn_tui.ui.controllers import handling as handlings
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import ModelSession, RunView, Topic
@@ -20,6 +23,7 @@ from finn_tui.ui.tune.state import Notice, TuneState, tune_state
 
 if TYPE_CHECKING:
     from finn_tui.core.device import Device
+    from finn_tui.lab.handling import Handling
     from finn_tui.lab.models import Stage
     from finn_tui.lab.opened import Opened
     from finn_tui.lab.working_folding import WorkingFolding
@@ -32,6 +36,7 @@ class ModelOpened(WorkResult):
     Attributes:
         working: the folding of an earlier session that it was opened with.
         problem: why that of an earlier session could not be restored.
+        fresh: whether it was prepared just now.
     """
 
     kind = WorkKind.OPEN
@@ -39,6 +44,7 @@ class ModelOpened(WorkResult):
     folding_name: str
     working: WorkingFolding | None = None
     problem: FinnTuiError | None = None
+    fresh: bool = False
 
 
 @dataclass
@@ -74,17 +80,64 @@ class ModelController(Controller):
         self.keeper = FoldingKeeper(context.lab.workspace)
         self._keeping = False
 
-    def open_named(self, model: str, board: str | None = None, folding: str | None = None) -> None:
+    def open_named(
+        self,
+        model: str,
+        board: str | None = None,
+        folding: str | None = None,
+        handling: Handling | None = None,
+    ) -> None:
         """Open a model by its name.
 
         Args:
             model: name, preset or path.
             board: None for the workspace's.
             folding: None for the last or the default one.
+            handling: of its input and output, and its steps; None leaves them as they are.
         """
         self.state.opening = model
-        self.context.start(WorkKind.OPEN, self.open_model(model, board, folding))
+        self.context.start(WorkKind.OPEN, self.open_model(model, board, folding, handling))
         self.state.publish(Topic.MODEL)
+
+    def do_app_handling(self) -> None:
+        """Choose input, output and steps of the open model, and prepare it so."""
+        from finn_tui.lab.handling import Handling
+
+        if self.state.tune is None:
+            return
+        model = self.state.tune.opened.model
+        said = Handling.of(model.info["source"])
+
+        def accept(chosen: Handling) -> None:
+            name, changed = model.name, chosen.changed_from(said)
+            if changed:
+                self.leave_folding(lambda: self.open_named(name, handling=changed))
+
+        handlings.ask_handling(
+            self.context,
+            model.title,
+            said,
+            accept,
+            became=handlings.used(model),
+            notes=model.notes,
+        )
+
+    def _ask_first(self, model: str, board: str | None = None) -> None:
+        """Open a model; a file that is none of the workspace's yet is asked about first."""
+        from finn_tui.lab.handling import Handling
+        from finn_tui.ui.toolkit.text_input import is_path
+
+        if not is_path(model, (".onnx",)):
+            self.open_named(model, board)
+            return
+        said = Handling("auto", "auto", "auto", "auto")
+        handlings.ask_handling(
+            self.context,
+            Path(model).name,
+            said,
+            lambda chosen: self.open_named(model, board, handling=chosen.changed_from(said)),
+            notes=("auto follows what the network says; what that was is told here (H) later",),
+        )
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
@@ -118,7 +171,7 @@ class ModelController(Controller):
 
         def accept(model: str | None) -> None:
             if model is not None:
-                self.leave_folding(lambda: self.open_named(model))
+                self.leave_folding(lambda: self._ask_first(model))
 
         self.context.show_dialog(
             ChooseDialog(
@@ -195,6 +248,7 @@ class ModelController(Controller):
                     tune.notice = Notice("restored with unsaved changes; w saves them")
             self.keeper.begin(tune)
             state.flow.stage, state.opening, state.opening_at = -1, "", None
+            state.flow.failed = None
 
     def model_opened(self, message: ModelOpened) -> None:
         """Show the opened model."""
@@ -202,6 +256,14 @@ class ModelController(Controller):
         self.take_model(message)
         if message.problem is not None:
             self.context.show_error(message.problem)
+        model = message.opened.model
+        if message.fresh and model.notes and model.preset is None:
+            self.context.notify(
+                f"{model.notes[0]}\nH shows everything that was assumed, and changes it.",
+                title=f"how {model.title} is handled",
+                timeout=10,
+                markup=False,
+            )
         # The next start goes on where this one was.
         if self.lab.workspace.settings.model != message.opened.model.name:
             self.context.change_settings(model=message.opened.model.name)
@@ -275,9 +337,36 @@ class ModelController(Controller):
         self.open_named(tune.opened.model.name, board)
 
     def opening_failed(self, error: FinnTuiError) -> None:
-        """Show why a model could not be opened."""
+        """Show why a model could not be opened, and what can be done about it."""
+        from finn_tui.lab.handling import ConsentRequired, Handling
+
         self.opening_ended()
-        self.context.show_error(error)
+        if not isinstance(error, handlings.OpeningFailed):
+            self.context.show_error(error)
+            return
+        wished = error.handling or Handling()
+
+        def again(handling: Handling) -> None:
+            self.open_named(error.model, error.board, handling=handling)
+
+        if isinstance(error.cause, ConsentRequired):
+            handlings.ask_consent(self.context, error.cause, lambda: again(wished))
+            return
+
+        def take(answer: str | None) -> None:
+            if answer == "t":
+                again(dataclasses.replace(wished, topk="none"))
+            elif answer == "f" and error.failed is not None:
+                self.state.flow.failed, self.state.flow.stage = error.failed, -1
+                self.context.show_mode("flow")
+                self.state.publish(Topic.FLOW)
+            elif answer == "i":
+                present = Handling(*(value or "auto" for value in dataclasses.astuple(wished)))
+                notes = error.failed.notes if error.failed is not None else ()
+                name = Path(error.model).name
+                handlings.ask_handling(self.context, name, present, again, notes=notes)
+
+        self.context.show_error(error, handlings.answers_to(error), take)
 
     def opening_ended(self) -> None:
         """Record that no model is being opened."""
@@ -318,7 +407,11 @@ class ModelController(Controller):
         self.context.start(WorkKind.PRICES, self._price_fifos(tune))
 
     async def open_model(
-        self, model: str, board: str | None = None, folding: str | None = None
+        self,
+        model: str,
+        board: str | None = None,
+        folding: str | None = None,
+        handling: Handling | None = None,
     ) -> ModelOpened:
         """Prepare a model if needed, and open it.
 
@@ -326,12 +419,27 @@ class ModelController(Controller):
             model: name, preset or path.
             board: None for the workspace's.
             folding: None for the last or the default one.
+            handling: of its input and output, and its steps; None leaves them as they are.
+
+        Raises:
+            OpeningFailed: it could not be prepared or opened.
         """
-        opened = await self.lab.open(
-            model, board=board, folding=folding, on_progress=self.context.progress_of(WorkKind.OPEN)
-        )
+        began = time.time()
+        try:
+            opened = await self.lab.open(
+                model,
+                board=board,
+                folding=folding,
+                handling=handling,
+                on_progress=self.context.progress_of(WorkKind.OPEN),
+            )
+        except FinnTuiError as error:
+            raise await self._failure(error, model, board, handling) from error
         name = saved_foldings.title(folding) if folding else opened.editor.baseline_name
         result = ModelOpened(opened, name)
+        with contextlib.suppress(OSError):
+            written = (opened.model.folder / "model.json").stat().st_mtime
+            result.fresh = written >= began
         if folding is None:
             try:
                 # The model that is open may be opened again, for another board of the same part.
@@ -341,6 +449,17 @@ class ModelController(Controller):
             except FinnTuiError as error:
                 result.problem = error
         return result
+
+    async def _failure(
+        self, error: FinnTuiError, model: str, board: str | None, handling: Handling | None
+    ) -> handlings.OpeningFailed:
+        """Add what is left of the preparation to an error."""
+        failed = None
+        with contextlib.suppress(FinnTuiError):
+            left = await self.lab.failed_preparation(model, board=board, handling=handling)
+            # One that an earlier try left says nothing of this one.
+            failed = left if left is not None and left.error.what == error.what else None
+        return handlings.OpeningFailed(error, model, board, handling, failed)
 
     def _restore(self, opened: Opened, before: Snapshot | None) -> WorkingFolding | None:
         """Write the working folding, and return that of an earlier session."""

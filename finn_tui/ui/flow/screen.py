@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from finn_tui.lab.models import Stage
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.flow import view as flow
 from finn_tui.ui.toolkit.line_view import LineView
@@ -55,28 +56,31 @@ class FlowScreen(ModeScreen):
         self.resize_pane("left", min(64, width * (52 if width >= 110 else 46) // 100))
         for pane in ("changes", "attributes"):
             self.resize_pane(pane, max(3, (height - 3) * 38 // 100))
-        tune, state = self.state.tune, self.state.flow
-        if tune is None:
+        state = self.state.flow
+        shown_stages = self._stages()
+        if not shown_stages:
             for name in ("#stages", "#changes", "#nodes", "#attributes"):
                 empty = "no model is open; o opens one" if name == "#stages" else ""
                 self.query_one(name, Listing).set_content(Content(empty=empty))
             return
-        model = tune.opened.model
-        model_stages = model.stages
-        if not 0 <= state.stage < len(model_stages):
-            state.stage = len(model_stages) - 1
-        stage = model_stages[state.stage]
+        if not 0 <= state.stage < len(shown_stages):
+            state.stage = len(shown_stages) - 1
+        stage = shown_stages[state.stage]
         graph = state.graphs.get(stage.path)
         if graph is None and state.reading != stage.path and state.error is None:
             state.reading = stage.path
             self.context.models.read_graph(stage)
-        shown = (model.folder, state.stage, id(graph), state.error, self.size)
+        shown = (stage.path, id(graph), state.error, self.size)
         if shown == self._shown:
             return
         self._shown = shown
         stages = self.query_one("#stages", Listing)
-        stages.set_content(flow.stages_content(model, stages.size.width), state.stage)
-        self.query_one("#changes", Listing).set_content(flow.changes_content(model, state.stage))
+        width = stages.size.width
+        stages.set_content(
+            flow.stages_content(shown_stages, width, failed=state.failed is not None), state.stage
+        )
+        changes = flow.changes_content(shown_stages, state.stage)
+        self.query_one("#changes", Listing).set_content(changes)
         nodes = self.query_one("#nodes", Listing)
         if graph is None:
             text = "reading the graph with FINN ..."
@@ -91,12 +95,16 @@ class FlowScreen(ModeScreen):
         """Choose the columns for the new size."""
         self.call_after_refresh(self.redraw)
 
+    def _stages(self) -> Sequence[Stage]:
+        """Return the stages that are shown: of the open model, or of what could not be prepared."""
+        if self.state.flow.failed is not None:
+            return self.state.flow.failed.stages
+        return self.state.tune.opened.model.stages if self.state.tune is not None else ()
+
     def _node(self) -> None:
-        tune, state = self.state.tune, self.state.flow
+        state, stages = self.state.flow, self._stages()
         listing = self.query_one("#attributes", Listing)
-        graph = None
-        if tune is not None:
-            graph = state.graphs.get(tune.opened.model.stages[state.stage].path)
+        graph = state.graphs.get(stages[state.stage].path) if stages else None
         key = self.query_one("#nodes", Listing).key
         if graph is None or not isinstance(key, int):
             listing.set_content(Content(empty=""))
@@ -121,7 +129,11 @@ class FlowScreen(ModeScreen):
             self.query_one(following, Listing).focus()
 
     def _weights(self, width: int, height: int) -> list[StyledLine]:
-        tune = self.state.tune
+        tune, failed = self.state.tune, self.state.flow.failed
+        if failed is not None:
+            line = StyledLine().add(" FAILED ", "bad").add(f" {failed.name}", "strong")
+            line.add(f" after {failed.stages[-1].name}: ", "dim").add(failed.error.what)
+            return [line]
         if tune is None:
             return []
         info = tune.opened.model.info

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finn_tui.lab.models import Model, Stage
+from finn_tui.lab.models import Stage
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
 
 
@@ -33,15 +33,15 @@ def check_cell(stage: Stage) -> Cell:
     return (f"✗ {same}/{images}", "bad")
 
 
-def stages_content(model: Model, width: int) -> Content:
+def stages_content(model_stages: Sequence[Stage], width: int, *, failed: bool = False) -> Content:
     """Return the list of stages.
 
     Args:
-        model: the open model.
+        model_stages: of the model.
         width: columns of the list.
+        failed: whether the step behind the last one failed.
     """
     wide = width >= 50
-    model_stages = model.stages
     rows = []
     for index, stage in enumerate(model_stages):
         changed = op_differences(model_stages[index - 1] if index else None, stage)
@@ -51,21 +51,21 @@ def stages_content(model: Model, width: int) -> Content:
         cells: list[Cell] = [(f"{index:>2} {stage.name}", ""), (str(stage.nodes), "")]
         if wide:
             cells.append((text, "dim"))
-        cells.append(check_cell(stage))
+        last = failed and index == len(model_stages) - 1
+        cells.append(("✗ then failed", "bad") if last else check_cell(stage))
         rows.append(Row(index, cells))
     columns = [Column("stage"), Column("nodes", 5, True, rank=1)]
     columns += [Column("changed", 8, True, rank=3)] if wide else []
-    return Content([*columns, Column("same top-1", 10)], rows)
+    return Content([*columns, Column("same top-1", 13 if failed else 10)], rows)
 
 
-def changes_content(model: Model, index: int) -> Content:
+def changes_content(model_stages: Sequence[Stage], index: int) -> Content:
     """Return how a stage changed the op types.
 
     Args:
-        model: the open model.
+        model_stages: of the model.
         index: of the stage.
     """
-    model_stages = model.stages
     stage = model_stages[index]
     if index == 0:
         rows = [Row(name, [(str(count), ""), (name, "")]) for name, count in stage.op_types.items()]

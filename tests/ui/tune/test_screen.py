@@ -14,6 +14,7 @@ from finn_tui.core.folding import finn_json
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.dialogs.choose import Notice as Dialog
+from finn_tui.ui.dialogs.handling import HandlingDialog
 from finn_tui.ui.state import Topic
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.text_input import TextInput
@@ -269,16 +270,21 @@ async def test_a_path_is_typed_and_pasted_into_open(
     asked: list[str] = []
     async with make_app().run_test(size=SIZE) as pilot:
         app = await opened(pilot)
-        monkeypatch.setattr(app.models, "open_named", lambda model: asked.append(model))
+        monkeypatch.setattr(app.models, "open_named", lambda model, *_, **__: asked.append(model))
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await paste(pilot, str(path)[:-4])
         await pilot.press(*"onnx", "enter")
+        # A file is asked about first: how its input and output are handled.
+        await until(pilot, lambda: isinstance(app.screen, HandlingDialog))
+        await pilot.press("enter")
         await until(pilot, lambda: asked)
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         app.post_message(Paste(f"{path}\n"))
         await until(pilot, lambda: app.screen.query_one(TextInput).value == str(path))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, HandlingDialog))
         await pilot.press("enter")
         await until(pilot, lambda: len(asked) == 2)
         # The row under the cursor is taken, not the letters that left it.
