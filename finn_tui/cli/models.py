@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     help="Trained weights of a preset: a training's run, best.tar or .pth; remembered.",
 )
 @click.option("--random-weights", is_flag=True, help="Random weights: the accuracy means nothing.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    help="Images to measure what zero padding costs: a data set's folder, or .npz.",
+)
 @click.option("--fresh", is_flag=True, help="Prepare again, even if it is prepared already.")
 @shared_options(board=True, clock=True, handling=True)
 def prepare(
@@ -51,6 +56,7 @@ def prepare(
     out: Path | None,
     checkpoint: str | None,
     random_weights: bool,
+    data: Path | None,
     fresh: bool,
     handling: HandlingChoice,
     workspace: Path,
@@ -76,6 +82,7 @@ def prepare(
                     clock_ns=clock_ns,
                     out=out,
                     weights=chosen,
+                    data=data,
                     fresh=fresh,
                     on_progress=reporter,
                 )
@@ -93,6 +100,8 @@ def prepare(
         echo(f"warning: {warning['what']}", err=True, fg="yellow")
         for text in (warning["why"], warning["fix"]):
             echo(f"  {text}", err=True)
+        for purpose, line in warning.get("commands", ()):
+            echo(f"  {purpose}:\n    {line}", err=True)
     if prepared.computes_otherwise:
         # The graph is kept and can be used, but it is not the network that was given.
         raise SystemExit(FAILED)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import (
     Reporter,
     echo,
@@ -34,24 +34,6 @@ def presets_group() -> None:
     configuration folder and those in presets/ of the workspace are known by name; any other is
     named by its file.
     """
-
-
-def _find(workspace: Workspace, name: str) -> Preset:
-    from finn_tui.lab.presets import load_presets, read_preset
-
-    path = Path(name).expanduser()
-    if path.suffix == ".toml" and path.is_file():
-        return read_preset(path)
-    known, broken = load_presets(workspace.root)
-    if name in broken:
-        raise broken[name]
-    if name not in known:
-        raise FinnTuiError(
-            f"there is no preset called {name}",
-            f"Presets: {', '.join(known)}.",
-            "Name one of these, or a .toml file.",
-        )
-    return known[name]
 
 
 def _document(workspace: Workspace, preset: Preset) -> dict[str, Any]:
@@ -98,9 +80,10 @@ def show_preset(name: str, workspace: Path, as_json: bool) -> None:
     NAME is a preset, or the .toml file of one.
     """
     from finn_tui.core.network_shapes import layers, shape
+    from finn_tui.lab.presets import find_preset
 
     opened = open_workspace(workspace)
-    preset = _find(opened, name)
+    preset = find_preset(name, opened.root)
     network = preset.network
     rows = layers(network) if network is not None else []
     document = _document(opened, preset)
@@ -139,16 +122,29 @@ def show_preset(name: str, workspace: Path, as_json: bool) -> None:
 @presets_group.command("copy")
 @click.argument("name")
 @click.argument("new")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A key of [network] in the copy, e.g. activation_bits=2; repeatable.",
+)
 @shared_options(json=False)
-def copy(name: str, new: str, workspace: Path) -> None:
+def copy(name: str, new: str, settings: tuple[str, ...], workspace: Path) -> None:
     """Copy a preset into the workspace, to be changed there.
 
     NEW is the name of the copy. Its [network] table says what the layers are.
     """
-    from finn_tui.lab.presets import copy_preset
+    from finn_tui.lab.presets import copy_preset, find_preset
 
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        try:
+            changes |= tomllib.loads(setting)
+        except ValueError as error:
+            raise click.UsageError(f"--set {setting} is no KEY=VALUE of TOML: {error}") from error
     opened = open_workspace(workspace)
-    echo(str(copy_preset(_find(opened, name), new, opened.root)))
+    echo(str(copy_preset(find_preset(name, opened.root), new, opened.root, changes)))
 
 
 @click.command()

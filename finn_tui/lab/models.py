@@ -28,7 +28,7 @@ from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
-from finn_tui.lab import checkpoints, identity
+from finn_tui.lab import checkpoints, identity, remedies
 from finn_tui.lab.handling import FLOWS, Handling, file_of_steps
 from finn_tui.lab.presets import Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
@@ -318,6 +318,7 @@ async def prepare(
     *,
     out: Path | None = None,
     weights: Mapping[str, Any] | None = None,
+    data: Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> Model:
     """Have the engine turn the model into a dataflow graph.
@@ -327,6 +328,7 @@ async def prepare(
     Args:
         out: another folder for the result than the workspace's.
         weights: overrides where the weights come from (``{"kind": "random", "seed": 0}``).
+        data: images on which to find out what zero padding costs (a folder or an .npz file).
 
     Raises:
         FinnTuiError: with the engine's explanation.
@@ -339,14 +341,14 @@ async def prepare(
     if out is not None:
         lock = out.with_name(f".{out.name}.lock")
     async with _turn(lock, on_progress) as waited:
-        if waited and out is None and weights is None:
+        if waited and out is None and weights is None and data is None:
             engine_info = await engine.call("info")
             prepared = await asyncio.to_thread(
                 find_prepared, workspace, request, device, engine_info
             )
             if prepared is not None:
                 return prepared
-        return await _prepare(folder, label, request, device, clock_ns, engine, on_progress)
+        return await _prepare(folder, label, request, device, clock_ns, engine, data, on_progress)
 
 
 @contextlib.asynccontextmanager
@@ -393,6 +395,7 @@ async def _prepare(
     device: Device,
     clock_ns: float,
     engine: Engine,
+    data: Path | None,
     on_progress: OnProgress,
 ) -> Model:
     """Prepare into a folder of its own name, and put that in place of ``folder`` at the end."""
@@ -415,11 +418,13 @@ async def _prepare(
                 "board": device.board,
                 "part": device.part,
                 "clock_ns": clock_ns,
+                "data": str(data.absolute()) if data is not None else None,
             },
             on_event,
         )
         # Remembered as it was asked, so that the next start finds it again.
         info["source"] = source
+        info["warnings"] = remedies.with_commands(info["warnings"], request.preset)
         if await asyncio.to_thread(identity.content, source) != request.content:
             raise FinnTuiError(
                 f"{request.origin} was changed while it was prepared",

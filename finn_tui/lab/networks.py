@@ -94,6 +94,12 @@ def network(entry: NetworkEntry, path: Path) -> Network:
             "channels has one number for each convolution.",
             'Write family = "mlp" for dense layers only, or give channels.',
         )
+    if entry.padding_value == -1 and entry.activation_bits > 1:
+        raise FinnTuiError(
+            f"{path}: padding_value = -1 with activation_bits = {entry.activation_bits}",
+            "FINN's hardware pads activations of 2 bits or more with 0.",
+            "Remove padding_value.",
+        )
     height, width = entry.input[1:]
     # Without a list there is no pooling and no padding at all.
     pool = pool or (False,) * len(channels)

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from finn_tui.base.config import did_you_mean
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.lab import checkpoints, datasets
-from finn_tui.lab.presets import Preset, presets
+from finn_tui.lab.presets import Preset, find_preset
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.train import TrainRequest, launch_training
@@ -48,22 +47,6 @@ class TrainOptions:
     download: bool = True
     weights: str | None = None
     values: Mapping[str, Any] | None = None
-
-
-def trainable(name: str) -> Preset:
-    """The preset that a network to train is named by.
-
-    Raises:
-        FinnTuiError: there is none of that name.
-    """
-    known = presets()
-    if name in known:
-        return known[name]
-    raise FinnTuiError(
-        f"there is no network {name} to train{did_you_mean(name, known)}",
-        f"Presets: {', '.join(sorted(known))}.",
-        "Name one of them, or write a preset of your own: it defines the network.",
-    )
 
 
 def definition_of(preset: Preset) -> dict[str, Any]:
@@ -159,7 +142,7 @@ async def train(
         FinnTuiError: the network cannot be trained, the data set is not there, or the engine does
             not start.
     """
-    preset = await asyncio.to_thread(trainable, name)
+    preset = await asyncio.to_thread(find_preset, name, lab.workspace.root)
     definition = definition_of(preset)
     weights = None
     if options.weights is not None:

@@ -137,6 +137,7 @@ class Workbench:
         clock_ns: float | None = None,
         out: Path | None = None,
         weights: Mapping[str, Any] | None = None,
+        data: Path | None = None,
         fresh: bool = False,
         handling: Handling | None = None,
         ask_steps: Consent | None = None,
@@ -147,6 +148,7 @@ class Workbench:
         Args:
             model: a preset's name, an .onnx file, or a model of the workspace.
             out: another folder for it than the workspace's; always prepared anew.
+            data: images on which to find out what zero padding costs; prepared anew then.
             fresh: prepare it anew in any case.
             handling: of its input and output, and its steps, where the user says so.
             ask_steps: asked for consent to a file of steps.
@@ -158,7 +160,7 @@ class Workbench:
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
         request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
-        if not (fresh or out or weights):
+        if not (fresh or out or weights or data):
             info = await self.info(on_progress)
             prepared = await asyncio.to_thread(
                 models.find_prepared, self.workspace, request, device, info
@@ -175,6 +177,7 @@ class Workbench:
             engine,
             out=out,
             weights=weights,
+            data=data,
             on_progress=on_progress,
         )
 
@@ -271,7 +274,7 @@ class Workbench:
             on_progress=on_progress,
         )
         for warning in prepared.warnings:
-            if warning["kind"] == "classes":
+            if warning["kind"] in ("classes", "padding"):
                 on_progress(Progress("WARNING", f"{warning['what']}. {warning['why']}"))
         device = await self.device(board, on_progress)
         cached = await asyncio.to_thread(models.cached_design, prepared, device)

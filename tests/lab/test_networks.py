@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import cnv_py
+from finn_tui.lab import cnv_py, remedies
 from finn_tui.lab.models import resolve
-from finn_tui.lab.presets import load_presets, presets, read_preset
+from finn_tui.lab.presets import copy_preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace
 
 LAB = """
@@ -101,6 +101,11 @@ def test_a_preset_file_is_a_model_wherever_it_is(tmp_path: Path) -> None:
         ("POOL_SIZE = 2", "POOL_SIZE = 4", "POOL_SIZE = 4"),
         ("KERNEL_SIZE = 3", "KERNEL_SIZE = ", "it is no Python"),
         ("input = [3, 32, 32]", "input = [3, 32]", "network.input = [3, 32] is not valid"),
+        (
+            "activation_bits = 1",
+            "activation_bits = 2\npadding_value = -1",
+            "padding_value = -1 with activation_bits = 2",
+        ),
     ],
 )
 def test_a_network_that_does_not_work_out_is_explained(
@@ -140,3 +145,29 @@ def test_a_whole_cnv_py_is_read_and_never_run(tmp_path: Path) -> None:
 def test_the_shipped_files_say_what_their_definitions_do() -> None:
     path = presets()["vgg9-w1a1"].path
     assert tomllib.loads(path.read_text())["network"]["padding_value"] == -1
+
+
+def test_the_remedies_are_commands_that_make_another_network(tmp_path: Path) -> None:
+    zero = PASTED.replace("[network]", "[network]\npadding_value = 0")
+    preset = read_preset(write(tmp_path / "presets", zero))
+    lines = dict(remedies.commands(preset))
+    made = []
+    for line in lines.values():
+        copy, train = line.split(" && ")
+        words = copy.split()
+        assert words[:4] == ["finn-tui", "presets", "copy", "mine"]
+        changes = tomllib.loads("\n".join(word for word in words if "=" in word))
+        path = copy_preset(preset, words[4], tmp_path, changes)
+        assert train == f"finn-tui train {words[4]}"
+        made.append(read_preset(path).network)
+    assert [(net.activation_bits, net.padding_value) for net in made if net] == [(1, -1), (2, 0)]
+    # A network of ours needs its training only.
+    assert remedies.commands(presets()["vgg9-w1a1"])[0][1] == "finn-tui train vgg9-w1a1"
+    assert "presets copy" in remedies.commands(None)[0][1]
+
+
+def test_a_copy_that_does_not_work_out_is_not_written(tmp_path: Path) -> None:
+    for changes in ({"activation_bits": 9}, {"bits": 1}, {"padding": [0] * 7}):
+        with pytest.raises(FinnTuiError):
+            copy_preset(presets()["vgg9-w1a1"], "mine", tmp_path, changes)
+    assert not (tmp_path / "presets" / "mine.toml").exists()

@@ -23,6 +23,7 @@ from finn_tui.engine.server import (
     host,
     network_failure,
     padding,
+    padding_cost,
     sources,
     stages,
     user_steps,
@@ -46,9 +47,11 @@ def prepare(
     clock_ns: float,
     progress: Progress,
     check: bool = True,
+    data: Optional[str] = None,
 ) -> Dict[str, Any]:
     """The answer to ``prepare``; everything is written below ``out``, ``model.json`` at the end.
 
+    ``data`` are images to find out what zero padding costs; None takes a few samples.
     ``part`` is for boards that FINN does not know; None means FINN's part for ``board``. With
     ``check`` each stage is compared with the network. Of a preparation that fails after its first
     stage, the stages and a ``failed.json`` stay.
@@ -74,6 +77,10 @@ def prepare(
     target = board if board in finn_env.boards() else None
     part = part or finn_env.part_of(board)
     network = sources.load(source, _share(progress))
+    defect = padding_cost.examine(network, data, _share(progress))
+    if defect is not None:
+        # Said at once, and long before anything is built.
+        progress("WARNING: %s. %s" % (defect["what"], defect["why"]), None)
     _clear(out)
     network.save(out)
     flow = stages.Flow(out, network, len(builder_steps.step_names(config)) + 3, progress, check)
@@ -113,7 +120,7 @@ def prepare(
         "handling": network.handling.as_dict(),
         "flow": used,
         "notes": flow.notes,
-        "warnings": _warnings(flow) if check else [],
+        "warnings": [*([defect] if defect else []), *(_warnings(flow) if check else [])],
         "finn": finn_env.flavour(),
         "input": ends[0],
         "inputs": ends,

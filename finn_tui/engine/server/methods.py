@@ -55,7 +55,8 @@ def prepare(params: Params, context: wire.Context) -> Any:
     out, board = _path(params, "out"), str(_need(params, "board"))
     check = bool(params.get("check", True))
     part = params.get("part")
-    return flow.prepare(source, out, board, part, clock_ns, context.progress, check)
+    data = _path(params, "data") if params.get("data") is not None else None
+    return flow.prepare(source, out, board, part, clock_ns, context.progress, check, data)
 
 
 def export(params: Params, context: wire.Context) -> Any:

@@ -35,7 +35,7 @@ class Network:
     (all that it gives for the samples, one array for each output; empty where it cannot be
     executed), ``split`` (the digits, if those are the images), ``notes`` (for the user),
     ``pads_as_hardware`` (whether padded bipolar pixels were -1 in training, although the export has
-    zeros).
+    zeros), ``net`` (the torch module, where there is one with a definition).
     """
 
     def __init__(self, model: Any, stage: str, facts: Dict[str, Any]) -> None:
@@ -51,6 +51,7 @@ class Network:
         self.split: Optional[digits.Split] = None
         self.notes: List[str] = []
         self.pads_as_hardware = False
+        self.net: Any = None
 
     @property
     def images(self) -> Any:
@@ -103,6 +104,7 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
         network.facts.update(accuracy=100.0 * right / count, images=count, dataset="digits28")
     network.model = weights.export(net, shape)
     network.pads_as_hardware = weights.pads_as_hardware(net)
+    network.net = net if getattr(net, "definition", None) is not None else None
     # These networks are trained on pixels / 255, whatever their first layer does with them.
     wish = {"preprocess": "divide-255", "topk": 1, **source}
     network.handling = handling.choose(network.model, wish)

@@ -59,6 +59,8 @@ def complete(definition: Dict[str, Any]) -> Dict[str, Any]:
     }
     bipolar = full["activation_bits"] == 1
     full["padding_value"] = _number(definition, "padding_value", -1 if bipolar else 0)
+    if full["padding_value"] and not bipolar:
+        raise _wrong("padding_value", -1, "0, as the hardware pads activations of 2 bits or more")
     dropout = definition.get("dropout", 0.0 if conv else 0.2)
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise _wrong("dropout", dropout, "from 0 to below 1")

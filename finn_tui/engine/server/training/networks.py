@@ -9,7 +9,7 @@ Only imported where torch and Brevitas are installed.
 """
 
 import contextlib
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Tuple
 
 import torch
 from brevitas.core.restrict_val import RestrictValueType
@@ -25,9 +25,11 @@ _CONV_EPS = 1e-4  # of batch normalization in bnn_pynq's CNV
 
 
 class PaddedConv2d(QuantConv2d):  # type: ignore[misc]
-    """A quantized convolution whose padded pixels are worth ``padding_value``."""
+    """A quantized convolution whose padded pixels are worth ``padding_value``; ``bipolar`` says
+    whether it pads activations of 1 bit."""
 
     padding_value = 0.0
+    bipolar = False
 
     def inner_forward_impl(self, x: Any, quant_weight: Any, quant_bias: Any) -> Any:
         """Convolve, as Brevitas' own layer does but for the value of padded pixels."""
@@ -125,6 +127,8 @@ class Conv(_Network):
             # The input's type has a 0, unless it has one bit only.
             if at or definition["input_bits"] == 1:
                 convolution.padding_value = float(definition["padding_value"])
+                bits = definition["activation_bits"] if at else definition["input_bits"]
+                convolution.bipolar = bits == 1
             self.conv_features.append(convolution)
             self.conv_features.append(torch.nn.BatchNorm2d(wide, eps=_CONV_EPS))
             self.conv_features.append(_activation(definition))
@@ -201,21 +205,28 @@ def _pads(convolution: Any) -> Tuple[int, ...]:
     return (1,) if isinstance(padding, str) and padding == "same" else tuple(padding or ())
 
 
-@contextlib.contextmanager
-def ordinary_padding(net: Any) -> Iterator[None]:
+def ordinary_padding(net: Any) -> ContextManager[None]:
     """Let a network pad with zeros as long as this is open: what FINN reads and turns into -1."""
-    values = [
-        (module, module.padding_value)
-        for _, module in padded_layers(net)
-        if isinstance(module, PaddedConv2d)
-    ]
+    return _padding(net, 0.0)
+
+
+def hardware_padding(net: Any) -> ContextManager[None]:
+    """Let a network pad bipolar activations with -1 as long as this is open, as the hardware."""
+    return _padding(net, -1.0)
+
+
+@contextlib.contextmanager
+def _padding(net: Any, value: float) -> Iterator[None]:
+    """Give padded pixels of bipolar activations a value for as long as this is open."""
+    convolutions = [m for m in net.modules() if isinstance(m, PaddedConv2d) and m.bipolar]
+    values = [module.padding_value for module in convolutions]
     try:
-        for module, _ in values:
-            module.padding_value = 0.0
+        for module in convolutions:
+            module.padding_value = value
         yield
     finally:
-        for module, value in values:
-            module.padding_value = value
+        for module, before in zip(convolutions, values):
+            module.padding_value = before
 
 
 def describe(net: Any) -> List[Dict[str, Any]]:
