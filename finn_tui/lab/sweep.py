@@ -375,7 +375,15 @@ async def _measure(
     from finn_tui.lab.driver_consent import check_driver
 
     await asyncio.to_thread(check_driver, run.path)
+    dataset = lab.workspace.dataset(run.request.model)
     async with lab.board(options.board, on_progress) as link:
-        done = await go(link, run.path, on_progress, batch=options.batch, limit=options.limit)
-    if done.missing:
-        raise done.missing[0]
+        done = await go(
+            link,
+            run.path,
+            on_progress,
+            batch=options.batch,
+            limit=options.limit,
+            dataset=dataset,
+        )
+    if done.failures:
+        raise done.failures[0]

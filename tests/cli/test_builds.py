@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,39 @@ def test_the_board_computes_what_the_software_computes(cli: Cli, built: dict[str
     assert board["throughput"]["batch"] and board["throughput"]["clock_mhz"] == 100
     for part in ("execute", "throughput", "validate"):
         assert board[part]["simulated"] is True
+
+
+@pytest.fixture(scope="module")
+def cases(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The networks of ``make_cases.py``."""
+    folder = tmp_path_factory.mktemp("cases")
+    script = Path(__file__).resolve().parents[1] / "engine" / "make_cases.py"
+    subprocess.run([engine_python, str(script), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+def test_an_own_network_is_compared_with_the_software(cli: Cli, cases: Path) -> None:
+    """Scores and no top-1, no test set: nothing to validate, and a difference is said."""
+    done = cli("build", str(cases / "bias.onnx"), "--rehearse", "--seconds", "2", "--json")
+    assert done.code == 0, done.err
+    run, folder = done.json["run"], Path(done.json["folder"])
+    answer = cli("go", run, "--to", "simulated")
+    assert answer.code == 0, answer.err
+    assert "not validated" in answer.out and "names no test set" in answer.out
+    assert "board against software on 20 samples: classes equal, outputs equal" in answer.out
+    images = np.load(folder / "sample" / "images.npy")
+    software = np.load(folder / "sample" / "software.npy")
+    np.savez(folder / "mine.npz", images=images, labels=software)
+    own = cli("validate", run, "--to", "simulated", "--dataset", str(folder / "mine.npz"), "--json")
+    assert own.code == 0 and (own.json["percent"], own.json["dataset"]) == (100.0, "mine.npz")
+    assert own.json["comparison"]["outputs_equal"] == 20
+    outputs = np.load(folder / "sample" / "outputs.npy")
+    outputs[3] += 1.0
+    np.save(folder / "sample" / "outputs.npy", outputs)
+    wrong = cli("go", run, "--to", "simulated")
+    assert wrong.code == 1
+    assert "1 of 20 outputs differ, first in sample 3" in wrong.out
+    assert "computes something else than the network in software" in wrong.err
 
 
 def test_deploying_again_sends_nothing(cli: Cli, built: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QuickLab:
     async def go(link: Any, run: Path, *arguments: Any, **options: Any) -> Any:
         lab.measured.append(run.name)
         RunFolder(run).update_results(**MEASURED)
-        return SimpleNamespace(missing=())
+        return SimpleNamespace(failures=())
 
     monkeypatch.setattr("finn_tui.board.jobs.go", go)
     return lab
