@@ -23,6 +23,7 @@ from finn_tui.ui.results.screen import ResultsScreen
 from finn_tui.ui.state import BoardState
 from finn_tui.ui.toolkit.image import half_blocks
 from finn_tui.ui.toolkit.listing import Listing
+from finn_tui.ui.toolkit.page import Page
 from tests import data
 from tests.ui.conftest import (
     MEASURED,
@@ -59,11 +60,17 @@ async def test_flow_shows_stages_changes_and_nodes(make_app: MakeApp, lab: Recor
         text = screen_text(app)
         assert "+8 XnorPopcountMatMul" in text
         assert "-6 Conv" in text
-        # A stage that was read is not asked for again.
+        # A stage that was read is not asked for again, nor is the one before it.
+        await until(pilot, lambda: "+ Im2Col_0" in text_of_changes(app))
         asked = lab.graphs
         await pilot.press("down", "up")
         await until(pilot, lambda: lab.graphs >= asked + 1 and not app.state.flow.reading)
         assert lab.graphs == asked + 1
+
+
+def text_of_changes(app: FinnTuiApp) -> str:
+    """What the Changes pane says, in view."""
+    return app.screen.query_one("#changes", Page).shown
 
 
 async def test_flow_shows_the_attributes_of_a_node(make_app: MakeApp) -> None:

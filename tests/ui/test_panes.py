@@ -183,7 +183,7 @@ async def test_small_windows_show_the_numbers_that_matter_whole(
         "3": ("succeeded", "SIMULATED", "published", "runner.log", "hw_codegen"),
         "4": ("1,550,861 images/s", "93.25 %", "class 8, expected 8", "SIMULATED", "board log"),
         "5": ("1,550,861", "93.25%", "published", "SIMULATED"),
-        "1": ("Stages", "Nodes", "Changes", "Attributes"),
+        "1": ("Stages", "Graph", "Changes", "Attributes"),
     }
     async with make_app("tfc-w1a1").run_test(size=size) as pilot:
         app = await opened(pilot)

@@ -41,6 +41,9 @@ LEGEND: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "flow": (
         ("RANDOM", "warn", "weights are not trained"),
         ("✓", "good", "same outputs as the original"),
+        ("•", "", "the stage that others are compared with"),
+        ("new ≠", "good", "nodes that the stage added or changed"),
+        ("●╮", "accent", "a node; a branch begins there"),
     ),
     "learn": (
         ("[12]", "accent", "the present cycle"),

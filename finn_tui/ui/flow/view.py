@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from finn_tui.core.graph.flow_steps import step_text
+from finn_tui.core.graph.stage import Difference
 from finn_tui.lab.models import Stage
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
+from finn_tui.ui.toolkit.styled_line import StyledLine, bar, wrap
 
 
 def op_differences(before: Stage | None, stage: Stage) -> list[tuple[str, int]]:
@@ -33,12 +37,15 @@ def check_cell(stage: Stage) -> Cell:
     return (f"✗ {same}/{images}", "bad")
 
 
-def stages_content(model_stages: Sequence[Stage], width: int, *, failed: bool = False) -> Content:
+def stages_content(
+    model_stages: Sequence[Stage], width: int, base: int | None = None, *, failed: bool = False
+) -> Content:
     """Return the list of stages.
 
     Args:
         model_stages: of the model.
         width: columns of the list.
+        base: stage that the others are compared with; None for the one before each.
         failed: whether the step behind the last one failed.
     """
     wide = width >= 50
@@ -48,7 +55,10 @@ def stages_content(model_stages: Sequence[Stage], width: int, *, failed: bool = 
         added = sum(count for _, count in changed if count > 0)
         removed = -sum(count for _, count in changed if count < 0)
         text = f"+{added} -{removed}" if changed else ("" if index == 0 else "same ops")
-        cells: list[Cell] = [(f"{index:>2} {stage.name}", ""), (str(stage.nodes), "")]
+        cells: list[Cell] = [
+            (f"{index:>2}{'•' if index == base else ' '}{stage.name}", ""),
+            (str(stage.nodes), ""),
+        ]
         if wide:
             cells.append((text, "dim"))
         last = failed and index == len(model_stages) - 1
@@ -59,55 +69,108 @@ def stages_content(model_stages: Sequence[Stage], width: int, *, failed: bool = 
     return Content([*columns, Column("same top-1", 13 if failed else 10)], rows)
 
 
-def changes_content(model_stages: Sequence[Stage], index: int) -> Content:
-    """Return how a stage changed the op types.
+def change_lines(
+    model_stages: Sequence[Stage],
+    index: int,
+    base: int,
+    nodes: Difference | None,
+    width: int,
+    remarks: Sequence[tuple[str, str]] = (),
+) -> list[StyledLine]:
+    """Return how a stage differs from another: op types, what its step does, single nodes.
 
     Args:
         model_stages: of the model.
         index: of the stage.
+        base: of the stage that it is compared with; the stage itself for none.
+        nodes: the differences of nodes; None before both graphs are read.
+        width: columns.
+        remarks: what must be said of this stage, with roles.
     """
     stage = model_stages[index]
-    if index == 0:
-        rows = [Row(name, [(str(count), ""), (name, "")]) for name, count in stage.op_types.items()]
-        return Content([Column("", 4, True), Column(f"{stage.name} has")], rows)
-    rows = [
-        Row(name, [(f"{count:+d}", "good" if count > 0 else "accent"), (name, "")])
-        for name, count in op_differences(model_stages[index - 1], stage)
-    ]
-    return Content(
-        [Column("", 4, True), Column(f"{stage.name} changed")], rows, "the op types are the same"
-    )
+    lines: list[StyledLine] = []
+    if index == base:
+        lines.append(StyledLine().add(f" {stage.name} has", "head"))
+        counts = [(f"{count} {name}", "") for name, count in stage.op_types.items()]
+    else:
+        before = model_stages[base]
+        usual = base == index - 1
+        text = f"{stage.name} changed" if usual else f"{stage.name} against {base} {before.name}"
+        lines.append(StyledLine().add(f" {text}", "head"))
+        counts = [
+            (f"{count:+d} {name}", "good" if count > 0 else "accent")
+            for name, count in op_differences(before, stage)
+        ]
+    lines += _packed(counts or [("the op types are the same", "dim")], width)
+    for text, role in remarks:
+        lines += _indented(text, width, role)
+    if text := step_text(stage.name):
+        lines += _indented(text, width, "")
+    if nodes is None or index == base:
+        return lines
+    for sign, role, items in (("+", "good", nodes.added), ("-", "accent", nodes.removed)):
+        for name, op in items:
+            lines.append(StyledLine().add(f" {sign} ", role).add(fit_end(name, op, width - 3)))
+    for name, text in nodes.changed:
+        lines.append(StyledLine().add(" ≠ ", "warn").add(f"{name}  ").add(text, "dim"))
+    return lines
 
 
-def _shape(tensors: Sequence[Mapping[str, Any]]) -> str:
-    dynamic = [tensor for tensor in tensors if tensor.get("shape")]
-    return "x".join(str(size) for size in dynamic[0]["shape"]) if dynamic else ""
-
-
-def _dtype(tensors: Sequence[Mapping[str, Any]]) -> str:
-    return str(tensors[0].get("dtype") or "") if tensors else ""
-
-
-def nodes_content(graph: Mapping[str, Any], width: int) -> Content:
-    """Return the nodes of a stage with shapes and types as far as they fit.
+def check_remarks(warnings: Sequence[Mapping[str, Any]], stage: Stage) -> list[tuple[str, str]]:
+    """Return what the stage checks found at a stage, with roles.
 
     Args:
-        graph: of the stage.
-        width: columns of the list.
+        warnings: of the model: kind, stage, what, why, fix.
+        stage: the stage.
     """
-    wide = width >= 76
-    columns = [Column("op", 24), Column("node")] if wide else [Column("op")]
-    columns += [Column("in", 14, rank=2)] if wide else []
-    columns += [Column("out", 12), Column("type", 8, rank=1)]
-    rows = []
-    for number, node in enumerate(graph["nodes"]):
-        hardware = str(node.get("domain", "")).startswith("finn.")
-        cells: list[Cell] = [(node["op_type"], "" if hardware else "quiet")]
-        if wide:
-            cells += [(node["name"], "dim"), (_shape(node["inputs"]), "dim")]
-        cells += [(_shape(node["outputs"]), ""), (_dtype(node["outputs"]), "dim")]
-        rows.append(Row(number, cells, node["name"]))
-    return Content(columns, rows, "this graph has no nodes")
+    return [
+        (
+            f"{warning['what']}. {warning['why']} {warning.get('fix', '')}".rstrip(),
+            "bad" if warning.get("kind") == "classes" else "warn",
+        )
+        for warning in warnings
+        if warning.get("stage") == stage.name
+    ]
+
+
+def blocking_nodes(graph: Mapping[str, Any], text: str) -> list[str]:
+    """Return the nodes of a graph that an error names.
+
+    Args:
+        graph: of the stage at which a preparation failed.
+        text: of the error.
+    """
+    return [
+        str(node["name"])
+        for node in graph["nodes"]
+        if node["name"] and re.search(rf"(?<![\w/]){re.escape(node['name'])}(?![\w/])", text)
+    ]
+
+
+def fit_end(name: str, op: str, width: int) -> str:
+    """Return a node's name with its op type where the name does not say it.
+
+    Args:
+        name: of the node.
+        op: its type.
+        width: columns.
+    """
+    text = name if name.startswith(op) else f"{op}  {name}"
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+def _indented(text: str, width: int, role: str) -> list[StyledLine]:
+    return [StyledLine().add(" ").append(each) for each in wrap(text, max(10, width - 2), role)]
+
+
+def _packed(items: Sequence[tuple[str, str]], width: int) -> list[StyledLine]:
+    """Texts beside each other, in as many lines as they need."""
+    lines = [StyledLine().add(" ")]
+    for text, role in items:
+        if lines[-1].width > 1 and lines[-1].width + len(text) + 1 > width:
+            lines.append(StyledLine().add(" "))
+        lines[-1].add(text, role).add("  ")
+    return lines
 
 
 def node_facts(node: Mapping[str, Any]) -> list[Field]:
@@ -118,7 +181,22 @@ def node_facts(node: Mapping[str, Any]) -> list[Field]:
             shape = "x".join(str(size) for size in tensor.get("shape") or ()) or "scalar"
             text = f"{tensor['name']}  {shape}  {tensor.get('dtype') or ''}"
             fields.append(Field(side.removesuffix("s"), text))
+            fields += _histogram(tensor.get("values"))
     for name, value in sorted(node["attrs"].items()):
         if value not in ("", None, []):
             fields.append(Field(name, str(value)))
+    return fields
+
+
+def _histogram(values: Mapping[str, Any] | None) -> list[Field]:
+    """How often the values of a constant tensor occur, as bars."""
+    if not values or not values.get("bins"):
+        return []
+    most = max(count for _, _, count in values["bins"])
+    fields = [
+        Field("", f"{values['count']:,} values, {values['min']:g} to {values['max']:g}", "dim")
+    ]
+    for low, high, count in values["bins"]:
+        name = f"{low:>7g}" if low == high else f"{low:>7.3g} .."
+        fields.append(Field(name, f"{bar(count / most, 16)} {count:,}"))
     return fields

@@ -15,13 +15,13 @@ from finn_tui.core.editor import Editor, Option
 from finn_tui.core.estimate.estimate import LayerCost
 from finn_tui.core.folding.batch_edit import BatchEdit
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
+from finn_tui.core.graph.lanes import lane_texts
 from finn_tui.core.optimize.greedy import Blocked, Move, next_move
 from finn_tui.lab.opened import Opened
 from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import plural, setting_text
 from finn_tui.ui.toolkit.viewport import Viewport
 from finn_tui.ui.tune.comparison import ComparisonState
-from finn_tui.ui.tune.graph_lanes import lane_texts
 from finn_tui.ui.tune.move_text import move_cost, move_steps
 from finn_tui.ui.tune.sorting import SORTS, filtered_and_sorted
 

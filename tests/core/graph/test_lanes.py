@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finn_tui.core.design import Design
 from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.ui.tune.graph_lanes import NODE, lane_texts
+from finn_tui.core.graph.lanes import NODE, lane_texts
 from tests.core.designs import random_designs, residual
 
 

@@ -7,6 +7,7 @@ runs down to the layer that takes it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 NODE = "●"
 
@@ -23,8 +24,41 @@ _BOX = {
 }
 
 
+@dataclass(frozen=True)
+class LaneRow:
+    """The drawing of one layer.
+
+    Attributes:
+        text: its lanes, the layer among them.
+        column: the lane of the layer.
+        below: by lane, whether a stream runs on to the next line.
+    """
+
+    text: str
+    column: int
+    below: tuple[bool, ...]
+
+    @property
+    def rest(self) -> str:
+        """The lanes between this line and the next one."""
+        return "".join("│" if down else " " for down in self.below)
+
+
 def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     """Return one text for each layer, all of one width; empty texts where nothing branches.
+
+    Args:
+        count: number of layers, in topological order.
+        links: (producer, consumer) of each stream as positions, the producer first.
+    """
+    rows = lane_rows(count, links)
+    if max((len(row.text) for row in rows), default=0) <= 1:
+        return ("",) * count
+    return tuple(row.text for row in rows)
+
+
+def lane_rows(count: int, links: Sequence[tuple[int, int]]) -> tuple[LaneRow, ...]:
+    """Return the drawing of each layer, all of one width.
 
     A layer stands in the leftmost lane that reaches it, and its nearest consumer goes on in its
     lane, so that a trunk stays straight and shortcuts run to the right of it. A lane that ends on
@@ -41,7 +75,7 @@ def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         targets[producer].append(consumer)
     lanes: list[int | None] = []
     ended: set[int] = set()
-    rows: list[list[str]] = []
+    rows: list[tuple[list[str], int, list[bool]]] = []
     for at in range(count):
         before = [lane is not None for lane in lanes]
         arriving = [index for index, lane in enumerate(lanes) if lane == at]
@@ -57,17 +91,18 @@ def lane_texts(count: int, links: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         if column in begun:
             ended.discard(column)
         last = max([column, *arriving, *begun])
-        rows.append([])
+        drawn: list[str] = []
         for index in range(max(len(lanes), last + 1)):
             up = index < len(before) and before[index]
             down = index < len(lanes) and lanes[index] is not None
             arms = _UP * up | _DOWN * down
             arms |= _LEFT * (column < index <= last) | _RIGHT * (column < index < last)
-            rows[-1].append(NODE if index == column else _BOX[arms])
-    width = max((len(row) for row in rows), default=0)
-    if width <= 1:
-        return ("",) * count
-    return tuple("".join(row).ljust(width) for row in rows)
+            drawn.append(NODE if index == column else _BOX[arms])
+        rows.append((drawn, column, [lane is not None for lane in lanes]))
+    width = max((len(drawn) for drawn, _, _ in rows), default=0)
+    return tuple(
+        LaneRow("".join(drawn).ljust(width), column, tuple(below)) for drawn, column, below in rows
+    )
 
 
 def _free(lanes: list[int | None], after: int, occupied: set[int]) -> int:
