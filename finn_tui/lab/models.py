@@ -30,7 +30,7 @@ from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, Cost
 from finn_tui.engine.client import Engine
 from finn_tui.lab import checkpoints, identity, remedies
 from finn_tui.lab.handling import FLOWS, Handling, file_of_steps
-from finn_tui.lab.presets import Preset, load_presets, presets, read_preset
+from finn_tui.lab.presets import SUFFIXES, Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
 
 
@@ -171,7 +171,7 @@ def resolve(workspace: Workspace, model: str) -> Request:
     if model in known:
         return _of_preset(workspace, known[model])
     path = Path(model).expanduser()
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix in SUFFIXES and path.is_file():
         return _of_preset(workspace, read_preset(path))
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():

@@ -17,8 +17,8 @@ from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding import lab_tuples
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.network_shapes import Network
-from finn_tui.lab import networks
-from finn_tui.lab.workspace import plain_name
+from finn_tui.lab import ini_files, networks
+from finn_tui.lab.workspace import name_of_file, plain_name
 
 
 class DatasetEntry(Struct, frozen=True):
@@ -154,6 +154,10 @@ class Preset:
         )
 
 
+#: Files that define a network by themselves: ours, and Brevitas'.
+SUFFIXES = (".toml", ".ini")
+
+
 def presets(workspace: Path | None = None) -> dict[str, Preset]:
     """Return all presets by name; see ``load_presets``."""
     return load_presets(workspace)[0]
@@ -193,14 +197,14 @@ def find_preset(name: str, workspace: Path) -> Preset:
     """Return the preset that a user names.
 
     Args:
-        name: its name, or its .toml file.
+        name: its name, its .toml file, or an .ini file of Brevitas.
         workspace: the workspace's folder.
 
     Raises:
         FinnTuiError: there is none of that name, or its file is broken.
     """
     path = Path(name).expanduser()
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix in SUFFIXES and path.is_file():
         return read_preset(path)
     known, broken = load_presets(workspace)
     if name in broken:
@@ -214,8 +218,22 @@ def find_preset(name: str, workspace: Path) -> Preset:
     )
 
 
+def _of_ini(path: Path) -> Preset:
+    entry, dataset = ini_files.read(path)
+    network = networks.network(entry, path)
+    name = name_of_file(path.stem)
+    title = f"{name}, as {path.name} of Brevitas defines it"
+    return Preset(name, title, networks.source(network), dataset, {}, (), path.absolute(), network)
+
+
 def read_preset(path: Path) -> Preset:
-    """Read one preset file. Raises ``FinnTuiError`` naming the file, line, key and value."""
+    """Read one preset file, or an .ini file of Brevitas.
+
+    Raises:
+        FinnTuiError: it names the file, line, key and value.
+    """
+    if path.suffix == ".ini":
+        return _of_ini(path)
     entry = config.read(path, PresetFile)
     network = networks.network(entry.network, path) if entry.network is not None else None
     if entry.source is not None:
@@ -277,7 +295,7 @@ def copy_preset(
             f"It stands in {known[name].path if name in known else target}.",
             "Choose another name.",
         )
-    document = tomlkit.parse(preset.path.read_text(encoding="utf-8"))
+    document = tomlkit.parse(_text_of(preset))
     document["name"] = name
     if changes:
         if preset.network is None:
@@ -297,3 +315,16 @@ def copy_preset(
         networks.network(entry.network, target)
     files.replace(target, text)
     return target
+
+
+def _text_of(preset: Preset) -> str:
+    """The text of a preset's file; of an .ini file what it says as a preset."""
+    if preset.path.suffix != ".ini" or preset.network is None:
+        return preset.path.read_text(encoding="utf-8")
+    import tomlkit
+
+    document: dict[str, Any] = {"name": preset.name, "title": preset.title}
+    document["network"] = preset.network.definition()
+    if preset.dataset is not None:
+        document["dataset"] = {"name": preset.dataset}
+    return tomlkit.dumps(document)

@@ -171,3 +171,69 @@ def test_a_copy_that_does_not_work_out_is_not_written(tmp_path: Path) -> None:
         with pytest.raises(FinnTuiError):
             copy_preset(presets()["vgg9-w1a1"], "mine", tmp_path, changes)
     assert not (tmp_path / "presets" / "mine.toml").exists()
+
+
+INI = """[MODEL]
+ARCH: CNV
+PRETRAINED_URL: ""
+EVAL_LOG: ""
+DATASET: CIFAR100
+IN_CHANNELS: 3
+NUM_CLASSES: 100
+
+[QUANT]
+WEIGHT_BIT_WIDTH: 1
+ACT_BIT_WIDTH: 1
+IN_BIT_WIDTH: 8
+"""
+
+
+def test_the_labs_ini_with_its_cnv_py_is_the_network_that_ships(tmp_path: Path) -> None:
+    (tmp_path / "cfg").mkdir()
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "cfg" / "vgg_1w1a.ini"
+    path.write_text(INI)
+    workspace = Workspace.open(tmp_path)
+    published = resolve(workspace, str(path))
+    assert published.source["definition"]["fully_connected"] == [512, 512]
+    (tmp_path / "models" / "CNV.py").write_text(f"import torch\n{LAB}\nclass CNV: pass\n")
+    request = resolve(workspace, str(path))
+    assert request.name == "vgg_1w1a" and request.preset is not None
+    assert request.preset.dataset == "cifar100"
+    assert request.source == presets()["vgg9-w1a1"].source
+    copied = read_preset(copy_preset(request.preset, "own", tmp_path))
+    assert (copied.network, copied.dataset) == (presets()["vgg9-w1a1"].network, "cifar100")
+
+
+def test_an_ini_of_dense_layers(tmp_path: Path) -> None:
+    path = tmp_path / "lfc_1w2a.ini"
+    text = (
+        INI.replace("CNV", "FC")
+        .replace("CIFAR100", "MNIST")
+        .replace("IN_CHANNELS: 3", "IN_CHANNELS: 1\nOUT_FEATURES = [1024, 1024, 1024]")
+        .replace("CLASSES: 100", "CLASSES: 10")
+    )
+    path.write_text(text.replace("ACT_BIT_WIDTH: 1", "ACT_BIT_WIDTH: 2").replace(": 8", ": 2"))
+    assert read_preset(path).network == presets()["lfc-w1a2"].network
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("ARCH: CNV", "ARCH: RESNET18", "ARCH = RESNET18"),
+        ("ARCH: CNV", "ARCH: FC", "[MODEL] has no OUT_FEATURES"),
+        ("NUM_CLASSES: 100", "NUM_CLASSES: many", "NUM_CLASSES = many"),
+        ("[QUANT]", "[QUANTS]", "[QUANT] has no WEIGHT_BIT_WIDTH"),
+        ("[MODEL]", "", "it is no .ini file"),
+        ("IN_CHANNELS: 3", "IN_CHANNELS: 3" + "0" * 5000, "IN_CHANNELS = 3000"),
+        ("ARCH: CNV", "ARCH: FC\nOUT_FEATURES: [[1]]", "OUT_FEATURES = [[1]]"),
+    ],
+)
+def test_an_ini_that_is_wrong_is_explained(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "net.ini"
+    path.write_text(INI.replace(old, new))
+    with pytest.raises(FinnTuiError) as caught:
+        read_preset(path)
+    assert message in str(caught.value) and "net.ini" in caught.value.what
