@@ -142,7 +142,7 @@ background = "#141619"
     ),
 )
 
-KEYS_EXAMPLE = '"app.build" = "f5"\n"tune.undo" = "f2,ctrl+z"\n'
+KEYS_EXAMPLE = '"app.build" = "f5"\n"tune.undo" = "f7,ctrl+z"\n'
 
 #: Files of a run folder that are structs.
 RUN_FILES: tuple[tuple[str, type[Struct]], ...] = (

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finn_tui.cli.common import Reporter, echo, open_workspace, print_json, run, shared_options
+from finn_tui.cli.common import (
+    Reporter,
+    echo,
+    open_workspace,
+    print_json,
+    run,
+    shared_options,
+    show_error,
+)
 
 if TYPE_CHECKING:
     from finn_tui.lab.course.definition import Course
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--group", metavar="ID", help="Name of your group: names folder and zip.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The zip to write.")
 @click.option("--init", is_flag=True, help="Write templates of the notes that are missing.")
+@click.option("--pictures", is_flag=True, help="Take pictures of the screens of each part.")
 @click.option(
     "--font",
     "fonts",
@@ -31,6 +40,7 @@ def report(
     group: str | None,
     out: Path | None,
     init: bool,
+    pictures: bool,
     fonts: tuple[Path, ...],
     course_name: str | None,
     workspace: Path,
@@ -55,6 +65,16 @@ def report(
     if not as_json:
         for path in written:
             echo(f"written: {path}")
+    if pictures:
+        from finn_tui.ui.pictures import take
+
+        with Reporter() as reporter:
+            taken, problems = run(take(opened, course, on_progress=reporter))
+        if not as_json:
+            for path in taken:
+                echo(f"picture: {path}")
+        for error in problems:
+            show_error(error)
     if group is None:
         gaps = submission.gaps_of(read_progress(opened, course))
         if as_json:

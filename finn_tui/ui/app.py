@@ -30,6 +30,7 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.controllers.boards import BoardController, BoardJob, board_job
 from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
 from finn_tui.ui.controllers.settings import SettingsController
@@ -114,6 +115,7 @@ class FinnTuiApp(Workers):
         self.solver = SolverController(self)
         self.logs = LogController(self)
         self.sweeps = SweepController(self)
+        self.course = CourseController(self)
         self.settings = SettingsController(self)
         self._controllers = (
             self.models,
@@ -123,6 +125,7 @@ class FinnTuiApp(Workers):
             self.logs,
             self.sweeps,
             self.training,
+            self.course,
         )
         self.work_table = work_table(
             Handlers(
@@ -133,6 +136,7 @@ class FinnTuiApp(Workers):
                 self.solver,
                 self.logs,
                 self.sweeps,
+                self.course,
                 lambda: self.screen_stack,
                 self._show_progress,
                 self._outlook_failed,
@@ -382,6 +386,10 @@ class FinnTuiApp(Workers):
         from finn_tui.ui.dialogs.choose import show_error
 
         self.push_screen(show_error(error, answers), then)
+
+    def picture(self, title: str) -> str:
+        """Return the screen as SVG."""
+        return self.export_screenshot(title=title)
 
     def confirm(
         self,

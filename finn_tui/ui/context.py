@@ -203,6 +203,9 @@ class AppContext(Protocol):
     ) -> None:
         """Ask before something expensive begins."""
 
+    def picture(self, title: str) -> str:
+        """Return the screen as SVG, with a title."""
+
     def close_working(self, kind: WorkKind) -> None:
         """Close the progress of ended work."""
 

@@ -48,6 +48,7 @@ class WorkKind(StrEnum):
     PAGER = "pager"
     BOARD = "board"
     SWEEP = "sweep"
+    COURSE = "course"
     SAMPLE = "sample"
     KEEP = "keep"
     QUIT = "quit"

@@ -18,6 +18,7 @@ from finn_tui.ui.controllers.builds import (
     SnapshotTaken,
     UpkeepDone,
 )
+from finn_tui.ui.controllers.course import CourseRead
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from finn_tui.ui.controllers.boards import BoardController
     from finn_tui.ui.controllers.builds import BuildController
+    from finn_tui.ui.controllers.course import CourseController
     from finn_tui.ui.controllers.logs import LogController
     from finn_tui.ui.controllers.models import ModelController
     from finn_tui.ui.controllers.solver import SolverController
@@ -73,6 +75,7 @@ class Handlers:
     solver: SolverController
     logs: LogController
     sweeps: SweepController
+    course: CourseController
     screens: Callable[[], list[Screen[Any]]]
     show_progress: Callable[[WorkKind, Progress], None]
     outlook_failed: Callable[[FinnTuiError], None]
@@ -163,6 +166,7 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
             app.boards.job_failed,
             app.boards.job_stopped,
         ),
+        WorkKind.COURSE: WorkHandlers({CourseRead: app.course.course_read}),
         WorkKind.SWEEP: WorkHandlers(
             {SweepEnded: app.sweeps.ended},
             app.sweeps.advanced,

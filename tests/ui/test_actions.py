@@ -18,6 +18,7 @@ from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board.screen import BoardScreen
 from finn_tui.ui.controllers.boards import BoardController
 from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
@@ -55,6 +56,7 @@ _EVERYWHERE = (
     SolverController,
     SweepController,
     TrainingController,
+    CourseController,
 )
 
 

@@ -16,6 +16,7 @@ DEFAULT = "finn-lab"
 Done = Literal[
     "prepared", "trained", "exported", "built", "measured", "validated", "pictures", "written"
 ]
+ScreenName = Literal["flow", "tune", "board", "results"]
 _Name = Annotated[
     str,
     Meta(
@@ -59,6 +60,7 @@ class Part(Struct, frozen=True):
         dataset: the data set that the network is meant for.
         notes: the student's text, in the workspace's folder ``report``.
         step: its steps, in their order.
+        screens: the screens that a report shows pictures of.
     """
 
     id: _Name
@@ -67,6 +69,7 @@ class Part(Struct, frozen=True):
     model: str | None = None
     dataset: str | None = None
     step: tuple[Step, ...] = ()
+    screens: tuple[ScreenName, ...] = ()
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
@@ -10,6 +11,7 @@ from finn_tui.lab.course import notes, pictures
 from finn_tui.lab.course.definition import Course
 from finn_tui.lab.course.progress import CourseFacts, StepProgress, TrainingFact, progress
 from finn_tui.lab.results_table import experiments
+from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, list_runs
 
 if TYPE_CHECKING:
@@ -26,10 +28,11 @@ def read_facts(workspace: Workspace, course: Course) -> CourseFacts:
     runs = list_runs(workspace.runs_dir)
     rows, _ = experiments(runs)
     folder = notes.folder(workspace)
+    models = {part.model for part in course.part if part.model is not None}
     return CourseFacts(
         prepared=frozenset(workspace.models()),
-        exported=frozenset(_exported(workspace)),
-        trainings=tuple(_trainings(runs)),
+        exported=frozenset(model for model in models if exported_path(workspace, model)),
+        trainings=tuple(trainings(runs)),
         experiments=tuple(rows),
         written=frozenset(part.notes for part in course.part if notes.written(folder / part.notes)),
         pictures={part.id: tuple(pictures.names(workspace, part.id)) for part in course.part},
@@ -41,19 +44,21 @@ def read_progress(workspace: Workspace, course: Course) -> list[StepProgress]:
     return progress(course, read_facts(workspace, course))
 
 
-def _exported(workspace: Workspace) -> Iterable[str]:
-    if not workspace.models_dir.is_dir():
-        return ()
-    # An export is the .onnx that stands beside the folders of parts.
-    return {path.parent.name for path in workspace.models_dir.glob("*/*.onnx")}
+def exported_path(workspace: Workspace, model: str) -> Path | None:
+    """Return the file that `finn-tui export` has written of a model; None if there is none."""
+    paths = (folder / f"{model}.onnx" for folder in (workspace.root, notes.folder(workspace)))
+    return next((path for path in paths if path.is_file()), None)
 
 
-def _trainings(runs: Iterable[RunFolder]) -> Iterable[TrainingFact]:
+def trainings(runs: Iterable[RunFolder]) -> Iterable[TrainingFact]:
+    """Yield the trainings among runs that have ended well."""
     for run in runs:
         try:
             request = run.request
-            if getattr(request, "kind", "build") == "build" or run.state().state != "succeeded":
+            if request.training is None or run.state().state is not RunStatus.SUCCEEDED:
                 continue
+            result = run.results().get("training") or {}
         except FinnTuiError:
             continue
-        yield TrainingFact(request.model, request.dataset)
+        dataset = result.get("dataset") or request.training.dataset_name or request.dataset
+        yield TrainingFact(request.model, dataset, result.get("percent"), result.get("images"))

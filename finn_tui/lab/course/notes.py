@@ -88,9 +88,9 @@ _QUESTIONS = """\
 
 The drawings of the Learn screen can be put in here. A command writes one, with your own numbers:
 
-    finn-tui explain MODEL LAYER --question 1 --svg report/question1.svg
+    finn-tui explain lab 8x8 --pe 4 --simd 1 --question 1 --svg report/question1.svg
 
-and a line such as `![circuit with PE 4, SIMD 1](question1.svg)` shows it.
+and a line such as `![circuit with PE 4, SIMD 1](question1.svg)` shows it; remove these lines.
 
 ## Question 1: circuits of two foldings
 

@@ -17,10 +17,21 @@ class TrainingFact:
     Attributes:
         model: what was trained.
         dataset: on what.
+        percent: accuracy in software on the test images; None where that is not known.
+        images: how many those are.
     """
 
     model: str
     dataset: str | None = None
+    percent: float | None = None
+    images: int | None = None
+
+    def text(self) -> str:
+        """What it has reached, in a few words."""
+        if self.percent is None:
+            return self.dataset or ""
+        count = f", {self.images:,} images" if self.images else ""
+        return f"{self.percent:.2f} % on {self.dataset or 'an unnamed data set'}{count}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class CourseFacts:
     Attributes:
         prepared: names of models that are dataflow graphs.
         exported: names of models that were exported from a training.
-        trainings: trainings that have ended well.
+        trainings: trainings that have ended well, newest first.
         experiments: the runs.
         written: names of notes in which nothing is to be done any more.
         pictures: names of pictures by part.
@@ -111,8 +122,8 @@ def _step(part: Part, number: int, step: Step, facts: CourseFacts) -> StepProgre
         case "exported":
             return answer(model in facts.exported)
         case "trained":
-            on = [training.dataset for training in facts.trainings if training.model == model]
-            return answer(bool(on), ", ".join(dict.fromkeys(name for name in on if name)))
+            trainings = [training for training in facts.trainings if training.model == model]
+            return answer(bool(trainings), trainings[0].text() if trainings else "")
         case "written":
             return answer(part.notes in facts.written)
         case "pictures":
@@ -154,4 +165,4 @@ def _detail(step: Step, rows: list[Experiment], count: int) -> str:
         return f"{best.accuracy:.2f} % on {best.dataset or 'an unnamed test set'}"
     if step.count > 1:
         return f"{count} of {step.count} foldings"
-    return rows[0].run
+    return f"run {rows[0].run[-4:]}"

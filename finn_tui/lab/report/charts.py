@@ -81,6 +81,7 @@ class _Drawing:
             xs = ys = [*xs, *ys]
         self._x = _ticks(0.0, max(xs), 6)
         self._y = _decades(min(ys), max(ys)) if chart.logarithmic else _ticks(0.0, max(ys), 6)
+        self._marks = [self._at(point) for point in points]
 
     def _at(self, point: Point) -> tuple[float, float]:
         x = (point.x - self._x[0]) / (self._x[-1] - self._x[0])
@@ -127,10 +128,11 @@ class _Drawing:
             'stroke-width="1.6"/>'
         ]
         if point.label:
-            # Labels of points that lie close are set below each other.
-            at = y + 4
+            # A label stands above where another point is beside it, and apart from other labels.
+            beside = any(0 < a - x < 90 and abs(b - y) < 10 for a, b in self._marks)
+            at, step = (y - 9, -12) if beside else (y + 4, 12)
             while any(abs(at - b) < 12 and abs(x - a) < 90 for a, b in labels):
-                at += 12
+                at += step
             labels.append((x, at))
             left = x > _WIDTH - 130
             lines.append(

@@ -8,32 +8,27 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.base.text import clean, number
+from finn_tui.base.text import clean
 from finn_tui.lab.course import notes, pictures
-from finn_tui.lab.course.definition import Course, Part
-from finn_tui.lab.course.facts import read_progress
+from finn_tui.lab.course.definition import Course
+from finn_tui.lab.course.facts import exported_path, read_progress, trainings
 from finn_tui.lab.course.progress import StepProgress
-from finn_tui.lab.presets import presets
 from finn_tui.lab.report import charts, markdown, typesetter
-from finn_tui.lab.report.markdown import Block
+from finn_tui.lab.report.document import DocumentWriter, PartContent
 from finn_tui.lab.report.typesetter import Task
 from finn_tui.lab.results_export import (
     REPORT_COLUMNS,
     SIMULATED,
     comma_separated,
-    headings,
     latex,
     provenance,
-    texts,
 )
 from finn_tui.lab.results_export import markdown as markdown_table
 from finn_tui.lab.results_table import Experiment, experiments
@@ -77,24 +72,6 @@ class Submission:
     gaps: tuple[Gap, ...]
     notes: tuple[str, ...]
     simulated: bool
-
-
-@dataclass
-class _PartContent:
-    """A part, read.
-
-    Attributes:
-        text: the student's notes; None if there are none.
-        rows: the runs of its model, oldest first.
-        charts: SVGs by file name.
-        pictures: of screens.
-    """
-
-    part: Part
-    text: str | None
-    rows: list[Experiment]
-    charts: dict[str, str] = field(default_factory=dict)
-    pictures: list[Path] = field(default_factory=list)
 
 
 def check_group(group: str) -> str:
@@ -180,19 +157,22 @@ def _missing_glyphs(missing: Sequence[str]) -> list[str]:
     ]
 
 
-def _read_parts(workspace: Workspace, course: Course) -> list[_PartContent]:
-    rows, _ = experiments(list_runs(workspace.runs_dir))
+def _read_parts(workspace: Workspace, course: Course) -> list[PartContent]:
+    runs = list_runs(workspace.runs_dir)
+    rows, _ = experiments(runs)
+    trained = list(trainings(runs))
     rows.reverse()
     parts = []
     for part in course.part:
         text = notes.read(notes.folder(workspace) / part.notes)
         own = [row for row in rows if part.model is not None and row.model == part.model]
-        content = _PartContent(part, text, own)
+        content = PartContent(part, text, own)
         for name, draw in charts.CHARTS.items():
             chart = draw(own)
             if chart is not None:
                 content.charts[f"{part.id}-{name}{_mark(own)}.svg"] = chart.svg()
         content.pictures = pictures.paths(workspace, part.id)
+        content.trainings = [each for each in trained if each.model == part.model]
         parts.append(content)
     return parts
 
@@ -210,22 +190,24 @@ class _Writer:
         course: Course,
         group: str,
         steps: Sequence[StepProgress],
-        parts: Sequence[_PartContent],
+        parts: Sequence[PartContent],
         root: Path,
     ) -> None:
         self._workspace = workspace
         self._course = course
         self._group = group
-        self._steps = steps
         self._parts = parts
         self._root = root
-        self._copies = 0
+        self._documents = DocumentWriter(workspace, group, steps)
         self.tasks: list[Task] = []
-        self.problems: list[str] = []
+        self._left_out: list[str] = []
         self.characters = ""
         self._files: dict[str, Path] = {}
 
-    # The folder that is handed in
+    @property
+    def problems(self) -> list[str]:
+        """What was left out, in words."""
+        return [*self._documents.problems, *self._left_out]
 
     def prepare(self) -> None:
         """Write everything that needs no typesetter, and list what does."""
@@ -238,8 +220,9 @@ class _Writer:
             ("Report", f"{self._course.title}: report", reports),
             ("Question", f"{self._course.title}: questions", questions),
         ):
-            document = self._document(title, parts)
             folder = self._root / name
+            folder.mkdir()
+            document = self._documents.document(title, parts, folder)
             (folder / "content.json").write_text(json.dumps(document), encoding="utf-8")
             shutil.copyfile(_HERE / "template.typ", folder / "main.typ")
             found.update(markdown.characters(document))
@@ -247,7 +230,7 @@ class _Writer:
             self._files[f"{name}.pdf"] = self._root / f"{name}.pdf"
         self.characters = "".join(sorted(found))[:4000]
 
-    def _write_part(self, part: _PartContent) -> None:
+    def _write_part(self, part: PartContent) -> None:
         folder = self._root / "out" / part.part.id
         folder.mkdir(parents=True)
         stem = f"{part.part.id}-{part.part.model}-experiments{_mark(part.rows)}"
@@ -263,22 +246,22 @@ class _Writer:
         for path in part.pictures:
             why = pictures.problem(path, self._workspace.root)
             if why is not None:
-                self.problems.append(f"{path.name} is left out: {why}")
+                self._left_out.append(f"{path.name} is left out: {why}")
                 continue
             shutil.copyfile(path, folder / path.name)
             self._files[f"{part.part.id}/{path.name}"] = folder / path.name
             if path.suffix.lower() == ".svg":
                 self._png(part, folder / path.name)
-        exported = self._workspace.models_dir / (part.part.model or "")
-        for path in sorted(exported.glob("*.onnx")) if exported.is_dir() else ():
-            self._files[f"{part.part.id}/{path.name}"] = path
+        exported = exported_path(self._workspace, part.part.model or "")
+        if exported is not None:
+            self._files[f"{part.part.id}/{exported.name}"] = exported
 
-    def _add(self, part: _PartContent, name: str, text: str) -> None:
+    def _add(self, part: PartContent, name: str, text: str) -> None:
         path = self._root / "out" / part.part.id / name
         path.write_text(text, encoding="utf-8")
         self._files[f"{part.part.id}/{name}"] = path
 
-    def _png(self, part: _PartContent, svg: Path) -> None:
+    def _png(self, part: PartContent, svg: Path) -> None:
         """List the PNG of an SVG, unless the student has made one."""
         target = svg.with_suffix(".png")
         if any(path.name == target.name for path in part.pictures):
@@ -309,188 +292,3 @@ class _Writer:
                 file.write(path, f"{top}/{name}")
         files.replace(out, archive.read_bytes())
         return [f"{top}/{name}" for name in there]
-
-    # The documents
-
-    def _document(self, title: str, parts: Sequence[_PartContent]) -> dict[str, Any]:
-        """Return what the template sets, and put the pictures of it into its folder."""
-        folder = self._root / title.rsplit(" ", 1)[1].capitalize().rstrip("s")
-        folder.mkdir()
-        blocks: list[Block] = []
-        for at, part in enumerate(parts):
-            blocks += self._part_blocks(part, folder, new_page=at > 0)
-        version = metadata.version("finn-tui")
-        return {
-            "title": title,
-            "group": f"Group {self._group}",
-            "footer": f"made with finn-tui {version}",
-            "language": "en",
-            "fonts": list(typesetter.FALLBACK_FONTS),
-            "head": self._head(parts),
-            "blocks": blocks,
-        }
-
-    def _head(self, parts: Sequence[_PartContent]) -> list[Block]:
-        rows: list[tuple[str, list[markdown.Inline]]] = [
-            ("Group", [markdown.text(self._group)]),
-            ("Date", [markdown.text(datetime.now(UTC).strftime("%Y-%m-%d"))]),
-        ]
-        head: list[Block] = [{"kind": "facts", "rows": rows}]
-        if any(row.any_simulated for part in parts for row in part.rows):
-            remark = (
-                " Figures with this mark come from rehearsals: stand-ins for Vivado and Vitis "
-                "HLS, and a simulated board. They show that the flow works, and are no "
-                "measurements of hardware."
-            )
-            head.append({"kind": "note", "parts": [{"kind": "simulated"}, markdown.text(remark)]})
-        missing = [
-            step
-            for step in self._steps
-            if not step.done and any(step.part.id == part.part.id for part in parts)
-        ]
-        if missing:
-            items = [[markdown.paragraph(f"{step.place}: {step.step.title}")] for step in missing]
-            head.append(markdown.note("Not done when this was made:"))
-            head.append({"kind": "list", "ordered": False, "start": 1, "items": items})
-        return head
-
-    def _part_blocks(self, part: _PartContent, folder: Path, *, new_page: bool) -> list[Block]:
-        if part.text is None:
-            title = part.part.heading
-            blocks: list[Block] = [
-                markdown.heading(title, 1, new_page=new_page),
-                markdown.note(f"No notes yet: report/{part.part.notes} is not there."),
-            ]
-            read = markdown.Notes(blocks)
-        else:
-            read = markdown.read(part.text)
-            first = next((block for block in read.blocks if block["kind"] == "heading"), None)
-            if first is not None and first is read.blocks[0]:
-                first["new_page"] = new_page
-        used = {block["name"] for block in read.blocks if block["kind"] == "insert"}
-        # Results are shown even where the notes do not say where.
-        for name in ("table", "plots", "pictures"):
-            if part.part.model is not None and name not in used:
-                read.blocks.append({"kind": "insert", "name": name})
-        resolved: list[Block] = []
-        for block in read.blocks:
-            resolved += self._resolve(block, part, folder)
-        return resolved
-
-    def _resolve(self, block: Block, part: _PartContent, folder: Path) -> list[Block]:
-        if block["kind"] == "image":
-            return [self._image(block, notes.folder(self._workspace), folder, part.part.notes)]
-        if block["kind"] == "list":
-            items = [
-                [inner for child in item for inner in self._resolve(child, part, folder)]
-                for item in block["items"]
-            ]
-            return [{**block, "items": items}]
-        if block["kind"] == "quote":
-            inner = [one for child in block["blocks"] for one in self._resolve(child, part, folder)]
-            return [{**block, "blocks": inner}]
-        if block["kind"] != "insert":
-            return [block]
-        inserts = {
-            "table": self._table,
-            "plots": lambda part: self._charts(part, folder),
-            "pictures": lambda part: self._screens(part, folder),
-            "facts": self._facts,
-        }
-        insert = inserts.get(block["name"])
-        if insert is None:
-            self.problems.append(
-                f"{part.part.notes}: [[{block['name']}]] is unknown; there are "
-                + ", ".join(f"[[{name}]]" for name in inserts)
-            )
-            return [markdown.paragraph(f"[[{block['name']}]]")]
-        return insert(part)
-
-    def _table(self, part: _PartContent) -> list[Block]:
-        if not part.rows:
-            return [markdown.note(f"No run of {part.part.model} yet.")]
-        columns = [
-            column
-            for column in REPORT_COLUMNS
-            # A column without anything only makes the others narrow.
-            if any(column.text(row) not in ("-", "") for row in part.rows)
-        ]
-        cells = [
-            [
-                [{"kind": "simulated"}] if cell == SIMULATED else [markdown.text(cell)]
-                for cell in line
-            ]
-            for line in texts(part.rows, columns)
-        ]
-        table = markdown.table(
-            [[markdown.text(title)] for title in headings(columns)],
-            cells,
-            ["right" if column.right else "left" for column in columns],
-            f"Experiments with {part.part.model}. The estimate of LUT counts layers, FIFOs, width "
-            "converters and the shell; error: estimate against build.",
-        )
-        origin: list[markdown.Inline] = []
-        for line in provenance(part.rows):
-            origin += [{"kind": "break"}] if origin else []
-            if line.startswith(SIMULATED):
-                origin.append({"kind": "simulated"})
-            origin.append(markdown.text(line.removeprefix(f"{SIMULATED}:")))
-        return [table, {"kind": "note", "parts": origin}] if origin else [table]
-
-    def _charts(self, part: _PartContent, folder: Path) -> list[Block]:
-        blocks: list[Block] = []
-        for name, svg in part.charts.items():
-            (folder / name).write_text(svg, encoding="utf-8")
-            blocks.append(_picture(name, "", 78))
-        return blocks
-
-    def _screens(self, part: _PartContent, folder: Path) -> list[Block]:
-        if not part.pictures:
-            return []
-        blocks = [markdown.heading("Screens", 2)]
-        for path in part.pictures:
-            if path.suffix.lower() == ".png" and path.with_suffix(".svg") in part.pictures:
-                continue
-            block = _picture(str(path), path.stem, 100)
-            blocks.append(self._image(block, self._workspace.root, folder, part.part.notes))
-        return blocks
-
-    def _facts(self, part: _PartContent) -> list[Block]:
-        preset = presets().get(part.part.model or "")
-        if preset is None:
-            return []
-        rows = [
-            ("Network", [markdown.text(f"{preset.name}: {preset.title}")]),
-            *(
-                ("Published" if at == 0 else "", [markdown.text(line)])
-                for at, line in enumerate(preset.published)
-            ),
-        ]
-        trained = {row.trained_on for row in part.rows if row.trained_on}
-        if trained:
-            rows.insert(1, ("Trained on", [markdown.text(", ".join(sorted(trained)))]))
-        boards = {(row.board, row.clock_ns) for row in part.rows}
-        for board, clock in sorted(boards):
-            rows.insert(1, ("Board", [markdown.text(f"{board}, {number(1000 / clock)} MHz")]))
-        return [{"kind": "facts", "rows": rows}]
-
-    def _image(self, block: Block, base: Path, folder: Path, source: str) -> Block:
-        """Copy a picture into the document's folder; a remark where it cannot be shown."""
-        path = Path(block["path"])
-        remote = "://" in block["path"] or block["path"].startswith("data:")
-        place = path if path.is_absolute() else base / path
-        why = "nothing is fetched" if remote else pictures.problem(place, self._workspace.root)
-        if why is not None:
-            text = clean(block["path"])[:120]
-            self.problems.append(f"{source}: the picture {text} is left out: {why}")
-            return markdown.note(f"The picture {text} is left out: {why}.")
-        self._copies += 1
-        name = f"picture-{self._copies}{place.suffix.lower()}"
-        shutil.copyfile(place, folder / name)
-        return {**block, "path": name}
-
-
-def _picture(path: str, caption: str, width: int) -> Block:
-    """Return a picture of so many percent of the page's width."""
-    parts = [markdown.text(caption)] if caption else []
-    return {"kind": "image", "path": path, "caption": parts, "width": width}

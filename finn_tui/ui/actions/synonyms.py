@@ -50,6 +50,8 @@ SYNONYMS: Mapping[str, str] = {
     "board.validate": "accuracy test set",
     "board.choose": "machine host ssh",
     "board.stop": "cancel abort kill end",
+    "app.course": "lab steps status todo progress homework parts",
+    "app.picture": "screenshot screen dump image svg capture",
     "results.compare": "difference diff side by side",
     "results.load": "use folding tune again",
     "results.series": "experiments sweep batch queue exp1 exp2 several",

@@ -145,6 +145,21 @@ ACTIONS: tuple[Action, ...] = (
         "app",
         priority=True,
     ),
+    Action(
+        "app.course",
+        "Course",
+        "The steps of the lab and which are done; enter does one.",
+        ("f2",),
+        "app",
+    ),
+    Action(
+        "app.picture",
+        "Picture of the screen",
+        "Keep the screen as SVG in the workspace, for the report.",
+        ("f12",),
+        "app",
+        priority=True,
+    ),
     Action("app.theme", "Theme", "Choose the colours.", (), "app"),
     Action(
         "app.quit",
