@@ -54,9 +54,24 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
     """Return what was written when the environment was complete; None if it is not."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return marker if isinstance(marker, dict) and python_of(folder).exists() else None
+
+
+def damage(folder: Path) -> str | None:
+    """Say what is wrong with an environment that was complete once; None for any other folder."""
+    marker = folder / MARKER
+    if not marker.exists():
+        return None
+    try:
+        document = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        return f"{marker} cannot be read: {error}"
+    if not isinstance(document, dict):
+        return f"{marker} holds no JSON object."
+    python = python_of(folder)
+    return None if python.exists() else f"There is no {python} any more."
 
 
 def write_marker(folder: Path, marker: dict[str, Any]) -> None:

@@ -109,26 +109,44 @@ def boards_file() -> Path:
 
 
 def boards() -> dict[str, Board]:
-    """All boards by name, the simulated one first.
+    """All boards that can be read, by name, the simulated one first; see ``load_boards``."""
+    return load_boards()[0]
 
-    Raises:
-        FinnTuiError: ``boards.toml`` cannot be understood; says which entry.
+
+def load_boards() -> tuple[dict[str, Board], dict[str, FinnTuiError]]:
+    """Read ``boards.toml``, entry by entry.
+
+    Returns:
+        all boards by name, the simulated one first, and what is wrong with other entries by name;
+        where the file is no TOML, by the file's name.
     """
     known = {SIMULATED: simulated()}
+    broken: dict[str, FinnTuiError] = {}
     path = boards_file()
-    document, content = config.load(path)
-    for name, entry in _checked(document, path, content).items():
-        known[name] = Board(name, **asdict(entry))
-    return known
+    try:
+        document, content = config.load(path)
+    except FinnTuiError as error:
+        return known, {path.name: error}
+    for name, value in document.items():
+        try:
+            entry = _checked({name: value}, path, content)[name]
+        except FinnTuiError as error:
+            broken[name] = error
+        else:
+            known[name] = Board(name, **asdict(entry))
+    return known, broken
 
 
 def find(name: str) -> Board:
     """The board of that name. Raises ``FinnTuiError`` with the nearest names for another."""
     if name == SIMULATED:
         return simulated()
-    known = boards()
+    known, broken = load_boards()
     if name in known:
         return known[name]
+    problem = broken.get(name) or broken.get(boards_file().name)
+    if problem is not None:
+        raise problem
     raise FinnTuiError(
         f"there is no board called {name}{config.did_you_mean(name, known)}",
         "Known: " + ", ".join(known) + ".",

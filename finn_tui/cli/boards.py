@@ -17,6 +17,7 @@ from finn_tui.cli.common import (
     FAILED,
     Reporter,
     confirm,
+    damaged,
     echo,
     guard,
     number,
@@ -57,10 +58,11 @@ def boards() -> None:
 @shared_options(workspace=False)
 def list_boards(as_json: bool) -> None:
     """List all boards."""
-    known = catalogue.boards().values()
+    by_name, broken = catalogue.load_boards()
+    known = by_name.values()
     if as_json:
         listed = [{**asdict(board), "simulated": board.simulated} for board in known]
-        print_json({"boards": listed})
+        print_json({"boards": listed, "damaged": damaged(broken)})
         return
     rows = [
         (
@@ -71,6 +73,7 @@ def list_boards(as_json: bool) -> None:
         )
         for board in known
     ]
+    rows += [(name, f"damaged: {error.why}", "", "") for name, error in broken.items()]
     echo(table(("board", "where", "driver", ""), rows))
 
 

@@ -13,6 +13,7 @@ from finn_tui.cli.common import (
     HandlingChoice,
     Reporter,
     ask_about_notify,
+    damaged,
     echo,
     open_lab,
     open_workspace,
@@ -317,10 +318,15 @@ def experiments(as_csv: bool, as_md: bool, as_latex: bool, workspace: Path, as_j
 
     lab = open_lab(workspace)
     rows, broken = read_experiments(lab.runs())
-    for error in broken:
-        show_error(error)
+    for one in broken:
+        echo(f"{one.id} is damaged: {one.reason}", err=True, fg="yellow")
     if as_json:
-        print_json({"experiments": [row.as_json() for row in rows]})
+        print_json(
+            {
+                "experiments": [row.as_json() for row in rows],
+                "damaged": damaged({one.id: one.error for one in broken}),
+            }
+        )
     elif as_csv:
         echo(results_export.comma_separated(rows), nl=False)
     elif as_latex:

@@ -115,6 +115,18 @@ def ask_about_notify(workspace: Path) -> None:
         echo("It is not started; `finn-tui build` in a terminal asks again.", err=True)
 
 
+def damaged(items: Mapping[str, FinnTuiError]) -> list[dict[str, str]]:
+    """Return what cannot be read for a ``--json`` document.
+
+    Args:
+        items: what is wrong, by name.
+    """
+    return [
+        {"name": name, "what": error.what, "why": error.why, "fix": error.fix}
+        for name, error in items.items()
+    ]
+
+
 def guard(function: Callable[P, T]) -> Callable[P, T]:
     """Turn errors into words on stderr and an exit code; with ``--json`` into a document too.
 

@@ -10,6 +10,7 @@ import click
 from finn_tui.cli.common import (
     Reporter,
     confirm,
+    damaged,
     echo,
     guard,
     open_lab,
@@ -43,7 +44,7 @@ def install(name: str) -> None:
 @shared_options(workspace=False)
 def list_engines(as_json: bool) -> None:
     """List all engines, managed ones and those of engines.toml."""
-    known = catalogue.engines()
+    known, broken = catalogue.load_engines()
     if as_json:
         listed = [
             {
@@ -55,15 +56,16 @@ def list_engines(as_json: bool) -> None:
             }
             for spec in known
         ]
-        print_json({"engines": listed})
+        print_json({"engines": listed, "damaged": damaged(broken)})
         return
-    if not known:
+    if not known and not broken:
         echo("No engine yet; `finn-tui engine install` makes one, and so does first use.")
         return
     rows = [
         (spec.name, spec.version, "managed" if spec.folder else "yours", " ".join(spec.command))
         for spec in known
     ]
+    rows += [(name, "damaged", "", error.why) for name, error in broken.items()]
     echo(table(("engine", "version", "", "command"), rows))
 
 

@@ -11,6 +11,7 @@ import click
 
 from finn_tui.cli.common import (
     Reporter,
+    damaged,
     echo,
     number,
     open_lab,
@@ -60,15 +61,13 @@ def list_presets(workspace: Path, as_json: bool) -> None:
     known, broken = load_presets(opened.root)
     documents = [_document(opened, preset) for preset in known.values()]
     if as_json:
-        print_json({"presets": documents})
-    else:
-        rows = [
-            (each["name"], each["title"], "trained" if each["checkpoint"] else "")
-            for each in documents
-        ]
-        echo(table(("preset", "network", ""), rows))
-    for error in broken.values():
-        echo(f"warning: {error}", err=True, fg="yellow")
+        print_json({"presets": documents, "damaged": damaged(broken)})
+        return
+    rows = [
+        (each["name"], each["title"], "trained" if each["checkpoint"] else "") for each in documents
+    ]
+    rows += [(name, f"{error.what}: {error.why}", "damaged") for name, error in broken.items()]
+    echo(table(("preset", "network", ""), rows))
 
 
 @presets_group.command("show")

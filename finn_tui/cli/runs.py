@@ -14,6 +14,7 @@ from finn_tui.cli.common import (
     Reporter,
     ask_about_notify,
     confirm,
+    damaged,
     echo,
     open_lab,
     print_json,
@@ -40,6 +41,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
 
     Without a command: the runs of the workspace, newest first.
     """
+    from finn_tui.runs.folder import DamagedRun
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
 
@@ -47,19 +49,25 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
     if ctx.invoked_subcommand is not None:
         return
     states: list[tuple[RunFolder, RunState]] = []
+    broken: list[DamagedRun] = []
     for folder in open_lab(workspace).runs():
         try:
             state = reconcile(folder)
             assert folder.request is not None
         except FinnTuiError as error:
-            show_error(error)
+            broken.append(DamagedRun(folder.path, error))
             continue
         if tag is None or tag in read_notes(folder).tags:
             states.append((folder, state))
     if as_json:
-        print_json({"runs": [brief(folder, state) for folder, state in states]})
+        print_json(
+            {
+                "runs": [brief(folder, state) for folder, state in states],
+                "damaged": damaged({run.id: run.error for run in broken}),
+            }
+        )
         return
-    if not states:
+    if not states and not broken:
         echo(
             "No runs yet; `finn-tui build MODEL` and `finn-tui train MODEL` make one."
             if tag is None
@@ -82,6 +90,8 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 remark.strip()[:60],
             )
         )
+    rows += [(run.id, "damaged", "-", "", run.reason, "", "") for run in broken]
+    rows.sort(reverse=True)
     echo(table(("run", "state", "step", "time", "folding or data", "", ""), rows, "   r"))
 
 

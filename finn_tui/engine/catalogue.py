@@ -118,12 +118,22 @@ def engine_folder(name: str) -> Path:
 
 
 def engines() -> list[EngineSpec]:
+    """All engines that can be read; see ``load_engines``."""
+    return load_engines()[0]
+
+
+def load_engines() -> tuple[list[EngineSpec], dict[str, FinnTuiError]]:
     """All engines: the one of the environment variable, managed ones, those of engines.toml.
 
     ``FINN_TUI_ENGINE_PYTHON`` names an interpreter that is then used before all others.
     ``engines.toml`` in the configuration folder has a table an engine: ``command = ["python3"]``.
+
+    Returns:
+        the engines, and what is wrong with others by name; where engines.toml is no TOML, by the
+        file's name.
     """
     specs: list[EngineSpec] = []
+    broken: dict[str, FinnTuiError] = {}
     override = os.environ.get("FINN_TUI_ENGINE_PYTHON")
     if override:
         specs.append(_with_info(EngineSpec("environment", (override,))))
@@ -134,13 +144,31 @@ def engines() -> list[EngineSpec]:
             python = str(environments.python_of(folder))
             spec = EngineSpec(folder.name, (python,), folder)
             specs.append(_of_now(spec, marker.get("info"), marker.get("installed")))
-    return specs + _named()
+        elif (problem := environments.damage(folder)) is not None:
+            broken[folder.name] = FinnTuiError(
+                f"the engine {folder.name} is damaged",
+                problem,
+                f"Remove it with `finn-tui engine remove {folder.name}`, then "
+                "`finn-tui engine install`.",
+                kind="engine",
+            )
+    path = _engines_file()
+    try:
+        document, content = config.load(path)
+    except FinnTuiError as error:
+        return specs, broken | {path.name: error}
+    for name, value in document.items():
+        try:
+            entry = config.decode({name: value}, dict[str, EngineEntry], path, content)[name]
+        except FinnTuiError as error:
+            broken[name] = error
+        else:
+            specs.append(_with_info(EngineSpec(name, entry.command)))
+    return specs, broken
 
 
-def _named() -> list[EngineSpec]:
-    path = paths.config_dir() / "engines.toml"
-    entries = config.read(path, dict[str, EngineEntry])
-    return [_with_info(EngineSpec(name, entry.command)) for name, entry in entries.items()]
+def _engines_file() -> Path:
+    return paths.config_dir() / "engines.toml"
 
 
 def _info_path(spec: EngineSpec) -> Path:
@@ -224,12 +252,17 @@ def find(name: str | None = None) -> EngineSpec | None:
     Raises:
         FinnTuiError: for a name that is not there, unless it is the one that can be installed.
     """
-    known = engines()
+    known, broken = load_engines()
     if not name:
+        if not known and _engines_file().name in broken:
+            raise broken[_engines_file().name]
         return known[0] if known else None
     for spec in known:
         if spec.name == name:
             return spec
+    problem = broken.get(name) or broken.get(_engines_file().name)
+    if problem is not None and name != DEFAULT:  # which is installed anew
+        raise problem
     if name == DEFAULT:
         return None
     raise FinnTuiError(

@@ -249,12 +249,25 @@ def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
 
 def shown_names(workspace: Workspace) -> dict[str, str]:
     """How the models of a workspace are shown, by their names in it."""
-    shown = {}
+    return {
+        name: str((info or {}).get("title") or name) for name, info in _infos(workspace).items()
+    }
+
+
+def damaged_names(workspace: Workspace) -> set[str]:
+    """The models of a workspace that cannot be read and are prepared again when they are opened."""
+    return {name for name, info in _infos(workspace).items() if info is None}
+
+
+def _infos(workspace: Workspace) -> dict[str, dict[str, Any] | None]:
+    """What is known of each model by its name; None where no part's document can be read."""
+    infos = {}
     for name in workspace.models():
-        infos = map(files.read_sealed, sorted((workspace.models_dir / name).glob("*/model.json")))
-        info: Mapping[str, Any] = next((info for info in infos if info is not None), {})
-        shown[name] = str(info.get("title") or name)
-    return shown
+        paths = sorted((workspace.models_dir / name).glob("*/model.json"))
+        infos[name] = next(
+            (info for info in map(files.read_sealed, paths) if info is not None), None
+        )
+    return infos
 
 
 def locate(workspace: Workspace, request: Request, part: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.runs.documents import RunKind
-from finn_tui.runs.folder import RunFolder, missed_text
+from finn_tui.runs.folder import DamagedRun, RunFolder, missed_text
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.notes import read_notes
 
@@ -187,7 +187,7 @@ def _pick(part: Any) -> dict[str, float]:
     return {name: part[name] for name in _RESOURCES if _number(part, name) is not None}
 
 
-def experiments(runs: list[RunFolder]) -> tuple[list[Experiment], list[FinnTuiError]]:
+def experiments(runs: list[RunFolder]) -> tuple[list[Experiment], list[DamagedRun]]:
     """All builds that can be read, in the order of the runs, and what is wrong with the others."""
     rows, broken = [], []
     for run in runs:
@@ -196,5 +196,5 @@ def experiments(runs: list[RunFolder]) -> tuple[list[Experiment], list[FinnTuiEr
         try:
             rows.append(experiment(run))
         except FinnTuiError as error:
-            broken.append(error)
+            broken.append(DamagedRun(run.path, error))
     return rows, broken

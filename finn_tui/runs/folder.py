@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,24 @@ def parse_event(line: str) -> dict[str, Any] | None:
     return event if all(event.get(key) is not None for key in needed) else None
 
 
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run that cannot be read, listed beside the others: its folder, and why."""
+
+    path: Path
+    error: FinnTuiError
+
+    @property
+    def id(self) -> str:
+        """Its folder's name."""
+        return self.path.name
+
+    @property
+    def reason(self) -> str:
+        """Why, in one line."""
+        return f"{self.error.what}: {self.error.why}".replace(f"{self.path}/", "")
+
+
 def run_around(path: Path) -> RunFolder | None:
     """The run that a path is, or lies in; None if there is none."""
     place = path.resolve()
@@ -273,9 +292,11 @@ def list_runs(runs_dir: Path, kind: RunKind | None = None) -> list[RunFolder]:
         return [run for run in list_runs(runs_dir) if run.kind is kind]
     if not runs_dir.is_dir():
         return []
-    folders = [
-        p.parent for p in runs_dir.glob(f"*/{runfiles.RUN}") if not p.parent.name.startswith(".")
-    ]
+    # One that lost its request is a run, too: its reading says so.
+    documents = (runs_dir.glob(f"*/{name}") for name in (runfiles.RUN, runfiles.STATE))
+    folders = {
+        path.parent for paths in documents for path in paths if not path.parent.name.startswith(".")
+    }
     # The name begins with the time of creation, in a form that sorts.
     return [RunFolder(path) for path in sorted(folders, key=lambda p: p.name, reverse=True)]
 

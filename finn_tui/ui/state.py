@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.documents import Notes
-    from finn_tui.runs.folder import RunFolder, RunRequest, RunState
+    from finn_tui.runs.folder import DamagedRun, RunFolder, RunRequest, RunState
 
 F = TypeVar("F")
 
@@ -198,7 +198,7 @@ class AppState:
         self.runs_read = False
         self.unfinished: set[str] = set()
         self.results: tuple[Experiment, ...] = ()
-        self.broken: tuple[FinnTuiError, ...] = ()
+        self.broken: tuple[DamagedRun, ...] = ()
         self.chosen_run_id = ""
         self.failure: Diagnosis | None = None
         self.board = BoardState(machine=workspace.settings.to)
@@ -234,8 +234,18 @@ class AppState:
         return next((run for run in self.runs if run.id == id), None)
 
     def chosen_run(self) -> RunView | None:
-        """Return the run that the Runs screen shows: the chosen one, else the newest."""
+        """Return the run that the Runs screen shows: the chosen one, else the newest.
+
+        None where there is none, or a damaged one is chosen, see ``damaged_run``.
+        """
+        if self.damaged_run() is not None:
+            return None
         return self.run(self.chosen_run_id) or (self.runs[0] if self.runs else None)
+
+    def damaged_run(self) -> DamagedRun | None:
+        """Return the damaged run that is chosen on the Runs screen, or that is all there is."""
+        chosen = next((run for run in self.broken if run.id == self.chosen_run_id), None)
+        return chosen or (self.broken[0] if self.broken and not self.runs else None)
 
     def newest_built(self) -> RunView | None:
         """Return the newest run that has succeeded."""

@@ -61,9 +61,13 @@ def test_python_may_be_a_virtual_environment() -> None:
 )
 def test_entries_that_cannot_be_understood_are_named(text: str, message: str) -> None:
     write(text)
+    known, broken = catalogue.load_boards()
+    assert list(known) == ["simulated"]
+    (error,) = broken.values()
+    assert message in str(error) and "boards.toml" in str(error)
     with pytest.raises(FinnTuiError) as caught:
-        catalogue.boards()
-    assert message in str(caught.value) and "boards.toml" in str(caught.value)
+        catalogue.find("lab")
+    assert "[simulated]" in text or str(caught.value) == str(error)
 
 
 def test_unknown_names_are_answered_with_near_ones() -> None:

@@ -28,8 +28,9 @@ from tests.ui.conftest import make_run
 BUILT, FAILED = "20260101T000000Z-cybsec-0001", "20260102T000000Z-tfc-w1a1-bbbb"
 
 
+_DAMAGED = {"damaged.name", "damaged.what", "damaged.why", "damaged.fix"}
 #: Keys that other tests see: of FINN's heuristic, which needs an engine; of a rehearsal's build
-#: folder; of several builds in one folder.
+#: folder; of several builds in one folder; of what is damaged.
 ELSEWHERE = {
     "pareto": {
         key
@@ -38,6 +39,9 @@ ELSEWHERE = {
     },
     "calibrate RUN": {"nodes.hls", "nodes.out_of_context"},
     "inspect": {"steps.build"},
+    **dict.fromkeys(
+        ("runs", "experiments", "boards list", "engine list", "presets list"), _DAMAGED
+    ),
 }
 
 

@@ -17,6 +17,22 @@ class Document(Struct, frozen=True, kw_only=True):
     format_version: int
 
 
+class DamagedItem(Struct, frozen=True, kw_only=True):
+    """Something that cannot be read, listed beside what can be.
+
+    Attributes:
+        name: its name: of a run's folder, of an entry in a file, or of the file.
+        what: what is wrong.
+        why: why.
+        fix: what to do about it.
+    """
+
+    name: str
+    what: str
+    why: str
+    fix: str
+
+
 class Failure(Document, frozen=True, kw_only=True):
     """Printed by every command that could not do its work, with exit code 1, or 2 for wrong use.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from finn_tui.cli.documents.base import Document
+from finn_tui.cli.documents.base import DamagedItem, Document
 from finn_tui.runs.documents import ComparisonResult, ExecuteResult, RunError, ThroughputResult
 
 
@@ -42,9 +42,11 @@ class BoardsList(Document, frozen=True, kw_only=True):
     Attributes:
         format_version: version of the document's form.
         boards: each of them.
+        damaged: those that cannot be read, each with the reason.
     """
 
     boards: tuple[BoardRow, ...]
+    damaged: tuple[DamagedItem, ...]
 
 
 class BoardsTest(Document, frozen=True, kw_only=True):

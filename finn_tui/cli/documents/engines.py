@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from finn_tui.cli.documents.base import Document
+from finn_tui.cli.documents.base import DamagedItem, Document
 from finn_tui.engine.catalogue import EngineInfo
 
 
@@ -32,9 +32,11 @@ class EngineList(Document, frozen=True, kw_only=True):
     Attributes:
         format_version: version of the document's form.
         engines: each of them.
+        damaged: those that cannot be read, each with the reason.
     """
 
     engines: tuple[EngineRow, ...]
+    damaged: tuple[DamagedItem, ...]
 
 
 class EngineInfoDocument(EngineInfo, frozen=True, kw_only=True):

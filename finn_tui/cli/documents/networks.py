@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from finn_tui.base.config import known_keys
-from finn_tui.cli.documents.base import Document, Finn
+from finn_tui.cli.documents.base import DamagedItem, Document, Finn
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -180,9 +180,11 @@ class Presets(Document, frozen=True, kw_only=True):
     Attributes:
         format_version: version of the document's form.
         presets: the networks.
+        damaged: those that cannot be read, each with the reason.
     """
 
     presets: tuple[PresetDocument, ...]
+    damaged: tuple[DamagedItem, ...]
 
 
 class NetworkLayer(Struct, frozen=True, kw_only=True):

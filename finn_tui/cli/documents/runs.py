@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from finn_tui.base.config import known_keys
-from finn_tui.cli.documents.base import Document
+from finn_tui.cli.documents.base import DamagedItem, Document
 from finn_tui.runs.documents import (
     RunError,
     RunKind,
@@ -129,9 +129,11 @@ class Runs(Document, frozen=True, kw_only=True):
     Attributes:
         format_version: version of the document's form.
         runs: each of them.
+        damaged: those that cannot be read, each with the reason.
     """
 
     runs: tuple[RunRow, ...]
+    damaged: tuple[DamagedItem, ...]
 
 
 class Cancel(RunRow, frozen=True, kw_only=True):
@@ -282,9 +284,11 @@ class Experiments(Document, frozen=True, kw_only=True):
     Attributes:
         format_version: version of the document's form.
         experiments: a row a run, newest first.
+        damaged: those that cannot be read, each with the reason.
     """
 
     experiments: tuple[Experiment, ...]
+    damaged: tuple[DamagedItem, ...]
 
 
 class SweepFolding(Struct, frozen=True, kw_only=True):

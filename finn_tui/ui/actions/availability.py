@@ -48,6 +48,8 @@ def nothing_to_stop(state: AppState) -> str | None:
 
 
 def no_run(state: AppState) -> str | None:
+    if state.damaged_run() is not None:
+        return "this run is damaged; its folder can be looked at with `finn-tui inspect`"
     return None if state.chosen_run() is not None else "no run yet; press b to build"
 
 

@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import view as board
 from finn_tui.ui.logs.pane import LogPane
@@ -133,15 +132,11 @@ class BoardScreen(ModeScreen):
 
     def do_board_choose(self) -> None:
         """Choose the machine to deploy to."""
-        from finn_tui.board.catalogue import boards
+        from finn_tui.board.catalogue import load_boards
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
-        try:
-            machines = boards()
-        except FinnTuiError as error:
-            self.context.show_error(error)
-            return
+        machines, broken = load_boards()
         rows = [
             Row(
                 machine.name,
@@ -153,9 +148,15 @@ class BoardScreen(ModeScreen):
             )
             for machine in machines.values()
         ]
+        rows += [
+            Row(name, [(name, "dim"), (f"damaged: {error.why}", "warn")])
+            for name, error in broken.items()
+        ]
 
         def accept(name: str | None) -> None:
-            if name is not None:
+            if name in broken:
+                self.context.show_error(broken[name])
+            elif name is not None:
                 self.state.board.machine = name
                 self.context.change_settings(to=name)
                 self.redraw()

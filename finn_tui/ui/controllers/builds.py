@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
-    from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.folder import DamagedRun, RunFolder
     from finn_tui.runs.launch.preflight import Finding
     from finn_tui.runs.live.snapshot import RunSnapshot
 
@@ -39,7 +39,7 @@ class RunsRead(WorkResult):
     kind = WorkKind.RUNS
     runs: tuple[RunView, ...]
     results: tuple[Experiment, ...] | None
-    broken: tuple[FinnTuiError, ...] = ()
+    broken: tuple[DamagedRun, ...] = ()
 
 
 @dataclass
@@ -149,8 +149,9 @@ class BuildController(Controller):
         """Store the runs and report those that have ended."""
         before = {run.id: run for run in self.state.runs}
         self.state.runs = message.runs
+        self.state.broken = message.broken
         if message.results is not None:
-            self.state.results, self.state.broken = message.results, message.broken
+            self.state.results = message.results
         if self.state.runs_read:
             for run in message.runs:
                 old = before.get(run.id)
@@ -365,17 +366,19 @@ class BuildController(Controller):
     async def _watch_runs(self) -> None:
         """Read the workspace's runs repeatedly; post a message when they change."""
         seen: tuple[RunView, ...] | None = None
+        damaged: list[str] = []
         results: tuple[Experiment, ...] = ()
         while True:
             runs, broken = await asyncio.to_thread(read_runs, self.lab, seen or ())
-            if seen is None or runs != seen:
+            reasons = [run.reason for run in broken]
+            if seen is None or runs != seen or reasons != damaged:
                 changed = [run for run in runs if run not in (seen or ())]
                 removed = len(runs) != len(seen or ())
                 changed_results: tuple[Experiment, ...] | None = None
                 if changed or removed or broken:
                     results = await asyncio.to_thread(read_results, runs, seen or (), results)
                     changed_results = results
-                seen = runs
+                seen, damaged = runs, reasons
                 self.context.post_message(RunsRead(runs, changed_results, broken))
             await asyncio.sleep(_LOOK)
 

@@ -141,30 +141,35 @@ class ModelController(Controller):
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
-        from finn_tui.lab.models import shown_names
-        from finn_tui.lab.presets import presets
+        from finn_tui.lab.models import damaged_names, shown_names
+        from finn_tui.lab.presets import load_presets
         from finn_tui.ui.dialogs.choose import ChooseDialog
-        from finn_tui.ui.toolkit.listing import Column, Content, Row
+        from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
         from finn_tui.ui.toolkit.text_input import why_no_file
 
         files = (".onnx",)
-        try:
-            presets_by_name = presets(self.lab.workspace.root)
-        except FinnTuiError as error:
-            self.context.show_error(error)
-            return
+        presets_by_name, broken = load_presets(self.lab.workspace.root)
         titles = shown_names(self.lab.workspace)
+        damaged = damaged_names(self.lab.workspace)
+
+        def prepared(name: str) -> Cell:
+            if name in damaged:
+                return ("damaged", "warn")
+            return ("prepared" if name in titles else "", "dim")
+
         rows = [
-            Row(
-                name,
-                [(name, ""), (preset.title, "dim"), ("prepared" if name in titles else "", "dim")],
-            )
+            Row(name, [(name, ""), (preset.title, "dim"), prepared(name)])
             for name, preset in presets_by_name.items()
         ]
         rows += [
-            Row(name, [(title, ""), ("in this workspace", "dim"), ("prepared", "dim")])
+            Row(name, [(title, ""), ("in this workspace", "dim"), prepared(name)])
             for name, title in sorted(titles.items())
             if name not in presets_by_name
+        ]
+        rows += [
+            Row(name, [(name, "dim"), (f"damaged: {error.why}", "warn")])
+            for name, error in sorted(broken.items())
+            if name not in titles
         ]
         width = min(24, max([14, *map(len, titles.values())]))
         present = self.state.tune.opened.model.name if self.state.tune is not None else None

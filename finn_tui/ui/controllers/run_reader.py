@@ -15,12 +15,12 @@ from finn_tui.ui.state import RunView
 if TYPE_CHECKING:
     from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
-    from finn_tui.runs.folder import RunFolder
+    from finn_tui.runs.folder import DamagedRun, RunFolder
 
 
 def read_runs(
     lab: Workbench, before: tuple[RunView, ...]
-) -> tuple[tuple[RunView, ...], tuple[FinnTuiError, ...]]:
+) -> tuple[tuple[RunView, ...], tuple[DamagedRun, ...]]:
     """Read the runs of a workspace; ended ones only if their documents are newer.
 
     Args:
@@ -31,6 +31,7 @@ def read_runs(
         The runs, newest first, and why others could not be read.
     """
     from finn_tui.engine.server import runfiles
+    from finn_tui.runs.folder import DamagedRun
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
 
@@ -59,7 +60,7 @@ def read_runs(
                 folder.clock_missed_ns() if state.state == "succeeded" else None,
             )
         except FinnTuiError as error:
-            broken.append(error)
+            broken.append(DamagedRun(folder.path, error))
             continue
         runs.append(seen)
     return tuple(run for run in runs if run is not None), tuple(broken)

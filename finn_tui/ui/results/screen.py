@@ -277,6 +277,8 @@ class ResultsScreen(ModeScreen):
 
     def _broken(self, width: int, height: int) -> list[StyledLine]:
         return [
-            StyledLine().add(" " + fit(printable(f"{error.what}: {error.why}"), width - 2), "warn")
-            for error in self.state.broken[:height]
+            StyledLine().add(
+                " " + fit(printable(f"{run.id} is damaged: {run.reason}"), width - 2), "warn"
+            )
+            for run in self.state.broken[:height]
         ]

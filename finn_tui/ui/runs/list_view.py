@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from finn_tui.lab.identity import titles
-from finn_tui.runs.folder import missed_text
+from finn_tui.runs.folder import DamagedRun, missed_text
 from finn_tui.ui.runs.build_view import state_sign, step_name
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
@@ -40,11 +40,24 @@ def state_cell(run: RunView) -> Cell:
     return (f"{mark} {state.state}", role)
 
 
-def runs_content(run_views: Sequence[RunView], width: int) -> Content:
-    """Return the list of runs, newest first.
+def _damaged_row(run: DamagedRun, wide: bool) -> Row:
+    """Return the row of a run that cannot be read: the reason takes the rest of the line."""
+    cells: list[Cell] = [
+        (run.id if wide else run.id[-4:], "quiet"),
+        ("damaged", "bad"),
+        (run.reason, "warn"),
+    ]
+    return Row(run.id, cells, run.id)
+
+
+def runs_content(
+    run_views: Sequence[RunView], width: int, damaged: Sequence[DamagedRun] = ()
+) -> Content:
+    """Return the list of runs, newest first, those that cannot be read in their places.
 
     Args:
         run_views: the runs.
+        damaged: those that cannot be read.
         width: columns of the list.
     """
     wide = width >= 110
@@ -62,6 +75,9 @@ def runs_content(run_views: Sequence[RunView], width: int) -> Content:
             ("SIMULATED" if run.simulated else "", "sim"),
         ]
         rows.append(Row(run.id, cells, run.id))
+    rows += [_damaged_row(run, wide) for run in damaged]
+    # A run's name begins with the time of its creation.
+    rows.sort(key=lambda row: str(row.key), reverse=True)
     columns = [
         Column("run", 31 if wide else 4, rank=2),
         Column("model", min(22, max([10, *map(len, models.values())]))),

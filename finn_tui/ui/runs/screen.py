@@ -25,7 +25,7 @@ from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.panes import Resize
-from finn_tui.ui.toolkit.styled_line import StyledLine, duration, printable, shorten
+from finn_tui.ui.toolkit.styled_line import StyledLine, duration, fit, printable, shorten
 
 
 class RunsScreen(ModeScreen):
@@ -79,11 +79,13 @@ class RunsScreen(ModeScreen):
         # As high as it has rows, so that a short list leaves its room to what is being built.
         width, height = self.size
         max_rows = 11 if height >= 34 else 7 if height >= 18 else 3
-        rows = max(2 if height < 18 else 3, min(max_rows, len(state.runs) + 1))
+        count = len(state.runs) + len(state.broken)
+        rows = max(2 if height < 18 else 3, min(max_rows, count + 1))
         self.resize_pane("runs", rows + (2 if height >= 34 else 1))
         self.resize_pane("steps", 44 if width >= 110 else min(34, width * 45 // 100))
         listing.set_content(
-            runs.runs_content(state.runs, listing.size.width), state.chosen_run_id or None
+            runs.runs_content(state.runs, listing.size.width, state.broken),
+            state.chosen_run_id or None,
         )
         run = state.chosen_run()
         view = self.own
@@ -118,7 +120,10 @@ class RunsScreen(ModeScreen):
         snapshot = view.snapshot if run is not None else None
         build_tree = build_view.step_tree(snapshot, view.unfolded, since, ended, view.usual)
         if run is None:
-            build_tree.content.empty = "b builds the present folding"
+            damaged = self.state.damaged_run()
+            build_tree.content.empty = (
+                "b builds the present folding" if damaged is None else "nothing is known of it"
+            )
         self._logs = build_tree.logs
         steps = self.query_one("#steps", Listing)
         steps.title = "Steps"
@@ -194,6 +199,10 @@ class RunsScreen(ModeScreen):
 
     def _about(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.chosen_run()
+        damaged = self.state.damaged_run()
+        if damaged is not None:
+            text = f" damaged: {damaged.reason} {damaged.error.fix}"
+            return [StyledLine().add(fit(printable(text), width - 1), "bad")]
         if run is None:
             return []
         return [self._summary(run, width)]
@@ -260,7 +269,10 @@ class RunsScreen(ModeScreen):
         """Enter on a run goes to its steps, or says why it failed; on a step it unfolds it; on
         anything with a log it opens that."""
         run = self.state.chosen_run()
-        if event.listing.id == "runs":
+        damaged = self.state.damaged_run()
+        if event.listing.id == "runs" and damaged is not None:
+            self.context.show_error(damaged.error)
+        elif event.listing.id == "runs":
             if run is not None and (run.state.error or self.state.failure):
                 self.do_runs_error()
             else:
