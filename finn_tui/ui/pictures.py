@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: A theme for paper.
 _THEME = "finn-light"
 #: Windows that show all columns and leave little room empty.
-_SIZES = {"flow": (160, 50), "tune": (160, 40), "board": (110, 30), "results": (160, 40)}
+_SIZES = {"flow": (160, 50), "tune": (160, 40), "board": (110, 30), "results": (160, 48)}
 #: Seconds that a screen may take to have what it shows.
 _LIMIT = 60.0
 

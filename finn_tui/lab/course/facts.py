@@ -47,7 +47,7 @@ def read_progress(workspace: Workspace, course: Course) -> list[StepProgress]:
 def exported_path(workspace: Workspace, model: str) -> Path | None:
     """Return the file that `finn-tui export` has written of a model; None if there is none."""
     paths = (folder / f"{model}.onnx" for folder in (workspace.root, notes.folder(workspace)))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if path.is_file() and not path.is_symlink()), None)
 
 
 def trainings(runs: Iterable[RunFolder]) -> Iterable[TrainingFact]:

@@ -159,6 +159,9 @@ def read(path: Path) -> str | None:
     try:
         if not path.is_file():
             return None
+        # A workspace may come from somebody else: a link must not put other files into a report.
+        if not path.resolve().is_relative_to(path.parent.resolve()):
+            raise _unreadable(path, "It is a link to a file in another folder.")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:

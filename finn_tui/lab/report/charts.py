@@ -106,7 +106,7 @@ class _Drawing:
             least, most = max(self._x[0], self._y[0]), min(self._x[-1], self._y[-1])
             body.append(self._line(Point(least, least), Point(most, most), "#999", dash=True))
         body += [self._line(a, b, "#999") for a, b in chart.joined]
-        labels: list[tuple[float, float]] = []
+        labels: list[tuple[float, float, float]] = []
         for at, series in enumerate(chart.series):
             colour = _COLOURS[at % len(_COLOURS)]
             for point in series.points:
@@ -119,7 +119,7 @@ class _Drawing:
         return "\n".join([head, *body, "</svg>"]) + "\n"
 
     def _mark(
-        self, point: Point, colour: str, labels: list[tuple[float, float]], *, filled: bool
+        self, point: Point, colour: str, labels: list[tuple[float, float, float]], *, filled: bool
     ) -> list[str]:
         x, y = self._at(point)
         fill = colour if filled else "white"
@@ -128,16 +128,21 @@ class _Drawing:
             'stroke-width="1.6"/>'
         ]
         if point.label:
+            width = 6.2 * len(point.label)
+            left = x > _WIDTH - _RIGHT - width - 9
+            start = x - 9 - width if left else x + 9
             # A label stands above where another point is beside it, and apart from other labels.
-            beside = any(0 < a - x < 90 and abs(b - y) < 10 for a, b in self._marks)
-            at, step = (y - 9, -12) if beside else (y + 4, 12)
-            while any(abs(at - b) < 12 and abs(x - a) < 90 for a, b in labels):
+            beside = any(x < a < start + width and abs(b - y) < 10 for a, b in self._marks)
+            beside = beside or y > _HEIGHT - _BOTTOM - 8
+            at, step = (y - 9, -12) if beside or left else (y + 4, 12)
+            while any(
+                abs(at - b) < 12 and start < end and begin < start + width
+                for begin, end, b in labels
+            ):
                 at += step
-            labels.append((x, at))
-            left = x > _WIDTH - 130
-            lines.append(
-                _text(x - 9 if left else x + 9, at, point.label, anchor="end" if left else "start")
-            )
+            labels.append((start, start + width, at))
+            anchor = "end" if left else "start"
+            lines.append(_text(x - 9 if left else x + 9, at, point.label, anchor=anchor))
         return lines
 
     def _line(self, a: Point, b: Point, colour: str, *, dash: bool = False) -> str:

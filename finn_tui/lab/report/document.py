@@ -240,7 +240,7 @@ class DocumentWriter:
         self._copies += 1
         name = f"picture-{self._copies}{place.suffix.lower()}"
         shutil.copyfile(place, folder / name)
-        return {**block, "path": name}
+        return {**block, "path": name, "title": clean(place.name)}
 
 
 def _picture(path: str, caption: str, width: int) -> Block:

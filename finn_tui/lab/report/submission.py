@@ -131,13 +131,13 @@ async def write(
         writer = _Writer(workspace, course, group, steps, parts, root)
         await asyncio.to_thread(writer.prepare)
         answer = await typesetter.run(root, writer.tasks, writer.characters, fonts, on_progress)
-        remarks = [*writer.problems, *_missing_glyphs(answer.missing)]
+        remarks = [*writer.problems, *answer.damaged, *_missing_glyphs(answer.missing)]
         for name, error in answer.errors.items():
             if name.endswith(".pdf"):
                 raise FinnTuiError(
                     f"{name} could not be set",
                     clean(error),
-                    "Look for pictures in the notes that are damaged, and leave them out.",
+                    "Shorten the notes of that document until it can be set.",
                 )
             remarks.append(f"{name}: no PNG was made ({clean(error)})")
         on_progress(Progress("report", f"writing {out.name}"))

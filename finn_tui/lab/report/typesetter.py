@@ -19,6 +19,7 @@ from typing import Any
 from finn_tui.base import environments, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.base.text import clean
 
 VERSION = "0.15.2"
 #: An interpreter that has typst already; machines without a network use it.
@@ -64,10 +65,12 @@ class Typeset:
     Attributes:
         missing: characters that no font of this machine has.
         errors: why a file could not be made, by its name.
+        damaged: pictures of documents that cannot be shown, in words.
     """
 
     missing: tuple[str, ...]
     errors: Mapping[str, str]
+    damaged: tuple[str, ...]
 
 
 def recipe() -> environments.Recipe:
@@ -142,7 +145,9 @@ async def run(
             await process.wait()
     try:
         answer = json.loads(out)
-        return Typeset(tuple(answer["missing"]), dict(answer["errors"]))
+        return Typeset(
+            tuple(answer["missing"]), dict(answer["errors"]), tuple(map(clean, answer["damaged"]))
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise FinnTuiError(
             "the report could not be set",

@@ -31,7 +31,9 @@ def main() -> None:
     root = Path(sys.argv[1])
     job: dict[str, Any] = json.loads((root / "job.json").read_text(encoding="utf-8"))
     fonts = [str(root / "fonts")] if (root / "fonts").is_dir() else []
-    answer: dict[str, Any] = {"missing": [], "errors": {}}
+    answer: dict[str, Any] = {"missing": [], "errors": {}, "damaged": []}
+    for path in sorted(root.glob("*/content.json")):
+        answer["damaged"] += without_damaged(path)
     if job.get("characters"):
         answer["missing"] = missing(root, job["characters"], job["fonts"], fonts)
     for task in job["tasks"]:
@@ -47,6 +49,42 @@ def main() -> None:
         except typst.TypstError as error:
             answer["errors"][task["output"]] = str(error.message)
     print(json.dumps(answer))
+
+
+def without_damaged(path: Path) -> list[str]:
+    """Replace pictures of a document that cannot be shown by a remark; return the remarks."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    remarks: list[str] = []
+
+    def sift(value: Any) -> Any:
+        if isinstance(value, list):
+            return [sift(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("kind") == "image":
+            why = damage(path.parent, value["path"])
+            if why is None:
+                return value
+            remark = f"The picture {value.get('title') or value['path']} is left out: {why}"
+            remarks.append(remark)
+            return {"kind": "note", "parts": [{"kind": "text", "text": remark}]}
+        return {key: sift(each) for key, each in value.items()}
+
+    document["blocks"] = sift(document["blocks"])
+    if remarks:
+        path.write_text(json.dumps(document), encoding="utf-8")
+    return remarks
+
+
+def damage(folder: Path, name: str) -> str | None:
+    """Return why a picture cannot be shown; None if it can."""
+    source = f"#image({json.dumps(name)}, width: 1cm)".encode()
+    (folder / "picture.typ").write_bytes(source)
+    try:
+        typst.compile(folder / "picture.typ", root=folder, format="pdf")
+    except typst.TypstError as error:
+        return str(error.message)
+    return None
 
 
 def missing(root: Path, characters: str, families: list[str], fonts: list[str]) -> list[str]:

@@ -178,6 +178,52 @@ async def test_notes_that_cannot_be_read_are_an_error(student: Workspace, conten
     assert not (student.root / "G7.zip").exists()
 
 
+async def test_links_to_elsewhere_are_not_handed_in(student: Workspace) -> None:
+    secret = student.root.parent / "secret.txt"
+    secret.write_text("the secret")
+    folder = student.root / "report"
+    (folder / "pictures" / "Part3").mkdir(parents=True)
+    (student.root.parent / "secret.svg").write_text("<svg>the secret</svg>")
+    (folder / "pictures" / "Part3" / "a.svg").symlink_to(student.root.parent / "secret.svg")
+    (student.root / "tfc-w1a1.onnx").symlink_to(secret)
+    done = await write(student)
+    assert not any(name.endswith(("a.svg", ".onnx")) for name in done.names)
+    assert any("a.svg is left out" in remark for remark in done.notes)
+    (folder / "part3.md").symlink_to(secret)
+    with pytest.raises(FinnTuiError, match=r"part3\.md cannot be read"):
+        await write(student)
+
+
+async def test_an_exported_network_is_handed_in(student: Workspace) -> None:
+    (student.root / "tfc-w1a1.onnx").write_bytes(b"onnx")
+    done = await write(student)
+    assert read(done, "Part3/tfc-w1a1.onnx") == b"onnx"
+
+
+async def test_a_picture_that_is_a_trap_costs_only_itself(student: Workspace) -> None:
+    folder = student.root / "report"
+    folder.mkdir()
+    entities = "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(9))
+    (folder / "laughs.svg").write_text(
+        f'<!DOCTYPE svg [<!ENTITY a0 "ha">{entities}]>'
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>&a9;</text></svg>'
+    )
+    (folder / "fetch.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">'
+        '<image href="file:///etc/passwd" width="9" height="9"/></svg>'
+    )
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 40)
+    (folder / "part3.md").write_text(
+        "![a](laughs.svg)\n\n![b](fetch.svg)\n\n![c](broken.png)\n\nThe text stays.\n"
+    )
+    done = await write(student)
+    report = pdf_text(done, "Report.pdf")
+    assert "The text stays." in report and "root:" not in report
+    for name in ("laughs.svg", "broken.png"):
+        assert f"The picture {name} is left out" in report
+        assert any(name in remark for remark in done.notes)
+
+
 @pytest.mark.parametrize("group", ["", "../up", "a b", "x" * 61, "ü"])
 async def test_a_group_names_a_file(student: Workspace, group: str, tmp_path: Path) -> None:
     with pytest.raises(FinnTuiError, match="cannot be the name of a group"):
