@@ -93,14 +93,7 @@ def train(folder: str, start: str, say: worker.Say) -> None:
     )
     begun = time.monotonic()
     results = _Results(folder, training, torch, device)
-    report = training.report
-
-    def reported(event: str, **values: Any) -> None:
-        if event == "epoch":
-            results.write("running")
-        report(event, **values)
-
-    training.report = reported
+    training.on_saved = lambda: results.write("running")
     stopped = training.train()
     results.write(stopped.reason)
     say("log", level="info", text="training took %.1f s" % (time.monotonic() - begun))

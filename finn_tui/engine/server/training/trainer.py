@@ -17,7 +17,8 @@ from finn_tui.engine.server.training.datasets import Dataset
 
 Report = Callable[..., None]
 
-#: A checkpoint in the middle of an epoch that takes long.
+#: How often checkpoints are written: at the end of an epoch, and in the middle of a long one.
+SAVE_SECONDS = 10.0
 CHECKPOINT_SECONDS = 120.0
 #: Curves of a long training need no more points than this many in all.
 _POINTS = 1500
@@ -140,7 +141,11 @@ class Trainer:
         self.best: Optional[Dict[str, Any]] = None
         self.seconds = 0.0
         self.data_seconds = 0.0
-        self._saved = self._reported = 0.0
+        #: Called when checkpoints have been written.
+        self.on_saved: Callable[[], None] = lambda: None
+        self._ended = -math.inf
+        self._best_state: Optional[Dict[str, Any]] = None
+        self._saved = self._reported = -math.inf
         self._deadline = math.inf
 
     def _split(self, count: int) -> Tuple[Any, Any]:
@@ -207,6 +212,14 @@ class Trainer:
 
     def train(self) -> Stopped:
         """Train until the epochs are done, nothing gets better, or the time is over."""
+        try:
+            return self._train()
+        finally:
+            # Also where a time limit or an error ends it: what is done is not lost.
+            if self.history and self._saved < self._ended:
+                self.save()
+
+    def _train(self) -> Stopped:
         begun = time.monotonic() - self.seconds
         self._deadline = time.monotonic() + (self.recipe.limit_s or math.inf)
         while self.epoch <= self.recipe.epochs:
@@ -224,7 +237,6 @@ class Trainer:
         order = torch.randperm(len(self.labels), generator=self._generator(self.epoch, 0))
         order = order.to(self.device)
         self.net.train()
-        self._saved = time.monotonic()
         loss_sum = torch.zeros((), device=self.device)
         hit_sum = torch.zeros((), dtype=torch.int64, device=self.device)
         images_done, span = 0, time.monotonic()
@@ -251,7 +263,7 @@ class Trainer:
                 images_done, span = 0, time.monotonic()
                 self.seconds = time.monotonic() - begun
                 if now - self._saved > CHECKPOINT_SECONDS:
-                    self.save_latest()
+                    self.save()
         return True
 
     def _take(self, loss_sum: Any, hit_sum: Any, images: int) -> None:
@@ -298,11 +310,14 @@ class Trainer:
         better = self.best is None or scores["percent"] > self.best["accuracy"]
         if better:
             self.best = {"epoch": self.epoch, "accuracy": scores["percent"], "scores": scores}
-            self._save_best()
+            self._best_state = self._state()
         self.history.append(entry)
         if finished:
             self.epoch, self.batch, self.sums = self.epoch + 1, 0, [0.0, 0.0, 0.0]
-        self.save_latest()
+        self._ended = time.monotonic()
+        # Small networks have many epochs a second; the first has a checkpoint at once.
+        if self._ended - self._saved > SAVE_SECONDS:
+            self.save()
         assert self.best is not None
         self.report("epoch", **dict(entry, best=self.best["epoch"], finished=finished))
 
@@ -313,14 +328,22 @@ class Trainer:
 
     # Checkpoints
 
-    def _save_best(self) -> None:
+    def save(self) -> None:
+        """Write the best weights if they are new, and where a later attempt goes on."""
+        if self._best_state is not None:
+            self._save_best(self._best_state)
+            self._best_state = None
+        self.save_latest()
+        self.on_saved()
+
+    def _save_best(self, state: Dict[str, Any]) -> None:
         assert self.best is not None
         checkpoints.save(
             os.path.join(self.folder, checkpoints.BEST),
             {
                 "definition": self.definition,
-                "state_dict": self._state(),
-                "epoch": self.epoch,
+                "state_dict": state,
+                "epoch": self.best["epoch"],
                 "accuracy": self.best["accuracy"],
                 "dataset": self.data.name,
                 "selected_on": self.selected_on,
@@ -329,7 +352,7 @@ class Trainer:
         )
 
     def _state(self) -> Dict[str, Any]:
-        return {key: value.cpu() for key, value in self.net.state_dict().items()}
+        return {key: value.cpu().clone() for key, value in self.net.state_dict().items()}
 
     def save_latest(self) -> None:
         """Write the checkpoint that a later attempt goes on from."""
