@@ -14,9 +14,11 @@ from finn_tui.engine.server import (
     network_failure,
     opening,
     padding,
+    test_files,
     tidying,
     weights,
 )
+from finn_tui.engine.server.training.datasets import Dataset
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -33,7 +35,8 @@ class Network:
     model.json), ``handling``, ``samples`` (a batch for each input, as the accelerator gets it),
     ``labels`` (-1 where an image has none), ``software`` (the network's own top-1), ``outputs``
     (all that it gives for the samples, one array for each output; empty where it cannot be
-    executed), ``split`` (the digits, if those are the images), ``notes`` (for the user),
+    executed), ``split`` (the digits, if those are the images), ``data`` (the data set that it was
+    trained on, likewise), ``notes`` (for the user),
     ``pads_as_hardware`` (whether padded bipolar pixels were -1 in training, although the export has
     zeros), ``net`` (the torch module, where there is one with a definition).
     """
@@ -49,6 +52,7 @@ class Network:
         self.software: Any = None
         self.outputs: List[Any] = []
         self.split: Optional[digits.Split] = None
+        self.data: Optional[Dataset] = None
         self.notes: List[str] = []
         self.pads_as_hardware = False
         self.net: Any = None
@@ -71,6 +75,16 @@ class Network:
             numpy.save(os.path.join(folder, "outputs%s.npy" % (at or "")), output)
         if self.split is not None:
             digits.write_idx(os.path.join(out, "dataset"), self.split)
+        elif self.data is not None:
+            test_files.write(os.path.join(out, "dataset"), self.data)
+
+    def take_images(self, data: Dataset) -> None:
+        """Take the test images of the data set that the network was trained on."""
+        numpy = importlib.import_module("numpy")
+        count = test_files.MOST_SAMPLES if data.shape[0] > 1 else len(data.test_images)
+        self.data = data
+        self.samples = [numpy.ascontiguousarray(data.test_images[:count])]
+        self.labels = data.test_labels[:count]
 
     def choose_images(self, shape: List[int]) -> None:
         """Take images of one sample's ``shape``: digits where they fit, else something to see."""
@@ -95,13 +109,18 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
     net, facts = weights.obtain(source, progress)
     progress("exporting to QONNX", None)
     network = Network(None, "export", dict(facts, accuracy=None, images=0, dataset=None))
-    network.choose_images(shape[1:])
+    data = test_files.trained_on(source.get("weights") or {}, shape[1:])
+    if data is not None:
+        network.take_images(data)
+    else:
+        network.choose_images(shape[1:])
     network.outputs = [weights.scores(net, network.images)]
     network.software = network.outputs[0].argmax(axis=1)
-    if network.split is not None:
+    if data is not None or network.split is not None:
         count = len(network.images)
         right = int((network.software == network.labels).sum())
-        network.facts.update(accuracy=100.0 * right / count, images=count, dataset="digits28")
+        name = "digits28" if data is None else data.name
+        network.facts.update(accuracy=100.0 * right / count, images=count, dataset=name)
     network.model = weights.export(net, shape)
     network.pads_as_hardware = weights.pads_as_hardware(net)
     network.net = net if getattr(net, "definition", None) is not None else None

@@ -76,6 +76,8 @@ def train(folder: str, start: str, say: worker.Say) -> None:
     output = os.path.join(folder, "build")
     os.makedirs(output, exist_ok=True)
     training = trainer.Trainer(net, data, recipe, output, say, request["definition"], device)
+    training.dataset_folder = str(request["dataset"])
+    training.data_labels = str(request.get("labels") or "fine")
     if start == CHECKPOINT:
         training.resume()
     say(

@@ -141,6 +141,8 @@ class Trainer:
         self.best: Optional[Dict[str, Any]] = None
         self.seconds = 0.0
         self.data_seconds = 0.0
+        #: Where the data set was read from, for whoever prepares the trained network.
+        self.dataset_folder, self.data_labels = data.source, "fine"
         #: Called when checkpoints have been written.
         self.on_saved: Callable[[], None] = lambda: None
         self._ended = -math.inf
@@ -346,6 +348,8 @@ class Trainer:
                 "epoch": self.best["epoch"],
                 "accuracy": self.best["accuracy"],
                 "dataset": self.data.name,
+                "dataset_folder": self.dataset_folder,
+                "labels": self.data_labels,
                 "selected_on": self.selected_on,
                 "seed": self.recipe.seed,
             },
