@@ -46,6 +46,12 @@ JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 BOARD_OPTION = click.option("--board", help="FINN's name of the board, e.g. Pynq-Z2.")
 HANDLING_OPTIONS = (
     click.option(
+        "--name",
+        "model_name",
+        metavar="NAME",
+        help="Name in the workspace for an .onnx file (default: made from the file's).",
+    ),
+    click.option(
         "--preprocess",
         metavar="none|divide-255|FILE",
         help="Operation in front of the network (default: by its input).",
@@ -173,6 +179,7 @@ def open_lab(
     if handling is not None:
         lab.handling = handling.handling
         lab.ask_steps = handling.ask
+        lab.model_name = handling.name
     return lab
 
 
@@ -183,10 +190,12 @@ class HandlingChoice:
     Attributes:
         handling: what they say.
         trust: whether the file of steps is agreed to without a question.
+        name: what a network from a file is called in the workspace; None: as the file.
     """
 
     handling: Handling
     trust: bool
+    name: str | None = None
 
     def ask(self, path: Path, content: str) -> bool:
         """Ask for consent to run a user's file of steps; no, where nobody can answer.
@@ -210,6 +219,7 @@ def _packed(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def packed(
         *args: Any,
+        model_name: str | None,
         preprocess: str | None,
         topk: str | None,
         input_type: str | None,
@@ -219,7 +229,8 @@ def _packed(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         from finn_tui.lab.handling import Handling
 
-        choice = HandlingChoice(Handling(preprocess, topk, input_type, steps), trust_steps)
+        handling = Handling(preprocess, topk, input_type, steps)
+        choice = HandlingChoice(handling, trust_steps, model_name)
         return function(*args, handling=choice, **kwargs)
 
     return packed

@@ -31,7 +31,7 @@ from finn_tui.engine.client import Engine
 from finn_tui.lab import checkpoints, identity, remedies
 from finn_tui.lab.handling import FLOWS, Handling, file_of_steps
 from finn_tui.lab.presets import SUFFIXES, Preset, load_presets, presets, read_preset
-from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file
+from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file, plain_name
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,20 @@ class Request:
             return self
         content = identity.content(source)
         return replace(self, source=source, content=content, label=None, otherwise=True)
+
+    def named(self, name: str) -> Request:
+        """The same under a name that the user chooses, which files of odd names need.
+
+        Raises:
+            FinnTuiError: it is no file, or the name cannot be a model's.
+        """
+        if self.preset is not None or self.label is not None:
+            raise FinnTuiError(
+                f"{self.label or self.name} has a name already",
+                "--name is for an .onnx file, whose name in the workspace is made from the file's.",
+                "Leave out --name.",
+            )
+        return replace(self, name=plain_name(name))
 
     def with_weights(self, weights: Mapping[str, Any]) -> Request:
         """The same with its weights from elsewhere."""

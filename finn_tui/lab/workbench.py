@@ -50,6 +50,8 @@ class Workbench:
         #: How networks are handled where a call does not say so, and who agrees to their steps.
         self.handling = Handling()
         self.ask_steps: Consent | None = None
+        #: What a network from a file is called; None makes the name from the file's.
+        self.model_name: str | None = None
         self.workspace = workspace
         self._engine_name = engine_name
         self._on_log = on_log
@@ -158,6 +160,7 @@ class Workbench:
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = request if self.model_name is None else request.named(self.model_name)
         request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
         if not (fresh or out or weights or data):
@@ -237,6 +240,7 @@ class Workbench:
             on_progress: told what is going on.
         """
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = request if self.model_name is None else request.named(self.model_name)
         request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
         return await asyncio.to_thread(

@@ -34,6 +34,7 @@ class RecordedEngine(Engine):
             out.joinpath("dataflow.onnx").write_text(text)
             self.on_prepare()
             info: dict[str, Any] = data.prepared("tfc-w1a1")["model"]
+            info = {"warnings": [], **info}
             return {**info, "part": params["part"], "board": params["board"], "fingerprint": text}
         if method == "converters":
             return data.prepared("tfc-w1a1")["prices"]
@@ -287,3 +288,42 @@ async def test_a_preparation_that_fails_leaves_no_folder(lab: RecordedLab, net: 
         await lab.open(str(net))
     folders = [path for path in lab.workspace.models_dir.iterdir() if path.is_dir()]
     assert not folders
+
+
+@pytest.mark.parametrize(
+    ("stem", "made"),
+    [
+        ("netz ü 1", "netz-u-1"),
+        ("Größe", "Grosse"),
+        ("  blanks  ", "blanks"),
+        ("ネット", "network"),
+        ("-rf", "rf"),
+        ("a\nb\x1b[31m", "a-b-31m"),
+        (".hidden", "hidden"),
+        ("x" * 200, "x" * 80),
+    ],
+)
+async def test_a_file_of_an_odd_name_gets_a_plain_one_or_the_user_s(
+    lab: RecordedLab, tmp_path: Path, stem: str, made: str
+) -> None:
+    path = tmp_path / "odd" / f"{stem}.onnx"
+    path.parent.mkdir()
+    path.write_text("tfc")
+    assert (await lab.open(str(path))).model.name == made
+    lab.model_name = "mine"
+    assert (await lab.open(str(path))).model.name == "mine"
+    # From now on by that name, the file's own or the path.
+    lab.model_name = None
+    for name in ("mine", made):
+        assert (await lab.open(name)).model.name == name
+    assert lab.recorded.calls.count("prepare") == 2
+
+
+async def test_a_name_that_cannot_be_used_is_refused(lab: RecordedLab, net: Path) -> None:
+    for name in ("", "a b", "../x", "ü", "-x", "x" * 300):
+        lab.model_name = name
+        with pytest.raises(FinnTuiError, match="cannot be a name"):
+            await lab.open(str(net))
+    lab.model_name = "mine"
+    with pytest.raises(FinnTuiError, match="has a name already"):
+        await lab.open("tfc-w1a1")
