@@ -155,19 +155,28 @@ def file_of_steps(path: Path, folder: Path | None = None) -> dict[str, str]:
     return {"path": str(path), "sha256": hashlib.sha256(_content(path)).hexdigest()}
 
 
+def file_of_network(path: Path) -> dict[str, str]:
+    """A Python file with a network, as the engine's ``prepare`` takes it.
+
+    Raises:
+        FinnTuiError: it cannot be read.
+    """
+    return {"kind": "module", **file_of_steps(path)}
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise FinnTuiError(
-            f"the steps {path} cannot be read",
+            f"{path} cannot be read",
             error.strerror or str(error),
             f"Name a Python file, or one of {', '.join(FLOWS)}.",
         ) from error
 
 
 def require_agreed(source: Mapping[str, Any], ask: Consent | None) -> None:
-    """Have the user agree to a source's file of steps, once for each content of it.
+    """Have the user agree to a source's Python files, once for each content of them.
 
     Args:
         source: for the engine's ``prepare``; wherever it comes from.
@@ -177,10 +186,13 @@ def require_agreed(source: Mapping[str, Any], ask: Consent | None) -> None:
         ConsentRequired: nobody agrees.
         FinnTuiError: the file is not there, or was changed.
     """
-    steps = source.get("steps")
-    if steps is None:
-        return
-    path = Path(str(steps["path"]))
+    if source.get("steps") is not None:
+        _require_agreed(Path(str(source["steps"]["path"])), ask)
+    if source.get("kind") == "module":
+        _require_agreed(Path(str(source["path"])), ask)
+
+
+def _require_agreed(path: Path, ask: Consent | None) -> None:
     content = _content(path)
     digest = hashlib.sha256(content).hexdigest()
     if consent.is_agreed(digest):

@@ -29,7 +29,7 @@ from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
 from finn_tui.lab import checkpoints, identity, remedies
-from finn_tui.lab.handling import FLOWS, Handling, file_of_steps
+from finn_tui.lab.handling import FLOWS, Handling, file_of_network, file_of_steps
 from finn_tui.lab.presets import SUFFIXES, Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file, plain_name
 
@@ -187,6 +187,9 @@ def resolve(workspace: Workspace, model: str) -> Request:
     path = Path(model).expanduser()
     if path.suffix in SUFFIXES and path.is_file():
         return _of_preset(workspace, read_preset(path))
+    if path.suffix == ".py" and path.is_file():
+        source = _with_steps({**file_of_network(path)}, workspace)
+        return Request(name_of_file(path.stem), source, None, identity.content(source))
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
             raise FinnTuiError(
@@ -256,6 +259,8 @@ def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
     name = info.get("name", label)
     path = Path(str(source.get("path", "")))
     if label == name and path.is_file():
+        if source.get("kind") == "module":
+            source = {**source, **file_of_network(path)}
         content = identity.content(source)
     # What was edited since may be known here by another name already.
     return Request(name, source, None, content, label if content == info["content"] else None)

@@ -213,6 +213,7 @@ class Workbench:
             FinnTuiError: an unknown model, or the engine's explanation.
         """
         request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        await asyncio.to_thread(require_agreed, request.source, self.ask_steps)
         engine = await self.engine(on_progress)
 
         def on_event(name: str, data: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import cnv_py, remedies
+from finn_tui.lab.handling import ConsentRequired, require_agreed
 from finn_tui.lab.models import resolve
 from finn_tui.lab.presets import copy_preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace
@@ -237,3 +238,26 @@ def test_an_ini_that_is_wrong_is_explained(
     with pytest.raises(FinnTuiError) as caught:
         read_preset(path)
     assert message in str(caught.value) and "net.ini" in caught.value.what
+
+
+def test_a_python_file_is_a_network_once_its_content_is_agreed_to(tmp_path: Path) -> None:
+    path = tmp_path / "mynet.py"
+    path.write_text("model = None\n")
+    request = resolve(Workspace.open(tmp_path), str(path))
+    assert (request.name, request.source["kind"]) == ("mynet", "module")
+    with pytest.raises(ConsentRequired, match=r"mynet\.py"):
+        require_agreed(request.source, None)
+    asked: list[str] = []
+
+    def agree(_path: Path, text: str) -> bool:
+        asked.append(text)
+        return True
+
+    require_agreed(request.source, agree)
+    require_agreed(request.source, None)
+    assert asked == ["model = None\n"]
+    path.write_text("model = 3\n")
+    changed = resolve(Workspace.open(tmp_path), str(path))
+    assert changed.content != request.content
+    with pytest.raises(ConsentRequired):
+        require_agreed(changed.source, None)

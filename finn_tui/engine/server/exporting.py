@@ -4,7 +4,7 @@ import os
 from typing import Any, Callable, Dict, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import padding, weights
+from finn_tui.engine.server import padding, user_network, weights
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -14,18 +14,23 @@ def export(source: Dict[str, Any], path: str, progress: Progress) -> Dict[str, A
 
     Raises ``EngineError`` for another source, weights that cannot be had, or a full disk.
     """
-    if source.get("kind") != "brevitas":
+    if source.get("kind") not in ("brevitas", "module"):
         raise EngineError(
             "Only networks of Brevitas are exported",
             "%s is a graph already" % (source.get("path") or "The source"),
             "Use the file itself",
         )
-    shape = [int(size) for size in source["input"]]
     progress("loading the network", 0.0)
-    net, facts = weights.obtain(source, progress)
-    progress("exporting to QONNX", None)
-    model = weights.export(net, shape)
-    true = weights.pads_as_hardware(net)
+    true = False
+    if source["kind"] == "module":
+        model, shape = user_network.export(source)
+        facts: Dict[str, Any] = {"kind": "module", "note": "as the file gives them"}
+    else:
+        shape = [int(size) for size in source["input"]]
+        net, facts = weights.obtain(source, progress)
+        progress("exporting to QONNX", None)
+        model = weights.export(net, shape)
+        true = weights.pads_as_hardware(net)
     if true:
         padding.mark(model)
     layers = padding.bipolar_layers(model)

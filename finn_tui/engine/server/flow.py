@@ -63,8 +63,10 @@ def prepare(
             "Give the period in ns, 10 for 100 MHz",
         )
     kind = source.get("kind")
-    if kind not in ("brevitas", "onnx"):
-        raise EngineError("There are no sources of kind %r" % kind, "", "Use brevitas or onnx")
+    if kind not in ("brevitas", "module", "onnx"):
+        raise EngineError(
+            "There are no sources of kind %r" % kind, "", "Use brevitas, module or onnx"
+        )
     flow_name = str(source.get("flow") or "auto")
     if flow_name != "auto" and flow_name not in flows.NAMES:
         raise EngineError(

@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import shutil
+import tempfile
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
@@ -9,6 +11,7 @@ from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
     digits,
     execution,
+    finn_env,
     graphs,
     handling,
     network_failure,
@@ -16,6 +19,7 @@ from finn_tui.engine.server import (
     padding,
     test_files,
     tidying,
+    user_network,
     weights,
 )
 from finn_tui.engine.server.training.datasets import Dataset
@@ -255,6 +259,22 @@ def require_usable(path: Any) -> opening.Stage:
     return opening.open_graph(path)
 
 
+def from_module(source: Dict[str, Any], progress: Progress) -> Network:
+    """A Brevitas network of a user's own Python file, exported and then read as a file is."""
+    progress("running %s" % os.path.basename(str(source.get("path"))), None)
+    model, _ = user_network.export(source)
+    folder = tempfile.mkdtemp(prefix="module-", dir=finn_env.scratch())
+    try:
+        path = os.path.join(folder, "export.onnx")
+        model.save(path)
+        network = from_onnx({**source, "kind": "onnx", "path": path}, progress)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    network.facts.update(kind="module", note="as %s gives them" % os.path.basename(source["path"]))
+    return network
+
+
 def load(source: Dict[str, Any], progress: Progress) -> Network:
-    """The network of a source of kind "brevitas" or "onnx"."""
-    return (from_brevitas if source["kind"] == "brevitas" else from_onnx)(source, progress)
+    """The network of a source of kind "brevitas", "module" or "onnx"."""
+    kinds = {"brevitas": from_brevitas, "module": from_module, "onnx": from_onnx}
+    return kinds[source["kind"]](source, progress)

@@ -5,13 +5,11 @@ The file holds a list of step names and callables (``steps``, ``build_steps``, o
 the content that the user has agreed to.
 """
 
-import hashlib
 import os
-import sys
-import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import user_code
 
 Step = Tuple[str, Callable[[Any, Any], Any]]
 
@@ -47,20 +45,7 @@ def load(wanted: Optional[Dict[str, Any]], builder: Any) -> Optional[List[Step]]
     if wanted is None:
         return None
     path = str(wanted.get("path"))
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read()
-    except OSError as error:
-        raise EngineError(
-            "The steps of %s cannot be read" % path, str(error), "Check the path"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != wanted.get("sha256"):
-        raise EngineError(
-            "%s is not the file that was agreed to" % os.path.basename(path),
-            "Its content has changed, or nobody has agreed to run it",
-            "Read it, and start again to agree to its present content",
-        )
-    entries = _entries(_run(path, content), path)
+    entries = _entries(user_code.run(wanted, "steps"), path)
     lookup = builder.build_dataflow_step_lookup
     steps: List[Step] = []
     for entry in entries:
@@ -84,26 +69,6 @@ def load(wanted: Optional[Dict[str, Any]], builder: Any) -> Optional[List[Step]]
             "List the steps from the network on, such as step_qonnx_to_finn",
         )
     return steps
-
-
-def _run(path: str, content: bytes) -> Dict[str, Any]:
-    """The variables of a user's file; it may import what lies beside it."""
-    folder = os.path.dirname(os.path.abspath(path))
-    variables: Dict[str, Any] = {"__name__": "finn_tui_user_steps", "__file__": path}
-    sys.path.insert(0, folder)
-    try:
-        exec(compile(content, path, "exec"), variables)  # agreed to by its hash
-    except (Exception, SystemExit) as error:
-        # A user's code raises anything; it is said as what it is.
-        raise EngineError(
-            "%s stopped while it was read" % os.path.basename(path),
-            "%s: %s" % (type(error).__name__, error),
-            "Mend the file; its functions may be called later, its top level must only define",
-            detail=traceback.format_exc(),
-        ) from error
-    finally:
-        sys.path.remove(folder)
-    return variables
 
 
 def _entries(variables: Dict[str, Any], path: str) -> List[Any]:
