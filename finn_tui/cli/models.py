@@ -378,6 +378,12 @@ def memory_line(result: Estimate, device: Device) -> str:
         most = lutram_of(device.part)
         of = f" of {most:,}" if most is not None else ""
         parts.append(f"LUTRAM {number(result.lutram)}{of}")
+    if result.external:
+        rate = sum(result.external.values())
+        parts.append(
+            f"weights outside of the chip of {', '.join(result.external)}: a DMA each, "
+            f"{rate / 1e9:.2f} GB/s in all"
+        )
     return f"not counted: memory   {'   '.join(parts)}" if parts else ""
 
 
@@ -412,7 +418,7 @@ def summary(model: str, folding: str, result: Estimate, device: Device) -> str:
     if result.unmodelled:
         names = sorted(result.unmodelled)
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        lines.append(f"LUT unknown, FINN has no model of RTL matrix layers: {shown}")
+        lines.append(f"LUT unknown, not free: FINN has no model of {shown}")
     lines += [line for line in (bill_line(result, kind) for kind in _INSERTED) if line]
     lines += [line for line in (memory_line(result, device),) if line]
     lines.append(shell_line(result))

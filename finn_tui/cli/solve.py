@@ -80,7 +80,7 @@ def _solver_options(minimise: str) -> Callable[[Callable[..., Any]], Callable[..
             multiple=True,
             metavar="KNOB",
             help="Knob that may change as well, e.g. mem_mode or resType (default: PE, SIMD, "
-            "parallel_window, ram_style).",
+            "parallel_window, ram_style, depth_trigger_bram, depth_trigger_uram).",
         ),
         click.option(
             "--folding",

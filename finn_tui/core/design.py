@@ -14,6 +14,10 @@ Value = int | str
 #: made of changes nothing else. Other choices are for people to decide.
 CHOSEN = frozenset({"ram_style"})
 
+#: What the solver chooses as well: from which depth on thresholds are in block memory or UltraRAM.
+#: Without it FINN makes all of them of LUTs, 62,560 for an input of 490 channels.
+PLACED = CHOSEN | {"depth_trigger_bram", "depth_trigger_uram"}
+
 
 @dataclass(frozen=True)
 class Knob:

@@ -183,20 +183,40 @@ class Shell(Struct, frozen=True, kw_only=True):
     parts: tuple[ShellPart, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
+class ExternalWeights(Struct, frozen=True, kw_only=True):
+    """What a layer with weights outside of the chip needs besides.
+
+    Attributes:
+        bytes_per_second: what it reads from memory at the design's rate.
+        LUT: of a DMA as the shell's source has it; left out without a source.
+        BRAM_18K: likewise.
+        URAM: likewise.
+        DSP: likewise.
+    """
+
+    bytes_per_second: float
+    LUT: float = 0
+    BRAM_18K: float = 0
+    URAM: float = 0
+    DSP: float = 0
+
+
 class Memory(Struct, frozen=True, kw_only=True):
-    """Weight memory that FINN's estimator leaves out, by FINN's arithmetic of other layers.
+    """Memory that FINN's estimator leaves out, by FINN's arithmetic of other layers.
 
     Attributes:
         LUT: look-up tables in all.
         layers: look-up tables by layer.
-        LUTRAM: look-up tables used as memory, of all layers.
+        LUTRAM: look-up tables used as memory, of all layers and FIFOs.
         LUTRAM_budget: how many the part has; null where it is not known.
+        external: layers that read their weights from outside of the chip.
     """
 
     LUT: float
     layers: dict[str, float]
     LUTRAM: float
     LUTRAM_budget: float | None
+    external: dict[str, ExternalWeights]
 
 
 class Extra(Struct, frozen=True, kw_only=True):

@@ -80,10 +80,23 @@ class Estimate:
 
     @cached_property
     def lutram(self) -> float:
-        """LUTs that hold weights, of all layers."""
-        return sum(
-            memory.lutram(self.design.by_name[layer.name], layer.values) for layer in self.layers
+        """LUTs that are memory, of all layers and FIFOs."""
+        layers = sum(
+            memory.lutram(self.design.by_name[layer.name], layer.values, layer.resources["LUT"])
+            for layer in self.layers
         )
+        return layers + sum(item.lutram for item in self.infrastructure.items)
+
+    @cached_property
+    def external(self) -> Mapping[str, float]:
+        """Bytes of weights per second that layers read from outside of the chip, by layer."""
+        rates = {}
+        for layer in self.layers:
+            bits = memory.external_bits(self.design.by_name[layer.name], layer.values)
+            if bits:
+                # It reads in each of its cycles, and waits for the slowest layer in the others.
+                rates[layer.name] = bits / 8 * layer.cycles * self.fps
+        return rates
 
     @cached_property
     def unmodelled(self) -> frozenset[str]:
@@ -91,7 +104,7 @@ class Estimate:
         return frozenset(
             layer.name
             for layer in self.layers
-            if memory.unmodelled(self.design.by_name[layer.name])
+            if memory.unmodelled(self.design.by_name[layer.name], layer.resources["LUT"])
         )
 
     @cached_property
@@ -142,15 +155,17 @@ class Estimate:
 
         Args:
             include_infrastructure: count what FINN leaves out as well: width converters, FIFOs,
-                memory, DMA and shell; weights in distributed memory must find LUTRAM, too.
+                memory, DMA and shell; what is in distributed memory must find LUTRAM, too.
         """
         resources = dict.fromkeys(RESOURCES, 0.0)
         if include_infrastructure:
             built_shell = self.costs.shell or published(device.part)
-            shell = built_shell.use if built_shell is not None else resources
-            resources = {
-                name: use + shell[name] for name, use in self.infrastructure.total().items()
-            }
+            inserted = self.infrastructure.total()
+            if built_shell is not None:
+                # Each layer with weights outside of the chip has a DMA of its own.
+                dmas, shell, dma = len(self.external), built_shell.use, built_shell.dma
+                inserted = {n: use + shell[n] + dmas * dma[n] for n, use in inserted.items()}
+            resources = inserted
             most = memory.lutram_of(device.part)
             if most is not None and self.lutram > most:
                 return False
@@ -158,6 +173,10 @@ class Estimate:
         if any(use is None for use in uses):
             return None
         return all(use is not None and use <= 1 for use in uses)
+
+    def _dma(self, part: str) -> dict[str, int | float]:
+        shell = self.costs.shell or published(part)
+        return {} if shell is None else {name: plain(use) for name, use in shell.dma.items()}
 
     def as_json(self, design: Design, device: Device) -> dict[str, Any]:
         """Return the document of ``finn-tui estimate --json``.
@@ -200,6 +219,10 @@ class Estimate:
                     },
                     "LUTRAM": plain(self.lutram),
                     "LUTRAM_budget": memory.lutram_of(device.part),
+                    "external": {
+                        name: {"bytes_per_second": rate, **self._dma(device.part)}
+                        for name, rate in self.external.items()
+                    },
                 },
             },
             "budget": dict(device.budget),

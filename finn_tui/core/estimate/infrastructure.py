@@ -123,6 +123,18 @@ class InsertedNode:
     depth: int | None
     use: Use | None
 
+    @property
+    def lutram(self) -> float:
+        """LUTs that hold its words: all that FINN counts for a FIFO without block memory.
+
+        The pointers are among them, so it is an upper bound. FINN makes shift registers or
+        distributed memory of such a FIFO, both of which only some LUTs of a part can be.
+        """
+        if self.kind != "fifo" or self.use is None:
+            return 0.0
+        lut, bram, uram = self.use[:3]
+        return 0.0 if bram or uram else lut
+
     def as_json(self) -> dict[str, Any]:
         """Return one row under ``extra`` of ``estimate --json``."""
         row: dict[str, Any] = {"producer": self.producer, "consumer": self.consumer}
@@ -325,6 +337,16 @@ class StreamFifo:
     def _fifo(self, costs: CostLookup, width: int, depth: int) -> InsertedNode:
         use = costs.fifo.get((width, depth))
         return InsertedNode("fifo", self.producer, self.consumer, width, width, depth, use)
+
+    def lutram(self, costs: CostLookup, out_width: int, in_width: int) -> float:
+        """Return the LUTs that are memory in the FIFOs of the stream.
+
+        Args:
+            costs: of converters and FIFOs.
+            out_width: bits of the producer's output.
+            in_width: bits of the consumer's input.
+        """
+        return sum(item.lutram for item in self.items(costs, out_width, in_width))
 
     def use(self, costs: CostLookup, out_width: int, in_width: int, *, fifos: bool) -> Use:
         """Sum up what FINN inserts on the stream; an unknown cost counts as 0.

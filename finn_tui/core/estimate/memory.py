@@ -33,6 +33,12 @@ _WITH_WEIGHTS = ("MVAU_rtl", "VVAU_rtl", "MVAU_hls", "VVAU_hls")
 _STREAMED = ("internal_decoupled", "decoupled")
 _LUT_BITS = 64
 
+#: Layers beside the matrix layers that keep something, and whose LUTs FINN splits into memory and
+#: logic: a window generator takes 300 LUTs beside its buffer (convolutioninputgenerator_rtl.py), a
+#: threshold of HLS a comparator of the input's bits for each PE (thresholding_hls.py).
+_STORING = ("ConvolutionInputGenerator", "Thresholding", "Lookup")
+_WINDOW_LOGIC = 300
+
 
 def lutram_of(part: str) -> int | None:
     """Return LUTs of a part that can be memory; None where that is not known here."""
@@ -60,20 +66,35 @@ def weights_of(layer: Layer) -> int:
     return int(attrs.get("Channels", 0)) * math.prod(int(side) for side in kernel)
 
 
-def lutram(layer: Layer, values: Mapping[str, Value]) -> float:
-    """Return LUTs that hold a layer's weights in distributed memory, 0 where they are elsewhere.
+def stores_in_luts(layer: Layer) -> bool:
+    """Return whether some folding of a layer has memory made of LUTs."""
+    return layer.op in _WITH_WEIGHTS or layer.kind in _STORING
+
+
+def lutram(layer: Layer, values: Mapping[str, Value], lut: float) -> float:
+    """Return the LUTs of a layer that are memory: weights, a window's buffer, thresholds.
 
     Args:
         layer: any layer.
         values: its knobs; what is no knob is as the graph has it.
+        lut: FINN's LUTs of the layer with these knobs.
     """
-    if layer.op not in _WITH_WEIGHTS:
-        return 0.0
 
     def setting(name: str) -> object:
         return values.get(name, layer.attrs.get(name))
 
-    if setting("ram_style") != "distributed" or setting("mem_mode") not in _STREAMED:
+    if layer.op == "Thresholding_rtl":
+        # FINN counts nothing but the memory, in LUTRAM primitives of 64 bits.
+        return lut
+    if setting("ram_style") != "distributed":
+        return 0.0
+    if layer.kind == "ConvolutionInputGenerator":
+        return max(0.0, lut - _WINDOW_LOGIC)
+    if layer.kind == "Thresholding":
+        return max(0.0, lut - int(values.get("PE", 1)) * bits_of(layer.in_dtype))
+    if layer.kind == "Lookup":
+        return lut
+    if layer.op not in _WITH_WEIGHTS or setting("mem_mode") not in _STREAMED:
         return 0.0
     lanes = int(values.get("PE", 1)) * int(values.get("SIMD", 1))
     depth = weights_of(layer) / lanes if lanes else 0
@@ -87,7 +108,22 @@ def missing(layer: Layer, values: Mapping[str, Value]) -> float:
         layer: any layer.
         values: its knobs; what is no knob is as the graph has it.
     """
-    return lutram(layer, values) if layer.op in _WITHOUT_MODEL else 0.0
+    return lutram(layer, values, 0.0) if layer.op in _WITHOUT_MODEL else 0.0
+
+
+def external_bits(layer: Layer, values: Mapping[str, Value]) -> int:
+    """Return the bits of weights that a layer reads from outside of the chip in each cycle.
+
+    Args:
+        layer: any layer.
+        values: its knobs; what is no knob is as the graph has it.
+    """
+    if layer.op not in _WITH_WEIGHTS:
+        return 0
+    if values.get("mem_mode", layer.attrs.get("mem_mode")) not in ("external", "external_mem"):
+        return 0
+    lanes = int(values.get("PE", 1)) * int(values.get("SIMD", 1))
+    return lanes * bits_of(layer.weight_dtype)
 
 
 def chip_bits(budget: Mapping[str, int], part: str) -> float | None:
@@ -115,14 +151,24 @@ def stored_bits(design: Design, values: Mapping[str, Mapping[str, Value]]) -> fl
         sum(
             weights_of(layer) * bits_of(layer.weight_dtype)
             for layer in design.layers
-            if values[layer.name].get("mem_mode", layer.attrs.get("mem_mode")) != "external"
+            if not external_bits(layer, values[layer.name])
         )
     )
 
 
-def unmodelled(layer: Layer) -> bool:
-    """Return whether FINN has no model of a layer's LUTs: 0 is unknown then, not free."""
+def needs_memory(layer: Layer) -> bool:
+    """Return whether FINN's estimate of a layer may leave out its memory."""
     return layer.op in _WITHOUT_MODEL
+
+
+def unmodelled(layer: Layer, lut: float) -> bool:
+    """Return whether FINN has no model of a layer's LUTs: 0 is unknown then, not free.
+
+    Args:
+        layer: any layer.
+        lut: FINN's LUTs; there is no layer without any.
+    """
+    return layer.op in _WITHOUT_MODEL or lut == 0
 
 
 def with_memory(design: Design, tables: Tables) -> Tables:
@@ -134,7 +180,7 @@ def with_memory(design: Design, tables: Tables) -> Tables:
     """
     return {
         name: _with_memory(design.by_name[name], table)
-        if unmodelled(design.by_name[name])
+        if needs_memory(design.by_name[name])
         else table
         for name, table in tables.items()
     }

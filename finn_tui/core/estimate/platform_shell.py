@@ -59,6 +59,12 @@ class Shell:
             for at, name in enumerate(RESOURCES)
         }
 
+    @property
+    def dma(self) -> Mapping[str, float]:
+        """Units of each resource of the first DMA, which is the input's; nothing if not named."""
+        use = next((part.use for part in self.parts if "DMA" in part.name), (0, 0, 0, 0))
+        return dict(zip(RESOURCES, map(float, use), strict=True))
+
     def as_json(self) -> dict[str, Any]:
         """Return what stands under ``extra.shell``."""
         return {

@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from finn_tui.core.device import RESOURCES
-from finn_tui.core.optimize.frontier import DIMENSIONS, Edges, Floats, Frontier
+from finn_tui.core.optimize.frontier import Edges, Floats, Frontier
 from finn_tui.core.optimize.labels import Outcome, best_path
 from finn_tui.core.optimize.milp import MilpModel
-from finn_tui.core.optimize.problem import NO_USE, Answer, Problem
+from finn_tui.core.optimize.problem import DIMENSIONS, NO_USE, Answer, Problem
 from finn_tui.core.optimize.relaxation import Goal, Path, bound
 
 #: Share of the time after which HiGHS takes over.
@@ -138,13 +138,11 @@ class Exact:
         """Return chosen rows with what they use."""
         problem, use = self.problem, np.zeros(DIMENSIONS)
         for name, row in rows.items():
-            use[:-1] += problem.uses[name][row]
-            if name in problem.lutram:
-                use[-1] += problem.lutram[name][row]
+            use += problem.uses[name][row]
         for producer, consumer, costs in problem.between:
             out = int(problem.arrays[producer].out_width[rows[producer]])
             width = int(problem.arrays[consumer].in_width[rows[consumer]])
-            use[:-1] += costs.get((out, width), NO_USE)
+            use += costs.get((out, width), NO_USE)
         return Path(np.array([rows[layer.name] for layer in problem.design.layers]), use)
 
     def _answer(self, goal: Goal, outcome: Outcome) -> Answer:

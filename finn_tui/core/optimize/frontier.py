@@ -16,14 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_tui.core.device import RESOURCES
-from finn_tui.core.optimize.problem import NO_USE, Problem
+from finn_tui.core.optimize.problem import DIMENSIONS, NO_USE, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-#: What an edge uses: ``RESOURCES``, then LUTRAM.
-DIMENSIONS = len(RESOURCES) + 1
 
 #: States of one frontier, and edges between two frontiers, beyond which HiGHS is the better way.
 MOST_STATES = 4_000
@@ -199,10 +195,7 @@ class _Builder:
         cycles = problem.arrays[name].cycles[rows]
         dominated = problem.dominated[name][np.ix_(rows, rows)]
         until = np.where(dominated, cycles[:, None], _NEVER).min(axis=0, initial=_NEVER)
-        use = np.zeros((len(rows), DIMENSIONS))
-        use[:, :-1] = problem.uses[name][rows]
-        if name in problem.lutram:
-            use[:, -1] = problem.lutram[name][rows]
+        use = problem.uses[name][rows]
         return _Stage(name, rows, use, cycles, until, enter, leave, between, allowed, following)
 
     def _advance(self, name: str, views: Sequence[_View]) -> Ints:
@@ -265,13 +258,9 @@ class _Builder:
         agree = np.ones((len(views), len(enter)), dtype=bool)
         for producer, consumer, use in self._problem.between:
             if (producer, consumer) == (member, name):
-                cost[:, :, :-1] += [
-                    [use.get((a["out"], b["in"]), NO_USE) for b in enter] for a in views
-                ]
+                cost += [[use.get((a["out"], b["in"]), NO_USE) for b in enter] for a in views]
             elif (producer, consumer) == (name, member):
-                cost[:, :, :-1] += [
-                    [use.get((b["out"], a["in"]), NO_USE) for b in enter] for a in views
-                ]
+                cost += [[use.get((b["out"], a["in"]), NO_USE) for b in enter] for a in views]
         for item in self._problem.design.couplings:
             for (a_layer, a_knob), (b_layer, b_knob) in ((item.a, item.b), (item.b, item.a)):
                 if (a_layer, b_layer) == (member, name):

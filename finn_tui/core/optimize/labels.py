@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_tui.core.optimize.frontier import DIMENSIONS, Edges, Floats, Ints
+from finn_tui.core.optimize.frontier import Edges, Floats, Ints
+from finn_tui.core.optimize.problem import DIMENSIONS
 from finn_tui.core.optimize.relaxation import Bounds, Goal, Path, backward
 
 #: Labels that go on at each layer, one search after the other.
@@ -63,27 +64,71 @@ def best_path(
         enough: any path of at most this cost will do, and dearer ones do not count as paths.
     """
     best, least = bounds.best, bounds.least
+    counted = _binding(edges, goal, bounds)
     for width in WIDTHS:
-        value = float(goal.value(best.use)) if best is not None else np.inf
-        if enough is None:
-            # What is better by no more than rounding is not looked for.
-            ceiling = value - max(gap, _SAME) * abs(value) if best is not None else np.inf
-        elif value <= enough:
-            return Outcome(best, least, True)
-        else:
-            ceiling, best = enough, None
-        if least > ceiling:
-            return Outcome(best, least if gap else min(value, max(least, ceiling)), True)
-        path, dropped = _Search(edges, goal, bounds, ceiling, width, until).run()
-        if path is not None:
-            best, value = path, float(goal.value(path.use))
+        while True:
+            value = float(goal.value(best.use)) if best is not None else np.inf
+            if enough is None:
+                # What is better by no more than rounding is not looked for.
+                ceiling = value - max(gap, _SAME) * abs(value) if best is not None else np.inf
+            elif value <= enough:
+                return Outcome(best, least, True)
+            else:
+                ceiling, best = enough, None
+            if least > ceiling:
+                return Outcome(best, least if gap else min(value, max(least, ceiling)), True)
+            relaxed = _relaxed(goal, counted)
+            path, dropped = _Search(edges, relaxed, bounds, ceiling, width, until).run()
+            bound = min(dropped, ceiling)
+            if path is None:
+                break
+            promised, true = float(relaxed.value(path.use)), float(goal.value(path.use))
+            if true < value:
+                best, value = path, true
+            bound = min(dropped, promised)
+            missed = _missed(goal, path, promised) & ~counted
+            if true <= promised + _SAME * abs(promised) or not missed.any():
+                break
+            # What was left out matters after all.
+            least, counted = max(least, bound), counted | missed
         if dropped == np.inf:
-            bound = ceiling if gap and path is None else value
-            return Outcome(best, bound, True)
-        least = max(least, min(dropped, ceiling, value))
+            exact = path is not None or not gap
+            return Outcome(best, value if exact else bound, True)
+        least = max(least, min(bound, value))
         if time.perf_counter() > until:
             break
-    return Outcome(best, least, best is not None and enough is not None)
+    if enough is None:
+        return Outcome(best, least, False)
+    reached = best is not None and float(goal.value(best.use)) <= enough
+    return Outcome(best if reached else None, least, reached)
+
+
+def _binding(edges: Sequence[Edges], goal: Goal, bounds: Bounds) -> NDArray[np.bool_]:
+    """Return the dimensions whose limit or peak has a price; the others are left out at first.
+
+    A label has to be compared in every dimension that counts. The best of a search without some of
+    the limits is the best of all if it keeps these limits.
+    """
+    most = sum((layer.use.max(axis=0, initial=0.0) for layer in edges), np.zeros(DIMENSIONS))
+    extra = (bounds.prices[:, 0] - goal.cost) * most
+    binding: NDArray[np.bool_] = extra > 1e-6 * max(1e-9, abs(bounds.least))
+    return binding
+
+
+def _relaxed(goal: Goal, counted: NDArray[np.bool_]) -> Goal:
+    return replace(
+        goal,
+        peak=np.where(counted, goal.peak, 0.0),
+        limits=np.where(counted, goal.limits, np.inf),
+    )
+
+
+def _missed(goal: Goal, path: Path, promised: float) -> NDArray[np.bool_]:
+    """Return the dimensions in which a path is worse than a goal without them promised."""
+    peak = path.use * goal.peak
+    over = path.use > goal.limits
+    missed: NDArray[np.bool_] = over | (peak > promised - path.use @ goal.cost)
+    return missed
 
 
 class _Search:

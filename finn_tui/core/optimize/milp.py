@@ -39,7 +39,7 @@ class MilpModel:
         # A question of its own weights is about one resource, or about none.
         self._minimax_weight = problem.minimax_weight if weights is problem.weights else 0.0
         self._limits = problem.limits if limits is None else limits
-        self._weights = np.array([weights.get(name, 0.0) for name in RESOURCES])
+        self._weights = np.array([*(weights.get(name, 0.0) for name in RESOURCES), 0.0])
         self._columns: list[tuple[str, int]] = []
         self._of: dict[str, dict[int, int]] = {}
         self._cost: list[float] = []
@@ -86,21 +86,11 @@ class MilpModel:
                 self._row(terms, 0.0, 0.0)
         for producer, consumer, costs in self._problem.between:
             self._join(producer, consumer, costs)
-        for at, name in enumerate(RESOURCES):
-            if name in self._limits:
-                terms = [
-                    (column, float(use[at])) for column, use in enumerate(self._use) if use[at]
-                ]
-                if terms:
-                    self._row(terms, -np.inf, self._limits[name])
-        if self._problem.lutram_limit is not None:
-            terms = [
-                (column, float(self._problem.lutram[name][row]))
-                for column, (name, row) in enumerate(self._columns)
-                if name in self._problem.lutram and self._problem.lutram[name][row]
-            ]
-            if terms:
-                self._row(terms, -np.inf, self._problem.lutram_limit)
+        limits = [self._limits.get(name) for name in RESOURCES]
+        for at, limit in enumerate([*limits, self._problem.lutram_limit]):
+            terms = [(column, float(use[at])) for column, use in enumerate(self._use) if use[at]]
+            if limit is not None and terms:
+                self._row(terms, -np.inf, limit)
         if self._minimax_weight:
             self._top()
 

@@ -14,15 +14,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_tui.core.design import CHOSEN, Design
+from finn_tui.core.design import CHOSEN, Design, Layer
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate.estimate import CostTable, Tables
 from finn_tui.core.estimate.infrastructure import Use
-from finn_tui.core.estimate.memory import lutram
+from finn_tui.core.estimate.memory import lutram, stores_in_luts
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.buildability import refusal
 
-NO_USE: NDArray[np.float64] = np.zeros(len(RESOURCES))
+#: What is added up: ``RESOURCES``, then LUTRAM, the part of the LUTs that is memory.
+DIMENSIONS = len(RESOURCES) + 1
+
+NO_USE: NDArray[np.float64] = np.zeros(DIMENSIONS)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class StreamCost:
     producer: str | None
     consumer: str | None
     use: Mapping[tuple[int, int], Use]
+    lutram: Mapping[tuple[int, int], float] = field(default_factory=dict)
+
+    def uses(self, counts_lutram: bool) -> Mapping[tuple[int, int], NDArray[np.float64]]:
+        """Return the resources and the LUTRAM, by widths; no LUTRAM where it is not limited."""
+        return {
+            widths: np.array([*use, self.lutram.get(widths, 0.0) if counts_lutram else 0.0])
+            for widths, use in self.use.items()
+        }
 
 
 def restricted(tables: Tables, folding: Folding, free: Collection[str] = CHOSEN) -> Tables:
@@ -111,7 +122,7 @@ class Problem:
         locked: layers that keep what they have in ``folding``.
         streams: cost of what FINN inserts between layers; empty leaves it out of account.
         fixed: knobs that keep what they have in ``folding``, in every layer that has them.
-        lutram_limit: LUTs that weights in distributed memory may take; None for no limit.
+        lutram_limit: LUTs that may be memory: weights, windows, thresholds, FIFOs; None for any.
     """
 
     design: Design
@@ -131,42 +142,41 @@ class Problem:
         return {layer.name: Arrays.of(self.tables[layer.name]) for layer in self.design.layers}
 
     @cached_property
-    def lutram(self) -> Mapping[str, NDArray[np.float64]]:
-        """LUTs that hold weights, of each row of the layers that may have any; empty for none."""
-        if self.lutram_limit is None:
-            return {}
-        rows_by_layer = {}
-        for layer in self.design.layers:
-            table = self.tables[layer.name]
-            if "ram_style" in table.knobs and "distributed" in table.legal("ram_style"):
-                rows = [lutram(layer, table.values(row)) for row in range(len(table))]
-                rows_by_layer[layer.name] = np.array(rows)
-        return rows_by_layer
-
-    @cached_property
     def uses(self) -> Mapping[str, NDArray[np.float64]]:
-        """Resources of each layer's rows, with what is inserted between it and the outside."""
-        uses = {name: arrays.resources for name, arrays in self.arrays.items()}
+        """What each layer's rows use, with what is inserted between it and the outside.
+
+        float64[N, DIMENSIONS]; the LUTRAM is 0 where it is not limited.
+        """
+        uses = {}
+        for layer in self.design.layers:
+            own, resources = self._lutram(layer), self.arrays[layer.name].resources
+            uses[layer.name] = np.hstack([resources, own[:, None]])
         for stream in self.streams:
+            costs = stream.uses(self.lutram_limit is not None)
             if stream.consumer is not None and stream.producer is None:
                 widths = self.tables[stream.consumer].in_width
-                inserted = [stream.use.get((0, int(width)), NO_USE) for width in widths]
+                inserted = [costs.get((0, int(width)), NO_USE) for width in widths]
                 uses[stream.consumer] = uses[stream.consumer] + np.array(inserted)
             elif stream.producer is not None and stream.consumer is None:
                 widths = self.tables[stream.producer].out_width
-                inserted = [stream.use.get((int(width), 0), NO_USE) for width in widths]
+                inserted = [costs.get((int(width), 0), NO_USE) for width in widths]
                 uses[stream.producer] = uses[stream.producer] + np.array(inserted)
         return uses
+
+    def _lutram(self, layer: Layer) -> NDArray[np.float64]:
+        """Return the LUTs that are memory, of each row of a layer."""
+        table = self.tables[layer.name]
+        if self.lutram_limit is None or not stores_in_luts(layer):
+            return np.zeros(len(table))
+        luts = self.arrays[layer.name].resources[:, 0]
+        rows = [lutram(layer, table.values(row), luts[row]) for row in range(len(table))]
+        return np.array(rows, dtype=np.float64)
 
     @cached_property
     def between(self) -> tuple[tuple[str, str, Mapping[tuple[int, int], NDArray[np.float64]]], ...]:
         """(producer, consumer, cost by widths) of each stream between two layers."""
         return tuple(
-            (
-                stream.producer,
-                stream.consumer,
-                {widths: np.array(use) for widths, use in stream.use.items()},
-            )
+            (stream.producer, stream.consumer, stream.uses(self.lutram_limit is not None))
             for stream in self.streams
             if stream.producer is not None and stream.consumer is not None
         )
@@ -256,7 +266,7 @@ def _dominated(problem: Problem, layer: str) -> NDArray[np.bool_]:
             far = np.unique(problem.arrays[consumer].in_width).tolist()
             sides.append(_extra_cost(problem.arrays[layer].out_width, far, costs))
     beats = np.ones((count, count), dtype=bool)
-    for at in range(len(RESOURCES)):
+    for at in range(DIMENSIONS):
         streams = [(extra[:, :, at], widths) for extra, widths in sides if extra[:, :, at].any()]
         if not streams and not uses[:, at].any():
             continue
@@ -264,9 +274,6 @@ def _dominated(problem: Problem, layer: str) -> NDArray[np.bool_]:
         for stream_extra, widths in streams:
             extra_cost += stream_extra[np.ix_(widths, widths)]
         beats &= extra_cost <= 0
-    if layer in problem.lutram:
-        lutram = problem.lutram[layer]
-        beats &= lutram[:, None] <= lutram[None, :]
     for coupling in problem.design.couplings:
         for name, knob in (coupling.a, coupling.b):
             if name == layer:

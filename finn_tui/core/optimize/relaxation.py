@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from finn_tui.core.optimize.frontier import DIMENSIONS, Edges, Floats, Ints
+from finn_tui.core.optimize.frontier import Edges, Floats, Ints
+from finn_tui.core.optimize.problem import DIMENSIONS
 
 #: Cost per share by which a limit is exceeded, in the linear program only.
 _EXCESS = 1e4

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,47 +24,11 @@ from finn_tui.core.device import RESOURCES, Device
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.estimate.infrastructure import CostLookup, StreamWidths, links
 from finn_tui.core.folding.model import Folding
+from finn_tui.core.optimize import explain
 from finn_tui.core.optimize.exact import Exact
+from finn_tui.core.optimize.explain import Binding as Binding
+from finn_tui.core.optimize.explain import Infeasible as Infeasible
 from finn_tui.core.optimize.problem import Answer, Problem, StreamCost
-
-#: From this share on, a limit is said to hold the optimum back.
-_TIGHT = 0.95
-
-
-class Infeasible(FinnTuiError):
-    """No folding reaches the target within the limits; ``binding`` says what stands in the way."""
-
-    def __init__(self, what: str, why: str, fix: str, binding: tuple[str, ...] = ()) -> None:
-        """Create the error; ``binding`` are resources, or layers that cannot be fast enough."""
-        super().__init__(what, why, fix, kind="infeasible")
-        self.binding = binding
-
-    def __reduce__(self) -> tuple[type[Infeasible], tuple[object, ...]]:
-        # Crosses from the solver's process; an exception's own way knows only its first argument.
-        return Infeasible, (self.what, self.why, self.fix, self.binding)
-
-
-@dataclass(frozen=True)
-class Binding:
-    """A limit that is (nearly) exhausted.
-
-    Attributes:
-        used, limit: units of the resource.
-        layers: those that use most of it, largest first.
-        holds: whether a folding with a lower II would fit without this limit alone; None where
-            that was not asked.
-    """
-
-    resource: str
-    used: float
-    limit: float
-    layers: tuple[str, ...]
-    holds: bool | None = None
-
-    def text(self) -> str:
-        """Return a line: "BRAM_18K at 98 % of its limit: MVAU_hls_5, MVAU_hls_4"."""
-        share = f"{100 * self.used / self.limit:.0f} %" if self.limit else "all"
-        return f"{self.resource} at {share} of its limit: {', '.join(self.layers)}"
 
 
 @dataclass(frozen=True)
@@ -170,8 +134,10 @@ def stream_costs(
     for link in links(design, folding.settings):
         outs = widths.outs[link.producer] if link.producer is not None else (0,)
         ins = widths.ins[link.consumer] if link.consumer is not None else (0,)
-        costs_by_width = {(a, b): link.use(costs, a, b, fifos=fifos) for a in outs for b in ins}
-        costs_by_stream.append(StreamCost(link.producer, link.consumer, costs_by_width))
+        pairs = [(a, b) for a in outs for b in ins]
+        costs_by_width = {(a, b): link.use(costs, a, b, fifos=fifos) for a, b in pairs}
+        lutram = {(a, b): link.lutram(costs, a, b) for a, b in pairs} if fifos else {}
+        costs_by_stream.append(StreamCost(link.producer, link.consumer, costs_by_width, lutram))
     return tuple(costs_by_stream)
 
 
@@ -222,10 +188,10 @@ def _solve(exact: Exact, cycles: int, seconds: float, gap: float = 0.0) -> Solut
     began, problem = time.perf_counter(), exact.problem
     too_slow = exact.too_slow(cycles)
     if too_slow:
-        raise _too_slow(problem, too_slow, cycles)
+        raise explain.too_slow(problem, too_slow, cycles)
     answer = exact.run(cycles, seconds, gap=gap)
     if answer.impossible:
-        raise _explained(exact, cycles, seconds)
+        raise explain.explained(exact, cycles, seconds)
     if not answer.rows:
         raise FinnTuiError(
             f"the solver found no folding for {cycles:,} cycles in {seconds:g} s",
@@ -260,7 +226,7 @@ def _fill(exact: Exact, seconds: float, on_progress: OnProgress) -> Solution:
     while low < high:
         middle = (low + high) // 2
         on_progress(Progress("solve", f"is an II of {counts[middle]:,} possible?", None))
-        answer = _possible(exact, counts[middle], seconds - (time.perf_counter() - began))
+        answer = explain.possible(exact, counts[middle], seconds - (time.perf_counter() - began))
         if answer.rows:
             high = middle
         else:
@@ -275,7 +241,7 @@ def _fill(exact: Exact, seconds: float, on_progress: OnProgress) -> Solution:
         optimal=best.optimal and least == low,
         least_cycles=counts[least],
         seconds=time.perf_counter() - began,
-        binding=_held_by(exact, best, counts[low - 1] if low else None),
+        binding=explain.held_by(exact, best.folding, counts[low - 1] if low else None),
     )
 
 
@@ -339,11 +305,11 @@ def pareto(
 
 def _solution(problem: Problem, answer: Answer, began: float) -> Solution:
     values = {name: problem.tables[name].values(row) for name, row in answer.rows.items()}
-    used = _used(problem, answer.rows)
+    amounts = explain.used(problem, answer.rows)
     bindings = [
-        Binding(name, used[name], limit, _largest(problem, answer.rows, name))
-        for name, limit in problem.limits.items()
-        if limit and used[name] >= _TIGHT * limit
+        Binding(name, amounts[name], limit, explain.largest(problem, answer.rows, name))
+        for name, limit in explain.all_limits(problem).items()
+        if limit and amounts[name] >= explain.TIGHT * limit
     ]
     return Solution(
         not_varied=tuple(layer.name for layer in problem.design.layers if layer.not_folded),
@@ -353,109 +319,6 @@ def _solution(problem: Problem, answer: Answer, began: float) -> Solution:
         bound=min(answer.bound, answer.cost),
         optimal=answer.optimal,
         seconds=time.perf_counter() - began,
-        used=used,
+        used={name: amounts[name] for name in RESOURCES},
         binding=tuple(bindings),
-    )
-
-
-def _used(problem: Problem, rows: Mapping[str, int]) -> dict[str, float]:
-    total = sum(problem.uses[name][row] for name, row in rows.items())
-    for producer, consumer, costs_by_width in problem.between:
-        widths = (
-            int(problem.tables[producer].out_width[rows[producer]]),
-            int(problem.tables[consumer].in_width[rows[consumer]]),
-        )
-        total = total + costs_by_width.get(widths, 0.0)
-    return dict(zip(RESOURCES, np.asarray(total, dtype=float).tolist(), strict=True))
-
-
-def _largest(problem: Problem, rows: Mapping[str, int], resource: str) -> tuple[str, ...]:
-    at = RESOURCES.index(resource)
-    use = {name: float(problem.uses[name][row, at]) for name, row in rows.items()}
-    ranked = sorted((name for name in use if use[name]), key=lambda name: -use[name])
-    return tuple(ranked[:3])
-
-
-def _held_by(exact: Exact, best: Solution, faster: int | None) -> tuple[Binding, ...]:
-    """Return the limits each of which alone keeps a folding from the next lower II."""
-    if faster is None:
-        return ()
-    problem = exact.problem
-    rows = {name: problem.tables[name].row(values) for name, values in best.folding.values.items()}
-    chosen = {name: row for name, row in rows.items() if row is not None}
-    used = best.used or {}
-    bindings = []
-    for name, limit in problem.limits.items():
-        holds = bool(_possible(exact, faster, _ASIDE, _without(problem, name)).rows)
-        if holds or (limit and used[name] >= _TIGHT * limit):
-            layers = _largest(problem, chosen, name)
-            bindings.append(Binding(name, used[name], limit, layers, holds))
-    return tuple(sorted(bindings, key=lambda item: not item.holds))
-
-
-#: How long a question may take that only explains an answer; most take a hundredth of it.
-_ASIDE = 10.0
-
-
-def _possible(
-    exact: Exact, cycles: int, seconds: float, limits: Mapping[str, float] | None = None
-) -> Answer:
-    """Return whether some folding reaches ``cycles`` within the limits, whatever it costs."""
-    return exact.run(cycles, seconds, limits=limits, weights={})
-
-
-def _without(problem: Problem, name: str) -> dict[str, float]:
-    return {other: limit for other, limit in problem.limits.items() if other != name}
-
-
-def _too_slow(problem: Problem, layers: Sequence[str], cycles: int) -> Infeasible:
-    def least(name: str) -> int:
-        return int(problem.arrays[name].cycles[problem.rows(name, None)].min())
-
-    worst = max(layers, key=least)
-    locked = worst in problem.locked
-    fixed = [knob for knob in problem.tables[worst].knobs if knob in problem.fixed]
-    others = f", and {len(layers) - 1} more layers are too slow" if len(layers) > 1 else ""
-    why = "it is locked" if locked else "its fastest legal point"
-    if fixed and not locked:
-        why += f" while {', '.join(fixed)} stay{'s' if len(fixed) == 1 else ''}"
-    return Infeasible(
-        f"no folding reaches {cycles:,} cycles",
-        f"{worst} needs at least {least(worst):,} cycles ({why}){others}.",
-        f"Ask for {least(worst):,} cycles or more"
-        + (", or unlock the layer." if locked else "; only another network could be faster."),
-        tuple(layers),
-    )
-
-
-def _explained(exact: Exact, cycles: int, seconds: float) -> Infeasible:
-    """Return why there is no folding: the limits of which lifting a single one allows one."""
-    problem, seconds = exact.problem, min(seconds, _ASIDE)
-    what = f"no folding reaches {cycles:,} cycles within the limits"
-    binding_resources, needs = [], []
-    for name, limit in problem.limits.items():
-        # The least of it that is needed while the others keep their limits.
-        others = _without(problem, name)
-        answer = exact.run(cycles, seconds, limits=others, weights={name: 1.0})
-        if answer.rows:
-            binding_resources.append(name)
-            least = f"at least {answer.bound:,.0f}" if answer.optimal else "more"
-            needs.append(f"{name} ({least} needed, the limit is {limit:,.0f})")
-    if binding_resources:
-        why = f"What stands in the way: {', or '.join(needs)}."
-        return Infeasible(
-            what, why, "Raise that limit, or ask for a higher II.", tuple(binding_resources)
-        )
-    if _possible(exact, cycles, seconds, {}).impossible:
-        why = "Even without limits there is none: coupled layers have no value that both can take"
-        why += " at that speed" + (
-            ", or locked layers keep them from it." if problem.locked else "."
-        )
-        return Infeasible(f"no folding reaches {cycles:,} cycles", why, "Ask for a higher II.")
-    return Infeasible(
-        what,
-        "No single limit is to blame: two or more must be raised together "
-        f"({', '.join(problem.limits)}).",
-        "Raise the limits, or ask for a higher II.",
-        tuple(problem.limits),
     )

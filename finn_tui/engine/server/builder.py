@@ -17,7 +17,9 @@ from finn_tui.engine.server import (
     build_config,
     build_failure,
     build_results,
+    converters,
     finn_env,
+    knobs,
     netlist,
     runfiles,
     worker,
@@ -27,6 +29,8 @@ from finn_tui.engine.server import (
 PREPARED_BY = "step_specialize_layers"
 #: After this step the graph is folded and has no FIFOs yet: what the simulated board computes.
 ESTIMATED_BY = "step_generate_estimate_reports"
+#: After this step of FINN's builder the graph has its FIFOs and width converters.
+FIFOS_BY = "step_set_fifo_depths"
 
 
 def main(arguments: List[str]) -> int:
@@ -113,6 +117,8 @@ class _Builder:
                 result = step(model, config, *arguments, **named)
                 if step.__name__ == ESTIMATED_BY and self.rehearsal is not None:
                     self._rehearse(result)
+                if step.__name__ == FIFOS_BY and self.rehearsal is not None:
+                    self._rehearse_inserted(result)
             except BaseException as error:
                 # FINN swallows what its steps raise; kept here, the cause is not lost.
                 self.failure = error
@@ -155,6 +161,22 @@ class _Builder:
         plan["device"] = finn_env.boards()[self.run["board"]]["resources"]
         plan["hls_layers"] = sum("_hls" in node.op_type for node in model.graph.node)
         runfiles.write_json(path, plan)
+
+    def _rehearse_inserted(self, model: Any) -> None:
+        """Give the stand-in tools FINN's estimates of what it inserted between the layers."""
+        path = os.path.join(self.folder, "rehearsal", "rehearsal.json")
+        plan = runfiles.read_json(path) or {}
+        plan.setdefault("resources", {}).update(inserted_resources(model, self.run["part"]))
+        runfiles.write_json(path, plan)
+
+
+def inserted_resources(model: Any, part: str) -> Dict[str, Dict[str, Any]]:
+    """FINN's estimate of each FIFO and width converter of a graph, by node name."""
+    return {
+        node.name: dict(zip(converters.COLUMNS, converters.price(inst, part)))
+        for node, inst in knobs.hardware_nodes(model)
+        if knobs.base_op(node.op_type) in ("StreamingFIFO", "StreamingDataWidthConverter")
+    }
 
 
 def build_names(default: List[str]) -> List[str]:

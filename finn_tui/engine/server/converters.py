@@ -60,7 +60,8 @@ def _make(op_type: str, shape: List[int], part: str, attributes: Dict[str, Any])
     return converter, inst
 
 
-def _price(inst: Any, part: str) -> List[Any]:
+def price(inst: Any, part: str) -> List[Any]:
+    """FINN's estimate of one op, in the order of ``COLUMNS``."""
     method = inst.node_res_estimation
     arguments = (part,) if inspect.signature(method).parameters else ()  # FINN <= 0.9 takes none
     use = method(*arguments)
@@ -97,7 +98,7 @@ class Converters:
         try:
             if knobs.is_hls(node) and hasattr(inst, "get_ap_int_max_w"):
                 inst.get_ap_int_max_w()
-            return [inside, outside, *_price(inst, self._part)]
+            return [inside, outside, *price(inst, self._part)]
         except Exception:
             # FINN refuses by assertions and bare exceptions; what it refuses has no price.
             return None
@@ -122,13 +123,13 @@ class Fifos:
             self._inst.set_nodeattr("normal_shape", [1, width])
         self._inst.set_nodeattr("depth", depth)
         try:
-            row = _price(self._inst, self._part)
+            row = price(self._inst, self._part)
             if row[COLUMNS.index("URAM")] and not self._uram:
                 # FINN's estimate does not look at the part; Vivado takes BRAM where there is no
                 # UltraRAM (finn.util.resource_models says so), which FINN prices as "block".
                 self._inst.set_nodeattr("ram_style", "block")
                 try:
-                    row = _price(self._inst, self._part)
+                    row = price(self._inst, self._part)
                 finally:
                     self._inst.set_nodeattr("ram_style", "auto")
             return [width, depth, *row]

@@ -11,7 +11,7 @@ from typing import Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
-from finn_tui.core.design import CHOSEN
+from finn_tui.core.design import PLACED
 from finn_tui.core.device import RESOURCES, Device, budget_weights
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate import memory
@@ -146,8 +146,8 @@ class SolveOptions:
         weights: what a share of each resource counts, 1 where not named: with BRAM_18K at 0 the
             least LUT is sought, whatever it takes in block RAM.
         fixed: knobs that stay as they are in every layer.
-        free: knobs that may change too, beside PE, SIMD, parallel_window and ram_style: mem_mode,
-            resType, ...; what they say of a layer is otherwise the user's.
+        free: knobs that may change too, beside PE, SIMD, parallel_window, ram_style and the depth
+            triggers of thresholds: mem_mode, resType, ...; they are otherwise the user's.
         ceilings: units of each resource, of what counts, that may not be exceeded either.
         minimax: first as little as can be of the resource that most is taken of, not the least sum.
     """
@@ -204,13 +204,18 @@ def problem(editor: Editor, options: SolveOptions) -> Problem:
     shell = editor.costs.shell or published(editor.device.part)
     if options.include_infrastructure and shell is not None:
         # What DMA and shell take is not for the layers, unless the user says how much is.
+        dmas = sum(
+            memory.external_bits(layer, editor.folding.values[layer.name]) > 0
+            for layer in editor.design.layers
+        )
         for name in set(limits) - set(options.limits):
-            limits[name] = max(0.0, limits[name] - shell.use[name])
+            taken = shell.use[name] + dmas * shell.dma[name]
+            limits[name] = max(0.0, limits[name] - taken)
     for name, amount in options.ceilings.items():
         limits[name] = min(amount, limits.get(name, amount))
     return Problem(
         editor.design,
-        restricted(editor.priced_tables, editor.folding, CHOSEN.union(options.free) - NEVER_TRADED),
+        restricted(editor.priced_tables, editor.folding, PLACED.union(options.free) - NEVER_TRADED),
         editor.folding,
         limits,
         _weights(editor, options),

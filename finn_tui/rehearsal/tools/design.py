@@ -1,8 +1,9 @@
 """The design as the stand-ins see it: what FINN's Tcl builds, and what it would cost.
 
-Resources are FINN's estimates where FINN estimates a layer. What FINN leaves out gets round
-figures from the utilization reports of a published build for the xc7z020 (FIFO 40 LUT, width
-converter 200, SmartConnect 4,400, ...); they are a stand-in's figures, not measurements.
+Resources are FINN's estimates where FINN estimates a layer, and what finn-tui counts for the shell
+and for memory that FINN leaves out: a rehearsal refuses what ``fits_with_extra`` refuses. What is
+left gets round figures from the utilization reports of a published build for the xc7z020; they are
+a stand-in's figures, not measurements.
 """
 
 from __future__ import annotations
@@ -109,7 +110,16 @@ def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
     """
     match = _LAYER.match(instance)
     row = plan.resources.get(match.group(1) if match else instance)
+    shell = _shell(instance, plan)
+    if shell is not None:
+        return shell
     lut, srl, ff, bram = next((v for p, v in _EXTRA if p.search(instance)), (24, 0, 32, 0))
+    more = plan.memory.get(match.group(1) if match else instance, 0)
+    if row is not None and more:
+        row = {**row, "LUT": float(row.get("LUT") or 0) + more}
+    if row is not None and not any(float(row.get(name) or 0) for name in RESOURCES) and plan.shell:
+        # Flip-flops at least; its LUTs are unknown to FINN, and finn-tui counts none either.
+        lut = 0
     if row is None or not any(float(row.get(name) or 0) for name in RESOURCES):
         return {"LUT": lut, "SRL": srl, "FF": ff, "BRAM_18K": bram, "URAM": 0, "DSP": 0}
     estimated = {name: math.ceil(float(row.get(name) or 0)) for name in RESOURCES}
@@ -118,6 +128,35 @@ def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
     estimated["FF"] = math.ceil(1.25 * estimated["LUT"])
     estimated["SRL"] = estimated["LUT"] // 50
     return estimated
+
+
+#: Which blocks of the shell an instance stands for.
+_SHELL = (
+    (re.compile(r"IODMA|^[io]dma"), "DMA"),
+    (re.compile(r"smartconnect"), "SmartConnect"),
+    (re.compile(r"axi_interconnect"), "interconnect"),
+    (re.compile(r"proc_sys_reset"), "reset"),
+    (re.compile(r"zynq_ps"), "processor"),
+)
+
+
+def _title(name: str) -> str | None:
+    """Return what kind of block a name of the shell's parts means, the first that is named."""
+    return next((title for _, title in _SHELL if title in name), None)
+
+
+def _shell(instance: str, plan: Plan) -> dict[str, int] | None:
+    """Return the resources of a block of the shell, None for others or without a source."""
+    title = next((title for pattern, title in _SHELL if pattern.search(instance)), None)
+    if title is None or not plan.shell:
+        return None
+    blocks = [block for block in plan.shell if _title(str(block.get("name", ""))) == title]
+    # One DMA is as good as another: all of them together are what the source says.
+    share = len(blocks) if title == "DMA" else 1
+    used = {name: sum(int(block.get(name, 0)) for block in blocks) for name in RESOURCES}
+    if share:
+        used = {name: amount // share for name, amount in used.items()}
+    return {**used, "SRL": used["LUT"] // 10, "FF": math.ceil(1.4 * used["LUT"])}
 
 
 def assemble(tcl: str, plan: Plan) -> list[Instance]:

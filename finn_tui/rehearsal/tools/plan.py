@@ -31,6 +31,9 @@ class Plan:
         part: FPGA part; clock_ns: clock period.
         ii_cycles, latency_cycles: of the design, as FINN estimates them.
         cycles, resources: FINN's estimates per layer.
+        shell: blocks around the accelerator, each with a name and its resources; as finn-tui counts
+            them, empty if it has no source.
+        memory: LUTs of layers' memory that FINN leaves out of ``resources``.
         device: what the part has (LUT, FF, BRAM_18K, URAM, DSP), empty if unknown.
         hls_layers: how many layers Vitis HLS synthesizes.
         fail: what is to fail, ``{"mode": NAME}`` with a name of ``failures.FAILURES``, and
@@ -46,6 +49,8 @@ class Plan:
     latency_cycles: int = 1
     cycles: dict[str, int] = field(default_factory=dict)
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shell: list[dict[str, Any]] = field(default_factory=list)
+    memory: dict[str, float] = field(default_factory=dict)
     device: dict[str, int] = field(default_factory=dict)
     hls_layers: int = 0
     fail: dict[str, str] | None = None

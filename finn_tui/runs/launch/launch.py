@@ -202,9 +202,17 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
             install(partial / "rehearsal")
             fail = dict(request.fail) if request.fail else None
             plan = {**rehearsal, "fail": fail, "log_mb": request.log_mb}
+            plan |= _left_out(request.estimate or {})
             (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
 
     return make_run_folder(runs_dir, document, archive, fill)
+
+
+def _left_out(estimate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what finn-tui counts beside FINN's estimates, so that a rehearsal counts the same."""
+    extra = estimate.get("extra", {})
+    shell, memory = extra.get("shell") or {}, extra.get("memory") or {}
+    return {"shell": shell.get("parts", []), "memory": memory.get("layers", {})}
 
 
 def engine_document(engine: EngineSpec) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from finn_tui.core.device import RESOURCES, budget_weights
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.optimize import frontier, labels
+from finn_tui.core.optimize import explain, frontier, labels
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.exact import Exact
 from finn_tui.core.optimize.labels import undominated
 from finn_tui.core.optimize.milp import MilpModel
-from finn_tui.core.optimize.problem import Answer, Problem, restricted
+from finn_tui.core.optimize.problem import DIMENSIONS, Answer, Problem, restricted
 from tests import data
 from tests.core.designs import residual
 from tests.core.optimize.test_solve import DEVICE, near
@@ -129,8 +129,8 @@ def test_rows_that_highs_found_are_kept_for_the_next_question() -> None:
     exact = Exact(problem)
     rows = MilpModel(problem, 33_333).run(60).rows
     path = exact._path(rows)
-    used = solver._used(problem, rows)
-    assert dict(zip(RESOURCES, path.use, strict=False)) == pytest.approx(used)
+    amounts = explain.used(problem, rows)
+    assert dict(zip((*RESOURCES, explain.LUTRAM), path.use, strict=True)) == pytest.approx(amounts)
 
 
 @settings(max_examples=200, deadline=None)
@@ -153,7 +153,7 @@ def test_a_row_that_another_dominates_only_when_slower_stays() -> None:
     problem = chain(21, 0.9)
     graph = frontier.Frontier.of(problem)
     assert graph is not None
-    limits = np.full(frontier.DIMENSIONS, np.inf)
+    limits = np.full(DIMENSIONS, np.inf)
     for cycles in (10_000, 40_000):
         model = MilpModel(replace(problem, limits={}), cycles)
         rows = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -12,7 +13,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
-from finn_tui.core.design import Design
+from finn_tui.core.design import Design, Value
 from finn_tui.core.device import Device
 from finn_tui.core.editor import Editor
 from finn_tui.core.estimate.estimate import CostTable
@@ -25,7 +26,7 @@ from finn_tui.lab.opened import Opened
 from finn_tui.lab.solver import options, requests
 from finn_tui.lab.solver.options import SolveOptions, Solver
 from tests import data
-from tests.core.designs import conv_like
+from tests.core.designs import conv_like, design_from, layer, table
 
 DEVICE = Device("board", "part", {"LUT": 1000, "BRAM_18K": 20, "URAM": 4, "DSP": 5})
 
@@ -49,6 +50,25 @@ def recorded(name: str, layers: int | None = None) -> Editor:
     device = Device("Pynq-Z2", data.PART, budget)
     costs = CostLookup.from_json(document["prices"])
     return Editor(design, tables, device, 10.0, start, start, "ones", costs)
+
+
+def thresholds() -> Editor:
+    """An input of many channels: 62,560 LUTs, or block memory above a depth."""
+    knobs: dict[str, Sequence[Value]] = {
+        "PE": [1],
+        "depth_trigger_bram": [0, 1024],
+        "depth_trigger_uram": [0, 32768],
+    }
+    entry = layer("Thresholding_rtl_0", "Thresholding_rtl", knobs, "in", "out")
+    costs = table(entry, lambda _: 490)
+    block = [tuple(point) == (1, 1024, 32768) for point in costs["points"]]
+    costs["LUT"] = [1792 if each else 62560 for each in block]
+    costs["BRAM_18K"] = [242 if each else 0 for each in block]
+    design, tables = design_from([entry], [costs], [])
+    budget = data.engine_info()["boards"]["Pynq-Z2"]["resources"]
+    start = foldings.ones(design, tables)
+    device = Device("Pynq-Z2", data.PART, budget)
+    return Editor(design, tables, device, 10.0, start, start, "ones")
 
 
 @pytest.fixture
@@ -82,8 +102,8 @@ async def test_balance_keeps_the_speed_and_gives_back_what_it_does_not_need(
     solver: Solver,
 ) -> None:
     editor = small()
-    for layer, knob, value in (("MVAU_hls_1", "SIMD", 16), ("MVAU_hls_0", "PE", 4)):
-        editor.set(layer, knob, value)
+    for name, knob, value in (("MVAU_hls_1", "SIMD", 16), ("MVAU_hls_0", "PE", 4)):
+        editor.set(name, knob, value)
     before = editor.estimate
     solution = await options.balance(solver, editor, SolveOptions(include_infrastructure=False))
     after = options.estimate_of(editor, solution.folding)
@@ -219,3 +239,30 @@ async def test_an_illegal_answer_of_setfolding_costs_only_its_own_point(
     assert len(front.points) == len(asked) > 1
     assert len(front.setfolding) == len(asked) - 1
     assert front.refused is not None and front.refused.what == "PE = 16 is not legal"
+
+
+async def test_thresholds_go_into_block_memory_where_luts_are_too_few(solver: Solver) -> None:
+    solution = await options.fill(solver, thresholds(), SolveOptions())
+    assert solution.folding.values["Thresholding_rtl_0"]["depth_trigger_bram"] == 1024
+    assert solution.used is not None and solution.used["BRAM_18K"] == 242
+    held = SolveOptions(fixed={"depth_trigger_bram", "depth_trigger_uram"})
+    with pytest.raises(Infeasible, match="within the limits") as refused:
+        await options.fill(solver, thresholds(), held)
+    # Too many LUTs, and too many of them memory.
+    assert {"LUT", "LUTRAM"} <= set(refused.value.binding)
+
+
+async def test_a_dma_for_weights_outside_of_the_chip_is_taken_off_the_budget() -> None:
+    editor = small()
+    device = Device("Pynq-Z2", data.PART, {"LUT": 53200, "BRAM_18K": 280, "URAM": 0, "DSP": 220})
+    inside = replace(editor, device=device)
+    layers = tuple(
+        replace(layer, attrs={**layer.attrs, "mem_mode": "external"}, weight_dtype="INT8")
+        if layer.name == "MVAU_hls_0"
+        else layer
+        for layer in editor.design.layers
+    )
+    outside = replace(inside, design=replace(editor.design, layers=layers))
+    limits = [options.problem(each, SolveOptions()).limits for each in (inside, outside)]
+    assert limits[0]["LUT"] - limits[1]["LUT"] == 1149
+    assert limits[0]["BRAM_18K"] - limits[1]["BRAM_18K"] == 1
