@@ -382,7 +382,8 @@ def validate(order: _Order, batch: int, limit: int | None, dataset: Path | None)
         )
 
     done = order.do(job)
-    order.show(done.as_dict(), _validation(done.as_dict()))
+    note = [f"note        not validated: {done.note}"] if done.note else []
+    order.show(done.as_dict(), [*_validation(done.as_dict()), *note])
     _refuse_difference(None, done)
 
 

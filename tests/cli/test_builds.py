@@ -88,6 +88,7 @@ def test_an_own_network_is_compared_with_the_software(cli: Cli, cases: Path) -> 
     own = cli("validate", run, "--to", "simulated", "--dataset", str(folder / "mine.npz"), "--json")
     assert own.code == 0 and (own.json["percent"], own.json["dataset"]) == (100.0, "mine.npz")
     assert own.json["comparison"]["outputs_equal"] == 20
+    assert "names no test set" in cli("validate", run, "--to", "simulated").out
     outputs = np.load(folder / "sample" / "outputs.npy")
     outputs[3] += 1.0
     np.save(folder / "sample" / "outputs.npy", outputs)

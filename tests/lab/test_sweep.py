@@ -89,6 +89,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QuickLab:
         return SimpleNamespace(failures=())
 
     monkeypatch.setattr("finn_tui.board.jobs.go", go)
+    monkeypatch.setattr("finn_tui.lab.driver_consent.check_driver", lambda path: None)
     return lab
 
 

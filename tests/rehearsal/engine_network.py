@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import execution, finn_env, flow
+from finn_tui.engine.server import build_config, execution, finn_env, flow
 from finn_tui.engine.server.netlist import export_network
 from finn_tui.rehearsal.network import Network
 
 IMAGES = 8
+FIFO = "inFIFODepths"
 
 
 def prepared(name: str, folder: Path) -> Any:
@@ -409,6 +410,16 @@ def compare(name: str, model: Any, folder: Path) -> dict[str, Any]:
     }
 
 
+def fifos() -> dict[str, Any]:
+    """The depths at the inputs of a layer of two inputs, in FINN's HLS backend."""
+    model = layers()
+    (node,) = [each for each in model.graph.node if each.op_type == "ElementwiseAdd"]
+    node.op_type, node.domain = "ElementwiseAdd_hls", "finn.custom_op.fpgadataflow.hls"
+    build_config.complete_fifo_depths(model)
+    registry = importlib.import_module("qonnx.custom_op.registry")
+    return {"network": "fifos", "depths": list(registry.getCustomOp(node).get_nodeattr(FIFO))}
+
+
 def unknown() -> dict[str, Any]:
     """What is said of a layer that cannot be computed."""
     model = layers()
@@ -431,6 +442,8 @@ def main(folder: Path, names: list[str]) -> None:
         place.mkdir()
         if name == "unknown":
             answer = unknown()
+        elif name == "fifos":
+            answer = fifos()
         elif name == "floats":
             answer = compare_outputs(name, floats(), place)
         else:

@@ -21,7 +21,7 @@ def compared(engine_python: str, tmp_path_factory: pytest.TempPathFactory) -> di
     folder = tmp_path_factory.mktemp("networks")
     script = Path(__file__).with_name("engine_network.py")
     done = subprocess.run(
-        [engine_python, str(script), str(folder), *NETWORKS, "floats", "unknown"],
+        [engine_python, str(script), str(folder), *NETWORKS, "floats", "fifos", "unknown"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=folder,
         capture_output=True,
@@ -45,6 +45,11 @@ def test_floating_point_and_several_outputs_as_finn(compared: dict[str, Any]) ->
     assert answer["same"] == [True, True]
     assert answer["types"] == ["int64", "float32"]
     assert min(answer["different"]) > 10, "outputs that are all alike prove little"
+
+
+def test_each_input_of_a_layer_has_a_fifo_depth(compared: dict[str, Any]) -> None:
+    """FINN's builder stops with an IndexError at a network's second input otherwise."""
+    assert compared["fifos"]["depths"] == [2, 2]
 
 
 def test_a_layer_that_cannot_be_computed_is_named(compared: dict[str, Any]) -> None:

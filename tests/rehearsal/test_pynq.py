@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -84,6 +85,32 @@ def test_a_real_bitstream_is_refused(run_folder: Path) -> None:
     assert "SIMULATED board" in done.stderr and "real one" in done.stderr
     bitfile.with_suffix(".hwh").unlink()
     assert "HWH" in run_on_board(OPEN, str(bitfile)).stderr
+
+
+NAMES = """
+import sys, pynq
+class Driver(pynq.Overlay):
+    pass
+driver = Driver(sys.argv[1])
+before = driver.idma0
+driver._io_shape_dict = {"idma_names": ["idma1", "idma0"]}
+print(driver.idma1 is before, driver.idma0 is before, hasattr(driver, "idma2"))
+"""
+
+
+def test_dma_engines_are_those_of_the_driver_s_table(run_folder: Path) -> None:
+    """FINN's idma1 may be the network's first input."""
+    bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
+    tensor = samples.tensor("in", [1, 4], "UINT8", 8)
+    second = {**tensor, "name": "second"}
+    node = {"op": "add", "inputs": ["in", "second"], "outputs": ["out"], "shape": [1, 4]}
+    out = samples.tensor("out", [1, 4], "INT16", 16)
+    description = {"format": 1, "inputs": [tensor, second], "outputs": [out], "nodes": [node]}
+    content = io.BytesIO()
+    np.savez(content, description=np.frombuffer(json.dumps(description).encode(), np.uint8))
+    samples.write_bitstream(bitfile, content.getvalue())
+    done = run_on_board(NAMES, str(bitfile))
+    assert done.stdout.split() == ["True", "False", "False"], done.stderr
 
 
 CLOCK = """

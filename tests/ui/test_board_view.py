@@ -21,13 +21,13 @@ def shown(height: int = 20, **results: Any) -> str:
 def test_a_run_without_a_test_set_is_compared() -> None:
     text = shown(comparison=EQUAL)
     assert "not validated SIMULATED" in text
-    assert "as software, 20 samples: classes equal" in text
+    assert "as software: classes equal (20 samples)" in text
     text = shown(accuracy=ACCURACY, comparison=EQUAL)
     assert "91.50 % of 400 images" in text and "classes equal" in text
 
 
 def test_a_difference_is_said_also_in_a_low_window() -> None:
-    wanted = "DIFFERS from software, 20 samples: 3 of 20 classes differ, first in sample 4"
+    wanted = "3 of 20 classes DIFFER, first in sample 4"
     for height in (20, 6):
         assert wanted in shown(height, accuracy=ACCURACY, comparison=DIFFERS)
     executed = {"image": 2, "class": 7, "software": 3, "expected": None, "differs": True}

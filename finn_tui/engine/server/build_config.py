@@ -169,3 +169,22 @@ def _shell(configs: Any, run: Dict[str, Any]) -> Any:
         % finn_env.flavour()["version"],
         "Choose one of %s" % ", ".join(sorted(basic.pynq_part_map)),
     )
+
+
+def complete_fifo_depths(model: Any) -> None:
+    """Give each input of a layer its FIFO depth.
+
+    FINN's HLS and RTL backends declare one depth for layers of two inputs (ElementwiseAdd), and its
+    InsertFIFO looks for the second where a network's own second input ends.
+    """
+    registry = importlib.import_module("qonnx.custom_op.registry")
+    for node in model.graph.node:
+        inputs = [name for name in node.input if model.get_initializer(name) is None]
+        if len(inputs) < 2 or not node.domain.startswith("finn.custom_op.fpgadataflow"):
+            continue
+        op = registry.getCustomOp(node)
+        if "inFIFODepths" not in op.get_nodeattr_types():
+            continue
+        depths = [int(depth) for depth in op.get_nodeattr("inFIFODepths")]
+        if 0 < len(depths) < len(inputs):
+            op.set_nodeattr("inFIFODepths", depths + depths[-1:] * (len(inputs) - len(depths)))

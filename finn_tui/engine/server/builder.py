@@ -114,6 +114,7 @@ class _Builder:
             begin = time.time()
             try:
                 self._hang(step.__name__)
+                build_config.complete_fifo_depths(model)
                 result = step(model, config, *arguments, **named)
                 if step.__name__ == ESTIMATED_BY and self.rehearsal is not None:
                     self._rehearse(result)

@@ -251,6 +251,7 @@ def _validation(accuracy: Mapping[str, Any], compared: Mapping[str, Any]) -> lis
 def _comparison(result: Mapping[str, Any]) -> tuple[str, str]:
     from finn_tui.board.comparison import counts
 
-    verdict = "DIFFERS from" if result.get("differs") else "as"
-    text = f"{verdict} software, {result['samples']} samples: {counts(result)}"
-    return text, "bad" if result.get("differs") else "good"
+    # The numbers first: in a narrow window the end is cut off.
+    if result.get("differs"):
+        return counts(result).replace(" differ,", " DIFFER,") + ", board against software", "bad"
+    return f"as software: {counts(result)} ({result['samples']} samples)", "good"

@@ -244,11 +244,16 @@ class Overlay:
         self.is_loaded = True
 
     def __getattr__(self, name: str) -> _Dma:
-        """DMA engines by name: ``idma0``, ``idma1``, ... for the inputs, ``odma0``, ... ."""
+        """DMA engines by name: ``idma0``, ``idma1``, ... for the inputs, ``odma0``, ... .
+
+        FINN numbers them as it likes: the driver's own table says which belongs to which input.
+        """
         accelerator: _Accelerator = self.__dict__.get("_accelerator")  # type: ignore[assignment]
         if accelerator is not None and name in self.__dict__.get("ip_dict", ()):
-            engines = accelerator.inputs if name.startswith("idma") else accelerator.outputs
-            return engines[int(name[len("idma") :])]
+            kind, number = name[: len("idma")], int(name[len("idma") :])
+            engines = accelerator.inputs if kind == "idma" else accelerator.outputs
+            names = (self.__dict__.get("_io_shape_dict") or {}).get(f"{kind}_names") or []
+            return engines[names.index(name) if name in names else number]
         raise AttributeError(f"SIMULATED board: the design has no IP called {name}")
 
 
