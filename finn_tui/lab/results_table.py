@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,8 @@ class Experiment:
         trained_on: the data set that the weights come from, ``random`` for none.
         estimated_whole: the estimate with all that a build counts: FIFOs, width converters, shell.
         tags: the user's.
+        input_bytes: of a frame, as the board's driver moved them.
+        port_fps: frames/s that the memory port lets through at the measured clock.
     """
 
     run: str
@@ -59,6 +62,8 @@ class Experiment:
     trained_on: str | None = None
     estimated_whole: Mapping[str, float] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    input_bytes: int | None = None
+    port_fps: float | None = None
 
     @property
     def error_percent(self) -> dict[str, float]:
@@ -117,6 +122,7 @@ def experiment(run: RunFolder) -> Experiment:
     throughput = results.get("throughput") or {}
     accuracy = results.get("accuracy") or {}
     built = results.get("post_synthesis") or {}
+    input_bytes = _input_bytes(throughput)
     return Experiment(
         run=run.id,
         model=request.model,
@@ -143,7 +149,35 @@ def experiment(run: RunFolder) -> Experiment:
         trained_on=_trained_on(request.source),
         estimated_whole=_whole(estimate),
         tags=read_notes(run).tags,
+        input_bytes=input_bytes,
+        port_fps=_port_fps(request.part, input_bytes, _number(throughput, "clock_mhz")),
     )
+
+
+#: Bits a cycle of the port that FINN connects its DMA to, by the part's family: FINN's
+#: ``pynq_native_port_width``.
+_PORT_BITS = {"xc7z": 64, "xczu": 128, "xck26": 128}
+
+
+def _input_bytes(throughput: Mapping[str, Any]) -> int | None:
+    """Return the bytes of a frame: what was moved in a second by the frames of a second."""
+    metrics, fps = throughput.get("metrics"), _number(throughput, "images_per_s")
+    if not isinstance(metrics, Mapping) or not fps:
+        return None
+    names = (name for name in metrics if str(name).startswith("DRAM_in_bandwidth"))
+    moved = _number(metrics, next(names, ""))
+    return round(moved * 1e6 / fps) if moved else None
+
+
+def _port_fps(part: str, count: int | None, clock_mhz: float | None) -> float | None:
+    """Return how many frames the port moves in a second.
+
+    FINN's DMA is as wide as the port, or as the largest part of it that divides a frame.
+    """
+    bits = next((bits for family, bits in _PORT_BITS.items() if part.startswith(family)), None)
+    if not count or not clock_mhz or bits is None:
+        return None
+    return clock_mhz * 1e6 / (8 * count // math.gcd(8 * count, bits))
 
 
 def _text(part: Mapping[str, Any], name: str) -> str | None:

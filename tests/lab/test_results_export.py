@@ -44,6 +44,24 @@ def test_without_a_shell_there_is_no_whole_estimate(run: RunFolder) -> None:
     assert not row.estimated_whole and not row.error_percent
 
 
+def test_the_port_of_the_memory_limits_the_rate(run: RunFolder) -> None:
+    # The lab's own figures on a Pynq-Z2: 784 bytes a frame through 64 bits a cycle.
+    metrics = {"DRAM_in_bandwidth[Mb/s]": 751.3960048442748}
+    throughput = {"images_per_s": 958413.2714850444, "clock_mhz": 100.0, "metrics": metrics}
+    run.update_results(throughput={"batch": 10000, **throughput})
+    row = experiment(run)
+    assert row.input_bytes == 784
+    assert row.port_fps == pytest.approx(1e8 / 98)
+    assert row.fps and row.port_fps and row.estimated_fps
+    assert row.fps < row.port_fps < row.estimated_fps
+    # A frame that 64 does not divide gets a narrower DMA.
+    odd = {**metrics, "DRAM_in_bandwidth[Mb/s]": 958413.2714850444 * 785 / 1e6}
+    run.update_results(throughput={"batch": 10000, **throughput, "metrics": odd})
+    assert experiment(run).port_fps == pytest.approx(1e8 / 785)
+    run.update_results(throughput={"batch": 1, "images_per_s": 1.0, "clock_mhz": 100.0})
+    assert experiment(run).port_fps is None
+
+
 @pytest.fixture
 def row(run: RunFolder) -> Experiment:
     return dataclasses.replace(experiment(run), folding=r"50%_of\{$x}|y~^&#")

@@ -248,6 +248,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
         estimated_whole: the estimate with all that a build counts: FIFOs, width converters, shell.
         error_percent (%): how far that is from the build, by resource; below 0 it is too low.
         tags: the user's.
+        input_bytes: of a frame, as the board's driver moved them.
+        port_fps (frames/s): what the memory port lets through, whatever the folding.
     """
 
     run: str
@@ -276,6 +278,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
     estimated_whole: dict[str, float]
     error_percent: dict[str, float]
     tags: tuple[str, ...]
+    input_bytes: int | None
+    port_fps: float | None
 
 
 class Experiments(Document, frozen=True, kw_only=True):

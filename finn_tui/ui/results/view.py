@@ -283,6 +283,12 @@ def result_facts(row: Experiment, published: Sequence[str] = ()) -> list[Field]:
             text += f", {row.fps / row.estimated_fps:.1%} of the estimate"
         text += f", batch {row.batch:,}, {row.clock_mhz:g} MHz"
         fields.append(Field("throughput", text, role))
+    if row.port_fps is not None and row.input_bytes is not None:
+        text = f"at most {rate(row.port_fps)} fps"
+        if row.estimated_fps and row.port_fps < row.estimated_fps:
+            text += f", {row.port_fps / row.estimated_fps:.0%} of the estimate"
+        text += f" ({row.input_bytes:,} B a frame)"
+        fields.append(Field("memory port", text))
     if row.accuracy is not None:
         text = f"{measured}{row.accuracy:.2f} % of {row.images:,} images"
         if row.dataset:
