@@ -147,7 +147,7 @@ class ModelController(Controller):
         from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
         from finn_tui.ui.toolkit.text_input import why_no_file
 
-        files = (".onnx",)
+        files = (".onnx", ".toml", ".ini", ".py")
         presets_by_name, broken = load_presets(self.lab.workspace.root)
         titles = shown_names(self.lab.workspace)
         damaged = damaged_names(self.lab.workspace)
@@ -185,7 +185,7 @@ class ModelController(Controller):
                 present,
                 free=lambda text: why_no_file(text, "model", files),
                 files=files,
-                hint="type to filter, or type the path of an .onnx file (QONNX)",
+                hint="type to filter, or the path of a network: .onnx (QONNX), .toml, .ini, .py",
             ),
             accept,
         )
