@@ -28,7 +28,7 @@ from finn_tui.lab import saved_foldings as foldings_by_name
 from finn_tui.lab.handling import Consent, Handling, require_agreed
 from finn_tui.lab.models import Model, Stage
 from finn_tui.lab.opened import Opened, default_folding
-from finn_tui.lab.workspace import Workspace
+from finn_tui.lab.workspace import Settings, Workspace
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
@@ -270,6 +270,10 @@ class Workbench:
             FinnTuiError: as ``prepare``; or a folding that is not there or not legal.
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        if clock_ns is None and clock != Settings().clock_ns:
+            # Perhaps an app chose it meanwhile: what is computed with it is not for this caller's
+            # own clock.
+            on_progress(Progress("clock", f"{clock:g} ns, as the workspace's finn-tui.toml says"))
         prepared = await self.prepare(
             model,
             board=board,

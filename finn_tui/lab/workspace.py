@@ -108,6 +108,7 @@ class Workspace:
         self._settings: Settings | None = None
         self._stamp: files.Stamp | str = "not read yet"
         self._unsaved: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
 
     @classmethod
     def open(cls, root: Path, *, tolerant: bool = False) -> Workspace:
@@ -181,6 +182,20 @@ class Workspace:
 
     @property
     def settings(self) -> Settings:
+        """The settings that hold here: those of the file, but for what is kept against it.
+
+        Raises:
+            FinnTuiError: the file was never good, and the workspace is not a tolerant one.
+        """
+        settings = self.written
+        return msgspec.structs.replace(settings, **self._kept) if self._kept else settings
+
+    def keep(self, **values: Any) -> None:
+        """Keep settings as they are for this process, whatever the file says from now on."""
+        self._kept.update(values)
+
+    @property
+    def written(self) -> Settings:
         """The settings; read again when the file has changed, the last good ones if it is broken.
 
         ``problem`` says what is wrong with the file now; None if nothing is.
@@ -218,6 +233,7 @@ class Workspace:
                 if key in document or value != getattr(defaults, key):
                     document[key] = value
 
+        self._kept = {key: value for key, value in self._kept.items() if key not in changes}
         self._unsaved.update(changes)
         self._settings = config.change(self.root / SETTINGS, Settings, edit)
         self._unsaved.clear()

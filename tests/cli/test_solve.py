@@ -232,3 +232,15 @@ def test_finns_own_heuristic_stands_beside_the_front(cli: Cli) -> None:
             assert ours["cost"] <= heuristic["cost"] + 1e-9
     shown = cli("pareto", "tfc-w1a1", "--points", "3", "--plot")
     assert "SetFolding: II" in shown.out and "xx SetFolding" in shown.out
+
+
+def test_a_clock_that_the_workspace_chose_is_said(cli: Cli, recorded: dict[str, str]) -> None:
+    settings = Path(recorded["FINN_TUI_WORKSPACE"]) / "finn-tui.toml"
+    settings.write_text("clock_ns = 5.0\n")
+    try:
+        told = cli("estimate", "tfc-w1a1", "--json", env=recorded)
+        asked = cli("estimate", "tfc-w1a1", "--clock-ns", "10", "--json", env=recorded)
+    finally:
+        settings.unlink()
+    assert told.json["clock_ns"] == 5 and "5 ns, as the workspace's finn-tui.toml says" in told.err
+    assert asked.json["clock_ns"] == 10 and "finn-tui.toml" not in asked.err

@@ -60,6 +60,34 @@ async def test_settings_changed_by_hand_are_taken_up_and_said(
         assert settings.read_text().startswith("# mine\n")
 
 
+async def test_a_clock_changed_elsewhere_is_said_and_taken_only_by_the_user(
+    make_app: MakeApp, lab: RecordedLab, settings: Path
+) -> None:
+    async with make_app().run_test(size=(100, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        tune = app.state.tune
+        assert tune is not None and tune.editor.clock_ns == 10
+        # Another app on the same workspace.
+        Workspace.open(lab.workspace.root).change_settings(clock_ns=5.0)
+        await until(pilot, lambda: "is now 5 ns (changed elsewhere)" in screen_text(app))
+        assert "this app keeps 10 ns; press p in Tune" in screen_text(app)
+        # Neither the open model nor the next one, nor a setting that is written, changes it.
+        assert tune.editor.clock_ns == 10 and lab.workspace.settings.clock_ns == 10
+        app.change_settings(parallel_builds=3)
+        assert lab.workspace.settings.clock_ns == 10
+        assert Workspace.open(lab.workspace.root).settings.clock_ns == 5
+        # Taken as any clock is, the workspace's among those that are offered.
+        await pilot.press("p")
+        await until(pilot, lambda: "200 MHz" in screen_text(app))
+        await pilot.press("escape")
+        app.change_settings(clock_ns=5.0)
+        assert lab.workspace.settings.clock_ns == 5
+        # From now on the workspace's is its own again.
+        Workspace.open(lab.workspace.root).change_settings(clock_ns=7.5)
+        await until(pilot, lambda: "is now 7.5 ns (changed elsewhere)" in screen_text(app))
+        assert lab.workspace.settings.clock_ns == 5
+
+
 async def test_a_broken_ui_toml_is_said_and_stays(make_app: MakeApp, home: Path) -> None:
     choice = home / "config" / "ui.toml"
     choice.write_text("theme = ")

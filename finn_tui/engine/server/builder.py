@@ -29,8 +29,6 @@ from finn_tui.engine.server import (
 PREPARED_BY = "step_specialize_layers"
 #: After this step the graph is folded and has no FIFOs yet: what the simulated board computes.
 ESTIMATED_BY = "step_generate_estimate_reports"
-#: After this step of FINN's builder the graph has its FIFOs and width converters.
-FIFOS_BY = "step_set_fifo_depths"
 
 
 def main(arguments: List[str]) -> int:
@@ -118,7 +116,7 @@ class _Builder:
                 result = step(model, config, *arguments, **named)
                 if step.__name__ == ESTIMATED_BY and self.rehearsal is not None:
                     self._rehearse(result)
-                if step.__name__ == FIFOS_BY and self.rehearsal is not None:
+                if self.rehearsal is not None:
                     self._rehearse_inserted(result)
             except BaseException as error:
                 # FINN swallows what its steps raise; kept here, the cause is not lost.
@@ -164,19 +162,28 @@ class _Builder:
         runfiles.write_json(path, plan)
 
     def _rehearse_inserted(self, model: Any) -> None:
-        """Give the stand-in tools FINN's estimates of what it inserted between the layers."""
+        """Give the stand-in tools FINN's estimates of what it inserted between the layers.
+
+        In which step that is depends on the version of FINN.
+        """
+        resources = inserted_resources(model, self.run["part"])
+        if not resources:
+            return
         path = os.path.join(self.folder, "rehearsal", "rehearsal.json")
         plan = runfiles.read_json(path) or {}
-        plan.setdefault("resources", {}).update(inserted_resources(model, self.run["part"]))
+        plan.setdefault("resources", {}).update(resources)
         runfiles.write_json(path, plan)
 
 
 def inserted_resources(model: Any, part: str) -> Dict[str, Dict[str, Any]]:
     """FINN's estimate of each FIFO and width converter of a graph, by node name."""
+    inserted = ("StreamingFIFO", "StreamingDataWidthConverter")
+    if not any(knobs.base_op(node.op_type) in inserted for node in model.graph.node):
+        return {}
     return {
         node.name: dict(zip(converters.COLUMNS, converters.price(inst, part)))
         for node, inst in knobs.hardware_nodes(model)
-        if knobs.base_op(node.op_type) in ("StreamingFIFO", "StreamingDataWidthConverter")
+        if knobs.base_op(node.op_type) in inserted
     }
 
 

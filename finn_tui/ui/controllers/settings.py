@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.actions.keymap import key_name, keys_of
+from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.state import Topic
@@ -18,6 +20,8 @@ class SettingsController(Controller):
         self._seen = context.lab.workspace.settings
         self._problem: FinnTuiError | None = None
         self._shown_problem = ""
+        #: The clock period (ns) that somebody else chose for the workspace, once that was said.
+        self._clock_elsewhere: float | None = None
 
     def change(self, **changes: Any) -> None:
         """Change settings of the workspace and write them; those alone, the rest of the file stays.
@@ -44,6 +48,7 @@ class SettingsController(Controller):
     def look(self) -> None:
         """Reload settings that were edited by hand while the app is open, and say so."""
         workspace = self.lab.workspace
+        self._keep_clock()
         settings, problem = workspace.settings, workspace.problem
         # What an editor is just writing is whole at the next look.
         if problem is not None and problem is self._problem:
@@ -68,6 +73,27 @@ class SettingsController(Controller):
                 )
             self.state.publish(Topic.SETTINGS)
         self._seen, self._problem = settings, problem
+
+    def _keep_clock(self) -> None:
+        """Go on with the own clock when another app or an editor changes the workspace's; say so.
+
+        What is estimated, solved and built must not change without the user of this app.
+        """
+        workspace, own = self.lab.workspace, self._seen.clock_ns
+        clock = workspace.written.clock_ns
+        if clock == own:
+            self._clock_elsewhere = None
+        elif clock != self._clock_elsewhere:
+            self._clock_elsewhere = clock
+            workspace.keep(clock_ns=own)
+            keys = keys_of(BY_ID["tune.clock"], self.state.keymap)
+            ways = f"press {key_name(keys[0])} in Tune" if keys else "choose Clock in Tune"
+            self.context.notify(
+                f"clock of this workspace is now {clock:g} ns (changed elsewhere)\n"
+                f"this app keeps {own:g} ns; {ways} to take it",
+                title="finn-tui.toml has changed",
+                markup=False,
+            )
 
     def ask_about_notify(self) -> None:
         """Ask whether the workspace's ``notify`` may run, unless that was answered before.

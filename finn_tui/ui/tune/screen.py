@@ -231,12 +231,15 @@ class TuneScreen(ValueDialogs, FoldingDialogs):
         from finn_tui.ui.dialogs.choose import ChooseDialog
 
         ii = tune.editor.estimate.ii_cycles
+        # That of the workspace among them: another app may have changed it.
+        elsewhere = self.context.lab.workspace.written.clock_ns
+        periods = sorted({20.0, 10.0, 8.0, 6.0, 5.0, 4.0, elsewhere}, reverse=True)
         rows = [
             Row(
                 f"{ns:g} ns",
                 [(f"{ns:g} ns", ""), (clock_text(ns), ""), (f"{1e9 / (ns * ii):,.0f} fps", "dim")],
             )
-            for ns in (20.0, 10.0, 8.0, 6.0, 5.0, 4.0)
+            for ns in periods
         ]
 
         def accept(text: str | None) -> None:
