@@ -35,6 +35,9 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "presets": CommandEntry("networks:presets_group", "List, show and copy networks by name."),
         "graph": CommandEntry("models:graph", "Show nodes, shapes and types of a stage."),
         "train": CommandEntry("train:train", "Train a network and follow the training."),
+        "evaluate": CommandEntry(
+            "train:evaluate", "Measure the accuracy of a network in software."
+        ),
     },
     "Foldings": {
         "estimate": CommandEntry("models:estimate", "Show cycles, fps and resources of a folding."),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.progress import Progress
 from finn_tui.cli.common import Reporter, run
@@ -145,6 +146,16 @@ def result_lines(folder: RunFolder) -> list[str]:
         f"{result.get('epochs')} epochs in {time_span(result.get('seconds') or 0)}, ended by "
         f"{result.get('ended')}",
     ]
+    return [*lines, *class_lines(result)]
+
+
+def class_lines(result: Mapping[str, Any]) -> list[str]:
+    """Return the classes of lowest accuracy and what is confused most, as people read it.
+
+    Args:
+        result: an evaluation with ``per_class`` and ``confusions``.
+    """
+    lines = []
     names = {one["class"]: str(one["name"]) for one in result.get("per_class") or ()}
     worst = [one for one in result.get("per_class") or () if one.get("percent") is not None]
     worst.sort(key=lambda one: float(one["percent"]))

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.cli.builds import end
-from finn_tui.cli.common import Reporter, ask_about_notify, open_lab, run, shared_options
-from finn_tui.cli.follow import follow
+from finn_tui.cli.common import (
+    Reporter,
+    ask_about_notify,
+    echo,
+    open_lab,
+    print_json,
+    run,
+    shared_options,
+)
+from finn_tui.cli.follow import class_lines, follow
 
 if TYPE_CHECKING:
     from finn_tui.runs.folder import RunFolder
@@ -144,3 +152,46 @@ def _recipe(values: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(f"--milestones {milestones} are no epochs: {error}") from error
         recipe["schedule"] = recipe["schedule"] or "step"
     return recipe
+
+
+@click.command()
+@click.argument("model", metavar="MODEL|RUN|FILE")
+@dataset_options
+@click.option("--checkpoint", metavar="RUN|FILE", help="Weights of a preset.")
+@shared_options()
+def evaluate(
+    model: str,
+    dataset: str | None,
+    coarse: bool,
+    no_download: bool,
+    checkpoint: str | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Measure the accuracy of a network in software.
+
+    A training's run or checkpoint is measured on the data set that it was trained on, a preset with
+    the weights that it has in this workspace on the one that it is meant for; --dataset names
+    another.
+    """
+    from finn_tui.lab import training
+    from finn_tui.lab.training import TrainOptions
+
+    labels = "coarse" if coarse else "fine"
+    options = TrainOptions(dataset, labels, not no_download, checkpoint)
+
+    async def work(reporter: Reporter) -> dict[str, Any]:
+        async with open_lab(workspace) as lab:
+            return await training.evaluate(lab, model, options, reporter)
+
+    with Reporter() as reporter:
+        scores = run(work(reporter))
+    if as_json:
+        print_json(scores)
+    else:
+        note = (scores.get("weights") or {}).get("note")
+        echo(
+            f"accuracy    {scores['percent']:.2f} % of {scores['images']:,} test images of "
+            f"{scores['dataset']}, in software; weights: {note}"
+        )
+        echo("\n".join(class_lines(scores)))

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.lab import checkpoints, datasets
-from finn_tui.lab.presets import Preset, find_preset
+from finn_tui.lab.models import resolve
+from finn_tui.lab.presets import Preset, find_preset, load_presets
 from finn_tui.runs.documents import RunKind
-from finn_tui.runs.folder import RunFolder, list_runs
+from finn_tui.runs.folder import RunFolder, list_runs, run_around
 from finn_tui.runs.launch.train import TrainRequest, launch_training
 
 if TYPE_CHECKING:
     from finn_tui.engine.catalogue import EngineSpec
+    from finn_tui.engine.client import Engine
     from finn_tui.lab.datasets import DatasetPlace
     from finn_tui.lab.workspace import Workspace
 
@@ -28,6 +30,15 @@ class TrainWorkbench(Protocol):
 
     async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
         """Return the engine of the workspace."""
+
+
+class EvaluateWorkbench(Protocol):
+    """What an evaluation needs of the workbench."""
+
+    workspace: Workspace
+
+    async def engine(self, on_progress: OnProgress = ignore) -> Engine:
+        """Return the engine of the workspace, running."""
 
 
 @dataclass(frozen=True)
@@ -191,3 +202,51 @@ async def dataset(
     return await datasets.obtain(
         workspace.root, wanted, download=options.download, on_progress=on_progress
     )
+
+
+async def evaluate(
+    lab: EvaluateWorkbench,
+    name: str,
+    options: TrainOptions,
+    on_progress: OnProgress = ignore,
+) -> dict[str, Any]:
+    """Measure the accuracy of a network in software.
+
+    Args:
+        lab: the workspace with its engine.
+        name: a training's run, a checkpoint file, or a preset with the weights that it has here.
+        options: the data set; of a training, its own if none is named.
+        on_progress: told how far it is.
+
+    Returns:
+        the accuracy in all and by class, with the data set's true name and the weights.
+
+    Raises:
+        FinnTuiError: there is no such network, or the data set is not there or does not fit.
+    """
+    request: dict[str, Any] = {"labels": options.labels}
+    known, _ = await asyncio.to_thread(load_presets, lab.workspace.root)
+    usual_name: str | None = None
+    if name in known:
+        source = (await asyncio.to_thread(resolve, lab.workspace, name)).source
+        if options.weights is not None:
+            path = await asyncio.to_thread(checkpoints.find, lab.workspace, options.weights)
+            source = {**source, "weights": {"kind": "checkpoint", "path": str(path)}}
+        request["source"], usual_name = source, known[name].dataset
+    else:
+        path = await asyncio.to_thread(checkpoints.find, lab.workspace, name)
+        request["checkpoint"] = str(path)
+        run = await asyncio.to_thread(run_around, path)
+        training = run.request.training if run is not None else None
+        if training is not None and options.dataset is None:
+            usual_name, request["labels"] = training.dataset, training.labels
+    place = await dataset(lab.workspace, usual_name, options, on_progress)
+    request["dataset"] = place.folder
+    engine = await lab.engine(on_progress)
+
+    def told(event: str, data: Any) -> None:
+        if event == "progress":
+            on_progress(Progress("evaluate", str(data.get("message")), data.get("fraction")))
+
+    answer: dict[str, Any] = await engine.call("evaluate", request, told)
+    return answer

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import contract
 from tests.engine import dataset_files
 from tests.runs.test_bystanders import ROOT, _unshare
 from tests.runs.training_scenarios import EPOCHS
@@ -40,5 +41,7 @@ def test_a_training_lives_as_a_run(engine_python: str, tmp_path: Path) -> None:
     assert facts["result"]["dataset"] == "made-digits"
     assert facts["result"]["epochs"] == EPOCHS and facts["result"]["ended"] == "epochs"
     assert facts["result"]["percent"] > 50
+    assert facts["evaluated"]["percent"] == facts["result"]["percent"]
+    assert not contract.missing("evaluate", [facts["evaluated"]])
     assert facts["files"] == ["best.pt", "checkpoint.pt"]
     assert facts["last"] and facts["step"] == f"epoch {EPOCHS}"

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -69,6 +70,20 @@ async def first_epoch(run: RunFolder, after: int = 0) -> None:
             await asyncio.sleep(0.02)
 
 
+def evaluate(run: RunFolder, engine: EngineSpec, workspace: Path) -> Any:
+    """What the command says of a training."""
+    command = [sys.executable, "-m", "finn_tui.cli", "evaluate", run.id, "--json"]
+    done = subprocess.run(
+        [*command, "--workspace", str(workspace)],
+        env={**os.environ, "FINN_TUI_ENGINE_PYTHON": engine.command[0]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def losses(run: RunFolder) -> dict[int, float]:
     """The loss of each epoch."""
     return {event["epoch"]: event["loss"] for event in run.events() if event["event"] == "epoch"}
@@ -103,6 +118,7 @@ async def play(engine: EngineSpec, folder: Path, dataset: Path) -> dict[str, Any
     await rebuild.resume(killed)
     resumed = await until(killed, "succeeded")
     result = whole.results()["training"]
+    evaluated = await asyncio.to_thread(evaluate, whole, engine, folder)
     return {
         "whole": whole_state,
         "lost": lost,
@@ -114,6 +130,7 @@ async def play(engine: EngineSpec, folder: Path, dataset: Path) -> dict[str, Any
         "cancelled": cancelled.state,
         "possible": list(possible.steps),
         "result": {key: result[key] for key in ("dataset", "epochs", "images", "ended", "percent")},
+        "evaluated": evaluated,
         "files": sorted(path.name for path in whole.build.iterdir()),
         "last": find_run(runs, "last", RunKind.TRAIN) == killed,
         "step": whole.state().step,

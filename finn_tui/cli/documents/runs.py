@@ -75,6 +75,47 @@ class BuildEnd(Document, frozen=True, kw_only=True):
     error: RunError | msgspec.UnsetType = msgspec.UNSET
 
 
+class EvaluatedWeights(Struct, frozen=True, kw_only=True):
+    """Where the weights of an evaluated network come from.
+
+    Attributes:
+        kind: ``checkpoint``, ``trained``, ``pretrained`` or ``random``.
+        note: which, in words.
+    """
+
+    kind: str
+    note: str
+
+
+class Evaluate(Document, frozen=True, kw_only=True):
+    """The accuracy of a network in software: ``evaluate``.
+
+    Attributes:
+        format_version: version of the document's form.
+        percent (%): top-1 accuracy.
+        correct: how many images were classified correctly.
+        images: how many test images there are.
+        per_class: ``class``, ``name``, ``images``, ``correct``, ``percent`` of each.
+        confusions: ``label``, ``predicted``, ``count``, the most frequent first.
+        dataset: the data set's true name.
+        dataset_source: the folder it was read from.
+        seconds (s): what it took.
+        images_per_s (images/s): in software.
+        weights: where they come from.
+    """
+
+    percent: float
+    correct: int
+    images: int
+    per_class: tuple[dict[str, Any], ...]
+    confusions: tuple[dict[str, Any], ...]
+    dataset: str
+    dataset_source: str
+    seconds: float
+    images_per_s: float
+    weights: EvaluatedWeights
+
+
 class RunRow(Struct, frozen=True, kw_only=True):
     """A run.
 

@@ -1,5 +1,6 @@
 """What the engine can be asked: the methods of the wire, and the server that offers them."""
 
+import importlib
 import os
 from typing import Any, Dict
 
@@ -15,6 +16,7 @@ from finn_tui.engine.server import (
     reports,
     setfolding,
     tables,
+    weights,
     wire,
 )
 
@@ -111,7 +113,22 @@ def execute(params: Params, context: wire.Context) -> Any:
     return execution.execute(_path(params, "path"), _path(params, "input"), _path(params, "output"))
 
 
+def evaluate(params: Params, context: wire.Context) -> Any:
+    """The accuracy of a checkpoint, or of a source with its weights, on a data set."""
+    accuracy = importlib.import_module("finn_tui.engine.server.training.accuracy")
+    if params.get("checkpoint"):
+        net = accuracy.of_checkpoint(_path(params, "checkpoint"))
+        note = {"kind": "checkpoint", "note": os.path.basename(str(params["checkpoint"]))}
+    else:
+        net, note = weights.obtain(_need(params, "source"), context.progress)
+    scores = accuracy.measure(
+        net, str(_need(params, "dataset")), str(params.get("labels") or "fine"), context.progress
+    )
+    return dict(scores, weights=note)
+
+
 METHODS: Dict[str, wire.Handler] = {
+    "evaluate": evaluate,
     "info": info,
     "prepare": prepare,
     "export": export,
