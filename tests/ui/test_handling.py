@@ -104,6 +104,9 @@ async def test_a_preparation_that_failed_is_looked_at_and_tried_again(
         # The graphs of these stages can be walked.
         await until(pilot, lambda: bool(app.state.flow.graphs))
         assert tune_of(app).opened.model.name == "cnv-w1a1"  # what was open stays open
+        await pilot.press("escape")
+        await until(pilot, lambda: "FAILED" not in screen_text(app))
+        assert app.state.flow.failed is None
 
 
 async def test_a_file_of_steps_is_shown_before_it_runs(

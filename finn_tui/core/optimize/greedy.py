@@ -26,6 +26,7 @@ class Move:
         use: what it adds (or gives back, negative), by resource: FINN's own total and, as far as
             their costs are known, the width converters and FIFOs that FINN inserts.
         cost: ``use`` in shares of the board's budget, summed.
+        unknown_lut: whether it changes layers of whose LUTs FINN has no model: ``use`` lacks them.
     """
 
     values: Mapping[str, Mapping[str, Value]]
@@ -34,6 +35,7 @@ class Move:
     bottleneck: str
     use: Mapping[str, float]
     cost: float
+    unknown_lut: bool = False
 
     @property
     def layer(self) -> str:
@@ -53,6 +55,8 @@ class Move:
     def price(self) -> str:
         """What it costs: "+9 LUT, +1 BRAM_18K"."""
         parts = [f"{amount:+,.0f} {name}" for name, amount in self.use.items() if round(amount)]
+        if self.unknown_lut:
+            parts.append("unknown LUT")
         return ", ".join(parts) or "nothing"
 
     def text(self) -> str:
@@ -241,7 +245,8 @@ def _move(
     weights = budget_weights(editor.device)
     use = _difference(before, after)
     cost = sum(weights[name] * amount for name, amount in use.items())
-    return Move(values, folding, after.ii_cycles, after.bottleneck, use, cost)
+    unknown = not after.unmodelled.isdisjoint(values)
+    return Move(values, folding, after.ii_cycles, after.bottleneck, use, cost, unknown)
 
 
 def _difference(before: Estimate, after: Estimate) -> dict[str, float]:

@@ -9,6 +9,12 @@ def no_model(state: AppState) -> str | None:
     return None if state.tune is not None else "no model is open yet; press o to open one"
 
 
+def no_failed_stages(state: AppState) -> str | None:
+    if state.flow.failed is None or state.tune is None:
+        return "the open model is shown"
+    return None
+
+
 def cannot_build(state: AppState) -> str | None:
     return no_model(state) or ("a build is being started" if state.launching else None)
 

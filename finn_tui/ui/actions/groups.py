@@ -8,7 +8,19 @@ from finn_tui.ui.actions.table import SCOPES, Action, actions_of
 
 #: By place: a title and the ids of its actions. What is not named here comes last by itself.
 _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
-    "flow": (("Look", ("list.choose", "list.filter", "flow.follow", "flow.back", "flow.base")),),
+    "flow": (
+        (
+            "Look",
+            (
+                "list.choose",
+                "list.filter",
+                "flow.follow",
+                "flow.back",
+                "flow.base",
+                "flow.leave-failed",
+            ),
+        ),
+    ),
     "tune": (
         (
             "Fold",

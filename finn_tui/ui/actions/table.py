@@ -92,6 +92,15 @@ ACTIONS: tuple[Action, ...] = (
         "open",
     ),
     Action(
+        "flow.leave-failed",
+        "Stages of the open model",
+        "Show the open model again instead of the stages of one that could not be prepared.",
+        ("escape",),
+        "flow",
+        "",
+        availability.no_failed_stages,
+    ),
+    Action(
         "app.handling",
         "Input, output and steps",
         "What was assumed of the network's input and output, and why; choose pre-processing, "

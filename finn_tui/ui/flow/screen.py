@@ -173,6 +173,12 @@ class FlowScreen(ModeScreen):
             return None
         return state.graphs.get(model_stages[state.stage].path)
 
+    def do_flow_leave_failed(self) -> None:
+        """Show the stages of the open model again."""
+        self.state.flow.failed, self.state.flow.stage = None, -1
+        self.query_one("#weights", LineView).redraw()
+        self.redraw()
+
     def _node(self) -> None:
         listing = self.query_one("#attributes", Listing)
         graph, pane = self._graph, self.query_one(GraphPane)
@@ -252,6 +258,15 @@ class FlowScreen(ModeScreen):
         if failed is not None:
             line = StyledLine().add(" FAILED ", "bad").add(f" {failed.name}", "strong")
             line.add(f" after {failed.stages[-1].name}: ", "dim").add(failed.error.what)
+            if self.state.tune is not None:
+                back = (
+                    StyledLine()
+                    .add("esc", "key", "flow.leave-failed")
+                    .add(" back ", "dim", "flow.leave-failed")
+                )
+                if line.width + back.width < width:
+                    line.add(f". {failed.error.why}", "dim")
+                return [line.right(back, width)]
             return [line]
         if tune is None:
             return []

@@ -75,6 +75,7 @@ def _short_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]
     facts = [fact for fact in facts if fact]
     difference = tune.difference(layer.name)
     extras = [
+        layer_text.unknown_lut(tune.editor.estimate, layer),
         changes_text(difference) if difference is not None else "",
         _learned(tune, layer),
         _other_knobs(tune, layer, width),
@@ -127,6 +128,7 @@ def _long_detail(tune: TuneState, layer: Layer, width: int) -> list[StyledLine]:
     facts = [", ".join(layer_text.divisor_rules(layer))]
     facts.append(layer_text.cycles_formula(layer, values, tune.cost(layer).cycles) or "")
     facts.append(_other_knobs(tune, layer, width))
+    facts.append(layer_text.unknown_lut(editor.estimate, layer))
     fact_text = "   ".join(fact for fact in facts if fact)
     if fact_text:
         lines.append(StyledLine().add(" " + shorten(fact_text, width - 2)))

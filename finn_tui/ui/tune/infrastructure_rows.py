@@ -209,8 +209,13 @@ def _differences(comparison: Comparison, unfolded: bool) -> list[_Row]:
 def _rows(estimate: Estimate) -> list[_Row]:
     infrastructure = estimate.infrastructure
     return [
-        _Row("FINN's total", "", estimate.total, ""),
-        _inserted(infrastructure, "dwc", "width converter"),
+        _Row("FINN's total", _unknown(estimate), estimate.total, ""),
+        _inserted(
+            infrastructure,
+            "dwc",
+            "width converter",
+            approximate=estimate.costs.ops.get("dwc", "").endswith("_rtl"),
+        ),
         _inserted(infrastructure, "fifo", "FIFO"),
         _Row("total with FIFOs and DWCs", _halves(estimate), _whole(estimate), "strong"),
         _shell(estimate),
@@ -250,7 +255,15 @@ def _folded(estimate: Estimate) -> _Row:
     return _Row(title, _halves(estimate), _whole(estimate), "dim")
 
 
-def _inserted(infrastructure: InfrastructureCost, kind: str, noun: str) -> _Row:
+def _unknown(estimate: Estimate) -> str:
+    """Return how many layers' LUTs the total lacks; empty where FINN has a model of all."""
+    count = len(estimate.unmodelled)
+    return f"LUT of {plural(count, 'RTL layer')} unknown" if count else ""
+
+
+def _inserted(
+    infrastructure: InfrastructureCost, kind: str, noun: str, *, approximate: bool = False
+) -> _Row:
     items = infrastructure.of(kind)
     notes = []
     if kind == "fifo" and items:
@@ -258,6 +271,8 @@ def _inserted(infrastructure: InfrastructureCost, kind: str, noun: str) -> _Row:
     unpriced = sum(item.use is None for item in items)
     if unpriced:
         notes.append(f"{unpriced:,} without known cost")
+    if approximate and items:
+        notes.append("FINN's formula for older RTL, up to 10x off")
     amounts = None if items and unpriced == len(items) else infrastructure.total(kind)
     return _Row(f"+ {plural(len(items), noun)}", ", ".join(notes), amounts)
 

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 from finn_tui.core.design import Design, Layer, Value
+from finn_tui.core.estimate.estimate import Estimate
 
 _SHORT = {
     "ConvolutionInputGenerator": "SWG",
@@ -118,6 +119,13 @@ def cycles_formula(layer: Layer, values: Mapping[str, Value], cycles: int) -> st
     if round(prod(value for _, value in terms)) != cycles:
         return None
     return f"{cycles:,} = " + " x ".join(text for text, _ in terms)
+
+
+def unknown_lut(estimate: Estimate, layer: Layer) -> str:
+    """Return why the LUTs of a layer are not known; empty where FINN has a model of them."""
+    if layer.name not in estimate.unmodelled:
+        return ""
+    return "LUT unknown: FINN has no model of RTL matrix layers"
 
 
 def coupled_with(design: Design, layer: Layer) -> list[str]:

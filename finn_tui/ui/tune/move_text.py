@@ -43,4 +43,6 @@ def move_cost(move: Move) -> str:
     parts = [
         f"{amount:+,.0f} {_TITLES[name]}" for name, amount in move.use.items() if round(amount)
     ]
+    if move.unknown_lut:
+        parts.append("? LUT")
     return " ".join(parts) or "no cost"

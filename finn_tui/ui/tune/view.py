@@ -42,9 +42,11 @@ def figures_line(tune: TuneState, width: int) -> StyledLine:
         (rate(estimate.fps), "strong", 0),
         (" fps", "dim", 0),
         (f" at {clock_text(estimate.clock_ns)}", "dim", 2),
-        ("   latency ", "dim", 0),
+        (" with FIFOs deep enough", "dim", 4),
+        # FINN's critical path, about twice of what RTL simulation gives.
+        ("   latency ≤ ", "dim", 0),
         (milliseconds(estimate.latency_ms), "", 0),
-        (f" ({whole(estimate.latency_cycles)} cycles)", "dim", 4),
+        (f" ({whole(estimate.latency_cycles)} cycles)", "dim", 5),
     ]
     converters = len(estimate.mismatches)
     if converters:
@@ -212,11 +214,14 @@ def _middle(tune: TuneState, cost: LayerCost, plan: Columns, base: str, index: i
 
 
 def _right(tune: TuneState, cost: LayerCost, plan: Columns, base: str, index: int) -> StyledLine:
-    line = StyledLine(base)
+    line, estimate = StyledLine(base), tune.editor.estimate
     converter, difference = has_converter(tune, cost.name), tune.difference(cost.name)
     for name, width in plan.resources:
         amount = cost.resources[name] if difference is None else difference.resources[name]
         text = short(amount, width - 1) if difference is None else signed(amount)
+        changed = difference is None or difference.changes
+        if name == "LUT" and not amount and changed and cost.name in estimate.unmodelled:
+            text = "?"  # FINN has no model of it: not 0
         line.cell(text, width, "" if amount else "dim", right=True, hit=("row", index))
     if not plan.bits:
         return line

@@ -8,10 +8,12 @@ import pytest
 
 from finn_tui.core.design import Design, Value
 from finn_tui.core.device import Device
+from finn_tui.core.editor import Editor
 from finn_tui.core.estimate import memory
 from finn_tui.core.estimate.estimate import CostTable, estimate
 from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import model as foldings
+from finn_tui.core.optimize import greedy
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.problem import Problem, restricted
 from finn_tui.core.optimize.solve import Infeasible
@@ -174,3 +176,16 @@ def test_what_is_stored_is_weighed_against_all_memory_of_the_part() -> None:
     room = memory.chip_bits(Z2.budget, Z2.part)
     assert room == 280 * 18432 + 17400 * 64
     assert memory.chip_bits(Z2.budget, "a part of one's own") is None
+
+
+def test_what_next_says_that_a_layer_without_a_model_is_not_free() -> None:
+    design, tables = rtl_matrix()
+    start = foldings.ones(design, tables)
+    editor = Editor(design, tables, Z2, 10.0, start, start, "ones")
+    move = greedy.next_move(editor)
+    assert isinstance(move, greedy.Move)
+    assert move.unknown_lut and move.use["LUT"] == 0
+    assert move.price == "unknown LUT" and "for unknown LUT" in move.text()
+    # The other way round it is no gain: nothing is known to be saved.
+    editor.set("MVAU_rtl_0", "PE", 2)
+    assert not [m for m in greedy.reclaim(editor) if m.use["LUT"] < 0]
