@@ -23,7 +23,7 @@ async def test_luts_without_a_model_are_unknown_and_not_nothing(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The recorded network has no RTL matrix layer: one whose LUTs FINN gives as 0 stands for it.
-    monkeypatch.setattr(memory, "unmodelled", lambda layer: layer.op == "LabelSelect_hls")
+    monkeypatch.setattr(memory, "unmodelled", lambda layer, *_: layer.op == "LabelSelect_hls")
     async with make_app().run_test(size=(160, 50)) as pilot:
         app = await opened(pilot)
         await pilot.press("G")
