@@ -72,7 +72,7 @@ class Terminal:
         self.output += data
         return data
 
-    def wait_for(self, text: str, timeout: float = 60.0) -> float:
+    def wait_for(self, text: str, timeout: float = 180.0) -> float:
         """Seconds from the start of the process until a text is on its screen."""
         wanted = text.encode()
         end = time.perf_counter() + timeout

@@ -147,13 +147,13 @@ def pretend(home: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 
 HELLO = 'print(json.dumps({"event": "hello"}), flush=True)\n'
 PROGRAMS = {
-    "half a result": HELLO + 'print(\'{"event": "res\', flush=True); time.sleep(60)',
+    "half a result": HELLO + 'print(\'{"event": "res\', flush=True); time.sleep(600)',
     "nonsense": HELLO + 'print(\'{"event": "result", "clock_mhz": NaN}\', flush=True)',
     "a line without end": HELLO + "while True: sys.stdout.write('x' * 65536)",
     "prints without end": HELLO + 'while True: print(\'{"event": "log"}\'); time.sleep(0.01)',
     "a flood": HELLO + "while True: print('{\"event\": \"progress\"}' + ' ' * 9999)",
     "a flood of errors": HELLO + "while True: sys.stderr.write('x' * 65535 + '\\n')",
-    "silence": "time.sleep(60)",
+    "silence": "time.sleep(600)",
     "the end": HELLO,
 }
 
@@ -240,7 +240,7 @@ async def test_values_that_cannot_be_are_not_recorded(
     link, home = lab
     values, what = ODD_VALUES[name]
     lines = "".join(f"print({json.dumps(event)!r}, flush=True)\n" for event in (*values, ANSWER))
-    pretend(home, monkeypatch, HELLO + lines + "time.sleep(60)\n")
+    pretend(home, monkeypatch, HELLO + lines + "time.sleep(600)\n")
     with pytest.raises(FinnTuiError, match=what):
         await jobs.execute(link, run_folder)
     assert not (run_folder / "results.json").exists()
@@ -384,12 +384,12 @@ async def test_a_stuck_disk_ends_a_deploy(
     began = time.monotonic()
     with pytest.raises(FinnTuiError, match="does not answer"):
         await deploy(link, run_folder)
-    assert stuck.is_set() and time.monotonic() - began < 10
+    assert stuck.is_set() and time.monotonic() - began < 60
     # And it can be left at any time.
     stuck.clear()
     monkeypatch.setattr(remote_files, "REQUEST_SECONDS", 600.0)
     task = asyncio.create_task(deploy(link, run_folder))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await stuck.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

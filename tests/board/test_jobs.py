@@ -412,5 +412,5 @@ async def test_a_python_that_is_not_there(run_folder: Path, board_home: None) ->
         began = time.monotonic()
         with pytest.raises(FinnTuiError, match="cannot be started") as caught:
             await work.check(link)
-        assert time.monotonic() - began < 45, "it waited for an agent that cannot start"
+        assert time.monotonic() - began < 55, "it waited for an agent that cannot start"
     assert "boards.toml" in caught.value.fix

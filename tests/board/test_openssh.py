@@ -210,7 +210,7 @@ async def test_the_agent_dies_with_the_line(trusted: Server) -> None:
             agents = _pids(trusted.board.folder)
             assert len(agents) == 1
             link.connection.abort()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while _pids(trusted.board.folder):  # noqa: ASYNC110 - other processes set no event
             await asyncio.sleep(0.05)
 

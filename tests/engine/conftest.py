@@ -91,7 +91,7 @@ class Talk:
         """Close the server's stdin and return its exit code."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=120)
 
 
 @pytest.fixture(scope="session")

@@ -41,11 +41,11 @@ NONSENSE = {
     "nothing of ours": answering('{"jsonrpc": "2.0"}'),
     "hello that is text": answering('{"hello": "you"}'),
     "a line too long": "sys.stdin.readline()\nwhile True: sys.stdout.write('x' * 65536)",
-    "the output closed": "sys.stdin.readline(); os.close(1); time.sleep(60)",
+    "the output closed": "sys.stdin.readline(); os.close(1); time.sleep(600)",
     "only prints": answering("banner"),
     "NaN": answering('{"id": 1, "result": NaN}'),
     "deep": "for line in sys.stdin: print('[' * 200000, flush=True)",
-    "silence": "time.sleep(60)",
+    "silence": "time.sleep(600)",
     "does not read": "os.kill(os.getpid(), 19)",
     "leaves a child behind": "subprocess.Popen(['sleep', '60']); sys.stdin.readline(); sys.exit(7)",
 }
@@ -62,7 +62,7 @@ async def test_what_waits_fails_and_says_why(
         process = engine._process
         assert process is not None
         calls = [asyncio.create_task(engine.call("info")) for _ in range(3)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             failures = await asyncio.gather(*calls, return_exceptions=True)
         for failure in failures:
             assert isinstance(failure, FinnTuiError) and failure.kind == "engine", failure
@@ -79,9 +79,9 @@ async def test_a_greeting_that_is_none(
 ) -> None:
     monkeypatch.setattr(client, "HELLO_SECONDS", 1.0)
     monkeypatch.setattr(protocol, "MAX_LINE", 1 << 20)
-    program = f"print({greeting!r}, flush=True); time.sleep(60)"
+    program = f"print({greeting!r}, flush=True); time.sleep(600)"
     with pytest.raises(FinnTuiError, match="engine") as caught:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(120):
             await Engine.start(pretender(tmp_path, program, greets=False))
     assert caught.value.kind == "engine" and caught.value.why
 
@@ -93,7 +93,7 @@ async def test_stderr_without_line_ends_does_not_block_it(tmp_path: Path) -> Non
         " flush=True)\n"
     )
     async with await Engine.start(pretender(tmp_path, program)) as engine:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             assert await engine.call("info") == 5
 
 
@@ -122,22 +122,22 @@ async def test_a_stopped_engine_can_be_left(tmp_path: Path) -> None:
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         await engine.close()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 async def test_closing_while_it_starts(tmp_path: Path) -> None:
-    spec = pretender(tmp_path, "time.sleep(60)", greets=False)
+    spec = pretender(tmp_path, "time.sleep(600)", greets=False)
     engine = Engine(spec)
     opening = asyncio.create_task(engine.call("info"))
     while engine._process is None:  # noqa: ASYNC110 - nothing tells when
         await asyncio.sleep(0.05)
     pid = engine._process.pid
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         await engine.close()
     with pytest.raises((FinnTuiError, asyncio.CancelledError)):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             await opening
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -107,7 +107,7 @@ async def play(engine: EngineSpec, folder: Path, dataset: Path) -> dict[str, Any
     lost = await until(killed, "lost")
     before = max(losses(killed))
     left = [one for one in Path("/proc").glob("[0-9]*") if _is_trainer(one, killed)]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while left and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         left = [one for one in left if _is_trainer(one, killed)]

@@ -216,7 +216,7 @@ def make_app(lab: RecordedLab) -> MakeApp:
     return make
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 120) -> None:
     """Let the app run until something is so; what is waited for is never a time."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -26,7 +26,7 @@ def screen(terminal: Terminal, width: int, height: int) -> list[str]:
 
 def wait_for(terminal: Terminal, text: str, width: int, height: int) -> list[str]:
     """Read until a text is on the screen."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while time.monotonic() < end:
         lines = screen(terminal, width, height)
         if any(text in line for line in lines):
@@ -91,7 +91,7 @@ def test_a_crash_leaves_the_terminal_usable_and_a_log(workspace: Workspace, home
         "app.run_app(Workbench(Workspace.open(Path(sys.argv[1]))), 'cnv-w1a1')\n"
     )
     with Terminal([sys.executable, "-c", code, str(workspace.root)], 80, 24) as terminal:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while b"stopped because of a defect" not in terminal.output and time.monotonic() < end:
             terminal.read(0.1)
         assert b"\x1b[?1049l" in terminal.output

@@ -28,7 +28,7 @@ def test_the_processes_of_a_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPat
     )
     try:
         watch = ProcessUsage(run)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             usage = [one for one in watch.look(run.state()) if one.pid == busy.pid]
             if usage and usage[0].cpu:

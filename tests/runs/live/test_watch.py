@@ -62,7 +62,7 @@ async def test_following_tells_what_is_and_what_comes(make_run: MakeRun) -> None
             came.set()
 
     async def more_than(count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(got) <= count:
                 await came.wait()
                 came.clear()
@@ -79,7 +79,7 @@ async def test_following_tells_what_is_and_what_comes(make_run: MakeRun) -> None
     _say(run, "state", state="succeeded", error=None)
     state = {"state": "succeeded", "step": "c"}
     runfiles.save_state(str(run.path), state)
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, 120)
     lines = [line for update in got if isinstance(update, LogLines) for line in update.lines]
     assert lines == ["one", "two", "three", "unended"]
     states = [update.state.state for update in got if isinstance(update, StateChanged)]
