@@ -37,6 +37,7 @@ from finn_tui.ui.controllers.settings import SettingsController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
 from finn_tui.ui.controllers.training import TrainingController
+from finn_tui.ui.controllers.viewer import ViewerController
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
 from finn_tui.ui.state import AppState, Topic
@@ -116,6 +117,7 @@ class FinnTuiApp(Workers):
         self.logs = LogController(self)
         self.sweeps = SweepController(self)
         self.course = CourseController(self)
+        self.viewer = ViewerController(self)
         self.settings = SettingsController(self)
         self._controllers = (
             self.models,
@@ -124,6 +126,7 @@ class FinnTuiApp(Workers):
             self.solver,
             self.logs,
             self.sweeps,
+            self.viewer,
             self.training,
             self.course,
         )
@@ -137,6 +140,7 @@ class FinnTuiApp(Workers):
                 self.logs,
                 self.sweeps,
                 self.course,
+                self.viewer,
                 lambda: self.screen_stack,
                 self._show_progress,
                 self._outlook_failed,
@@ -275,6 +279,7 @@ class FinnTuiApp(Workers):
         self.start(WorkKind.QUIT, self._close_down())
 
     async def _close_down(self) -> None:
+        await self.viewer.close()
         # The engine ends when its input is closed, which happens at the latest when we end.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.lab.close(), _CLOSE_SECONDS)

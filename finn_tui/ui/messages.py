@@ -25,6 +25,7 @@ class WorkKind(StrEnum):
 
     OPEN = "open"
     GRAPH = "graph"
+    NETRON = "netron"
     TARGETS = "targets"
     FOLDINGS = "foldings"
     VALUES = "values"

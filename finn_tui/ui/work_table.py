@@ -24,6 +24,7 @@ from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, 
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
 from finn_tui.ui.controllers.sweep import SweepEnded
 from finn_tui.ui.controllers.training import TrainingAdvanced, TrainingStarted
+from finn_tui.ui.controllers.viewer import NetronStarted
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.tune.messages import FoldingsListed, SharedValuesListed, ValuesListed
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.solver import SolverController
     from finn_tui.ui.controllers.sweep import SweepController
     from finn_tui.ui.controllers.training import TrainingController
+    from finn_tui.ui.controllers.viewer import ViewerController
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Handlers:
     logs: LogController
     sweeps: SweepController
     course: CourseController
+    viewer: ViewerController
     screens: Callable[[], list[Screen[Any]]]
     show_progress: Callable[[WorkKind, Progress], None]
     outlook_failed: Callable[[FinnTuiError], None]
@@ -109,6 +112,7 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         WorkKind.GRAPH: WorkHandlers(
             {GraphRead: app.models.graph_read}, failed=app.models.graph_failed
         ),
+        WorkKind.NETRON: WorkHandlers({NetronStarted: app.viewer.netron_started}),
         WorkKind.TARGETS: WorkHandlers({TargetsListed: app.models.targets_listed}),
         WorkKind.FOLDINGS: WorkHandlers({FoldingsListed: to_screens("foldings_listed")}),
         WorkKind.VALUES: WorkHandlers(

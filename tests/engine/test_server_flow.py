@@ -266,6 +266,13 @@ def test_graph_lists_the_nodes_of_a_stage(server: Talk, cnv: Prepared) -> None:
     mvau = next(node for node in nodes if node["op_type"] == "MVAU_hls")
     assert (mvau["attrs"]["MW"], mvau["attrs"]["MH"]) == (27, 64)
     assert mvau["inputs"][0]["shape"][-1] == 27
+    # Data has no values; weights and thresholds are counted.
+    data, weights, thresholds = mvau["inputs"]
+    assert "values" not in data
+    assert [bin[0] for bin in weights["values"]["bins"]] == [-1, 1]
+    assert weights["values"]["count"] == sum(bin[2] for bin in weights["values"]["bins"]) == 27 * 64
+    assert thresholds["values"]["count"] == 64
+    assert sum(bin[2] for bin in thresholds["values"]["bins"]) == 64
 
 
 def test_execute_gives_the_networks_answers(server: Talk, tfc: Prepared, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
 from finn_tui.ui.controllers.training import TrainingController
+from finn_tui.ui.controllers.viewer import ViewerController
 from finn_tui.ui.dialogs.help import Help
 from finn_tui.ui.flow.screen import FlowScreen
 from finn_tui.ui.learn.screen import LearnScreen
@@ -55,6 +56,7 @@ _EVERYWHERE = (
     BoardController,
     SolverController,
     SweepController,
+    ViewerController,
     TrainingController,
     CourseController,
 )

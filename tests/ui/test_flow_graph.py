@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.lab.models import FailedPreparation, Stage
+from finn_tui.lab.netron import Netron
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.flow.graph_pane import GraphPane
 from finn_tui.ui.flow.view import blocking_nodes
@@ -135,3 +137,22 @@ def test_names_in_an_error_are_whole_words() -> None:
         "Conv_10",
         "/a/Conv",
     ]
+
+
+async def test_a_stage_is_opened_in_netron(
+    make_app: MakeApp, branching: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    async def opening(self: Netron, path: Path) -> str:
+        shown.append(path.name)
+        return "http://localhost:8080"
+
+    monkeypatch.setattr(Netron, "open", opening)
+    async with make_app("tfc-w1a1").run_test(size=(120, 40), notifications=True) as pilot:
+        app = await opened(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: "●╮ First" in screen_text(app))
+        await pilot.press("Y")
+        await until(pilot, lambda: "http://localhost:8080" in screen_text(app))
+        assert shown == [app.state.tune.opened.model.stages[-1].path.name]  # type: ignore[union-attr]

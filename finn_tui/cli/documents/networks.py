@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Struct
 
 from finn_tui.base.config import known_keys
@@ -246,6 +247,32 @@ class Tensor(Struct, frozen=True, kw_only=True):
     dtype: str | None
 
 
+class TensorValues(Struct, frozen=True, kw_only=True):
+    """How often the values of a constant occur.
+
+    Attributes:
+        count: of all finite values.
+        min: the lowest; null where there are none.
+        max: the highest; null where there are none.
+        bins: lowest value, highest value and how many, for each value or range of values.
+    """
+
+    count: int
+    min: float | None
+    max: float | None
+    bins: list[tuple[float, float, int]]
+
+
+class InputTensor(Tensor, frozen=True, kw_only=True):
+    """A tensor that a node takes.
+
+    Attributes:
+        values: of a weight, threshold or parameter; absent for data.
+    """
+
+    values: TensorValues | msgspec.UnsetType = msgspec.UNSET
+
+
 class Node(Struct, frozen=True, kw_only=True):
     """A node of a graph.
 
@@ -261,7 +288,7 @@ class Node(Struct, frozen=True, kw_only=True):
     name: str
     op_type: str
     domain: str
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[InputTensor, ...]
     outputs: tuple[Tensor, ...]
     attrs: dict[str, Any]
 

@@ -71,6 +71,51 @@ def tensor(model: Any, name: str) -> Dict[str, Any]:
     }
 
 
+#: Different values up to which each is counted by itself; more are put into so many ranges.
+_MOST_VALUES, _RANGES = 16, 12
+#: Values that are looked at first, to see whether there are few different ones.
+_SAMPLE = 4096
+
+
+def _input(model: Any, name: str) -> Dict[str, Any]:
+    """A tensor that a node takes, with its values if it is a constant."""
+    described = tensor(model, name)
+    constant = model.get_initializer(name)
+    if constant is not None:
+        described["values"] = histogram(constant)
+    return described
+
+
+def histogram(array: Any) -> Dict[str, Any]:
+    """How often the values of a constant occur: ``bins`` of lowest, highest and how many.
+
+    Where few different values occur, a bin is one of them. What is no finite number is not counted.
+    """
+    numpy = importlib.import_module("numpy")
+    values = numpy.asarray(array).reshape(-1)
+    if values.dtype.kind not in "biuf":
+        return {"count": int(values.size), "min": None, "max": None, "bins": []}
+    values = values.astype("float64")
+    values = values[numpy.isfinite(values)]
+    if not values.size:
+        return {"count": 0, "min": None, "max": None, "bins": []}
+    bins: List[List[Any]] = []
+    different = numpy.unique(values[:_SAMPLE])
+    if different.size <= _MOST_VALUES:
+        bins = [[float(v), float(v), int((values == v).sum())] for v in different]
+    if sum(each[2] for each in bins) != values.size:
+        counts, edges = numpy.histogram(values, _RANGES)
+        bins = [
+            [float(edges[at]), float(edges[at + 1]), int(count)] for at, count in enumerate(counts)
+        ]
+    return {
+        "count": int(values.size),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "bins": bins,
+    }
+
+
 def listed(names: List[str], most: int = 4) -> str:
     """Names in a sentence; beyond ``most`` only how many more there are."""
     shown = ", ".join(names[:most])
@@ -114,7 +159,7 @@ def describe(path: str) -> Dict[str, Any]:
                 "name": node.name,
                 "op_type": node.op_type,
                 "domain": node.domain,
-                "inputs": [tensor(model, name) for name in node.input if name],
+                "inputs": [_input(model, name) for name in node.input if name],
                 "outputs": [tensor(model, name) for name in node.output if name],
                 "attrs": attrs,
             }

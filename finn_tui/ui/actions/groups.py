@@ -17,6 +17,7 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
                 "flow.follow",
                 "flow.back",
                 "flow.base",
+                "flow.netron",
                 "flow.leave-failed",
             ),
         ),

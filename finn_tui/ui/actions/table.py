@@ -666,6 +666,14 @@ ACTIONS: tuple[Action, ...] = (
         "flow",
     ),
     Action(
+        "flow.netron",
+        "Open in Netron",
+        "Open the graph of the stage in Netron, if it is installed; it ends with the app.",
+        ("Y",),
+        "flow",
+        "Netron",
+    ),
+    Action(
         "flow.base",
         "Compare with this stage",
         "Compare all stages with this one; again: each with the one before.",
