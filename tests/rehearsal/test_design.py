@@ -54,3 +54,9 @@ def test_luts_that_are_unknown_to_finn_are_not_invented() -> None:
     parts = [{"name": "input DMA", "LUT": 1149}]
     used = layer_resources("LabelSelect_hls_0", plan(resources=rows, shell=parts))
     assert used["LUT"] == 0 and used["FF"] > 0
+
+
+def test_a_cell_that_nobody_counts_adds_no_luts() -> None:
+    parts = [{"name": "input DMA", "LUT": 1149}]
+    assert layer_resources("xlconstant_0", plan(shell=parts))["LUT"] == 0
+    assert layer_resources("xlconstant_0", plan())["LUT"] > 0

@@ -113,7 +113,9 @@ def layer_resources(instance: str, plan: Plan) -> dict[str, int]:
     shell = _shell(instance, plan)
     if shell is not None:
         return shell
-    lut, srl, ff, bram = next((v for p, v in _EXTRA if p.search(instance)), (24, 0, 32, 0))
+    # What nobody counts, such as a constant, must not make a design too large that finn-tui fits.
+    rest = (0 if plan.shell else 24, 0, 32, 0)
+    lut, srl, ff, bram = next((v for p, v in _EXTRA if p.search(instance)), rest)
     more = plan.memory.get(match.group(1) if match else instance, 0)
     if row is not None and more:
         row = {**row, "LUT": float(row.get("LUT") or 0) + more}
