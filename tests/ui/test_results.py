@@ -66,6 +66,12 @@ def test_a_missed_clock_stands_in_the_table(width: int, words: str) -> None:
     assert "clock" not in good
 
 
+def test_few_units_are_whole_and_slow_rates_are_not() -> None:
+    row = replace(ROW, synthesized={"LUT": 1000, "BRAM_18K": 8}, fps=2.25)
+    cells = [cell[0] for cell in results_content([row], 120).rows[0].cells]
+    assert "8" in cells and "2.25" in cells
+
+
 def test_a_missed_clock_stands_in_the_details() -> None:
     assert facts(ROW).count(SENTENCE) == 2, "in the state and beside WNS"
     assert "succeeded, clock missed" in facts(ROW)

@@ -28,7 +28,8 @@ def _number(value: float | None, width: int, form: str = "", unit: str = "") -> 
         return ("-", "faint")
     if form:
         return (f"{value:{form}}{unit}", "")
-    return (rate(value) if value < 10 else short(value, width), "")
+    # Rates below ten have fractions; units of a resource have none.
+    return (rate(value) if value < 10 and value % 1 else short(value, width), "")
 
 
 def _state(row: Experiment, broad: bool) -> Cell:
