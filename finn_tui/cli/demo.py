@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from finn_tui.lab.workspace import Workspace
 
 MODEL = "tfc-w1a1"
+#: MNIST is not waited for any longer, from a server that answers.
+MNIST_SECONDS = 12.0
 
 
 @click.command()
@@ -56,11 +59,34 @@ def demo(plain: bool, seconds: float | None, workspace: Path | None) -> None:
     opened = open_workspace(workspace or paths.data_dir() / "demo" / stamp)
     speed = {} if seconds is None else {"rehearsal_seconds": seconds}
     opened.change_settings(model=MODEL, rehearse=True, to="simulated", **speed)
+    _look_for_mnist(opened)
     if plain or not sys.stdout.isatty() or why_no_terminal() is not None:
         _plain(opened)
         return
     start_app(opened, MODEL)
     echo(f"The demo's workspace: finn-tui {opened.root}")
+
+
+def _look_for_mnist(workspace: Workspace) -> None:
+    """Have MNIST's files where they can be had in a few seconds; the demo uses digits28 otherwise.
+
+    Published weights are then measured on MNIST's own test images.
+    """
+    import asyncio
+
+    from finn_tui.engine.server.training.published import MNIST
+    from finn_tui.lab import datasets
+
+    async def fetch(reporter: Reporter) -> None:
+        if await asyncio.to_thread(datasets.find, workspace.root, MNIST.name) is not None:
+            return
+        folder = datasets.user_folder() / MNIST.folders[0]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MNIST_SECONDS):
+                await datasets.fetch(MNIST, folder, reporter)
+
+    with Reporter() as reporter:
+        run(fetch(reporter))
 
 
 def _plain(workspace: Workspace) -> None:

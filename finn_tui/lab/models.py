@@ -28,7 +28,8 @@ from finn_tui.core.device import Device
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
-from finn_tui.lab import checkpoints, identity, remedies
+from finn_tui.engine.server.training.published import PUBLISHED
+from finn_tui.lab import checkpoints, datasets, identity, remedies
 from finn_tui.lab.handling import FLOWS, Handling, file_of_network, file_of_steps
 from finn_tui.lab.presets import SUFFIXES, Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file, plain_name
@@ -128,6 +129,8 @@ class Request:
         content: hash of the source's files and of how they are handled.
         label: the name in the workspace, if that is what the user said.
         otherwise: whether input, output or steps are not the preset's own.
+        tests: folder of the published data set that it is for, None if it is not here; where the
+            samples come from does not make it another model.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Request:
     content: str
     label: str | None = None
     otherwise: bool = False
+    tests: str | None = None
 
     @property
     def origin(self) -> str:
@@ -380,7 +384,18 @@ async def prepare(
             )
             if prepared is not None:
                 return prepared
-        return await _prepare(folder, label, request, device, clock_ns, engine, data, on_progress)
+        tests = await asyncio.to_thread(_published_tests, workspace, request)
+        asked = request if tests is None else replace(request, tests=tests)
+        return await _prepare(folder, label, asked, device, clock_ns, engine, data, on_progress)
+
+
+def _published_tests(workspace: Workspace, request: Request) -> str | None:
+    """The folder of the published data set that a preset is for, if it is on this machine."""
+    name = request.preset.dataset if request.preset is not None else None
+    if name not in PUBLISHED:
+        return None
+    place = datasets.find(workspace.root, name)
+    return place.folder if place is not None and place.name == name else None
 
 
 @contextlib.asynccontextmanager
@@ -445,7 +460,7 @@ async def _prepare(
         info = await engine.call(
             "prepare",
             {
-                "source": source,
+                "source": {**source, "tests": request.tests},
                 "out": str(partial),
                 "board": device.board,
                 "part": device.part,

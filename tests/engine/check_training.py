@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, weights
+from finn_tui.engine.server import finn_env, test_files, weights
 from finn_tui.engine.server.training import (
     augment,
     checkpoints,
@@ -251,6 +251,37 @@ def trainings() -> dict[str, Any]:
     }
 
 
+def test_images() -> dict[str, Any]:
+    """The test part of the data set that a checkpoint names, as a board gets it."""
+    facts: dict[str, Any] = {}
+    for name, labels in (("idx", "fine"), ("c10", "fine"), ("c100", "fine")):
+        data = datasets.load(str(HERE / name), labels)
+        path = str(HERE / f"{name}.pt")
+        document = {"state_dict": {}, "dataset_folder": str(HERE / name), "labels": labels}
+        checkpoints.save(path, document)
+        shape = list(data.shape)
+        found = test_files.trained_on({"kind": "checkpoint", "path": path}, shape)
+        assert found is not None
+        test_files.write(str(HERE / f"board-{name}"), found)
+        (HERE / f"board-{name}" / "train").touch()  # CIFAR-100 is known by both files
+        if name == "c10":
+            (HERE / f"board-{name}" / "data_batch_1").touch()
+        again = datasets.load(str(HERE / f"board-{name}"), test_only=True)
+        facts[name] = [
+            found.name,
+            len(found.train_images),
+            bool((again.test_images == data.test_images).all()),
+            bool((again.test_labels == data.test_labels).all()),
+        ]
+    wanted = {"kind": "checkpoint", "path": str(HERE / "idx.pt")}
+    facts["other shape"] = test_files.trained_on(wanted, [3, 32, 32]) is None
+    shutil.rmtree(HERE / "c10")
+    wanted = {"kind": "checkpoint", "path": str(HERE / "c10.pt")}
+    facts["moved"] = test_files.trained_on(wanted, [3, 32, 32]) is None
+    facts["none"] = test_files.published(None, [1, 28, 28]) is None
+    return facts
+
+
 def as_prepare() -> bool:
     """Whether pixels become what ``prepare`` compares the stages on, for every value."""
     values = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
@@ -286,5 +317,6 @@ if __name__ == "__main__":
         "trainings": trainings(),
         "as_prepare": as_prepare(),
         "misfits": misfits(),
+        "test images": test_images(),
     }
     sys.stdout.write("\n" + json.dumps(facts) + "\n")

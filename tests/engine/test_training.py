@@ -120,3 +120,12 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(facts: Any) -> Non
     assert "2 to 65536 images" in misfits["lr"]
     assert "--device cpu" in misfits["gpu"]
     assert "cannot be read" in misfits["checkpoint"]
+
+
+def test_the_test_images_of_the_training_go_to_prepare_and_to_the_board(facts: Any) -> None:
+    images = facts["test images"]
+    assert images["idx"] == ["idx", 0, True, True]
+    assert images["c10"] == ["c10", 0, True, True]
+    assert images["c100"] == ["c100", 0, True, True]
+    # Where they are not there or are no images of the network, prepare takes others.
+    assert images["other shape"] and images["moved"] and images["none"]

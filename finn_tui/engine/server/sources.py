@@ -114,6 +114,8 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
     progress("exporting to QONNX", None)
     network = Network(None, "export", dict(facts, accuracy=None, images=0, dataset=None))
     data = test_files.trained_on(source.get("weights") or {}, shape[1:])
+    if data is None and facts["kind"] == "pretrained":
+        data = test_files.published(source.get("tests"), shape[1:])
     if data is not None:
         network.take_images(data)
     else:

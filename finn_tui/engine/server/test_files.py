@@ -39,6 +39,22 @@ def trained_on(weights: Dict[str, Any], shape: List[int]) -> Optional[Dataset]:
     return data if list(data.shape) == [int(size) for size in shape] else None
 
 
+def published(folder: Optional[str], shape: List[int]) -> Optional[Dataset]:
+    """Return the test part of the data set that published weights are for.
+
+    Args:
+        folder: where it is on this machine; None if it is not.
+        shape: of one image.
+    """
+    if not folder:
+        return None
+    try:
+        data = datasets.load(folder, test_only=True)
+    except EngineError:
+        return None
+    return data if list(data.shape) == [int(size) for size in shape] else None
+
+
 def write(folder: str, data: Dataset) -> None:
     """Write the test part under the names that boards' drivers look for.
 
