@@ -142,7 +142,7 @@ class Validation:
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
         fields = asdict(self)
-        fields["comparison"] = self.comparison.as_dict() if self.comparison else None
+        fields["comparison"] = self.comparison_dict()
         return fields
 
     def accuracy_dict(self) -> dict[str, Any]:
