@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli import contract
 from tests.cli.conftest import Cli
+from tests.engine.conftest import ROOT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.usefixtures("engine_python")]
 
@@ -42,6 +43,37 @@ def test_a_rehearsal_build_succeeds_and_says_simulated(cli: Cli, built: dict[str
     assert results["post_synthesis"]["simulated"] is True
     assert results["timing"]["simulated"] is True
     assert results["estimate"]["ii_cycles"] == 64
+
+
+_OPEN_ALL = """
+import sys
+from finn_tui.engine.server import finn_env, graphs, opening
+finn_env.steps()
+for path in sys.argv[1:]:
+    stage = opening.open_graph(path)
+    print("opened", stage.kind, len(stage.model.graph.node))
+"""
+
+
+def test_every_graph_that_a_build_leaves_opens(
+    cli: Cli, built: dict[str, Any], engine_python: str
+) -> None:
+    folder = Path(the_build(cli, built)["folder"]) / "build" / "intermediate_models"
+    whole = sorted(folder.glob("*.onnx"))
+    assert {"step_generate_hardware", "step_synthesize_bitfile"} <= {path.stem for path in whole}
+    ran = subprocess.run(
+        [engine_python, "-c", _OPEN_ALL, *map(str, whole)],
+        cwd=ROOT,
+        timeout=200,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    opened = [line.split() for line in ran.stdout.splitlines() if line.startswith("opened ")]
+    # Whatever the build had inserted by then, and whatever it had cut out of what.
+    assert len(opened) == len(whole)
+    assert {kind for _, kind, _ in opened} == {"dataflow"}
+    assert len({nodes for _, _, nodes in opened}) == 1
 
 
 def test_the_board_computes_what_the_software_computes(cli: Cli, built: dict[str, Any]) -> None:

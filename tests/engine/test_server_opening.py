@@ -73,6 +73,9 @@ def test_a_parent_finds_its_partition_beside_it_or_says_that_it_is_missing(
         prepare(server, moved / "parent.onnx", tmp_path / "a")
     assert "/elsewhere/partition_" in caught.value.data["why"]
     shutil.copytree(later / "kernel_partitions", moved / "kernel_partitions")
+    with pytest.raises(ServerError, match="holds no layer to fold") as caught:
+        prepare(server, later / "kernel_partitions" / "partition_0.onnx", tmp_path / "dma")
+    assert "IODMA_hls" in caught.value.data["why"]
     model = prepare(server, moved / "parent.onnx", tmp_path / "b")
     assert any("the partition of parent.onnx" in note for note in model["notes"])
 

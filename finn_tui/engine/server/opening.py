@@ -59,6 +59,12 @@ def open_graph(path: Any) -> Stage:
         if maker:
             stage.notes.append("%s was made by %s" % (os.path.basename(stage.path), maker))
         _require_known(hardware, stage.path, maker)
+        if not _real_layers(stage.model):
+            raise EngineError(
+                "%s holds no layer to fold" % _base(stage.path),
+                "It is the part of a build with %s only" % graphs.listed(list(ops)),
+                "Open the partition with the layers, or the parent graph beside it",
+            )
         stage.model, removed = strip(stage.model)
         if removed:
             stage.notes.append(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.context import AppContext
+from finn_tui.ui.state import Topic
 
 if TYPE_CHECKING:
     from finn_tui.lab.handling import ConsentRequired, Handling
@@ -155,6 +157,50 @@ def ask_handling(
     context.show_dialog(HandlingDialog(title, Content(columns, rows), notes, key), taken)
 
 
+def ask_again(context: AppContext, model: Model, accept: Accept) -> None:
+    """Tell how the open model is handled, and let the user change it.
+
+    Args:
+        context: the app.
+        model: the open one.
+        accept: called with what is to be otherwise, if anything is.
+    """
+    from finn_tui.lab.handling import Handling
+
+    said = Handling.of(model.info["source"])
+
+    def changed(chosen: Handling) -> None:
+        difference = chosen.changed_from(said)
+        if difference:
+            accept(difference)
+
+    ask_handling(context, model.title, said, changed, became=used(model), notes=model.notes)
+
+
+def ask_first(context: AppContext, model: str, open_named: Callable[..., None]) -> None:
+    """Open a model; a file, which is none of the workspace's yet, is asked about first.
+
+    Args:
+        context: the app.
+        model: name, preset or path.
+        open_named: opens it, given its name and ``handling``.
+    """
+    from finn_tui.lab.handling import Handling
+    from finn_tui.ui.toolkit.text_input import is_path
+
+    if not is_path(model, (".onnx",)):
+        open_named(model)
+        return
+    said = Handling("auto", "auto", "auto", "auto")
+    ask_handling(
+        context,
+        Path(model).name,
+        said,
+        lambda chosen: open_named(model, handling=chosen.changed_from(said)),
+        notes=("auto follows what the network says; what that was is told here (H) later",),
+    )
+
+
 def _ask_value(
     context: AppContext, field: str, present: str, then: Callable[[str | None], None]
 ) -> None:
@@ -209,6 +255,50 @@ def ask_consent(context: AppContext, required: ConsentRequired, then: Callable[[
         detail=required.text,
     )
     context.show_dialog(dialog, take)
+
+
+def offer(context: AppContext, error: OpeningFailed, again: Accept) -> None:
+    """Show why a model could not be opened, and what can be done about it.
+
+    Args:
+        context: the app.
+        error: what happened.
+        again: opens the model with another handling.
+    """
+    from finn_tui.lab.handling import ConsentRequired, Handling
+
+    wished = error.handling or Handling()
+    if isinstance(error.cause, ConsentRequired):
+        ask_consent(context, error.cause, lambda: again(wished))
+        return
+    names = [field.name for field in fields(Handling)]
+    present = Handling(**{name: getattr(wished, name) or "auto" for name in names})
+
+    def changed(chosen: Handling) -> None:
+        # What stays as it was is left to the preset, or to what the workspace says.
+        values = {name: getattr(chosen, name) for name in names}
+        kept = {name: getattr(wished, name) for name in names}
+        again(
+            Handling(
+                **{
+                    name: kept[name] if values[name] == getattr(present, name) else values[name]
+                    for name in names
+                }
+            )
+        )
+
+    def take(answer: str | None) -> None:
+        if answer == "t":
+            again(replace(wished, topk="none"))
+        elif answer == "f" and error.failed is not None:
+            context.state.flow.failed, context.state.flow.stage = error.failed, -1
+            context.show_mode("flow")
+            context.state.publish(Topic.FLOW)
+        elif answer == "i":
+            notes = error.failed.notes if error.failed is not None else ()
+            ask_handling(context, Path(error.model).name, present, changed, notes=notes)
+
+    context.show_error(error, answers_to(error), take)
 
 
 def answers_to(error: OpeningFailed) -> tuple[tuple[str, str], ...]:

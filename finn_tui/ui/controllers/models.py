@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -101,43 +100,14 @@ class ModelController(Controller):
 
     def do_app_handling(self) -> None:
         """Choose input, output and steps of the open model, and prepare it so."""
-        from finn_tui.lab.handling import Handling
-
         if self.state.tune is None:
             return
-        model = self.state.tune.opened.model
-        said = Handling.of(model.info["source"])
+        name = self.state.tune.opened.model.name
 
-        def accept(chosen: Handling) -> None:
-            name, changed = model.name, chosen.changed_from(said)
-            if changed:
-                self.leave_folding(lambda: self.open_named(name, handling=changed))
+        def accept(handling: Handling) -> None:
+            self.leave_folding(lambda: self.open_named(name, handling=handling))
 
-        handlings.ask_handling(
-            self.context,
-            model.title,
-            said,
-            accept,
-            became=handlings.used(model),
-            notes=model.notes,
-        )
-
-    def _ask_first(self, model: str, board: str | None = None) -> None:
-        """Open a model; a file that is none of the workspace's yet is asked about first."""
-        from finn_tui.lab.handling import Handling
-        from finn_tui.ui.toolkit.text_input import is_path
-
-        if not is_path(model, (".onnx",)):
-            self.open_named(model, board)
-            return
-        said = Handling("auto", "auto", "auto", "auto")
-        handlings.ask_handling(
-            self.context,
-            Path(model).name,
-            said,
-            lambda chosen: self.open_named(model, board, handling=chosen.changed_from(said)),
-            notes=("auto follows what the network says; what that was is told here (H) later",),
-        )
+        handlings.ask_again(self.context, self.state.tune.opened.model, accept)
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
@@ -176,7 +146,9 @@ class ModelController(Controller):
 
         def accept(model: str | None) -> None:
             if model is not None:
-                self.leave_folding(lambda: self._ask_first(model))
+                self.leave_folding(
+                    lambda: handlings.ask_first(self.context, model, self.open_named)
+                )
 
         self.context.show_dialog(
             ChooseDialog(
@@ -343,35 +315,15 @@ class ModelController(Controller):
 
     def opening_failed(self, error: FinnTuiError) -> None:
         """Show why a model could not be opened, and what can be done about it."""
-        from finn_tui.lab.handling import ConsentRequired, Handling
-
         self.opening_ended()
         if not isinstance(error, handlings.OpeningFailed):
             self.context.show_error(error)
             return
-        wished = error.handling or Handling()
-
-        def again(handling: Handling) -> None:
-            self.open_named(error.model, error.board, handling=handling)
-
-        if isinstance(error.cause, ConsentRequired):
-            handlings.ask_consent(self.context, error.cause, lambda: again(wished))
-            return
-
-        def take(answer: str | None) -> None:
-            if answer == "t":
-                again(dataclasses.replace(wished, topk="none"))
-            elif answer == "f" and error.failed is not None:
-                self.state.flow.failed, self.state.flow.stage = error.failed, -1
-                self.context.show_mode("flow")
-                self.state.publish(Topic.FLOW)
-            elif answer == "i":
-                present = Handling(*(value or "auto" for value in dataclasses.astuple(wished)))
-                notes = error.failed.notes if error.failed is not None else ()
-                name = Path(error.model).name
-                handlings.ask_handling(self.context, name, present, again, notes=notes)
-
-        self.context.show_error(error, handlings.answers_to(error), take)
+        handlings.offer(
+            self.context,
+            error,
+            lambda handling: self.open_named(error.model, error.board, handling=handling),
+        )
 
     def opening_ended(self) -> None:
         """Record that no model is being opened."""
