@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from finn_tui.engine.server import runner
 from tests.cli import contract
 from tests.engine import dataset_files
 from tests.runs.test_bystanders import ROOT, _unshare
 from tests.runs.training_scenarios import EPOCHS
+
+
+def test_threads_of_a_training_sleep_while_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    environment = runner._KINDS["train"].environment
+    assert environment({}, "")["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert environment({}, "")["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
 @pytest.mark.engine
