@@ -169,8 +169,15 @@ def _within(answer: Answer, gap: float) -> bool:
 
 
 def _better(a: Answer, b: Answer) -> Answer:
-    """Return the better rows of two answers to one question, with the better of their bounds."""
-    if b.impossible or b.optimal or not a.rows:
-        return replace(b, bound=max(a.bound, b.bound)) if not b.optimal else b
-    best = a if a.cost <= b.cost else b
-    return replace(best, bound=min(best.cost, max(a.bound, b.bound)))
+    """Return the better rows of two answers to one question, with the better of their bounds.
+
+    Args:
+        a: of the paths, whose costs and limits are exact.
+        b: of HiGHS, which has tolerances and came after.
+    """
+    if not a.rows or (b.rows and b.cost < a.cost):
+        return replace(b, bound=max(a.bound, b.bound) if not b.optimal else b.bound)
+    if b.impossible:
+        return a
+    bound = min(a.cost, max(a.bound, b.bound))
+    return replace(a, bound=bound, optimal=bound >= a.cost - 2 * _ROUNDING * abs(a.cost))

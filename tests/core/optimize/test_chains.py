@@ -14,7 +14,7 @@ from finn_tui.core.device import RESOURCES, budget_weights
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import CostLookup
 from finn_tui.core.folding import model as foldings
-from finn_tui.core.optimize import explain, frontier, labels
+from finn_tui.core.optimize import exact, explain, frontier, labels
 from finn_tui.core.optimize import solve as solver
 from finn_tui.core.optimize.exact import Exact
 from finn_tui.core.optimize.labels import undominated
@@ -126,9 +126,8 @@ def test_no_time_proves_nothing() -> None:
 
 def test_rows_that_highs_found_are_kept_for_the_next_question() -> None:
     problem = chain(10, 0.9)
-    exact = Exact(problem)
     rows = MilpModel(problem, 33_333).run(60).rows
-    path = exact._path(rows)
+    path = Exact(problem)._path(rows)
     amounts = explain.used(problem, rows)
     assert dict(zip((*RESOURCES, explain.LUTRAM), path.use, strict=True)) == pytest.approx(amounts)
 
@@ -161,3 +160,17 @@ def test_a_row_that_another_dominates_only_when_slower_stays() -> None:
         }
         assert rows <= set(model._columns)
         assert {layer for layer, _ in rows} == {layer.name for layer in problem.design.layers}
+
+
+def test_of_two_answers_the_better_rows_and_the_better_bound() -> None:
+    paths = Answer({"L0": 1}, 2.0, 1.5)
+    better = exact._better(paths, Answer({"L0": 2}, 1.9, 1.8))
+    assert (better.rows, better.bound, better.optimal) == ({"L0": 2}, 1.8, False)
+    worse = exact._better(paths, Answer({"L0": 3}, 2.5, 1.7))
+    assert (worse.rows, worse.bound, worse.optimal) == ({"L0": 1}, 1.7, False)
+    # Nothing is cheaper than HiGHS's bound, and the rows of the paths cost no more than that.
+    proved = exact._better(paths, Answer({"L0": 1}, 2.0, 2.0, optimal=True))
+    assert proved.optimal and proved.bound == 2.0
+    assert exact._better(paths, Answer(impossible=True)) is paths
+    assert exact._better(Answer(bound=1.0), Answer(impossible=True)).impossible
+    assert exact._better(Answer(bound=1.0), Answer({"L0": 1}, 2.0, 0.5)).bound == 1.0
