@@ -242,12 +242,13 @@ class _Order:
 
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
-        self._ask_about_driver(open_lab(self.workspace).find_run(self.name).path)
+        from finn_tui.runs.documents import RunKind
+
+        built = open_lab(self.workspace).find_run(self.name, RunKind.BUILD)
+        self._ask_about_driver(built.path)
         password = _password(self.ask_password)
 
         async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
-            from finn_tui.runs.documents import RunKind
-
             lab = open_lab(self.workspace)
             folder = lab.find_run(self.name, RunKind.BUILD).path
             async with lab.board(
@@ -265,8 +266,10 @@ class _Order:
         """Return the user's own data set: the chosen one, or the workspace's for this model."""
         if chosen is not None:
             return chosen
+        from finn_tui.runs.documents import RunKind
+
         lab = open_lab(self.workspace)
-        return lab.workspace.dataset(lab.find_run(self.name).request.model)
+        return lab.workspace.dataset(lab.find_run(self.name, RunKind.BUILD).request.model)
 
     def show(self, document: Any, lines: list[str]) -> None:
         """Print the answer: a JSON document, or lines."""
