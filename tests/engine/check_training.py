@@ -168,9 +168,21 @@ def crops() -> dict[str, bool]:
 
 
 def trained(
-    folder: str, epochs: int = 2, stop_after: int | None = None, **recipe: Any
+    folder: str,
+    epochs: int = 2,
+    stop_after: int | None = None,
+    at_stop: str = "kill",
+    **recipe: Any,
 ) -> tuple[trainer.Trainer, list[dict[str, Any]]]:
-    """A tiny network trained on the IDX files; perhaps stopped in the middle as by a kill."""
+    """A tiny network trained on the IDX files; perhaps stopped in the middle of an epoch.
+
+    Args:
+        folder: where its checkpoints are; an earlier training in it is taken up again.
+        epochs: to train.
+        stop_after: steps, after which it stops.
+        at_stop: "kill", or "time" for the end of its time limit.
+        recipe: other options of the recipe.
+    """
     data = datasets.load(str(HERE / "idx"))
     events: list[dict[str, Any]] = []
     chosen = trainer.recipe_of({"epochs": epochs, "batch": 20, "lr": 0.05, "seed": 5, **recipe})
@@ -192,7 +204,9 @@ def trained(
 
         def counted(*arguments: Any) -> Any:
             steps[0] += 1
-            if steps[0] > stop_after:
+            if steps[0] > stop_after and at_stop == "time":
+                training._deadline = 0.0
+            elif steps[0] > stop_after:
                 training.save_latest()
                 raise KeyboardInterrupt
             return step(*arguments)
@@ -217,6 +231,8 @@ def trainings() -> dict[str, Any]:
     with contextlib.suppress(KeyboardInterrupt):
         trained("broken", stop_after=13)
     resumed, _ = trained("broken")
+    trained("cut", stop_after=13, at_stop="time")
+    continued, _ = trained("cut")
     best = checkpoints.load(str(HERE / "one" / checkpoints.BEST))
     again = initial.network(TINY, 1)
     initial.load_weights(again, best, "best.pt")
@@ -233,6 +249,7 @@ def trainings() -> dict[str, Any]:
         "seed matters": parameters(first) != parameters(other),
         "resumed equal": parameters(first) == parameters(resumed)
         and [e["loss"] for e in first.history] == [e["loss"] for e in resumed.history],
+        "continued": [entry["epoch"] for entry in continued.history],
         "accuracy": first.best["accuracy"] if first.best else 0.0,
         "hinge": hinge.best["accuracy"] if hinge.best else 0.0,
         "best again": scores["percent"] == (first.best or {})["accuracy"],

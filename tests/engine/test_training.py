@@ -97,6 +97,10 @@ def test_the_seed_decides_and_a_kill_does_not(facts: Any) -> None:
     assert trainings["resumed equal"]
 
 
+def test_an_epoch_that_a_time_limit_cut_is_counted_once(facts: Any) -> None:
+    assert facts["trainings"]["continued"] == [1, 2]
+
+
 def test_a_training_stops_early_by_patience_and_time(facts: Any) -> None:
     assert facts["trainings"]["patient"] < 30
     assert facts["trainings"]["limited"] < 500

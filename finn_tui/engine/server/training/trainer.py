@@ -393,7 +393,9 @@ class Trainer:
             self.optimizer.load_state_dict(document["optimizer"])
             self.epoch, self.batch = int(document["epoch"]), int(document["batch"])
             self.sums = [float(value) for value in document["sums"]]
-            self.history, self.best = list(document["history"]), document["best"]
+            # An epoch that a time limit cut is in the history; it is finished and counted again.
+            self.history = [e for e in document["history"] if e["epoch"] < self.epoch]
+            self.best = document["best"]
             self.seconds = float(document["seconds"])
             self.data_seconds = float(document["data_seconds"])
             self.torch.set_rng_state(document["rng"])
