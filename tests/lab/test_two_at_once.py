@@ -10,7 +10,7 @@ import pytest
 
 from finn_tui.base.progress import Progress
 from finn_tui.core.device import Device
-from finn_tui.lab import identity, models
+from finn_tui.lab import identity, model_request, models
 from finn_tui.lab.workspace import Workspace
 
 
@@ -32,7 +32,7 @@ class SlowEngine:
             await asyncio.sleep(0.1)
             (out / name).write_text(str(self.calls))
         self.at_work -= 1
-        return {"stages": [], "format": 2}
+        return {"stages": [], "format": 2, "warnings": []}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(models, "identified", lambda *_: {})
     monkeypatch.setattr(identity, "content", lambda source: "content")
     workspace = Workspace.open(tmp_path)
-    request = models.Request("net", {"kind": "onnx", "path": "x.onnx"}, None, "content")
+    request = model_request.ModelRequest("net", {"kind": "onnx", "path": "x.onnx"}, None, "content")
 
     async def run(engine: Any, tell: Any) -> models.Model:
         device = Device("Pynq-Z2", "part")
