@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.cli.common import Reporter
-from finn_tui.lab import models
+from finn_tui.lab import cost_tables
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 
@@ -28,13 +28,13 @@ async def measure(lab: Workbench, name: str, reporter: Reporter) -> dict[str, An
     prepared = await lab.prepare(name, weights={"kind": "random", "seed": 0}, on_progress=reporter)
     device = await lab.device(on_progress=reporter)
     engine = await lab.engine(reporter)
-    await models.compute_design(prepared, device, engine)
+    await cost_tables.compute_design(prepared, device, engine)
     question = {"path": str(prepared.dataflow), "part": device.part}
     answers = [await engine.call("tables", question, lambda *_: None) for _ in range(REPEATS)]
     loads = []
     for _ in range(REPEATS):
         start = time.perf_counter()
-        if models.cached_design(prepared, device) is None:
+        if cost_tables.cached_design(prepared, device) is None:
             raise SystemExit(f"{name}: the cache was not used")
         loads.append(time.perf_counter() - start)
     return {

@@ -23,16 +23,13 @@ from typing import Any
 from finn_tui.base import files
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.core.design import Design
 from finn_tui.core.device import Device
-from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
 from finn_tui.engine.server.training.published import PUBLISHED
-from finn_tui.lab import checkpoints, datasets, identity, remedies
-from finn_tui.lab.handling import FLOWS, Handling, file_of_network, file_of_steps
-from finn_tui.lab.presets import SUFFIXES, Preset, load_presets, presets, read_preset
-from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file, plain_name
+from finn_tui.lab import datasets, identity, remedies
+from finn_tui.lab.model_request import ModelRequest
+from finn_tui.lab.presets import Preset, presets
+from finn_tui.lab.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -118,158 +115,6 @@ class Model:
         return weights
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user's MODEL means.
-
-    Attributes:
-        name: what people call it; two contents may have one.
-        source: what the engine's ``prepare`` is given.
-        preset: the preset that it is, if it is one.
-        content: hash of the source's files and of how they are handled.
-        label: the name in the workspace, if that is what the user said.
-        otherwise: whether input, output or steps are not the preset's own.
-        tests: folder of the published data set that it is for, None if it is not here; where the
-            samples come from does not make it another model.
-    """
-
-    name: str
-    source: Mapping[str, Any]
-    preset: Preset | None
-    content: str
-    label: str | None = None
-    otherwise: bool = False
-    tests: str | None = None
-
-    @property
-    def origin(self) -> str:
-        """Where it comes from: what is edited there keeps its name."""
-        return f"preset {self.name}" if self.preset else str(self.source.get("path", ""))
-
-    def handled(self, handling: Handling) -> Request:
-        """The same with input, output and steps as the user wishes. Raises ``FinnTuiError``."""
-        source = handling.applied(self.source)
-        if source == self.source:
-            return self
-        content = identity.content(source)
-        return replace(self, source=source, content=content, label=None, otherwise=True)
-
-    def named(self, name: str) -> Request:
-        """The same under a name that the user chooses, which files of odd names need.
-
-        Raises:
-            FinnTuiError: it is no file, or the name cannot be a model's.
-        """
-        if self.preset is not None or self.label is not None:
-            raise FinnTuiError(
-                f"{self.label or self.name} has a name already",
-                "--name is for an .onnx file, whose name in the workspace is made from the file's.",
-                "Leave out --name.",
-            )
-        return replace(self, name=plain_name(name))
-
-    def with_weights(self, weights: Mapping[str, Any]) -> Request:
-        """The same with its weights from elsewhere."""
-        source = {**self.source, "weights": dict(weights)}
-        return replace(self, source=source, content=identity.content(source))
-
-
-def resolve(workspace: Workspace, model: str) -> Request:
-    """Find out what MODEL names: a preset, an .onnx file, or a model of the workspace.
-
-    A name of the workspace with a hash (``net-3fa2c1``, ``net (3fa2c1)``) means that content; one
-    without means what its file holds now.
-
-    Raises:
-        FinnTuiError: if it is none of them.
-    """
-    known, broken = load_presets(workspace.root)
-    if model in broken:
-        raise broken[model]
-    if model in known:
-        return _of_preset(workspace, known[model])
-    path = Path(model).expanduser()
-    if path.suffix in SUFFIXES and path.is_file():
-        return _of_preset(workspace, read_preset(path))
-    if path.suffix == ".py" and path.is_file():
-        source = _with_steps({**file_of_network(path)}, workspace)
-        return Request(name_of_file(path.stem), source, None, identity.content(source))
-    if path.suffix == ".onnx" or path.is_file():
-        if not path.is_file():
-            raise FinnTuiError(
-                f"{model} does not exist",
-                "A model is named by its .onnx file, a preset or a model of the workspace.",
-                f"Presets: {', '.join(known)}.",
-            )
-        source = _with_steps({"kind": "onnx", "path": str(path.absolute())}, workspace)
-        return Request(name_of_file(path.stem), source, None, identity.content(source))
-    label = identity.label_of_title(model)
-    if is_plain_name(label):
-        for folder in sorted((workspace.models_dir / label).glob("*/model.json")):
-            info = files.read_sealed(folder)
-            if info is not None:
-                return _of_workspace(label, info)
-    here = workspace.models()
-    raise FinnTuiError(
-        f"there is no model called {model}",
-        f"Presets: {', '.join(known)}. In this workspace: {', '.join(here) or 'none yet'}.",
-        "Name one of these, or an .onnx file. A model that was prepared by an older finn-tui is "
-        "prepared again from its file."
-        if label in here
-        else "Name one of these, or an .onnx file.",
-    )
-
-
-def _of_preset(workspace: Workspace, preset: Preset) -> Request:
-    """A preset as a request: its files lie beside the preset's own."""
-    source, folder = dict(preset.source), preset.path.parent
-    for key in ("path", "preprocess"):
-        value = source.get(key)
-        if isinstance(value, str) and value.endswith(".onnx"):
-            path = str(folder.joinpath(Path(value).expanduser()).absolute())
-            source[key] = path if key == "path" else {"path": path}
-    if isinstance(source.get("steps"), str):
-        source["steps"] = file_of_steps(Path(source["steps"]), folder)
-    request = Request(preset.name, source, preset, identity.content(source))
-    weights = checkpoints.chosen(workspace, preset.name)
-    return request if weights is None else request.with_weights(weights)
-
-
-def choose_checkpoint(workspace: Workspace, model: str, checkpoint: str) -> None:
-    """Have a preset's weights from a checkpoint; see ``Workbench.choose_checkpoint``."""
-    request = resolve(workspace, model)
-    if request.preset is None:
-        raise FinnTuiError(
-            f"{model} takes no checkpoint",
-            "It is a graph, which has its weights inside.",
-            f"Name the preset that was trained: {', '.join(presets(workspace.root))}.",
-        )
-    if checkpoint == checkpoints.NONE:
-        checkpoints.forget(workspace, request.name)
-    else:
-        checkpoints.choose(workspace, request.name, checkpoints.find(workspace, checkpoint))
-
-
-def _with_steps(source: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
-    """The source of an .onnx file with the steps that the workspace's settings name."""
-    steps = workspace.settings.steps
-    if steps in FLOWS:
-        return source if steps == "auto" else {**source, "flow": steps}
-    return {**source, "steps": file_of_steps(Path(steps), workspace.root)} if steps else source
-
-
-def _of_workspace(label: str, info: Mapping[str, Any]) -> Request:
-    source, content = info["source"], info["content"]
-    name = info.get("name", label)
-    path = Path(str(source.get("path", "")))
-    if label == name and path.is_file():
-        if source.get("kind") == "module":
-            source = {**source, **file_of_network(path)}
-        content = identity.content(source)
-    # What was edited since may be known here by another name already.
-    return Request(name, source, None, content, label if content == info["content"] else None)
-
-
 def shown_names(workspace: Workspace) -> dict[str, str]:
     """How the models of a workspace are shown, by their names in it."""
     return {
@@ -293,7 +138,7 @@ def _infos(workspace: Workspace) -> dict[str, dict[str, Any] | None]:
     return infos
 
 
-def locate(workspace: Workspace, request: Request, part: str) -> str:
+def locate(workspace: Workspace, request: ModelRequest, part: str) -> str:
     """The name in the workspace that a request's content has, or gets, for a part.
 
     The same content keeps the name that it has. Another content gets the plain name if that is
@@ -322,7 +167,7 @@ def locate(workspace: Workspace, request: Request, part: str) -> str:
 
 
 def find_prepared(
-    workspace: Workspace, request: Request, device: Device, finn: Mapping[str, Any] | None
+    workspace: Workspace, request: ModelRequest, device: Device, finn: Mapping[str, Any] | None
 ) -> Model | None:
     """The model as prepared before; None if it must be prepared (again).
 
@@ -347,7 +192,7 @@ def find_prepared(
 
 async def prepare(
     workspace: Workspace,
-    request: Request,
+    request: ModelRequest,
     device: Device,
     clock_ns: float,
     engine: Engine,
@@ -389,7 +234,7 @@ async def prepare(
         return await _prepare(folder, label, asked, device, clock_ns, engine, data, on_progress)
 
 
-def _published_tests(workspace: Workspace, request: Request) -> str | None:
+def _published_tests(workspace: Workspace, request: ModelRequest) -> str | None:
     """The folder of the published data set that a preset is for, if it is on this machine."""
     name = request.preset.dataset if request.preset is not None else None
     if name not in PUBLISHED:
@@ -438,7 +283,7 @@ def _sweep(folder: Path) -> None:
 async def _prepare(
     folder: Path,
     label: str,
-    request: Request,
+    request: ModelRequest,
     device: Device,
     clock_ns: float,
     engine: Engine,
@@ -533,7 +378,7 @@ class FailedPreparation:
 
 
 def failed_preparation(
-    workspace: Workspace, request: Request, part: str
+    workspace: Workspace, request: ModelRequest, part: str
 ) -> FailedPreparation | None:
     """The stages that passed of a preparation that failed, and why it did; None without one."""
     folder = failed_folder(workspace.models_dir / locate(workspace, request, part) / part)
@@ -558,7 +403,7 @@ def _stage(folder: Path, item: Mapping[str, Any]) -> Stage:
     )
 
 
-def identified(request: Request, label: str, folder: Path) -> dict[str, Any]:
+def identified(request: ModelRequest, label: str, folder: Path) -> dict[str, Any]:
     """What model.json says of a model's identity.
 
     Args:
@@ -604,115 +449,3 @@ def _swap(partial: Path, folder: Path) -> None:
             (folder / stale).unlink(missing_ok=True)
     else:
         partial.rename(folder)
-
-
-#: Changes whenever tables.json holds something else than before; older files are made anew.
-_TABLES_FORMAT = 5
-
-#: A design, the cost tables of its layers, and the costs of what FINN inserts between them.
-Costed = tuple[Design, dict[str, CostTable], CostLookup]
-
-
-def cached_design(model: Model, device: Device) -> Costed | None:
-    """Design, cost tables and costs from an earlier time; None if they must be computed."""
-    design = files.read_sealed(model.folder / "design.json")
-    tables = files.read_sealed(model.folder / "tables.json")
-    if design is None or tables is None:
-        return None
-    key = tables_key(model, device)
-    if design.get("fingerprint") != key["fingerprint"] or tables.get("key") != key:
-        return None
-    try:
-        return (
-            Design.from_json(model.name, design),
-            {item["layer"]: CostTable.from_json(item) for item in tables["tables"]},
-            CostLookup.from_json(tables["prices"]),
-        )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        # Written by another finn-tui with another idea of what stands in it.
-        return None
-
-
-def tables_key(model: Model, device: Device) -> dict[str, Any]:
-    """What the cost tables of a model depend on."""
-    return {
-        "fingerprint": model.info["fingerprint"],
-        "dataflow": model.info.get("dataflow_sha256"),
-        "finn": model.info["finn"],
-        "part": device.part,
-        "format": _TABLES_FORMAT,
-    }
-
-
-async def compute_design(
-    model: Model,
-    device: Device,
-    engine: Engine,
-    *,
-    first: str | None = None,
-    on_progress: OnProgress = ignore,
-) -> Costed:
-    """Have the engine evaluate FINN's estimators over every legal point, and keep the result.
-
-    Args:
-        first: the layer whose table is wanted first.
-
-    Raises:
-        FinnTuiError: with the engine's explanation.
-    """
-    question = {"path": str(model.dataflow), "part": device.part}
-    answer = await engine.call("design", question)
-    design = Design.from_json(model.name, answer)
-    documents: list[dict[str, Any]] = []
-
-    def on_event(name: str, data: dict[str, Any]) -> None:
-        if name == "table":
-            documents.append(data)
-            done = len(documents) / len(design.layers)
-            on_progress(Progress("tables", f"{data['layer']}: {len(data['points'])} points", done))
-
-    await engine.call("tables", {**question, "first": first}, on_event)
-    tables = {item["layer"]: CostTable.from_json(item) for item in documents}
-    brought = model.preset.fifo_depths if model.preset else ()
-    query = StreamWidths(design, tables).query({}, (*USUAL_DEPTHS, *brought))
-    costs = await _costs(query, device, engine)
-    files.write_sealed(model.folder / "design.json", answer)
-    document = {"key": tables_key(model, device), "tables": documents, "prices": costs}
-    await asyncio.to_thread(files.write_sealed, model.folder / "tables.json", document)
-    return design, tables, CostLookup.from_json(costs)
-
-
-async def _costs(query: CostQuery, device: Device, engine: Engine) -> dict[str, Any]:
-    question = {"part": device.part, "dwc": query.dwc, "fifo": query.fifo}
-    answer: dict[str, Any] = await engine.call("converters", question)
-    return answer
-
-
-async def look_up_costs(
-    model: Model, device: Device, engine: Engine, costs: CostLookup, query: CostQuery
-) -> CostLookup:
-    """Have the engine price what is not known yet, and keep it with the tables.
-
-    Raises:
-        FinnTuiError: with the engine's explanation.
-    """
-    more = await _costs(query, device, engine)
-    known = CostLookup.from_json(more)
-
-    def keep() -> None:
-        path = model.folder / "tables.json"
-        with files.locked(path):
-            document = files.read_sealed(path)
-            if document is not None and document.get("key") == tables_key(model, device):
-                for kind in ("dwc", "fifo"):
-                    document["prices"][kind] += more[kind]
-                files.write_sealed(path, document)
-
-    await asyncio.to_thread(keep)
-    return CostLookup(
-        {**costs.dwc, **known.dwc},
-        {**costs.fifo, **known.fifo},
-        known.dwc_depth,
-        {**costs.ops, **known.ops},
-        costs.shell,
-    )

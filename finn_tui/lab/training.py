@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.lab import checkpoints, datasets
-from finn_tui.lab.models import resolve
+from finn_tui.lab.model_request import resolve
 from finn_tui.lab.presets import Preset, find_preset, load_presets
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, list_runs, run_around

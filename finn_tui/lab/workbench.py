@@ -23,7 +23,7 @@ from finn_tui.core.optimize.buildability import refusals
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
-from finn_tui.lab import devices, models
+from finn_tui.lab import cost_tables, devices, model_request, models
 from finn_tui.lab import saved_foldings as foldings_by_name
 from finn_tui.lab.handling import Consent, Handling, require_agreed
 from finn_tui.lab.models import Model, Stage
@@ -159,7 +159,7 @@ class Workbench:
             FinnTuiError: an unknown model or board, or the engine's explanation.
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
-        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = await asyncio.to_thread(model_request.resolve, self.workspace, model)
         request = request if self.model_name is None else request.named(self.model_name)
         request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
@@ -194,7 +194,7 @@ class Workbench:
         Raises:
             FinnTuiError: there is no such preset, file or run.
         """
-        models.choose_checkpoint(self.workspace, model, checkpoint)
+        model_request.choose_checkpoint(self.workspace, model, checkpoint)
 
     async def export(
         self, model: str, out: Path, on_progress: OnProgress = ignore
@@ -212,7 +212,7 @@ class Workbench:
         Raises:
             FinnTuiError: an unknown model, or the engine's explanation.
         """
-        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = await asyncio.to_thread(model_request.resolve, self.workspace, model)
         await asyncio.to_thread(require_agreed, request.source, self.ask_steps)
         engine = await self.engine(on_progress)
 
@@ -240,7 +240,7 @@ class Workbench:
             handling: as ``prepare`` takes it.
             on_progress: told what is going on.
         """
-        request = await asyncio.to_thread(models.resolve, self.workspace, model)
+        request = await asyncio.to_thread(model_request.resolve, self.workspace, model)
         request = request if self.model_name is None else request.named(self.model_name)
         request = await asyncio.to_thread(request.handled, handling or self.handling)
         device = await self.device(board, on_progress)
@@ -286,11 +286,13 @@ class Workbench:
             if warning["kind"] in ("classes", "padding"):
                 on_progress(Progress("WARNING", f"{warning['what']}. {warning['why']}"))
         device = await self.device(board, on_progress)
-        cached = await asyncio.to_thread(models.cached_design, prepared, device)
+        cached = await asyncio.to_thread(cost_tables.cached_design, prepared, device)
         if cached is None:
             engine = await self.engine(on_progress)
             on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
-            cached = await models.compute_design(prepared, device, engine, on_progress=on_progress)
+            cached = await cost_tables.compute_design(
+                prepared, device, engine, on_progress=on_progress
+            )
         design, tables, costs = cached
         shell, learned = await asyncio.to_thread(self._own_builds, device.part)
         costs = replace(costs, shell=shell)
@@ -331,7 +333,7 @@ class Workbench:
             return
         engine = await self.engine(on_progress)
         on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
-        costs = await models.look_up_costs(model, editor.device, engine, editor.costs, query)
+        costs = await cost_tables.look_up_costs(model, editor.device, engine, editor.costs, query)
         self._refused.add((model.folder, query.without(costs)))
         editor.set_costs(costs)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from finn_tui.base import files
 from finn_tui.core.device import Device
-from finn_tui.lab import identity, models
+from finn_tui.lab import cost_tables, identity, model_request, models
 from finn_tui.lab.presets import presets
 
 FOLDER = Path(__file__).resolve().parent
@@ -96,7 +96,7 @@ def _write(folder: Path, document: dict[str, Any]) -> None:
     model, device = _identified(folder, document["model"])
     files.write_sealed(folder / "model.json", model.info)
     files.write_sealed(folder / "design.json", document["design"])
-    tables = {"key": models.tables_key(model, device)}
+    tables = {"key": cost_tables.tables_key(model, device)}
     tables |= {key: document[key] for key in ("tables", "prices")}
     files.write_sealed(folder / "tables.json", tables)
     np.save(folder / "sample" / "images.npy", np.array(document["images"], dtype=np.uint8))
@@ -109,7 +109,7 @@ def _identified(folder: Path, info: dict[str, Any]) -> tuple[models.Model, Devic
     name = folder.parent.name
     preset = presets().get(name)
     source = dict(preset.source) if preset is not None else info["source"]
-    request = models.Request(name, source, preset, identity.content(source))
+    request = model_request.ModelRequest(name, source, preset, identity.content(source))
     info = {**info, "source": source, **models.identified(request, name, folder)}
     return models.Model(name, folder, info, preset), Device(info["board"], PART)
 

@@ -9,7 +9,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import checkpoints
-from finn_tui.lab.models import choose_checkpoint, resolve
+from finn_tui.lab.model_request import choose_checkpoint, resolve
 from finn_tui.lab.workspace import Workspace
 
 

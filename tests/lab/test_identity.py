@@ -12,7 +12,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
-from finn_tui.lab import identity, models
+from finn_tui.lab import identity, model_request
 from finn_tui.lab.opened import Opened
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
@@ -236,7 +236,7 @@ async def test_a_build_says_which_model_it_is_of(lab: RecordedLab, net: Path) ->
 async def test_a_name_that_leaves_the_workspace_is_no_model(lab: RecordedLab, net: Path) -> None:
     await lab.open(str(net))
     with pytest.raises(FinnTuiError, match="there is no model called"):
-        models.resolve(lab.workspace, "../models/net")
+        model_request.resolve(lab.workspace, "../models/net")
 
 
 def test_contents_of_one_name_are_told_apart_where_they_stand_together() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from finn_tui.base import paths
 from finn_tui.core.device import Device
-from finn_tui.lab import models
+from finn_tui.lab import cost_tables, model_request, models
 from finn_tui.lab.workspace import Workspace
 from tests import data
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode
@@ -62,7 +62,7 @@ async def test_results_name_a_damaged_run(make_app: MakeApp, lab: RecordedLab) -
         app = await opened(pilot)
         await pilot.press("5")
         await until(pilot, lambda: f"{RUNS[1]} is damaged" in screen_text(app))
-        assert RUNS[0] in screen_text(app) and RUNS[2] in screen_text(app)
+        assert RUNS[0][-4:] in screen_text(app) and RUNS[2][-4:] in screen_text(app)
 
 
 async def test_boards_list_a_damaged_entry(make_app: MakeApp, lab: RecordedLab) -> None:
@@ -121,7 +121,7 @@ def test_a_changed_model_is_prepared_again(
 @pytest.mark.parametrize("file", ["tables.json", "design.json"])
 def test_changed_tables_are_computed_again(workspace: Workspace, file: str) -> None:
     _, device, model = _prepared(workspace)
-    assert models.cached_design(model, device) is not None
+    assert cost_tables.cached_design(model, device) is not None
     path = model.folder / file
     content = path.read_bytes()
     for other in (
@@ -134,14 +134,14 @@ def test_changed_tables_are_computed_again(workspace: Workspace, file: str) -> N
         content.partition(b",")[2],
     ):
         path.write_bytes(other)
-        assert models.cached_design(model, device) is None
+        assert cost_tables.cached_design(model, device) is None
     path.write_bytes(content)
-    assert models.cached_design(model, device) is not None
+    assert cost_tables.cached_design(model, device) is not None
 
 
-def _prepared(workspace: Workspace) -> tuple[models.Request, Device, models.Model]:
+def _prepared(workspace: Workspace) -> tuple[model_request.ModelRequest, Device, models.Model]:
     """The recorded TFC, as it is opened again."""
-    request = models.resolve(workspace, "tfc-w1a1")
+    request = model_request.resolve(workspace, "tfc-w1a1")
     device = Device("Pynq-Z2", data.PART)
     model = models.find_prepared(workspace, request, device, None)
     assert model is not None
