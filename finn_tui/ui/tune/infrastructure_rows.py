@@ -258,7 +258,7 @@ def _folded(estimate: Estimate) -> _Row:
 def _unknown(estimate: Estimate) -> str:
     """Return how many layers' LUTs the total lacks; empty where FINN has a model of all."""
     count = len(estimate.unmodelled)
-    return f"LUT of {plural(count, 'RTL layer')} unknown" if count else ""
+    return f"LUT of {plural(count, 'layer')} unknown" if count else ""
 
 
 def _inserted(
