@@ -11,7 +11,7 @@ LEGEND: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("████", "bar", "cycles as a part of the II"),
         ("‹2›", "edit", "the knob that + and - step"),
         ("≠", "", "a width converter comes before"),
-        ("?", "", "LUT unknown: FINN has no model of RTL MVAU and VVAU"),
+        ("?", "", "LUT unknown: FINN has no model of this op"),
         ("≤", "", "latency: FINN's critical path, an upper bound"),
         ("•", "accent", "marked: edited together"),
         ("L", "warn", "locked for the solver"),

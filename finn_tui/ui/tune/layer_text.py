@@ -125,7 +125,7 @@ def unknown_lut(estimate: Estimate, layer: Layer) -> str:
     """Return why the LUTs of a layer are not known; empty where FINN has a model of them."""
     if layer.name not in estimate.unmodelled:
         return ""
-    return "LUT unknown: FINN has no model of RTL matrix layers"
+    return f"LUT unknown: FINN has no model of {layer.op}"
 
 
 def coupled_with(design: Design, layer: Layer) -> list[str]:

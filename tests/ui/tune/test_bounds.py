@@ -30,4 +30,4 @@ async def test_luts_without_a_model_are_unknown_and_not_nothing(
         await until(pilot, lambda: "LUT unknown: FINN has no model" in screen_text(app))
         rows = [line for line in screen_text(app).splitlines() if "LabelSelect" in line]
         assert any(" ? " in row for row in rows), rows
-        assert "LUT of 1 RTL layer unknown" in screen_text(app)
+        assert "LUT of 1 layer unknown" in screen_text(app)
