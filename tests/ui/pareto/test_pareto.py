@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from finn_tui.lab.solver import requests
+from finn_tui.core.optimize.solve import Solution
+from finn_tui.lab.solver import options, requests
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.pareto import state as pareto
 from finn_tui.ui.pareto.screen import ParetoScreen
@@ -59,7 +61,17 @@ async def test_a_point_is_loaded_and_undone(make_app: MakeApp) -> None:
         assert await front_of(pilot, app) is not front
 
 
-async def test_points_come_in_and_solving_has_precedence(make_app: MakeApp) -> None:
+async def test_points_come_in_and_solving_has_precedence(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_front = options.pareto
+
+    async def endless(*arguments: Any) -> list[Solution]:
+        await whole_front(*arguments)
+        return await asyncio.Future()
+
+    # However fast the solver is, the front is still at work when another question comes.
+    monkeypatch.setattr(options, "pareto", endless)
     async with make_app().run_test(size=(100, 40)) as pilot:
         app = await opened(pilot)
         front = await front_of(pilot, app, whole=False)
