@@ -110,7 +110,8 @@ def _binding(edges: Sequence[Edges], goal: Goal, bounds: Bounds) -> NDArray[np.b
     the limits is the best of all if it keeps these limits.
     """
     most = sum((layer.use.max(axis=0, initial=0.0) for layer in edges), np.zeros(DIMENSIONS))
-    extra = (bounds.prices[:, 0] - goal.cost) * most
+    prices, _ = goal.prices(bounds.multipliers)
+    extra = (prices[:, 0] - goal.cost) * most
     binding: NDArray[np.bool_] = extra > 1e-6 * max(1e-9, abs(bounds.least))
     return binding
 
@@ -143,10 +144,13 @@ class _Search:
         width: int,
         until: float,
     ) -> None:
-        self._goal, self._bounds, self._until = goal, bounds, until
+        self._goal, self._until = goal, until
+        # By the price of a limit that this goal leaves out, a label could be given up after it
+        # dominated another one, which keeps the limit.
+        self._prices, self._constant = goal.prices(bounds.multipliers)
         self._ceiling, self._width = ceiling, width
         self._edges = self._promising(edges)
-        self._after = backward(self._edges, bounds.prices)
+        self._after = backward(self._edges, self._prices)
         limited = np.flatnonzero(np.isfinite(goal.limits))
         self._limited = limited
         self._needed = backward(self._edges, np.eye(DIMENSIONS)[:, limited])
@@ -154,7 +158,7 @@ class _Search:
 
     def _promising(self, edges: Sequence[Edges]) -> list[Edges]:
         """Return the edges through which, by the bounds, something within the ceiling may lead."""
-        prices, constant = self._bounds.prices, self._bounds.constant
+        prices, constant = self._prices, self._constant
         after = backward(edges, prices)
         before = np.zeros((1, prices.shape[1]))
         kept = []
@@ -195,9 +199,7 @@ class _Search:
             start = np.cumsum(counts) - counts
             edge = np.arange(total) - start[parent] + layer.first[state][parent]
             extended, target = use[parent] + layer.use[edge], layer.target[edge]
-            bound = (extended @ self._bounds.prices + after[target] + self._bounds.constant).max(
-                axis=1
-            )
+            bound = (extended @ self._prices + after[target] + self._constant).max(axis=1)
             fits = extended[:, self._limited] + needed[target] <= goal.limits[self._limited]
             keep = np.flatnonzero((bound <= self._ceiling) & fits.all(axis=1))
             if not len(keep):

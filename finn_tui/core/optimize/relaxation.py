@@ -45,6 +45,27 @@ class Goal:
         value: Floats = use @ self.cost + (use * self.peak).max(axis=-1)
         return np.where((use <= self.limits).all(axis=-1), value, np.inf)
 
+    @property
+    def scale(self) -> Floats:
+        """Reciprocal of each limit, 0 where there is none."""
+        limited = np.isfinite(self.limits) & (self.limits > 0)
+        return np.where(limited, 1 / np.where(limited, self.limits, 1.0), 0.0)
+
+    def prices(self, multipliers: Floats) -> tuple[Floats, Floats]:
+        """Return prices of uses and a constant; a path's price with it is never above its value.
+
+        A multiplier of a limit or a peak that the goal does not have counts as 0.
+
+        Args:
+            multipliers: float64[2 * DIMENSIONS, K], of the limits and of the peaks.
+
+        Returns:
+            float64[DIMENSIONS, K] and float64[K].
+        """
+        caps, peaks = multipliers[:DIMENSIONS], multipliers[DIMENSIONS:]
+        prices = self.cost[:, None] + caps * self.scale[:, None] + peaks * self.peak[:, None]
+        return prices, -caps[self.scale > 0].sum(axis=0)
+
 
 @dataclass(frozen=True)
 class Path:
@@ -61,18 +82,16 @@ class Path:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Prices whose least path bounds the optimum.
+    """Multipliers with whose prices the least path bounds the optimum.
 
     Attributes:
-        prices: float64[DIMENSIONS, K].
-        constant: float64[K], to be added.
+        multipliers: float64[2 * DIMENSIONS, K], the best first; see ``Goal.prices``.
         least: the largest bound of them.
         best: the cheapest path within the limits that came along, if any.
         paths: all that came along.
     """
 
-    prices: Floats
-    constant: Floats
+    multipliers: Floats
     least: float
     best: Path | None
     paths: tuple[Path, ...]
@@ -136,7 +155,7 @@ def bound(
     for path in paths:
         master.add(path.use)
     best = min(paths, key=lambda path: float(goal.value(path.use)), default=None)
-    tried: list[tuple[float, Floats, float]] = []
+    tried: list[tuple[float, Floats]] = []
     center: Floats | None = None
     least = -np.inf
     share = np.array([1.0, 0.5, 0.2])
@@ -154,16 +173,11 @@ def bound(
             if center is None
             else share * wanted[:, None] + (1 - share) * center[:, None]
         )
-        prices = (
-            goal.cost[:, None]
-            + duals[:DIMENSIONS] * master.scale[:, None]
-            + duals[DIMENSIONS:] * goal.peak[:, None]
-        )
-        constant = -duals[:DIMENSIONS].sum(axis=0)
+        prices, constant = goal.prices(duals)
         after = backward(edges, prices)
         bounds = after[0][0] + constant
         for at in range(prices.shape[1]):
-            tried.append((float(bounds[at]), prices[:, at], float(constant[at])))
+            tried.append((float(bounds[at]), duals[:, at]))
             path = trace(edges, after, prices, at)
             paths.append(path)
             master.add(path.use)
@@ -181,8 +195,7 @@ def bound(
     # The best bound the middle; others, farther away, bound labels that use much of one resource.
     chosen = tried[:_BEST] + tried[_BEST :: max(1, -(-len(tried) // (_KEPT - _BEST)))]
     return Bounds(
-        np.array([prices for _, prices, _ in chosen]).T.reshape(DIMENSIONS, -1),
-        np.array([constant for _, _, constant in chosen]),
+        np.array([duals for _, duals in chosen]).T.reshape(2 * DIMENSIONS, -1),
         least,
         best if best is not None and np.isfinite(goal.value(best.use)) else None,
         tuple(paths),
@@ -190,19 +203,14 @@ def bound(
 
 
 class _Master:
-    """The linear program over the paths so far; its duals are the multipliers.
-
-    Attributes:
-        scale: reciprocal of each limit, 0 where there is none.
-    """
+    """The linear program over the paths so far; its duals are the multipliers."""
 
     def __init__(self, goal: Goal) -> None:
         import highspy
 
         self._goal = goal
-        limited = np.isfinite(goal.limits) & (goal.limits > 0)
-        self.scale: Floats = np.where(limited, 1 / np.where(limited, goal.limits, 1.0), 0.0)
-        self._caps, self._peaks = np.flatnonzero(limited), np.flatnonzero(goal.peak)
+        self._scale = goal.scale
+        self._caps, self._peaks = np.flatnonzero(self._scale), np.flatnonzero(goal.peak)
         solver: Any = highspy.Highs()
         solver.setOptionValue("output_flag", False)
         infinity, none = highspy.kHighsInf, np.array([], dtype=np.int32)
@@ -221,7 +229,7 @@ class _Master:
     def add(self, use: Floats) -> None:
         """Add a path."""
         goal = self._goal
-        caps = use[self._caps] * self.scale[self._caps]
+        caps = use[self._caps] * self._scale[self._caps]
         value = np.concatenate([[1.0], caps, (use * goal.peak)[self._peaks]])
         cost = float(use @ goal.cost)
         self._solver.addCol(cost, 0.0, np.inf, len(value), self._index, value)

@@ -20,6 +20,7 @@ from finn_tui.core.optimize.exact import Exact
 from finn_tui.core.optimize.labels import undominated
 from finn_tui.core.optimize.milp import MilpModel
 from finn_tui.core.optimize.problem import DIMENSIONS, Answer, Problem, restricted
+from finn_tui.core.optimize.relaxation import Bounds, Goal
 from tests import data
 from tests.core.designs import residual
 from tests.core.optimize.test_solve import DEVICE, near
@@ -130,6 +131,26 @@ def test_rows_that_highs_found_are_kept_for_the_next_question() -> None:
     path = Exact(problem)._path(rows)
     amounts = explain.used(problem, rows)
     assert dict(zip((*RESOURCES, explain.LUTRAM), path.use, strict=True)) == pytest.approx(amounts)
+
+
+def test_a_price_of_a_limit_that_is_left_out_gives_no_label_up() -> None:
+    """The second row dominates the first while BRAM is left out, and leads to nothing itself."""
+    uses = [[(2.0, 5.0), (1.0, 8.0), (0.5, 10.0)], [(0.0, 4.0), (2.1, 1.0)]]
+    edges = []
+    for name, pairs in zip("ab", uses, strict=True):
+        use = np.zeros((len(pairs), DIMENSIONS))
+        use[:, :2] = pairs
+        state = np.zeros(len(pairs), dtype=np.int64)
+        edges.append(frontier.Edges.of(name, state, state, np.arange(len(pairs)), use, 1))
+    cost, limits = np.zeros(DIMENSIONS), np.full(DIMENSIONS, np.inf)
+    cost[0], limits[1] = 1.0, 10.0
+    goal = Goal(cost, np.zeros(DIMENSIONS), limits)
+    multipliers = np.zeros((2 * DIMENSIONS, 2))
+    multipliers[1, 1] = 15.0
+    bounds = Bounds(multipliers, 0.5, None, ())
+    outcome = labels.best_path(edges, goal, bounds, float("inf"), enough=3.0)
+    assert outcome.path is not None
+    assert outcome.path.use[:2].tolist() == [2.0, 9.0]
 
 
 @settings(max_examples=200, deadline=None)
