@@ -20,7 +20,7 @@ from typing import Any
 
 import uv
 
-from finn_tui.base import files
+from finn_tui.base import files, subprocesses
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 
@@ -206,10 +206,7 @@ async def _uv(
             on_progress(Progress("install", f"{recipe.name}: {text}", fraction))
         code = await process.wait()
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await subprocesses.end(process)
     if code != 0:
         output = "\n".join(lines[-30:])
         if "No space left" in output or "os error 28" in output:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from finn_tui.base import files, paths
+from finn_tui.base import files, paths, subprocesses
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine import protocol
@@ -166,7 +166,7 @@ class Engine:
         if process.returncode is None:
             if process.stdin is not None:
                 process.stdin.close()
-            await _end(process, 2.0)
+            await subprocesses.end(process, 2.0)
         tasks = [task for task in (self._reader, self._listener, self._watcher) if task is not None]
         if self._watcher is not None:
             self._watcher.cancel()
@@ -273,7 +273,7 @@ class Engine:
             if pending.answer.done():
                 pending.answer.exception()
             else:
-                await _end(process, 0.0)
+                await subprocesses.end(process, 0.0)
 
         def settled(task: asyncio.Task[None]) -> None:
             self._pending.pop(id, None)
@@ -316,7 +316,7 @@ class Engine:
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         """Read until the process has ended, then fail what waits."""
         reading = asyncio.create_task(self._read_messages(process))
-        exited = asyncio.create_task(_exit_code(process))
+        exited = asyncio.create_task(subprocesses.exit_code(process))
         try:
             await asyncio.wait({reading, exited}, return_when=asyncio.FIRST_COMPLETED)
             # What it started may hold its output open; and it may close it and live on.
@@ -475,20 +475,3 @@ def not_understood(engine: str, method: str, error: Exception) -> FinnTuiError:
         "Use an engine of the same version as this finn-tui; `finn-tui engine list` shows them.",
         kind="engine",
     )
-
-
-async def _end(process: asyncio.subprocess.Process, patience: float) -> None:
-    try:
-        async with asyncio.timeout(patience):
-            await _exit_code(process)
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await _exit_code(process)
-
-
-async def _exit_code(process: asyncio.subprocess.Process) -> int:
-    """Wait for the end of a process; ``wait`` waits for all that hold its pipes, too."""
-    while process.returncode is None:  # noqa: ASYNC110 - nothing else tells of the exit alone
-        await asyncio.sleep(0.02)
-    return process.returncode

@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from finn_tui.base import subprocesses
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 
 #: Seconds that Netron has to say where it serves; the window of the desktop version says nothing.
@@ -89,13 +90,7 @@ class Netron:
         # Only the child itself, which is ours for as long as it was not waited for.
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        try:
-            async with asyncio.timeout(2.0):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await subprocesses.end(process, 2.0)
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:

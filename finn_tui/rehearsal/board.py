@@ -18,13 +18,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finn_tui.base import paths
+from finn_tui.base import paths, subprocesses
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.rehearsal import driver_env
 
 USER = "xilinx"
 _START_TIMEOUT = 30.0
+#: What the server gets to end its commands by itself.
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ async def running(
             line = b""
         if not line:
             process.stdin.close()
-            await _ended(process)
+            await subprocesses.end(process, _END_SECONDS)
             log_text = await asyncio.to_thread(log.read_text, "utf-8", "replace")
             raise FinnTuiError(
                 "the simulated board did not start",
@@ -118,17 +120,7 @@ async def running(
     finally:
         # The server ends, and its commands with it, when this pipe closes.
         process.stdin.close()
-        await asyncio.shield(_ended(process))
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    try:
-        async with asyncio.timeout(5):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await asyncio.shield(subprocesses.end(process, _END_SECONDS))
 
 
 def main(arguments: list[str]) -> int:

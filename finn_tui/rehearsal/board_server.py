@@ -22,6 +22,8 @@ from pathlib import Path
 import asyncssh
 import psutil
 
+from finn_tui.base import subprocesses
+
 IDLE_SECONDS = 900.0
 _BLOCK = 64 * 1024
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
@@ -179,7 +181,8 @@ class _Board:
                 task.cancel()
             command.end()
             self._commands.discard(command)
-            await child.wait()
+            # Not its wait: what it printed last may be in a pipe that nobody reads any more.
+            await subprocesses.exit_code(child)
 
 
 class _Command:

@@ -152,6 +152,28 @@ async def test_a_killed_server_takes_its_commands_along(tmp_path: Path) -> None:
         connection.abort()
 
 
+def io_of(pid: int) -> str:
+    """What the kernel counts of a process's reads and writes."""
+    return Path(f"/proc/{pid}/io").read_text()
+
+
+async def test_it_ends_beside_a_command_whose_output_nobody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "_END_SECONDS", 100.0)
+    async with asyncio.timeout(80):
+        async with board.running(folder=tmp_path / "board", python=PYTHON) as endpoint:
+            connection = await connect(endpoint)
+            process = await connection.create_process("echo $$; exec yes")
+            command = int(await process.stdout.readline())
+            # Until the channel and every pipe behind it are full.
+            before, now = "", io_of(command)
+            while now != before:
+                await asyncio.sleep(1.0)
+                before, now = now, io_of(command)
+    connection.abort()
+
+
 async def test_it_ends_when_nobody_comes(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finn_tui.base import environments, paths
+from finn_tui.base import environments, paths, subprocesses
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import clean
@@ -140,9 +140,7 @@ async def run(
             "Leave out large pictures, or split the text.",
         ) from error
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await subprocesses.end(process)
     try:
         answer = json.loads(out)
         return Typeset(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from finn_tui.base import subprocesses
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.design import PLACED
@@ -127,7 +128,7 @@ class Solver:
         if process is not None and process.returncode is None:
             process.kill()
             # Also when we are being cancelled ourselves: no process is left behind.
-            await asyncio.shield(process.wait())
+            await asyncio.shield(subprocesses.end(process))
 
 
 def _error(data: Mapping[str, str]) -> FinnTuiError:

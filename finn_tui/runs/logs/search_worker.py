@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from finn_tui.base import subprocesses
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.runs.logs.search import BLOCK_SECONDS, MOST, Query, SearchBatch
 
@@ -99,4 +100,4 @@ async def scan(path: Path, query: Query, start: int = 0) -> AsyncIterator[Search
             process.stdin.close()
         # Reaped here, or it stays as a zombie; it is dead, so that this does not wait.
         with contextlib.suppress(asyncio.CancelledError):
-            await process.wait()
+            await subprocesses.exit_code(process)

@@ -1,0 +1,41 @@
+"""Children end, and are waited for, whatever is with their pipes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from finn_tui.base import subprocesses
+
+
+async def start(script: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        "sh", "-c", script, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+
+
+async def test_a_child_whose_output_nobody_reads_is_killed() -> None:
+    process = await start("exec yes")
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(30):
+        assert await subprocesses.end(process) == -9
+    assert process.stdout is not None
+    await process.stdout.read()  # so that the loop closes the pipe
+
+
+async def test_a_child_has_ended_although_another_holds_its_pipe() -> None:
+    process = await start("sleep 60 & echo $!; exit 3")
+    assert process.stdout is not None
+    holder = (await process.stdout.readline()).decode().strip()
+    try:
+        async with asyncio.timeout(30):
+            assert await subprocesses.end(process, 20.0) == 3
+    finally:
+        await (await asyncio.create_subprocess_exec("kill", holder)).wait()
+
+
+@pytest.mark.parametrize(("patience", "code"), [(20.0, 7), (0.0, -9)])
+async def test_patience(patience: float, code: int) -> None:
+    process = await start("sleep 1; exit 7")
+    assert await subprocesses.end(process, patience) == code
