@@ -77,7 +77,12 @@ def engine_python() -> Iterator[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first: what needs FINN, a board or a whole build comes last."""
-    items.sort(key=lambda item: ("slow" in item.keywords, "engine" in item.keywords))
+    # Not the keywords: the name of the folder tests/engine is one of them.
+    items.sort(
+        key=lambda item: tuple(
+            item.get_closest_marker(name) is not None for name in ("slow", "engine")
+        )
+    )
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

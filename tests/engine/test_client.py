@@ -139,7 +139,7 @@ def test_engines_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert spec is not None and spec.command[-1] == "python3"
     settings.write_text("[lab-server]\ncommand = 3\n")
     with pytest.raises(FinnTuiError, match=r"lab-server\.command = 3 is not valid"):
-        catalogue.engines()
+        catalogue.find("lab-server")
     settings.write_text("[lab-server\n")
     with pytest.raises(FinnTuiError, match="cannot be read"):
-        catalogue.engines()
+        catalogue.find("lab-server")
