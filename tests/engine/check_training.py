@@ -228,6 +228,7 @@ def trainings() -> dict[str, Any]:
     first, events = trained("one")
     second, _ = trained("two")
     other, _ = trained("three", seed=6)
+    largest, _ = trained("largest seed", seed=2**31)
     with contextlib.suppress(KeyboardInterrupt):
         trained("broken", stop_after=13)
     resumed, _ = trained("broken")
@@ -247,6 +248,7 @@ def trainings() -> dict[str, Any]:
     return {
         "equal": parameters(first) == parameters(second),
         "seed matters": parameters(first) != parameters(other),
+        "largest seed": [entry["epoch"] for entry in largest.history],
         "resumed equal": parameters(first) == parameters(resumed)
         and [e["loss"] for e in first.history] == [e["loss"] for e in resumed.history],
         "continued": [entry["epoch"] for entry in continued.history],

@@ -94,6 +94,7 @@ def test_a_training_learns_and_its_best_weights_give_the_same_accuracy_again(fac
 def test_the_seed_decides_and_a_kill_does_not(facts: Any) -> None:
     trainings = facts["trainings"]
     assert trainings["equal"] and trainings["seed matters"]
+    assert trainings["largest seed"] == [1, 2]
     assert trainings["resumed equal"]
 
 

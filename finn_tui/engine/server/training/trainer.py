@@ -160,7 +160,8 @@ class Trainer:
 
     def _generator(self, epoch: int, batch: int) -> Any:
         generator = self.torch.Generator()
-        return generator.manual_seed((self.recipe.seed * 1_000_003 + epoch) * 1_000_003 + batch)
+        seed = (self.recipe.seed * 1_000_003 + epoch) * 1_000_003 + batch
+        return generator.manual_seed(seed % 2**64)  # the most that torch takes
 
     def _optimizer(self) -> Any:
         recipe, optim = self.recipe, self.torch.optim
