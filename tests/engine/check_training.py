@@ -180,7 +180,8 @@ def trained(
         folder: where its checkpoints are; an earlier training in it is taken up again.
         epochs: to train.
         stop_after: steps, after which it stops.
-        at_stop: "kill", or "time" for the end of its time limit.
+        at_stop: "kill", "time" for the end of its time limit, or "diverge" for weights that are no
+            numbers any more.
         recipe: other options of the recipe.
     """
     data = datasets.load(str(HERE / "idx"))
@@ -206,6 +207,9 @@ def trained(
             steps[0] += 1
             if steps[0] > stop_after and at_stop == "time":
                 training._deadline = 0.0
+            elif steps[0] > stop_after and at_stop == "diverge":
+                for weights_ in training.net.parameters():
+                    weights_.data.fill_(float("nan"))
             elif steps[0] > stop_after:
                 training.save_latest()
                 raise KeyboardInterrupt
@@ -216,6 +220,11 @@ def trained(
         trainer._LEAST_REPORT_SECONDS = -1.0
     training.train()
     return training, events
+
+
+def numbers(state: dict[str, Any]) -> bool:
+    """Whether all weights are finite."""
+    return all(bool(torch.isfinite(value.float()).all()) for value in state.values())
 
 
 def parameters(training: trainer.Trainer) -> list[float]:
@@ -234,6 +243,10 @@ def trainings() -> dict[str, Any]:
     resumed, _ = trained("broken")
     trained("cut", stop_after=13, at_stop="time")
     continued, _ = trained("cut")
+    with contextlib.suppress(EngineError):
+        trained("diverged", epochs=3, stop_after=23, at_stop="diverge")
+    kept = (checkpoints.BEST, checkpoints.LATEST)
+    diverged = [checkpoints.load(str(HERE / "diverged" / name)) for name in kept]
     best = checkpoints.load(str(HERE / "one" / checkpoints.BEST))
     again = initial.network(TINY, 1)
     initial.load_weights(again, best, "best.pt")
@@ -251,6 +264,7 @@ def trainings() -> dict[str, Any]:
         "largest seed": [entry["epoch"] for entry in largest.history],
         "resumed equal": parameters(first) == parameters(resumed)
         and [e["loss"] for e in first.history] == [e["loss"] for e in resumed.history],
+        "diverged": [numbers(document["state_dict"]) for document in diverged],
         "continued": [entry["epoch"] for entry in continued.history],
         "accuracy": first.best["accuracy"] if first.best else 0.0,
         "hinge": hinge.best["accuracy"] if hinge.best else 0.0,

@@ -102,6 +102,11 @@ def test_an_epoch_that_a_time_limit_cut_is_counted_once(facts: Any) -> None:
     assert facts["trainings"]["continued"] == [1, 2]
 
 
+def test_weights_that_are_no_numbers_are_never_gone_on_from(facts: Any) -> None:
+    # It diverged in epoch 3: the best epoch is there, and where it goes on from is before that.
+    assert facts["trainings"]["diverged"] == [True, True]
+
+
 def test_a_training_stops_early_by_patience_and_time(facts: Any) -> None:
     assert facts["trainings"]["patient"] < 30
     assert facts["trainings"]["limited"] < 500

@@ -216,11 +216,17 @@ class Trainer:
     def train(self) -> Stopped:
         """Train until the epochs are done, nothing gets better, or the time is over."""
         try:
-            return self._train()
-        finally:
-            # Also where a time limit or an error ends it: what is done is not lost.
-            if self.history and self._saved < self._ended:
-                self.save()
+            stopped = self._train()
+        except Exception:
+            # The weights are those of an epoch's middle, perhaps no numbers any more: the last
+            # checkpoint stays what a later attempt goes on from, and the best epoch is not lost.
+            if self._best_state is not None:
+                self._save_best(self._best_state)
+                self.on_saved()
+            raise
+        if self.history and self._saved < self._ended:
+            self.save()
+        return stopped
 
     def _train(self) -> Stopped:
         begun = time.monotonic() - self.seconds
