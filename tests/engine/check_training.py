@@ -97,6 +97,23 @@ class _Evil:
         return os.system, (f"touch {HERE / 'ran'}",)
 
 
+class _Vast:
+    """One byte that claims to be 6 GB of images."""
+
+    def __reduce__(self) -> Any:
+        return np.ndarray, ((1 << 21, 3072), np.dtype("uint8"), b"x", 0, (0, 0))
+
+
+def pipe(name: str) -> Callable[[Path], Any]:
+    """Put a pipe in the place of a file, to which nobody writes."""
+
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return damage
+
+
 def cut(name: str, size: int) -> Callable[[Path], Any]:
     """Cut a file short."""
     return lambda folder: os.truncate(folder / name, size)
@@ -126,6 +143,12 @@ def damages() -> dict[str, str]:
         "cifar binary cut": refused("c10bin", cut("test_batch.bin", 4000)),
         "cifar evil": refused("c10", pickled("test_batch", _Evil())),
         "cifar no pickle": refused("c100", lambda f: (f / "train").write_bytes(b"\x80\x02junk")),
+        "cifar pipe": refused("c10", pipe("data_batch_1")),
+        "idx pipe": refused("plain", pipe(labels)),
+        "cifar batch 0": refused(
+            "c10", lambda folder: (folder / "data_batch_1").rename(folder / "data_batch_0")
+        ),
+        "cifar vast": refused("c100", pickled("train", {"data": _Vast(), "fine_labels": [1]})),
         "cifar list": refused("c100", pickled("train", [1, 2])),
         "cifar no labels": refused("c100", pickled("train", {"data": rows})),
         "cifar few labels": refused("c100", pickled("train", {"data": rows, "fine_labels": [1]})),

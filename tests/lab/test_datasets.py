@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -38,6 +39,14 @@ def test_a_folder_is_known_by_its_files_and_named_by_its_own_name(tmp_path: Path
 
 def test_what_only_looks_like_mnist_is_not_called_mnist(tmp_path: Path) -> None:
     idx_files(tmp_path / "data" / "MNIST" / "raw", packed=False)
+    place = datasets.find(tmp_path, "mnist")
+    assert place is not None and place.name == "MNIST (not verified)"
+
+
+def test_a_pipe_in_a_file_s_place_is_not_waited_for(tmp_path: Path) -> None:
+    folder = idx_files(tmp_path / "data" / "MNIST" / "raw")
+    (folder / "train-images-idx3-ubyte.gz").unlink()
+    os.mkfifo(folder / "train-images-idx3-ubyte.gz")
     place = datasets.find(tmp_path, "mnist")
     assert place is not None and place.name == "MNIST (not verified)"
 

@@ -8,6 +8,7 @@ import gzip
 import importlib
 import os
 import pickle
+import stat
 import struct
 import zlib
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -124,19 +125,34 @@ def _damaged(path: str, why: str) -> EngineError:
     )
 
 
-def _open(files: locate.Files, name: str) -> bytes:
-    """Return a file's content, unpacked; of a bounded size."""
+def _path(files: locate.Files, name: str) -> str:
+    """Return the path of a file that can be read to its end, of a bounded size."""
     path = os.path.join(files.folder, name)
-    opened = gzip.open if name.endswith(".gz") else open
     try:
-        with opened(path, "rb") as file:
-            content: bytes = file.read(_MOST_BYTES + 1)
+        status = os.stat(path)
     except FileNotFoundError as error:
         raise EngineError(
             "%s is missing" % path,
             "The other files of the data set are there.",
             "Copy it there, or name another folder",
         ) from error
+    except OSError as error:
+        raise _damaged(path, str(error)) from error
+    # A pipe would never end.
+    if not stat.S_ISREG(status.st_mode):
+        raise _damaged(path, "It is not a regular file.")
+    if status.st_size > _MOST_BYTES:
+        raise _damaged(path, "It has more than %d bytes." % _MOST_BYTES)
+    return path
+
+
+def _open(files: locate.Files, name: str) -> bytes:
+    """Return a file's content, unpacked; of a bounded size."""
+    path = _path(files, name)
+    opened = gzip.open if name.endswith(".gz") else open
+    try:
+        with opened(path, "rb") as file:
+            content: bytes = file.read(_MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(path, str(error)) from error
     if len(content) > _MOST_BYTES:
@@ -205,16 +221,10 @@ class _NumpyUnpickler(pickle.Unpickler):
 
 
 def _unpickled(files: locate.Files, name: str) -> Dict[str, Any]:
-    path = os.path.join(files.folder, name)
+    path = _path(files, name)
     try:
         with open(path, "rb") as file:
             content = _NumpyUnpickler(file, encoding="latin1").load()
-    except FileNotFoundError as error:
-        raise EngineError(
-            "%s is missing" % path,
-            "The other files of the data set are there.",
-            "Copy it there, or name another folder",
-        ) from error
     except Exception as error:
         # What an unpickler raises depends on the bytes it meets.
         raise _damaged(path, "%s: %s" % (type(error).__name__, error)) from error
@@ -267,6 +277,8 @@ def _cifar(files: locate.Files, name: str, key: str, count: int, at: int) -> Tup
             "Its images are %s of %s, not uint8 of N x %d."
             % (images.dtype, " x ".join(map(str, images.shape)), _CIFAR_PIXELS),
         )
+    if images.nbytes > _MOST_BYTES:  # a pickle of a few bytes can say so
+        raise _damaged(path, "Its images have more than %d bytes." % _MOST_BYTES)
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu" or (labels < 0).any():
         raise _damaged(path, "Its labels do not fit its %d images." % len(images))
     return images.reshape(-1, 3, 32, 32), labels

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from finn_tui.engine.server.training.published import IDX_FILES, PUBLISHED
@@ -41,7 +42,7 @@ def files_in(folder: str) -> Optional[Files]:
         numbers = sorted(int(m.group(1)) for m in batches if (m.group(2) or "") == suffix)
         if numbers or "test_batch" + suffix in names:
             train = tuple(
-                "data_batch_%d%s" % (number, suffix) for number in range(1, max(numbers or [1]) + 1)
+                "data_batch_%d%s" % (number, suffix) for number in range(1, max([1, *numbers]) + 1)
             )
             return Files(folder, "cifar10", bool(suffix), train, ("test_batch" + suffix,))
     for suffix in ("", ".bin"):
@@ -104,6 +105,8 @@ _known: Dict[Tuple[str, int, float], str] = {}
 def _is(path: str, digest: str) -> bool:
     try:
         status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # a pipe would never end
+            return False
         key = (path, status.st_size, status.st_mtime)
         if key not in _known:
             _known[key] = md5(path)
