@@ -67,6 +67,8 @@ ODD_CONFIG = [
     "x" * 100_000,
     "Include /nowhere/*",
     "Include",
+    "Include .",
+    "Include /",
     "<<<<<<< HEAD",
 ]
 

@@ -161,7 +161,9 @@ def _detail(step: Step, rows: list[Experiment], count: int) -> str:
     if not rows:
         return ""
     if step.done == "validated":
-        best = max(rows, key=lambda row: row.accuracy or 0.0)
+        # A rehearsal's figure must not stand, unmarked, for the hardware's.
+        hardware = [row for row in rows if not _simulated(row, step)]
+        best = max(hardware or rows, key=lambda row: row.accuracy or 0.0)
         return f"{best.accuracy:.2f} % on {best.dataset or 'an unnamed test set'}"
     if step.count > 1:
         return f"{count} of {step.count} foldings"
