@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,16 @@ from finn_tui.board.package import SampleDescription
 Array = npt.NDArray[Any]
 
 _IMAGES, _LABELS = ("images", "x"), ("labels", "y")
-#: Values may be so far outside the range of the accelerator's input before that is an error.
-_SLACK = 0.5
+#: What numpy and zipfile raise for an archive that is damaged, encrypted or too large.
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +59,11 @@ def read(path: Path, about: SampleDescription) -> OwnDataset:
     """
     arrays = _arrays(path)
     images = next(arrays[name] for name in _IMAGES if name in arrays)
-    if images.ndim < 2 or not len(images):
+    if images.ndim < 2 or not images.size:
         raise _refused(path, f"its images have the shape {images.shape}")
     labels = next((arrays[name] for name in _LABELS if name in arrays), None)
+    if labels is not None and not labels.size * labels.ndim:
+        raise _refused(path, f"its labels have the shape {labels.shape}")
     if labels is not None and len(labels) != len(images):
         raise _refused(path, f"it has {len(images)} images and {len(labels)} labels")
     if images.dtype.kind not in "iufb" or (labels is not None and labels.dtype.kind not in "iufb"):
@@ -84,7 +95,7 @@ def _arrays(path: Path) -> dict[str, Array]:
         raise FinnTuiError(
             f"{path} cannot be read", error.strerror or str(error), ACCEPTED
         ) from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+    except _DAMAGED as error:
         raise _refused(path, str(error)) from error
 
 
@@ -125,9 +136,8 @@ def as_accelerator(images: Array, about: SampleDescription, source: str) -> Arra
             # That quantizer saturates, too.
             codes = np.rint(images.astype(np.float32) / np.float32(about.scale or 1.0))
             values = np.clip(codes, low, high)
-    if not np.isfinite(values.astype(np.float64)).all() or (
-        values.min() < low - _SLACK or values.max() > high + _SLACK
-    ):
+    whole = np.rint(values)
+    if not np.isfinite(whole.astype(np.float64)).all() or whole.min() < low or whole.max() > high:
         hint = " (pixels of 0 to 255 are given as uint8)" if about.preprocess != "none" else ""
         raise FinnTuiError(
             f"the images of {source} do not fit the accelerator",
@@ -135,7 +145,6 @@ def as_accelerator(images: Array, about: SampleDescription, source: str) -> Arra
             f"{images.min():g} to {images.max():g} as {images.dtype}{hint}.",
             ACCEPTED,
         )
-    whole = np.rint(values)
     if kind == "BIPOLAR":
         return np.where(whole > 0, 1, -1).astype(np.int8)
     kinds = (np.uint8, np.int8, np.int16, np.int32)

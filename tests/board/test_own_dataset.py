@@ -64,6 +64,9 @@ def test_values_are_expected_outputs(tmp_path: Path) -> None:
         ({"images": np.array([["a"]])}, "numbers"),
         ({"images": np.array([[object()]], object)}, "allow_pickle"),
         ({"images": np.array([[9]])}, "INT4, -8 to 7"),
+        ({"images": np.zeros((3, 0))}, "shape (3, 0)"),
+        ({"images": np.zeros((2, 2), int), "labels": 1}, "labels have the shape ()"),
+        ({"images": np.zeros((2, 2), int), "labels": np.zeros((2, 0))}, "shape (2, 0)"),
         ({"images": np.array([[-1]])}, None),
     ],
 )
@@ -81,6 +84,27 @@ def test_pixels_as_floats_of_255_are_explained(tmp_path: Path) -> None:
     with pytest.raises(FinnTuiError, match="do not fit the accelerator") as caught:
         read(tmp_path, PIXELS, images=np.array([[0.0, 200.0]]))
     assert "given as uint8" in caught.value.why
+
+
+@pytest.mark.parametrize("value", [7.5, -8.6])
+def test_what_is_rounded_out_of_the_range_is_refused(tmp_path: Path, value: float) -> None:
+    codes = SampleDescription(dtypes=("INT4",))
+    assert read(tmp_path, codes, images=np.array([[7.4, -8.4]])).images.tolist() == [[7, -8]]
+    with pytest.raises(FinnTuiError, match="do not fit the accelerator"):
+        read(tmp_path, codes, images=np.array([[value]]))
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez_compressed(path, images=np.random.default_rng(0).integers(0, 8, (9, 90)))
+    whole = path.read_bytes()
+    method, flags = whole.rindex(b"PK\x01\x02") + 10, whole.rindex(b"PK\x01\x02") + 8
+    for at, value in ((len(whole) // 2, 0xFF), (method, 99), (flags, 1), (flags, 0x40)):
+        content = bytearray(whole)
+        content[at] = value if content[at] != value else 0
+        path.write_bytes(content)
+        with pytest.raises(FinnTuiError, match="no data set"):
+            own_dataset.read(path, CODES)
 
 
 def test_what_is_no_npz(tmp_path: Path) -> None:
