@@ -92,6 +92,10 @@ class Values(msgspec.Struct, tag_field="event", tag="values"):
     output: Annotated[int, msgspec.Meta(ge=0, le=1000)]
     data: bytes
 
+    def __post_init__(self) -> None:
+        if len(self.data) % 4:
+            raise ValueError(f"{len(self.data)} bytes are no 32-bit floats")
+
 
 class ExecuteAnswer(msgspec.Struct):
     """Samples were computed; their outputs came as ``values`` before.

@@ -277,7 +277,7 @@ def load_sample(what: Package, name: str) -> Any:
         return None
     try:
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FinnTuiError(
             f"{path} cannot be read", str(error), "Prepare the model again.", kind="disk"
         ) from error

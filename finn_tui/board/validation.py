@@ -81,7 +81,8 @@ async def validate(
             done = await _own(link, request, what, run, own, batch, limit)
         if done.comparison is None:
             compared = await _samples(request, what, batch, limit)
-            done = replace(done, comparison=compared)
+            # What has no FPGA may have said so only now.
+            done = replace(done, comparison=compared, simulated=request.simulated)
     parts: dict[str, Any] = {"comparison": done.comparison_dict()}
     if done.percent is not None:
         parts["accuracy"] = done.accuracy_dict()

@@ -1,5 +1,5 @@
 """Fixtures of these tests."""
 
-from tests.board.fixtures import board_home, driver_python, run_folder
+from tests.board.fixtures import board_home, driver_python, lab, run_folder
 
-__all__ = ["board_home", "driver_python", "run_folder"]
+__all__ = ["board_home", "driver_python", "lab", "run_folder"]

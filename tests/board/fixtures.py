@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from finn_tui.board import agent_session as session_module
+from finn_tui.board import deploy as deploy_module
+from finn_tui.board import request as request_module
+from finn_tui.board.catalogue import Board
+from finn_tui.board.connection import BoardConnection, connect
+from finn_tui.rehearsal import board as rehearsal_board
 from tests.board import samples
 
 
@@ -52,3 +58,29 @@ def run_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "runs" / "20261123T120000-tfc-w1a1-ab12"
     folder.mkdir(parents=True)
     return samples.write_run(folder)
+
+
+@pytest.fixture
+async def lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[BoardConnection, Path]]:
+    """A board without a driver, and its home."""
+    monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
+    monkeypatch.setattr(request_module, "check_kind", lambda link, what: None)
+    running = rehearsal_board.running(folder=tmp_path / "board", python=Path(sys.executable))
+    async with running as endpoint:
+        key = str(endpoint.client_key)
+        board = Board("lab", endpoint.host, endpoint.port, endpoint.user, sudo=False, key=key)
+        async with connect(board, trust=True) as link:
+            yield link, endpoint.home
+
+
+def pretend(home: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let the board start this Python program in place of the agent."""
+    (home / "agent.py").write_text("import json, sys, time\n" + program)
+
+    async def nothing(link: BoardConnection) -> None:
+        (home / "finn-tui").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(session_module, "_bring_agent", nothing)
+    monkeypatch.setattr(session_module, "agent_name", lambda: "../agent.py")

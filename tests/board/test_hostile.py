@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,16 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent_session as session_module
 from finn_tui.board import answers, jobs, remote_files
 from finn_tui.board import deploy as deploy_module
-from finn_tui.board import request as request_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
 from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
-from finn_tui.board.catalogue import Board, find
+from finn_tui.board.catalogue import find
 from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.board.package import package
 from finn_tui.board.request import load_sample
 from finn_tui.rehearsal import board as rehearsal_board
+from tests.board.fixtures import pretend
 
 RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
 GOOD_RATE = {"throughput[images/s]": 5.0}
@@ -77,6 +75,7 @@ NONSENSE: dict[str, tuple[bytes, Any]] = {
     ),
     "negative time": (result(images=1, shapes=[[1]], seconds=-1, clock_mhz=1), ExecuteAnswer),
     "values are no base64": (line(event="values", output=0, data="~~"), ExecuteAnswer),
+    "values that are cut off": (line(event="values", output=0, data="AAAAAAA="), ExecuteAnswer),
     "values of output -1": (line(event="values", output=-1, data="AAAA"), ExecuteAnswer),
     "more correct than images": (
         result(**{**GOOD_SET, "correct": 5}, clock_mhz=1.0),
@@ -117,32 +116,6 @@ def test_good_answers_are_read_and_texts_are_harmless() -> None:
     failed = answers.decode(line(event="error", what="\x1b[2Jx", kind="usage"), Checked)
     assert isinstance(failed, answers.Failed)
     assert (failed.as_error("lab").what, failed.as_error("lab").kind) == ("x", "board")
-
-
-@pytest.fixture
-async def lab(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[BoardConnection, Path]]:
-    """A board without a driver, and its home."""
-    monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
-    monkeypatch.setattr(request_module, "check_kind", lambda link, what: None)
-    running = rehearsal_board.running(folder=tmp_path / "board", python=Path(sys.executable))
-    async with running as endpoint:
-        key = str(endpoint.client_key)
-        board = Board("lab", endpoint.host, endpoint.port, endpoint.user, sudo=False, key=key)
-        async with connect(board, trust=True) as link:
-            yield link, endpoint.home
-
-
-def pretend(home: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """Let the board start this Python program in place of the agent."""
-    (home / "agent.py").write_text("import json, sys, time\n" + program)
-
-    async def nothing(link: BoardConnection) -> None:
-        (home / "finn-tui").mkdir(exist_ok=True)
-
-    monkeypatch.setattr(session_module, "_bring_agent", nothing)
-    monkeypatch.setattr(session_module, "agent_name", lambda: "../agent.py")
 
 
 HELLO = 'print(json.dumps({"event": "hello"}), flush=True)\n'
