@@ -59,11 +59,11 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
     },
     "Boards": {
         "boards": CommandEntry("boards:boards", "List, add, remove and test PYNQ machines."),
-        "deploy": CommandEntry("boards:deploy", "Send a run's package to a board."),
-        "execute": CommandEntry("boards:execute", "Classify sample images on a board."),
-        "throughput": CommandEntry("boards:throughput", "Measure images per second on a board."),
-        "validate": CommandEntry("boards:validate", "Measure the accuracy on a board."),
-        "go": CommandEntry("boards:go", "Deploy, execute, measure and validate in one command."),
+        "deploy": CommandEntry("measure:deploy", "Send a run's package to a board."),
+        "execute": CommandEntry("measure:execute", "Classify sample images on a board."),
+        "throughput": CommandEntry("measure:throughput", "Measure images per second on a board."),
+        "validate": CommandEntry("measure:validate", "Measure the accuracy on a board."),
+        "go": CommandEntry("measure:go", "Deploy, execute, measure and validate in one command."),
     },
     "Course": {
         "explain": CommandEntry("explain:explain", "Explain how a folded layer computes."),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from finn_tui.cli.app import start_app, why_no_terminal
-from finn_tui.cli.boards import outcome_lines
 from finn_tui.cli.builds import experiments_table
 from finn_tui.cli.common import (
     FAILED,
@@ -23,6 +22,7 @@ from finn_tui.cli.common import (
     show_error,
 )
 from finn_tui.cli.follow import follow_quietly
+from finn_tui.cli.measure import outcome_lines
 from finn_tui.cli.models import summary
 
 if TYPE_CHECKING:

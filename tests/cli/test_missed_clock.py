@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from finn_tui.cli.boards import deploy, go
 from finn_tui.cli.builds import attach, experiments
+from finn_tui.cli.measure import deploy, go
 from finn_tui.cli.runs import runs
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder

@@ -1,0 +1,218 @@
+"""What every command on a run and a board has: options, login, consent, the connection."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.cli.common import (
+    Reporter,
+    confirm,
+    echo,
+    open_lab,
+    print_json,
+    run,
+    shared_options,
+    show_error,
+)
+
+if TYPE_CHECKING:
+    from finn_tui.base.progress import OnProgress
+    from finn_tui.board.connection import BoardConnection
+
+    Job = Callable[[BoardConnection, Path, OnProgress], Awaitable[Any]]
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+T = TypeVar("T")
+#: How often a passphrase may be wrong.
+_MOST_TRIES = 3
+PASSWORD_OPTION = click.option(
+    "--ask-password", is_flag=True, help="Ask for the login's password; it is not kept."
+)
+
+
+def login_password(ask: bool) -> str | None:
+    # Never on the command line or in a file: argv is there for every user of the machine to read.
+    if not ask:
+        return None
+    password: str = click.prompt("password", hide_input=True, err=True)
+    return password
+
+
+def run_with_keys(work: Callable[[Reporter, dict[str, str]], Coroutine[Any, Any, T]]) -> T:
+    """Run work on a board; ask for the passphrases of encrypted keys as they are needed.
+
+    Args:
+        work: takes passphrases by the files of the keys.
+    """
+    passphrases: dict[str, str] = {}
+    wrong = 0
+    while True:
+        try:
+            with Reporter() as reporter:
+                return run(work(reporter, passphrases))
+        except FinnTuiError as error:
+            from finn_tui.board.openssh_files import KeyEncrypted
+
+            if not isinstance(error, KeyEncrypted) or not sys.stdin.isatty():
+                raise
+            key = str(error.key)
+            if key in passphrases:
+                wrong += 1
+                if wrong >= _MOST_TRIES:
+                    raise
+                echo("The passphrase does not open the key.", err=True)
+            passphrases[key] = click.prompt(f"passphrase of {key}", hide_input=True, err=True)
+
+
+def dataset_option() -> Decorator:
+    from finn_tui.base.dataset_help import ACCEPTED
+
+    return click.option(
+        "--dataset",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE.npz",
+        help="Your own data set instead of the run's. " + ACCEPTED,
+    )
+
+
+TRUST_OPTION = click.option(
+    "--trust-driver", is_flag=True, help="Consent to run the package's own driver on the board."
+)
+YES_OPTION = click.option("--yes", is_flag=True, help="Do not ask about a missed clock.")
+
+
+@dataclass(frozen=True)
+class BoardOrder:
+    """What every board command is given: which run, where to, and how to answer."""
+
+    name: str
+    to: str | None
+    ask_password: bool
+    trust_driver: bool
+    workspace: Path
+    as_json: bool
+
+    def _ask_about_driver(self, folder: Path) -> None:
+        """Ask before code of somebody else's package runs on the board.
+
+        Raises:
+            UnagreedDriver: there is nobody to ask.
+            click.Abort: the answer is no.
+        """
+        from finn_tui.lab import consent
+        from finn_tui.lab.driver_consent import UnagreedDriver, check_driver
+
+        try:
+            check_driver(folder)
+        except UnagreedDriver as error:
+            if not self.trust_driver:
+                if self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+                    raise
+                show_error(error)
+                confirm("Run this code on the board?")
+            consent.agree(error.digest, error.path)
+
+    def ask_about_clock(self, *, yes: bool) -> None:
+        """Ask before a bitstream that misses its clock is sent: it may compute wrongly.
+
+        Args:
+            yes: the user has said so already.
+
+        Raises:
+            FinnTuiError: there is nobody to ask.
+            click.Abort: the answer is no.
+        """
+        from finn_tui.runs.documents import RunKind
+        from finn_tui.runs.folder import missed_text
+
+        missed = open_lab(self.workspace).find_run(self.name, RunKind.BUILD).clock_missed_ns()
+        if missed is None or yes:
+            return
+        text = f"{missed_text(missed)}: the board may compute wrong results"
+        if self.as_json or not sys.stdin.isatty():
+            raise FinnTuiError(
+                text,
+                "FINN builds a bitstream all the same, and there is nobody here to ask.",
+                "Give --yes to send it, or build with a longer clock period (--clock-ns).",
+                kind="input",
+            )
+        confirm(f"{text}. Send it?")
+
+    def do(self, job: Job) -> Any:
+        """Connect to the board and do one job with the run."""
+        from finn_tui.runs.documents import RunKind
+
+        built = open_lab(self.workspace).find_run(self.name, RunKind.BUILD)
+        self._ask_about_driver(built.path)
+        password = login_password(self.ask_password)
+
+        async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
+            lab = open_lab(self.workspace)
+            folder = lab.find_run(self.name, RunKind.BUILD).path
+            async with lab.board(
+                self.to,
+                reporter,
+                password=password,
+                sudo_password=password,
+                passphrases=passphrases,
+            ) as link:
+                return await job(link, folder, reporter)
+
+        return run_with_keys(work)
+
+    def dataset(self, chosen: Path | None) -> Path | None:
+        """Return the user's own data set: the chosen one, or the workspace's for this model."""
+        if chosen is not None:
+            return chosen
+        from finn_tui.runs.documents import RunKind
+
+        lab = open_lab(self.workspace)
+        return lab.workspace.dataset(lab.find_run(self.name, RunKind.BUILD).request.model)
+
+    def show(self, document: Any, lines: list[str]) -> None:
+        """Print the answer: a JSON document, or lines."""
+        if self.as_json:
+            print_json(document)
+        else:
+            echo("\n".join(lines))
+
+
+def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.Command]:
+    """Return a command on RUN and a board; called with a ``BoardOrder`` and its options."""
+    common: tuple[Decorator, ...] = (
+        click.argument("name", metavar="RUN"),
+        click.option("--to", help="The board (default: the workspace's, `simulated`)."),
+        *options,
+        PASSWORD_OPTION,
+        TRUST_OPTION,
+        shared_options(),
+    )
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def command(
+            name: str,
+            to: str | None,
+            ask_password: bool,
+            trust_driver: bool,
+            workspace: Path,
+            as_json: bool,
+            **own: Any,
+        ) -> None:
+            function(BoardOrder(name, to, ask_password, trust_driver, workspace, as_json), **own)
+
+        decorated: Callable[..., None] = command
+        for option in reversed(common):
+            decorated = option(decorated)
+        return click.command()(decorated)
+
+    return decorate
