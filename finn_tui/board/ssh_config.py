@@ -70,8 +70,10 @@ class ConfigCopies:
         try:
             for pattern in shlex.split(patterns):
                 paths += _matches(pattern)
-        except (ValueError, RuntimeError, OSError, NotImplementedError):
-            return line  # asyncssh says what is wrong with it
+        except (ValueError, RuntimeError, OSError, IndexError):
+            # Quotes, ~, or a pattern that pathlib refuses ("." is an IndexError of its): the line
+            # stays for asyncssh, which meets the same, and ``mend`` notes it.
+            return line
         copies = []
         for path in paths:
             if depth > _DEEPEST or len(self._copies) >= _MOST_FILES:

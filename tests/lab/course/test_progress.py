@@ -71,6 +71,9 @@ def test_runs_make_a_step_done_and_rehearsals_are_marked(row: Experiment) -> Non
     assert not done(course_of(done="validated", percent=94.0), facts)[0]
     real = dataclasses.replace(row, simulated=False, measured_simulated=False)
     assert done(course_of(done="measured"), CourseFacts(experiments=(row, real))) == (True, False)
+    weaker = dataclasses.replace(real, accuracy=91.0)
+    (step,) = progress(course_of(done="validated"), CourseFacts(experiments=(row, weaker)))
+    assert not step.simulated and step.detail == "91.00 % on mnist", "not the rehearsal's figure"
     failed = dataclasses.replace(row, state="failed")
     assert not done(course_of(done="built"), CourseFacts(experiments=(failed,)))[0]
 
