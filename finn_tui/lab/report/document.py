@@ -17,7 +17,14 @@ from finn_tui.lab.course.progress import StepProgress, TrainingFact
 from finn_tui.lab.presets import presets
 from finn_tui.lab.report import markdown, typesetter
 from finn_tui.lab.report.markdown import Block
-from finn_tui.lab.results_export import REPORT_COLUMNS, SIMULATED, headings, provenance, texts
+from finn_tui.lab.results_export import (
+    REPORT_COLUMNS,
+    SIMULATED,
+    dataset_title,
+    headings,
+    provenance,
+    texts,
+)
 from finn_tui.lab.results_table import Experiment
 
 if TYPE_CHECKING:
@@ -206,7 +213,7 @@ class DocumentWriter:
         return blocks
 
     def _facts(self, part: PartContent) -> list[Block]:
-        preset = presets().get(part.part.model or "")
+        preset = presets(self._workspace.root).get(part.part.model or "")
         if preset is None:
             return []
         rows = [
@@ -218,7 +225,8 @@ class DocumentWriter:
         ]
         trained = {row.trained_on for row in part.rows if row.trained_on}
         if trained:
-            rows.insert(1, ("Trained on", [markdown.text(", ".join(sorted(trained)))]))
+            names = ", ".join(map(dataset_title, sorted(trained)))
+            rows.insert(1, ("Trained on", [markdown.text(names)]))
         if part.trainings:
             text = f"{part.trainings[0].text()}, in software"
             rows.insert(1, ("Training", [markdown.text(text)]))

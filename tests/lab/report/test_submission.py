@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.course import definition, notes, pictures
+from finn_tui.lab.presets import presets
 from finn_tui.lab.report import submission
 from finn_tui.lab.report.submission import Submission
 from finn_tui.lab.workspace import Workspace
@@ -105,6 +107,19 @@ async def test_what_is_missing_is_listed_with_its_command(student: Workspace) ->
     report = pdf_text(done, "Report.pdf")
     assert "No notes yet: report/part1.md is not there." in report
     assert "No run of cnv-w1a1 yet." in report
+
+
+async def test_facts_are_those_of_the_workspace_s_own_preset(student: Workspace) -> None:
+    (student.root / "report").mkdir()
+    (student.root / "report" / "part3.md").write_text("# Folding\n\n[[facts]]\n")
+    shipped = presets()["tfc-w1a1"].path.read_text(encoding="utf-8")
+    (student.root / "presets").mkdir()
+    (student.root / "presets" / "tfc-w1a1.toml").write_text(
+        re.sub("^title = .*", 'title = "A net of our own"', shipped, flags=re.MULTILINE)
+    )
+    report = pdf_text(await write(student), "Report.pdf")
+    assert "Network tfc-w1a1: A net of our own" in report
+    assert "Trained on digits28 (the 8x8 digits of scikit-learn, enlarged; not MNIST)" in report
 
 
 HOSTILE = (
