@@ -114,23 +114,21 @@ class DocumentWriter:
     def _part_blocks(self, part: PartContent, folder: Path, *, new_page: bool) -> list[Block]:
         if part.text is None:
             title = part.part.heading
-            blocks: list[Block] = [
+            blocks = [
                 markdown.heading(title, 1, new_page=new_page),
                 markdown.note(f"No notes yet: report/{part.part.notes} is not there."),
             ]
-            read = markdown.Notes(blocks)
         else:
-            read = markdown.read(part.text)
-            first = next((block for block in read.blocks if block["kind"] == "heading"), None)
-            if first is not None and first is read.blocks[0]:
-                first["new_page"] = new_page
-        used = {block["name"] for block in read.blocks if block["kind"] == "insert"}
+            blocks = markdown.read(part.text)
+            if blocks and blocks[0]["kind"] == "heading":
+                blocks[0]["new_page"] = new_page
+        used = {block["name"] for block in blocks if block["kind"] == "insert"}
         # Results are shown even where the notes do not say where.
         for name in ("table", "plots", "pictures"):
             if part.part.model is not None and name not in used:
-                read.blocks.append({"kind": "insert", "name": name})
+                blocks.append({"kind": "insert", "name": name})
         resolved: list[Block] = []
-        for block in read.blocks:
+        for block in blocks:
             resolved += self._resolve(block, part, folder)
         return resolved
 

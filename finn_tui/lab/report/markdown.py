@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -25,21 +24,6 @@ _INSERT = re.compile(r"^\[\[\s*([a-z][a-z0-9 -]{0,40}?)\s*\]\]$")
 _LINK = re.compile(r"^(?:https?://|mailto:)", re.IGNORECASE)
 #: How deep Markdown is read, and how deep it is set: what is deeper stands with what is around it.
 _DEPTH, _SET_DEPTH = 20, 6
-
-
-@dataclass
-class Notes:
-    """One file of notes, read.
-
-    Attributes:
-        blocks: what the template sets; ``insert`` blocks stand for what the workspace has.
-        images: pictures by the path that the text names.
-        problems: what was left out, in words.
-    """
-
-    blocks: list[Block] = field(default_factory=list)
-    images: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 def text(content: str) -> Inline:
@@ -68,27 +52,24 @@ def note(content: str) -> Block:
     return {"kind": "note", "parts": [text(content)]}
 
 
-def read(source: str, *, shift: int = 0) -> Notes:
-    """Read Markdown.
+def read(source: str) -> list[Block]:
+    """Return what the template sets of Markdown; ``insert`` blocks stand for what is inserted.
 
     Args:
         source: the text; its size is the caller's to bound.
-        shift: levels that headings are set lower.
     """
     from markdown_it import MarkdownIt
 
     # Without "html" a tag is text. Raw links stay text, too: nobody clicks in print.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEPTH})
     parser.enable(["table", "strikethrough"])
-    notes = Notes()
-    _Reader(notes, shift).read_blocks(iter(parser.parse(clean(source))), notes.blocks, "")
-    return notes
+    blocks: list[Block] = []
+    _Reader().read_blocks(iter(parser.parse(clean(source))), blocks, "")
+    return blocks
 
 
 class _Reader:
-    def __init__(self, notes: Notes, shift: int) -> None:
-        self._notes = notes
-        self._shift = shift
+    def __init__(self) -> None:
         self._level = 0
 
     def read_blocks(self, tokens: Iterator[Token], into: list[Block], end: str) -> None:
@@ -103,7 +84,7 @@ class _Reader:
                 handler(token, tokens, into)
 
     def _read_heading_open(self, token: Token, tokens: Iterator[Token], into: list[Block]) -> None:
-        level = min(6, int(token.tag[1:]) + self._shift)
+        level = int(token.tag[1:])
         parts, _ = self._parts(next(tokens))
         into.append({"kind": "heading", "level": level, "parts": parts})
 
@@ -226,7 +207,6 @@ class _Reader:
 
     def _image(self, token: Token) -> Block:
         path = unquote(str(token.attrs.get("src", "")))
-        self._notes.images.append(path)
         caption = [text(token.content)] if token.content else []
         return {"kind": "image", "path": path, "caption": caption, "width": 90}
 
