@@ -91,6 +91,19 @@ def check_group(group: str) -> str:
     return group
 
 
+def _todo_gaps(parts: Sequence[PartContent], workspace: Workspace) -> list[Gap]:
+    """Return the notes that are handed in with places that are still to be written."""
+    counts = [(each.part, notes.open_places(each.text or "")) for each in parts]
+    return [
+        Gap(
+            f"{part.label}: {part.notes} still has {count} TODO",
+            f"edit {notes.folder(workspace) / part.notes}",
+        )
+        for part, count in counts
+        if count
+    ]
+
+
 def gaps_of(steps: Sequence[StepProgress]) -> list[Gap]:
     """Return the steps that are not done, with the command that does each."""
     return [
@@ -143,7 +156,8 @@ async def write(
         on_progress(Progress("report", f"writing {out.name}"))
         names = await asyncio.to_thread(writer.pack, out)
     simulated = any(row.any_simulated for part in parts for row in part.rows)
-    return Submission(out, tuple(names), tuple(gaps_of(steps)), tuple(remarks), simulated)
+    gaps = (*gaps_of(steps), *_todo_gaps(parts, workspace))
+    return Submission(out, tuple(names), gaps, tuple(remarks), simulated)
 
 
 def _missing_glyphs(missing: Sequence[str]) -> list[str]:

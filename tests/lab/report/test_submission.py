@@ -9,11 +9,13 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import msgspec
 import pypdf
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.course import definition, notes, pictures
+from finn_tui.lab.course.definition import Course
 from finn_tui.lab.presets import presets
 from finn_tui.lab.report import submission
 from finn_tui.lab.report.submission import Submission
@@ -120,6 +122,20 @@ async def test_facts_are_those_of_the_workspace_s_own_preset(student: Workspace)
     report = pdf_text(await write(student), "Report.pdf")
     assert "Network tfc-w1a1: A net of our own" in report
     assert "Trained on digits28 (the 8x8 digits of scikit-learn, enlarged; not MNIST)" in report
+
+
+async def test_places_that_are_still_to_be_written_are_missing(student: Workspace) -> None:
+    course = definition.load()
+    (part,) = [part for part in course.part if part.id == "Part3"]
+    # Whether the course has a step for it or not.
+    course = Course("c", "C", (msgspec.structs.replace(part, step=()),))
+    notes.init(student, course)
+    path = student.root / "report" / "part3.md"
+    out = student.root / "G7.zip"
+    (gap,) = (await submission.write(student, course, "G7", out)).gaps
+    assert gap.what == "Part 3: part3.md still has 2 TODO" and str(path) in gap.command
+    path.write_text("# All written\n")
+    assert not (await submission.write(student, course, "G7", out)).gaps
 
 
 HOSTILE = (
