@@ -297,7 +297,8 @@ class _Writer:
         top = f"{self._group}_lab_FINN"
         there = {name: path for name, path in sorted(self._files.items()) if path.is_file()}
         archive = self._root / "archive.zip"
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        # Exported files may be dated before 1980, for which a zip has no date.
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
             for part in self._parts:
                 if part.part.model is not None:
                     # A part without anything is seen to be empty.
