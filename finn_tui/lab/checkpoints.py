@@ -63,16 +63,13 @@ def _folder(workspace: Workspace, preset: str) -> Path:
     return workspace.models_dir / preset / "weights"
 
 
-def choose(workspace: Workspace, preset: str, path: Path) -> dict[str, Any]:
+def choose(workspace: Workspace, preset: str, path: Path) -> None:
     """Remember a checkpoint as the weights of a preset in this workspace.
 
     Args:
         workspace: where the copy is kept.
         preset: its name.
         path: the checkpoint.
-
-    Returns:
-        ``weights`` of a source for the engine's ``prepare``.
 
     Raises:
         FinnTuiError: it cannot be copied.
@@ -84,12 +81,12 @@ def choose(workspace: Workspace, preset: str, path: Path) -> dict[str, Any]:
             folder.mkdir(parents=True, exist_ok=True)
             partial = folder / f".{path.name}.partial"
             shutil.copyfile(path, partial)
-            for old in folder.iterdir():
-                if old != partial:
-                    old.unlink()
             partial.replace(target)
-        weights = {"kind": "checkpoint", "path": str(target)}
         files.write_sealed(folder / _CHOICE, {"file": target.name, "from": str(path)})
+        # Last: a choice that is cut short leaves the one before it.
+        for old in folder.iterdir():
+            if old.name not in (target.name, _CHOICE):
+                old.unlink()
     except OSError as error:
         raise FinnTuiError(
             f"the checkpoint could not be kept in {folder}",
@@ -97,7 +94,6 @@ def choose(workspace: Workspace, preset: str, path: Path) -> dict[str, Any]:
             "Make room on the disk, or choose another workspace.",
             kind="disk",
         ) from error
-    return weights
 
 
 def forget(workspace: Workspace, preset: str) -> None:

@@ -135,7 +135,7 @@ def _of_preset(workspace: Workspace, preset: Preset) -> ModelRequest:
 def choose_checkpoint(workspace: Workspace, model: str, checkpoint: str) -> None:
     """Have a preset's weights from a checkpoint; see ``Workbench.choose_checkpoint``."""
     request = resolve(workspace, model)
-    if request.preset is None:
+    if request.preset is None or request.source.get("kind") != "brevitas":
         raise FinnTuiError(
             f"{model} takes no checkpoint",
             "It is a graph, which has its weights inside.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
+from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import checkpoints
 from finn_tui.lab.model_request import choose_checkpoint, resolve
@@ -76,3 +78,32 @@ def test_a_graph_takes_no_checkpoint(workspace: Workspace, tmp_path: Path) -> No
     graph.touch()
     with pytest.raises(FinnTuiError, match="takes no checkpoint"):
         choose_checkpoint(workspace, str(graph), "0abc")
+
+
+def test_a_preset_of_a_graph_takes_no_checkpoint(workspace: Workspace) -> None:
+    (workspace.root / "presets").mkdir()
+    (workspace.root / "presets" / "mine.toml").write_text(
+        'name = "mine"\ntitle = "My net"\n[source]\nkind = "onnx"\npath = "net.onnx"\n'
+    )
+    (workspace.root / "presets" / "net.onnx").touch()
+    with pytest.raises(FinnTuiError, match="takes no checkpoint"):
+        choose_checkpoint(workspace, "mine", "0abc")
+    assert not (workspace.models_dir / "mine").exists()
+
+
+def test_a_choice_that_is_cut_short_leaves_the_one_before(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_checkpoint(workspace, "vgg9-w1a1", "0abc")
+    other = tmp_path / "other.pth"
+    other.write_bytes(b"other")
+
+    def full(path: Path, document: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(files, "write_sealed", full)
+        with pytest.raises(FinnTuiError, match="could not be kept"):
+            choose_checkpoint(workspace, "vgg9-w1a1", str(other))
+    kept = Path(resolve(workspace, "vgg9-w1a1").source["weights"]["path"])
+    assert kept.read_bytes() == b"best"
