@@ -134,10 +134,10 @@ def _step(part: Part, number: int, step: Step, facts: CourseFacts) -> StepProgre
     foldings = {row.folding for row in rows}
     wanted = 1 if step.folding is not None else step.count
     # Hardware wins: what was done on it is not marked for a rehearsal of the same.
-    hardware = {row.folding for row in rows if not _simulated(row, step)}
-    return answer(
-        len(foldings) >= wanted, _detail(step, rows, len(foldings)), len(hardware) < wanted
-    )
+    real = [row for row in rows if not _simulated(row, step)]
+    simulated = len({row.folding for row in real}) < wanted
+    detail = _detail(step, rows if simulated else real, len(foldings))
+    return answer(len(foldings) >= wanted, detail, simulated)
 
 
 def _counts(row: Experiment, step: Step) -> bool:
