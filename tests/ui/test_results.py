@@ -16,7 +16,7 @@ from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.controllers.sweep import read_series
-from finn_tui.ui.results.view import result_facts, results_content
+from finn_tui.ui.results.view import plot_lines, result_facts, results_content
 from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import (
     MakeApp,
@@ -158,6 +158,23 @@ async def test_plots_are_shown_in_turn(make_app: MakeApp, three: list[RunFolder]
         await pilot.press("P")
         await pilot.pause()
         assert "images per second" not in screen_text(app)
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_plot_says_which_points_are_simulated(which: int) -> None:
+    whole = {"LUT": 900.0}
+    on_board = replace(ROW, fps=900.0, estimated_whole=whole)
+    rehearsed = replace(on_board, run="20260101T000001-tfc-cd34", simulated=True)
+    answered = replace(on_board, run="20260101T000002-tfc-ef56", measured_simulated=True)
+
+    def text(*rows: Experiment, key: str = "") -> str:
+        return "\n".join(line.text for line in plot_lines(rows, which, key, 78, 16))
+
+    assert "SIMULATED" not in text(on_board) and "measured" in text(on_board)
+    for row in (rehearsed, answered):
+        assert "SIMULATED" in text(on_board, row)
+        assert "this run, SIMULATED" in text(on_board, row, key=row.run)
+    assert "SIMULATED" not in text(on_board, key=on_board.run)
 
 
 async def test_the_folding_of_a_run_is_loaded(make_app: MakeApp, three: list[RunFolder]) -> None:

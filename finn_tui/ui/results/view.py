@@ -186,7 +186,7 @@ def compared_text(count: int, key: str) -> str:
     return f"mark two or more runs with {key}; {count} marked"
 
 
-_ESTIMATE, _BUILT, _CHOSEN = "o", "x", "#"
+_ESTIMATE, _BUILT, _SIMULATED, _CHOSEN = "o", "x", "s", "#"
 #: Plots: a title and the axes.
 PLOTS = (
     ("fps against LUT", ("LUT", "images per second")),
@@ -211,7 +211,9 @@ def plot_lines(
 
     estimates: list[tuple[float, float]] = []
     built: list[tuple[float, float]] = []
+    simulated: list[tuple[float, float]] = []
     chosen: list[tuple[float, float]] = []
+    chosen_title = "this run"
     for at, row in enumerate(reversed(rows), 1):
         estimated_lut, lut = row.estimated_whole.get("LUT"), row.synthesized.get("LUT")
         point: tuple[float, float] | None = None
@@ -225,14 +227,20 @@ def plot_lines(
             point = (row.estimated_fps, row.fps) if row.estimated_fps and row.fps else None
         else:
             point = (float(at), row.fps) if row.fps else None
-        if point is not None:
-            (chosen if row.run == key else built).append(point)
-    if not built and not chosen and not estimates:
+        if point is None:
+            continue
+        if row.run == key:
+            chosen.append(point)
+            chosen_title += ", SIMULATED" if row.any_simulated else ""
+        else:
+            (simulated if row.any_simulated else built).append(point)
+    if not built and not simulated and not chosen and not estimates:
         return [StyledLine().add(" nothing was measured yet; d measures the newest build", "dim")]
     series = [
         ("estimate", _ESTIMATE, estimates),
         ("measured", _BUILT, built),
-        ("this run", _CHOSEN, chosen),
+        ("SIMULATED", _SIMULATED, simulated),
+        (chosen_title, _CHOSEN, chosen),
     ]
     rates = [y for _, _, points in series for _, y in points]
     spread = min(rates) * 20 < max(rates)
