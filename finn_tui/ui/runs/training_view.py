@@ -153,8 +153,12 @@ def _curves(snapshot: TrainingSnapshot, width: int, height: int) -> list[StyledL
 
 def _class_lines(result: Mapping[str, Any], width: int, height: int) -> list[StyledLine]:
     """The classes, lowest accuracy first, beside the confusions that occur most."""
-    classes = [one for one in result.get("per_class") or () if isinstance(one, Mapping)]
-    names = {one.get("class"): printable(clean(str(one.get("name")))) for one in classes}
+    classes = [
+        one
+        for one in result.get("per_class") or ()
+        if isinstance(one, Mapping) and type(one.get("class")) is int
+    ]
+    names = {one["class"]: printable(clean(str(one.get("name")))) for one in classes}
     known = [one for one in classes if type(one.get("percent")) in (int, float)]
     known.sort(key=lambda one: _number(one, "percent"))
     pairs = [pair for pair in result.get("confusions") or () if isinstance(pair, Mapping)]
@@ -184,7 +188,10 @@ def _class_lines(result: Mapping[str, Any], width: int, height: int) -> list[Sty
 
 
 def _confusion(pair: Mapping[str, Any], names: Mapping[Any, str], width: int) -> str:
-    label, predicted = names.get(pair.get("label"), "?"), names.get(pair.get("predicted"), "?")
+    label, predicted = (
+        names.get(number, "?") if type(number) is int else "?"
+        for number in (pair.get("label"), pair.get("predicted"))
+    )
     return shorten(f"{label} as {predicted}  {_number(pair, 'count'):.0f}", max(0, width))
 
 

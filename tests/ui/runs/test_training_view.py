@@ -58,9 +58,17 @@ def test_an_ended_training_shows_classes_and_confusions_lowest_first(tmp_path: P
 
 def test_odd_results_of_a_foreign_run_are_no_crash(tmp_path: Path) -> None:
     run, snapshot = view_of(tmp_path)
-    odd = {"percent": 1, "images": None, "per_class": [{"class": [], "name": "\x1b[2J"}, 3]}
-    odd["per_class"] = [{"class": 0, "name": "\x1b[2J", "percent": 50.0}, 3]
-    odd["confusions"] = [{"label": 9, "predicted": None, "count": "x"}, "y"]
+    odd = {
+        "percent": 1,
+        "images": None,
+        "per_class": [
+            {"class": 0, "name": "\x1b[2J", "percent": 50.0},
+            {"class": [], "name": "a list", "percent": 1.0},
+            {"name": "no number", "percent": 2.0},
+            3,
+        ],
+        "confusions": [{"label": [], "predicted": None, "count": "x"}, "y"],
+    }
     lines = training_view.live_lines(run, snapshot, odd, 120, 40)
     assert not any("\x1b" in line.text for line in lines)
 
