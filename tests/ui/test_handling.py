@@ -109,6 +109,10 @@ async def test_a_preparation_that_failed_is_looked_at_and_tried_again(
         assert app.state.flow.failed is None
 
 
+def no_room(digest: str, path: Path) -> None:
+    raise FinnTuiError("the disk is full", "Nothing was written.", "Make room.")
+
+
 async def test_a_file_of_steps_is_shown_before_it_runs(
     make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -131,6 +135,15 @@ async def test_a_file_of_steps_is_shown_before_it_runs(
         assert not consent.is_agreed(required.digest)
         app.models.open_named("net.onnx")
         await until(pilot, lambda: isinstance(app.screen, Notice))
+        # A consent that cannot be kept is none.
+        with monkeypatch.context() as full:
+            full.setattr(consent, "agree", no_room)
+            await pilot.press("y")
+            await until(pilot, lambda: "the disk is full" in screen_text(app))
+        assert len(tries) == 2
+        await pilot.press("escape")
+        app.models.open_named("net.onnx")
+        await until(pilot, lambda: "Run mysteps.py?" in screen_text(app))
         await pilot.press("y")
-        await until(pilot, lambda: len(tries) == 3)
+        await until(pilot, lambda: len(tries) == 4)
         assert consent.is_agreed(required.digest)
