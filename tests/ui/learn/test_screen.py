@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
-from finn_tui.ui.learn.state import LearnState
+from finn_tui.ui.learn.state import LearnState, Subject
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.page import Page
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until, until_mode
@@ -37,6 +38,17 @@ async def test_cycles_are_stepped_and_wrap_around(make_app: MakeApp) -> None:
         await pilot.press("K", "left", "left")
         assert "cycle 15 of 0..15" in lesson_text(app)
         assert learn.position == 15
+
+
+@pytest.mark.parametrize("subject", [("lab", "8x8 PE 4 SIMD 1"), ("layer", "MVAU_hls_1")])
+async def test_a_lesson_follows_the_clock_of_tune(make_app: MakeApp, subject: Subject) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
+        app, learn = await learning(pilot)
+        editor = tune_of(app).editor
+        learn.choose(subject)
+        assert learn.lesson(editor).clock_ns == 10.0
+        editor.set_clock(5.0)
+        assert learn.lesson(editor).clock_ns == 5.0
 
 
 async def test_a_layer_in_the_folding_of_tune_and_in_others(make_app: MakeApp) -> None:
