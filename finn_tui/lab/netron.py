@@ -14,7 +14,7 @@ from finn_tui.base.errors import ErrorKind, FinnTuiError
 #: Seconds that Netron has to say where it serves; the window of the desktop version says nothing.
 _PATIENCE = 8.0
 _ADDRESS = re.compile(rb"https?://[A-Za-z0-9.:\[\]-]+(?:/\S*)?")
-#: What is read of its output at most while its address is looked for.
+#: What is kept of its output at most while its address is looked for.
 _MOST_BYTES = 65_536
 
 
@@ -62,14 +62,18 @@ class Netron:
         self._process = process
         output = b""
         assert process.stdout is not None
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_PATIENCE):
-                while len(output) < _MOST_BYTES and (part := await process.stdout.read(4096)):
-                    output += part
+                while part := await process.stdout.read(4096):
+                    output = (output + part)[-_MOST_BYTES:]
                     if match := _ADDRESS.search(output):
-                        self._reader = asyncio.create_task(_drain(process.stdout))
                         return match[0].decode("ascii", "replace")
                 await process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            # Somebody must read on, or it stands still once the pipe is full.
+            self._reader = asyncio.create_task(_drain(process.stdout))
         if process.returncode:
             raise FinnTuiError(
                 f"Netron ended with exit code {process.returncode}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,15 @@ _FAILS = """#!{python}
 import sys
 print("cannot read", sys.argv[1])
 sys.exit(3)
+"""
+_WINDOW = """#!{python}
+import time
+for _ in range(4):
+    print("x" * 60_000, flush=True)
+    time.sleep(0.2)
+print("y" * 200_000, flush=True)
+open({pid!r}, "w").write("all was said")
+time.sleep(60)
 """
 
 
@@ -56,6 +66,19 @@ async def test_a_graph_is_shown_and_ends_with_the_next(
     assert second.is_running()
     await netron.close()
     assert not second.is_running() and not netron.running
+    await netron.close()
+
+
+async def test_a_window_that_says_much_does_not_stand_still(
+    tmp_path: Path, pid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, _WINDOW, pid_file, monkeypatch)
+    monkeypatch.setattr("finn_tui.lab.netron._PATIENCE", 0.3)
+    netron = Netron()
+    assert await netron.open(tmp_path / "a.onnx") == "" and netron.running
+    async with asyncio.timeout(30):
+        while not pid_file.exists():
+            await asyncio.sleep(0.05)
     await netron.close()
 
 
