@@ -64,8 +64,9 @@ class LearnState:
         if self.subject not in self.subjects(editor):
             self.choose(self.subjects(editor)[0])
         folding = self.foldings.get(self.subject)
-        revision = editor.revision if editor is not None else 0
-        key = (self.subject, folding, id(editor), revision)
+        # The clock is no edit: it has no revision.
+        tune = (id(editor), editor.revision, editor.clock_ns) if editor is not None else None
+        key = (self.subject, folding, tune)
         if self._known is None or self._known[0] != key:
             self._known = (key, self._lesson(editor))
         return self._known[1]
