@@ -239,8 +239,13 @@ def ask_consent(context: AppContext, required: ConsentRequired, then: Callable[[
     from finn_tui.ui.dialogs.choose import Notice
 
     def take(answer: str | None) -> None:
-        if answer == "y":
+        if answer != "y":
+            return
+        try:
             required.agree()
+        except FinnTuiError as error:
+            context.show_error(error)
+        else:
             then()
 
     lines = len(required.text.splitlines())

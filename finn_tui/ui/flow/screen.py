@@ -81,7 +81,9 @@ class FlowScreen(ModeScreen):
         self._read((state.stage, base))
         graph = state.graphs.get(stage.path)
         before = state.graphs.get(model_stages[base].path)
-        shown = (stage.path, base, id(graph), id(before), state.error, self.size)
+        # The mark as well: the first stage is its own base with it and without.
+        marked = self.drawings.base
+        shown = (stage.path, base, marked, id(graph), id(before), state.error, self.size)
         if shown == self._shown:
             return
         self._shown = shown
@@ -90,7 +92,7 @@ class FlowScreen(ModeScreen):
             flow.stages_content(
                 model_stages,
                 stages.size.width,
-                self.drawings.base,
+                marked,
                 failed=state.failed is not None,
             ),
             state.stage,
