@@ -77,7 +77,7 @@ async def test_a_window_that_says_much_does_not_stand_still(
     netron = Netron()
     assert await netron.open(tmp_path / "a.onnx") == "" and netron.running
     async with asyncio.timeout(30):
-        while not pid_file.exists():
+        while not pid_file.exists():  # noqa: ASYNC110 - other processes set no event
             await asyncio.sleep(0.05)
     await netron.close()
 
