@@ -516,7 +516,7 @@ def board_answers(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
     from finn_tui.board import answers
     from finn_tui.board.catalogue import Board
     from finn_tui.board.connection import BoardConnection
-    from finn_tui.board.remote_files import RemoteFiles
+    from finn_tui.board.sftp_files import SftpFiles
 
     events: tuple[tuple[dict[str, Any], Any], ...] = (
         (
@@ -576,7 +576,7 @@ def board_answers(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
     )
     link: Any = BoardConnection.__new__(BoardConnection)
     link.board = Board("lab", "h")
-    remote = RemoteFiles.__new__(RemoteFiles)
+    remote = SftpFiles.__new__(SftpFiles)
     remote._link = link
     digest = b"a" * 64 + b"  finn-tui/x\n" + b"b" * 64 + b"  finn-tui/y\n"
 

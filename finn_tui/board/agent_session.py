@@ -10,16 +10,13 @@ import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-import asyncssh
-
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.board import answers
 from finn_tui.board.agent.driver import LOCK_SECONDS
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
 from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent, Working
-from finn_tui.board.connection import SESSION_SECONDS, BoardConnection, translated
-from finn_tui.board.remote_files import RemoteFiles
+from finn_tui.board.transport import RemoteProcess, Transport
 
 OnEvent = Callable[[Event], None]
 
@@ -39,7 +36,7 @@ _PROFILE = "/etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.sh"
 class Conversation:
     """A running agent; ask it one thing after the other."""
 
-    def __init__(self, link: BoardConnection, process: asyncssh.SSHClientProcess[bytes]) -> None:
+    def __init__(self, link: Transport, process: RemoteProcess) -> None:
         self._link = link
         self._process = process
         self._stderr = bytearray()
@@ -67,21 +64,19 @@ class Conversation:
                 nonsense or not at all, or that the line broke.
         """
         self._on_event = on_event
-        with translated(self._link.board):
+        with self._link.translated():
             try:
-                self._process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
+                self._process.write(json.dumps(dict(request)).encode() + b"\n")
                 limits = _Limits(
                     float(request.get("timeout", _SILENCE)), int(request.get("batch") or 1), images
                 )
                 return await self._answer(limits, kind)
             except (_Ended, BrokenPipeError):
-                if self._link.connection.is_closed():
+                if self._link.is_closed:
                     broke = "the connection ended in the middle of the work"
-                    raise asyncssh.ConnectionLost(broke) from None
+                    raise ConnectionResetError(broke) from None
                 await asyncio.wait((self.reading,), timeout=2)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(2):
-                        await self._process.wait_closed()
+                await self._process.wait(2)
                 stderr = self._stderr.decode("utf-8", "replace")
                 raise _why(self._link, self._process, clean(stderr)) from None
 
@@ -112,12 +107,12 @@ class Conversation:
             self._on_event(event)
 
     async def _line(self, seconds: float) -> bytes:
-        """The agent's next line, put together if it is longer than SSH's window."""
+        """The agent's next line, put together if it is longer than the transport's window."""
         line = b""
         try:
             async with asyncio.timeout(seconds):
                 while not line.endswith(b"\n"):
-                    piece = await self._process.stdout.readline()
+                    piece = await self._process.readline()
                     line += piece
                     if not piece:
                         break
@@ -145,8 +140,9 @@ class Conversation:
 
     async def _collect(self) -> None:
         received = 0
-        with contextlib.suppress(asyncssh.Error):
-            async for line in self._process.stderr:
+        # A line that broke is the answer's to tell.
+        with contextlib.suppress(FinnTuiError), self._link.translated():
+            while line := await self._process.read_error():
                 received += len(line)
                 if received > answers.MOST_BYTES:
                     self._process.close()
@@ -205,7 +201,7 @@ class _Ended(Exception):
 
 
 @contextlib.asynccontextmanager
-async def conversation(link: BoardConnection) -> AsyncIterator[Conversation]:
+async def conversation(link: Transport) -> AsyncIterator[Conversation]:
     """An agent on the board for as long as the block lasts; it is put there if need be.
 
     It ends, and the driver with it, when the block ends in whatever way.
@@ -213,23 +209,20 @@ async def conversation(link: BoardConnection) -> AsyncIterator[Conversation]:
     Raises:
         FinnTuiError: the agent cannot be brought or started.
     """
-    with translated(link.board):
+    with link.translated():
         await _bring_agent(link)
-        async with asyncio.timeout(SESSION_SECONDS):
-            process = await link.connection.create_process(_command(link), encoding=None)
+        process = await link.stream(_command(link))
     talk = Conversation(link, process)
     try:
         if link.board.sudo and link.sudo_password is not None:
-            process.stdin.write(link.sudo_password.encode() + b"\n")
+            process.write(link.sudo_password.encode() + b"\n")
         yield talk
     finally:
         talk.reading.cancel()
-        with contextlib.suppress(OSError, asyncssh.Error):
-            process.stdin.write_eof()
         process.close()
 
 
-def _command(link: BoardConnection) -> str:
+def _command(link: Transport) -> str:
     board = link.board
     script = (
         f"cd -- {shlex.quote(board.folder)} || exit 1; "
@@ -244,9 +237,9 @@ def _command(link: BoardConnection) -> str:
     return f"sudo -k -S -p '' -- {command}" if link.sudo_password else f"sudo -n -- {command}"
 
 
-async def _bring_agent(link: BoardConnection) -> None:
+async def _bring_agent(link: Transport) -> None:
     """Make sure that the agent on the board is ours to the byte: it is started, perhaps as root."""
-    files = await RemoteFiles.open(link)
+    files = await link.files()
     path = f"{link.board.folder}/{agent_name()}"
     is_there = await files.size(path) == len(agent_bytes())
     if is_there and await files.sha256([path]) == [agent_sha256()]:
@@ -264,9 +257,7 @@ async def _bring_agent(link: BoardConnection) -> None:
         )
 
 
-def _why(
-    link: BoardConnection, process: asyncssh.SSHClientProcess[bytes], stderr: str
-) -> FinnTuiError:
+def _why(link: Transport, process: RemoteProcess, stderr: str) -> FinnTuiError:
     """What an agent's early end means."""
     board = link.board
     last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "")

@@ -26,6 +26,10 @@ from finn_tui.board.openssh_files import (
     remember,
     usable_config,
 )
+from finn_tui.board.remote_files import RemoteFiles
+from finn_tui.board.sftp_files import SftpFiles
+from finn_tui.board.ssh_process import SshConsole, SshProcess
+from finn_tui.board.transport import Console, RemoteProcess, Transport
 from finn_tui.rehearsal import board as rehearsal_board
 
 CONNECT_SECONDS = 10.0
@@ -78,12 +82,10 @@ class HostKeyChanged(FinnTuiError):
 
 
 class BoardConnection:
-    """An open connection to a board.
+    """The transport over SSH and SFTP; see ``Transport``.
 
     Attributes:
-        board: which one.
         connection: asyncssh's connection.
-        sudo_password: given to ``sudo`` on its standard input; never stored.
     """
 
     def __init__(
@@ -96,20 +98,40 @@ class BoardConnection:
         self._opening = asyncio.Lock()
         self._running = asyncio.Semaphore(_COMMANDS)
 
-    async def sftp(self) -> asyncssh.SFTPClient:
-        """The one SFTP session of this connection."""
+    @property
+    def is_closed(self) -> bool:
+        """See ``Transport``."""
+        return self.connection.is_closed()
+
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """See ``Transport``."""
+        return translated(self.board)
+
+    async def files(self) -> RemoteFiles:
+        """See ``Transport``."""
         async with self._opening:
             if self._sftp is None:
                 async with asyncio.timeout(LOGIN_SECONDS):
                     self._sftp = await self.connection.start_sftp_client()
-            return self._sftp
+        return await SftpFiles.open(self, self._sftp)
+
+    async def stream(self, command: str) -> RemoteProcess:
+        """See ``Transport``."""
+        async with asyncio.timeout(SESSION_SECONDS):
+            process = await self.connection.create_process(command, encoding=None)
+        return SshProcess(process)
+
+    async def console(self, columns: int, rows: int) -> Console:
+        """See ``Transport``."""
+        with translated(self.board):
+            async with asyncio.timeout(SESSION_SECONDS):
+                process = await self.connection.create_process(
+                    term_type="xterm-256color", term_size=(columns, rows), encoding=None
+                )
+            return SshConsole(process)
 
     async def run(self, *command: str, timeout: float = 30.0) -> tuple[int, bytes, bytes]:
-        """Run a command to its end: exit status, standard output, standard error.
-
-        Raises:
-            FinnTuiError: it took longer than ``timeout`` seconds, or the line broke.
-        """
+        """See ``Transport``."""
         with translated(self.board):
             try:
                 # The wait for others' commands is theirs to bound; they all are.
@@ -151,7 +173,7 @@ async def connect(
     password: str | None = None,
     sudo_password: str | None = None,
     passphrases: Mapping[str, str] = MappingProxyType({}),
-) -> AsyncIterator[BoardConnection]:
+) -> AsyncIterator[Transport]:
     """Connect to a board; for the simulated one, start it first and end it afterwards.
 
     Args:

@@ -20,13 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import asyncssh
-
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board.connection import SESSION_SECONDS, BoardConnection, translated
 from finn_tui.board.package import Package, dataset_folder, package, validation_files
 from finn_tui.board.remote_files import RemoteFiles
+from finn_tui.board.transport import Transport
 
 MANIFEST = ".finn-tui.json"
 # Written in one go of parallel requests; the last one of a part may have holes, see _start.
@@ -73,7 +71,7 @@ class _File:
     sha256: str
 
 
-async def deploy(link: BoardConnection, run: Path, on_progress: OnProgress = ignore) -> Deployed:
+async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -> Deployed:
     """Make the board hold what the run folder holds for it.
 
     Sends the deployment package, the sample images, and the test set if it is here (its absence is
@@ -88,8 +86,8 @@ async def deploy(link: BoardConnection, run: Path, on_progress: OnProgress = ign
     on_progress(Progress("deploy", "looking for what changed"))
     files, dataset = await asyncio.to_thread(_collect, what)
     base = link.board.folder
-    with translated(link.board):
-        upload = _Upload(link, await RemoteFiles.open(link), on_progress)
+    with link.translated():
+        upload = _Upload(link, await link.files(), on_progress)
         if await upload.differs(base, files):
             async with _alone(link, on_progress):
                 for folder, wanted in files.items():
@@ -111,7 +109,7 @@ async def deploy(link: BoardConnection, run: Path, on_progress: OnProgress = ign
 
 
 async def send_files(
-    link: BoardConnection, folder: str, paths: Mapping[str, Path], on_progress: OnProgress = ignore
+    link: Transport, folder: str, paths: Mapping[str, Path], on_progress: OnProgress = ignore
 ) -> None:
     """Make a folder of the board hold these files and nothing else that was sent.
 
@@ -128,14 +126,14 @@ async def send_files(
 
     wanted = await asyncio.to_thread(collect)
     base = link.board.folder
-    with translated(link.board):
-        upload = _Upload(link, await RemoteFiles.open(link), on_progress)
+    with link.translated():
+        upload = _Upload(link, await link.files(), on_progress)
         if await upload.differs(base, {folder: wanted}):
             async with _alone(link, on_progress):
                 await upload.folder(f"{base}/{folder}", wanted)
 
 
-def check_kind(link: BoardConnection, what: Package) -> None:
+def check_kind(link: Transport, what: Package) -> None:
     """Raise ``FinnTuiError`` for a rehearsal's bitstream on a real board, or the other way."""
     if what.simulated and not link.board.simulated:
         raise FinnTuiError(
@@ -202,7 +200,7 @@ def inside(name: object) -> bool:
 class _Upload:
     """Brings folders of the board into line and counts what that took."""
 
-    def __init__(self, link: BoardConnection, files: RemoteFiles, on_progress: OnProgress) -> None:
+    def __init__(self, link: Transport, files: RemoteFiles, on_progress: OnProgress) -> None:
         self._link = link
         self._files = files
         self._on_progress = on_progress
@@ -277,20 +275,18 @@ class _Upload:
         there = await self._files.size(part)
         start = _start(there, file.size)
         self.bytes_resumed += start
-        flags = asyncssh.FXF_WRITE
         if not start:
             # Whatever bears this name, a link perhaps, is not written through.
             await self._files.remove(part)
-            flags |= asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
         source = await asyncio.to_thread(file.source.open, "rb")
         try:
-            async with self._files.opened(part, flags) as out:
+            async with self._files.writing(part, resume=start > 0) as out:
                 position = start
                 while position < file.size:
                     data = await asyncio.to_thread(_read, source, position)
                     if not data:
                         break
-                    await self._files.timed(out.write(data, position))
+                    await out.write(data, position)
                     position += len(data)
                     self.bytes_sent += len(data)
                     sent = before + position
@@ -327,17 +323,14 @@ class _Upload:
 
 
 @contextlib.asynccontextmanager
-async def _alone(link: BoardConnection, on_progress: OnProgress) -> AsyncIterator[None]:
+async def _alone(link: Transport, on_progress: OnProgress) -> AsyncIterator[None]:
     """Hold the board's folder against other deploys; a board without ``flock`` has to do without.
 
     The lock ends with its process, and that with our end of its standard input.
     """
     lock = shlex.quote(f"{link.board.folder}/.deploy.lock")
-    async with asyncio.timeout(SESSION_SECONDS):
-        holder = await link.connection.create_process(
-            f"exec flock {lock} -c 'echo held; cat >/dev/null'", encoding=None
-        )
-    waiting = asyncio.create_task(holder.stdout.readline())
+    holder = await link.stream(f"exec flock {lock} -c 'echo held; cat >/dev/null'")
+    waiting = asyncio.create_task(holder.readline())
     try:
         done, _ = await asyncio.wait((waiting,), timeout=0.5)
         if not done:
@@ -354,8 +347,6 @@ async def _alone(link: BoardConnection, on_progress: OnProgress) -> AsyncIterato
         yield
     finally:
         waiting.cancel()
-        with contextlib.suppress(OSError, asyncssh.Error):
-            holder.stdin.write_eof()
         holder.close()
 
 

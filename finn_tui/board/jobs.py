@@ -18,7 +18,6 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.board import own_dataset
 from finn_tui.board.agent_session import Conversation, conversation
 from finn_tui.board.answers import Checked, Event, Hello, ThroughputAnswer
-from finn_tui.board.connection import BoardConnection
 from finn_tui.board.deploy import deploy
 from finn_tui.board.request import (
     BoardRequest,
@@ -30,11 +29,12 @@ from finn_tui.board.request import (
     timeout,
 )
 from finn_tui.board.results import Executed, Outcome, Throughput, Validation
+from finn_tui.board.transport import Transport
 from finn_tui.board.validation import validate
 
 
 async def go(
-    link: BoardConnection,
+    link: Transport,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -80,7 +80,7 @@ async def go(
     return Outcome(deployed, executed, measured, validation, tuple(missing), tuple(notes))
 
 
-async def check(link: BoardConnection, on_progress: OnProgress = ignore) -> dict[str, Any]:
+async def check(link: Transport, on_progress: OnProgress = ignore) -> dict[str, Any]:
     """What the board is: ``python, machine, root, free_bytes, pynq, driver, simulated``.
 
     Versions are None where something is not installed. Nothing is loaded into the FPGA.
@@ -104,7 +104,7 @@ class NoSamplesError(FinnTuiError):
 
 
 async def execute(
-    link: BoardConnection,
+    link: Transport,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -161,7 +161,7 @@ async def execute(
 
 
 async def throughput(
-    link: BoardConnection,
+    link: Transport,
     run: Path,
     on_progress: OnProgress = ignore,
     *,

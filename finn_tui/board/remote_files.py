@@ -1,17 +1,21 @@
-"""Files on a board over SFTP: every request bounded in time, and no symbolic link followed."""
+"""Files on a board: every request bounded in time, and no symbolic link followed.
+
+``RemoteFiles`` says what finn-tui does with them; each transport has the requests for it.
+"""
 
 from __future__ import annotations
 
+import abc
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import TypeVar
-
-import asyncssh
+from typing import Protocol, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board.connection import BoardConnection
+from finn_tui.board.catalogue import Board
 
 T = TypeVar("T")
 
@@ -19,46 +23,108 @@ T = TypeVar("T")
 REQUEST_SECONDS = 60.0
 
 
-class RemoteFiles:
+class FileKind(StrEnum):
+    """What a path on a board leads to."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """An entry of a folder on a board.
+
+    Attributes:
+        name: within its folder.
+        kind: what it is; a link is not followed.
+        size: bytes.
+    """
+
+    name: str
+    kind: FileKind
+    size: int
+
+
+class Writer(Protocol):
+    """A file on a board that is open for writing."""
+
+    async def write(self, data: bytes, position: int) -> None:
+        """Write bytes at a position; bounded in time."""
+
+
+class Commands(Protocol):
+    """What runs commands on a board; a ``Transport`` does."""
+
+    board: Board
+
+    async def run(self, *command: str, timeout: float = 30.0) -> tuple[int, bytes, bytes]:
+        """Run a command to its end: exit status, standard output, standard error."""
+
+
+class RemoteFiles(abc.ABC):
     """What lies below one folder of a board.
 
     The folder itself is the user's choice and may be a link; nothing below it may.
     """
 
-    def __init__(self, link: BoardConnection, sftp: asyncssh.SFTPClient, base: str) -> None:
+    def __init__(self, link: Commands, base: str) -> None:
         self._link = link
-        self._sftp = sftp
         self.base = base
         self._checked: set[str] = set()
 
-    @classmethod
-    async def open(cls, link: BoardConnection) -> RemoteFiles:
-        """The files below the board's folder, which is made if it is missing."""
-        files = cls(link, await link.sftp(), link.board.folder)
-        await files.timed(files._sftp.makedirs(files.base, exist_ok=True))
-        return files
-
     async def timed(self, request: Awaitable[T]) -> T:
-        """Wait for an SFTP request, but not for ever. Raises ``TimeoutError``."""
+        """Wait for a request, but not for ever. Raises ``TimeoutError``."""
         async with asyncio.timeout(REQUEST_SECONDS):
             return await request
 
-    async def size(self, path: str) -> int | None:
-        """Bytes of a regular file; None if there is none or something else, as a link."""
-        with contextlib.suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            attributes = await self.timed(self._sftp.lstat(path))
-            if attributes.type == asyncssh.FILEXFER_TYPE_REGULAR:
-                return attributes.size
-        return None
+    @abc.abstractmethod
+    async def stat(self, path: str) -> RemoteFile | None:
+        """What lies there, links not followed; None if there is nothing."""
 
+    @abc.abstractmethod
+    async def folder(self, path: str) -> list[RemoteFile]:
+        """The entries of a folder by name; empty if there is none."""
+
+    @abc.abstractmethod
+    async def make_one_folder(self, path: str) -> None:
+        """Make a folder whose parent exists; nothing if something of that name is there."""
+
+    @abc.abstractmethod
     async def read(self, path: str, most: int) -> bytes | None:
         """A regular file's content; None if there is none, or it has more bytes than ``most``."""
-        size = await self.size(path)
-        if size is None or size > most:
-            return None
-        async with self.opened(path, asyncssh.FXF_READ) as file:
-            content = await self.timed(file.read(most, 0))
-            return content if isinstance(content, bytes) else None
+
+    @abc.abstractmethod
+    def writing(self, path: str, *, resume: bool = False) -> AbstractAsyncContextManager[Writer]:
+        """A file to write to; on the disk when the block has ended well.
+
+        Args:
+            path: its path.
+            resume: it is there and is written on; otherwise nothing of that name may be there.
+        """
+
+    @abc.abstractmethod
+    async def rename(self, path: str, target: str) -> None:
+        """Put a file in another's place."""
+
+    @abc.abstractmethod
+    async def remove(self, path: str) -> None:
+        """Remove a file or a link, or nothing where there is none."""
+
+    @abc.abstractmethod
+    async def remove_folder(self, path: str) -> None:
+        """Remove an empty folder, or nothing where there is none or something is in it."""
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a new file, on the disk when this returns; one of that name must not be there."""
+        async with self.writing(path) as file:
+            await file.write(data, 0)
+
+    async def size(self, path: str) -> int | None:
+        """Bytes of a regular file; None if there is none or something else, as a link."""
+        entry = await self.stat(path)
+        return entry.size if entry is not None and entry.kind is FileKind.FILE else None
 
     async def make_folder(self, folder: str) -> None:
         """Make a folder below the base.
@@ -71,20 +137,17 @@ class RemoteFiles:
             path /= name
             if str(path) in self._checked:
                 continue
-            await self._one_folder(str(path))
+            await self._check_folder(str(path))
             self._checked.add(str(path))
 
-    async def _one_folder(self, path: str) -> None:
-        try:
-            attributes = await self.timed(self._sftp.lstat(path))
-        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            with contextlib.suppress(asyncssh.SFTPFileAlreadyExists):
-                await self.timed(self._sftp.mkdir(path))
+    async def _check_folder(self, path: str) -> None:
+        entry = await self.stat(path)
+        if entry is None:
+            await self.make_one_folder(path)
             return
-        if attributes.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
+        if entry.kind is FileKind.FOLDER:
             return
-        is_link = attributes.type == asyncssh.FILEXFER_TYPE_SYMLINK
-        what = "a symbolic link" if is_link else "not a folder"
+        what = "a symbolic link" if entry.kind is FileKind.LINK else "not a folder"
         raise FinnTuiError(
             f"{path} on {self._link.board.name} is {what}",
             "finn-tui writes below its own folder only and follows no links there.",
@@ -97,46 +160,10 @@ class RemoteFiles:
         path = PurePosixPath(folder)
         for part in PurePosixPath(name).parts[:-1]:
             path /= part
-            try:
-                attributes = await self.timed(self._sftp.lstat(str(path)))
-            except asyncssh.SFTPError:
-                return False
-            if attributes.type != asyncssh.FILEXFER_TYPE_DIRECTORY:
+            entry = await self.stat(str(path))
+            if entry is None or entry.kind is not FileKind.FOLDER:
                 return False
         return True
-
-    @contextlib.asynccontextmanager
-    async def opened(self, path: str, flags: int) -> AsyncIterator[asyncssh.SFTPClientFile]:
-        """An open file. What was written is on the disk when the block has ended well."""
-        file = await self.timed(self._sftp.open(path, flags, encoding=None))
-        try:
-            yield file
-        except BaseException:
-            # Also when cancelled: a board that is stuck does not answer to a close either.
-            with contextlib.suppress(TimeoutError, asyncssh.Error):
-                async with asyncio.timeout(2):
-                    await file.close()
-            raise
-        if flags & asyncssh.FXF_WRITE:
-            # Servers of old images cannot; there the disk decides when.
-            with contextlib.suppress(asyncssh.SFTPOpUnsupported):
-                await self.timed(file.fsync())
-        await self.timed(file.close())
-
-    async def write(self, path: str, data: bytes) -> None:
-        """Write a new file, on the disk when this returns; one of that name must not be there."""
-        flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
-        async with self.opened(path, flags) as file:
-            await self.timed(file.write(data, 0))
-
-    async def rename(self, path: str, target: str) -> None:
-        """Put a file in another's place."""
-        await self.timed(self._sftp.posix_rename(path, target))
-
-    async def remove(self, path: str) -> None:
-        """Remove a file or a link, or nothing where there is none."""
-        with contextlib.suppress(asyncssh.SFTPError):
-            await self.timed(self._sftp.remove(path))
 
     async def sha256(self, paths: list[str]) -> list[str | None]:
         """The hashes of files, as the board computes them; None for one that it cannot read.

@@ -21,9 +21,9 @@ from finn_tui.board import comparison
 from finn_tui.board.agent_session import Conversation, conversation
 from finn_tui.board.answers import Answer, Event, ExecuteAnswer, Hello, Log, Values, Working
 from finn_tui.board.comparison import Comparison
-from finn_tui.board.connection import BoardConnection
 from finn_tui.board.deploy import check_kind
 from finn_tui.board.package import Package, package
+from finn_tui.board.transport import Transport
 from finn_tui.engine.server import runfiles
 
 # The accelerator is given this many times its estimated time, and this many seconds besides.
@@ -40,7 +40,7 @@ class BoardRequest:
 
     def __init__(
         self,
-        link: BoardConnection,
+        link: Transport,
         what: Package,
         job: str,
         on_progress: OnProgress,
@@ -250,7 +250,7 @@ def _references(what: Package) -> list[npt.NDArray[Any]]:
     return arrays
 
 
-async def ready(link: BoardConnection, run: Path) -> Package:
+async def ready(link: Transport, run: Path) -> Package:
     """Look at a run for a board. Raises ``FinnTuiError`` for one that this board cannot take."""
     what = await asyncio.to_thread(package, run)
     check_kind(link, what)

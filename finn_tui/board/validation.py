@@ -23,7 +23,6 @@ from finn_tui.board import comparison, own_dataset
 from finn_tui.board.agent_session import Conversation
 from finn_tui.board.answers import ValidateAnswer
 from finn_tui.board.comparison import Comparison
-from finn_tui.board.connection import BoardConnection
 from finn_tui.board.deploy import send_files
 from finn_tui.board.own_dataset import OwnDataset
 from finn_tui.board.package import (
@@ -43,10 +42,11 @@ from finn_tui.board.request import (
     timeout,
 )
 from finn_tui.board.results import Validation
+from finn_tui.board.transport import Transport
 
 
 async def validate(
-    link: BoardConnection,
+    link: Transport,
     run: Path,
     on_progress: OnProgress = ignore,
     *,
@@ -131,7 +131,7 @@ async def _named(
 
 
 async def _own(
-    link: BoardConnection,
+    link: Transport,
     request: BoardRequest,
     what: Package,
     run: Path,
@@ -192,7 +192,7 @@ async def _values(
     return replace(done, mean_squared_error=error, predictions=path)
 
 
-async def _sent(link: BoardConnection, request: BoardRequest, images: Any) -> str:
+async def _sent(link: Transport, request: BoardRequest, images: Any) -> str:
     """Bring samples to the board; where they lie below its folder."""
 
     def write() -> Path:

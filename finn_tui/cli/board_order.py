@@ -25,9 +25,9 @@ from finn_tui.cli.common import (
 
 if TYPE_CHECKING:
     from finn_tui.base.progress import OnProgress
-    from finn_tui.board.connection import BoardConnection
+    from finn_tui.board.transport import Transport
 
-    Job = Callable[[BoardConnection, Path, OnProgress], Awaitable[Any]]
+    Job = Callable[[Transport, Path, OnProgress], Awaitable[Any]]
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 

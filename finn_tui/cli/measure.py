@@ -16,8 +16,8 @@ from finn_tui.cli.common import (
 
 if TYPE_CHECKING:
     from finn_tui.base.progress import OnProgress
-    from finn_tui.board.connection import BoardConnection
     from finn_tui.board.results import Executed, Validation
+    from finn_tui.board.transport import Transport
 
 
 @board_command(YES_OPTION)
@@ -44,7 +44,7 @@ def execute(order: BoardOrder, images: tuple[int, ...]) -> None:
     from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
-    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.execute(link, folder, on_progress, images=images or (0,))
 
@@ -63,7 +63,7 @@ def throughput(order: BoardOrder, batch: int | None) -> None:
     from finn_tui.board import jobs as work
     from finn_tui.board.deploy import deploy as send
 
-    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.throughput(link, folder, on_progress, batch=batch)
 
@@ -87,7 +87,7 @@ def validate(order: BoardOrder, batch: int, limit: int | None, dataset: Path | N
 
     dataset = order.dataset(dataset)
 
-    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         return await work.validate(
             link, folder, on_progress, batch=batch, limit=limit, dataset=dataset
@@ -118,7 +118,7 @@ def go(
     order.ask_about_clock(yes=yes)
     dataset = order.dataset(dataset)
 
-    async def job(link: BoardConnection, folder: Path, on_progress: OnProgress) -> Any:
+    async def job(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
         return await work.go(link, folder, on_progress, batch=batch, limit=limit, dataset=dataset)
 
     done = order.do(job)

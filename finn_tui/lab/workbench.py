@@ -33,7 +33,7 @@ from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
-    from finn_tui.board.connection import BoardConnection
+    from finn_tui.board.transport import Transport
     from finn_tui.core.calibrate import Learned
     from finn_tui.core.estimate.platform_shell import Shell
     from finn_tui.core.migrate.migrate import Migration
@@ -514,7 +514,7 @@ class Workbench:
         password: str | None = None,
         sudo_password: str | None = None,
         passphrases: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[BoardConnection]:
+    ) -> AsyncIterator[Transport]:
         """A connection to a PYNQ machine; the workspace's if none is named.
 
         Raises:

@@ -14,7 +14,8 @@ from finn_tui.board import agent_session as session_module
 from finn_tui.board import deploy as deploy_module
 from finn_tui.board import request as request_module
 from finn_tui.board.catalogue import Board
-from finn_tui.board.connection import BoardConnection, connect
+from finn_tui.board.connection import connect
+from finn_tui.board.transport import Transport
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board import samples
 
@@ -63,7 +64,7 @@ def run_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 async def lab(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[BoardConnection, Path]]:
+) -> AsyncIterator[tuple[Transport, Path]]:
     """A board without a driver, and its home."""
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
     monkeypatch.setattr(request_module, "check_kind", lambda link, what: None)
@@ -79,7 +80,7 @@ def pretend(home: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Let the board start this Python program in place of the agent."""
     (home / "agent.py").write_text("import json, sys, time\n" + program)
 
-    async def nothing(link: BoardConnection) -> None:
+    async def nothing(link: Transport) -> None:
         (home / "finn-tui").mkdir(exist_ok=True)
 
     monkeypatch.setattr(session_module, "_bring_agent", nothing)

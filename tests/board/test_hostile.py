@@ -21,10 +21,11 @@ from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
 from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
 from finn_tui.board.catalogue import find
-from finn_tui.board.connection import BoardConnection, connect
+from finn_tui.board.connection import connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.board.package import package
 from finn_tui.board.request import load_sample
+from finn_tui.board.transport import Transport
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board.fixtures import pretend
 
@@ -148,7 +149,7 @@ COURSES = {
 
 @pytest.mark.parametrize("name", COURSES)
 async def test_valid_progress_for_ever_ends_by_the_size_of_the_work(
-    lab: tuple[BoardConnection, Path], name: str, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[Transport, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     fields, words = COURSES[name]
@@ -165,7 +166,7 @@ async def test_valid_progress_for_ever_ends_by_the_size_of_the_work(
 
 
 async def test_work_as_long_as_its_batches_is_waited_for(
-    lab: tuple[BoardConnection, Path], monkeypatch: pytest.MonkeyPatch
+    lab: tuple[Transport, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     fields = "'done': min(n, 300), 'total': 300"
@@ -180,7 +181,7 @@ async def test_work_as_long_as_its_batches_is_waited_for(
 
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_an_agent_gone_mad_ends_with_an_explanation(
-    lab: tuple[BoardConnection, Path], name: str, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[Transport, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     pretend(home, monkeypatch, PROGRAMS[name])
@@ -208,7 +209,7 @@ ODD_VALUES = {
 
 @pytest.mark.parametrize("name", ODD_VALUES)
 async def test_values_that_cannot_be_are_not_recorded(
-    lab: tuple[BoardConnection, Path], run_folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[Transport, Path], run_folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     values, what = ODD_VALUES[name]
@@ -220,7 +221,7 @@ async def test_values_that_cannot_be_are_not_recorded(
 
 
 async def test_links_on_the_board_are_not_followed(
-    lab: tuple[BoardConnection, Path], run_folder: Path, tmp_path: Path
+    lab: tuple[Transport, Path], run_folder: Path, tmp_path: Path
 ) -> None:
     link, home = lab
     await deploy(link, run_folder)
@@ -265,7 +266,7 @@ async def test_links_on_the_board_are_not_followed(
     ids=["climbs", "odd-names", "list", "number", "nested", "long-name", "link"],
 )
 async def test_a_manifest_names_nothing_outside_its_folder(
-    lab: tuple[BoardConnection, Path], run_folder: Path, manifest: str
+    lab: tuple[Transport, Path], run_folder: Path, manifest: str
 ) -> None:
     link, home = lab
     await deploy(link, run_folder)
@@ -278,7 +279,7 @@ async def test_a_manifest_names_nothing_outside_its_folder(
 
 
 async def test_what_was_changed_on_the_board_is_sent_again(
-    lab: tuple[BoardConnection, Path], run_folder: Path
+    lab: tuple[Transport, Path], run_folder: Path
 ) -> None:
     """The manifest and the size agree; the content does not."""
     link, home = lab
@@ -290,7 +291,7 @@ async def test_what_was_changed_on_the_board_is_sent_again(
     assert path.read_bytes() == content
 
 
-async def test_an_agent_that_was_changed_is_not_started(lab: tuple[BoardConnection, Path]) -> None:
+async def test_an_agent_that_was_changed_is_not_started(lab: tuple[Transport, Path]) -> None:
     link, home = lab
     await jobs.check(link)
     path = home / "finn-tui" / agent_name()
@@ -314,7 +315,7 @@ async def test_a_bitfile_that_was_changed_is_not_loaded(board_home: None, run_fo
 
 
 async def test_files_outside_the_run_are_not_sent(
-    lab: tuple[BoardConnection, Path], run_folder: Path, tmp_path: Path
+    lab: tuple[Transport, Path], run_folder: Path, tmp_path: Path
 ) -> None:
     link, home = lab
     secret = tmp_path / "id_rsa"
@@ -330,7 +331,7 @@ STUCK = ["open", "lstat", "write", "fsync", "rename"]
 
 @pytest.mark.parametrize("operation", STUCK)
 async def test_a_stuck_disk_ends_a_deploy(
-    lab: tuple[BoardConnection, Path],
+    lab: tuple[Transport, Path],
     run_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
@@ -380,7 +381,7 @@ def _bounded(never: Any) -> Any:
 
 
 async def test_a_lock_that_is_never_given_back(
-    lab: tuple[BoardConnection, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[Transport, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     monkeypatch.setattr(deploy_module, "LOCK_SECONDS", 0.5)
@@ -394,7 +395,7 @@ async def test_a_lock_that_is_never_given_back(
     assert (await deploy(link, run_folder)).sent
 
 
-async def test_a_command_that_prints_without_end(lab: tuple[BoardConnection, Path]) -> None:
+async def test_a_command_that_prints_without_end(lab: tuple[Transport, Path]) -> None:
     link, _ = lab
     code, out, _ = await link.run("sh", "-c", "yes | head -c 60000000")
     assert code == 0 and len(out) == 4 << 20

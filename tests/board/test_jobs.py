@@ -23,8 +23,9 @@ from finn_tui.base.progress import Progress
 from finn_tui.board import jobs as work
 from finn_tui.board import request as request_module
 from finn_tui.board.catalogue import find
-from finn_tui.board.connection import BoardConnection, connect
+from finn_tui.board.connection import connect
 from finn_tui.board.deploy import deploy
+from finn_tui.board.transport import Transport
 from finn_tui.board.validation import validate
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.board import default_folder
@@ -33,7 +34,7 @@ from tests.board import samples
 
 
 @pytest.fixture
-async def link(board_home: None) -> AsyncIterator[BoardConnection]:
+async def link(board_home: None) -> AsyncIterator[Transport]:
     async with connect(find("simulated")) as opened:
         yield opened
 
@@ -63,7 +64,7 @@ async def gone(seconds: float = 10.0) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_go_from_nothing_to_the_results(link: BoardConnection, run_folder: Path) -> None:
+async def test_go_from_nothing_to_the_results(link: Transport, run_folder: Path) -> None:
     (run_folder / "results.json").write_text('{"estimate": {"fps": 1}}')
     seen: list[Progress] = []
     outcome = await work.go(link, run_folder, seen.append)
@@ -108,7 +109,7 @@ async def test_go_from_nothing_to_the_results(link: BoardConnection, run_folder:
     await gone()
 
 
-async def test_chosen_images(link: BoardConnection, run_folder: Path) -> None:
+async def test_chosen_images(link: Transport, run_folder: Path) -> None:
     np.save(run_folder / "sample" / "labels.npy", np.full(60, -1))
     await deploy(link, run_folder)
     done = await work.execute(link, run_folder, images=(5, 59, 5))
@@ -119,7 +120,7 @@ async def test_chosen_images(link: BoardConnection, run_folder: Path) -> None:
         await work.execute(link, run_folder, images=(60,))
 
 
-async def test_channels_first_samples_are_turned(link: BoardConnection, run_folder: Path) -> None:
+async def test_channels_first_samples_are_turned(link: Transport, run_folder: Path) -> None:
     """CNV's samples are N, C, H, W; its accelerator takes channels last."""
     settings = samples.settings()
     shapes = settings["driver_information"]["io_shape_dict"]
@@ -138,9 +139,7 @@ async def test_channels_first_samples_are_turned(link: BoardConnection, run_fold
         await work.execute(link, run_folder)
 
 
-async def test_validation_tells_its_running_accuracy(
-    link: BoardConnection, run_folder: Path
-) -> None:
+async def test_validation_tells_its_running_accuracy(link: Transport, run_folder: Path) -> None:
     await deploy(link, run_folder)
     seen: list[Progress] = []
     done = await validate(link, run_folder, seen.append, batch=25)
@@ -152,9 +151,7 @@ async def test_validation_tells_its_running_accuracy(
     assert limited.images == 7 and limited.correct == 4
 
 
-async def test_without_a_test_set_the_board_is_compared(
-    link: BoardConnection, run_folder: Path
-) -> None:
+async def test_without_a_test_set_the_board_is_compared(link: Transport, run_folder: Path) -> None:
     """That a data set is not here is no failure: the run's samples are compared."""
     for file in (run_folder / "dataset").iterdir():
         file.unlink()
@@ -174,9 +171,7 @@ async def test_without_a_test_set_the_board_is_compared(
     assert results(run_folder)["comparison"]["note"] in note
 
 
-async def test_a_user_s_own_data_set(
-    link: BoardConnection, run_folder: Path, tmp_path: Path
-) -> None:
+async def test_a_user_s_own_data_set(link: Transport, run_folder: Path, tmp_path: Path) -> None:
     run = json.loads((run_folder / "run.json").read_text())
     (run_folder / "run.json").write_text(json.dumps({**run, "dataset": None}))
     pixels = samples.images(130)
@@ -200,7 +195,7 @@ async def test_a_user_s_own_data_set(
     assert unlabelled.note is not None and "no labels" in unlabelled.note
 
 
-async def test_values_are_compared_one_by_one(link: BoardConnection, run_folder: Path) -> None:
+async def test_values_are_compared_one_by_one(link: Transport, run_folder: Path) -> None:
     """A network without classes: floats at both ends, an input that is signed."""
     reference = samples.write_values_run(run_folder)
     outcome = await work.go(link, run_folder, batch=10)
@@ -223,7 +218,7 @@ async def test_values_are_compared_one_by_one(link: BoardConnection, run_folder:
 
 
 async def test_a_board_that_differs_from_the_software_is_a_failure(
-    link: BoardConnection, run_folder: Path
+    link: Transport, run_folder: Path
 ) -> None:
     path = run_folder / "sample" / "software.npy"
     software = np.load(path)
@@ -238,20 +233,20 @@ async def test_a_board_that_differs_from_the_software_is_a_failure(
     assert alone[0].differs and "but software gives" in alone[0].text()
 
 
-async def test_a_run_that_was_not_deployed(link: BoardConnection, run_folder: Path) -> None:
+async def test_a_run_that_was_not_deployed(link: Transport, run_folder: Path) -> None:
     with pytest.raises(FinnTuiError, match="not on the board") as caught:
         await work.throughput(link, run_folder)
     assert "Deploy it first" in caught.value.fix
 
 
-async def test_what_a_board_says_of_itself(link: BoardConnection) -> None:
+async def test_what_a_board_says_of_itself(link: Transport) -> None:
     about = await work.check(link)
     assert about["simulated"] is True and about["driver"] == "1.6.1"
     assert about["root"] == (os.geteuid() == 0) and about["free_bytes"] > 0
 
 
 async def test_a_stuck_accelerator_is_said_so(
-    link: BoardConnection, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    link: Transport, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     meta, network = bitstream.unpack(bitfile)
@@ -265,7 +260,7 @@ async def test_a_stuck_accelerator_is_said_so(
     await gone()
 
 
-async def test_cancelling_ends_the_driver(link: BoardConnection, run_folder: Path) -> None:
+async def test_cancelling_ends_the_driver(link: Transport, run_folder: Path) -> None:
     bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     meta, network = bitstream.unpack(bitfile)
     bitstream.pack(bitfile, {**meta, "latency_cycles": 10**12}, network)
@@ -287,7 +282,7 @@ async def test_cancelling_ends_the_driver(link: BoardConnection, run_folder: Pat
     assert not (run_folder / "results.json").exists()
 
 
-async def test_two_terminals_take_turns(link: BoardConnection, run_folder: Path) -> None:
+async def test_two_terminals_take_turns(link: Transport, run_folder: Path) -> None:
     await deploy(link, run_folder)
     seen: list[Progress] = []
     async with connect(find("simulated")) as other:
@@ -300,7 +295,7 @@ async def test_two_terminals_take_turns(link: BoardConnection, run_folder: Path)
     assert two.correct == 40
 
 
-async def test_the_driver_s_own_failure_is_told(link: BoardConnection, run_folder: Path) -> None:
+async def test_the_driver_s_own_failure_is_told(link: Transport, run_folder: Path) -> None:
     path = run_folder / "build" / "deploy" / "driver" / "settings.json"
     settings = json.loads(path.read_text())
     settings["driver_information"]["io_shape_dict"]["idma_names"] = ["nothing0"]
@@ -333,7 +328,7 @@ class FINNExampleOverlay(FINNDMAOverlay):
 """
 
 
-async def test_upstream_drivers_are_told_the_clock(link: BoardConnection, run_folder: Path) -> None:
+async def test_upstream_drivers_are_told_the_clock(link: Transport, run_folder: Path) -> None:
     """FINN's own package brings its driver, which runs at 100 MHz unless told otherwise."""
     package = run_folder / "build" / "deploy"
     (package / "driver" / "settings.json").unlink()
@@ -352,9 +347,7 @@ async def test_upstream_drivers_are_told_the_clock(link: BoardConnection, run_fo
     assert outcome.validation.software_same == 60
 
 
-async def test_cifar_files_as_their_authors_offer_them(
-    link: BoardConnection, run_folder: Path
-) -> None:
+async def test_cifar_files_as_their_authors_offer_them(link: Transport, run_folder: Path) -> None:
     """The driver reads its own pickles; 32x32 images are the point, not the classes."""
     package = run_folder / "build" / "deploy"
     settings = samples.settings()
@@ -383,7 +376,7 @@ async def test_cifar_files_as_their_authors_offer_them(
     assert done.software_same is None, "the run's sample is another data set"
 
 
-async def test_a_damaged_test_set_is_named(link: BoardConnection, run_folder: Path) -> None:
+async def test_a_damaged_test_set_is_named(link: Transport, run_folder: Path) -> None:
     labels = run_folder / "dataset" / "t10k-labels-idx1-ubyte.gz"
     labels.write_bytes(gzip.compress(b"\x00" * 40))
     await deploy(link, run_folder)

@@ -24,7 +24,7 @@ from finn_tui.board import jobs as work
 from finn_tui.board import request as request_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import Board
-from finn_tui.board.connection import HostKeyChanged, HostKeyUnknown, connect
+from finn_tui.board.connection import BoardConnection, HostKeyChanged, HostKeyUnknown, connect
 from finn_tui.board.deploy import deploy
 from finn_tui.board.openssh_files import known_hosts_file
 from finn_tui.rehearsal import driver_env
@@ -209,6 +209,7 @@ async def test_the_agent_dies_with_the_line(trusted: Server) -> None:
             )
             agents = _pids(trusted.board.folder)
             assert len(agents) == 1
+            assert isinstance(link, BoardConnection)
             link.connection.abort()
     async with asyncio.timeout(120):
         while _pids(trusted.board.folder):  # noqa: ASYNC110 - other processes set no event

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finn_tui.board.connection import BoardConnection
+from finn_tui.board.transport import Transport
 from finn_tui.board.validation import validate
 from tests.board.fixtures import pretend
 
 
 async def test_a_comparison_alone_says_simulated(
-    lab: tuple[BoardConnection, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    lab: tuple[Transport, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
     shutil.rmtree(run_folder / "dataset")

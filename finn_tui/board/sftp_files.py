@@ -1,0 +1,132 @@
+"""A board's files over SFTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import asyncssh
+
+from finn_tui.board.remote_files import Commands, FileKind, RemoteFile, RemoteFiles, Writer
+
+_KINDS = {
+    asyncssh.FILEXFER_TYPE_REGULAR: FileKind.FILE,
+    asyncssh.FILEXFER_TYPE_DIRECTORY: FileKind.FOLDER,
+    asyncssh.FILEXFER_TYPE_SYMLINK: FileKind.LINK,
+}
+
+
+class SftpFiles(RemoteFiles):
+    """What lies below one folder of a board, over an SFTP session."""
+
+    def __init__(self, link: Commands, sftp: asyncssh.SFTPClient, base: str) -> None:
+        super().__init__(link, base)
+        self._sftp = sftp
+
+    @classmethod
+    async def open(cls, link: Commands, sftp: asyncssh.SFTPClient) -> SftpFiles:
+        """The files below the board's folder, which is made if it is missing."""
+        files = cls(link, sftp, link.board.folder)
+        await files.timed(sftp.makedirs(files.base, exist_ok=True))
+        return files
+
+    async def stat(self, path: str) -> RemoteFile | None:
+        """See ``RemoteFiles``."""
+        try:
+            attributes = await self.timed(self._sftp.lstat(path))
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            return None
+        return _entry(path.rpartition("/")[2], attributes)
+
+    async def folder(self, path: str) -> list[RemoteFile]:
+        """See ``RemoteFiles``."""
+        try:
+            names = await self.timed(self._sftp.readdir(path))
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            return []
+        entries = [
+            _entry(
+                name.filename.decode("utf-8", "surrogateescape")
+                if isinstance(name.filename, bytes)
+                else name.filename,
+                name.attrs,
+            )
+            for name in names
+        ]
+        ours = (entry for entry in entries if entry.name not in (".", ".."))
+        return sorted(ours, key=lambda entry: entry.name)
+
+    async def is_inside(self, folder: str, name: str) -> bool:
+        """See ``RemoteFiles``."""
+        try:
+            return await super().is_inside(folder, name)
+        except asyncssh.SFTPError:
+            # A part of the path is no folder, or not ours to look into.
+            return False
+
+    async def make_one_folder(self, path: str) -> None:
+        """See ``RemoteFiles``."""
+        with contextlib.suppress(asyncssh.SFTPFileAlreadyExists):
+            await self.timed(self._sftp.mkdir(path))
+
+    async def read(self, path: str, most: int) -> bytes | None:
+        """See ``RemoteFiles``."""
+        size = await self.size(path)
+        if size is None or size > most:
+            return None
+        async with self._opened(path, asyncssh.FXF_READ) as file:
+            content = await self.timed(file.read(most, 0))
+            return content if isinstance(content, bytes) else None
+
+    @contextlib.asynccontextmanager
+    async def writing(self, path: str, *, resume: bool = False) -> AsyncIterator[Writer]:
+        """See ``RemoteFiles``."""
+        flags = asyncssh.FXF_WRITE
+        if not resume:
+            flags |= asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
+        async with self._opened(path, flags) as file:
+            yield _SftpWriter(self, file)
+            # Servers of old images cannot; there the disk decides when.
+            with contextlib.suppress(asyncssh.SFTPOpUnsupported):
+                await self.timed(file.fsync())
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, path: str, flags: int) -> AsyncIterator[asyncssh.SFTPClientFile]:
+        file = await self.timed(self._sftp.open(path, flags, encoding=None))
+        try:
+            yield file
+        except BaseException:
+            # Also when cancelled: a board that is stuck does not answer to a close either.
+            with contextlib.suppress(TimeoutError, asyncssh.Error):
+                async with asyncio.timeout(2):
+                    await file.close()
+            raise
+        await self.timed(file.close())
+
+    async def rename(self, path: str, target: str) -> None:
+        """See ``RemoteFiles``."""
+        await self.timed(self._sftp.posix_rename(path, target))
+
+    async def remove(self, path: str) -> None:
+        """See ``RemoteFiles``."""
+        with contextlib.suppress(asyncssh.SFTPError):
+            await self.timed(self._sftp.remove(path))
+
+    async def remove_folder(self, path: str) -> None:
+        """See ``RemoteFiles``."""
+        with contextlib.suppress(asyncssh.SFTPError):
+            await self.timed(self._sftp.rmdir(path))
+
+
+class _SftpWriter:
+    def __init__(self, files: SftpFiles, file: asyncssh.SFTPClientFile) -> None:
+        self._files = files
+        self._file = file
+
+    async def write(self, data: bytes, position: int) -> None:
+        await self._files.timed(self._file.write(data, position))
+
+
+def _entry(name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
+    return RemoteFile(name, _KINDS.get(attributes.type, FileKind.OTHER), attributes.size or 0)
