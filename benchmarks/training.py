@@ -39,12 +39,12 @@ def main() -> None:
         return
     from finn_tui.engine.catalogue import find
     from finn_tui.lab.presets import presets
-    from finn_tui.lab.training import definition_of
+    from finn_tui.lab.trainable import of_preset
 
     engine = find()
     if engine is None:
         sys.exit("no engine is installed: finn-tui engine install")
-    definition = definition_of(presets()[options.network])
+    definition = of_preset(presets()[options.network]).definition
     command = [*engine.command, "-W", "ignore", __file__, *sys.argv[1:]]
     command += ["--compare", json.dumps(definition)]
     sys.exit(subprocess.run(command, check=False).returncode)

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from finn_tui.base import documents, files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.engine.server.training import locate
 from finn_tui.rehearsal import bitstream
 
 T = TypeVar("T", bound=Struct)
@@ -258,7 +259,8 @@ def shown_name(package: Package, files: Mapping[str, Path]) -> str:
     own = all(path.is_relative_to(package.run / "dataset") for path in files.values())
     if own and package.trained_on:
         return package.trained_on
-    return "cifar10" if package.dataset == "cifar" else str(package.dataset)
+    name = "cifar10" if package.dataset == "cifar" else str(package.dataset)
+    return name if locate.is_published(name, map(str, files.values())) else locate.unverified(name)
 
 
 def _unpacked(name: str, places: tuple[Path, ...]) -> Path | None:

@@ -31,7 +31,7 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
     },
     "Networks": {
         "prepare": CommandEntry("models:prepare", "Convert a network to a dataflow graph."),
-        "export": CommandEntry("networks:export", "Write a preset's network as a QONNX file."),
+        "export": CommandEntry("networks:export", "Write a network as a QONNX file."),
         "presets": CommandEntry("networks:presets_group", "List, show and copy networks by name."),
         "graph": CommandEntry("models:graph", "Show nodes, shapes and types of a stage."),
         "train": CommandEntry("train:train", "Train a network and follow the training."),

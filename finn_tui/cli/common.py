@@ -69,7 +69,7 @@ HANDLING_OPTIONS = (
         metavar="FLOW|FILE",
         help="residual, depthwise, deconvolution, extended, default, or a Python file of steps.",
     ),
-    click.option("--trust-steps", is_flag=True, help="Consent to run the code in FILE of --steps."),
+    click.option("--trust-steps", is_flag=True, help="Consent to run the code in a Python file."),
 )
 CLOCK_OPTION = click.option("--clock-ns", type=float, help="Clock period in ns (10 is 100 MHz).")
 
@@ -181,6 +181,25 @@ def open_lab(
         lab.ask_steps = handling.ask
         lab.model_name = handling.name
     return lab
+
+
+def consent_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that runs a network's Python file ``consent``, for ``open_lab``.
+
+    Args:
+        function: the command; ``consent`` has no wishes of how a network is handled.
+    """
+
+    @functools.wraps(function)
+    def with_consent(*args: Any, trust_steps: bool, **kwargs: Any) -> Any:
+        from finn_tui.lab.handling import Handling
+
+        return function(*args, consent=HandlingChoice(Handling(), trust_steps), **kwargs)
+
+    option = click.option(
+        "--trust-steps", is_flag=True, help="Consent to run the code in a Python file of MODEL."
+    )
+    return option(with_consent)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.cli.common import (
+    HandlingChoice,
     Reporter,
+    consent_option,
     damaged,
     echo,
     number,
@@ -151,21 +153,28 @@ def copy(name: str, new: str, settings: tuple[str, ...], workspace: Path) -> Non
 @click.option(
     "--checkpoint",
     metavar="FILE|RUN|none",
-    help="Trained weights: a training's run, best.tar or .pth; remembered for the preset.",
+    help="Trained weights: a training's run, best.tar or .pth; remembered.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The file (default: MODEL.onnx).")
 @shared_options()
+@consent_option
 def export(
-    model: str, checkpoint: str | None, out: Path | None, workspace: Path, as_json: bool
+    model: str,
+    checkpoint: str | None,
+    out: Path | None,
+    consent: HandlingChoice,
+    workspace: Path,
+    as_json: bool,
 ) -> None:
-    """Write a preset's network as a QONNX file.
+    """Write a network as a QONNX file.
 
-    MODEL is a preset. Its weights are those of --checkpoint, or those that were chosen before.
+    MODEL is a preset, or a Python file with a Brevitas network. Its weights are those of
+    --checkpoint, or those that were chosen before.
     """
     target = out or Path(f"{Path(model).stem}.onnx")
 
     async def work() -> dict[str, Any]:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=consent) as lab:
             with Reporter() as reporter:
                 if checkpoint is not None:
                     lab.choose_checkpoint(model, checkpoint)

@@ -10,8 +10,10 @@ import click
 
 from finn_tui.cli.builds import end
 from finn_tui.cli.common import (
+    HandlingChoice,
     Reporter,
     ask_about_notify,
+    consent_option,
     echo,
     open_lab,
     print_json,
@@ -88,6 +90,7 @@ def dataset_options(function: Any) -> Any:
 @click.option("--resume", "again", metavar="RUN", help="Continue a training from its checkpoint.")
 @click.option("--detach", is_flag=True, help="Return at once; the training goes on.")
 @shared_options()
+@consent_option
 def train(
     model: str | None,
     dataset: str | None,
@@ -96,15 +99,20 @@ def train(
     again: str | None,
     detach: bool,
     weights: str | None,
+    consent: HandlingChoice,
     workspace: Path,
     as_json: bool,
     **values: Any,
 ) -> None:
     """Train a network and follow the training.
 
-    MODEL is a preset. A training is a run as a build is: ctrl+c leaves it running, `finn-tui
-    attach` comes back, `runs`, `logs` and `cancel` know it. The weights of the best epoch are
-    build/best.pt in its run folder.
+    MODEL is a preset, or a Python file that gives a Brevitas network as model and the shape of its
+    input as INPUT; DATASET and TRAINING in it, such as DATASET = "cifar10" and
+    TRAINING = {"epochs": 20}, stand for options.
+
+    A training is a run as a build is: ctrl+c leaves it running, `finn-tui attach` comes back,
+    `runs`, `logs` and `cancel` know it. The weights of the best epoch are build/best.pt in its run
+    folder.
 
     Data sets are read from their usual files: IDX (MNIST, Fashion-MNIST, .gz or not), CIFAR-10
     and CIFAR-100 in the Python and the binary version. They are looked for in data/ of the
@@ -123,7 +131,7 @@ def train(
         from finn_tui.lab.training import TrainOptions
         from finn_tui.runs.documents import RunKind
 
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=consent) as lab:
             if model is None:
                 return await lab.resume(
                     lab.find_run(again or "last", RunKind.TRAIN), None, reporter
@@ -157,22 +165,24 @@ def _recipe(values: dict[str, Any]) -> dict[str, Any]:
 @click.command()
 @click.argument("model", metavar="MODEL|RUN|FILE")
 @dataset_options
-@click.option("--checkpoint", metavar="RUN|FILE", help="Weights of a preset.")
+@click.option("--checkpoint", metavar="RUN|FILE", help="Weights of a preset or a Python file.")
 @shared_options()
+@consent_option
 def evaluate(
     model: str,
     dataset: str | None,
     coarse: bool,
     no_download: bool,
     checkpoint: str | None,
+    consent: HandlingChoice,
     workspace: Path,
     as_json: bool,
 ) -> None:
     """Measure the accuracy of a network in software.
 
     A training's run or checkpoint is measured on the data set that it was trained on, a preset with
-    the weights that it has in this workspace on the one that it is meant for; --dataset names
-    another.
+    the weights that it has in this workspace on the one that it is meant for, and so is a Python
+    file with a network; --dataset names another.
     """
     from finn_tui.lab import training
     from finn_tui.lab.training import TrainOptions
@@ -181,7 +191,7 @@ def evaluate(
     options = TrainOptions(dataset, labels, not no_download, checkpoint)
 
     async def work(reporter: Reporter) -> dict[str, Any]:
-        async with open_lab(workspace) as lab:
+        async with open_lab(workspace, handling=consent) as lab:
             return await training.evaluate(lab, model, options, reporter)
 
     with Reporter() as reporter:

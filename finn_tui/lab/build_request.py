@@ -17,11 +17,30 @@ from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
 
 if TYPE_CHECKING:
     from finn_tui.engine.catalogue import EngineSpec
+    from finn_tui.lab.models import Model
     from finn_tui.lab.opened import Opened
     from finn_tui.lab.workspace import Workspace
 
 #: What FINN's drivers call the datasets.
 _DRIVER_NAMES = {"cifar10": "cifar"}
+
+
+#: What tells them by the test files of a model that was trained here.
+_TEST_FILES = {
+    "t10k-images-idx3-ubyte.gz": "mnist",
+    "test_batch": "cifar10",
+    "test": "cifar100",
+}
+
+
+def _test_set_of(model: Model) -> str | None:
+    """The form of the test set that a user's own network was trained on and brings."""
+    if not model.weights.get("dataset"):
+        return None
+    names = (
+        name for file, name in _TEST_FILES.items() if (model.folder / "dataset" / file).is_file()
+    )
+    return next(names, None)
 
 
 class BuildWorkbench(Protocol):
@@ -94,7 +113,7 @@ async def build(
     if error is not None:
         raise error
     editor, model = opened.editor, opened.model
-    dataset = model.preset.dataset if model.preset else None
+    dataset = model.preset.dataset if model.preset else _test_set_of(model)
     request = BuildRequest(
         model=model.name,
         graph=model.dataflow,

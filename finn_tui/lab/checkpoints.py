@@ -6,6 +6,7 @@ command that names the preset means the trained network, whatever becomes of the
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.workspace import Workspace
+from finn_tui.lab.workspace import Workspace, name_of_file
 from finn_tui.runs.folder import find_run, list_runs
 
 #: What a training leaves in its run folder's ``build``, the best first.
@@ -59,6 +60,12 @@ def _inside(folder: Path) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
+def key_of_module(path: Path) -> str:
+    """What the weights of a user's own Python file are kept under, beside those of presets."""
+    absolute = str(path.absolute())
+    return f"{name_of_file(path.stem)}-{hashlib.sha256(absolute.encode()).hexdigest()[:8]}"
+
+
 def _folder(workspace: Workspace, preset: str) -> Path:
     return workspace.models_dir / preset / "weights"
 
@@ -68,7 +75,7 @@ def choose(workspace: Workspace, preset: str, path: Path) -> None:
 
     Args:
         workspace: where the copy is kept.
-        preset: its name.
+        preset: its name, or ``key_of_module``.
         path: the checkpoint.
 
     Raises:

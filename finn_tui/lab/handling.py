@@ -171,7 +171,7 @@ def _content(path: Path) -> bytes:
         raise FinnTuiError(
             f"{path} cannot be read",
             error.strerror or str(error),
-            f"Name a Python file, or one of {', '.join(FLOWS)}.",
+            f"Name a Python file, or for --steps one of {', '.join(FLOWS)}.",
         ) from error
 
 

@@ -90,7 +90,9 @@ def resolve(workspace: Workspace, model: str) -> ModelRequest:
         return _of_preset(workspace, read_preset(path))
     if path.suffix == ".py" and path.is_file():
         source = _with_steps({**file_of_network(path)}, workspace)
-        return ModelRequest(name_of_file(path.stem), source, None, identity.content(source))
+        request = ModelRequest(name_of_file(path.stem), source, None, identity.content(source))
+        weights = checkpoints.chosen(workspace, checkpoints.key_of_module(path))
+        return request if weights is None else request.with_weights(weights)
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
             raise FinnTuiError(
@@ -133,18 +135,24 @@ def _of_preset(workspace: Workspace, preset: Preset) -> ModelRequest:
 
 
 def choose_checkpoint(workspace: Workspace, model: str, checkpoint: str) -> None:
-    """Have a preset's weights from a checkpoint; see ``Workbench.choose_checkpoint``."""
+    """Have a network's weights from a checkpoint; see ``Workbench.choose_checkpoint``."""
     request = resolve(workspace, model)
-    if request.preset is None or request.source.get("kind") != "brevitas":
+    kind = request.source.get("kind")
+    if request.preset is not None and kind == "brevitas":
+        key = request.name
+    elif request.preset is None and kind == "module":
+        key = checkpoints.key_of_module(Path(str(request.source["path"])))
+    else:
         raise FinnTuiError(
             f"{model} takes no checkpoint",
             "It is a graph, which has its weights inside.",
-            f"Name the preset that was trained: {', '.join(presets(workspace.root))}.",
+            "Name the Python file or the preset that was trained: "
+            f"{', '.join(presets(workspace.root))}.",
         )
     if checkpoint == checkpoints.NONE:
-        checkpoints.forget(workspace, request.name)
+        checkpoints.forget(workspace, key)
     else:
-        checkpoints.choose(workspace, request.name, checkpoints.find(workspace, checkpoint))
+        checkpoints.choose(workspace, key, checkpoints.find(workspace, checkpoint))
 
 
 def _with_steps(source: dict[str, Any], workspace: Workspace) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.lab import checkpoints, datasets
+from finn_tui.lab import checkpoints, datasets, trainable
+from finn_tui.lab.handling import require_agreed
 from finn_tui.lab.model_request import resolve
-from finn_tui.lab.presets import Preset, find_preset, load_presets
+from finn_tui.lab.presets import load_presets
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, list_runs, run_around
 from finn_tui.runs.launch.train import TrainRequest, launch_training
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from finn_tui.engine.catalogue import EngineSpec
     from finn_tui.engine.client import Engine
     from finn_tui.lab.datasets import DatasetPlace
+    from finn_tui.lab.handling import Consent
+    from finn_tui.lab.trainable import Trainable
     from finn_tui.lab.workspace import Workspace
 
 
@@ -27,6 +31,7 @@ class TrainWorkbench(Protocol):
     """What a training needs of the workbench."""
 
     workspace: Workspace
+    ask_steps: Consent | None
 
     async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
         """Return the engine of the workspace."""
@@ -36,6 +41,7 @@ class EvaluateWorkbench(Protocol):
     """What an evaluation needs of the workbench."""
 
     workspace: Workspace
+    ask_steps: Consent | None
 
     async def engine(self, on_progress: OnProgress = ignore) -> Engine:
         """Return the engine of the workspace, running."""
@@ -60,52 +66,14 @@ class TrainOptions:
     values: Mapping[str, Any] | None = None
 
 
-def definition_of(preset: Preset) -> dict[str, Any]:
-    """What the engine builds a preset's network from.
-
-    Raises:
-        FinnTuiError: its network comes from a file.
-    """
-    if preset.network is not None:
-        return preset.network.definition()
-    if preset.source.get("kind") == "brevitas":
-        return {"brevitas": preset.source["network"]}
-    raise FinnTuiError(
-        f"{preset.name} cannot be trained",
-        "Its network comes from a file that holds no definition.",
-        "Define it in the preset's [network] table.",
-    )
-
-
-def is_convolutional(definition: Mapping[str, Any]) -> bool:
-    """Return whether a definition has convolutions."""
-    return bool(definition.get("channels")) or "cnv" in str(definition.get("brevitas", ""))
-
-
-def usual(definition: Mapping[str, Any], family: str) -> dict[str, Any]:
-    """The usual values for a network and a data set: they reach a good accuracy in few epochs.
-
-    Args:
-        definition: of the network.
-        family: of the data set's files.
-    """
-    convolutional = is_convolutional(definition)
-    return {
-        "epochs": 100 if convolutional else 40,
-        "batch": 100,
-        "lr": 0.02 if convolutional else 0.06,
-        "augmentation": "none" if family == "idx" else "crop-flip",
-    }
-
-
 @dataclass(frozen=True)
 class TrainOutlook:
     """What can be said of a training before it begins.
 
     Attributes:
         place: of the data set; None if it is not on this machine.
-        wanted: the data set that the network is meant for.
-        values: the usual ones, see ``usual``.
+        wanted: the data set that the network is meant for, empty where nothing says it.
+        values: the usual ones, see ``Trainable.usual``.
         images_per_s (images/s): of the newest training of this network here; None without one.
     """
 
@@ -115,27 +83,26 @@ class TrainOutlook:
     images_per_s: float | None
 
 
-def outlook(workspace: Workspace, preset: Preset) -> TrainOutlook:
-    """What a training of a preset with the usual values would do.
+def outlook(workspace: Workspace, network: Trainable) -> TrainOutlook:
+    """What a training of a network with the usual values would do.
 
     Args:
         workspace: where the data set and earlier trainings are looked for.
-        preset: the network.
+        network: the network.
 
     Raises:
-        FinnTuiError: it cannot be trained.
+        FinnTuiError: there is no such data set.
     """
-    definition = definition_of(preset)
-    wanted = preset.dataset or ""
+    wanted = network.dataset or ""
     place = datasets.find(workspace.root, wanted) if wanted else None
     family = place.family if place is not None else "idx" if "mnist" in wanted else "cifar"
     rates = (
         (run.results().get("training") or {}).get("images_per_s")
         for run in list_runs(workspace.runs_dir, RunKind.TRAIN)
-        if run.request.model == preset.name
+        if run.request.model == network.name
     )
     rate = next((float(rate) for rate in rates if isinstance(rate, int | float)), None)
-    return TrainOutlook(place, wanted, usual(definition, family), rate)
+    return TrainOutlook(place, wanted, network.usual(family), rate)
 
 
 async def train(
@@ -145,35 +112,38 @@ async def train(
 
     Args:
         lab: the workspace with its engine.
-        name: the preset.
+        name: a preset, or a Python file with a network.
         options: how to train.
         on_progress: told of downloads and the start.
 
     Raises:
+        ConsentRequired: nobody agrees to the Python file.
         FinnTuiError: the network cannot be trained, the data set is not there, or the engine does
             not start.
     """
-    preset = await asyncio.to_thread(find_preset, name, lab.workspace.root)
-    definition = definition_of(preset)
+    network = await asyncio.to_thread(trainable.find, name, lab.workspace.root)
+    module = network.definition.get("module")
+    if module is not None:
+        await asyncio.to_thread(require_agreed, {"kind": "module", **module}, lab.ask_steps)
     weights = None
     if options.weights is not None:
         weights = str(await asyncio.to_thread(checkpoints.find, lab.workspace, options.weights))
-    place = await dataset(lab.workspace, preset.dataset, options, on_progress)
+    place = await dataset(lab.workspace, network.dataset, options, on_progress)
     training = {
-        "definition": definition,
+        "definition": dict(network.definition),
         "dataset": place.folder,
         "dataset_name": place.name,
         "labels": options.labels,
-        **usual(definition, place.family),
+        **network.usual(place.family),
         **{key: value for key, value in (options.values or {}).items() if value is not None},
         "weights": weights,
     }
     settings = lab.workspace.settings
     request = TrainRequest(
-        model=preset.name,
+        model=network.name,
         training=training,
         engine=await lab.spec(on_progress),
-        source={"title": preset.title},
+        source={"title": network.title},
         parallel=settings.parallel_builds,
         notify=lab.workspace.agreed_notify(),
     )
@@ -197,7 +167,9 @@ async def dataset(
     wanted = options.dataset or usual_name
     if wanted is None:
         raise FinnTuiError(
-            "no data set is named", "The preset does not say which one.", "Name it: --dataset DIR."
+            "no data set is named",
+            "Neither the command nor the network says which one.",
+            'Name it: --dataset DIR, or [dataset] of a preset, DATASET = "cifar10" in a .py file.',
         )
     return await datasets.obtain(
         workspace.root, wanted, download=options.download, on_progress=on_progress
@@ -214,7 +186,8 @@ async def evaluate(
 
     Args:
         lab: the workspace with its engine.
-        name: a training's run, a checkpoint file, or a preset with the weights that it has here.
+        name: a training's run, a checkpoint file, or a preset or a Python file with the weights
+            that it has here.
         options: the data set; of a training, its own if none is named.
         on_progress: told how far it is.
 
@@ -222,17 +195,24 @@ async def evaluate(
         the accuracy in all and by class, with the data set's true name and the weights.
 
     Raises:
+        ConsentRequired: nobody agrees to the Python file.
         FinnTuiError: there is no such network, or the data set is not there or does not fit.
     """
     request: dict[str, Any] = {"labels": options.labels}
     known, _ = await asyncio.to_thread(load_presets, lab.workspace.root)
     usual_name: str | None = None
-    if name in known:
+    if name in known or trainable.is_module(name):
         source = (await asyncio.to_thread(resolve, lab.workspace, name)).source
         if options.weights is not None:
             path = await asyncio.to_thread(checkpoints.find, lab.workspace, options.weights)
             source = {**source, "weights": {"kind": "checkpoint", "path": str(path)}}
-        request["source"], usual_name = source, known[name].dataset
+        await asyncio.to_thread(require_agreed, source, lab.ask_steps)
+        request["source"] = source
+        usual_name = (
+            known[name].dataset
+            if name in known
+            else (await asyncio.to_thread(trainable.of_module, Path(name))).dataset
+        )
     else:
         path = await asyncio.to_thread(checkpoints.find, lab.workspace, name)
         request["checkpoint"] = str(path)
@@ -240,6 +220,9 @@ async def evaluate(
         training = run.request.training if run is not None else None
         if training is not None and options.dataset is None:
             usual_name, request["labels"] = training.dataset, training.labels
+        if run is not None:
+            ask = lab.ask_steps
+            request["module"] = await asyncio.to_thread(trainable.require_agreed_run, run, ask)
     place = await dataset(lab.workspace, usual_name, options, on_progress)
     request["dataset"] = place.folder
     engine = await lab.engine(on_progress)

@@ -185,24 +185,24 @@ class Workbench:
         )
 
     def choose_checkpoint(self, model: str, checkpoint: str) -> None:
-        """Have a preset's weights from a checkpoint from now on.
+        """Have a network's weights from a checkpoint from now on.
 
         Args:
-            model: the preset.
-            checkpoint: a file, a training's run, or ``none`` for the preset's own weights again.
+            model: a preset, or a Python file with a network.
+            checkpoint: a file, a training's run, or ``none`` for the network's own weights again.
 
         Raises:
-            FinnTuiError: there is no such preset, file or run.
+            FinnTuiError: there is no such network, file or run.
         """
         model_request.choose_checkpoint(self.workspace, model, checkpoint)
 
     async def export(
         self, model: str, out: Path, on_progress: OnProgress = ignore
     ) -> dict[str, Any]:
-        """Write a preset's network as QONNX.
+        """Write a network as QONNX.
 
         Args:
-            model: the preset.
+            model: a preset, or a Python file with a network.
             out: the file; an old one is replaced.
             on_progress: told what is going on.
 
@@ -478,8 +478,10 @@ class Workbench:
         self, run: RunFolder, step: str | None = None, on_progress: OnProgress = ignore
     ) -> RunFolder:
         """Go on with a run that has ended, where it ended or at a step."""
+        from finn_tui.lab.trainable import require_agreed_run
         from finn_tui.runs.launch.rebuild import resume
 
+        await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
         settings = self.workspace.settings
         return await resume(
             run,
@@ -492,8 +494,10 @@ class Workbench:
     async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
         """Build what a run was asked for again, in a new run."""
         from finn_tui.lab.driver_consent import remember_own
+        from finn_tui.lab.trainable import require_agreed_run
         from finn_tui.runs.launch.rebuild import retry
 
+        await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
         settings = self.workspace.settings
         new_run = await retry(
             run,

@@ -15,6 +15,7 @@ from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent
 from finn_tui.board.package import dataset_folder, package, shown_name, validation_files
+from finn_tui.engine.server.training import locate, published
 from tests.board import samples
 
 
@@ -72,7 +73,9 @@ def test_values_of_another_type_are_named(
     assert problem in caught.value.why
 
 
-def test_test_sets_have_the_name_of_what_they_hold(run_folder: Path) -> None:
+def test_test_sets_have_the_name_of_what_they_hold(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change(run_folder, source={"weights": {"dataset": "digits28"}})
     what = package(run_folder)
     files = validation_files(what)
@@ -83,6 +86,11 @@ def test_test_sets_have_the_name_of_what_they_hold(run_folder: Path) -> None:
         path.rename(common / name)
     elsewhere = validation_files(package(run_folder))
     assert all(path.parent == common for path in elsewhere.values())
+    # Files of that name are the published set only if their checksums are.
+    assert shown_name(what, elsewhere) == "unverified files (mnist format)"
+    md5 = {name: locate.md5(str(path)) for name, path in elsewhere.items()}
+    entry = published.MNIST._replace(md5=md5)
+    monkeypatch.setitem(published.PUBLISHED, "mnist", entry)
     assert shown_name(what, elsewhere) == "mnist"
     assert dataset_folder(elsewhere).startswith("datasets/")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Prepared, ServerError, Talk
+from tests.engine import dataset_files
+from tests.engine.conftest import ROOT, Prepared, ServerError, Talk
 
 pytestmark = pytest.mark.engine
 
@@ -101,3 +104,60 @@ def test_it_runs_only_with_the_content_that_was_agreed_to(server: Talk, tmp_path
     with pytest.raises(ServerError) as caught:
         Prepared(server, tmp_path / "out", asked, 1)
     assert "not the file that was agreed to" in caught.value.text and not marker.exists()
+
+
+#: Of flat images, as an MLP of a user's own.
+TRAINED = """
+import torch
+from brevitas.nn import QuantLinear
+
+INPUT = [1, 784]
+
+
+def model():
+    return torch.nn.Sequential(QuantLinear(784, 10, bias=False, weight_bit_width=4))
+"""
+
+
+def test_it_is_trained_measured_and_prepared_with_its_weights(
+    server: Talk, engine_python: str, tmp_path: Path
+) -> None:
+    asked = source(tmp_path, TRAINED)
+    dataset_files.write_idx(tmp_path / "made-digits", train=200, test=40)
+    module = {key: asked[key] for key in ("path", "sha256")}
+    training = {
+        "definition": {"module": module},
+        "dataset": str(tmp_path / "made-digits"),
+        "epochs": 2,
+        "batch": 20,
+        "lr": 0.01,
+    }
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text(json.dumps({"training": training}))
+    code = (
+        "import sys; from finn_tui.engine.server.training import job; "
+        "job.train(sys.argv[1], '', lambda event, **data: None)"
+    )
+    command = [engine_python, "-W", "ignore", "-c", code, str(run)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=300)
+    checkpoint = str(run / "build" / "best.pt")
+    result = json.loads((run / "results.json").read_text())["training"]
+    assert result["dataset"] == "made-digits" and result["percent"] > 50
+
+    dataset = training["dataset"]
+    scores = server.call("evaluate", checkpoint=checkpoint, module=module, dataset=dataset)
+    assert scores["percent"] == result["percent"]
+    weights = {"kind": "checkpoint", "path": checkpoint}
+    scores = server.call("evaluate", source={**asked, "weights": weights}, dataset=dataset)
+    assert scores["percent"] == result["percent"]
+    # What a checkpoint names is no reason to run it.
+    for other in (None, {**module, "sha256": "0" * 64}):
+        with pytest.raises(ServerError) as caught:
+            server.call("evaluate", checkpoint=checkpoint, module=other, dataset=dataset)
+        assert "is not run unless it is named" in caught.value.text
+
+    model = Prepared(server, tmp_path / "out", {**asked, "weights": weights}, 1).model
+    assert model["weights"]["accuracy"] == result["percent"]
+    assert (model["weights"]["kind"], model["weights"]["dataset"]) == ("checkpoint", "made-digits")
+    assert model["handling"]["preprocess"] == "divide-255"

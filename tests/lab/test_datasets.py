@@ -40,7 +40,7 @@ def test_a_folder_is_known_by_its_files_and_named_by_its_own_name(tmp_path: Path
 def test_what_only_looks_like_mnist_is_not_called_mnist(tmp_path: Path) -> None:
     idx_files(tmp_path / "data" / "MNIST" / "raw", packed=False)
     place = datasets.find(tmp_path, "mnist")
-    assert place is not None and place.name == "MNIST (not verified)"
+    assert place is not None and place.name == "unverified files (mnist format)"
 
 
 def test_a_pipe_in_a_file_s_place_is_not_waited_for(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_pipe_in_a_file_s_place_is_not_waited_for(tmp_path: Path) -> None:
     (folder / "train-images-idx3-ubyte.gz").unlink()
     os.mkfifo(folder / "train-images-idx3-ubyte.gz")
     place = datasets.find(tmp_path, "mnist")
-    assert place is not None and place.name == "MNIST (not verified)"
+    assert place is not None and place.name == "unverified files (mnist format)"
 
 
 def test_the_published_files_have_the_published_name(

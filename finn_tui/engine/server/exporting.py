@@ -1,7 +1,8 @@
 """A preset's network as a QONNX file, as FINN's notebooks read one."""
 
 import os
-from typing import Any, Callable, Dict, Optional
+import traceback
+from typing import Any, Callable, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import padding, user_network, weights
@@ -23,8 +24,8 @@ def export(source: Dict[str, Any], path: str, progress: Progress) -> Dict[str, A
     progress("loading the network", 0.0)
     true = False
     if source["kind"] == "module":
-        model, shape = user_network.export(source)
-        facts: Dict[str, Any] = {"kind": "module", "note": "as the file gives them"}
+        net, shape, facts = user_network.obtain(source)
+        model = of_module(net, shape, os.path.basename(str(source["path"])))
     else:
         shape = [int(size) for size in source["input"]]
         net, facts = weights.obtain(source, progress)
@@ -52,3 +53,19 @@ def export(source: Dict[str, Any], path: str, progress: Progress) -> Dict[str, A
             "value": (-1 if true else 0) if layers else None,
         },
     }
+
+
+def of_module(net: Any, shape: List[int], name: str) -> Any:
+    """A user's network as a QONNX model; ``name`` is its file's. Raises ``EngineError``."""
+    try:
+        return weights.export(net, shape)
+    except EngineError:
+        raise
+    except Exception as error:
+        # torch and Brevitas raise anything for a module that they cannot trace.
+        raise EngineError(
+            "The network of %s cannot be exported" % name,
+            "%s: %s" % (type(error).__name__, str(error)[:500]),
+            "Run export_qonnx on it in a script of yours, where the error can be looked into",
+            detail=traceback.format_exc(),
+        ) from error

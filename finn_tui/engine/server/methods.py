@@ -16,6 +16,7 @@ from finn_tui.engine.server import (
     reports,
     setfolding,
     tables,
+    user_network,
     weights,
     wire,
 )
@@ -117,8 +118,11 @@ def evaluate(params: Params, context: wire.Context) -> Any:
     """The accuracy of a checkpoint, or of a source with its weights, on a data set."""
     accuracy = importlib.import_module("finn_tui.engine.server.training.accuracy")
     if params.get("checkpoint"):
-        net = accuracy.of_checkpoint(_path(params, "checkpoint"))
+        net = accuracy.of_checkpoint(_path(params, "checkpoint"), params.get("module"))
         note = {"kind": "checkpoint", "note": os.path.basename(str(params["checkpoint"]))}
+    elif _need(params, "source").get("kind") == "module":
+        net, shape, note = user_network.obtain(params["source"])
+        user_network.take_images(net, shape)
     else:
         net, note = weights.obtain(_need(params, "source"), context.progress)
     scores = accuracy.measure(

@@ -11,6 +11,7 @@ from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
     digits,
     execution,
+    exporting,
     finn_env,
     graphs,
     handling,
@@ -82,13 +83,22 @@ class Network:
         elif self.data is not None:
             test_files.write(os.path.join(out, "dataset"), self.data)
 
-    def take_images(self, data: Dataset) -> None:
-        """Take the test images of the data set that the network was trained on."""
+    def take_images(self, data: Dataset, shape: List[int]) -> None:
+        """Take the test images, each of ``shape``, of the data set that it was trained on."""
         numpy = importlib.import_module("numpy")
         count = test_files.MOST_SAMPLES if data.shape[0] > 1 else len(data.test_images)
         self.data = data
-        self.samples = [numpy.ascontiguousarray(data.test_images[:count])]
+        images = data.test_images[:count].reshape([-1, *shape])
+        self.samples = [numpy.ascontiguousarray(images)]
         self.labels = data.test_labels[:count]
+
+    def take_scores(self, scores: Any, dataset: Optional[str]) -> None:
+        """Take what the software says of the images, which are of a data set of this name."""
+        self.outputs, self.software = [scores], scores.argmax(axis=1)
+        if dataset is not None:
+            right = int((self.software == self.labels).sum())
+            count = len(self.images)
+            self.facts.update(accuracy=100.0 * right / count, images=count, dataset=dataset)
 
     def choose_images(self, shape: List[int]) -> None:
         """Take images of one sample's ``shape``: digits where they fit, else something to see."""
@@ -117,16 +127,11 @@ def from_brevitas(source: Dict[str, Any], progress: Progress) -> Network:
     if data is None and facts["kind"] == "pretrained":
         data = test_files.published(source.get("tests"), shape[1:])
     if data is not None:
-        network.take_images(data)
+        network.take_images(data, shape[1:])
     else:
         network.choose_images(shape[1:])
-    network.outputs = [weights.scores(net, network.images)]
-    network.software = network.outputs[0].argmax(axis=1)
-    if data is not None or network.split is not None:
-        count = len(network.images)
-        right = int((network.software == network.labels).sum())
-        name = "digits28" if data is None else data.name
-        network.facts.update(accuracy=100.0 * right / count, images=count, dataset=name)
+    digits_name = "digits28" if network.split is not None else None
+    network.take_scores(weights.scores(net, network.images), data.name if data else digits_name)
     network.model = weights.export(net, shape)
     network.pads_as_hardware = weights.pads_as_hardware(net)
     network.net = net if getattr(net, "definition", None) is not None else None
@@ -264,15 +269,23 @@ def require_usable(path: Any) -> opening.Stage:
 def from_module(source: Dict[str, Any], progress: Progress) -> Network:
     """A Brevitas network of a user's own Python file, exported and then read as a file is."""
     progress("running %s" % os.path.basename(str(source.get("path"))), None)
-    model, _ = user_network.export(source)
+    net, shape, facts = user_network.obtain(source)
+    model = exporting.of_module(net, shape, os.path.basename(str(source["path"])))
+    data = test_files.trained_on(source.get("weights") or {}, shape[1:])
+    # Trainings here take pixels / 255.
+    wish = {"preprocess": "divide-255"} if data is not None else {}
     folder = tempfile.mkdtemp(prefix="module-", dir=finn_env.scratch())
     try:
         path = os.path.join(folder, "export.onnx")
         model.save(path)
-        network = from_onnx({**source, "kind": "onnx", "path": path}, progress)
+        network = from_onnx({**wish, **source, "kind": "onnx", "path": path}, progress)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    network.facts.update(kind="module", note="as %s gives them" % os.path.basename(source["path"]))
+    network.facts.update(facts)
+    if data is not None and network.handling.preprocess == "divide-255":
+        network.take_images(data, shape[1:])
+        user_network.take_images(net, shape)
+        network.take_scores(weights.scores(net, network.images), data.name)
     return network
 
 

@@ -36,7 +36,7 @@ def trained_on(weights: Dict[str, Any], shape: List[int]) -> Optional[Dataset]:
         data = datasets.load(folder, str(labels or "fine"), test_only=True)
     except EngineError:
         return None  # a checkpoint of another trainer, or the data set has moved
-    return data if list(data.shape) == [int(size) for size in shape] else None
+    return data if _fits(data, shape) else None
 
 
 def published(folder: Optional[str], shape: List[int]) -> Optional[Dataset]:
@@ -52,7 +52,13 @@ def published(folder: Optional[str], shape: List[int]) -> Optional[Dataset]:
         data = datasets.load(folder, test_only=True)
     except EngineError:
         return None
-    return data if list(data.shape) == [int(size) for size in shape] else None
+    return data if _fits(data, shape) else None
+
+
+def _fits(data: Dataset, shape: List[int]) -> bool:
+    """Return whether images are of a shape, which may be flat."""
+    channels, high, wide = data.shape
+    return [int(size) for size in shape] in ([channels, high, wide], [channels * high * wide])
 
 
 def write(folder: str, data: Dataset) -> None:

@@ -2,7 +2,7 @@
 
 The file gives the network as ``model`` (or ``net``), a ``torch.nn.Module`` with its weights, or a
 function of one of these names that makes it; and the shape of its input as ``INPUT``, such as
-``[1, 3, 32, 32]``.
+``[1, 3, 32, 32]``. Weights of a training replace those that it gives.
 """
 
 import os
@@ -10,7 +10,7 @@ import traceback
 from typing import Any, Dict, List, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, user_code, weights
+from finn_tui.engine.server import finn_env, user_code, weight_files
 
 _NAMES = ("model", "net", "network", "build", "get_model")
 _SHAPES = ("INPUT", "INPUT_SHAPE", "input_shape")
@@ -37,21 +37,27 @@ def load(wanted: Dict[str, Any]) -> Tuple[Any, List[int]]:
     return net, sizes if len(sizes) in (2, 4) else [1, *sizes]
 
 
-def export(wanted: Dict[str, Any]) -> Tuple[Any, List[int]]:
-    """A file's network as a QONNX model, and its input. Raises ``EngineError``, as ``load``."""
-    net, shape = load(wanted)
-    try:
-        return weights.export(net, shape), shape
-    except EngineError:
-        raise
-    except Exception as error:
-        # torch and Brevitas raise anything for a module that they cannot trace.
-        raise EngineError(
-            "The network of %s cannot be exported" % os.path.basename(str(wanted.get("path"))),
-            "%s: %s" % (type(error).__name__, str(error)[:500]),
-            "Run export_qonnx on it in a script of yours, where the error can be looked into",
-            detail=traceback.format_exc(),
-        ) from error
+def obtain(source: Dict[str, Any]) -> Tuple[Any, List[int], Dict[str, Any]]:
+    """The network of a "module" source with its weights, its input's shape, and a note on them.
+
+    Raises ``EngineError``, as ``load``; or its checkpoint does not fit.
+    """
+    net, shape = load(source)
+    path = (source.get("weights") or {}).get("path")
+    if path:
+        weight_files.put(net, weight_files.read(str(path)), str(path))
+        return net, shape, {"kind": "checkpoint", "note": os.path.basename(str(path))}
+    note = "as %s gives them" % os.path.basename(str(source.get("path")))
+    return net, shape, {"kind": "module", "note": note}
+
+
+def take_images(net: Any, shape: List[int]) -> None:
+    """Let a network of flat inputs take images (N, C, H, W), as trainings give them.
+
+    A hook in front of the network does it: names of its weights stay as they are.
+    """
+    if len(shape) == 2:
+        net.register_forward_pre_hook(lambda module, inputs: (inputs[0].flatten(1), *inputs[1:]))
 
 
 def _is_shape(shape: Any) -> bool:

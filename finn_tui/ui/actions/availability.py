@@ -23,9 +23,12 @@ def cannot_train(state: AppState) -> str | None:
     missing = cannot_build(state)
     if missing or state.tune is None:
         return missing
-    preset = state.tune.opened.model.preset
+    model = state.tune.opened.model
+    preset = model.preset
+    if preset is None and model.info.get("source", {}).get("kind") == "module":
+        return None
     if preset is None or (preset.network is None and preset.source.get("kind") != "brevitas"):
-        return "this network has no definition; presets can be trained"
+        return "this network has no definition; presets and Python files can be trained"
     return None
 
 

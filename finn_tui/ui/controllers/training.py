@@ -17,7 +17,6 @@ from finn_tui.ui.runs.training_view import training_facts
 from finn_tui.ui.state import Topic
 
 if TYPE_CHECKING:
-    from finn_tui.lab.presets import Preset
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.live.training import TrainingSnapshot
 
@@ -50,34 +49,40 @@ class TrainingController(Controller):
     def do_app_train(self) -> None:
         """Train the open network after a confirmation."""
         tune = self.state.tune
-        preset = tune.opened.model.preset if tune is not None else None
-        assert preset is not None, "the action is disabled without a preset"
+        assert tune is not None, "the action is disabled without a network"
+        opened = tune.opened.model
+        preset = opened.preset
+        model = str(preset.path if preset is not None else opened.info["source"]["path"])
 
         def begin() -> None:
             self.state.launching = True
-            self.context.start(WorkKind.TRAIN, self._begin(preset))
+            self.context.start(WorkKind.TRAIN, self._begin(model))
 
-        facts = [(f"weights of {preset.name} from new", "strong")]
+        facts = [(f"weights of {opened.name} from new", "strong")]
         self.context.confirm(
-            f"Train {preset.name}",
+            f"Train {opened.name}",
             facts,
             "train",
             "looking for the data set ...",
-            self._look_ahead(preset),
+            self._look_ahead(model),
             begin,
         )
 
-    async def _look_ahead(self, preset: Preset) -> OutlookReady:
+    async def _look_ahead(self, model: str) -> OutlookReady:
         """Return the data set, the recipe, and how long it takes if that is known."""
         from finn_tui.base.text import time_span
+        from finn_tui.lab import trainable
         from finn_tui.lab.training import outlook
 
-        known = await asyncio.to_thread(outlook, self.lab.workspace, preset)
+        network = await asyncio.to_thread(trainable.find, model, self.lab.workspace.root)
+        known = await asyncio.to_thread(outlook, self.lab.workspace, network)
         place = known.place
         facts = [
             (f"{place.name} in {place.folder}", "")
             if place is not None
-            else (f"{known.wanted or 'no data set'} is not here: it is downloaded", "warn"),
+            else (f"{known.wanted} is not here: it is downloaded", "warn")
+            if known.wanted
+            else (f"{network.title} names no data set: add DATASET to it", "bad"),
             *training_facts(known.values),
         ]
         if known.images_per_s:
@@ -87,11 +92,11 @@ class TrainingController(Controller):
             facts.append((f"up to {time_span(seconds)} at {known.images_per_s:,.0f} images/s", ""))
         return OutlookReady(facts)
 
-    async def _begin(self, preset: Preset) -> TrainingStarted:
+    async def _begin(self, model: str) -> TrainingStarted:
         from finn_tui.lab.training import TrainOptions, train
 
         progress = self.context.progress_of(WorkKind.TRAIN)
-        return TrainingStarted(await train(self.lab, preset.name, TrainOptions(), progress))
+        return TrainingStarted(await train(self.lab, model, TrainOptions(), progress))
 
     def training_started(self, message: TrainingStarted) -> None:
         """Show the training that has started."""

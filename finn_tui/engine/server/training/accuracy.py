@@ -14,8 +14,13 @@ Progress = Callable[[str, Optional[float]], None]
 _CHUNK = 1000
 
 
-def of_checkpoint(path: str) -> Any:
+def of_checkpoint(path: str, module: Optional[Dict[str, Any]] = None) -> Any:
     """Return the network of a training's checkpoint with its weights.
+
+    Args:
+        path: of the checkpoint.
+        module: the user's own Python file that it may name: ``path``, and ``sha256`` of the content
+            that was agreed to; what a checkpoint names is not run for its own sake.
 
     Raises ``EngineError``: it is damaged, or does not say what network it is of.
     """
@@ -28,6 +33,15 @@ def of_checkpoint(path: str) -> Any:
             "Trainers other than finn-tui's leave the weights only.",
             "Name the preset with it: finn-tui evaluate PRESET --checkpoint FILE",
         )
+    if "module" in definition:
+        if module is None or module != definition["module"]:
+            raise EngineError(
+                "The checkpoint %s is of a user's own Python file" % path,
+                "It was %.200s; that file is not run unless it is named."
+                % (definition["module"] or {}).get("path"),
+                "Name the file: finn-tui evaluate FILE.py --checkpoint RUN",
+            )
+        definition = {"module": module}
     net = initial.network(definition, 0)
     initial.load_weights(net, document, path)
     return net

@@ -4,18 +4,19 @@ import importlib
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env
+from finn_tui.engine.server import finn_env, user_network
 
 
 def network(definition: Dict[str, Any], seed: int) -> Any:
     """Return the network with fresh weights from a seed, in training mode.
 
     Args:
-        definition: ``{"brevitas": NAME}`` for an example network of Brevitas, else what
-            ``definition.complete`` takes.
+        definition: ``{"brevitas": NAME}`` for an example network of Brevitas, ``{"module":
+            {"path", "sha256"}}`` for a user's own Python file, whose content was agreed to, else
+            what ``definition.complete`` takes.
         seed: of the weights.
 
-    Raises ``EngineError``: the definition does not work out.
+    Raises ``EngineError``: the definition does not work out, or the file gives no network.
     """
     torch = finn_env.torch_ready()
     torch.manual_seed(seed)
@@ -29,6 +30,9 @@ def network(definition: Dict[str, Any], seed: int) -> Any:
                 str(error),
                 "Define the network in the preset's [network] table",
             ) from error
+    elif "module" in definition:
+        net, shape = user_network.load(definition["module"])
+        user_network.take_images(net, shape)
     else:
         net = importlib.import_module("finn_tui.engine.server.training.networks").build(definition)
     net.train()

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import stat
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from finn_tui.engine.server.training.published import IDX_FILES, PUBLISHED
 
@@ -90,7 +90,27 @@ def true_name(files: Files) -> str:
     if name == "raw":
         name = os.path.basename(os.path.dirname(os.path.realpath(files.folder)))
     # A folder may be called like a published set without being it.
-    return "%s (not verified)" % name if name.lower() in _TAKEN else name
+    return unverified(files.family) if name.lower() in _TAKEN else name
+
+
+def unverified(family: str) -> str:
+    """Return what to call files in the form of a published set that are not known to be its own.
+
+    Args:
+        family: of the files.
+    """
+    return "unverified files (%s format)" % {"idx": "mnist"}.get(family, family)
+
+
+def is_published(name: str, paths: Iterable[str]) -> bool:
+    """Return whether each file is the published one of its name, by its checksum.
+
+    Args:
+        name: of the published set.
+        paths: of the files.
+    """
+    known = set(PUBLISHED[name].md5.values())
+    return all(any(_is(path, digest) for digest in known) for path in paths)
 
 
 _TAKEN = {
