@@ -152,11 +152,9 @@ def check_kind(link: Transport, what: Package) -> None:
 def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
     """The files that belong on the board, by folder there and path below it."""
     files_by_path: dict[str, _File] = {}
-    for path in sorted(what.root.rglob("*")):
-        relative = path.relative_to(what.root)
-        in_package = relative.parts[0] in ("bitfile", "driver")
-        if in_package and path.is_file() and "__pycache__" not in relative.parts:
-            files_by_path[relative.as_posix()] = _file(path, what.run)
+    home = what.run if what.root.is_relative_to(what.run) else what.root
+    for path in what.layout.files():
+        files_by_path[path.relative_to(what.root).as_posix()] = _file(path, home)
     for path in (*what.samples("images"), *map(what.sample, _SAMPLES)):
         if path.is_file():
             files_by_path[f"sample/{path.name}"] = _file(path, what.run)
@@ -170,9 +168,9 @@ def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
     return files, dataset
 
 
-def _file(path: Path, run: Path | None = None) -> _File:
-    """A file to be sent; one of a run must lie in it, and not only a link to it."""
-    if run is not None and not path.resolve().is_relative_to(run.resolve()):
+def _file(path: Path, folder: Path | None = None) -> _File:
+    """A file to be sent; one of a folder must lie in it, and not only a link to it."""
+    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
         raise FinnTuiError(
             f"{path} is a symbolic link to a file outside the run",
             f"It leads to {path.resolve()}, and a deploy would send that to the board.",

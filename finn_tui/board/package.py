@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
+import re
 import tarfile
 import zlib
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from msgspec import Meta, Struct
 
 from finn_tui.base import documents, files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.board.layout import Layout, find_layout, unpacked
 from finn_tui.engine.server.training import locate
 from finn_tui.rehearsal import bitstream
 
@@ -56,6 +59,7 @@ class _Run(Struct, frozen=True):
     """What a board needs of run.json."""
 
     clock_ns: Annotated[float, Meta(gt=0, le=1e6, description="A period in ns.")] | None = None
+    part: str | None = None
     dataset: str | None = None
     estimate: _Estimate | None = None
     source: _Source | None = None
@@ -104,9 +108,11 @@ class Package:
 
     Attributes:
         run: the run folder.
-        root: the deployment package in it (``bitfile/``, ``driver/``).
+        root: the deployment package in it.
         flavour: whose driver it needs, "finn-plus" or "upstream".
+        driver: the driver's folder below ``root``; "." in a flat package.
         bitfile: the bitstream's path below ``root``.
+        part: the FPGA that it is for, as the run or the bitstream says, or None.
         clock_mhz: what the design was built for.
         fps: estimated images a second at that clock, if the run knows.
         dataset: the driver's name of the test set (mnist, cifar, cifar100), if the run knows.
@@ -119,13 +125,25 @@ class Package:
     run: Path
     root: Path
     flavour: str
+    driver: str
     bitfile: str
+    part: str | None
     clock_mhz: float
     fps: float | None
     dataset: str | None
     trained_on: str | None
     simulated: bool
     about: SampleDescription
+
+    @property
+    def layout(self) -> Layout:
+        """Where its bitstream and driver lie."""
+        return Layout(self.root, self.driver, self.bitfile, self.flavour)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the bitstream and the driver."""
+        return sum(path.stat().st_size for path in self.layout.files())
 
     @property
     def folder(self) -> str:
@@ -150,42 +168,70 @@ def package(run: Path) -> Package:
     Raises:
         FinnTuiError: it holds no deployment package, or one without bitstream or driver.
     """
-    root = next(
-        (path for path in (run / "build" / "deploy", run / "deploy", run) if _is_package(path)),
-        None,
-    )
-    if root is None:
+    layout = _layout(run)
+    if layout is None:
         raise FinnTuiError(
             f"{run} holds no deployment package",
-            "A board needs bitfile/*.bit and driver/; only a build that succeeded leaves them.",
+            "A board needs a bitstream (*.bit) and a driver: driver.py and driver_base.py of "
+            "FINN, or settings.json of finn-plus. Only a build that succeeded leaves them.",
             "`finn-tui runs` shows how the build ended.",
         )
     request = _document(run / "run.json", _Run)
-    settings = _document(root / "driver" / "settings.json", _DriverSettings).driver_information
+    settings_file = layout.root / layout.driver / "settings.json"
+    settings = _document(settings_file, _DriverSettings).driver_information
     clock = 1000.0 / request.clock_ns if request.clock_ns else settings.fclk_mhz or 100.0
     name = request.dataset or settings.validation_dataset
     weights = request.source.weights if request.source else None
-    bitfile = min((root / "bitfile").glob("*.bit"))
+    bitfile = layout.root / layout.bitfile
     with bitfile.open("rb") as file:
-        simulated = file.read(len(bitstream.MAGIC)) == bitstream.MAGIC
+        head = file.read(_MOST_HEAD)
     return Package(
         run=run,
-        root=root,
-        flavour="upstream" if (root / "driver" / "driver.py").exists() else "finn-plus",
-        bitfile=str(bitfile.relative_to(root)),
+        root=layout.root,
+        flavour=layout.flavour,
+        driver=layout.driver,
+        bitfile=layout.bitfile,
+        part=request.part or _part_in(head),
         clock_mhz=clock,
         fps=request.estimate.fps if request.estimate else None,
         dataset=_DATASETS.get(name.lower()) if name else None,
         trained_on=weights.dataset if weights else None,
-        simulated=simulated,
+        simulated=head.startswith(bitstream.MAGIC),
         about=_document(run / "sample" / "sample.json", SampleDescription),
     )
 
 
-def _is_package(root: Path) -> bool:
-    driver = root / "driver"
-    has_driver = (driver / "settings.json").exists() or (driver / "driver.py").exists()
-    return has_driver and any((root / "bitfile").glob("*.bit"))
+def _layout(run: Path) -> Layout | None:
+    """Where the deployment package of a run lies; in its zip file if it is there only so."""
+    is_run = (run / "run.json").is_file()
+    folders = [run / "build" / "deploy", run / "deploy", *([] if is_run else [run])]
+    for folder in folders:
+        if folder.is_dir() and (layout := find_layout(folder)) is not None:
+            return layout
+    for folder in (run / "build", run):
+        for archive in sorted(folder.glob("deploy*.zip")):
+            if (layout := find_layout(unpacked(archive))) is not None:
+                return layout
+    return None
+
+
+_MOST_HEAD = 4096
+
+
+def _part_in(head: bytes) -> str | None:
+    """The part that a bitstream names in its header; None where it names none.
+
+    Vivado's .bit files begin with fields of a letter, a length and a text; "b" is the part without
+    its family's "xc".
+    """
+    if head.startswith(bitstream.MAGIC):
+        try:
+            part = json.loads(head[len(bitstream.MAGIC) :].split(b"\n")[0]).get("part")
+        except (ValueError, AttributeError):
+            return None
+        return part if isinstance(part, str) else None
+    match = re.search(rb"\x00b\x00[\x05-\x40]([0-9a-z-]{4,62})\x00", head[:1024])
+    return "xc" + match.group(1).decode("ascii") if match else None
 
 
 def _document(path: Path, kind: type[T]) -> T:

@@ -96,6 +96,7 @@ class BoardRequest:
             "flavour": what.flavour if flavour == "auto" else flavour,
             "base": ".",
             "folder": what.folder,
+            "driver_folder": f"{what.folder}/{what.driver}",
             "bitfile": f"{what.folder}/{what.bitfile}",
             "bitfile_sha256": await asyncio.to_thread(_sha256, what.root / what.bitfile),
             "clock_mhz": what.clock_mhz,

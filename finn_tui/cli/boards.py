@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from finn_tui.board import catalogue
+from finn_tui.cli.board_doctor import doctor
 from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import (
     Reporter,
@@ -106,3 +107,6 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
         return
     for key, value in answer.items():
         echo(f"{key:>12}  {value if value is not None else '-'}")
+
+
+boards.add_command(doctor)

@@ -89,7 +89,8 @@ def check_driver(run: Path) -> None:
         UnagreedDriver: see there.
         FinnTuiError: the run has no deployment package, or it cannot be read.
     """
-    folder = package(run).root / "driver"
+    layout = package(run).layout
+    folder = layout.root / layout.driver
     if _is_own(run):
         return
     digest = hashlib.sha256(b"driver\0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,35 @@ def write_run(folder: Path, *, dataset: bool = True) -> Path:
     np.save(sample / "software.npy", software)
     if dataset:
         write_mnist(folder / "dataset", pixels, labels)
+    return folder
+
+
+def write_upstream_run(folder: Path, layout: str) -> Path:
+    """A run with upstream FINN's driver protocol.
+
+    Args:
+        folder: of the run.
+        layout: of the package: "builder" (bitfile/ and driver/), "nested" (driver/driver/), "flat"
+            (as FINN 0.8 deploys it) or "zip".
+    """
+    write_run(folder)
+    build = folder / "build"
+    package = build / "deploy"
+    shutil.rmtree(package)
+    driver = {"nested": package / "driver" / "driver", "flat": package}.get(
+        layout, package / "driver"
+    )
+    shutil.copytree(
+        Path(__file__).with_name("upstream_driver"),
+        driver,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    bitfile = package if layout == "flat" else package / "bitfile"
+    name = "finn-accel.bit" if layout == "builder" else "resizer.bit"
+    write_bitstream(bitfile / name, network_bytes())
+    if layout == "zip":
+        shutil.make_archive(str(build / "deploy-on-pynq"), "zip", build, "deploy")
+        shutil.rmtree(package)
     return folder
 
 

@@ -183,7 +183,7 @@ def _finn_plus(request: dict[str, Any], batch: int, clock: float) -> Any:
             "Its Python (%s) says: %s" % (sys.executable, error),
             "On the board: sudo -H %s -m pip install finn-plus-driver" % sys.executable,
         ) from error
-    beside = os.path.abspath(os.path.join(request["folder"], "driver"))
+    beside = os.path.abspath(request["driver_folder"])
     with open(os.path.join(beside, "settings.json")) as file:
         options = json.load(file)["driver_information"]
     kind = options.pop("driver_type", _WITH_DMA[0])
@@ -199,8 +199,15 @@ def _finn_plus(request: dict[str, Any], batch: int, clock: float) -> Any:
     return package.get_driver_class(kind)(request["bitfile"], **options)
 
 
+# What a package of upstream FINN brings beside its driver.
+_BROUGHT = ("driver", "driver_base", "validate", "qonnx", "finn")
+
+
 def _upstream(request: dict[str, Any], batch: int, clock: float) -> Any:
-    folder = os.path.join(request["folder"], "driver")
+    """The driver of upstream FINN, from 0.8 on: all take the same arguments."""
+    folder = os.path.abspath(request["driver_folder"])
+    _forget_drivers()
+    _driver_paths.append(folder)
     sys.path.insert(0, folder)
     try:
         shapes = importlib.import_module("driver").io_shape_dict
@@ -211,15 +218,34 @@ def _upstream(request: dict[str, Any], batch: int, clock: float) -> Any:
             "Python on the board says: %s" % error,
             "Install what it misses: sudo -H %s -m pip install bitstring" % sys.executable,
         ) from error
+    except AttributeError as error:
+        raise Failure(
+            "the driver in the deployment package is not one of FINN",
+            "Python on the board says: %s" % error,
+            "driver.py must have io_shape_dict, driver_base.py FINNExampleOverlay.",
+        ) from error
     # Without the clock this driver sets 100 MHz, whatever the design was built for.
     return overlay(
-        bitfile_name=request["bitfile"],
+        bitfile_name=os.path.abspath(request["bitfile"]),
         platform="zynq-iodma",
         io_shape_dict=shapes,
         batch_size=batch,
         fclk_mhz=clock,
         runtime_weight_dir=os.path.join(folder, "runtime_weights") + "/",
     )
+
+
+_driver_paths: list[str] = []
+
+
+def _forget_drivers() -> None:
+    """Unload the modules of another run's driver: all have the same names."""
+    for path in _driver_paths:
+        if path in sys.path:
+            sys.path.remove(path)
+    for name in list(sys.modules):
+        if name.split(".")[0] in _BROUGHT:
+            del sys.modules[name]
 
 
 def clock_mhz(driver: Any) -> float:

@@ -14,6 +14,7 @@ import traceback
 from typing import Any, Callable
 
 from finn_tui.board.agent.driver import Accelerator, classes, clock_mhz, hello, shaped
+from finn_tui.board.agent.facts import facts
 from finn_tui.board.agent.testset import test_set
 from finn_tui.board.agent.wire import Failure, Wire
 
@@ -70,6 +71,11 @@ def _advice(error: Exception) -> str:
 def check(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
     """What the board is, which ``hello`` has said already; nothing is loaded."""
     wire.send("result")
+
+
+def doctor(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
+    """Everything that can be read of the board; nothing is loaded."""
+    wire.send("result", **facts("."))
 
 
 def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
@@ -220,6 +226,7 @@ def _driver_validation(
 
 _JOBS: dict[str, Callable[[Wire, dict[str, Any], Accelerator], None]] = {
     "check": check,
+    "doctor": doctor,
     "execute": execute,
     "throughput": throughput,
     "validate": validate,

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from finn_tui.cli.documents.base import Failure
 from finn_tui.cli.documents.boards import (
+    BoardsDoctor,
     BoardsList,
     BoardsTest,
     Deploy,
@@ -75,6 +76,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "experiments": Experiments,
     "boards list": BoardsList,
     "boards test": BoardsTest,
+    "boards doctor": BoardsDoctor,
     "deploy": Deploy,
     "execute": Execute,
     "throughput": Throughput,

@@ -74,6 +74,43 @@ class BoardsTest(Document, frozen=True, kw_only=True):
     simulated: bool
 
 
+class DoctorCheck(Struct, frozen=True, kw_only=True):
+    """One check of a board.
+
+    Attributes:
+        name: a fixed word, e.g. ``cma``.
+        title: as users see it.
+        status: ``ok``, ``warn``, ``fail``, or ``unknown`` where the board does not show it.
+        value: what was read.
+        fix: what to do about it; empty if nothing.
+    """
+
+    name: str
+    title: str
+    status: str
+    value: str
+    fix: str
+
+
+class BoardsDoctor(Document, frozen=True, kw_only=True):
+    """Whether a board is fit for a run; exit code 1 if a check failed.
+
+    Attributes:
+        format_version: version of the document's form.
+        board: the machine's name.
+        simulated: whether it has no FPGA.
+        run: the run that it was examined for; null without one.
+        checks: in the order in which they matter.
+        status: the worst of the checks; ``unknown`` counts as ``ok``.
+    """
+
+    board: str
+    simulated: bool
+    run: str | None
+    checks: tuple[DoctorCheck, ...]
+    status: str
+
+
 class DeployRow(Struct, frozen=True, kw_only=True):
     """What was sent to a board.
 

@@ -48,9 +48,11 @@ class Device:
 
     name = "SIMULATED"
     active_device: Device | None = None
+    devices: list[Device] = []  # noqa: RUF012 - PYNQ's interface
 
 
 Device.active_device = Device()
+Device.devices = [Device.active_device]
 
 
 class Bitstream:
@@ -252,7 +254,9 @@ class Overlay:
         if accelerator is not None and name in self.__dict__.get("ip_dict", ()):
             kind, number = name[: len("idma")], int(name[len("idma") :])
             engines = accelerator.inputs if kind == "idma" else accelerator.outputs
-            names = (self.__dict__.get("_io_shape_dict") or {}).get(f"{kind}_names") or []
+            table = self.__dict__.get("_io_shape_dict") or {}
+            upstream = {"idma": "input_dma_name", "odma": "output_dma_name"}
+            names = table.get(f"{kind}_names") or table.get(upstream[kind]) or []
             return engines[names.index(name) if name in names else number]
         raise AttributeError(f"SIMULATED board: the design has no IP called {name}")
 

@@ -1,0 +1,1 @@
+"""SIMULATED: where PYNQ keeps what it knows of its devices."""
