@@ -68,16 +68,34 @@ class DeployOutlook:
     """What a deployment sends, and what its bitstream is known to miss.
 
     Attributes:
-        bytes: size of the deployment package.
+        bytes, files: size of the deployment package, and how many files it has.
         sample: whether there are sample images to execute.
         dataset: what accuracy is measured on; None if the run names none.
         wns: worst slack in ns where the clock was missed, else None.
+        driver: whose driver the package holds, as ``BoardEntry.driver`` names it; "" if unknown.
+        asks: whether the user is asked before the package's own driver runs.
     """
 
     bytes: int
+    files: int
     sample: bool
     dataset: str | None
     wns: float | None
+    driver: str = ""
+    asks: bool = False
+
+
+@dataclass(frozen=True)
+class BoardOutlook:
+    """Where a deployment goes.
+
+    Attributes:
+        address: user, host and port as far as they are given; empty for the simulated board.
+        folder: what the files go into there.
+    """
+
+    address: str
+    folder: str
 
 
 def plan_build(workspace: Workspace, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
@@ -171,18 +189,49 @@ def _same(plan: BuildPlan, request: RunRequest) -> bool:
     )
 
 
+def board_outlook(name: str) -> BoardOutlook:
+    """Look up where a board is.
+
+    Raises:
+        FinnTuiError: there is no board of that name, or its entry is damaged.
+    """
+    from finn_tui.board import catalogue
+
+    board = catalogue.find(name)
+    if board.simulated:
+        return BoardOutlook("", board.folder)
+    user = f"{board.user}@" if board.user else ""
+    port = f":{board.port}" if board.port else ""
+    return BoardOutlook(f"{user}{board.host}{port}", board.folder)
+
+
 def deploy_outlook(run: RunFolder) -> DeployOutlook:
     """Look at what a run has for a board.
 
     Raises:
         FinnTuiError: its documents are missing or broken.
     """
-    missed = run.clock_missed_ns()
+    from finn_tui.board.package import package
+    from finn_tui.lab.driver_consent import UnagreedDriver, check_driver
+
+    missed, driver, asks = run.clock_missed_ns(), "", False
+    try:
+        driver = package(run.path).flavour
+        check_driver(run.path)
+    except UnagreedDriver:
+        asks = True
+    except FinnTuiError:
+        # Said when it is deployed, with what to do.
+        driver = ""
+    sizes = [_size(path) for path in run.deploy.rglob("*") if path.is_file()]
     return DeployOutlook(
-        sum(_size(path) for path in run.deploy.rglob("*")),
+        sum(sizes),
+        len(sizes),
         (run.sample / "images.npy").is_file(),
         run.request.dataset,
         None if missed is None else -missed,
+        driver,
+        asks,
     )
 
 

@@ -28,7 +28,8 @@ from finn_tui.ui import crash, theming
 from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.table import BY_ID
-from finn_tui.ui.controllers.boards import BoardController, BoardJob, board_job
+from finn_tui.ui.controllers.board_work import BoardJob, board_job
+from finn_tui.ui.controllers.boards import BoardController
 from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.logs import LogController
@@ -191,10 +192,12 @@ class FinnTuiApp(Workers):
         self.set_interval(KEEP_SECONDS, self.models.keep)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self.builds.watch_runs)
+        self.call_after_refresh(self.boards.offer_queue)
 
     def on_unmount(self) -> None:
-        """Write the working folding."""
+        """Write the working folding, and leave the queue of the board to the next app."""
         self.models.keep_last()
+        self.state.board.queue.close()
 
     def _publish(self, topic: Topic) -> None:
         if self.is_running:
@@ -294,10 +297,10 @@ class FinnTuiApp(Workers):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.state.board.busy = ""
+                self.boards.leave()
                 self.do_app_quit()
 
-        text = "What runs on the board would be ended; builds go on in any case."
+        text = self.boards.leave_text()
         self.push_screen(
             confirm("The board is at work. Leave all the same?", text, "leave"), answered
         )

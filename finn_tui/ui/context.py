@@ -64,6 +64,9 @@ class BuildActions(Protocol):
 class BoardActions(Protocol):
     """The part of ``BoardController`` that screens use."""
 
+    def ask_to_go(self, runs: Sequence[str]) -> None:
+        """Ask, then put runs into the queue of the board."""
+
     def start_job(self, job: str) -> None:
         """Start a job with the run that the Board screen shows."""
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from finn_tui.lab.board_queue import BoardQueue
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app_log import AppLog
 
@@ -107,7 +108,8 @@ class BoardState:
 
     Attributes:
         run: id of the run; empty for the newest that has been built.
-        busy: the job asked for ("go", "deploy", ...) while it runs.
+        busy: the job asked for ("go", "deploy", ...) while it runs; ``busy_on`` is its machine.
+        queue: the runs that are deployed and validated one after the other.
         jobs: how far each of ``BOARD_JOBS`` is.
         results: results.json of the run, read when it changes.
         sample: the sample image with its number, as uint8 of (H, W) or (H, W, 3), if read.
@@ -117,6 +119,8 @@ class BoardState:
     run: str = ""
     machine: str = "simulated"
     busy: str = ""
+    busy_on: str = ""
+    queue: BoardQueue = field(default_factory=BoardQueue)
     jobs: dict[str, JobState] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     results_of: tuple[str, float] = ("", 0.0)
@@ -128,7 +132,8 @@ class BoardState:
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""
-        self.busy, self.error, self.accuracy = job, None, None
+        self.busy, self.busy_on = job, self.machine
+        self.error, self.accuracy = None, None
         self.jobs = {name: JobState() for name in BOARD_JOBS if job in ("go", name)}
 
 
@@ -201,7 +206,7 @@ class AppState:
         self.broken: tuple[DamagedRun, ...] = ()
         self.chosen_run_id = ""
         self.failure: Diagnosis | None = None
-        self.board = BoardState(machine=workspace.settings.to)
+        self.board = BoardState(machine=workspace.settings.to, queue=BoardQueue(workspace.root))
         self.flow = FlowState()
         self.searching = False
         self.sweeping = ""

@@ -23,7 +23,7 @@ from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.controllers.boards import BoardJob, Credentials
+from finn_tui.ui.controllers.board_work import BoardJob, Credentials
 from finn_tui.ui.tune.state import TuneState, tune_state
 from tests import data
 

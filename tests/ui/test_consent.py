@@ -11,7 +11,7 @@ from finn_tui.base.progress import OnProgress
 from finn_tui.lab.driver_consent import UnagreedDriver
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
-from finn_tui.ui.controllers.boards import Credentials, board_job
+from finn_tui.ui.controllers.board_work import Credentials, board_job
 from tests.lab.test_driver_consent import foreign
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
 

@@ -15,8 +15,8 @@ from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.board import view as board
-from finn_tui.ui.controllers.boards import Credentials
+from finn_tui.ui.board import progress as board
+from finn_tui.ui.controllers.board_work import Credentials
 from finn_tui.ui.flow import view as flow
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.results.screen import ResultsScreen

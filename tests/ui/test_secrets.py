@@ -9,7 +9,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
 from finn_tui.board.openssh_files import KeyEncrypted
 from finn_tui.lab.workbench import Workbench
-from finn_tui.ui.controllers.boards import Credentials
+from finn_tui.ui.controllers.board_work import Credentials
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
 
 KEY = Path("/home/somebody/.ssh/id_ed25519")

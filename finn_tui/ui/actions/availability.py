@@ -35,8 +35,6 @@ def cannot_train(state: AppState) -> str | None:
 def cannot_go(state: AppState) -> str | None:
     if state.sweeping:
         return "a series uses the board; x on Results stops it"
-    if state.board.busy:
-        return "a job runs on the board; x on the Board screen stops it"
     if state.newest_built() is None:
         return "no successful run yet; press b to build one"
     return None
@@ -50,6 +48,17 @@ def cannot_measure(state: AppState) -> str | None:
     if state.board_run() is None:
         return "no successful run yet; press b to build one"
     return None
+
+
+def queue_not_held(state: AppState) -> str | None:
+    queue = state.board.queue
+    if not queue.waiting:
+        return "no run waits for the board; d puts one into the queue"
+    return None if queue.held else "the queue goes on by itself"
+
+
+def no_queue(state: AppState) -> str | None:
+    return None if state.board.queue.entries else "the queue is empty; d puts a run into it"
 
 
 def nothing_to_stop(state: AppState) -> str | None:

@@ -56,7 +56,10 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
         ),
     ),
     "runs": (
-        ("Watch", ("runs.error", "runs.logs", "log.follow", "list.choose", "list.filter")),
+        (
+            "Watch",
+            ("runs.error", "runs.logs", "log.follow", "runs.mark", "list.choose", "list.filter"),
+        ),
         ("End and go on", ("runs.cancel", "runs.resume", "runs.retry", "runs.clean")),
         ("Remember", ("runs.note", "runs.tags")),
     ),
@@ -73,6 +76,7 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
                 "board.choose",
             ),
         ),
+        ("Queue", ("board.continue", "board.earlier", "board.later", "board.remove")),
         ("Log", ("log.follow", "list.filter", "list.choose")),
     ),
     "results": (

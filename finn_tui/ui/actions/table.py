@@ -131,8 +131,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "app.go",
         "Deploy and validate",
-        "Deploy the newest built run to the board, execute a "
-        "sample, measure throughput and accuracy; asks first.",
+        "Deploy a built run to the board, execute a sample, measure throughput and accuracy: on "
+        "Runs and Results the marked ones or the one under the cursor, elsewhere the newest; asks "
+        "first.",
         ("d",),
         "mode",
         "deploy",
@@ -598,6 +599,15 @@ ACTIONS: tuple[Action, ...] = (
         availability.not_ended,
     ),
     Action(
+        "runs.mark",
+        "Mark the run",
+        "Mark runs, so that d deploys and validates all of them; esc removes all marks.",
+        ("space",),
+        "runs",
+        "",
+        availability.no_run,
+    ),
+    Action(
         "board.deploy",
         "Deploy",
         "Copy changed files to the board.",
@@ -644,11 +654,47 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "board.stop",
         "Stop",
-        "Stop the job on the board.",
+        "Stop the job on the board; the runs behind it in the queue wait.",
         ("x",),
         "board",
         "stop",
         availability.nothing_to_stop,
+    ),
+    Action(
+        "board.continue",
+        "Go on with the queue",
+        "Start the next run of the queue after a stop or a question.",
+        ("n",),
+        "board",
+        "go on",
+        availability.queue_not_held,
+    ),
+    Action(
+        "board.earlier",
+        "Earlier in the queue",
+        "Move the run under the cursor up in the queue.",
+        ("shift+up", "ctrl+up"),
+        "board",
+        "",
+        availability.no_queue,
+    ),
+    Action(
+        "board.later",
+        "Later in the queue",
+        "Move the run under the cursor down in the queue.",
+        ("shift+down", "ctrl+down"),
+        "board",
+        "",
+        availability.no_queue,
+    ),
+    Action(
+        "board.remove",
+        "Remove from the queue",
+        "Remove the run under the cursor from the queue.",
+        ("delete", "backspace"),
+        "board",
+        "",
+        availability.no_queue,
     ),
     Action(
         "flow.follow",

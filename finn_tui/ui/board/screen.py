@@ -9,13 +9,16 @@ from typing import ClassVar
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from finn_tui.lab.board_queue import QueueEntry
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.board import queue_view
 from finn_tui.ui.board import view as board
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
 from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.image import SampleImage
 from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine
@@ -45,6 +48,7 @@ class BoardScreen(ModeScreen):
         with Horizontal(id="work", classes="pane"):
             yield LineView(self._jobs, id="jobs")
             yield SampleImage(id="sample")
+        yield Listing(id="queue", title="Queue", classes="pane")
         yield LogPane(id="log")
 
     def on_mount(self) -> None:
@@ -63,8 +67,83 @@ class BoardScreen(ModeScreen):
         self._make_room()
         self.query_one("#about", LineView).redraw()
         self.query_one("#jobs", LineView).redraw()
+        self._draw_queue()
         self.query_one("#sample", SampleImage).set_image(state.sample if run is not None else None)
         self.query_one("#log", LogPane).set_log(self._log_view(state.log.path), "board log")
+
+    def _draw_queue(self) -> None:
+        queue = self.state.board.queue
+        listing = self.query_one("#queue", Listing)
+        listing.display = queue_view.shown(queue)
+        if not listing.display:
+            return
+        rows = min(len(queue.entries), 4 if self.size.height < 34 else 10)
+        height = rows + 1 + (1 if self.size.height < 34 else 2)
+        if listing.styles.height is None or listing.styles.height.value != height:
+            listing.styles.height = height
+        listing.title = queue_view.title(queue)
+        listing.set_content(queue_view.content(queue, self.state.run, listing.size.width))
+
+    def _entry(self) -> QueueEntry | None:
+        """The entry of the queue under the cursor."""
+        key, entries = self.query_one("#queue", Listing).key, self.state.board.queue.entries
+        return entries[key] if isinstance(key, int) and key < len(entries) else None
+
+    def on_listing_chosen(self, event: Listing.Chosen) -> None:
+        """Show the run of the queue, or why it failed."""
+        entry = self._entry()
+        if entry is None:
+            return
+        if not entry.why:
+            if not self.state.board.busy:
+                self.state.board.run = entry.run
+                self.redraw()
+            return
+        from finn_tui.ui.dialogs.choose import Notice
+
+        run = entry.run
+
+        def answered(answer: str | None) -> None:
+            if answer == "d":
+                self.context.boards.ask_to_go([run])
+
+        notice = Notice(
+            f"{entry.run} on {entry.board}: {entry.status}",
+            [(entry.why, ""), (entry.fix, "accent")],
+            [("d", "deploy and validate it again")] if entry.ended else [],
+            role="bad",
+        )
+        self.app.push_screen(notice, answered)
+
+    def do_app_go(self) -> None:
+        """Deploy and validate the run that is shown."""
+        run = self.state.board_run()
+        if run is not None:
+            self.context.boards.ask_to_go([run.id])
+
+    def do_board_earlier(self) -> None:
+        """Move the run under the cursor up in the queue."""
+        self._move(-1)
+
+    def do_board_later(self) -> None:
+        """Move the run under the cursor down in the queue."""
+        self._move(1)
+
+    def _move(self, by: int) -> None:
+        queue, entry = self.state.board.queue, self._entry()
+        if entry is None:
+            return
+        queue.move(entry, by)
+        self._draw_queue()
+        at = next(i for i, each in enumerate(queue.entries) if each is entry)
+        self.query_one("#queue", Listing).go_to(at)
+
+    def do_board_remove(self) -> None:
+        """Remove the run under the cursor from the queue."""
+        entry = self._entry()
+        if entry is not None:
+            self.state.board.queue.remove(entry)
+            self.redraw()
 
     def _log_view(self, path: Path | None) -> LogView:
         """Return the view of the board log; a new one for another file."""

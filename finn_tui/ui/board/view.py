@@ -1,24 +1,19 @@
-"""Text of the Board screen, and what a job's progress does to its state."""
+"""Text of the Board screen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
 from finn_tui.ui.toolkit.styled_line import (
     StyledLine,
     bar,
     duration,
-    printable,
     rate,
     shorten,
     whole,
 )
-
-if TYPE_CHECKING:
-    from finn_tui.base.errors import FinnTuiError
-    from finn_tui.base.progress import Progress
 
 _SIGNS = {
     "waiting": ("·", "faint"),
@@ -28,101 +23,6 @@ _SIGNS = {
     "stopped": ("■", "warn"),
     "missing": ("!", "warn"),
 }
-
-
-def apply_progress(board: BoardState, progress: Progress) -> None:
-    """Update the state by a job's progress.
-
-    Args:
-        board: the state.
-        progress: of the job.
-    """
-    if not board.busy:
-        # A last word of work that was stopped a moment ago.
-        return
-    message = printable(progress.message)
-    if progress.data.get("log"):
-        board.log.add([message])
-        return
-    job = board.jobs.get(progress.stage)
-    if job is None:
-        board.log.add([message])
-        return
-    for name in BOARD_JOBS[: BOARD_JOBS.index(progress.stage)]:
-        earlier = board.jobs.get(name)
-        if earlier is not None and earlier.status == "running":
-            earlier.end("done")
-    if job.status != "running":
-        job.start()
-    if message != job.message:
-        board.log.add([f"{progress.stage}: {message}"])
-    job.message = message.removeprefix("SIMULATED: ")
-    job.fraction = progress.fraction
-    data = progress.data
-    if progress.stage == "validate" and "accuracy" in data and data.get("total"):
-        board.accuracy = (float(data["accuracy"]), int(data["done"]), int(data["total"]))
-
-
-def end_finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:
-    """Record that the job has ended; parts that did not start were not possible.
-
-    Args:
-        board: the state.
-        missing: why parts were not possible.
-    """
-    for job in board.jobs.values():
-        if job.status == "running":
-            job.end("done")
-        elif job.status == "waiting":
-            job.status = "missing"
-    for error in missing:
-        board.log.add([f"{error.what}: {error.why}"])
-    board.busy, board.results_of = "", ("", 0.0)
-
-
-def end_failed(board: BoardState, error: FinnTuiError) -> None:
-    """Record that the job failed.
-
-    Args:
-        board: the state.
-        error: why.
-    """
-    for job in board.jobs.values():
-        if job.status == "running":
-            job.end("failed")
-    board.log.add([f"ERROR: {error.what}", error.why, error.fix])
-    board.busy, board.error, board.results_of = "", error, ("", 0.0)
-
-
-def end_stopped(board: BoardState) -> None:
-    """Record that the user stopped the job."""
-    for job in board.jobs.values():
-        if job.status == "running":
-            job.end("stopped")
-    if board.busy:
-        board.log.add([f"{board.busy} stopped"])
-    board.busy, board.results_of = "", ("", 0.0)
-
-
-def unknown_key(error: FinnTuiError) -> str:
-    """Return the fingerprint if the board's host key is unknown; else an empty text."""
-    from finn_tui.board.connection import HostKeyUnknown
-
-    return error.fingerprint if isinstance(error, HostKeyUnknown) else ""
-
-
-def encrypted_key(error: FinnTuiError) -> str:
-    """Return the file of the key whose passphrase is asked for; else an empty text."""
-    from finn_tui.board.openssh_files import KeyEncrypted
-
-    return str(error.key) if isinstance(error, KeyEncrypted) else ""
-
-
-def asks_password(error: FinnTuiError) -> bool:
-    """Return whether the board refused a login without a password."""
-    import asyncssh
-
-    return isinstance(error.__cause__, asyncssh.PermissionDenied)
 
 
 #: Lines of all jobs with all results.

@@ -1,26 +1,24 @@
-"""Work with boards: starts jobs, and handles their results and questions."""
+"""Work with boards: the queue of runs, single jobs, their results and questions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.progress import OnProgress, Progress
-from finn_tui.lab.workbench import Workbench
+from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.base.progress import Progress
+from finn_tui.lab.board_queue import BoardQueue, EntryStatus
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.context import AppContext
+from finn_tui.ui.controllers import board_questions
 from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.controllers.board_work import BoardJob, Credentials, board_results
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import RunView, Topic
-
-BoardJob = Callable[
-    [Workbench, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
-]
+from finn_tui.ui.toolkit.styled_line import plural
 
 
 @dataclass
@@ -44,15 +42,6 @@ class BoardResultsRead(WorkResult):
     sample: Any
 
 
-class Credentials:
-    """Password, passphrases by key file and trusted host key of a board; in memory only."""
-
-    def __init__(self) -> None:
-        self.password: str | None = None
-        self.passphrases: dict[str, str] = {}
-        self.trust: str | bool = False
-
-
 class BoardController(Controller):
     """Starts the jobs deploy, execute, throughput and validate."""
 
@@ -67,27 +56,164 @@ class BoardController(Controller):
         self._board_job = board_job
         self._credentials: dict[str, Credentials] = {}
 
+    @property
+    def queue(self) -> BoardQueue:
+        """The runs that are deployed and validated one after the other."""
+        return self.state.board.queue
+
+    # The queue
+
     def do_app_go(self) -> None:
         """Deploy and validate the newest run that has been built, after asking."""
-        from finn_tui.ui.dialogs.plan_text import deploy_facts
-
         run = self.state.newest_built()
-        assert run is not None, "the action is disabled without one"
-        id, machine = run.id, self.state.board.machine
+        if run is not None:
+            self.ask_to_go([run.id])
+
+    def ask_to_go(self, runs: Sequence[str]) -> None:
+        """Say what is sent where and done there, and put the runs into the queue if wished.
+
+        Args:
+            runs: ids, in the order in which they are to be done; those that are not built are left
+                out, which is said.
+        """
+        from finn_tui.ui.dialogs.plan_text import deploy_facts, queue_fact
+
+        views = [run for run in map(self.state.run, runs) if run is not None]
+        built = [run for run in views if run.built]
+        if not built:
+            states = ", ".join(sorted({run.state.state for run in views})) or "not there"
+            self.context.notify(
+                f"nothing to deploy: {states}", title="deploy", severity="warning", markup=False
+            )
+            return
+        machine, queue = self.state.board.machine, self.queue
 
         def go() -> None:
-            self.state.board.run = id
-            self.start_job("go")
+            if not queue.add([run.id for run in built], machine):
+                self.context.notify("it is in the queue already", title="deploy", markup=False)
+            if not self.state.board.busy:
+                self.state.board.run = built[0].id
             self.context.show_mode("board")
+            self.start_next()
+            self.state.publish(Topic.BOARD)
 
+        title = f"Deploy to {machine} and validate"
+        if len(built) > 1:
+            title = f"Deploy {len(built)} runs to {machine} and validate, one after the other"
+        facts = [fact for run in built for fact in deploy_facts(run, machine)]
+        if len(views) > len(built):
+            facts.append((f"{len(views) - len(built)} not built, left out", "warn"))
+        before = len(queue.waiting) + bool(self.state.board.busy)
+        if before:
+            facts.append((queue_fact(before), "warn"))
         self.context.confirm(
-            f"Deploy to {machine} and validate",
-            deploy_facts(run, machine),
+            title,
+            facts,
             "deploy and validate",
             "checking the package ...",
-            self._look_at_package(run.folder),
+            self._look_at_packages([run.folder for run in built], machine),
             go,
         )
+
+    def start_next(self) -> None:
+        """Start the next run of the queue, if nothing is done on the board."""
+        board = self.state.board
+        if board.busy or self.state.sweeping:
+            return
+        while (entry := self.queue.next()) is not None:
+            run = self.state.run(entry.run)
+            if run is None or not run.built:
+                self.queue.set(entry, EntryStatus.FAILED, "the run is not there any more")
+                continue
+            board.run, board.machine = entry.run, entry.board
+            self.queue.set(entry, EntryStatus.RUNNING)
+            self._tell_problem()
+            self.start_job("go")
+            return
+
+    def offer_queue(self) -> None:
+        """Offer to go on with what an earlier app has not done."""
+        from finn_tui.ui.dialogs.choose import Notice
+
+        count = self.queue.restore()
+        if not count:
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.context.show_mode("board")
+                self.do_board_continue()
+            elif answer == "r":
+                self.queue.clear()
+                self.state.publish(Topic.BOARD)
+
+        names = ", ".join(f"{entry.run} to {entry.board}" for entry in self.queue.entries[:5])
+        more = f", and {count - 5} more" if count > 5 else ""
+        what = "A run was" if count == 1 else f"{count} runs were"
+        self.context.show_dialog(
+            Notice(
+                f"{what} not measured when finn-tui ended",
+                [(f"{names}{more}.", ""), ("The Board screen has the queue.", "dim")],
+                [("y", "go on"), ("r", "remove")],
+                role="warn",
+            ),
+            answered,
+        )
+
+    def do_board_continue(self) -> None:
+        """Go on with the queue."""
+        self.queue.held = False
+        self.start_next()
+        self.state.publish(Topic.BOARD)
+
+    def leave_text(self) -> str:
+        """Return what quitting means for the board and its queue."""
+        entry, waiting = self.queue.running, len(self.queue.waiting)
+        text = "What runs on the board would be ended; builds go on in any case."
+        if entry is None and not waiting:
+            return text
+        if self.queue.problem is not None:
+            return f"{text} The queue is lost: {self.queue.problem.why}"
+        kept = "It is" if not waiting else f"It and the {plural(waiting, 'run')} behind it are"
+        if entry is None:
+            kept = f"The {plural(waiting, 'run')} in the queue are"
+        return f"{text} {kept} offered again at the next start."
+
+    def leave(self) -> None:
+        """Prepare for the end of the app: what runs is done again by the next one."""
+        self.queue.freeze()
+        self.state.board.busy = ""
+
+    def _tell_problem(self) -> None:
+        problem = self.queue.problem
+        if problem is not None:
+            self.context.notify(
+                f"{problem.what}. {problem.why}", title="queue", severity="warning", markup=False
+            )
+
+    def _entry_ended(self, status: EntryStatus, error: FinnTuiError | None = None) -> bool:
+        """Record how the run of the queue ended, start the next; whether others are left to do."""
+        entry = self.queue.running
+        if entry is None:
+            return False
+        why, fix = ("", "") if error is None else (f"{error.what}. {error.why}", error.fix)
+        self.queue.set(entry, status, why, fix)
+        more = bool(self.queue.waiting)
+        if status is EntryStatus.STOPPED and more:
+            self.queue.held = True
+        self.start_next()
+        several = len(self.queue.entries) > 1
+        if several and not more:
+            done = sum(each.status is EntryStatus.DONE for each in self.queue.entries)
+            self.context.notify(
+                f"{done} of {len(self.queue.entries)} runs are deployed and as in software",
+                title="queue",
+                severity="information" if done == len(self.queue.entries) else "warning",
+                markup=False,
+            )
+        return more
+
+    # Jobs
 
     def read_results(self, run: RunView) -> None:
         """Read the results of a run on a board."""
@@ -112,11 +238,17 @@ class BoardController(Controller):
 
     def job_done(self, message: BoardJobDone) -> None:
         """Record that a job has ended well."""
-        from finn_tui.ui.board.view import end_finished
+        from finn_tui.ui.board.progress import end_finished
 
-        end_finished(self.state.board, message.missing)
-        if message.missing:
-            self.context.show_error(message.missing[0])
+        board, missing = self.state.board, message.missing
+        end_finished(board, missing)
+        differs = missing and missing[0].kind is ErrorKind.BOARD
+        status = EntryStatus.DONE
+        if missing:
+            status = EntryStatus.DIFFERS if differs else EntryStatus.FAILED
+        more = self._entry_ended(status, missing[0] if missing else None)
+        if missing and not more:
+            self.context.show_error(missing[0])
         self.state.publish(Topic.BOARD)
 
     def results_read(self, message: BoardResultsRead) -> None:
@@ -128,109 +260,65 @@ class BoardController(Controller):
 
     def job_advanced(self, progress: Progress) -> None:
         """Show the progress of a job."""
-        from finn_tui.ui.board.view import apply_progress
+        from finn_tui.ui.board.progress import apply_progress
 
         apply_progress(self.state.board, progress)
         self.state.publish(Topic.BOARD)
 
     def job_stopped(self) -> None:
         """Record that the user stopped the job."""
-        from finn_tui.ui.board.view import end_stopped
+        from finn_tui.ui.board.progress import end_stopped
 
         end_stopped(self.state.board)
+        self._entry_ended(EntryStatus.STOPPED)
         self.state.publish(Topic.BOARD)
 
     def job_failed(self, error: FinnTuiError) -> None:
         """Show why a job failed; ask for a secret or for trust where that helps."""
-        from finn_tui.lab import consent
         from finn_tui.lab.driver_consent import UnagreedDriver
-        from finn_tui.ui.board.view import end_failed, unknown_key
+        from finn_tui.ui.board.progress import end_failed
 
-        board = self.state.board
-        job = board.busy
+        board, entry = self.state.board, self.queue.running
+        job, machine, run = board.busy, board.busy_on, board.run
         end_failed(board, error)
+        if isinstance(error, UnagreedDriver) and self.queue.waiting:
+            # Nobody may be there to answer, and the next run may do without.
+            self._entry_ended(EntryStatus.FAILED, error)
+            self.state.publish(Topic.BOARD)
+            return
+
+        def again() -> None:
+            if entry is not None:
+                self.do_board_continue()
+                return
+            board.run, board.machine = run, machine
+            self.start_job(job)
+
+        def refused() -> None:
+            if entry is not None and entry.waits:
+                self.queue.set(entry, EntryStatus.FAILED, f"{error.what}. {error.why}", error.fix)
+                self.state.publish(Topic.BOARD)
+
+        credentials = self._credentials.setdefault(machine, Credentials())
+        if board_questions.ask(self.context, error, machine, credentials, again, refused):
+            if entry is not None:
+                # It waits for the answer, and so do the others: they would be asked the same.
+                self.queue.held = True
+                self.queue.set(entry, EntryStatus.WAITING, f"asks: {error.what}", error.fix)
+        elif not self._entry_ended(EntryStatus.FAILED, error):
+            self.context.show_error(error)
         self.state.publish(Topic.BOARD)
-        credentials = self._credentials.setdefault(board.machine, Credentials())
-        fingerprint = unknown_key(error)
-        if isinstance(error, UnagreedDriver):
-            driver = error
 
-            def agreed(answer: str | None) -> None:
-                if answer == "r":
-                    try:
-                        consent.agree(driver.digest, driver.path)
-                    except FinnTuiError as problem:
-                        self.context.show_error(problem)
-                    else:
-                        self.start_job(job)
+    async def _look_at_packages(self, runs: Sequence[RunFolder], machine: str) -> OutlookReady:
+        """Return what deployments send and where, and which clocks were missed."""
+        from finn_tui.lab.plans import board_outlook, deploy_outlook
+        from finn_tui.ui.dialogs.plan_text import board_facts, deploy_outlook_facts
 
-            self.context.show_error(error, (("r", "run this code on the board"),), agreed)
-        elif fingerprint:
-
-            def trusted(answer: str | None) -> None:
-                if answer == "t":
-                    credentials.trust = fingerprint
-                    self.start_job(job)
-
-            self.context.show_error(error, (("t", "trust this key"),), trusted)
-        else:
-            self._ask_secret(error, job, credentials)
-
-    def _ask_secret(self, error: FinnTuiError, job: str, credentials: Credentials) -> None:
-        """Show why a board did not let us in, and ask for what may help.
-
-        Args:
-            error: what happened.
-            job: done again with the secret.
-            credentials: kept for the board.
-        """
-        from finn_tui.ui.board.view import asks_password, encrypted_key
-
-        key = encrypted_key(error)
-        # A wrong one is forgotten: it would be tried again before anything else.
-        credentials.passphrases.pop(key, None)
-
-        def entered_passphrase(text: str | None) -> None:
-            if text:
-                credentials.passphrases[key] = text
-                self.start_job(job)
-
-        def entered_password(text: str | None) -> None:
-            if text:
-                credentials.password = text
-                self.start_job(job)
-
-        def answered(answer: str | None) -> None:
-            if answer == "k":
-                self._show_secret_dialog(f"Passphrase of {key}", entered_passphrase)
-            elif answer == "p":
-                machine = self.state.board.machine
-                self._show_secret_dialog(f"Password for {machine}", entered_password)
-
-        ways = [("k", "enter the key's passphrase")] if key else []
-        if asks_password(error):
-            ways.append(("p", "enter a password"))
-        self.context.show_error(error, tuple(ways), answered)
-
-    def _show_secret_dialog(self, title: str, then: Callable[[str | None], None]) -> None:
-        from finn_tui.ui.dialogs.ask_text import AskTextDialog
-
-        self.context.show_dialog(
-            AskTextDialog(
-                title,
-                secret=True,
-                hint="kept in memory while the app runs, never on disk",
-            ),
-            then,
-        )
-
-    async def _look_at_package(self, run: RunFolder) -> OutlookReady:
-        """Return what a deployment sends, and whether its clock was missed."""
-        from finn_tui.lab.plans import deploy_outlook
-        from finn_tui.ui.dialogs.plan_text import deploy_outlook_facts
-
-        outlook = await asyncio.to_thread(deploy_outlook, run)
-        return OutlookReady(deploy_outlook_facts(outlook))
+        facts = board_facts(await asyncio.to_thread(board_outlook, machine))
+        for run in runs:
+            outlook = await asyncio.to_thread(deploy_outlook, run)
+            facts += deploy_outlook_facts(outlook, run.id if len(runs) > 1 else "")
+        return OutlookReady(facts)
 
     async def _work_on_board(
         self, job: str, run: RunFolder, machine: str, credentials: Credentials
@@ -242,65 +330,5 @@ class BoardController(Controller):
 
     async def _read_results(self, run: RunView) -> BoardResultsRead:
         """Read the results of a run on a board, and the image that was executed."""
-        results, image, sample = await asyncio.to_thread(_board_results, run.folder)
+        results, image, sample = await asyncio.to_thread(board_results, run.folder)
         return BoardResultsRead(run.id, run.changed, results, image, sample)
-
-
-def _board_results(folder: RunFolder) -> tuple[dict[str, Any], int, Any]:
-    import numpy as np
-
-    try:
-        results = folder.results()
-    except FinnTuiError:
-        results = {}
-    image = int((results.get("execute") or {}).get("image", 0))
-    try:
-        images = np.load(folder.sample / "images.npy", mmap_mode="r", allow_pickle=False)
-        sample = np.array(images[image])
-    except (OSError, ValueError, IndexError):
-        return results, image, None
-    return results, image, sample
-
-
-async def board_job(
-    lab: Workbench,
-    job: str,
-    run: Path,
-    machine: str,
-    credentials: Credentials,
-    on_progress: OnProgress,
-) -> tuple[FinnTuiError, ...]:
-    """Connect to a board and do a job with a run; what of it could not be done and why."""
-    # asyncssh takes half a second to import: only those who deploy pay for it.
-    from finn_tui.board import jobs
-    from finn_tui.board.deploy import deploy
-    from finn_tui.board.results import differences
-    from finn_tui.board.validation import validate
-    from finn_tui.lab.driver_consent import check_driver
-
-    await asyncio.to_thread(check_driver, run)
-    async with lab.board(
-        machine,
-        on_progress,
-        trust=credentials.trust,
-        password=credentials.password,
-        sudo_password=credentials.password,
-        passphrases=credentials.passphrases,
-    ) as session:
-        dataset = None
-        if job in ("go", "validate"):
-            dataset = lab.workspace.dataset(RunFolder(run).request.model)
-        if job == "go":
-            return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
-        await deploy(session, run, on_progress)
-        if job == "execute":
-            difference = differences((await jobs.execute(session, run, on_progress))[0], None)
-            return () if difference is None else (difference,)
-        if job == "throughput":
-            await jobs.throughput(session, run, on_progress)
-        elif job == "validate":
-            difference = differences(
-                None, await validate(session, run, on_progress, dataset=dataset)
-            )
-            return () if difference is None else (difference,)
-    return ()

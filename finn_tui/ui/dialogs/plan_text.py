@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from finn_tui.lab.plans import BuildOutlook, BuildPlan, DeployOutlook
+    from finn_tui.lab.plans import BoardOutlook, BuildOutlook, BuildPlan, DeployOutlook
     from finn_tui.ui.state import RunView
 
 Fact = tuple[str, str]
@@ -57,21 +57,49 @@ def deploy_facts(run: RunView, machine: str) -> list[Fact]:
     facts: list[Fact] = [
         (f"run {run.id}", "strong"),
         (f"{request.model}, {request.folding_name}", ""),
-        (f"{1000 / request.clock_ns:.4g} MHz", ""),
+        (f"built for {1000 / request.clock_ns:.4g} MHz", ""),
     ]
     if run.simulated or machine == "simulated":
         facts.append(("SIMULATED", "sim"))
     return facts
 
 
-def deploy_outlook_facts(outlook: DeployOutlook) -> list[Fact]:
-    """Return what is sent and done, and whether the bitstream misses its clock."""
+def queue_fact(before: int) -> str:
+    """Return where a run comes in the queue.
+
+    Args:
+        before: how many are done before it.
+    """
+    return f"number {before + 1} in the queue of the board"
+
+
+def board_facts(outlook: BoardOutlook) -> list[Fact]:
+    """Return where a deployment goes."""
+    if not outlook.address:
+        return [("the board is simulated on this machine", "dim")]
+    return [(f"{outlook.address}, folder {outlook.folder}", "")]
+
+
+def deploy_outlook_facts(outlook: DeployOutlook, run: str = "") -> list[Fact]:
+    """Return what is sent and done, and whether the bitstream misses its clock.
+
+    Args:
+        outlook: of a run.
+        run: its id, where there are several; then only what is its own.
+    """
     from finn_tui.base.text import size
 
     facts: list[Fact] = []
+    name = f"{run}: " if run else ""
     if outlook.wns is not None:
-        facts.append((f"CLOCK MISSED by {-outlook.wns:.3f} ns: results can be wrong", "bad"))
-    facts.append((f"sends {size(outlook.bytes)}, only what changed", ""))
+        facts.append((f"{name}CLOCK MISSED by {-outlook.wns:.3f} ns: results can be wrong", "bad"))
+    if outlook.asks:
+        facts.append((f"{name}brings a driver of its own: asks before it runs", "warn"))
+    if run:
+        return facts
+    driver = f", driver {outlook.driver}" if outlook.driver else ""
+    files = f"{outlook.files} files, " if outlook.files else ""
+    facts.append((f"sends {files}{size(outlook.bytes)}, only what changed{driver}", ""))
     todo = ["execute a sample"] if outlook.sample else []
     todo.append("measure throughput")
     if outlook.dataset:

@@ -188,6 +188,12 @@ class ResultsScreen(ModeScreen):
             listing.do_list_down()
             self.redraw()
 
+    def do_app_go(self) -> None:
+        """Deploy and validate the marked runs, else the one under the cursor."""
+        row = self._row()
+        runs = list(self.own.marked) or ([row.run] if row is not None else [])
+        self.context.boards.ask_to_go(runs)
+
     def do_results_compare(self) -> None:
         """Show marked runs side by side, or one run again."""
         if not self._comparing and len(self.own.marked) < 2:

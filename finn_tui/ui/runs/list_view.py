@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from finn_tui.lab.identity import titles
@@ -51,7 +51,10 @@ def _damaged_row(run: DamagedRun, wide: bool) -> Row:
 
 
 def runs_content(
-    run_views: Sequence[RunView], width: int, damaged: Sequence[DamagedRun] = ()
+    run_views: Sequence[RunView],
+    width: int,
+    damaged: Sequence[DamagedRun] = (),
+    marked: Collection[str] = (),
 ) -> Content:
     """Return the list of runs, newest first, those that cannot be read in their places.
 
@@ -59,6 +62,7 @@ def runs_content(
         run_views: the runs.
         damaged: those that cannot be read.
         width: columns of the list.
+        marked: ids of marked runs; their column is there only if there are any.
     """
     wide = width >= 110
     rows = []
@@ -76,6 +80,9 @@ def runs_content(
         ]
         rows.append(Row(run.id, cells, run.id))
     rows += [_damaged_row(run, wide) for run in damaged]
+    if marked:
+        mark: dict[bool, Cell] = {True: ("*", "accent"), False: (" ", "")}
+        rows = [Row(row.key, [mark[row.key in marked], *row.cells], row.also) for row in rows]
     # A run's name begins with the time of its creation.
     rows.sort(key=lambda row: str(row.key), reverse=True)
     columns = [
@@ -87,4 +94,6 @@ def runs_content(
         Column("age", 6, True, rank=4),
         Column("", 9),
     ]
+    if marked:
+        columns.insert(0, Column("", 1))
     return Content(columns, rows, "no runs yet; b builds the folding, ctrl+t trains the network")

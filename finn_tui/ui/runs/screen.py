@@ -83,8 +83,10 @@ class RunsScreen(ModeScreen):
         rows = max(2 if height < 18 else 3, min(max_rows, count + 1))
         self.resize_pane("runs", rows + (2 if height >= 34 else 1))
         self.resize_pane("steps", 44 if width >= 110 else min(34, width * 45 // 100))
+        marked = self.own.marked = [run for run in self.own.marked if state.run(run) is not None]
+        listing.title = f"Runs, {len(marked)} marked" if marked else "Runs"
         listing.set_content(
-            runs.runs_content(state.runs, listing.size.width, state.broken),
+            runs.runs_content(state.runs, listing.size.width, state.broken, marked),
             state.chosen_run_id or None,
         )
         run = state.chosen_run()
@@ -308,6 +310,31 @@ class RunsScreen(ModeScreen):
         """Show whichever log grows again."""
         self.own.log_fixed = False
         self.redraw()
+
+    def do_runs_mark(self) -> None:
+        """Mark the chosen run, or remove its mark, and go to the next."""
+        run, marked = self.state.chosen_run(), self.own.marked
+        assert run is not None, "the action is disabled without one"
+        if run.id in marked:
+            marked.remove(run.id)
+        else:
+            marked.append(run.id)
+        self.query_one("#runs", Listing).do_list_down()
+        self.redraw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Remove all marks."""
+        if event.key == "escape" and self.own.marked:
+            self.own.marked.clear()
+            self.redraw()
+            event.stop()
+
+    def do_app_go(self) -> None:
+        """Deploy and validate the marked runs, else the chosen one."""
+        run = self.state.chosen_run()
+        self.context.boards.ask_to_go(
+            list(self.own.marked) or ([run.id] if run is not None else [])
+        )
 
     def do_runs_cancel(self) -> None:
         """End the chosen build after a confirmation."""

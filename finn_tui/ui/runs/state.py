@@ -28,6 +28,7 @@ class RunsState:
         log: the log that is shown beside them, since ``log_at`` by the monotonic clock.
         log_fixed: the user has chosen it; otherwise it is the one that grows.
         log_of: the run that all this is about.
+        marked: ids of marked runs, in the order in which they were marked.
     """
 
     snapshot: RunSnapshot | None = None
@@ -43,3 +44,4 @@ class RunsState:
     log_at: float = 0.0
     log_fixed: bool = False
     log_of: str = ""
+    marked: list[str] = field(default_factory=list)

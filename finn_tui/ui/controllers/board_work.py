@@ -1,0 +1,87 @@
+"""The work on a board that the app starts in the background, and what it needs to get in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress
+from finn_tui.lab.workbench import Workbench
+from finn_tui.runs.folder import RunFolder
+
+BoardJob = Callable[
+    [Workbench, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
+]
+
+
+class Credentials:
+    """Password, passphrases by key file and trusted host key of a board; in memory only."""
+
+    def __init__(self) -> None:
+        self.password: str | None = None
+        self.passphrases: dict[str, str] = {}
+        self.trust: str | bool = False
+
+
+async def board_job(
+    lab: Workbench,
+    job: str,
+    run: Path,
+    machine: str,
+    credentials: Credentials,
+    on_progress: OnProgress,
+) -> tuple[FinnTuiError, ...]:
+    """Connect to a board and do a job with a run; what of it could not be done and why."""
+    # asyncssh takes half a second to import: only those who deploy pay for it.
+    from finn_tui.board import jobs
+    from finn_tui.board.deploy import deploy
+    from finn_tui.board.results import differences
+    from finn_tui.board.validation import validate
+    from finn_tui.lab.driver_consent import check_driver
+
+    await asyncio.to_thread(check_driver, run)
+    async with lab.board(
+        machine,
+        on_progress,
+        trust=credentials.trust,
+        password=credentials.password,
+        sudo_password=credentials.password,
+        passphrases=credentials.passphrases,
+    ) as session:
+        dataset = None
+        if job in ("go", "validate"):
+            dataset = lab.workspace.dataset(RunFolder(run).request.model)
+        if job == "go":
+            return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
+        await deploy(session, run, on_progress)
+        if job == "execute":
+            difference = differences((await jobs.execute(session, run, on_progress))[0], None)
+            return () if difference is None else (difference,)
+        if job == "throughput":
+            await jobs.throughput(session, run, on_progress)
+        elif job == "validate":
+            difference = differences(
+                None, await validate(session, run, on_progress, dataset=dataset)
+            )
+            return () if difference is None else (difference,)
+    return ()
+
+
+def board_results(folder: RunFolder) -> tuple[dict[str, Any], int, Any]:
+    """Return what was measured of a run: results.json, the sample's number and its image."""
+    import numpy as np
+
+    try:
+        results = folder.results()
+    except FinnTuiError:
+        results = {}
+    image = int((results.get("execute") or {}).get("image", 0))
+    try:
+        images = np.load(folder.sample / "images.npy", mmap_mode="r", allow_pickle=False)
+        sample = np.array(images[image])
+    except (OSError, ValueError, IndexError):
+        return results, image, None
+    return results, image, sample
