@@ -2,7 +2,7 @@
 
 Outputs are compared element by element for as long as a stage gives them, classes after top-k.
 How many samples are taken follows from the size of the network alone, never from the time that the
-machine takes.
+machine takes, and is the same at every stage: what stages say can be compared.
 """
 
 import importlib
@@ -11,11 +11,11 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from finn_tui.engine.server import execution
 
-#: At every stage, whatever the network's size; small networks get all samples everywhere.
+#: At every stage, whatever the network's size.
 LEAST_SAMPLES = 4
 MOST_SAMPLES = 20
-#: Multiply-accumulates of one sample up to which all samples are tried at every stage.
-_SMALL_MACS = 20e6
+#: Multiply-accumulates of all samples of a stage: some seconds in FINN's Python execution.
+_STAGE_MACS = 0.8e9
 #: Differences of outputs up to this share of the largest output come from float arithmetic.
 _TOLERANCE = 1e-3
 #: Up to this share of changed classes, and of changed outputs or of their size, a change is one of
@@ -25,10 +25,7 @@ _FEW_CLASSES, _FEW_OUTPUTS, _SMALL = 0.1, 0.25, 0.15
 
 def samples_for(model: Any) -> int:
     """How many samples each stage of a network is checked on."""
-    work = macs(model)
-    if work <= _SMALL_MACS:
-        return MOST_SAMPLES
-    return max(LEAST_SAMPLES, int(MOST_SAMPLES * _SMALL_MACS / work))
+    return max(LEAST_SAMPLES, int(min(MOST_SAMPLES, _STAGE_MACS / max(1.0, macs(model)))))
 
 
 def macs(model: Any) -> float:
@@ -65,20 +62,17 @@ class Reference:
         front: Callable[[Any, int], Any],
         tail: Optional[Callable[[Any], Any]],
         topk: bool,
-        last: bool,
     ) -> Optional[Dict[str, Any]]:
         """Compare one stage; None for a graph that Python cannot execute, or without samples.
 
         ``front`` makes the graph's input of a batch of one (and the number of the input), ``tail``
-        what was cut off its output; ``topk`` says whether the graph gives an index, ``last`` that
-        it is the one to be built.
+        what was cut off its output; ``topk`` says whether the graph gives an index.
         """
         if self.count <= 0:
             return None
         run = execution.runner(execution.unspecialised(model))
-        count = min(MOST_SAMPLES, len(self.samples[0])) if last else self.count
         results: List[List[Any]] = []
-        for at in range(count):
+        for at in range(self.count):
             batches = [front(batch[at : at + 1], which) for which, batch in enumerate(self.samples)]
             try:
                 results.append(run(batches))
@@ -98,10 +92,9 @@ class Reference:
         count = len(actual)
         equal, largest, share = None, None, None
         if not topk and self.outputs is not None:
-            known = min(count, len(self.outputs))
-            pairs = [_apart(actual[at], self.outputs[at]) for at in range(known)]
-            equal = sum(pair[0] for pair in pairs) + (count - known)
-            largest = max([pair[1] for pair in pairs] or [0.0])
+            pairs = [_apart(*each) for each in zip(actual, self.outputs)]
+            equal = sum(pair[0] for pair in pairs)
+            largest = max(pair[1] for pair in pairs)
             size = sum(pair[3] for pair in pairs)
             share = math.sqrt(sum(pair[2] for pair in pairs) / size) if size else 0.0
         if topk or self.scores:
@@ -122,7 +115,7 @@ class Reference:
     def _same_class(self, at: int, label: int) -> bool:
         """Whether a sample's class is the network's, or one that scores as much as it."""
         expected = int(self.classes[at])
-        if label == expected or self.outputs is None or at >= len(self.outputs):
+        if label == expected or self.outputs is None:
             return label == expected
         scores = self.outputs[at][0].reshape(-1)
         if not 0 <= label < scores.size:

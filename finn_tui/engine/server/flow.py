@@ -244,11 +244,7 @@ class _Runner:
             if step == PARTITION:
                 self._require_whole(model)
             if step in saved:
-                flow.save(
-                    step[len("step_") :] if step.startswith("step_") else step,
-                    model,
-                    last=step == saved[-1],
-                )
+                flow.save(step[len("step_") :] if step.startswith("step_") else step, model)
         self.current = model
         rest = host.steps_of(model)
         if any(rest):

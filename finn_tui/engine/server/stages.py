@@ -37,13 +37,13 @@ class Flow:
             network.samples, network.software, handling.tells_classes(network.model), samples
         )
 
-    def save(self, name: str, model: Any, last: bool = False) -> None:
+    def save(self, name: str, model: Any) -> None:
         """Write a stage; it is compared with the network by ``check``."""
         file = "stages/%02d-%s.onnx" % (len(self.stages), name)
         model.save(os.path.join(self.out, file))
         # Checked once a whole flow has succeeded: one that fails half way is not worth the time.
         self._unchecked.append(
-            (model, self.in_front, list(self.hosts), ends_in_topk(model), self.tail, last)
+            (model, self.in_front, list(self.hosts), ends_in_topk(model), self.tail)
         )
         self.stages.append(
             {
@@ -58,12 +58,12 @@ class Flow:
 
     def check(self) -> None:
         """Compare all stages with the network as it came."""
-        for stage, (model, in_front, hosts, topk, tail, last) in zip(self.stages, self._unchecked):
+        for stage, (model, in_front, hosts, topk, tail) in zip(self.stages, self._unchecked):
             self.progress("checking %s" % stage["name"], None)
             self.in_front, self.hosts, self.topk, self.tail = in_front, hosts, topk, tail
-            stage["check"] = self._check(model, last)
+            stage["check"] = self._check(model)
 
-    def _check(self, model: Any, last: bool) -> Optional[Dict[str, Any]]:
+    def _check(self, model: Any) -> Optional[Dict[str, Any]]:
         if not self.reference.classes.size:
             return None
         numpy = importlib.import_module("numpy")
@@ -77,7 +77,7 @@ class Flow:
         tail = _TAILS[self.tail] if self.tail else None
         if self.network.pads_as_hardware:
             model = padding.as_hardware(model)
-        return self.reference.check(model, front, tail, self.topk, last)
+        return self.reference.check(model, front, tail, self.topk)
 
     def report(self, message: str) -> None:
         """Report progress: the weights are the first part of the whole, the stages the rest."""
