@@ -8,6 +8,9 @@ asked for and kept in memory.
     user = "xilinx"
     sudo = true                 # PYNQ's drivers need root
     python = "/usr/local/share/pynq-venv"
+
+    [rented]
+    url = "http://192.168.2.99:9090"    # reached by its Jupyter server only
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,18 +27,20 @@ from msgspec.structs import asdict
 
 from finn_tui.base import config, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import clean
 
 if TYPE_CHECKING:
     import tomlkit
 
 SIMULATED = "simulated"
 FLAVOURS = ("auto", "finn-plus", "upstream")
+_SECRETS = ("pass", "token", "secret")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board that can be reached by SSH.
+    """A board that can be reached by SSH or by its Jupyter server.
 
     Attributes:
         name: what users call it.
@@ -46,6 +52,8 @@ class Board:
         python: interpreter, or virtual environment, that has pynq and the driver.
         driver: "finn-plus", "upstream", or "auto": what the deployment package holds.
         key: private key file, if it is none of the usual ones.
+        url: its Jupyter server, for one that is reached by that instead of SSH.
+        stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
     """
 
     name: str
@@ -57,11 +65,18 @@ class Board:
     python: str = "python3"
     driver: str = "auto"
     key: str = ""
+    url: str = ""
+    stand_in: bool = False
 
     @property
     def simulated(self) -> bool:
-        """Whether this is the board without an FPGA."""
-        return self.name == SIMULATED
+        """Whether this is a board without an FPGA."""
+        return self.stand_in or self.name == SIMULATED
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people."""
+        return self.url or (f"{self.user}@{self.host}" if self.user else self.host)
 
     @property
     def interpreter(self) -> str:
@@ -82,11 +97,11 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
         python: interpreter, or virtual environment, that has pynq and the driver.
         driver: the driver that is used; ``auto`` is what the deployment package holds.
         key: private key file, if it is none of the usual ones.
+        url: its Jupyter server, where it is reached by that instead of SSH.
+        stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
     """
 
-    host: Annotated[
-        str, Meta(min_length=1, description="Its address, or a name from ~/.ssh/config.")
-    ]
+    host: str = ""
     port: Annotated[
         int, Meta(ge=0, le=65535, description="A number between 1 and 65535; 0 is the usual one.")
     ] = 0
@@ -96,6 +111,8 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
     python: str = "python3"
     driver: Literal["auto", "finn-plus", "upstream"] = "auto"
     key: str = ""
+    url: str = ""
+    stand_in: bool = False
 
 
 def simulated() -> Board:
@@ -133,8 +150,44 @@ def load_boards() -> tuple[dict[str, Board], dict[str, FinnTuiError]]:
         except FinnTuiError as error:
             broken[name] = error
         else:
-            known[name] = Board(name, **asdict(entry))
+            known[name] = board_of(name, entry)
     return known, broken
+
+
+def board_of(name: str, entry: BoardEntry) -> Board:
+    """The board of an entry."""
+    values = asdict(entry)
+    if entry.url:
+        values |= {"url": server_address(entry.url), "host": urlsplit(entry.url).hostname}
+    return Board(name, **values)
+
+
+def server_address(url: str) -> str:
+    """The address of a Jupyter server as it is kept: without its pages, and without secrets.
+
+    Raises:
+        FinnTuiError: it is none, or has a password or token in it.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+        plain = url.isprintable() and " " not in url
+    except ValueError:
+        usable, plain = False, False
+    if not (usable and plain):
+        raise FinnTuiError(
+            f"{clean(url)[:200]!r} is no address of a Jupyter server",
+            "It begins with http:// or https:// and names a machine.",
+            "A PYNQ board's is usually http://ADDRESS:9090.",
+        )
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise FinnTuiError(
+            "the address of a Jupyter server must not have a password or token in it",
+            "Addresses are kept in boards.toml, secrets in memory only: they are asked for.",
+            f"Give {parts.scheme}://{parts.netloc.rpartition('@')[2]} and --ask-password.",
+        )
+    path = re.sub(r"/(lab|tree|login|notebooks)?(/.*)?$", "", parts.path) if parts.path else ""
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def find(name: str) -> Board:
@@ -168,10 +221,14 @@ def add(board: Board) -> None:
             "Choose another name.",
         )
     entry = BoardEntry(**{key: getattr(board, key) for key in BoardEntry.__struct_fields__})
+    if entry.url:
+        address = server_address(entry.url)
+        entry = msgspec.structs.replace(entry, url=address, host="")
 
     def edit(document: tomlkit.TOMLDocument) -> None:
         _checked(document.unwrap(), boards_file())
         document[board.name] = msgspec.to_builtins(entry)
+        _checked(document.unwrap(), boards_file())
 
     config.change(boards_file(), dict[str, BoardEntry], edit)
 
@@ -196,10 +253,23 @@ def _checked(document: dict[str, Any], path: Path, content: bytes = b"") -> dict
                 "It always exists and has no address of its own.",
                 "Give the board in the file another name.",
             )
-        if isinstance(entry, dict) and any("pass" in key for key in entry):
+        if isinstance(entry, dict) and any(word in key for key in entry for word in _SECRETS):
             raise FinnTuiError(
-                f"{path}: the board {name} has a password in it",
-                "Passwords are not kept in files: they are asked for and kept in memory.",
+                f"{path}: the board {name} has a password or token in it",
+                "Secrets are not kept in files: they are asked for and kept in memory.",
                 "Remove the line; a key file or the SSH agent asks for nothing.",
             )
-    return config.decode(document, dict[str, BoardEntry], path, content)
+    entries = config.decode(document, dict[str, BoardEntry], path, content)
+    for name, checked in entries.items():
+        if bool(checked.host) == bool(checked.url):
+            raise FinnTuiError(
+                f"{path}: the board {name} needs either host or url",
+                "host is its address for SSH, url that of its Jupyter server.",
+                'For example host = "192.168.2.99", or url = "http://192.168.2.99:9090".',
+            )
+        if checked.url:
+            try:
+                server_address(checked.url)
+            except FinnTuiError as error:
+                raise FinnTuiError(f"{path}: [{name}] {error.what}", error.why, error.fix) from None
+    return entries

@@ -15,7 +15,7 @@ import asyncssh
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board.catalogue import Board
+from finn_tui.board.catalogue import SIMULATED, Board
 from finn_tui.board.openssh_files import (
     KeyEncrypted,
     encrypted_keys,
@@ -29,7 +29,14 @@ from finn_tui.board.openssh_files import (
 from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.board.sftp_files import SftpFiles
 from finn_tui.board.ssh_process import SshConsole, SshProcess
-from finn_tui.board.transport import Console, RemoteProcess, Transport
+from finn_tui.board.transport import (
+    MOST_OUTPUT,
+    Console,
+    LoginRefused,
+    RemoteProcess,
+    Transport,
+    took_too_long,
+)
 from finn_tui.rehearsal import board as rehearsal_board
 
 CONNECT_SECONDS = 10.0
@@ -39,7 +46,6 @@ KEEPALIVE_SECONDS = 15.0
 SESSION_SECONDS = 30.0
 # OpenSSH opens ten sessions a connection (MaxSessions); SFTP, lock and agent take three of them.
 _COMMANDS = 6
-_MOST_OUTPUT = 4 << 20
 
 
 class HostKeyUnknown(FinnTuiError):
@@ -147,12 +153,7 @@ class BoardConnection:
                     finally:
                         process.close()
             except TimeoutError:
-                raise FinnTuiError(
-                    f"{command[0]} on {self.board.name} took longer than {timeout:g} s",
-                    "The board may be overloaded or its disk stuck.",
-                    "Try again; if it stays so, restart the board.",
-                    kind="board",
-                ) from None
+                raise took_too_long(self.board, command[0], timeout) from None
         return process.exit_status if process.exit_status is not None else 255, out, err
 
 
@@ -160,7 +161,7 @@ async def _most(reader: asyncssh.SSHReader[bytes]) -> bytes:
     """What a command prints; what it prints beyond all measure is read and dropped."""
     data = bytearray()
     while piece := await reader.read(1 << 16):
-        data += piece[: _MOST_OUTPUT - len(data)]
+        data += piece[: MOST_OUTPUT - len(data)]
     return bytes(data)
 
 
@@ -190,7 +191,16 @@ async def connect(
         HostKeyUnknown, HostKeyChanged, KeyEncrypted: see there.
         FinnTuiError: no answer, refused, not let in; kind "board".
     """
-    if not board.simulated:
+    if board.url:
+        # httpx and websockets are for those only who reach a board so.
+        from finn_tui.board.jupyter.connection import connect as connect_to_jupyter
+
+        async with connect_to_jupyter(
+            board, on_progress, secret=password, sudo_password=sudo_password
+        ) as jupyter:
+            yield jupyter
+        return
+    if board.name != SIMULATED:
         on_progress(Progress("board", f"connecting to {board.name} ({board.host})"))
         with translated(board):
             connection = await _open(board, trust, password, passphrases, on_progress)
@@ -389,12 +399,11 @@ def translated(board: Board) -> Iterator[None]:
             kind="board",
         ) from error
     except asyncssh.PermissionDenied as error:
-        raise FinnTuiError(
-            f"{where} does not let {board.user or 'you'} in",
+        raise LoginRefused(
+            board,
             str(error),
             f"Copy your key with `ssh-copy-id {board.user + '@' if board.user else ''}{board.host}`"
-            ", or give the password when asked.",
-            kind="board",
+            ", or give the password when asked (--ask-password).",
         ) from error
     except asyncssh.SFTPError as error:
         raise FinnTuiError(

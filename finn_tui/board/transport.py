@@ -9,8 +9,35 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.catalogue import Board
 from finn_tui.board.remote_files import RemoteFiles
+
+#: Bytes of a command's output that are kept; what is beyond is dropped.
+MOST_OUTPUT = 4 << 20
+
+
+class LoginRefused(FinnTuiError):
+    """The board does not let us in with what it was given; a password may help."""
+
+    def __init__(self, board: Board, why: str, fix: str = "") -> None:
+        """For a board and what it said."""
+        super().__init__(
+            f"{board.name} ({board.url or board.host}) does not let {board.user or 'you'} in",
+            why,
+            fix or "Give its password or token when asked (--ask-password).",
+            kind="board",
+        )
+
+
+def took_too_long(board: Board, program: str, seconds: float) -> FinnTuiError:
+    """A command was not done in its time."""
+    return FinnTuiError(
+        f"{program} on {board.name} took longer than {seconds:g} s",
+        "The board may be overloaded or its disk stuck.",
+        "Try again; if it stays so, restart the board.",
+        kind="board",
+    )
 
 
 class RemoteProcess(Protocol):

@@ -44,7 +44,7 @@ def list_boards(as_json: bool) -> None:
     rows = [
         (
             board.name,
-            "made by finn-tui" if board.simulated else f"{board.user}@{board.host}",
+            "made by finn-tui" if board.name == catalogue.SIMULATED else board.address,
             board.driver,
             "SIMULATED" if board.simulated else "",
         )
@@ -56,7 +56,8 @@ def list_boards(as_json: bool) -> None:
 
 @boards.command("add")
 @click.argument("name")
-@click.option("--host", required=True, help="Address, or a name from ~/.ssh/config.")
+@click.option("--host", default="", help="Address for SSH, or a name from ~/.ssh/config.")
+@click.option("--url", default="", help="Its Jupyter server (http://ADDRESS:9090), without SSH.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="SSH port.")
 @click.option("--user", default="xilinx", show_default=True)
 @click.option(
@@ -68,6 +69,9 @@ def list_boards(as_json: bool) -> None:
 )
 @click.option("--driver", default="auto", type=click.Choice(catalogue.FLAVOURS), show_default=True)
 @click.option("--key", default="", help="Private key file, if not a default one.")
+@click.option(
+    "--stand-in", is_flag=True, help="It has a stand-in for an FPGA: only rehearsals go there."
+)
 @guard
 def add(name: str, **entry: Any) -> None:
     """Name a PYNQ machine."""

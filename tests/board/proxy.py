@@ -28,11 +28,13 @@ async def line(target: int) -> AsyncIterator[StyledLine]:
                 if up:
                     state.upwards += len(data)
                     if state.limit is not None and state.upwards > state.limit:
+                        for other in writers:
+                            other.transport.abort()
                         break
                 sink.write(data)
                 await sink.drain()
-        for writer in writers:
-            writer.transport.abort()
+        # This connection has ended; others may go on.
+        sink.transport.abort()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         onward, back = await asyncio.open_connection("127.0.0.1", target)

@@ -47,7 +47,12 @@ def test_python_may_be_a_virtual_environment() -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("[lab]\nuser = 'x'\n", "[lab] has no host"),
+        ("[lab]\nuser = 'x'\n", "lab needs either host or url"),
+        ("[lab]\nhost = 'h'\nurl = 'http://h:9090'\n", "lab needs either host or url"),
+        ("[lab]\nurl = 'http://h:9090/?token=abc'\n", "must not have a password or token"),
+        ("[lab]\nurl = 'http://me:abc@h:9090'\n", "must not have a password or token"),
+        ("[lab]\nurl = 'ftp://h'\n", "no address of a Jupyter server"),
+        ("[lab]\nurl = 'http://h:9090'\ntoken = 'abc'\n", "not kept in files"),
         ("[lab]\nhost = 'h'\nprot = 22\n", "did you mean port?"),
         ("[lab]\nhost = 'h'\nport = '22'\n", "lab.port = '22' is not valid"),
         ("[lab]\nhost = 'h'\nport = 70000\n", "between 1 and 65535"),

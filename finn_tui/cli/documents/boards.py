@@ -21,6 +21,8 @@ class BoardRow(Struct, frozen=True, kw_only=True):
         python: interpreter or virtual environment that has pynq.
         driver: ``finn-plus``, ``upstream`` or ``auto``.
         key: private key file; empty for the usual ones.
+        url: its Jupyter server, where it is reached by that; empty for SSH.
+        stand_in: whether it has a stand-in for an FPGA.
         simulated: whether it has no FPGA.
     """
 
@@ -33,6 +35,8 @@ class BoardRow(Struct, frozen=True, kw_only=True):
     python: str
     driver: str
     key: str
+    url: str
+    stand_in: bool
     simulated: bool
 
 

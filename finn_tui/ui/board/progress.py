@@ -103,6 +103,6 @@ def encrypted_key(error: FinnTuiError) -> str:
 
 def asks_password(error: FinnTuiError) -> bool:
     """Return whether the board refused a login without a password."""
-    import asyncssh
+    from finn_tui.board.transport import LoginRefused
 
-    return isinstance(error.__cause__, asyncssh.PermissionDenied)
+    return isinstance(error, LoginRefused)
