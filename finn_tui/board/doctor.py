@@ -187,8 +187,7 @@ def examine(
 
 
 def _connection(board: Board) -> BoardCheck:
-    where = f"{board.user}@{board.host}" if board.user else board.host
-    value = "SIMULATED: a process on this machine, no FPGA" if board.simulated else where
+    value = "SIMULATED: a process on this machine, no FPGA" if board.simulated else board.address
     return BoardCheck("connection", "Connection", CheckStatus.OK, value)
 
 

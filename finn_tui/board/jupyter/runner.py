@@ -281,7 +281,7 @@ def places() -> list[str]:
             told = [word.rpartition("=")[2] for word in words]
     except OSError:
         pass
-    tops = [BEGAN, os.getcwd()] + names("/home")
+    tops = [BEGAN, os.getcwd(), *names("/home")]
     return told + tops + [path for top in tops for path in names(top)]
 
 
