@@ -89,6 +89,22 @@ TRUST_OPTION = click.option(
 )
 YES_OPTION = click.option("--yes", is_flag=True, help="Do not ask about a missed clock.")
 
+PASTE_OPTIONS: tuple[Decorator, ...] = (
+    click.option(
+        "--paste", is_flag=True, help="For a board with only a terminal: print a line to paste."
+    ),
+    click.option(
+        "--bind",
+        metavar="ADDRESS[:PORT]",
+        help="With --paste: this machine's address that the board reaches.",
+    ),
+    click.option(
+        "--reach",
+        metavar="ADDRESS[:PORT]",
+        help="With --paste: the board reaches --bind under this address (a tunnel).",
+    ),
+)
+
 
 @dataclass(frozen=True)
 class BoardOrder:
@@ -100,6 +116,9 @@ class BoardOrder:
     trust_driver: bool
     workspace: Path
     as_json: bool
+    paste: bool = False
+    bind: str | None = None
+    reach: str | None = None
 
     def _ask_about_driver(self, folder: Path) -> None:
         """Ask before code of somebody else's package runs on the board.
@@ -152,7 +171,11 @@ class BoardOrder:
         from finn_tui.runs.documents import RunKind
 
         built = open_lab(self.workspace).find_run(self.name, RunKind.BUILD)
+        if not self.paste and (self.bind or self.reach):
+            raise click.UsageError("--bind and --reach belong to --paste.")
         self._ask_about_driver(built.path)
+        if self.paste:
+            return self._do_pasted(job, built.path)
         password = login_password(self.ask_password)
 
         async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
@@ -168,6 +191,32 @@ class BoardOrder:
                 return await job(link, folder, reporter)
 
         return run_with_keys(work)
+
+    def _do_pasted(self, job: Job, folder: Path) -> Any:
+        """Do the job on a board into whose terminal the user pastes a line."""
+        from finn_tui.board import catalogue
+        from finn_tui.board.paste.session import addresses_here, listening, with_pasted
+
+        if self.bind is None:
+            raise click.UsageError(
+                "--paste needs --bind ADDRESS: where this machine listens for the board. "
+                f"Its addresses: {', '.join(addresses_here())}."
+            )
+        where = listening(self.bind, self.reach)
+        known = catalogue.find(self.to) if self.to else None
+
+        def show(line: str) -> None:
+            echo("Paste this line into the board's terminal:\n", err=True)
+            echo(f"{line}\n", err=True)
+
+        async def work(reporter: Reporter) -> Any:
+            async def on_board(link: Transport) -> Any:
+                return await job(link, folder, reporter)
+
+            return await with_pasted(known, where, on_board, show, reporter)
+
+        with Reporter() as reporter:
+            return run(work(reporter))
 
     def dataset(self, chosen: Path | None) -> Path | None:
         """Return the user's own data set: the chosen one, or the workspace's for this model."""
@@ -194,6 +243,7 @@ def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.
         *options,
         PASSWORD_OPTION,
         TRUST_OPTION,
+        *PASTE_OPTIONS,
         shared_options(),
     )
 
@@ -204,11 +254,17 @@ def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.
             to: str | None,
             ask_password: bool,
             trust_driver: bool,
+            paste: bool,
+            bind: str | None,
+            reach: str | None,
             workspace: Path,
             as_json: bool,
             **own: Any,
         ) -> None:
-            function(BoardOrder(name, to, ask_password, trust_driver, workspace, as_json), **own)
+            order = BoardOrder(
+                name, to, ask_password, trust_driver, workspace, as_json, paste, bind, reach
+            )
+            function(order, **own)
 
         decorated: Callable[..., None] = command
         for option in reversed(common):

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 def deploy(order: BoardOrder, yes: bool) -> None:
     """Send a run's package to a board.
 
-    Only changed files are sent.
+    Only changed files are sent. With --paste it does all that `go` does: one paste is enough.
     """
     from finn_tui.board.deploy import deploy as job
 
+    if order.paste:
+        _go(order, None, None, None, yes)
+        return
     order.ask_about_clock(yes=yes)
     done = order.do(job)
     order.show(done.as_dict(), [_deployed(done.as_dict())])
@@ -113,6 +116,12 @@ def go(
     Without a test set the board is compared with the software on the run's samples. Exit code 1 if
     it differs.
     """
+    _go(order, batch, limit, dataset, yes)
+
+
+def _go(
+    order: BoardOrder, batch: int | None, limit: int | None, dataset: Path | None, yes: bool
+) -> None:
     from finn_tui.board import jobs as work
 
     order.ask_about_clock(yes=yes)

@@ -120,22 +120,32 @@ async def _until_alone(board: _Board, idle: float) -> None:
                 await closed.wait()
 
 
+def environment(home: Path, python: Path) -> dict[str, str]:
+    """What commands on the board find in their environment.
+
+    Args:
+        home: the board's file system.
+        python: interpreter of the driver's environment.
+    """
+    return {
+        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "USER": "xilinx",
+        "LOGNAME": "xilinx",
+        "SHELL": "/bin/sh",
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(home),
+        "PYTHONPATH": str(_ON_BOARD),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
 class _Board:
     def __init__(self, home: Path, python: Path) -> None:
         self.connections = 0
         self._home = home
         self._commands: set[_Command] = set()
-        self._environment = {
-            "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(home),
-            "USER": "xilinx",
-            "LOGNAME": "xilinx",
-            "SHELL": "/bin/sh",
-            "LANG": "C.UTF-8",
-            "TMPDIR": str(home),
-            "PYTHONPATH": str(_ON_BOARD),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        self._environment = environment(home, python)
         self._orphans_die = _die_with_parent()
 
     def connection(self) -> asyncssh.SSHServer:
