@@ -39,6 +39,8 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             full = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            for name in ("COLUMNS", "LINES"):  # those of whoever started us go before the real ones
+                full.pop(name, None)
             full.update(env or {})
             size = struct.pack("HHHH", height, width, 0, 0)
             fcntl.ioctl(0, termios.TIOCSWINSZ, size)
