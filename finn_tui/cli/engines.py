@@ -31,13 +31,49 @@ def engine() -> None:
 
 
 @engine.command("install")
-@click.argument("name", default=catalogue.DEFAULT)
+@click.argument("name", required=False)
+@click.option("--version", help="Release of finn-plus, such as 1.4.0.")
+@click.option(
+    "--finn-root",
+    type=click.Path(path_type=Path),
+    help="Folder of upstream FINN's sources; a small environment is made for them.",
+)
 @guard
-def install(name: str) -> None:
-    """Install FINN in an environment of its own (2 to 6 GB)."""
+def install(name: str | None, version: str | None, finn_root: Path | None) -> None:
+    """Install FINN in an environment of its own (0.3 to 6 GB).
+
+    Without options it is the finn-plus that finn-tui comes with. Several engines lie side by side;
+    NAME is made from the version or folder unless it is given.
+    """
     with Reporter() as reporter:
-        spec = run(provision.install(name, reporter))
+        spec = run(provision.install(name, reporter, version=version, finn_root=finn_root))
     echo(f"{spec.name}: {spec.version}")
+    _echo_lacks(spec)
+
+
+def _echo_lacks(spec: catalogue.EngineSpec) -> None:
+    for text in (spec.info or {}).get("lacks", ()):
+        echo(f"  not there: {text}")
+
+
+@engine.command("add", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("target", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--python", help="Interpreter or virtual environment for a FINN checkout.")
+@guard
+def add(name: str, target: tuple[str, ...], python: str | None) -> None:
+    """Name a FINN that is installed: what TARGET is, is found out.
+
+    TARGET is an interpreter, the folder of a virtual environment or of upstream FINN's sources, or
+    a command that ends in a Python, such as `docker exec -i finn python3`.
+    """
+    with Reporter() as reporter:
+        spec, found = run(provision.add(name, target, python, reporter))
+    echo(f"{spec.name}: {spec.version}")
+    echo(f"  {found.kind}: {' '.join(found.command)}")
+    for note in found.notes:
+        echo(f"  {note}")
+    _echo_lacks(spec)
 
 
 @engine.command("list")
@@ -94,6 +130,10 @@ def info(name: str | None, workspace: Path, as_json: bool) -> None:
         text = f"{entry['version']}  {entry['path']}" if entry else "not found"
         echo(f"{tool:>10}  {text}")
     echo(f"{'boards':>10}  {', '.join(answer['boards'])}")
+    if answer.get("root"):
+        echo(f"{'sources':>10}  {answer['root']}")
+    for text in answer.get("lacks", ()):
+        echo(f"{'not there':>10}  {text}")
 
 
 @engine.command("remove")
@@ -101,8 +141,10 @@ def info(name: str | None, workspace: Path, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @guard
 def remove(name: str, yes: bool) -> None:
-    """Delete a managed environment."""
+    """Delete a managed environment, or forget an engine that was added."""
     if not yes:
-        confirm(f"Delete the engine {name} and everything in it?")
+        managed = catalogue.engine_folder(name).is_dir()
+        question = "and everything in it" if managed else "from engines.toml"
+        confirm(f"Delete the engine {name} {question}?")
     run(provision.remove(name))
     echo(f"{name} removed", err=True)

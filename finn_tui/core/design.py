@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from finn_tui.core import finn_names
+
 Value = int | str
 """What a knob may be set to: a number (PE) or a choice ("block")."""
 
@@ -81,8 +83,11 @@ class Layer:
 
     @property
     def kind(self) -> str:
-        """The op type without FINN's suffix for the language: "MVAU" of "MVAU_hls"."""
-        return self.op.removesuffix("_hls").removesuffix("_rtl").removesuffix("_Batch")
+        """The op type that all FINNs' names of it share: "MVAU" of "MVAU_hls".
+
+        FINN up to 0.9 says "MatrixVectorActivation".
+        """
+        return finn_names.family(self.op)
 
     @property
     def chosen(self) -> tuple[Knob, ...]:

@@ -9,12 +9,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
 from finn_tui.base import config, environments, files, paths
 from finn_tui.base.errors import FinnTuiError
+
+if TYPE_CHECKING:
+    import tomlkit
 
 DEFAULT = "finn-plus"
 
@@ -98,6 +101,8 @@ class EngineInfo(Struct, frozen=True):
         brevitas: version of that package.
         torch: version of that package.
         tools: AMD's tools by name; null for one that is not found.
+        root: the checkout that FINN is imported from; null for an installed package.
+        lacks: what this FINN cannot do that others can, a sentence each.
     """
 
     flavour: str
@@ -110,6 +115,8 @@ class EngineInfo(Struct, frozen=True):
     brevitas: str | None = None
     torch: str | None = None
     tools: dict[str, ToolInfo | None] = {}
+    root: str | None = None
+    lacks: tuple[str, ...] = ()
 
 
 def engine_folder(name: str) -> Path:
@@ -138,7 +145,9 @@ def load_engines() -> tuple[list[EngineSpec], dict[str, FinnTuiError]]:
     if override:
         specs.append(_with_info(EngineSpec("environment", (override,))))
     root = engine_folder("x").parent
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+    # The one that finn-tui comes with first: it is taken where no engine is named.
+    folders = list(root.iterdir()) if root.is_dir() else []
+    for folder in sorted(folders, key=lambda each: (each.name != DEFAULT, each.name)):
         marker = environments.read_marker(folder)
         if marker is not None:
             python = str(environments.python_of(folder))
@@ -158,6 +167,15 @@ def load_engines() -> tuple[list[EngineSpec], dict[str, FinnTuiError]]:
     except FinnTuiError as error:
         return specs, broken | {path.name: error}
     for name, value in document.items():
+        dotted = _dotted(name, value)
+        if dotted is not None:
+            broken[dotted] = FinnTuiError(
+                f"{path} has a table [{dotted}]",
+                "TOML reads a dot in such a name as a table within a table.",
+                f'Write ["{dotted}"], in quotation marks.',
+                kind="engine",
+            )
+            continue
         try:
             entry = config.decode({name: value}, dict[str, EngineEntry], path, content)[name]
         except FinnTuiError as error:
@@ -169,6 +187,46 @@ def load_engines() -> tuple[list[EngineSpec], dict[str, FinnTuiError]]:
 
 def _engines_file() -> Path:
     return paths.config_dir() / "engines.toml"
+
+
+def _dotted(name: str, value: Any) -> str | None:
+    """Return the name that was meant where dots in it made tables within tables."""
+    while isinstance(value, dict) and "command" not in value and len(value) == 1:
+        child, value = next(iter(value.items()))
+        name = f"{name}.{child}"
+        if isinstance(value, dict) and "command" in value:
+            return name
+    return None
+
+
+def add(spec: EngineSpec) -> None:
+    """Write an engine to engines.toml, replacing one of the same name; the rest stays as it is.
+
+    Raises:
+        FinnTuiError: the file is broken or cannot be written.
+    """
+
+    def edit(document: tomlkit.TOMLDocument) -> None:
+        document[spec.name] = {"command": list(spec.command)}
+
+    config.change(_engines_file(), dict[str, EngineEntry], edit)
+
+
+def forget(name: str) -> bool:
+    """Take an engine out of engines.toml; returns whether it was there.
+
+    Raises:
+        FinnTuiError: the file is broken or cannot be written.
+    """
+    document, _ = config.load(_engines_file())
+    if name not in document:
+        return False
+
+    def edit(document: tomlkit.TOMLDocument) -> None:
+        document.pop(name, None)
+
+    config.change(_engines_file(), dict[str, Any], edit)
+    return True
 
 
 def _info_path(spec: EngineSpec) -> Path:
@@ -183,7 +241,7 @@ def _with_info(spec: EngineSpec) -> EngineSpec:
 
 def _of_now(spec: EngineSpec, info: Any, installed: Any) -> EngineSpec:
     """The engine with what it once said, unless other packages are installed there now."""
-    if installed != installed_packages(spec) or not _is_info(info):
+    if not _is_info(info) or installed != _state(spec, info):
         return spec
     return replace(spec, info=info)
 
@@ -226,6 +284,19 @@ def installed_packages(spec: EngineSpec) -> str | None:
     return hashlib.sha256("\n".join(names).encode()).hexdigest() if names else None
 
 
+def _state(spec: EngineSpec, info: Mapping[str, Any]) -> str | None:
+    """What changes when another FINN is installed, or checked out in the same folder."""
+    packages = installed_packages(spec)
+    root = info.get("root")
+    if not root:
+        return packages
+    state = [packages or ""]
+    for place in (".git/HEAD", ".git/index", "src/finn", "src/finn/builder"):
+        with contextlib.suppress(OSError):
+            state.append(f"{place} {(Path(root) / place).stat().st_mtime_ns}")
+    return hashlib.sha256("\n".join(state).encode()).hexdigest()
+
+
 def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
     """Keep what an engine said of itself, so that the next start need not ask; the spec with it.
 
@@ -238,10 +309,10 @@ def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:
     with contextlib.suppress(FinnTuiError):
         if spec.folder is not None:
             marker = environments.read_marker(spec.folder) or {}
-            entry = {"info": dict(info), "installed": installed_packages(spec)}
+            entry = {"info": dict(info), "installed": _state(spec, info)}
             environments.write_marker(spec.folder, {**marker, **entry})
         else:
-            entry = {"info": dict(info), "installed": installed_packages(spec)}
+            entry = {"info": dict(info), "installed": _state(spec, info)}
             files.write_sealed(_info_path(spec), entry)
     return replace(spec, info=info)
 
@@ -268,5 +339,5 @@ def find(name: str | None = None) -> EngineSpec | None:
     raise FinnTuiError(
         f"there is no engine called {name}",
         f"Known engines: {', '.join(spec.name for spec in known) or 'none yet'}.",
-        "Name it in engines.toml, or choose one of those.",
+        f"Name it with `finn-tui engine add {name} PATH`, or choose one of those.",
     )

@@ -1,64 +1,180 @@
-"""Making and removing the engine's managed environments."""
+"""Making, naming and removing engines."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import re
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from finn_tui.base import environments
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine import catalogue, recipes, targets
 from finn_tui.engine.catalogue import DEFAULT, EngineSpec, engine_folder, find, remember
 from finn_tui.engine.client import Engine
+from finn_tui.engine.targets import Target
 
-_HERE = Path(__file__).resolve().parent
-
-
-def recipe(name: str = DEFAULT) -> environments.Recipe:
-    """What uv installs for the managed engine ``name``."""
-    requirements, overrides = _HERE / "requirements.txt", _HERE / "overrides.txt"
-    digest = hashlib.sha256(requirements.read_bytes() + overrides.read_bytes()).hexdigest()[:16]
-    files = ("--requirements", str(requirements), "--overrides", str(overrides))
-    return environments.Recipe(
-        name=f"engine {name}",
-        python="3.11",
-        arguments=(("--torch-backend", "cpu", *files), files),
-        version=digest,
-    )
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 
 
-async def install(name: str = DEFAULT, on_progress: OnProgress = ignore) -> EngineSpec:
-    """Make the managed engine unless it is complete, start it once and keep what it says of itself.
+async def install(
+    name: str | None = None,
+    on_progress: OnProgress = ignore,
+    *,
+    version: str | None = None,
+    finn_root: Path | None = None,
+) -> EngineSpec:
+    """Make a managed engine unless it is complete, start it once and keep what it says of itself.
+
+    Args:
+        name: what it is called; None makes the name from what is installed.
+        on_progress: gets each step.
+        version: of finn-plus; None for the one that finn-tui comes with.
+        finn_root: upstream FINN's sources, for which an environment is made.
 
     Raises:
         FinnTuiError: the environment could not be made, or FINN does not start in it.
     """
-    if name != DEFAULT:
-        raise FinnTuiError(
-            f"finn-tui cannot install an engine called {name}",
-            f"The one that it makes by itself is {DEFAULT}; others are named in engines.toml.",
-            f"Use `finn-tui engine install {DEFAULT}`.",
-        )
+    checkout = None
+    if finn_root is not None:
+        checkout = recipes.checkout_at(finn_root.expanduser().absolute())
+        if checkout is None:
+            raise FinnTuiError(
+                f"{finn_root} is no FINN checkout",
+                "FINN's sources have the folders src/finn and finn-rtllib.",
+                "Give the folder that FINN was cloned or unpacked to.",
+            )
+        if version is not None:
+            raise FinnTuiError(
+                "--version and --finn-root exclude each other",
+                "A checkout has the version that is checked out there.",
+                "Leave one of them out.",
+            )
+        name = name or _name_of(checkout.root)
+        recipe = recipes.upstream(name, checkout)
+    else:
+        name = name or (DEFAULT if version is None else f"{DEFAULT}-{version}")
+        if version is None and name != DEFAULT:
+            raise FinnTuiError(
+                f"finn-tui cannot install an engine called {name} without knowing which FINN",
+                f"By itself it makes {DEFAULT}.",
+                f"Use `finn-tui engine install {DEFAULT}`, or say --version 1.4.0 or "
+                "--finn-root FOLDER; `finn-tui engine add` names a FINN that is there.",
+            )
+        recipe = recipes.finn_plus(name, version)
+    check_name(name)
     folder = engine_folder(name)
-    await environments.ensure(folder, recipe(name), on_progress)
+    _require_free(name, managed=True)
+    try:
+        await environments.ensure(folder, recipe, on_progress)
+    except FinnTuiError as error:
+        if version is not None and f"finn-plus=={version}" in error.detail:
+            raise FinnTuiError(
+                f"finn-plus {version} cannot be installed",
+                error.why,
+                f"Known to work: {', '.join(recipes.TRIED)}.",
+                kind="engine",
+                detail=error.detail,
+            ) from error
+        raise
+    if checkout is not None:
+        await asyncio.to_thread(recipes.put_on_path, folder, checkout)
     spec = find(name)
     assert spec is not None
     if spec.info is None:
         on_progress(Progress("install", f"engine {name}: starting FINN for the first time", 0.95))
-        async with await Engine.start(spec) as engine:
-            spec = remember(spec, await engine.call("info"))
+        spec = remember(spec, await _ask(spec))
     return spec
 
 
-async def remove(name: str) -> None:
-    """Delete a managed engine. Raises ``FinnTuiError`` for one that is not managed or not there."""
-    spec = find(name)
-    if spec is None or spec.folder is None:
+def _name_of(root: Path) -> str:
+    """Return a name for the engine of a checkout: its folder's, as far as names may be so."""
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", root.name).strip("-.") or "finn"
+    return name if name.lower().startswith("finn") else f"finn-{name}"
+
+
+def check_name(name: str) -> None:
+    """Raise ``FinnTuiError`` for a name that no engine can have."""
+    if not _NAME.fullmatch(name):
         raise FinnTuiError(
-            f"there is no managed engine called {name}",
-            "Only engines that finn-tui installed can be removed by it.",
-            "`finn-tui engine list` shows which there are.",
+            f"an engine cannot be called {name!r}",
+            "A name has letters, digits, dot, plus, - and _, up to 64 of them.",
+            "Choose another name, such as finn-0.10.1.",
         )
-    await asyncio.to_thread(shutil.rmtree, spec.folder)
+
+
+def _require_free(name: str, *, managed: bool) -> None:
+    """Raise ``FinnTuiError`` if an engine of the other kind has the name."""
+    specs, broken = catalogue.load_engines()
+    for spec in specs:
+        if spec.name == name and (spec.folder is not None) != managed:
+            raise FinnTuiError(
+                f"there is an engine called {name} already",
+                "finn-tui installed it." if spec.folder else "It is named in engines.toml.",
+                f"Choose another name, or `finn-tui engine remove {name}` first.",
+            )
+    if not managed and name == DEFAULT:
+        raise FinnTuiError(
+            f"{name} is the engine that finn-tui installs",
+            "The name stands for it, whether or not it is there.",
+            "Choose another name.",
+        )
+    if not managed and name in broken and engine_folder(name).is_dir():
+        raise broken[name]
+
+
+async def _ask(spec: EngineSpec) -> Mapping[str, Any]:
+    async with await Engine.start(spec) as engine:
+        info: Mapping[str, Any] = await engine.call("info")
+    return info
+
+
+async def add(
+    name: str, words: Sequence[str], python: str | None = None, on_progress: OnProgress = ignore
+) -> tuple[EngineSpec, Target]:
+    """Name a FINN that is there, once it has been started and asked what it is.
+
+    Args:
+        name: what it shall be called; one of the user's own with that name is replaced.
+        words: what the user points at; see ``targets.detect``.
+        python: interpreter for a checkout.
+        on_progress: gets each step.
+
+    Returns:
+        the engine with what it said of itself, and what was pointed at.
+
+    Raises:
+        FinnTuiError: nothing there, or FINN does not start; nothing is kept then.
+    """
+    check_name(name)
+    await asyncio.to_thread(_require_free, name, managed=False)
+    on_progress(Progress("add", "looking at " + " ".join(words)))
+    target = await targets.detect(words, python)
+    on_progress(Progress("add", f"{target.kind}: starting FINN in it"))
+    spec = EngineSpec(name, target.command)
+    info = await _ask(spec)
+    spec = remember(spec, info)
+    await asyncio.to_thread(catalogue.add, spec)
+    return spec, target
+
+
+async def remove(name: str) -> None:
+    """Delete a managed engine, or forget one of the user's.
+
+    Raises:
+        FinnTuiError: there is none of that name.
+    """
+    folder = engine_folder(name)
+    if _NAME.fullmatch(name) and (folder / environments.MARKER).exists():
+        await asyncio.to_thread(shutil.rmtree, folder)
+        return
+    if await asyncio.to_thread(catalogue.forget, name):
+        return
+    raise FinnTuiError(
+        f"there is no managed engine called {name}, and none in engines.toml",
+        "Only engines that finn-tui installed or that were added can be removed.",
+        "`finn-tui engine list` shows which there are.",
+    )

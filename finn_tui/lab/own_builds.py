@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.core import finn_names
 from finn_tui.core.calibrate import Learned, Sample, learn
 from finn_tui.core.device import RESOURCES
 from finn_tui.core.estimate import platform_shell
 from finn_tui.core.estimate.platform_shell import Shell
-from finn_tui.core.migrate import finn_names
 from finn_tui.runs.analysis.estimate_vs_actual import EstimateVsActual, of_run
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder

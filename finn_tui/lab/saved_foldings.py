@@ -184,7 +184,7 @@ def _mistyped(opened: Opened, content: Any) -> IllegalFolding | None:
 
 def _slips(wrong: Mapping[str, str]) -> bool:
     """Whether names are no names that another FINN gives: its op types are known ones."""
-    from finn_tui.core.migrate import finn_names
+    from finn_tui.core import finn_names
 
     for name in wrong:
         parsed = finn_names.parse(name)

@@ -289,7 +289,9 @@ def depths(layer: Layer, settings: Settings, name: str) -> Sequence[int]:
     Returns:
         words, one for each stream on that side; FINN's default (2,) if neither says.
     """
-    value = settings.get(layer.name, {}).get(name, layer.attrs.get(name))
+    values = {**layer.attrs, **settings.get(layer.name, {})}
+    # FINN 0.8 has one depth for each side, in an attribute without the s.
+    value = values.get(name, values.get(name.removesuffix("s")))
     if isinstance(value, int):
         return (value,)
     return value if isinstance(value, list | tuple) and value else (2,)

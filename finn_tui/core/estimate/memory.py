@@ -29,7 +29,7 @@ _LUTRAM = {
 }
 
 _WITHOUT_MODEL = ("MVAU_rtl", "VVAU_rtl")
-_WITH_WEIGHTS = ("MVAU_rtl", "VVAU_rtl", "MVAU_hls", "VVAU_hls")
+_WITH_WEIGHTS = ("MVAU", "VVAU")
 _STREAMED = ("internal_decoupled", "decoupled")
 _LUT_BITS = 64
 
@@ -58,7 +58,7 @@ def bits_of(dtype: str | None) -> int:
 def weights_of(layer: Layer) -> int:
     """Return how many weights a matrix layer holds; 0 for other layers."""
     attrs = layer.attrs
-    if layer.op not in _WITH_WEIGHTS:
+    if layer.kind not in _WITH_WEIGHTS:
         return 0
     if "MW" in attrs:
         return int(attrs["MW"]) * int(attrs["MH"])
@@ -68,7 +68,7 @@ def weights_of(layer: Layer) -> int:
 
 def stores_in_luts(layer: Layer) -> bool:
     """Return whether some folding of a layer has memory made of LUTs."""
-    return layer.op in _WITH_WEIGHTS or layer.kind in _STORING
+    return layer.kind in _WITH_WEIGHTS or layer.kind in _STORING
 
 
 def lutram(layer: Layer, values: Mapping[str, Value], lut: float) -> float:
@@ -94,7 +94,7 @@ def lutram(layer: Layer, values: Mapping[str, Value], lut: float) -> float:
         return max(0.0, lut - int(values.get("PE", 1)) * bits_of(layer.in_dtype))
     if layer.kind == "Lookup":
         return lut
-    if layer.op not in _WITH_WEIGHTS or setting("mem_mode") not in _STREAMED:
+    if layer.kind not in _WITH_WEIGHTS or setting("mem_mode") not in _STREAMED:
         return 0.0
     lanes = int(values.get("PE", 1)) * int(values.get("SIMD", 1))
     depth = weights_of(layer) / lanes if lanes else 0
@@ -118,7 +118,7 @@ def external_bits(layer: Layer, values: Mapping[str, Value]) -> int:
         layer: any layer.
         values: its knobs; what is no knob is as the graph has it.
     """
-    if layer.op not in _WITH_WEIGHTS:
+    if layer.kind not in _WITH_WEIGHTS:
         return 0
     if values.get("mem_mode", layer.attrs.get("mem_mode")) not in ("external", "external_mem"):
         return 0

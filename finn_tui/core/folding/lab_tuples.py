@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from finn_tui.core.design import Design
+from finn_tui.core import finn_names
+from finn_tui.core.design import Design, Layer
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding.balance import balance_to_ii, cycles
 from finn_tui.core.folding.knob_values import IllegalFolding, MalformedFolding
@@ -66,7 +67,8 @@ def from_tuples(
             )
         touched.add(layer.name)
         for name, depth in zip(("inFIFODepths", "outFIFODepths"), rest[:2], strict=False):
-            folding = change(design, tables, folding, layer.name, name, [depth]).folding
+            attribute, value = _depth_setting(layer, name, depth)
+            folding = change(design, tables, folding, layer.name, attribute, value).folding
         if len(rest) > 2:
             folding = change(design, tables, folding, layer.name, "ram_style", rest[2]).folding
         feeder = feeders.get(layer.name)
@@ -83,6 +85,13 @@ def from_tuples(
             folding = balance_to_ii(design, tables, folding, layer, ii)
     check(design, tables, folding)
     return folding
+
+
+def _depth_setting(layer: Layer, name: str, depth: int) -> tuple[str, Any]:
+    """Return a FIFO depth as this layer's FINN has it: a list, or one number in 0.8."""
+    names = {each.name for each in layer.settings}
+    pairs = finn_names.spellings(name, [depth])
+    return next((pair for pair in pairs if pair[0] in names), pairs[0])
 
 
 def _check_tuple(number: int, choice: Any) -> None:
@@ -119,7 +128,8 @@ def to_tuples(design: Design, folding: Folding) -> list[tuple[Any, ...]]:
             **folding.settings.get(layer.name, {}),
             **folding.values[layer.name],
         }
-        depths = [values.get(name, [2]) for name in ("inFIFODepths", "outFIFODepths")]
+        names = [_depth_setting(layer, name, 2) for name in ("inFIFODepths", "outFIFODepths")]
+        depths = [values.get(name, [2]) for name, _ in names]
         tuples.append(
             (
                 values["PE"],

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from finn_tui.core import finn_names
 from finn_tui.core.design import Design, Layer
 from finn_tui.core.estimate.estimate import Tables
-from finn_tui.core.migrate import finn_names
-from finn_tui.core.migrate.finn_names import NodeName
+from finn_tui.core.finn_names import NodeName
 
 #: What speaks for a pair of entry and layer. A layer belongs to its consumer more than to what
 #: feeds it: a sliding window is made for the matrix behind it.

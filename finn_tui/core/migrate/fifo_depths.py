@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from finn_tui.core import finn_names
 from finn_tui.core.design import Design, Layer
-from finn_tui.core.migrate import finn_names
 
 _IN, _OUT = "inFIFODepths", "outFIFODepths"
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from math import log2
 from typing import Any
 
+from finn_tui.core import finn_names
 from finn_tui.core.design import Design, Knob, Layer, Setting, Value
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding import balance, finn_json
@@ -16,7 +17,7 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.finn_json import INSERTED
 from finn_tui.core.folding.knob_values import check_setting, is_one_of
 from finn_tui.core.folding.model import Folding, IllegalFolding
-from finn_tui.core.migrate import fifo_depths, finn_names
+from finn_tui.core.migrate import fifo_depths
 from finn_tui.core.migrate.alignment import Node, in_order, pair
 
 _MATRICES = ("MVAU", "VVAU")

@@ -3,11 +3,12 @@
 import importlib
 import inspect
 import os
+import shutil
 import sys
 from typing import Any, Callable, Dict, List
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, runfiles
+from finn_tui.engine.server import finn_api, finn_env, runfiles
 
 OUTPUTS = ("ESTIMATE_REPORTS", "STITCHED_IP", "BITFILE", "PYNQ_DRIVER", "DEPLOYMENT_PACKAGE")
 
@@ -74,7 +75,9 @@ def prepare_finn(run: Dict[str, Any]) -> None:
         return
     if paths is not None:
         _check_dependencies()
-        importlib.import_module("finn.util.multiprocessing").configure_start_method()
+        finn_api.start_method()
+    else:
+        _check_checkout()
     if needs_simulator(run):
         check_simulator()
 
@@ -92,13 +95,29 @@ def _check_dependencies() -> None:
         )
 
 
+def _check_checkout() -> None:
+    """A checkout of upstream FINN fetches what it builds with by a script of its own."""
+    root = finn_env.source_root()
+    missing = finn_api.missing_dependencies(root)
+    if missing:
+        raise EngineError(
+            "FINN's own dependencies are not there",
+            "%s/deps has no %s." % (root, ", ".join(missing)),
+            "Run fetch-repos.sh in %s once, on a machine with network" % root,
+            kind="tools",
+        )
+
+
 def needs_simulator(run: Dict[str, Any]) -> bool:
     """Whether FIFO depths are to be found by RTL simulation, which needs Vivado's own."""
     return run.get("rehearsal") is None and run.get("fifo", "simulate") == "simulate"
 
 
 def check_simulator() -> None:
-    """Raise ``EngineError`` unless finn-plus can simulate RTL here (it builds what it needs)."""
+    """Raise ``EngineError`` unless RTL can be simulated here, by XSI or by Verilator."""
+    if finn_api.simulator() == "verilator":
+        _check_verilator()
+        return
     xsi = importlib.import_module("finn.xsi")
     if not hasattr(xsi, "ensure_available"):
         return  # upstream FINN finds out by itself
@@ -112,6 +131,23 @@ def check_simulator() -> None:
             % sys.executable,
             kind="tools",
         ) from error
+
+
+def _check_verilator() -> None:
+    """FINN up to 0.10.1 simulates with Verilator, through a fork of pyverilator."""
+    lacking = []
+    if shutil.which("verilator") is None:
+        lacking.append("the program verilator")
+    if not finn_api.has_module("pyverilator.util.axi_utils"):
+        lacking.append("FINN's fork of the package pyverilator")
+    if lacking:
+        raise EngineError(
+            "FINN's RTL simulation is not available",
+            "FIFO depths are found by simulating the design; %s needs %s."
+            % ("this FINN", " and ".join(lacking)),
+            "Build in FINN's container, which has both, or build with minimal FIFOs",
+            kind="tools",
+        )
 
 
 def make(configs: Any, run: Dict[str, Any], folder: str, steps: List[Callable[..., Any]]) -> Any:
@@ -136,16 +172,7 @@ def make(configs: Any, run: Dict[str, Any], folder: str, steps: List[Callable[..
         "steps": steps,
     }
     if run.get("rehearsal") is not None or run.get("fifo") == "minimal":
-        method = getattr(configs, "AutoFIFOSizingMethod", None)
-        minimal = getattr(method, "FORCE_MINIMAL_FIFOS", None)
-        if minimal is None:
-            raise EngineError(
-                "This FINN sizes FIFOs by RTL simulation only",
-                "Its builder has no setting for minimal FIFOs, and a rehearsal cannot simulate.",
-                "Use an engine with finn-plus",
-                kind="engine",
-            )
-        wanted["auto_fifo_strategy"] = minimal
+        wanted.update(finn_api.minimal_fifos(configs))
     known = inspect.signature(configs.DataflowBuildConfig).parameters
     return configs.DataflowBuildConfig(**{k: v for k, v in wanted.items() if k in known})
 

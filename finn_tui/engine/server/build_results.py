@@ -7,6 +7,7 @@ warnings too. Standard library only; it runs in the runner's process.
 import json
 import os
 import re
+import xml.etree.ElementTree as ElementTree
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.server import runfiles
@@ -108,6 +109,9 @@ def post_synthesis(folder: str) -> Optional[Dict[str, Any]]:
     """Resources after synthesis in all and per layer, or None without FINN's report of them."""
     source = "build/report/post_synth_resources.json"
     report = runfiles.read_json(os.path.join(folder, source))
+    if not report:
+        source = "build/report/post_synth_resources.xml"
+        report = _synthesis_table(os.path.join(folder, source), _layer_names(folder))
     if not report or "(top)" not in report:
         return None
     result: Dict[str, Any] = dict(_resources(report["(top)"]))
@@ -118,6 +122,61 @@ def post_synthesis(folder: str) -> Optional[Dict[str, Any]]:
     ]
     result["source"] = source
     return result
+
+
+#: FINN's names of the columns of Vivado's report, by Vivado's.
+_XML_COLUMNS = {
+    "Total LUTs": "LUT",
+    "SRLs": "SRL",
+    "FFs": "FF",
+    "RAMB36": "BRAM_36K",
+    "RAMB18": "BRAM_18K",
+    "URAM": "URAM",
+    "DSP Blocks": "DSP",
+    "DSP48 Blocks": "DSP",
+}
+#: Vivado's report of a design of thousands of instances has some megabytes.
+_MOST_XML_BYTES = 64 * 1024 * 1024
+
+
+def _layer_names(folder: str) -> List[str]:
+    path = os.path.join(folder, "build", "report", "estimate_layer_resources.json")
+    estimates = runfiles.read_json(path)
+    return [name for name in estimates or {} if name != "total"]
+
+
+def _synthesis_table(path: str, layers: List[str]) -> Dict[str, Dict[str, int]]:
+    """Rows of Vivado's utilization report as FINN from 0.10.1 on writes them; empty without one.
+
+    FINN up to 0.10 leaves the report as it is.
+    """
+    try:
+        if os.path.getsize(path) > _MOST_XML_BYTES:
+            return {}
+        with open(path, "rb") as file:
+            content = file.read()
+        # No report declares entities; one that does is not read, whatever they expand to.
+        root = None if b"<!ENTITY" in content else ElementTree.fromstring(content)
+    except (OSError, ElementTree.ParseError):
+        return {}
+    table: Dict[str, Dict[str, int]] = {}
+    head: List[str] = []
+    for row in root.iter("tablerow") if root is not None else ():
+        cells = [(cell.get("contents") or "").strip() for cell in row]
+        if "Instance" in cells:
+            head = cells
+            continue
+        named = dict(zip(head, cells))
+        # The shell's own instance has the name of the whole, "(top)" stands in the module's column.
+        name = "(top)" if "(top)" in cells else _PARTITION.sub("", named.get("Instance", ""))
+        if name in table or (name != "(top)" and name not in layers):
+            continue  # the first row of a name is the outermost
+        table[name] = {
+            finn: int(named[vivado])
+            for vivado, finn in _XML_COLUMNS.items()
+            if named.get(vivado, "").isdigit()
+        }
+    return table
 
 
 def _resources(row: Dict[str, Any]) -> Dict[str, int]:

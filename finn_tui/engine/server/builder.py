@@ -18,6 +18,7 @@ from finn_tui.engine.server import (
     build_failure,
     build_results,
     converters,
+    finn_api,
     finn_env,
     knobs,
     netlist,
@@ -25,8 +26,6 @@ from finn_tui.engine.server import (
     worker,
 )
 
-#: The prepared graph is what this step leaves behind; building goes on after it.
-PREPARED_BY = "step_specialize_layers"
 #: After this step the graph is folded and has no FIFOs yet: what the simulated board computes.
 ESTIMATED_BY = "step_generate_estimate_reports"
 
@@ -189,11 +188,12 @@ def inserted_resources(model: Any, part: str) -> Dict[str, Dict[str, Any]]:
 
 def build_names(default: List[str]) -> List[str]:
     """The steps that a build runs: those of the installed FINN after the graph's preparation."""
-    if PREPARED_BY not in default:
+    prepared_by = finn_api.prepared_by(default)
+    if prepared_by is None:
         raise EngineError(
             "This FINN's builder is not known",
             "Its steps are %s" % ", ".join(default),
-            "Use an engine with finn-plus, or with FINN 0.10 or later",
+            "Use an engine with finn-plus, or with FINN 0.8.1 or later",
             kind="engine",
         )
-    return list(default[default.index(PREPARED_BY) + 1 :])
+    return list(default[default.index(prepared_by) + 1 :])

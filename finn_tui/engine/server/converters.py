@@ -5,37 +5,26 @@ The ops are made as ``InsertDWC`` and ``InsertFIFO`` make them and specialised b
 """
 
 import importlib
-import inspect
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, graphs, knobs, tables
+from finn_tui.engine.server import finn_api, finn_env, graphs, knobs, tables
 
 Pair = Tuple[int, int]
 Op = Tuple[Any, Any]
 #: Resources of a row, in the order that ``Prices.from_json`` reads.
 COLUMNS = ("LUT", "BRAM_18K", "URAM", "DSP")
-#: What FINN 0.9 and older call the ops, which have one implementation there.
-_OLD_NAMES = {
-    "StreamingDataWidthConverter": "StreamingDataWidthConverter_Batch",
-    "StreamingFIFO": "StreamingFIFO",
-}
 
 
 def _make(op_type: str, shape: List[int], part: str, attributes: Dict[str, Any]) -> Op:
     """The node and the instance of one op, as FINN would build it for a part."""
     onnx = importlib.import_module("onnx")
-    qonnx = importlib.import_module("qonnx.util.basic")
     wrapper = importlib.import_module("qonnx.core.modelwrapper")
     datatypes = importlib.import_module("qonnx.core.datatype")
     registry = importlib.import_module("qonnx.custom_op.registry")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    try:
-        specialize = importlib.import_module("finn.transformation.fpgadataflow.specialize_layers")
-    except ImportError:
-        specialize = None  # FINN up to 0.9: the op is the implementation
     node = helper.make_node(
-        op_type if specialize is not None else _OLD_NAMES[op_type],
+        finn_api.inserted_op(op_type),
         ["in"],
         ["out"],
         domain="finn.custom_op.fpgadataflow",
@@ -49,11 +38,10 @@ def _make(op_type: str, shape: List[int], part: str, attributes: Dict[str, Any])
         [helper.make_tensor_value_info("in", kind, shape)],
         [helper.make_tensor_value_info("out", kind, shape)],
     )
-    model = wrapper.ModelWrapper(qonnx.qonnx_make_model(graph))
+    model = wrapper.ModelWrapper(finn_api.make_model(graph))
     for tensor in ("in", "out"):
         model.set_tensor_datatype(tensor, datatypes.DataType["BINARY"])
-    if specialize is not None:
-        model = model.transform(specialize.SpecializeLayers(part))
+    model = finn_api.specialized(model, part)
     converter = model.graph.node[0]
     inst = registry.getCustomOp(converter)
     tables.cache_attributes(inst)
@@ -62,9 +50,7 @@ def _make(op_type: str, shape: List[int], part: str, attributes: Dict[str, Any])
 
 def price(inst: Any, part: str) -> List[Any]:
     """FINN's estimate of one op, in the order of ``COLUMNS``."""
-    method = inst.node_res_estimation
-    arguments = (part,) if inspect.signature(method).parameters else ()  # FINN <= 0.9 takes none
-    use = method(*arguments)
+    use = finn_api.with_part(inst.node_res_estimation, part)()
     return [graphs.plain(use.get(column, 0)) for column in COLUMNS]
 
 
@@ -85,7 +71,9 @@ class Converters:
         shape = [1, words]
         if even not in self._ops:
             attributes: Dict[str, Any] = {"inWidth": inside, "outWidth": outside}
-            shapes = {"shape": shape} if _is_old() else {"inShape": shape, "outShape": shape}
+            shapes = {"shape": shape}
+            if finn_api.layers_are_split():
+                shapes = {"inShape": shape, "outShape": shape}
             attributes.update(shapes)
             self._ops[even] = _make("StreamingDataWidthConverter", shape, self._part, attributes)
         node, inst = self._ops[even]
@@ -110,7 +98,7 @@ class Fifos:
     def __init__(self, part: str) -> None:
         self._part = part
         attributes = {"depth": 2, "folded_shape": [1, 8], "normal_shape": [1, 8]}
-        if _is_old():
+        if not finn_api.layers_are_split():
             attributes.pop("normal_shape")
         self.node, self._inst = _make("StreamingFIFO", [1, 8], part, attributes)
         self._uram = finn_env.has_uram(part)
@@ -132,6 +120,8 @@ class Fifos:
                     row = price(self._inst, self._part)
                 finally:
                     self._inst.set_nodeattr("ram_style", "auto")
+                # Some FINNs (see finn_api.lacks) count UltraRAM even so, where there is none.
+                row[COLUMNS.index("URAM")] = 0
             return [width, depth, *row]
         except Exception:
             # As for converters.
@@ -140,20 +130,11 @@ class Fifos:
     def own_depth(self) -> int:
         """The FIFO depth that an op asks for which sets none, as a converter does."""
         for name in ("inFIFODepths", "inFIFODepth"):
-            op_types = importlib.import_module("finn.custom_op.fpgadataflow.hwcustomop").HWCustomOp
-            entry = op_types.get_nodeattr_types(self._inst).get(name)
+            entry = finn_api.layer_class().get_nodeattr_types(self._inst).get(name)
             if entry is not None:
                 default = entry[2]
                 return int(default[0] if isinstance(default, (list, tuple)) else default)
         return 2
-
-
-def _is_old() -> bool:
-    try:
-        importlib.import_module("finn.transformation.fpgadataflow.specialize_layers")
-    except ImportError:
-        return True
-    return False
 
 
 def _pairs(value: Any, name: str) -> Sequence[Pair]:

@@ -1,11 +1,12 @@
 """Setting FINN up outside its own command line, and asking what the installed one is.
 
 Two flavours exist: ``finn-plus`` (a package with settings of its own) and upstream ``finn`` (a
-source checkout or a container). Every difference between them that the rest of the server would
-see is handled here.
+source checkout or a container). What differs in their code is handled in ``finn_api``.
 """
 
 import atexit
+import contextlib
+import hashlib
 import importlib
 import os
 import re
@@ -13,18 +14,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 from importlib import metadata as _metadata
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import finn_api, stand_ins
 
 RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
 
+#: What brings a module of another name.
+_PACKAGES = {"pkg_resources": "setuptools<81", "dataclasses_json": "dataclasses-json"}
+
 _state: Dict[str, Any] = {"ready": False}
-
-
-class _NoSimulator:
-    """Stands where ``finn.xsi.SimEngine`` is imported from; nothing here simulates RTL."""
 
 
 def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
@@ -56,6 +58,7 @@ def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
     root = _source_root(finn)
     if root is not None:
         os.environ.setdefault("FINN_ROOT", root)
+    stand_ins.register(simulator)
     try:
         settings = importlib.import_module("finn.util.settings")
     except ImportError:
@@ -64,13 +67,6 @@ def setup(build_dir: Optional[str] = None, simulator: bool = False) -> None:
         settings.initialize_dummy_settings()
         # finn-plus sets its own idea of the build folder while it initialises.
         os.environ["FINN_BUILD_DIR"] = build_dir
-    if not simulator:
-        try:
-            xsi = importlib.import_module("finn.xsi")
-        except ImportError:
-            xsi = None  # releases before XSI simulate with Verilator and import without tools
-        if xsi is not None:
-            setattr(xsi, "SimEngine", _NoSimulator)  # noqa: B010 - mypy knows no such attribute
     _state["ready"] = True
 
 
@@ -91,6 +87,7 @@ def cleanup() -> None:
 
 def torch_ready() -> Any:
     """Import torch, mended where the installed Brevitas needs it. Raises ``EngineError``."""
+    stand_ins.remove("torch")
     try:
         torch = importlib.import_module("torch")
         importlib.import_module("brevitas")
@@ -125,9 +122,14 @@ def flavour() -> Dict[str, str]:
             _state["flavour"] = {"flavour": "finn-plus", "version": plus}
         else:
             root = _source_root(importlib.import_module("finn"))
-            version = _git_version(root) or version_of("finn") or "unknown"
+            version = _git_version(root) or version_of("finn") or _likeness(root)
             _state["flavour"] = {"flavour": "finn", "version": version}
     return dict(_state["flavour"])
+
+
+def source_root() -> Optional[str]:
+    """The checkout that FINN is imported from, or None for an installed package."""
+    return _source_root(importlib.import_module("finn"))
 
 
 def _source_root(finn: Any) -> Optional[str]:
@@ -152,24 +154,61 @@ def _git_version(root: Optional[str]) -> Optional[str]:
     return done.stdout.decode("utf-8", "replace").strip().lstrip("v") or None
 
 
+def _likeness(root: Optional[str]) -> str:
+    """A version for sources without git: what they are like, and a hash that tells them apart."""
+    digest = hashlib.sha256()
+    for folder, folders, names in os.walk(os.path.join(root or "", "src", "finn")):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), "rb") as file:
+                    digest.update(name.encode() + b"\0" + file.read())
+    return "like %s (sources %s)" % (finn_api.generation(), digest.hexdigest()[:8])
+
+
 def steps() -> Tuple[Any, Any]:
     """FINN's ``build_dataflow_steps`` and ``build_dataflow_config`` modules; 12 s at first."""
     setup()
-    return (
-        importlib.import_module("finn.builder.build_dataflow_steps"),
-        importlib.import_module("finn.builder.build_dataflow_config"),
-    )
+    with _dependencies():
+        return (
+            importlib.import_module("finn.builder.build_dataflow_steps"),
+            importlib.import_module("finn.builder.build_dataflow_config"),
+        )
 
 
 def load_ops() -> None:
     """Import FINN's hardware layers (4 to 5 s at first), so that graphs of them can be read."""
     setup()
     for module in ("", ".hls", ".rtl"):
-        try:
-            importlib.import_module("finn.custom_op.fpgadataflow" + module)
-        except ImportError:
-            if not module:
-                raise  # upstream up to 0.9 keeps all of them in one package
+        name = finn_api.HARDWARE + module
+        # Upstream up to 0.9 keeps all of them in one package.
+        if not module or finn_api.has_module(name):
+            with _dependencies():
+                importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _dependencies() -> Iterator[None]:
+    """Say which package this Python lacks where FINN's own imports fail."""
+    try:
+        yield
+    except ImportError as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        raise EngineError(
+            "FINN cannot be imported: %s"
+            % ("it needs the package %s" % missing if missing else error),
+            "%s has FINN from %s, and not all that it needs."
+            % (sys.executable, _place_of(importlib.import_module("finn"))),
+            "Install it with `%s -m pip install '%s'`, or let finn-tui make an environment with "
+            "`finn-tui engine install`"
+            % (sys.executable, _PACKAGES.get(missing or "PACKAGE", missing or "PACKAGE")),
+            kind="engine",
+            detail=traceback.format_exc(),
+        ) from error
+
+
+def _place_of(finn: Any) -> str:
+    return next(iter(getattr(finn, "__path__", [])), "?")
 
 
 def boards() -> Dict[str, Dict[str, Any]]:
@@ -179,7 +218,8 @@ def boards() -> Dict[str, Dict[str, Any]]:
     that FINN has no numbers for takes them from another with the same part, or has None.
     """
     setup()
-    basic = importlib.import_module("finn.util.basic")
+    with _dependencies():
+        basic = importlib.import_module("finn.util.basic")
     parts = dict(getattr(basic, "part_map", None) or {})
     for name in ("pynq_part_map", "alveo_part_map"):
         parts.update(getattr(basic, name, {}))
@@ -254,6 +294,10 @@ def info() -> Dict[str, Any]:
     answer["executable"] = sys.executable
     for package in ("qonnx", "brevitas", "torch"):
         answer[package] = version_of(package)
+        if answer[package] is None and finn_api.has_module(package):
+            answer[package] = "unknown"  # from PYTHONPATH, without a distribution
+    answer["root"] = root = source_root()
+    answer["lacks"] = finn_api.lacks(root)
     answer["tools"] = tools()
     answer["boards"] = boards()
     answer["limits"] = limits()

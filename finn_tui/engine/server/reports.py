@@ -9,7 +9,7 @@ import tempfile
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, graphs, knobs
+from finn_tui.engine.server import finn_api, finn_env, graphs, knobs
 
 
 def apply_folding(model: Any, folding: Dict[str, Any]) -> Any:
@@ -28,19 +28,11 @@ def apply_folding(model: Any, folding: Dict[str, Any]) -> Any:
     with os.fdopen(handle, "w") as stream:
         json.dump(config, stream)
     try:
-        return model.transform(_apply_config()(path))  # from a file, as FINN's builder does
+        return model.transform(finn_api.apply_config()(path))  # from a file, as FINN's builder does
     except (AssertionError, ValueError, TypeError, AttributeError) as error:
         raise EngineError("FINN refuses the folding", str(error), "Choose legal values") from error
     finally:
         os.unlink(path)
-
-
-def _apply_config() -> Any:
-    """``ApplyConfig``, which finn-plus took over from qonnx."""
-    try:
-        return importlib.import_module("finn.transformation.general").ApplyConfig
-    except (ImportError, AttributeError):
-        return importlib.import_module("qonnx.transformation.general").ApplyConfig
 
 
 def _analysis(module: str, name: str) -> Any:

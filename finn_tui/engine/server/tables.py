@@ -5,13 +5,12 @@ With both held in dictionaries the same methods give the same numbers about twen
 """
 
 import gc
-import inspect
 import itertools
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import choices, finn_env, graphs, knobs
+from finn_tui.engine.server import choices, finn_api, finn_env, graphs, knobs
 from finn_tui.engine.server.knobs import Hardware, Knob
 
 RESOURCES = ("LUT", "BRAM_18K", "URAM", "DSP")
@@ -66,8 +65,6 @@ def pricer(node: Any, inst: Any, part: str) -> Pricer:
     what ``node_res_estimation`` puts together (nothing in FINN overrides it). They raise whatever
     FINN raises for values that FINN refuses.
     """
-    # FINN up to 0.9 takes no part.
-    arguments = (part,) if inspect.signature(inst.node_res_estimation).parameters else ()
     # FINN's own check, the one that code generation fails on: it raises if any stream of an HLS
     # layer, its weights' included, is wider than ap_int can be (8191 bits).
     check = getattr(inst, "get_ap_int_max_w", None) if knobs.is_hls(node) else None
@@ -79,8 +76,10 @@ def pricer(node: Any, inst: Any, part: str) -> Pricer:
         return (int(inst.get_exp_cycles()), *widths)
 
     def of(*resources: str) -> Callable[[], Row]:
-        methods = [getattr(inst, name + "_estimation") for name in resources]
-        return lambda: tuple([graphs.plain(method(*arguments)) for method in methods])
+        methods = [
+            finn_api.with_part(getattr(inst, name + "_estimation"), part) for name in resources
+        ]
+        return lambda: tuple([graphs.plain(method()) for method in methods])
 
     return {"shape": shape, "luts": of("lut"), "memory": of("bram", "uram"), "dsps": of("dsp")}
 
@@ -114,11 +113,18 @@ def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
     base = knobs.base_op(node.op_type)
     shapes = _distinct(choices.stand_in(base, mode, "shape") for mode in modes)
 
+    refusals: List[str] = []
+
     def fits(point: Dict[str, Any]) -> bool:
         if not knobs.go_together(node, point, folds):
             return False
         _set(inst, point)
-        return all(_try(price[part])[0] for part in price)
+        for name in price:
+            row, why = _try(price[name])
+            if row is None:
+                refusals.append(why)
+                return False
+        return True
 
     candidates = []
     for knob in folds:
@@ -132,8 +138,19 @@ def possible(node: Any, inst: Any, part: str, tried: List[Knob]) -> List[Knob]:
             )
             if any(fits(point) for point in points):
                 values.append(value)
+        if not values:
+            raise _no_estimate(node, refusals[-1] if refusals else "")
         candidates.append(dict(knob, values=values))
     return [*candidates, *chosen]
+
+
+def _no_estimate(node: Any, refusal: str) -> EngineError:
+    return EngineError(
+        "FINN gives no estimate for %s (%s)" % (node.name, node.op_type),
+        refusal or "no combination of its values is legal",
+        "This layer is not supported by the installed FINN",
+        kind="finn",
+    )
 
 
 def _distinct(modes: Iterable[choices.Mode]) -> List[choices.Mode]:
@@ -167,12 +184,7 @@ def table_of(node: Any, inst: Any, part: str, window: bool) -> Dict[str, Any]:
     of_mode = [{part: columns.of(mode, part) for part in columns.price} for mode in modes]
     legal = [at for at in range(len(points)) if any(_complete(outcome, at) for outcome in of_mode)]
     if not legal:
-        raise EngineError(
-            "FINN gives no estimate for %s (%s)" % (node.name, node.op_type),
-            columns.refusal or "no combination of its values is legal",
-            "This layer is not supported by the installed FINN",
-            kind="finn",
-        )
+        raise _no_estimate(node, columns.refusal)
     shapes: List[Row] = []
     for at in legal:
         distinct = {row for row in (outcome["shape"][at] for outcome in of_mode) if row is not None}

@@ -5,6 +5,7 @@ once, else trains on the spot where the preset says on what, else keeps random w
 """
 
 import contextlib
+import copy
 import hashlib
 import importlib
 import os
@@ -16,7 +17,7 @@ import urllib.request
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits, examples, finn_env, graphs, weight_files
+from finn_tui.engine.server import digits, examples, finn_api, finn_env, graphs, weight_files
 from finn_tui.engine.server.training import definition as definitions
 
 Progress = Callable[[str, Optional[float]], None]
@@ -274,16 +275,6 @@ def scores(net: Any, images: Any) -> Any:
     return importlib.import_module("numpy").concatenate(parts)
 
 
-# The tracing exporter first: it takes a tenth of the time of torch's newer one (8 s at first) and
-# writes the opset that FINN knows. Older releases do not have the one option, later ones may drop
-# the other.
-_EXPORTERS: Tuple[Dict[str, Any], ...] = (
-    {"dynamo": False, "opset_version": 13},
-    {"opset_version": 13},
-    {},
-)
-
-
 def pads_as_hardware(net: Any) -> bool:
     """Whether a network's padded pixels of bipolar activations are -1."""
     definition = getattr(net, "definition", None) or {}
@@ -304,19 +295,22 @@ def _zero_padding(net: Any) -> Iterator[None]:
 def export(net: Any, shape: List[int]) -> Any:
     """A network as a QONNX model in memory (torch may write its weights to a second file)."""
     torch = finn_env.torch_ready()
-    export_qonnx = importlib.import_module("brevitas.export").export_qonnx
+    exporters = finn_api.exporters()
     folder = tempfile.mkdtemp(prefix="export-", dir=finn_env.scratch())
     path = os.path.join(folder, "export.onnx")
     try:
-        for options in _EXPORTERS:
+        for exporter in exporters:
+            last = exporter is exporters[-1]
+            # Brevitas leaves a network in export mode after a failure: each try gets its own.
+            attempt = net if last else copy.deepcopy(net)
             try:
-                with _zero_padding(net):
-                    export_qonnx(net, torch.zeros(shape), path, **options)
+                with _zero_padding(attempt):
+                    exporter(attempt, torch.zeros(shape), path)
                 break
             except Exception:
                 # What an exporter raises for an option that it does not know depends on the
-                # release; the last one, without options, must work.
-                if not options:
+                # release; the last one must work.
+                if last:
                     raise
         infer = importlib.import_module("qonnx.transformation.infer_shapes")
         return graphs.load(path).transform(infer.InferShapes())

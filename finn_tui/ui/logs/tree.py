@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finn_tui.base.text import size
-from finn_tui.core.migrate.finn_names import layer_of_partition
+from finn_tui.core.finn_names import layer_of_partition
 from finn_tui.runs.logs.tail import LogFile
 from finn_tui.ui.toolkit.listing import Column, Content, Row
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.base.text import clean, size
-from finn_tui.core.migrate.finn_names import layer_of_partition
+from finn_tui.core.finn_names import layer_of_partition
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import (
     StyledLine,

@@ -15,6 +15,8 @@ from finn_tui.ui.tune.state import TuneState
 _MEANINGS = {
     "inFIFODepths": "input FIFO words",
     "outFIFODepths": "output FIFO words",
+    "inFIFODepth": "input FIFO words",
+    "outFIFODepth": "output FIFO words",
     "runtime_writeable_weights": "0 fixed, 1 written by the driver",
 }
 

@@ -1,0 +1,201 @@
+"""What a user points at as an engine: an interpreter, an environment, a checkout, a command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.engine import recipes
+from finn_tui.engine.recipes import Checkout
+
+#: Folders of a checkout in which people keep its environment.
+_ENVIRONMENTS = (".venv", "venv", "env", ".env")
+#: An import of numpy, onnx and qonnx from a cold disk.
+_TRY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was pointed at.
+
+    Attributes:
+        kind: in words, such as "virtual environment".
+        command: what starts its Python.
+        notes: what else is to be known of it.
+    """
+
+    kind: str
+    command: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+async def detect(words: Sequence[str], python: str | None = None) -> Target:
+    """Find out what a user's words name.
+
+    Args:
+        words: a path, or a command with its arguments, which may come as one word.
+        python: interpreter or environment for a checkout, which has none.
+
+    Raises:
+        FinnTuiError: nothing of that name, or nothing that can run Python.
+    """
+    if len(words) == 1:
+        path = Path(words[0]).expanduser()
+        if path.is_dir():
+            return await _folder(path.absolute(), python)
+        if not path.exists() and len(parts := _split(words[0])) > 1:
+            words = parts
+    if python is not None:
+        raise FinnTuiError(
+            f"{words[0]} is no FINN checkout",
+            "--python names the interpreter for a folder of FINN's sources.",
+            "Leave --python out, or give the checkout's folder.",
+        )
+    program = _program(words[0])
+    if len(words) > 1:
+        return Target("command", (program, *words[1:]))
+    name = Path(program).name
+    if name.startswith(("python", "pypy")):
+        environment = Path(program).parent.parent
+        inside = (environment / "pyvenv.cfg").is_file()
+        note = (f"of the virtual environment {environment}",) if inside else ()
+        return Target("interpreter", (program,), note)
+    return Target("wrapper command", (program,))
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [text]
+
+
+def _program(word: str) -> str:
+    """Return an executable's absolute path. Raises ``FinnTuiError`` if it is none."""
+    path = Path(word).expanduser()
+    if os.sep in word or word.startswith("~"):
+        # Not resolved: an environment's interpreter is a link to the one that it was made with.
+        absolute = path.absolute()
+        if not absolute.exists():
+            raise _nothing(word)
+        if not os.access(absolute, os.X_OK):
+            raise FinnTuiError(
+                f"{word} cannot be executed",
+                "It is a file without permission to be started.",
+                f"Give the interpreter itself, or `chmod +x {shlex.quote(word)}`.",
+            )
+        return str(absolute)
+    program = shutil.which(word)
+    if program is None:
+        raise _nothing(word)
+    return program
+
+
+def _nothing(word: str) -> FinnTuiError:
+    return FinnTuiError(
+        f"there is no {word}",
+        "It is neither a file or folder nor a program on PATH.",
+        "Give an interpreter, the folder of a virtual environment or of FINN's sources, or a "
+        "command that ends in a Python.",
+    )
+
+
+async def _folder(folder: Path, python: str | None) -> Target:
+    interpreter = folder / "bin" / "python"
+    if interpreter.exists():
+        return Target("virtual environment", (str(interpreter),))
+    checkout = recipes.checkout_at(folder)
+    if checkout is not None:
+        return await _checkout(checkout, folder, python)
+    for name in _ENVIRONMENTS:
+        interpreter = folder / name / "bin" / "python"
+        if interpreter.exists():
+            return Target("virtual environment", (str(interpreter),), (f"{name} of {folder}",))
+    raise FinnTuiError(
+        f"{folder} holds no Python and no FINN",
+        "A virtual environment has bin/python; FINN's sources have src/finn and finn-rtllib.",
+        "Give one of these folders, an interpreter, or a command that ends in a Python.",
+    )
+
+
+async def _checkout(checkout: Checkout, folder: Path, python: str | None) -> Target:
+    notes: tuple[str, ...] = (f"{folder} is in it",) if folder != checkout.root else ()
+    if python is not None:
+        path = Path(python).expanduser().absolute()
+        interpreter = path / "bin" / "python" if path.is_dir() else Path(_program(python))
+        problem = await asyncio.to_thread(_lack, interpreter, checkout)
+        if problem is None:
+            return Target("FINN checkout", _command(checkout, interpreter), notes)
+        raise FinnTuiError(
+            f"{interpreter} cannot run the FINN in {checkout.root}",
+            problem,
+            _how_to_get_one(checkout),
+        )
+    tried = []
+    for candidate in _candidates(checkout):
+        problem = await asyncio.to_thread(_lack, candidate, checkout)
+        if problem is None:
+            notes += (f"with {candidate}",)
+            return Target("FINN checkout", _command(checkout, candidate), notes)
+        tried.append(f"{candidate}: {problem}")
+    raise FinnTuiError(
+        f"no Python here can run the FINN in {checkout.root}",
+        "Tried " + "; ".join(tried) + "." if tried else "There is none.",
+        _how_to_get_one(checkout),
+    )
+
+
+def _how_to_get_one(checkout: Checkout) -> str:
+    return (
+        f"`finn-tui engine install --finn-root {shlex.quote(str(checkout.root))}` makes a small "
+        "environment for it; or name one that has qonnx and onnx with --python."
+    )
+
+
+def _candidates(checkout: Checkout) -> list[Path]:
+    own = [checkout.root / name / "bin" / "python" for name in _ENVIRONMENTS]
+    if active := os.environ.get("VIRTUAL_ENV"):
+        own.append(Path(active) / "bin" / "python")
+    on_path = [shutil.which(name) for name in ("python3.10", "python3.8", "python3", "python")]
+    paths = [path for path in own if path.exists()] + [Path(each) for each in on_path if each]
+    return list(dict.fromkeys(paths))
+
+
+def _command(checkout: Checkout, interpreter: Path) -> tuple[str, ...]:
+    """Start an interpreter with a checkout on its path.
+
+    By ``env``, since a variable of the terminal's own would reach every engine.
+    """
+    path = os.pathsep.join(map(str, checkout.paths))
+    return (
+        shutil.which("env") or "env",
+        f"FINN_ROOT={checkout.root}",
+        f"PYTHONPATH={path}",
+        str(interpreter),
+    )
+
+
+def _lack(interpreter: Path, checkout: Checkout) -> str | None:
+    """Say what an interpreter lacks for a checkout, None if nothing."""
+    script = "import numpy, onnx, qonnx.core.modelwrapper, finn"
+    try:
+        done = subprocess.run(
+            [*_command(checkout, interpreter), "-c", script],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TRY_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:200] if lines else f"it ended with code {done.returncode}"
