@@ -297,7 +297,8 @@ def shared_options(
 
 def show_error(error: FinnTuiError) -> None:
     """Print what happened, why, and what to do, on stderr."""
-    echo(f"error: {error.what}", err=True, fg="red", bold=True)
+    # A name from outside may have several lines; what happened is one.
+    echo(f"error: {one_line(error.what)}", err=True, fg="red", bold=True)
     if error.detail and error.kind is not ErrorKind.INPUT:
         for line in error.detail.strip().splitlines()[-8:]:
             echo(f"  | {line}", err=True, dim=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from finn_tui.cli import main
 from tests.cli.conftest import Cli
 
 MINI = """
@@ -79,3 +81,17 @@ def test_an_export_is_prepared_as_the_preset_is(
     assert all(stage["check"]["same"] == 20 for stage in done.json["stages"] if stage["check"])
     again = cli("export", str(file), env=own)
     assert again.code == 2 and "is a graph already" in again.err
+
+
+@pytest.mark.parametrize(
+    "command", [("train",), ("evaluate",), ("export",), ("presets", "show"), ("explain",)]
+)
+def test_a_name_of_several_lines_is_told_in_one(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [*command, "no\nfile\x1b[31m\x1b]0;title\x07"])
+    assert done.exit_code == 2, done.output
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("error: ") and "no file" in first and rest
+    assert "\x1b" not in done.stderr and "\x07" not in done.stderr

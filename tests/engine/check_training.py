@@ -353,6 +353,7 @@ def misfits() -> dict[str, str]:
         "classes": lambda: job.check_fit(initial.network({**TINY, "input": [3, 32, 32]}, 0), data),
         "lr": lambda: trained("nan", lr=1e-3, loss="hinge", epochs=1, batch=1),
         "gpu": lambda: job.choose_device(torch, "cuda"),
+        "device": lambda: job.choose_device(torch, "gpu9"),
         "checkpoint": lambda: checkpoints.load(str(HERE / "idx" / "t10k-labels-idx1-ubyte.gz")),
     }
     for name, call in calls.items():

@@ -133,7 +133,9 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(facts: Any) -> Non
     assert "the data set has 100 classes" in misfits["classes"]
     assert "2 to 65536 images" in misfits["lr"]
     assert "--device cpu" in misfits["gpu"]
-    assert "cannot be read" in misfits["checkpoint"]
+    assert "There is no device 'gpu9'" in misfits["device"]
+    assert "cannot be read: It is damaged" in misfits["checkpoint"]
+    assert "file an issue" not in misfits["checkpoint"]  # torch's advice is not for its users
 
 
 def test_the_test_images_of_the_training_go_to_prepare_and_to_the_board(facts: Any) -> None:

@@ -31,9 +31,13 @@ def examine(network: Any, data: Optional[str], progress: Progress) -> Optional[D
     Raises ``EngineError`` for data that cannot be read or do not fit the network.
     """
     if network.stage_kind not in ("qonnx", "finn") or network.pads_as_hardware:
+        if data is not None:
+            network.notes.append("%s is not needed: the hardware pads as the network does" % data)
         return None
     layers = padding.bipolar_layers(network.model)
     if not layers:
+        if data is not None:
+            network.notes.append("%s is not needed: no bipolar activation is padded" % data)
         return None
     images, labels, name = _images(network, data)
     images, labels = _some(network, images, labels)

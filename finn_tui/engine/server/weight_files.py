@@ -8,6 +8,7 @@ import collections
 import importlib
 import os
 import pickle
+import re
 import types
 from typing import Any, Dict, NamedTuple, Optional
 
@@ -53,7 +54,7 @@ def read(path: str) -> Weights:
         # torch raises from its unpickler whatever the file provokes.
         raise EngineError(
             "The checkpoint %s cannot be read" % os.path.basename(path),
-            str(error)[:2000],
+            reason(error),
             "Give a checkpoint with tensors and plain values only, such as best.tar of Brevitas' "
             "trainer or a saved state_dict()",
         ) from error
@@ -68,6 +69,16 @@ def read(path: str) -> Weights:
         {_plain(key): value for key, value in state.items()},
         definition if isinstance(definition, dict) else None,
     )
+
+
+def reason(error: Exception) -> str:
+    """Return why torch does not read a file, without its advice to write to its authors."""
+    text = re.sub(r"(?s)^.*?Weights?(Only)?Unpickl\w*( error)?:\s*", "", str(error))
+    text = text.split("Check the documentation of torch.load")[0].strip()
+    first = "".join(text.splitlines()[:1])[:500]
+    return (
+        "It is damaged, or holds other things than tensors and plain values. %s" % first
+    ).strip()
 
 
 def _no_weights(path: str, why: str) -> EngineError:

@@ -6,6 +6,7 @@ import os
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import weight_files
 
 #: Where a training goes on from, and the weights of its best epoch, below the run's ``build``.
 LATEST = "checkpoint.pt"
@@ -43,7 +44,7 @@ def load(path: str) -> Dict[str, Any]:
         # torch raises from its unpickler whatever the file provokes.
         raise EngineError(
             "The checkpoint %s cannot be read" % path,
-            str(error)[:2000],
+            weight_files.reason(error),
             "Train again, or give another checkpoint",
         ) from error
     if not isinstance(document, dict) or not isinstance(document.get("state_dict"), dict):

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import re
 import time
 import traceback
 from typing import Any, Dict, List
@@ -157,15 +158,26 @@ def choose_device(torch: Any, wanted: str) -> str:
         torch: the module.
         wanted: ``auto`` (a GPU where torch has one), ``cpu``, ``cuda`` or ``cuda:N``.
     """
+    number = re.fullmatch(r"cuda(?::(\d{1,3}))?", wanted)
+    if number is None and wanted not in ("auto", "cpu"):
+        raise EngineError(
+            "There is no device %.80r" % wanted, "", "Use auto, cpu, cuda, or cuda:N for GPU N"
+        )
     available = bool(torch.cuda.is_available())
     if wanted == "auto":
         return "cuda" if available else "cpu"
-    if wanted.startswith("cuda") and not available:
+    if number is not None and not available:
         raise EngineError(
             "There is no GPU for %s" % wanted,
             "torch %s of this engine sees none." % torch.__version__,
             "Train with --device cpu, or in an engine whose torch is built for the GPU",
             kind="engine",
+        )
+    if number is not None and int(number[1] or 0) >= torch.cuda.device_count():
+        raise EngineError(
+            "There is no GPU %s" % number[1],
+            "torch sees %d, counted from 0." % torch.cuda.device_count(),
+            "Use one of these",
         )
     return wanted
 
