@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import secrets
 import shlex
@@ -16,6 +17,7 @@ from finn_tui.board import answers
 from finn_tui.board.agent.driver import LOCK_SECONDS
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
 from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent, Working
+from finn_tui.board.catalogue import Board
 from finn_tui.board.transport import RemoteProcess, Transport
 
 OnEvent = Callable[[Event], None]
@@ -220,6 +222,13 @@ async def conversation(link: Transport) -> AsyncIterator[Conversation]:
     finally:
         talk.reading.cancel()
         process.close()
+
+
+def as_board(link: Transport, board: Board) -> Transport:
+    """The same connection, with the agent started as another entry of boards.toml says."""
+    other = copy.copy(link)
+    other.board = board
+    return other
 
 
 def _command(link: Transport) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import clean
+from finn_tui.board.deployed_answers import DeploymentList, Removed
 from finn_tui.board.facts import BoardFacts
 
 #: Bytes of one line; a test set of 100,000 images needs 1.4 MB.
@@ -191,7 +192,16 @@ class _Result(msgspec.Struct, tag_field="event", tag="result"):
 
 
 Event = Hello | Log | Working | Values | Failed
-Answer = TypeVar("Answer", Checked, BoardFacts, ExecuteAnswer, ThroughputAnswer, ValidateAnswer)
+Answer = TypeVar(
+    "Answer",
+    Checked,
+    BoardFacts,
+    DeploymentList,
+    Removed,
+    ExecuteAnswer,
+    ThroughputAnswer,
+    ValidateAnswer,
+)
 
 _EVENTS = msgspec.json.Decoder(Hello | Log | Working | Values | Failed | _Result)
 

@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import hashlib
 import json
 import secrets
 import shlex
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
+
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.base.text import size
 from finn_tui.board.package import Package, dataset_folder, package, validation_files
 from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.board.transport import Transport
@@ -30,6 +35,8 @@ MANIFEST = ".finn-tui.json"
 # Written in one go of parallel requests; the last one of a part may have holes, see _start.
 _CHUNK = 512 * 1024
 _MOST_MANIFEST = 4 << 20
+#: Bytes that a deploy leaves free on the board's disk.
+_MARGIN = 4 << 20
 #: Seconds that a deploy waits for another one to the same board.
 LOCK_SECONDS = 900.0
 _SAMPLES = ("labels", "software")
@@ -133,6 +140,15 @@ async def send_files(
                 await upload.folder(f"{base}/{folder}", wanted)
 
 
+def who() -> str:
+    """The user and the machine here, for others on the board to see."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
+
+
 def check_kind(link: Transport, what: Package) -> None:
     """Raise ``FinnTuiError`` for a rehearsal's bitstream on a real board, or the other way."""
     if what.simulated and not link.board.simulated:
@@ -195,6 +211,34 @@ def inside(name: object) -> bool:
     return all(part not in ("", ".", "..") for part in parts) and name != MANIFEST
 
 
+class _Manifest(msgspec.Struct):
+    """Hashes of the files in a folder; ``switching`` while they are replaced."""
+
+    files: dict[str, str] = {}
+    switching: bool = False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be done in a folder: files to send, names to remove, a manifest to write."""
+
+    folder: str
+    changed: dict[str, _File]
+    gone: list[str]
+    whole: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether that is anything."""
+        return bool(self.changed or self.gone) or not self.whole
+
+
+def _part_path(plan: _Plan, name: str) -> str:
+    """The temporary name of a file while it travels; another content has another one."""
+    path = PurePosixPath(plan.folder, name)
+    return str(path.with_name(f".{path.name}.{plan.changed[name].sha256[:12]}.part"))
+
+
 class _Upload:
     """Brings folders of the board into line and counts what that took."""
 
@@ -209,19 +253,40 @@ class _Upload:
     async def differs(self, base: str, files: Mapping[str, Mapping[str, _File]]) -> bool:
         """Whether anything is to be done in any of the folders."""
         plans = [await self._plan(f"{base}/{folder}", wanted) for folder, wanted in files.items()]
-        return any(changed or gone for changed, gone in plans)
+        if not any(plan.differs for plan in plans):
+            return False
+        await self._check_room(base, plans)
+        return True
 
-    async def _plan(
-        self, folder: str, wanted: Mapping[str, _File]
-    ) -> tuple[dict[str, _File], list[str]]:
-        """What differs from the folder's manifest, and what the run no longer has."""
+    async def _check_room(self, base: str, plans: list[_Plan]) -> None:
+        """Refuse files that do not fit on the board's disk; what cannot be read is no obstacle."""
+        needed = sum(file.size for plan in plans for file in plan.changed.values())
+        for plan in plans:
+            for name, file in plan.changed.items():
+                needed -= min(file.size, await self._files.size(_part_path(plan, name)) or 0)
+        status, out, _ = await self._link.run("df", "-Pk", "--", base)
+        try:
+            free = int(out.decode("ascii", "replace").splitlines()[-1].split()[3]) * 1024
+        except (ValueError, IndexError):
+            return
+        if status == 0 and needed + _MARGIN > free:
+            name = self._link.board.name
+            raise FinnTuiError(
+                f"{name} has not enough room: {size(needed + _MARGIN)} needed, {size(free)} free",
+                f"{size(needed)} are to be sent; the files that they replace stay until then.",
+                f"Remove old runs from it: finn-tui boards clean {name}",
+                kind="board",
+            )
+
+    async def _plan(self, folder: str, wanted: Mapping[str, _File]) -> _Plan:
+        """What differs from what lies in the folder, and what the run no longer has."""
         manifest = await self._manifest(folder)
         paths = {name: f"{folder}/{name}" for name in wanted}
         sizes = await asyncio.gather(*(self._files.size(path) for path in paths.values()))
         alike = [
             name
-            for (name, file), size in zip(wanted.items(), sizes, strict=True)
-            if size == file.size and await self._files.is_inside(folder, name)
+            for (name, file), there in zip(wanted.items(), sizes, strict=True)
+            if there == file.size and await self._files.is_inside(folder, name)
         ]
         # A manifest says what was sent once; what is there now, only its content says.
         hashes = await self._files.sha256([paths[name] for name in alike])
@@ -231,45 +296,58 @@ class _Upload:
             if digest == wanted[name].sha256
         }
         changed = {name: file for name, file in wanted.items() if name not in same}
-        return changed, [name for name in manifest if name not in wanted]
+        gone = [name for name in manifest.files if name not in wanted]
+        described = {name: file.sha256 for name, file in wanted.items()}
+        whole = not manifest.switching and manifest.files == described
+        return _Plan(folder, changed, gone, whole)
 
     async def folder(self, folder: str, wanted: Mapping[str, _File]) -> None:
-        """Bring one folder into line."""
-        changed, gone = await self._plan(folder, wanted)
-        if not changed and not gone:
+        """Bring one folder into line.
+
+        From the first file that is replaced to the last the manifest says so, and the agent does
+        not load what lies there: a run is never half old and half new.
+        """
+        plan = await self._plan(folder, wanted)
+        if not plan.differs:
             return
+        changed = plan.changed
         for name in (*changed, MANIFEST):
             await self._files.make_folder(str(PurePosixPath(folder, name).parent))
         total = sum(file.size for file in changed.values())
         done = 0
         parts: dict[str, str] = {}
         for name, file in changed.items():
-            parts[name] = await self._part(folder, name, file, done, total)
+            parts[name] = await self._part(_part_path(plan, name), name, file, done, total)
             done += file.size
         await self._check(parts, changed)
+        described = {name: file.sha256 for name, file in wanted.items()}
+        await self._write_manifest(folder, described | dict.fromkeys(plan.gone, ""), True)
         for name, part in parts.items():
             await self._files.rename(part, f"{folder}/{name}")
-        for name in gone:
+        for name in plan.gone:
             if await self._files.is_inside(folder, name):
                 await self._files.remove(f"{folder}/{name}")
-        text = json.dumps({"files": {name: file.sha256 for name, file in wanted.items()}})
-        part = f"{folder}/{MANIFEST}.{secrets.token_hex(4)}.part"
-        await self._files.write(part, text.encode())
-        await self._files.rename(part, f"{folder}/{MANIFEST}")
+        await self._write_manifest(folder, described, False)
         self.sent += [f"{folder}/{name}" for name in changed]
 
-    async def _manifest(self, folder: str) -> list[str]:
-        """Names of the files that an earlier deploy brought; none of a manifest that is damaged."""
+    async def _write_manifest(self, folder: str, files: dict[str, str], switching: bool) -> None:
+        content = {"files": files, "switching": switching, "time": time.time(), "who": who()}
+        part = f"{folder}/{MANIFEST}.{secrets.token_hex(4)}.part"
+        await self._files.write(part, json.dumps(content).encode())
+        await self._files.rename(part, f"{folder}/{MANIFEST}")
+
+    async def _manifest(self, folder: str) -> _Manifest:
+        """What an earlier deploy brought; nothing where the manifest is missing or damaged."""
         content = await self._files.read(f"{folder}/{MANIFEST}", _MOST_MANIFEST)
         try:
-            return [name for name in json.loads(content or b"{}")["files"] if inside(name)]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return []
+            manifest = msgspec.json.decode(content or b"{}", type=_Manifest)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _Manifest()
+        manifest.files = {name: each for name, each in manifest.files.items() if inside(name)}
+        return manifest
 
-    async def _part(self, folder: str, name: str, file: _File, before: int, total: int) -> str:
+    async def _part(self, part: str, name: str, file: _File, before: int, total: int) -> str:
         """Send one file under its temporary name, from where an earlier try broke off."""
-        path = PurePosixPath(folder) / name
-        part = str(path.with_name(f".{path.name}.{file.sha256[:12]}.part"))
         there = await self._files.size(part)
         start = _start(there, file.size)
         self.bytes_resumed += start
@@ -291,7 +369,7 @@ class _Upload:
                     self._on_progress(
                         Progress(
                             "deploy",
-                            f"sending {path.name}",
+                            f"sending {PurePosixPath(name).name}",
                             sent / total if total else None,
                             {"bytes": sent, "total_bytes": total, "file": name},
                         )

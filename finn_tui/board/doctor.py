@@ -7,7 +7,6 @@ is "unknown"; nothing is guessed.
 from __future__ import annotations
 
 import asyncio
-import copy
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from typing import Any
 from finn_tui.base import text
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board.agent_session import conversation
+from finn_tui.board.agent_session import as_board, conversation
 from finn_tui.board.answers import Event
 from finn_tui.board.catalogue import Board
 from finn_tui.board.facts import BoardFacts
@@ -125,10 +124,8 @@ async def _facts(link: Transport) -> tuple[BoardFacts | None, FinnTuiError | Non
     """
     problem: FinnTuiError | None = None
     for board in _ways(link.board):
-        attempt = copy.copy(link)
-        attempt.board = board
         try:
-            async with conversation(attempt) as agent:
+            async with conversation(as_board(link, board)) as agent:
                 return await agent.ask(
                     {"do": "doctor", "flavour": ""}, _unheard, BoardFacts
                 ), problem

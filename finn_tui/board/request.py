@@ -21,7 +21,7 @@ from finn_tui.board import comparison
 from finn_tui.board.agent_session import Conversation, conversation
 from finn_tui.board.answers import Answer, Event, ExecuteAnswer, Hello, Log, Values, Working
 from finn_tui.board.comparison import Comparison
-from finn_tui.board.deploy import check_kind
+from finn_tui.board.deploy import check_kind, who
 from finn_tui.board.package import Package, package
 from finn_tui.board.transport import Transport
 from finn_tui.engine.server import runfiles
@@ -95,6 +95,7 @@ class BoardRequest:
             "do": self._job,
             "flavour": what.flavour if flavour == "auto" else flavour,
             "base": ".",
+            "who": who(),
             "folder": what.folder,
             "driver_folder": f"{what.folder}/{what.driver}",
             "bitfile": f"{what.folder}/{what.bitfile}",

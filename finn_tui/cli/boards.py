@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from finn_tui.board import catalogue
+from finn_tui.cli.board_deployments import clean, deployments
 from finn_tui.cli.board_doctor import doctor
 from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import (
@@ -113,4 +114,5 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
         echo(f"{key:>12}  {value if value is not None else '-'}")
 
 
-boards.add_command(doctor)
+for command in (doctor, deployments, clean):
+    boards.add_command(command)

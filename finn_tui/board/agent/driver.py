@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib
 import json
 import os
@@ -14,10 +13,15 @@ import threading
 import time
 from typing import Any
 
+from finn_tui.board.agent.deployments import verify
+from finn_tui.board.agent.facts import note_loaded, read_note, write_note
+from finn_tui.board.agent.processes import accelerator_processes
 from finn_tui.board.agent.wire import Failure, Wire
 
 # How long one terminal waits for another's work on the FPGA.
 LOCK_SECONDS = 3600.0
+# Clocks that differ by a smaller share are the same: PLLs divide by whole numbers.
+CLOCK_TOLERANCE = 0.01
 
 _WITH_DMA = ("FINNDMAOverlay", "FINNDMAInstrumentationOverlay")
 
@@ -46,33 +50,67 @@ def hello(wire: Wire, flavour: str) -> None:
     )
 
 
-def only_one(wire: Wire, base: str) -> int:
+def only_one(wire: Wire, base: str, who: str) -> int:
     """Wait for the FPGA and hold it: two drivers would download over each other.
 
-    Returns the lock's descriptor; the lock ends with the process.
+    ``who`` is told to others who wait. Returns the lock's descriptor; the lock ends with the
+    process.
     """
-    # Opened for reading: the file may belong to root from an earlier time.
-    descriptor = os.open(
-        os.path.join(base, ".fpga.lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666
-    )
+    descriptor = open_lock(base)
     last_said = 0.0
     began = time.monotonic()
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() - began > LOCK_SECONDS:
-                raise Failure(
-                    "another finn-tui has used the board for %d minutes" % (LOCK_SECONDS // 60),
-                    "One accelerator can be in the FPGA at a time.",
-                    "Try again when it has finished; `ps aux | grep agent-` there shows it.",
-                ) from None
-            # Again and again: the other end takes long silence for a hang.
-            if time.monotonic() - last_said > 5.0:
-                last_said = time.monotonic()
-                wire.send("progress", message="another finn-tui uses the board; waiting")
-            time.sleep(0.2)
+    while not is_locked(descriptor):
+        holder = _holder(base)
+        if time.monotonic() - began > LOCK_SECONDS:
+            raise Failure(
+                "%s has used the board for %d minutes" % (holder, LOCK_SECONDS // 60),
+                "One accelerator can be in the FPGA at a time.",
+                "Try again when it has finished; `ps aux | grep agent-` there shows it.",
+            )
+        # Again and again: the other end takes long silence for a hang.
+        if time.monotonic() - last_said > 5.0:
+            last_said = time.monotonic()
+            wire.send("progress", message="%s uses the board; waiting" % holder)
+        time.sleep(0.2)
+    write_note(base, HOLDER_FILE, {"who": who, "pid": os.getpid(), "since": time.time()})
+    return descriptor
+
+
+def open_lock(base: str) -> int:
+    """The FPGA's lock file, for ``is_locked``."""
+    # Opened for reading: the file may belong to root from an earlier time.
+    return os.open(
+        os.path.join(base, ".fpga.lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666
+    )
+
+
+def is_locked(descriptor: int) -> bool:
+    """Take the lock unless another agent holds it; whether it is ours now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
+HOLDER_FILE = ".fpga.holder.json"
+
+
+def _holder(base: str) -> str:
+    """Who holds the lock and since when, as far as it is known."""
+    note = read_note(base, HOLDER_FILE)
+    who, since = note.get("who"), note.get("since")
+    if not isinstance(who, str) or not isinstance(since, (int, float)):
+        return "another finn-tui"
+    return "%s (for %d s)" % (who[:100], max(0, time.time() - since))
+
+
+def _warn_of_others(wire: Wire, base: str) -> None:
+    """Tell of processes that drive the FPGA without our lock, notebooks for example."""
+    for other in accelerator_processes(base):
+        if other["reason"] != "agent":
+            text = "%s: %s (pid %d)" % (other["user"], other["command"][:100], other["pid"])
+            wire.send("progress", message="warning: the FPGA is in use by %s" % text)
 
 
 class Accelerator:
@@ -99,8 +137,9 @@ class Accelerator:
             why = "There is no " + bitfile
             raise Failure("this run is not on the board", why, "Deploy it first.")
         if not self._locked:
-            only_one(self._wire, request["base"])
+            only_one(self._wire, request["base"], str(request.get("who") or "another finn-tui"))
             self._locked = True
+            _warn_of_others(self._wire, request["base"])
         status = os.stat(bitfile)
         wanted = (
             request["flavour"],
@@ -127,12 +166,17 @@ class Accelerator:
                 str(error),
                 "Use a PYNQ image, and set python for the board in boards.toml to its pynq-venv.",
             ) from error
-        _verify(request)
+        verify(request["folder"], request["bitfile"], request.get("bitfile_sha256"))
         self._wire.send("progress", message="loading the bitstream")
         clock = float(request.get("clock_mhz") or 100.0)
         first = self._driver is None
         opened = _upstream if request["flavour"] == "upstream" else _finn_plus
         self._driver = opened(request, batch, clock)
+        actual = clock_mhz(self._driver)
+        note_loaded(request["base"], request["bitfile"], str(request.get("who") or ""), actual)
+        if abs(actual - clock) > CLOCK_TOLERANCE * clock:
+            text = "warning: built for %g MHz, the board runs it at %g MHz" % (clock, actual)
+            self._wire.send("progress", message=text)
         if first:
             threading.Thread(target=self._watch, daemon=True).start()
 
@@ -157,21 +201,6 @@ class Accelerator:
             detail="",
         )
         os._exit(4)
-
-
-def _verify(request: dict[str, Any]) -> None:
-    """Raise ``Failure`` if the bitfile is not the one that was sent: an FPGA takes any."""
-    digest = hashlib.sha256()
-    with open(request["bitfile"], "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    wanted = request.get("bitfile_sha256")
-    if digest.hexdigest() != wanted:
-        raise Failure(
-            "the bitstream on the board is not the run's",
-            "Its SHA-256 is %s, the run's is %s." % (digest.hexdigest()[:16], str(wanted)[:16]),
-            "Deploy the run again; nothing was loaded into the FPGA.",
-        )
 
 
 def _finn_plus(request: dict[str, Any], batch: int, clock: float) -> Any:

@@ -241,13 +241,16 @@ def boot_id() -> Optional[str]:
     return _read("/proc/sys/kernel/random/boot_id")
 
 
+def note_loaded(base: str, bitfile: str, who: str, clock_mhz: float) -> None:
+    """Note what was loaded into the FPGA, for ``loaded_by_us``."""
+    note = {"bitfile": bitfile, "who": who, "time": time.time(), "clock_mhz": clock_mhz}
+    write_note(base, LOADED_FILE, dict(note, boot_id=boot_id()))
+
+
 def loaded_by_us(base: str) -> Any:
     """What an agent of finn-tui loaded since the board booted, as ``note_loaded`` wrote it."""
-    try:
-        note = json.loads(_read(os.path.join(base, LOADED_FILE)) or "null")
-    except ValueError:
-        return None
-    if not isinstance(note, dict) or note.get("boot_id") != boot_id():
+    note = read_note(base, LOADED_FILE)
+    if not note or note.get("boot_id") != boot_id():
         return None
     return {
         "bitfile": str(note.get("bitfile"))[:_MOST_TEXT],
@@ -255,6 +258,28 @@ def loaded_by_us(base: str) -> Any:
         "time": note.get("time"),
         "clock_mhz": note.get("clock_mhz"),
     }
+
+
+def write_note(base: str, name: str, note: Dict[str, Any]) -> None:
+    """Replace a small document in our folder; the work does not depend on it."""
+    path = os.path.join(base, name)
+    part = "%s.%d.part" % (path, os.getpid())
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(note, file)
+        os.replace(part, path)
+    except OSError:
+        pass
+
+
+def read_note(base: str, name: str) -> Dict[str, Any]:
+    """A document that ``write_note`` wrote; empty where there is none."""
+    try:
+        note = json.loads(_read(os.path.join(base, name)) or "null")
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _logins() -> Optional[List[str]]:

@@ -7,13 +7,23 @@ import json
 import os
 import queue
 import re
+import shutil
 import sys
 import threading
 import time
 import traceback
 from typing import Any, Callable
 
-from finn_tui.board.agent.driver import Accelerator, classes, clock_mhz, hello, shaped
+from finn_tui.board.agent import deployments
+from finn_tui.board.agent.driver import (
+    Accelerator,
+    classes,
+    clock_mhz,
+    hello,
+    is_locked,
+    open_lock,
+    shaped,
+)
 from finn_tui.board.agent.facts import facts
 from finn_tui.board.agent.testset import test_set
 from finn_tui.board.agent.wire import Failure, Wire
@@ -76,6 +86,22 @@ def check(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None
 def doctor(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
     """Everything that can be read of the board; nothing is loaded."""
     wire.send("result", **facts("."))
+
+
+def list_deployments(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
+    """The runs and test sets that lie on the board."""
+    wire.send("result", entries=deployments.listed(), free_bytes=shutil.disk_usage(".").free)
+
+
+def remove_deployments(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
+    """Remove runs and test sets, unless another agent works with one."""
+    if not is_locked(open_lock(".")):
+        raise Failure(
+            "another finn-tui works on the board",
+            "What it uses must not be removed meanwhile.",
+            "Try again when it has finished.",
+        )
+    wire.send("result", **deployments.remove([str(each) for each in request["folders"]]))
 
 
 def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
@@ -227,6 +253,8 @@ def _driver_validation(
 _JOBS: dict[str, Callable[[Wire, dict[str, Any], Accelerator], None]] = {
     "check": check,
     "doctor": doctor,
+    "deployments": list_deployments,
+    "remove": remove_deployments,
     "execute": execute,
     "throughput": throughput,
     "validate": validate,

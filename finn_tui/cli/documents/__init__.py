@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from finn_tui.cli.documents.base import Failure
 from finn_tui.cli.documents.boards import (
+    BoardsClean,
+    BoardsDeployments,
     BoardsDoctor,
     BoardsList,
     BoardsTest,
@@ -77,6 +79,8 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "boards list": BoardsList,
     "boards test": BoardsTest,
     "boards doctor": BoardsDoctor,
+    "boards deployments": BoardsDeployments,
+    "boards clean": BoardsClean,
     "deploy": Deploy,
     "execute": Execute,
     "throughput": Throughput,

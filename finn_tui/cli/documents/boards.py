@@ -115,6 +115,62 @@ class BoardsDoctor(Document, frozen=True, kw_only=True):
     status: str
 
 
+class DeploymentRow(Struct, frozen=True, kw_only=True):
+    """A run or a test set on a board.
+
+    Attributes:
+        name: the run's.
+        folder: below the board's folder.
+        kind: ``runs`` or ``datasets``.
+        files: how many there are.
+        bytes (bytes): their size.
+        time (s): when it was sent, since 1970; null where no manifest says it.
+        who: user and machine that sent it; null likewise.
+        whole: whether its deploy came to its end.
+    """
+
+    name: str
+    folder: str
+    kind: str
+    files: int
+    bytes: int
+    time: float | None
+    who: str | None
+    whole: bool
+
+
+class BoardsDeployments(Document, frozen=True, kw_only=True):
+    """What lies on a board.
+
+    Attributes:
+        format_version: version of the document's form.
+        board: the machine's name.
+        deployments: the newest first.
+        free_bytes (bytes): free on its disk.
+    """
+
+    board: str
+    deployments: tuple[DeploymentRow, ...]
+    free_bytes: int
+
+
+class BoardsClean(Document, frozen=True, kw_only=True):
+    """What was removed from a board.
+
+    Attributes:
+        format_version: version of the document's form.
+        board: the machine's name.
+        removed: folders, below the board's folder.
+        freed_bytes (bytes): what that freed; with ``--dry-run`` the size of the files.
+        dry_run: whether nothing was removed.
+    """
+
+    board: str
+    removed: tuple[str, ...]
+    freed_bytes: int
+    dry_run: bool
+
+
 class DeployRow(Struct, frozen=True, kw_only=True):
     """What was sent to a board.
 
