@@ -22,6 +22,7 @@ from finn_tui.cli.common import (
     shared_options,
     table,
 )
+from finn_tui.cli.console import console
 
 
 @click.group()
@@ -116,3 +117,5 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
 
 for command in (doctor, deployments, clean):
     boards.add_command(command)
+boards.add_command(doctor)
+boards.add_command(console)

@@ -392,8 +392,13 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away: the terminal is somebody else's from now on."""
         if self._live is not None:
             self._live.stop()
+            self._live = None
 
     def __call__(self, progress: Progress) -> None:
         message = one_line(progress.message)

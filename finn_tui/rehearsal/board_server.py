@@ -23,6 +23,7 @@ import asyncssh
 import psutil
 
 from finn_tui.base import subprocesses
+from finn_tui.rehearsal.board_shell import Shell
 
 IDLE_SECONDS = 900.0
 _BLOCK = 64 * 1024
@@ -158,8 +159,7 @@ class _Board:
     async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """Run one command, from its start to its exit status."""
         if process.command is None:
-            process.stderr.write(b"SIMULATED board: no login shell, only commands and SFTP\n")
-            process.exit(1)
+            await self._login(process)
             return
         mark = secrets.token_hex(8)
         child = await asyncio.create_subprocess_exec(
@@ -192,6 +192,33 @@ class _Board:
             command.end()
             self._commands.discard(command)
             # Not its wait: what it printed last may be in a pipe that nobody reads any more.
+            await subprocesses.exit_code(child)
+
+    async def _login(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        """A shell in a terminal, from its start to its exit status."""
+        if process.get_terminal_type() is None:
+            process.stderr.write(b"SIMULATED board: a login shell needs a terminal\n")
+            process.exit(1)
+            return
+        mark = secrets.token_hex(8)
+        shell = Shell(process)
+        child = await shell.start(
+            str(self._home), {**self._environment, _MARK: mark}, self._orphans_die
+        )
+        command = _Command(child.pid, mark)
+        self._commands.add(command)
+        serving = asyncio.create_task(shell.serve())
+        hung_up = asyncio.create_task(process.wait_closed())
+        try:
+            await asyncio.wait((serving, hung_up), return_when=asyncio.FIRST_COMPLETED)
+            if not hung_up.done():
+                code = await subprocesses.end(child, 1.0)
+                process.exit(code if code >= 0 else 128 - code)
+        finally:
+            for task in (serving, hung_up):
+                task.cancel()
+            command.end()
+            self._commands.discard(command)
             await subprocesses.exit_code(child)
 
 
