@@ -9,6 +9,7 @@ import json
 import secrets
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
@@ -18,6 +19,7 @@ from finn_tui.board.agent.driver import LOCK_SECONDS
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
 from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent, Working
 from finn_tui.board.catalogue import Board
+from finn_tui.board.sudo_terminal import PROMPT
 from finn_tui.board.transport import RemoteProcess, Transport
 
 OnEvent = Callable[[Event], None]
@@ -216,8 +218,9 @@ async def conversation(link: Transport) -> AsyncIterator[Conversation]:
         process = await link.stream(_command(link))
     talk = Conversation(link, process)
     try:
-        if link.board.sudo and link.sudo_password is not None:
-            process.write(link.sudo_password.encode() + b"\n")
+        if link.board.sudo:
+            # For sudo's terminal, see sudo_terminal; never an argument, and never echoed.
+            process.write((link.sudo_password or "").encode() + b"\n")
         yield talk
     finally:
         talk.reading.cancel()
@@ -241,9 +244,12 @@ def _command(link: Transport) -> str:
     command = f"bash -c {shlex.quote(script)}"
     if not board.sudo:
         return command
-    # sudo keeps the working directory, so that a folder below the user's home is found.
-    # -k: always ask, so that a password of ours is never left over for the agent to read.
-    return f"sudo -k -S -p '' -- {command}" if link.sudo_password else f"sudo -n -- {command}"
+    # sudo keeps the working directory, so that a folder below the user's home is found. -k: a
+    # password that was given a moment ago says nothing about this one.
+    words = ["-k", "-p", PROMPT.decode()] if link.sudo_password else ["-n"]
+    source = Path(__file__).with_name("sudo_terminal.py").read_text(encoding="utf-8")
+    program = ["python3", "-c", source, "sudo", *words, "--"]
+    return f"{shlex.join(program)} {command}"
 
 
 async def _bring_agent(link: Transport) -> None:

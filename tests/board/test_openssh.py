@@ -242,17 +242,25 @@ async def test_more_sessions_than_openssh_allows_at_once(trusted: Server) -> Non
 
 
 SUDO = """#!/bin/bash
-# Like sudo of a user who must give a password (or need not, if the file free is there).
-stdin=no
+# Like sudo of a user who must give a password (or need not, if the file free is there), for whom
+# sudoers demand a terminal. It leaves the echo of that to whoever made it.
+ask=yes
 while [ "$1" != -- ]; do
-  case "$1" in -n) stdin=never;; -S) stdin=yes;; -p) shift;; esac; shift
+  case "$1" in -n) ask=no;; -p) prompt=$2; shift;; esac; shift
 done
 shift
+echo "$@" >> {folder}/arguments
+( : < /dev/tty ) 2>/dev/null || {{ echo "sudo: sorry, you must have a tty" >&2; exit 1; }}
 [ -e {folder}/free ] && exec "$@"
-[ $stdin = never ] && {{ echo "sudo: a password is required" >&2; exit 1; }}
-read -r given
-[ "$given" = "it's me" ] || {{ echo "sudo: 1 incorrect password attempt" >&2; exit 1; }}
-exec "$@"
+[ $ask = no ] && {{ echo "sudo: a password is required" >&2; exit 1; }}
+for try in 1 2 3; do
+  echo -n "$prompt" > /dev/tty
+  read -r given < /dev/tty
+  [ "$given" = "it's me" ] && exec "$@"
+  echo "Sorry, try again." > /dev/tty
+done
+echo "sudo: 3 incorrect password attempts" >&2
+exit 1
 """
 
 
@@ -266,13 +274,15 @@ async def test_sudo(trusted: Server) -> None:
             await work.check(link)
         assert "NOPASSWD" in caught.value.fix
     async with connect(board, sudo_password="wrong") as link:
-        with pytest.raises(FinnTuiError, match="sudo on lab asks for a password"):
+        with pytest.raises(FinnTuiError, match="sudo on lab asks for a password") as caught:
             await work.check(link)
+        assert "incorrect password" in caught.value.detail and "wrong" not in caught.value.detail
     seen: list[Progress] = []
     async with connect(board, sudo_password="it's me") as link:
         assert (await work.check(link, seen.append))["driver"] is None
         (trusted.folder / "free").touch()
         assert (await work.check(link, seen.append))["python"]
     assert not any("it's me" in progress.message for progress in seen)
+    assert "it's me" not in (trusted.folder / "arguments").read_text()
     async with connect(board) as link:
         assert (await work.check(link))["python"]
