@@ -332,7 +332,7 @@ def experiments(as_csv: bool, as_md: bool, as_latex: bool, workspace: Path, as_j
     elif as_latex:
         echo(results_export.latex(rows), nl=False)
     elif not rows:
-        echo("No runs yet; `finn-tui build MODEL` makes one.")
+        echo("No builds yet; `finn-tui build MODEL` makes one.")
     elif as_md:
         echo(results_export.markdown(rows), nl=False)
     else:

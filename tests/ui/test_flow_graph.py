@@ -55,6 +55,18 @@ async def test_a_branch_is_walked(make_app: MakeApp, branching: None) -> None:
         await until(pilot, lambda: "output out" in screen_text(app))
 
 
+async def test_stages_keep_their_names_in_a_window_that_is_made_smaller(make_app: MakeApp) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(160, 50)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: "qonnx_to_finn" in screen_text(app))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen.size.width == 80)
+        # Columns that are left out in a narrow list make room for the names.
+        await until(pilot, lambda: "qonnx_to_finn" in screen_text(app))
+        assert "same ops" not in screen_text(app)
+
+
 async def test_a_search_jumps_and_refuses(make_app: MakeApp, branching: None) -> None:
     async with make_app("tfc-w1a1").run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)

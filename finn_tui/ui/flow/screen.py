@@ -83,15 +83,18 @@ class FlowScreen(ModeScreen):
         before = state.graphs.get(model_stages[base].path)
         # The mark as well: the first stage is its own base with it and without.
         marked = self.drawings.base
-        shown = (stage.path, base, marked, id(graph), id(before), state.error, self.size)
+        stages = self.query_one("#stages", Listing)
+        width = stages.size.width
+        shown = (stage.path, base, marked, id(graph), id(before), state.error, self.size, width)
         if shown == self._shown:
             return
         self._shown = shown
-        stages = self.query_one("#stages", Listing)
+        # The list may get another width of the panes' new sizes, which the layout gives it later.
+        self.call_after_refresh(self.redraw)
         stages.set_content(
             flow.stages_content(
                 model_stages,
-                stages.size.width,
+                width,
                 marked,
                 failed=state.failed is not None,
             ),
