@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _on_board(
+def on_board(
     name: str,
     workspace: Path,
     ask_password: bool,
@@ -45,7 +45,7 @@ def deployments(name: str, ask_password: bool, workspace: Path, as_json: bool) -
     """List the runs and test sets that lie on a board, the newest first."""
     from finn_tui.board.deployments import list_deployments
 
-    there = _on_board(name, workspace, ask_password, list_deployments)
+    there = on_board(name, workspace, ask_password, list_deployments)
     if as_json:
         rows = [entry.as_dict() for entry in there.entries]
         print_json({"board": name, "deployments": rows, "free_bytes": there.free_bytes})
@@ -108,7 +108,7 @@ def clean(
         done = await remove_deployments(link, chosen, reporter)
         return done.removed, done.freed_bytes
 
-    removed, freed = _on_board(name, workspace, ask_password, job)
+    removed, freed = on_board(name, workspace, ask_password, job)
     if as_json:
         print_json({"board": name, "removed": removed, "freed_bytes": freed, "dry_run": dry_run})
         return

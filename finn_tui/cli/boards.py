@@ -11,6 +11,7 @@ import click
 from finn_tui.board import catalogue
 from finn_tui.cli.board_deployments import clean, deployments
 from finn_tui.cli.board_doctor import doctor
+from finn_tui.cli.board_driver import install_driver
 from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import (
     Reporter,
@@ -115,7 +116,7 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
         echo(f"{key:>12}  {value if value is not None else '-'}")
 
 
-for command in (doctor, deployments, clean):
+for command in (doctor, deployments, clean, install_driver):
     boards.add_command(command)
 boards.add_command(doctor)
 boards.add_command(console)

@@ -14,7 +14,7 @@ import time
 import traceback
 from typing import Any, Callable
 
-from finn_tui.board.agent import deployments
+from finn_tui.board.agent import deployments, driver_env
 from finn_tui.board.agent.driver import (
     Accelerator,
     classes,
@@ -35,6 +35,7 @@ _BATCH_LINE = re.compile(r"batch (\d+).*total OK (\d+) NOK (\d+)")
 def main() -> int:
     """Answer the requests on standard input, one after the other, until it closes."""
     wire = Wire()
+    driver_env.use()
     accelerator = Accelerator(wire)
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
@@ -102,6 +103,11 @@ def remove_deployments(wire: Wire, request: dict[str, Any], accelerator: Acceler
             "Try again when it has finished.",
         )
     wire.send("result", **deployments.remove([str(each) for each in request["folders"]]))
+
+
+def install_driver(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
+    """Install the driver from wheels that were sent."""
+    driver_env.install(wire, request)
 
 
 def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
@@ -255,6 +261,7 @@ _JOBS: dict[str, Callable[[Wire, dict[str, Any], Accelerator], None]] = {
     "doctor": doctor,
     "deployments": list_deployments,
     "remove": remove_deployments,
+    "install": install_driver,
     "execute": execute,
     "throughput": throughput,
     "validate": validate,

@@ -81,6 +81,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "boards doctor": BoardsDoctor,
     "boards deployments": BoardsDeployments,
     "boards clean": BoardsClean,
+    "boards install-driver": BoardsTest,
     "deploy": Deploy,
     "execute": Execute,
     "throughput": Throughput,
