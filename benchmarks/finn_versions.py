@@ -73,13 +73,13 @@ class Row:
     Attributes:
         lab: with its engine.
         network: "tfc" or "cnv".
-        source: its QONNX file.
+        source: its QONNX file, or a preset's name.
         cells: by column, what was seen; begins with "FAILED" where it failed.
     """
 
     lab: Workbench
     network: str
-    source: Path
+    source: str
     cells: dict[str, str] = field(default_factory=dict)
     opened: Opened | None = None
 
@@ -90,7 +90,7 @@ class Row:
 
     async def prepares(self) -> str:
         """Make the dataflow graph, its design and its tables."""
-        self.opened = await self.lab.open(str(self.source), board="Pynq-Z2", clock_ns=10.0)
+        self.opened = await self.lab.open(self.source, board="Pynq-Z2", clock_ns=10.0)
         checked = [stage for stage in self.opened.model.stages if stage.check]
         return (
             f"{len(self.opened.design.layers)} layers, {len(checked)} of "
@@ -306,7 +306,7 @@ async def main(arguments: list[str]) -> int:
             for network in networks:
                 workspace = Workspace.open(Path(folder) / f"{spec.name}-{network}")
                 async with Workbench(workspace, engine_name=spec.name) as lab:
-                    row = Row(lab, network, sources[network])
+                    row = Row(lab, network, str(sources[network]))
                     await row.fill()
                     rows.append((spec.name, row))
     print("| FINN | network | " + " | ".join(COLUMNS) + " |")

@@ -13,6 +13,7 @@ from finn_tui.base import environments, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.engines import engine as command
 from finn_tui.engine import catalogue, provision, recipes, targets
+from finn_tui.engine.server import opening
 
 from . import fake_finn
 
@@ -212,3 +213,21 @@ def test_modules_that_are_not_there_are_stood_in_for(tmp_path: Path) -> None:
         "3",
         "part",
     ], done.stdout
+
+
+@pytest.mark.parametrize(
+    ("ops", "maker", "remedy"),
+    [
+        ("StreamingFCLayer_Batch Thresholding_Batch", "FINN before 0.8", ""),
+        ("MatrixVectorActivation ConvolutionInputGenerator_rtl", "FINN 0.8 or 0.9", "0.9"),
+        ("Thresholding_Batch", "FINN 0.9 or older", "0.9"),
+        ("MVAU_hls StreamingMaxPool_hls Thresholding_rtl", "FINN 0.10 or 0.10.1", "0.10.1"),
+        ("MVAU_hls Pool_hls", "finn-plus or FINN dev", "engine install"),
+        ("MVAU_hls Reshape_rtl Pool_hls", "finn-plus", "engine install"),
+        ("MVAU_hls LabelSelect_hls", "FINN 0.10 or later", "engine install"),
+        ("Conv", "", ""),
+    ],
+)
+def test_the_ops_of_a_graph_say_which_finn_opens_it(ops: str, maker: str, remedy: str) -> None:
+    said = opening.made_by(ops.split())
+    assert said[0] == maker and said[1].endswith(remedy)

@@ -179,11 +179,16 @@ def inserted_resources(model: Any, part: str) -> Dict[str, Dict[str, Any]]:
     inserted = ("StreamingFIFO", "StreamingDataWidthConverter")
     if not any(knobs.base_op(node.op_type) in inserted for node in model.graph.node):
         return {}
-    return {
+    resources = {
         node.name: dict(zip(converters.COLUMNS, converters.price(inst, part)))
         for node, inst in knobs.hardware_nodes(model)
         if knobs.base_op(node.op_type) in inserted
     }
+    if not finn_env.has_uram(part):
+        # As for the prices of FIFOs: some FINNs count UltraRAM where there is none.
+        for use in resources.values():
+            use["URAM"] = 0
+    return resources
 
 
 def build_names(default: List[str]) -> List[str]:

@@ -208,7 +208,7 @@ def warnings(
                 "kind": "weak",
                 "stage": stages[-1]["name"],
                 "what": "no stage could be compared with the network",
-                "why": "FINN cannot execute these graphs in Python, or no samples were asked for.",
+                "why": execution.why_not() + " Or no samples were asked for.",
                 "fix": "Take the figures as they are; whether the hardware computes the network "
                 "is not checked",
             }
@@ -220,7 +220,7 @@ def warnings(
                 "stage": unchecked[0]["name"],
                 "what": "the stages from %s on could not be compared with the network"
                 % unchecked[0]["name"],
-                "why": "FINN cannot execute these graphs in Python.",
+                "why": execution.why_not(),
                 "fix": "Whether the hardware computes the network is not checked: compare the "
                 "board's outputs with the network's",
             }

@@ -10,7 +10,7 @@ import os
 from typing import Any, Callable, Dict, List
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, graphs, knobs
+from finn_tui.engine.server import finn_api, finn_env, graphs, knobs
 
 HostSteps = List[Dict[str, Any]]
 
@@ -49,6 +49,15 @@ def _executor() -> Any:
         return importlib.import_module("qonnx.core.onnx_exec").execute_onnx
 
 
+def why_not() -> str:
+    """Why the installed FINN does not execute a graph of hardware layers in Python."""
+    if finn_api.layers_are_split() or not finn_api.has_module("finn"):
+        return "FINN cannot execute these graphs in Python."
+    return "%(flavour)s %(version)s runs hardware layers in C++ or RTL simulation only." % (
+        finn_env.flavour()
+    )
+
+
 def to_hardware(image: Any, host: HostSteps) -> Any:
     """What the host does to an image before the accelerator: the ops that stay outside."""
     for step in host:
@@ -69,6 +78,13 @@ def execute(path: str, source: str, target: str) -> Dict[str, Any]:
     finn_env.setup()
     numpy = importlib.import_module("numpy")
     model = graphs.load(path)
+    hardware = [node for node in model.graph.node if node.domain.startswith(finn_api.HARDWARE)]
+    if hardware and not finn_api.layers_are_split():
+        raise EngineError(
+            "%s cannot be executed: it has hardware layers" % os.path.basename(path),
+            why_not(),
+            "Execute the last stage before hardware (streamline)",
+        )
     shape = list(model.get_tensor_shape(graphs.dynamic_inputs(model)[0]))
     if not os.path.isfile(source):
         raise EngineError("There is no file %s" % source, "", "Check the path")

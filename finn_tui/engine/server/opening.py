@@ -6,7 +6,7 @@ partition, a dataflow graph with or without the FIFOs and width converters of a 
 
 import importlib
 import os
-from typing import Any, List, Optional, Tuple
+from typing import Any, Iterable, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import graphs, wellformed
@@ -24,14 +24,26 @@ _INSERTED = (
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "BinaryQuant", "FloatQuant", "Trunc")
 _FINN_OPS = ("MultiThreshold", "XnorPopcountMatMul", "Im2Col")
 
-#: Op types that only some FINNs have, and which.
+_SOURCES = "finn-tui engine install --finn-root FOLDER, with the sources of FINN %s"
+#: Op types that only some FINNs have: which FINNs, and how an engine of one is had. RTL layers came
+#: in 0.9 beside the old names, so that these are asked for first.
 _MADE_BY = (
-    (("StreamingFCLayer_Batch",), "FINN 0.8.1 or older"),
-    (("MatrixVectorActivation", "VectorVectorActivation", "StreamingMaxPool_Batch"), "FINN 0.9"),
-    (("StreamingMaxPool_hls", "AddStreams_hls", "ChannelwiseOp_hls"), "FINN 0.10"),
+    (("StreamingFCLayer_Batch", "Vector_Vector_Activate_Batch"), "FINN before 0.8", ""),
+    (("MatrixVectorActivation", "VectorVectorActivation"), "FINN 0.8 or 0.9", _SOURCES % "0.9"),
+    (
+        ("StreamingMaxPool_hls", "AddStreams_hls", "ChannelwiseOp_hls", "StreamingEltwise_hls"),
+        "FINN 0.10 or 0.10.1",
+        _SOURCES % "0.10.1",
+    ),
+    (
+        ("ReplicateStream_hls", "Reshape_rtl", "Squeeze_hls", "Squeeze_rtl"),
+        "finn-plus",
+        "finn-tui engine install",
+    ),
     (
         ("Pool_hls", "ElementwiseAdd_hls", "InnerShuffle_rtl", "Requant_rtl"),
         "finn-plus or FINN dev",
+        "finn-tui engine install",
     ),
 )
 
@@ -55,10 +67,10 @@ def open_graph(path: Any) -> Stage:
     hardware = [node for node in stage.model.graph.node if is_hardware(node)]
     ops = graphs.op_types(stage.model)
     if hardware:
-        maker = made_by(stage.model)
+        maker, remedy = made_by(graphs.op_types(stage.model))
         if maker:
             stage.notes.append("%s was made by %s" % (os.path.basename(stage.path), maker))
-        _require_known(hardware, stage.path, maker)
+        _require_known(hardware, stage.path, maker, remedy)
         if not _real_layers(stage.model):
             raise EngineError(
                 "%s holds no layer to fold" % _base(stage.path),
@@ -146,16 +158,20 @@ def _find(folder: str, named: str) -> Optional[str]:
     return None
 
 
-def made_by(model: Any) -> str:
-    """Which FINN made a hardware graph, as far as its op types tell; empty if they do not."""
-    ops = graphs.op_types(model)
-    for names, maker in _MADE_BY:
-        if any(name in ops for name in names):
-            return maker
-    return "FINN 0.10 or later" if any(op.endswith(("_hls", "_rtl")) for op in ops) else ""
+def made_by(ops: Iterable[str]) -> Tuple[str, str]:
+    """Which FINN made a graph of these op types, and how its engine is had; empty if unknown."""
+    present = set(ops)
+    for names, maker, remedy in _MADE_BY:
+        if present.intersection(names):
+            return maker, remedy
+    if any(op.endswith("_Batch") for op in present):
+        return "FINN 0.9 or older", _SOURCES % "0.9"
+    if any(op.endswith(("_hls", "_rtl")) for op in present):
+        return "FINN 0.10 or later", "finn-tui engine install"
+    return "", ""
 
 
-def _require_known(nodes: List[Any], path: str, maker: str) -> None:
+def _require_known(nodes: List[Any], path: str, maker: str, remedy: str) -> None:
     """Raise unless the installed FINN has every op of a hardware graph."""
     finn_env = importlib.import_module("finn_tui.engine.server.finn_env")
     finn_env.load_ops()
@@ -178,8 +194,9 @@ def _require_known(nodes: List[Any], path: str, maker: str) -> None:
                 graphs.listed(unknown),
                 "; the graph was made by %s" % maker if maker else "",
             ),
-            "Open it with an engine of that FINN (finn-tui engine add), or prepare the network "
-            "again from its QONNX file",
+            "Open it with an engine of %s%s (finn-tui engine list shows yours), or prepare the "
+            "network again from its QONNX file"
+            % (maker or "that FINN", "; `%s` makes one" % remedy if remedy else ""),
         )
 
 
