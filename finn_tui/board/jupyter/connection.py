@@ -6,13 +6,13 @@ import asyncio
 import codecs
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.board.catalogue import Board
 from finn_tui.board.jupyter.files import JupyterFiles
-from finn_tui.board.jupyter.http import JupyterServer
+from finn_tui.board.jupyter.http import JupyterServer, translated
 from finn_tui.board.jupyter.session import RunnerProcess, Session, session
 from finn_tui.board.jupyter.terminal import Terminal, terminal
 from finn_tui.board.remote_files import RemoteFiles
@@ -42,7 +42,7 @@ class JupyterConnection:
 
     def translated(self) -> contextlib.AbstractContextManager[None]:
         """See ``Transport``."""
-        return _translated(self.board)
+        return translated(self.board)
 
     async def files(self) -> RemoteFiles:
         """See ``Transport``."""
@@ -110,7 +110,7 @@ class JupyterConsole:
         # A task of its own holds it, so that it is ended in the way it was begun.
         self._task = asyncio.create_task(self._hold())
         try:
-            with _translated(self._server.board):
+            with translated(self._server.board):
                 await asyncio.shield(self._ready)
         except asyncio.CancelledError:
             self._task.cancel()
@@ -197,21 +197,3 @@ async def connect(
                 await link.end_consoles()
     finally:
         await server.close()
-
-
-@contextlib.contextmanager
-def _translated(board: Board) -> Iterator[None]:
-    try:
-        yield
-    except FinnTuiError:
-        raise
-    except (TimeoutError, OSError) as error:
-        silent = isinstance(error, TimeoutError)
-        where = f"{board.name} ({board.url})"
-        raise FinnTuiError(
-            f"{where} does not answer" if silent else f"the line to {where} broke",
-            str(error) or "No answer in time.",
-            "Check power, network cable and address; then run the same command again: what was "
-            "already sent is not sent twice.",
-            kind="board",
-        ) from error

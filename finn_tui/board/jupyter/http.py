@@ -7,9 +7,11 @@ redirects is told of, not obeyed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import secrets
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -240,3 +242,22 @@ class JupyterServer:
             f"Open {self.base} in a browser: it must show the board's Jupyter server.",
             kind="board",
         )
+
+
+@contextlib.contextmanager
+def translated(board: Board) -> Iterator[None]:
+    """What breaks on the way to a board, as errors that say what to do."""
+    try:
+        yield
+    except FinnTuiError:
+        raise
+    except (TimeoutError, OSError) as error:
+        silent = isinstance(error, TimeoutError)
+        where = f"{board.name} ({board.url})"
+        raise FinnTuiError(
+            f"{where} does not answer" if silent else f"the line to {where} broke",
+            str(error) or "No answer in time.",
+            "Check power, network cable and address; then run the same command again: what was "
+            "already sent is not sent twice.",
+            kind="board",
+        ) from error

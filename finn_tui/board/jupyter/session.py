@@ -18,6 +18,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.board.catalogue import Board
+from finn_tui.board.jupyter.http import translated
 from finn_tui.board.jupyter.terminal import Terminal
 
 #: For the shell and Python to start; a Zynq needs its time.
@@ -355,10 +356,12 @@ async def session(board: Board, terminal: Terminal) -> AsyncIterator[Session]:
         FinnTuiError: it does not start.
     """
     line = Session(board, terminal)
-    await line.greet()
+    with translated(board):
+        await line.greet()
     running = asyncio.create_task(line.run())
     try:
-        await line.greeting()
+        with translated(board):
+            await line.greeting()
         yield line
     finally:
         running.cancel()
