@@ -182,7 +182,7 @@ class _PilImages:
     def __getitem__(self, index: int) -> tuple[Any, int]:
         import numpy
         import torch
-        from PIL import Image, ImageOps  # type: ignore[import-not-found]
+        from PIL import Image, ImageOps
 
         array = self.images[index]
         image = Image.fromarray(array if array.shape[2] == 3 else array[:, :, 0])

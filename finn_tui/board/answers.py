@@ -24,10 +24,8 @@ _MOST_TEXT, _MOST_DETAIL = 4_000, 64_000
 _KINDS = {kind.value: kind for kind in (ErrorKind.BOARD, ErrorKind.INPUT, ErrorKind.DISK)}
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
-Class = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 # NaN fails no comparison, but it is no JSON either, and msgspec decodes JSON only.
 ClockMhz = Annotated[float, msgspec.Meta(gt=0.0, le=10_000.0)]
-Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 Positive = Annotated[float, msgspec.Meta(ge=0.0, le=1e15)]
 _Shape = Annotated[
     list[Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]], msgspec.Meta(max_length=16)
@@ -55,13 +53,11 @@ class Log(msgspec.Struct, tag_field="event", tag="log"):
 
 
 class Working(msgspec.Struct, tag_field="event", tag="progress"):
-    """How far a job is; the numbers are of a validation, in images and percent."""
+    """How far a job is, in images."""
 
     message: str = ""
     done: Count | None = None
     total: Count | None = None
-    ok: Count | None = None
-    accuracy: Percent | None = None
 
 
 class Failed(msgspec.Struct, tag_field="event", tag="error"):
@@ -105,54 +101,51 @@ class ExecuteAnswer(msgspec.Struct):
     Attributes:
         images: how many.
         shapes: of each output, without the axis of the samples.
-        seconds: for all of them.
+        seconds: in the driver, for all of them.
+        total_seconds: with bringing images to it and sending its outputs.
     """
 
     images: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
     shapes: Annotated[list[_Shape], msgspec.Meta(min_length=1, max_length=1000)]
     seconds: Positive
     clock_mhz: ClockMhz
+    total_seconds: Positive = 0.0
 
 
-class ThroughputAnswer(msgspec.Struct):
-    """What the driver measured, under its own names."""
+_Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
+_Times = Annotated[list[_Seconds], msgspec.Meta(min_length=1, max_length=10_000)]
 
+
+class BatchTimes(msgspec.Struct):
+    """A batch of one size, measured several times.
+
+    Attributes:
+        batch: images.
+        device (s): the accelerator alone, each time.
+        whole (s): with packing, copying and unpacking, each time.
+        bytes_in, bytes_out: that a batch moves.
+        metrics: of the driver's own test, under its own names.
+    """
+
+    batch: Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
+    device: _Times
+    whole: _Times
+    bytes_in: Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
+    bytes_out: Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
     metrics: Annotated[dict[str, Finite], msgspec.Meta(max_length=200)]
-    batch: Count
-    clock_mhz: ClockMhz
 
     def __post_init__(self) -> None:
-        rate = self.metrics.get("throughput[images/s]")
-        if rate is None or not rate > 0 or not math.isfinite(rate):
-            raise ValueError("there is no throughput above 0 among the metrics")
+        if not all(math.isfinite(each) for each in (*self.device, *self.whole)):
+            raise ValueError("a time is no number")
         if any(len(key) > 100 or clean(key) != key for key in self.metrics):
             raise ValueError("a metric has no usable name")
 
 
-class ValidateAnswer(msgspec.Struct):
-    """Predictions and labels of a test set; the counts must agree with them."""
+class ThroughputAnswer(msgspec.Struct):
+    """What was measured, for each size of a batch."""
 
-    correct: Count
-    images: Count
-    batch: Count
-    predictions: list[Class]
-    labels: list[Class]
+    batches: Annotated[list[BatchTimes], msgspec.Meta(min_length=1, max_length=100)]
     clock_mhz: ClockMhz
-
-    def __post_init__(self) -> None:
-        same = sum(a == b for a, b in zip(self.predictions, self.labels, strict=False))
-        if not (self.images == len(self.predictions) == len(self.labels) > 0):
-            raise ValueError(
-                f"{self.images} images, {len(self.predictions)} predictions and "
-                f"{len(self.labels)} labels do not agree"
-            )
-        if same != self.correct:
-            raise ValueError(f"{self.correct} are said to be correct, {same} are")
-
-    @property
-    def percent(self) -> float:
-        """Top-1 accuracy."""
-        return 100.0 * self.correct / self.images
 
 
 class Course:
@@ -200,7 +193,6 @@ Answer = TypeVar(
     Removed,
     ExecuteAnswer,
     ThroughputAnswer,
-    ValidateAnswer,
 )
 
 _EVENTS = msgspec.json.Decoder(Hello | Log | Working | Values | Failed | _Result)

@@ -28,6 +28,7 @@ class Comparison:
         first: the first sample that differs, counted from 0; None if none does.
         converted: of the same samples, how many the dataflow graph gave the same for when the
             network was prepared; None where it is not known.
+        reference: what the software was: "network" as it came, or its "dataflow graph".
     """
 
     samples: int
@@ -36,6 +37,7 @@ class Comparison:
     difference: float | None
     first: int | None
     converted: int | None = None
+    reference: str = "network"
 
     @property
     def differs(self) -> bool:
@@ -57,7 +59,12 @@ def text(comparison: Any) -> str:
     Args:
         comparison: as ``Comparison.as_dict`` gives it.
     """
-    return f"board against software on {comparison['samples']} samples: {counts(comparison)}"
+    software = "the dataflow graph in software" if _is_graph(comparison) else "software"
+    return f"board against {software} on {comparison['samples']:,} samples: {counts(comparison)}"
+
+
+def _is_graph(comparison: Any) -> bool:
+    return bool(comparison.get("reference") == "dataflow graph")
 
 
 def counts(comparison: Any) -> str:
@@ -142,32 +149,44 @@ def compare_outputs(board: Sequence[Array], software: Sequence[Array]) -> tuple[
     return equal, largest
 
 
+def differing(
+    board_classes: Array | None,
+    software_classes: Array | None,
+    outputs: tuple[Array, Array] | None,
+) -> npt.NDArray[np.bool_]:
+    """Whether each sample differs by what is known of it; see ``compared``."""
+    differs: Array | None = None
+    if board_classes is not None and software_classes is not None:
+        differs = board_classes != software_classes
+    if outputs is not None:
+        differs = ~outputs[0] if differs is None else differs | ~outputs[0]
+    return np.zeros(0, bool) if differs is None else differs
+
+
 def compared(
     board_classes: Array | None,
     software_classes: Array | None,
     outputs: tuple[Array, Array] | None,
     converted: int | None = None,
+    reference: str = "network",
 ) -> Comparison | None:
     """A comparison of what is known.
 
     Args:
         board_classes, software_classes: of each sample, None where there are none.
         outputs: as of ``compare_outputs``.
-        converted: see ``Comparison``.
+        converted, reference: see ``Comparison``.
 
     Returns:
         None where nothing is known.
     """
-    differs: Array | None = None
     same = equal = largest = None
     if board_classes is not None and software_classes is not None:
-        differs = board_classes != software_classes
-        same = int((~differs).sum())
+        same = int((board_classes == software_classes).sum())
     if outputs is not None:
-        apart = ~outputs[0]
         equal, largest = int(outputs[0].sum()), float(outputs[1].max(initial=0.0))
-        differs = apart if differs is None else differs | apart
-    if differs is None or not len(differs):
+    differs = differing(board_classes, software_classes, outputs)
+    if not len(differs):
         return None
     first = int(np.argmax(differs)) if differs.any() else None
-    return Comparison(len(differs), same, equal, largest, first, converted)
+    return Comparison(len(differs), same, equal, largest, first, converted, reference)

@@ -27,7 +27,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
-from finn_tui.board.package import Package, dataset_folder, package, validation_files
+from finn_tui.board.package import Package, package
 from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.board.transport import Transport
 
@@ -54,7 +54,7 @@ class Deployed:
         bytes_sent: how much travelled.
         bytes_resumed: how much of it was already there from a deploy that broke off.
         seconds: how long it took.
-        dataset: where the test set lies below the board's folder, or None without one.
+        dataset: always None; ``validate`` sends its images itself.
     """
 
     board: str
@@ -64,7 +64,7 @@ class Deployed:
     bytes_sent: int
     bytes_resumed: int
     seconds: float
-    dataset: str | None
+    dataset: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -81,8 +81,8 @@ class _File:
 async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -> Deployed:
     """Make the board hold what the run folder holds for it.
 
-    Sends the deployment package, the sample images, and the test set if it is here (its absence is
-    for ``validate`` to complain about). Progress carries ``bytes`` and ``total_bytes``.
+    Sends the deployment package and the sample images; a data set is sent by ``validate``.
+    Progress carries ``bytes`` and ``total_bytes``.
 
     Raises:
         FinnTuiError: no package in the run, a bitstream of the wrong kind, or a broken line.
@@ -91,7 +91,7 @@ async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -
     what = await asyncio.to_thread(package, run)
     check_kind(link, what)
     on_progress(Progress("deploy", "looking for what changed"))
-    files, dataset = await asyncio.to_thread(_collect, what)
+    files = await asyncio.to_thread(_collect, what)
     base = link.board.folder
     with link.translated():
         upload = _Upload(link, await link.files(), on_progress)
@@ -108,7 +108,6 @@ async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -
         bytes_sent=upload.bytes_sent,
         bytes_resumed=upload.bytes_resumed,
         seconds=time.monotonic() - began,
-        dataset=dataset,
     )
     news = f"{len(sent)} of {done.files} files sent" if sent else "nothing had changed"
     on_progress(Progress("deploy", news, 1.0, {"bytes": done.bytes_sent}))
@@ -165,7 +164,7 @@ def check_kind(link: Transport, what: Package) -> None:
         )
 
 
-def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
+def _collect(what: Package) -> dict[str, dict[str, _File]]:
     """The files that belong on the board, by folder there and path below it."""
     files_by_path: dict[str, _File] = {}
     home = what.run if what.root.is_relative_to(what.run) else what.root
@@ -174,14 +173,7 @@ def _collect(what: Package) -> tuple[dict[str, dict[str, _File]], str | None]:
     for path in (*what.samples("images"), *map(what.sample, _SAMPLES)):
         if path.is_file():
             files_by_path[f"sample/{path.name}"] = _file(path, what.run)
-    files = {what.folder: files_by_path}
-    try:
-        test = validation_files(what)
-    except FinnTuiError:
-        return files, None
-    dataset = dataset_folder(test)
-    files[dataset] = {name: _file(path) for name, path in test.items()}
-    return files, dataset
+    return {what.folder: files_by_path}
 
 
 def _file(path: Path, folder: Path | None = None) -> _File:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import re
 import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,7 +240,7 @@ def _document(path: Path, kind: type[T]) -> T:
 
 
 def validation_files(package: Package) -> dict[str, Path]:
-    """The files of the run's test set by their names on the board.
+    """The files of the run's test set by their published names.
 
     They are looked for in the run's ``dataset/`` and in the user's data folder; an archive as
     CIFAR's authors offer it is unpacked where needed.
@@ -278,28 +275,6 @@ def validation_files(package: Package) -> dict[str, Path]:
     return files
 
 
-#: An image of CIFAR in its file: 32 x 32 x 3 bytes.
-_CIFAR_BYTES = 3072
-
-
-def most_images(test_set: Mapping[str, Path]) -> int | None:
-    """At most how many images the files of a test set can hold; None if they do not tell.
-
-    Args:
-        test_set: files by their names on the board, see ``validation_files``.
-    """
-    for name, path in test_set.items():
-        try:
-            if "labels-idx1" in name:
-                with gzip.open(path) as file:
-                    return int.from_bytes(file.read(8)[4:], "big")
-            if "idx" not in name:
-                return path.stat().st_size // _CIFAR_BYTES
-        except (OSError, EOFError, zlib.error):
-            return None  # the board says what is wrong with it
-    return None
-
-
 def shown_name(package: Package, files: Mapping[str, Path]) -> str:
     """What to call a test set of these files: an accuracy is worth nothing under another's name."""
     own = all(path.is_relative_to(package.run / "dataset") for path in files.values())
@@ -329,11 +304,3 @@ def _unpacked(name: str, places: tuple[Path, ...]) -> Path | None:
             ) from error
         files.replace(target, data, durable=False)
     return target
-
-
-def dataset_folder(files: Mapping[str, Path]) -> str:
-    """Where a test set lies on a board; by content, so that runs share it."""
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(name.encode() + hashlib.sha256(files[name].read_bytes()).digest())
-    return f"datasets/{digest.hexdigest()[:12]}"

@@ -7,8 +7,8 @@ import contextlib
 import hashlib
 import math
 import zipfile
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ from finn_tui.engine.server import runfiles
 
 # The accelerator is given this many times its estimated time, and this many seconds besides.
 _PATIENCE, _GRACE = 10.0, 120.0
+
+
+#: What is told while images are computed: a message and data, from how many are done and the
+#: values of the first output so far.
+OnDone = Callable[[int, npt.NDArray[np.float32]], tuple[str, dict[str, Any]]]
 
 
 class BoardRequest:
@@ -54,6 +59,7 @@ class BoardRequest:
         self.board = link.board.name
         self.simulated = link.board.simulated
         self._values: dict[int, list[bytes]] = {}
+        self._on_done: OnDone | None = None
 
     def say(self, message: str, fraction: float | None, **data: Any) -> None:
         """Tell where the work is; what a simulated board does is marked."""
@@ -109,7 +115,11 @@ class BoardRequest:
             return await self._agent.ask(full, self._listen, kind, images=most)
 
     async def execute(
-        self, inputs: Sequence[str], indices: Sequence[int], batch: int = 1
+        self,
+        inputs: Sequence[str],
+        indices: Sequence[int],
+        batch: int = 1,
+        on_done: OnDone | None = None,
     ) -> SampleOutputs:
         """Have samples computed.
 
@@ -117,19 +127,24 @@ class BoardRequest:
             inputs: a .npy file on the board for each input, below the board's folder.
             indices: which samples.
             batch: at most so many at a time.
+            on_done: see ``OnDone``.
 
         Raises:
             FinnTuiError: what the board says, or that it sent something else than it says.
         """
-        answer = await self.ask(
-            ExecuteAnswer,
-            do="execute",
-            inputs=list(inputs),
-            indices=list(indices),
-            most=len(indices),
-            batch=batch,
-            timeout=timeout(self._what, batch),
-        )
+        self._on_done = on_done
+        try:
+            answer = await self.ask(
+                ExecuteAnswer,
+                do="execute",
+                inputs=list(inputs),
+                indices=list(indices),
+                most=len(indices),
+                batch=batch,
+                timeout=timeout(self._what, batch),
+            )
+        finally:
+            self._on_done = None
         wanted = len(indices)
         outputs: list[npt.NDArray[np.float32]] = []
         for at, shape in enumerate(answer.shapes):
@@ -143,7 +158,7 @@ class BoardRequest:
                     kind="board",
                 )
             outputs.append(values.reshape(wanted, *shape))
-        return SampleOutputs(tuple(outputs), answer.seconds, answer.clock_mhz)
+        return SampleOutputs(tuple(outputs), answer.seconds, answer.clock_mhz, answer.total_seconds)
 
     def classes(self, outputs: SampleOutputs) -> npt.NDArray[np.int64] | None:
         """The class of each sample; None of a network without classes."""
@@ -170,9 +185,13 @@ class BoardRequest:
                 self._on_progress(Progress(self._job, event.text, None, {"log": True}))
             case Working(done=done, total=total):
                 fraction = min(1.0, done / total) if done and total else None
-                numbers = {"done": done, "total": total, "ok": event.ok, "accuracy": event.accuracy}
-                data = {key: value for key, value in numbers.items() if value is not None}
-                self.say(event.message, fraction, **data)
+                data = {} if done is None or total is None else {"done": done, "total": total}
+                message = event.message
+                if self._on_done is not None and done is not None:
+                    values = b"".join(self._values.get(0, ()))
+                    message, more = self._on_done(done, np.frombuffer(values, "<f4"))
+                    data |= more
+                self.say(message, fraction, **data)
 
 
 def _sha256(path: Path) -> str:
@@ -186,18 +205,19 @@ class SampleOutputs:
 
     Attributes:
         outputs: (N, ...) for each of its outputs.
-        seconds: for all samples, with the driver's packing.
+        seconds: in the driver for all samples, with its packing.
+        total_seconds: on the board, with reading them and sending what came out.
         clock_mhz: what the accelerator ran at.
     """
 
     outputs: tuple[npt.NDArray[np.float32], ...]
     seconds: float
     clock_mhz: float
+    total_seconds: float = 0.0
 
     def some(self, indices: Sequence[int] | slice) -> SampleOutputs:
         """The same of some samples."""
-        outputs = tuple(output[indices] for output in self.outputs)
-        return SampleOutputs(outputs, self.seconds, self.clock_mhz)
+        return replace(self, outputs=tuple(output[indices] for output in self.outputs))
 
 
 def compare_with_software(

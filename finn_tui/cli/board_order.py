@@ -78,10 +78,15 @@ def dataset_option() -> Decorator:
 
     return click.option(
         "--dataset",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE.npz",
-        help="Your own data set instead of the run's. " + ACCEPTED,
+        metavar="NAME|DIR|FILE.npz",
+        help="Another data set than the run's: mnist, fashion-mnist, cifar10, cifar100, a folder "
+        "with the files of one, or your own. " + ACCEPTED,
     )
+
+
+NO_DOWNLOAD_OPTION = click.option(
+    "--no-download", is_flag=True, help="Do not fetch a data set that is not on this machine."
+)
 
 
 TRUST_OPTION = click.option(
@@ -218,14 +223,29 @@ class BoardOrder:
         with Reporter() as reporter:
             return run(work(reporter))
 
-    def dataset(self, chosen: Path | None) -> Path | None:
-        """Return the user's own data set: the chosen one, or the workspace's for this model."""
-        if chosen is not None:
-            return chosen
+    def prepare(self, chosen: str | None = None, *, download: bool = True) -> Path | None:
+        """Bring together what is needed on this machine: a data set, and the network in software.
+
+        Args:
+            chosen: the data set that the user names.
+            download: whether it may be fetched.
+
+        Returns:
+            the data set, see ``lab.board_data.dataset_for``.
+        """
+        from finn_tui.lab import board_data
         from finn_tui.runs.documents import RunKind
 
-        lab = open_lab(self.workspace)
-        return lab.workspace.dataset(lab.find_run(self.name, RunKind.BUILD).request.model)
+        async def work(reporter: Reporter) -> Path | None:
+            async with open_lab(self.workspace) as lab:
+                built = lab.find_run(self.name, RunKind.BUILD)
+                await board_data.write_network(lab, built, reporter)
+                return await board_data.dataset_for(
+                    lab.workspace, built, chosen, download=download, on_progress=reporter
+                )
+
+        with Reporter() as reporter:
+            return run(work(reporter))
 
     def show(self, document: Any, lines: list[str]) -> None:
         """Print the answer: a JSON document, or lines."""

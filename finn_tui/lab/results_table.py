@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
+from finn_tui.core.dma_port import frame_cycles
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import DamagedRun, RunFolder, missed_text
 from finn_tui.runs.launch.processes import reconcile
@@ -154,15 +154,13 @@ def experiment(run: RunFolder) -> Experiment:
     )
 
 
-#: Bits a cycle of the port that FINN connects its DMA to, by the part's family: FINN's
-#: ``pynq_native_port_width``.
-_PORT_BITS = {"xc7z": 64, "xczu": 128, "xck26": 128}
-
-
 def _input_bytes(throughput: Mapping[str, Any]) -> int | None:
     """Return the bytes of a frame: what was moved in a second by the frames of a second."""
-    metrics, fps = throughput.get("metrics"), _number(throughput, "images_per_s")
-    if not isinstance(metrics, Mapping) or not fps:
+    metrics = throughput.get("metrics")
+    if not isinstance(metrics, Mapping):
+        return None
+    fps = _number(metrics, "throughput[images/s]") or _number(throughput, "images_per_s")
+    if not fps:
         return None
     names = (name for name in metrics if str(name).startswith("DRAM_in_bandwidth"))
     moved = _number(metrics, next(names, ""))
@@ -170,14 +168,9 @@ def _input_bytes(throughput: Mapping[str, Any]) -> int | None:
 
 
 def _port_fps(part: str, count: int | None, clock_mhz: float | None) -> float | None:
-    """Return how many frames the port moves in a second.
-
-    FINN's DMA is as wide as the port, or as the largest part of it that divides a frame.
-    """
-    bits = next((bits for family, bits in _PORT_BITS.items() if part.startswith(family)), None)
-    if not count or not clock_mhz or bits is None:
-        return None
-    return clock_mhz * 1e6 / (8 * count // math.gcd(8 * count, bits))
+    """Return how many frames the port moves in a second."""
+    cycles = frame_cycles(part, count)
+    return clock_mhz * 1e6 / cycles if cycles and clock_mhz else None
 
 
 def _text(part: Mapping[str, Any], name: str) -> str | None:

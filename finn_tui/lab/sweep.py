@@ -372,10 +372,12 @@ async def _measure(
         FinnTuiError: a part of it was not possible.
     """
     from finn_tui.board.jobs import go
+    from finn_tui.lab.board_data import dataset_for, write_network
     from finn_tui.lab.driver_consent import check_driver
 
     await asyncio.to_thread(check_driver, run.path)
-    dataset = lab.workspace.dataset(run.request.model)
+    await write_network(lab, run, on_progress)
+    dataset = await dataset_for(lab.workspace, run, on_progress=on_progress)
     async with lab.board(options.board, on_progress) as link:
         done = await go(
             link,

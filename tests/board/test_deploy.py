@@ -19,7 +19,6 @@ from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.rehearsal import board as rehearsal_board
-from tests.board import samples
 from tests.board.proxy import StyledLine, line
 
 RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
@@ -122,15 +121,6 @@ async def test_files_that_were_lost_on_the_board_travel_again(
         assert len(again.sent) == 2, "what is there, by its content, is not sent"
         (reached.home / RUN / "bitfile" / "finn-accel.bit").write_bytes(b"cut")
         assert len((await deploy(link, run_folder)).sent) == 1
-
-
-async def test_two_runs_share_a_test_set(reached: Reached, run_folder: Path) -> None:
-    other = samples.write_run(run_folder.with_name("other"))
-    async with connect(reached.board) as link:
-        first = await deploy(link, run_folder)
-        second = await deploy(link, other)
-    assert first.dataset == second.dataset
-    assert not any("datasets" in name for name in second.sent)
 
 
 async def test_a_broken_upload_leaves_no_half_file_and_is_resumed(

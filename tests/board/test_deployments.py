@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board import jobs
+from finn_tui.board import execution
 from finn_tui.board.catalogue import Board, find
 from finn_tui.board.connection import connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.board.deployed_answers import Deployment
 from finn_tui.board.deployments import list_deployments, remove_deployments, to_remove
 from finn_tui.board.sftp_files import SftpFiles
+from finn_tui.board.throughput import throughput
 from finn_tui.board.transport import Transport
 from finn_tui.rehearsal import board as rehearsal_board
 from finn_tui.rehearsal.board import default_folder
@@ -41,7 +42,7 @@ async def test_a_deploy_that_broke_off_in_the_switch_is_never_run(
 ) -> None:
     """Files are replaced one by one: until the last, the board refuses to load them."""
     await deploy(link, run_folder)
-    await jobs.execute(link, run_folder)
+    await execution.execute(link, run_folder)
     deployed = run_folder / "build" / "deploy"
     samples.write_bitstream(deployed / "bitfile" / "finn-accel.bit", samples.network_bytes(3))
     settings = samples.settings()
@@ -59,12 +60,12 @@ async def test_a_deploy_that_broke_off_in_the_switch_is_never_run(
         with pytest.raises(FinnTuiError, match="line to"):
             await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="not whole") as caught:
-        await jobs.execute(link, run_folder)
+        await execution.execute(link, run_folder)
     assert "broke off while files were replaced" in caught.value.why
     listed = {entry.folder: entry for entry in (await list_deployments(link)).entries}
     assert not listed[f"runs/{run_folder.name}"].whole
     await deploy(link, run_folder)
-    await jobs.execute(link, run_folder)
+    await execution.execute(link, run_folder)
 
 
 @pytest.mark.parametrize("name", ["driver/settings.json", "bitfile/finn-accel.bit"])
@@ -77,7 +78,7 @@ async def test_a_wrong_bit_is_found_before_anything_is_loaded(
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(FinnTuiError, match=r"not whole|not the run's") as caught:
-        await jobs.execute(link, run_folder)
+        await execution.execute(link, run_folder)
     assert "Deploy the run again; nothing was loaded" in caught.value.fix
     assert (await deploy(link, run_folder)).sent == (f"runs/{run_folder.name}/{name}",)
 
@@ -233,9 +234,9 @@ async def test_who_uses_the_board_is_told(
     await deploy(link, run_folder)
     messages: list[str] = []
     async with conversation(link) as first:
-        await jobs.throughput(link, run_folder, batch=10, agent=first)
+        await throughput(link, run_folder, batches=[10], agent=first)
         other = asyncio.create_task(
-            jobs.throughput(link, run_folder, lambda p: messages.append(p.message), batch=10)
+            throughput(link, run_folder, lambda p: messages.append(p.message), batches=[10])
         )
         async with asyncio.timeout(30):
             while not any("ann@lab-pc" in text for text in messages):  # noqa: ASYNC110

@@ -19,10 +19,11 @@ from finn_tui.board import answers, jobs, remote_files
 from finn_tui.board import deploy as deploy_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
-from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer, ValidateAnswer
+from finn_tui.board.answers import Checked, ExecuteAnswer, NoEvent, ThroughputAnswer
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
 from finn_tui.board.deploy import MANIFEST, deploy
+from finn_tui.board.execution import execute
 from finn_tui.board.package import package
 from finn_tui.board.request import load_sample
 from finn_tui.board.transport import Transport
@@ -30,8 +31,7 @@ from finn_tui.rehearsal import board as rehearsal_board
 from tests.board.fixtures import pretend
 
 RUN = "finn-tui/runs/20261123T120000-tfc-w1a1-ab12"
-GOOD_RATE = {"throughput[images/s]": 5.0}
-GOOD_SET = {"correct": 1, "images": 2, "batch": 1, "predictions": [1, 2], "labels": [1, 3]}
+GOOD_SET = {"images": 4, "shapes": [[1]], "seconds": 1.0, "clock_mhz": 1.0}
 
 
 def line(**fields: Any) -> bytes:
@@ -42,31 +42,29 @@ def result(**fields: Any) -> bytes:
     return line(event="result", **fields)
 
 
+def rate(**changes: str) -> bytes:
+    """The times of a batch; changes are JSON."""
+    fields = {"batch": "1", "device": "[1.0]", "whole": "[2.0]", "bytes_in": "4"}
+    fields |= {"bytes_out": "1", "metrics": "{}"}
+    clock = changes.pop("clock_mhz", "100.0")
+    text = ",".join(f'"{name}":{value}' for name, value in (fields | changes).items())
+    return f'{{"event":"result","batches":[{{{text}}}],"clock_mhz":{clock}}}\n'.encode()
+
+
 NONSENSE: dict[str, tuple[bytes, Any]] = {
-    "NaN": (
-        b'{"event":"result","metrics":{"throughput[images/s]":NaN},"batch":1,"clock_mhz":1}\n',
-        ThroughputAnswer,
-    ),
-    "infinite": (
-        result(metrics={"throughput[images/s]": 1e400}, batch=1, clock_mhz=1.0),
-        ThroughputAnswer,
-    ),
-    "too large a number": (
-        b'{"event":"result","metrics":{"throughput[images/s]":1e400},"batch":1,"clock_mhz":1}\n',
-        ThroughputAnswer,
-    ),
-    "no throughput": (result(metrics={}, batch=1, clock_mhz=1.0), ThroughputAnswer),
-    "negative": (
-        result(metrics={"throughput[images/s]": -1}, batch=1, clock_mhz=1.0),
-        ThroughputAnswer,
-    ),
-    "a metric with an escape": (
-        result(metrics={**GOOD_RATE, "\x1b[2J": 1}, batch=1, clock_mhz=1.0),
-        ThroughputAnswer,
-    ),
-    "a number as text": (result(metrics=GOOD_RATE, batch=1, clock_mhz="100"), ThroughputAnswer),
-    "clock 0": (result(metrics=GOOD_RATE, batch=1, clock_mhz=0), ThroughputAnswer),
-    "metrics are a list": (result(metrics=[1], batch=1, clock_mhz=1.0), ThroughputAnswer),
+    "NaN": (rate(device="[NaN]"), ThroughputAnswer),
+    "infinite": (rate(device="[Infinity]"), ThroughputAnswer),
+    "too large a number": (rate(device="[1e400]"), ThroughputAnswer),
+    "no times": (rate(device="[]"), ThroughputAnswer),
+    "no batches": (result(batches=[], clock_mhz=1.0), ThroughputAnswer),
+    "negative": (rate(whole="[-1]"), ThroughputAnswer),
+    "time 0": (rate(whole="[0]"), ThroughputAnswer),
+    "a batch of none": (rate(batch="0"), ThroughputAnswer),
+    "a metric with an escape": (rate(metrics=r'{"\u001b[2J": 1}'), ThroughputAnswer),
+    "a metric is NaN": (rate(metrics='{"x": NaN}'), ThroughputAnswer),
+    "a number as text": (rate(clock_mhz='"100"'), ThroughputAnswer),
+    "clock 0": (rate(clock_mhz="0"), ThroughputAnswer),
+    "metrics are a list": (rate(metrics="[1]"), ThroughputAnswer),
     "nothing": (result(), ThroughputAnswer),
     "no shapes": (result(images=1, shapes=[], seconds=1, clock_mhz=1), ExecuteAnswer),
     "a size below 1": (result(images=1, shapes=[[0]], seconds=1, clock_mhz=1), ExecuteAnswer),
@@ -78,23 +76,12 @@ NONSENSE: dict[str, tuple[bytes, Any]] = {
     "values are no base64": (line(event="values", output=0, data="~~"), ExecuteAnswer),
     "values that are cut off": (line(event="values", output=0, data="AAAAAAA="), ExecuteAnswer),
     "values of output -1": (line(event="values", output=-1, data="AAAA"), ExecuteAnswer),
-    "more correct than images": (
-        result(**{**GOOD_SET, "correct": 5}, clock_mhz=1.0),
-        ValidateAnswer,
-    ),
-    "counts that disagree": (result(**{**GOOD_SET, "images": 3}, clock_mhz=1.0), ValidateAnswer),
-    "correct is not so": (result(**{**GOOD_SET, "correct": 2}, clock_mhz=1.0), ValidateAnswer),
-    "no images": (
-        result(correct=0, images=0, batch=1, predictions=[], labels=[], clock_mhz=1.0),
-        ValidateAnswer,
-    ),
     "nested deep": (b'{"event":"result","metrics":' + b"[" * 100_000 + b"\n", ThroughputAnswer),
     "an array": (b"[1, 2]\n", Checked),
     "null": (b"null\n", Checked),
     "an unknown event": (line(event="shutdown"), Checked),
     "no event": (line(text="x"), Checked),
     "progress beyond all": (line(event="progress", done=-1, total=10), Checked),
-    "accuracy of 900": (line(event="progress", accuracy=900.0), Checked),
     "bytes": (b"\xff\xfe\x00\n", Checked),
     "hello without types": (line(event="hello", free_bytes="much"), Checked),
 }
@@ -108,10 +95,10 @@ def test_an_answer_that_cannot_be_is_refused(name: str) -> None:
 
 
 def test_good_answers_are_read_and_texts_are_harmless() -> None:
-    rate = answers.decode(result(metrics=GOOD_RATE, batch=1, clock_mhz=100), ThroughputAnswer)
-    assert isinstance(rate, ThroughputAnswer) and rate.clock_mhz == 100.0
-    tested = answers.decode(result(**GOOD_SET, clock_mhz=1.0), ValidateAnswer)
-    assert isinstance(tested, ValidateAnswer) and tested.percent == 50.0
+    times = answers.decode(rate(), ThroughputAnswer)
+    assert isinstance(times, ThroughputAnswer) and times.clock_mhz == 100.0
+    computed = answers.decode(result(**GOOD_SET), ExecuteAnswer)
+    assert isinstance(computed, ExecuteAnswer) and computed.images == 4
     log = answers.decode(line(event="log", text="\x1b]0;gone\x07a\u202eb" + "x" * 9000), Checked)
     assert isinstance(log, answers.Log) and log.text.startswith("ab") and len(log.text) < 4001
     failed = answers.decode(line(event="error", what="\x1b[2Jx", kind="usage"), Checked)
@@ -160,8 +147,8 @@ async def test_valid_progress_for_ever_ends_by_the_size_of_the_work(
     monkeypatch.setattr(session_module, "_SILENCE", 3.0)
     async with conversation(link) as agent:
         with pytest.raises(FinnTuiError, match="cannot be right") as caught:
-            request = {"do": "validate", "flavour": "finn-plus", "timeout": -29.0}
-            await agent.ask(request, lambda event: None, ValidateAnswer, images=10)
+            request = {"do": "execute", "flavour": "finn-plus", "timeout": -29.0}
+            await agent.ask(request, lambda event: None, ExecuteAnswer, images=10)
     assert words in caught.value.why
 
 
@@ -170,12 +157,12 @@ async def test_work_as_long_as_its_batches_is_waited_for(
 ) -> None:
     link, home = lab
     fields = "'done': min(n, 300), 'total': 300"
-    answer = result(**GOOD_SET, clock_mhz=1.0).decode().strip()
+    answer = result(**GOOD_SET).decode().strip()
     program = COUNT.format(fields) + f"    if n == 300: print({answer!r}, flush=True)\n"
     pretend(home, monkeypatch, HELLO + program + "    time.sleep(0.01)\n")
     seen: list[answers.Event] = []
     async with conversation(link) as agent:
-        await agent.ask({"do": "validate", "batch": 10}, seen.append, ValidateAnswer)
+        await agent.ask({"do": "execute", "batch": 10}, seen.append, ExecuteAnswer)
     assert sum(isinstance(event, answers.Working) for event in seen) == 300
 
 
@@ -216,7 +203,7 @@ async def test_values_that_cannot_be_are_not_recorded(
     lines = "".join(f"print({json.dumps(event)!r}, flush=True)\n" for event in (*values, ANSWER))
     pretend(home, monkeypatch, HELLO + lines + "time.sleep(600)\n")
     with pytest.raises(FinnTuiError, match=what):
-        await jobs.execute(link, run_folder)
+        await execute(link, run_folder)
     assert not (run_folder / "results.json").exists()
 
 
@@ -308,10 +295,10 @@ async def test_a_bitfile_that_was_changed_is_not_loaded(board_home: None, run_fo
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with pytest.raises(FinnTuiError, match="not the run's") as caught:
-            await jobs.execute(link, run_folder)
+            await execute(link, run_folder)
         assert "Deploy the run again" in caught.value.fix
         await deploy(link, run_folder)
-        assert (await jobs.execute(link, run_folder))[0].result is not None
+        assert (await execute(link, run_folder))[0].result is not None
 
 
 async def test_files_outside_the_run_are_not_sent(

@@ -20,11 +20,13 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
+from finn_tui.board import execution
 from finn_tui.board import jobs as work
 from finn_tui.board import request as request_module
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
 from finn_tui.board.deploy import deploy
+from finn_tui.board.throughput import throughput
 from finn_tui.board.transport import Transport
 from finn_tui.board.validation import validate
 from finn_tui.rehearsal import bitstream
@@ -112,12 +114,12 @@ async def test_go_from_nothing_to_the_results(link: Transport, run_folder: Path)
 async def test_chosen_images(link: Transport, run_folder: Path) -> None:
     np.save(run_folder / "sample" / "labels.npy", np.full(60, -1))
     await deploy(link, run_folder)
-    done = await work.execute(link, run_folder, images=(5, 59, 5))
+    done = await execution.execute(link, run_folder, images=(5, 59, 5))
     software = np.load(run_folder / "sample" / "software.npy")
     assert [one.result for one in done] == software[[5, 59, 5]].tolist()
     assert [one.expected for one in done] == [None, None, None], "-1 is no label"
     with pytest.raises(FinnTuiError, match="no sample image 60"):
-        await work.execute(link, run_folder, images=(60,))
+        await execution.execute(link, run_folder, images=(60,))
 
 
 async def test_channels_first_samples_are_turned(link: Transport, run_folder: Path) -> None:
@@ -131,22 +133,25 @@ async def test_channels_first_samples_are_turned(link: Transport, run_folder: Pa
     flat = pixels.reshape(60, 28, 14, 2)
     np.save(run_folder / "sample" / "images.npy", flat.transpose(0, 3, 1, 2))
     await deploy(link, run_folder)
-    done = await work.execute(link, run_folder, images=range(4))
+    done = await execution.execute(link, run_folder, images=range(4))
     assert [one.result for one in done] == [one.software for one in done]
     np.save(run_folder / "sample" / "images.npy", np.zeros((60, 3, 8, 8), np.uint8))
     await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="do not fit"):
-        await work.execute(link, run_folder)
+        await execution.execute(link, run_folder)
 
 
 async def test_validation_tells_its_running_accuracy(link: Transport, run_folder: Path) -> None:
     await deploy(link, run_folder)
     seen: list[Progress] = []
     done = await validate(link, run_folder, seen.append, batch=25)
-    assert done.batch == 20, "the largest that divides 60: the driver counts a rest as wrong"
+    assert done.batch == 25, "the last batch is filled up, and what fills it is not counted"
     running = [(p.data["done"], p.data["accuracy"], p.fraction) for p in seen if "ok" in p.data]
-    assert [done for done, _, _ in running] == [20, 40, 60]
+    assert [done for done, _, _ in running] == [25, 50, 60]
     assert running[-1][1] == pytest.approx(done.percent) and running[-1][2] == 1.0
+    last = next(p.data for p in reversed(seen) if "ok" in p.data)
+    assert (last["low"], last["high"]) == (done.low_percent, done.high_percent)
+    assert next(p.data["eta_s"] for p in seen if p.data.get("done") == 50) >= 0.0
     limited = await validate(link, run_folder, limit=7)
     assert limited.images == 7 and limited.correct == 4
 
@@ -229,13 +234,13 @@ async def test_a_board_that_differs_from_the_software_is_a_failure(
     (failure,) = outcome.failures
     assert "2 of 60 classes differ, first in sample 7" in failure.why
     assert results(run_folder)["comparison"]["differs"] is True
-    alone = await work.execute(link, run_folder, images=(7,))
+    alone = await execution.execute(link, run_folder, images=(7,))
     assert alone[0].differs and "but software gives" in alone[0].text()
 
 
 async def test_a_run_that_was_not_deployed(link: Transport, run_folder: Path) -> None:
     with pytest.raises(FinnTuiError, match="not on the board") as caught:
-        await work.throughput(link, run_folder)
+        await throughput(link, run_folder)
     assert "Deploy it first" in caught.value.fix
 
 
@@ -255,7 +260,7 @@ async def test_a_stuck_accelerator_is_said_so(
     monkeypatch.setattr(request_module, "_PATIENCE", 0.0)
     await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="did not finish in 1 s") as caught:
-        await work.execute(link, run_folder)
+        await execution.execute(link, run_folder)
     assert "odma0 control 0x1" in caught.value.why
     await gone()
 
@@ -271,7 +276,7 @@ async def test_cancelling_ends_the_driver(link: Transport, run_folder: Path) -> 
         if "a batch of" in progress.message:
             started.set()
 
-    task = asyncio.create_task(work.throughput(link, run_folder, listen))
+    task = asyncio.create_task(throughput(link, run_folder, listen))
     async with asyncio.timeout(60):
         await started.wait()
     assert len(agents()) >= 1
@@ -287,7 +292,7 @@ async def test_two_terminals_take_turns(link: Transport, run_folder: Path) -> No
     seen: list[Progress] = []
     async with connect(find("simulated")) as other:
         one, two = await asyncio.gather(
-            work.throughput(link, run_folder, seen.append, batch=10_000),
+            throughput(link, run_folder, seen.append, batches=[10_000]),
             validate(other, run_folder, seen.append),
         )
     assert any("another finn-tui uses the board" in p.message for p in seen)
@@ -302,13 +307,13 @@ async def test_the_driver_s_own_failure_is_told(link: Transport, run_folder: Pat
     path.write_text(json.dumps(settings))
     await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="driver stopped with AttributeError") as caught:
-        await work.execute(link, run_folder)
+        await execution.execute(link, run_folder)
     assert "nothing0" in caught.value.why and "Traceback" in caught.value.detail
     settings["driver_information"]["driver_type"] = "FINNInstrumentationOverlay"
     path.write_text(json.dumps(settings))
     await deploy(link, run_folder)
     with pytest.raises(FinnTuiError, match="takes no images"):
-        await work.execute(link, run_folder)
+        await execution.execute(link, run_folder)
 
 
 UPSTREAM_DRIVER = """
@@ -372,7 +377,8 @@ async def test_cifar_files_as_their_authors_offer_them(link: Transport, run_fold
     (run_folder / "sample" / "images.npy").unlink()  # of another data set
     await deploy(link, run_folder)
     done = await validate(link, run_folder)
-    assert done.dataset == "cifar10" and (done.correct, done.images) == (24, 30)
+    assert done.dataset == "unverified files (cifar10 format)"
+    assert (done.correct, done.images) == (24, 30)
     assert done.software_same is None, "the run's sample is another data set"
 
 
@@ -380,7 +386,7 @@ async def test_a_damaged_test_set_is_named(link: Transport, run_folder: Path) ->
     labels = run_folder / "dataset" / "t10k-labels-idx1-ubyte.gz"
     labels.write_bytes(gzip.compress(b"\x00" * 40))
     await deploy(link, run_folder)
-    with pytest.raises(FinnTuiError, match="mnist test set on the board cannot be read"):
+    with pytest.raises(FinnTuiError, match=r"labels-idx1-ubyte.gz cannot be read as a data set"):
         await validate(link, run_folder)
 
 
@@ -395,7 +401,7 @@ async def test_a_driver_that_is_not_installed(
     async with connect(find("simulated")) as link:
         await deploy(link, run_folder)
         with pytest.raises(FinnTuiError) as caught:
-            await work.execute(link, run_folder)
+            await execution.execute(link, run_folder)
     assert "cannot be used" in caught.value.what and caught.value.kind == "board"
 
 

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board import jobs
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
 from finn_tui.board.deploy import deploy
+from finn_tui.board.execution import execute
 from finn_tui.board.layout import find_layout, unpacked
 from finn_tui.board.package import package
+from finn_tui.board.throughput import throughput
 from finn_tui.board.validation import validate
 from finn_tui.rehearsal.board import default_folder
 from finn_tui.rehearsal.on_board import pynq
@@ -105,8 +106,8 @@ async def test_upstream_s_driver_gives_what_its_own_command_lines_give(
     samples.write_upstream_run(run, layout)
     async with connect(find("simulated")) as link:
         await deploy(link, run)
-        executed = (await jobs.execute(link, run, images=(3,)))[0]
-        measured = await jobs.throughput(link, run, batch=50)
+        executed = (await execute(link, run, images=(3,)))[0]
+        measured = await throughput(link, run, batches=[50])
         validation = await validate(link, run)
     what = package(run)
     folder = default_folder() / "home" / "finn-tui" / what.folder / what.driver
@@ -159,8 +160,8 @@ async def test_the_clock_is_passed_and_the_other_driver_s_modules_are_forgotten(
         for run in runs:
             await deploy(link, run)
         async with conversation(link) as agent:
-            first = await jobs.throughput(link, runs[0], batch=20, agent=agent)
-            second = await jobs.throughput(link, runs[1], batch=20, agent=agent)
-            classes = await jobs.execute(link, runs[1], images=(1,), agent=agent)
+            first = await throughput(link, runs[0], batches=[20], agent=agent)
+            second = await throughput(link, runs[1], batches=[20], agent=agent)
+            classes = await execute(link, runs[1], images=(1,), agent=agent)
     assert (first.clock_mhz, second.clock_mhz) == (100.0, 50.0)
     assert classes[0].result == classes[0].software

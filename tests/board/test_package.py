@@ -14,7 +14,7 @@ import pytest
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent
-from finn_tui.board.package import dataset_folder, package, shown_name, validation_files
+from finn_tui.board.package import package, shown_name, validation_files
 from finn_tui.engine.server.training import locate, published
 from tests.board import samples
 
@@ -92,7 +92,6 @@ def test_test_sets_have_the_name_of_what_they_hold(
     entry = published.MNIST._replace(md5=md5)
     monkeypatch.setitem(published.PUBLISHED, "mnist", entry)
     assert shown_name(what, elsewhere) == "mnist"
-    assert dataset_folder(elsewhere).startswith("datasets/")
 
 
 def test_an_archive_is_unpacked_where_it_is_needed(run_folder: Path) -> None:

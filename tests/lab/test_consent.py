@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board.agent.testset import test_set as read_test_set
-from finn_tui.board.agent.wire import Failure
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runner
+from finn_tui.engine.server.training import locate
+from finn_tui.engine.server.training.datasets import read_test
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import rebuild
@@ -102,11 +103,13 @@ def test_a_test_set_calls_nothing(tmp_path: Path, protocol: int) -> None:
     rows = np.zeros((4, 3072), np.uint8)
     good = pickle.dumps({"data": rows, "labels": [1, 2, 3, 4], b"x": b"y"}, protocol=protocol)
     (tmp_path / "test_batch").write_bytes(good)
-    images, labels = read_test_set("cifar", str(tmp_path))
-    assert images.shape == (4, 32, 32, 3) and labels.tolist() == [1, 2, 3, 4]
+    files = locate.files_in(str(tmp_path))
+    assert files is not None
+    data = read_test(files)
+    assert data.test_images.shape == (4, 3, 32, 32) and data.test_labels.tolist() == [1, 2, 3, 4]
     owned = tmp_path / "owned"
     for content in ({"data": rows, "labels": Evil(owned)}, Evil(owned), [Evil(owned)], "text", 7):
         (tmp_path / "test_batch").write_bytes(pickle.dumps(content, protocol=protocol))
-        with pytest.raises(Failure):
-            read_test_set("cifar", str(tmp_path))
+        with pytest.raises(EngineError):
+            read_test(files)
     assert not owned.exists()

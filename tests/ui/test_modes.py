@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.half_blocks import half_blocks
 from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.folder import RunFolder
@@ -21,7 +22,6 @@ from finn_tui.ui.flow import view as flow
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.results.screen import ResultsScreen
 from finn_tui.ui.state import BoardState
-from finn_tui.ui.toolkit.image import half_blocks
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.page import Page
 from tests import data

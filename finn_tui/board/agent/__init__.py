@@ -13,9 +13,9 @@ input and answers each with JSON lines on standard output:
 The design stays loaded from one request to the next, and the FPGA locked against other agents. It
 ends when standard input closes, so that nothing stays behind on the board when a line drops.
 
-Requests: ``{"do": "check" | "execute" | "throughput" | "validate", "flavour", "base", "folder",
-"bitfile", "bitfile_sha256", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are,
-``folder`` this run's, ``timeout`` the seconds of silence after which the accelerator counts as
-stuck. Beside them: ``inputs`` (a file for each), ``indices`` and ``batch``
-(execute), ``batch`` (throughput, validate), ``dataset``, ``dataset_path`` and ``limit`` (validate).
+Requests: ``{"do": "check" | "execute" | "throughput", "flavour", "base", "folder", "bitfile",
+"bitfile_sha256", "clock_mhz", "timeout", ...}``; ``base`` is where all our files are, ``folder``
+this run's, ``timeout`` the seconds of silence after which the accelerator counts as stuck. Beside
+them: ``inputs`` (a file for each), ``indices`` and ``batch`` (execute); ``batches``, ``warmup``,
+``repetitions`` and ``seconds`` (throughput). A validation is ``execute`` of all images of a set.
 """

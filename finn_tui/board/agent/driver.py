@@ -15,6 +15,7 @@ from typing import Any
 
 from finn_tui.board.agent.deployments import verify
 from finn_tui.board.agent.facts import note_loaded, read_note, write_note
+from finn_tui.board.agent.layout import laid_out
 from finn_tui.board.agent.processes import accelerator_processes
 from finn_tui.board.agent.wire import Failure, Wire
 
@@ -285,30 +286,34 @@ def clock_mhz(driver: Any) -> float:
     return float(actual)
 
 
+def batch_bytes(driver: Any) -> dict[str, int]:
+    """Bytes that a batch moves to the accelerator and from it."""
+    import numpy as np
+
+    totals = {}
+    ends = (
+        ("bytes_in", "num_inputs", driver.ishape_packed),
+        ("bytes_out", "num_outputs", driver.oshape_packed),
+    )
+    for key, number, shape in ends:
+        count = int(getattr(driver, number, 1))
+        totals[key] = int(sum(np.prod(shape(at) if at else shape()) for at in range(count)))
+    return totals
+
+
 def shaped(driver: Any, images: Any, index: int = 0) -> Any:
     """Images (N, ...) as the accelerator takes them: channels last if that is what fits.
 
     ``index`` is the number of the input. Raises ``Failure`` for images with another number of
     values.
     """
-    import numpy as np
-
     wanted = tuple(driver.ishape_normal(index) if index else driver.ishape_normal())[1:]
-    if images.shape[1:] != wanted and images.ndim == 4:
-        turned = images.transpose(0, 2, 3, 1)
-        if turned.shape[1:] == wanted:
-            images = turned
-    if np.prod(images.shape[1:]) != np.prod(wanted):
+    fitting = laid_out(images, wanted)
+    if fitting is None:
         raise Failure(
             "images of shape %s do not fit the accelerator" % (tuple(images.shape[1:]),),
             "It takes %s." % (wanted,),
             "Use images of the data set that the network was trained for.",
             "input",
         )
-    return np.ascontiguousarray(images.reshape((len(images), *wanted)))
-
-
-def classes(output: Any) -> Any:
-    """One class per image (N, ...): the label itself, or the largest of the scores."""
-    flat = output.reshape(len(output), -1)
-    return (flat.argmax(axis=1) if flat.shape[1] > 1 else flat[:, 0]).astype(int)
+    return fitting

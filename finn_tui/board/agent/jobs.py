@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import queue
-import re
 import shutil
 import sys
 import threading
@@ -17,7 +15,7 @@ from typing import Any, Callable
 from finn_tui.board.agent import deployments, driver_env
 from finn_tui.board.agent.driver import (
     Accelerator,
-    classes,
+    batch_bytes,
     clock_mhz,
     hello,
     is_locked,
@@ -25,11 +23,7 @@ from finn_tui.board.agent.driver import (
     shaped,
 )
 from finn_tui.board.agent.facts import facts
-from finn_tui.board.agent.testset import test_set
 from finn_tui.board.agent.wire import Failure, Wire
-
-# What finn-plus-driver prints after each batch.
-_BATCH_LINE = re.compile(r"batch (\d+).*total OK (\d+) NOK (\d+)")
 
 
 def main() -> int:
@@ -134,14 +128,15 @@ def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> No
         )
     shapes = []
     seconds = 0.0
+    started = time.perf_counter()
     for start in range(0, total, batch):
         rows = chosen[start : start + batch]
         # The last batch is filled up: a driver takes full ones only.
         padded = rows + [rows[-1]] * (batch - len(rows))
         images = [shaped(driver, np.array(array[padded]), at) for at, array in enumerate(inputs)]
-        began = time.time()
+        began = time.perf_counter()
         outputs = driver.execute(images[0] if len(images) == 1 else images)
-        seconds += time.time() - began
+        seconds += time.perf_counter() - began
         outputs = outputs if isinstance(outputs, list) else [outputs]
         shapes = [list(output.shape[1:]) for output in outputs]
         for number, output in enumerate(outputs):
@@ -149,111 +144,66 @@ def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> No
         done = start + len(rows)
         if total > 1:
             wire.send("progress", message="%d of %d images" % (done, total), done=done, total=total)
-    wire.send("result", images=total, shapes=shapes, seconds=seconds, clock_mhz=clock_mhz(driver))
-
-
-def throughput(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
-    """The driver's own throughput test."""
-    batch = int(request["batch"])
-    driver = accelerator.driver(request, batch)
-    wire.send("progress", message="a batch of %d images" % batch)
-    metrics = {key: float(value) for key, value in driver.throughput_test().items()}
-    wire.send("result", metrics=metrics, batch=batch, clock_mhz=clock_mhz(driver))
-
-
-def validate(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
-    """The whole test set through the accelerator."""
-    images, labels = test_set(request["dataset"], request["dataset_path"])
-    images, labels = images[: request.get("limit")], labels[: request.get("limit")]
-    total = len(labels)
-    batch = _dividing(total, int(request["batch"]))
-    driver = accelerator.driver(request, batch)
-
-    def progress(ok: int, nok: int) -> None:
-        done = ok + nok
-        text = "%d of %d images" % (done, total)
-        accuracy = 100.0 * ok / done
-        wire.send("progress", message=text, done=done, total=total, ok=ok, accuracy=accuracy)
-
-    through = _batches if request["flavour"] == "upstream" else _driver_validation
-    predictions = through(wire, driver, request, images, labels, progress)
-    correct = int((predictions == labels).sum())
     wire.send(
         "result",
-        percent=100.0 * correct / total,
-        correct=correct,
         images=total,
-        batch=batch,
-        predictions=[int(x) for x in predictions],
-        labels=[int(x) for x in labels],
+        shapes=shapes,
+        seconds=seconds,
+        total_seconds=time.perf_counter() - started,
         clock_mhz=clock_mhz(driver),
     )
 
 
-def _dividing(total: int, wanted: int) -> int:
-    """The largest batch up to ``wanted`` that divides ``total``: drivers count a rest as wrong."""
-    return max(size for size in range(1, min(total, wanted) + 1) if total % size == 0)
+def throughput(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
+    """Batches of several sizes: the accelerator alone, and with packing and copying.
+
+    The first runs of a batch warm up caches and memory and are not counted. How often a batch is
+    repeated follows from the request, and from ``seconds`` for all repetitions of one size.
+    """
+    results = []
+    for batch in request["batches"]:
+        driver = accelerator.driver(request, batch)
+        if batch > 1:
+            wire.send("progress", message="a batch of %d images" % batch)
+        else:
+            wire.send("progress", message="a batch of one image, for the latency")
+        sizes = batch_bytes(driver)
+        images = _any_images(driver)
+        for _ in range(request["warmup"]):
+            driver.execute_on_buffers()
+        device = _repeated(wire, request, driver.execute_on_buffers)
+        whole = _repeated(wire, request, lambda: driver.execute(images))  # noqa: B023 - called here
+        metrics = {key: float(value) for key, value in driver.throughput_test().items()}
+        results.append(dict(sizes, batch=batch, device=device, whole=whole, metrics=metrics))
+    wire.send("result", batches=results, clock_mhz=clock_mhz(driver))
 
 
-_Progress = Callable[[int, int], None]
+def _repeated(wire: Wire, request: dict[str, Any], work: Callable[[], Any]) -> list[float]:
+    """Seconds of each repetition; fewer than asked for, but at least one, where it takes long."""
+    seconds = []  # type: list[float]
+    while len(seconds) < request["repetitions"] and sum(seconds) < request["seconds"]:
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+        if seconds[-1] > 1.0:
+            wire.send("progress", message="repetition %d" % len(seconds))
+    return seconds
 
 
-def _batches(
-    wire: Wire,
-    driver: Any,
-    request: dict[str, Any],
-    images: Any,
-    labels: Any,
-    progress: _Progress,
-) -> Any:
-    """Batch by batch through ``execute``: upstream's validate.py cannot be told the clock."""
+def _any_images(driver: Any) -> Any:
+    """A batch to measure with; what is in it takes no part in how long it takes."""
     import numpy as np
 
-    predictions = np.empty(len(labels), int)
-    for start in range(0, len(labels), driver.batch_size):
-        end = start + driver.batch_size
-        predictions[start:end] = classes(driver.execute(shaped(driver, images[start:end])))
-        ok = int((predictions[:end] == labels[:end]).sum())
-        progress(ok, end - ok)
-    return predictions
-
-
-def _driver_validation(
-    wire: Wire,
-    driver: Any,
-    request: dict[str, Any],
-    images: Any,
-    labels: Any,
-    progress: _Progress,
-) -> Any:
-    """finn-plus-driver's validate(), fed with the files that were pushed instead of a download."""
-    import numpy as np
-
-    # Its data set modules ask the loader for all parts and use the test part only.
-    def loaded(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        return None, None, images, labels, None, None
-
-    for name in ("mnist", "cifar"):
-        setattr(importlib.import_module("dataset_loading." + name), "load_%s_data" % name, loaded)
-
-    def line(text: str) -> None:
-        match = _BATCH_LINE.search(text)
-        if match:
-            progress(int(match.group(2)), int(match.group(3)))
-
-    wire.on_line = line
-    reports = os.path.join(request["folder"], "reports")
-    # As an argument it would reach the driver's own function twice.
-    driver.validation_dataset = request["dataset"]
-    driver.validate(
-        report_dir=reports,
-        dataset_path=request["dataset_path"],
-        # Designs with pixels as input have the scaling inside; the driver's default differs.
-        normalize=not driver.idt().is_integer(),
-    )
-    wire.on_line = None
-    with np.load(os.path.join(reports, "validate_predictions.npz")) as file:
-        return np.array(file["predictions"][0])
+    arrays = []
+    for index in range(int(getattr(driver, "num_inputs", 1))):
+        shape = driver.ishape_normal(index) if index else driver.ishape_normal()
+        kind = driver.idt(index) if index else driver.idt()
+        name = getattr(kind, "name", str(kind))
+        # Drivers pack these types by a copy, others bit by bit.
+        dtype = {"UINT8": np.uint8, "INT8": np.int8}.get(name, np.float32)
+        fill = kind.min() if name == "BIPOLAR" else 0
+        arrays.append(np.full(shape, fill, dtype))
+    return arrays[0] if len(arrays) == 1 else arrays
 
 
 _JOBS: dict[str, Callable[[Wire, dict[str, Any], Accelerator], None]] = {
@@ -264,5 +214,4 @@ _JOBS: dict[str, Callable[[Wire, dict[str, Any], Accelerator], None]] = {
     "install": install_driver,
     "execute": execute,
     "throughput": throughput,
-    "validate": validate,
 }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from msgspec import Struct
 
 from finn_tui.cli.documents.base import DamagedItem, Document
-from finn_tui.runs.documents import ComparisonResult, ExecuteResult, RunError, ThroughputResult
+from finn_tui.runs.documents import (
+    ClassAccuracy,
+    ComparisonResult,
+    DifferentImage,
+    ExecuteResult,
+    RunError,
+    ThroughputResult,
+)
 
 
 class BoardRow(Struct, frozen=True, kw_only=True):
@@ -182,7 +189,7 @@ class DeployRow(Struct, frozen=True, kw_only=True):
         bytes_sent (bytes): how much that was.
         bytes_resumed (bytes): how much of it was there from a deploy that broke off.
         seconds (s): that it took.
-        dataset: where the test set lies, below the board's folder; null without one.
+        dataset: always null; ``validate`` sends its images itself.
     """
 
     board: str
@@ -206,18 +213,44 @@ class Deploy(DeployRow, frozen=True, kw_only=True):
 
 
 class Execute(Document, frozen=True, kw_only=True):
-    """Sample images on the board.
+    """Single images on the board.
 
     Attributes:
         format_version: version of the document's form.
         images: one entry an image.
+        samples: all samples of the run, board against software; null where nothing is known.
     """
 
     images: tuple[ExecuteResult, ...]
+    samples: SampleComparison | None
+
+
+class SampleComparison(Struct, frozen=True, kw_only=True):
+    """Samples on the board and in software.
+
+    Attributes:
+        samples: how many were compared.
+        classes_same: how many got the class that software gives; null without classes.
+        outputs_equal: of how many all outputs are equal; null where they are not known.
+        difference: the largest difference of an output; null likewise.
+        first: the first sample that differs, counted from 0; null if none does.
+        converted: how many the dataflow graph agreed on when the network was prepared.
+        reference: ``network`` or ``dataflow graph``.
+        differs: whether the board computes something else than the software.
+    """
+
+    samples: int
+    classes_same: int | None
+    outputs_equal: int | None
+    difference: float | None
+    first: int | None
+    converted: int | None
+    reference: str
+    differs: bool
 
 
 class Throughput(ThroughputResult, frozen=True, kw_only=True):
-    """The driver's throughput test, as in results.json.
+    """Batches of several sizes, as in results.json.
 
     Attributes:
         format_version: version of the document's form.
@@ -242,7 +275,16 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
         predictions: file in the run folder with ``predictions`` and ``labels`` (or ``outputs``).
         mean_squared_error: of a network that gives values, against the data set's.
         note: why nothing was validated.
-        comparison: the run's samples on the board and in software; null where nothing is known.
+        comparison: board and software on the data set, or on the run's samples; null where nothing
+            is known.
+        low_percent (%): lower end of the accuracy's 95 % confidence interval (Wilson's).
+        high_percent (%): its upper end.
+        per_class: accuracy of each class that was seen.
+        seconds (s): from the first image sent to the last result.
+        board_seconds (s): of it, on the board.
+        driver_seconds (s): of it, within the driver.
+        differences: the first images for which board and software differ.
+        differences_file: file in the run folder with them and both outputs (.npz).
     """
 
     board: str
@@ -258,6 +300,14 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
     mean_squared_error: float | None
     note: str | None
     comparison: ComparisonResult | None
+    low_percent: float | None
+    high_percent: float | None
+    per_class: tuple[ClassAccuracy, ...]
+    seconds: float | None
+    board_seconds: float | None
+    driver_seconds: float | None
+    differences: tuple[DifferentImage, ...]
+    differences_file: str | None
 
 
 class Validate(ValidateRow, frozen=True, kw_only=True):

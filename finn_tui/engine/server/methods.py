@@ -114,6 +114,21 @@ def execute(params: Params, context: wire.Context) -> Any:
     return execution.execute(_path(params, "path"), _path(params, "input"), _path(params, "output"))
 
 
+def netlist(params: Params, context: wire.Context) -> Any:
+    """A dataflow graph as arithmetic, in a file; see ``netlist``."""
+    finn_env.setup()
+    module = importlib.import_module("finn_tui.engine.server.netlist")
+    path, target = _path(params, "path"), _path(params, "output")
+    partial = target + ".partial"
+    try:
+        description = module.export_network(graphs.load(path), partial)
+        os.replace(partial, target)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+    return {"nodes": len(description["nodes"])}
+
+
 def evaluate(params: Params, context: wire.Context) -> Any:
     """The accuracy of a checkpoint, or of a source with its weights, on a data set."""
     accuracy = importlib.import_module("finn_tui.engine.server.training.accuracy")
@@ -143,6 +158,7 @@ METHODS: Dict[str, wire.Handler] = {
     "setfolding": set_folding,
     "reports": finn_reports,
     "execute": execute,
+    "netlist": netlist,
 }
 
 

@@ -38,8 +38,11 @@ async def board_job(
     # asyncssh takes half a second to import: only those who deploy pay for it.
     from finn_tui.board import jobs
     from finn_tui.board.deploy import deploy
+    from finn_tui.board.execution import execute
     from finn_tui.board.results import differences
+    from finn_tui.board.throughput import throughput
     from finn_tui.board.validation import validate
+    from finn_tui.lab.board_data import dataset_for, write_network
     from finn_tui.lab.driver_consent import check_driver
 
     await asyncio.to_thread(check_driver, run)
@@ -53,15 +56,16 @@ async def board_job(
     ) as session:
         dataset = None
         if job in ("go", "validate"):
-            dataset = lab.workspace.dataset(RunFolder(run).request.model)
+            await write_network(lab, RunFolder(run), on_progress)
+            dataset = await dataset_for(lab.workspace, RunFolder(run), on_progress=on_progress)
         if job == "go":
             return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
         await deploy(session, run, on_progress)
         if job == "execute":
-            difference = differences((await jobs.execute(session, run, on_progress))[0], None)
+            difference = differences((await execute(session, run, on_progress))[0], None)
             return () if difference is None else (difference,)
         if job == "throughput":
-            await jobs.throughput(session, run, on_progress)
+            await throughput(session, run, on_progress)
         elif job == "validate":
             difference = differences(
                 None, await validate(session, run, on_progress, dataset=dataset)

@@ -85,6 +85,27 @@ def load(folder: str, labels: str = "fine", test_only: bool = False) -> Dataset:
     return _checked(name, files.family, train, part, _names(files, labels), folder, folder)
 
 
+def read_test(files: locate.Files, labels: str = "fine") -> Dataset:
+    """Read the test part alone, whether or not the rest is there.
+
+    Args:
+        files: of the data set.
+        labels: of CIFAR-100: ``fine`` or ``coarse``.
+
+    Its name is empty where the files are not a published set's. Raises ``EngineError``: a file is
+    missing or damaged.
+    """
+    read = {"idx": _idx, "cifar10": _cifar10, "cifar100": _cifar100}[files.family]
+    part = read(files, files.test, labels)
+    name = locate.test_name(files) or ""
+    if name and files.family == "cifar100" and labels == "coarse":
+        name += " (coarse labels)"
+    names = _names(files, labels, name)
+    return _checked(
+        name, files.family, (part[0][:0], part[1][:0]), part, names, files.folder, files.folder
+    )
+
+
 def _checked(
     name: str,
     family: str,
@@ -290,12 +311,15 @@ def _joined(parts: List[Tuple[Any, Any]]) -> Tuple[Any, Any]:
     return numpy.concatenate(images), numpy.concatenate(labels)
 
 
-def _names(files: locate.Files, labels: str) -> Tuple[str, ...]:
-    """Return the names of the classes: those that the files bring, or numbers."""
+def _names(files: locate.Files, labels: str, name: str = "") -> Tuple[str, ...]:
+    """Return the names of the classes: those that the files bring, or numbers.
+
+    ``name`` is the published name of the set if it is known already.
+    """
     count = {"idx": 10, "cifar10": 10}.get(files.family) or CIFAR100_CLASSES[labels]
     names = _named(files, labels)
-    if names is None and files.family == "idx":
-        entry = PUBLISHED.get(locate.true_name(files))
+    if names is None and labels == "fine":
+        entry = PUBLISHED.get(name or locate.true_name(files))
         names = entry.classes if entry is not None else None
     if names is not None and len(names) == count:
         return names

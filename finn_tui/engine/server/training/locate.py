@@ -113,6 +113,18 @@ def is_published(name: str, paths: Iterable[str]) -> bool:
     return all(any(_is(path, digest) for digest in known) for path in paths)
 
 
+def test_name(files: Files) -> Optional[str]:
+    """Return the published name if the files of the test part are the published ones, else None."""
+    for entry in PUBLISHED.values():
+        digests = [entry.md5.get(name) for name in files.test]
+        pairs = [
+            (os.path.join(files.folder, name), md5_) for name, md5_ in zip(files.test, digests)
+        ]
+        if entry.family == files.family and all(d is not None and _is(p, d) for p, d in pairs):
+            return entry.name
+    return None
+
+
 _TAKEN = {
     word.lower()
     for entry in PUBLISHED.values()

@@ -11,6 +11,19 @@ FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
+#: The fine labels, in the order of their numbers (that of the alphabet).
+_CIFAR100 = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach
+couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster
+house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
+motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear
+pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road
+rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel
+streetcar sunflower sweet_pepper table tank telephone television tiger tractor train
+trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
 
 #: The four files of MNIST and of what is published in its form.
 IDX_FILES = (
@@ -27,7 +40,7 @@ class Published(NamedTuple):
     Attributes: ``name`` as commands have it, ``title``, ``family`` of its files (``idx``,
     ``cifar10``, ``cifar100``), ``folders`` in which it is usually kept, ``md5`` of its files by
     name, ``urls`` with the MD5 of what lies there (single files, or one .tar.gz), ``bytes`` of
-    all of them, ``classes`` where its files do not name them.
+    all of them, ``classes`` the names of its classes (of CIFAR-100 the fine labels).
     """
 
     name: str
@@ -95,6 +108,7 @@ CIFAR10 = Published(
         ),
     ),
     170_498_071,
+    tuple(_CIFAR10.split()),
 )
 CIFAR100 = Published(
     "cifar100",
@@ -112,6 +126,7 @@ CIFAR100 = Published(
         ),
     ),
     169_001_437,
+    tuple(_CIFAR100.split()),
 )
 
 PUBLISHED: Dict[str, Published] = {

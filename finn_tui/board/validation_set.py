@@ -1,0 +1,167 @@
+"""The images of a validation: the run's test set, one in a folder, or a user's own .npz.
+
+All become the same thing, arrays as the accelerator takes them, so that every driver validates
+every data set, whether or not its own ``validate.py`` knows it. They are read on this machine: a
+board unpickles nothing and needs no data set's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from finn_tui.base import files, paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.board import own_dataset
+from finn_tui.board.package import Package, shown_name, validation_files
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server.training import datasets, locate
+from finn_tui.engine.server.training.published import PUBLISHED
+
+Array = npt.NDArray[Any]
+
+_FAMILIES = {"mnist": "idx", "cifar": "cifar10", "cifar100": "cifar100"}
+#: finn-plus-driver's validate/cifar.py: mean and standard deviation of CIFAR-10's channels, which
+#: networks with a floating-point input are usually trained with.
+_CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+_CIFAR_STD = (0.2470, 0.2435, 0.2616)
+
+
+class NoTestSetError(FinnTuiError):
+    """The run has no test set on this machine."""
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """Images with what should come out.
+
+    Attributes:
+        name: the data set's true name, or the user's file.
+        images: (N, ...) in the accelerator's input type.
+        labels: (N,) classes, or None.
+        values: (N, ...) expected outputs, of a network without classes, or None.
+        classes: names of the classes; empty where they are not known.
+    """
+
+    name: str
+    images: Array
+    labels: npt.NDArray[np.int64] | None
+    values: Array | None = None
+    classes: tuple[str, ...] = ()
+
+
+def read(what: Package, chosen: Path | None = None) -> ValidationSet:
+    """Read the images of a validation.
+
+    Args:
+        what: the run.
+        chosen: an .npz file, or a folder with the files of a data set; None for the run's own.
+
+    Raises:
+        NoTestSetError: nothing was chosen, and the run's own is not here.
+        FinnTuiError: it cannot be used.
+    """
+    if chosen is None:
+        return _of_run(what)
+    if chosen.is_dir():
+        return _in_folder(what, chosen)
+    own = own_dataset.read(chosen, what.about)
+    return ValidationSet(own.name, own.images, own.labels, own.values, class_names(what))
+
+
+def class_names(what: Package) -> tuple[str, ...]:
+    """Names of the classes of the data set that the run is for; empty where it is not known."""
+    name = what.trained_on or {"cifar": "cifar10"}.get(what.dataset or "", what.dataset or "")
+    entry = PUBLISHED.get(name)
+    return entry.classes if entry is not None else ()
+
+
+def name_of(classes: tuple[str, ...], number: int | None) -> str:
+    """A class in words: its number, and its name where that says more."""
+    if number is None:
+        return "no class"
+    name = classes[number] if 0 <= number < len(classes) else ""
+    return f"{number} {name}" if name and name != str(number) else str(number)
+
+
+def _of_run(what: Package) -> ValidationSet:
+    try:
+        by_name = validation_files(what)
+    except FinnTuiError as error:
+        raise NoTestSetError(error.what, error.why, error.fix, kind=error.kind) from error
+    family = _FAMILIES[str(what.dataset)]
+    paths_of_files = list(by_name.values())
+    folder = paths_of_files[0].parent
+    part = tuple(path.name for path in paths_of_files)
+    data = _loaded(locate.Files(str(folder), family, False, (), part))
+    name = shown_name(what, by_name)
+    entry = PUBLISHED.get(name)
+    return _for(what, data, name, data.classes if entry is None else entry.classes)
+
+
+def _in_folder(what: Package, folder: Path) -> ValidationSet:
+    found = locate.files_in(str(folder))
+    if found is None:
+        raise FinnTuiError(
+            f"{folder} holds no data set",
+            "It has none of the files of MNIST (t10k-images-idx3-ubyte.gz ...), CIFAR-10 "
+            "(test_batch) or CIFAR-100 (train, test).",
+            "Name the folder that holds the files themselves, or an .npz file.",
+        )
+    data = _loaded(found)
+    return _for(what, data, data.name or locate.true_name(found), data.classes)
+
+
+def _loaded(found: locate.Files) -> datasets.Dataset:
+    try:
+        return datasets.read_test(found)
+    except EngineError as error:
+        raise FinnTuiError(error.what, error.why, error.fix) from error
+
+
+def _for(
+    what: Package, data: datasets.Dataset, name: str, classes: tuple[str, ...]
+) -> ValidationSet:
+    images = from_pixels(what, data.test_images, name)
+    return ValidationSet(name, images, data.test_labels, None, tuple(classes))
+
+
+def from_pixels(what: Package, pixels: npt.NDArray[np.uint8], source: str) -> Array:
+    """Pixels as the accelerator takes them: as they are, or as floats that are quantized.
+
+    Args:
+        what: the run.
+        pixels: (N, C, H, W).
+        source: where they come from, for the error.
+    """
+    images: Array = pixels
+    kind = what.about.dtypes[0] if what.about.dtypes else "UINT8"
+    if kind.startswith("FLOAT") or what.about.preprocess == "scale":
+        images = images.astype(np.float32) / np.float32(255.0)
+        if kind.startswith("FLOAT") and images.shape[1] == 3:
+            mean, std = (
+                np.array(each, np.float32)[:, None, None] for each in (_CIFAR_MEAN, _CIFAR_STD)
+            )
+            images = (images - mean) / std
+    return own_dataset.as_accelerator(images, what.about, source) if what.about.dtypes else images
+
+
+def stored(images: Array) -> tuple[str, Path]:
+    """Write images for a board, once.
+
+    Returns:
+        the folder that they get below the board's, named by their content, and the file.
+    """
+    digest = hashlib.sha256(str((images.shape, images.dtype)).encode())
+    digest.update(np.ascontiguousarray(images).data)
+    name = digest.hexdigest()[:12]
+    path = paths.cache_dir() / "datasets" / "board" / name / "images.npy"
+    if not path.is_file():
+        with files.replacing(path) as file:
+            np.save(file, images)
+    return f"datasets/{name}", path
