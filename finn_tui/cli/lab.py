@@ -52,4 +52,4 @@ def status(course_name: str | None, workspace: Path, as_json: bool) -> None:
     if following is None:
         echo(f"All steps of {course.title} are done: finn-tui report --group ID --out ZIP")
     else:
-        echo(f"{following.place}: {following.step.title}\n  {following.step.command}")
+        echo(f"{following.place}: {following.step.title}\n  {following.command}")

@@ -29,12 +29,15 @@ def read_facts(workspace: Workspace, course: Course) -> CourseFacts:
     rows, _ = experiments(runs)
     folder = notes.folder(workspace)
     models = {part.model for part in course.part if part.model is not None}
+    written = {part.notes for part in course.part if notes.written(folder / part.notes)}
+    there = {part.notes for part in course.part if (folder / part.notes).is_file()}
     return CourseFacts(
         prepared=frozenset(workspace.models()),
         exported=frozenset(model for model in models if exported_path(workspace, model)),
         trainings=tuple(trainings(runs)),
         experiments=tuple(rows),
-        written=frozenset(part.notes for part in course.part if notes.written(folder / part.notes)),
+        written=frozenset(written),
+        begun=frozenset(there - written),
         pictures={part.id: tuple(pictures.names(workspace, part.id)) for part in course.part},
     )
 

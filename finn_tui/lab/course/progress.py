@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finn_tui.lab.course.definition import Course, Part, Step
@@ -44,6 +44,7 @@ class CourseFacts:
         trainings: trainings that have ended well, newest first.
         experiments: the runs.
         written: names of notes in which nothing is to be done any more.
+        begun: names of notes that are there, with something still to be written.
         pictures: names of pictures by part.
     """
 
@@ -52,6 +53,7 @@ class CourseFacts:
     trainings: tuple[TrainingFact, ...] = ()
     experiments: tuple[Experiment, ...] = ()
     written: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
     pictures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -65,6 +67,7 @@ class StepProgress:
         done: whether it is.
         simulated: whether only stand-ins did it.
         detail: what there is, in a few words.
+        edit: file of notes that is there and is to be written in; empty for other steps.
     """
 
     part: Part
@@ -73,6 +76,12 @@ class StepProgress:
     done: bool
     simulated: bool = False
     detail: str = ""
+    edit: str = ""
+
+    @property
+    def command(self) -> str:
+        """What does the step on the command line, as things stand."""
+        return f"edit {self.edit}" if self.edit else self.step.command
 
     @property
     def place(self) -> str:
@@ -88,7 +97,7 @@ class StepProgress:
             "done": self.done,
             "simulated": self.simulated,
             "detail": self.detail,
-            "command": self.step.command,
+            "command": self.command,
         }
 
 
@@ -125,7 +134,10 @@ def _step(part: Part, number: int, step: Step, facts: CourseFacts) -> StepProgre
             trainings = [training for training in facts.trainings if training.model == model]
             return answer(bool(trainings), trainings[0].text() if trainings else "")
         case "written":
-            return answer(part.notes in facts.written)
+            # Questions keep their command: it makes the drawings that are asked for.
+            begun = part.model is not None and part.notes in facts.begun
+            edit = f"report/{part.notes}" if begun else ""
+            return replace(answer(part.notes in facts.written), edit=edit)
         case "pictures":
             names = facts.pictures.get(part.id, ())
             count = sum(name.startswith(step.picture) for name in names)
@@ -166,5 +178,5 @@ def _detail(step: Step, rows: list[Experiment], count: int) -> str:
         best = max(hardware or rows, key=lambda row: row.accuracy or 0.0)
         return f"{best.accuracy:.2f} % on {best.dataset or 'an unnamed test set'}"
     if step.count > 1:
-        return f"{count} of {step.count} foldings"
+        return f"{count} of {step.count} foldings" if count < step.count else f"{count} foldings"
     return f"run {rows[0].run[-4:]}"

@@ -107,9 +107,7 @@ def _todo_gaps(parts: Sequence[PartContent], workspace: Workspace) -> list[Gap]:
 def gaps_of(steps: Sequence[StepProgress]) -> list[Gap]:
     """Return the steps that are not done, with the command that does each."""
     return [
-        Gap(f"{step.place}: {step.step.title}", step.step.command)
-        for step in steps
-        if not step.done
+        Gap(f"{step.place}: {step.step.title}", step.command) for step in steps if not step.done
     ]
 
 

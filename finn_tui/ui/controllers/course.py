@@ -101,7 +101,7 @@ class CourseController(Controller):
         tune = self.state.tune
         other = tune is None or tune.opened.model.name != step.part.model
         if action is None or (other and action.id != "app.open-model"):
-            text = f"in a terminal: {step.step.command}"
+            text = f"in a terminal: {step.command}"
             if action is not None:
                 text = f"o opens {step.part.model}, then {self._key(step)}; or {text}"
             self.context.notify(text, title=step.place, timeout=15, markup=False)

@@ -48,6 +48,10 @@ def test_files_make_a_step_done() -> None:
     assert done(course_of(done="prepared"), CourseFacts(prepared=frozenset({"tfc-w1a1"})))[0]
     assert done(course_of(done="exported"), CourseFacts(exported=frozenset({"tfc-w1a1"})))[0]
     assert done(course_of(done="written"), CourseFacts(written=frozenset({"part1.md"})))[0]
+    (step,) = progress(course_of(done="written"), CourseFacts(begun=frozenset({"part1.md"})))
+    assert (step.done, step.command) == (False, "edit report/part1.md")
+    (step,) = progress(course_of(done="written"), CourseFacts())
+    assert step.command == "finn-tui x"
     trained = CourseFacts(trainings=(TrainingFact("cnv-w1a1"),))
     assert not done(course_of(done="trained"), trained)[0]
     trained = CourseFacts(trainings=(TrainingFact("tfc-w1a1", "mnist"),))
