@@ -74,7 +74,9 @@ async def install(
         if version is not None and f"finn-plus=={version}" in error.detail:
             raise FinnTuiError(
                 f"finn-plus {version} cannot be installed",
-                error.why,
+                next((each for each in error.detail.splitlines() if "Because" in each), error.why)
+                .replace("cause:", "")
+                .strip(" |"),
                 f"Known to work: {', '.join(recipes.TRIED)}.",
                 kind="engine",
                 detail=error.detail,
@@ -127,8 +129,9 @@ def _require_free(name: str, *, managed: bool) -> None:
 
 
 async def _ask(spec: EngineSpec) -> Mapping[str, Any]:
+    """Start an engine, have it import FINN's builder, and return what it says of itself."""
     async with await Engine.start(spec) as engine:
-        info: Mapping[str, Any] = await engine.call("info")
+        info: Mapping[str, Any] = await engine.call("info", {"thorough": True})
     return info
 
 

@@ -198,4 +198,6 @@ def _lack(interpreter: Path, checkout: Checkout) -> str | None:
     if done.returncode == 0:
         return None
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:200] if lines else f"it ended with code {done.returncode}"
+    # A wrapper's own message (pyenv's) ends in advice.
+    reason = next((line for line in reversed(lines) if "Error" in line), lines[0] if lines else "")
+    return reason.strip()[:200] or f"it ended with code {done.returncode}"

@@ -90,6 +90,14 @@ def test_a_checkout_is_added_and_says_what_it_lacks(checkout: Path) -> None:
     assert removed.exit_code == 0 and "finn-0.9" not in catalogue._engines_file().read_text()
 
 
+def test_a_builder_that_cannot_be_imported_is_said_at_once(checkout: Path) -> None:
+    (checkout / "src/finn/builder/build_dataflow_steps.py").write_text("import onnxscript\n")
+    result = CliRunner().invoke(command, ["add", "lab", str(checkout), "--python", sys.executable])
+    assert result.exit_code == 1
+    assert "it needs the package onnxscript" in result.output
+    assert not catalogue.engines()
+
+
 def test_other_sources_in_the_same_folder_are_asked_again(checkout: Path) -> None:
     CliRunner().invoke(command, ["add", "lab", str(checkout), "--python", sys.executable])
     spec = catalogue.find("lab")

@@ -45,7 +45,9 @@ def _number(params: Params, name: str) -> float:
 
 
 def info(params: Params, context: wire.Context) -> Any:
-    """What this engine is: versions, tools, boards."""
+    """What this engine is: versions, tools, boards; ``thorough`` tries FINN's builder first."""
+    if params.get("thorough"):
+        finn_env.steps()
     return finn_env.info()
 
 
