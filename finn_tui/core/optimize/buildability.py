@@ -26,7 +26,8 @@ def refusal(layer: Layer, values: Mapping[str, Value]) -> str | None:
         a sentence; None if it would.
     """
     width, simd = layer.attrs.get("MW"), values.get("SIMD")
-    if layer.op == "MVAU_hls" and isinstance(width, int) and isinstance(simd, int):
+    hls = layer.kind == "MVAU" and not layer.op.endswith("_rtl")  # FINN 0.9: all are HLS
+    if hls and isinstance(width, int) and isinstance(simd, int):
         least = -(-width // _MVAU_DEPTH)
         if simd < least:
             return f"{layer.name} has SIMD {simd} and needs at least {least} (MW {width:,} / 1024)"

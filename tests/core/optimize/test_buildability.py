@@ -27,6 +27,10 @@ def test_a_wide_hls_mvau_needs_simd(width: int, least: int) -> None:
     assert f"MVAU_hls_0 has SIMD 1 and needs at least {least}" in why
 
 
+def test_a_wide_layer_of_an_old_finn_does_too() -> None:
+    assert refusals(*wide(4608, "MatrixVectorActivation"))
+
+
 @pytest.mark.parametrize(("width", "op"), [(1024, "MVAU_hls"), (4608, "MVAU_rtl")])
 def test_others_are_built(width: int, op: str) -> None:
     assert refusals(*wide(width, op)) == []
