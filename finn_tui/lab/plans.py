@@ -228,11 +228,23 @@ def deploy_outlook(run: RunFolder) -> DeployOutlook:
         sum(sizes),
         len(sizes),
         (run.sample / "images.npy").is_file(),
-        run.request.dataset,
+        _test_set(run),
         None if missed is None else -missed,
         driver,
         asks,
     )
+
+
+def _test_set(run: RunFolder) -> str | None:
+    """What a run is validated on, by its true name; None where nothing says it."""
+    from finn_tui.board.package import package, shown_name, validation_files
+
+    name = run.request.dataset
+    try:
+        what = package(run.path)
+        return shown_name(what, validation_files(what)) if name is not None else None
+    except FinnTuiError:
+        return name  # what is missing is said when it is deployed
 
 
 def _size(path: Path) -> int:

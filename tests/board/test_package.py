@@ -16,6 +16,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent
 from finn_tui.board.package import package, shown_name, validation_files
 from finn_tui.engine.server.training import locate, published
+from finn_tui.lab.plans import deploy_outlook
+from finn_tui.runs.folder import RunFolder
 from tests.board import samples
 
 
@@ -127,3 +129,20 @@ def test_the_agent_is_python_3_8() -> None:
     for path in folder.glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 8))
         assert "from __future__ import annotations" in path.read_text() or path.stem == "__init__"
+
+
+def test_what_is_deployed_names_the_test_set_by_its_true_name(run_folder: Path) -> None:
+    change(
+        run_folder,
+        model="tfc-w1a1",
+        created="2026-11-23T12:00:00Z",
+        folding={},
+        folding_name="published",
+        board="Pynq-Z2",
+        part="xc7z020clg400-1",
+        source={"weights": {"dataset": "mnist-10k"}},
+    )
+    assert deploy_outlook(RunFolder(run_folder)).dataset == "mnist-10k"
+    for path in (run_folder / "dataset").iterdir():
+        path.unlink()
+    assert deploy_outlook(RunFolder(run_folder)).dataset == "mnist"

@@ -21,6 +21,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server.training import locate, published
 from finn_tui.engine.server.training.published import Published
 from finn_tui.lab import datasets
+from tests.engine import dataset_files
 
 
 def idx_files(folder: Path, packed: bool = True) -> Path:
@@ -156,3 +157,10 @@ def test_a_server_that_says_nothing_costs_three_seconds(
     assert "does not answer within 3 s" in raised.value.why
     assert "--dataset DIR" in raised.value.fix
     assert time.monotonic() - begun < 30
+
+
+def test_cifar_batches_that_were_made_are_not_called_cifar10(tmp_path: Path) -> None:
+    dataset_files.write_cifar10(tmp_path / "data" / "cifar-10-batches-py", batches=5)
+    place = datasets.find(tmp_path, "cifar10")
+    assert place is not None
+    assert (place.name, place.family) == ("unverified files (cifar10 format)", "cifar10")

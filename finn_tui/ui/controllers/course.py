@@ -56,7 +56,7 @@ class CourseController(Controller):
             Column("step", 10),
             Column(""),
             Column("", 9, rank=1),
-            Column("key", 4, rank=2),
+            Column("key", 6, rank=2),
         ]
         rows = []
         for key, step in steps.items():
