@@ -51,6 +51,7 @@ class Board:
         sudo: whether the driver must be started as root by ``sudo``.
         python: interpreter, or virtual environment, that has pynq and the driver.
         driver: "finn-plus", "upstream", or "auto": what the deployment package holds.
+        keep: runs that stay there after a deploy, the newest; 0 for all.
         key: private key file, if it is none of the usual ones.
         url: its Jupyter server, for one that is reached by that instead of SSH.
         stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
@@ -64,6 +65,7 @@ class Board:
     sudo: bool = True
     python: str = "python3"
     driver: str = "auto"
+    keep: int = 0
     key: str = ""
     url: str = ""
     stand_in: bool = False
@@ -96,6 +98,7 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
         sudo: whether the driver must be started as root by ``sudo``.
         python: interpreter, or virtual environment, that has pynq and the driver.
         driver: the driver that is used; ``auto`` is what the deployment package holds.
+        keep: runs that stay there after a deploy, the newest; 0 for all.
         key: private key file, if it is none of the usual ones.
         url: its Jupyter server, where it is reached by that instead of SSH.
         stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
@@ -110,6 +113,7 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
     sudo: bool = True
     python: str = "python3"
     driver: Literal["auto", "finn-plus", "upstream"] = "auto"
+    keep: Annotated[int, Meta(ge=0, le=100_000, description="A number of runs; 0 for all.")] = 0
     key: str = ""
     url: str = ""
     stand_in: bool = False

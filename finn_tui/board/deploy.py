@@ -27,6 +27,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
+from finn_tui.board.deployments import keep_newest
 from finn_tui.board.package import Package, package
 from finn_tui.board.remote_files import RemoteFiles
 from finn_tui.board.transport import Transport
@@ -100,6 +101,7 @@ async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -
                 for folder, wanted in files.items():
                     await upload.folder(f"{base}/{folder}", wanted)
         sent = tuple(str(PurePosixPath(path).relative_to(base)) for path in upload.sent)
+        await keep_newest(link, what.folder, on_progress)
     done = Deployed(
         board=link.board.name,
         folder=what.folder,

@@ -68,10 +68,30 @@ async def remove_deployments(
         return await agent.ask(request, _unheard, Removed)
 
 
-async def keep_newest(link: Transport, keep: int, on_progress: OnProgress = ignore) -> Removed:
-    """Remove all runs from a board but the newest ``keep``."""
-    there = await list_deployments(link, on_progress)
-    return await remove_deployments(link, to_remove(there.entries, keep=keep), on_progress)
+async def keep_newest(link: Transport, current: str, on_progress: OnProgress = ignore) -> None:
+    """Remove the oldest runs where the board's entry says how many stay.
+
+    What cannot be removed stays, and no deploy fails because of it.
+
+    Args:
+        link: the board.
+        current: folder of the run that stays in any case, e.g. "runs/NAME".
+        on_progress: told what went.
+    """
+    keep = link.board.keep
+    files = await link.files()
+    if not keep or len(await files.folder(f"{link.board.folder}/runs")) <= keep:
+        return
+    try:
+        there = await list_deployments(link, on_progress)
+        # One that was deployed again unchanged has the time of its first deploy.
+        entries = sorted(there.entries, key=lambda entry: entry.folder != current)
+        done = await remove_deployments(link, to_remove(entries, keep=keep), on_progress)
+    except FinnTuiError as error:
+        on_progress(Progress("deploy", f"old runs stay on {link.board.name}: {error.what}"))
+    else:
+        removed = ", ".join(done.removed)
+        on_progress(Progress("deploy", f"removed {removed} (keep = {keep})"))
 
 
 def _unheard(event: Event) -> None:

@@ -131,9 +131,9 @@ async def _fetched(version: tuple[int, ...], machine: str, on_progress: OnProgre
         lines = [line for line in clean(output.decode("utf-8", "replace")).splitlines() if line]
         raise FinnTuiError(
             f"the wheels for {machine} cannot be fetched",
-            next((line for line in lines if "ERROR" in line), "pip gave no reason"),
-            "Fetch or build them elsewhere (32-bit Zynq: piwheels has some) and give the folder: "
-            "--wheels FOLDER.",
+            next((line for line in reversed(lines) if "ERROR" in line), "pip gave no reason"),
+            "Fetch or build them elsewhere (for a 32-bit Zynq on the board of somebody with "
+            "internet) and give the folder: --wheels FOLDER.",
             kind="engine",
         )
     (folder / "whole").touch()

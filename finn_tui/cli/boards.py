@@ -71,6 +71,12 @@ def list_boards(as_json: bool) -> None:
     "--python", default="python3", show_default=True, help="Python on the board that has pynq."
 )
 @click.option("--driver", default="auto", type=click.Choice(catalogue.FLAVOURS), show_default=True)
+@click.option(
+    "--keep",
+    default=0,
+    type=click.IntRange(0, 100_000),
+    help="Runs that stay on the board after a deploy, the newest (0: all).",
+)
 @click.option("--key", default="", help="Private key file, if not a default one.")
 @click.option(
     "--stand-in", is_flag=True, help="It has a stand-in for an FPGA: only rehearsals go there."

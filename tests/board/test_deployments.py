@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,22 @@ async def test_runs_on_a_board_are_listed_and_removed(
         with pytest.raises(FinnTuiError, match="no run on the board"):
             await remove_deployments(link, [replaced(runs[0], wrong)])
     assert (outside / "kept").exists()
+
+
+async def test_so_many_runs_stay_as_the_board_says(link: Transport, run_folder: Path) -> None:
+    link.board = replace(link.board, keep=2)
+    runs = [run_folder]
+    for number in range(3):
+        runs.append(samples.write_run(run_folder.with_name(f"20261126T13000{number}-tfc-ab00")))
+    for run in runs[:3]:
+        await deploy(link, run)
+    names = {path.name for path in (home() / "runs").iterdir()}
+    assert names == {runs[1].name, runs[2].name}
+    await deploy(link, runs[1])
+    await deploy(link, runs[3])
+    await deploy(link, runs[1])
+    assert runs[1].name in {path.name for path in (home() / "runs").iterdir()}
+    assert len(list((home() / "runs").iterdir())) == 2
 
 
 def replaced(entry: Deployment, folder: str) -> Deployment:

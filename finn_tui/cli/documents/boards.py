@@ -27,6 +27,7 @@ class BoardRow(Struct, frozen=True, kw_only=True):
         sudo: whether the driver is started as root.
         python: interpreter or virtual environment that has pynq.
         driver: ``finn-plus``, ``upstream`` or ``auto``.
+        keep: runs that stay there after a deploy, the newest; 0 for all.
         key: private key file; empty for the usual ones.
         url: its Jupyter server, where it is reached by that; empty for SSH.
         stand_in: whether it has a stand-in for an FPGA.
@@ -41,6 +42,7 @@ class BoardRow(Struct, frozen=True, kw_only=True):
     sudo: bool
     python: str
     driver: str
+    keep: int
     key: str
     url: str
     stand_in: bool
