@@ -60,7 +60,9 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
     "Boards": {
         "boards": CommandEntry("boards:boards", "List, add, remove and test PYNQ machines."),
         "deploy": CommandEntry("measure:deploy", "Send a run's package to a board."),
-        "execute": CommandEntry("measure:execute", "Classify sample images on a board."),
+        "execute": CommandEntry(
+            "measure:execute", "Compute single images on a board and compare with the software."
+        ),
         "throughput": CommandEntry("measure:throughput", "Measure images per second on a board."),
         "validate": CommandEntry("measure:validate", "Measure the accuracy on a board."),
         "go": CommandEntry("measure:go", "Deploy, execute, measure and validate in one command."),
