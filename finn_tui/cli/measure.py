@@ -156,13 +156,13 @@ def throughput(order: BoardOrder, batches: tuple[int, ...] | None, batch: int | 
 
 
 @board_command(
-    click.option("--batch", default=100, type=click.IntRange(1), show_default=True),
+    click.option("--batch", type=click.IntRange(1), help="Images per batch."),
     click.option("--limit", type=click.IntRange(1), help="Validate only the first N images."),
     dataset_option(),
     NO_DOWNLOAD_OPTION,
 )
 def validate(
-    order: BoardOrder, batch: int, limit: int | None, dataset: str | None, no_download: bool
+    order: BoardOrder, batch: int | None, limit: int | None, dataset: str | None, no_download: bool
 ) -> None:
     """Measure the accuracy on a board.
 

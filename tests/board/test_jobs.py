@@ -23,6 +23,7 @@ from finn_tui.base.progress import Progress
 from finn_tui.board import execution
 from finn_tui.board import jobs as work
 from finn_tui.board import request as request_module
+from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
 from finn_tui.board.deploy import deploy
@@ -291,11 +292,13 @@ async def test_two_terminals_take_turns(link: Transport, run_folder: Path) -> No
     await deploy(link, run_folder)
     seen: list[Progress] = []
     async with connect(find("simulated")) as other:
-        one, two = await asyncio.gather(
-            throughput(link, run_folder, seen.append, batches=[10_000]),
-            validate(other, run_folder, seen.append),
-        )
-    assert any("another finn-tui uses the board" in p.message for p in seen)
+        async with conversation(link) as agent:
+            one = await throughput(link, run_folder, batches=[10_000], agent=agent)
+            task = asyncio.create_task(validate(other, run_folder, seen.append))
+            async with asyncio.timeout(60):
+                while not any("waiting" in p.message for p in seen):  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(0.05)
+        two = await task
     assert one.images_per_s > 0.7 * (one.estimate_images_per_s or 0)
     assert two.correct == 40
 

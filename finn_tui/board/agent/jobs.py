@@ -133,7 +133,9 @@ def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> No
         rows = chosen[start : start + batch]
         # The last batch is filled up: a driver takes full ones only.
         padded = rows + [rows[-1]] * (batch - len(rows))
-        images = [shaped(driver, np.array(array[padded]), at) for at, array in enumerate(inputs)]
+        # A slice of the file costs a tenth of picking its rows.
+        picked = slice(rows[0], rows[0] + batch) if padded == _counted(rows[0], batch) else padded
+        images = [shaped(driver, np.array(array[picked]), at) for at, array in enumerate(inputs)]
         began = time.perf_counter()
         outputs = driver.execute(images[0] if len(images) == 1 else images)
         seconds += time.perf_counter() - began
@@ -152,6 +154,11 @@ def execute(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> No
         total_seconds=time.perf_counter() - started,
         clock_mhz=clock_mhz(driver),
     )
+
+
+def _counted(first: int, count: int) -> list[int]:
+    """The numbers from ``first`` on."""
+    return list(range(first, first + count))
 
 
 def throughput(wire: Wire, request: dict[str, Any], accelerator: Accelerator) -> None:
