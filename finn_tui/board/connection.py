@@ -44,6 +44,7 @@ LOGIN_SECONDS = 20.0
 KEEPALIVE_SECONDS = 15.0
 #: For the start of a command; a board's sshd may be slow, its disk stuck.
 SESSION_SECONDS = 30.0
+_CONSOLE_WINDOW = 32 << 10
 # OpenSSH opens ten sessions a connection (MaxSessions); SFTP, lock and agent take three of them.
 _COMMANDS = 6
 
@@ -132,7 +133,11 @@ class BoardConnection:
         with translated(self.board):
             async with asyncio.timeout(SESSION_SECONDS):
                 process = await self.connection.create_process(
-                    term_type="xterm-256color", term_size=(columns, rows), encoding=None
+                    term_type="xterm-256color",
+                    term_size=(columns, rows),
+                    encoding=None,
+                    # What is on its way is shown before ctrl-C is seen to work.
+                    window=_CONSOLE_WINDOW,
                 )
             return SshConsole(process)
 

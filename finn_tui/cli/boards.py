@@ -122,7 +122,5 @@ def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_j
         echo(f"{key:>12}  {value if value is not None else '-'}")
 
 
-for command in (doctor, deployments, clean, install_driver):
+for command in (doctor, deployments, clean, install_driver, console):
     boards.add_command(command)
-boards.add_command(doctor)
-boards.add_command(console)

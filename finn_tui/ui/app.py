@@ -31,6 +31,7 @@ from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.controllers.board_work import BoardJob, board_job
 from finn_tui.ui.controllers.boards import BoardController
 from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
@@ -114,6 +115,8 @@ class FinnTuiApp(Workers):
         self.builds = BuildController(self)
         self.training = TrainingController(self)
         self.boards = BoardController(self, board_job)
+        # Not "console": that is Textual's own.
+        self.console_controller = ConsoleController(self, self.boards.credentials)
         self.solver = SolverController(self)
         self.logs = LogController(self)
         self.sweeps = SweepController(self)
@@ -124,6 +127,7 @@ class FinnTuiApp(Workers):
             self.models,
             self.builds,
             self.boards,
+            self.console_controller,
             self.solver,
             self.logs,
             self.sweeps,
@@ -137,6 +141,7 @@ class FinnTuiApp(Workers):
                 self.builds,
                 self.training,
                 self.boards,
+                self.console_controller,
                 self.solver,
                 self.logs,
                 self.sweeps,

@@ -48,6 +48,7 @@ class WorkKind(StrEnum):
     LOG_ONLY = "log-only"
     PAGER = "pager"
     BOARD = "board"
+    CONSOLE = "console"
     SWEEP = "sweep"
     COURSE = "course"
     SAMPLE = "sample"

@@ -18,6 +18,7 @@ from finn_tui.ui.controllers.builds import (
     SnapshotTaken,
     UpkeepDone,
 )
+from finn_tui.ui.controllers.console import ConsoleEnded
 from finn_tui.ui.controllers.course import CourseRead
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from finn_tui.ui.controllers.boards import BoardController
     from finn_tui.ui.controllers.builds import BuildController
+    from finn_tui.ui.controllers.console import ConsoleController
     from finn_tui.ui.controllers.course import CourseController
     from finn_tui.ui.controllers.logs import LogController
     from finn_tui.ui.controllers.models import ModelController
@@ -74,6 +76,7 @@ class Handlers:
     builds: BuildController
     training: TrainingController
     boards: BoardController
+    console_controller: ConsoleController
     solver: SolverController
     logs: LogController
     sweeps: SweepController
@@ -164,6 +167,12 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         WorkKind.LOG_SEARCH: scan,
         WorkKind.LOG_ONLY: scan,
         WorkKind.PAGER: WorkHandlers(),
+        WorkKind.CONSOLE: WorkHandlers(
+            {ConsoleEnded: lambda message: None},
+            app.console_controller.advanced,
+            app.console_controller.failed,
+            lambda: None,
+        ),
         WorkKind.BOARD: WorkHandlers(
             {BoardJobDone: app.boards.job_done},
             app.boards.job_advanced,

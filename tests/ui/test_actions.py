@@ -18,6 +18,7 @@ from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board.screen import BoardScreen
 from finn_tui.ui.controllers.boards import BoardController
 from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.solver import SolverController
@@ -54,6 +55,7 @@ _EVERYWHERE = (
     ModelController,
     BuildController,
     BoardController,
+    ConsoleController,
     SolverController,
     SweepController,
     ViewerController,

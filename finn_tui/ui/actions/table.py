@@ -652,6 +652,14 @@ ACTIONS: tuple[Action, ...] = (
         "machine",
     ),
     Action(
+        "board.console",
+        "Console",
+        "Open a terminal on the machine; ctrl+] leaves it.",
+        ("dollar_sign",),
+        "board",
+        "console",
+    ),
+    Action(
         "board.stop",
         "Stop",
         "Stop the job on the board; the runs behind it in the queue wait.",

@@ -215,6 +215,10 @@ class BoardController(Controller):
 
     # Jobs
 
+    def credentials(self, machine: str) -> Credentials:
+        """Return what is known for logging in to a machine; in memory only."""
+        return self._credentials.setdefault(machine, Credentials())
+
     def read_results(self, run: RunView) -> None:
         """Read the results of a run on a board."""
         self.context.start(WorkKind.SAMPLE, self._read_results(run))
