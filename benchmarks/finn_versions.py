@@ -1,7 +1,9 @@
 """Which FINN does what with finn-tui: a table of engines against capabilities, each cell run.
 
-Run by hand, or at night: ``uv run python benchmarks/finn_versions.py [--cnv] ENGINE ...``; engines
-are those of ``finn-tui engine list``, and ``1.5.0`` stands for that finn-plus, which is installed.
+Run by hand, or at night: ``uv run python benchmarks/finn_versions.py ENGINE ...``; engines are
+those of ``finn-tui engine list``, and ``1.5.0`` stands for that finn-plus, which is installed.
+``--cnv`` adds CNV, ``--no-tfc`` and ``--no-builds`` leave out what they name; ``--cnv=FILE.onnx``
+and ``--tfc=FILE.onnx`` are networks that are there already.
 Networks are QONNX files made once by the engine ``finn-plus``, so that all FINNs get the same ones.
 
 Everything runs in a workspace that is thrown away. A build is a rehearsal: FINN's own Python from
@@ -74,12 +76,14 @@ class Row:
         lab: with its engine.
         network: "tfc" or "cnv".
         source: its QONNX file, or a preset's name.
+        no_builds: leave out what takes longest.
         cells: by column, what was seen; begins with "FAILED" where it failed.
     """
 
     lab: Workbench
     network: str
     source: str
+    no_builds: bool = False
     cells: dict[str, str] = field(default_factory=dict)
     opened: Opened | None = None
 
@@ -225,6 +229,8 @@ class Row:
 
     async def builds(self) -> str:
         """Rehearse a build of the published folding."""
+        if self.no_builds:
+            return "not run: --no-builds"
         opened = self._opened
         start = time.monotonic()
         run = await self.lab.build(opened, rehearse=True, seconds=1.0)
@@ -286,6 +292,8 @@ async def _spec(name: str) -> catalogue.EngineSpec:
 async def main(arguments: list[str]) -> int:
     """Print the table as Markdown and return the exit code."""
     networks = ["tfc", *(["cnv"] if "--cnv" in arguments else [])]
+    if "--no-tfc" in arguments:
+        networks.remove("tfc")
     names = [each for each in arguments if not each.startswith("-")] or ["finn-plus"]
     sources = {
         network: Path(each.partition("=")[2])
@@ -293,6 +301,7 @@ async def main(arguments: list[str]) -> int:
         for each in arguments
         if each.startswith(f"--{network}=")
     }
+    no_builds = "--no-builds" in arguments
     rows: list[tuple[str, Row]] = []
     with tempfile.TemporaryDirectory(prefix="finn-versions-") as folder:
         for network in networks:
@@ -306,7 +315,7 @@ async def main(arguments: list[str]) -> int:
             for network in networks:
                 workspace = Workspace.open(Path(folder) / f"{spec.name}-{network}")
                 async with Workbench(workspace, engine_name=spec.name) as lab:
-                    row = Row(lab, network, str(sources[network]))
+                    row = Row(lab, network, str(sources[network]), no_builds)
                     await row.fill()
                     rows.append((spec.name, row))
     print("| FINN | network | " + " | ".join(COLUMNS) + " |")

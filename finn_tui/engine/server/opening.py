@@ -24,7 +24,7 @@ _INSERTED = (
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "BinaryQuant", "FloatQuant", "Trunc")
 _FINN_OPS = ("MultiThreshold", "XnorPopcountMatMul", "Im2Col")
 
-_SOURCES = "finn-tui engine install --finn-root FOLDER, with the sources of FINN %s"
+_SOURCES = "finn-tui engine install --finn-root FOLDER-OF-FINN-%s"
 #: Op types that only some FINNs have: which FINNs, and how an engine of one is had. RTL layers came
 #: in 0.9 beside the old names, so that these are asked for first.
 _MADE_BY = (
