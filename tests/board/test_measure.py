@@ -91,6 +91,9 @@ def test_the_difference_to_the_estimate_has_reasons() -> None:
     assert "Of 10.4 ms for 10,000 images, 0.6 ms (6%)" in rest
     assert "takes 20 ms, 1.9 times" in around and "pack 5 ms" in around
     assert done.latency_ms is None
+    times = BatchTimes(batch, [0.0070] * 3, [0.02] * 3, 784 * batch, batch, {})
+    faster = measured("lab", True, ThroughputAnswer([times], 100.0), what, "xc7z020clg400-1")
+    assert not any("DMA needs" in reason for reason in faster.reasons), "it is measured otherwise"
 
 
 async def test_a_wrong_bitstream_is_caught_by_execute(link: Transport, run_folder: Path) -> None:
