@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import Progress
     from finn_tui.core.editor import Editor
+    from finn_tui.lab.board_results import BoardResults
     from finn_tui.lab.models import FailedPreparation
     from finn_tui.lab.opened import Opened
     from finn_tui.lab.results_table import Experiment
@@ -85,17 +86,23 @@ class RunView:
 
 @dataclass
 class JobState:
-    """One of the board's jobs: waiting, running, done, failed or stopped."""
+    """One of the board's jobs: waiting, running, done, failed or stopped.
+
+    Attributes:
+        seconds_left: of a validation, while it runs; None where it is not known.
+    """
 
     status: str = "waiting"
     message: str = ""
     fraction: float | None = None
     began: float = 0.0
     seconds: float = 0.0
+    seconds_left: float | None = None
 
     def start(self) -> None:
         """It is being done from now on."""
         self.status, self.began, self.message, self.fraction = "running", time.monotonic(), "", None
+        self.seconds_left = None
 
     def end(self, status: str) -> None:
         """It has ended."""
@@ -112,8 +119,9 @@ class BoardState:
         queue: the runs that are deployed and validated one after the other.
         jobs: how far each of ``BOARD_JOBS`` is.
         results: results.json of the run, read when it changes.
-        sample: the sample image with its number, as uint8 of (H, W) or (H, W, 3), if read.
+        read: what is shown of them, with images; None before it was read.
         accuracy: running accuracy in percent with images done and in all, while validating.
+        interval: its 95 % confidence interval in percent.
     """
 
     run: str = ""
@@ -124,16 +132,16 @@ class BoardState:
     jobs: dict[str, JobState] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     results_of: tuple[str, float] = ("", 0.0)
-    sample: Any = None
-    sample_of: tuple[str, int] = ("", 0)
+    read: BoardResults | None = None
     accuracy: tuple[float, int, int] | None = None
+    interval: tuple[float, float] | None = None
     error: FinnTuiError | None = None
     log: AppLog = field(default_factory=AppLog)
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""
         self.busy, self.busy_on = job, self.machine
-        self.error, self.accuracy = None, None
+        self.error, self.accuracy, self.interval = None, None, None
         self.jobs = {name: JobState() for name in BOARD_JOBS if job in ("go", name)}
 
 

@@ -334,7 +334,7 @@ async def test_d_goes_with_progress_and_shows_what_was_measured(
         assert "99.3% of the estimate, 1,562,500" in text
         assert "batch 10,000 at 100 MHz" in text
         assert "400 of 400 same as software" in text
-        assert "▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀" in text
+        assert "▀▀▀▀▀▀▀▀▀▀▀▀▀▀" in text
 
 
 async def test_each_job_can_be_done_alone_and_stopped(make_app: MakeApp, lab: RecordedLab) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.text import printable
-from finn_tui.ui.state import BOARD_JOBS, BoardState
+from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
 
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
@@ -44,6 +45,19 @@ def apply_progress(board: BoardState, progress: Progress) -> None:
     data = progress.data
     if progress.stage == "validate" and "accuracy" in data and data.get("total"):
         board.accuracy = (float(data["accuracy"]), int(data["done"]), int(data["total"]))
+        if "low" in data and "high" in data:
+            board.interval = (float(data["low"]), float(data["high"]))
+        job.seconds_left = _seconds_left(job, data)
+
+
+def _seconds_left(job: JobState, data: Mapping[str, Any]) -> float | None:
+    """What is left of a validation; by the pace so far where the job does not say it."""
+    if "eta_s" in data:
+        return float(data["eta_s"])
+    done, total = int(data["done"]), int(data["total"])
+    if not 0 < done < total:
+        return None
+    return (time.monotonic() - job.began) / done * (total - done)
 
 
 def end_finished(board: BoardState, missing: Sequence[FinnTuiError]) -> None:

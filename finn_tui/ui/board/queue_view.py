@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from finn_tui.lab.board_queue import BoardQueue, EntryStatus
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
+from finn_tui.ui.toolkit.styled_line import rate
+
+if TYPE_CHECKING:
+    from finn_tui.lab.results_table import Experiment
 
 _SIGNS: dict[EntryStatus, Cell] = {
     EntryStatus.WAITING: ("· waits", "dim"),
@@ -27,18 +33,28 @@ def shown(queue: BoardQueue) -> bool:
 def title(queue: BoardQueue) -> str:
     """Return the title of the list."""
     waiting = len(queue.waiting)
+    if not queue.entries:
+        return "Runs for the board"
     if queue.held and waiting:
         return "Queue, held: n goes on"
     return f"Queue, {waiting} waiting" if waiting else "Queue, finished"
 
 
-def content(queue: BoardQueue, run: Callable[[str], RunView | None], width: int) -> Content:
+def content(
+    queue: BoardQueue,
+    run: Callable[[str], RunView | None],
+    width: int,
+    others: Sequence[RunView] = (),
+    measured: Mapping[str, str] = MappingProxyType({}),
+) -> Content:
     """Return the list: place, run, folding, board, state with its reason.
 
     Args:
-        queue: of the workspace.
+        queue: of the workspace; the key of its rows is their index.
         run: returns a run by its id.
         width: columns of the list.
+        others: built runs that are listed below the queue; the key of their rows is their id.
+        measured: by the id of a run, what was measured of it.
     """
     wide = width >= 100
     rows = []
@@ -47,15 +63,27 @@ def content(queue: BoardQueue, run: Callable[[str], RunView | None], width: int)
         place += entry.waits
         view = run(entry.run)
         text, role = _SIGNS[entry.status]
-        what = f"{view.request.model}, {view.request.folding_name}" if view is not None else ""
+        more = entry.why or (measured.get(entry.run, "") if entry.ended else "")
         cells: list[Cell] = [
             (str(place) if entry.waits else "", "dim"),
             (entry.run if wide else entry.run[-4:], "quiet"),
-            (what, ""),
+            (_what(view) if view is not None else "", ""),
             (entry.board, ""),
-            (f"{text}: {entry.why}" if entry.why else text, role),
+            (f"{text}: {more}" if more else text, role),
         ]
         rows.append(Row(index, cells, entry.run))
+    queued = {entry.run for entry in queue.entries}
+    for view in others:
+        if view.id in queued:
+            continue
+        text = measured.get(view.id, "")
+        cells = [
+            ("", ""),
+            (view.id if wide else view.id[-4:], "quiet"),
+            (_what(view), ""),
+            (text or "not measured; d deploys it", "" if text else "dim"),
+        ]
+        rows.append(Row(view.id, cells, view.id))
     columns = [
         Column("", 2, True),
         Column("run", 31 if wide else 4),
@@ -63,4 +91,20 @@ def content(queue: BoardQueue, run: Callable[[str], RunView | None], width: int)
         Column("board", 12 if wide else 9, rank=1),
         Column("state"),
     ]
-    return Content(columns, rows, "empty")
+    return Content(columns, rows, "no run is built; space marks runs on Runs, d queues them")
+
+
+def _what(run: RunView) -> str:
+    return f"{run.request.model}, {run.request.folding_name}"
+
+
+def measured_texts(rows: Sequence[Experiment]) -> dict[str, str]:
+    """Return what was measured of runs, by their ids."""
+    texts = {}
+    for row in rows:
+        parts = [f"{rate(row.fps)} fps"] if row.fps else []
+        if row.accuracy is not None:
+            parts.append(f"{row.accuracy:.2f} %")
+        mark = "SIMULATED " if parts and row.measured_simulated else ""
+        texts[row.run] = mark + ", ".join(parts)
+    return texts

@@ -1,11 +1,12 @@
-"""Text of the Board screen."""
+"""Text of the Board screen: what will happen, the jobs with their results, the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
+from finn_tui.lab.board_results import BoardResults, DifferingImage
+from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState, RunView
 from finn_tui.ui.toolkit.styled_line import (
     StyledLine,
     bar,
@@ -13,6 +14,7 @@ from finn_tui.ui.toolkit.styled_line import (
     rate,
     shorten,
     whole,
+    wrap,
 )
 
 _SIGNS = {
@@ -24,21 +26,66 @@ _SIGNS = {
     "missing": ("!", "warn"),
 }
 
+_SIMULATED = " SIMULATED"
 
+Text = tuple[str, str]
 #: Lines of all jobs with all results.
-JOB_LINES = 10
-
-# Lines
+JOB_LINES = 11
 
 
-def job_lines(board: BoardState, width: int, height: int) -> list[StyledLine]:
-    """Return a line for each job with its progress and results; in a low window on one line.
+def empty_lines(running: Sequence[RunView], machine: str, width: int) -> list[StyledLine]:
+    """Return what to do where no run can be deployed yet.
 
     Args:
+        running: builds that have not ended.
+        machine: the board's name.
         width: columns.
-        height: lines that there are.
+    """
+    lines = [StyledLine(), StyledLine().add("  Nothing is built yet.", "strong")]
+    if running:
+        state = running[0].state
+        step = f", step {state.step_index} of {state.step_count}" if state.step_count else ""
+        lines[-1] = StyledLine().add(f"  {running[0].id} is {state.state}{step}.", "strong")
+    lines.append(StyledLine())
+    keys = (
+        ("b", "app.build", "build the folding that is open on Tune"),
+        ("2", "app.tune", "fold the layers first"),
+        ("3", "app.runs", "watch builds"),
+        ("t", "board.choose", f"choose the board, now {machine}"),
+        ("d", "app.go", "then: deploy, execute a sample, measure, validate"),
+    )
+    for key, action, text in keys:
+        line = StyledLine().add("  ").cell(key, 3, "key", hit=action)
+        lines.append(line.add(shorten(text, width - line.width), "dim", action))
+    return lines
+
+
+def job_lines(
+    board: BoardState,
+    width: int,
+    height: int,
+    run: RunView | None = None,
+    read: BoardResults | None = None,
+) -> list[StyledLine]:
+    """Return verdict, jobs with progress and results, and what comes next.
+
+    Args:
+        board: the state of the screen.
+        width: columns.
+        height: lines in view; in few of them, jobs with a result take one.
+        run: that the screen shows.
+        read: what was read for it.
     """
     lines: list[StyledLine] = []
+    results = board.results
+    verdict = _verdict(results)
+    # In a very low window the results come first.
+    low = height < 7 and not (results.get("comparison") or {}).get("differs")
+    if not board.busy and not low:
+        if verdict is not None:
+            lines.append(StyledLine().add(" " + _cut(verdict[0], width - 2), verdict[1]))
+        elif run is not None:
+            lines += _next(run, board, width)
     for name in BOARD_JOBS:
         job = board.jobs.get(name)
         measured = _measured_lines(board, name)
@@ -47,18 +94,42 @@ def job_lines(board: BoardState, width: int, height: int) -> list[StyledLine]:
             continue
         lines.append(_job_line(name, job, width, measured=bool(measured)))
         lines += [
-            StyledLine().add("   ").add(shorten(text, width - 4), role) for text, role in measured
+            StyledLine().add("   ").add(_cut(text, width - 4), role) for text, role in measured
         ]
+    if not board.busy:
+        lines += _details(results, read, width)
+        if (low or verdict is not None) and run is not None:
+            lines += _next(run, board, width)
     return lines
 
 
-def _short_job_line(
-    name: str, job: JobState | None, result: tuple[str, str], width: int
-) -> StyledLine:
+def _next(run: RunView, board: BoardState, width: int) -> list[StyledLine]:
+    """What d would do."""
+    # The run's own test set is called otherwise than the data set that its network is for.
+    dataset = (board.results.get("accuracy") or {}).get("dataset") or run.request.dataset
+    text = f"deploys {run.id[-4:]} to {board.machine}, executes a sample, measures"
+    text += f", validates on {dataset}" if dataset else ", compares with software"
+    first, *rest = wrap(text, width - 5, "dim") or [StyledLine()]
+    lines = [StyledLine().add(" d ", "key", "app.go").append(first)]
+    lines += [StyledLine().add("   ").append(line) for line in rest]
+    if run.clock_missed_ns is not None:
+        text = f"! clock missed by {run.clock_missed_ns:.3f} ns: results can be wrong"
+        lines.append(StyledLine().add(" " + shorten(text, width - 2), "bad"))
+    return lines
+
+
+def _short_job_line(name: str, job: JobState | None, result: Text, width: int) -> StyledLine:
     mark, role = _SIGNS[job.status if job is not None else "done"]
     line = StyledLine().add(f" {mark} ", role).cell(name, 11)
     text, role = result
-    return line.add(shorten(text, width - line.width), role)
+    return line.add(_cut(text, width - line.width), role)
+
+
+def _cut(text: str, width: int) -> str:
+    """Shorten a text; that it is SIMULATED is never cut off."""
+    if not text.endswith(_SIMULATED):
+        return shorten(text, width)
+    return shorten(text.removesuffix(_SIMULATED), width - len(_SIMULATED)) + _SIMULATED
 
 
 def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> StyledLine:
@@ -79,41 +150,59 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
     return line.add("not possible" if job.status == "missing" else "", "warn")
 
 
-def _measured_lines(board: BoardState, name: str) -> list[tuple[str, str]]:
+def _measured_lines(board: BoardState, name: str) -> list[Text]:
     """Return the results of a job from results.json, as texts with roles."""
     results = board.results
     if name == "execute" and (result := results.get("execute")):
-        return [_executed(result)]
+        return _executed(result)
     if name == "throughput" and (result := results.get("throughput")):
         return _throughput(result)
     if name == "validate":
         job = board.jobs.get(name)
         if board.accuracy is not None and job is not None and job.status == "running":
-            percent, done, total = board.accuracy
-            return [(f"{percent:.2f} % so far, {done:,} of {total:,} images", "strong")]
-        return _validation(results.get("accuracy") or {}, results.get("comparison") or {})
+            return [_so_far(board, job)]
+        return _accuracy(results.get("accuracy") or {}, results.get("comparison") or {})
     return []
 
 
+def _so_far(board: BoardState, job: JobState) -> Text:
+    """The running accuracy with its interval, and the time left."""
+    assert board.accuracy is not None
+    percent, done, total = board.accuracy
+    text = f"{percent:.2f} % so far"
+    if board.interval is not None:
+        text += f" ({board.interval[0]:.2f} to {board.interval[1]:.2f} %)"
+    text += f", {done:,} of {total:,} images"
+    if job.seconds_left is not None:
+        text += f", {duration(job.seconds_left)} left"
+    return text, "strong"
+
+
 def _mark(result: Mapping[str, Any]) -> str:
-    return " SIMULATED" if result.get("simulated") else ""
+    return _SIMULATED if result.get("simulated") else ""
 
 
 def _role(result: Mapping[str, Any]) -> str:
     return "sim" if result.get("simulated") else "strong"
 
 
-def _executed(result: Mapping[str, Any]) -> tuple[str, str]:
+def _executed(result: Mapping[str, Any]) -> list[Text]:
     from finn_tui.board.results import executed_text
 
     text = executed_text(result)
     expected = result.get("expected")
     if expected is not None:
         text += " ✓" if expected == result["class"] else " ✗"
-    return text + _mark(result), "bad" if result.get("differs") else _role(result)
+    lines = [(text + _mark(result), "bad" if result.get("differs") else _role(result))]
+    top = result.get("top") or []
+    if top:
+        named = (f"{row.get('name') or row['class']} {row['score']:.3g}" for row in top[:4])
+        whose = result.get("scores_of") or "software"
+        lines.append((f"scores of the {whose}: {', '.join(named)}", "dim"))
+    return lines
 
 
-def _throughput(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _throughput(result: Mapping[str, Any]) -> list[Text]:
     lines = [(f"{rate(result['images_per_s'])} images/s{_mark(result)}", _role(result))]
     estimate = result.get("estimate_images_per_s")
     if estimate:
@@ -123,35 +212,73 @@ def _throughput(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _accuracy(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    lines = [
-        (f"{result['percent']:.2f} % of {result['images']:,} images{_mark(result)}", _role(result))
-    ]
-    same = result.get("software_same")
-    if same is not None:
-        text = f"{same:,} of {result['images']:,} same as software"
-        lines.append((text, "good" if same == result["images"] else "warn"))
+def _accuracy(result: Mapping[str, Any], compared: Mapping[str, Any]) -> list[Text]:
+    if not result:
+        return [(f"not validated{_mark(compared)}", "dim")] if compared else []
+    of = f"{result['images']:,} images"
+    dataset = result.get("dataset")
+    text = f"{result['percent']:.2f} % of {of}{_mark(result)}"
+    lines = [(text, _role(result))]
+    low, high = result.get("low_percent"), result.get("high_percent")
+    if low is not None and high is not None:
+        lines.append((f"{dataset}, {low:.2f} to {high:.2f} % by 95 % confidence", "dim"))
+    elif dataset:
+        lines.append((f"data set {dataset}", "dim"))
     return lines
 
 
-def _validation(accuracy: Mapping[str, Any], compared: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Accuracy, and the board beside the software; a difference comes first and is never cut."""
-    lines = _accuracy(accuracy) if accuracy else []
-    if not compared:
-        return lines
-    verdict = _comparison(compared)
-    if compared.get("differs"):
-        return [verdict, *lines]
-    if not lines:
-        return [(f"not validated{_mark(compared)}", "dim"), verdict]
-    # Of a whole test set that the software knows, the accuracy says it.
-    return lines if accuracy.get("software_same") is not None else [*lines, verdict]
+def _verdict(results: Mapping[str, Any]) -> Text | None:
+    """Whether the board computes what the software does; None before that is known."""
+    compared = results.get("comparison") or {}
+    executed = results.get("execute") or {}
+    if compared:
+        return _comparison(compared)
+    accuracy = results.get("accuracy") or {}
+    same = accuracy.get("software_same")
+    if same is not None:
+        equal = same == accuracy["images"]
+        sign = "✓" if equal else "✗"
+        text = f"{sign} {same:,} of {accuracy['images']:,} same as software{_mark(accuracy)}"
+        return text, "good" if equal else "bad"
+    if executed.get("differs"):
+        return ("✗ the sample DIFFERS from software", "bad")
+    return None
 
 
-def _comparison(result: Mapping[str, Any]) -> tuple[str, str]:
+def _comparison(result: Mapping[str, Any]) -> Text:
     from finn_tui.board.comparison import counts
 
     # The numbers first: in a narrow window the end is cut off.
     if result.get("differs"):
-        return counts(result).replace(" differ,", " DIFFER,") + ", board against software", "bad"
-    return f"as software: {counts(result)} ({result['samples']} samples)", "good"
+        text = counts(result).replace(" differ,", " DIFFER,")
+        return f"✗ {text}, board against software{_mark(result)}", "bad"
+    text = f"✓ as software: {counts(result)} ({result['samples']:,} samples){_mark(result)}"
+    return text, "good"
+
+
+def _details(results: Mapping[str, Any], read: BoardResults | None, width: int) -> list[StyledLine]:
+    """Worst classes, images that differ, and where the time goes."""
+    lines: list[StyledLine] = []
+    if read is not None and read.worst:
+        shares = (f"{row.name} {row.percent:.1f} %" for row in read.worst)
+        lines += _indented("worst classes", ", ".join(shares), width)
+    if read is not None and read.differing:
+        lines += _indented("differ", "; ".join(map(differing_text, read.differing)), width, "bad")
+    for reason in (results.get("throughput") or {}).get("reasons") or ():
+        lines += _indented("time", str(reason), width)
+    return lines
+
+
+def differing_text(image: DifferingImage) -> str:
+    """Return what the board and the software gave for an image."""
+    text = f"image {image.index}"
+    if image.board is not None and image.software is not None:
+        text += f": board {image.board}, software {image.software}"
+    return text if image.label is None else f"{text}, label {image.label}"
+
+
+def _indented(name: str, text: str, width: int, role: str = "dim") -> list[StyledLine]:
+    start = f" {name} "
+    first, *rest = wrap(text, max(10, width - len(start) - 1), role) or [StyledLine()]
+    lines = [StyledLine().add(start, "head").append(first)]
+    return lines + [StyledLine().add("   ").append(line) for line in rest]

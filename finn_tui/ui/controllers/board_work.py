@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
@@ -72,20 +71,3 @@ async def board_job(
             )
             return () if difference is None else (difference,)
     return ()
-
-
-def board_results(folder: RunFolder) -> tuple[dict[str, Any], int, Any]:
-    """Return what was measured of a run: results.json, the sample's number and its image."""
-    import numpy as np
-
-    try:
-        results = folder.results()
-    except FinnTuiError:
-        results = {}
-    image = int((results.get("execute") or {}).get("image", 0))
-    try:
-        images = np.load(folder.sample / "images.npy", mmap_mode="r", allow_pickle=False)
-        sample = np.array(images[image])
-    except (OSError, ValueError, IndexError):
-        return results, image, None
-    return results, image, sample

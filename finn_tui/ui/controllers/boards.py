@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.lab.board_queue import BoardQueue, EntryStatus
+from finn_tui.lab.board_results import BoardResults, read_board_results
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers import board_questions
 from finn_tui.ui.controllers.base import Controller
-from finn_tui.ui.controllers.board_work import BoardJob, Credentials, board_results
+from finn_tui.ui.controllers.board_work import BoardJob, Credentials
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import RunView, Topic
@@ -37,9 +37,7 @@ class BoardResultsRead(WorkResult):
     kind = WorkKind.SAMPLE
     run: str
     changed: float
-    results: Mapping[str, Any]
-    image: int
-    sample: Any
+    read: BoardResults
 
 
 class BoardController(Controller):
@@ -258,8 +256,8 @@ class BoardController(Controller):
     def results_read(self, message: BoardResultsRead) -> None:
         """Show the results of a run on a board."""
         board = self.state.board
-        board.results, board.results_of = message.results, (message.run, message.changed)
-        board.sample, board.sample_of = message.sample, (message.run, message.image)
+        board.results, board.results_of = message.read.results, (message.run, message.changed)
+        board.read = message.read
         self.state.publish(Topic.BOARD)
 
     def job_advanced(self, progress: Progress) -> None:
@@ -334,5 +332,5 @@ class BoardController(Controller):
 
     async def _read_results(self, run: RunView) -> BoardResultsRead:
         """Read the results of a run on a board, and the image that was executed."""
-        results, image, sample = await asyncio.to_thread(board_results, run.folder)
-        return BoardResultsRead(run.id, run.changed, results, image, sample)
+        read = await asyncio.to_thread(read_board_results, run.folder)
+        return BoardResultsRead(run.id, run.changed, read)
