@@ -28,7 +28,7 @@ agent.stdin.flush()
 for line in agent.stdout:
     sys.stdout.buffer.write(line)
     sys.stdout.flush()
-    if sys.argv[1].encode() in line:
+    if sys.argv[1].encode() in line or b'"error"' in line:
         break
 agent.stdin.close()
 try:
@@ -73,7 +73,10 @@ def events(board: Path, python: Path, run: Path, patience: float, until: str) ->
         "bitfile_sha256": hashlib.sha256(bitfile.read_bytes()).hexdigest(),
         "clock_mhz": 100.0,
         "timeout": patience,
-        "batch": 10,
+        "batches": [10],
+        "warmup": 1,
+        "repetitions": 1,
+        "seconds": 1.0,
     }
     done = subprocess.run(
         [*_NAMESPACE, str(python), "-c", _SCRIPT, until, str(python), agent_name()],
