@@ -29,12 +29,14 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
 from finn_tui.board.deployments import keep_newest
 from finn_tui.board.package import Package, package
-from finn_tui.board.remote_files import RemoteFiles
+from finn_tui.board.remote_files import RemoteFiles, together
 from finn_tui.board.transport import Transport
 
 MANIFEST = ".finn-tui.json"
 # Written in one go of parallel requests; the last one of a part may have holes, see _start.
 _CHUNK = 512 * 1024
+_SMALL = 64 * 1024
+_AT_ONCE = 16
 _MOST_MANIFEST = 4 << 20
 #: Bytes that a deploy leaves free on the board's disk.
 _MARGIN = 4 << 20
@@ -243,10 +245,12 @@ class _Upload:
         self.sent: list[str] = []
         self.bytes_sent = 0
         self.bytes_resumed = 0
+        self._arrived = 0
 
     async def differs(self, base: str, files: Mapping[str, Mapping[str, _File]]) -> bool:
         """Whether anything is to be done in any of the folders."""
-        plans = [await self._plan(f"{base}/{folder}", wanted) for folder, wanted in files.items()]
+        folders = files.items()
+        plans = await together(self._plan(f"{base}/{folder}", wanted) for folder, wanted in folders)
         if not any(plan.differs for plan in plans):
             return False
         await self._check_room(base, plans)
@@ -276,11 +280,12 @@ class _Upload:
         """What differs from what lies in the folder, and what the run no longer has."""
         manifest = await self._manifest(folder)
         paths = {name: f"{folder}/{name}" for name in wanted}
-        sizes = await asyncio.gather(*(self._files.size(path) for path in paths.values()))
+        sizes = await together(self._files.size(path) for path in paths.values())
+        insides = await together(self._files.is_inside(folder, name) for name in wanted)
         alike = [
             name
-            for (name, file), there in zip(wanted.items(), sizes, strict=True)
-            if there == file.size and await self._files.is_inside(folder, name)
+            for (name, file), there, is_inside in zip(wanted.items(), sizes, insides, strict=True)
+            if there == file.size and is_inside
         ]
         # A manifest says what was sent once; what is there now, only its content says.
         hashes = await self._files.sha256([paths[name] for name in alike])
@@ -308,11 +313,22 @@ class _Upload:
         for name in (*changed, MANIFEST):
             await self._files.make_folder(str(PurePosixPath(folder, name).parent))
         total = sum(file.size for file in changed.values())
-        done = 0
+        self._arrived = 0
         parts: dict[str, str] = {}
+
+        async def send(names: list[str]) -> None:
+            sent = (
+                self._part(_part_path(plan, name), name, changed[name], total) for name in names
+            )
+            parts.update(zip(names, await together(sent), strict=True))
+
         for name, file in changed.items():
-            parts[name] = await self._part(_part_path(plan, name), name, file, done, total)
-            done += file.size
+            if file.size > _SMALL:
+                await send([name])
+        # A small file is nothing but waiting for answers, which can be done for several at once.
+        small = [name for name in changed if name not in parts]
+        for start in range(0, len(small), _AT_ONCE):
+            await send(small[start : start + _AT_ONCE])
         await self._check(parts, changed)
         described = {name: file.sha256 for name, file in wanted.items()}
         await self._write_manifest(folder, described | dict.fromkeys(plan.gone, ""), True)
@@ -340,11 +356,12 @@ class _Upload:
         manifest.files = {name: each for name, each in manifest.files.items() if inside(name)}
         return manifest
 
-    async def _part(self, part: str, name: str, file: _File, before: int, total: int) -> str:
+    async def _part(self, part: str, name: str, file: _File, total: int) -> str:
         """Send one file under its temporary name, from where an earlier try broke off."""
         there = await self._files.size(part)
         start = _start(there, file.size)
         self.bytes_resumed += start
+        self._arrived += start
         if not start:
             # Whatever bears this name, a link perhaps, is not written through.
             await self._files.remove(part)
@@ -359,13 +376,13 @@ class _Upload:
                     await out.write(data, position)
                     position += len(data)
                     self.bytes_sent += len(data)
-                    sent = before + position
+                    self._arrived += len(data)
                     self._on_progress(
                         Progress(
                             "deploy",
                             f"sending {PurePosixPath(name).name}",
-                            sent / total if total else None,
-                            {"bytes": sent, "total_bytes": total, "file": name},
+                            self._arrived / total if total else None,
+                            {"bytes": self._arrived, "total_bytes": total, "file": name},
                         )
                     )
         finally:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.catalogue import Board
@@ -21,6 +21,18 @@ T = TypeVar("T")
 
 #: Seconds for one request; 512 kB pass a line of 10 kB/s in that time.
 REQUEST_SECONDS = 60.0
+
+
+async def together(requests: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Wait for requests at the same time; when one fails, none of the others goes on."""
+    tasks = [asyncio.create_task(request) for request in requests]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 class FileKind(StrEnum):
