@@ -218,10 +218,11 @@ def add(board: Board) -> None:
         FinnTuiError: a name that cannot be used, or a file that cannot be written.
     """
 
-    if board.simulated or not _NAME.match(board.name):
+    taken = board.name == SIMULATED
+    if taken or not _NAME.match(board.name):
         raise FinnTuiError(
             f"a board cannot be called {board.name!r}",
-            "The name is taken." if board.simulated else "Use letters, digits, dot, - and _.",
+            "The name is taken." if taken else "Use letters, digits, dot, - and _.",
             "Choose another name.",
         )
     entry = BoardEntry(**{key: getattr(board, key) for key in BoardEntry.__struct_fields__})

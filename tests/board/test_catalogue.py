@@ -80,6 +80,8 @@ def test_unknown_names_are_answered_with_near_ones() -> None:
     with pytest.raises(FinnTuiError, match="no board called") as caught:
         catalogue.find("pynq-dek")
     assert "did you mean pynq-desk?" in caught.value.what
+    catalogue.add(Board("desk", "", url="http://h:9090/lab", stand_in=True))
+    assert catalogue.find("desk").url == "http://h:9090" and catalogue.find("desk").simulated
     for name in ("", "a b", "../x", "simulated"):
         with pytest.raises(FinnTuiError):
             catalogue.add(Board(name, "h"))
