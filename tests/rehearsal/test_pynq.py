@@ -64,6 +64,17 @@ def test_the_clock_is_the_design_s_own(driver_python: Path, run_folder: Path) ->
     assert "200 MHz" in stderr
 
 
+def test_a_frame_takes_as_long_as_the_port_to_the_memory(
+    driver_python: Path, run_folder: Path
+) -> None:
+    package = run_folder / "build" / "deploy"
+    bitfile = package / "bitfile" / "finn-accel.bit"
+    samples.write_bitstream(bitfile, samples.network_bytes(), ii=1, mhz=1.0)
+    answer, _ = session(driver_python, package, run_folder / "sample" / "images.npy")
+    # 784 bytes through 64 bits a cycle.
+    assert answer["runtime_ms"]["100"] >= (samples.LATENCY + 99 * 98) / 1e3
+
+
 def run_on_board(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],

@@ -1,8 +1,10 @@
 """SIMULATED: an overlay that computes its network in software and takes the hardware's time.
 
-The time of a batch is the pipeline's: latency + (N - 1) * II cycles at the accelerator's clock.
-The clock is what the design's own clocking wizard makes of FCLK0 (finn-plus designs have one), or
-FCLK0 itself (upstream FINN's), so a driver that sets the wrong clock is as slow here as there.
+The time of a batch is the pipeline's: latency + (N - 1) * II cycles at the accelerator's clock, or
+more where the port to the memory takes longer for a frame than the II: TFC's II is 64, and 784
+bytes need 98 cycles of a 64-bit port. The clock is what the design's own clocking wizard makes of
+FCLK0 (finn-plus designs have one), or FCLK0 itself (upstream FINN's), so a driver that sets the
+wrong clock is as slow here as there.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ _CONTROL, _ADDRESS_LOW, _ADDRESS_HIGH, _BATCH = 0x00, 0x10, 0x14, 0x1C
 _WIZARD_INPUT_MHZ = 100.0
 
 
-def _sibling(name: str) -> ModuleType:
-    """Load a module of the rehearsal by file: finn_tui is not installed on a board."""
-    path = Path(__file__).resolve().parents[2] / f"{name}.py"
+def _module(package: str, name: str) -> ModuleType:
+    """Load a module of finn_tui by file: it is not installed on a board."""
+    path = Path(__file__).resolve().parents[3] / package / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"_finn_tui_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"no module at {path}")
@@ -38,8 +40,9 @@ def _sibling(name: str) -> ModuleType:
     return module
 
 
-_bitstream = _sibling("bitstream")
-_network = _sibling("network")
+_bitstream = _module("rehearsal", "bitstream")
+_network = _module("rehearsal", "network")
+_dma_port = _module("core", "dma_port")
 _said = False
 
 
@@ -117,7 +120,13 @@ class _Accelerator:
 
     def seconds(self, batch: int) -> float:
         """Return how long the hardware takes for a batch."""
-        cycles = self.meta["latency_cycles"] + max(0, batch - 1) * self.meta["ii_cycles"]
+        part = str(self.meta.get("part", ""))
+        moved = (
+            _dma_port.frame_cycles(part, engine.buffer.nbytes // len(engine.buffer)) or 0
+            for engine in (*self.inputs, *self.outputs)
+        )
+        interval = max(self.meta["ii_cycles"], *moved)
+        cycles = self.meta["latency_cycles"] + max(0, batch - 1) * interval
         return float(cycles) / (self.clock_mhz() * 1e6)
 
     def start(self, dma: _Dma) -> None:
