@@ -271,6 +271,20 @@ class Relay:
         self._line = Line(config, key)
         self._sender = Sender(self._line)
         self._programs: Dict[int, Program] = {}
+        self._starting = False
+        self._interrupted = False
+
+    def interrupt(self, number: int, frame: Any) -> None:
+        """Handle a signal that ends this: at once, but for a program that is being started.
+
+        A program that is not in the table yet would be left running. Further signals change
+        nothing: what was started is being ended.
+        """
+        if self._interrupted:
+            return
+        self._interrupted = True
+        if not self._starting:
+            raise KeyboardInterrupt
 
     def run(self) -> str:
         """Work; returns what to say at the end."""
@@ -314,7 +328,7 @@ class Relay:
                 ended = [n for n, p in self._programs.items() if p.process.poll() is not None]
                 for each in ended:
                     del self._programs[each]
-                self._programs[number] = Program(self._sender, number, message["start"])
+                self._start(number, message["start"])
             elif number in self._programs:
                 program = self._programs[number]
                 if "in" in message:
@@ -327,6 +341,15 @@ class Relay:
             errno = getattr(error, "errno", None)
             text = "%s: %s" % (type(error).__name__, error)
             self._sender.put(id=number, error=text, errno=errno)
+
+    def _start(self, number: int, command: str) -> None:
+        self._starting = True
+        try:
+            self._programs[number] = Program(self._sender, number, command)
+        finally:
+            self._starting = False
+        if self._interrupted:
+            raise KeyboardInterrupt
 
 
 def as_root(config: Dict[str, Any], key: str, source: str) -> None:
@@ -350,15 +373,13 @@ def main(config: Dict[str, Any], key: str, source: bytes) -> None:
     if config["sudo"] and os.geteuid() != 0:
         as_root(config, key, source.decode("utf-8"))
 
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, stop)
+    relay = Relay(config, key.encode("ascii"))
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, relay.interrupt)
     os.chdir(os.path.expanduser("~"))
     print("finn-tui: connected to %(host)s:%(port)d; ctrl-C ends it" % config, flush=True)
     try:
-        text = Relay(config, key.encode("ascii")).run()
+        text = relay.run()
     except KeyboardInterrupt:
         text = "ended; what it had started on the board ended with it"
     except Refused as error:
