@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -99,6 +98,8 @@ def _raw() -> Iterator[None]:
 
 async def _pass(opened: Console) -> bool:
     """Pass keys, output and sizes; returns whether the user left."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     escape, left = Escape(), asyncio.Event()
 
