@@ -28,7 +28,7 @@ agent.stdin.flush()
 for line in agent.stdout:
     sys.stdout.buffer.write(line)
     sys.stdout.flush()
-    if sys.argv[1].encode() in line or b'"error"' in line:
+    if sys.argv[1].encode() in line:
         break
 agent.stdin.close()
 try:
@@ -116,7 +116,8 @@ def test_a_hang_of_every_driver_is_noticed(
     board: Path, driver_python: Path, tmp_path: Path, flavour: str
 ) -> None:
     run = stuck_run(tmp_path / "run", flavour)
-    lines = events(board, driver_python, run, 1.0, '"error"')
+    # Its input stays open: it ends by itself.
+    lines = events(board, driver_python, run, 1.0, "nothing that it says")
     error = next(json.loads(line) for line in lines if '"error"' in line)
     assert error["what"] == "the accelerator did not finish in 1 s"
     assert "odma0 control 0x1" in error["why"]

@@ -418,7 +418,8 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
 
 
 async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: RecordedLab) -> None:
-    import asyncssh
+    from finn_tui.board.catalogue import Board
+    from finn_tui.board.transport import LoginRefused
 
     make_run(lab.workspace)
     passwords: list[object] = []
@@ -433,10 +434,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
     ) -> tuple[FinnTuiError, ...]:
         passwords.append(credentials.password)
         if not credentials.password:
-            error = FinnTuiError(
-                "lab does not let xilinx in", "denied", "ssh-copy-id", kind="board"
-            )
-            raise error from asyncssh.PermissionDenied("denied")
+            raise LoginRefused(Board("lab", "10.0.0.2"), "denied")
         return ()
 
     app = make_app("tfc-w1a1", job)
