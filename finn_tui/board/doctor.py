@@ -29,8 +29,6 @@ MIB = 1 << 20
 LOW_DISK, LOW_MEMORY, LOW_CMA = 200 * MIB, 64 * MIB, 16 * MIB
 #: Degrees Celsius. The Zynq-7000's commercial grade ends at 85.
 WARM, HOT = 75.0, 85.0
-#: Two clocks that differ by less are the same: PLLs divide by whole numbers.
-CLOCK_TOLERANCE = 0.01
 # Part of each board type, as FINN's table of PYNQ boards names it.
 _PARTS = {
     "ultra96": "xczu3eg-sbva484-1-e",
@@ -342,11 +340,6 @@ def _clock(facts: BoardFacts, needs: Package | None) -> BoardCheck:
     if facts.clock_mhz is None:
         return BoardCheck(name, title, CheckStatus.UNKNOWN, f"cannot be read{built}")
     return BoardCheck(name, title, CheckStatus.OK, f"{facts.clock_mhz:g} MHz now{built}")
-
-
-def clock_differs(built_mhz: float, actual_mhz: float) -> bool:
-    """Whether an accelerator runs at another clock than it was built for."""
-    return abs(actual_mhz - built_mhz) > CLOCK_TOLERANCE * built_mhz
 
 
 def _temperature(facts: BoardFacts) -> BoardCheck:

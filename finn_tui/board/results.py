@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.comparison import Comparison
 from finn_tui.board.deploy import Deployed
 
@@ -196,7 +197,8 @@ class Throughput:
         beside = ""
         if estimate:
             at = self.build_clock_mhz
-            clock = "" if at is None or abs(at - self.clock_mhz) < 0.01 * at else f" at {at:g} MHz"
+            differs = at is not None and clock_differs(at, self.clock_mhz)
+            clock = f" at {at:g} MHz" if differs else ""
             beside = f", estimate {estimate:,.0f}{clock}"
         return (
             f"{self.images_per_s:,.0f} images/s{beside} "

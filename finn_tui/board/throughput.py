@@ -13,6 +13,7 @@ from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.agent_session import Conversation
 from finn_tui.board.answers import BatchTimes, ThroughputAnswer
 from finn_tui.board.package import Package
@@ -165,7 +166,7 @@ def _reasons(sweep: Sequence[BatchResult], clock_mhz: float, what: Package, part
     largest = sweep[-1]
     batch, device = largest.batch, largest.device_ms.median
     bound = None if what.fps is None else what.fps * clock_mhz / what.clock_mhz
-    if abs(clock_mhz / what.clock_mhz - 1) > 0.01:
+    if clock_differs(what.clock_mhz, clock_mhz):
         text = f"The clock is {clock_mhz:g} MHz, the build was for {what.clock_mhz:g} MHz"
         reasons.append(
             text + ("." if bound is None else f": the estimate is {bound:,.0f} images/s then.")
@@ -175,7 +176,7 @@ def _reasons(sweep: Sequence[BatchResult], clock_mhz: float, what: Package, part
         if cycles is None or bound is None or clock_mhz * 1e6 / cycles >= 0.999 * bound:
             continue
         if 1e3 * batch / largest.device_ms.min > clock_mhz * 1e6 / cycles:
-            # Faster than the port lets through: this board's DMA is another (a simulated one).
+            # Faster than the port lets through: this board's DMA is another.
             continue
         ii, bound = clock_mhz * 1e6 / bound, clock_mhz * 1e6 / cycles
         reasons.append(

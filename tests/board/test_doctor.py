@@ -15,9 +15,10 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import answers
 from finn_tui.board.agent import facts as agent_facts
+from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.catalogue import Board, find
 from finn_tui.board.connection import connect
-from finn_tui.board.doctor import CheckStatus, DoctorReport, clock_differs, doctor, examine
+from finn_tui.board.doctor import CheckStatus, DoctorReport, doctor, examine
 from finn_tui.board.facts import BoardFacts
 from finn_tui.board.package import Package, package
 from finn_tui.board.transport import Transport

@@ -175,7 +175,7 @@ class Accelerator:
         self._driver = opened(request, batch, clock)
         actual = clock_mhz(self._driver)
         note_loaded(request["base"], request["bitfile"], str(request.get("who") or ""), actual)
-        if abs(actual - clock) > CLOCK_TOLERANCE * clock:
+        if clock_differs(clock, actual):
             text = "warning: built for %g MHz, the board runs it at %g MHz" % (clock, actual)
             self._wire.send("progress", message=text)
         if first:
@@ -276,6 +276,11 @@ def _forget_drivers() -> None:
     for name in list(sys.modules):
         if name.split(".")[0] in _BROUGHT:
             del sys.modules[name]
+
+
+def clock_differs(built_mhz: float, actual_mhz: float) -> bool:
+    """Whether an accelerator runs at another clock than it was built for."""
+    return abs(actual_mhz - built_mhz) > CLOCK_TOLERANCE * built_mhz
 
 
 def clock_mhz(driver: Any) -> float:
