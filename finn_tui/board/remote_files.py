@@ -124,10 +124,6 @@ class RemoteFiles(abc.ABC):
     async def remove(self, path: str) -> None:
         """Remove a file or a link, or nothing where there is none."""
 
-    @abc.abstractmethod
-    async def remove_folder(self, path: str) -> None:
-        """Remove an empty folder, or nothing where there is none or something is in it."""
-
     async def write(self, path: str, data: bytes) -> None:
         """Write a new file, on the disk when this returns; one of that name must not be there."""
         async with self.writing(path) as file:

@@ -113,11 +113,6 @@ class SftpFiles(RemoteFiles):
         with contextlib.suppress(asyncssh.SFTPError):
             await self.timed(self._sftp.remove(path))
 
-    async def remove_folder(self, path: str) -> None:
-        """See ``RemoteFiles``."""
-        with contextlib.suppress(asyncssh.SFTPError):
-            await self.timed(self._sftp.rmdir(path))
-
 
 class _SftpWriter:
     def __init__(self, files: SftpFiles, file: asyncssh.SFTPClientFile) -> None:

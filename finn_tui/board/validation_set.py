@@ -81,14 +81,6 @@ def class_names(what: Package) -> tuple[str, ...]:
     return entry.classes if entry is not None else ()
 
 
-def name_of(classes: tuple[str, ...], number: int | None) -> str:
-    """A class in words: its number, and its name where that says more."""
-    if number is None:
-        return "no class"
-    name = classes[number] if 0 <= number < len(classes) else ""
-    return f"{number} {name}" if name and name != str(number) else str(number)
-
-
 def _of_run(what: Package) -> ValidationSet:
     try:
         by_name = validation_files(what)

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -55,12 +55,8 @@ class JupyterFiles(RemoteFiles):
         except RunnerError as error:
             if error.number in NO_SUCH:
                 raise
-            raise FinnTuiError(
-                f"a file operation on {self._link.board.name} failed",
-                f"{error}: {arguments.get('path', '')}",
-                "The board's disk may be full or the folder not writable; look at `df -h` there.",
-                kind="board",
-            ) from error
+            fix = "The board's disk may be full or the folder not writable; look at `df -h` there."
+            raise self._failed(error, arguments, fix) from error
 
     async def stat(self, path: str) -> RemoteFile | None:
         """See ``RemoteFiles``."""
@@ -129,20 +125,20 @@ class JupyterFiles(RemoteFiles):
         """See ``RemoteFiles``."""
         await self._done("remove", path=path)
 
-    async def remove_folder(self, path: str) -> None:
-        """See ``RemoteFiles``."""
-        await self._done("rmdir", path=path)
-
     async def _done(self, operation: str, **arguments: Any) -> None:
         try:
             await self.ask(operation, **arguments)
         except RunnerError as error:
-            raise FinnTuiError(
-                f"a file operation on {self._link.board.name} failed",
-                f"{error}: {arguments.get('path', '')}",
-                "Something else may change the same folder; try again.",
-                kind="board",
-            ) from error
+            fix = "Something else may change the same folder; try again."
+            raise self._failed(error, arguments, fix) from error
+
+    def _failed(self, error: RunnerError, arguments: Mapping[str, Any], fix: str) -> FinnTuiError:
+        return FinnTuiError(
+            f"a file operation on {self._link.board.name} failed",
+            f"{error}: {arguments.get('path', '')}",
+            fix,
+            kind="board",
+        )
 
     async def show(self, path: str) -> str | None:
         """Show a file to the contents API; its path there, or None where that is not possible."""

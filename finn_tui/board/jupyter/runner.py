@@ -256,14 +256,6 @@ def do_remove(path: str) -> None:
         pass
 
 
-def do_rmdir(path: str) -> None:
-    """Remove an empty folder, if it is there."""
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass
-
-
 def names(folder: str) -> list[str]:
     """What lies in a folder, up to a bound; nothing where it cannot be read."""
     try:
@@ -316,7 +308,6 @@ FILES: dict[str, Callable[..., Any]] = {
     "sync": do_sync,
     "rename": do_rename,
     "remove": do_remove,
-    "rmdir": do_rmdir,
     "uploads": do_uploads,
     "link": do_link,
     "unlink": do_unlink,

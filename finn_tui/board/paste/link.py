@@ -398,11 +398,6 @@ class PasteFiles(RemoteFiles):
         with contextlib.suppress(_BoardError):
             await self._call("remove", path=path)
 
-    async def remove_folder(self, path: str) -> None:
-        """See ``RemoteFiles``."""
-        with contextlib.suppress(_BoardError):
-            await self._call("rmdir", path=path)
-
 
 class _PasteWriter:
     """A file that is written to; see ``remote_files.Writer``."""

@@ -260,7 +260,6 @@ _CALLS: Dict[str, Any] = {
     "mkdir": lambda path: os.mkdir(path, 0o755),
     "rename": lambda path, target: os.replace(path, target),
     "remove": lambda path: os.remove(path),
-    "rmdir": lambda path: os.rmdir(path),
 }
 
 

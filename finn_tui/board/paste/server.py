@@ -33,8 +33,6 @@ REQUEST_SECONDS = 20.0
 HOLD_SECONDS = 10.0
 #: Seconds of silence after which the board counts as gone.
 GONE_SECONDS = 25.0
-#: Bytes of the board's messages that nobody has taken yet.
-_MOST_WAITING = 64 << 20
 
 #: Status, content and headers.
 _Reply = tuple[int, bytes, dict[str, str]]
