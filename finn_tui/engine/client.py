@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import os
-import zipfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from finn_tui.base import files, paths, subprocesses
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine import protocol
+from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.process import EngineProcess, LocalProcess
 
 T = TypeVar("T")
 OnEvent = Callable[[str, dict[str, Any]], None]
@@ -35,40 +32,6 @@ SILENCE_SECONDS = 180.0
 PING_SECONDS = 20.0
 _CHUNK = 1 << 16
 _MOST_LOG = 4_000
-
-
-def engine_archive() -> Path:
-    """The engine's code as one file that any Python >= 3.8 runs; made once for each content.
-
-    Raises:
-        FinnTuiError: if the cache folder cannot be written (kind "disk").
-    """
-    package = Path(__file__).resolve().parents[1]
-    sources = [
-        package / "__init__.py",
-        package / "engine/__init__.py",
-        package / "engine/protocol.py",
-    ]
-    sources += sorted((package / "engine/server").rglob("*.py"))
-    digest = hashlib.sha256()
-    for path in sources:
-        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
-    archive = paths.cache_dir() / f"engine-{digest.hexdigest()[:16]}.pyz"
-    if archive.exists():
-        return archive
-    with (
-        files.replacing(archive, durable=False) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out,
-    ):
-        for path in sources:
-            out.write(path, Path("finn_tui") / path.relative_to(package))
-        out.writestr(
-            "__main__.py",
-            "import sys\n"
-            "from finn_tui.engine.server.__main__ import main\n"
-            "sys.exit(main(sys.argv[1:]))\n",
-        )
-    return archive
 
 
 @dataclass
@@ -88,7 +51,7 @@ class Engine:
         self.spec = spec
         self.hello: dict[str, Any] = {}
         self._on_log = on_log
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: EngineProcess | None = None
         self._reader: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
         self._pending: dict[int, _Pending] = {}
@@ -115,7 +78,7 @@ class Engine:
     @property
     def running(self) -> bool:
         """Whether the process is alive and has said hello."""
-        return self._process is not None and self._process.returncode is None and bool(self.hello)
+        return self._process is not None and self._process.exit_code is None and bool(self.hello)
 
     async def call(
         self, method: str, params: dict[str, Any] | None = None, on_event: OnEvent | None = None
@@ -163,10 +126,9 @@ class Engine:
         process = self._process
         if process is None:
             return
-        if process.returncode is None:
-            if process.stdin is not None:
-                process.stdin.close()
-            await subprocesses.end(process, 2.0)
+        if process.exit_code is None:
+            process.close_input()
+            await process.end(2.0)
         tasks = [task for task in (self._reader, self._listener, self._watcher) if task is not None]
         if self._watcher is not None:
             self._watcher.cancel()
@@ -177,9 +139,7 @@ class Engine:
                 task.cancel()
             if unfinished:
                 await asyncio.wait(unfinished)
-        # Pipes that a child of the engine holds stay open else, until the loop has gone.
-        process._transport.close()  # type: ignore[attr-defined]
-        await asyncio.sleep(0)
+        await process.release()
         self._process = None
         self.hello = {}
 
@@ -200,23 +160,9 @@ class Engine:
                 return
             await self.close()
             archive = await asyncio.to_thread(engine_archive)
-            environment = {
-                key: value
-                for key, value in os.environ.items()
-                if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-            }
             try:
-                self._process = await asyncio.create_subprocess_exec(
-                    *self.spec.command,
-                    str(archive),
-                    "serve",
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    limit=protocol.MAX_LINE,
-                    env=environment,
-                    start_new_session=True,  # ctrl+c is for the terminal process alone
-                )
+                command = (*self.spec.command, str(archive), "serve")
+                self._process = await LocalProcess.start(command)
             except OSError as error:
                 raise FinnTuiError(
                     f"the engine {self.spec.name} does not start",
@@ -249,10 +195,10 @@ class Engine:
 
     async def _send(self, message: dict[str, Any]) -> None:
         process = self._process
-        assert process is not None and process.stdin is not None
+        assert process is not None
         try:
-            process.stdin.write(protocol.encode(message))
-            await process.stdin.drain()
+            process.write(protocol.encode(message))
+            await process.drain()
         except (ConnectionError, RuntimeError):
             # It is dying; the reader notices and fails what is pending.
             await asyncio.sleep(0)
@@ -273,7 +219,7 @@ class Engine:
             if pending.answer.done():
                 pending.answer.exception()
             else:
-                await subprocesses.end(process, 0.0)
+                await process.end(0.0)
 
         def settled(task: asyncio.Task[None]) -> None:
             self._pending.pop(id, None)
@@ -290,33 +236,30 @@ class Engine:
             self._heard = asyncio.get_running_loop().time()
             self._watcher = asyncio.create_task(self._look_after(process))
 
-    async def _look_after(self, process: asyncio.subprocess.Process) -> None:
+    async def _look_after(self, process: EngineProcess) -> None:
         """Ping while a request waits, and kill the process that does not answer."""
         clock = asyncio.get_running_loop().time
-        while self._pending and process.returncode is None:
+        while self._pending and process.exit_code is None:
             await asyncio.sleep(min(PING_SECONDS, SILENCE_SECONDS / 4))
             silent = clock() - self._heard
             if silent > SILENCE_SECONDS:
                 self._kill(process, f"It did not answer for {silent:.0f} s.")
                 return
-            if silent > PING_SECONDS and process.stdin is not None:
+            if silent > PING_SECONDS:
                 self._next_id += 1
                 with contextlib.suppress(ConnectionError, RuntimeError):
                     # Not drained: what does not read is found out by its silence.
-                    process.stdin.write(
-                        protocol.encode(protocol.request(self._next_id, "ping", {}))
-                    )
+                    process.write(protocol.encode(protocol.request(self._next_id, "ping", {})))
 
-    def _kill(self, process: asyncio.subprocess.Process, why: str) -> None:
+    def _kill(self, process: EngineProcess, why: str) -> None:
         """End a process that cannot be talked to; the reader then fails what waits, with this."""
         self._killed_because = self._killed_because or why
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        process.kill()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: EngineProcess) -> None:
         """Read until the process has ended, then fail what waits."""
         reading = asyncio.create_task(self._read_messages(process))
-        exited = asyncio.create_task(subprocesses.exit_code(process))
+        exited = asyncio.create_task(process.ended())
         try:
             await asyncio.wait({reading, exited}, return_when=asyncio.FIRST_COMPLETED)
             # What it started may hold its output open; and it may close it and live on.
@@ -325,17 +268,16 @@ class Engine:
                 self._kill(process, "It closed its output.")
         finally:
             reading.cancel()
-            code = await exited
+            await exited
             if self._listener is not None:
                 # What it said last explains the end; give it the time to arrive.
                 await asyncio.wait([self._listener], timeout=1.0)
-            self._fail_all(code)
+            self._fail_all(process.how_it_ended())
 
-    async def _read_messages(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+    async def _read_messages(self, process: EngineProcess) -> None:
         line = b""
         try:
-            while line := await process.stdout.readline():
+            while line := await process.read_line():
                 try:
                     message = protocol.decode(line)
                 except protocol.ProtocolError:
@@ -350,10 +292,9 @@ class Engine:
             # What StreamReader raises for a line beyond its limit.
             self._kill(process, f"It sent a line of more than {protocol.MAX_LINE >> 20} MB.")
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
+    async def _listen(self, process: EngineProcess) -> None:
         pending = b""
-        while chunk := await process.stderr.read(_CHUNK):
+        while chunk := await process.read_error():
             lines = (pending + chunk).split(b"\n")
             pending = lines.pop()
             if len(pending) > _CHUNK:  # a program that never ends its line
@@ -425,8 +366,7 @@ class Engine:
         self.hello = hello
         self._greeted.set_result(None)
 
-    def _fail_all(self, code: int) -> None:
-        how = f"with exit code {code}" if code >= 0 else f"killed by signal {-code}"
+    def _fail_all(self, how: str) -> None:
         self.hello = {}
         waiting = [
             pending.method for pending in self._pending.values() if not pending.answer.done()

@@ -13,8 +13,9 @@ import pytest
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import catalogue
+from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.client import Engine, engine_archive
+from finn_tui.engine.client import Engine
 
 #: This Python has no FINN; whatever does not touch FINN must work in it all the same.
 WITHOUT_FINN = EngineSpec("bare", (sys.executable, "-I"))

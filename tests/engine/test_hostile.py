@@ -15,6 +15,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import client, protocol
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
+from finn_tui.engine.process import LocalProcess
 from tests.engine.conftest import Talk
 
 HELLO = json.dumps({"hello": {"protocol": protocol.PROTOCOL, "pid": 1, "python": "3"}})
@@ -67,7 +68,7 @@ async def test_what_waits_fails_and_says_why(
         for failure in failures:
             assert isinstance(failure, FinnTuiError) and failure.kind == "engine", failure
             assert failure.why and failure.fix and "odd" in failure.what
-        assert process.returncode is not None, "it is ended"
+        assert process.exit_code is not None, "it is ended"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,7 @@ async def test_closing_while_it_starts(tmp_path: Path) -> None:
     opening = asyncio.create_task(engine.call("info"))
     while engine._process is None:  # noqa: ASYNC110 - nothing tells when
         await asyncio.sleep(0.05)
+    assert isinstance(engine._process, LocalProcess)
     pid = engine._process.pid
     async with asyncio.timeout(120):
         await engine.close()

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from finn_tui.base import paths
+from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.client import Engine, engine_archive
+from finn_tui.engine.client import Engine
 from finn_tui.engine.server import runfiles
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.launch import launch, rebuild

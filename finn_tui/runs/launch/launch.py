@@ -19,8 +19,8 @@ from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runprocesses, runqueue
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs.documents import RunState, RunStatus

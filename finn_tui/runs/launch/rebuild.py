@@ -15,8 +15,8 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine import catalogue
+from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.client import engine_archive
 from finn_tui.engine.server import runfiles, runprocesses
 from finn_tui.engine.server.training.checkpoints import LATEST as CHECKPOINT_FILE
 from finn_tui.runs.documents import RunState, RunStatus

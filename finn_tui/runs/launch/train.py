@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.client import engine_archive
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.launch import check_disk, engine_document, make_run_folder, start_runner

@@ -1,0 +1,43 @@
+"""The engine's code as one file that any Python >= 3.8 runs."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+from finn_tui.base import files, paths
+
+
+def engine_archive() -> Path:
+    """The engine's code as one file that any Python >= 3.8 runs; made once for each content.
+
+    Raises:
+        FinnTuiError: if the cache folder cannot be written (kind "disk").
+    """
+    package = Path(__file__).resolve().parents[1]
+    sources = [
+        package / "__init__.py",
+        package / "engine/__init__.py",
+        package / "engine/protocol.py",
+    ]
+    sources += sorted((package / "engine/server").rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    archive = paths.cache_dir() / f"engine-{digest.hexdigest()[:16]}.pyz"
+    if archive.exists():
+        return archive
+    with (
+        files.replacing(archive, durable=False) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out,
+    ):
+        for path in sources:
+            out.write(path, Path("finn_tui") / path.relative_to(package))
+        out.writestr(
+            "__main__.py",
+            "import sys\n"
+            "from finn_tui.engine.server.__main__ import main\n"
+            "sys.exit(main(sys.argv[1:]))\n",
+        )
+    return archive
