@@ -516,7 +516,7 @@ def board_answers(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
     from finn_tui.board import answers
     from finn_tui.board.catalogue import Board
     from finn_tui.board.connection import BoardConnection
-    from finn_tui.board.sftp_files import SftpFiles
+    from finn_tui.hosts.ssh.sftp_files import SftpFiles
 
     events: tuple[tuple[dict[str, Any], Any], ...] = (
         (
@@ -571,7 +571,7 @@ def board_answers(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> N
         ),
     )
     link: Any = BoardConnection.__new__(BoardConnection)
-    link.board = Board("lab", "h")
+    link.machine = Board("lab", "h").machine
     remote = SftpFiles.__new__(SftpFiles)
     remote._link = link
     digest = b"a" * 64 + b"  finn-tui/x\n" + b"b" * 64 + b"  finn-tui/y\n"
@@ -601,7 +601,7 @@ def ssh_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None:
     import asyncssh
 
     from finn_tui.base.errors import FinnTuiError
-    from finn_tui.board import openssh_files
+    from finn_tui.hosts.ssh import openssh_files
 
     os.environ["HOME"] = str(folder)
     ssh = folder / ".ssh"

@@ -17,6 +17,7 @@ class ErrorKind(StrEnum):
     TOOLS = "tools"
     DISK = "disk"
     BOARD = "board"
+    HOST = "host"
     CANCELLED = "cancelled"
     LOST = "lost"
     SOLVER = "solver"
@@ -35,6 +36,7 @@ KindName = Literal[
     "tools",
     "disk",
     "board",
+    "host",
     "cancelled",
     "lost",
     "solver",

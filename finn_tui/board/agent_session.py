@@ -20,7 +20,8 @@ from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
 from finn_tui.board.answers import Answer, Event, Failed, Log, NoEvent, Working
 from finn_tui.board.catalogue import Board
 from finn_tui.board.sudo_terminal import PROMPT
-from finn_tui.board.transport import RemoteProcess, Transport
+from finn_tui.board.transport import Transport
+from finn_tui.hosts.transport import RemoteProcess
 
 OnEvent = Callable[[Event], None]
 
@@ -254,7 +255,7 @@ def _command(link: Transport) -> str:
 
 async def _bring_agent(link: Transport) -> None:
     """Make sure that the agent on the board is ours to the byte: it is started, perhaps as root."""
-    files = await link.files()
+    files = await link.files(link.board.folder)
     path = f"{link.board.folder}/{agent_name()}"
     is_there = await files.size(path) == len(agent_bytes())
     if is_there and await files.sha256([path]) == [agent_sha256()]:

@@ -28,6 +28,7 @@ from msgspec.structs import asdict
 from finn_tui.base import config, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
+from finn_tui.hosts.machine import Machine
 
 if TYPE_CHECKING:
     import tomlkit
@@ -74,6 +75,11 @@ class Board:
     def simulated(self) -> bool:
         """Whether this is a board without an FPGA."""
         return self.stand_in or self.name == SIMULATED
+
+    @property
+    def machine(self) -> Machine:
+        """What a transport must know of it."""
+        return Machine(self.name, "board", self.url or self.host, self.port, self.user, self.key)
 
     @property
     def address(self) -> str:

@@ -29,8 +29,8 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
 from finn_tui.board.deployments import keep_newest
 from finn_tui.board.package import Package, package
-from finn_tui.board.remote_files import RemoteFiles, together
 from finn_tui.board.transport import Transport
+from finn_tui.hosts.remote_files import RemoteFiles, together
 
 MANIFEST = ".finn-tui.json"
 # Written in one go of parallel requests; the last one of a part may have holes, see _start.
@@ -97,7 +97,7 @@ async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -
     files = await asyncio.to_thread(_collect, what)
     base = link.board.folder
     with link.translated():
-        upload = _Upload(link, await link.files(), on_progress)
+        upload = _Upload(link, await link.files(base), on_progress)
         if await upload.differs(base, files):
             async with _alone(link, on_progress):
                 for folder, wanted in files.items():
@@ -137,7 +137,7 @@ async def send_files(
     wanted = await asyncio.to_thread(collect)
     base = link.board.folder
     with link.translated():
-        upload = _Upload(link, await link.files(), on_progress)
+        upload = _Upload(link, await link.files(base), on_progress)
         if await upload.differs(base, {folder: wanted}):
             async with _alone(link, on_progress):
                 await upload.folder(f"{base}/{folder}", wanted)

@@ -79,7 +79,7 @@ async def keep_newest(link: Transport, current: str, on_progress: OnProgress = i
         on_progress: told what went.
     """
     keep = link.board.keep
-    files = await link.files()
+    files = await link.files(link.board.folder)
     if not keep or len(await files.folder(f"{link.board.folder}/runs")) <= keep:
         return
     try:

@@ -60,7 +60,7 @@ def run_with_keys(work: Callable[[Reporter, dict[str, str]], Coroutine[Any, Any,
             with Reporter() as reporter:
                 return run(work(reporter, passphrases))
         except FinnTuiError as error:
-            from finn_tui.board.openssh_files import KeyEncrypted
+            from finn_tui.hosts.ssh.openssh_files import KeyEncrypted
 
             if not isinstance(error, KeyEncrypted) or not sys.stdin.isatty():
                 raise

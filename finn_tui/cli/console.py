@@ -18,7 +18,7 @@ from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_k
 from finn_tui.cli.common import Reporter, echo, open_lab, shared_options
 
 if TYPE_CHECKING:
-    from finn_tui.board.transport import Console
+    from finn_tui.hosts.transport import Console
 
 
 class Escape:

@@ -18,8 +18,8 @@ import pytest
 
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
-from finn_tui.board.transport import Console
 from finn_tui.cli.console import Escape
+from finn_tui.hosts.transport import Console
 
 
 @pytest.mark.parametrize(

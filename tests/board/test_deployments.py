@@ -20,9 +20,9 @@ from finn_tui.board.connection import connect
 from finn_tui.board.deploy import MANIFEST, deploy
 from finn_tui.board.deployed_answers import Deployment
 from finn_tui.board.deployments import list_deployments, remove_deployments, to_remove
-from finn_tui.board.sftp_files import SftpFiles
 from finn_tui.board.throughput import throughput
 from finn_tui.board.transport import Transport
+from finn_tui.hosts.ssh.sftp_files import SftpFiles
 from finn_tui.rehearsal import board as rehearsal_board
 from finn_tui.rehearsal.board import default_folder
 from tests.board import samples

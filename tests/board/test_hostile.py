@@ -15,7 +15,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent_session as session_module
-from finn_tui.board import answers, jobs, remote_files
+from finn_tui.board import answers, jobs
 from finn_tui.board import deploy as deploy_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
@@ -27,6 +27,7 @@ from finn_tui.board.execution import execute
 from finn_tui.board.package import package
 from finn_tui.board.request import load_sample
 from finn_tui.board.transport import Transport
+from finn_tui.hosts import remote_files
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board.fixtures import pretend
 

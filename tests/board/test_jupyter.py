@@ -20,7 +20,8 @@ from finn_tui.board.connection import connect
 from finn_tui.board.deploy import deploy
 from finn_tui.board.jupyter import session as session_module
 from finn_tui.board.jupyter.http import JupyterServer
-from finn_tui.board.transport import LoginRefused, Transport
+from finn_tui.board.transport import Transport
+from finn_tui.hosts.transport import LoginRefused
 from finn_tui.rehearsal import driver_env
 from tests.board.jupyter_server import PASSWORD, TOKEN, JupyterBoard, jupyter_board, reached
 from tests.board.proxy import line

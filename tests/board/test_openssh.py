@@ -24,9 +24,10 @@ from finn_tui.board import jobs as work
 from finn_tui.board import request as request_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import Board
-from finn_tui.board.connection import BoardConnection, HostKeyChanged, HostKeyUnknown, connect
+from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import deploy
-from finn_tui.board.openssh_files import known_hosts_file
+from finn_tui.hosts.ssh.connection import HostKeyChanged, HostKeyUnknown
+from finn_tui.hosts.ssh.openssh_files import known_hosts_file
 from finn_tui.rehearsal import driver_env
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))

@@ -17,8 +17,9 @@ from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.board.catalogue import Board
-from finn_tui.board.connection import HostKeyChanged, connect
-from finn_tui.board.openssh_files import (
+from finn_tui.board.connection import connect
+from finn_tui.hosts.ssh.connection import HostKeyChanged
+from finn_tui.hosts.ssh.openssh_files import (
     KeyEncrypted,
     known_hosts,
     known_hosts_file,

@@ -138,7 +138,7 @@ async def test_a_stop_holds_the_queue_and_a_question_waits(
     make_app: MakeApp, lab: RecordedLab
 ) -> None:
     from finn_tui.board.catalogue import Board as Machine
-    from finn_tui.board.connection import HostKeyUnknown
+    from finn_tui.hosts.ssh.connection import HostKeyUnknown
 
     make_runs(lab.workspace, 3)
     board = Board()
@@ -155,7 +155,7 @@ async def test_a_stop_holds_the_queue_and_a_question_waits(
         await pilot.press("n")
         await until(pilot, lambda: board.begun == IDS[:2])
         # The others would be asked the same: they wait for the answer.
-        board.end(IDS[1], HostKeyUnknown(Machine("lab", "10.0.0.9"), "SHA256:abc"))
+        board.end(IDS[1], HostKeyUnknown(Machine("lab", "10.0.0.9").machine, "SHA256:abc"))
         await until(pilot, lambda: "trust this key" in screen_text(app))
         assert len(board.begun) == 2
         await pilot.press("t")

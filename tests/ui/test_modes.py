@@ -390,7 +390,7 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
     make_app: MakeApp, lab: RecordedLab
 ) -> None:
     from finn_tui.board.catalogue import Board
-    from finn_tui.board.connection import HostKeyUnknown
+    from finn_tui.hosts.ssh.connection import HostKeyUnknown
 
     make_run(lab.workspace)
     trusted: list[object] = []
@@ -405,7 +405,7 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
     ) -> tuple[FinnTuiError, ...]:
         trusted.append(credentials.trust)
         if not credentials.trust:
-            raise HostKeyUnknown(Board("lab", "10.0.0.2"), "SHA256:abc")
+            raise HostKeyUnknown(Board("lab", "10.0.0.2").machine, "SHA256:abc")
         return ()
 
     app = make_app("tfc-w1a1", job)
@@ -419,7 +419,7 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
 
 async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: RecordedLab) -> None:
     from finn_tui.board.catalogue import Board
-    from finn_tui.board.transport import LoginRefused
+    from finn_tui.hosts.transport import LoginRefused
 
     make_run(lab.workspace)
     passwords: list[object] = []
@@ -434,7 +434,7 @@ async def test_a_password_is_asked_for_and_not_shown(make_app: MakeApp, lab: Rec
     ) -> tuple[FinnTuiError, ...]:
         passwords.append(credentials.password)
         if not credentials.password:
-            raise LoginRefused(Board("lab", "10.0.0.2"), "denied")
+            raise LoginRefused(Board("lab", "10.0.0.2").machine, "denied")
         return ()
 
     app = make_app("tfc-w1a1", job)

@@ -7,7 +7,7 @@ from pathlib import Path
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
-from finn_tui.board.openssh_files import KeyEncrypted
+from finn_tui.hosts.ssh.openssh_files import KeyEncrypted
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui.controllers.board_work import Credentials
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until

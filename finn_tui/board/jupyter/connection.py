@@ -15,8 +15,8 @@ from finn_tui.board.jupyter.files import JupyterFiles
 from finn_tui.board.jupyter.http import JupyterServer, translated
 from finn_tui.board.jupyter.session import RunnerProcess, Session, session
 from finn_tui.board.jupyter.terminal import Terminal, terminal
-from finn_tui.board.remote_files import RemoteFiles
-from finn_tui.board.transport import MOST_OUTPUT, Console, RemoteProcess, took_too_long
+from finn_tui.hosts.remote_files import RemoteFiles
+from finn_tui.hosts.transport import MOST_OUTPUT, Console, RemoteProcess, took_too_long
 
 _COMMANDS = 16
 
@@ -28,10 +28,11 @@ class JupyterConnection:
         self, board: Board, server: JupyterServer, line: Session, sudo_password: str | None
     ) -> None:
         self.board = board
+        self.machine = board.machine
         self.sudo_password = sudo_password
         self._server = server
         self._session = line
-        self._files: JupyterFiles | None = None
+        self._files: dict[str, JupyterFiles] = {}
         self._running = asyncio.Semaphore(_COMMANDS)
         self._consoles: set[JupyterConsole] = set()
 
@@ -44,29 +45,32 @@ class JupyterConnection:
         """See ``Transport``."""
         return translated(self.board)
 
-    async def files(self) -> RemoteFiles:
+    async def files(self, base: str) -> RemoteFiles:
         """See ``Transport``."""
-        if self._files is None:
-            self._files = JupyterFiles(self, self._server, self._session, self.board.folder)
-        return await self._files.open()
+        if base not in self._files:
+            self._files[base] = JupyterFiles(self, self._server, self._session, base)
+        return await self._files[base].open()
 
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""
         return self._session.start(command)
 
-    async def run(self, *command: str, timeout: float = 30.0) -> tuple[int, bytes, bytes]:
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
         with self.translated():
             try:
                 async with self._running, asyncio.timeout(timeout):
                     process = self._session.start(shlex.join(command))
                     try:
+                        process.write(stdin)
                         process.end_input()
                         out, err = await asyncio.gather(_all(process, "out"), _all(process, "err"))
                     finally:
                         process.close()
             except TimeoutError:
-                raise took_too_long(self.board, command[0], timeout) from None
+                raise took_too_long(self.machine, command[0], timeout) from None
             if process.exit_status is None:
                 raise ConnectionResetError("it ended in the middle of a command")
         return process.exit_status, out, err

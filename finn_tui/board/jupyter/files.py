@@ -18,7 +18,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.jupyter.http import JupyterServer
 from finn_tui.board.jupyter.session import NO_SUCH, RunnerError, Session
-from finn_tui.board.remote_files import Commands, RemoteFile, RemoteFiles, Writer
+from finn_tui.hosts.remote_files import Commands, RemoteFile, RemoteFiles, Writer
 
 _MOST_ENTRIES = 10_000
 # What is larger goes through the contents API.
@@ -90,19 +90,26 @@ class JupyterFiles(RemoteFiles):
         size = await self.size(path)
         if size is None or size > most:
             return None
+        content = await self._part(path, 0, size)
+        return content if len(content) == size else None
+
+    async def _part(self, path: str, offset: int, most: int) -> bytes:
+        """See ``RemoteFiles``."""
         content = bytearray()
-        while len(content) < size:
+        while len(content) < most:
+            count = min(_PIECE, most - len(content))
+            position = offset + len(content)
             try:
-                data = await self.ask("read", path=path, position=len(content), count=_PIECE)
+                data = await self.ask("read", path=path, position=position, count=count)
                 piece = base64.b64decode(data, validate=True)
             except RunnerError:
-                return None
+                break
             except (ValueError, TypeError) as error:
                 raise self._nonsense("a file that is no base64") from error
-            if not piece or len(piece) > _PIECE:
-                return None
+            if not piece or len(piece) > count:
+                break
             content += piece
-        return bytes(content[:size])
+        return bytes(content)
 
     @contextlib.asynccontextmanager
     async def writing(self, path: str, *, resume: bool = False) -> AsyncIterator[Writer]:
@@ -134,7 +141,7 @@ class JupyterFiles(RemoteFiles):
 
     def _failed(self, error: RunnerError, arguments: Mapping[str, Any], fix: str) -> FinnTuiError:
         return FinnTuiError(
-            f"a file operation on {self._link.board.name} failed",
+            f"a file operation on {self._link.machine.name} failed",
             f"{error}: {arguments.get('path', '')}",
             fix,
             kind="board",
@@ -188,7 +195,7 @@ class JupyterFiles(RemoteFiles):
 
     def _nonsense(self, why: str) -> FinnTuiError:
         return FinnTuiError(
-            f"{self._link.board.name} answered something that cannot be right",
+            f"{self._link.machine.name} answered something that cannot be right",
             f"Asked for files, it sent {why}.",
             "Try again; if it stays so, restart the board.",
             kind="board",

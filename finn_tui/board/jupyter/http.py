@@ -20,7 +20,7 @@ import httpx
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.board.catalogue import Board
-from finn_tui.board.transport import LoginRefused
+from finn_tui.hosts.transport import LoginRefused
 
 CONNECT_SECONDS = 10.0
 #: For one request and its answer; 700 kB pass a line of 12 kB/s in that time.
@@ -69,10 +69,12 @@ class JupyterServer:
         if not await self._is_in():
             self._client.headers.pop("Authorization", None)
             if secret is None:
-                raise LoginRefused(self.board, "Its Jupyter server asks for a password or token.")
+                raise LoginRefused(
+                    self.board.machine, "Its Jupyter server asks for a password or token."
+                )
             await self._log_in_by_form(secret)
             if not await self._is_in():
-                raise LoginRefused(self.board, "Its Jupyter server takes another one.")
+                raise LoginRefused(self.board.machine, "Its Jupyter server takes another one.")
         # What a request shows and a cookie holds must be alike; a server that has handed out no
         # cookie takes ours.
         if not self._xsrf():
@@ -94,7 +96,9 @@ class JupyterServer:
         form = {"password": password, _XSRF: self._xsrf()}
         status, _, _ = await self._ask("POST", "login", data=form)
         if status in (401, 403):
-            raise LoginRefused(self.board, "Its Jupyter server takes another password or token.")
+            raise LoginRefused(
+                self.board.machine, "Its Jupyter server takes another password or token."
+            )
 
     def _xsrf(self) -> str:
         # Several cookies of that name may be there, for several paths; any will do.

@@ -18,13 +18,11 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.board.catalogue import Board
 from finn_tui.board.paste.server import Session
-from finn_tui.board.remote_files import FileKind, RemoteFile, RemoteFiles
-from finn_tui.board.transport import Console, RemoteProcess
+from finn_tui.hosts.remote_files import FileKind, RemoteFile, RemoteFiles
+from finn_tui.hosts.transport import MOST_OUTPUT, Console, RemoteProcess, took_too_long
 
 #: Bytes of a command's output that nobody has read yet; more ends the session.
 _MOST_UNREAD = 64 << 20
-#: Of a command that is run to its end; what it prints beyond is dropped.
-_MOST_OUTPUT = 4 << 20
 #: Bytes in one message to the board.
 _PIECE = 512 << 10
 _MOST_ENTRIES = 10_000
@@ -110,6 +108,10 @@ class PasteProcess:
             piece = base64.b64encode(data[start : start + _PIECE]).decode()
             self._link.send(id=self._number, **{"in": piece})
 
+    def end_input(self) -> None:
+        """It gets nothing more."""
+        self._link.send(id=self._number, eof=True)
+
     async def readline(self) -> bytes:
         """See ``RemoteProcess``."""
         return await self.out.readline()
@@ -153,6 +155,7 @@ class PasteLink:
     def __init__(self, board: Board, session: Session) -> None:
         """For a board that has said hello."""
         self.board = board
+        self.machine = board.machine
         self.sudo_password: str | None = None
         self._session = session
         self._number = 0
@@ -221,21 +224,20 @@ class PasteLink:
         self.send(id=self._number, start=command)
         return process
 
-    async def run(self, *command: str, timeout: float = 30.0) -> tuple[int, bytes, bytes]:
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
         with self.translated():
             process = self._start(shlex.join(command))
             try:
                 async with asyncio.timeout(timeout):
+                    process.write(stdin)
+                    process.end_input()
                     out, err = await asyncio.gather(_most(process.out), _most(process.err))
                     await process.ended.wait()
             except TimeoutError:
-                raise FinnTuiError(
-                    f"{command[0]} on {self.board.name} took longer than {timeout:g} s",
-                    "The board may be overloaded or its disk stuck.",
-                    "Try again; if it stays so, restart the board.",
-                    kind="board",
-                ) from None
+                raise took_too_long(self.machine, command[0], timeout) from None
             finally:
                 process.close()
             if self.is_closed:
@@ -243,9 +245,9 @@ class PasteLink:
         status = process.exit_status
         return 255 if status is None else status, out, err
 
-    async def files(self) -> RemoteFiles:
+    async def files(self, base: str) -> RemoteFiles:
         """See ``Transport``."""
-        files = PasteFiles(self, self.board.folder)
+        files = PasteFiles(self, base)
         await files.make_base()
         return files
 
@@ -314,7 +316,7 @@ class PasteLink:
 async def _most(output: _Output) -> bytes:
     data = bytearray()
     while piece := await output.readline():
-        data += piece[: _MOST_OUTPUT - len(data)]
+        data += piece[: MOST_OUTPUT - len(data)]
     return bytes(data)
 
 
@@ -371,9 +373,14 @@ class PasteFiles(RemoteFiles):
         size = await self.size(path)
         if size is None or size > most:
             return None
+        return await self._part(path, 0, size)
+
+    async def _part(self, path: str, offset: int, most: int) -> bytes:
+        """See ``RemoteFiles``."""
         data = bytearray()
-        while len(data) < size:
-            text = await self._call("read", path=path, offset=len(data), size=_PIECE)
+        while len(data) < most:
+            size = min(_PIECE, most - len(data))
+            text = await self._call("read", path=path, offset=offset + len(data), size=size)
             piece = base64.b64decode(msgspec.convert(text, str))
             if not piece:
                 break

@@ -103,20 +103,20 @@ def end_stopped(board: BoardState) -> None:
 
 def unknown_key(error: FinnTuiError) -> str:
     """Return the fingerprint if the board's host key is unknown; else an empty text."""
-    from finn_tui.board.connection import HostKeyUnknown
+    from finn_tui.hosts.ssh.connection import HostKeyUnknown
 
     return error.fingerprint if isinstance(error, HostKeyUnknown) else ""
 
 
 def encrypted_key(error: FinnTuiError) -> str:
     """Return the file of the key whose passphrase is asked for; else an empty text."""
-    from finn_tui.board.openssh_files import KeyEncrypted
+    from finn_tui.hosts.ssh.openssh_files import KeyEncrypted
 
     return str(error.key) if isinstance(error, KeyEncrypted) else ""
 
 
 def asks_password(error: FinnTuiError) -> bool:
     """Return whether the board refused a login without a password."""
-    from finn_tui.board.transport import LoginRefused
+    from finn_tui.hosts.transport import LoginRefused
 
     return isinstance(error, LoginRefused)

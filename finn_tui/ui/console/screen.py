@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
-from finn_tui.board.transport import Console
+from finn_tui.hosts.transport import Console
 from finn_tui.ui.console.view import ConsoleView
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, printable, shorten

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from finn_tui.board.transport import Console
+from finn_tui.hosts.transport import Console
 from finn_tui.ui.console.emulator import PIECE, Emulator
 from finn_tui.ui.console.keys import key_bytes
 

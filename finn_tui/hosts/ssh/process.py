@@ -1,4 +1,4 @@
-"""Commands and terminals on a board over SSH."""
+"""Commands and terminals on a machine over SSH."""
 
 from __future__ import annotations
 

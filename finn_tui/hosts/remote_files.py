@@ -1,4 +1,4 @@
-"""Files on a board: every request bounded in time, and no symbolic link followed.
+"""Files on a machine: every request bounded in time, and no symbolic link followed.
 
 ``RemoteFiles`` says what finn-tui does with them; each transport has the requests for it.
 """
@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board.catalogue import Board
+from finn_tui.hosts.machine import Machine
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ async def together(requests: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 class FileKind(StrEnum):
-    """What a path on a board leads to."""
+    """What a path on a machine leads to."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -46,7 +46,7 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """An entry of a folder on a board.
+    """An entry of a folder on a machine.
 
     Attributes:
         name: within its folder.
@@ -60,23 +60,25 @@ class RemoteFile:
 
 
 class Writer(Protocol):
-    """A file on a board that is open for writing."""
+    """A file on a machine that is open for writing."""
 
     async def write(self, data: bytes, position: int) -> None:
         """Write bytes at a position; bounded in time."""
 
 
 class Commands(Protocol):
-    """What runs commands on a board; a ``Transport`` does."""
+    """What runs commands on a machine; a ``Transport`` does."""
 
-    board: Board
+    machine: Machine
 
-    async def run(self, *command: str, timeout: float = 30.0) -> tuple[int, bytes, bytes]:
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
         """Run a command to its end: exit status, standard output, standard error."""
 
 
 class RemoteFiles(abc.ABC):
-    """What lies below one folder of a board.
+    """What lies below one folder of a machine.
 
     The folder itself is the user's choice and may be a link; nothing below it may.
     """
@@ -106,6 +108,27 @@ class RemoteFiles(abc.ABC):
     @abc.abstractmethod
     async def read(self, path: str, most: int) -> bytes | None:
         """A regular file's content; None if there is none, or it has more bytes than ``most``."""
+
+    async def read_from(self, path: str, offset: int, most: int) -> bytes:
+        """A part of a regular file.
+
+        Args:
+            path: its path; no link is followed.
+            offset: byte at which the part begins.
+            most: bytes that are read at most.
+
+        Returns:
+            The bytes; b"" where there is no regular file, or none of its bytes lie there.
+        """
+        # Looked at first: opening a pipe would hold up the machine's end.
+        size = await self.size(path)
+        if size is None or size <= offset:
+            return b""
+        return await self._part(path, offset, min(most, size - offset))
+
+    @abc.abstractmethod
+    async def _part(self, path: str, offset: int, most: int) -> bytes:
+        """As ``read_from``, of a path that is known to be a regular file."""
 
     @abc.abstractmethod
     def writing(self, path: str, *, resume: bool = False) -> AbstractAsyncContextManager[Writer]:
@@ -155,12 +178,13 @@ class RemoteFiles(abc.ABC):
             return
         if entry.kind is FileKind.FOLDER:
             return
+        machine = self._link.machine
         what = "a symbolic link" if entry.kind is FileKind.LINK else "not a folder"
         raise FinnTuiError(
-            f"{path} on {self._link.board.name} is {what}",
+            f"{path} on {machine.name} is {what}",
             "finn-tui writes below its own folder only and follows no links there.",
-            f"Look at it with `ls -ld {path}` on the board and remove it.",
-            kind="board",
+            f"Look at it with `ls -ld {path}` on the {machine.word} and remove it.",
+            kind=machine.word,
         )
 
     async def is_inside(self, folder: str, name: str) -> bool:
@@ -174,10 +198,10 @@ class RemoteFiles(abc.ABC):
         return True
 
     async def sha256(self, paths: list[str]) -> list[str | None]:
-        """The hashes of files, as the board computes them; None for one that it cannot read.
+        """The hashes of files, as the machine computes them; None for one that it cannot read.
 
         Raises:
-            FinnTuiError: the board's answer is none.
+            FinnTuiError: the machine's answer is none.
         """
         hashes: list[str | None] = []
         for start in range(0, len(paths), 100):
@@ -197,9 +221,9 @@ class RemoteFiles(abc.ABC):
                 by_path[path[1:]] = digest
         if (lines and not by_path) or (not lines and b"No such file" not in err):
             raise FinnTuiError(
-                f"{self._link.board.name} cannot compute hashes of files",
+                f"{self._link.machine.name} cannot compute hashes of files",
                 (err or out)[:500].decode("utf-8", "replace").strip(),
                 "`sha256sum` (coreutils) must be installed there.",
-                kind="board",
+                kind=self._link.machine.word,
             )
         return [by_path.get(path) for path in paths]

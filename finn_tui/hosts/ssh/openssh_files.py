@@ -12,7 +12,8 @@ import asyncssh
 
 from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board.ssh_config import ConfigCopies, Unusable
+from finn_tui.hosts.machine import Word, catalogue
+from finn_tui.hosts.ssh.config import ConfigCopies, Unusable
 
 _MOST_BYTES = 16 << 20
 #: Keys that are tried where nobody names one.
@@ -20,7 +21,7 @@ _USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_dsa")
 
 
 def known_hosts_file() -> Path:
-    """Where trusted boards' keys are kept, beside the user's own ``~/.ssh/known_hosts``."""
+    """Where trusted machines' keys are kept, beside the user's own ``~/.ssh/known_hosts``."""
     return paths.config_dir() / "known_hosts"
 
 
@@ -67,10 +68,11 @@ def remember(key: asyncssh.SSHKey, host: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def usable_config(**options: object) -> Iterator[tuple[list[str], list[str]]]:
+def usable_config(word: Word = "host", **options: object) -> Iterator[tuple[list[str], list[str]]]:
     """The user's configuration for one connection, without the lines that asyncssh cannot read.
 
     Args:
+        word: what is connected to, for errors.
         options: of the connection, as ``host``; conditions in the file depend on them.
 
     Yields:
@@ -88,18 +90,18 @@ def usable_config(**options: object) -> Iterator[tuple[list[str], list[str]]]:
             yield [], []
             return
         except OSError as error:
-            raise _unusable(path, str(error)) from error
+            raise _unusable(path, str(error), word) from error
         except Unusable as error:
-            raise _unusable(path, str(error)) from None
+            raise _unusable(path, str(error), word) from None
         yield [str(copies.config)], copies.notes
 
 
-def _unusable(path: Path, why: str) -> FinnTuiError:
+def _unusable(path: Path, why: str, word: Word) -> FinnTuiError:
     return FinnTuiError(
         f"{path} cannot be used",
         why,
         "Correct it; `ssh -G HOST` shows what OpenSSH makes of it.",
-        kind="board",
+        kind=word,
     )
 
 
@@ -110,7 +112,7 @@ class KeyEncrypted(FinnTuiError):
         key: its file.
     """
 
-    def __init__(self, key: Path, *, wrong: bool = False) -> None:
+    def __init__(self, key: Path, *, wrong: bool = False, word: Word = "host") -> None:
         """For a key file; ``wrong``: a passphrase was given that does not open it."""
         self.key = key
         super().__init__(
@@ -119,45 +121,46 @@ class KeyEncrypted(FinnTuiError):
             if wrong
             else "No SSH agent holds it, and nobody was there to be asked for its passphrase.",
             f"Give its passphrase when asked, or run `ssh-add {shlex.quote(str(key))}` first; "
-            "where the board takes passwords, --ask-password will do.",
-            kind="board",
+            f"where the {word} takes passwords, --ask-password will do.",
+            kind=word,
         )
 
 
 def key_path(key: str) -> Path:
-    """The file of a key that boards.toml or an SSH configuration names."""
+    """The file of a key that a catalogue or an SSH configuration names."""
     return Path(key).expanduser()
 
 
-def read_key(key: str, passphrase: str | None = None) -> asyncssh.SSHKey:
+def read_key(key: str, passphrase: str | None = None, *, word: Word = "host") -> asyncssh.SSHKey:
     """Read a private key; with a passphrase that takes a second.
 
     Args:
         key: its file.
         passphrase: opens it; kept nowhere.
+        word: what it is for, for errors.
 
     Raises:
         KeyEncrypted: it is encrypted, and the passphrase is not its.
-        FinnTuiError: it cannot be used (kind "board").
+        FinnTuiError: it cannot be used.
     """
     path = key_path(key)
     try:
         return asyncssh.read_private_key(path, passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         if "assphrase" in str(error) or isinstance(error, asyncssh.KeyEncryptionError):
-            raise KeyEncrypted(path, wrong=passphrase is not None) from None
+            raise KeyEncrypted(path, wrong=passphrase is not None, word=word) from None
         raise FinnTuiError(
             f"the key {path} cannot be used",
             str(error),
-            "Name a private key in OpenSSH's or PEM form as `key` in boards.toml.",
-            kind="board",
+            f"Name a private key in OpenSSH's or PEM form as `key` in {catalogue(word)}.",
+            kind=word,
         ) from None
     except Exception as error:  # The boundary to asyncssh's parsers, which raise anything.
         raise FinnTuiError(
             f"the key {path} cannot be read",
             str(error) or type(error).__name__,
-            "Correct `key` in boards.toml, or remove it to use the usual keys.",
-            kind="board",
+            f"Correct `key` in {catalogue(word)}, or remove it to use the usual keys.",
+            kind=word,
         ) from None
 
 
@@ -165,9 +168,9 @@ def encrypted_keys(key: str, config: list[str], host: str) -> list[Path]:
     """The keys that could open a connection if somebody gave their passphrases.
 
     Args:
-        key: the one that boards.toml names; empty if none.
+        key: the one that the catalogue names; empty if none.
         config: paths of the SSH configuration, see ``usable_config``.
-        host: the board's, as it is named there.
+        host: the machine's, as it is named there.
     """
     names: list[str] = [key] if key else []
     if not names:

@@ -1,4 +1,4 @@
-"""A board's files over SFTP."""
+"""A machine's files over SFTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import asyncssh
 
-from finn_tui.board.remote_files import Commands, FileKind, RemoteFile, RemoteFiles, Writer
+from finn_tui.hosts.remote_files import Commands, FileKind, RemoteFile, RemoteFiles, Writer
 
 _KINDS = {
     asyncssh.FILEXFER_TYPE_REGULAR: FileKind.FILE,
@@ -18,16 +18,16 @@ _KINDS = {
 
 
 class SftpFiles(RemoteFiles):
-    """What lies below one folder of a board, over an SFTP session."""
+    """What lies below one folder of a machine, over an SFTP session."""
 
     def __init__(self, link: Commands, sftp: asyncssh.SFTPClient, base: str) -> None:
         super().__init__(link, base)
         self._sftp = sftp
 
     @classmethod
-    async def open(cls, link: Commands, sftp: asyncssh.SFTPClient) -> SftpFiles:
-        """The files below the board's folder, which is made if it is missing."""
-        files = cls(link, sftp, link.board.folder)
+    async def open(cls, link: Commands, sftp: asyncssh.SFTPClient, base: str) -> SftpFiles:
+        """The files below a folder, which is made if it is missing."""
+        files = cls(link, sftp, base)
         await files.timed(sftp.makedirs(files.base, exist_ok=True))
         return files
 
@@ -79,6 +79,15 @@ class SftpFiles(RemoteFiles):
             content = await self.timed(file.read(most, 0))
             return content if isinstance(content, bytes) else None
 
+    async def _part(self, path: str, offset: int, most: int) -> bytes:
+        """See ``RemoteFiles``."""
+        try:
+            async with self._opened(path, asyncssh.FXF_READ) as file:
+                content = await self.timed(file.read(most, offset))
+                return content if isinstance(content, bytes) else b""
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            return b""
+
     @contextlib.asynccontextmanager
     async def writing(self, path: str, *, resume: bool = False) -> AsyncIterator[Writer]:
         """See ``RemoteFiles``."""
@@ -97,7 +106,7 @@ class SftpFiles(RemoteFiles):
         try:
             yield file
         except BaseException:
-            # Also when cancelled: a board that is stuck does not answer to a close either.
+            # Also when cancelled: a machine that is stuck does not answer to a close either.
             with contextlib.suppress(TimeoutError, asyncssh.Error):
                 async with asyncio.timeout(2):
                     await file.close()

@@ -1,0 +1,52 @@
+"""What a transport must know of the machine at its other end, and what messages call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+#: What a machine is to finn-tui; also the kind of errors about it.
+Word = Literal["board", "host"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that is reached.
+
+    Attributes:
+        name: what users call it.
+        word: what it is, "board" or "host": in messages, and the kind of errors. Its file is
+            ``boards.toml`` or ``hosts.toml``, its command ``boards`` or ``hosts``.
+        address: its address, a name from the user's SSH configuration, or that of its Jupyter
+            server; empty for this machine.
+        port: SSH port; 0 leaves it to the SSH configuration (usually 22).
+        user: login name; empty leaves it to the SSH configuration.
+        key: private key file; empty leaves it to the SSH configuration.
+    """
+
+    name: str
+    word: Word = "host"
+    address: str = ""
+    port: int = 0
+    user: str = ""
+    key: str = ""
+
+    @property
+    def catalogue(self) -> str:
+        """The name of the file that it is written in."""
+        return catalogue(self.word)
+
+    @property
+    def where(self) -> str:
+        """Its name and its address, for people."""
+        return f"{self.name} ({self.address}{f':{self.port}' if self.port else ''})"
+
+    @property
+    def login(self) -> str:
+        """What ``ssh`` is given to reach it: its address, with the login name if there is one."""
+        return f"{self.user}@{self.address}" if self.user else self.address
+
+
+def catalogue(word: Word) -> str:
+    """The name of the file with the machines of that kind."""
+    return f"{word}s.toml"

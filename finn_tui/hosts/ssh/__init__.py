@@ -1,0 +1,1 @@
+"""The transport over SSH and SFTP, as the user's OpenSSH configuration says."""
