@@ -130,7 +130,10 @@ class RunFolder:
         Raises:
             FinnTuiError: it is missing or broken.
         """
-        document = self._read(runfiles.STATE)
+        return self.state_of(self._read(runfiles.STATE))
+
+    def state_of(self, document: dict[str, Any]) -> RunState:
+        """A document as state.json holds it. Raises ``FinnTuiError`` for one that is broken."""
         document |= {**_checked_identity(document), "error": document.get("error") or None}
         return documents.decode(document, RunState, self.path / runfiles.STATE, _FIX)
 

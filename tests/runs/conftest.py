@@ -101,8 +101,8 @@ Begin = Callable[..., Any]
 
 
 @pytest.fixture
-def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
-    """Launch a run whose builder does what its keywords say."""
+def fake_archive(tmp_path: Path) -> Path:
+    """The engine's archive with ``fake_builder`` in the builder's place."""
     archive = tmp_path / "engine.pyz"
     place = "finn_tui/engine/server/"
     with zipfile.ZipFile(engine_archive()) as real, zipfile.ZipFile(archive, "w") as out:
@@ -111,8 +111,14 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
                 out.writestr(name, (Path(__file__).parent / "fake_builder.py").read_text())
             else:
                 out.writestr(name, real.read(name))
-    monkeypatch.setattr(launch, "engine_archive", lambda: archive)
-    monkeypatch.setattr(rebuild, "engine_archive", lambda: archive)
+    return archive
+
+
+@pytest.fixture
+def begin(tmp_path: Path, fake_archive: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
+    """Launch a run whose builder does what its keywords say."""
+    monkeypatch.setattr(launch, "engine_archive", lambda: fake_archive)
+    monkeypatch.setattr(rebuild, "engine_archive", lambda: fake_archive)
 
     known = paths.config_dir() / "engines.toml"
     known.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,15 @@
-"""``python engine.pyz [serve]`` talks on stdio; ``python engine.pyz build RUN`` builds a run."""
+"""``python engine.pyz [serve]`` talks on stdio; ``python engine.pyz build RUN`` builds a run.
+
+``python engine.pyz JOB`` does what ``remote`` has for runs on this machine: a request from standard
+input, an answer.
+"""
 
 import sys
 from typing import List
 
 
 def main(arguments: List[str]) -> int:
-    """Run one of the engine's two jobs and return the exit code (2 for wrong use)."""
+    """Run one of the engine's jobs and return the exit code (2 for wrong use)."""
     job = arguments[0] if arguments else "serve"
     if job == "serve" and len(arguments) <= 1:
         from finn_tui.engine.server import methods
@@ -15,7 +19,12 @@ def main(arguments: List[str]) -> int:
         from finn_tui.engine.server import runner
 
         return int(runner.main(arguments[1]) or 0)
-    sys.stderr.write("usage: engine [serve] | engine build RUN_FOLDER\n")
+    from finn_tui.engine.server import remote
+
+    if job in remote.JOBS and len(arguments) == 1:
+        return remote.main(job)
+    usage = "usage: engine [serve] | engine build RUN_FOLDER | engine %s < REQUEST\n"
+    sys.stderr.write(usage % "|".join(sorted(remote.JOBS)))
     return 2
 
 

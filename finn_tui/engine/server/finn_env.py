@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import importlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import finn_api, stand_ins
+from finn_tui.engine.server.tools import tools
 
 RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
 
@@ -259,31 +259,6 @@ def has_uram(part: str) -> bool:
         if board["part"] == part and board["resources"] is not None:
             return bool(board["resources"]["URAM"])
     return False
-
-
-def tools() -> Dict[str, Optional[Dict[str, Optional[str]]]]:
-    """AMD's tools as FINN would find them: ``{"vivado": {"path", "version"} | None, ...}``."""
-    return {
-        "vivado": _tool("vivado", ("XILINX_VIVADO", "VIVADO_PATH")),
-        "vitis_hls": _tool("vitis_hls", ("XILINX_HLS", "HLS_PATH", "XILINX_VITIS", "VITIS_PATH")),
-    }
-
-
-def _tool(name: str, variables: Tuple[str, ...]) -> Optional[Dict[str, Optional[str]]]:
-    path = shutil.which(name)
-    if path is None:
-        for variable in variables:
-            candidate = os.path.join(os.environ.get(variable, ""), "bin", name)
-            if os.environ.get(variable) and os.access(candidate, os.X_OK):
-                path = candidate
-                break
-    if path is None:
-        return None
-    # AMD installs each version in a folder of its own, .../Vivado/2022.2/bin/vivado.
-    match = re.search(r"\b(20\d\d\.\d)\b", os.path.realpath(path))
-    if match is None:
-        match = re.search(r"\b(20\d\d\.\d)\b", os.environ.get(variables[0], ""))
-    return {"path": path, "version": match.group(1) if match else None}
 
 
 def info() -> Dict[str, Any]:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,7 +13,8 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine import catalogue
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import starting
 from finn_tui.engine.server.training.checkpoints import LATEST as CHECKPOINT_FILE
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
@@ -151,37 +148,16 @@ async def resume(
 def _requeue(run: RunFolder, step: str, archive: Path) -> None:
     """Make an ended run a queued one again, unless somebody else has just done so."""
     try:
-        lock = runfiles.hold(str(run.path))
-    except BlockingIOError as error:
+        starting.requeue(str(run.path), step, str(archive))
+    except EngineError as error:
+        raise FinnTuiError.from_dict(error.as_dict()) from error
+    except (OSError, ValueError) as error:
         raise FinnTuiError(
-            f"{run.id} is at work", "Somebody else has just resumed it.", "Follow it: attach."
+            f"{run.id} could not be resumed",
+            str(error),
+            "Make room on the disk; its folder is as it was.",
+            kind="disk",
         ) from error
-    with lock:
-        state = run.state()
-        if not state.final:
-            raise FinnTuiError(
-                f"{run.id} has not ended", f"It is {state.state}.", "Follow it: attach."
-            )
-        try:
-            shutil.copyfile(archive, run.path / "engine.pyz")
-            plan = run.path / "rehearsal" / "rehearsal.json"
-            if plan.is_file():
-                document = json.loads(plan.read_text(encoding="utf-8"))
-                runfiles.write_json(str(plan), {**document, "fail": None})
-            attempt = state.attempt + 1
-            queued: dict[str, Any] = {"state": RunStatus.QUEUED, **runprocesses.identity()}
-            queued |= {"heartbeat": time.time(), "attempt": attempt, "from": step}
-            runfiles.save_state(str(run.path), queued)
-        except OSError as error:
-            raise FinnTuiError(
-                f"{run.id} could not be resumed",
-                str(error),
-                "Make room on the disk; its folder is as it was.",
-                kind="disk",
-            ) from error
-        runfiles.append_event(str(run.path), "state", state=RunStatus.QUEUED, error=None)
-        text = f"attempt {attempt} goes on at {step}"
-        runfiles.append_event(str(run.path), "log", level="info", text=text)
 
 
 async def retry(

@@ -48,7 +48,7 @@ class ProcessUsage:
 
     def look(self, state: RunState) -> tuple[ToolProcess, ...]:
         """The run's processes, those that take most first; none of a run on another machine."""
-        if state.final or state.pid is None or not processes.is_here(state):
+        if state.final or state.pid is None or not processes.is_here(self._run, state):
             return ()
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.engine.server import runcontrol, runfiles, runprocesses
 from finn_tui.runs.launch import processes
 from finn_tui.runs.launch.processes import adopt, alive, cancel, reconcile
 from tests.runs.conftest import MakeRun
@@ -138,7 +138,7 @@ async def test_without_proc_the_clock_and_the_arguments_prove_a_runner(
     monkeypatch.setattr(runprocesses, "_proc_is_ours", lambda: False)
     monkeypatch.setattr(runprocesses, "boot_id", lambda: None)
     monkeypatch.setattr(processes, "_has_proc", lambda: False)
-    monkeypatch.setattr(processes, "CANCEL_SECONDS", 0.5)
+    monkeypatch.setattr(runcontrol, "CANCEL_SECONDS", 0.5)
     run = make_run()
     names = (str(run.path), "another")
     runner, other = [

@@ -1,0 +1,105 @@
+"""A run folder that another machine has sent: checked, unpacked, under its name only when whole.
+
+Standard library only.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tarfile
+from typing import Any, Dict
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import listing, runfiles
+
+#: A run with a data set of its own has some hundred megabytes.
+MOST_BYTES = 8 << 30
+MOST_MEMBERS = 20_000
+
+
+def receive(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Unpack a run folder; nothing if that was done before.
+
+    ``request``: ``packed`` the tar file, ``sha256`` of it, ``folder`` the run folder to make.
+    """
+    packed, folder = str(request["packed"]), str(request["folder"])
+    if os.path.isfile(os.path.join(folder, runfiles.RUN)):
+        _forget(packed)
+        return {"folder": os.path.realpath(folder), "again": True}
+    partial = "%s/.%s.partial" % os.path.split(folder)
+    try:
+        if _sha256(packed) != request["sha256"]:
+            _forget(packed)
+            raise EngineError(
+                "The run's folder has not arrived as it was sent",
+                "The hash of %s is another one." % packed,
+                "Send it again; the file was removed",
+                kind="disk",
+            )
+        shutil.rmtree(partial, ignore_errors=True)
+        os.makedirs(partial)
+        with tarfile.open(packed, "r:") as archive:
+            _unpack(archive, partial)
+        os.rename(partial, folder)
+        _forget(packed)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = listing.free_bytes(os.path.dirname(folder))
+            raise EngineError(
+                "The disk is full where the run's folder is to be",
+                "%.1f GB are free at %s: %s" % (free / 1e9, os.path.dirname(folder), error),
+                "Make room there (`finn-tui runs clean`), then send it again",
+                kind="disk",
+            ) from error
+        raise EngineError(
+            "The run's folder could not be made",
+            str(error),
+            "Look at the owner and the rights of %s" % os.path.dirname(folder),
+            kind="disk",
+        ) from error
+    return {"folder": os.path.realpath(folder), "again": False}
+
+
+def _unpack(archive: tarfile.TarFile, target: str) -> None:
+    """Files and folders only, all below the target: nothing else is in a run folder."""
+    total = 0
+    for count, member in enumerate(archive):
+        parts = member.name.split("/")
+        plain = member.isreg() or member.isdir()
+        total += member.size
+        if (
+            not plain
+            or member.name.startswith("/")
+            or any(part in ("", ".", "..") for part in parts)
+            or total > MOST_BYTES
+            or count >= MOST_MEMBERS
+        ):
+            raise EngineError("The run's folder holds what none does", member.name, kind="input")
+        path = os.path.join(target, *parts)
+        if member.isdir():
+            os.makedirs(path, exist_ok=True)
+            continue
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        source = archive.extractfile(member)
+        assert source is not None
+        with source, open(path, "xb") as file:
+            shutil.copyfileobj(source, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(path, 0o755 if member.mode & 0o100 else 0o644)
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _forget(packed: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(packed)

@@ -1,0 +1,124 @@
+"""What finn-tui asks of runs on a machine where only this archive is: a request, an answer.
+
+``engine.pyz JOB`` reads one JSON object from its standard input and prints one line; what shells
+and settings files print besides does not matter. Standard library only.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from typing import Any, Callable, Dict, List
+
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import arrival, listing, runcontrol, runprocesses, starting
+from finn_tui.engine.server.tools import tools
+
+#: What the line of the answer begins with.
+MARK = "finn-tui answers: "
+
+#: Working files: only going on with the build needs them.
+WORKING = ("finn_build_dir", "build/intermediate_models", "build/stitched_ip")
+
+
+def cancel(request: Dict[str, Any]) -> Dict[str, Any]:
+    """End a run with all its tools; ``request``: ``folder``."""
+    folder = os.path.realpath(str(request["folder"]))
+    return {"state": runcontrol.cancel(folder)}
+
+
+def clean(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Remove a run that has ended, or what only going on with it needs.
+
+    ``request``: ``folder``; ``all``, whether the whole folder is to go; ``dry``, only measure.
+    """
+    folder = os.path.realpath(str(request["folder"]))
+    if not os.path.isdir(folder):
+        return {"bytes": 0}
+    state = runcontrol.reconcile(folder, runcontrol.read_state(folder))
+    if not runcontrol.is_final(state):
+        raise EngineError(
+            "%s has not ended" % os.path.basename(folder),
+            "It is %s." % state.get("state"),
+            "Wait for its end, or cancel it; then clean up.",
+        )
+    paths = [folder] if request.get("all") else [os.path.join(folder, name) for name in WORKING]
+    paths = [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
+    count = sum(_bytes(path) for path in paths)
+    for path in [] if request.get("dry") else paths:
+        # Away at once under its name: half a folder is never taken for a whole one.
+        gone = os.path.join(os.path.dirname(path), ".cleaned-%s-%d" % (time.time(), os.getpid()))
+        os.rename(path, gone)
+        shutil.rmtree(gone)
+    return {"bytes": count}
+
+
+def _bytes(path: str) -> int:
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            except OSError:
+                continue
+    return total
+
+
+def survey(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Tell what a build here can count on; ``request``: ``folder``, where runs are to lie."""
+    folder = os.path.realpath(os.path.expanduser(str(request["folder"])))
+    os.makedirs(folder, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise EngineError("%s cannot be written" % folder, "", "Look at its owner and its rights")
+    notes: List[str] = []
+    way = starting.launch_way(notes)
+    return {
+        "folder": folder,
+        "free": listing.free_bytes(folder),
+        "memory": _available_memory(),
+        "tools": tools(),
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "host": runprocesses.host(),
+        "time": time.time(),
+        "way": way,
+        "notes": notes,
+    }
+
+
+def _available_memory() -> int:
+    try:
+        with open("/proc/meminfo") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+JOBS: Dict[str, Callable[[Dict[str, Any]], Dict[str, Any]]] = {
+    "listing": listing.listing,
+    "receive": arrival.receive,
+    "start": starting.start,
+    "cancel": cancel,
+    "clean": clean,
+    "survey": survey,
+}
+
+
+def main(job: str) -> int:
+    """Do what is asked; returns 0, also where the answer is an error."""
+    try:
+        request = json.loads(sys.stdin.buffer.read().decode("utf-8") or "{}")
+        answer: Dict[str, Any] = {"result": JOBS[job](request)}
+    except EngineError as error:
+        answer = {"error": error.as_dict()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        failure = EngineError(
+            "%s failed" % job, "%s: %s" % (type(error).__name__, error), kind="engine"
+        )
+        answer = {"error": failure.as_dict()}
+    sys.stdout.write("\n%s%s\n" % (MARK, json.dumps(answer)))
+    sys.stdout.flush()
+    return 0

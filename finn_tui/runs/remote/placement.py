@@ -1,0 +1,138 @@
+"""Where a run works if not here: ``placement.json`` in its folder, known to the workspace only."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from finn_tui.base import documents, files
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.runs.documents import RunError
+
+PLACEMENT = "placement.json"
+_FIX = (
+    "The run's mirror can still be read; remove the file to treat the run as one of this machine."
+)
+
+
+class Stage(StrEnum):
+    """How far a run on a host is, as the workspace knows it."""
+
+    SENDING = "sending"
+    STARTED = "started"
+    #: It has ended, and all that is fetched of it is here.
+    SETTLED = "settled"
+
+
+class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a run works, and what is known of the way there.
+
+    Attributes:
+        host: name of the machine in hosts.toml.
+        folder: the run folder there, absolute.
+        stage: how far it is.
+        shared: the folder there is this one, seen over the network: nothing is sent or fetched.
+        wanted: what the user asked for and the host has not done yet: ``cancel``, or empty.
+        parallel: how many builds run at once there.
+        job: id of the scheduler's job; empty without a scheduler.
+        array_index: the run's place in a job array; null outside one.
+        container: name of the container that it works in; empty outside one.
+        contact (s since the epoch): when the host last answered, by this machine's clock.
+        delay (s): time that its last answer took.
+        clock_shift (s): the host's clock minus this machine's.
+        problem: why the host could not be asked the last time; null if it could.
+    """
+
+    host: str
+    folder: str
+    stage: Stage = Stage.SENDING
+    shared: bool = False
+    wanted: str = ""
+    parallel: int = 1
+    job: str = ""
+    array_index: int | None = None
+    container: str = ""
+    contact: float = 0.0
+    delay: float | None = None
+    clock_shift: float = 0.0
+    problem: RunError | None = None
+
+    @property
+    def error(self) -> FinnTuiError | None:
+        """Why the host could not be asked the last time."""
+        if self.problem is None:
+            return None
+        return FinnTuiError.from_dict(msgspec.structs.asdict(self.problem))
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is to be asked of the host any more."""
+        return self.stage is Stage.SETTLED and not self.wanted
+
+
+def is_placed(run: Path) -> bool:
+    """Whether a run folder's run works somewhere else."""
+    return (run / PLACEMENT).is_file()
+
+
+def read_placement(run: Path) -> Placement | None:
+    """Where a run works; None for one of this machine.
+
+    Args:
+        run: the run's folder in the workspace.
+
+    Raises:
+        FinnTuiError: placement.json is broken.
+    """
+    path = run / PLACEMENT
+    try:
+        document = documents.read(path, _FIX)
+    except FileNotFoundError:
+        return None
+    placement = documents.decode(document, Placement, path, _FIX)
+    place = PurePosixPath(placement.folder)
+    # A run folder may come from somebody else: no other folder of the user's is touched for it.
+    if not place.is_absolute() or ".." in place.parts or place.name != run.name:
+        raise FinnTuiError(
+            f"{path} cannot be read",
+            f"folder is {placement.folder!r}, which is no absolute path of a run {run.name}.",
+            _FIX,
+        )
+    return placement
+
+
+def write_placement(run: Path, placement: Placement) -> None:
+    """Write placement.json. Raises ``FinnTuiError`` (kind "disk")."""
+    files.replace(run / PLACEMENT, _text(placement))
+
+
+def change_placement(run: Path, **changes: Any) -> Placement:
+    """Change some fields of placement.json, safe against others that change it, too.
+
+    Args:
+        run: the run's folder in the workspace.
+        changes: fields of ``Placement``.
+
+    Raises:
+        FinnTuiError: there is none, it is broken or cannot be written.
+    """
+    changed: list[Placement] = []
+
+    def change(content: bytes) -> bytes:
+        placement = read_placement(run)
+        if placement is None:
+            raise FinnTuiError(f"{run.name} works on no host", f"It has no {PLACEMENT}.", "")
+        changed.append(msgspec.structs.replace(placement, **changes))
+        return _text(changed[-1]).encode()
+
+    files.update(run / PLACEMENT, change)
+    return changed[-1]
+
+
+def _text(placement: Placement) -> str:
+    return json.dumps({"format": 1, **msgspec.to_builtins(placement)}, indent=1) + "\n"
