@@ -26,6 +26,7 @@ from finn_tui.base import config
 from finn_tui.board.catalogue import BoardEntry
 from finn_tui.cli.documents import DOCUMENTS, Failure
 from finn_tui.engine.catalogue import EngineEntry
+from finn_tui.hosts.catalogue import HostEntry
 from finn_tui.lab.course.definition import Course
 from finn_tui.lab.presets import PresetFile
 from finn_tui.lab.workspace import Settings
@@ -64,6 +65,24 @@ BRAM_18K = 120
 host = "192.168.2.99"
 user = "xilinx"
 python = "/usr/local/share/pynq-venv"
+""",
+    ),
+    (
+        "hosts.toml",
+        "In the configuration folder: machines that run engines and builds, a table each, by the "
+        "name that `--on` takes. It holds no secrets: passwords are asked for. `finn-tui hosts "
+        "add` writes it.",
+        dict[str, HostEntry],
+        "hosts",
+        """[lab]
+host = "lab-server"     # or a name from ~/.ssh/config, whose jump hosts are used
+folder = "/data/me/finn-tui"
+engine = ["/opt/finn/bin/python"]
+setup = "source /tools/Xilinx/Vivado/2022.2/settings64.sh"
+
+[cluster]
+host = "login.cluster"
+slurm = {partition = "fpga", time = "12:00:00", cpus = 8, memory = "32G", parallel = 4}
 """,
     ),
     (

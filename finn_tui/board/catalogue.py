@@ -18,25 +18,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from finn_tui.base import config, paths
+from finn_tui.base.entries import EntryFile
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.hosts.machine import Machine
 
-if TYPE_CHECKING:
-    import tomlkit
-
 SIMULATED = "simulated"
 FLAVOURS = ("auto", "finn-plus", "upstream")
-_SECRETS = ("pass", "token", "secret")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -130,9 +125,26 @@ def simulated() -> Board:
     return Board(SIMULATED, "127.0.0.1", sudo=False)
 
 
+def _check(name: str, entry: BoardEntry, path: Path) -> None:
+    if bool(entry.host) == bool(entry.url):
+        raise FinnTuiError(
+            f"{path}: the board {name} needs either host or url",
+            "host is its address for SSH, url that of its Jupyter server.",
+            'For example host = "192.168.2.99", or url = "http://192.168.2.99:9090".',
+        )
+    if entry.url:
+        try:
+            server_address(entry.url)
+        except FinnTuiError as error:
+            raise FinnTuiError(f"{path}: [{name}] {error.what}", error.why, error.fix) from None
+
+
+_FILE = EntryFile("board", BoardEntry, _check, reserved=SIMULATED)
+
+
 def boards_file() -> Path:
     """Where named boards are kept."""
-    return paths.config_dir() / "boards.toml"
+    return _FILE.path
 
 
 def boards() -> dict[str, Board]:
@@ -147,21 +159,9 @@ def load_boards() -> tuple[dict[str, Board], dict[str, FinnTuiError]]:
         all boards by name, the simulated one first, and what is wrong with other entries by name;
         where the file is no TOML, by the file's name.
     """
-    known = {SIMULATED: simulated()}
-    broken: dict[str, FinnTuiError] = {}
-    path = boards_file()
-    try:
-        document, content = config.load(path)
-    except FinnTuiError as error:
-        return known, {path.name: error}
-    for name, value in document.items():
-        try:
-            entry = _checked({name: value}, path, content)[name]
-        except FinnTuiError as error:
-            broken[name] = error
-        else:
-            known[name] = board_of(name, entry)
-    return known, broken
+    entries, broken = _FILE.load()
+    named = {name: board_of(name, entry) for name, entry in entries.items()}
+    return {SIMULATED: simulated(), **named}, broken
 
 
 def board_of(name: str, entry: BoardEntry) -> Board:
@@ -204,17 +204,10 @@ def find(name: str) -> Board:
     """The board of that name. Raises ``FinnTuiError`` with the nearest names for another."""
     if name == SIMULATED:
         return simulated()
-    known, broken = load_boards()
+    known = boards()
     if name in known:
         return known[name]
-    problem = broken.get(name) or broken.get(boards_file().name)
-    if problem is not None:
-        raise problem
-    raise FinnTuiError(
-        f"there is no board called {name}{config.did_you_mean(name, known)}",
-        "Known: " + ", ".join(known) + ".",
-        f"Name it with `finn-tui boards add {name} --host ADDRESS`.",
-    )
+    raise _FILE.missing(name, known)
 
 
 def add(board: Board) -> None:
@@ -223,25 +216,11 @@ def add(board: Board) -> None:
     Raises:
         FinnTuiError: a name that cannot be used, or a file that cannot be written.
     """
-
-    taken = board.name == SIMULATED
-    if taken or not _NAME.match(board.name):
-        raise FinnTuiError(
-            f"a board cannot be called {board.name!r}",
-            "The name is taken." if taken else "Use letters, digits, dot, - and _.",
-            "Choose another name.",
-        )
     entry = BoardEntry(**{key: getattr(board, key) for key in BoardEntry.__struct_fields__})
     if entry.url:
         address = server_address(entry.url)
         entry = msgspec.structs.replace(entry, url=address, host="")
-
-    def edit(document: tomlkit.TOMLDocument) -> None:
-        _checked(document.unwrap(), boards_file())
-        document[board.name] = msgspec.to_builtins(entry)
-        _checked(document.unwrap(), boards_file())
-
-    config.change(boards_file(), dict[str, BoardEntry], edit)
+    _FILE.put(board.name, entry)
 
 
 def remove(name: str) -> None:
@@ -249,38 +228,4 @@ def remove(name: str) -> None:
     if name == SIMULATED:
         raise FinnTuiError(f"{name} cannot be removed", "It always exists.")
     find(name)
-
-    def edit(document: tomlkit.TOMLDocument) -> None:
-        document.pop(name, None)
-
-    config.change(boards_file(), dict[str, BoardEntry], edit)
-
-
-def _checked(document: dict[str, Any], path: Path, content: bytes = b"") -> dict[str, BoardEntry]:
-    for name, entry in document.items():
-        if name == SIMULATED:
-            raise FinnTuiError(
-                f"{path}: the board {SIMULATED} is made by finn-tui itself",
-                "It always exists and has no address of its own.",
-                "Give the board in the file another name.",
-            )
-        if isinstance(entry, dict) and any(word in key for key in entry for word in _SECRETS):
-            raise FinnTuiError(
-                f"{path}: the board {name} has a password or token in it",
-                "Secrets are not kept in files: they are asked for and kept in memory.",
-                "Remove the line; a key file or the SSH agent asks for nothing.",
-            )
-    entries = config.decode(document, dict[str, BoardEntry], path, content)
-    for name, checked in entries.items():
-        if bool(checked.host) == bool(checked.url):
-            raise FinnTuiError(
-                f"{path}: the board {name} needs either host or url",
-                "host is its address for SSH, url that of its Jupyter server.",
-                'For example host = "192.168.2.99", or url = "http://192.168.2.99:9090".',
-            )
-        if checked.url:
-            try:
-                server_address(checked.url)
-            except FinnTuiError as error:
-                raise FinnTuiError(f"{path}: [{name}] {error.what}", error.why, error.fix) from None
-    return entries
+    _FILE.remove(name)
