@@ -11,6 +11,9 @@ asked for and kept in memory.
 
     [rented]
     url = "http://192.168.2.99:9090"    # reached by its Jupyter server only
+
+    [lent]
+    paste = true                # it has a terminal only, into which a line is pasted
 """
 
 from __future__ import annotations
@@ -31,12 +34,14 @@ from finn_tui.base.text import clean
 from finn_tui.hosts.machine import Machine
 
 SIMULATED = "simulated"
+#: A board of which nothing is known but that it has a terminal.
+PASTED = "pasted"
 FLAVOURS = ("auto", "finn-plus", "upstream")
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board that can be reached by SSH or by its Jupyter server.
+    """A board that can be reached by SSH, by its Jupyter server or by a pasted line.
 
     Attributes:
         name: what users call it.
@@ -50,6 +55,7 @@ class Board:
         keep: runs that stay there after a deploy, the newest; 0 for all.
         key: private key file, if it is none of the usual ones.
         url: its Jupyter server, for one that is reached by that instead of SSH.
+        paste: it is reached by a line that is pasted into its terminal, by nothing else.
         stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
     """
 
@@ -64,6 +70,7 @@ class Board:
     keep: int = 0
     key: str = ""
     url: str = ""
+    paste: bool = False
     stand_in: bool = False
 
     @property
@@ -79,6 +86,8 @@ class Board:
     @property
     def address(self) -> str:
         """Where it is, for people."""
+        if self.paste:
+            return "a line pasted into its terminal"
         return self.url or (f"{self.user}@{self.host}" if self.user else self.host)
 
     @property
@@ -102,6 +111,7 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
         keep: runs that stay there after a deploy, the newest; 0 for all.
         key: private key file, if it is none of the usual ones.
         url: its Jupyter server, where it is reached by that instead of SSH.
+        paste: it is reached by a line that is pasted into its terminal, by nothing else.
         stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
     """
 
@@ -117,6 +127,7 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
     keep: Annotated[int, Meta(ge=0, le=100_000, description="A number of runs; 0 for all.")] = 0
     key: str = ""
     url: str = ""
+    paste: bool = False
     stand_in: bool = False
 
 
@@ -126,10 +137,11 @@ def simulated() -> Board:
 
 
 def _check(name: str, entry: BoardEntry, path: Path) -> None:
-    if bool(entry.host) == bool(entry.url):
+    if bool(entry.host) + bool(entry.url) + entry.paste != 1:
         raise FinnTuiError(
-            f"{path}: the board {name} needs either host or url",
-            "host is its address for SSH, url that of its Jupyter server.",
+            f"{path}: the board {name} needs either host or url or paste = true",
+            "host is its address for SSH, url that of its Jupyter server; paste is for a board "
+            "that has a terminal only.",
             'For example host = "192.168.2.99", or url = "http://192.168.2.99:9090".',
         )
     if entry.url:
@@ -140,6 +152,11 @@ def _check(name: str, entry: BoardEntry, path: Path) -> None:
 
 
 _FILE = EntryFile("board", BoardEntry, _check, reserved=SIMULATED)
+
+
+def pasted() -> Board:
+    """A board without an entry that is reached by a pasted line."""
+    return Board(PASTED, "", paste=True)
 
 
 def boards_file() -> Path:
@@ -207,6 +224,8 @@ def find(name: str) -> Board:
     known = boards()
     if name in known:
         return known[name]
+    if name == PASTED:
+        return pasted()
     raise _FILE.missing(name, known)
 
 

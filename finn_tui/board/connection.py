@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import asyncssh
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.board.catalogue import SIMULATED, Board
 from finn_tui.board.transport import Transport
@@ -51,6 +52,14 @@ async def connect(
         HostKeyUnknown, HostKeyChanged, KeyEncrypted: see there.
         FinnTuiError: no answer, refused, not let in; kind "board".
     """
+    if board.paste:
+        raise FinnTuiError(
+            f"{board.name} is reached by a line pasted into its terminal only",
+            "There is no address to connect to.",
+            "Give --paste --bind ADDRESS with deploy, execute, throughput, validate or go; in the "
+            "app, d asks for the address.",
+            kind="input",
+        )
     if board.url:
         # httpx and websockets are for those only who reach a board so.
         from finn_tui.board.jupyter.connection import connect as connect_to_jupyter

@@ -176,10 +176,11 @@ class BoardOrder:
         from finn_tui.runs.documents import RunKind
 
         built = open_lab(self.workspace).find_run(self.name, RunKind.BUILD)
-        if not self.paste and (self.bind or self.reach):
+        paste = self.paste or self._is_pasted()
+        if not paste and (self.bind or self.reach):
             raise click.UsageError("--bind and --reach belong to --paste.")
         self._ask_about_driver(built.path)
-        if self.paste:
+        if paste:
             return self._do_pasted(job, built.path)
         password = login_password(self.ask_password)
 
@@ -196,6 +197,12 @@ class BoardOrder:
                 return await job(link, folder, reporter)
 
         return run_with_keys(work)
+
+    def _is_pasted(self) -> bool:
+        """Whether boards.toml says that the board is reached by a pasted line."""
+        from finn_tui.board import catalogue
+
+        return self.to is not None and catalogue.find(self.to).paste
 
     def _do_pasted(self, job: Job, folder: Path) -> Any:
         """Do the job on a board into whose terminal the user pastes a line."""

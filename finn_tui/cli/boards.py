@@ -61,6 +61,7 @@ def list_boards(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--host", default="", help="Address for SSH, or a name from ~/.ssh/config.")
 @click.option("--url", default="", help="Its Jupyter server (http://ADDRESS:9090), without SSH.")
+@click.option("--paste", is_flag=True, help="It has a terminal only, into which a line is pasted.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="SSH port.")
 @click.option("--user", default="xilinx", show_default=True)
 @click.option(
@@ -85,6 +86,9 @@ def list_boards(as_json: bool) -> None:
 def add(name: str, **entry: Any) -> None:
     """Name a PYNQ machine."""
     catalogue.add(catalogue.Board(name, **entry))
+    if entry["paste"]:
+        echo(f"{name} added; `finn-tui go RUN --to {name} --bind ADDRESS` uses it", err=True)
+        return
     echo(f"{name} added; `finn-tui boards test {name}` tries it", err=True)
 
 

@@ -92,10 +92,12 @@ class BoardOutlook:
     Attributes:
         address: user, host and port as far as they are given; empty for the simulated board.
         folder: what the files go into there.
+        pasted: whether it is reached by a line that is pasted into its terminal.
     """
 
     address: str
     folder: str
+    pasted: bool = False
 
 
 def plan_build(workspace: Workspace, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
@@ -198,6 +200,8 @@ def board_outlook(name: str) -> BoardOutlook:
     from finn_tui.board import catalogue
 
     board = catalogue.find(name)
+    if board.paste:
+        return BoardOutlook(board.address, board.folder, pasted=True)
     if board.simulated:
         return BoardOutlook("", board.folder)
     user = f"{board.user}@" if board.user else ""

@@ -35,6 +35,7 @@ from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
+from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.controllers.settings import SettingsController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
@@ -114,7 +115,8 @@ class FinnTuiApp(Workers):
         self.models = ModelController(self)
         self.builds = BuildController(self)
         self.training = TrainingController(self)
-        self.boards = BoardController(self, board_job)
+        self.paste = PasteController(self)
+        self.boards = BoardController(self, board_job, self.paste)
         # Not "console": that is Textual's own.
         self.console_controller = ConsoleController(self, self.boards.credentials)
         self.solver = SolverController(self)
@@ -127,6 +129,7 @@ class FinnTuiApp(Workers):
             self.models,
             self.builds,
             self.boards,
+            self.paste,
             self.console_controller,
             self.solver,
             self.logs,
@@ -141,6 +144,7 @@ class FinnTuiApp(Workers):
                 self.builds,
                 self.training,
                 self.boards,
+                self.paste,
                 self.console_controller,
                 self.solver,
                 self.logs,

@@ -49,6 +49,7 @@ class WorkKind(StrEnum):
     PAGER = "pager"
     BOARD = "board"
     CONSOLE = "console"
+    PASTE = "paste"
     SWEEP = "sweep"
     COURSE = "course"
     SAMPLE = "sample"

@@ -22,6 +22,7 @@ from finn_tui.ui.controllers.console import ConsoleEnded
 from finn_tui.ui.controllers.course import CourseRead
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
+from finn_tui.ui.controllers.paste import PasteEnded, PasteListens
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
 from finn_tui.ui.controllers.sweep import SweepEnded
 from finn_tui.ui.controllers.training import TrainingAdvanced, TrainingStarted
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.course import CourseController
     from finn_tui.ui.controllers.logs import LogController
     from finn_tui.ui.controllers.models import ModelController
+    from finn_tui.ui.controllers.paste import PasteController
     from finn_tui.ui.controllers.solver import SolverController
     from finn_tui.ui.controllers.sweep import SweepController
     from finn_tui.ui.controllers.training import TrainingController
@@ -76,6 +78,7 @@ class Handlers:
     builds: BuildController
     training: TrainingController
     boards: BoardController
+    paste: PasteController
     console_controller: ConsoleController
     solver: SolverController
     logs: LogController
@@ -172,6 +175,11 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
             app.console_controller.advanced,
             app.console_controller.failed,
             lambda: None,
+        ),
+        WorkKind.PASTE: WorkHandlers(
+            {PasteListens: app.paste.listens, PasteEnded: app.paste.ended},
+            failed=app.paste.failed,
+            cancelled=app.paste.ended,
         ),
         WorkKind.BOARD: WorkHandlers(
             {BoardJobDone: app.boards.job_done},

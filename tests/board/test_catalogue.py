@@ -96,3 +96,13 @@ def test_a_broken_file_is_never_written_and_the_simulated_board_needs_none(text:
         catalogue.remove("lab")
     assert catalogue.boards_file().read_text() == text
     assert catalogue.find("simulated").simulated
+
+
+def test_a_board_that_only_has_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue.add(catalogue.Board("lent", "", paste=True, python="/opt/venv"))
+    lent = catalogue.find("lent")
+    assert lent.paste and lent.python == "/opt/venv"
+    assert lent.address == "a line pasted into its terminal"
+    assert catalogue.find(catalogue.PASTED).paste, "it needs no entry"
+    with pytest.raises(FinnTuiError, match="either host or url or paste"):
+        catalogue.add(catalogue.Board("both", "10.0.0.1", paste=True))

@@ -21,6 +21,7 @@ from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.models import ModelController
+from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
 from finn_tui.ui.controllers.training import TrainingController
@@ -56,6 +57,7 @@ _EVERYWHERE = (
     BuildController,
     BoardController,
     ConsoleController,
+    PasteController,
     SolverController,
     SweepController,
     ViewerController,

@@ -125,6 +125,7 @@ class PasteServer:
 
     Attributes:
         line: what is to be pasted.
+        address: host and port in it.
         wrong: requests that were refused: other paths, wrong signatures.
         fetched: whether the program was fetched.
         session: the board that is connected, or was last.
@@ -138,7 +139,7 @@ class PasteServer:
         self._writers: set[asyncio.StreamWriter] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self.line = ""
+        self.line = self.address = ""
         self.wrong = 0
         self.fetched = False
         self.session: Session | None = None
@@ -170,6 +171,7 @@ class PasteServer:
             ) from error
         port = server.sockets[0].getsockname()[1]
         host, port = board_sees or (address, port)
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._program = program(host, port, self._capability, sudo=sudo)
         self.line = pasted_line(host, port, self._capability, self._program)
         return server

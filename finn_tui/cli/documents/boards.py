@@ -30,6 +30,7 @@ class BoardRow(Struct, frozen=True, kw_only=True):
         keep: runs that stay there after a deploy, the newest; 0 for all.
         key: private key file; empty for the usual ones.
         url: its Jupyter server, where it is reached by that; empty for SSH.
+        paste: whether it is reached by a line that is pasted into its terminal.
         stand_in: whether it has a stand-in for an FPGA.
         simulated: whether it has no FPGA.
     """
@@ -45,6 +46,7 @@ class BoardRow(Struct, frozen=True, kw_only=True):
     keep: int
     key: str
     url: str
+    paste: bool
     stand_in: bool
     simulated: bool
 

@@ -660,6 +660,15 @@ ACTIONS: tuple[Action, ...] = (
         "console",
     ),
     Action(
+        "board.paste",
+        "Line to paste",
+        "Show the line that is pasted into the terminal of a board that is reached by nothing "
+        "else.",
+        ("at",),
+        "board",
+        "",
+    ),
+    Action(
         "board.stop",
         "Stop",
         "Stop the job on the board; the runs behind it in the queue wait.",

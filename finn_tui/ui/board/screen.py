@@ -331,17 +331,23 @@ class BoardScreen(ModeScreen):
 
     def do_board_choose(self) -> None:
         """Choose the machine to deploy to."""
-        from finn_tui.board.catalogue import load_boards
+        from finn_tui.board.catalogue import load_boards, pasted
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
         machines, broken = load_boards()
+        machines.setdefault(pasted().name, pasted())
         rows = [
             Row(
                 machine.name,
                 [
                     (machine.name, ""),
-                    ("simulated by finn-tui" if machine.simulated else machine.host, "dim"),
+                    (
+                        "simulated by finn-tui"
+                        if machine.host == "127.0.0.1" and machine.simulated
+                        else machine.address,
+                        "dim",
+                    ),
                     ("SIMULATED" if machine.simulated else "", "sim"),
                 ],
             )

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
 from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from finn_tui.board.paste.session import PasteHost
+    from finn_tui.board.transport import Transport
 
 BoardJob = Callable[
     [Workbench, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
@@ -17,9 +22,17 @@ BoardJob = Callable[
 
 
 class Credentials:
-    """Password, passphrases by key file and trusted host key of a board; in memory only."""
+    """What is needed to get at a board; in memory only.
+
+    Attributes:
+        password: for logging in.
+        passphrases: by the files of the keys.
+        trust: the trusted host key.
+        host: the server for a line that is pasted into the board's terminal.
+    """
 
     def __init__(self) -> None:
+        self.host: PasteHost | None = None
         self.password: str | None = None
         self.passphrases: dict[str, str] = {}
         self.trust: str | bool = False
@@ -34,17 +47,14 @@ async def board_job(
     on_progress: OnProgress,
 ) -> tuple[FinnTuiError, ...]:
     """Connect to a board and do a job with a run; what of it could not be done and why."""
-    # asyncssh takes half a second to import: only those who deploy pay for it.
-    from finn_tui.board import jobs
-    from finn_tui.board.deploy import deploy
-    from finn_tui.board.execution import execute
-    from finn_tui.board.results import differences
-    from finn_tui.board.throughput import throughput
-    from finn_tui.board.validation import validate
-    from finn_tui.lab.board_data import dataset_for, write_network
     from finn_tui.lab.driver_consent import check_driver
 
+    async def work(session: Transport) -> tuple[FinnTuiError, ...]:
+        return await _do(lab, job, run, session, on_progress)
+
     await asyncio.to_thread(check_driver, run)
+    if credentials.host is not None:
+        return await credentials.host.do(work, on_progress)
     async with lab.board(
         machine,
         on_progress,
@@ -53,21 +63,34 @@ async def board_job(
         sudo_password=credentials.password,
         passphrases=credentials.passphrases,
     ) as session:
-        dataset = None
-        if job in ("go", "validate"):
-            await write_network(lab, RunFolder(run), on_progress)
-            dataset = await dataset_for(lab.workspace, RunFolder(run), on_progress=on_progress)
-        if job == "go":
-            return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
-        await deploy(session, run, on_progress)
-        if job == "execute":
-            difference = differences((await execute(session, run, on_progress))[0], None)
-            return () if difference is None else (difference,)
-        if job == "throughput":
-            await throughput(session, run, on_progress)
-        elif job == "validate":
-            difference = differences(
-                None, await validate(session, run, on_progress, dataset=dataset)
-            )
-            return () if difference is None else (difference,)
+        return await work(session)
+
+
+async def _do(
+    lab: Workbench, job: str, run: Path, session: Transport, on_progress: OnProgress
+) -> tuple[FinnTuiError, ...]:
+    # asyncssh takes half a second to import: only those who deploy pay for it.
+    from finn_tui.board import jobs
+    from finn_tui.board.deploy import deploy
+    from finn_tui.board.execution import execute
+    from finn_tui.board.results import differences
+    from finn_tui.board.throughput import throughput
+    from finn_tui.board.validation import validate
+    from finn_tui.lab.board_data import dataset_for, write_network
+
+    dataset = None
+    if job in ("go", "validate"):
+        await write_network(lab, RunFolder(run), on_progress)
+        dataset = await dataset_for(lab.workspace, RunFolder(run), on_progress=on_progress)
+    if job == "go":
+        return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
+    await deploy(session, run, on_progress)
+    if job == "execute":
+        difference = differences((await execute(session, run, on_progress))[0], None)
+        return () if difference is None else (difference,)
+    if job == "throughput":
+        await throughput(session, run, on_progress)
+    elif job == "validate":
+        difference = differences(None, await validate(session, run, on_progress, dataset=dataset))
+        return () if difference is None else (difference,)
     return ()

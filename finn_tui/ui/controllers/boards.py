@@ -15,6 +15,7 @@ from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers import board_questions
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.controllers.board_work import BoardJob, Credentials
+from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import RunView, Topic
@@ -43,15 +44,17 @@ class BoardResultsRead(WorkResult):
 class BoardController(Controller):
     """Starts the jobs deploy, execute, throughput and validate."""
 
-    def __init__(self, context: AppContext, board_job: BoardJob) -> None:
+    def __init__(self, context: AppContext, board_job: BoardJob, paste: PasteController) -> None:
         """Create the controller.
 
         Args:
             context: of the app.
             board_job: does the work on the board, replaced in tests.
+            paste: reaches boards that only have a terminal.
         """
         super().__init__(context)
         self._board_job = board_job
+        self._paste = paste
         self._credentials: dict[str, Credentials] = {}
 
     @property
@@ -124,6 +127,10 @@ class BoardController(Controller):
                 self.queue.set(entry, EntryStatus.FAILED, "the run is not there any more")
                 continue
             board.run, board.machine = entry.run, entry.board
+            if self._paste.lacks(entry.board):
+                self.queue.held = True
+                self._paste.ask(entry.board, self.do_board_continue)
+                return
             self.queue.set(entry, EntryStatus.RUNNING)
             self._tell_problem()
             self.start_job("go")
@@ -230,10 +237,14 @@ class BoardController(Controller):
         run = self.state.board_run()
         assert run is not None, "the action is disabled without one"
         board = self.state.board
+        if self._paste.lacks(board.machine):
+            self._paste.ask(board.machine, lambda: self.start_job(job))
+            return
         board.run = run.id
         board.begin(job)
         board.log.clear()
-        credentials = self._credentials.setdefault(board.machine, Credentials())
+        credentials = self.credentials(board.machine)
+        credentials.host = self._paste.host(board.machine)
         work = self._work_on_board(job, run.folder, board.machine, credentials)
         self.context.start(WorkKind.BOARD, work)
         self.state.publish(Topic.BOARD)
@@ -264,6 +275,8 @@ class BoardController(Controller):
         """Show the progress of a job."""
         from finn_tui.ui.board.progress import apply_progress
 
+        if self.state.board.busy and "paste" in progress.data:
+            self._paste.follow(progress.data["paste"])
         apply_progress(self.state.board, progress)
         self.state.publish(Topic.BOARD)
 

@@ -77,7 +77,10 @@ def board_facts(outlook: BoardOutlook) -> list[Fact]:
     """Return where a deployment goes."""
     if not outlook.address:
         return [("the board is simulated on this machine", "dim")]
-    return [(f"{outlook.address}, folder {outlook.folder}", "")]
+    facts: list[Fact] = [(f"{outlook.address}, folder {outlook.folder}", "")]
+    if outlook.pasted:
+        facts.append(("the line to paste is shown next", "dim"))
+    return facts
 
 
 def deploy_outlook_facts(outlook: DeployOutlook, run: str = "") -> list[Fact]:
