@@ -71,7 +71,8 @@ def reconcile(folder: str, state: State, alive: Alive = is_alive) -> State:
         state: what state.json says.
         alive: how a runner is proved to live.
     """
-    if is_final(state) or not _is_dead(folder, state, alive):
+    # Of a scheduler's job only the scheduler knows whether it lives, or will be started again.
+    if is_final(state) or state.get("scheduler") or not _is_dead(folder, state, alive):
         return state
     with _held(folder) as held:
         # Somebody may hold it who has just begun; its last word may have come between the looks.
@@ -80,6 +81,25 @@ def reconcile(folder: str, state: State, alive: Alive = is_alive) -> State:
         if is_final(state) or not held or not _is_dead(folder, state, alive, held=True):
             return state
         return _bury(folder, state)
+
+
+def conclude(folder: str, status: str, error: Optional[EngineError] = None) -> State:
+    """End a run in the place of its runner, which somebody else has proved to be gone.
+
+    Nothing is written over the runner's own last word, nor while a process holds the run.
+
+    Args:
+        folder: the run folder.
+        status: how it has ended.
+        error: why.
+
+    Raises ``OSError`` or ``ValueError`` if state.json cannot be read.
+    """
+    with _held(folder) as held:
+        state = read_state(folder)
+        if is_final(state) or not held:
+            return state
+        return end_state(folder, state, status, error)
 
 
 @contextlib.contextmanager

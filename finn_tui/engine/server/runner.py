@@ -29,6 +29,7 @@ from finn_tui.engine.server import (
     runfiles,
     runprocesses,
     runqueue,
+    scheduled,
 )
 
 HEARTBEAT_SECONDS = 5.0
@@ -100,6 +101,7 @@ def main(run_folder: str) -> int:
         except (OSError, ValueError) as error:
             sys.stderr.write("%s cannot be read: %s\n" % (folder, error))
             return 2
+        state = scheduled.go_on(folder, run, state)
         if state.get("state") in runfiles.FINAL:
             sys.stderr.write("this run has ended already: it is %s\n" % state["state"])
             return 2
@@ -155,6 +157,8 @@ class _Runner:
             "started": None,
             "ended": None,
             "error": None,
+            "scheduler": scheduled.name(),
+            "job": scheduled.job(),
         }
         self.state.update(runprocesses.own_identity())
 
@@ -186,6 +190,8 @@ class _Runner:
 
     def _wait_for_turn(self) -> None:
         """Wait until this run may build, saying in state.json which in the line it is."""
+        if scheduled.is_scheduled():
+            return  # its turn has come, or the scheduler had not started it
         while not self.cancelled:
             try:
                 place = runqueue.place(self.folder)
@@ -315,6 +321,8 @@ class _Runner:
             self._save("succeeded")
             runfiles.release(self.folder)
             return 0
+        if self.cancelled and scheduled.is_scheduled() and not scheduled.is_cancelled(self.folder):
+            return self._hand_back()
         if self.cancelled:
             self._save("cancelled")
             runfiles.release(self.folder)
@@ -323,6 +331,15 @@ class _Runner:
         error = self.error or _unexplained(code, self.folder).as_dict()
         self.state["error"] = error
         self._save("failed")
+        runfiles.release(self.folder)
+        return 1
+
+    def _hand_back(self) -> int:
+        """The scheduler ends the build: only it knows why, and whether it will start it again."""
+        self.state["ended"] = None
+        self._save()
+        text = "Slurm has asked the build to end"
+        runfiles.append_event(self.folder, "log", level="warning", text=text)
         runfiles.release(self.folder)
         return 1
 

@@ -53,6 +53,9 @@ class RunState(Struct, frozen=True):
         started: when the build began, ISO 8601 in UTC.
         ended: when it ended, ISO 8601 in UTC.
         error_document: why it is failed or lost.
+        scheduler: ``slurm`` if its job starts, ends and restarts the runner; null without one.
+        job: what the scheduler calls that job: ``12``, ``12_3``; null before it has begun.
+        waiting: why it waits, where a scheduler says so; not in the file.
     """
 
     state: RunStatus
@@ -73,6 +76,9 @@ class RunState(Struct, frozen=True):
     started: Time | None = None
     ended: Time | None = None
     error_document: RunError | None = msgspec.field(default=None, name="error")
+    scheduler: str | None = None
+    job: str | None = None
+    waiting: str | None = None
 
     @property
     def error(self) -> FinnTuiError | None:

@@ -174,6 +174,20 @@ def check_disk(runs_dir: Path, small: bool) -> None:
         )
 
 
+def queued_build(request: BuildRequest, runs_dir: Path) -> RunFolder:
+    """Make the run folder of a build and start nothing: whoever does so says where.
+
+    Args:
+        request: what to build.
+        runs_dir: of the workspace.
+
+    Raises:
+        FinnTuiError: the folder cannot be written, or not be used (kind "disk").
+    """
+    check_path(runs_dir)
+    return _make_folder(request, runs_dir, engine_archive())
+
+
 def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFolder:
     """The whole run folder of a build."""
     rehearsal = None if request.rehearse is None else {"seconds": float(request.rehearse)}

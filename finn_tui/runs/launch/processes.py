@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, runprocesses
-from finn_tui.runs.documents import RunState
+from finn_tui.runs import scheduled
+from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.remote.placement import is_placed
+from finn_tui.runs.remote.placement import is_placed, read_placement
 
 #: Start times of one process differ by less where only the clock tells them (no /proc).
 _SAME_START_SECONDS = 1.0
@@ -94,9 +96,30 @@ def reconcile(run: RunFolder) -> RunState:
         FinnTuiError: state.json is missing or broken.
     """
     state = run.state()
-    if state.final or is_placed(run.path):
+    if state.final:
         return state
+    if is_placed(run.path):
+        return _as_scheduled(run, state) if state.scheduler else state
     return run.state_of(runcontrol.reconcile(str(run.path), state.as_dict(), _is_alive))
+
+
+def _as_scheduled(run: RunFolder, state: RunState) -> RunState:
+    """The state of a run that is a scheduler's job: the scheduler knows whether it waits."""
+    try:
+        placement = read_placement(run.path)
+    except FinnTuiError:
+        placement = None
+    if placement is None or not placement.job_name:
+        return state
+    report = scheduled.report_of(run.path.parent, placement)
+    waits = report is not None and report.phase == "waiting"
+    queued = state.state is RunStatus.QUEUED or waits
+    return msgspec.structs.replace(
+        state,
+        state=RunStatus.QUEUED if queued else state.state,
+        position=report.position if report is not None and queued else None,
+        waiting=scheduled.waiting_text(run.path.parent, placement) or None,
+    )
 
 
 async def cancel(run: RunFolder) -> RunState:

@@ -14,7 +14,7 @@ from finn_tui.engine import catalogue
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import starting
+from finn_tui.engine.server import scheduled, starting
 from finn_tui.engine.server.training.checkpoints import LATEST as CHECKPOINT_FILE
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
@@ -52,28 +52,13 @@ def resumable(run: RunFolder) -> ResumePoints:
         return _not(f"{run.id} has not ended", f"It is {state.state}.", "Cancel it first.")
     if run.request.is_training:
         return _of_training(run, state)
-    names: list[str] = []
-    started: set[str] = set()
-    for event in run.events():
-        if event["event"] == "steps":
-            names = event["names"]
-        elif event["event"] == "step" and event["status"] == "started":
-            started.add(event["name"])
-    steps: list[str] = []
-    if started and not run.working.is_dir():
-        # The graphs name generated code in there by its path.
-        names = []
-    for index, name in enumerate(names):
-        graph = run.build / "intermediate_models" / f"{names[index - 1]}.onnx"
-        # That a step has started says that the graph before it was written to its end.
-        if name in started and (index == 0 or graph.is_file()):
-            steps.append(name)
+    steps = scheduled.resume_steps(str(run.path))
     if steps:
         return ResumePoints(tuple(steps))
     return _not(
         f"{run.id} left nothing to go on from",
         "It ended before its first step."
-        if not started
+        if not any(event["event"] == "step" for event in run.events())
         else "Its working files were cleaned away.",
         f"Build it anew: finn-tui runs retry {run.id}"
         if (run.path / "model.onnx").is_file()

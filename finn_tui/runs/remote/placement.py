@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from finn_tui.base import documents, files
 from finn_tui.base.errors import FinnTuiError
@@ -39,8 +39,10 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         shared: the folder there is this one, seen over the network: nothing is sent or fetched.
         wanted: what the user asked for and the host has not done yet: ``cancel``, or empty.
         parallel: how many builds run at once there.
-        job: id of the scheduler's job; empty without a scheduler.
+        job: number of the scheduler's job, or of its array; empty until the scheduler has given it.
         array_index: the run's place in a job array; null outside one.
+        job_name: name of that job, which no other has; empty without a scheduler.
+        submitted (s since the epoch): when the scheduler was asked.
         container: name of the container that it works in; empty outside one.
         contact (s since the epoch): when the host last answered, by this machine's clock.
         delay (s): time that its last answer took.
@@ -54,8 +56,10 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shared: bool = False
     wanted: str = ""
     parallel: int = 1
-    job: str = ""
-    array_index: int | None = None
+    job: Annotated[str, Meta(pattern=r"^[0-9]*\Z")] = ""
+    array_index: Annotated[int, Meta(ge=0)] | None = None
+    job_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
+    submitted: float = 0.0
     container: str = ""
     contact: float = 0.0
     delay: float | None = None
@@ -68,6 +72,16 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.problem is None:
             return None
         return FinnTuiError.from_dict(msgspec.structs.asdict(self.problem))
+
+    @property
+    def job_key(self) -> str | None:
+        """What the scheduler calls the job: ``12``, ``12_3`` in an array; None without a number.
+
+        ``squeue``, ``scancel`` and ``sacct`` take it.
+        """
+        if not self.job:
+            return None
+        return self.job if self.array_index is None else f"{self.job}_{self.array_index}"
 
     @property
     def settled(self) -> bool:

@@ -1,0 +1,159 @@
+"""What a host's scheduler last said of a workspace's jobs: ``runs/.schedulers/HOST.json``.
+
+Whoever follows runs asks the scheduler, all jobs in one query, and writes the answer here; lists,
+screens and commands only read it. So several of them beside each other ask no more than one does.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from finn_tui.base import documents, files
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import time_span
+from finn_tui.runs.remote.placement import Placement
+
+FOLDER = ".schedulers"
+_SUFFIX = ".json"
+
+
+class JobReport(Struct, frozen=True, omit_defaults=True):
+    """A job as the scheduler has it.
+
+    Attributes:
+        state: the scheduler's word for where it is, such as ``PENDING``.
+        phase: what that means: ``waiting``, ``running`` or ``ended``.
+        reason: the scheduler's word for why it waits or has ended.
+        why: that in plain words.
+        position: its place among the jobs that wait, from 1; null where it is not known.
+        start (s since the epoch): when it began, or is expected to; null where it is not known.
+        end (s since the epoch): when its time limit ends it, or when it ended.
+        node: where it runs.
+        ended_seen (s since the epoch): when it was first seen to have ended.
+    """
+
+    state: str
+    phase: str
+    reason: str = ""
+    why: str = ""
+    position: int | None = None
+    start: float | None = None
+    end: float | None = None
+    node: str = ""
+    ended_seen: float | None = None
+
+
+class SchedulerReport(Struct, frozen=True, omit_defaults=True):
+    """What a scheduler said, and when.
+
+    Attributes:
+        asked (s since the epoch): when it was last asked, with or without an answer.
+        answered (s since the epoch): when it last answered; 0 if never.
+        jobs: the workspace's unfinished jobs by the scheduler's name of them.
+        problem: why the last query has no answer; empty if it has.
+        failures: how many queries in a row had none.
+    """
+
+    asked: float = 0.0
+    answered: float = 0.0
+    jobs: dict[str, JobReport] = {}
+    problem: str = ""
+    failures: int = 0
+
+
+def path_of(runs_dir: Path, host: str) -> Path:
+    """Return where the answers of a host's scheduler are kept.
+
+    Args:
+        runs_dir: of the workspace.
+        host: name in hosts.toml.
+    """
+    return runs_dir / FOLDER / f"{host}{_SUFFIX}"
+
+
+def read_report(runs_dir: Path, host: str) -> SchedulerReport:
+    """Return what a host's scheduler last said; an empty report if it never did.
+
+    Args:
+        runs_dir: of the workspace.
+        host: name in hosts.toml.
+    """
+    path = path_of(runs_dir, host)
+    try:
+        written = path.stat().st_mtime_ns
+    except OSError:
+        return SchedulerReport()
+    # 200 runs of a list have one report.
+    known = _reports.get(path)
+    if known is not None and known[0] == written:
+        return known[1]
+    try:
+        report = documents.decode(documents.read(path), SchedulerReport, path)
+    except (FinnTuiError, FileNotFoundError):
+        return SchedulerReport()
+    _reports[path] = written, report
+    return report
+
+
+_reports: dict[Path, tuple[int, SchedulerReport]] = {}
+
+
+def write_report(runs_dir: Path, host: str, report: SchedulerReport) -> None:
+    """Keep what a host's scheduler said.
+
+    Args:
+        runs_dir: of the workspace.
+        host: name in hosts.toml.
+        report: what it said.
+
+    Raises:
+        FinnTuiError: it cannot be written (kind "disk").
+    """
+    path = path_of(runs_dir, host)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.replace(path, msgspec.json.encode(report), durable=False)
+
+
+def report_of(runs_dir: Path, placement: Placement) -> JobReport | None:
+    """Return what the scheduler last said of one job; None if it has not spoken of it yet.
+
+    Args:
+        runs_dir: of the workspace.
+        placement: of the run that it builds.
+    """
+    key = placement.job_key
+    return None if key is None else read_report(runs_dir, placement.host).jobs.get(key)
+
+
+def waiting_text(runs_dir: Path, placement: Placement) -> str:
+    """Return why a job does not run and when it is expected to, in plain words.
+
+    Args:
+        runs_dir: of the workspace.
+        placement: of the run that it builds.
+    """
+    host = placement.host
+    report = read_report(runs_dir, host)
+    one = report_of(runs_dir, placement)
+    parts = []
+    if one is not None and one.phase == "waiting":
+        parts.append(one.why or one.reason)
+        if one.start is not None and one.start > time.time():
+            parts.append(f"expected to start {_when(one.start)}")
+    elif one is None and not report.problem:
+        parts.append(f"sent to Slurm on {host}")
+    if report.problem:
+        silent = f" for {time_span(time.time() - report.answered)}" if report.answered else ""
+        parts.append(f"Slurm on {host} does not answer{silent}: {report.problem}")
+    return "; ".join(part for part in parts if part)
+
+
+def _when(moment: float) -> str:
+    at = datetime.fromtimestamp(moment, UTC).astimezone()
+    today = at.date() == datetime.now(UTC).astimezone().date()
+    return f"{at:%H:%M}" if today else f"{at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,364 @@
+"""Slurm's commands on a host, this machine or one over SSH: what is said to them, what they say.
+
+Times come as seconds since the epoch, so that the cluster's time zone does not matter. Job names
+are no part of the query: others choose them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import one_line, readable
+from finn_tui.runs.slurm.reasons import in_words
+
+#: Between the columns of squeue; no name of Slurm's has it.
+_SEPARATOR = "\x1f"
+_COLUMNS = {
+    "array": "%F",
+    "index": "%K",
+    "job": "%A",
+    "state": "%T",
+    "priority": "%Q",
+    "partition": "%P",
+    "start": "%S",
+    "end": "%e",
+    "node": "%N",
+    "reason": "%r",
+}
+_ENVIRONMENT = ("env", "LC_ALL=C", "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0")
+_NUMBER = re.compile(r"[0-9]{1,10}\Z")
+#: Slurm's words; squeue writes them without a user, ``CANCELLED by 1000`` is sacct's.
+_WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
+_WAITING |= {"RESV_DEL_HOLD", "CONFIGURING"}
+_RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING", "RESIZING"}
+QUERY_SECONDS = 60.0
+#: Bytes of a script that sbatch takes, by its default (max_script_size).
+_MOST_SCRIPT = 4 << 20
+
+
+class Runner(Protocol):
+    """What runs commands on a host; every transport of ``hosts`` does."""
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run a command: exit status, standard output, standard error."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job, or one task of an array, as Slurm has it.
+
+    Attributes:
+        key: what Slurm calls it: ``12``, ``12_3``.
+        state: Slurm's word.
+        reason: Slurm's word for why it waits or has ended.
+        partition: where it waits.
+        priority: larger comes first.
+        start, end: seconds since the epoch; None where not known.
+        node: where it runs.
+        exit: how it ended, where that is known: ``1:0`` is code and signal.
+    """
+
+    key: str
+    state: str
+    reason: str = ""
+    partition: str = ""
+    priority: int = 0
+    start: float | None = None
+    end: float | None = None
+    node: str = ""
+    exit: str = ""
+
+    @property
+    def phase(self) -> str:
+        """``waiting``, ``running`` or ``ended``."""
+        if self.state in _WAITING:
+            return "waiting"
+        return "running" if self.state in _RUNNING else "ended"
+
+    @property
+    def why(self) -> str:
+        """Why it waits, in plain language."""
+        return in_words(self.reason)
+
+
+async def submit(
+    host: Runner, name: str, script: str, options: Sequence[str], where: str = "Slurm"
+) -> int:
+    """Send a job, or an array of them, and return its number.
+
+    Args:
+        host: where sbatch is.
+        name: of the job.
+        script: see ``script.batch_script``.
+        options: of sbatch.
+        where: what the user calls it.
+
+    Raises:
+        FinnTuiError: Slurm refuses it, or does not answer (kind "timeout": it may have it).
+    """
+    content = script.encode("utf-8", "surrogateescape")
+    if len(content) > _MOST_SCRIPT:
+        raise FinnTuiError(
+            "the sweep is too large for one job array",
+            f"Its script has {len(content):,} bytes; Slurm takes {_MOST_SCRIPT:,}.",
+            "Send fewer foldings at once.",
+            kind="tools",
+        )
+    fixed = ["--parsable", f"--job-name={name}", "--output=/dev/null", "--requeue"]
+    # The script writes into each run's own log: Slurm would take % and \\ in a path for its own.
+    command = [*_ENVIRONMENT, "sbatch", *fixed, *options]
+    status, out, error = await host.run(*command, timeout=QUERY_SECONDS, stdin=content)
+    number = out.decode("ascii", "replace").strip().splitlines()[-1:] or [""]
+    id = number[0].partition(";")[0]
+    if status != 0 or not _NUMBER.match(id):
+        said = _said(error) or f"sbatch ended with code {status}."
+        raise FinnTuiError(
+            f"{where} does not take the job",
+            said,
+            _submit_fix(said),
+            kind="tools",
+        )
+    return int(id)
+
+
+def _submit_fix(said: str) -> str:
+    fixes = {
+        "partition": "Name a partition of `sinfo` in the slurm table of hosts.toml.",
+        "account": "Name an account of `sacctmgr show associations` in hosts.toml.",
+        "qos": "Name a quality of service that you may use in hosts.toml.",
+        "array": "Send fewer foldings at once.",
+        "node configuration": "Ask for less memory or fewer processors in hosts.toml.",
+        "time limit": "Ask for a time that the partition allows in hosts.toml.",
+        "contact": "Try again when Slurm's controller answers: `scontrol ping`.",
+        "not found": "Slurm's commands must be on the PATH of a login there.",
+    }
+    lower = said.lower()
+    default = "Mend the slurm table of hosts.toml; `sbatch --test-only` says what Slurm takes."
+    return next((fix for word, fix in fixes.items() if word in lower), default)
+
+
+async def query(host: Runner) -> dict[str, Job]:
+    """Return all jobs that Slurm knows, everybody's, by its names of them; one call of squeue.
+
+    Jobs that ended a few minutes ago are among them.
+
+    Raises:
+        FinnTuiError: Slurm does not answer (kind "timeout").
+    """
+    form = _SEPARATOR.join(_COLUMNS.values())
+    command = ["squeue", "--noheader", "--array", "--all", "--states=all", f"--format={form}"]
+    status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+    if status != 0:
+        raise _silent(error, status)
+    return parse_queue(out.decode("utf-8", "replace"))
+
+
+def parse_queue(text: str) -> dict[str, Job]:
+    """Return the jobs of squeue's answer, those that wait with their places.
+
+    Args:
+        text: squeue's output in our format; lines of any other form are left out.
+    """
+    jobs = {}
+    for line in text.splitlines():
+        values = line.split(_SEPARATOR)
+        if len(values) != len(_COLUMNS):
+            continue
+        row = dict(zip(_COLUMNS, values, strict=True))
+        if not _NUMBER.match(row["array"]):
+            continue
+        index = row["index"]
+        key = f"{row['array']}_{index}" if _NUMBER.match(index) else row["array"]
+        jobs[key] = Job(
+            key,
+            row["state"],
+            one_line(row["reason"])[:200],
+            one_line(row["partition"])[:100],
+            int(row["priority"]) if _NUMBER.match(row["priority"]) else 0,
+            _time(row["start"]),
+            _time(row["end"]),
+            one_line(row["node"])[:100],
+        )
+    return jobs
+
+
+def positions(jobs: Iterable[Job]) -> dict[str, int]:
+    """Return the places of the jobs that wait, each in the line of its partition, from 1.
+
+    Args:
+        jobs: everybody's.
+    """
+    waiting = [job for job in jobs if job.phase == "waiting"]
+    # Slurm takes the older of two jobs with the same priority.
+    waiting.sort(key=lambda job: (-job.priority, *_order(job.key)))
+    places: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for job in waiting:
+        counts[job.partition] = counts.get(job.partition, 0) + 1
+        places[job.key] = counts[job.partition]
+    return places
+
+
+def _order(key: str) -> tuple[int, int]:
+    number, _, index = key.partition("_")
+    return int(number), int(index or 0)
+
+
+async def ended(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
+    """Return how jobs ended that squeue no longer has, or more about those that it has.
+
+    Slurm's accounting is asked, and where there is none, its controller, which forgets jobs
+    after some minutes. A job that neither knows is not among them.
+
+    Args:
+        host: where Slurm's commands are.
+        keys: what Slurm calls the jobs.
+
+    Raises:
+        FinnTuiError: Slurm does not answer (kind "timeout").
+    """
+    jobs = await _accounted(host, keys)
+    missing = [key for key in keys if key not in jobs]
+    if not missing:
+        return jobs
+    wanted = set(missing)
+    # All tasks of an array come at once.
+    for number in dict.fromkeys(key.partition("_")[0] for key in missing):
+        command = ["scontrol", "--oneliner", "show", "job", number]
+        status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+        if status != 0:
+            if b"Invalid job id" in error:
+                continue
+            raise _silent(error, status)
+        found = parse_scontrol(out.decode("utf-8", "replace"))
+        jobs.update({key: job for key, job in found.items() if key in wanted})
+    return jobs
+
+
+async def _accounted(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
+    numbers = ",".join(dict.fromkeys(key.partition("_")[0] for key in keys))
+    form = "JobID,State,ExitCode,Start,End,NodeList"
+    command = ["sacct", "--noheader", "--parsable2", "--allocations", f"--format={form}"]
+    # Without a beginning, sacct looks at today only.
+    command += [f"--jobs={numbers}", "--starttime=now-30days"]
+    status, out, _ = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+    if status != 0:
+        return {}  # no accounting here
+    wanted = set(keys)
+    jobs = {}
+    for line in out.decode("utf-8", "replace").splitlines():
+        values = line.split("|")
+        if len(values) != 6 or values[0] not in wanted:
+            continue
+        key, state, code, start, end, node = values
+        jobs[key] = Job(
+            key,
+            state.partition(" ")[0],
+            start=_time(start),
+            end=_time(end),
+            node=one_line(node)[:100],
+            exit=one_line(code)[:20],
+        )
+    return jobs
+
+
+_FIELD = re.compile(r"(?:^| )([A-Za-z/:_]+)=(\S*)")
+
+
+def parse_scontrol(text: str) -> dict[str, Job]:
+    """Return the jobs of ``scontrol --oneliner show job``.
+
+    Args:
+        text: its output, a line for each job.
+    """
+    jobs = {}
+    for line in text.splitlines():
+        values: dict[str, str] = {}
+        for name, value in _FIELD.findall(line):
+            # A job's name may hold anything: what Slurm writes first counts.
+            values.setdefault(name, value)
+        number = values.get("ArrayJobId") or values.get("JobId", "")
+        index = values.get("ArrayTaskId", "")
+        if not _NUMBER.match(number):
+            continue
+        key = f"{number}_{index}" if _NUMBER.match(index) else number
+        jobs[key] = Job(
+            key,
+            values.get("JobState", ""),
+            values.get("Reason", "")[:200],
+            values.get("Partition", "")[:100],
+            start=_time(values.get("StartTime", "")),
+            end=_time(values.get("EndTime", "")),
+            node=values.get("NodeList", "")[:100],
+            exit=values.get("ExitCode", "")[:20],
+        )
+    return jobs
+
+
+async def find(host: Runner, name: str) -> int | None:
+    """Return the number of the job of a name, of an array its own; None if Slurm has none.
+
+    Args:
+        host: where Slurm's commands are.
+        name: of the job.
+
+    Raises:
+        FinnTuiError: Slurm does not answer (kind "timeout").
+    """
+    command = ["squeue", "--noheader", "--all", "--states=all", f"--name={name}", "--format=%F"]
+    status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+    if status != 0:
+        raise _silent(error, status)
+    numbers = {word for word in out.decode("ascii", "replace").split() if _NUMBER.match(word)}
+    return max(int(number) for number in numbers) if numbers else None
+
+
+async def cancel(host: Runner, keys: Sequence[str]) -> None:
+    """End jobs, those that wait and those that run; one that has ended is left.
+
+    Args:
+        host: where Slurm's commands are.
+        keys: what Slurm calls the jobs.
+
+    Raises:
+        FinnTuiError: Slurm refuses, or does not answer.
+    """
+    status, _, error = await host.run(*_ENVIRONMENT, "scancel", *keys, timeout=QUERY_SECONDS)
+    if status == 0 or b"Invalid job id" in error or b"already completing" in error:
+        return
+    if b"contact" in error:
+        raise _silent(error, status)
+    raise FinnTuiError(
+        "Slurm does not end the job",
+        _said(error) or f"scancel ended with code {status}.",
+        f"Ask who may: `squeue --jobs={keys[0]}`; it was submitted as {getpass.getuser()} or by "
+        "the user of the host.",
+        kind="tools",
+    )
+
+
+def _silent(error: bytes, status: int) -> FinnTuiError:
+    return FinnTuiError(
+        "Slurm does not answer",
+        _said(error) or f"squeue ended with code {status}.",
+        "Its jobs go on; they are looked at again when its controller answers (`scontrol ping`).",
+        kind="timeout",
+    )
+
+
+def _said(error: bytes) -> str:
+    """What a command of Slurm said on stderr, without its own name, one line."""
+    lines = [one_line(line) for line in readable(error).splitlines() if line.strip()]
+    texts = [re.sub(r"^(s[a-z]+: )?(error|fatal): ", "", line) for line in lines]
+    return " ".join(texts)[:500]
+
+
+def _time(text: str) -> float | None:
+    return float(text) if _NUMBER.match(text) else None

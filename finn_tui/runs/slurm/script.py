@@ -1,0 +1,57 @@
+"""The batch script of builds, one or an array of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from finn_tui.engine.server import runfiles, scheduled
+
+#: What belongs to the Python that submits, not to the one that builds.
+_UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """What a job starts.
+
+    Attributes:
+        engine: command that ends in FINN's Python.
+        folders: run folders as the cluster's nodes see them; more than one makes an array.
+        setup: the user's shell lines before a build.
+        environment: variables of the build.
+        notify: the user's command at the end of a build; empty for none.
+    """
+
+    engine: Sequence[str]
+    folders: Sequence[str]
+    setup: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    notify: str = ""
+
+
+def batch_script(plan: JobPlan) -> str:
+    """Return the script for sbatch's standard input.
+
+    Every path is quoted for the shell. The runner takes the shell's place, so that Slurm's
+    signals reach it.
+    """
+    cases = [f"{index}) run={shlex.quote(folder)} ;;" for index, folder in enumerate(plan.folders)]
+    exports = {**plan.environment, scheduled.ENVIRONMENT: "slurm"}
+    if plan.notify:
+        exports[runfiles.NOTIFY] = plan.notify
+    lines = [
+        "#!/bin/bash",
+        'case "${SLURM_ARRAY_TASK_ID:-0}" in',
+        *cases,
+        '*) echo "this job has no run of that index" >&2; exit 2 ;;',
+        "esac",
+        f'exec >>"$run"/{runfiles.LOG} 2>&1 </dev/null',
+        f"unset {' '.join(_UNSET)}",
+        *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
+        *([plan.setup] if plan.setup else []),
+        'cd -- "$run" || exit 2',
+        f'exec {shlex.join(plan.engine)} "$run"/engine.pyz build "$run"',
+    ]
+    return "\n".join(lines) + "\n"

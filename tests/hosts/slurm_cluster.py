@@ -1,0 +1,225 @@
+"""A real Slurm of one node on this machine: munged, slurmctld, slurmd in their own namespaces.
+
+``python slurm_cluster.py FOLDER`` runs the daemons, obeys lines on stdin (``kill NAME``, ``start
+NAME``) and ends everything, jobs included, when stdin closes or its parent dies. ``SlurmCluster``
+starts it; commands such as ``sbatch`` find it by the environment variable ``SLURM_CONF``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+_NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "unshare")
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+START_SECONDS = 40.0
+
+_CONFIG = """\
+ClusterName=test
+SlurmctldHost=localhost(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.sock
+CryptoType=crypto/munge
+SlurmctldPort={controller_port}
+SlurmdPort={node_port}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SlurmdParameters=config_overrides
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=2
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+KillWait=2
+RequeueExit=99
+SlurmctldTimeout=10
+SlurmdTimeout=10
+{more}
+NodeName=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=8000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10
+"""
+
+
+def missing() -> str | None:
+    """Why no Slurm can be started here; None if one can."""
+    names = [name for name in _NEEDED if shutil.which(name, path=_PATH) is None]
+    if names:
+        return f"not installed: {', '.join(names)} (slurm-wlm, munge)"
+    if os.getuid() != 0:
+        return "Slurm's daemons need root"
+    command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "true"]
+    done = subprocess.run(command, capture_output=True)
+    return None if done.returncode == 0 else "no namespaces may be made here"
+
+
+class SlurmCluster:
+    """A running cluster of one node.
+
+    Attributes:
+        folder: of its configuration, logs and sockets.
+        cpus: jobs of one processor that run at once.
+        environment: what commands of Slurm need to find it.
+    """
+
+    def __init__(self, folder: Path, *, cpus: int = 4, more: str = "") -> None:
+        self.folder = folder
+        self.cpus = cpus
+        self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+        self._more = more
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> SlurmCluster:
+        for name in ("state", "spool"):
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / "munge.key").write_bytes(os.urandom(1024))
+        (self.folder / "munge.key").chmod(0o600)
+        first, second = _free_ports()
+        (self.folder / "slurm.conf").write_text(
+            _CONFIG.format(
+                folder=self.folder,
+                controller_port=first,
+                node_port=second,
+                cpus=self.cpus,
+                more=self._more,
+            )
+        )
+        self._process = subprocess.Popen(
+            [
+                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *(sys.executable, str(Path(__file__).resolve()), str(self.folder)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Jobs must not find what pytest puts there.
+            env={"PATH": _PATH, "LANG": "C.UTF-8", **self.environment},
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while "idle" not in self.run("sinfo", "--noheader", "--format=%T", check=False):
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                log = self.folder / "slurmctld.log"
+                said = log.read_text() if log.exists() else "nothing"
+                self.__exit__(None, None, None)
+                raise RuntimeError(f"Slurm did not start; slurmctld said {said[-2000:]}")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Run a command of Slurm and return its output."""
+        environment = {**os.environ, "PATH": _PATH, **self.environment}
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{command}: {done.stdout}")
+        return done.stdout
+
+    def kill(self, daemon: str) -> None:
+        """Kill slurmctld or slurmd; jobs go on."""
+        self._say(f"kill {daemon}")
+
+    def start(self, daemon: str) -> None:
+        """Start a daemon that was killed."""
+        self._say(f"start {daemon}")
+
+    def _say(self, line: str) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        assert answer == "done", answer
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
+
+
+def _serve(folder: Path) -> None:
+    """Run the daemons as the first process of a process namespace, until stdin closes."""
+    munge = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
+    commands = {
+        "munged": ["munged", "-F", "-f", f"--socket={folder}/munge.sock", *munge],
+        "slurmctld": ["slurmctld", "-D"],
+        "slurmd": ["slurmd", "-D", "-N", "localhost"],
+    }
+    children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(name: str) -> None:
+        with (folder / f"{name}.out").open("ab") as log:
+            children[name] = subprocess.Popen(
+                commands[name], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    # As the first process of its namespace it inherits what others leave behind.
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(children))
+    start("munged")
+    while not (folder / "munge.sock").exists():
+        time.sleep(0.02)
+    start("slurmctld")
+    start("slurmd")
+    for line in sys.stdin:
+        word, _, name = line.strip().partition(" ")
+        if word == "kill":
+            children[name].kill()
+            children[name].wait()
+        else:
+            start(name)
+        sys.stdout.write("done\n")
+        sys.stdout.flush()
+
+
+def _reap(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    own = {child.pid for child in children.values()}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal() or int(entry.name) in own:
+            continue
+        try:
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state == "Z" and parent == "1":
+                os.waitpid(int(entry.name), os.WNOHANG)
+        except (OSError, ChildProcessError):
+            continue
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

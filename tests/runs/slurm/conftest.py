@@ -1,0 +1,136 @@
+"""A real Slurm, and runs that it builds with a builder that needs no FINN."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.runs.folder import RunFolder, RunState
+from finn_tui.runs.launch import launch
+from finn_tui.runs.launch.launch import BuildRequest
+from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.slurm import follow
+from finn_tui.runs.slurm.host import SlurmHost
+from finn_tui.runs.slurm.settings import SlurmSettings
+from finn_tui.runs.slurm.submit import send
+from tests.hosts.slurm_cluster import SlurmCluster, missing
+from tests.runs.conftest import FOLDING, STEPS, Begin
+
+
+@pytest.fixture(scope="session")
+def started_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    """A cluster for all tests of a worker."""
+    why = missing()
+    if why is not None:
+        pytest.skip(f"no Slurm can be started here: {why}")
+    with SlurmCluster(tmp_path_factory.mktemp("slurm") / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(
+    started_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SlurmCluster]:
+    """The cluster, found by the commands of Slurm; its queue is empty again after the test."""
+    for name, value in started_cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    yield started_cluster
+    started_cluster.run("scancel", "--user=root", check=False)
+
+
+@dataclass
+class LocalCommands:
+    """Runs commands on this machine and keeps what was asked.
+
+    Attributes:
+        asked: the programs of Slurm that were started, in their order.
+    """
+
+    asked: list[str] = field(default_factory=list)
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run a command to its end."""
+        self.asked.append(next(word for word in command if word != "env" and "=" not in word))
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, error = await asyncio.wait_for(process.communicate(stdin), timeout)
+        assert process.returncode is not None
+        return process.returncode, out, error
+
+
+@pytest.fixture
+def commands() -> LocalCommands:
+    """What runs Slurm's commands."""
+    return LocalCommands()
+
+
+@pytest.fixture
+def host(commands: LocalCommands) -> SlurmHost:
+    """This machine with Slurm."""
+    return SlurmHost("cluster", commands, SlurmSettings(cpus=1))
+
+
+Submit = Callable[..., Awaitable[list[RunFolder]]]
+
+
+@pytest.fixture
+def submit(tmp_path: Path, begin: Begin) -> Submit:
+    """Send runs whose builder does what the plans say: ``await submit(host, {"seconds": 1})``."""
+
+    async def submit(host: SlurmHost, *plans: dict[str, object]) -> list[RunFolder]:
+        runs = queued(tmp_path, plans)
+        await send(host, runs, (sys.executable,))
+        return runs
+
+    return submit
+
+
+def queued(folder: Path, plans: Sequence[dict[str, object]]) -> list[RunFolder]:
+    """Make queued runs that nothing works on."""
+    runs = []
+    for number, plan in enumerate(plans):
+        model = folder / f"model{number}"
+        model.mkdir(exist_ok=True)
+        (model / "dataflow.onnx").write_text(json.dumps({"steps": STEPS, **plan}))
+        request = BuildRequest(
+            model="net",
+            graph=model / "dataflow.onnx",
+            folder=model,
+            folding=FOLDING,
+            folding_name=f"folding{number}",
+            board="Pynq-Z2",
+            part="xc7z020clg400-1",
+            clock_ns=10.0,
+            engine=EngineSpec("here", (sys.executable,)),
+            rehearse=1.0,
+        )
+        runs.append(launch.queued_build(request, folder / "runs"))
+    return runs
+
+
+async def watch(
+    host: SlurmHost, runs: Sequence[RunFolder], wanted: str, seconds: float = 60
+) -> list[RunState]:
+    """Follow runs until all of them are in a state."""
+    async with asyncio.timeout(seconds):
+        while True:
+            await follow.refresh(host, runs[0].path.parent, runs, tick=0.2)
+            states = [reconcile(run) for run in runs]
+            if all(state.state == wanted for state in states):
+                return states
+            for state in states:
+                assert not state.final or state.state == wanted, state
+            await asyncio.sleep(0.2)
