@@ -33,6 +33,7 @@ from finn_tui.ui.controllers.boards import BoardController
 from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
+from finn_tui.ui.controllers.doctor import DoctorController
 from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
 from finn_tui.ui.controllers.paste import PasteController
@@ -117,6 +118,7 @@ class FinnTuiApp(Workers):
         self.training = TrainingController(self)
         self.paste = PasteController(self)
         self.boards = BoardController(self, board_job, self.paste)
+        self.doctor = DoctorController(self, self.boards.credentials, self.paste)
         # Not "console": that is Textual's own.
         self.console_controller = ConsoleController(self, self.boards.credentials)
         self.solver = SolverController(self)
@@ -130,6 +132,7 @@ class FinnTuiApp(Workers):
             self.builds,
             self.boards,
             self.paste,
+            self.doctor,
             self.console_controller,
             self.solver,
             self.logs,
@@ -145,6 +148,7 @@ class FinnTuiApp(Workers):
                 self.training,
                 self.boards,
                 self.paste,
+                self.doctor,
                 self.console_controller,
                 self.solver,
                 self.logs,

@@ -50,6 +50,7 @@ class WorkKind(StrEnum):
     BOARD = "board"
     CONSOLE = "console"
     PASTE = "paste"
+    DOCTOR = "doctor"
     SWEEP = "sweep"
     COURSE = "course"
     SAMPLE = "sample"

@@ -20,6 +20,7 @@ from finn_tui.ui.controllers.builds import (
 )
 from finn_tui.ui.controllers.console import ConsoleEnded
 from finn_tui.ui.controllers.course import CourseRead
+from finn_tui.ui.controllers.doctor import DoctorReported
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.paste import PasteEnded, PasteListens
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.builds import BuildController
     from finn_tui.ui.controllers.console import ConsoleController
     from finn_tui.ui.controllers.course import CourseController
+    from finn_tui.ui.controllers.doctor import DoctorController
     from finn_tui.ui.controllers.logs import LogController
     from finn_tui.ui.controllers.models import ModelController
     from finn_tui.ui.controllers.paste import PasteController
@@ -79,6 +81,7 @@ class Handlers:
     training: TrainingController
     boards: BoardController
     paste: PasteController
+    doctor: DoctorController
     console_controller: ConsoleController
     solver: SolverController
     logs: LogController
@@ -180,6 +183,9 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
             {PasteListens: app.paste.listens, PasteEnded: app.paste.ended},
             failed=app.paste.failed,
             cancelled=app.paste.ended,
+        ),
+        WorkKind.DOCTOR: WorkHandlers(
+            {DoctorReported: app.doctor.reported}, app.doctor.advanced, app.doctor.failed
         ),
         WorkKind.BOARD: WorkHandlers(
             {BoardJobDone: app.boards.job_done},

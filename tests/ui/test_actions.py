@@ -20,6 +20,7 @@ from finn_tui.ui.controllers.boards import BoardController
 from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
+from finn_tui.ui.controllers.doctor import DoctorController
 from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.controllers.solver import SolverController
@@ -57,6 +58,7 @@ _EVERYWHERE = (
     BuildController,
     BoardController,
     ConsoleController,
+    DoctorController,
     PasteController,
     SolverController,
     SweepController,

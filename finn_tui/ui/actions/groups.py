@@ -74,6 +74,7 @@ _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {
                 "board.validate",
                 "board.stop",
                 "board.choose",
+                "board.doctor",
                 "board.paste",
             ),
         ),

@@ -49,6 +49,7 @@ SYNONYMS: Mapping[str, str] = {
     "board.throughput": "measure fps speed benchmark",
     "board.validate": "accuracy test set",
     "board.choose": "machine host ssh",
+    "board.doctor": "check examine diagnose pynq xrt temperature cma",
     "board.paste": "terminal line clipboard rented",
     "board.stop": "cancel abort kill end",
     "board.continue": "resume queue batch next",

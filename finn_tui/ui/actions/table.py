@@ -660,6 +660,14 @@ ACTIONS: tuple[Action, ...] = (
         "console",
     ),
     Action(
+        "board.doctor",
+        "Doctor",
+        "Examine the machine for the run: image, driver, memory, clock, users; each with its fix.",
+        ("asterisk",),
+        "board",
+        "doctor",
+    ),
+    Action(
         "board.paste",
         "Line to paste",
         "Show the line that is pasted into the terminal of a board that is reached by nothing "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
@@ -15,6 +15,8 @@ from finn_tui.runs.folder import RunFolder
 if TYPE_CHECKING:
     from finn_tui.board.paste.session import PasteHost
     from finn_tui.board.transport import Transport
+
+T = TypeVar("T")
 
 BoardJob = Callable[
     [Workbench, str, Path, str, "Credentials", OnProgress], Awaitable[tuple[FinnTuiError, ...]]
@@ -53,6 +55,25 @@ async def board_job(
         return await _do(lab, job, run, session, on_progress)
 
     await asyncio.to_thread(check_driver, run)
+    return await on_board(lab, machine, credentials, work, on_progress)
+
+
+async def on_board(
+    lab: Workbench,
+    machine: str,
+    credentials: Credentials,
+    work: Callable[[Transport], Awaitable[T]],
+    on_progress: OnProgress,
+) -> T:
+    """Connect to a board, in whatever way it is reached, and do some work there.
+
+    Args:
+        lab: the workspace.
+        machine: the board's name.
+        credentials: what is known for getting in.
+        work: done with the connection.
+        on_progress: told what is waited for.
+    """
     if credentials.host is not None:
         return await credentials.host.do(work, on_progress)
     async with lab.board(
