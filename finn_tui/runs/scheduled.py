@@ -16,7 +16,7 @@ from msgspec import Struct
 from finn_tui.base import documents, files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import time_span
-from finn_tui.runs.remote.placement import Placement
+from finn_tui.runs.placement import Placement
 
 FOLDER = ".schedulers"
 _SUFFIX = ".json"

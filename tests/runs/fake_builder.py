@@ -1,7 +1,7 @@
 """Stands where the builder is in an engine's archive: does what ``model.onnx`` tells it, no FINN.
 
 ``model.onnx`` is JSON: ``steps`` by name, ``seconds`` each takes, ``spawn`` a process that leaves
-every trail, ``fail`` the step that fails.
+every trail, ``fail`` the step that fails, ``say`` how many bytes each step prints.
 """
 
 import json
@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> int:
     for index, name in list(enumerate(names, 1))[first:]:
         place = {"name": name, "index": index, "count": len(names)}
         say("step", status="started", **place)
+        sys.stdout.write("".join(f"line {at:090d}\n" for at in range(plan.get("say", 0) // 96)))
         time.sleep(plan.get("seconds", 0.1))
         if plan.get("fail") == name and not start:
             say("step", status="failed", seconds=0.1, **place)

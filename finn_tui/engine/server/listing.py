@@ -17,6 +17,8 @@ from finn_tui.engine.server import runcontrol, runfiles
 MOST_ENTRIES = 100_000
 MOST_FILES = 6_000
 MOST_SECONDS = 10.0
+#: Files in an answer after which no further run is looked at.
+MOST_IN_ANSWER = 12_000
 MOST_DEPTH = 9
 #: A state of a build has less.
 MOST_STATE = 1 << 20
@@ -46,7 +48,13 @@ def listing(request: Dict[str, Any]) -> Dict[str, Any]:
     asked = request.get("runs")
     if not isinstance(asked, list):
         raise EngineError("the request names no runs")
-    return {"time": time.time(), "runs": [_run(one) for one in asked]}
+    runs: List[Dict[str, Any]] = []
+    for one in asked:
+        # What is left out is asked for again; those at the end then come first.
+        if sum(len(run.get("files", ())) for run in runs) > MOST_IN_ANSWER:
+            break
+        runs.append(_run(one))
+    return {"time": time.time(), "runs": runs}
 
 
 def _run(asked: Dict[str, Any]) -> Dict[str, Any]:

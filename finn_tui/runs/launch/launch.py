@@ -27,6 +27,7 @@ from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import processes, tools
 from finn_tui.runs.launch.tools import Tools
+from finn_tui.runs.placement import Placement, write_placement
 
 #: Free space that a build is not begun without. A rehearsal of CNV leaves 60 MB; a real one keeps
 #: several Vivado projects with their checkpoints.
@@ -34,6 +35,9 @@ REHEARSAL_BYTES = 300 * 1000 * 1000
 BUILD_BYTES = 6 * 1000 * 1000 * 1000
 #: The runner imports nothing of FINN before it says that it runs.
 START_SECONDS = 60.0
+
+#: Where a run works, by its id.
+Place = Callable[[str], Placement]
 
 _UNQUOTED = re.compile(r"""[\s'"`$;&|<>(){}\[\]*?!#~\\]""")
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
@@ -110,7 +114,7 @@ async def launch(
         await asyncio.to_thread(check_disk, runs_dir, request.rehearse is not None)
     on_progress(Progress("build", "copying the model into the run's folder"))
     archive = await asyncio.to_thread(engine_archive)
-    run = await asyncio.to_thread(_make_folder, request, runs_dir, archive)
+    run = await asyncio.to_thread(make_folder, request, runs_dir, archive)
     on_progress(Progress("build", f"starting {run.id}"))
     await start_runner(run, request.engine, amd_tools, request.parallel, request.notify)
     return run
@@ -138,17 +142,27 @@ async def start_runner(
 
 
 def check_path(runs_dir: Path) -> None:
-    """Raise ``FinnTuiError`` for a folder that FINN's shell and Tcl scripts would not find.
+    """Raise ``FinnTuiError`` for a folder that FINN's shell and Tcl scripts would not find."""
+    check_path_text(
+        str(runs_dir.absolute()),
+        "Choose a workspace whose path has letters, digits and . _ - only.",
+    )
 
-    They name paths without quoting them.
+
+def check_path_text(path: str, fix: str) -> None:
+    """Raise ``FinnTuiError`` for an absolute path that FINN's scripts, which quote none, break at.
+
+    Args:
+        path: of a folder, here or on a host.
+        fix: what to do.
     """
-    odd = sorted(set(_UNQUOTED.findall(str(runs_dir.absolute()))))
+    odd = sorted(set(_UNQUOTED.findall(path)))
     if odd:
         raise FinnTuiError(
             "FINN cannot build in this folder",
             f"Its path has {' '.join(repr(c) for c in odd)} in it, and FINN's scripts do not quote "
-            f"paths: {runs_dir.absolute()}",
-            "Choose a workspace whose path has letters, digits and . _ - only.",
+            f"paths: {path}",
+            fix,
         )
 
 
@@ -185,11 +199,13 @@ def queued_build(request: BuildRequest, runs_dir: Path) -> RunFolder:
         FinnTuiError: the folder cannot be written, or not be used (kind "disk").
     """
     check_path(runs_dir)
-    return _make_folder(request, runs_dir, engine_archive())
+    return make_folder(request, runs_dir, engine_archive())
 
 
-def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFolder:
-    """The whole run folder of a build."""
+def make_folder(
+    request: BuildRequest, runs_dir: Path, archive: Path, place: Place | None = None
+) -> RunFolder:
+    """The whole run folder of a build; see ``make_run_folder``."""
     rehearsal = None if request.rehearse is None else {"seconds": float(request.rehearse)}
     document = {
         "model": request.model,
@@ -219,7 +235,7 @@ def _make_folder(request: BuildRequest, runs_dir: Path, archive: Path) -> RunFol
             plan |= _left_out(request.estimate or {})
             (partial / "rehearsal" / "rehearsal.json").write_text(json.dumps(plan))
 
-    return make_run_folder(runs_dir, document, archive, fill)
+    return make_run_folder(runs_dir, document, archive, fill, place)
 
 
 def _left_out(estimate: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,6 +261,7 @@ def make_run_folder(
     request: Mapping[str, Any],
     archive: Path,
     fill: Callable[[Path], None],
+    place: Place | None = None,
 ) -> RunFolder:
     """Make a queued run, under its name only once everything is in it.
 
@@ -253,6 +270,7 @@ def make_run_folder(
         request: what run.json says, without what is the same for every run.
         archive: the engine's code.
         fill: puts the other files into the folder that it is given.
+        place: where a run of an id works if not here.
 
     Raises:
         FinnTuiError: the folder cannot be written (kind "disk" if that is why).
@@ -262,7 +280,9 @@ def make_run_folder(
     id = f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
     partial = runs_dir / f".{id}.partial"
     created = now.isoformat(timespec="seconds")
-    document = {"format": 1, "id": id, "created": created, "host": "local", **request}
+    placement = place(id) if place is not None else None
+    host = placement.host if placement is not None else "local"
+    document = {"format": 1, "id": id, "created": created, "host": host, **request}
     try:
         partial.mkdir(parents=True)
         fill(partial)
@@ -272,6 +292,8 @@ def make_run_folder(
         queued = {"state": RunStatus.QUEUED, **runprocesses.identity(), "heartbeat": time.time()}
         runfiles.write_json(str(partial / runfiles.STATE), queued)
         runfiles.append_event(str(partial), "state", state=RunStatus.QUEUED, error=None)
+        if placement is not None:
+            write_placement(partial, placement)
         return RunFolder(partial.rename(runs_dir / id))
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)

@@ -49,7 +49,7 @@ _MEMORY = (("xc7z", 4), ("xck", 8), ("xczu", 8), ("xcu", 32), ("", 16))
 _REHEARSAL_GB = 1.0
 _VERSION_SECONDS = 60.0
 #: Folders that a restart of the machine empties.
-_FLEETING = ("/tmp", "/run", "/dev/shm")
+FLEETING = ("/tmp", "/run", "/dev/shm")
 _FLEETING_KINDS = ("tmpfs", "ramfs", "overlay")
 
 
@@ -278,7 +278,7 @@ def _licence(plan: Plan, env: Mapping[str, str], lost: str) -> list[Finding]:
 def _place(runs_dir: Path, lost: str) -> list[Finding]:
     place = runs_dir.resolve()
     kind = _file_system(place)
-    if any(place.is_relative_to(fleeting) for fleeting in _FLEETING):
+    if any(place.is_relative_to(fleeting) for fleeting in FLEETING):
         what = f"a restart of the machine empties {place}"
     elif kind in _FLEETING_KINDS[:2]:
         what = f"{place} lies in memory ({kind}): a restart empties it"

@@ -23,7 +23,7 @@ from finn_tui.engine.server import runcontrol, runprocesses
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.remote.placement import is_placed, read_placement
+from finn_tui.runs.placement import is_placed, read_placement
 
 #: Start times of one process differ by less where only the clock tells them (no /proc).
 _SAME_START_SECONDS = 1.0

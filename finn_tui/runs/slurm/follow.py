@@ -17,7 +17,7 @@ from finn_tui.engine.server import scheduled as scheduled_runs
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.remote.placement import Placement, read_placement
+from finn_tui.runs.placement import Placement, read_placement
 from finn_tui.runs.scheduled import JobReport, SchedulerReport
 from finn_tui.runs.slurm import commands
 from finn_tui.runs.slurm.commands import Job

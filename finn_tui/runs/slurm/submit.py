@@ -11,7 +11,7 @@ from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, runfiles
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.remote.placement import (
+from finn_tui.runs.placement import (
     Placement,
     Stage,
     change_placement,

@@ -15,6 +15,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.runs.documents import RunError
 
 PLACEMENT = "placement.json"
+#: What a run on a host is to be and is not yet, in ``Placement.wanted``.
+CANCEL = "cancel"
 _FIX = (
     "The run's mirror can still be read; remove the file to treat the run as one of this machine."
 )

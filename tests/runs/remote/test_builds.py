@@ -1,0 +1,220 @@
+"""Builds on a host over a real OpenSSH server: sent, followed, cancelled, with lines that break."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.ssh.sftp_files import _SftpWriter
+from finn_tui.runs.folder import RunFolder, list_runs
+from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.placement import Stage, read_placement
+from finn_tui.runs.remote import control
+from finn_tui.runs.remote.follow import Follower
+from tests.runs.remote.conftest import BeginOn, Server
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
+
+
+def there(run: RunFolder) -> Path:
+    """The run's folder on the host."""
+    placement = read_placement(run.path)
+    assert placement is not None
+    return Path(placement.folder)
+
+
+def follower(server: Server, tmp_path: Path) -> Follower:
+    return Follower(lambda: list_runs(tmp_path / "runs"), server.connect, tick=0.1)
+
+
+async def eventually(check: Callable[[], bool], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while not check():  # noqa: ASYNC110 - files change, nothing tells
+            await asyncio.sleep(0.05)
+
+
+async def test_a_build_on_a_host_is_mirrored_to_its_end(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=0.3)
+    assert run.request.host == "lab"
+    assert there(run) == tmp_path / "host" / "runs" / run.id
+    assert not reconcile(run).final  # nothing is judged by this machine's processes
+    follow = follower(server, tmp_path)
+    async with asyncio.timeout(60):
+        await follow.until_settled()
+    state = reconcile(run)
+    assert state.state == "succeeded"
+    for name in ("events.jsonl", "runner.log"):
+        assert (run.path / name).read_bytes() == (there(run) / name).read_bytes()
+    assert run.results()["kept"] == 1
+    placement = read_placement(run.path)
+    assert placement is not None
+    assert placement.stage is Stage.SETTLED and placement.problem is None
+    assert placement.contact > 0 and placement.clock_shift == 0.0
+    # Exactly what is there, once.
+    fetched = [path for path in there(run).rglob("*") if path.is_file()]
+    fetched = [path for path in fetched if (run.path / path.relative_to(there(run))).is_file()]
+    once = {"run.json", "state.json", "model.onnx", "engine.pyz", "folding.json"}
+    sizes = {
+        path.relative_to(there(run)).as_posix(): path.stat().st_size
+        for path in fetched
+        if path.name not in once and "rehearsal" not in path.parts
+    }
+    changing = sizes.pop("results.json")
+    assert sum(sizes.values()) <= follow.read <= sum(sizes.values()) + 3 * changing
+    assert not (run.path / ".mirror").exists()
+
+
+async def test_the_hosts_settings_hold_for_its_builds(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=20)
+    pid = json.loads((there(run) / "state.json").read_text())["pid"]
+    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert b"FROM_SETUP=1" in environment
+    assert b"FROM_ENV=a b'c" in environment
+    async with server.connect() as link:
+        assert (await control.cancel(run, link)).state == "cancelled"
+
+
+async def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=1.0, say=2_000_000)
+    follow = follower(server, tmp_path)
+    task = asyncio.create_task(follow.until_settled())
+    cuts = 0
+    for _ in range(6):
+        await asyncio.sleep(0.5)
+        cuts += server.cut() > 0
+    async with asyncio.timeout(90):
+        await task
+    assert cuts >= 2 and server.opened >= 3
+    assert reconcile(run).state == "succeeded"
+    for name in ("events.jsonl", "runner.log"):
+        assert (run.path / name).read_bytes() == (there(run) / name).read_bytes()
+    total = sum((there(run) / name).stat().st_size for name in ("events.jsonl", "runner.log"))
+    assert total > 2_000_000
+    # A piece that was on its way when the line broke comes again, nothing else.
+    assert follow.read <= total + 10_000
+
+
+async def test_a_host_that_is_gone_is_said_and_found_again(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=1.0)
+    server.stop()
+    task = asyncio.create_task(follower(server, tmp_path).until_settled())
+
+    def problem() -> str:
+        placement = read_placement(run.path)
+        return placement.problem.what if placement is not None and placement.problem else ""
+
+    await eventually(lambda: "refuses the connection" in problem())
+    assert not reconcile(run).final
+    server.start()
+    async with asyncio.timeout(60):
+        await task
+    assert reconcile(run).state == "succeeded"
+    assert problem() == ""
+
+
+async def test_an_upload_that_breaks_goes_on_where_it_was(
+    server: Server, begin_on: BeginOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 48 << 20
+
+    async def cut_in_the_middle() -> int:
+        partial: list[Path] = []
+        while not partial or partial[0].stat().st_size < size // 8:
+            await asyncio.sleep(0.005)
+            partial = list((tmp_path / "host" / "runs").glob(".*.tar"))
+        server.cut()
+        await asyncio.sleep(0.2)
+        return partial[0].stat().st_size
+
+    async with server.connect() as link:
+        cutting = asyncio.create_task(cut_in_the_middle())
+        run = await begin_on(link, data=size, seconds=0.1)
+        sent = await cutting
+    placement = read_placement(run.path)
+    assert placement is not None and placement.stage is Stage.SENDING
+    assert size // 8 <= sent < size
+    written = 0
+    real = _SftpWriter.write
+
+    async def count(self: _SftpWriter, data: bytes, position: int) -> None:
+        nonlocal written
+        written += len(data)
+        await real(self, data, position)
+
+    monkeypatch.setattr(_SftpWriter, "write", count)
+    async with asyncio.timeout(90):
+        await follower(server, tmp_path).until_settled()
+    assert reconcile(run).state == "succeeded"
+    assert written <= size - sent + 1_000_000  # the rest, with the archive of the engine
+    content = (tmp_path / "model" / "dataset" / "images").read_bytes()
+    assert (there(run) / "dataset" / "images").read_bytes() == content
+    assert not (run.path / ".packed.tar").exists()
+
+
+async def test_a_cancel_whose_line_breaks_is_done_when_there_is_one_again(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=60)
+        cancelling = asyncio.create_task(control.cancel(run, link))
+        await asyncio.sleep(0.05)
+        server.cut()
+        with pytest.raises(FinnTuiError, match=r"broke|lost|closed"):
+            await cancelling
+    placement = read_placement(run.path)
+    assert placement is not None and placement.wanted == "cancel"
+    async with asyncio.timeout(60):
+        await follower(server, tmp_path).until_settled()
+    assert reconcile(run).state == "cancelled"
+    assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
+
+
+async def test_a_run_whose_runner_is_killed_there_is_lost(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=60)
+    task = asyncio.create_task(follower(server, tmp_path).until_settled())
+    await eventually(lambda: run.state().pid is not None)
+    os.kill(json.loads((there(run) / "state.json").read_text())["pid"], 9)
+    async with asyncio.timeout(60):
+        await task
+    assert reconcile(run).state == "lost"
+    async with server.connect() as link:
+        await control.resume(run, "step_one", link)
+        assert (await control.cancel(run, link)).state == "cancelled"
+
+
+async def test_runs_of_a_host_take_one_connection_and_one_question_a_tick(
+    server: Server, begin_on: BeginOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server.connect() as link:
+        runs = [await begin_on(link, seconds=0.05) for _ in range(3)]
+        asked: list[str] = []
+        real = link.ask
+
+        async def count(job: str, **request: object) -> object:
+            asked.append(job)
+            return await real(job, **request)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(link, "ask", count)
+        await follower(server, tmp_path).look(link, runs)
+        assert asked == ["listing"]
