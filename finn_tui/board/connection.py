@@ -13,11 +13,13 @@ from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.board.catalogue import SIMULATED, Board
 from finn_tui.board.transport import Transport
 from finn_tui.hosts.machine import Machine
-from finn_tui.hosts.ssh import connection as ssh
+from finn_tui.hosts.ssh import login
+from finn_tui.hosts.ssh.connection import SshConnection
+from finn_tui.hosts.ssh.questions import Secrets
 from finn_tui.rehearsal import board as rehearsal_board
 
 
-class BoardConnection(ssh.SshConnection):
+class BoardConnection(SshConnection):
     """The transport over SSH and SFTP; see ``Transport``."""
 
     def __init__(
@@ -43,7 +45,7 @@ async def connect(
     Args:
         board: from the catalogue.
         on_progress: told what is waited for.
-        trust: what to do with a host key that was never seen; see ``hosts.ssh.connection``.
+        trust: what to do with a host key that was never seen; see ``hosts.ssh.login``.
         password: for logging in, if keys do not do; kept in memory only.
         sudo_password: for ``sudo`` on the board.
         passphrases: of encrypted keys, by their files; kept in memory only.
@@ -70,8 +72,9 @@ async def connect(
             yield jupyter
         return
     if board.name != SIMULATED:
-        async with ssh.connect(
-            board.machine, on_progress, trust=trust, password=password, passphrases=passphrases
+        secrets = Secrets(password=password, passphrases=passphrases)
+        async with login.connect(
+            board.machine, on_progress, trust=trust, secrets=secrets
         ) as connection:
             yield BoardConnection(board, connection, sudo_password)
         return
@@ -84,5 +87,5 @@ async def connect(
             endpoint.user,
             str(endpoint.client_key),
         )
-        async with ssh.connect_known(machine, endpoint.host_key) as connection:
+        async with login.connect_known(machine, endpoint.host_key) as connection:
             yield BoardConnection(board, connection, None)

@@ -22,6 +22,7 @@ class Machine:
         port: SSH port; 0 leaves it to the SSH configuration (usually 22).
         user: login name; empty leaves it to the SSH configuration.
         key: private key file; empty leaves it to the SSH configuration.
+        jump_for: name of the machine that it is a jump host for; empty if it is none.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Machine:
     port: int = 0
     user: str = ""
     key: str = ""
+    jump_for: str = ""
 
     @property
     def catalogue(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import re
 from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.machine import Machine
 
 T = TypeVar("T")
+#: What sha256sum writes for characters that would end its line.
+_ESCAPES = {"\\": "\\", "n": "\n", "r": "\r"}
 
 #: Seconds for one request; 512 kB pass a line of 10 kB/s in that time.
 REQUEST_SECONDS = 60.0
@@ -216,7 +219,7 @@ class RemoteFiles(abc.ABC):
         for line in lines:
             digest, _, path = line.removeprefix("\\").partition(" ")
             if line.startswith("\\"):
-                path = path.replace("\\\\", "\\")
+                path = re.sub(r"\\([\\nr])", lambda found: _ESCAPES[found[1]], path)
             if len(digest) == 64 and all(char in "0123456789abcdef" for char in digest):
                 by_path[path[1:]] = digest
         if (lines and not by_path) or (not lines and b"No such file" not in err):

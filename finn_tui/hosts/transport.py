@@ -29,6 +29,10 @@ class LoginRefused(FinnTuiError):
         )
 
 
+class Unreachable(FinnTuiError):
+    """The machine does not answer, or the line to it broke; it may well do so later."""
+
+
 def took_too_long(machine: Machine, program: str, seconds: float) -> FinnTuiError:
     """A command was not done in its time."""
     return FinnTuiError(

@@ -15,8 +15,8 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.catalogue import Board, find
 from finn_tui.board.connection import connect
-from finn_tui.hosts.ssh import connection as link_module
-from finn_tui.hosts.ssh.connection import HostKeyChanged, HostKeyUnknown
+from finn_tui.hosts.ssh import errors as link_module
+from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
 from finn_tui.hosts.ssh.openssh_files import known_hosts_file
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board.proxy import line

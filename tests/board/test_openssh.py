@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import asyncssh
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
@@ -26,113 +22,56 @@ from finn_tui.board.agent_session import conversation
 from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import BoardConnection, connect
 from finn_tui.board.deploy import deploy
-from finn_tui.hosts.ssh.connection import HostKeyChanged, HostKeyUnknown
+from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
 from finn_tui.hosts.ssh.openssh_files import known_hosts_file
 from finn_tui.rehearsal import driver_env
-
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
-pytestmark = pytest.mark.skipif(SSHD is None, reason="OpenSSH's sshd is not installed")
-
-SFTP = next(
-    (p for p in ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server") if Path(p).exists()),
-    "internal-sftp",
-)
+from tests.hosts import sshd
 
 
 @dataclass
-class Server:
+class BoardServer:
+    """An sshd, and the board that it is."""
+
     board: Board
-    folder: Path
-    port: int
-    process: subprocess.Popen[bytes]
+    sshd: sshd.Server
 
-    def start(self) -> None:
-        """Start (again); ready when it answers."""
-        assert SSHD is not None
-        self.process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
-            stderr=(self.folder / "sshd.log").open("ab"),
-        )
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        pytest.skip("sshd does not start here: " + (self.folder / "sshd.log").read_text()[-300:])
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
-
-
-def _refused(board: Board) -> str:
-    """Why sshd lets this user in by no key at all; empty if it does."""
-    code = (
-        "import asyncio, asyncssh\n"
-        "async def main():\n"
-        f"    async with asyncssh.connect({board.host!r}, {board.port}, username={board.user!r},\n"
-        f"                                client_keys=[{board.key!r}], known_hosts=None): pass\n"
-        "asyncio.run(main())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
+    @property
+    def folder(self) -> Path:
+        return self.sshd.folder
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardServer]:
     """sshd on a free port of the loopback, for this user and one key only."""
-    folder = tmp_path / "sshd"
-    folder.mkdir(mode=0o700)
-    (folder / "bin").mkdir()
-    for name in ("host", "client"):
-        asyncssh.generate_private_key("ssh-ed25519").write_private_key(folder / name)
-        (folder / name).chmod(0o600)
-    key = asyncssh.read_private_key(folder / "client")
-    (folder / "authorized").write_bytes(key.export_public_key())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "sshd_config").write_text(
-        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\n"
-        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
-        f"PasswordAuthentication no\nPidFile {folder}/pid\nPermitRootLogin yes\n"
-        f"Subsystem sftp {SFTP}\nSetEnv PATH={folder}/bin:/usr/local/bin:/usr/bin:/bin\n"
-    )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
+    running = sshd.server_in(tmp_path / "sshd")
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    user = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip()
-    base = tmp_path / "files"
     board = Board(
         "lab",
-        "127.0.0.1",
-        port,
-        user,
-        folder=str(base),
+        running.address,
+        running.port,
+        running.user,
+        folder=str(tmp_path / "files"),
         sudo=False,
-        key=str(folder / "client"),
+        key=running.key,
         python=sys.executable,
     )
-    running = Server(board, folder, port, None)  # type: ignore[arg-type]
     running.start()
-    if os.geteuid() != 0 and (reason := _refused(board)):
+    if os.geteuid() != 0 and (reason := running.refused()):
         running.stop()
         pytest.skip(f"this user cannot log in here (locked account or no shell): {reason}")
-    yield running
+    yield BoardServer(board, running)
     running.stop()
 
 
 @pytest.fixture
-async def trusted(server: Server) -> AsyncIterator[Server]:
+async def trusted(server: BoardServer) -> AsyncIterator[BoardServer]:
     async with connect(server.board, trust=True):
         pass
     yield server
 
 
-async def test_host_keys(server: Server) -> None:
+async def test_host_keys(server: BoardServer) -> None:
     with pytest.raises(HostKeyUnknown) as caught:
         async with connect(server.board):
             pass
@@ -145,29 +84,25 @@ async def test_host_keys(server: Server) -> None:
     assert caught.value.fingerprint in shown.stdout, "the fingerprint is what ssh-keygen shows"
     async with connect(server.board, trust=caught.value.fingerprint) as link:
         assert (await link.run("echo", "it's"))[1] == b"it's\n"
-    assert known_hosts_file().read_text().startswith(f"[127.0.0.1]:{server.port} ssh-ed25519 ")
+    assert known_hosts_file().read_text().startswith(f"[127.0.0.1]:{server.sshd.port} ssh-ed25519 ")
 
-    server.stop()
-    (server.folder / "host").unlink()
-    asyncssh.generate_private_key("ssh-ed25519").write_private_key(server.folder / "host")
-    (server.folder / "host").chmod(0o600)
-    server.start()
+    server.sshd.stop()
+    sshd.new_key(server.folder / "host")
+    server.sshd.start()
     with pytest.raises(HostKeyChanged):
         async with connect(server.board, trust=True):
             pass
 
-    server.stop()
-    (server.folder / "host").unlink()
-    asyncssh.generate_private_key("ecdsa-sha2-nistp256").write_private_key(server.folder / "host")
-    (server.folder / "host").chmod(0o600)
-    server.start()
+    server.sshd.stop()
+    sshd.new_key(server.folder / "host", "ecdsa-sha2-nistp256")
+    server.sshd.start()
     with pytest.raises(HostKeyChanged):
         async with connect(server.board, trust=True):
             pass
 
 
 async def test_deploy_over_openssh(
-    trusted: Server, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    trusted: BoardServer, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
     async with connect(trusted.board) as link:
@@ -181,7 +116,7 @@ async def test_deploy_over_openssh(
 
 
 async def test_go_over_openssh(
-    trusted: Server,
+    trusted: BoardServer,
     run_folder: Path,
     driver_python: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,7 +134,7 @@ async def test_go_over_openssh(
     assert outcome.validation.simulated, "the agent says so, whatever the board is called"
 
 
-async def test_the_agent_dies_with_the_line(trusted: Server) -> None:
+async def test_the_agent_dies_with_the_line(trusted: BoardServer) -> None:
     """OpenSSH leaves commands running when a channel closes; the agent must end by itself."""
     agents: list[str] = []
     async with connect(trusted.board) as link:
@@ -230,13 +165,13 @@ def _pids(folder: str) -> list[str]:
     return pids
 
 
-async def test_invalid_bytes_do_not_close_the_connection(trusted: Server) -> None:
+async def test_invalid_bytes_do_not_close_the_connection(trusted: BoardServer) -> None:
     async with connect(trusted.board) as link:
         assert (await link.run("printf", r"\377"))[1] == b"\xff"
         assert (await link.run("echo", "on"))[1] == b"on\n"
 
 
-async def test_more_sessions_than_openssh_allows_at_once(trusted: Server) -> None:
+async def test_more_sessions_than_openssh_allows_at_once(trusted: BoardServer) -> None:
     async with connect(trusted.board) as link:
         done = await asyncio.gather(*(link.run("sleep", "0.2") for _ in range(14)))
     assert [code for code, _, _ in done] == [0] * 14
@@ -265,7 +200,7 @@ exit 1
 """
 
 
-async def test_sudo(trusted: Server) -> None:
+async def test_sudo(trusted: BoardServer) -> None:
     path = trusted.folder / "bin" / "sudo"
     path.write_text(SUDO.format(folder=trusted.folder))
     path.chmod(0o755)

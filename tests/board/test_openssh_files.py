@@ -18,7 +18,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import connect
-from finn_tui.hosts.ssh.connection import HostKeyChanged
+from finn_tui.hosts.ssh.errors import HostKeyChanged
 from finn_tui.hosts.ssh.openssh_files import (
     KeyEncrypted,
     known_hosts,

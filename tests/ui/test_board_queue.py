@@ -138,7 +138,7 @@ async def test_a_stop_holds_the_queue_and_a_question_waits(
     make_app: MakeApp, lab: RecordedLab
 ) -> None:
     from finn_tui.board.catalogue import Board as Machine
-    from finn_tui.hosts.ssh.connection import HostKeyUnknown
+    from finn_tui.hosts.ssh.errors import HostKeyUnknown
 
     make_runs(lab.workspace, 3)
     board = Board()

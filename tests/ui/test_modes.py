@@ -390,7 +390,7 @@ async def test_an_unknown_host_key_is_trusted_only_when_asked(
     make_app: MakeApp, lab: RecordedLab
 ) -> None:
     from finn_tui.board.catalogue import Board
-    from finn_tui.hosts.ssh.connection import HostKeyUnknown
+    from finn_tui.hosts.ssh.errors import HostKeyUnknown
 
     make_run(lab.workspace)
     trusted: list[object] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import asyncssh
@@ -164,28 +164,49 @@ def read_key(key: str, passphrase: str | None = None, *, word: Word = "host") ->
         ) from None
 
 
-def encrypted_keys(key: str, config: list[str], host: str) -> list[Path]:
-    """The keys that could open a connection if somebody gave their passphrases.
+def identities(key: str, config: list[str], host: str) -> list[str]:
+    """The private key files that a login may use, whether or not they exist.
 
     Args:
         key: the one that the catalogue names; empty if none.
         config: paths of the SSH configuration, see ``usable_config``.
         host: the machine's, as it is named there.
     """
-    names: list[str] = [key] if key else []
-    if not names:
-        # The boundary to asyncssh's parser, which raises anything; it has read this file before.
-        with contextlib.suppress(Exception):
-            options = asyncssh.SSHClientConnectionOptions(config=config, host=host)
-            identities = options.config.get("IdentityFile")
-            names = [str(name) for name in identities] if isinstance(identities, list) else []
-    names = names or [f"~/.ssh/{name}" for name in _USUAL_KEYS]
-    paths = []
+    if key:
+        return [key]
+    # The boundary to asyncssh's parser, which raises anything; it has read this file before.
+    with contextlib.suppress(Exception):
+        options = asyncssh.SSHClientConnectionOptions(config=config, host=host)
+        names = options.config.get("IdentityFile")
+        if isinstance(names, list) and names:
+            return [str(name) for name in names]
+    return [f"~/.ssh/{name}" for name in _USUAL_KEYS]
+
+
+def opened_keys(
+    names: list[str], passphrases: Mapping[str, str], word: Word
+) -> list[asyncssh.SSHKey]:
+    """Those of a login's keys that can be used, if one of them needs a known passphrase.
+
+    Args:
+        names: their files; see ``identities``.
+        passphrases: by the files of the keys.
+        word: what the login is to, for errors.
+
+    Returns:
+        The keys; empty where no passphrase is for one of them.
+
+    Raises:
+        KeyEncrypted: a passphrase does not open its key.
+    """
+    if not any(str(key_path(name)) in passphrases for name in names):
+        return []
+    keys = []
     for name in names:
+        passphrase = passphrases.get(str(key_path(name)))
         try:
-            read_key(name)
-        except KeyEncrypted as error:
-            paths.append(error.key)
+            keys.append(read_key(name, passphrase, word=word))
         except FinnTuiError:
-            continue
-    return paths
+            if passphrase is not None:
+                raise
+    return keys

@@ -103,7 +103,7 @@ def end_stopped(board: BoardState) -> None:
 
 def unknown_key(error: FinnTuiError) -> str:
     """Return the fingerprint if the board's host key is unknown; else an empty text."""
-    from finn_tui.hosts.ssh.connection import HostKeyUnknown
+    from finn_tui.hosts.ssh.errors import HostKeyUnknown
 
     return error.fingerprint if isinstance(error, HostKeyUnknown) else ""
 

@@ -1,0 +1,173 @@
+"""One connection a host: shared, made anew when it broke, with its latency."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from finn_tui.hosts import pool as pool_module
+from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.pool import HostPool, HostStatus, LinkState
+from finn_tui.hosts.ssh.connection import SshConnection
+from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
+from finn_tui.hosts.transport import LoginRefused, Unreachable
+from tests.hosts import sshd
+from tests.hosts.sshd import Server
+
+
+@pytest.fixture
+def seen() -> list[HostStatus]:
+    return []
+
+
+@pytest.fixture
+async def pool(seen: list[HostStatus]) -> AsyncIterator[HostPool]:
+    pool = HostPool(on_status=seen.append)
+    yield pool
+    await pool.close()
+
+
+async def until(seen: list[HostStatus], state: LinkState) -> None:
+    async with asyncio.timeout(60):
+        while seen[-1].state is not state:  # noqa: ASYNC110 - the status is a value, no event
+            await asyncio.sleep(0.02)
+
+
+async def test_all_share_one_connection_and_its_latency_is_measured(
+    pool: HostPool, lab: Host, seen: list[HostStatus]
+) -> None:
+    with pytest.raises(HostKeyUnknown):
+        async with pool.use(lab):
+            pass
+    assert pool.status("lab").state is LinkState.REFUSED
+
+    async def work() -> object:
+        async with pool.use(lab, trust=True) as link:
+            assert (await link.run("echo", "it's", "$(x)"))[1] == b"it's $(x)\n"
+            assert isinstance(link, SshConnection)
+            return link.connection
+
+    connections = await asyncio.gather(*(work() for _ in range(8)))
+    assert len(set(map(id, connections))) == 1
+    async with asyncio.timeout(60):
+        while pool.status("lab").latency is None:  # noqa: ASYNC110 - a value, no event
+            await asyncio.sleep(0.02)
+    assert pool.status("lab").state is LinkState.CONNECTED and pool.status("lab").problem is None
+    assert 0 < (pool.status("lab").latency or 0) < 30
+    await pool.close()
+    assert seen[-1].state is LinkState.CLOSED and pool.status("lab").latency is None
+
+
+async def test_a_broken_line_is_made_anew_with_patience(
+    pool: HostPool, lab: Host, server: Server, seen: list[HostStatus]
+) -> None:
+    with pytest.raises(Unreachable, match="broke"):
+        async with pool.use(lab, trust=True) as link:
+            slow = asyncio.create_task(link.run("sleep", "60", timeout=100))
+            await link.run("true")
+            await asyncio.to_thread(server.hang_up)
+            await slow
+    await until(seen, LinkState.WAITING)
+    with pytest.raises(Unreachable, match="refuses the connection"):
+        async with pool.use(lab):
+            pass
+    tries = len([status for status in seen if status.state is LinkState.CONNECTING])
+    with pytest.raises(Unreachable, match="refuses the connection"):
+        async with pool.use(lab):
+            pass
+    again = [status for status in seen if status.state is LinkState.CONNECTING]
+    assert len(again) == tries, "what has failed a moment ago is not tried again at once"
+
+    async def wait_for_it() -> bytes:
+        async with pool.use(lab, patient=True) as link:
+            return (await link.run("echo", "again"))[1]
+
+    waiting = asyncio.create_task(wait_for_it())
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await asyncio.to_thread(server.start)
+    pool.retry("lab")
+    async with asyncio.timeout(60):
+        assert await waiting == b"again\n"
+    assert pool.status("lab").state is LinkState.CONNECTED
+
+
+async def test_patience_does_not_wait_for_what_only_the_user_can_change(
+    pool: HostPool, lab: Host, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pool.use(lab, trust=True) as link:
+        await link.run("true")
+    await pool.close()
+    (server.folder / "authorized").write_text("")
+    with pytest.raises(LoginRefused):
+        async with pool.use(lab, patient=True):
+            pass
+    server.stop()
+    sshd.new_key(server.folder / "host")
+    server.start()
+    with pytest.raises(HostKeyChanged, match="another host key"):
+        async with pool.use(lab, trust=True, patient=True):
+            pass
+    assert pool.status("lab").state is LinkState.REFUSED
+
+
+def test_the_waits_double_up_to_a_minute(
+    lab: Host, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(f"{pool_module.__name__}.time.monotonic", lambda: clock[0])
+    server.stop()
+    waits = []
+
+    async def fail() -> None:
+        pool = HostPool()
+        for _ in range(9):
+            with pytest.raises(Unreachable):
+                async with pool.use(lab):
+                    pass
+            retry_at = pool.status("lab").retry_at
+            assert retry_at is not None
+            waits.append(retry_at - clock[0])
+            clock[0] = retry_at
+
+    asyncio.run(fail())
+    server.start()
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+async def test_odd_paths(pool: HostPool, lab: Host, tmp_path: Path) -> None:
+    odd = tmp_path / 'it\'s a $(x) `y` "z" & path\nof two lines'
+    async with pool.use(lab, trust=True) as link:
+        files = await link.files(str(odd))
+        await files.make_folder(f"{odd}/a b")
+        path = f"{odd}/a b/-rf *"
+        await files.write(path, b"content")
+        assert (odd / "a b" / "-rf *").read_bytes() == b"content"
+        assert (await link.run("cat", path))[1] == b"content"
+        hashes = await files.sha256([path])
+        assert hashes[0] == hashlib.sha256(b"content").hexdigest()
+
+
+async def test_input_and_parts_of_files(pool: HostPool, lab: Host, tmp_path: Path) -> None:
+    big = bytes(range(256)) * 20_000
+    async with pool.use(lab, trust=True) as link:
+        assert (await link.run("sha256sum", stdin=b"abc"))[1].startswith(b"ba7816bf")
+        status, out, _ = await link.run("wc", "-c", stdin=big)
+        assert (status, out.strip()) == (0, str(len(big)).encode())
+        # A command that does not read its input ends all the same.
+        assert (await link.run("true", stdin=big))[0] == 0
+        files = await link.files(lab.folder)
+        path = f"{lab.folder}/log"
+        Path(path).write_bytes(big)
+        assert await files.read_from(path, 0, 10) == big[:10]
+        assert await files.read_from(path, 300, len(big)) == big[300:]
+        assert await files.read_from(path, len(big), 10) == b""
+        assert await files.read_from(path, len(big) + 5, 10) == b""
+        assert await files.read_from(f"{lab.folder}/none", 0, 10) == b""
+        assert await files.read_from(lab.folder, 0, 10) == b""
+        (tmp_path / "there" / "link").symlink_to(path)
+        assert await files.read_from(f"{lab.folder}/link", 0, 10) == b""
