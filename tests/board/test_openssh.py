@@ -107,9 +107,11 @@ async def test_deploy_over_openssh(
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
     async with connect(trusted.board) as link:
         first = await deploy(link, run_folder)
-        second = await deploy(link, run_folder)
+        again = [await deploy(link, run_folder) for _ in range(3)]
         assert len(first.sent) == first.files
-        assert second.sent == () and second.seconds < 1.0
+        assert all(each.sent == () for each in again)
+        # What else the machine does lengthens it too.
+        assert min(each.seconds for each in again) < 1.0
     there = Path(trusted.board.folder) / first.folder / "bitfile" / "finn-accel.bit"
     source = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     assert there.read_bytes() == source.read_bytes()
