@@ -20,7 +20,8 @@ import pytest
 
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts.catalogue import Host
-from finn_tui.hosts.ssh.connection import SshConnection, connect
+from finn_tui.hosts.ssh.connection import SshConnection
+from finn_tui.hosts.ssh.login import connect
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.remote import launch, link
