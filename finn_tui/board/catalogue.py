@@ -14,6 +14,9 @@ asked for and kept in memory.
 
     [lent]
     paste = true                # it has a terminal only, into which a line is pasted
+
+    [lecture]
+    recording = "/home/me/lecture.jsonl"    # no board: a recorded session of one
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ SIMULATED = "simulated"
 #: A board of which nothing is known but that it has a terminal.
 PASTED = "pasted"
 FLAVOURS = ("auto", "finn-plus", "upstream")
+#: ``replay:FILE`` is a recorded session in place of a board.
+REPLAY = "replay:"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Board:
         url: its Jupyter server, for one that is reached by that instead of SSH.
         paste: it is reached by a line that is pasted into its terminal, by nothing else.
         stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
+        recording: a recorded session that is replayed in place of a board.
+        replay_speed: of that: 1 as recorded, 10 ten times as fast, 0 without pauses.
     """
 
     name: str
@@ -72,6 +79,18 @@ class Board:
     url: str = ""
     paste: bool = False
     stand_in: bool = False
+    recording: str = ""
+    replay_speed: float = 1.0
+
+    @property
+    def replay(self) -> bool:
+        """Whether this is a recorded session, of which no figure is a measurement."""
+        return bool(self.recording)
+
+    @property
+    def recording_path(self) -> Path:
+        """The file of the recorded session."""
+        return Path(self.recording).expanduser()
 
     @property
     def simulated(self) -> bool:
@@ -81,13 +100,16 @@ class Board:
     @property
     def machine(self) -> Machine:
         """What a transport must know of it."""
-        return Machine(self.name, "board", self.url or self.host, self.port, self.user, self.key)
+        address = self.url or self.host or self.address
+        return Machine(self.name, "board", address, self.port, self.user, self.key)
 
     @property
     def address(self) -> str:
         """Where it is, for people."""
         if self.paste:
             return "a line pasted into its terminal"
+        if self.recording:
+            return f"REPLAY of {clean(self.recording)}"
         return self.url or (f"{self.user}@{self.host}" if self.user else self.host)
 
     @property
@@ -113,6 +135,8 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
         url: its Jupyter server, where it is reached by that instead of SSH.
         paste: it is reached by a line that is pasted into its terminal, by nothing else.
         stand_in: it has finn-tui's stand-in for an FPGA and takes rehearsals, no real bitstreams.
+        recording: a recorded session that is replayed in place of a board.
+        replay_speed: of that: 1 as recorded, 10 ten times as fast, 0 without pauses.
     """
 
     host: str = ""
@@ -129,6 +153,23 @@ class BoardEntry(Struct, frozen=True, omit_defaults=True):
     url: str = ""
     paste: bool = False
     stand_in: bool = False
+    recording: str = ""
+    replay_speed: Annotated[
+        float, Meta(ge=0, le=1e6, description="A factor; 0 is without pauses.")
+    ] = 1.0
+
+
+def replay_name(recording: Path) -> str:
+    """What a replay calls the board: no name of a board has a blank."""
+    return "REPLAY " + re.sub(r"[^A-Za-z0-9._-]", "_", recording.stem)[:60]
+
+
+def is_replay(name: str) -> bool:
+    """Whether a board's name stands for a recorded session. Reads ``boards.toml``."""
+    if name.startswith(REPLAY):
+        return True
+    board = boards().get(name)
+    return board is not None and board.replay
 
 
 def simulated() -> Board:
@@ -137,11 +178,11 @@ def simulated() -> Board:
 
 
 def _check(name: str, entry: BoardEntry, path: Path) -> None:
-    if bool(entry.host) + bool(entry.url) + entry.paste != 1:
+    if sum(map(bool, (entry.host, entry.url, entry.paste, entry.recording))) != 1:
         raise FinnTuiError(
-            f"{path}: the board {name} needs either host or url or paste = true",
+            f"{path}: the board {name} needs either host or url or paste = true or recording",
             "host is its address for SSH, url that of its Jupyter server; paste is for a board "
-            "that has a terminal only.",
+            "that has a terminal only, recording the file of a recorded session.",
             'For example host = "192.168.2.99", or url = "http://192.168.2.99:9090".',
         )
     if entry.url:
@@ -221,6 +262,8 @@ def find(name: str) -> Board:
     """The board of that name. Raises ``FinnTuiError`` with the nearest names for another."""
     if name == SIMULATED:
         return simulated()
+    if name.startswith(REPLAY):
+        return Board(name, "", sudo=False, recording=name.removeprefix(REPLAY))
     known = boards()
     if name in known:
         return known[name]

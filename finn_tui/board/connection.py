@@ -62,6 +62,12 @@ async def connect(
             "app, d asks for the address.",
             kind="input",
         )
+    if board.replay:
+        from finn_tui.board.recording.replay import connect as replay
+
+        async with replay(board, on_progress) as replayed:
+            yield replayed
+        return
     if board.url:
         # httpx and websockets are for those only who reach a board so.
         from finn_tui.board.jupyter.connection import connect as connect_to_jupyter

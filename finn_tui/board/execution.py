@@ -28,7 +28,6 @@ from finn_tui.board.request import (
     compare_with_software,
     load_sample,
     ready,
-    record,
 )
 from finn_tui.board.results import MOST_VALUES, Executed
 from finn_tui.board.transport import Transport
@@ -76,7 +75,7 @@ async def execute(
     one = _Image(request, what, outputs, classes)
     done = await asyncio.to_thread(lambda: [one.sample(at, i) for at, i in enumerate(images)])
     if done:
-        await asyncio.to_thread(record, run, {"execute": done[0].as_dict()})
+        await request.record({"execute": done[0].as_dict()})
         request.say(done[0].text(), 1.0)
     return done
 
@@ -115,7 +114,7 @@ async def execute_file(
     done = await asyncio.to_thread(
         lambda: [one.own(at, file.name, own, software) for at in range(count)]
     )
-    await asyncio.to_thread(record, run, {"execute": done[0].as_dict()})
+    await request.record({"execute": done[0].as_dict()})
     request.say(done[0].text(), 1.0)
     return done, own.pixels
 
@@ -266,6 +265,7 @@ class _Image:
         return Executed(
             board=self._request.board,
             simulated=self._request.simulated,
+            replay=self._request.replay,
             image=index,
             result=None if classes is None else int(classes[at]),
             expected=None,

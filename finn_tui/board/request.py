@@ -23,6 +23,7 @@ from finn_tui.board.answers import Answer, Event, ExecuteAnswer, Hello, Log, Val
 from finn_tui.board.comparison import Comparison
 from finn_tui.board.deploy import check_kind, who
 from finn_tui.board.package import Package, package
+from finn_tui.board.results import marks
 from finn_tui.board.transport import Transport
 from finn_tui.engine.server import runfiles
 
@@ -41,6 +42,7 @@ class BoardRequest:
     Attributes:
         board: its name.
         simulated: whether it has no FPGA.
+        replay: whether it is a recorded session.
     """
 
     def __init__(
@@ -58,14 +60,20 @@ class BoardRequest:
         self._on_progress = on_progress
         self.board = link.board.name
         self.simulated = link.board.simulated
+        self.replay = link.board.replay
         self._values: dict[int, list[bytes]] = {}
         self._on_done: OnDone | None = None
 
     def say(self, message: str, fraction: float | None, **data: Any) -> None:
-        """Tell where the work is; what a simulated board does is marked."""
-        mark = "SIMULATED: " if self.simulated else ""
-        data["simulated"] = self.simulated
-        self._on_progress(Progress(self._job, mark + message, fraction, data))
+        """Tell where the work is; what a simulated board or a recording does is marked."""
+        data |= {"simulated": self.simulated, "replay": self.replay}
+        words = marks(data)
+        text = f"{words}: {message}" if words else message
+        self._on_progress(Progress(self._job, text, fraction, data))
+
+    async def record(self, parts: dict[str, Any]) -> None:
+        """Write parts of the run's results.json; those of a replay are kept apart."""
+        await asyncio.to_thread(_record, self._what.run, parts, replay=self.replay)
 
     @property
     def progress(self) -> OnProgress:
@@ -305,9 +313,13 @@ def load_sample(what: Package, name: str) -> Any:
         ) from error
 
 
-def record(run: Path, parts: dict[str, Any]) -> None:
-    """Write parts of the run's results.json."""
+def _record(run: Path, parts: dict[str, Any], *, replay: bool) -> None:
     try:
+        if replay:
+            # What was measured of the run stays what it is.
+            known = runfiles.read_json(str(run / runfiles.RESULTS)) or {}
+            earlier = known.get("replay")
+            parts = {"replay": {**(earlier if isinstance(earlier, dict) else {}), **parts}}
         runfiles.update_results(str(run), parts)
     except OSError as error:
         raise FinnTuiError(

@@ -18,6 +18,7 @@ class Executed:
 
     Attributes:
         board: which one. simulated: whether it had an FPGA.
+        replay: whether it is a recorded session's and no measurement.
         image: its index in the run's sample, or in the user's file.
         result: the class that the accelerator gave; None of a network without classes.
         expected: the image's label, or None where it has none.
@@ -54,6 +55,7 @@ class Executed:
     outputs: tuple[float, ...] = ()
     software_outputs: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    replay: bool = False
 
     @property
     def differs(self) -> bool:
@@ -169,6 +171,7 @@ class Throughput:
         end_to_end_images_per_s: with packing, copying and unpacking.
         sweep: each size.
         reasons: where the difference to the estimate comes from.
+        replay: whether it is a recorded session's and no measurement.
     """
 
     board: str
@@ -183,6 +186,7 @@ class Throughput:
     end_to_end_images_per_s: float | None = None
     sweep: tuple[BatchResult, ...] = ()
     reasons: tuple[str, ...] = ()
+    replay: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -228,6 +232,7 @@ class Validation:
         differences: the first images on which board and software differ: ``index``, ``board``,
             ``software``, ``label``.
         differences_file: file in the run folder with these images and both outputs (.npz).
+        replay: whether it is a recorded session's and no measurement.
     """
 
     board: str
@@ -251,6 +256,7 @@ class Validation:
     driver_seconds: float | None = None
     differences: tuple[dict[str, Any], ...] = ()
     differences_file: str | None = None
+    replay: bool = False
 
     @property
     def differs(self) -> bool:
@@ -274,7 +280,12 @@ class Validation:
         """``comparison`` of results.json."""
         if self.comparison is None:
             return None
-        about = {"board": self.board, "simulated": self.simulated, "note": self.note}
+        about = {
+            "board": self.board,
+            "simulated": self.simulated,
+            "replay": self.replay,
+            "note": self.note,
+        }
         return {**self.comparison.as_dict(), **about}
 
     def text(self) -> str:
@@ -286,6 +297,16 @@ class Validation:
         else:
             done = "not validated"
         return done if self.comparison is None else f"{done}; {self.comparison.text()}"
+
+
+def marks(done: Mapping[str, Any]) -> str:
+    """The words that stand beside a figure that no board was measured for; empty for others.
+
+    Args:
+        done: what was measured, as a document.
+    """
+    words = ("REPLAY" if done.get("replay") else "", "SIMULATED" if done.get("simulated") else "")
+    return " ".join(filter(None, words))
 
 
 def _listed(fields: dict[str, Any]) -> dict[str, Any]:

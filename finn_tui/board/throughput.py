@@ -5,9 +5,9 @@ The time of one image is its latency and never called a throughput.
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.agent_session import Conversation
 from finn_tui.board.answers import BatchTimes, ThroughputAnswer
 from finn_tui.board.package import Package
-from finn_tui.board.request import BoardRequest, one_second, ready, record, timeout
+from finn_tui.board.request import BoardRequest, one_second, ready, timeout
 from finn_tui.board.results import BatchResult, Spread, Throughput
 from finn_tui.board.transport import Transport
 from finn_tui.core.dma_port import frame_cycles
@@ -81,7 +81,8 @@ async def throughput(
     done = measured(
         request.board, request.simulated, answer, what, part if isinstance(part, str) else ""
     )
-    await asyncio.to_thread(record, run, {"throughput": done.as_dict()})
+    done = replace(done, replay=request.replay)
+    await request.record({"throughput": done.as_dict()})
     request.say(done.text(), 1.0)
     return done
 

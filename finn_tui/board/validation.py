@@ -32,7 +32,6 @@ from finn_tui.board.request import (
     SampleOutputs,
     load_sample,
     ready,
-    record,
 )
 from finn_tui.board.results import Validation
 from finn_tui.board.transport import Transport
@@ -79,7 +78,9 @@ async def validate(
         chosen = await asyncio.to_thread(read, what, dataset)
     except NoTestSetError as error:
         note = f"{error.what}. {error.fix}"
-    done = Validation(board=request.board, simulated=request.simulated, note=note)
+    done = Validation(
+        board=request.board, simulated=request.simulated, replay=request.replay, note=note
+    )
     async with request.talking():
         if chosen is not None:
             done = await _Run(link, request, what, chosen, batch, limit).validate(done)
@@ -90,7 +91,7 @@ async def validate(
     parts: dict[str, Any] = {"comparison": done.comparison_dict()}
     if done.percent is not None:
         parts["accuracy"] = done.accuracy_dict()
-    await asyncio.to_thread(record, run, parts)
+    await request.record(parts)
     request.say(done.text(), 1.0)
     return done
 

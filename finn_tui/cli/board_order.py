@@ -111,6 +111,20 @@ PASTE_OPTIONS: tuple[Decorator, ...] = (
 )
 
 
+RECORD_OPTIONS: tuple[Decorator, ...] = (
+    click.option(
+        "--record",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write the session to this file; --to replay:FILE replays it.",
+    ),
+    click.option(
+        "--replay-speed",
+        type=click.FloatRange(0),
+        help="Of --to replay:FILE: 10 is ten times as fast, 0 without pauses (default: 1).",
+    ),
+)
+
+
 @dataclass(frozen=True)
 class BoardOrder:
     """What every board command is given: which run, where to, and how to answer."""
@@ -124,6 +138,8 @@ class BoardOrder:
     paste: bool = False
     bind: str | None = None
     reach: str | None = None
+    record: Path | None = None
+    replay_speed: float | None = None
 
     def _ask_about_driver(self, folder: Path) -> None:
         """Ask before code of somebody else's package runs on the board.
@@ -180,21 +196,39 @@ class BoardOrder:
         if not paste and (self.bind or self.reach):
             raise click.UsageError("--bind and --reach belong to --paste.")
         self._ask_about_driver(built.path)
+        if self.record is None:
+            return self._do(job, built.path, paste=paste)
+        from finn_tui.board.catalogue import REPLAY
+        from finn_tui.board.recording.recorder import recording
+
+        with recording(self.record) as recorder:
+
+            async def recorded(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
+                return await job(recorder.link(link), folder, on_progress)
+
+            done = self._do(recorded, built.path, paste=paste)
+        if recorder.problem is not None:
+            show_error(recorder.problem)
+        else:
+            echo(f"recorded: --to {REPLAY}{self.record} replays it", err=True)
+        return done
+
+    def _do(self, job: Job, path: Path, *, paste: bool) -> Any:
         if paste:
-            return self._do_pasted(job, built.path)
+            return self._do_pasted(job, path)
         password = login_password(self.ask_password)
 
         async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
             lab = open_lab(self.workspace)
-            folder = lab.find_run(self.name, RunKind.BUILD).path
             async with lab.board(
                 self.to,
                 reporter,
                 password=password,
                 sudo_password=password,
                 passphrases=passphrases,
+                replay_speed=self.replay_speed,
             ) as link:
-                return await job(link, folder, reporter)
+                return await job(link, path, reporter)
 
         return run_with_keys(work)
 
@@ -266,11 +300,14 @@ def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.
     """Return a command on RUN and a board; called with a ``BoardOrder`` and its options."""
     common: tuple[Decorator, ...] = (
         click.argument("name", metavar="RUN"),
-        click.option("--to", help="The board (default: the workspace's, `simulated`)."),
+        click.option(
+            "--to", help="The board (default: the workspace's, `simulated`), or replay:FILE."
+        ),
         *options,
         PASSWORD_OPTION,
         TRUST_OPTION,
         *PASTE_OPTIONS,
+        *RECORD_OPTIONS,
         shared_options(),
     )
 
@@ -284,12 +321,24 @@ def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.
             paste: bool,
             bind: str | None,
             reach: str | None,
+            record: Path | None,
+            replay_speed: float | None,
             workspace: Path,
             as_json: bool,
             **own: Any,
         ) -> None:
             order = BoardOrder(
-                name, to, ask_password, trust_driver, workspace, as_json, paste, bind, reach
+                name,
+                to,
+                ask_password,
+                trust_driver,
+                workspace,
+                as_json,
+                paste,
+                bind,
+                reach,
+                record,
+                replay_speed,
             )
             function(order, **own)
 

@@ -49,7 +49,7 @@ def list_boards(as_json: bool) -> None:
             board.name,
             "made by finn-tui" if board.name == catalogue.SIMULATED else board.address,
             board.driver,
-            "SIMULATED" if board.simulated else "",
+            "SIMULATED" if board.simulated else "REPLAY" if board.replay else "",
         )
         for board in known
     ]
@@ -62,6 +62,16 @@ def list_boards(as_json: bool) -> None:
 @click.option("--host", default="", help="Address for SSH, or a name from ~/.ssh/config.")
 @click.option("--url", default="", help="Its Jupyter server (http://ADDRESS:9090), without SSH.")
 @click.option("--paste", is_flag=True, help="It has a terminal only, into which a line is pasted.")
+@click.option(
+    "--recording", default="", help="A recorded session (--record) that is replayed as a board."
+)
+@click.option(
+    "--replay-speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Of a recording: 10 is ten times as fast, 0 without pauses.",
+)
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="SSH port.")
 @click.option("--user", default="xilinx", show_default=True)
 @click.option(
@@ -85,6 +95,8 @@ def list_boards(as_json: bool) -> None:
 @guard
 def add(name: str, **entry: Any) -> None:
     """Name a PYNQ machine."""
+    if entry["recording"]:
+        entry["recording"] = str(Path(entry["recording"]).expanduser().absolute())
     catalogue.add(catalogue.Board(name, **entry))
     if entry["paste"]:
         echo(f"{name} added; `finn-tui go RUN --to {name} --bind ADDRESS` uses it", err=True)

@@ -11,7 +11,11 @@ _LISTED = 5
 
 
 def mark(done: dict[str, Any]) -> str:
-    return "  SIMULATED" if done.get("simulated") else ""
+    """Two blanks and REPLAY or SIMULATED; nothing for a measurement on a board."""
+    from finn_tui.board.results import marks
+
+    words = marks(done)
+    return f"  {words}" if words else ""
 
 
 def deployed(done: dict[str, Any]) -> str:

@@ -518,8 +518,15 @@ class Workbench:
         password: str | None = None,
         sudo_password: str | None = None,
         passphrases: Mapping[str, str] | None = None,
+        replay_speed: float | None = None,
     ) -> AsyncIterator[Transport]:
         """A connection to a PYNQ machine; the workspace's if none is named.
+
+        Args:
+            name: of the board, or ``replay:FILE``.
+            on_progress: told what is waited for.
+            trust, password, sudo_password, passphrases: as of ``connect``.
+            replay_speed: of a recording; None for what the board's entry says.
 
         Raises:
             FinnTuiError: as ``finn_tui.board.connection.connect``.
@@ -529,6 +536,8 @@ class Workbench:
         from finn_tui.board.connection import connect
 
         machine = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
+        if replay_speed is not None:
+            machine = replace(machine, replay_speed=replay_speed)
         async with connect(
             machine,
             on_progress,

@@ -32,6 +32,8 @@ class BoardRow(Struct, frozen=True, kw_only=True):
         url: its Jupyter server, where it is reached by that; empty for SSH.
         paste: whether it is reached by a line that is pasted into its terminal.
         stand_in: whether it has a stand-in for an FPGA.
+        recording: a recorded session that is replayed in place of a board; empty for boards.
+        replay_speed: of that: 1 as recorded, 0 without pauses.
         simulated: whether it has no FPGA.
     """
 
@@ -48,6 +50,8 @@ class BoardRow(Struct, frozen=True, kw_only=True):
     url: str
     paste: bool
     stand_in: bool
+    recording: str
+    replay_speed: float
     simulated: bool
 
 
@@ -289,6 +293,7 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
         driver_seconds (s): of it, within the driver.
         differences: the first images for which board and software differ.
         differences_file: file in the run folder with them and both outputs (.npz).
+        replay: whether it is a recorded session's and no measurement.
     """
 
     board: str
@@ -312,6 +317,7 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
     driver_seconds: float | None
     differences: tuple[DifferentImage, ...]
     differences_file: str | None
+    replay: bool
 
 
 class Validate(ValidateRow, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ class ExecuteResult(Struct, frozen=True):
         clock_mhz (MHz): what the accelerator ran at.
         seconds (s): from handing over the image to the result, with the driver's packing.
         simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
         file: the user's file; null for a sample of the run.
         dataset: what the sample comes from; null where it is not known, and of a file.
         class_name: name of the class that the accelerator gave; null where it is not known.
@@ -59,6 +60,7 @@ class ExecuteResult(Struct, frozen=True):
     clock_mhz: float | None = None
     seconds: float | None = None
     simulated: bool = False
+    replay: bool = False
     file: str | None = None
     dataset: str | None = None
     class_name: str | None = None
@@ -127,6 +129,7 @@ class ThroughputResult(Struct, frozen=True):
         metrics: what the driver's own test reported of it, under its names and in its units.
         board: the machine's name.
         simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
         build_clock_mhz (MHz): what the design was built for, and the estimate is for.
         latency_ms (ms): one image through the accelerator, with the driver's start.
         end_to_end_images_per_s (images/s): with packing, copying and unpacking.
@@ -141,6 +144,7 @@ class ThroughputResult(Struct, frozen=True):
     metrics: dict[str, Any] = {}
     board: str | None = None
     simulated: bool = False
+    replay: bool = False
     build_clock_mhz: float | None = None
     latency_ms: float | None = None
     end_to_end_images_per_s: float | None = None
@@ -196,6 +200,7 @@ class AccuracyResult(Struct, frozen=True):
         predictions: file in the run folder with ``predictions`` and ``labels`` (.npz).
         board: the machine's name.
         simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
         low_percent (%): lower end of the accuracy's 95 % confidence interval (Wilson's).
         high_percent (%): its upper end.
         per_class: accuracy of each class that was seen.
@@ -216,6 +221,7 @@ class AccuracyResult(Struct, frozen=True):
     predictions: str | None = None
     board: str | None = None
     simulated: bool = False
+    replay: bool = False
     low_percent: float | None = None
     high_percent: float | None = None
     per_class: tuple[ClassAccuracy, ...] = ()
@@ -242,6 +248,7 @@ class ComparisonResult(Struct, frozen=True):
         note: why nothing was validated.
         board: the machine's name.
         simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
         reference: what the software was: the ``network`` as it came, or its ``dataflow graph``.
     """
 
@@ -255,4 +262,5 @@ class ComparisonResult(Struct, frozen=True):
     note: str | None = None
     board: str | None = None
     simulated: bool = False
+    replay: bool = False
     reference: str = "network"

@@ -73,6 +73,22 @@ class TrainingResult(Struct, frozen=True):
     simulated: bool = False
 
 
+class ReplayedResults(Struct, frozen=True):
+    """What a recorded board session gave when it was replayed: ``replay``; no measurements.
+
+    Attributes:
+        execute: one sample image.
+        throughput: the driver's throughput test.
+        accuracy: the test set through the accelerator.
+        comparison: the answers to samples beside those of the software.
+    """
+
+    execute: Annotated[dict[str, Any], known_keys(ExecuteResult)] | None = None
+    throughput: Annotated[dict[str, Any], known_keys(ThroughputResult)] | None = None
+    accuracy: Annotated[dict[str, Any], known_keys(AccuracyResult)] | None = None
+    comparison: Annotated[dict[str, Any], known_keys(ComparisonResult)] | None = None
+
+
 class RunResults(Struct, frozen=True):
     """What a run is worth: ``results.json``; each part is there once it is known.
 
@@ -88,6 +104,7 @@ class RunResults(Struct, frozen=True):
         accuracy: the test set through the accelerator.
         training: what a training has reached.
         comparison: the board's answers to samples beside those of the software.
+        replay: what a recorded board session gave; the parts above are never a replay's.
     """
 
     estimate: Estimate | None = None
@@ -101,6 +118,7 @@ class RunResults(Struct, frozen=True):
     accuracy: Annotated[dict[str, Any], known_keys(AccuracyResult)] | None = None
     training: Annotated[dict[str, Any], known_keys(TrainingResult)] | None = None
     comparison: Annotated[dict[str, Any], known_keys(ComparisonResult)] | None = None
+    replay: Annotated[dict[str, Any], known_keys(ReplayedResults)] | None = None
 
 
 class Notes(Struct, frozen=True):

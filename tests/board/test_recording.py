@@ -1,0 +1,342 @@
+"""A board session that is recorded and replayed: the same figures, marked, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
+from finn_tui.board import jobs
+from finn_tui.board.catalogue import Board, boards_file, find, is_replay, simulated
+from finn_tui.board.connection import connect
+from finn_tui.board.execution import execute
+from finn_tui.board.recording import document
+from finn_tui.board.recording.recorder import Recorder, recording
+from finn_tui.board.throughput import throughput
+from finn_tui.board.validation import validate
+from tests.board import samples
+
+#: Of the throughput; larger ones take the simulated board seconds.
+BATCH = 10
+
+
+def replay(path: Path, speed: float = 0.0) -> Board:
+    return replace(find(f"replay:{path}"), replay_speed=speed)
+
+
+def without_times(outcome: Any) -> dict[str, Any]:
+    """What a session gave, without what may differ: who gave it and how long finn-tui took."""
+    found = outcome.as_dict()
+    for part in ("execute", "throughput", "validate"):
+        for name in ("board", "replay", "seconds", "predictions"):
+            found[part].pop(name, None)
+    found["validate"]["comparison"].pop("board")
+    found["validate"]["comparison"].pop("replay")
+    return {name: found[name] for name in ("execute", "throughput", "validate", "notes", "missing")}
+
+
+@pytest.fixture(scope="module")
+def session(
+    driver_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Path, Any]]:
+    """A run that was measured on the simulated board, the recording of that, what came out."""
+    folder = tmp_path_factory.mktemp("recorded")
+    run = folder / "runs" / "20261123T120000-tfc-w1a1-ab12"
+    run.mkdir(parents=True)
+    samples.write_run(run)
+    path = folder / "lunch.jsonl"
+
+    async def record() -> Any:
+        with recording(path) as recorder:
+            async with connect(find("simulated")) as link:
+                measured = await jobs.go(recorder.link(link), run, batch=BATCH)
+            assert recorder.problem is None
+        return measured
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINN_TUI_DRIVER_PYTHON", str(driver_python))
+        patch.setenv("FINN_TUI_HOME", str(folder / "home"))
+        yield run, path, asyncio.run(record())
+
+
+@pytest.fixture
+def recorded(session: tuple[Path, Path, Any], tmp_path: Path) -> tuple[Path, Path, Any]:
+    """The same for a test to change."""
+    run, path, measured = session
+    folder = tmp_path / "runs" / run.name
+    shutil.copytree(run, folder)
+    shutil.copy(path, tmp_path / path.name)
+    return folder, tmp_path / path.name, measured
+
+
+async def test_a_replay_gives_what_was_measured_and_is_no_measurement(
+    recorded: tuple[Path, Path, Any],
+) -> None:
+    run_folder, path, measured = recorded
+    before = json.loads((run_folder / "results.json").read_text())
+    seen: list[Progress] = []
+    async with connect(replay(path)) as link:
+        assert link.board.name == "REPLAY lunch" and link.board.simulated
+        replayed = await jobs.go(link, run_folder, seen.append, batch=BATCH)
+        # A single step of a session that did all; another one after it.
+        assert (await execute(link, run_folder))[0].replay
+        assert (await throughput(link, run_folder, batches=(1, BATCH))).images_per_s
+    assert without_times(replayed) == without_times(measured)
+    assert replayed.deployed.sent == measured.deployed.sent != ()
+    assert replayed.deployed.board == "REPLAY lunch"
+    assert all(
+        "REPLAY" in each.message
+        for each in seen
+        if each.stage != "deploy" and "log" not in each.data
+    )
+    after = json.loads((run_folder / "results.json").read_text())
+    again = after.pop("replay")
+    assert after == before, "what was measured stays as it is"
+    assert set(again) == {"execute", "throughput", "accuracy", "comparison"}
+    assert all(part["replay"] and part["board"] == "REPLAY lunch" for part in again.values())
+    assert not any(before[part]["replay"] for part in again)
+
+    text = path.read_text()
+    assert "127.0.0.1" not in text and "@" not in text, "no addresses and nobody's name"
+    assert len(text) < 100_000, "hashes of what was sent, not contents"
+
+    # Another test set, another batch.
+    async with connect(replay(path)) as link:
+        with pytest.raises(FinnTuiError, match="holds no throughput of batches 1, 7") as error:
+            await throughput(link, run_folder, batches=(1, 7))
+        assert "throughput of batches 1, 10" in error.value.why
+        with pytest.raises(FinnTuiError, match="of another data set"):
+            await validate(link, run_folder, limit=9)
+
+
+async def test_another_package_is_refused(recorded: tuple[Path, Path, Any]) -> None:
+    run_folder, path, _ = recorded
+    other = run_folder.with_name("20261124T120000-other-cd34")
+    shutil.copytree(run_folder, other)
+    async with connect(replay(path)) as link:
+        with pytest.raises(FinnTuiError, match=f"not of the run {other.name}") as error:
+            await jobs.go(link, other)
+        assert run_folder.name in error.value.why
+
+    sample = run_folder / "sample" / "labels.npy"
+    kept = sample.read_bytes()
+    sample.write_bytes(kept[:-1] + b"\1")
+    async with connect(replay(path)) as link:
+        with pytest.raises(FinnTuiError, match=r"labels\.npy is not the recorded file"):
+            await jobs.go(link, run_folder, batch=BATCH)
+    sample.write_bytes(kept)
+
+    bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
+    samples.write_bitstream(bitfile, samples.network_bytes(seed=5))
+    async with connect(replay(path)) as link:
+        with pytest.raises(FinnTuiError, match=r"recording lunch\.jsonl is of another bitstream"):
+            await execute(link, run_folder)
+        with pytest.raises(FinnTuiError, match="is not the recorded file"):
+            await jobs.go(link, run_folder, batch=BATCH)
+
+
+HEADER = {"kind": "recording", "format": 1, "board": "lab", "simulated": True}
+ASK = {"kind": "ask", "t": 0, "ask": 1, "key": "0" * 64, "what": "execute"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([b""], "empty"),
+        ([b"\x00\xff"], "line 1"),
+        ([b"[" * 100_000], "line 1"),
+        ([HEADER | {"format": 9}], "format is 9"),
+        ([{"kind": "end", "t": 1}], "line 1"),
+        ([HEADER, HEADER], "line 2"),
+        ([HEADER, ASK, ASK], "there twice"),
+        ([HEADER, {"kind": "line", "t": 1, "ask": 3, "text": "x"}], "no request 3"),
+        ([HEADER, {"kind": "line", "t": -1, "ask": 3, "text": "x"}], "line 2"),
+        ([HEADER, {"kind": "sent", "t": 1, "path": "a", "size": 1 << 50, "seconds": 1}], "line 2"),
+        ([HEADER, ASK | {"key": "x"}], "line 2"),
+        ([HEADER, ASK | {"ask": 10**9}], "line 2"),
+        ([HEADER, b'{"kind": "command"}'], "line 2"),
+    ],
+)
+def test_what_is_no_recording_is_refused(tmp_path: Path, lines: list[Any], words: str) -> None:
+    path = tmp_path / "x.jsonl"
+    data = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    path.write_bytes(b"".join(line + b"\n" for line in data) if lines != [b""] else b"")
+    with pytest.raises(FinnTuiError) as error:
+        document.read(path)
+    assert words in error.value.why.lower() and "no recording" in error.value.what
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, words in (
+        (tmp_path / "pipe", "no regular file"),
+        (tmp_path, "no regular file"),
+        (tmp_path / "none", ""),
+    ):
+        with pytest.raises(FinnTuiError) as error:
+            document.read_header(path)
+        assert words in error.value.why.lower()
+    path = tmp_path / "large"
+    path.write_bytes(json.dumps(HEADER).encode() + b"\n" + b"x" * 3000)
+    monkeypatch.setattr(document, "MOST_LINE", 1000)
+    with pytest.raises(FinnTuiError, match="no recording"):
+        document.read(path)
+    monkeypatch.setattr(document, "MOST_BYTES", 100)
+    with pytest.raises(FinnTuiError) as error:
+        document.read(path)
+    assert "bytes of at most 100" in error.value.why
+
+
+async def test_a_hostile_recording_says_nonsense_and_writes_nothing(
+    recorded: tuple[Path, Path, Any], tmp_path: Path
+) -> None:
+    """It is believed as little as a hostile board, and none of its paths is a path here."""
+    run_folder, path, _ = recorded
+    lines = path.read_text().splitlines()
+    there = {each for each in tmp_path.rglob("*") if "results.json" not in each.name}
+    hostile = path.with_name("hostile.jsonl")
+
+    def changed(old: str, new: str) -> Board:
+        hostile.write_text("\n".join(line.replace(old, new) for line in lines) + "\n")
+        there.add(hostile)
+        return replay(hostile)
+
+    for old, new, words in (
+        ('\\"images\\": 1,', '\\"images\\": 77,', "values for 77 images"),
+        ('\\"seconds\\": ', '\\"seconds\\": 1e999, \\"x\\": ', "cannot be right"),
+        ("values", "\\u001b]0;x", "cannot be right"),
+    ):
+        async with connect(changed(old, new)) as link:
+            with pytest.raises(FinnTuiError) as error:
+                await execute(link, run_folder)
+            assert words in str(error.value) and "\x1b" not in str(error.value)
+    name = f'"runs/{run_folder.name}/'
+    async with connect(changed(name, f"{name}../../../../../")) as link:
+        with pytest.raises(FinnTuiError, match="is not the recorded file"):
+            await jobs.go(link, run_folder, batch=BATCH)
+    assert {each for each in tmp_path.rglob("*") if "results.json" not in each.name} == there
+
+
+async def test_a_recording_that_ends_early_says_so(recorded: tuple[Path, Path, Any]) -> None:
+    run_folder, path, _ = recorded
+    lines = path.read_text().splitlines()
+    first = next(at for at, line in enumerate(lines) if '"kind":"line"' in line)
+    path.write_text("\n".join(lines[: first + 1]) + '\n{"kind":"li')
+    async with connect(replay(path)) as link:
+        with pytest.raises(FinnTuiError, match=r"recording lunch\.jsonl ends here"):
+            await execute(link, run_folder)
+    lost = '{"kind":"exit","t":9999,"ask":1,"lost":true}'
+    path.write_text("\n".join([*lines[: first + 1], lost]) + "\n")
+    async with connect(replay(path)) as link:
+        with pytest.raises(FinnTuiError, match="connection to REPLAY lunch broke"):
+            await execute(link, run_folder)
+
+
+class _Agent:
+    """A process that prints what it is given, password included."""
+
+    exit_status: int | None = None
+
+    def __init__(self) -> None:
+        self.lines = [b"finn-tui-password:", b"\n", b"no secret hunter2\n", b"{}\n"]
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    async def readline(self) -> bytes:
+        return self.lines.pop(0) if self.lines else b""
+
+    async def read_error(self) -> bytes:
+        return b""
+
+    async def wait(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Link:
+    is_closed = False
+    sudo_password = "hunter2"
+
+    def __init__(self) -> None:
+        self.board = Board("lab", "192.168.2.99")
+        self.machine = self.board.machine
+        self.agent = _Agent()
+
+    async def stream(self, command: str) -> _Agent:
+        return self.agent
+
+
+def _named(board: Board) -> Any:
+    """A connection of which only the board is asked."""
+    link = _Link()
+    link.board = board
+    return link
+
+
+async def test_no_password_is_recorded(tmp_path: Path) -> None:
+    from finn_tui.board.agent_zipapp import agent_name
+
+    path, link = tmp_path / "x.jsonl", _Link()
+    with recording(path) as recorder:
+        process = await recorder.link(link).stream(f"sudo {agent_name()}")  # type: ignore[arg-type]
+        process.write(b"hunter2\n")
+        process.write(b'{"do": "check", "who": "me@here"}\n')
+        while await process.readline():
+            pass
+    assert link.agent.written[0] == b"hunter2\n", "it reaches sudo all the same"
+    text = path.read_text()
+    assert "hunter2" not in text and "password" not in text and "me@here" not in text
+    assert "192.168" not in text
+    kept = document.read(path)
+    assert [line for _, line in kept.exchanges[0].lines] == [b"no secret ***\n", b"{}\n"]
+
+
+def test_a_recording_is_bounded_and_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl"
+    monkeypatch.setattr(document, "MOST_BYTES", 2000)
+    with recording(path) as recorder:
+        recorder.link(_Link())  # type: ignore[arg-type]
+        for at in range(100):
+            recorder.hashed(f"file{at}", None)
+    assert recorder.problem is not None and "not complete" in recorder.problem.what
+    assert path.stat().st_size < 2100
+    assert not document.read(path).complete
+    with pytest.raises(FinnTuiError, match="is there already"):
+        Recorder(path)
+    with recording(tmp_path / "nothing.jsonl"):
+        pass
+    assert not (tmp_path / "nothing.jsonl").exists(), "nothing was done"
+    with recording(tmp_path / "y.jsonl") as recorder, pytest.raises(FinnTuiError, match="replay"):
+        recorder.link(_named(find(f"replay:{path}")))
+
+
+async def test_a_named_recording_is_a_board(tmp_path: Path) -> None:
+    path = tmp_path / "lecture 1.jsonl"
+    with recording(path) as recorder:
+        recorder.link(_named(simulated()))
+    boards_file().parent.mkdir(parents=True, exist_ok=True)
+    boards_file().write_text(f'[lecture]\nrecording = "{path}"\nreplay_speed = 10\n')
+    board = find("lecture")
+    assert board.replay and board.replay_speed == 10 and "REPLAY of" in board.address
+    assert is_replay("lecture") and is_replay("replay:x") and not is_replay("simulated")
+    async with connect(board) as link:
+        assert link.board.name == "REPLAY lecture_1"
+        with pytest.raises(FinnTuiError, match="has no terminal"):
+            await link.console(80, 24)
+        with pytest.raises(FinnTuiError, match="holds no check"):
+            await jobs.check(link)
