@@ -28,6 +28,9 @@ OPEN = "open"
 GROUPS: dict[str, dict[str, CommandEntry]] = {
     "Start": {
         "demo": CommandEntry("demo:demo", "Open TFC-w1a1 with a simulated board."),
+        "doctor": CommandEntry(
+            "doctor:doctor", "Check what builds need on this machine, each with its fix."
+        ),
     },
     "Networks": {
         "prepare": CommandEntry("models:prepare", "Convert a network to a dataflow graph."),

@@ -107,6 +107,11 @@ def confirm(question: str) -> None:
     click.confirm(one_line(question), abort=True, err=True)
 
 
+def agrees(question: str) -> bool:
+    """Ask yes or no on the terminal and return whether the answer is yes."""
+    return click.confirm(one_line(question), err=True)
+
+
 def ask_about_notify(workspace: Path) -> None:
     """Ask once whether a workspace's ``notify`` may run; it may come from somebody else."""
     opened = open_workspace(workspace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
@@ -36,11 +36,17 @@ def device(info: Mapping[str, Any], settings: Settings, board: str) -> Device:
     known = devices(info, settings)
     if board in known:
         return known[board]
-    folded = {name.lower().replace("_", "-"): name for name in known}
-    near = difflib.get_close_matches(board.lower().replace("_", "-"), folded, 1)
-    hint = f" (did you mean {folded[near[0]]}?)" if near else ""
+    near = nearest(board, known)
+    hint = f" (did you mean {near}?)" if near else ""
     raise FinnTuiError(
         f"there is no board called {board}{hint}",
         f"FINN knows {', '.join(sorted(known))}.",
         "Boards of your own go into finn-tui.toml as [boards.NAME].",
     )
+
+
+def nearest(board: str, known: Iterable[str]) -> str | None:
+    """Return the known board that is spelled most like a name; None if none is."""
+    folded = {name.lower().replace("_", "-"): name for name in known}
+    near = difflib.get_close_matches(board.lower().replace("_", "-"), folded, 1)
+    return folded[near[0]] if near else None

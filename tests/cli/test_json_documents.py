@@ -92,6 +92,7 @@ def test_every_described_key_occurs(cli: Cli, user: dict[str, str], tmp_path: Pa
         (logs / name).parent.mkdir(parents=True)
         (logs / name).write_text(text)
     lines: dict[str, list[tuple[str, ...]]] = {
+        "doctor": [()],
         "presets list": [()],
         "presets show": [("vgg9-w1a1",)],
         "estimate": [("tfc-w1a1",)],

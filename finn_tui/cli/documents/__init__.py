@@ -23,6 +23,7 @@ from finn_tui.cli.documents.boards import (
     Validate,
 )
 from finn_tui.cli.documents.course import LabStatus, Report
+from finn_tui.cli.documents.doctor import Doctor
 from finn_tui.cli.documents.engines import EngineInfoDocument, EngineList
 from finn_tui.cli.documents.estimates import Estimate, Pareto, Solve
 from finn_tui.cli.documents.foldings import Calibrate, CalibrateAll, Compare, Migrate
@@ -47,6 +48,7 @@ __all__ = ["DOCUMENTS", "Failure"]
 
 #: The documents by command, in the order of ``finn-tui --help``.
 DOCUMENTS: dict[str, type[Struct]] = {
+    "doctor": Doctor,
     "prepare": Prepare,
     "export": Export,
     "presets list": Presets,

@@ -1,7 +1,8 @@
-"""``python engine.pyz [serve]`` talks on stdio; ``python engine.pyz build RUN`` builds a run.
+"""What ``python engine.pyz`` does.
 
-``python engine.pyz JOB`` does what ``remote`` has for runs on this machine: a request from standard
-input, an answer.
+``[serve]`` talks on stdio, ``build RUN`` builds a run, ``doctor [PART ...]`` prints facts about the
+machine. ``JOB`` does what ``remote`` has for runs on this machine: a request from standard input,
+an answer.
 """
 
 import sys
@@ -19,11 +20,18 @@ def main(arguments: List[str]) -> int:
         from finn_tui.engine.server import runner
 
         return int(runner.main(arguments[1]) or 0)
+    if job == "doctor":
+        from finn_tui.engine.server.doctor import collect
+
+        return collect.main(arguments[1:])
     from finn_tui.engine.server import remote
 
     if job in remote.JOBS and len(arguments) == 1:
         return remote.main(job)
-    usage = "usage: engine [serve] | engine build RUN_FOLDER | engine %s < REQUEST\n"
+    usage = (
+        "usage: engine [serve] | engine build RUN_FOLDER | engine doctor [PART ...] | "
+        "engine %s < REQUEST\n"
+    )
     sys.stderr.write(usage % "|".join(sorted(remote.JOBS)))
     return 2
 

@@ -189,7 +189,7 @@ _LACKS: Tuple[Tuple[Callable[[], bool], str], ...] = (
 
 
 #: What a checkout fetches for real builds: layers are compiled against the first.
-_DEPENDENCIES = ("finn-hlslib", "cnpy", "board_files")
+DEPENDENCIES = ("finn-hlslib", "cnpy", "board_files")
 
 
 def missing_dependencies(root: Optional[str]) -> List[str]:
@@ -197,7 +197,7 @@ def missing_dependencies(root: Optional[str]) -> List[str]:
     if root is None:
         return []
     deps = os.path.join(root, "deps")
-    return [name for name in _DEPENDENCIES if not os.path.isdir(os.path.join(deps, name))]
+    return [name for name in DEPENDENCIES if not os.path.isdir(os.path.join(deps, name))]
 
 
 def lacks(root: Optional[str]) -> List[str]:

@@ -141,6 +141,11 @@ async def start_runner(
     await _taken_over(run, child)
 
 
+def odd_characters(path: str) -> list[str]:
+    """Return the characters of a path that FINN's scripts, which do not quote, cannot take."""
+    return sorted(set(_UNQUOTED.findall(path)))
+
+
 def check_path(runs_dir: Path) -> None:
     """Raise ``FinnTuiError`` for a folder that FINN's shell and Tcl scripts would not find."""
     check_path_text(
@@ -156,7 +161,7 @@ def check_path_text(path: str, fix: str) -> None:
         path: of a folder, here or on a host.
         fix: what to do.
     """
-    odd = sorted(set(_UNQUOTED.findall(path)))
+    odd = odd_characters(path)
     if odd:
         raise FinnTuiError(
             "FINN cannot build in this folder",

@@ -7,13 +7,14 @@ build is refused; what may is told.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import psutil
@@ -24,33 +25,18 @@ from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import list_runs
 from finn_tui.runs.launch import launch, tools
 
-#: Parts that Vivado builds for without a paid licence (its Standard edition), by their beginning.
-_FREE_PARTS = (
-    "xc7z007s",
-    "xc7z010",
-    "xc7z012s",
-    "xc7z014s",
-    "xc7z015",
-    "xc7z020",
-    "xc7z030",
-    "xczu1",
-    "xczu2",
-    "xczu3",
-    "xczu4",
-    "xczu5",
-    "xczu7",
-    "xck24",
-    "xck26",
-)
+# Parts that Vivado builds for without a paid licence (its Standard edition); xczu2eg is one of
+# them, xczu28dr and xczu19eg are not.
+_FREE_PARTS = re.compile(r"xc7z0(?:07s|10|12s|14s|15|20|30)|xczu[123457](?:cg|eg|ev)|xck2[46]")
 _LICENCES = ("XILINXD_LICENSE_FILE", "LM_LICENSE_FILE")
 #: Memory in GB that Vivado takes at its peak for a part, about what AMD recommends.
 _MEMORY = (("xc7z", 4), ("xck", 8), ("xczu", 8), ("xcu", 32), ("", 16))
 #: A rehearsal is FINN's own Python and nothing else.
 _REHEARSAL_GB = 1.0
 _VERSION_SECONDS = 60.0
-#: Folders that a restart of the machine empties.
+#: Folders that a restart of the machine empties, and file systems that lie in memory.
 FLEETING = ("/tmp", "/run", "/dev/shm")
-_FLEETING_KINDS = ("tmpfs", "ramfs", "overlay")
+_FLEETING_KINDS = ("tmpfs", "ramfs")
 
 
 @dataclass(frozen=True)
@@ -110,8 +96,32 @@ def preflight(plan: Plan, environment: Mapping[str, str] | None = None) -> list[
     lost = _lost(plan)
     findings = [*_folding(plan), *_budget(plan, lost), *_path(plan)]
     if not plan.rehearse:
-        findings += [*_tools(env), *_licence(plan, env, lost), *_place(plan.runs_dir, lost)]
+        findings += [*_tools(env), *_licence(plan, env, lost), *place(plan.runs_dir)]
     return [*findings, *_disk(plan, lost), *_memory(plan, lost)]
+
+
+def needs_licence(part: str) -> bool:
+    """Whether Vivado builds for a part only with a paid licence."""
+    return _FREE_PARTS.match(part) is None
+
+
+def build_memory_gb(part: str) -> int:
+    """GB of memory that a build for a part wants."""
+    return next(size for start, size in _MEMORY if part.startswith(start))
+
+
+def not_lasting(folder: PurePath, file_system: str) -> str | None:
+    """Say why a folder does not outlive a restart of its machine; None if it does.
+
+    Args:
+        folder: absolute, links resolved.
+        file_system: the kind that it lies on, such as ``tmpfs``.
+    """
+    if any(folder.is_relative_to(fleeting) for fleeting in FLEETING):
+        return f"a restart of the machine empties {folder}"
+    if file_system in _FLEETING_KINDS:
+        return f"{folder} lies in memory ({file_system}): a restart empties it"
+    return None
 
 
 def refused(findings: Sequence[Finding], force: bool = False) -> FinnTuiError | None:
@@ -254,7 +264,7 @@ def _says_version(vivado: str, changed: float) -> str | None:
 
 def _licence(plan: Plan, env: Mapping[str, str], lost: str) -> list[Finding]:
     part = plan.device.part
-    if part.startswith(_FREE_PARTS):
+    if not needs_licence(part):
         return [Finding("licence", "ok", f"{part} needs no paid licence")]
     named = [env[name] for name in _LICENCES if env.get(name)]
     home = Path(env.get("HOME", "/nonexistent")) / ".Xilinx"
@@ -275,14 +285,10 @@ def _licence(plan: Plan, env: Mapping[str, str], lost: str) -> list[Finding]:
     return [Finding("licence", "warn", what, lost, fix)]
 
 
-def _place(runs_dir: Path, lost: str) -> list[Finding]:
+def place(runs_dir: Path) -> list[Finding]:
     place = runs_dir.resolve()
-    kind = _file_system(place)
-    if any(place.is_relative_to(fleeting) for fleeting in FLEETING):
-        what = f"a restart of the machine empties {place}"
-    elif kind in _FLEETING_KINDS[:2]:
-        what = f"{place} lies in memory ({kind}): a restart empties it"
-    else:
+    what = not_lasting(place, _file_system(place))
+    if what is None:
         return [Finding("place", "ok", f"{place} outlives a restart")]
     loss = "Everything that was built, with its logs and results."
     return [Finding("place", "warn", what, loss, "Choose a workspace on a disk that stays.")]
@@ -321,7 +327,7 @@ def _disk(plan: Plan, lost: str) -> list[Finding]:
 
 def _memory(plan: Plan, lost: str) -> list[Finding]:
     part = plan.device.part
-    need = next(size for start, size in _MEMORY if part.startswith(start)) * plan.parallel
+    need = build_memory_gb(part) * plan.parallel
     want = _REHEARSAL_GB * plan.parallel if plan.rehearse else float(need)
     have = min(psutil.virtual_memory().available, _group_limit()) / 1e9
     if have < want:

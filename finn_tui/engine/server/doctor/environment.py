@@ -1,0 +1,102 @@
+"""Variables that FINN and AMD's tools read, and where the user's shell sets them."""
+
+import os
+import re
+from typing import Any, Dict, List
+
+from finn_tui.engine.server.doctor import probes
+
+#: All variables that are read; whatever else is in an environment stays there.
+VARIABLES = (
+    "FINN_XILINX_PATH",
+    "FINN_XILINX_VERSION",
+    "FINN_HOST_BUILD_DIR",
+    "FINN_BUILD_DIR",
+    "FINN_ROOT",
+    "FINN_DEPS",
+    "FINN_DOCKER_TAG",
+    "FINN_DOCKER_PREBUILT",
+    "FINN_SINGULARITY",
+    "FINN_TOOL_DIR_OVERRIDE",
+    "PYNQ_BOARD",
+    "VIVADO_PATH",
+    "VITIS_PATH",
+    "HLS_PATH",
+    "XILINX_VIVADO",
+    "XILINX_VITIS",
+    "XILINX_HLS",
+    "XILINX_XRT",
+    "PLATFORM_REPO_PATHS",
+    "XILINXD_LICENSE_FILE",
+    "LM_LICENSE_FILE",
+    "NUM_DEFAULT_WORKERS",
+    "DOCKER_HOST",
+    "DISPLAY",
+    "SHELL",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+)
+#: Files that a shell reads at its start, below the home folder.
+STARTUP = (
+    ".profile",
+    ".bash_profile",
+    ".bashrc",
+    ".zshenv",
+    ".zprofile",
+    ".zshrc",
+)
+_MOST_BYTES = 1 << 18
+_SET = re.compile(
+    r"\s*(?:export\s+|setenv\s+)?(%s)(\s*)(=?)(\s*)(.*)"
+    % "|".join(name for name in VARIABLES if name not in ("SHELL", "HOME", "LANG", "TMPDIR"))
+)
+_SOURCED = re.compile(r"\s*(?:source|\.)\s+(\S*settings64\.c?sh)\b")
+#: user:password@ in an address.
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+def variables() -> Dict[str, str]:
+    """Those of ``VARIABLES`` that are set, without logins in addresses."""
+    return {name: _LOGIN.sub("***", os.environ[name]) for name in VARIABLES if name in os.environ}
+
+
+def startup() -> List[Dict[str, Any]]:
+    """Lines of the shell's startup files that set one of the variables or source AMD's tools.
+
+    Each is ``{"file", "line", "text", "name", "value", "spaced"}``; ``spaced`` is for blanks
+    beside the equals sign, with which a shell does not set the variable.
+    """
+    lines: List[Dict[str, Any]] = []
+    for name in STARTUP:
+        path = os.path.join(os.path.expanduser("~"), name)
+        if not os.path.isfile(path):
+            continue
+        try:
+            with open(path, "rb") as file:
+                text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+        except OSError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            entry = _entry(line)
+            if entry is not None:
+                entry.update(file=path, line=number, text=_LOGIN.sub("***", line))
+                lines.append(entry)
+    return lines[: probes.MOST_ENTRIES]
+
+
+def _entry(line: str) -> Any:
+    sourced = _SOURCED.match(line)
+    if sourced:
+        return {"name": "settings64.sh", "value": sourced.group(1), "spaced": False}
+    match = _SET.fullmatch(line)
+    if not match or not match.group(3):
+        return None
+    name, before, _, after, value = match.groups()
+    value = value.split(" #")[0].strip()
+    if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
+        value = value[1:-1]
+    spaced = bool(before) or bool(after and value)
+    return {"name": name, "value": _LOGIN.sub("***", value), "spaced": spaced}

@@ -1,0 +1,149 @@
+"""Asking machines for facts and judging them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finn_tui.base import paths, subprocesses
+from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine import catalogue
+from finn_tui.engine.archive import engine_archive
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.lab.doctor import facts, judge
+from finn_tui.lab.doctor.check import Report
+from finn_tui.lab.doctor.context import BOARDS, Context, EngineState, Reach
+from finn_tui.lab.doctor.facts import Facts
+
+if TYPE_CHECKING:
+    from finn_tui.lab.workspace import Workspace
+
+#: s that a machine has for all facts; its own limit is 75 s.
+_SECONDS = 100.0
+_ENGINE_PARTS = ("finn", "python")
+_MOST_OUTPUT = 4 << 20
+
+
+def own_file() -> Path:
+    """finn-tui's file of variables, which the user's shell can read."""
+    return paths.config_dir() / "environment.sh"
+
+
+async def examine(workspace: Workspace, on_progress: OnProgress = ignore) -> Report:
+    """Examine this machine for a workspace.
+
+    Args:
+        workspace: its board and engine are what the machine is judged for.
+        on_progress: called with what is done.
+
+    Raises:
+        FinnTuiError: this Python did not answer.
+    """
+    on_progress(Progress("doctor", "examining this machine"))
+    archive = await asyncio.to_thread(engine_archive)
+    known, broken = await asyncio.to_thread(catalogue.load_engines)
+    settings = workspace.settings
+    used = next((each for each in known if each.name == (settings.engine or each.name)), None)
+    machine, of_engine = await asyncio.gather(
+        _ask([sys.executable], archive), _ask_engine(used, archive)
+    )
+    own = {name: board.part for name, board in settings.boards.items()}
+    context_here = Context(
+        board=settings.board,
+        boards={**_boards(used), **own},
+        engines=tuple(_states(known, broken, settings.engine)),
+        finn=of_engine.finn if of_engine else None,
+        engine_python=used.command[-1] if used else "",
+        now=time.time(),
+        own_file=str(own_file()),
+        workspace=workspace.root,
+        other_boards=await asyncio.to_thread(_other_boards),
+    )
+    return judge.judge(machine, context_here)
+
+
+def _boards(spec: EngineSpec | None) -> Mapping[str, str]:
+    """Boards that an engine has said it knows; FINN's usual ones where it was not asked."""
+    if spec is None or spec.info is None:
+        return BOARDS
+    return {name: entry["part"] for name, entry in spec.info["boards"].items()}
+
+
+def _states(
+    known: Sequence[EngineSpec], broken: Mapping[str, FinnTuiError], wanted: str
+) -> list[EngineState]:
+    states = []
+    for spec in known:
+        program = Path(spec.command[0])
+        gone = program.is_absolute() and not os.access(program, os.X_OK)
+        problem = f"{program} cannot be started" if gone else ""
+        fix = f"finn-tui engine remove {spec.name}"
+        states.append(EngineState(spec.name, spec.version, problem, fix))
+    states += [
+        EngineState(name, "", error.why or error.what, error.fix) for name, error in broken.items()
+    ]
+    if wanted and wanted != catalogue.DEFAULT and wanted not in [state.name for state in states]:
+        fix = f"finn-tui engine add {wanted} PATH, or correct engine in finn-tui.toml"
+        states.append(EngineState(wanted, "", "finn-tui.toml names it, and it is not there", fix))
+    return states
+
+
+def _other_boards() -> tuple[Reach, ...]:
+    from finn_tui.board import catalogue as boards
+
+    by_name, broken = boards.load_boards()
+    rows = [Reach(b.name, b.address) for b in by_name.values() if b.name != boards.SIMULATED]
+    rows += [Reach(name, "", error.why or error.what, error.fix) for name, error in broken.items()]
+    return tuple(rows)
+
+
+async def _ask_engine(spec: EngineSpec | None, archive: Path) -> Facts | None:
+    """What an engine's Python on this machine says of its FINN; None for others."""
+    if spec is None or not _is_here(spec):
+        return None
+    try:
+        return await _ask(list(spec.command), archive, _ENGINE_PARTS)
+    except FinnTuiError:
+        return None  # the check of engines says what is known against it
+
+
+def _is_here(spec: EngineSpec) -> bool:
+    """Whether an engine's command is an interpreter of this machine, perhaps with variables."""
+    interpreter = Path(spec.command[-1])
+    alone = len(spec.command) == 1 or Path(spec.command[0]).name == "env"
+    return alone and interpreter.is_absolute() and os.access(interpreter, os.X_OK)
+
+
+async def _ask(command: Sequence[str], archive: Path, parts: Sequence[str] = ()) -> Facts:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            str(archive),
+            "doctor",
+            *parts,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise FinnTuiError(
+            f"{command[0]} cannot be started", str(error), "", kind=ErrorKind.ENGINE
+        ) from error
+    assert process.stdout is not None
+    output = b""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            while len(output) < _MOST_OUTPUT and (data := await process.stdout.read(1 << 16)):
+                output += data
+    except TimeoutError:
+        pass  # what it printed so far is judged: nothing, as a rule
+    finally:
+        await subprocesses.end(process)
+    return facts.parse(output)
