@@ -9,9 +9,11 @@ network disk call them with ``asyncio.to_thread``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from finn_tui.runs.documents import (
     RunState,
     RunStatus,
 )
+from finn_tui.runs.placement import is_placed, read_placement
 
 __all__ = ["FINAL", "RunFolder", "RunRequest", "RunState", "RunStatus", "find_run", "list_runs"]
 
@@ -130,12 +133,27 @@ class RunFolder:
         Raises:
             FinnTuiError: it is missing or broken.
         """
-        return self.state_of(self._read(runfiles.STATE))
+        document = self._read(runfiles.STATE)
+        shift = self.clock_shift()
+        return self.state_of(_by_our_clock(document, shift) if shift else document)
 
     def state_of(self, document: dict[str, Any]) -> RunState:
         """A document as state.json holds it. Raises ``FinnTuiError`` for one that is broken."""
         document |= {**_checked_identity(document), "error": document.get("error") or None}
         return documents.decode(document, RunState, self.path / runfiles.STATE, _FIX)
+
+    def clock_shift(self) -> float:
+        """How much the clock that its documents go by is before this machine's, in seconds.
+
+        0 for a run of this machine, and where that is not known.
+        """
+        if not is_placed(self.path):
+            return 0.0
+        try:
+            placement = read_placement(self.path)
+        except FinnTuiError:
+            return 0.0
+        return placement.clock_shift if placement is not None else 0.0
 
     def results(self) -> dict[str, Any]:
         """Everything measured so far, part by part; empty before there is anything.
@@ -211,6 +229,19 @@ class RunFolder:
                 f"It has no {name}.",
                 "`finn-tui runs` lists the runs of a workspace.",
             ) from error
+
+
+def _by_our_clock(document: Mapping[str, Any], shift: float) -> dict[str, Any]:
+    """A state of a host whose clock is ``shift`` seconds before this machine's."""
+    changed = dict(document)
+    heartbeat = runprocesses.finite(document.get("heartbeat"))
+    if heartbeat is not None:
+        changed["heartbeat"] = heartbeat - shift
+    for name in ("started", "ended"):
+        with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+            at = datetime.fromisoformat(document[name]) - timedelta(seconds=shift)
+            changed[name] = at.isoformat(timespec="seconds")
+    return changed
 
 
 def _checked_identity(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +33,13 @@ class Step:
 class StepList:
     """The steps of a run, put together from its events one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_shift: Callable[[], float] = lambda: 0.0) -> None:
+        """Without steps yet.
+
+        Args:
+            clock_shift (s): what the clock of the events is before this machine's.
+        """
+        self._clock_shift = clock_shift
         self._steps: dict[str, Step] = {}
         self._began: dict[str, float] = {}
         self._ended: float | None = None
@@ -57,13 +64,21 @@ class StepList:
             else:
                 self._steps[name] = Step(name, StepStatus(status), event.get("seconds"))
         elif event["event"] == "state" and event["state"] in runfiles.FINAL:
-            return self.end(event["state"], event["t"])
+            return self._end(event["state"], event["t"])
         else:
             return False
         return True
 
     def end(self, state: str, at: float) -> bool:
-        """The run is over; returns whether a step was still running, which it now is not."""
+        """The run is over; returns whether a step was still running, which it now is not.
+
+        Args:
+            state: in which it ended.
+            at (s since the epoch): when, by this machine's clock.
+        """
+        return self._end(state, at + self._clock_shift())
+
+    def _end(self, state: str, at: float) -> bool:
         open_ = [step for step in self._steps.values() if step.status == StepStatus.RUNNING]
         for step in open_:
             seconds = max(0.0, at - self._began.get(step.name, at))
@@ -74,8 +89,9 @@ class StepList:
 
     def now(self) -> tuple[Step, ...]:
         """The steps, the running one with its time so far."""
+        now = time.time() + self._clock_shift()
         return tuple(
-            replace(step, seconds=max(0.0, time.time() - self._began[step.name]))
+            replace(step, seconds=max(0.0, now - self._began[step.name]))
             if step.status == StepStatus.RUNNING
             else step
             for step in self._steps.values()
@@ -88,7 +104,7 @@ def steps(run: RunFolder) -> tuple[Step, ...]:
     Raises:
         FinnTuiError: state.json is missing or broken.
     """
-    steps = StepList()
+    steps = StepList(run.clock_shift)
     for event in run.events():
         steps.take(event)
     state = run.state()

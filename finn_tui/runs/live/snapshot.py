@@ -175,7 +175,7 @@ class BuildWatcher:
             finn.append(run.log)
         self._finn = [_Log(path) for path in finn]
         self._run = run
-        self._steps = StepList()
+        self._steps = StepList(run.clock_shift) if run is not None else StepList()
         self._logs: dict[Path, _Log] = {}
         self._findings: tuple[object, tuple[Diagnosis, ...]] = (None, ())
 

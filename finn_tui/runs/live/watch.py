@@ -74,7 +74,7 @@ async def follow(
     path = log or run.log
     tail = Tail(path, last=last)
     events = Tail(run.path / runfiles.EVENTS)
-    steps = StepList()
+    steps = StepList(run.clock_shift)
     shown: RunState | None = None
     looked = 0.0
     while True:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.ssh.sftp_files import _SftpWriter
@@ -17,6 +20,7 @@ from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import Stage, read_placement
 from finn_tui.runs.remote import control
 from finn_tui.runs.remote.follow import Follower
+from finn_tui.runs.remote.mirror import Mirror, is_plain_path
 from tests.runs.remote.conftest import BeginOn, Server
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
@@ -218,3 +222,108 @@ async def test_runs_of_a_host_take_one_connection_and_one_question_a_tick(
         monkeypatch.setattr(link, "ask", count)
         await follower(server, tmp_path).look(link, runs)
         assert asked == ["listing"]
+
+
+async def test_a_host_whose_clock_is_wrong(
+    server: Server, begin_on: BeginOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = 5 * 86400.0  # beyond what counts as a heartbeat of a machine here
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=2.0)
+        # The archive's answers and the run's documents are those of a clock that is days ahead.
+        real = link.ask
+
+        async def shifted(job: str, **request: object) -> dict[str, object]:
+            answer = await real(job, **request)  # type: ignore[arg-type]
+            if job == "listing":
+                answer["time"] += ahead
+                for one in answer["runs"]:
+                    state = one["state"]
+                    state["heartbeat"] += ahead
+                    if state["started"]:
+                        at = datetime.fromisoformat(state["started"]) + timedelta(seconds=ahead)
+                        state["started"] = at.isoformat()
+            return answer
+
+        monkeypatch.setattr(link, "ask", shifted)
+        follow = follower(server, tmp_path)
+        await eventually(lambda: there_state(run)["step"] is not None)
+        await follow.look(link, [run])
+        await follow.look(link, [run])
+        state = reconcile(run)
+        assert abs(run.clock_shift() - ahead) < 5
+        assert abs(state.heartbeat - time.time()) < 15
+        assert 0 <= state.seconds < 30
+        await control.cancel(run, link)
+
+
+def there_state(run: RunFolder) -> dict[str, object]:
+    document: dict[str, object] = json.loads((there(run) / "state.json").read_text())
+    return document
+
+
+async def test_a_home_that_both_share_is_not_mirrored_onto_itself(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    # The workspace is the host's folder itself: the run's folder has the same path there.
+    server.host = replace(server.host, folder=str(tmp_path))
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=0.3)
+    placement = read_placement(run.path)
+    assert placement is not None and placement.shared
+    assert placement.folder == str(run.path)
+    follow = follower(server, tmp_path)
+    async with asyncio.timeout(60):
+        await follow.until_settled()
+    assert reconcile(run).state == "succeeded"
+    assert follow.read == 0
+    assert (run.path / "worked").is_file()
+
+
+async def test_the_beginning_and_the_end_of_a_large_log_and_then_all_of_it(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=0.1, say=14_000_000)
+        await eventually(lambda: there_state(run)["state"] == "succeeded")
+        follow = follower(server, tmp_path)
+        await follow.until_settled()
+        log = (there(run) / "runner.log").read_bytes()
+        assert len(log) > 40_000_000
+        local = (run.path / "runner.log").read_bytes()
+        assert len(local) < 6_000_000
+        assert follow.read < 6_000_000
+        assert local.startswith(log[:1_000_000]) and local.endswith(log[-4_000_000:])
+        assert b"of this log are on the host only" in local
+        mirror = Mirror(run)
+        await mirror.fetch_whole(await link.files(), str(there(run)), "runner.log")
+        assert (run.path / "runner.log").read_bytes() == log
+        assert mirror.read + follow.read < len(log) + 100_000
+
+
+def test_paths_of_a_host_are_data() -> None:
+    good = ["runner.log", "events.jsonl", "build/report/a.json", "finn_build_dir/x/.a.begin.rst"]
+    bad = [
+        *("/etc/passwd", "../x", "build/../../x", "build//x", "placement.json", "notes.json"),
+        *(".mirror.json", "state.json", "build/a\nb", "build/\x1b[2J", "other/x", ""),
+        "build/" + "x" * 300,
+        "build/" + "/".join("abcdefghijklmn"),
+    ]
+    assert all(map(is_plain_path, good))
+    assert not any(map(is_plain_path, bad))
+
+
+async def test_nothing_is_written_through_a_link(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=0.1)
+        await eventually(lambda: there_state(run)["state"] == "succeeded")
+        (there(run) / "build" / "a.log").write_text("from the host")
+        (tmp_path / "outside").mkdir()
+        (run.path / "build").symlink_to(tmp_path / "outside")
+        await follower(server, tmp_path).look(link, [run])
+    placement = read_placement(run.path)
+    assert placement is not None and placement.problem is not None
+    assert "symbolic link" in placement.problem.what
+    assert not list((tmp_path / "outside").iterdir())
