@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.docker_daemon import Docker, docker_daemon
+
 #: Real logs and facts that lie beside the project where it is developed, and nowhere else.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -73,6 +75,20 @@ def engine_python() -> Iterator[str]:
     os.environ["FINN_TUI_ENGINE_PYTHON"] = python
     yield python
     del os.environ["FINN_TUI_ENGINE_PYTHON"]
+
+
+@pytest.fixture(scope="session")
+def docker_session() -> Iterator[Docker]:
+    """A Docker daemon of the tests' own."""
+    with docker_daemon() as docker:
+        yield docker
+
+
+@pytest.fixture
+def docker(docker_session: Docker, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """The daemon, which ``docker`` finds in this test."""
+    monkeypatch.setenv("DOCKER_HOST", docker_session.host)
+    return docker_session
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 from finn_tui.base import config, environments, files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.container import Container
 
 if TYPE_CHECKING:
     import tomlkit
@@ -29,7 +30,9 @@ class EngineSpec:
     Attributes:
         name: as shown and used on the command line.
         command: what stands before the engine's archive: an interpreter, or a wrapper that ends
-            in one (``docker exec -i finn python3``).
+            in one; there, if it is elsewhere.
+        host: the host of hosts.toml that it is on; empty for this machine.
+        container: in which it is; None for none.
         folder: the managed environment, None for the user's own.
         info: what the engine said of itself when it was installed, if known.
     """
@@ -38,6 +41,21 @@ class EngineSpec:
     command: tuple[str, ...]
     folder: Path | None = None
     info: Mapping[str, Any] | None = None
+    host: str = ""
+    container: Container | None = None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it has other files than this process."""
+        return bool(self.host) or self.container is not None
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        container = self.container.title if self.container is not None else ""
+        if not self.host:
+            return container or "this machine"
+        return f"{container} on {self.host}" if container else f"host {self.host}"
 
     @property
     def version(self) -> str:
@@ -52,6 +70,8 @@ class EngineEntry(Struct, frozen=True):
 
     Attributes:
         command: what starts a Python in which FINN can be imported.
+        host: the host that it is on.
+        container: in which it is.
     """
 
     command: Annotated[
@@ -61,6 +81,10 @@ class EngineEntry(Struct, frozen=True):
             description='A command that ends in a Python, such as ["/opt/finn/bin/python"].',
         ),
     ]
+    host: Annotated[str, Meta(description="Host of hosts.toml that it is on.")] = ""
+    container: Annotated[
+        Container | None, Meta(description="Container in which the command runs.")
+    ] = None
 
 
 class BoardInfo(Struct, frozen=True):
@@ -181,8 +205,12 @@ def load_engines() -> tuple[list[EngineSpec], dict[str, FinnTuiError]]:
         except FinnTuiError as error:
             broken[name] = error
         else:
-            specs.append(_with_info(EngineSpec(name, entry.command)))
+            specs.append(_with_info(_of_entry(name, entry)))
     return specs, broken
+
+
+def _of_entry(name: str, entry: EngineEntry) -> EngineSpec:
+    return EngineSpec(name, entry.command, host=entry.host, container=entry.container)
 
 
 def _engines_file() -> Path:
@@ -207,7 +235,10 @@ def add(spec: EngineSpec) -> None:
     """
 
     def edit(document: tomlkit.TOMLDocument) -> None:
-        document[spec.name] = {"command": list(spec.command)}
+        entry = EngineEntry(spec.command, spec.host, spec.container)
+        document[spec.name] = {
+            key: value for key, value in to_builtins(entry).items() if value not in ("", None)
+        }
 
     config.change(_engines_file(), dict[str, EngineEntry], edit)
 
@@ -230,7 +261,10 @@ def forget(name: str) -> bool:
 
 
 def _info_path(spec: EngineSpec) -> Path:
-    digest = hashlib.sha256(json.dumps([spec.name, *spec.command]).encode()).hexdigest()[:16]
+    known_by = [spec.name, *spec.command]
+    if spec.is_elsewhere:
+        known_by += [spec.host, json.dumps(to_builtins(spec.container))]
+    digest = hashlib.sha256(json.dumps(known_by).encode()).hexdigest()[:16]
     return paths.cache_dir() / f"engine-info-{digest}.json"
 
 
@@ -276,7 +310,7 @@ def installed_packages(spec: EngineSpec) -> str | None:
     None if it is not an environment on this machine: a wrapper around a container or a host.
     """
     interpreter = Path(spec.command[-1])
-    if not interpreter.is_absolute():
+    if spec.is_elsewhere or not interpreter.is_absolute():
         return None
     # Not resolved: an environment's interpreter is a link to the one that it was made with.
     specs = interpreter.parent.parent.glob("lib/python3*/site-packages/*.dist-info")
@@ -288,7 +322,7 @@ def _state(spec: EngineSpec, info: Mapping[str, Any]) -> str | None:
     """What changes when another FINN is installed, or checked out in the same folder."""
     packages = installed_packages(spec)
     root = info.get("root")
-    if not root:
+    if not root or spec.is_elsewhere:
         return packages
     state = [packages or ""]
     for place in (".git/HEAD", ".git/index", "src/finn", "src/finn/builder"):

@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,10 +16,10 @@ from finn_tui.base.text import clean
 from finn_tui.engine import protocol
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.file_exchange import PATHS, FileExchange, OnEvent
 from finn_tui.engine.process import EngineProcess, LocalProcess
 
 T = TypeVar("T")
-OnEvent = Callable[[str, dict[str, Any]], None]
 OnLog = Callable[[str, str], None]
 
 #: FINN's imports take 5 to 13 s on a slow machine; the server says hello before them.
@@ -85,11 +86,21 @@ class Engine:
     ) -> Any:
         """Ask and wait for the answer; starts the process again if it has died before.
 
-        Cancelling the caller cancels the request in the engine.
+        Cancelling the caller cancels the request in the engine. Paths in ``params`` are of this
+        machine, wherever the engine is.
 
         Raises:
             FinnTuiError: what the engine answered, or that it died (kind "engine").
         """
+        if self.spec.is_elsewhere and method in PATHS:
+            return await FileExchange(self.spec.name, self._ask).call(
+                method, params or {}, on_event
+            )
+        return await self._ask(method, params, on_event)
+
+    async def _ask(
+        self, method: str, params: dict[str, Any] | None = None, on_event: OnEvent | None = None
+    ) -> Any:
         while self._insisting and method != "ping":
             # What was cancelled is still ending, perhaps with the process: not a time to queue.
             await asyncio.wait(self._insisting)
@@ -161,8 +172,7 @@ class Engine:
             await self.close()
             archive = await asyncio.to_thread(engine_archive)
             try:
-                command = (*self.spec.command, str(archive), "serve")
-                self._process = await LocalProcess.start(command)
+                self._process = await self._open(archive)
             except OSError as error:
                 raise FinnTuiError(
                     f"the engine {self.spec.name} does not start",
@@ -192,6 +202,15 @@ class Engine:
                     kind="engine",
                     detail="\n".join(self._said),
                 ) from None
+
+    async def _open(self, archive: Path) -> EngineProcess:
+        """Start the process, wherever it is. Raises ``OSError``, ``FinnTuiError``."""
+        if not self.spec.is_elsewhere:
+            return await LocalProcess.start((*self.spec.command, str(archive), "serve"))
+        # asyncssh takes half a second to import, for which engines of this machine need not wait.
+        from finn_tui.engine import elsewhere
+
+        return await elsewhere.open_engine(self.spec, archive)
 
     async def _send(self, message: dict[str, Any]) -> None:
         process = self._process
@@ -389,7 +408,10 @@ class Engine:
             self._greeted.set_exception(failure)
 
     def _last_words(self) -> str:
-        return f"Its last words: {self._said[-1]}" if self._said else "It said nothing."
+        # A program's own message (docker's) ends in advice.
+        errors = [line for line in self._said if "error" in line.lower()]
+        last = (errors or self._said or [""])[-1]
+        return f"Its last words: {last}" if last else "It said nothing."
 
 
 class _Nonsense(Exception):

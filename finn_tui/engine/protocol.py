@@ -18,11 +18,14 @@ when its stdin closes, even in the middle of a request. An error object has the 
 ``ERROR_KEYS``.
 """
 
+import hashlib
 import json
 from typing import Any, Dict, Optional
 
 PROTOCOL = 1
 MAX_LINE = 64 * 1024 * 1024
+#: Bytes of a file in one message.
+FILE_PIECE = 1 << 20
 ERROR_KEYS = ("kind", "what", "why", "fix", "detail")
 
 
@@ -90,3 +93,13 @@ def error(id: Optional[int], failure: Dict[str, str]) -> Dict[str, Any]:
 def event(id: Optional[int], name: str, data: Dict[str, Any]) -> Dict[str, Any]:
     """Something that happened while request ``id`` was worked on (or outside any, with None)."""
     return {"id": id, "event": name, "data": data}
+
+
+def digest_of(hashes: Dict[str, str]) -> str:
+    """The name of a set of files: a hash over their names and contents.
+
+    Args:
+        hashes: SHA-256 of each file by its name within the set.
+    """
+    document = json.dumps(sorted(hashes.items()), separators=(",", ":"))
+    return hashlib.sha256(document.encode("utf-8")).hexdigest()

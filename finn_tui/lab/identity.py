@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from finn_tui.base import files
-
-#: Where an ONNX file names a file beside it that holds some of its tensors.
-_EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
+from finn_tui.engine.source_files import tensor_files
 
 
 def content(source: Mapping[str, Any]) -> str:
@@ -36,21 +34,9 @@ def _by_content(value: Any) -> Any:
 
 def _file(path: Path) -> list[str]:
     try:
-        return [files.sha256(path), *(files.sha256(other) for other in _beside(path))]
+        return [files.sha256(path), *(files.sha256(other) for other in tensor_files(path))]
     except OSError:
         return [str(path)]
-
-
-def _beside(path: Path) -> Iterator[Path]:
-    """Files that hold tensors of an ONNX file."""
-    if path.suffix != ".onnx":
-        return
-    data = path.read_bytes()
-    names = {data[at.end() : at.end() + at[1][0]] for at in _EXTERNAL.finditer(data)}
-    for name in sorted(names):
-        other = path.parent / name.decode("utf-8", "replace")
-        if other.is_file():
-            yield other
 
 
 def model_id(content: str, finn: Mapping[str, Any], part: str) -> str:

@@ -9,6 +9,7 @@ from finn_tui.engine.server import (
     converters,
     execution,
     exporting,
+    file_store,
     finn_env,
     flow,
     graphs,
@@ -161,6 +162,7 @@ METHODS: Dict[str, wire.Handler] = {
     "reports": finn_reports,
     "execute": execute,
     "netlist": netlist,
+    **file_store.METHODS,
 }
 
 

@@ -1,0 +1,277 @@
+"""An engine on another machine or in a container: the archive sent, the process opened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import shlex
+from pathlib import Path
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.engine import protocol
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.hosts.container import ContainerTransport, open_container
+from finn_tui.hosts.local import LocalTransport
+from finn_tui.hosts.transport import RemoteProcess, Transport
+
+#: Where the archive lies in a container, and where its home folder cannot be written.
+_IN_CONTAINER = '"${XDG_CACHE_HOME:-$HOME/.cache}/finn-tui" "/tmp/finn-tui-$(id -u)"'
+#: Where it goes on a machine, below the home folder.
+DEFAULT_FOLDER = "finn-tui/cache"
+#: Days after which an archive that nobody used is removed.
+_UNUSED_DAYS = 30
+_SEND_SECONDS = 300.0
+_KILL_SECONDS = 10.0
+
+#: Makes the folder and says where it is, and whether the archive ($1, SHA-256 $2) is there.
+#: The folders to try follow as words of the shell.
+_LOOK = f"""
+cd "$HOME" 2>/dev/null
+for folder in %s; do
+    mkdir -p -- "$folder" 2>/dev/null && [ -w "$folder" ] && [ -O "$folder" ] || continue
+    cd -- "$folder" || continue
+    find . -maxdepth 1 -name 'engine-*.pyz' -mtime +{_UNUSED_DAYS} ! -name "$1" \
+        -exec rm -f {{}} + 2>/dev/null
+    set -- "$1" "$2" $(sha256sum -- "$1" 2>/dev/null)
+    state=missing
+    [ "$3" = "$2" ] && touch -- "$1" && state=there
+    printf '%%s %%s\\n' "$state" "$(pwd)"
+    exit 0
+done
+echo "no folder can be written: %s" >&2
+exit 3
+"""
+#: Takes the archive from standard input to "$1"; "$2" is its SHA-256, "$3" a name of its own.
+_TAKE = """
+umask 077
+cat > "$3" || { rm -f -- "$3"; exit 4; }
+set -- "$1" "$2" "$3" $(sha256sum -- "$3")
+[ "$4" = "$2" ] || { rm -f -- "$3"; exit 5; }
+mv -f -- "$3" "$1"
+"""
+#: Ends every process whose command line has the word of standard input, which nobody else knows.
+_KILL = """
+read -r word
+[ ${#word} -gt 15 ] || exit 0
+for place in /proc/[0-9]*; do
+    case "$(tr '\\0' ' ' < "$place/cmdline" 2>/dev/null)" in
+        *"$word"*) kill -9 "${place#/proc/}" 2>/dev/null ;;
+    esac
+done
+exit 0
+"""
+
+
+async def send_archive(archive: Path, transport: Transport, folder: str) -> str:
+    """Have the archive where an engine is to run, sent only if it is not there yet.
+
+    Args:
+        archive: of this machine; its name says its content.
+        transport: leads to where the engine runs.
+        folder: where it goes, absolute or relative to the home folder there; empty for the
+            user's cache folder in a container.
+
+    Returns:
+        Its absolute path there.
+
+    Raises:
+        FinnTuiError: no folder can be written, the disk is full, or it was damaged on its way.
+    """
+    content = await asyncio.to_thread(archive.read_bytes)
+    digest = hashlib.sha256(content).hexdigest()
+    script = _LOOK % ((shlex.quote(folder) if folder else _IN_CONTAINER,) * 2)
+    status, out, err = await transport.run("sh", "-c", script, "sh", archive.name, digest)
+    # Behind what an entry point prints.
+    state, _, place = (out.decode("utf-8", "surrogateescape").strip().splitlines() or [""])[
+        -1
+    ].partition(" ")
+    if status != 0 or not place.startswith("/"):
+        raise _not_sent(transport, err or out)
+    path = f"{place}/{archive.name}"
+    if state != "there":
+        partial = f"{place}/.{archive.name}.{secrets.token_hex(4)}.partial"
+        status, _, err = await transport.run(
+            *("sh", "-c", _TAKE, "sh", path, digest, partial),
+            timeout=_SEND_SECONDS,
+            stdin=content,
+        )
+        if status != 0:
+            raise _not_sent(transport, err or b"It was damaged on its way.")
+    return path
+
+
+def _not_sent(transport: Transport, why: bytes) -> FinnTuiError:
+    return FinnTuiError(
+        f"the engine's code cannot be put on {transport.machine.name}",
+        why[-500:].decode("utf-8", "replace").strip(),
+        "Check free space (`df -h`) and permissions of the home folder there.",
+        kind="engine",
+    )
+
+
+async def reach(spec: EngineSpec) -> Transport:
+    """The way to where an engine is.
+
+    Raises:
+        FinnTuiError: the host or the container cannot be reached.
+    """
+    outer = LocalTransport()
+    return outer if spec.container is None else await open_container(outer, spec.container)
+
+
+async def open_engine(spec: EngineSpec, archive: Path) -> StreamProcess:
+    """Start an engine that is elsewhere.
+
+    Raises:
+        FinnTuiError: as ``reach`` and ``open_process``.
+    """
+    transport = await reach(spec)
+    folder = "" if spec.container is not None else DEFAULT_FOLDER
+    return await open_process(spec.command, archive, transport, folder)
+
+
+async def open_process(
+    command: tuple[str, ...], archive: Path, transport: Transport, folder: str
+) -> StreamProcess:
+    """Start an engine where a transport leads.
+
+    Args:
+        command: what stands before the archive.
+        archive: of this machine.
+        transport: leads to where the engine runs.
+        folder: for the archive; see ``send_archive``.
+
+    Raises:
+        FinnTuiError: as ``send_archive``, or the line is broken.
+    """
+    word = secrets.token_hex(8)
+    if isinstance(transport, ContainerTransport) and transport.container.image:
+        # A container of an image begins empty: it sees the machine's folder.
+        path = await send_archive(archive, transport.outer, folder or DEFAULT_FOLDER)
+        line = transport.command(
+            *(*command, path, "serve", word), mounts=(path.rpartition("/")[0],), name=word
+        )
+        process = await transport.outer.stream("exec " + shlex.join(line))
+    else:
+        path = await send_archive(archive, transport, folder)
+        process = await transport.stream("exec " + shlex.join((*command, path, "serve", word)))
+    return StreamProcess(process, transport, word)
+
+
+class StreamProcess:
+    """An engine at the other end of a transport; see ``EngineProcess``."""
+
+    def __init__(self, process: RemoteProcess, transport: Transport, word: str) -> None:
+        """For a process whose command line has a word of its own."""
+        self._process = process
+        self._transport = transport
+        self._word = word
+        self._over = asyncio.Event()
+        self._problem = ""
+        self._code: int | None = None
+        self._killing: asyncio.Task[None] | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """See ``EngineProcess``."""
+        return self._code
+
+    def write(self, data: bytes) -> None:
+        """See ``EngineProcess``."""
+        if self._over.is_set():
+            raise BrokenPipeError
+        try:
+            self._process.write(data)
+        except OSError as error:
+            raise BrokenPipeError(str(error)) from error
+
+    async def drain(self) -> None:
+        """See ``EngineProcess``; a transport takes what it is given."""
+
+    async def read_line(self) -> bytes:
+        """See ``EngineProcess``."""
+        line = bytearray()
+        try:
+            with self._transport.translated():
+                while piece := await self._process.readline():
+                    line += piece
+                    if len(line) > protocol.MAX_LINE:
+                        raise _TooLong
+                    if piece.endswith(b"\n"):
+                        return bytes(line)
+        except _TooLong:
+            raise ValueError("the line is too long") from None
+        except FinnTuiError as error:
+            self._problem = self._problem or f"{error.what}. {error.why}"
+        self._over.set()
+        return b""
+
+    async def read_error(self) -> bytes:
+        """See ``EngineProcess``."""
+        try:
+            with self._transport.translated():
+                return await self._process.read_error()
+        except FinnTuiError:
+            return b""
+
+    async def ended(self) -> int:
+        """See ``EngineProcess``."""
+        while not self._over.is_set() and self._process.exit_status is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self._over.wait()
+        if self._code is None:
+            await self._process.wait(1.0)
+            status = self._process.exit_status
+            self._code = -9 if status is None else status
+        return self._code
+
+    def how_it_ended(self) -> str:
+        """See ``EngineProcess``."""
+        name = self._transport.machine.name
+        if self._problem or self._transport.is_closed:
+            return f"with the line to {name}: {self._problem or 'the connection is closed'}"
+        status = self._process.exit_status
+        return f"on {name} " + ("by a signal" if status is None else f"with exit code {status}")
+
+    def close_input(self) -> None:
+        """See ``EngineProcess``."""
+        self._process.close()
+
+    def kill(self) -> None:
+        """See ``EngineProcess``."""
+        self._process.close()
+        self._over.set()
+        if self._killing is None:
+            self._killing = asyncio.create_task(self._kill())
+
+    async def _kill(self) -> None:
+        """End it there, too: one that is stopped or stuck does not see that its input is closed."""
+        with contextlib.suppress(FinnTuiError):
+            transport, word = self._transport, self._word
+            if isinstance(transport, ContainerTransport) and transport.container.image:
+                await transport.remove(word)
+                return
+            word_line = word.encode() + b"\n"
+            await transport.run("sh", "-c", _KILL, timeout=_KILL_SECONDS, stdin=word_line)
+
+    async def end(self, patience: float) -> None:
+        """See ``EngineProcess``."""
+        try:
+            async with asyncio.timeout(patience):
+                await self.ended()
+        except TimeoutError:
+            self.kill()
+            await self.ended()
+
+    async def release(self) -> None:
+        """See ``EngineProcess``."""
+        self._process.close()
+        if self._killing is not None:
+            await asyncio.wait([self._killing], timeout=_KILL_SECONDS)
+
+
+class _TooLong(Exception):
+    """A line beyond the protocol's limit."""
