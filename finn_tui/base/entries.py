@@ -92,12 +92,8 @@ class EntryFile(Generic[E]):
             f"Name it with `finn-tui {self._word}s add {name} {self._example}`.",
         )
 
-    def put(self, name: str, entry: E) -> None:
-        """Write an entry, replacing one of the same name; the rest stays as it is.
-
-        Raises:
-            FinnTuiError: a name that cannot be used, or a file that cannot be written.
-        """
+    def check(self, name: str, entry: E) -> None:
+        """Check a name and its entry before it is written. Raises ``FinnTuiError``."""
         taken = bool(self._reserved) and name == self._reserved
         if taken or not _NAME.match(name):
             raise FinnTuiError(
@@ -105,6 +101,15 @@ class EntryFile(Generic[E]):
                 "The name is taken." if taken else "Use letters, digits, dot, - and _.",
                 "Choose another name.",
             )
+        self._checked({name: msgspec.to_builtins(entry)})
+
+    def put(self, name: str, entry: E) -> None:
+        """Write an entry, replacing one of the same name; the rest stays as it is.
+
+        Raises:
+            FinnTuiError: a name or value that cannot be used, or a file that cannot be written.
+        """
+        self.check(name, entry)
 
         def edit(document: tomlkit.TOMLDocument) -> None:
             self._checked(document.unwrap())

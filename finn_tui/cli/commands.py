@@ -75,6 +75,9 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "lab": CommandEntry("lab:lab", "Show how far the lab course is, step by step."),
         "report": CommandEntry("report:report", "Write the report and the zip to hand in."),
     },
+    "Hosts": {
+        "hosts": CommandEntry("hosts:hosts", "List, add, remove and test machines for builds."),
+    },
     "Engines": {
         "engine": CommandEntry("engines:engine", "Install, list and remove FINN environments."),
     },

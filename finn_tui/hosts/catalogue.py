@@ -191,14 +191,22 @@ def find(name: str) -> Host:
     raise _FILE.missing(name, known)
 
 
+def check(host: Host) -> None:
+    """Check a host before it is added. Raises ``FinnTuiError`` for what cannot be used."""
+    _FILE.check(host.name, _entry_of(host))
+
+
+def _entry_of(host: Host) -> HostEntry:
+    return HostEntry(**{key: getattr(host, key) for key in HostEntry.__struct_fields__})
+
+
 def add(host: Host) -> None:
     """Write a host to ``hosts.toml``, replacing one of the same name; the rest stays as it is.
 
     Raises:
         FinnTuiError: a name or a value that cannot be used, or a file that cannot be written.
     """
-    values = {key: getattr(host, key) for key in HostEntry.__struct_fields__}
-    _FILE.put(host.name, HostEntry(**values))
+    _FILE.put(host.name, _entry_of(host))
 
 
 def remove(name: str) -> None:

@@ -100,7 +100,8 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def listed(workspace: Workspace, *command: str) -> tuple[dict[str, object], str]:
     """The JSON document of a list, and what it looks like on a terminal."""
-    place = ("--workspace", str(workspace.root)) if command[0] not in ("boards", "engine") else ()
+    without = command[0] in ("boards", "engine", "hosts")
+    place = () if without else ("--workspace", str(workspace.root))
     done = CliRunner().invoke(main, [*command, *place, "--json"])
     assert done.exit_code == 0, done.output
     text = CliRunner().invoke(main, [*command, *place])
@@ -151,6 +152,7 @@ ENGINE = '[{}]\ncommand = ["/opt/{}/python"]\n'
     [
         ("boards.toml", ("boards", "list"), "boards", ("host", BOARD), {"simulated"}),
         ("engines.toml", ("engine", "list"), "engines", ("command", ENGINE), set()),
+        ("hosts.toml", ("hosts", "list"), "hosts", ("folder", BOARD), set()),
     ],
 )
 def test_a_damaged_entry_hides_no_other(
@@ -164,7 +166,9 @@ def test_a_damaged_entry_hides_no_other(
 ) -> None:
     path = paths.config_dir() / file
     path.parent.mkdir(parents=True, exist_ok=True)
-    good, bad = own[1], f"[second]\n{entry.format(key=own[0])}\n"
+    # A host's entry may be empty: it is this machine then, which has no port.
+    lines = entry.format(key=own[0]) or ("port = 22" if file == "hosts.toml" else "")
+    good, bad = own[1], f"[second]\n{lines}\n"
     path.write_text(good.format("first", 1) + bad + good.format("third", 3))
     document, text = listed(workspace, *command)
     assert names(document, key, "name") == {"first", "third", *always}
@@ -180,7 +184,7 @@ def test_a_damaged_entry_hides_no_other(
 
 def test_every_list_is_tried() -> None:
     """A document that lists things by name says which of them are damaged."""
-    lists = {"runs", "experiments", "boards list", "engine list", "presets list"}
+    lists = {"runs", "experiments", "boards list", "hosts list", "engine list", "presets list"}
     with_damaged = {
         command
         for command, kind in DOCUMENTS.items()

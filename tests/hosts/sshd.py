@@ -79,6 +79,19 @@ class Server:
         self.process.wait(10)
         (self.folder / "sshd.log").unlink(missing_ok=True)
 
+    def set_environment(self, **variables: str) -> None:
+        """Give sessions from now on these variables; they must not have blanks in them."""
+        path = self.folder / "sshd_config"
+        lines = path.read_text().splitlines()
+        more = "".join(f" {name}={value}" for name, value in variables.items())
+        path.write_text(
+            "".join(
+                f"{line}{more}\n" if line.startswith("SetEnv ") else f"{line}\n" for line in lines
+            )
+        )
+        self.stop()
+        self.start()
+
     def hang_up(self) -> None:
         """End it and all sessions that it serves."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()

@@ -27,6 +27,7 @@ from finn_tui.cli.documents.doctor import Doctor
 from finn_tui.cli.documents.engines import EngineInfoDocument, EngineList
 from finn_tui.cli.documents.estimates import Estimate, Pareto, Solve
 from finn_tui.cli.documents.foldings import Calibrate, CalibrateAll, Compare, Migrate
+from finn_tui.cli.documents.hosts import HostsAdd, HostsList, HostsTest
 from finn_tui.cli.documents.inspection import Inspect
 from finn_tui.cli.documents.lessons import Explain
 from finn_tui.cli.documents.networks import Export, Graph, Prepare, Presets, PresetShow
@@ -92,6 +93,9 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "explain": Explain,
     "lab status": LabStatus,
     "report": Report,
+    "hosts list": HostsList,
+    "hosts add": HostsAdd,
+    "hosts test": HostsTest,
     "engine list": EngineList,
     "engine info": EngineInfoDocument,
 }

@@ -1,0 +1,255 @@
+"""`finn-tui hosts`: machines that run engines and builds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.cli.common import (
+    FAILED,
+    Reporter,
+    damaged,
+    echo,
+    print_json,
+    run,
+    shared_options,
+    table,
+)
+from finn_tui.cli.questions import asker
+
+if TYPE_CHECKING:
+    from finn_tui.hosts.catalogue import Host
+    from finn_tui.hosts.examine import HostFacts
+    from finn_tui.hosts.ssh.connection import SshConnection
+
+#: Round trips of which the shortest counts; the first ones start things.
+_ROUND_TRIPS = 5
+_TRUST_OPTION = click.option(
+    "--trust", metavar="FINGERPRINT", help="Fingerprint (SHA256:...) of the host key to remember."
+)
+
+
+@click.group()
+def hosts() -> None:
+    """List, add, remove and test machines for builds.
+
+    They are reached by SSH as ~/.ssh/config says, jump hosts included.
+    """
+
+
+@hosts.command("list")
+@shared_options(workspace=False)
+def list_hosts(as_json: bool) -> None:
+    """List all hosts."""
+    from finn_tui.hosts.catalogue import load_hosts
+
+    known, broken = load_hosts()
+    if as_json:
+        print_json({"hosts": list(map(_as_row, known.values())), "damaged": damaged(broken)})
+        return
+    rows = [(host.name, host.address, _builds_by(host), host.folder) for host in known.values()]
+    rows += [(name, f"damaged: {error.why}", "", "") for name, error in broken.items()]
+    echo(table(("host", "where", "builds by", "folder"), rows))
+
+
+def _builds_by(host: Host) -> str:
+    """How builds run there, in a word or two."""
+    ways = []
+    if host.slurm is not None:
+        ways.append(f"Slurm {host.slurm.partition}".strip())
+    if host.container is not None:
+        ways.append(f"{host.container.runtime} {host.container.name or host.container.image}")
+    if not ways and host.engine:
+        ways.append(host.engine[-1])
+    return ", ".join(ways) or "no engine set"
+
+
+def _as_row(host: Host) -> dict[str, Any]:
+    import msgspec
+
+    values = {key: getattr(host, key) for key in host.__struct_fields__}
+    for key, entry in values.items():
+        if isinstance(entry, msgspec.Struct):
+            values[key] = msgspec.structs.asdict(entry)
+    return values
+
+
+@hosts.command("add")
+@click.argument("name")
+@click.argument("address", required=False, metavar="[USER@]ADDRESS[:PORT]")
+@click.option("--here", is_flag=True, help="It is this machine: no address, no login.")
+@click.option("--key", default="", help="Private key file, if not one of ~/.ssh/config.")
+@click.option(
+    "--folder", default="finn-tui", show_default=True, help="Folder for finn-tui's files there."
+)
+@click.option("--python", "engine", default="", help="Python there in which FINN can be imported.")
+@click.option("--no-look", is_flag=True, help="Do not connect to find out what is there.")
+@_TRUST_OPTION
+@shared_options(workspace=False)
+def add(
+    name: str,
+    address: str | None,
+    here: bool,
+    key: str,
+    folder: str,
+    engine: str,
+    no_look: bool,
+    trust: str | None,
+    as_json: bool,
+) -> None:
+    """Name a machine and find out what is there.
+
+    ADDRESS is a name from ~/.ssh/config or of the network; without one, NAME is it. What is found:
+    a Python with FINN, a container with FINN that runs, Vivado's settings, Slurm.
+    """
+    from finn_tui.hosts import catalogue
+    from finn_tui.hosts.catalogue import Host
+
+    if here and (address or key):
+        raise click.UsageError("--here takes no address and no key.")
+    user, place, port = ("", "", 0) if here else _split(address or name)
+    host = Host(
+        name=name,
+        host=place,
+        port=port,
+        user=user,
+        key=key,
+        folder=folder,
+        engine=(engine,) if engine else (),
+    )
+    catalogue.check(host)
+    if not no_look and not here:
+        host = _found_out(host, trust)
+    catalogue.add(host)
+    if as_json:
+        print_json(_as_row(host))
+        return
+    echo(f"{name} added: {host.address}, builds by {_builds_by(host)}", err=True)
+    if host.setup:
+        echo(f"before a build: {host.setup}", err=True)
+    echo(f"`finn-tui hosts test {name}` looks at it again; {catalogue.hosts_file()}", err=True)
+
+
+def _split(address: str) -> tuple[str, str, int]:
+    """Split ``[USER@]ADDRESS[:PORT]``."""
+    user, _, place = address.rpartition("@")
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    elif place.count(":") > 1:
+        host, port = place, ""
+    else:
+        host, _, port = place.partition(":")
+    if not host or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
+        raise FinnTuiError(
+            f"{address!r} is no [USER@]ADDRESS[:PORT]",
+            "A port is a number from 1 to 65535.",
+            "For example me@lab-server:2222.",
+        )
+    return user, host, int(port or 0)
+
+
+def _found_out(host: Host, trust: str | None) -> Host:
+    async def work(reporter: Reporter) -> Host:
+        from finn_tui.base.progress import Progress
+        from finn_tui.hosts.examine import completed
+
+        async with _connected(host, reporter, trust) as link:
+            reporter(Progress("host", f"looking for FINN, Vivado and Slurm on {host.name}"))
+            return await completed(link, host)
+
+    with Reporter() as reporter:
+        return run(work(reporter))
+
+
+@asynccontextmanager
+async def _connected(
+    host: Host, reporter: Reporter, trust: str | None
+) -> AsyncIterator[SshConnection]:
+    from finn_tui.hosts.ssh import login
+    from finn_tui.hosts.ssh.connection import SshConnection
+    from finn_tui.hosts.ssh.questions import Secrets
+
+    secrets = Secrets(asker(reporter))
+    machine = host.machine
+    async with login.connect(machine, reporter, trust=trust or False, secrets=secrets) as opened:
+        link = SshConnection(machine, opened)
+        with link.translated():
+            yield link
+
+
+@hosts.command("remove")
+@click.argument("name")
+@shared_options(workspace=False, json=False)
+def remove(name: str) -> None:
+    """Forget a machine; what lies there stays."""
+    from finn_tui.hosts import catalogue
+
+    catalogue.remove(name)
+
+
+@hosts.command("test")
+@click.argument("name")
+@_TRUST_OPTION
+@shared_options(workspace=False)
+def test(name: str, trust: str | None, as_json: bool) -> None:
+    """Connect to a machine and show what it is.
+
+    Exit code 1 if the engine that is set there does not start, or nothing can be written there.
+    """
+    from finn_tui.hosts import catalogue
+
+    host = catalogue.find(name)
+    if not host.is_remote:
+        raise FinnTuiError(f"{name} is this machine", "Nobody logs in to it.")
+
+    async def work(reporter: Reporter) -> tuple[HostFacts, float]:
+        from finn_tui.base.progress import Progress
+        from finn_tui.hosts.examine import examine
+
+        async with _connected(host, reporter, trust) as link:
+            reporter(Progress("host", f"examining {host.name}"))
+            trips = [await link.round_trip() for _ in range(_ROUND_TRIPS)]
+            return await examine(link, host), min(trips)
+
+    with Reporter() as reporter:
+        facts, latency = run(work(reporter))
+    if as_json:
+        import dataclasses
+
+        values = {"host": name, "address": host.address, "latency_ms": round(latency * 1e3, 2)}
+        print_json(values | dataclasses.asdict(facts))
+    else:
+        for key, value in _lines(host, facts, latency):
+            echo(f"{key:>12}  {value}")
+    if facts.engine_problem or not facts.writable:
+        raise SystemExit(FAILED)
+
+
+def _lines(host: Host, facts: HostFacts, latency: float) -> list[tuple[str, str]]:
+    from finn_tui.base.text import size
+
+    free = "unknown" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"
+    written = "" if facts.writable else ", cannot be written"
+    if facts.engine_problem:
+        engine = f"does not start: {facts.engine_problem}"
+    elif facts.engine_python:
+        engine = f"{facts.finn or 'no FINN'}, Python {facts.engine_python}"
+    else:
+        engine = "-"
+    lingers = {True: "yes", False: "no: builds get a session of their own", None: "-"}
+    return [
+        ("address", host.address),
+        ("latency", f"{latency * 1e3:.1f} ms"),
+        ("system", f"{facts.hostname}, {facts.system}"),
+        ("python", facts.python or "-"),
+        ("engine", engine),
+        ("builds by", _builds_by(host)),
+        ("folder", f"{facts.folder}, {free}{written}"),
+        *((name, path) for name, path in facts.programs.items()),
+        ("linger", lingers[facts.lingers]),
+    ]
