@@ -51,6 +51,7 @@ SIMULATED = "SIMULATED"
 @click.option("--resume", "again", metavar="RUN", help="Continue a run that has ended.")
 @click.option("--from", "step", metavar="STEP", help="With --resume: the step to start from.")
 @click.option("--detach", is_flag=True, help="Return at once; the build goes on.")
+@click.option("--on", metavar="HOST", help="Build on a host of hosts.toml, as a job of its Slurm.")
 @shared_options(board=True, clock=True, handling=True)
 def build(
     model: str | None,
@@ -66,6 +67,7 @@ def build(
     again: str | None,
     step: str | None,
     detach: bool,
+    on: str | None,
     handling: HandlingChoice,
     workspace: Path,
     as_json: bool,
@@ -78,6 +80,10 @@ def build(
     """
     if (model is None) == (again is None):
         raise click.UsageError("name a MODEL, or a run with --resume")
+    if on is not None and again is not None:
+        raise click.UsageError(
+            "a run is resumed where it was built: --on and --resume exclude each other"
+        )
     if step is not None and again is None:
         raise click.UsageError("--from needs --resume")
     if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
@@ -108,6 +114,7 @@ def build(
                 fail=failure,
                 log_mb=log_mb,
                 force=force,
+                on=on,
                 on_progress=reporter,
             )
 
@@ -117,8 +124,21 @@ def build(
             mark = f" ({SIMULATED})" if begun.request.simulated else ""
             reporter.say(f"run {begun.id}{mark}")
             state = begun.state() if detach else follow(begun, reporter)
+            if detach and on is not None:
+                state = run(_asked(begun))
     if begun is not None:
         end(begun, state, as_json)
+
+
+async def _asked(folder: RunFolder) -> RunState:
+    """Return the state of a run once its scheduler was asked."""
+    import asyncio
+
+    from finn_tui.lab import slurm_builds
+    from finn_tui.runs.launch.processes import reconcile
+
+    await slurm_builds.refresh(folder.path.parent, tick=0)
+    return await asyncio.to_thread(reconcile, folder)
 
 
 build.epilog = "\b\nMODE is one of\n" + "\n".join(
@@ -190,7 +210,7 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
         show_error(state.error)
     if not as_json:
         mark = f" {SIMULATED}" if folder.request.simulated else ""
-        place = f", number {state.position} in line" if state.position else ""
+        place = f", {state.queue_text}" if state.queue_text else ""
         echo(f"{folder.id}: {folder.verdict(state)}{place}{mark}\n{folder.path}")
         if folder.request.is_training:
             echo("\n".join(result_lines(folder)))
@@ -265,6 +285,7 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
         "state": state.state,
         "clock_missed_ns": folder.clock_missed_ns(),
         "position": state.position,
+        "waiting": state.waiting,
         "attempt": state.attempt,
         "step": state.step,
         "step_index": state.step_index,
@@ -279,13 +300,24 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
 
 @click.command()
 @click.argument("name")
+@click.option("--array", is_flag=True, help="With all builds of the same job array.")
 @shared_options()
-def cancel(name: str, workspace: Path, as_json: bool) -> None:
+def cancel(name: str, array: bool, workspace: Path, as_json: bool) -> None:
     """Stop a build and all its tools."""
-    from finn_tui.runs.launch.processes import cancel as cancel_run
+    lab = open_lab(workspace)
+    folder = lab.find_run(name)
+    if array:
+        from finn_tui.lab import slurm_builds
 
-    folder = open_lab(workspace).find_run(name)
-    state = run(cancel_run(folder))
+        members = slurm_builds.array_of(folder)
+        if len(members) == 1:
+            raise click.UsageError(f"{folder.id} is no part of a job array")
+        states = run(slurm_builds.cancel(members))
+        state = states[members.index(folder)]
+        ended = sum(state.state == "cancelled" for state in states)
+        echo(f"{ended} of {len(members)} builds are cancelled", err=True)
+    else:
+        state = run(lab.cancel(folder))
     if as_json:
         print_json(brief(folder, state))
     else:

@@ -26,21 +26,23 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """
     import asyncio
 
+    from finn_tui.lab import slurm_builds
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.live import watch
 
     tell = _tell_training if folder.request.is_training else _tell
     telling = asyncio.create_task(tell(folder, reporter))
     try:
-        async for update in watch.follow(folder):
-            match update:
-                case watch.StateChanged(state) if state.state == "queued":
-                    place = f", number {state.position} in line" if state.position else ""
-                    reporter(Progress(folder.request.kind, f"waiting for its turn{place}"))
-                case watch.RunnerMessage(level, text) if level == "error":
-                    reporter.say(text)
-                case _:
-                    pass
+        async with slurm_builds.asked(folder.path.parent):
+            async for update in watch.follow(folder):
+                match update:
+                    case watch.StateChanged(state) if state.state == "queued":
+                        place = f", {state.queue_text}" if state.queue_text else ""
+                        reporter(Progress(folder.request.kind, f"waiting for its turn{place}"))
+                    case watch.RunnerMessage(level, text) if level in ("warning", "error"):
+                        reporter.say(text)
+                    case _:
+                        pass
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)

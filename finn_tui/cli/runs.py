@@ -50,7 +50,9 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         return
     states: list[tuple[RunFolder, RunState]] = []
     broken: list[DamagedRun] = []
-    for folder in open_lab(workspace).runs():
+    lab = open_lab(workspace)
+    ask_schedulers(lab)
+    for folder in lab.runs():
         try:
             state = reconcile(folder)
             assert folder.request is not None
@@ -79,6 +81,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         place = f" ({state.position} in line)" if state.position else ""
         notes = read_notes(folder)
         remark = " ".join([*(f"#{one}" for one in notes.tags), notes.note.partition("\n")[0]])
+        remark = "; ".join(part for part in (state.waiting or "", remark[:60].strip()) if part)
         rows.append(
             (
                 folder.id,
@@ -87,12 +90,26 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 f"{state.seconds:.0f} s",
                 folder.request.subject,
                 SIMULATED if folder.request.simulated else "",
-                remark.strip()[:60],
+                remark,
             )
         )
     rows += [(run.id, "damaged", "-", "", run.reason, "", "") for run in broken]
     rows.sort(reverse=True)
     echo(table(("run", "state", "step", "time", "folding or data", "", ""), rows, "   r"))
+
+
+def ask_schedulers(lab: Workbench) -> None:
+    """Ask the schedulers that have jobs of a workspace what they say now.
+
+    Args:
+        lab: the workspace.
+    """
+    from finn_tui.runs.placement import is_placed
+
+    if any(is_placed(folder.path) for folder in lab.runs()):
+        from finn_tui.lab import slurm_builds
+
+        run(slurm_builds.refresh(lab.workspace.runs_dir))
 
 
 _NAME = click.argument("name")
@@ -120,7 +137,9 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     from finn_tui.runs.notes import load_notes
     from finn_tui.runs.steps import steps as steps_of
 
-    folder = _lab(ctx, workspace).find_run(name)
+    lab = _lab(ctx, workspace)
+    folder = lab.find_run(name)
+    ask_schedulers(lab)
     state = reconcile(folder)
     steps = steps_of(folder)
     if as_json:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=float, help="Run time of the stand-ins for each build in seconds.")
 @click.option("--batch", type=click.IntRange(1), help="Images per batch, for the throughput.")
 @click.option("--limit", type=click.IntRange(1), help="Validate only the first N images.")
+@click.option("--on", metavar="HOST", help="Build on a host of hosts.toml, as a Slurm job array.")
 @click.option("--yes", is_flag=True, help="Measure designs that miss their clock, too.")
 @shared_options(board=True, clock=True, handling=True)
 def sweep(
@@ -50,6 +51,7 @@ def sweep(
     seconds: float | None,
     batch: int | None,
     limit: int | None,
+    on: str | None,
     yes: bool,
     board: str | None,
     clock_ns: float | None,
@@ -62,6 +64,9 @@ def sweep(
     --foldings names them, --pareto lets the solver find some; both together are one series. What
     was built and measured before is taken from its run, so that a series that was broken off goes
     on: give the same command again. Builds go on when the command is ended.
+
+    With --on, all builds are one job array of the host's Slurm; `parallel` in the host's slurm
+    table limits how many run at once, one for each licence.
     """
     from finn_tui.lab import sweep as series
     from finn_tui.lab.results_table import experiment
@@ -73,7 +78,7 @@ def sweep(
         raise click.UsageError("--to and --no-board exclude each other")
     ask_about_notify(workspace)
     machine = None if no_board else to or open_workspace(workspace).settings.to
-    options = series.SweepOptions(machine, rehearse or None, seconds, batch, limit, yes)
+    options = series.SweepOptions(machine, rehearse or None, seconds, batch, limit, yes, on)
 
     async def work(reporter: Reporter) -> list[SweepItem]:
         async with open_lab(workspace, handling=handling) as lab:

@@ -102,19 +102,73 @@ async def build(
     fail: Mapping[str, str] | None,
     log_mb: float,
     force: bool,
+    on: str | None,
     on_progress: OnProgress,
 ) -> RunFolder:
     """Begin a build; see ``Workbench.build``."""
+    from finn_tui.lab.driver_consent import remember_own
+
+    request = await request_for(
+        lab,
+        opened,
+        rehearse=rehearse,
+        seconds=seconds,
+        fail=fail,
+        log_mb=log_mb,
+        force=force,
+        on=on,
+        on_progress=on_progress,
+    )
+    if on is not None:
+        from finn_tui.lab import slurm_builds
+
+        (run,) = await slurm_builds.send(
+            on, [request], lab.workspace.runs_dir, on_progress=on_progress
+        )
+    else:
+        run = await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)
+    await asyncio.to_thread(remember_own, run)
+    return run
+
+
+async def request_for(
+    lab: BuildWorkbench,
+    opened: Opened,
+    *,
+    rehearse: bool | None = None,
+    seconds: float | None = None,
+    fail: Mapping[str, str] | None = None,
+    log_mb: float = 0.0,
+    force: bool = False,
+    on: str | None = None,
+    on_progress: OnProgress = ignore,
+) -> BuildRequest:
+    """Return what to build, if nothing refuses it; see ``Workbench.build``.
+
+    Args:
+        lab: the workspace.
+        opened: model and folding.
+        rehearse, seconds, fail, log_mb, force, on: as of ``Workbench.build``.
+        on_progress: gets what is going on.
+
+    Raises:
+        FinnTuiError: what the preflight refuses; or there is no engine.
+    """
     settings = lab.workspace.settings
     if rehearse is None:
         rehearse = settings.rehearse
     on_progress(Progress("build", "looking at what could end the build"))
-    error = refused(await check(lab, opened, rehearse=rehearse, seconds=seconds), force)
+    findings = await check(lab, opened, rehearse=rehearse, seconds=seconds)
+    if on is not None:
+        from finn_tui.lab.slurm_builds import ELSEWHERE
+
+        findings = [finding for finding in findings if finding.id not in ELSEWHERE]
+    error = refused(findings, force)
     if error is not None:
         raise error
     editor, model = opened.editor, opened.model
     dataset = model.preset.dataset if model.preset else _test_set_of(model)
-    request = BuildRequest(
+    return BuildRequest(
         model=model.name,
         graph=model.dataflow,
         folder=model.folder,
@@ -133,8 +187,3 @@ async def build(
         parallel=settings.parallel_builds,
         notify=lab.workspace.agreed_notify(),
     )
-    from finn_tui.lab.driver_consent import remember_own
-
-    run = await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)
-    await asyncio.to_thread(remember_own, run)
-    return run

@@ -9,93 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from finn_tui.base.errors import ErrorKind, FinnTuiError
-from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.core.editor import Editor
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.model import Folding
 from finn_tui.lab import saved_foldings
 from finn_tui.lab.opened import Opened
 from finn_tui.lab.plans import build_outlook, plan_build
-from finn_tui.runs.documents import RunStatus
+from finn_tui.lab.sweep_builds import as_they_end, build_one, check_built, send_all
+from finn_tui.lab.sweep_items import SweepItem, SweepOptions, SweepStatus, with_folding
 from finn_tui.runs.folder import RunFolder, missed_text
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench
 
+__all__ = ["SweepItem", "SweepOptions", "SweepStatus", "look", "named", "pareto", "spread", "sweep"]
+
 #: Targets that are tried for a front of which some points are taken.
 _FRONT = 24
-#: Seconds between looks at a build.
-_LOOK = 0.5
-
-
-class SweepStatus(StrEnum):
-    """Where one folding of a series stands."""
-
-    WAITING = "waiting"
-    BUILDING = "building"
-    BUILT = "built"
-    MEASURING = "measuring"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class SweepItem:
-    """A folding of a series.
-
-    Attributes:
-        name: what it is called.
-        opened: the model with it.
-        status: how far it is.
-        run: the run that builds it, or has built it; None before there is one.
-        reused: whether that run was there already.
-        error: why it has failed.
-    """
-
-    name: str
-    opened: Opened
-    status: SweepStatus = SweepStatus.WAITING
-    run: RunFolder | None = None
-    reused: bool = False
-    error: FinnTuiError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The folding as ``sweep --json`` gives it."""
-        estimate = self.opened.editor.estimate
-        return {
-            "folding": self.name,
-            "ii_cycles": estimate.ii_cycles,
-            "status": self.status,
-            "run": self.run.id if self.run is not None else None,
-            "reused": self.reused,
-            "error": self.error.as_dict() if self.error is not None else None,
-        }
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """How a series is done.
-
-    Attributes:
-        board: the machine to measure on; None only builds.
-        rehearse: with stand-ins for AMD's tools; None takes the workspace's setting.
-        seconds: how long the stand-ins take for each build.
-        batch, limit: as of the board's ``throughput`` and ``validate``.
-        allow_missed_clock: measure a bitstream that misses its clock, too.
-    """
-
-    board: str | None = None
-    rehearse: bool | None = None
-    seconds: float | None = None
-    batch: int | None = None
-    limit: int | None = None
-    allow_missed_clock: bool = False
 
 
 OnItem = Callable[[int, SweepItem], None]
@@ -103,22 +38,6 @@ OnItem = Callable[[int, SweepItem], None]
 
 def _untold(index: int, item: SweepItem) -> None:
     pass
-
-
-def with_folding(opened: Opened, folding: Folding, name: str) -> Opened:
-    """Return a model opened with another folding; the first is left as it is."""
-    editor = opened.editor
-    other = Editor(
-        editor.design,
-        editor.tables,
-        editor.device,
-        editor.clock_ns,
-        folding,
-        folding,
-        name,
-        editor.costs,
-    )
-    return replace(opened, editor=other)
 
 
 def named(lab: Workbench, opened: Opened, names: Sequence[str]) -> list[SweepItem]:
@@ -265,31 +184,24 @@ async def sweep(
 
     for index, item in enumerate(current):
         on_item(index, item)
-    # All builds are begun at once: they wait for their turn in the queue of builds, which goes on
-    # when this process is ended.
-    for index, item in enumerate(current):
-        if item.status is SweepStatus.WAITING:
-            try:
-                run = await _build(lab, item, options, on_progress)
-            except FinnTuiError as error:
-                update(index, status=SweepStatus.FAILED, error=error)
-            else:
-                update(index, status=SweepStatus.BUILDING, run=run)
-    for index in range(len(current)):
+    # All builds are begun at once: they wait for their turn in the queue of builds, or of the
+    # cluster, which goes on when this process is ended.
+    waiting = [at for at, item in enumerate(current) if item.status is SweepStatus.WAITING]
+    if options.on is not None and waiting:
+        await send_all(lab, current, waiting, options, update, on_progress)
+        waiting = []
+    for index in waiting:
+        try:
+            run = await build_one(lab, current[index], options, on_progress)
+        except FinnTuiError as error:
+            update(index, status=SweepStatus.FAILED, error=error)
+        else:
+            update(index, status=SweepStatus.BUILDING, run=run)
+    async for index in as_they_end(lab, current, on_progress):
         await _finish(
             lab, current[index], options, lambda i=index, **c: update(i, **c), on_progress
         )
     return current
-
-
-async def _build(
-    lab: Workbench, item: SweepItem, options: SweepOptions, on_progress: OnProgress
-) -> RunFolder:
-    await lab.price(item.opened, on_progress)
-    on_progress(Progress("sweep", f"{item.name}: starting the build"))
-    return await lab.build(
-        item.opened, rehearse=options.rehearse, seconds=options.seconds, on_progress=on_progress
-    )
 
 
 async def _finish(
@@ -299,13 +211,13 @@ async def _finish(
     update: Callable[..., None],
     on_progress: OnProgress,
 ) -> None:
-    """Wait for a build, then measure it."""
+    """Measure what a build that has ended has built."""
     run = item.run
     if run is None or item.status in (SweepStatus.DONE, SweepStatus.FAILED):
         return
     try:
         if item.status is SweepStatus.BUILDING:
-            await _wait(item, run, on_progress)
+            await asyncio.to_thread(check_built, item, run)
         if options.board is None:
             update(status=SweepStatus.DONE)
             return
@@ -322,41 +234,6 @@ async def _finish(
         update(status=SweepStatus.FAILED, error=error)
     else:
         update(status=SweepStatus.DONE)
-
-
-async def _wait(item: SweepItem, run: RunFolder, on_progress: OnProgress) -> None:
-    """Wait until a build has ended.
-
-    Raises:
-        FinnTuiError: it did not succeed.
-    """
-    async for text in _steps(run):
-        on_progress(Progress("sweep", f"{item.name}: {text}"))
-    state = await asyncio.to_thread(run.state)
-    if state.state is not RunStatus.SUCCEEDED:
-        raise state.error or FinnTuiError(
-            f"the build of {item.name} was {state.state}",
-            f"It is {run.id}.",
-            f"`finn-tui runs show {run.id}` has more.",
-            kind=ErrorKind.FINN,
-        )
-
-
-async def _steps(run: RunFolder) -> AsyncIterator[str]:
-    """Yield what a build does, until it has ended."""
-    from finn_tui.runs.launch.processes import reconcile
-
-    last = ""
-    while True:
-        state = await asyncio.to_thread(reconcile, run)
-        if state.final:
-            return
-        queued = f", number {state.position} in line" if state.position else ""
-        text = f"{state.step or state.state} ({state.step_index} of {state.step_count}){queued}"
-        if text != last:
-            last = text
-            yield text
-        await asyncio.sleep(_LOOK)
 
 
 async def _measure(

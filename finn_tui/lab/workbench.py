@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from finn_tui.core.estimate.platform_shell import Shell
     from finn_tui.core.migrate.migrate import Migration
     from finn_tui.lab.solver.options import Solver
+    from finn_tui.runs.documents import RunState
     from finn_tui.runs.launch.preflight import Finding
 
 
@@ -440,6 +441,7 @@ class Workbench:
         fail: Mapping[str, str] | None = None,
         log_mb: float = 0.0,
         force: bool = False,
+        on: str | None = None,
         on_progress: OnProgress = ignore,
     ) -> RunFolder:
         """Begin a build of the folding that is edited, in a process that outlives this one.
@@ -449,6 +451,7 @@ class Workbench:
             seconds: how long the stand-ins take in all.
             fail: what they are to fail at, and ``log_mb`` how much log they write besides.
             force: go on although the preflight refuses, where that can be.
+            on: the host that builds, by its name in hosts.toml; None for this machine.
 
         Raises:
             FinnTuiError: what the preflight refuses; or tools, disk or engine are missing.
@@ -463,8 +466,25 @@ class Workbench:
             fail=fail,
             log_mb=log_mb,
             force=force,
+            on=on,
             on_progress=on_progress,
         )
+
+    async def cancel(self, run: RunFolder) -> RunState:
+        """End a build where it runs and return the run's state.
+
+        Raises:
+            FinnTuiError: it cannot be ended from here, or its scheduler does not answer.
+        """
+        from finn_tui.runs.launch.processes import cancel
+        from finn_tui.runs.slurm.follow import job_of
+
+        if await asyncio.to_thread(job_of, run) is None:
+            return await cancel(run)
+        from finn_tui.lab import slurm_builds
+
+        (state,) = await slurm_builds.cancel([run])
+        return state
 
     async def preflight(
         self, opened: Opened, *, rehearse: bool | None = None, seconds: float | None = None

@@ -149,7 +149,7 @@ def waiting_text(runs_dir: Path, placement: Placement) -> str:
         parts.append(f"sent to Slurm on {host}")
     if report.problem:
         silent = f" for {time_span(time.time() - report.answered)}" if report.answered else ""
-        parts.append(f"Slurm on {host} does not answer{silent}: {report.problem}")
+        parts.append(f"Slurm on {host} does not answer{silent}: {report.problem[:80]}")
     return "; ".join(part for part in parts if part)
 
 

@@ -43,6 +43,7 @@ class QuickLab(Workbench):
         fail: Mapping[str, str] | None = None,
         log_mb: float = 0.0,
         force: bool = False,
+        on: str | None = None,
         on_progress: OnProgress = ignore,
     ) -> RunFolder:
         name = opened.editor.baseline_name

@@ -59,6 +59,7 @@ class RecordedLab(Workbench):
         fail: Mapping[str, str] | None = None,
         log_mb: float = 0.0,
         force: bool = False,
+        on: str | None = None,
         on_progress: OnProgress = ignore,
     ) -> RunFolder:
         on_progress(Progress("build", "copying the model into the run's folder"))

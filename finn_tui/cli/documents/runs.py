@@ -131,6 +131,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
         state: where it stands.
         clock_missed_ns (ns): by how much the clock was missed; null if it was not.
         position: its place in the queue, from 1; null if it does not wait.
+        waiting: why it waits, where a scheduler says so; null otherwise.
         attempt: 1, and one more for each time that it was resumed.
         step: FINN's name of the step it is in; null before the first.
         step_index: the step's place, from 1.
@@ -153,6 +154,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
     state: RunStatus
     clock_missed_ns: float | None
     position: int | None
+    waiting: str | None
     attempt: int
     step: str | None
     step_index: int

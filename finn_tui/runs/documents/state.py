@@ -102,6 +102,12 @@ class RunState(Struct, frozen=True):
             return 0.0
         return max(0.0, ((end or datetime.now(UTC)) - start).total_seconds())
 
+    @property
+    def queue_text(self) -> str:
+        """Its place in the line and why it waits, for one line; empty if it does not wait."""
+        place = f"number {self.position} in line" if self.position else ""
+        return ": ".join(part for part in (place, self.waiting) if part)
+
     def as_dict(self) -> dict[str, Any]:
         """The document as state.json holds it."""
         document: dict[str, Any] = msgspec.to_builtins(self)

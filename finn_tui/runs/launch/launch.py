@@ -193,18 +193,19 @@ def check_disk(runs_dir: Path, small: bool) -> None:
         )
 
 
-def queued_build(request: BuildRequest, runs_dir: Path) -> RunFolder:
+def queued_build(request: BuildRequest, runs_dir: Path, place: Place | None = None) -> RunFolder:
     """Make the run folder of a build and start nothing: whoever does so says where.
 
     Args:
         request: what to build.
         runs_dir: of the workspace.
+        place: where a run of an id works if not here.
 
     Raises:
         FinnTuiError: the folder cannot be written, or not be used (kind "disk").
     """
     check_path(runs_dir)
-    return make_folder(request, runs_dir, engine_archive())
+    return make_folder(request, runs_dir, engine_archive(), place)
 
 
 def make_folder(

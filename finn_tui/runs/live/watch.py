@@ -111,6 +111,6 @@ async def follow(
 
 def _differs(state: RunState, shown: RunState) -> bool:
     def news(of: RunState) -> tuple[object, ...]:
-        return of.state, of.step, of.step_count, of.position, of.attempt
+        return of.state, of.step, of.step_count, of.position, of.attempt, of.waiting
 
     return news(state) != news(shown)

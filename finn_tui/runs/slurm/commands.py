@@ -137,17 +137,22 @@ def _submit_fix(said: str) -> str:
         "node configuration": "Ask for less memory or fewer processors in hosts.toml.",
         "time limit": "Ask for a time that the partition allows in hosts.toml.",
         "contact": "Try again when Slurm's controller answers: `scontrol ping`.",
-        "not found": "Slurm's commands must be on the PATH of a login there.",
+        "no such file": "Slurm's commands must be on the PATH of a login there.",
     }
     lower = said.lower()
     default = "Mend the slurm table of hosts.toml; `sbatch --test-only` says what Slurm takes."
     return next((fix for word, fix in fixes.items() if word in lower), default)
 
 
-async def query(host: Runner) -> dict[str, Job]:
+async def query(host: Runner, keys: Sequence[str] = ()) -> dict[str, Job]:
     """Return all jobs that Slurm knows, everybody's, by its names of them; one call of squeue.
 
     Jobs that ended a few minutes ago are among them.
+
+    Args:
+        host: where Slurm's commands are.
+        keys: jobs that must be among them if Slurm has them; a cluster may have more jobs than a
+            transport takes, and these are asked for once more then.
 
     Raises:
         FinnTuiError: Slurm does not answer (kind "timeout").
@@ -157,7 +162,17 @@ async def query(host: Runner) -> dict[str, Job]:
     status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
     if status != 0:
         raise _silent(error, status)
-    return parse_queue(out.decode("utf-8", "replace"))
+    jobs = parse_queue(out.decode("utf-8", "replace"))
+    if out and not out.endswith(b"\n") and any(key not in jobs for key in keys):
+        numbers = ",".join(dict.fromkeys(key.partition("_")[0] for key in keys))
+        command.append(f"--jobs={numbers}")
+        status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+        # Slurm knows none of them: it says so with an error.
+        if status == 0:
+            jobs.update(parse_queue(out.decode("utf-8", "replace")))
+        elif b"Invalid job id" not in error:
+            raise _silent(error, status)
+    return jobs
 
 
 def parse_queue(text: str) -> dict[str, Job]:

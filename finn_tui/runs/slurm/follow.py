@@ -104,14 +104,19 @@ async def refresh(
         try:
             report = await _ask(host, runs, before)
         except FinnTuiError as error:
-            report = SchedulerReport(
-                time.time(),
-                before.answered,
-                before.jobs,
-                error.why or error.what,
-                before.failures + 1,
-            )
+            report = silent(before, error)
         await asyncio.to_thread(scheduled.write_report, runs_dir, host.name, report)
+
+
+def silent(before: SchedulerReport, error: FinnTuiError) -> SchedulerReport:
+    """Return what is known of jobs whose scheduler has just not answered.
+
+    Args:
+        before: what it said last.
+        error: why it did not.
+    """
+    said = error.why or error.what
+    return SchedulerReport(time.time(), before.answered, before.jobs, said, before.failures + 1)
 
 
 @contextlib.contextmanager
@@ -134,10 +139,10 @@ async def _ask(
     host: SlurmHost, runs: Sequence[RunFolder], before: SchedulerReport
 ) -> SchedulerReport:
     """Ask for all jobs; a second query only for those whose end squeue does not explain."""
-    jobs = await commands.query(host.runner)
     await _find_unnumbered(host, runs)
     placements = await asyncio.to_thread(_jobs_of, runs)
     ours = {key: run for run, job in placements if (key := job.job_key) is not None}
+    jobs = await commands.query(host.runner, list(ours))
     missing = [key for key in ours if key not in jobs]
     if missing:
         jobs.update(await commands.ended(host.runner, missing))
@@ -292,43 +297,50 @@ def meaning(
     )
 
 
-async def cancel(host: SlurmHost, run: RunFolder) -> RunState:
-    """End the job of a run and return the run's state; one that has ended stays as it is.
+async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
+    """End the jobs of runs and return the runs' states; those that have ended stay as they are.
 
     Args:
         host: whose Slurm.
-        run: which.
+        runs: of that host.
 
     Raises:
         FinnTuiError: Slurm refuses or does not answer.
     """
-    state = await asyncio.to_thread(run.state)
-    job = await asyncio.to_thread(job_of, run)
-    if state.final or job is None:
-        return state
-    if not job.job:
-        await _find_unnumbered(host, [run])
-        job = await asyncio.to_thread(job_of, run) or job
-    key = job.job_key
-    if key is None:
-        raise FinnTuiError(
-            f"{run.id} is not known to Slurm yet",
-            f"Its job {job.job_name} was sent, and no answer came.",
-            "Try again in a minute.",
-            kind="tools",
-        )
-    await asyncio.to_thread(scheduled_runs.mark_cancelled, str(run.path))
-    await commands.cancel(host.runner, [key])
+    await _find_unnumbered(host, runs)
+    left: dict[str, RunFolder] = {}
+    for run, job in await asyncio.to_thread(_jobs_of, runs):
+        if (await asyncio.to_thread(run.state)).final:
+            continue
+        if job.job_key is None:
+            raise FinnTuiError(
+                f"{run.id} is not known to Slurm yet",
+                f"Its job {job.job_name} was sent, and no answer came.",
+                "Try again in a minute.",
+                kind="tools",
+            )
+        left[job.job_key] = run
+    if left:
+        for run in left.values():
+            await asyncio.to_thread(scheduled_runs.mark_cancelled, str(run.path))
+        await commands.cancel(host.runner, list(left))
+        await _until_cancelled(host, left)
+    return [await asyncio.to_thread(run.state) for run in runs]
+
+
+async def _until_cancelled(host: SlurmHost, left: Mapping[str, RunFolder]) -> None:
+    """Wait for the last words of runs whose jobs are being ended; write them for the silent."""
+    waiting = dict(left)
     deadline = time.monotonic() + CANCEL_SECONDS
     while time.monotonic() < deadline:
-        state = await asyncio.to_thread(run.state)
-        if state.final:
-            return state
-        jobs = await commands.query(host.runner)
-        one = jobs.get(key)
-        if one is None or one.phase == "ended":
-            # Whatever the runner had to say, it has said.
-            document = await asyncio.to_thread(runcontrol.conclude, str(run.path), "cancelled")
-            return run.state_of(document)
+        jobs = await commands.query(host.runner, list(waiting))
+        for key, run in list(waiting.items()):
+            job = jobs.get(key)
+            if job is None or job.phase == "ended":
+                # Whatever its runner had to say, it has said.
+                await asyncio.to_thread(runcontrol.conclude, str(run.path), "cancelled")
+            if (await asyncio.to_thread(run.state)).final:
+                del waiting[key]
+        if not waiting:
+            return
         await asyncio.sleep(1.0)
-    return state

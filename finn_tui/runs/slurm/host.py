@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.slurm.commands import Runner
-from finn_tui.runs.slurm.settings import SlurmSettings
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,6 @@ class SlurmHost:
 
     name: str
     runner: Runner
-    settings: SlurmSettings
+    settings: SlurmEntry
     setup: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The batch script of builds, one or an array of them."""
+"""The batch script of builds, one or an array of them, and sbatch's options for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finn_tui.engine.server import runfiles, scheduled
+from finn_tui.hosts.catalogue import SlurmEntry
 
 #: What belongs to the Python that submits, not to the one that builds.
 _UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
@@ -55,3 +56,20 @@ def batch_script(plan: JobPlan) -> str:
         f'exec {shlex.join(plan.engine)} "$run"/engine.pyz build "$run"',
     ]
     return "\n".join(lines) + "\n"
+
+
+def sbatch_options(entry: SlurmEntry) -> list[str]:
+    """Return the options of sbatch for one build.
+
+    Args:
+        entry: the table ``[NAME.slurm]`` of hosts.toml.
+    """
+    named = {
+        "partition": entry.partition,
+        "time": entry.time,
+        "cpus-per-task": str(entry.cpus or ""),
+        "mem": entry.memory,
+        "account": entry.account,
+        "qos": entry.qos,
+    }
+    return [*(f"--{name}={value}" for name, value in named.items() if value), *entry.extra]

@@ -19,7 +19,7 @@ from finn_tui.runs.placement import (
 )
 from finn_tui.runs.slurm import commands
 from finn_tui.runs.slurm.host import SlurmHost
-from finn_tui.runs.slurm.script import JobPlan, batch_script
+from finn_tui.runs.slurm.script import JobPlan, batch_script, sbatch_options
 
 
 async def send(
@@ -49,7 +49,7 @@ async def send(
     await asyncio.to_thread(_place, host.name, runs, name, folders)
     paths = [(folders or {}).get(run.id, str(run.path)) for run in runs]
     plan = JobPlan(engine, paths, host.setup, host.environment, notify)
-    options = host.settings.options()
+    options = sbatch_options(host.settings)
     if array:
         limit = f"%{host.settings.parallel}" if host.settings.parallel else ""
         options.append(f"--array=0-{len(runs) - 1}{limit}")

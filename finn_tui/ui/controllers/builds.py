@@ -359,9 +359,7 @@ class BuildController(Controller):
 
     async def _cancel_build(self, run: RunFolder) -> None:
         """End a build with all its processes."""
-        from finn_tui.runs.launch.processes import cancel
-
-        await cancel(run)
+        await self.lab.cancel(run)
 
     async def _watch_runs(self) -> None:
         """Read the workspace's runs repeatedly; post a message when they change."""

@@ -5,44 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.launch import launch
 from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.slurm import follow
 from finn_tui.runs.slurm.host import SlurmHost
-from finn_tui.runs.slurm.settings import SlurmSettings
 from finn_tui.runs.slurm.submit import send
-from tests.hosts.slurm_cluster import SlurmCluster, missing
+from tests.hosts.slurm_fixtures import cluster, started_cluster
 from tests.runs.conftest import FOLDING, STEPS, Begin
 
-
-@pytest.fixture(scope="session")
-def started_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    """A cluster for all tests of a worker."""
-    why = missing()
-    if why is not None:
-        pytest.skip(f"no Slurm can be started here: {why}")
-    with SlurmCluster(tmp_path_factory.mktemp("slurm") / "cluster") as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(
-    started_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SlurmCluster]:
-    """The cluster, found by the commands of Slurm; its queue is empty again after the test."""
-    for name, value in started_cluster.environment.items():
-        monkeypatch.setenv(name, value)
-    yield started_cluster
-    started_cluster.run("scancel", "--user=root", check=False)
+__all__ = ["cluster", "started_cluster"]
 
 
 @dataclass
@@ -80,7 +61,7 @@ def commands() -> LocalCommands:
 @pytest.fixture
 def host(commands: LocalCommands) -> SlurmHost:
     """This machine with Slurm."""
-    return SlurmHost("cluster", commands, SlurmSettings(cpus=1))
+    return SlurmHost("cluster", commands, SlurmEntry(cpus=1))
 
 
 Submit = Callable[..., Awaitable[list[RunFolder]]]

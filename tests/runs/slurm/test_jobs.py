@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.slurm import follow
 from finn_tui.runs.slurm.host import SlurmHost
-from finn_tui.runs.slurm.settings import SlurmSettings
 from tests.hosts.slurm_cluster import SlurmCluster
 from tests.runs.slurm.conftest import LocalCommands, Submit, watch
 
@@ -22,7 +22,7 @@ from tests.runs.slurm.conftest import LocalCommands, Submit, watch
 async def test_a_build_waits_runs_and_succeeds(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit
 ) -> None:
-    held = replace(host, settings=SlurmSettings(cpus=1, extra=("--hold",)))
+    held = replace(host, settings=SlurmEntry(cpus=1, extra=("--hold",)))
     (run,) = await submit(held, {"seconds": 0.1})
     (state,) = await watch(host, [run], "queued")
     assert (state.position, state.waiting) == (1, "held by its user; `scontrol release` lets it go")
@@ -34,7 +34,7 @@ async def test_a_build_waits_runs_and_succeeds(
 async def test_an_array_keeps_its_limit_and_each_run_is_one_task(
     cluster: SlurmCluster, host: SlurmHost, commands: LocalCommands, submit: Submit
 ) -> None:
-    licences = replace(host, settings=SlurmSettings(cpus=1, parallel=1))
+    licences = replace(host, settings=SlurmEntry(cpus=1, parallel=1))
     runs = await submit(licences, *({"seconds": 0.1} for _ in range(3)))
     assert commands.asked == ["sbatch"]
     assert [key_of(run).partition("_")[2] for run in runs] == ["0", "1", "2"]
@@ -50,12 +50,14 @@ async def test_an_array_keeps_its_limit_and_each_run_is_one_task(
 async def test_one_of_an_array_is_cancelled_while_it_waits_and_one_while_it_runs(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit
 ) -> None:
-    licences = replace(host, settings=SlurmSettings(cpus=1, parallel=1))
+    licences = replace(host, settings=SlurmEntry(cpus=1, parallel=1))
     runs = await submit(licences, {"seconds": 30}, {"seconds": 30}, {"seconds": 0.1})
     await watch(host, runs[:1], "running")
-    assert (await follow.cancel(host, runs[1])).state == "cancelled"
+    (state,) = await follow.cancel(host, [runs[1]])
+    assert state.state == "cancelled"
     assert not (runs[1].path / "worked").exists()
-    assert (await follow.cancel(host, runs[0])).state == "cancelled"
+    (state,) = await follow.cancel(host, [runs[0]])
+    assert state.state == "cancelled"
     await watch(host, runs[2:], "succeeded")
 
 
@@ -97,7 +99,7 @@ async def test_a_node_that_fails_loses_no_build_that_slurm_may_start_again(
     again, once = (
         await submit(host, {"seconds": 2}),
         await submit(
-            replace(host, settings=SlurmSettings(cpus=1, extra=("--no-requeue",))), {"seconds": 20}
+            replace(host, settings=SlurmEntry(cpus=1, extra=("--no-requeue",))), {"seconds": 20}
         ),
     )
     runs = [*again, *once]
@@ -116,7 +118,7 @@ async def test_a_node_that_fails_loses_no_build_that_slurm_may_start_again(
 async def test_slurm_is_killed_and_comes_back(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit
 ) -> None:
-    waiting = replace(host, settings=SlurmSettings(cpus=1, extra=("--hold",)))
+    waiting = replace(host, settings=SlurmEntry(cpus=1, extra=("--hold",)))
     (held,) = await submit(waiting, {"seconds": 0.1})
     (run,) = await submit(host, {"seconds": 6})
     await watch(host, [run], "running")
@@ -139,7 +141,7 @@ async def test_slurm_is_killed_and_comes_back(
 async def test_a_job_of_higher_priority_takes_the_place_of_a_build(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit
 ) -> None:
-    whole = replace(host, settings=SlurmSettings(cpus=4))
+    whole = replace(host, settings=SlurmEntry(cpus=4))
     (run,) = await submit(whole, {"seconds": 2})
     await watch(host, [run], "running")
     cluster.run(
@@ -155,7 +157,7 @@ async def test_a_job_of_higher_priority_takes_the_place_of_a_build(
 async def test_what_slurm_refuses_is_said_and_nothing_is_left_waiting(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit, tmp_path: Path
 ) -> None:
-    wrong = replace(host, settings=SlurmSettings(partition="none"))
+    wrong = replace(host, settings=SlurmEntry(partition="none"))
     with pytest.raises(FinnTuiError, match="Invalid partition") as raised:
         await submit(wrong, {}, {})
     assert "sinfo" in raised.value.fix
@@ -195,7 +197,7 @@ async def test_an_answer_that_was_lost_is_found_by_the_name(
 async def test_200_foldings_are_one_query_a_tick(
     cluster: SlurmCluster, host: SlurmHost, commands: LocalCommands, submit: Submit
 ) -> None:
-    held = replace(host, settings=SlurmSettings(cpus=1, parallel=2, extra=("--hold",)))
+    held = replace(host, settings=SlurmEntry(cpus=1, parallel=2, extra=("--hold",)))
     runs = await submit(held, *({} for _ in range(200)))
     assert commands.asked == ["sbatch"]
     folder = runs[0].path.parent
@@ -209,3 +211,6 @@ async def test_200_foldings_are_one_query_a_tick(
     assert time.perf_counter() - began < 2
     assert [state.position for state in states] == list(range(1, 201))
     assert all(state.waiting for state in states)
+    before = len(commands.asked)
+    assert {state.state for state in await follow.cancel(host, runs)} == {"cancelled"}
+    assert commands.asked[before] == "scancel" and len(commands.asked) - before <= 3

@@ -1,0 +1,234 @@
+"""Builds as jobs of a host's Slurm: sending them from the workbench, and following them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finn_tui.base import subprocesses
+from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.runs import scheduled
+from finn_tui.runs.folder import RunFolder, list_runs
+from finn_tui.runs.placement import Placement
+from finn_tui.runs.slurm import follow, submit
+from finn_tui.runs.slurm.host import SlurmHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from finn_tui.hosts.catalogue import Host
+    from finn_tui.runs.documents import RunState
+    from finn_tui.runs.launch.launch import BuildRequest
+
+#: What the preflight looks at on this machine and a job does elsewhere.
+ELSEWHERE = frozenset({"tools", "licence", "memory"})
+
+
+class ThisMachine:
+    """Runs commands of Slurm on this machine, as a transport does on another one."""
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run a command to its end: exit status, standard output, standard error.
+
+        Raises:
+            FinnTuiError: it took longer than ``timeout`` seconds (kind "timeout").
+        """
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                out, error = await process.communicate(stdin)
+                return await subprocesses.exit_code(process), out, error
+        except TimeoutError:
+            raise FinnTuiError(
+                f"{command[0]} took longer than {timeout:g} s",
+                "Slurm's controller may be overloaded.",
+                "Look at it again: `scontrol ping`.",
+                kind="timeout",
+            ) from None
+        finally:
+            await subprocesses.end(process)
+
+
+@contextlib.asynccontextmanager
+async def connected(name: str) -> AsyncIterator[SlurmHost]:
+    """A host's Slurm, to talk to.
+
+    Args:
+        name: in hosts.toml.
+
+    Raises:
+        FinnTuiError: there is no such host, it has no Slurm, or it cannot be reached.
+    """
+    from finn_tui.hosts import catalogue
+
+    host = await asyncio.to_thread(catalogue.find, name)
+    if host.slurm is None:
+        raise FinnTuiError(
+            f"{name} has no Slurm",
+            f"hosts.toml has no table [{name}.slurm].",
+            f"Write one; `slurm = {{}}` in [{name}] takes the cluster's defaults.",
+        )
+    if host.is_remote:
+        raise _not_here(host)
+    yield SlurmHost(name, ThisMachine(), host.slurm, host.setup, host.env)
+
+
+def _not_here(host: Host) -> FinnTuiError:
+    return FinnTuiError(
+        f"jobs are sent to Slurm from a login node only, and {host.name} is {host.address}",
+        "Its workspace must lie on the cluster's shared disk.",
+        "Run finn-tui there, with a host without an address in hosts.toml.",
+        kind="tools",
+    )
+
+
+def is_slurm(name: str) -> bool:
+    """Return whether builds on a host are jobs of Slurm.
+
+    Args:
+        name: in hosts.toml.
+
+    Raises:
+        FinnTuiError: there is no such host.
+    """
+    from finn_tui.hosts import catalogue
+
+    return catalogue.find(name).slurm is not None
+
+
+async def send(
+    name: str,
+    requests: Sequence[BuildRequest],
+    runs_dir: Path,
+    *,
+    on_progress: OnProgress = ignore,
+    on_run: Callable[[int, RunFolder], None] = lambda index, run: None,
+) -> list[RunFolder]:
+    """Send builds to a host's Slurm, several of them as one job array.
+
+    Args:
+        name: of the host.
+        requests: what to build, all by one engine.
+        runs_dir: of the workspace, on a disk that the cluster's nodes share.
+        on_progress: gets what is going on.
+        on_run: told of each run when its folder is there.
+
+    Returns:
+        The runs in the order of the requests.
+
+    Raises:
+        FinnTuiError: Slurm refuses them; their runs have failed then.
+    """
+    from finn_tui.hosts import catalogue
+    from finn_tui.runs.launch.launch import queued_build
+
+    entry = await asyncio.to_thread(catalogue.find, name)
+
+    def place(id: str) -> Placement:
+        return Placement(host=name, folder=str(runs_dir / id), shared=True)
+
+    async with connected(name) as host:
+        runs = []
+        for index, request in enumerate(requests):
+            share = index / len(requests)
+            on_progress(Progress("build", f"run folder {index + 1} of {len(requests)}", share))
+            run = await asyncio.to_thread(queued_build, request, runs_dir, place)
+            runs.append(run)
+            on_run(index, run)
+        on_progress(Progress("build", f"sending {_count(len(runs))} to Slurm on {name}"))
+        command = entry.engine or requests[0].engine.command
+        try:
+            await submit.send(host, runs, command, notify=requests[0].notify)
+        except FinnTuiError as error:
+            if error.kind is not ErrorKind.TIMEOUT:
+                raise
+            on_progress(Progress("WARNING", f"{error.what}: {error.why} {error.fix}"))
+    return runs
+
+
+def _count(runs: int) -> str:
+    return "a job" if runs == 1 else f"an array of {runs} jobs"
+
+
+async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
+    """End the jobs of runs, all of one host; returns their states.
+
+    Raises:
+        FinnTuiError: Slurm refuses or does not answer.
+    """
+    placement = await asyncio.to_thread(follow.job_of, runs[0])
+    assert placement is not None
+    async with connected(placement.host) as host:
+        return await follow.cancel(host, runs)
+
+
+def array_of(run: RunFolder) -> list[RunFolder]:
+    """Return the runs of the job array that a run is part of, itself among them.
+
+    Args:
+        run: one that a job of Slurm builds.
+    """
+    placement = follow.job_of(run)
+    if placement is None:
+        return [run]
+    others = ((other, follow.job_of(other)) for other in list_runs(run.path.parent))
+    return [other for other, job in others if job and job.job_name == placement.job_name]
+
+
+async def refresh(runs_dir: Path, tick: float = follow.TICK_SECONDS) -> None:
+    """Ask each scheduler that has jobs of a workspace, if it was not asked a moment ago.
+
+    A host that cannot be reached changes nothing: its jobs go on.
+
+    Args:
+        runs_dir: of the workspace.
+        tick: seconds between two queries of one scheduler.
+    """
+    by_host = await asyncio.to_thread(lambda: follow.unfinished(list_runs(runs_dir)))
+    for name, runs in by_host.items():
+        if not await asyncio.to_thread(follow.is_due, runs_dir, name, tick):
+            continue
+        try:
+            async with connected(name) as host:
+                await follow.refresh(host, runs_dir, runs, tick)
+        except FinnTuiError as error:
+            before = await asyncio.to_thread(scheduled.read_report, runs_dir, name)
+            report = follow.silent(before, error)
+            # A disk that cannot be written is told by whatever wants to write to it.
+            with contextlib.suppress(FinnTuiError):
+                await asyncio.to_thread(scheduled.write_report, runs_dir, name, report)
+
+
+async def keep_asking(runs_dir: Path) -> None:
+    """Ask the schedulers again and again, until it is cancelled.
+
+    Args:
+        runs_dir: of the workspace.
+    """
+    while True:
+        await refresh(runs_dir)
+        await asyncio.sleep(follow.TICK_SECONDS / 5)
+
+
+@contextlib.asynccontextmanager
+async def asked(runs_dir: Path) -> AsyncIterator[None]:
+    """Keep what schedulers say up to date while the block works.
+
+    Args:
+        runs_dir: of the workspace.
+    """
+    task = asyncio.create_task(keep_asking(runs_dir))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,138 @@
+"""Foldings of a model as jobs of a real Slurm, from the workbench and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from finn_tui.base import paths
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab import slurm_builds, sweep
+from finn_tui.lab.opened import Opened
+from finn_tui.lab.sweep_items import SweepOptions, SweepStatus
+from finn_tui.lab.workbench import Workbench
+from finn_tui.lab.workspace import Workspace
+from finn_tui.runs import scheduled
+from finn_tui.runs.launch import launch, rebuild
+from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.slurm import follow
+from tests import data
+from tests.hosts.slurm_cluster import SlurmCluster
+from tests.runs.conftest import STEPS
+
+ON = SweepOptions(board=None, rehearse=True, seconds=1, on="cluster")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, fake_archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """A workspace with a model whose builds are steps of a builder that needs no FINN."""
+    monkeypatch.delenv("FINN_TUI_ENGINE_PYTHON", raising=False)
+    data.home(tmp_path / "home")
+    data.workspace(tmp_path / "workspace", "tfc-w1a1")
+    for module in (launch, rebuild):
+        monkeypatch.setattr(module, "engine_archive", lambda: fake_archive)
+    hosts = paths.config_dir() / "hosts.toml"
+    hosts.write_text(
+        f"[cluster]\nengine = [{json.dumps(sys.executable)}]\n"
+        "[cluster.slurm]\ncpus = 1\nparallel = 2\n"
+        f"[held]\nengine = [{json.dumps(sys.executable)}]\n"
+        '[held.slurm]\ncpus = 1\nextra = ["--hold"]\n[plain]\n'
+    )
+    monkeypatch.setattr(follow, "TICK_SECONDS", 0.3)
+    yield Workbench(Workspace.open(tmp_path / "workspace"))
+
+
+async def open_model(lab: Workbench) -> Opened:
+    """Open the model; what is built of it afterwards tells the builder what to do."""
+    opened = await lab.open("tfc-w1a1")
+    opened.model.dataflow.write_text(json.dumps({"steps": STEPS, "seconds": 0.1}))
+    return opened
+
+
+async def test_a_sweep_is_one_array_and_its_results_come_as_they_end(
+    cluster: SlurmCluster, lab: Workbench
+) -> None:
+    opened = await open_model(lab)
+    items = sweep.named(lab, opened, ["published", "exp1", "ones"])
+    told: list[tuple[int, str]] = []
+    done = await sweep.sweep(lab, items, ON, lambda at, item: told.append((at, item.status)))
+    assert [item.status for item in done] == [SweepStatus.DONE] * 3
+    jobs = {reconcile(item.run).job for item in done if item.run is not None}
+    assert len({str(job).partition("_")[0] for job in jobs}) == 1 and len(jobs) == 3
+    assert {item.run.request.host for item in done if item.run is not None} == {"cluster"}
+    # What is built already is not sent again.
+    again = await sweep.sweep(lab, items, ON)
+    assert all(item.reused and item.status is SweepStatus.DONE for item in again)
+
+
+async def test_a_sweep_that_was_broken_off_goes_on(cluster: SlurmCluster, lab: Workbench) -> None:
+    opened = await open_model(lab)
+    items = sweep.named(lab, opened, ["published", "exp1"])
+    first = await lab.build(items[0].opened, rehearse=True, seconds=1, on="held")
+    await slurm_builds.refresh(lab.workspace.runs_dir, tick=0)
+    assert reconcile(first).waiting is not None
+    assert [item.status for item in sweep.look(lab, items, ON)] == ["building", "waiting"]
+    cluster.run("scontrol", "release", str(follow.job_of(first).job_key))  # type: ignore[union-attr]
+    done = await sweep.sweep(lab, items, ON)
+    assert [(item.status, item.reused) for item in done] == [("done", True), ("done", False)]
+
+
+async def test_a_run_is_cancelled_with_its_job(cluster: SlurmCluster, lab: Workbench) -> None:
+    opened = await open_model(lab)
+    run = await lab.build(opened, rehearse=True, seconds=1, on="held")
+    assert (await lab.cancel(run)).state == "cancelled"
+    assert cluster.run("squeue", "--noheader").strip() == ""
+
+
+async def test_a_host_without_slurm_or_that_is_missing_is_said(
+    cluster: SlurmCluster, lab: Workbench
+) -> None:
+    opened = await open_model(lab)
+    with pytest.raises(FinnTuiError, match="plain has no Slurm"):
+        await lab.build(opened, rehearse=True, seconds=1, on="plain")
+    with pytest.raises(FinnTuiError, match="no host"):
+        await lab.build(opened, rehearse=True, seconds=1, on="clutser")
+    assert lab.runs() == []
+
+
+async def test_a_job_whose_host_is_gone_from_hosts_toml_says_so(
+    cluster: SlurmCluster, lab: Workbench
+) -> None:
+    opened = await open_model(lab)
+    run = await lab.build(opened, rehearse=True, seconds=1, on="held")
+    hosts = paths.config_dir() / "hosts.toml"
+    hosts.write_text(hosts.read_text().replace("[held", "[other"))
+    await slurm_builds.refresh(lab.workspace.runs_dir, tick=0)
+    assert "does not answer" in (reconcile(run).waiting or "")
+    assert scheduled.read_report(lab.workspace.runs_dir, "held").failures == 1
+
+
+def test_the_commands_say_why_a_job_waits(cluster: SlurmCluster, lab: Workbench) -> None:
+    def call(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "finn_tui.cli", *arguments],
+            cwd=lab.workspace.root,
+            env={**os.environ, "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    built = call(*("build", "tfc-w1a1", "--rehearse", "--seconds", "1", "--on", "held", "--detach"))
+    assert "queued, number 1 in line: held by its user" in built
+    began = time.monotonic()
+    listed = call("runs")
+    assert "queued (1 in line)" in listed and "held by its user" in listed
+    document = json.loads(call("runs", "--json"))
+    assert document["runs"][0]["waiting"].startswith("held by its user")
+    assert time.monotonic() - began < 60
+    assert "cancelled" in call("cancel", "last")
