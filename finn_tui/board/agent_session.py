@@ -25,6 +25,28 @@ from finn_tui.hosts.transport import RemoteProcess
 
 OnEvent = Callable[[Event], None]
 
+
+class SudoRefused(FinnTuiError):
+    """``sudo`` on a board asks for a password, or takes another one.
+
+    Attributes:
+        board: which one.
+    """
+
+    def __init__(self, board: Board, detail: str = "") -> None:
+        """For a board and what sudo said."""
+        self.board = board
+        wrong = "incorrect password" in detail
+        super().__init__(
+            f"sudo on {board.name} asks for a password",
+            "The one that was given is not it." if wrong else "The driver must run as root there.",
+            "Give the password when asked, or allow it without: add `xilinx ALL=(ALL) NOPASSWD: "
+            "ALL` with visudo on the board.",
+            kind="board",
+            detail=detail,
+        )
+
+
 # A Zynq needs its time to start Python and import the driver.
 _FIRST_EVENT = 60.0
 _SILENCE = 60.0
@@ -278,14 +300,7 @@ def _why(link: Transport, process: RemoteProcess, stderr: str) -> FinnTuiError:
     board = link.board
     last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "")
     if ("sudo:" in stderr and "password" in stderr) or "incorrect password" in stderr:
-        return FinnTuiError(
-            f"sudo on {board.name} asks for a password",
-            "The driver must run as root there.",
-            "Give the password when asked, or allow it without: add `xilinx ALL=(ALL) NOPASSWD: "
-            "ALL` with visudo on the board.",
-            kind="board",
-            detail=stderr,
-        )
+        return SudoRefused(board, stderr)
     if process.exit_status in (126, 127) or "No such file or directory" in last:
         return FinnTuiError(
             f"{board.interpreter} cannot be started on {board.name}",

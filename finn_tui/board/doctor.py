@@ -17,7 +17,7 @@ from typing import Any
 from finn_tui.base import text
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board.agent_session import as_board, conversation
+from finn_tui.board.agent_session import SudoRefused, as_board, conversation
 from finn_tui.board.answers import Event
 from finn_tui.board.catalogue import Board
 from finn_tui.board.facts import BoardFacts
@@ -102,16 +102,29 @@ class DoctorReport:
 
 
 async def doctor(
-    link: Transport, run: Path | None = None, on_progress: OnProgress = ignore
+    link: Transport,
+    run: Path | None = None,
+    on_progress: OnProgress = ignore,
+    *,
+    ask_sudo: bool = False,
 ) -> DoctorReport:
     """Examine a board, for a run if one is given. Nothing is loaded into the FPGA.
 
+    Args:
+        link: the connection to the board.
+        run: folder of the run.
+        on_progress: told what is done.
+        ask_sudo: that sudo asks for a password is raised, not reported.
+
     Raises:
+        SudoRefused: see ``ask_sudo``.
         FinnTuiError: the line broke, or the run has no deployment package.
     """
     needs = await asyncio.to_thread(package, run) if run is not None else None
     on_progress(Progress("doctor", f"examining {link.board.name}"))
     facts, problem = await _facts(link)
+    if ask_sudo and isinstance(problem, SudoRefused):
+        raise problem
     return examine(link.board, facts, needs, problem)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from finn_tui.base.text import size
-from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import Reporter, echo, open_lab, print_json, shared_options, table
+from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
 
 if TYPE_CHECKING:
     from finn_tui.board.transport import Transport
@@ -26,15 +26,12 @@ def on_board(
     job: Callable[[Transport, Reporter], Coroutine[Any, Any, T]],
 ) -> T:
     """Connect to a board and do one job there."""
-    password = login_password(ask_password)
 
-    async def work(reporter: Reporter, passphrases: dict[str, str]) -> T:
-        async with open_lab(workspace).board(
-            name, reporter, password=password, sudo_password=password, passphrases=passphrases
-        ) as link:
+    async def work(reporter: Reporter, secrets: Secrets) -> T:
+        async with open_lab(workspace).board(name, reporter, **secrets.arguments()) as link:
             return await job(link, reporter)
 
-    return run_with_keys(work)
+    return run_with_secrets(work, ask=ask_password)
 
 
 @click.command("deployments")

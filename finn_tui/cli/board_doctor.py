@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import FAILED, Reporter, echo, open_lab, print_json, shared_options
+from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
 
 if TYPE_CHECKING:
     from finn_tui.board.doctor import DoctorReport
@@ -28,7 +28,6 @@ def doctor(
 
     Nothing is loaded into the FPGA. What the board does not show is unknown, marked "?".
     """
-    password = login_password(ask_password)
     lab = open_lab(workspace)
     folder = None
     if run_name is not None:
@@ -36,15 +35,15 @@ def doctor(
 
         folder = lab.find_run(run_name, RunKind.BUILD).path
 
-    async def work(reporter: Reporter, passphrases: dict[str, str]) -> DoctorReport:
+    async def work(reporter: Reporter, secrets: Secrets) -> DoctorReport:
         from finn_tui.board.doctor import doctor as examine
 
-        async with lab.board(
-            name, reporter, password=password, sudo_password=password, passphrases=passphrases
-        ) as link:
-            return await examine(link, folder, reporter)
+        async with lab.board(name, reporter, **secrets.arguments()) as link:
+            # Without --ask-password that sudo asks is what the report says.
+            ask_sudo = ask_password and secrets.sudo_password is None
+            return await examine(link, folder, reporter, ask_sudo=ask_sudo)
 
-    report = run_with_keys(work)
+    report = run_with_secrets(work, ask=ask_password)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.cli.board_deployments import on_board
-from finn_tui.cli.board_order import PASSWORD_OPTION
 from finn_tui.cli.common import Reporter, echo, print_json, shared_options
+from finn_tui.cli.secrets import PASSWORD_OPTION
 
 if TYPE_CHECKING:
     from finn_tui.board.transport import Transport

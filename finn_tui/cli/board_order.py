@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,7 @@ from finn_tui.cli.common import (
     shared_options,
     show_error,
 )
+from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
 
 if TYPE_CHECKING:
     from finn_tui.base.progress import OnProgress
@@ -32,45 +33,6 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 T = TypeVar("T")
-#: How often a passphrase may be wrong.
-_MOST_TRIES = 3
-PASSWORD_OPTION = click.option(
-    "--ask-password", is_flag=True, help="Ask for the login's password; it is not kept."
-)
-
-
-def login_password(ask: bool) -> str | None:
-    # Never on the command line or in a file: argv is there for every user of the machine to read.
-    if not ask:
-        return None
-    password: str = click.prompt("password", hide_input=True, err=True)
-    return password
-
-
-def run_with_keys(work: Callable[[Reporter, dict[str, str]], Coroutine[Any, Any, T]]) -> T:
-    """Run work on a board; ask for the passphrases of encrypted keys as they are needed.
-
-    Args:
-        work: takes passphrases by the files of the keys.
-    """
-    passphrases: dict[str, str] = {}
-    wrong = 0
-    while True:
-        try:
-            with Reporter() as reporter:
-                return run(work(reporter, passphrases))
-        except FinnTuiError as error:
-            from finn_tui.hosts.ssh.openssh_files import KeyEncrypted
-
-            if not isinstance(error, KeyEncrypted) or not sys.stdin.isatty():
-                raise
-            key = str(error.key)
-            if key in passphrases:
-                wrong += 1
-                if wrong >= _MOST_TRIES:
-                    raise
-                echo("The passphrase does not open the key.", err=True)
-            passphrases[key] = click.prompt(f"passphrase of {key}", hide_input=True, err=True)
 
 
 def dataset_option() -> Decorator:
@@ -216,21 +178,15 @@ class BoardOrder:
     def _do(self, job: Job, path: Path, *, paste: bool) -> Any:
         if paste:
             return self._do_pasted(job, path)
-        password = login_password(self.ask_password)
 
-        async def work(reporter: Reporter, passphrases: dict[str, str]) -> Any:
+        async def work(reporter: Reporter, secrets: Secrets) -> Any:
             lab = open_lab(self.workspace)
             async with lab.board(
-                self.to,
-                reporter,
-                password=password,
-                sudo_password=password,
-                passphrases=passphrases,
-                replay_speed=self.replay_speed,
+                self.to, reporter, **secrets.arguments(), replay_speed=self.replay_speed
             ) as link:
                 return await job(link, path, reporter)
 
-        return run_with_keys(work)
+        return run_with_secrets(work, ask=self.ask_password)
 
     def _is_pasted(self) -> bool:
         """Whether boards.toml says that the board is reached by a pasted line."""

@@ -12,7 +12,6 @@ from finn_tui.board import catalogue
 from finn_tui.cli.board_deployments import clean, deployments
 from finn_tui.cli.board_doctor import doctor
 from finn_tui.cli.board_driver import install_driver
-from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import (
     Reporter,
     damaged,
@@ -24,6 +23,7 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.cli.console import console
+from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
 
 
 @click.group()
@@ -119,18 +119,15 @@ def remove(name: str) -> None:
 @shared_options()
 def test(name: str, trust: str | None, ask_password: bool, workspace: Path, as_json: bool) -> None:
     """Connect to a board and show what it is."""
-    password = login_password(ask_password)
 
-    async def work(reporter: Reporter, passphrases: dict[str, str]) -> dict[str, Any]:
+    async def work(reporter: Reporter, secrets: Secrets) -> dict[str, Any]:
         from finn_tui.board.jobs import check
 
         lab = open_lab(workspace)
-        async with lab.board(
-            name, reporter, trust=trust or False, password=password, passphrases=passphrases
-        ) as link:
+        async with lab.board(name, reporter, trust=trust or False, **secrets.arguments()) as link:
             return await check(link, reporter)
 
-    answer = run_with_keys(work)
+    answer = run_with_secrets(work, ask=ask_password)
     if as_json:
         print_json(answer)
         return

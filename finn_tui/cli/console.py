@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finn_tui.cli.board_order import PASSWORD_OPTION, login_password, run_with_keys
 from finn_tui.cli.common import Reporter, echo, open_lab, shared_options
+from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
 
 if TYPE_CHECKING:
     from finn_tui.hosts.transport import Console
@@ -64,18 +64,17 @@ def console(name: str, ask_password: bool, workspace: Path) -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("boards console needs a terminal; `ssh` takes commands.")
-    password = login_password(ask_password)
 
-    async def work(reporter: Reporter, passphrases: dict[str, str]) -> bool:
+    async def work(reporter: Reporter, secrets: Secrets) -> bool:
         lab = open_lab(workspace)
-        async with lab.board(name, reporter, password=password, passphrases=passphrases) as link:
+        async with lab.board(name, reporter, **secrets.arguments()) as link:
             opened = await link.console(*_size())
             reporter.close()
             echo(f"{name}: a terminal on the board; Enter ~ . leaves it", err=True)
             with _raw():
                 return await _pass(opened)
 
-    left = run_with_keys(work)
+    left = run_with_secrets(work, ask=ask_password)
     echo(f"left {name}" if left else f"the terminal on {name} has ended", err=True)
 
 

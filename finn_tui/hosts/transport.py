@@ -17,10 +17,15 @@ MOST_OUTPUT = 4 << 20
 
 
 class LoginRefused(FinnTuiError):
-    """The machine does not let us in with what it was given; a password may help."""
+    """The machine does not let us in with what it was given; a password may help.
+
+    Attributes:
+        machine: which one.
+    """
 
     def __init__(self, machine: Machine, why: str, fix: str = "") -> None:
         """For a machine and what it said."""
+        self.machine = machine
         super().__init__(
             f"{machine.name} ({machine.address}) does not let {machine.user or 'you'} in",
             why,

@@ -30,6 +30,7 @@ class JupyterBoard:
         home: the board's home; the server's files are in ``notebooks`` there.
         port: of the server.
         options: of its command line.
+        wrapper: command that starts the server as another user, with that user's number.
     """
 
     board: Board
@@ -37,13 +38,18 @@ class JupyterBoard:
     port: int
     options: tuple[str, ...]
     environment: dict[str, str]
+    wrapper: tuple[tuple[str, ...], int] = ((), 0)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start (again); ready when it answers."""
         (self.home / "notebooks").mkdir(exist_ok=True, parents=True)
+        command, user = self.wrapper
+        for path in (self.home, self.home / "notebooks") if command else ():
+            os.chown(path, user, user)
         self.process = subprocess.Popen(
             [
+                *command,
                 sys.executable,
                 "-m",
                 "jupyter_server",
@@ -101,7 +107,11 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def jupyter_board(
-    folder: Path, *options: str, path: str = "", **entry: object
+    folder: Path,
+    *options: str,
+    path: str = "",
+    wrapper: tuple[tuple[str, ...], int] = ((), 0),
+    **entry: object,
 ) -> Iterator[JupyterBoard]:
     """A board with a Jupyter server for as long as the block lasts.
 
@@ -109,6 +119,7 @@ def jupyter_board(
         folder: where its home is made.
         options: of the server's command line; its token is ``TOKEN`` by default.
         path: what comes first in its PATH.
+        wrapper: see ``JupyterBoard``.
         entry: of the board.
     """
     home = folder / "home"
@@ -124,7 +135,7 @@ def jupyter_board(
     fields = {"name": "lab", "host": "127.0.0.1", "url": f"http://127.0.0.1:{port}", "sudo": False}
     board = Board(**{**fields, **entry})  # type: ignore[arg-type]
     options = options or (f"--IdentityProvider.token={TOKEN}",)
-    running = JupyterBoard(board, home, port, options, environment)
+    running = JupyterBoard(board, home, port, options, environment, wrapper)
     running.start()
     try:
         yield running

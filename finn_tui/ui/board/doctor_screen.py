@@ -44,16 +44,20 @@ class DoctorScreen(ModalScreen[None]):
     DoctorScreen #keys {{ height: 1; }}
     """
 
-    def __init__(self, machine: str, run: str, look: Callable[[], None]) -> None:
+    def __init__(
+        self, machine: str, run: str, look: Callable[[], None], ask_sudo: Callable[[], None]
+    ) -> None:
         """Make the screen; ``set_report`` fills it.
 
         Args:
             machine: name of the board.
             run: id of the run that it is examined for; empty for none.
             look: examines it again.
+            ask_sudo: asks for the password of sudo, and examines it again.
         """
         super().__init__()
         self._look = look
+        self._ask_sudo = ask_sudo
         self.machine = machine
         self._run = run
         self._state = ""
@@ -148,27 +152,39 @@ class DoctorScreen(ModalScreen[None]):
 
     def _keys(self, width: int, height: int) -> list[StyledLine]:
         line = StyledLine()
-        for key, word in (("r", "look again"), ("escape", "close")):
+        words = [("r", "look again"), ("escape", "close")]
+        if self._wants_sudo:
+            words.insert(1, ("s", "password for sudo"))
+        for key, word in words:
             line.add("  " if line.width else "").add(keymap.key_name(key), "key", key)
             line.add(f" {word}", "dim", key)
         return [line]
 
     def _hit(self, hit: object) -> None:
-        if hit == "r":
-            self._look_again()
-        else:
+        if hit == "escape":
             self.dismiss(None)
-
-    def _look_again(self) -> None:
-        if not self._state:
+        elif self._state:
+            return
+        elif hit == "r":
             self._look()
+        elif self._wants_sudo:
+            self._ask_sudo()
+
+    @property
+    def _wants_sudo(self) -> bool:
+        """Whether a password could help the check of the driver process."""
+        checks = self._report.checks if self._report is not None else ()
+        return any(
+            check.name == "sudo" and check.status == "fail" and "password" in check.value
+            for check in checks
+        )
 
     def on_key(self, event: events.Key) -> None:
-        """Look again."""
-        if event.key == "r":
+        """Look again, or ask for a password."""
+        if event.key == "r" or (event.key == "s" and self._wants_sudo):
             event.stop()
             event.prevent_default()
-            self._look_again()
+            self._hit(event.key)
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         """Show the check under the cursor."""

@@ -115,6 +115,13 @@ def encrypted_key(error: FinnTuiError) -> str:
     return str(error.key) if isinstance(error, KeyEncrypted) else ""
 
 
+def asks_sudo(error: FinnTuiError) -> bool:
+    """Return whether sudo on the board asks for a password."""
+    from finn_tui.board.agent_session import SudoRefused
+
+    return isinstance(error, SudoRefused)
+
+
 def asks_password(error: FinnTuiError) -> bool:
     """Return whether the board refused a login without a password."""
     from finn_tui.hosts.transport import LoginRefused

@@ -32,7 +32,7 @@ def ask(
         refused: called if there is no answer.
     """
     from finn_tui.lab.driver_consent import UnagreedDriver
-    from finn_tui.ui.board.progress import asks_password, encrypted_key, unknown_key
+    from finn_tui.ui.board.progress import asks_password, asks_sudo, encrypted_key, unknown_key
 
     fingerprint = unknown_key(error)
     if isinstance(error, UnagreedDriver):
@@ -47,6 +47,8 @@ def ask(
                 refused()
 
         context.show_error(error, (("t", "trust this key"),), trusted)
+    elif asks_sudo(error):
+        _ask_sudo(context, error, machine, credentials, again, refused)
     elif encrypted_key(error) or asks_password(error):
         _ask_secret(context, error, machine, credentials, again, refused)
     else:
@@ -75,6 +77,54 @@ def _ask_about_driver(
             again()
 
     context.show_error(driver, (("r", "run this code on the board"),), agreed)
+
+
+def _ask_sudo(
+    context: AppContext,
+    error: FinnTuiError,
+    machine: str,
+    credentials: Credentials,
+    again: Callable[[], None],
+    refused: Callable[[], None],
+) -> None:
+    credentials.sudo_password = None
+
+    def entered(text: str | None) -> None:
+        if text is None:
+            refused()
+            return
+        credentials.sudo_password = text or credentials.password
+        again()
+
+    def answered(answer: str | None) -> None:
+        if answer == "s":
+            ask_sudo_password(context, machine, credentials, entered)
+        else:
+            refused()
+
+    context.show_error(error, (("s", "enter the password for sudo"),), answered)
+
+
+def ask_sudo_password(
+    context: AppContext,
+    machine: str,
+    credentials: Credentials,
+    then: Callable[[str | None], None],
+) -> None:
+    """Ask for the password of sudo.
+
+    Args:
+        context: the app.
+        machine: the board's name.
+        credentials: what is known of it already.
+        then: called with the text, which is empty for the login's password, or None.
+    """
+    from finn_tui.board import catalogue
+
+    # The password or token of a Jupyter server is no user's.
+    login = credentials.password is not None and not catalogue.find(machine).url
+    title = f"Password for sudo on {machine}"
+    _show_secret_dialog(context, f"{title} (empty: the login's)" if login else title, then, login)
 
 
 def _ask_secret(
@@ -121,7 +171,7 @@ def _ask_secret(
 
 
 def _show_secret_dialog(
-    context: AppContext, title: str, then: Callable[[str | None], None]
+    context: AppContext, title: str, then: Callable[[str | None], None], empty: bool = False
 ) -> None:
     from finn_tui.ui.dialogs.ask_text import AskTextDialog
 
@@ -129,6 +179,7 @@ def _show_secret_dialog(
         AskTextDialog(
             title,
             secret=True,
+            empty=empty,
             hint="kept in memory while the app runs, never on disk",
         ),
         then,

@@ -28,6 +28,7 @@ class Credentials:
 
     Attributes:
         password: for logging in.
+        sudo_password: for sudo on the board.
         passphrases: by the files of the keys.
         trust: the trusted host key.
         host: the server for a line that is pasted into the board's terminal.
@@ -36,6 +37,7 @@ class Credentials:
     def __init__(self) -> None:
         self.host: PasteHost | None = None
         self.password: str | None = None
+        self.sudo_password: str | None = None
         self.passphrases: dict[str, str] = {}
         self.trust: str | bool = False
 
@@ -81,7 +83,7 @@ async def on_board(
         on_progress,
         trust=credentials.trust,
         password=credentials.password,
-        sudo_password=credentials.password,
+        sudo_password=credentials.sudo_password,
         passphrases=credentials.passphrases,
     ) as session:
         return await work(session)

@@ -61,7 +61,8 @@ class DoctorController(Controller):
             self._paste.ask(machine, self.do_board_doctor)
             return
         self._folder = run.folder.path if run is not None else None
-        screen = self._screen = DoctorScreen(machine, run.id if run is not None else "", self.look)
+        run_id = run.id if run is not None else ""
+        screen = self._screen = DoctorScreen(machine, run_id, self.look, self._ask_sudo)
 
         def closed(_: None) -> None:
             self._screen = None
@@ -81,6 +82,19 @@ class DoctorController(Controller):
         self.context.start(
             WorkKind.DOCTOR, self._examine(screen.machine, self._folder, credentials)
         )
+
+    def _ask_sudo(self) -> None:
+        screen = self._screen
+        if screen is None:
+            return
+        credentials = self._credentials(screen.machine)
+
+        def entered(text: str | None) -> None:
+            if text is not None:
+                credentials.sudo_password = text or credentials.password
+                self.look()
+
+        board_questions.ask_sudo_password(self.context, screen.machine, credentials, entered)
 
     def advanced(self, progress: Progress) -> None:
         """Say what is waited for."""
