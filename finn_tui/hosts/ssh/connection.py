@@ -40,8 +40,7 @@ class SshConnection:
     def __init__(self, machine: Machine, connection: asyncssh.SSHClientConnection) -> None:
         self.machine = machine
         self.connection = connection
-        self._sftp: asyncssh.SFTPClient | None = None
-        self._opening = asyncio.Lock()
+        self._sftp: asyncio.Future[asyncssh.SFTPClient] | None = None
         self._running = asyncio.Semaphore(_COMMANDS)
 
     @property
@@ -58,11 +57,12 @@ class SshConnection:
         return await SftpFiles.open(self, await self._sftp_session(), base)
 
     async def _sftp_session(self) -> asyncssh.SFTPClient:
-        async with self._opening:
-            if self._sftp is None:
-                async with asyncio.timeout(LOGIN_SECONDS):
-                    self._sftp = await self.connection.start_sftp_client()
-        return self._sftp
+        # Begun once and waited for by all: a session of one that does not answer is never given
+        # back, and OpenSSH allows ten.
+        if self._sftp is None or (self._sftp.done() and self._sftp.exception() is not None):
+            self._sftp = asyncio.ensure_future(self.connection.start_sftp_client())
+        async with asyncio.timeout(LOGIN_SECONDS):
+            return await asyncio.shield(self._sftp)
 
     async def round_trip(self) -> float:
         """Seconds until the machine has answered the smallest question that there is."""

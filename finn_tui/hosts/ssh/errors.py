@@ -22,6 +22,8 @@ _GIVE_PASSWORD = {
     "board": "give the password when asked (--ask-password)",
     "host": "start the command in a terminal, which asks for the password",
 }
+#: What asyncssh says of a connection that is no more, when something is to be opened on it.
+_CLOSED = "SSH connection closed"
 _LOST = (
     TimeoutError,
     ConnectionError,
@@ -146,6 +148,13 @@ def translated(machine: Machine, *, via_jump_host: bool = False) -> Iterator[Non
             kind=machine.word,
         ) from error
     except asyncssh.ChannelOpenError as error:
+        if error.reason == _CLOSED:
+            raise Unreachable(
+                f"the line to {where} broke",
+                error.reason,
+                f"Check {power}; then run the same command again.",
+                kind=machine.word,
+            ) from error
         if not via_jump_host:
             raise refused(machine, str(error)) from error
         raise Unreachable(
