@@ -24,7 +24,7 @@ from finn_tui.cli.questions import asker
 if TYPE_CHECKING:
     from finn_tui.hosts.catalogue import Host
     from finn_tui.hosts.examine import HostFacts
-    from finn_tui.hosts.ssh.connection import SshConnection
+    from finn_tui.hosts.transport import Transport
 
 #: Round trips of which the shortest counts; the first ones start things.
 _ROUND_TRIPS = 5
@@ -122,7 +122,7 @@ def add(
         engine=(engine,) if engine else (),
     )
     catalogue.check(host)
-    if not no_look and not here:
+    if not no_look:
         host = _found_out(host, trust)
     catalogue.add(host)
     if as_json:
@@ -167,19 +167,16 @@ def _found_out(host: Host, trust: str | None) -> Host:
 
 
 @asynccontextmanager
-async def _connected(
-    host: Host, reporter: Reporter, trust: str | None
-) -> AsyncIterator[SshConnection]:
-    from finn_tui.hosts.ssh import login
-    from finn_tui.hosts.ssh.connection import SshConnection
+async def _connected(host: Host, reporter: Reporter, trust: str | None) -> AsyncIterator[Transport]:
+    from finn_tui.hosts.pool import HostPool
     from finn_tui.hosts.ssh.questions import Secrets
 
-    secrets = Secrets(asker(reporter))
-    machine = host.machine
-    async with login.connect(machine, reporter, trust=trust or False, secrets=secrets) as opened:
-        link = SshConnection(machine, opened)
-        with link.translated():
+    pool = HostPool(Secrets(asker(reporter)), on_progress=reporter)
+    try:
+        async with pool.use(host, trust=trust or False) as link:
             yield link
+    finally:
+        await pool.close()
 
 
 @hosts.command("remove")
@@ -204,24 +201,26 @@ def test(name: str, trust: str | None, as_json: bool) -> None:
     from finn_tui.hosts import catalogue
 
     host = catalogue.find(name)
-    if not host.is_remote:
-        raise FinnTuiError(f"{name} is this machine", "Nobody logs in to it.")
 
-    async def work(reporter: Reporter) -> tuple[HostFacts, float]:
+    async def work(reporter: Reporter) -> tuple[HostFacts, float | None]:
         from finn_tui.base.progress import Progress
         from finn_tui.hosts.examine import examine
+        from finn_tui.hosts.ssh.connection import SshConnection
 
         async with _connected(host, reporter, trust) as link:
             reporter(Progress("host", f"examining {host.name}"))
-            trips = [await link.round_trip() for _ in range(_ROUND_TRIPS)]
-            return await examine(link, host), min(trips)
+            latency = None
+            if isinstance(link, SshConnection):
+                latency = min([await link.round_trip() for _ in range(_ROUND_TRIPS)])
+            return await examine(link, host), latency
 
     with Reporter() as reporter:
         facts, latency = run(work(reporter))
     if as_json:
         import dataclasses
 
-        values = {"host": name, "address": host.address, "latency_ms": round(latency * 1e3, 2)}
+        latency_ms = None if latency is None else round(latency * 1e3, 2)
+        values = {"host": name, "address": host.address, "latency_ms": latency_ms}
         print_json(values | dataclasses.asdict(facts))
     else:
         for key, value in _lines(host, facts, latency):
@@ -230,7 +229,7 @@ def test(name: str, trust: str | None, as_json: bool) -> None:
         raise SystemExit(FAILED)
 
 
-def _lines(host: Host, facts: HostFacts, latency: float) -> list[tuple[str, str]]:
+def _lines(host: Host, facts: HostFacts, latency: float | None) -> list[tuple[str, str]]:
     from finn_tui.base.text import size
 
     free = "unknown" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"
@@ -244,7 +243,7 @@ def _lines(host: Host, facts: HostFacts, latency: float) -> list[tuple[str, str]
     lingers = {True: "yes", False: "no: builds get a session of their own", None: "-"}
     return [
         ("address", host.address),
-        ("latency", f"{latency * 1e3:.1f} ms"),
+        ("latency", "-" if latency is None else f"{latency * 1e3:.1f} ms"),
         ("system", f"{facts.hostname}, {facts.system}"),
         ("python", facts.python or "-"),
         ("engine", engine),

@@ -12,6 +12,7 @@ from enum import StrEnum
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.ssh import login
 from finn_tui.hosts.ssh.connection import SshConnection
 from finn_tui.hosts.ssh.questions import Secrets
@@ -87,7 +88,7 @@ class HostPool:
         """The connection to a host, made if there is none; it stays when the block ends.
 
         Args:
-            host: from the catalogue, reached by SSH.
+            host: from the catalogue; one without an address is this machine.
             trust: what to do with a host key that was never seen; see ``login.connect``.
             patient: whether to wait until a host that does not answer does so again.
 
@@ -145,6 +146,8 @@ class _Line:
 
     async def transport(self, trust: bool | str, patient: bool) -> Transport:
         """The open connection; see ``HostPool.use``."""
+        if not self.host.is_remote:
+            return LocalTransport()
         while True:
             async with self._opening:
                 if self._open is not None and not self._open.is_closed:

@@ -72,6 +72,10 @@ def test_a_host_is_added_with_what_is_found_there(
     text = cli("hosts", "test", "lab", env=environment).out
     assert "finn-plus 1.4.0, Python 3.10.12" in text and " ms" in text and " free" in text
 
+    assert cli("hosts", "add", "box", "--here", "--folder", folder, env=environment).code == 0
+    here = cli("hosts", "test", "box", "--json", env=environment).json
+    assert here["latency_ms"] is None and here["system"].startswith("Linux")
+    assert cli("hosts", "remove", "box", env=environment).code == 0
     listed = cli("hosts", "list", "--json", env=environment).json
     assert [row["name"] for row in listed["hosts"]] == ["lab"] and not listed["damaged"]
     assert "Slurm" in cli("hosts", "list", env=environment).out

@@ -68,7 +68,7 @@ class HostsTest(Document, frozen=True, kw_only=True):
         format_version: version of the document's form.
         host: its name.
         address: where it is.
-        latency_ms (ms): of a round trip, the shortest of several.
+        latency_ms (ms): of a round trip, the shortest of several; null for this machine.
         system: kernel and processor.
         hostname: what it calls itself.
         python: version of its python3; null without one.
@@ -85,7 +85,7 @@ class HostsTest(Document, frozen=True, kw_only=True):
 
     host: str
     address: str
-    latency_ms: float
+    latency_ms: float | None
     system: str
     hostname: str
     python: str | None
