@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finn_tui.base import subprocesses
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.runs import scheduled
@@ -29,35 +27,6 @@ if TYPE_CHECKING:
 ELSEWHERE = frozenset({"tools", "licence", "memory"})
 
 
-class ThisMachine:
-    """Runs commands of Slurm on this machine, as a transport does on another one."""
-
-    async def run(
-        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
-    ) -> tuple[int, bytes, bytes]:
-        """Run a command to its end: exit status, standard output, standard error.
-
-        Raises:
-            FinnTuiError: it took longer than ``timeout`` seconds (kind "timeout").
-        """
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE
-        )
-        try:
-            async with asyncio.timeout(timeout):
-                out, error = await process.communicate(stdin)
-                return await subprocesses.exit_code(process), out, error
-        except TimeoutError:
-            raise FinnTuiError(
-                f"{command[0]} took longer than {timeout:g} s",
-                "Slurm's controller may be overloaded.",
-                "Look at it again: `scontrol ping`.",
-                kind="timeout",
-            ) from None
-        finally:
-            await subprocesses.end(process)
-
-
 @contextlib.asynccontextmanager
 async def connected(name: str) -> AsyncIterator[SlurmHost]:
     """A host's Slurm, to talk to.
@@ -69,6 +38,7 @@ async def connected(name: str) -> AsyncIterator[SlurmHost]:
         FinnTuiError: there is no such host, it has no Slurm, or it cannot be reached.
     """
     from finn_tui.hosts import catalogue
+    from finn_tui.hosts.local import LocalTransport
 
     host = await asyncio.to_thread(catalogue.find, name)
     if host.slurm is None:
@@ -79,7 +49,7 @@ async def connected(name: str) -> AsyncIterator[SlurmHost]:
         )
     if host.is_remote:
         raise _not_here(host)
-    yield SlurmHost(name, ThisMachine(), host.slurm, host.setup, host.env)
+    yield SlurmHost(name, LocalTransport(), host.slurm, host.setup, host.env)
 
 
 def _not_here(host: Host) -> FinnTuiError:
@@ -216,7 +186,7 @@ async def keep_asking(runs_dir: Path) -> None:
     """
     while True:
         await refresh(runs_dir)
-        await asyncio.sleep(follow.TICK_SECONDS / 5)
+        await asyncio.sleep(follow.TICK_SECONDS)
 
 
 @contextlib.asynccontextmanager

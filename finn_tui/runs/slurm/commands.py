@@ -88,6 +88,14 @@ class Job:
         return in_words(self.reason)
 
 
+async def _call(host: Runner, *command: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Run a command of Slurm; a line that breaks is a Slurm that does not answer."""
+    try:
+        return await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS, stdin=stdin)
+    except FinnTuiError as error:
+        raise FinnTuiError(error.what, error.why, error.fix, kind="timeout") from error
+
+
 async def submit(
     host: Runner, name: str, script: str, options: Sequence[str], where: str = "Slurm"
 ) -> int:
@@ -113,8 +121,7 @@ async def submit(
         )
     fixed = ["--parsable", f"--job-name={name}", "--output=/dev/null", "--requeue"]
     # The script writes into each run's own log: Slurm would take % and \\ in a path for its own.
-    command = [*_ENVIRONMENT, "sbatch", *fixed, *options]
-    status, out, error = await host.run(*command, timeout=QUERY_SECONDS, stdin=content)
+    status, out, error = await _call(host, "sbatch", *fixed, *options, stdin=content)
     number = out.decode("ascii", "replace").strip().splitlines()[-1:] or [""]
     id = number[0].partition(";")[0]
     if status != 0 or not _NUMBER.match(id):
@@ -159,14 +166,14 @@ async def query(host: Runner, keys: Sequence[str] = ()) -> dict[str, Job]:
     """
     form = _SEPARATOR.join(_COLUMNS.values())
     command = ["squeue", "--noheader", "--array", "--all", "--states=all", f"--format={form}"]
-    status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+    status, out, error = await _call(host, *command)
     if status != 0:
         raise _silent(error, status)
     jobs = parse_queue(out.decode("utf-8", "replace"))
     if out and not out.endswith(b"\n") and any(key not in jobs for key in keys):
         numbers = ",".join(dict.fromkeys(key.partition("_")[0] for key in keys))
         command.append(f"--jobs={numbers}")
-        status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+        status, out, error = await _call(host, *command)
         # Slurm knows none of them: it says so with an error.
         if status == 0:
             jobs.update(parse_queue(out.decode("utf-8", "replace")))
@@ -247,7 +254,7 @@ async def ended(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
     # All tasks of an array come at once.
     for number in dict.fromkeys(key.partition("_")[0] for key in missing):
         command = ["scontrol", "--oneliner", "show", "job", number]
-        status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+        status, out, error = await _call(host, *command)
         if status != 0:
             if b"Invalid job id" in error:
                 continue
@@ -263,7 +270,7 @@ async def _accounted(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
     command = ["sacct", "--noheader", "--parsable2", "--allocations", f"--format={form}"]
     # Without a beginning, sacct looks at today only.
     command += [f"--jobs={numbers}", "--starttime=now-30days"]
-    status, out, _ = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+    status, out, _ = await _call(host, *command)
     if status != 0:
         return {}  # no accounting here
     wanted = set(keys)
@@ -328,7 +335,7 @@ async def find(host: Runner, name: str) -> int | None:
         FinnTuiError: Slurm does not answer (kind "timeout").
     """
     command = ["squeue", "--noheader", "--all", "--states=all", f"--name={name}", "--format=%F"]
-    status, out, error = await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS)
+    status, out, error = await _call(host, *command)
     if status != 0:
         raise _silent(error, status)
     numbers = {word for word in out.decode("ascii", "replace").split() if _NUMBER.match(word)}
@@ -345,7 +352,7 @@ async def cancel(host: Runner, keys: Sequence[str]) -> None:
     Raises:
         FinnTuiError: Slurm refuses, or does not answer.
     """
-    status, _, error = await host.run(*_ENVIRONMENT, "scancel", *keys, timeout=QUERY_SECONDS)
+    status, _, error = await _call(host, "scancel", *keys)
     if status == 0 or b"Invalid job id" in error or b"already completing" in error:
         return
     if b"contact" in error:

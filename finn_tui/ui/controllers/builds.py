@@ -363,6 +363,12 @@ class BuildController(Controller):
 
     async def _watch_runs(self) -> None:
         """Read the workspace's runs repeatedly; post a message when they change."""
+        from finn_tui.lab import slurm_builds
+
+        async with slurm_builds.asked(self.lab.workspace.runs_dir):
+            await self._read_again_and_again()
+
+    async def _read_again_and_again(self) -> None:
         seen: tuple[RunView, ...] | None = None
         damaged: list[str] = []
         results: tuple[Experiment, ...] = ()

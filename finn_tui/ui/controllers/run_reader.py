@@ -31,20 +31,26 @@ def read_runs(
         The runs, newest first, and why others could not be read.
     """
     from finn_tui.engine.server import runfiles
+    from finn_tui.runs import scheduled
     from finn_tui.runs.folder import DamagedRun
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
+    from finn_tui.runs.placement import PLACEMENT
 
+    asked = scheduled.last_written(lab.workspace.runs_dir)
     previous = {run.id: run for run in before}
     runs, broken = [], []
     for folder in lab.runs():
         old = previous.get(folder.id)
         stamp = tuple(
             _written(folder.path / name)
-            for name in (runfiles.RESULTS, runfiles.STATE, runfiles.NOTES)
+            for name in (runfiles.RESULTS, runfiles.STATE, runfiles.NOTES, PLACEMENT)
         )
+        # One that works elsewhere is told of by its documents and by its scheduler's last word.
+        placed = stamp[-1] > 0
+        stamp = (*stamp, asked if placed and (old is None or not old.state.final) else 0.0)
         # One that has ended changes by being measured, resumed or spoken of.
-        if old is not None and old.state.final and old.stamp == stamp:
+        if old is not None and (old.state.final or placed) and old.stamp == stamp:
             runs.append(old)
             continue
         try:
