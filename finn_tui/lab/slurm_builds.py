@@ -129,6 +129,62 @@ def _count(runs: int) -> str:
     return "a job" if runs == 1 else f"an array of {runs} jobs"
 
 
+async def resume(
+    run: RunFolder, step: str | None, notify: str = "", on_progress: OnProgress = ignore
+) -> RunFolder:
+    """Go on with a run that has ended as another job, in its folder.
+
+    Args:
+        run: one that a job of Slurm has built.
+        step: FINN's name of the step to begin with; None for the one that it ended in.
+        notify: the user's command at the end of the build; empty for none.
+        on_progress: gets what is going on.
+
+    Raises:
+        FinnTuiError: nothing is left to go on from, or Slurm refuses it.
+    """
+    from finn_tui.engine.server.scheduled import CANCEL
+    from finn_tui.runs.launch import rebuild
+
+    placement = await asyncio.to_thread(follow.job_of, run)
+    assert placement is not None
+    async with connected(placement.host) as host:
+        first = await rebuild.first_step(run, step)
+        engine = await asyncio.to_thread(_engine, placement.host, run)
+        on_progress(Progress("build", f"sending {run.id} to Slurm, from {first}"))
+        await asyncio.to_thread(rebuild.requeue, run, first)
+        await asyncio.to_thread((run.path / CANCEL).unlink, missing_ok=True)
+        await submit.send(host, [run], engine, notify=notify)
+    return run
+
+
+async def retry(run: RunFolder, notify: str = "", on_progress: OnProgress = ignore) -> RunFolder:
+    """Build the same again as another job, in a new run folder.
+
+    Args:
+        run: one that a job of Slurm has built.
+        notify: the user's command at the end of the build; empty for none.
+        on_progress: gets what is going on.
+
+    Raises:
+        FinnTuiError: its model was cleaned away, or Slurm refuses it.
+    """
+    from finn_tui.runs.launch.rebuild import retry_request
+
+    placement = await asyncio.to_thread(follow.job_of, run)
+    assert placement is not None
+    request = await asyncio.to_thread(retry_request, run, notify=notify)
+    (new_run,) = await send(placement.host, [request], run.path.parent, on_progress=on_progress)
+    return new_run
+
+
+def _engine(name: str, run: RunFolder) -> tuple[str, ...]:
+    from finn_tui.hosts import catalogue
+    from finn_tui.runs.launch.rebuild import engine_of
+
+    return tuple(catalogue.find(name).engine) or engine_of(run).command
+
+
 async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
     """End the jobs of runs, all of one host; returns their states.
 

@@ -500,9 +500,15 @@ class Workbench:
         """Go on with a run that has ended, where it ended or at a step."""
         from finn_tui.lab.trainable import require_agreed_run
         from finn_tui.runs.launch.rebuild import resume
+        from finn_tui.runs.slurm.follow import job_of
 
         await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
         settings = self.workspace.settings
+        if await asyncio.to_thread(job_of, run) is not None:
+            from finn_tui.lab import slurm_builds
+
+            notify = self.workspace.agreed_notify()
+            return await slurm_builds.resume(run, step, notify, on_progress)
         return await resume(
             run,
             step,
@@ -516,15 +522,19 @@ class Workbench:
         from finn_tui.lab.driver_consent import remember_own
         from finn_tui.lab.trainable import require_agreed_run
         from finn_tui.runs.launch.rebuild import retry
+        from finn_tui.runs.slurm.follow import job_of
 
         await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
         settings = self.workspace.settings
-        new_run = await retry(
-            run,
-            parallel=settings.parallel_builds,
-            notify=self.workspace.agreed_notify(),
-            on_progress=on_progress,
-        )
+        notify = self.workspace.agreed_notify()
+        if await asyncio.to_thread(job_of, run) is not None:
+            from finn_tui.lab import slurm_builds
+
+            new_run = await slurm_builds.retry(run, notify, on_progress)
+        else:
+            new_run = await retry(
+                run, parallel=settings.parallel_builds, notify=notify, on_progress=on_progress
+            )
         await asyncio.to_thread(remember_own, new_run)
         return new_run
 

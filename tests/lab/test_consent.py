@@ -68,13 +68,13 @@ def test_a_run_s_engine_is_started_as_the_catalogue_says(
     monkeypatch.setattr(catalogue, "engines", lambda: [spec])
     evil = ["sh", "-c", "touch /tmp/owned"]
     known = run_of(tmp_path / "known", {"name": "mine", "command": evil})
-    assert rebuild._engine(known).command == spec.command
+    assert rebuild.engine_of(known).command == spec.command
     renamed = run_of(tmp_path / "renamed", {"name": "x", "command": list(spec.command)})
-    assert rebuild._engine(renamed).command == spec.command
+    assert rebuild.engine_of(renamed).command == spec.command
     for name in ("", "stranger"):
         foreign = run_of(tmp_path / f"foreign{name}", {"name": name, "command": evil})
         with pytest.raises(FinnTuiError, match="not yours") as caught:
-            rebuild._engine(foreign)
+            rebuild.engine_of(foreign)
         assert "engines.toml" in caught.value.fix
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import msgspec
 
@@ -102,6 +101,27 @@ async def resume(
     Raises:
         FinnTuiError: it runs, nothing is left of that step, or it cannot be started.
     """
+    first = await first_step(run, step)
+    training = run.request.is_training
+    real = run.request.rehearsal is None and not training
+    amd_tools = await asyncio.to_thread(tools.check_tools) if real else None
+    await asyncio.to_thread(check_disk, run.path, not real)
+    on_progress(Progress(run.request.kind, f"going on with {run.id} at {first}"))
+    await asyncio.to_thread(requeue, run, first)
+    await start_runner(run, engine_of(run), amd_tools, parallel, notify)
+    return run
+
+
+async def first_step(run: RunFolder, step: str | None) -> str:
+    """Return the step that a run goes on at.
+
+    Args:
+        run: it has ended.
+        step: FINN's name of the step that the user wants; None for the one that it ended in.
+
+    Raises:
+        FinnTuiError: it runs, nothing is left of that step, or a step must be named.
+    """
     possible = await asyncio.to_thread(resumable, run)
     if possible.disabled_reason is not None:
         raise possible.disabled_reason
@@ -119,21 +139,21 @@ async def resume(
             f"It left the graphs for {', '.join(possible.steps)}.",
             "Name one of them.",
         )
-    real = run.request.rehearsal is None and not training
-    amd_tools = await asyncio.to_thread(tools.check_tools) if real else None
-    await asyncio.to_thread(check_disk, run.path, not real)
-    archive = await asyncio.to_thread(engine_archive)
-    first = step or possible.steps[-1]
-    on_progress(Progress(run.request.kind, f"going on with {run.id} at {first}"))
-    await asyncio.to_thread(_requeue, run, first, archive)
-    await start_runner(run, _engine(run), amd_tools, parallel, notify)
-    return run
+    return step or possible.steps[-1]
 
 
-def _requeue(run: RunFolder, step: str, archive: Path) -> None:
-    """Make an ended run a queued one again, unless somebody else has just done so."""
+def requeue(run: RunFolder, step: str) -> None:
+    """Make an ended run a queued one again, unless somebody else has just done so.
+
+    Args:
+        run: it has ended.
+        step: FINN's name of the step that it goes on at.
+
+    Raises:
+        FinnTuiError: somebody else has just resumed it, or its folder cannot be written.
+    """
     try:
-        starting.requeue(str(run.path), step, str(archive))
+        starting.requeue(str(run.path), step, str(engine_archive()))
     except EngineError as error:
         raise FinnTuiError.from_dict(error.as_dict()) from error
     except (OSError, ValueError) as error:
@@ -164,12 +184,28 @@ async def retry(
         training = TrainRequest(
             old.model,
             msgspec.to_builtins(old.training),
-            _engine(run),
+            engine_of(run),
             {**old.source, "retry_of": run.id},
             parallel,
             notify,
         )
         return await launch_training(training, run.path.parent, on_progress=on_progress)
+    request = retry_request(run, parallel=parallel, notify=notify)
+    return await launch(request, run.path.parent, on_progress=on_progress)
+
+
+def retry_request(run: RunFolder, *, parallel: int = 1, notify: str = "") -> BuildRequest:
+    """Return what building a run again asks for.
+
+    Args:
+        run: a build.
+        parallel: how many builds of the workspace run at once.
+        notify: the user's command at the end.
+
+    Raises:
+        FinnTuiError: the model was cleaned out of its folder, or its engine is not known.
+    """
+    old = run.request
     graph = run.path / "model.onnx"
     if not graph.is_file():
         raise FinnTuiError(
@@ -177,7 +213,7 @@ async def retry(
             "Its folder was cleaned down to its results.",
             f"Build {old.model} with the folding {old.folding_name} anew.",
         )
-    request = BuildRequest(
+    return BuildRequest(
         model=old.model,
         graph=graph,
         folder=run.path,
@@ -186,7 +222,7 @@ async def retry(
         board=old.board,
         part=old.part,
         clock_ns=old.clock_ns,
-        engine=_engine(run),
+        engine=engine_of(run),
         rehearse=None if old.rehearsal is None else float(old.rehearsal["seconds"]),
         estimate=old.estimate,
         dataset=old.dataset,
@@ -195,10 +231,9 @@ async def retry(
         parallel=parallel,
         notify=notify,
     )
-    return await launch(request, run.path.parent, on_progress=on_progress)
 
 
-def _engine(run: RunFolder) -> EngineSpec:
+def engine_of(run: RunFolder) -> EngineSpec:
     """The engine that a run was built with, as the user's own catalogue starts it.
 
     Raises:

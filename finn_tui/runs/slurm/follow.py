@@ -210,6 +210,8 @@ def _conclude_all(
             state = run.state()
             if state.final or now - (report.ended_seen or now) < grace(report):
                 continue
+            if state.pid is None and state.heartbeat > (report.ended_seen or now):
+                continue  # it was resumed meanwhile, and has another job
             status, error = meaning(host, key, report, codes.get(key, ""), state, run)
             runcontrol.conclude(str(run.path), status, error)
 

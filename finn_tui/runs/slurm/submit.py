@@ -85,6 +85,7 @@ def _place(
     for index, run in enumerate(runs):
         state = runcontrol.read_state(str(run.path))
         runfiles.save_state(str(run.path), {**state, "scheduler": "slurm"})
+        run.log.touch()
         write_placement(
             run.path,
             Placement(

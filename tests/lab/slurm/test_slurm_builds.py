@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,6 +21,8 @@ from finn_tui.lab.sweep_items import SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs import scheduled
+from finn_tui.runs.documents import RunState
+from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import launch, rebuild
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.slurm import follow
@@ -79,16 +82,48 @@ async def test_a_sweep_that_was_broken_off_goes_on(cluster: SlurmCluster, lab: W
     await slurm_builds.refresh(lab.workspace.runs_dir, tick=0)
     assert reconcile(first).waiting is not None
     assert [item.status for item in sweep.look(lab, items, ON)] == ["building", "waiting"]
-    cluster.run("scontrol", "release", str(follow.job_of(first).job_key))  # type: ignore[union-attr]
+    cluster.run("scontrol", "release", key_of(first))
     done = await sweep.sweep(lab, items, ON)
     assert [(item.status, item.reused) for item in done] == [("done", True), ("done", False)]
 
 
-async def test_a_run_is_cancelled_with_its_job(cluster: SlurmCluster, lab: Workbench) -> None:
+async def test_a_run_is_cancelled_resumed_and_retried_as_jobs(
+    cluster: SlurmCluster, lab: Workbench
+) -> None:
+    plan = {"steps": STEPS, "seconds": 0.2, "fail": "step_two"}
     opened = await open_model(lab)
+    opened.model.dataflow.write_text(json.dumps(plan))
     run = await lab.build(opened, rehearse=True, seconds=1, on="held")
     assert (await lab.cancel(run)).state == "cancelled"
     assert cluster.run("squeue", "--noheader").strip() == ""
+
+    async def ended(run: RunFolder) -> RunState:
+        async with asyncio.timeout(60), slurm_builds.asked(run.path.parent):
+            while not (state := reconcile(run)).final:  # noqa: ASYNC110 - a file tells it
+                await asyncio.sleep(0.1)
+        return state
+
+    # The engine of the host is known to the user's catalogue, too.
+    engines = paths.config_dir() / "engines.toml"
+    engines.write_text(f"[recorded]\ncommand = [{json.dumps(sys.executable)}]\n")
+    with pytest.raises(FinnTuiError, match="nothing to go on from"):
+        await lab.resume(run)
+    retried = await lab.retry(run)
+    cluster.run("scontrol", "release", key_of(retried))
+    failed = await ended(retried)
+    assert (failed.state, failed.job) == ("failed", key_of(retried))
+    await lab.resume(retried)
+    cluster.run("scontrol", "release", key_of(retried))
+    state = await ended(retried)
+    assert (state.state, state.attempt, state.start_step) == ("succeeded", 2, "step_two")
+    assert state.job == key_of(retried) != failed.job
+
+
+def key_of(run: RunFolder) -> str:
+    """Return what Slurm calls the job of a run."""
+    placement = follow.job_of(run)
+    assert placement is not None and placement.job_key is not None
+    return placement.job_key
 
 
 async def test_a_host_without_slurm_or_that_is_missing_is_said(
