@@ -65,6 +65,7 @@ class BoardResults:
         sample: its pixels as uint8, (C, H, W) or as the network takes them; None without.
         differing: the first images on which board and software differ.
         worst: the classes that are right least often, the worst first.
+        replay: whether they are of a recorded session.
     """
 
     results: Mapping[str, Any]
@@ -72,21 +73,39 @@ class BoardResults:
     sample: Any = None
     differing: tuple[DifferingImage, ...] = ()
     worst: tuple[ClassAccuracy, ...] = ()
+    replay: bool = False
 
 
-def read_board_results(run: RunFolder) -> BoardResults:
+#: The parts of results.json that a board gives; those of a replay are kept apart.
+_OF_BOARD = ("execute", "throughput", "accuracy", "comparison")
+
+
+def read_board_results(run: RunFolder, machine: str = "") -> BoardResults:
     """Read what was measured of a run on a board; what is damaged is left out.
 
     Reads files: call it off the event loop.
+
+    Args:
+        run: the run.
+        machine: the board that is chosen; where it is a recorded session, what that gave is read
+            and nothing that was measured.
     """
+    from finn_tui.board.catalogue import is_replay
+
     try:
-        results = run.results()
+        results = dict(run.results())
     except FinnTuiError:
         results = {}
+    replay = bool(machine) and is_replay(machine)
+    if replay:
+        replayed = results.get("replay") or {}
+        results = {key: value for key, value in results.items() if key not in _OF_BOARD}
+        results |= {key: replayed[key] for key in _OF_BOARD if key in replayed}
     executed = results.get("execute") or {}
     image = int(executed.get("image", 0)) if not executed.get("file") else 0
     sample = None if executed.get("file") else _sample(run, image)
-    return BoardResults(results, image, sample, _differing(run, results), _worst(run, results))
+    differing, weak = _differing(run, results), _worst(run, results)
+    return BoardResults(results, image, sample, differing, weak, replay)
 
 
 def end_to_end(throughput: Mapping[str, Any]) -> float | None:

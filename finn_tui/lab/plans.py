@@ -93,11 +93,13 @@ class BoardOutlook:
         address: user, host and port as far as they are given; empty for the simulated board.
         folder: what the files go into there.
         pasted: whether it is reached by a line that is pasted into its terminal.
+        replay: whether it is a recorded session: nothing is connected to.
     """
 
     address: str
     folder: str
     pasted: bool = False
+    replay: bool = False
 
 
 def plan_build(workspace: Workspace, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
@@ -202,6 +204,8 @@ def board_outlook(name: str) -> BoardOutlook:
     board = catalogue.find(name)
     if board.paste:
         return BoardOutlook(board.address, board.folder, pasted=True)
+    if board.replay:
+        return BoardOutlook(board.address, board.folder, replay=True)
     if board.simulated:
         return BoardOutlook("", board.folder)
     user = f"{board.user}@" if board.user else ""

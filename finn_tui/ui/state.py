@@ -122,6 +122,8 @@ class BoardState:
         read: what is shown of them, with images; None before it was read.
         accuracy: running accuracy in percent with images done and in all, while validating.
         interval: its 95 % confidence interval in percent.
+        marks: what stands beside the figures of the job: "REPLAY", "SIMULATED", both or nothing.
+        recording: whether what is done on the board is recorded.
     """
 
     run: str = ""
@@ -135,13 +137,15 @@ class BoardState:
     read: BoardResults | None = None
     accuracy: tuple[float, int, int] | None = None
     interval: tuple[float, float] | None = None
+    marks: str = ""
+    recording: bool = False
     error: FinnTuiError | None = None
     log: AppLog = field(default_factory=AppLog)
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""
         self.busy, self.busy_on = job, self.machine
-        self.error, self.accuracy, self.interval = None, None, None
+        self.error, self.accuracy, self.interval, self.marks = None, None, None, ""
         self.jobs = {name: JobState() for name in BOARD_JOBS if job in ("go", name)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from finn_tui.lab.board_results import end_to_end, read_board_results
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.board.numbers import Figure, lines_wanted, number_lines
+from finn_tui.ui.board.view import job_lines
+from finn_tui.ui.state import BoardState
 
 FIGURES = [
     Figure("estimate", "1,562,500", "fps", ("100 MHz", "II 64 cycles")),
@@ -26,6 +29,28 @@ def test_numbers_are_large_where_there_is_room_and_never_without_their_condition
         assert len(lines) == wanted and all(line.width <= width for line in lines)
         assert text.count("SIMULATED") == 2 and text.count("batch 10,000") == 2
         assert "V measures it" in text
+
+
+def test_a_replay_is_marked_in_every_size_and_kept_apart(tmp_path: Path) -> None:
+    figures = [replace(figure, replay=figure.simulated) for figure in FIGURES]
+    for width, height in ((160, 20), (76, 20), (80, 5)):
+        text = "\n".join(line.text for line in number_lines(figures, width, height))
+        assert text.count("REPLAY") == text.count("SIMULATED") == 2
+
+    run = RunFolder(tmp_path)
+    measured = {"images_per_s": 9.0, "batch": 1, "clock_mhz": 1.0}
+    replayed = {**measured, "images_per_s": 5.0, "replay": True}
+    run.update_results(
+        throughput=measured,
+        accuracy={"percent": 1.0, "images": 5},
+        replay={"throughput": replayed},
+    )
+    assert read_board_results(run, "simulated").results["throughput"] == measured
+    read = read_board_results(run, "replay:lunch.jsonl")
+    assert read.replay and read.results["throughput"] == replayed
+    assert "accuracy" not in read.results, "nothing that was measured stands beside a replay"
+    text = "\n".join(line.text for line in job_lines(BoardState(results=read.results), 60, 20))
+    assert "5.00 images/s REPLAY" in text
 
 
 def test_end_to_end_counts_packing_and_copying() -> None:

@@ -677,6 +677,14 @@ ACTIONS: tuple[Action, ...] = (
         "",
     ),
     Action(
+        "board.record",
+        "Record",
+        "Record what is done on the board from now on, to be replayed without it; again: no more.",
+        ("ctrl+r",),
+        "board",
+        "",
+    ),
+    Action(
         "board.stop",
         "Stop",
         "Stop the job on the board; the runs behind it in the queue wait.",

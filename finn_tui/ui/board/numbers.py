@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finn_tui.lab.board_results import end_to_end
+from finn_tui.ui.board.progress import marks
 from finn_tui.ui.state import BoardState, RunView
 from finn_tui.ui.toolkit.digits import digit_lines
 from finn_tui.ui.toolkit.styled_line import (
@@ -32,6 +33,7 @@ class Figure:
         unit: of it.
         about: how it was measured, or what measures it; the first is the most important.
         simulated: whether no FPGA had a part in it.
+        replay: whether it is a recorded session's and no measurement.
     """
 
     title: str
@@ -39,6 +41,7 @@ class Figure:
     unit: str = ""
     about: tuple[str, ...] = ()
     simulated: bool = False
+    replay: bool = False
 
 
 def figures(board: BoardState, run: RunView) -> list[Figure]:
@@ -73,14 +76,18 @@ def _device(result: Mapping[str, Any], machine: str) -> Figure:
         return Figure("device", about=("T measures it", "d does all of it"))
     batch = f"batch {whole(result['batch'])}"
     about = [f"{result['clock_mhz']:g} MHz", batch]
-    if result.get("board") not in (None, machine):
+    if result.get("board") not in (None, machine) and not result.get("replay"):
         about.append(f"on {result['board']}")
     estimate = result.get("estimate_images_per_s")
     if estimate:
         about.append(f"{result['images_per_s'] / estimate:.1%} of the estimate")
-    return Figure(
-        "device", rate(result["images_per_s"]), "fps", tuple(about), bool(result.get("simulated"))
-    )
+    fps = rate(result["images_per_s"])
+    return Figure("device", fps, "fps", tuple(about), *_origin(result))
+
+
+def _origin(result: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether no FPGA had a part in a result, and whether it is a replay's."""
+    return bool(result.get("simulated")), bool(result.get("replay"))
 
 
 def _end_to_end(result: Mapping[str, Any]) -> Figure:
@@ -91,7 +98,7 @@ def _end_to_end(result: Mapping[str, Any]) -> Figure:
     about = [f"{result['clock_mhz']:g} MHz", f"batch {whole(result['batch'])}"]
     if result.get("latency_ms"):
         about.append(f"1 image: {milliseconds(result['latency_ms'])}")
-    return Figure("end to end", rate(fps), "fps", tuple(about), bool(result.get("simulated")))
+    return Figure("end to end", rate(fps), "fps", tuple(about), *_origin(result))
 
 
 def _accuracy(board: BoardState, results: Mapping[str, Any]) -> Figure:
@@ -99,7 +106,8 @@ def _accuracy(board: BoardState, results: Mapping[str, Any]) -> Figure:
     if running is not None and board.busy:
         percent, done, total = running
         about = (f"{done:,} of {total:,}", "so far")
-        return Figure("accuracy", f"{percent:.2f}", "%", about, board.busy_on == "simulated")
+        origin = "SIMULATED" in board.marks, "REPLAY" in board.marks
+        return Figure("accuracy", f"{percent:.2f}", "%", about, *origin)
     result = results.get("accuracy") or {}
     if result.get("percent") is None:
         return Figure("accuracy", about=("V measures it", "d does all of it"))
@@ -112,8 +120,12 @@ def _accuracy(board: BoardState, results: Mapping[str, Any]) -> Figure:
         f"{result['percent']:.2f}",
         "%",
         tuple(about_set),
-        bool(result.get("simulated")),
+        *_origin(result),
     )
+
+
+def _marks(figure: Figure) -> str:
+    return marks({"replay": figure.replay, "simulated": figure.simulated})
 
 
 def columns(figures: Sequence[Figure], width: int, height: int) -> int:
@@ -123,7 +135,13 @@ def columns(figures: Sequence[Figure], width: int, height: int) -> int:
         figures: the four.
         width, height: the room for them, in columns and lines.
     """
-    widest = max(len(digit_lines(figure.value)[0]) + len(figure.unit) for figure in figures) + 3
+    widest = 3 + max(
+        max(
+            len(digit_lines(figure.value)[0]) + len(figure.unit),
+            len(figure.title) + len(_marks(figure)),
+        )
+        for figure in figures
+    )
     if height >= LARGE and width // 4 >= max(widest, 21):
         return 4
     return 2 if height >= 2 * LARGE + 1 and width // 2 >= max(widest, 21) else 0
@@ -167,9 +185,11 @@ def _side_by_side(blocks: Sequence[Sequence[StyledLine]], width: int) -> list[St
 def _small(figure: Figure, width: int) -> list[StyledLine]:
     room = width - 2
     title = StyledLine().add(f" {figure.title}", "head")
+    if figure.replay:
+        title.add(" REPLAY", "sim")
     value = StyledLine()
     if figure.value:
-        value.add(f" {figure.value}", "sim" if figure.simulated else "strong")
+        value.add(f" {figure.value}", _role(figure))
         value.add(f" {figure.unit}", "dim")
     else:
         value.add(" –", "faint")
@@ -181,13 +201,17 @@ def _small(figure: Figure, width: int) -> list[StyledLine]:
     return [*lines, StyledLine().add(f" {shorten(second, room)}", "dim")]
 
 
+def _role(figure: Figure) -> str:
+    return "sim" if figure.simulated or figure.replay else "strong"
+
+
 def _large(figure: Figure, width: int) -> list[StyledLine]:
     title = StyledLine().add(f" {figure.title}", "head")
-    if figure.simulated:
-        title.add("  SIMULATED", "sim")
+    if mark := _marks(figure):
+        title.add(f"  {mark}", "sim")
     lines = [title]
     if figure.value:
-        role = "sim" if figure.simulated else "strong"
+        role = _role(figure)
         large = digit_lines(figure.value)
         lines += [StyledLine().add(f" {line}", role) for line in large]
         lines[-1].add(f" {figure.unit}", "dim")

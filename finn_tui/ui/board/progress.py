@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from finn_tui.base.progress import Progress
 
 
+def marks(done: Mapping[str, Any]) -> str:
+    """Return what stands beside a figure that no board was measured for: REPLAY, SIMULATED.
+
+    Args:
+        done: a document of results.json, or the data of a job's progress.
+    """
+    words = ("REPLAY" if done.get("replay") else "", "SIMULATED" if done.get("simulated") else "")
+    return " ".join(filter(None, words))
+
+
 def apply_progress(board: BoardState, progress: Progress) -> None:
     """Update the state by a job's progress.
 
@@ -40,9 +50,11 @@ def apply_progress(board: BoardState, progress: Progress) -> None:
         job.start()
     if message != job.message:
         board.log.add([f"{progress.stage}: {message}"])
-    job.message = message.removeprefix("SIMULATED: ")
-    job.fraction = progress.fraction
     data = progress.data
+    if "simulated" in data:
+        board.marks = marks(data)
+    job.message = message.removeprefix(f"{board.marks}: ")
+    job.fraction = progress.fraction
     if progress.stage == "validate" and "accuracy" in data and data.get("total"):
         board.accuracy = (float(data["accuracy"]), int(data["done"]), int(data["total"]))
         if "low" in data and "high" in data:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from finn_tui.lab.board_queue import BoardQueue, EntryStatus
+from finn_tui.ui.board.view import machine_text
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import rate
@@ -68,7 +69,7 @@ def content(
             (str(place) if entry.waits else "", "dim"),
             (entry.run if wide else entry.run[-4:], "quiet"),
             (_what(view) if view is not None else "", ""),
-            (entry.board, ""),
+            (machine_text(entry.board), ""),
             (f"{text}: {more}" if more else text, role),
         ]
         rows.append(Row(index, cells, entry.run))

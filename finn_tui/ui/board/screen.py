@@ -11,10 +11,11 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.widget import Widget
 
 from finn_tui.base.half_blocks import half_blocks
+from finn_tui.board.catalogue import REPLAY
 from finn_tui.lab.board_queue import QueueEntry
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import numbers as board_numbers
-from finn_tui.ui.board import queue_view
+from finn_tui.ui.board import progress, queue_view
 from finn_tui.ui.board import view as board
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
@@ -98,6 +99,12 @@ class BoardScreen(ModeScreen):
         """Whether the log stands beside the others: an empty one would leave half of it empty."""
         state = self.state.board
         return self._wide and bool(state.busy or state.log.path)
+
+    @property
+    def _replays(self) -> bool:
+        """Whether a recorded session is chosen in place of a board."""
+        board = self.state.board
+        return board.machine.startswith(REPLAY) or (board.read is not None and board.read.replay)
 
     @property
     def _listed(self) -> bool:
@@ -288,14 +295,21 @@ class BoardScreen(ModeScreen):
 
     def _about(self, width: int, height: int) -> list[StyledLine]:
         state = self.state.board
-        line = StyledLine().add(" board ", "dim").add(state.machine, "strong", "board.choose")
+        machine = shorten(board.machine_text(state.machine), max(12, width // 5))
+        line = StyledLine().add(" board ", "dim").add(machine, "strong", "board.choose")
         run = self.state.board_run()
         if run is None:
             return [line]
         line.add("   run ", "dim").add(run.id if width >= 100 else run.id[-4:], "strong")
         line.add(f"   {run.request.model}, {run.request.folding_name}", "dim")
+        marks = StyledLine()
+        if state.recording:
+            marks.add("● recording ", "bad", "board.record")
+        if self._replays:
+            marks.add("REPLAY ", "sim")
         if state.machine == "simulated" or run.simulated:
-            line.right(StyledLine().add("SIMULATED ", "sim"), width)
+            marks.add("SIMULATED ", "sim")
+        line.right(marks, width)
         return [line]
 
     def _jobs(self, width: int, height: int) -> list[StyledLine]:
@@ -332,6 +346,7 @@ class BoardScreen(ModeScreen):
     def do_board_choose(self) -> None:
         """Choose the machine to deploy to."""
         from finn_tui.board.catalogue import load_boards, pasted
+        from finn_tui.lab.recordings import recorded_sessions
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Column, Content, Row
 
@@ -348,10 +363,21 @@ class BoardScreen(ModeScreen):
                         else machine.address,
                         "dim",
                     ),
-                    ("SIMULATED" if machine.simulated else "", "sim"),
+                    (marks(machine.replay, machine.simulated), "sim"),
                 ],
             )
             for machine in machines.values()
+        ]
+        rows += [
+            Row(
+                f"{REPLAY}{session.path}",
+                [
+                    (session.path.stem, ""),
+                    (f"recorded from {session.board}, {session.time[:16]}", "dim"),
+                    (marks(True, session.simulated), "sim"),
+                ],
+            )
+            for session in recorded_sessions(self.state.workspace.root)
         ]
         rows += [
             Row(name, [(name, "dim"), (f"damaged: {error.why}", "warn")])
@@ -362,11 +388,15 @@ class BoardScreen(ModeScreen):
             if name in broken:
                 self.context.show_error(broken[name])
             elif name is not None:
-                self.state.board.machine = name
-                self.context.change_settings(to=name)
+                board_state = self.state.board
+                board_state.machine = name
+                # What is shown is read again: a replay's results are kept apart.
+                board_state.results_of, board_state.read = ("", 0.0), None
+                if not name.startswith(REPLAY):
+                    self.context.change_settings(to=name)
                 self.redraw()
 
-        columns = [Column("board", 20), Column("address"), Column("", 9)]
+        columns = [Column("board", 26), Column("address"), Column("", 16)]
         self.app.push_screen(
             ChooseDialog(
                 "Board to deploy to",
@@ -376,6 +406,11 @@ class BoardScreen(ModeScreen):
             ),
             accept,
         )
+
+
+def marks(replay: bool, simulated: bool) -> str:
+    """Return what stands beside a board: REPLAY, SIMULATED, both or nothing."""
+    return progress.marks({"replay": replay, "simulated": simulated})
 
 
 def _set(widget: Widget, dimension: str, size: int | str) -> None:

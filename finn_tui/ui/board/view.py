@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from finn_tui.board.catalogue import REPLAY
 from finn_tui.lab.board_results import BoardResults, DifferingImage
+from finn_tui.ui.board.progress import marks
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState, RunView
 from finn_tui.ui.toolkit.styled_line import (
     StyledLine,
@@ -26,11 +29,21 @@ _SIGNS = {
     "missing": ("!", "warn"),
 }
 
-_SIMULATED = " SIMULATED"
+#: What stands at the end of a text and is never cut off.
+_MARKS = (" REPLAY SIMULATED", " REPLAY", " SIMULATED")
 
 Text = tuple[str, str]
 #: Lines of all jobs with all results.
 JOB_LINES = 11
+
+
+def machine_text(machine: str) -> str:
+    """Return a board's name for people: of a recorded session the file's name without its folder.
+
+    Args:
+        machine: as the settings have it.
+    """
+    return Path(machine).stem if machine.startswith(REPLAY) else machine
 
 
 def empty_lines(running: Sequence[RunView], machine: str, width: int) -> list[StyledLine]:
@@ -107,7 +120,7 @@ def _next(run: RunView, board: BoardState, width: int) -> list[StyledLine]:
     """What d would do."""
     # The run's own test set is called otherwise than the data set that its network is for.
     dataset = (board.results.get("accuracy") or {}).get("dataset") or run.request.dataset
-    text = f"deploys {run.id[-4:]} to {board.machine}, executes a sample, measures"
+    text = f"deploys {run.id[-4:]} to {machine_text(board.machine)}, executes a sample, measures"
     text += f", validates on {dataset}" if dataset else ", compares with software"
     first, *rest = wrap(text, width - 5, "dim") or [StyledLine()]
     lines = [StyledLine().add(" d ", "key", "app.go").append(first)]
@@ -126,10 +139,9 @@ def _short_job_line(name: str, job: JobState | None, result: Text, width: int) -
 
 
 def _cut(text: str, width: int) -> str:
-    """Shorten a text; that it is SIMULATED is never cut off."""
-    if not text.endswith(_SIMULATED):
-        return shorten(text, width)
-    return shorten(text.removesuffix(_SIMULATED), width - len(_SIMULATED)) + _SIMULATED
+    """Shorten a text; that it is SIMULATED or a REPLAY is never cut off."""
+    mark = next((mark for mark in _MARKS if text.endswith(mark)), "")
+    return shorten(text.removesuffix(mark), width - len(mark)) + mark
 
 
 def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> StyledLine:
@@ -179,11 +191,12 @@ def _so_far(board: BoardState, job: JobState) -> Text:
 
 
 def _mark(result: Mapping[str, Any]) -> str:
-    return _SIMULATED if result.get("simulated") else ""
+    words = marks(result)
+    return f" {words}" if words else ""
 
 
 def _role(result: Mapping[str, Any]) -> str:
-    return "sim" if result.get("simulated") else "strong"
+    return "sim" if marks(result) else "strong"
 
 
 def _executed(result: Mapping[str, Any]) -> list[Text]:

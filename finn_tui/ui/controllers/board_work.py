@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.progress import OnProgress
+from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.folder import RunFolder
 
@@ -32,6 +32,7 @@ class Credentials:
         passphrases: by the files of the keys.
         trust: the trusted host key.
         host: the server for a line that is pasted into the board's terminal.
+        record: the file that the next job is recorded in; None where it is not.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class Credentials:
         self.sudo_password: str | None = None
         self.passphrases: dict[str, str] = {}
         self.trust: str | bool = False
+        self.record: Path | None = None
 
 
 async def board_job(
@@ -57,7 +59,34 @@ async def board_job(
         return await _do(lab, job, run, session, on_progress)
 
     await asyncio.to_thread(check_driver, run)
-    return await on_board(lab, machine, credentials, work, on_progress)
+    if credentials.record is None:
+        return await on_board(lab, machine, credentials, work, on_progress)
+    return await _recorded(lab, machine, credentials, credentials.record, work, on_progress)
+
+
+async def _recorded(
+    lab: Workbench,
+    machine: str,
+    credentials: Credentials,
+    path: Path,
+    work: Callable[[Transport], Awaitable[T]],
+    on_progress: OnProgress,
+) -> T:
+    from finn_tui.board.recording.recorder import recording
+
+    with recording(path) as recorder:
+
+        async def recorded(session: Transport) -> T:
+            if session.board.replay:
+                return await work(session)
+            return await work(recorder.link(session))
+
+        done = await on_board(lab, machine, credentials, recorded, on_progress)
+    if recorder.problem is not None:
+        on_progress(Progress("board", f"{recorder.problem.what}: {recorder.problem.why}"))
+    elif path.is_file():
+        on_progress(Progress("board", f"recorded in {path.name}; t replays it"))
+    return done
 
 
 async def on_board(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import Progress
@@ -245,9 +246,27 @@ class BoardController(Controller):
         board.log.clear()
         credentials = self.credentials(board.machine)
         credentials.host = self._paste.host(board.machine)
+        credentials.record = self._recording_file(run.id, board.machine)
         work = self._work_on_board(job, run.folder, board.machine, credentials)
         self.context.start(WorkKind.BOARD, work)
         self.state.publish(Topic.BOARD)
+
+    def do_board_record(self) -> None:
+        """Record what is done on the board from now on, or no more."""
+        board = self.state.board
+        board.recording = not board.recording
+        text = "what is started on the board is recorded" if board.recording else "no more"
+        self.context.notify(text, title="record", markup=False)
+        self.state.publish(Topic.BOARD)
+
+    def _recording_file(self, run: str, machine: str) -> Path | None:
+        """A new file for a recording, if one is wished; a replay is not recorded again."""
+        from finn_tui.board.catalogue import REPLAY
+        from finn_tui.lab.recordings import new_recording
+
+        if not self.state.board.recording or machine.startswith(REPLAY):
+            return None
+        return new_recording(self.lab.workspace.root, run, machine)
 
     def job_done(self, message: BoardJobDone) -> None:
         """Record that a job has ended well."""
@@ -345,5 +364,6 @@ class BoardController(Controller):
 
     async def _read_results(self, run: RunView) -> BoardResultsRead:
         """Read the results of a run on a board, and the image that was executed."""
-        read = await asyncio.to_thread(read_board_results, run.folder)
+        machine = self.state.board.machine
+        read = await asyncio.to_thread(read_board_results, run.folder, machine)
         return BoardResultsRead(run.id, run.changed, read)

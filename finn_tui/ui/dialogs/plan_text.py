@@ -77,6 +77,9 @@ def board_facts(outlook: BoardOutlook) -> list[Fact]:
     """Return where a deployment goes."""
     if not outlook.address:
         return [("the board is simulated on this machine", "dim")]
+    if outlook.replay:
+        text = "nothing is sent or measured, and results are kept apart"
+        return [(outlook.address, "sim"), (text, "dim")]
     facts: list[Fact] = [(f"{outlook.address}, folder {outlook.folder}", "")]
     if outlook.pasted:
         facts.append(("the line to paste is shown next", "dim"))
