@@ -62,7 +62,7 @@ def _builds_by(host: Host) -> str:
     if host.slurm is not None:
         ways.append(f"Slurm {host.slurm.partition}".strip())
     if host.container is not None:
-        ways.append(f"{host.container.runtime} {host.container.name or host.container.image}")
+        ways.append(host.container.title)
     if not ways and host.engine:
         ways.append(host.engine[-1])
     return ", ".join(ways) or "no engine set"

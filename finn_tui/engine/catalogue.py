@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, to_builtins
 
 from finn_tui.base import config, environments, files, paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.catalogue import check_container
 from finn_tui.hosts.container import Container
 
 if TYPE_CHECKING:
@@ -202,6 +203,8 @@ def load_engines() -> tuple[list[EngineSpec], dict[str, FinnTuiError]]:
             continue
         try:
             entry = config.decode({name: value}, dict[str, EngineEntry], path, content)[name]
+            if entry.container is not None:
+                check_container(f"{path}: [{name}] container", entry.container)
         except FinnTuiError as error:
             broken[name] = error
         else:

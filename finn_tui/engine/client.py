@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
@@ -18,6 +18,9 @@ from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.file_exchange import PATHS, FileExchange, OnEvent
 from finn_tui.engine.process import EngineProcess, LocalProcess
+
+if TYPE_CHECKING:
+    from finn_tui.hosts.pool import HostPool
 
 T = TypeVar("T")
 OnLog = Callable[[str, str], None]
@@ -48,8 +51,19 @@ class Engine:
     Use as an async context manager, or call ``close``.
     """
 
-    def __init__(self, spec: EngineSpec, on_log: OnLog | None = None) -> None:
+    def __init__(
+        self, spec: EngineSpec, on_log: OnLog | None = None, pool: HostPool | None = None
+    ) -> None:
+        """Begin without a process.
+
+        Args:
+            spec: which engine.
+            on_log: gets what it logs: level and text.
+            pool: connections to hosts; None makes its own where it needs one.
+        """
         self.spec = spec
+        self._pool = pool
+        self._own_pool: HostPool | None = None
         self.hello: dict[str, Any] = {}
         self._on_log = on_log
         self._process: EngineProcess | None = None
@@ -66,13 +80,15 @@ class Engine:
         self._greeted: asyncio.Future[None] | None = None
 
     @classmethod
-    async def start(cls, spec: EngineSpec, on_log: OnLog | None = None) -> Engine:
+    async def start(
+        cls, spec: EngineSpec, on_log: OnLog | None = None, pool: HostPool | None = None
+    ) -> Engine:
         """Start an engine and wait for its hello.
 
         Raises:
             FinnTuiError: it does not start, or speaks another protocol (kind "engine").
         """
-        engine = cls(spec, on_log)
+        engine = cls(spec, on_log, pool)
         await engine._ensure_running()
         return engine
 
@@ -134,6 +150,11 @@ class Engine:
 
     async def close(self) -> None:
         """End the process: by closing its stdin, and by force if that is not enough."""
+        await self._close_process()
+        if self._own_pool is not None:
+            await self._own_pool.close()
+
+    async def _close_process(self) -> None:
         process = self._process
         if process is None:
             return
@@ -169,7 +190,7 @@ class Engine:
         async with self._starting:
             if self.running:
                 return
-            await self.close()
+            await self._close_process()
             archive = await asyncio.to_thread(engine_archive)
             try:
                 self._process = await self._open(archive)
@@ -210,7 +231,10 @@ class Engine:
         # asyncssh takes half a second to import, for which engines of this machine need not wait.
         from finn_tui.engine import elsewhere
 
-        return await elsewhere.open_engine(self.spec, archive)
+        pool = self._pool or self._own_pool
+        if pool is None:
+            pool = self._own_pool = elsewhere.own_pool()
+        return await elsewhere.open_engine(self.spec, archive, pool)
 
     async def _send(self, message: dict[str, Any]) -> None:
         process = self._process

@@ -12,8 +12,10 @@ from pathlib import Path
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.hosts.container import ContainerTransport, open_container
+from finn_tui.hosts import catalogue
+from finn_tui.hosts.container_transport import ContainerTransport, open_container
 from finn_tui.hosts.local import LocalTransport
+from finn_tui.hosts.pool import HostPool
 from finn_tui.hosts.transport import RemoteProcess, Transport
 
 #: Where the archive lies in a container, and where its home folder cannot be written.
@@ -111,25 +113,41 @@ def _not_sent(transport: Transport, why: bytes) -> FinnTuiError:
     )
 
 
-async def reach(spec: EngineSpec) -> Transport:
-    """The way to where an engine is.
+async def reach(spec: EngineSpec, pool: HostPool) -> tuple[Transport, str]:
+    """The way to where an engine is, and the folder for its archive there; see ``send_archive``.
 
     Raises:
         FinnTuiError: the host or the container cannot be reached.
     """
-    outer = LocalTransport()
-    return outer if spec.container is None else await open_container(outer, spec.container)
+    outer: Transport = LocalTransport()
+    folder = DEFAULT_FOLDER
+    if spec.host:
+        host = await asyncio.to_thread(catalogue.find, spec.host)
+        folder = f"{host.folder}/cache"
+        if host.is_remote:
+            # The connection is the pool's: it stays when the block ends.
+            async with pool.use(host) as outer:
+                pass
+    if spec.container is None:
+        return outer, folder
+    transport = await open_container(outer, spec.container)
+    return transport, folder if spec.container.image else ""
 
 
-async def open_engine(spec: EngineSpec, archive: Path) -> StreamProcess:
+def own_pool() -> HostPool:
+    """Connections for an engine whose caller has none."""
+    return HostPool()
+
+
+async def open_engine(spec: EngineSpec, archive: Path, pool: HostPool) -> StreamProcess:
     """Start an engine that is elsewhere.
 
     Raises:
         FinnTuiError: as ``reach`` and ``open_process``.
     """
-    transport = await reach(spec)
-    folder = "" if spec.container is not None else DEFAULT_FOLDER
-    return await open_process(spec.command, archive, transport, folder)
+    transport, folder = await reach(spec, pool)
+    with transport.translated():
+        return await open_process(spec.command, archive, transport, folder)
 
 
 async def open_process(
@@ -149,7 +167,7 @@ async def open_process(
     word = secrets.token_hex(8)
     if isinstance(transport, ContainerTransport) and transport.container.image:
         # A container of an image begins empty: it sees the machine's folder.
-        path = await send_archive(archive, transport.outer, folder or DEFAULT_FOLDER)
+        path = await send_archive(archive, transport.outer, folder)
         line = transport.command(
             *(*command, path, "serve", word), mounts=(path.rpartition("/")[0],), name=word
         )

@@ -23,13 +23,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from finn_tui.base.entries import EntryFile
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.container import Container
 from finn_tui.hosts.machine import Machine
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*\Z")
@@ -43,24 +44,6 @@ _Word = Annotated[
 _SlurmWord = Annotated[
     str, Meta(pattern=r"\A[A-Za-z0-9_.,+-]*\Z", description="Letters, digits, _ . , + and -.")
 ]
-
-
-class ContainerEntry(Struct, frozen=True, omit_defaults=True):
-    """``[NAME.container]`` in hosts.toml: the container there in which FINN is.
-
-    Attributes:
-        runtime: ``docker`` or ``podman``.
-        name: of a container that runs already; either this or ``image``.
-        image: from which a container is started, with the variables of FINN's run-docker.sh.
-        mounts: folders that it sees, each as ``FOLDER:FOLDER_IN_CONTAINER`` or with ``:ro``.
-        env: variables that are set in it.
-    """
-
-    runtime: Literal["docker", "podman"] = "docker"
-    name: _Word = ""
-    image: _Word = ""
-    mounts: tuple[_Word, ...] = ()
-    env: dict[str, str] = {}
 
 
 class SlurmEntry(Struct, frozen=True, omit_defaults=True):
@@ -128,7 +111,7 @@ class HostEntry(Struct, frozen=True, omit_defaults=True):
     engine: tuple[str, ...] = ()
     setup: str = ""
     env: dict[str, str] = {}
-    container: ContainerEntry | None = None
+    container: Container | None = None
     slurm: SlurmEntry | None = None
 
 
@@ -237,7 +220,7 @@ def _check(name: str, entry: HostEntry, path: Path) -> None:
         )
     _check_variables(f"{where} env", entry.env)
     if entry.container is not None:
-        _check_container(f"{where} container", entry.container)
+        check_container(f"{where} container", entry.container)
 
 
 def _check_variables(where: str, env: Mapping[str, str]) -> None:
@@ -256,7 +239,13 @@ def _check_variables(where: str, env: Mapping[str, str]) -> None:
             )
 
 
-def _check_container(where: str, entry: ContainerEntry) -> None:
+def check_container(where: str, entry: Container) -> None:
+    """Raise ``FinnTuiError`` for a container that cannot be.
+
+    Args:
+        where: file and table of the entry, for the message.
+        entry: the container.
+    """
     if bool(entry.name) == bool(entry.image):
         raise FinnTuiError(
             f"{where} needs either name or image",

@@ -1,42 +1,19 @@
-"""Containers: a machine's docker or podman as a transport of its own."""
+"""The container in which FINN is, as engines.toml and hosts.toml name it."""
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from finn_tui.base.errors import FinnTuiError
-from finn_tui.hosts.machine import Machine
-from finn_tui.hosts.remote_files import RemoteFiles
-from finn_tui.hosts.transport import Console, RemoteProcess, Transport
-
-#: Variables of a container's main process that a command in it needs: an entry point sets them,
-#: and ``exec`` goes past it. Passwords are not among them.
-_TAKEN = (
-    *("HOME", "PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "LANG"),
-    *("VIVADO_PATH", "VITIS_PATH", "HLS_PATH", "XILINX_VIVADO", "XILINX_VITIS", "XILINX_HLS"),
-    *("VIVADO_IP_CACHE", "PLATFORM_REPO_PATHS", "XILINX_XRT", "OHMYXILINX", "LM_LICENSE_FILE"),
-    *("XILINXD_LICENSE_FILE", "PYNQ_BOARD", "NUM_DEFAULT_WORKERS", "FINN_ROOT", "FINN_BUILD_DIR"),
-    *("FINN_DEPS", "FINN_XILINX_PATH", "FINN_XILINX_VERSION", "FINN_HOST_BUILD_DIR", "FINN_XSI"),
-)
-#: Before the names of containers that finn-tui starts.
-_PREFIX = "finn-tui-"
-#: Prints the environment of what the container was started for: a child of ``--init``, or 1.
-_ENVIRONMENT = (
-    "read -r child rest </proc/1/task/1/children; "
-    'case "$(cat /proc/1/comm)" in *init*) ;; *) child=1;; esac; '
-    'exec cat "/proc/${child:-1}/environ"'
-)
+#: A word of the command line: one line, no blanks at its ends.
+_Word = Annotated[
+    str, Meta(pattern=r"\A(\S([^\n\r\0]*\S)?)?\Z", description="One line without blanks around it.")
+]
 
 
 class Container(Struct, frozen=True, omit_defaults=True):
-    """A container, as engines.toml and hosts.toml name it: one that runs, or an image.
+    """``[NAME.container]`` in engines.toml and hosts.toml: one that runs, or an image.
 
     Attributes:
         runtime: the program, ``docker`` or ``podman``; empty takes the one that is there.
@@ -49,244 +26,22 @@ class Container(Struct, frozen=True, omit_defaults=True):
 
     runtime: Annotated[
         Literal["", "docker", "podman"],
-        Meta(description="Program that runs containers; empty takes the one that is there."),
+        Meta(description="docker, podman, or empty for the one that is there."),
     ] = ""
-    name: Annotated[str, Meta(description="Name of a container that runs.")] = ""
+    name: Annotated[_Word, Meta(description="Name of a container that runs.")] = ""
     image: Annotated[
-        str, Meta(description="Image of which a container is started, instead of a name.")
+        _Word, Meta(description="Image of which a container is started, instead of a name.")
     ] = ""
     mounts: Annotated[
-        tuple[str, ...],
+        tuple[_Word, ...],
         Meta(description="What an image gets of the machine, such as /opt/Xilinx:/opt/Xilinx:ro."),
     ] = ()
     env: Annotated[dict[str, str], Meta(description="Variables in the container.")] = {}
     options: Annotated[
-        tuple[str, ...], Meta(description="More options of `docker run` for an image.")
+        tuple[_Word, ...], Meta(description="More options of `docker run` for an image.")
     ] = ()
 
     @property
     def title(self) -> str:
         """What it is, for people."""
         return f"container {self.name}" if self.name else f"image {self.image}"
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A folder of the machine that a container sees.
-
-    Attributes:
-        source: its path on the machine.
-        target: its path in the container.
-        writable: whether the container may write to it.
-    """
-
-    source: str
-    target: str
-    writable: bool = True
-
-
-@dataclass(frozen=True)
-class ContainerFacts:
-    """What the runtime says of a container.
-
-    Attributes:
-        running: whether it runs.
-        image: the image that it was made from.
-        user: who commands in it run as; empty for root.
-        mounts: what it sees of the machine.
-    """
-
-    running: bool
-    image: str
-    user: str
-    mounts: tuple[Mount, ...]
-
-
-async def runtime_of(machine: Transport, container: Container) -> str:
-    """The program that runs containers there.
-
-    Raises:
-        FinnTuiError: there is none (kind "engine").
-    """
-    if container.runtime:
-        return container.runtime
-    for program in ("docker", "podman"):
-        status, _, _ = await machine.run("sh", "-c", f"command -v {program}")
-        if status == 0:
-            return program
-    raise FinnTuiError(
-        f"{machine.machine.name} has neither docker nor podman",
-        f"The {container.title} needs one of them.",
-        "Install one, or give the machine's own FINN.",
-        kind="engine",
-    )
-
-
-async def inspect(machine: Transport, runtime: str, name: str) -> ContainerFacts | None:
-    """What a runtime says of a container; None if there is none of that name.
-
-    Raises:
-        FinnTuiError: the runtime cannot be used (kind "engine").
-    """
-    status, out, err = await machine.run(runtime, "container", "inspect", "--", name)
-    if status != 0:
-        text = err.decode("utf-8", "replace").strip()
-        if "no such container" in text.lower():
-            return None
-        raise runtime_failed(machine, runtime, text)
-    try:
-        document = json.loads(out)[0]
-        return ContainerFacts(
-            bool(document["State"]["Running"]),
-            str(document["Config"].get("Image") or document.get("ImageName") or ""),
-            str(document["Config"].get("User") or ""),
-            tuple(_mount(item) for item in document.get("Mounts") or ()),
-        )
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise runtime_failed(machine, runtime, f"its answer: {error}") from error
-
-
-def _mount(item: Mapping[str, Any]) -> Mount:
-    return Mount(str(item["Source"]), str(item["Destination"]), bool(item.get("RW", True)))
-
-
-def runtime_failed(machine: Transport, runtime: str, why: str) -> FinnTuiError:
-    """The error for docker or podman that cannot be used, with what it takes to use it."""
-    fix = f"Try `{runtime} ps` on {machine.machine.name}."
-    if "permission denied" in why.lower():
-        fix = (
-            "Add the user to the group docker there (`sudo usermod -aG docker USER`), and log in "
-            "again."
-        )
-    elif "cannot connect" in why.lower():
-        fix = "Start its daemon there (`sudo systemctl start docker`)."
-    return FinnTuiError(
-        f"{runtime} on {machine.machine.name} cannot be used", why[:500], fix, kind="engine"
-    )
-
-
-class ContainerTransport:
-    """A container of a machine; see ``Transport``.
-
-    Commands of a running container run by ``exec`` with the variables of its main process. Of an
-    image, each command gets a container, which is removed at its end; folders that it needs are
-    mounted at their own paths.
-    """
-
-    def __init__(self, outer: Transport, container: Container, runtime: str) -> None:
-        """For a container of the machine that ``outer`` reaches; see ``open_container``."""
-        self.outer = outer
-        self.container = container
-        self.runtime = runtime
-        self.machine: Machine = outer.machine
-        self.mounts: tuple[Mount, ...] = ()
-        self._env = dict(container.env)
-
-    @property
-    def is_closed(self) -> bool:
-        """See ``Transport``."""
-        return self.outer.is_closed
-
-    async def look(self) -> None:
-        """Learn what a running container sees and which variables its commands need.
-
-        Raises:
-            FinnTuiError: it is not there, or does not run (kind "engine").
-        """
-        name = self.container.name
-        facts = await inspect(self.outer, self.runtime, name)
-        if facts is None or not facts.running:
-            state = "does not run" if facts is not None else "is not there"
-            raise FinnTuiError(
-                f"the container {name} {state}",
-                f"{self.runtime} on {self.machine.name} says so.",
-                f"Start it (`{self.runtime} start {name}`); `{self.runtime} ps -a` lists all.",
-                kind="engine",
-            )
-        self.mounts = facts.mounts
-        status, out, _ = await self.outer.run(
-            *(self.runtime, "exec", name, "sh", "-c", _ENVIRONMENT)
-        )
-        pairs = out.decode("utf-8", "surrogateescape").split("\0") if status == 0 else []
-        taken = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-        self._env = {key: taken[key] for key in _TAKEN if key in taken} | self._env
-
-    def command(
-        self, *command: str, mounts: tuple[str, ...] = (), name: str = ""
-    ) -> tuple[str, ...]:
-        """The command line of the machine that runs a command in the container.
-
-        Args:
-            command: program and arguments.
-            mounts: folders of the machine that an image gets beside its own.
-            name: by which the container of an image can be removed; see ``remove``.
-        """
-        env = tuple(word for key, value in self._env.items() for word in ("-e", f"{key}={value}"))
-        if self.container.name:
-            return (self.runtime, "exec", "-i", *env, self.container.name, *command)
-        pairs = (*self.container.mounts, *(f"{path}:{path}" for path in mounts))
-        volumes = tuple(word for pair in dict.fromkeys(pairs) for word in ("-v", pair))
-        named = ("--name", _PREFIX + name) if name else ()
-        options = ("--rm", "-i", "--init", *named, *self.container.options, *volumes, *env)
-        return (self.runtime, "run", *options, self.container.image, *command)
-
-    async def remove(self, name: str) -> None:
-        """End the container of an image that was started under a name."""
-        await self.outer.run(self.runtime, "rm", "-f", _PREFIX + name)
-
-    async def run(
-        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
-    ) -> tuple[int, bytes, bytes]:
-        """See ``Transport``."""
-        return await self.outer.run(*self.command(*command), timeout=timeout, stdin=stdin)
-
-    async def stream(self, command: str) -> RemoteProcess:
-        """See ``Transport``."""
-        return await self.outer.stream(shlex.join(self.command("sh", "-c", command)))
-
-    async def files(self, base: str) -> RemoteFiles:
-        """The machine's files below a folder that the container sees at the same path.
-
-        Raises:
-            FinnTuiError: it does not see it there.
-        """
-        sources = [mount.target for mount in self.mounts if mount.source == mount.target]
-        sources += [pair.split(":")[0] for pair in self.container.mounts if _is_same_place(pair)]
-        if any(base == source or base.startswith(source.rstrip("/") + "/") for source in sources):
-            return await self.outer.files(base)
-        raise FinnTuiError(
-            f"the {self.container.title} does not see {base} of {self.machine.name}",
-            f"Mounted at their own paths are: {', '.join(sources) or 'none'}.",
-            f"Start it with `-v {base}:{base}`, or choose a folder that it sees.",
-            kind="engine",
-        )
-
-    async def console(self, columns: int, rows: int) -> Console:
-        """See ``Transport``; a container gives none."""
-        raise FinnTuiError(
-            f"the {self.container.title} has no terminal here",
-            "finn-tui runs commands in it only.",
-            f"Use `{self.runtime} exec -it` on {self.machine.name}.",
-            kind="engine",
-        )
-
-    def translated(self) -> AbstractContextManager[None]:
-        """See ``Transport``."""
-        return self.outer.translated()
-
-
-def _is_same_place(pair: str) -> bool:
-    parts = pair.split(":")
-    return len(parts) > 1 and parts[0] == parts[1]
-
-
-async def open_container(outer: Transport, container: Container) -> ContainerTransport:
-    """The container of a machine, looked at where it runs.
-
-    Raises:
-        FinnTuiError: no runtime, or no such container that runs (kind "engine").
-    """
-    transport = ContainerTransport(outer, container, await runtime_of(outer, container))
-    if container.name:
-        await transport.look()
-    return transport

@@ -11,7 +11,8 @@ from typing import Any
 from msgspec.structs import replace as replace_in
 
 from finn_tui.base.text import clean
-from finn_tui.hosts.catalogue import ContainerEntry, Host, SlurmEntry
+from finn_tui.hosts.catalogue import Host, SlurmEntry
+from finn_tui.hosts.container import Container
 from finn_tui.hosts.transport import Transport
 
 #: A home directory on a slow network disk takes its time.
@@ -164,7 +165,7 @@ async def completed(link: Transport, host: Host) -> Host:
         host = replace_in(host, engine=(python,))
     container = values.get("container", "")
     if not host.engine and host.container is None and container:
-        host = replace_in(host, container=ContainerEntry(name=container))
+        host = replace_in(host, container=Container(name=container))
     settings = values.get("settings", "")
     if not host.setup and "vivado" not in facts.programs and settings.startswith("/"):
         host = replace_in(host, setup=f"source {shlex.quote(settings)}")

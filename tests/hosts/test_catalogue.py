@@ -6,7 +6,8 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
-from finn_tui.hosts.catalogue import ContainerEntry, Host, SlurmEntry
+from finn_tui.hosts.catalogue import Host, SlurmEntry
+from finn_tui.hosts.container import Container
 
 
 def write(text: str) -> None:
@@ -25,7 +26,7 @@ def test_added_hosts_are_found_and_comments_stay() -> None:
         engine=("/opt/finn/bin/python",),
         setup="source /tools/settings64.sh\nexport A=1",
         env={"NUM_DEFAULT_WORKERS": "4"},
-        container=ContainerEntry(image="xilinx/finn", mounts=("/tools:/tools:ro",)),
+        container=Container(image="xilinx/finn", mounts=("/tools:/tools:ro",)),
         slurm=SlurmEntry(partition="fpga", time="1-12:00:00", memory="32G", extra=("--exclusive",)),
     )
     catalogue.add(lab)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from finn_tui.cli.documents.base import DamagedItem, Document
-from finn_tui.hosts.catalogue import ContainerEntry, SlurmEntry
+from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.hosts.container import Container
 
 
 class HostRow(Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class HostRow(Struct, frozen=True, kw_only=True):
     engine: tuple[str, ...]
     setup: str
     env: dict[str, str]
-    container: ContainerEntry | None
+    container: Container | None
     slurm: SlurmEntry | None
 
 
