@@ -117,7 +117,7 @@ class BoardState:
         run: id of the run; empty for the newest that has been built.
         busy: the job asked for ("go", "deploy", ...) while it runs; ``busy_on`` is its machine.
         queue: the runs that are deployed and validated one after the other.
-        jobs: how far each of ``BOARD_JOBS`` is.
+        jobs: how far each of ``BOARD_JOBS`` is, with the run ``jobs_of``.
         results: results.json of the run, read when it changes.
         read: what is shown of them, with images; None before it was read.
         accuracy: running accuracy in percent with images done and in all, while validating.
@@ -132,6 +132,7 @@ class BoardState:
     busy_on: str = ""
     queue: BoardQueue = field(default_factory=BoardQueue)
     jobs: dict[str, JobState] = field(default_factory=dict)
+    jobs_of: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
     results_of: tuple[str, float] = ("", 0.0)
     read: BoardResults | None = None
@@ -144,9 +145,17 @@ class BoardState:
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""
-        self.busy, self.busy_on = job, self.machine
+        self.busy, self.busy_on, self.jobs_of = job, self.machine, self.run
         self.error, self.accuracy, self.interval, self.marks = None, None, None, ""
         self.jobs = {name: JobState() for name in BOARD_JOBS if job in ("go", name)}
+
+    def jobs_with(self, run: str) -> Mapping[str, JobState]:
+        """Return how far the jobs with a run are; none where the last ones were another run's."""
+        return self.jobs if run == self.jobs_of else {}
+
+    def error_with(self, run: str) -> FinnTuiError | None:
+        """Return why the last job with a run failed."""
+        return self.error if run == self.jobs_of else None
 
 
 @dataclass

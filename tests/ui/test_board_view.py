@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.ui.board.progress import end_failed, end_finished, end_stopped
 from finn_tui.ui.board.view import job_lines
 from finn_tui.ui.state import BoardState
 
@@ -34,3 +36,52 @@ def test_a_difference_is_said_also_in_a_low_window() -> None:
     assert "class 7, but software gives 3" in shown(execute=executed)
     values = {"image": 0, "class": None, "difference": 0.5, "differs": True}
     assert "sample 0: outputs differ from software, largest difference 0.5" in shown(execute=values)
+
+
+class Run:
+    """As much of a run as the view asks for."""
+
+    id = "20260102T030405Z-tfc-w1a1-00ff"
+    clock_missed_ns = None
+
+    class request:
+        dataset = "mnist"
+
+
+def test_a_failed_job_is_not_hidden_behind_an_earlier_verdict() -> None:
+    measured = {"images_per_s": 1000.0, "batch": 10, "clock_mhz": 100.0}
+    same = {**ACCURACY, "software_same": 400}
+    board = BoardState(run=Run.id, results={"throughput": measured, "accuracy": same})
+
+    def lines(height: int = 20, run: Any = Run) -> list[str]:
+        return [line.text.strip() for line in job_lines(board, 120, height, run)]
+
+    assert lines()[0].startswith("✓ 400 of 400 same")
+    for job, status in (("throughput", "failed"), ("go", "failed"), ("go", "stopped")):
+        for height in (20, 8, 5):
+            board.begin(job)
+            board.jobs["throughput"].start()
+            if status == "failed":
+                error = FinnTuiError("the line to lab broke", "It was cut.", kind="board")
+                end_failed(board, error)
+                wanted = "✗ throughput failed: the line to lab broke"
+            else:
+                end_stopped(board)
+                wanted = "■ throughput was stopped"
+            text = lines(height)
+            assert text[0] == wanted, text
+            assert not any(line.startswith("✓ 400 of 400 same") for line in text)
+            assert any(
+                "earlier: 1,000 images/s" in line or "earlier: 1.00" in line for line in text
+            )
+    # Of another run nothing is said to have failed.
+    other = type("Other", (Run,), {"id": "20260102T030405Z-tfc-w1a1-0001"})
+    assert "failed" not in "".join(lines(run=other))
+    # A board that is not reached fails before any job.
+    board.begin("execute")
+    end_failed(board, FinnTuiError("lab does not answer", kind="board"))
+    assert lines()[0] == "✗ lab does not answer"
+    board.begin("throughput")
+    board.jobs["throughput"].start()
+    end_finished(board, ())
+    assert lines()[0].startswith("✓ 400 of 400 same"), "it is shown again after a good end"

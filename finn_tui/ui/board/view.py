@@ -31,6 +31,7 @@ _SIGNS = {
 
 #: What stands at the end of a text and is never cut off.
 _MARKS = (" REPLAY SIMULATED", " REPLAY", " SIMULATED")
+_EARLIER = "earlier: "
 
 Text = tuple[str, str]
 #: Lines of all jobs with all results.
@@ -91,7 +92,13 @@ def job_lines(
     """
     lines: list[StyledLine] = []
     results = board.results
+    jobs = board.jobs_with(run.id if run is not None else "")
+    problem = None if board.busy else _problem(board, jobs, run)
+    if problem is not None:
+        lines.append(StyledLine().add(" " + _cut(problem[0], width - 2), problem[1]))
     verdict = _verdict(results)
+    if verdict is not None and problem is not None:
+        verdict = _EARLIER + verdict[0], "dim"
     # In a very low window the results come first.
     low = height < 7 and not (results.get("comparison") or {}).get("differs")
     if not board.busy and not low:
@@ -100,8 +107,8 @@ def job_lines(
         elif run is not None:
             lines += _next(run, board, width)
     for name in BOARD_JOBS:
-        job = board.jobs.get(name)
-        measured = _measured_lines(board, name)
+        job = jobs.get(name)
+        measured = _measured_lines(board, name, job)
         if height < JOB_LINES and measured and (job is None or job.status != "running"):
             lines.append(_short_job_line(name, job, measured[0], width))
             continue
@@ -114,6 +121,17 @@ def job_lines(
         if (low or verdict is not None) and run is not None:
             lines += _next(run, board, width)
     return lines
+
+
+def _problem(board: BoardState, jobs: Mapping[str, JobState], run: RunView | None) -> Text | None:
+    """What became of the last job with the run, if it did not end well."""
+    error = board.error_with(run.id if run is not None else "")
+    for name, job in jobs.items():
+        if job.status == "failed":
+            return f"✗ {name} failed{f': {error.what}' if error is not None else ''}", "bad"
+        if job.status == "stopped":
+            return f"■ {name} was stopped", "warn"
+    return (f"✗ {error.what}", "bad") if error is not None else None
 
 
 def _next(run: RunView, board: BoardState, width: int) -> list[StyledLine]:
@@ -162,15 +180,22 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
     return line.add("not possible" if job.status == "missing" else "", "warn")
 
 
-def _measured_lines(board: BoardState, name: str) -> list[Text]:
+def _measured_lines(board: BoardState, name: str, job: JobState | None) -> list[Text]:
     """Return the results of a job from results.json, as texts with roles."""
+    lines = _results_of(board, name, job)
+    if job is None or job.status in ("running", "done"):
+        return lines
+    # What is known is of another time than what has just happened.
+    return [(_EARLIER + text, "dim") for text, _ in lines[:1]]
+
+
+def _results_of(board: BoardState, name: str, job: JobState | None) -> list[Text]:
     results = board.results
     if name == "execute" and (result := results.get("execute")):
         return _executed(result)
     if name == "throughput" and (result := results.get("throughput")):
         return _throughput(result)
     if name == "validate":
-        job = board.jobs.get(name)
         if board.accuracy is not None and job is not None and job.status == "running":
             return [_so_far(board, job)]
         return _accuracy(results.get("accuracy") or {}, results.get("comparison") or {})

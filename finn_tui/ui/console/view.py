@@ -129,6 +129,10 @@ class ConsoleView(Widget, can_focus=True):
                 self._remote.resize(self.emulator.columns, self.emulator.rows)
             self.refresh()
 
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Take every key: those of the app, ctrl+q and the palette's too, belong to the board."""
+        return True
+
     def on_key(self, event: events.Key) -> None:
         """Send a key to the board; scroll back with shift."""
         event.stop()

@@ -18,6 +18,7 @@ from finn_tui.ui.console.emulator import _MOST_BACK, PIECE, Emulator
 from finn_tui.ui.console.keys import key_bytes
 from finn_tui.ui.console.screen import ConsoleScreen
 from finn_tui.ui.console.view import ConsoleView
+from tests.ui.conftest import MakeApp, screen_text, until
 
 
 def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
@@ -228,3 +229,21 @@ async def test_a_flood_leaves_room_for_keys() -> None:
         # On any machine: a slice ends after some milliseconds, and there were many.
         assert turns > 20
         assert view.emulator.back == _MOST_BACK
+
+
+async def test_the_app_s_own_keys_belong_to_the_board(make_app: MakeApp) -> None:
+    app, board = make_app(None), Board()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = ConsoleScreen("lab", simulated=False)
+        await app.push_screen(screen)
+        serving = asyncio.create_task(screen.serve(board))
+        await pilot.pause()
+        # Quit, palette, help, a picture of the screen: of all screens, but not of this one.
+        await pilot.press("ctrl+q", "ctrl+p", "f1", "q", "ctrl+c", "tab")
+        assert board.typed == b"\x11\x10\x1bOPq\x03\t"
+        assert app.screen is screen and app.is_running
+        text = screen_text(app)
+        assert "ctrl+] leave" in text.splitlines()[-1], "the one way out is shown"
+        await pilot.press("ctrl+right_square_bracket")
+        await until(pilot, lambda: app.screen is not screen)
+        serving.cancel()
