@@ -269,4 +269,4 @@ def check_container(where: str, entry: Container) -> None:
     _check_variables(f"{where}.env", entry.env)
 
 
-_FILE = EntryFile("host", HostEntry, _check)
+_FILE = EntryFile("host", HostEntry, _check, example="ADDRESS")

@@ -39,9 +39,15 @@ class Machine:
         return catalogue(self.word)
 
     @property
+    def label(self) -> str:
+        """Its name, and its address where that is another one."""
+        return self.name if self.address == self.name else f"{self.name} ({self.address})"
+
+    @property
     def where(self) -> str:
-        """Its name and its address, for people."""
-        return f"{self.name} ({self.address}{f':{self.port}' if self.port else ''})"
+        """Its name, and its address and port where they say more."""
+        place = f"{self.address}:{self.port}" if self.port else self.address
+        return self.name if place == self.name else f"{self.name} ({place})"
 
     @property
     def login(self) -> str:

@@ -27,7 +27,7 @@ class LoginRefused(FinnTuiError):
         """For a machine and what it said."""
         self.machine = machine
         super().__init__(
-            f"{machine.name} ({machine.address}) does not let {machine.user or 'you'} in",
+            f"{machine.label} does not let {machine.user or 'you'} in",
             why,
             fix or "Give its password or token when asked (--ask-password).",
             kind=machine.word,

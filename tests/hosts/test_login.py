@@ -79,7 +79,7 @@ async def test_each_hop_shows_its_host_key(gate: Server, server: Server) -> None
     assert await echo(LAB, Secrets()) == b"on\n"
 
     gate.stop()
-    with pytest.raises(Unreachable, match=r"gate .* refuses"):
+    with pytest.raises(Unreachable, match=r"gate.* refuses"):
         await echo(LAB, Secrets())
     sshd.new_key(gate.folder / "host")
     gate.start()
@@ -90,7 +90,7 @@ async def test_each_hop_shows_its_host_key(gate: Server, server: Server) -> None
 async def test_a_host_that_its_jump_host_cannot_reach(gate: Server, server: Server) -> None:
     await echo(LAB, Secrets(), trust=True)
     server.stop()
-    with pytest.raises(Unreachable, match=r"lab .* through the jump host"):
+    with pytest.raises(Unreachable, match=r"lab.* through the jump host"):
         await echo(LAB, Secrets())
     server.start()
 

@@ -45,7 +45,7 @@ class HostKeyUnknown(FinnTuiError):
         self.fingerprint = fingerprint
         name = machine.jump_for or machine.name
         super().__init__(
-            f"{machine.name} ({machine.address}) is not known yet",
+            f"{machine.label} is not known yet",
             f"It shows the host key {fingerprint}. Whoever answers at this address could show one.",
             "Compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the "
             f"{machine.word}'s own console, then `finn-tui {machine.word}s test {name} "
@@ -69,7 +69,7 @@ class HostKeyChanged(FinnTuiError):
             "its SD card was written anew" if machine.word == "board" else "it was installed anew"
         )
         super().__init__(
-            f"{machine.name} ({machine.address}) has another host key than before",
+            f"{machine.label} has another host key than before",
             f"It shows {fingerprint} now. Either {anew}, or the address went "
             f"to another machine, or somebody stands between you and the {machine.word}. "
             "Nothing was sent.",

@@ -197,9 +197,7 @@ class _Way:
             depth: how many machines this one leads to.
         """
         what = "the jump host " if machine.jump_for else ""
-        self.on_progress(
-            Progress(machine.word, f"connecting to {what}{machine.name} ({machine.address})")
-        )
+        self.on_progress(Progress(machine.word, f"connecting to {what}{machine.label}"))
         with translated(machine):
             hops = await asyncio.to_thread(_hops, machine) if tunnel is None else []
         for hop in hops:
