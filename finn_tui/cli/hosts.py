@@ -250,5 +250,6 @@ def _lines(host: Host, facts: HostFacts, latency: float | None) -> list[tuple[st
         ("builds by", _builds_by(host)),
         ("folder", f"{facts.folder}, {free}{written}"),
         *((name, path) for name, path in facts.programs.items()),
+        ("partitions", " ".join(facts.partitions) or "-"),
         ("linger", lingers[facts.lingers]),
     ]

@@ -32,6 +32,7 @@ say free "$(df -Pk "$at" 2>/dev/null | awk 'END { print $4 }')"
 for program in docker podman sbatch systemd-run vivado vitis_hls; do
   place=$(command -v "$program" 2>/dev/null) && say "$program" "$place"
 done
+say partitions "$(sinfo -h -o %P 2>/dev/null | head -n 20 | tr '\n' ' ')"
 say linger "$(loginctl show-user "$(id -un)" -p Linger --value 2>/dev/null)"
 """
 #: Prints version of Python and FINN, as far as they are there, without importing FINN.
@@ -80,6 +81,7 @@ class HostFacts:
         free_bytes: free on that disk; None where it cannot be read.
         programs: paths of those that were found: docker, podman, sbatch, systemd-run, vivado,
             vitis_hls.
+        partitions: of a Slurm that answers, the default one with ``*``; empty without one.
         lingers: whether the user's processes may outlive the login by systemd; None without it.
         engine_python: version of the engine's Python; None where no engine is set or it fails.
         finn: its FINN, name and version or place; None without one.
@@ -94,6 +96,7 @@ class HostFacts:
     free_bytes: int | None
     programs: dict[str, str]
     lingers: bool | None
+    partitions: tuple[str, ...] = ()
     engine_python: str | None = None
     finn: str | None = None
     engine_problem: str = ""
@@ -120,6 +123,7 @@ async def examine(link: Transport, host: Host) -> HostFacts:
         writable="writable" in values,
         free_bytes=int(free) * 1024 if re.fullmatch(r"\d{1,18}", free) else None,
         programs={name: values[name] for name in programs if values.get(name)},
+        partitions=tuple(values.get("partitions", "").split()),
         lingers=linger == "yes" if linger in ("yes", "no") else None,
     )
     return await _with_engine(link, host, facts) if host.engine else facts
@@ -154,7 +158,7 @@ async def completed(link: Transport, host: Host) -> Host:
     """A host with what can be found out there of what its entry leaves open.
 
     A Python with FINN in one of the usual places, else a running container of an image that is
-    called finn; Vivado's newest settings where Vivado is not on the PATH; Slurm.
+    called finn; Vivado's newest settings where Vivado is not on the PATH; Slurm, where it answers.
 
     Raises:
         FinnTuiError: the line broke.
@@ -169,7 +173,7 @@ async def completed(link: Transport, host: Host) -> Host:
     settings = values.get("settings", "")
     if not host.setup and "vivado" not in facts.programs and settings.startswith("/"):
         host = replace_in(host, setup=f"source {shlex.quote(settings)}")
-    if host.slurm is None and "sbatch" in facts.programs:
+    if host.slurm is None and "sbatch" in facts.programs and facts.partitions:
         host = replace_in(host, slurm=SlurmEntry())
     return host
 

@@ -47,6 +47,7 @@ def test_a_host_is_added_with_what_is_found_there(
     assert fingerprint.startswith("SHA256:")
 
     fake(configured.folder / "bin" / "sbatch")
+    fake(configured.folder / "bin" / "sinfo", "printf 'fpga*\\ndebug\\n'")
     engine = fake(user / "finn-plus" / ".venv" / "bin" / "python", '[ -z "$3" ]')
     # sshd takes the home directory from the password file, where there may be no FINN.
     configured.set_environment(HOME=str(user))
@@ -63,6 +64,7 @@ def test_a_host_is_added_with_what_is_found_there(
     document = tested.json
     assert document["engine_problem"] and document["folder"] == folder
     assert document["free_bytes"] > 0 and document["writable"] and document["latency_ms"] > 0
+    assert document["partitions"] == ["fpga*", "debug"]
     assert document["programs"]["sbatch"] == str(configured.folder / "bin" / "sbatch")
 
     answer = '{"python": "3.10.12", "name": "finn-plus", "version": "1.4.0", "place": "/x"}'

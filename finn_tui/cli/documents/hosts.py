@@ -81,6 +81,7 @@ class HostsTest(Document, frozen=True, kw_only=True):
         free_bytes (bytes): free on that disk; null where it cannot be read.
         programs: paths of docker, podman, sbatch, systemd-run, vivado and vitis_hls, if they are
             there.
+        partitions: of a Slurm that answers, the default one with ``*``; empty without one.
         lingers: whether the user's processes may outlive the login by systemd; null without it.
     """
 
@@ -97,4 +98,5 @@ class HostsTest(Document, frozen=True, kw_only=True):
     writable: bool
     free_bytes: int | None
     programs: dict[str, str]
+    partitions: tuple[str, ...]
     lingers: bool | None
