@@ -15,7 +15,7 @@ from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.actions.table import BY_ID
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.controllers.sweep import read_series
+from finn_tui.ui.controllers.sweep import SeriesText, read_series
 from finn_tui.ui.results.view import plot_lines, result_facts, results_content
 from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import (
@@ -236,10 +236,11 @@ async def test_a_series_is_asked_for_and_followed(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("published, exp1", (["published", "exp1"], 0)),
-        ("pareto:3,ones,", (["ones"], 3)),
-        ("pareto:x", (["pareto:x"], 0)),
+        ("published, exp1", SeriesText(("published", "exp1"))),
+        ("pareto:3,ones,", SeriesText(("ones",), 3)),
+        ("pareto:x", SeriesText(("pareto:x",))),
+        ("ones, on:cluster", SeriesText(("ones",), on="cluster")),
     ],
 )
-def test_series_are_read(text: str, expected: tuple[list[str], int]) -> None:
+def test_series_are_read(text: str, expected: SeriesText) -> None:
     assert read_series(text) == expected

@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from finn_tui.lab.sweep import SweepItem, SweepOptions
 
 _PARETO = re.compile(r"pareto:(\d{1,2})")
+_ON = re.compile(r"on:(\S+)")
+
+
+@dataclass(frozen=True)
+class SeriesText:
+    """What the user has typed for a series.
+
+    Attributes:
+        names: of foldings.
+        pareto: how many foldings the solver finds.
+        on: the host that builds; None for this machine.
+    """
+
+    names: tuple[str, ...]
+    pareto: int = 0
+    on: str | None = None
 
 
 @dataclass
@@ -45,26 +61,26 @@ class SweepController(Controller):
 
         def accept(text: str | None) -> None:
             if text:
-                self._confirm(opened, *read_series(text))
+                self._confirm(opened, read_series(text))
 
         self.context.show_dialog(
             AskTextDialog(
                 f"Series of {opened.model.title}: build, deploy and validate",
                 text=", ".join([*(usual or ["ones"]), "pareto:2"]),
                 refuse=lambda text: why_no_series(text, known),
-                hint="foldings by name; pareto:2 adds two of the solver's. Known: "
-                + ", ".join(known),
+                hint="foldings by name; pareto:2 adds two of the solver's, on:HOST builds on a "
+                "host's Slurm. Known: " + ", ".join(known),
             ),
             accept,
         )
 
-    def _confirm(self, opened: Opened, names: Sequence[str], pareto: int) -> None:
+    def _confirm(self, opened: Opened, series: SeriesText) -> None:
         from finn_tui.lab import sweep
 
-        settings = self.lab.workspace.settings
-        options = sweep.SweepOptions(board=self.state.board.machine)
+        settings, pareto = self.lab.workspace.settings, series.pareto
+        options = sweep.SweepOptions(board=self.state.board.machine, on=series.on)
         try:
-            items = sweep.named(self.lab, opened, names)
+            items = sweep.named(self.lab, opened, series.names)
         except FinnTuiError as error:
             self.context.show_error(error)
             return
@@ -73,6 +89,8 @@ class SweepController(Controller):
             facts.insert(0, ("SIMULATED: stand-ins for Vivado and Vitis HLS", "sim"))
         if pareto:
             facts.append((f"{pareto} of the solver's foldings", ""))
+        if series.on:
+            facts.append((f"built on {series.on}, as one job array of its Slurm", ""))
         self.context.confirm(
             f"Series of {len(items) + pareto} foldings of {opened.model.title}",
             facts,
@@ -149,15 +167,17 @@ class SweepController(Controller):
         self.context.stop(WorkKind.SWEEP)
 
 
-def read_series(text: str) -> tuple[list[str], int]:
-    """Return the names of a series, and how many foldings the solver finds."""
-    names, pareto = [], 0
+def read_series(text: str) -> SeriesText:
+    """Return what is typed for a series."""
+    names, pareto, on = [], 0, None
     for name in (part.strip() for part in text.split(",")):
         if match := _PARETO.fullmatch(name):
             pareto = max(pareto, int(match[1]))
+        elif match := _ON.fullmatch(name):
+            on = match[1]
         elif name:
             names.append(name)
-    return names, pareto
+    return SeriesText(tuple(names), pareto, on)
 
 
 def why_no_series(text: str, known: Sequence[str]) -> str | None:
@@ -167,8 +187,8 @@ def why_no_series(text: str, known: Sequence[str]) -> str | None:
         text: what was typed.
         known: names of foldings.
     """
-    names, pareto = read_series(text)
-    unknown = [name for name in names if name not in known and not name.endswith(".json")]
+    series = read_series(text)
+    unknown = [name for name in series.names if name not in known and not name.endswith(".json")]
     if unknown:
         return f"there is no folding called {unknown[0]}"
-    return None if names or pareto else "name a folding"
+    return None if series.names or series.pareto else "name a folding"
