@@ -29,7 +29,7 @@ from finn_tui.board.request import (
     load_sample,
     ready,
 )
-from finn_tui.board.results import MOST_VALUES, Executed
+from finn_tui.board.results import MOST_VALUES, Executed, clock_note
 from finn_tui.board.transport import Transport
 from finn_tui.board.validation_set import class_names, stored
 
@@ -266,6 +266,7 @@ class _Image:
             board=self._request.board,
             simulated=self._request.simulated,
             replay=self._request.replay,
+            clock_note=clock_note(self._what.clock_mhz, clock),
             image=index,
             result=None if classes is None else int(classes[at]),
             expected=None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 import zipfile
 from pathlib import Path
@@ -59,6 +60,13 @@ class Reference:
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image."""
         return self._network.input_shape[1:]
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart, if its output is a class or a score for each."""
+        last = self._network.description["nodes"][-1]
+        network = self._network.up_to(last["inputs"][0]) if last["op"] == "topk" else self._network
+        return math.prod(network.output_shape)
 
     def scores(self, images: Array) -> Array | None:
         """Return the scores before Top-K, (N, classes); None of a graph that does not end so.

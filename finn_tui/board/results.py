@@ -19,6 +19,7 @@ class Executed:
     Attributes:
         board: which one. simulated: whether it had an FPGA.
         replay: whether it is a recorded session's and no measurement.
+        clock_note: what is wrong with the clock; None where it is the build's.
         image: its index in the run's sample, or in the user's file.
         result: the class that the accelerator gave; None of a network without classes.
         expected: the image's label, or None where it has none.
@@ -56,6 +57,7 @@ class Executed:
     software_outputs: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     replay: bool = False
+    clock_note: str | None = None
 
     @property
     def differs(self) -> bool:
@@ -82,6 +84,13 @@ class Executed:
     def text(self) -> str:
         """What a line says of it."""
         return executed_text(self.as_dict())
+
+
+def clock_note(built_mhz: float | None, actual_mhz: float | None) -> str | None:
+    """What is said of an accelerator that ran at another clock than it was built for, else None."""
+    if built_mhz is None or actual_mhz is None or not clock_differs(built_mhz, actual_mhz):
+        return None
+    return f"built for {built_mhz:g} MHz, the board ran it at {actual_mhz:g} MHz"
 
 
 #: Values of an output that are kept.
@@ -172,6 +181,7 @@ class Throughput:
         sweep: each size.
         reasons: where the difference to the estimate comes from.
         replay: whether it is a recorded session's and no measurement.
+        clock_note: what is wrong with the clock; None where it is the build's.
     """
 
     board: str
@@ -187,6 +197,7 @@ class Throughput:
     sweep: tuple[BatchResult, ...] = ()
     reasons: tuple[str, ...] = ()
     replay: bool = False
+    clock_note: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -233,6 +244,7 @@ class Validation:
             ``software``, ``label``.
         differences_file: file in the run folder with these images and both outputs (.npz).
         replay: whether it is a recorded session's and no measurement.
+        clock_note: what is wrong with the clock; None where it is the build's.
     """
 
     board: str
@@ -257,6 +269,7 @@ class Validation:
     differences: tuple[dict[str, Any], ...] = ()
     differences_file: str | None = None
     replay: bool = False
+    clock_note: str | None = None
 
     @property
     def differs(self) -> bool:

@@ -18,7 +18,7 @@ from finn_tui.board.agent_session import Conversation
 from finn_tui.board.answers import BatchTimes, ThroughputAnswer
 from finn_tui.board.package import Package
 from finn_tui.board.request import BoardRequest, one_second, ready, timeout
-from finn_tui.board.results import BatchResult, Spread, Throughput
+from finn_tui.board.results import BatchResult, Spread, Throughput, clock_note
 from finn_tui.board.transport import Transport
 from finn_tui.core.dma_port import frame_cycles
 from finn_tui.engine.server import runfiles
@@ -132,6 +132,7 @@ def measured(
         clock_mhz=answer.clock_mhz,
         metrics=times.metrics,
         build_clock_mhz=what.clock_mhz,
+        clock_note=clock_note(what.clock_mhz, answer.clock_mhz),
         latency_ms=None if first is None else first.device_ms.median,
         end_to_end_images_per_s=largest.end_to_end_images_per_s,
         sweep=tuple(sweep),

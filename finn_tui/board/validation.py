@@ -33,7 +33,7 @@ from finn_tui.board.request import (
     load_sample,
     ready,
 )
-from finn_tui.board.results import Validation
+from finn_tui.board.results import Validation, clock_note
 from finn_tui.board.transport import Transport
 from finn_tui.board.validation_set import NoTestSetError, ValidationSet, read, stored
 from finn_tui.core.proportion import wilson
@@ -126,6 +126,7 @@ class _Run:
             dataset=chosen.name,
             batch=batch,
             clock_mhz=outputs.clock_mhz,
+            clock_note=clock_note(self.what.clock_mhz, outputs.clock_mhz),
             seconds=time.monotonic() - began,
             board_seconds=outputs.total_seconds,
             driver_seconds=outputs.seconds,

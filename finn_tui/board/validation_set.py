@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board import own_dataset
+from finn_tui.board import own_dataset, reference
 from finn_tui.board.package import Package, shown_name, validation_files
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.training import datasets, locate
@@ -64,14 +64,50 @@ def read(what: Package, chosen: Path | None = None) -> ValidationSet:
 
     Raises:
         NoTestSetError: nothing was chosen, and the run's own is not here.
-        FinnTuiError: it cannot be used.
+        FinnTuiError: it cannot be used, or has labels that the network has no class for.
     """
     if chosen is None:
-        return _of_run(what)
-    if chosen.is_dir():
-        return _in_folder(what, chosen)
-    own = own_dataset.read(chosen, what.about)
-    return ValidationSet(own.name, own.images, own.labels, own.values, class_names(what))
+        images = _of_run(what)
+    elif chosen.is_dir():
+        images = _in_folder(what, chosen)
+    else:
+        own = own_dataset.read(chosen, what.about)
+        images = ValidationSet(own.name, own.images, own.labels, own.values, class_names(what))
+    _check_labels(what, images)
+    return images
+
+
+def _check_labels(what: Package, images: ValidationSet) -> None:
+    """Refuse labels beyond the network's classes: none of these images could ever be right."""
+    count = class_count(what)
+    if images.labels is None or not images.labels.size or count is None:
+        return
+    highest, beyond = int(images.labels.max()), int((images.labels >= count).sum())
+    if not beyond:
+        return
+    all_of = "all" if beyond == len(images.labels) else f"{beyond:,} of {len(images.labels):,}"
+    raise FinnTuiError(
+        f"{images.name} has labels up to {highest}, the network has the classes 0 to {count - 1}",
+        f"{all_of} of its images could not be right, whatever the board gives: it is for another "
+        "network, or its labels begin at 1.",
+        "Count labels from 0, in the order of the network's classes, or choose another data set.",
+        kind="input",
+    )
+
+
+def class_count(what: Package) -> int | None:
+    """How many classes a run's network tells apart; None where it is not known."""
+    if what.about.kind != "classes":
+        return None
+    software = reference.of_run(what.run)
+    if software is not None and software.single:
+        return software.classes
+    # Top-K leaves no trace of how many there were.
+    outputs = what.samples("outputs")
+    if what.about.topk == 0 and len(outputs) == 1:
+        shape = np.load(outputs[0], mmap_mode="r", allow_pickle=False).shape
+        return int(np.prod(shape[1:]))
+    return len(class_names(what)) or None
 
 
 def class_names(what: Package) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
 if TYPE_CHECKING:
     from finn_tui.base.progress import OnProgress
     from finn_tui.board.transport import Transport
+    from finn_tui.runs.folder import RunFolder
 
     Job = Callable[[Transport, Path, OnProgress], Awaitable[Any]]
 
@@ -123,6 +124,17 @@ class BoardOrder:
                 confirm("Run this code on the board?")
             consent.agree(error.digest, error.path)
 
+    def run_folder(self) -> RunFolder:
+        """The run that the user names, or the folder of a package that was given by its path."""
+        from finn_tui.lab.plain_packages import plain_package
+        from finn_tui.runs.documents import RunKind
+        from finn_tui.runs.folder import RunFolder
+
+        path = plain_package(self.name)
+        if path is not None:
+            return RunFolder(path)
+        return open_lab(self.workspace).find_run(self.name, RunKind.BUILD)
+
     def ask_about_clock(self, *, yes: bool) -> None:
         """Ask before a bitstream that misses its clock is sent: it may compute wrongly.
 
@@ -133,10 +145,9 @@ class BoardOrder:
             FinnTuiError: there is nobody to ask.
             click.Abort: the answer is no.
         """
-        from finn_tui.runs.documents import RunKind
         from finn_tui.runs.folder import missed_text
 
-        missed = open_lab(self.workspace).find_run(self.name, RunKind.BUILD).clock_missed_ns()
+        missed = self.run_folder().clock_missed_ns()
         if missed is None or yes:
             return
         text = f"{missed_text(missed)}: the board may compute wrong results"
@@ -151,9 +162,7 @@ class BoardOrder:
 
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
-        from finn_tui.runs.documents import RunKind
-
-        built = open_lab(self.workspace).find_run(self.name, RunKind.BUILD)
+        built = self.run_folder()
         paste = self.paste or self._is_pasted()
         if not paste and (self.bind or self.reach):
             raise click.UsageError("--bind and --reach belong to --paste.")
@@ -231,11 +240,10 @@ class BoardOrder:
             the data set, see ``lab.board_data.dataset_for``.
         """
         from finn_tui.lab import board_data
-        from finn_tui.runs.documents import RunKind
 
         async def work(reporter: Reporter) -> Path | None:
             async with open_lab(self.workspace) as lab:
-                built = lab.find_run(self.name, RunKind.BUILD)
+                built = self.run_folder()
                 await board_data.write_network(lab, built, reporter)
                 return await board_data.dataset_for(
                     lab.workspace, built, chosen, download=download, on_progress=reporter
@@ -255,7 +263,7 @@ class BoardOrder:
 def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.Command]:
     """Return a command on RUN and a board; called with a ``BoardOrder`` and its options."""
     common: tuple[Decorator, ...] = (
-        click.argument("name", metavar="RUN"),
+        click.argument("name", metavar="RUN|PACKAGE"),
         click.option(
             "--to", help="The board (default: the workspace's, `simulated`), or replay:FILE."
         ),

@@ -246,4 +246,7 @@ def outcome_lines(done: dict[str, Any]) -> list[str]:
     if done["validate"]:
         lines += measure_text.validation(done["validate"])
     lines += [f"note        {note}" for note in done["notes"]]
-    return lines
+    # The clock is the same for all steps: said once.
+    clock = set(measure_text.clock(done["throughput"]))
+    rest = [line for line in lines if line not in clock]
+    return [*rest[:1], *clock, *rest[1:]]

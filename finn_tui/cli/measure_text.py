@@ -18,6 +18,11 @@ def mark(done: dict[str, Any]) -> str:
     return f"  {words}" if words else ""
 
 
+def clock(done: dict[str, Any]) -> list[str]:
+    """Return a line about a clock that is not the build's; none where it is."""
+    return [f"clock       WRONG: {done['clock_note']}"] if done.get("clock_note") else []
+
+
 def deployed(done: dict[str, Any]) -> str:
     return (
         f"deploy      {len(done['sent'])} of {done['files']} files, "
@@ -30,6 +35,7 @@ def executed(done: dict[str, Any]) -> list[str]:
 
     lines = [f"execute     {executed_text(done)}{mark(done)}"]
     lines += [f"            {note}" for note in done["notes"]]
+    lines += clock(done)
     if done["top"]:
         of = {"board": "the board", "network": "the network in software"}
         source = of.get(done["scores_of"], "the dataflow graph in software")
@@ -67,6 +73,7 @@ def throughput(done: dict[str, Any]) -> list[str]:
         f"throughput  {number(done['images_per_s'])} images/s{beside} "
         f"(batch {done['batch']:,}, {done['clock_mhz']:g} MHz){mark(done)}"
     ]
+    lines += clock(done)
     if done["end_to_end_images_per_s"] is not None:
         lines.append(
             f"end to end  {number(done['end_to_end_images_per_s'])} images/s with packing and "
@@ -92,6 +99,7 @@ def validation(done: dict[str, Any]) -> list[str]:
         same = done["software_same"]
         beside = "" if same is None else f"; {same:,} of {done['images']:,} as in software"
         lines.append(f"validate    {accuracy_text(done)} ({done['dataset']}){beside}{signed}")
+        lines += clock(done)
         lines += _worst(done)
     elif done["mean_squared_error"] is not None:
         lines.append(

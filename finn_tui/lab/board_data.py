@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine.server import runfiles
 from finn_tui.engine.server.training.published import DIGITS28
 from finn_tui.lab import datasets
 from finn_tui.lab.workbench import Workbench
@@ -55,6 +56,9 @@ async def dataset_for(
             workspace.root, chosen, download=download, on_progress=on_progress
         )
         return Path(place.folder)
+    if not (run.path / runfiles.RUN).is_file():
+        # A package by itself: what its driver is for, if it says so, is looked for here.
+        return None
     own = workspace.dataset(run.request.model)
     name = run.request.dataset
     if own is not None or name is None or _brings_images(run.path / "dataset"):

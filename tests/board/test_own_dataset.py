@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board import own_dataset
-from finn_tui.board.package import SampleDescription
+from finn_tui.board import own_dataset, validation_set
+from finn_tui.board.package import SampleDescription, package
+from tests.board import samples
 
 CODES = SampleDescription(preprocess="scale", scale=0.5, dtypes=("INT4",))
 PIXELS = SampleDescription(preprocess="divide-255", dtypes=("UINT8",))
@@ -115,3 +116,19 @@ def test_what_is_no_npz(tmp_path: Path) -> None:
     np.save(tmp_path / "set.npy", np.zeros(3))
     with pytest.raises(FinnTuiError, match=r"no \.npz|no data set"):
         own_dataset.read(tmp_path / "set.npy", CODES)
+
+
+def test_labels_beyond_the_classes_are_refused(run_folder: Path, tmp_path: Path) -> None:
+    """They could never be right: the accuracy would be 0 % without a word."""
+    what = package(run_folder)
+    images = np.zeros((3, 1, 28, 28), np.uint8)
+    fits = validation_set.read(what, written(tmp_path, images=images, labels=[0, 9, 9]))
+    assert fits.labels is not None
+    with pytest.raises(FinnTuiError, match=r"labels up to 10, the network has the classes 0 to 9"):
+        validation_set.read(what, written(tmp_path, images=images, labels=[1, 10, 10]))
+    # Where the dataflow graph is known, it says how many classes there are.
+    (run_folder / "rehearsal").mkdir()
+    (run_folder / "rehearsal" / "network.npz").write_bytes(samples.cifar_network_bytes())
+    with pytest.raises(FinnTuiError, match="classes 0 to 2") as caught:
+        validation_set.read(what, written(tmp_path, images=images, labels=[9, 9, 9]))
+    assert caught.value.why.startswith("all of its images") and caught.value.kind == "input"

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,10 @@ from finn_tui.board.recording import document
 from finn_tui.board.recording.recorder import Recorder, recording
 from finn_tui.board.throughput import throughput
 from finn_tui.board.validation import validate
+from finn_tui.cli.measure import outcome_lines
+from finn_tui.ui.board.numbers import figures
+from finn_tui.ui.board.view import job_lines
+from finn_tui.ui.state import BoardState
 from tests.board import samples
 
 #: Of the throughput; larger ones take the simulated board seconds.
@@ -340,3 +345,32 @@ async def test_a_named_recording_is_a_board(tmp_path: Path) -> None:
             await link.console(80, 24)
         with pytest.raises(FinnTuiError, match="holds no check"):
             await jobs.check(link)
+
+
+async def test_another_clock_than_the_build_s_is_recorded(
+    recorded: tuple[Path, Path, Any],
+) -> None:
+    """A board that ran at half the clock, from a recording: in results.json and on the screen."""
+    run_folder, path, _ = recorded
+    text = path.read_text()
+    assert text.count('\\"clock_mhz\\": 100.0') >= 3
+    path.write_text(text.replace('\\"clock_mhz\\": 100.0', '\\"clock_mhz\\": 50.0'))
+    async with connect(replay(path)) as link:
+        outcome = await jobs.go(link, run_folder, batch=BATCH)
+    note = "built for 100 MHz, the board ran it at 50 MHz"
+    parts = json.loads((run_folder / "results.json").read_text())["replay"]
+    assert [parts[name]["clock_note"] for name in ("execute", "throughput", "accuracy")] == [
+        note
+    ] * 3
+    lines = outcome_lines(outcome.as_dict())
+    assert [line for line in lines if "WRONG" in line] == [f"clock       WRONG: {note}"]
+    shown = figures(BoardState(results=parts, results_of=("x", 0.0)), _view())
+    assert [figure.about[0] for figure in shown[1:3]] == ["! 50, not 100 MHz"] * 2
+    drawn = "\n".join(line.text for line in job_lines(BoardState(results=parts), 80, 20))
+    assert drawn.count(f"! {note}") == 2, "beside the throughput and the accuracy"
+
+
+def _view() -> Any:
+    """As much of a run as the numbers need."""
+    request = SimpleNamespace(estimate={"fps": 1.0}, clock_ns=10.0)
+    return SimpleNamespace(id="x", request=request)

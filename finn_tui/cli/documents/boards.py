@@ -294,6 +294,8 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
         differences: the first images for which board and software differ.
         differences_file: file in the run folder with them and both outputs (.npz).
         replay: whether it is a recorded session's and no measurement.
+        clock_note: the clock that it was built for and the other one that it ran at; null where
+            they are the same.
     """
 
     board: str
@@ -318,6 +320,7 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
     differences: tuple[DifferentImage, ...]
     differences_file: str | None
     replay: bool
+    clock_note: str | None
 
 
 class Validate(ValidateRow, frozen=True, kw_only=True):

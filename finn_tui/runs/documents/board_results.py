@@ -38,6 +38,8 @@ class ExecuteResult(Struct, frozen=True):
         seconds (s): from handing over the image to the result, with the driver's packing.
         simulated: whether the board had no FPGA.
         replay: whether it is a recorded session's and no measurement.
+        clock_note: the clock that it was built for and the other one that it ran at; null where
+            they are the same.
         file: the user's file; null for a sample of the run.
         dataset: what the sample comes from; null where it is not known, and of a file.
         class_name: name of the class that the accelerator gave; null where it is not known.
@@ -61,6 +63,7 @@ class ExecuteResult(Struct, frozen=True):
     seconds: float | None = None
     simulated: bool = False
     replay: bool = False
+    clock_note: str | None = None
     file: str | None = None
     dataset: str | None = None
     class_name: str | None = None
@@ -130,6 +133,8 @@ class ThroughputResult(Struct, frozen=True):
         board: the machine's name.
         simulated: whether the board had no FPGA.
         replay: whether it is a recorded session's and no measurement.
+        clock_note: the clock that it was built for and the other one that it ran at; null where
+            they are the same.
         build_clock_mhz (MHz): what the design was built for, and the estimate is for.
         latency_ms (ms): one image through the accelerator, with the driver's start.
         end_to_end_images_per_s (images/s): with packing, copying and unpacking.
@@ -145,6 +150,7 @@ class ThroughputResult(Struct, frozen=True):
     board: str | None = None
     simulated: bool = False
     replay: bool = False
+    clock_note: str | None = None
     build_clock_mhz: float | None = None
     latency_ms: float | None = None
     end_to_end_images_per_s: float | None = None
@@ -201,6 +207,8 @@ class AccuracyResult(Struct, frozen=True):
         board: the machine's name.
         simulated: whether the board had no FPGA.
         replay: whether it is a recorded session's and no measurement.
+        clock_note: the clock that it was built for and the other one that it ran at; null where
+            they are the same.
         low_percent (%): lower end of the accuracy's 95 % confidence interval (Wilson's).
         high_percent (%): its upper end.
         per_class: accuracy of each class that was seen.
@@ -222,6 +230,7 @@ class AccuracyResult(Struct, frozen=True):
     board: str | None = None
     simulated: bool = False
     replay: bool = False
+    clock_note: str | None = None
     low_percent: float | None = None
     high_percent: float | None = None
     per_class: tuple[ClassAccuracy, ...] = ()

@@ -75,7 +75,7 @@ def _device(result: Mapping[str, Any], machine: str) -> Figure:
     if not result.get("images_per_s"):
         return Figure("device", about=("T measures it", "d does all of it"))
     batch = f"batch {whole(result['batch'])}"
-    about = [f"{result['clock_mhz']:g} MHz", batch]
+    about = [_clock(result), batch]
     if result.get("board") not in (None, machine) and not result.get("replay"):
         about.append(f"on {result['board']}")
     estimate = result.get("estimate_images_per_s")
@@ -83,6 +83,13 @@ def _device(result: Mapping[str, Any], machine: str) -> Figure:
         about.append(f"{result['images_per_s'] / estimate:.1%} of the estimate")
     fps = rate(result["images_per_s"])
     return Figure("device", fps, "fps", tuple(about), *_origin(result))
+
+
+def _clock(result: Mapping[str, Any]) -> str:
+    """The clock that it was measured at; the build's beside it where that is another one."""
+    clock = f"{result['clock_mhz']:g}"
+    built = result.get("build_clock_mhz")
+    return f"! {clock}, not {built:g} MHz" if result.get("clock_note") and built else f"{clock} MHz"
 
 
 def _origin(result: Mapping[str, Any]) -> tuple[bool, bool]:
@@ -95,7 +102,7 @@ def _end_to_end(result: Mapping[str, Any]) -> Figure:
     if fps is None:
         text = "not measured" if result else "T measures it"
         return Figure("end to end", about=(text, "with packing, copying"))
-    about = [f"{result['clock_mhz']:g} MHz", f"batch {whole(result['batch'])}"]
+    about = [_clock(result), f"batch {whole(result['batch'])}"]
     if result.get("latency_ms"):
         about.append(f"1 image: {milliseconds(result['latency_ms'])}")
     return Figure("end to end", rate(fps), "fps", tuple(about), *_origin(result))

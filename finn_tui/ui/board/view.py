@@ -247,6 +247,7 @@ def _throughput(result: Mapping[str, Any]) -> list[Text]:
         share = result["images_per_s"] / estimate
         lines.append((f"{share:.1%} of the estimate, {rate(estimate)}", "dim"))
     lines.append((f"batch {whole(result['batch'])} at {result['clock_mhz']:g} MHz", "dim"))
+    lines += _clock(result)
     return lines
 
 
@@ -262,7 +263,12 @@ def _accuracy(result: Mapping[str, Any], compared: Mapping[str, Any]) -> list[Te
         lines.append((f"{dataset}, {low:.2f} to {high:.2f} % by 95 % confidence", "dim"))
     elif dataset:
         lines.append((f"data set {dataset}", "dim"))
-    return lines
+    return lines + _clock(result)
+
+
+def _clock(result: Mapping[str, Any]) -> list[Text]:
+    """What is wrong with the clock."""
+    return [(f"! {result['clock_note']}", "bad")] if result.get("clock_note") else []
 
 
 def _verdict(results: Mapping[str, Any]) -> Text | None:
