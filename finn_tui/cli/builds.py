@@ -24,6 +24,7 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.cli.follow import follow, result_lines
+from finn_tui.cli.questions import asker
 from finn_tui.rehearsal.tools.failures import FAILURES
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ SIMULATED = "SIMULATED"
 @click.option("--resume", "again", metavar="RUN", help="Continue a run that has ended.")
 @click.option("--from", "step", metavar="STEP", help="With --resume: the step to start from.")
 @click.option("--detach", is_flag=True, help="Return at once; the build goes on.")
-@click.option("--on", metavar="HOST", help="Build on a host of hosts.toml, as a job of its Slurm.")
+@click.option("--on", metavar="HOST", help="Build on a host of hosts.toml.")
 @shared_options(board=True, clock=True, handling=True)
 def build(
     model: str | None,
@@ -88,18 +89,23 @@ def build(
         raise click.UsageError("--from needs --resume")
     if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
         raise click.UsageError("--fail and --log-mb need --rehearse")
+    from finn_tui.lab import host_builds
+
     failure = read_failure(fail) if fail else None
     if not check:
         ask_about_notify(workspace)
 
     async def work(reporter: Reporter) -> RunFolder | None:
+        host_builds.ask_with(asker(reporter))
         async with open_lab(workspace, handling=handling) as lab:
             if model is None:
                 return await lab.resume(lab.find_run(again or "last"), step, reporter)
             opened = await lab.open(
                 model, board=board, clock_ns=clock_ns, folding=folding, on_progress=reporter
             )
-            findings = await lab.preflight(opened, rehearse=rehearse or None, seconds=seconds)
+            findings = await lab.preflight(
+                opened, rehearse=rehearse or None, seconds=seconds, on=on
+            )
             if check:
                 _print_findings(findings, as_json)
                 return None
@@ -224,9 +230,13 @@ def end(folder: RunFolder, state: RunState, as_json: bool) -> None:
 @click.option("-f", "--follow", "go_on", is_flag=True, help="Follow the log as it grows.")
 @click.option("--list", "list_only", is_flag=True, help="Show which logs the run has.")
 @click.option("--file", "wanted", help="Which log, by its number or title in --list.")
+@click.option("--whole", is_flag=True, help="Fetch what was left out of a large log on a host.")
 @shared_options(json=False)
-def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace: Path) -> None:
+def logs(
+    name: str, go_on: bool, list_only: bool, wanted: str | None, whole: bool, workspace: Path
+) -> None:
     """Print a run's log, or one of FINN, HLS and Vivado."""
+    from finn_tui.lab import host_builds
     from finn_tui.runs.live import watch
     from finn_tui.runs.logs.tail import Tail, find_logs
 
@@ -247,12 +257,16 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
         if not named:
             raise click.UsageError(f"{folder.id} has no log {wanted}; see --list")
         path = named[0].path
+    placed = host_builds.host_of(folder) is not None
+    if placed:
+        ask_host(folder, path if whole else None)
     if go_on:
 
         async def print_lines() -> None:
-            async for update in watch.follow(folder, log=path):
-                if isinstance(update, watch.LogLines):
-                    echo("\n".join(update.lines))
+            async with host_builds.mirrored(folder.path.parent, folder):
+                async for update in watch.follow(folder, log=path):
+                    if isinstance(update, watch.LogLines):
+                        echo("\n".join(update.lines))
 
         run(print_lines())
         return
@@ -263,6 +277,26 @@ def logs(name: str, go_on: bool, list_only: bool, wanted: str | None, workspace:
         echo(line)
 
 
+def ask_host(folder: RunFolder, whole: Path | None = None) -> None:
+    """Bring the mirror of a run up to date, and a log of it to its full length.
+
+    Args:
+        folder: of a run on a host.
+        whole: the log; None for none.
+    """
+    from finn_tui.lab import host_builds
+
+    async def work(reporter: Reporter) -> None:
+        host_builds.ask_with(asker(reporter))
+        for error in await host_builds.look([folder]):
+            reporter.say(f"{error.what}; this is what was last heard")
+        if whole is not None:
+            await host_builds.fetch_log(folder, whole)
+
+    with Reporter() as reporter:
+        run(work(reporter))
+
+
 def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
     """Return a run as ``runs --json`` lists it.
 
@@ -271,8 +305,11 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
         state: its state.
     """
     from finn_tui.runs.notes import read_notes
+    from finn_tui.runs.placement import read_placement
 
     request, notes = folder.request, read_notes(folder)
+    placement = read_placement(folder.path)
+    problem = placement.error if placement is not None else None
     return {
         "run": folder.id,
         "kind": request.kind,
@@ -282,6 +319,9 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
         "clock_ns": None if request.is_training else request.clock_ns,
         "dataset": request.training.dataset_name if request.training else request.dataset,
         "simulated": request.simulated,
+        "host": placement.host if placement is not None else None,
+        "contact": placement.contact or None if placement is not None else None,
+        "problem": problem.as_dict() if problem is not None else None,
         "state": state.state,
         "clock_missed_ns": folder.clock_missed_ns(),
         "position": state.position,

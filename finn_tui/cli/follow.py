@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.progress import Progress
 from finn_tui.cli.common import Reporter, run
+from finn_tui.cli.questions import asker
 
 if TYPE_CHECKING:
     from finn_tui.runs.folder import RunFolder, RunState
     from finn_tui.runs.live.training import TrainingSnapshot
+    from finn_tui.runs.placement import Placement
 
 
 async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
@@ -26,14 +28,19 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """
     import asyncio
 
-    from finn_tui.lab import slurm_builds
+    from finn_tui.lab import host_builds, slurm_builds
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.live import watch
 
     tell = _tell_training if folder.request.is_training else _tell
     telling = asyncio.create_task(tell(folder, reporter))
     try:
-        async with slurm_builds.asked(folder.path.parent):
+        host_builds.ask_with(asker(reporter))
+        runs_dir, tell_host = folder.path.parent, _tell_host(reporter)
+        async with (
+            slurm_builds.asked(runs_dir),
+            host_builds.mirrored(runs_dir, folder, tell_host),
+        ):
             async for update in watch.follow(folder):
                 match update:
                     case watch.StateChanged(state) if state.state == "queued":
@@ -47,6 +54,24 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
     return await asyncio.to_thread(reconcile, folder)
+
+
+def _tell_host(reporter: Reporter) -> Callable[[RunFolder, Placement], None]:
+    """Return what says, once each time, that a run's host cannot be asked or answers again."""
+    told = ""
+
+    def tell(folder: RunFolder, placement: Placement) -> None:
+        nonlocal told
+        error = placement.error
+        if error is not None and error.what != told:
+            reporter.say(
+                " ".join(text for text in (error.what + ".", error.why, error.fix) if text)
+            )
+        elif error is None and told:
+            reporter.say(f"{placement.host} answers again")
+        told = error.what if error is not None else ""
+
+    return tell
 
 
 async def _tell(folder: RunFolder, reporter: Reporter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.cli.builds import SIMULATED, brief, end
+from finn_tui.base.text import time_span
+from finn_tui.cli.builds import SIMULATED, ask_host, brief, end
 from finn_tui.cli.common import (
     Reporter,
     ask_about_notify,
@@ -24,6 +26,7 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.cli.follow import follow, result_lines
+from finn_tui.cli.questions import asker
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench
@@ -89,13 +92,43 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 f"{state.step or '-'}",
                 f"{state.seconds:.0f} s",
                 folder.request.subject,
+                _host_text(folder),
                 SIMULATED if folder.request.simulated else "",
                 remark,
             )
         )
-    rows += [(run.id, "damaged", "-", "", run.reason, "", "") for run in broken]
+    rows += [(run.id, "damaged", "-", "", run.reason, "", "", "") for run in broken]
     rows.sort(reverse=True)
-    echo(table(("run", "state", "step", "time", "folding or data", "", ""), rows, "   r"))
+    host = "host" if any(row[5] for row in rows) else ""
+    echo(table(("run", "state", "step", "time", "folding or data", host, "", ""), rows, "   r"))
+
+
+def _host_text(folder: RunFolder) -> str:
+    """Where a run works, and since when its host does not answer."""
+    from finn_tui.runs.placement import read_placement
+
+    placement = read_placement(folder.path)
+    if placement is None:
+        return ""
+    if placement.problem is None or placement.settled:
+        return placement.host
+    ago = time_span(max(0.0, time.time() - placement.contact)) if placement.contact else ""
+    return f"{placement.host}, {f'not heard of for {ago}' if ago else 'never heard of'}"
+
+
+def place_text(folder: RunFolder) -> str | None:
+    """Where a run works and why that cannot be asked; None for one of this machine."""
+    from finn_tui.runs.placement import read_placement
+
+    placement = read_placement(folder.path)
+    if placement is None or placement.shared:
+        return None
+    text = f"on {placement.host}: {placement.folder}"
+    if placement.contact and not placement.settled:
+        text += f", last contact {time_span(max(0.0, time.time() - placement.contact))} ago"
+    if placement.error is not None:
+        text += f"; {placement.error.what}"
+    return text
 
 
 def ask_schedulers(lab: Workbench) -> None:
@@ -133,6 +166,7 @@ def _lab(ctx: click.Context, given: Path) -> Workbench:
 @_run_command
 def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     """Show state, steps and results of a run."""
+    from finn_tui.lab import host_builds
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import load_notes
     from finn_tui.runs.steps import steps as steps_of
@@ -140,6 +174,8 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     lab = _lab(ctx, workspace)
     folder = lab.find_run(name)
     ask_schedulers(lab)
+    if host_builds.host_of(folder) is not None:
+        ask_host(folder)
     state = reconcile(folder)
     steps = steps_of(folder)
     if as_json:
@@ -166,6 +202,8 @@ def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     _say_notes(folder, load_notes(folder))
     if state.error is not None:
         show_error(state.error)
+    if (text := place_text(folder)) is not None:
+        echo(text)
     echo(str(folder.path))
 
 
@@ -232,8 +270,9 @@ def clean(
     else:
         ended = [folder for folder in lab.runs() if reconcile(folder).final]
         plans = [plan_cleanup(folder, keep_results=keep_results) for folder in ended]
-    plans = [plan for plan in plans if plan.paths]
-    total = sum(plan.bytes for plan in plans)
+    plans = _on_hosts(plans, keep_results, dry=True)
+    plans = [plan for plan in plans if plan.paths or plan.host_bytes]
+    total = sum(plan.bytes + plan.host_bytes for plan in plans)
     if not as_json:
         _say_cleanup(plans, total)
     if plans and not dry_run and not yes and not names:
@@ -242,11 +281,31 @@ def clean(
             raise click.UsageError("cleaning all runs needs --yes or --dry-run")
         confirm("Remove all of this?")
     if not dry_run:
-        plans = [clean_up(plan) for plan in plans]
+        plans = [clean_up(plan) for plan in _on_hosts(plans, keep_results, dry=False)]
     if as_json:
         print_json({"bytes": total, "dry_run": dry_run, "runs": [p.as_json() for p in plans]})
     elif plans and not dry_run:
         echo(f"freed {size(total)}")
+
+
+def _on_hosts(plans: list[Cleanup], keep_results: bool, *, dry: bool) -> list[Cleanup]:
+    """Measure or remove what runs have left on hosts; those whose host is silent are left out."""
+    from finn_tui.lab import host_builds
+
+    async def work(reporter: Reporter) -> list[Cleanup]:
+        host_builds.ask_with(asker(reporter))
+        done = []
+        for plan in plans:
+            try:
+                done.append(await host_builds.clean(plan, keep_results=keep_results, dry=dry))
+            except FinnTuiError as error:
+                reporter.say(f"{plan.run.id} stays: {error.what}")
+        return done
+
+    if not any(host_builds.host_of(plan.run) for plan in plans):
+        return plans
+    with Reporter() as reporter:
+        return run(work(reporter))
 
 
 def _say_cleanup(plans: list[Cleanup], total: int) -> None:
@@ -256,7 +315,11 @@ def _say_cleanup(plans: list[Cleanup], total: int) -> None:
         echo("There is nothing to clean.")
         return
     rows = [
-        (plan.run.id, size(plan.bytes), ", ".join(path.name for path in plan.paths))
+        (
+            plan.run.id,
+            size(plan.bytes + plan.host_bytes),
+            ", ".join([path.name for path in plan.paths] + ["on the host"] * bool(plan.host_bytes)),
+        )
         for plan in plans
     ]
     echo(table(("run", "takes", "what"), [*rows, ("in all", size(total), "")], " r"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
@@ -58,8 +59,19 @@ async def check(
     *,
     rehearse: bool | None = None,
     seconds: float | None = None,
+    on: str | None = None,
 ) -> list[Finding]:
-    """What can be said of a build before it begins, see ``finn_tui.runs.launch.preflight``."""
+    """What can be said of a build before it begins, see ``finn_tui.runs.launch.preflight``.
+
+    Args:
+        lab: the workspace.
+        opened: model and folding.
+        rehearse, seconds: as of ``Workbench.build``.
+        on: the host that is to build; None is this machine.
+
+    Raises:
+        FinnTuiError: the host cannot be asked.
+    """
     settings, editor = lab.workspace.settings, opened.editor
     plan = Plan(
         model=opened.model.name,
@@ -73,7 +85,15 @@ async def check(
         seconds=seconds or settings.rehearsal_seconds,
         parallel=settings.parallel_builds,
     )
-    return await asyncio.to_thread(preflight, plan)
+    findings = await asyncio.to_thread(preflight, plan)
+    if on is None:
+        return findings
+    from finn_tui.lab import host_builds, slurm_builds
+
+    if await asyncio.to_thread(slurm_builds.is_slurm, on):
+        return [finding for finding in findings if finding.id not in slurm_builds.ELSEWHERE]
+    findings = [finding for finding in findings if finding.id not in host_builds.LOCAL_CHECKS]
+    return [*findings, *await host_builds.check(on, rehearse=plan.rehearse)]
 
 
 def source_of(model: Model) -> dict[str, Any]:
@@ -119,16 +139,22 @@ async def build(
         on=on,
         on_progress=on_progress,
     )
-    if on is not None:
-        from finn_tui.lab import slurm_builds
-
-        (run,) = await slurm_builds.send(
-            on, [request], lab.workspace.runs_dir, on_progress=on_progress
-        )
-    else:
-        run = await launch(request, lab.workspace.runs_dir, force=force, on_progress=on_progress)
+    run = await _launch(request, lab.workspace.runs_dir, on, force, on_progress)
     await asyncio.to_thread(remember_own, run)
     return run
+
+
+async def _launch(
+    request: BuildRequest, runs_dir: Path, on: str | None, force: bool, on_progress: OnProgress
+) -> RunFolder:
+    if on is None:
+        return await launch(request, runs_dir, force=force, on_progress=on_progress)
+    from finn_tui.lab import host_builds, slurm_builds
+
+    if await asyncio.to_thread(slurm_builds.is_slurm, on):
+        (run,) = await slurm_builds.send(on, [request], runs_dir, on_progress=on_progress)
+        return run
+    return await host_builds.launch(on, request, runs_dir, force=force, on_progress=on_progress)
 
 
 async def request_for(
@@ -158,11 +184,7 @@ async def request_for(
     if rehearse is None:
         rehearse = settings.rehearse
     on_progress(Progress("build", "looking at what could end the build"))
-    findings = await check(lab, opened, rehearse=rehearse, seconds=seconds)
-    if on is not None:
-        from finn_tui.lab.slurm_builds import ELSEWHERE
-
-        findings = [finding for finding in findings if finding.id not in ELSEWHERE]
+    findings = await check(lab, opened, rehearse=rehearse, seconds=seconds, on=on)
     error = refused(findings, force)
     if error is not None:
         raise error

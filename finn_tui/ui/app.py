@@ -205,6 +205,7 @@ class FinnTuiApp(Workers):
         self.set_interval(KEEP_SECONDS, self.models.keep)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self.builds.watch_runs)
+        self.call_after_refresh(self.builds.follow_hosts)
         self.call_after_refresh(self.boards.offer_queue)
 
     def on_unmount(self) -> None:

@@ -40,6 +40,7 @@ class WorkKind(StrEnum):
     TRAIN = "train"
     UPKEEP = "upkeep"
     CANCEL = "cancel"
+    MIRROR = "mirror"
     RUNS = "runs"
     FOLLOW = "follow"
     LOGS = "logs"

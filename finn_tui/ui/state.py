@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.documents import Notes
     from finn_tui.runs.folder import DamagedRun, RunFolder, RunRequest, RunState
+    from finn_tui.runs.placement import Placement
 
 F = TypeVar("F")
 
@@ -52,6 +53,7 @@ class RunView:
         notes: what the user says of it.
         stamp: when its documents were last written: another one means to read it again.
         clock_missed_ns: by how much its design misses its clock, None if it does not.
+        placement: where it works if not here.
     """
 
     folder: RunFolder
@@ -61,6 +63,7 @@ class RunView:
     notes: Notes = field(default_factory=_no_notes)
     stamp: tuple[float, ...] = field(default=(), compare=False)
     clock_missed_ns: float | None = None
+    placement: Placement | None = None
 
     @property
     def id(self) -> str:

@@ -161,6 +161,7 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         ),
         WorkKind.UPKEEP: WorkHandlers({UpkeepDone: app.builds.upkeep_done}),
         WorkKind.CANCEL: WorkHandlers(),
+        WorkKind.MIRROR: WorkHandlers(),
         WorkKind.RUNS: WorkHandlers({RunsRead: app.builds.runs_read}),
         WorkKind.FOLLOW: WorkHandlers(
             {

@@ -17,6 +17,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli import main
 from finn_tui.cli.documents import DOCUMENTS
 from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.documents import RunError
+from finn_tui.runs.placement import Placement, Stage, write_placement
 from tests.cli import contract
 from tests.cli.conftest import Cli
 from tests.cli.test_migrate import OLD
@@ -81,6 +83,15 @@ def user(recorded: dict[str, str], tmp_path: Path) -> dict[str, str]:
     request = json.loads((run.path / "run.json").read_text())
     request["folding"] = {"Defaults": {}, "MVAU_hls_0": {"PE": 2}}
     (run.path / "run.json").write_text(json.dumps(request))
+    place = Placement(
+        host="cluster",
+        folder=str(run.path),
+        shared=True,
+        job_name="finn-tui-1",
+        stage=Stage.SETTLED,
+        problem=RunError(**error.as_dict()),
+    )
+    write_placement(run.path, place)
     trainings.write(workspace / "runs")
     return {**recorded, "FINN_TUI_WORKSPACE": str(workspace)}
 

@@ -128,6 +128,9 @@ class RunRow(Struct, frozen=True, kw_only=True):
         clock_ns (ns): clock period; null for a training.
         dataset: what a training reads, by its true name; of a build, what it is validated on.
         simulated: whether stand-ins build it.
+        host: name of the host that builds it; null for this machine.
+        contact (s since the epoch): when that host last answered; null if it never has.
+        problem: why that host could not be asked the last time; null if it could.
         state: where it stands.
         clock_missed_ns (ns): by how much the clock was missed; null if it was not.
         position: its place in the queue, from 1; null if it does not wait.
@@ -151,6 +154,9 @@ class RunRow(Struct, frozen=True, kw_only=True):
     clock_ns: float | None
     dataset: str | None
     simulated: bool
+    host: str | None
+    contact: float | None
+    problem: RunError | None
     state: RunStatus
     clock_missed_ns: float | None
     position: int | None

@@ -34,6 +34,8 @@ _SKIPPED = (
 )
 #: Of FINN's output: graphs and projects that only the machine which builds needs.
 _HEAVY = ("intermediate_models", "stitched_ip", "finn-ip", "rtlsim_performance", "__pycache__")
+#: The deployment package has them, too.
+_TWICE = ("build/bitfile", "build/driver")
 
 File = Tuple[str, int, int, int]
 
@@ -144,7 +146,8 @@ class _Walk:
                 path = "%s/%s" % (folder, entry.name)
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        if depth < MOST_DEPTH and not _fits(entry.name, skipped):
+                        left_out = _fits(entry.name, skipped) or path in _TWICE
+                        if depth < MOST_DEPTH and not left_out:
                             folders.append((path, depth + 1))
                     elif _fits(entry.name, names) and entry.is_file(follow_symlinks=False):
                         yield self._file(path, entry.stat(follow_symlinks=False))

@@ -79,13 +79,16 @@ def go_on(folder: str, run: Dict[str, Any], before: Dict[str, Any]) -> Dict[str,
     return dict(before, **{"state": "queued", "attempt": attempt, "from": start})
 
 
-def resume_steps(folder: str) -> List[str]:
+def resume_steps(folder: str, mirror: bool = False) -> List[str]:
     """Return the steps that a build can go on with, in their order; the last is where it ended.
 
     A step counts if it has started, which says that the graph before it was written to its end,
-    and that graph is still there.
+    and that graph is still there. Of a run whose folder is the mirror of another machine's, which
+    has no graphs, those that have started; that machine looks for their graphs.
     """
     names, started = _steps_of(folder)
+    if mirror:
+        return [name for name in names if name in started]
     # The graphs name generated code in there by its path.
     if started and not os.path.isdir(os.path.join(folder, "finn_build_dir")):
         return []

@@ -13,7 +13,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol, runfiles, runprocesses, runqueue
+from finn_tui.engine.server import runcontrol, runfiles, runprocesses, runqueue, scheduled
 
 #: The runner imports nothing of FINN before it says that it runs; a network disk may be slow.
 START_SECONDS = 60.0
@@ -30,7 +30,9 @@ def start(request: Dict[str, Any]) -> Dict[str, Any]:
     notes: List[str] = []
     try:
         if request.get("resume"):
-            requeue(folder, str(request["resume"]), os.path.abspath(sys.argv[0]))
+            step = str(request["resume"])
+            _check_step(folder, step)
+            requeue(folder, step, os.path.abspath(sys.argv[0]))
         state = runcontrol.read_state(folder)
         if not _is_untouched(state):
             return {"state": state, "way": "", "notes": notes}
@@ -76,6 +78,17 @@ def _not_started(folder: str, child: "subprocess.Popen[bytes]") -> EngineError:
         "Check the engine there; the run's folder is kept",
         kind="engine",
     )
+
+
+def _check_step(folder: str, step: str) -> None:
+    """Raise ``EngineError`` unless the graph for a step is there."""
+    steps = scheduled.resume_steps(folder)
+    if step not in steps:
+        raise EngineError(
+            "%s cannot go on at %s" % (os.path.basename(folder), step),
+            "It left the graphs for %s." % (", ".join(steps) or "no step"),
+            "Name one of them, or build it anew: finn-tui runs retry",
+        )
 
 
 def _is_untouched(state: Dict[str, Any]) -> bool:

@@ -37,6 +37,7 @@ class Cleanup:
     Attributes:
         paths: files and folders, in the run's folder.
         bytes: what they take on the disk.
+        host_bytes: what is removed on the host that the run works on; 0 for this machine.
         loses: what cannot be done any more afterwards, one sentence.
     """
 
@@ -44,11 +45,12 @@ class Cleanup:
     paths: tuple[Path, ...]
     bytes: int
     loses: str
+    host_bytes: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As ``runs clean --json`` gives it."""
         names = [str(path.relative_to(self.run.path)) for path in self.paths]
-        return {"run": self.run.id, "bytes": self.bytes, "removed": names}
+        return {"run": self.run.id, "bytes": self.bytes + self.host_bytes, "removed": names}
 
 
 def plan_cleanup(run: RunFolder, *, keep_results: bool = False) -> Cleanup:

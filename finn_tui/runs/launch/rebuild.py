@@ -21,6 +21,7 @@ from finn_tui.runs.launch import tools
 from finn_tui.runs.launch.launch import BuildRequest, check_disk, launch, start_runner
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.launch.train import TrainRequest, launch_training
+from finn_tui.runs.placement import is_placed, read_placement
 
 #: Where a training goes on.
 CHECKPOINT = "checkpoint"
@@ -51,7 +52,7 @@ def resumable(run: RunFolder) -> ResumePoints:
         return _not(f"{run.id} has not ended", f"It is {state.state}.", "Cancel it first.")
     if run.request.is_training:
         return _of_training(run, state)
-    steps = scheduled.resume_steps(str(run.path))
+    steps = scheduled.resume_steps(str(run.path), mirror=_is_mirror(run))
     if steps:
         return ResumePoints(tuple(steps))
     return _not(
@@ -63,6 +64,11 @@ def resumable(run: RunFolder) -> ResumePoints:
         if (run.path / "model.onnx").is_file()
         else f"Build {run.request.model} anew.",
     )
+
+
+def _is_mirror(run: RunFolder) -> bool:
+    placement = read_placement(run.path) if is_placed(run.path) else None
+    return placement is not None and not placement.shared
 
 
 def _of_training(run: RunFolder, state: RunState) -> ResumePoints:
@@ -194,11 +200,18 @@ async def retry(
     return await launch(request, run.path.parent, on_progress=on_progress)
 
 
-def retry_request(run: RunFolder, *, parallel: int = 1, notify: str = "") -> BuildRequest:
+def retry_request(
+    run: RunFolder,
+    *,
+    engine: EngineSpec | None = None,
+    parallel: int = 1,
+    notify: str = "",
+) -> BuildRequest:
     """Return what building a run again asks for.
 
     Args:
         run: a build.
+        engine: that builds it; None takes the one that has built it.
         parallel: how many builds of the workspace run at once.
         notify: the user's command at the end.
 
@@ -222,7 +235,7 @@ def retry_request(run: RunFolder, *, parallel: int = 1, notify: str = "") -> Bui
         board=old.board,
         part=old.part,
         clock_ns=old.clock_ns,
-        engine=engine_of(run),
+        engine=engine or engine_of(run),
         rehearse=None if old.rehearsal is None else float(old.rehearsal["seconds"]),
         estimate=old.estimate,
         dataset=old.dataset,

@@ -74,6 +74,11 @@ async def resume(run: RunFolder, step: str, link: Link) -> RunState:
     """
     placement = await asyncio.to_thread(read_placement, run.path)
     assert placement is not None
+    # Before it is asked for: where the answer is lost, whoever follows the run sees what has become
+    # of it.
+    await asyncio.to_thread(
+        change_placement, run.path, stage=Stage.STARTED, wanted="", problem=None
+    )
     answer = await link.ask(
         "start",
         seconds=LONG_SECONDS,
@@ -81,9 +86,6 @@ async def resume(run: RunFolder, step: str, link: Link) -> RunState:
         folder=placement.folder,
         parallel=placement.parallel,
         resume=step,
-    )
-    await asyncio.to_thread(
-        change_placement, run.path, stage=Stage.STARTED, wanted="", problem=None
     )
     state = await asyncio.to_thread(run.state_of, dict(answer["state"]))
     await asyncio.to_thread(runfiles.save_state, str(run.path), state.as_dict())

@@ -289,6 +289,10 @@ class BuildController(Controller):
         """Watch the workspace's runs."""
         self.context.start(WorkKind.RUNS, self._watch_runs())
 
+    def follow_hosts(self) -> None:
+        """Keep the mirrors of runs that work on hosts up to date."""
+        self.context.start(WorkKind.MIRROR, self._follow_hosts())
+
     def follow_run(self, run: RunFolder) -> None:
         """Follow a run until it ends or another is followed."""
         self.context.start(WorkKind.FOLLOW, self._follow_run(run))
@@ -355,7 +359,15 @@ class BuildController(Controller):
         ``steps`` asks where it can go on, ``space`` what cleaning would free, ``clean`` does it,
         ``note`` and ``tags`` say something of it.
         """
-        return UpkeepDone(run, job, await asyncio.to_thread(upkeep, run, job, argument))
+        from finn_tui.lab import host_builds
+
+        if job == "clean":
+            # What is here says what it was: it goes once the host has removed its part.
+            argument = await host_builds.clean(argument, keep_results=False, dry=False)
+        answer = await asyncio.to_thread(upkeep, run, job, argument)
+        if job == "space":
+            answer = await host_builds.clean(answer, keep_results=False, dry=True)
+        return UpkeepDone(run, job, answer)
 
     async def _cancel_build(self, run: RunFolder) -> None:
         """End a build with all its processes."""
@@ -385,6 +397,12 @@ class BuildController(Controller):
                 seen, damaged = runs, reasons
                 self.context.post_message(RunsRead(runs, changed_results, broken))
             await asyncio.sleep(_LOOK)
+
+    async def _follow_hosts(self) -> None:
+        """Follow the runs on hosts; what is heard is in their folders, which are watched."""
+        from finn_tui.lab.host_builds import keep_mirrors
+
+        await keep_mirrors(self.lab.workspace.runs_dir)
 
     async def _follow_run(self, run: RunFolder) -> None:
         """Post snapshots of a run until it ends; at the end, why it failed."""

@@ -35,7 +35,7 @@ def read_runs(
     from finn_tui.runs.folder import DamagedRun
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
-    from finn_tui.runs.placement import PLACEMENT
+    from finn_tui.runs.placement import PLACEMENT, read_placement
 
     asked = scheduled.last_written(lab.workspace.runs_dir)
     previous = {run.id: run for run in before}
@@ -64,6 +64,7 @@ def read_runs(
                 read_notes(folder),
                 stamp,
                 folder.clock_missed_ns() if state.state == "succeeded" else None,
+                read_placement(folder.path),
             )
         except FinnTuiError as error:
             broken.append(DamagedRun(folder.path, error))

@@ -40,6 +40,15 @@ def state_cell(run: RunView) -> Cell:
     return (f"{mark} {state.state}", role)
 
 
+def host_cell(run: RunView) -> Cell:
+    """Return where a run works; marked where its host cannot be asked."""
+    placement = run.placement
+    if placement is None:
+        return ("", "")
+    lost = placement.problem is not None and not run.state.final
+    return (f"!{placement.host}" if lost else placement.host, "warn" if lost else "dim")
+
+
 def _damaged_row(run: DamagedRun, wide: bool) -> Row:
     """Return the row of a run that cannot be read: the reason takes the rest of the line."""
     cells: list[Cell] = [
@@ -66,6 +75,7 @@ def runs_content(
     """
     wide = width >= 110
     rows = []
+    hosts = {run.placement.host for run in run_views if run.placement is not None}
     missed = [run for run in run_views if run.clock_missed_ns is not None]
     models = titles({run.id: (run.request.model, run.request.content) for run in run_views})
     for run in run_views:
@@ -74,6 +84,7 @@ def runs_content(
             (models[run.id], "strong"),
             (run.request.subject, ""),
             state_cell(run),
+            *([host_cell(run)] if hosts else []),
             (brief(run.state.seconds), ""),
             (_age(run.request.created), "dim"),
             ("SIMULATED" if run.simulated else "", "sim"),
@@ -90,6 +101,7 @@ def runs_content(
         Column("model", min(22, max([10, *map(len, models.values())]))),
         Column("folding"),
         Column("state", 30 if wide else max([24, *(len(state_cell(run)[0]) for run in missed)])),
+        *([Column("host", min(12, max([5, *map(len, hosts)])), rank=2)] if hosts else []),
         Column("time", 6, True, rank=3),
         Column("age", 6, True, rank=4),
         Column("", 9),
