@@ -21,7 +21,8 @@ from finn_tui.base.text import number as number
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from finn_tui.base.progress import Progress
+    from finn_tui.base.progress import OnProgress, Progress
+    from finn_tui.hosts.ssh.questions import Ask
     from finn_tui.lab.handling import Handling
     from finn_tui.lab.workbench import Workbench
     from finn_tui.lab.workspace import Workspace
@@ -181,11 +182,18 @@ def open_lab(
     from finn_tui.lab.workbench import Workbench
 
     lab = Workbench(open_workspace(path), engine_name=engine)
+    lab.ask_login = _login_asker
     if handling is not None:
         lab.handling = handling.handling
         lab.ask_steps = handling.ask
         lab.model_name = handling.name
     return lab
+
+
+def _login_asker(on_progress: OnProgress) -> Ask | None:
+    from finn_tui.cli.questions import asker
+
+    return asker(on_progress) if isinstance(on_progress, Reporter) else None
 
 
 def consent_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,7 +19,9 @@ from finn_tui.cli.common import (
     shared_options,
     table,
 )
+from finn_tui.cli.questions import asker
 from finn_tui.engine import catalogue, provision
+from finn_tui.engine.targets import Target
 
 
 @click.group()
@@ -57,23 +59,47 @@ def _echo_lacks(spec: catalogue.EngineSpec) -> None:
 
 
 @engine.command("add", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
-@click.argument("target", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[NAME] TARGET...")
 @click.option("--python", help="Interpreter or virtual environment for a FINN checkout.")
+@click.option("--host", default="", help="Host of hosts.toml that it is on.")
 @guard
-def add(name: str, target: tuple[str, ...], python: str | None) -> None:
+def add(words: tuple[str, ...], python: str | None, host: str) -> None:
     """Name a FINN that is installed: what TARGET is, is found out.
 
-    TARGET is an interpreter, the folder of a virtual environment or of upstream FINN's sources, or
-    a command that ends in a Python, such as `docker exec -i finn python3`.
+    TARGET is an interpreter, the folder of a virtual environment or of upstream FINN's sources,
+    docker:CONTAINER or podman:CONTAINER (one that runs, or an image), FINN's run-docker.sh, or a
+    command that ends in a Python. With --host it is there; without TARGET, what is found there.
+    NAME is made from it unless it is given.
     """
+    name = None
+    if words and not any(sign in words[0] for sign in "/:~") and (len(words) > 1 or host):
+        name, words = words[0], words[1:]
+    if not words and not host:
+        raise click.UsageError("Missing argument 'TARGET...'.")
     with Reporter() as reporter:
-        spec, found = run(provision.add(name, target, python, reporter))
+        spec, found = run(_add(name, words, python, host, reporter))
     echo(f"{spec.name}: {spec.version}")
-    echo(f"  {found.kind}: {' '.join(found.command)}")
+    where = f" in the {spec.container.title}" if spec.container else ""
+    where += f" on {spec.host}" if spec.host else ""
+    echo(f"  {found.kind}: {' '.join(found.command)}{where}")
     for note in found.notes:
         echo(f"  {note}")
     _echo_lacks(spec)
+
+
+async def _add(
+    name: str | None, words: tuple[str, ...], python: str | None, host: str, reporter: Reporter
+) -> tuple[catalogue.EngineSpec, Target]:
+    if not host:
+        return await provision.add(name, words, python, reporter)
+    from finn_tui.hosts.pool import HostPool
+    from finn_tui.hosts.ssh.questions import Secrets
+
+    pool = HostPool(Secrets(asker(reporter)), on_progress=reporter)
+    try:
+        return await provision.add(name, words, python, reporter, host=host, pool=pool)
+    finally:
+        await pool.close()
 
 
 @engine.command("list")
@@ -86,6 +112,8 @@ def list_engines(as_json: bool) -> None:
             {
                 "name": spec.name,
                 "command": list(spec.command),
+                "host": spec.host,
+                "container": container_as_json(spec),
                 "managed": spec.folder is not None,
                 "flavour": spec.info["flavour"] if spec.info else None,
                 "version": spec.info["version"] if spec.info else None,
@@ -98,11 +126,21 @@ def list_engines(as_json: bool) -> None:
         echo("No engine yet; `finn-tui engine install` makes one, and so does first use.")
         return
     rows = [
-        (spec.name, spec.version, "managed" if spec.folder else "yours", " ".join(spec.command))
+        (
+            *(spec.name, spec.version, "managed" if spec.folder else "yours", spec.place),
+            " ".join(spec.command),
+        )
         for spec in known
     ]
-    rows += [(name, "damaged", "", error.why) for name, error in broken.items()]
-    echo(table(("engine", "version", "", "command"), rows))
+    rows += [(name, "damaged", "", "", error.why) for name, error in broken.items()]
+    echo(table(("engine", "version", "", "where", "command"), rows))
+
+
+def container_as_json(spec: catalogue.EngineSpec) -> dict[str, Any] | None:
+    """The container of an engine as documents have it; null for none."""
+    if spec.container is None:
+        return None
+    return {key: getattr(spec.container, key) for key in spec.container.__struct_fields__}
 
 
 @engine.command("info")
@@ -118,13 +156,14 @@ def info(name: str | None, workspace: Path, as_json: bool) -> None:
                 spec = await lab.spec(reporter)
                 answer = await running.call("info")
                 catalogue.remember(spec, answer)
-                return {"name": spec.name, **answer}
+                where = {"host": spec.host, "container": container_as_json(spec)}
+                return {"name": spec.name, "place": spec.place, **where, **answer}
 
     answer = run(ask())
     if as_json:
         print_json(answer)
         return
-    for key in ("name", "flavour", "version", "python", "qonnx", "brevitas", "torch"):
+    for key in ("name", "place", "flavour", "version", "python", "qonnx", "brevitas", "torch"):
         echo(f"{key:>10}  {answer.get(key) or '-'}")
     for tool, entry in answer["tools"].items():
         text = f"{entry['version']}  {entry['path']}" if entry else "not found"

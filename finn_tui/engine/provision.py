@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finn_tui.base import environments
 from finn_tui.base.errors import FinnTuiError
@@ -16,6 +16,9 @@ from finn_tui.engine import catalogue, recipes, targets
 from finn_tui.engine.catalogue import DEFAULT, EngineSpec, engine_folder, find, remember
 from finn_tui.engine.client import Engine
 from finn_tui.engine.targets import Target
+
+if TYPE_CHECKING:
+    from finn_tui.hosts.pool import HostPool
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 
@@ -128,23 +131,32 @@ def _require_free(name: str, *, managed: bool) -> None:
         raise broken[name]
 
 
-async def _ask(spec: EngineSpec) -> Mapping[str, Any]:
+async def _ask(spec: EngineSpec, pool: HostPool | None = None) -> Mapping[str, Any]:
     """Start an engine, have it import FINN's builder, and return what it says of itself."""
-    async with await Engine.start(spec) as engine:
+    async with await Engine.start(spec, pool=pool) as engine:
         info: Mapping[str, Any] = await engine.call("info", {"thorough": True})
     return info
 
 
 async def add(
-    name: str, words: Sequence[str], python: str | None = None, on_progress: OnProgress = ignore
+    name: str | None,
+    words: Sequence[str],
+    python: str | None = None,
+    on_progress: OnProgress = ignore,
+    *,
+    host: str = "",
+    pool: HostPool | None = None,
 ) -> tuple[EngineSpec, Target]:
     """Name a FINN that is there, once it has been started and asked what it is.
 
     Args:
-        name: what it shall be called; one of the user's own with that name is replaced.
-        words: what the user points at; see ``targets.detect``.
+        name: what it shall be called, None to make one from what it is; one of the user's own with
+            that name is replaced.
+        words: what the user points at; see ``targets.detect`` and ``targets_elsewhere.detect``.
         python: interpreter for a checkout.
         on_progress: gets each step.
+        host: the host that it is on; empty for this machine.
+        pool: connections to hosts; None makes its own.
 
     Returns:
         the engine with what it said of itself, and what was pointed at.
@@ -152,16 +164,71 @@ async def add(
     Raises:
         FinnTuiError: nothing there, or FINN does not start; nothing is kept then.
     """
-    check_name(name)
-    await asyncio.to_thread(_require_free, name, managed=False)
-    on_progress(Progress("add", "looking at " + " ".join(words)))
-    target = await targets.detect(words, python)
+    if name is not None:
+        await _check_new(name)
+    on_progress(Progress("add", "looking at " + " ".join((*words, *([host] if host else ())))))
+    target = await _detect(words, python, host, pool)
+    if name is None:
+        name = _usual_name(words, target)
+        await _check_new(name)
     on_progress(Progress("add", f"{target.kind}: starting FINN in it"))
-    spec = EngineSpec(name, target.command)
-    info = await _ask(spec)
+    spec = EngineSpec(name, target.command, host=target.host, container=target.container)
+    info = await _ask(spec, pool)
     spec = remember(spec, info)
     await asyncio.to_thread(catalogue.add, spec)
     return spec, target
+
+
+async def _check_new(name: str) -> None:
+    check_name(name)
+    await asyncio.to_thread(_require_free, name, managed=False)
+
+
+async def _detect(
+    words: Sequence[str], python: str | None, host: str, pool: HostPool | None
+) -> Target:
+    # asyncssh takes half a second to import, for which engines of this machine need not wait.
+    if not host and not targets.is_container(words):
+        script = targets.docker_script(words)
+        if script is not None and script.is_file() and words[0].endswith(script.name):
+            return await _script(script)
+        try:
+            return await targets.detect(words, python)
+        except FinnTuiError:
+            if script is None or python is not None or not script.is_file():
+                raise
+            # No Python of this machine runs the checkout; its container may.
+            return await _script(script)
+    from finn_tui.engine import elsewhere, targets_elsewhere
+
+    if pool is not None:
+        return await targets_elsewhere.detect(words, host, pool, python)
+    pool = elsewhere.own_pool()
+    try:
+        return await targets_elsewhere.detect(words, host, pool, python)
+    finally:
+        await pool.close()
+
+
+async def _script(script: Path) -> Target:
+    from finn_tui.engine import targets_elsewhere
+
+    return await targets_elsewhere.detect_script(str(script))
+
+
+def _usual_name(words: Sequence[str], target: Target) -> str:
+    """A name for an engine that the user has given none."""
+    if target.container is not None and target.container.name:
+        name = target.container.name
+    elif target.container is not None and not (words and "/" in words[0]):
+        name = target.container.image.rpartition("/")[2].replace(":", "-")
+    else:
+        path = Path(words[0]).expanduser().absolute() if words and "/" in words[0] else None
+        named = [path, *path.parents] if path is not None else []
+        usual = ("bin", "src", ".venv", "venv", "env", "run-docker.sh", "python", "python3")
+        name = next((each.name for each in named if each.name not in usual), "")
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).strip("-.") or target.host or "finn"
+    return f"{target.host}-{name}" if target.host and name != target.host else name
 
 
 async def remove(name: str) -> None:

@@ -14,9 +14,15 @@ from pathlib import Path
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import recipes
 from finn_tui.engine.recipes import Checkout
+from finn_tui.hosts.container import Container
 
 #: Folders of a checkout in which people keep its environment.
 _ENVIRONMENTS = (".venv", "venv", "env", ".env")
+#: The programs that run containers.
+RUNTIMES = ("docker", "podman")
+_EXEC_FLAGS = ("-i", "-t", "-it", "-ti", "--interactive", "--tty")
+#: What starts FINN's container, in every FINN of upstream.
+DOCKER_SCRIPT = "run-docker.sh"
 #: An import of numpy, onnx and qonnx from a cold disk.
 _TRY_SECONDS = 60.0
 
@@ -29,11 +35,44 @@ class Target:
         kind: in words, such as "virtual environment".
         command: what starts its Python.
         notes: what else is to be known of it.
+        host: the host that it is on; empty for this machine.
+        container: in which it is; None for none.
     """
 
     kind: str
     command: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    host: str = ""
+    container: Container | None = None
+
+
+def is_container(words: Sequence[str]) -> bool:
+    """Whether a user's words name a container: ``docker:NAME``, or ``docker exec -i NAME ...``."""
+    runtime, colon, name = words[0].partition(":") if len(words) == 1 else ("", "", "")
+    return (bool(colon and name) and runtime in RUNTIMES) or exec_of(words) is not None
+
+
+def exec_of(words: Sequence[str]) -> tuple[str, str, tuple[str, ...]] | None:
+    """Runtime, container and command of ``docker exec -i NAME COMMAND``; None for anything else."""
+    if len(words) == 1:
+        words = words[0].split()
+    if len(words) < 4 or words[0].rpartition("/")[2] not in RUNTIMES or words[1] != "exec":
+        return None
+    rest = list(words[2:])
+    while rest and rest[0] in _EXEC_FLAGS:
+        rest.pop(0)
+    if len(rest) < 2 or rest[0].startswith("-"):
+        return None
+    return words[0].rpartition("/")[2], rest[0], tuple(rest[1:])
+
+
+def docker_script(words: Sequence[str]) -> Path | None:
+    """The run-docker.sh that a user's words name, or that lies in the folder that they name."""
+    path = Path(words[0]).expanduser().absolute() if len(words) == 1 else None
+    if path is None or path.name == DOCKER_SCRIPT:
+        return path
+    checkout = recipes.checkout_at(path)
+    return (checkout.root if checkout is not None else path) / DOCKER_SCRIPT
 
 
 async def detect(words: Sequence[str], python: str | None = None) -> Target:

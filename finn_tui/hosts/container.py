@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+#: The programs that run containers.
+Runtime = Literal["docker", "podman"]
 #: A word of the command line: one line, no blanks at its ends.
 _Word = Annotated[
     str, Meta(pattern=r"\A(\S([^\n\r\0]*\S)?)?\Z", description="One line without blanks around it.")

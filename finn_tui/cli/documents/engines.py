@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from finn_tui.cli.documents.base import DamagedItem, Document
 from finn_tui.engine.catalogue import EngineInfo
+from finn_tui.hosts.container import Container
 
 
 class EngineRow(Struct, frozen=True, kw_only=True):
@@ -13,7 +14,9 @@ class EngineRow(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: what it is called.
-        command: what starts it.
+        command: what starts it, there.
+        host: the host that it is on; empty for this machine.
+        container: in which it is; null for none.
         managed: whether finn-tui installed it.
         flavour: ``finn-plus`` or ``upstream``; null before it was asked.
         version: of FINN; null before it was asked.
@@ -21,6 +24,8 @@ class EngineRow(Struct, frozen=True, kw_only=True):
 
     name: str
     command: tuple[str, ...]
+    host: str
+    container: Container | None
     managed: bool
     flavour: str | None
     version: str | None
@@ -45,7 +50,13 @@ class EngineInfoDocument(EngineInfo, frozen=True, kw_only=True):
     Attributes:
         format_version: version of the document's form.
         name: of the engine.
+        place: where it is, in words.
+        host: the host that it is on; empty for this machine.
+        container: in which it is; null for none.
     """
 
     format_version: int
     name: str
+    place: str
+    host: str
+    container: Container | None
