@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 import click
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
-from finn_tui.base.text import for_terminal, one_line
 from finn_tui.base.text import number as number
+from finn_tui.base.text import one_line
+from finn_tui.cli.terminal import agrees as agrees
+from finn_tui.cli.terminal import confirm as confirm
+from finn_tui.cli.terminal import echo as echo
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -88,29 +91,6 @@ def open_workspace(path: Path, *, tolerant: bool = False) -> Workspace:
     from finn_tui.lab.workspace import Workspace
 
     return Workspace.open(path, tolerant=tolerant)
-
-
-def echo(text: str = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:
-    """Print text for people; the only way from here to a terminal.
-
-    Args:
-        text: from anywhere; escape sequences and bidi controls in it are left out.
-        err: to stderr instead of stdout.
-        nl: whether the line ends.
-        style: as of ``click.style``, for all of it.
-    """
-    text = for_terminal(text)
-    click.echo(click.style(text, **style) if style else text, err=err, nl=nl)
-
-
-def confirm(question: str) -> None:
-    """Ask yes or no on the terminal; anything but yes ends the command."""
-    click.confirm(one_line(question), abort=True, err=True)
-
-
-def agrees(question: str) -> bool:
-    """Ask yes or no on the terminal and return whether the answer is yes."""
-    return click.confirm(one_line(question), err=True)
 
 
 def ask_about_notify(workspace: Path) -> None:

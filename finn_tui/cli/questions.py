@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from finn_tui.base.text import one_line
-from finn_tui.cli.common import confirm, echo
+from finn_tui.cli.terminal import confirm, echo
 
 if TYPE_CHECKING:
-    from finn_tui.cli.common import Reporter
     from finn_tui.hosts.ssh.questions import Ask, Question
 
 
-def asker(reporter: Reporter) -> Ask | None:
+class Closing(Protocol):
+    """A bar of progress."""
+
+    def close(self) -> None:
+        """Take it away."""
+
+
+def asker(reporter: Closing) -> Ask | None:
     """Whom a login may ask; None where nobody is at the terminal.
 
     Args:

@@ -144,6 +144,19 @@ class EngineInfo(Struct, frozen=True):
     lacks: tuple[str, ...] = ()
 
 
+def require_here(spec: EngineSpec) -> None:
+    """Raise ``FinnTuiError`` for an engine that no run of this machine can be started with."""
+    if spec.is_elsewhere:
+        on_host = f"Run it there: `--on {spec.host}`, or" if spec.host else "Name"
+        raise FinnTuiError(
+            f"the engine {spec.name} is elsewhere ({spec.place})",
+            "A run of this machine is done by a FINN of this machine; its files are here.",
+            f"{on_host} an engine of this machine: `engine = ...` in finn-tui.toml; `finn-tui "
+            "engine list` shows where each is.",
+            kind="engine",
+        )
+
+
 def engine_folder(name: str) -> Path:
     """Where a managed engine lies, whether or not it is there."""
     return paths.data_dir() / "engines" / name

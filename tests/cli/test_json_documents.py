@@ -129,7 +129,16 @@ def test_every_described_key_occurs(cli: Cli, user: dict[str, str], tmp_path: Pa
         "report": [()],
         "engine list": [()],
     }
-    engine = {"engine list": {"FINN_TUI_ENGINE_PYTHON": "/opt/finn/bin/python"}}
+    engines = tmp_path / "home with engines"
+    (engines / "config").mkdir(parents=True)
+    boxed = '[boxed]\ncommand = ["python3"]\ncontainer = {name = "finn"}\n'
+    (engines / "config/engines.toml").write_text(boxed)
+    engine = {
+        "engine list": {
+            "FINN_TUI_ENGINE_PYTHON": "/opt/finn/bin/python",
+            "FINN_TUI_HOME": str(engines),
+        }
+    }
     absent: dict[str, set[str]] = {}
     for command, calls in lines.items():
         words = command.removesuffix(" RUN").split()

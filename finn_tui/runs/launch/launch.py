@@ -20,7 +20,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
-from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.catalogue import EngineSpec, require_here
 from finn_tui.engine.server import runfiles, runprocesses, runqueue
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs.documents import RunState, RunStatus
@@ -106,6 +106,7 @@ async def launch(
         FinnTuiError: AMD's tools are missing (kind "tools"), the disk is too small (kind "disk"),
             the path cannot be used, or the engine's Python does not start (kind "engine").
     """
+    require_here(request.engine)
     check_path(runs_dir)
     amd_tools = None
     if request.rehearse is None:

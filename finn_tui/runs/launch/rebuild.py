@@ -255,7 +255,8 @@ def engine_of(run: RunFolder) -> EngineSpec:
     """
     recorded = run.request.engine
     name, command = str(recorded.get("name", "")), tuple(recorded.get("command", ()))
-    known = catalogue.engines()
+    # The commands of others are paths of other machines.
+    known = [spec for spec in catalogue.engines() if not spec.is_elsewhere]
     named = [spec for spec in known if spec.name == name and name]
     spec = next((spec for spec in (*named, *known) if spec.command == command), None)
     if spec is None and named:

@@ -10,7 +10,7 @@ from typing import Any
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
-from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.catalogue import EngineSpec, require_here
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.launch import check_disk, engine_document, make_run_folder, start_runner
@@ -53,6 +53,7 @@ async def launch_training(
         FinnTuiError: the disk is too small (kind "disk"), or the engine's Python does not start
             (kind "engine").
     """
+    require_here(request.engine)
     await asyncio.to_thread(check_disk, runs_dir, True)
     archive = await asyncio.to_thread(engine_archive)
     document = {
