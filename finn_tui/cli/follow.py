@@ -64,9 +64,10 @@ def _tell_host(reporter: Reporter) -> Callable[[RunFolder, Placement], None]:
         nonlocal told
         error = placement.error
         if error is not None and error.what != told:
-            reporter.say(
-                " ".join(text for text in (error.what + ".", error.why, error.fix) if text)
-            )
+            # A host that cannot be reached is tried again here; nothing is to be done by hand.
+            fix = error.fix if error.kind != "host" else "Trying again; the build goes on there."
+            texts = (error.what, error.why, fix)
+            reporter.say(" ".join(text.rstrip(".") + "." for text in texts if text))
         elif error is None and told:
             reporter.say(f"{placement.host} answers again")
         told = error.what if error is not None else ""

@@ -50,6 +50,7 @@ _FINN = (
 #: Where Pythons with FINN usually are; those that exist are tried.
 _USUAL_PYTHONS = r"""
 for python in "$VIRTUAL_ENV/bin/python" "$(command -v python3)" \
+    "$HOME"/.local/share/finn-tui/engines/finn-plus/bin/python \
     "$HOME"/.local/share/finn-tui/engines/*/bin/python "$HOME"/.venv/bin/python \
     "$HOME"/[Ff][Ii][Nn][Nn]*/bin/python "$HOME"/[Ff][Ii][Nn][Nn]*/.venv/bin/python \
     "$HOME"/[Ff][Ii][Nn][Nn]*/venv/bin/python "$HOME"/*conda3/envs/*/bin/python \

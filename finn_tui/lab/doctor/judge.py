@@ -26,7 +26,9 @@ def judge(facts: Facts, context: Context) -> Report:
     if not context.host:
         named = [
             _named("hosts", "Hosts", context.hosts, "finn-tui hosts add NAME ADDRESS"),
-            _named("boards", "Boards", context.other_boards, "finn-tui boards add NAME ADDRESS"),
+            _named(
+                "boards", "Boards", context.other_boards, "finn-tui boards add NAME --host ADDRESS"
+            ),
         ]
         groups["Hosts and boards"] = [check for check in named if check is not None]
     system = facts.system
