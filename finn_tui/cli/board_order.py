@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from finn_tui.runs.folder import RunFolder
 
     Job = Callable[[Transport, Path, OnProgress], Awaitable[Any]]
+    #: Work on a board, whatever it is about.
+    Work = Callable[[Transport, OnProgress], Awaitable[Any]]
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -104,7 +107,7 @@ class BoardOrder:
     record: Path | None = None
     replay_speed: float | None = None
 
-    def _ask_about_driver(self, folder: Path) -> None:
+    def ask_about_driver(self, folder: Path) -> None:
         """Ask before code of somebody else's package runs on the board.
 
         Raises:
@@ -162,40 +165,60 @@ class BoardOrder:
 
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
-        built = self.run_folder()
+        path = self.run_folder().path
+        self.ask_about_driver(path)
+
+        async def work(link: Transport, on_progress: OnProgress) -> Any:
+            return await job(link, path, on_progress)
+
+        with self.connecting() as connect:
+            return connect(work)
+
+    @contextlib.contextmanager
+    def connecting(self) -> Iterator[Callable[[Work], Any]]:
+        """Give a function that connects to the board and does some work there; see ``Work``.
+
+        Everything that is done within the block is one recording, if one is wished.
+        """
         paste = self.paste or self._is_pasted()
         if not paste and (self.bind or self.reach):
             raise click.UsageError("--bind and --reach belong to --paste.")
-        self._ask_about_driver(built.path)
+        connect = self._do_pasted if paste else self._do_connected
         if self.record is None:
-            return self._do(job, built.path, paste=paste)
+            yield connect
+            return
         from finn_tui.board.catalogue import REPLAY
         from finn_tui.board.recording.recorder import recording
 
         with recording(self.record) as recorder:
 
-            async def recorded(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
-                return await job(recorder.link(link), folder, on_progress)
+            def connect_recorded(work: Work) -> Any:
+                async def recorded(link: Transport, on_progress: OnProgress) -> Any:
+                    return await work(recorder.link(link), on_progress)
 
-            done = self._do(recorded, built.path, paste=paste)
+                return connect(recorded)
+
+            yield connect_recorded
         if recorder.problem is not None:
             show_error(recorder.problem)
         else:
             echo(f"recorded: --to {REPLAY}{self.record} replays it", err=True)
-        return done
 
-    def _do(self, job: Job, path: Path, *, paste: bool) -> Any:
-        if paste:
-            return self._do_pasted(job, path)
+    def board_name(self) -> str:
+        """The board's name as the user gave it, or the workspace's."""
+        return self.to or (
+            "pasted" if self.paste else open_lab(self.workspace).workspace.settings.to
+        )
 
-        async def work(reporter: Reporter, secrets: Secrets) -> Any:
+    def _do_connected(self, work: Work) -> Any:
+        async def connected(reporter: Reporter, secrets: Secrets) -> Any:
             lab = open_lab(self.workspace)
             async with lab.board(
                 self.to, reporter, **secrets.arguments(), replay_speed=self.replay_speed
             ) as link:
-                return await job(link, path, reporter)
+                return await work(link, reporter)
 
-        return run_with_secrets(work, ask=self.ask_password)
+        return run_with_secrets(connected, ask=self.ask_password)
 
     def _is_pasted(self) -> bool:
         """Whether boards.toml says that the board is reached by a pasted line."""
@@ -203,8 +226,8 @@ class BoardOrder:
 
         return self.to is not None and catalogue.find(self.to).paste
 
-    def _do_pasted(self, job: Job, folder: Path) -> Any:
-        """Do the job on a board into whose terminal the user pastes a line."""
+    def _do_pasted(self, work: Work) -> Any:
+        """Do the work on a board into whose terminal the user pastes a line."""
         from finn_tui.board import catalogue
         from finn_tui.board.paste.session import addresses_here, listening, with_pasted
 
@@ -220,14 +243,14 @@ class BoardOrder:
             echo("Paste this line into the board's terminal:\n", err=True)
             echo(f"{line}\n", err=True)
 
-        async def work(reporter: Reporter) -> Any:
+        async def pasted(reporter: Reporter) -> Any:
             async def on_board(link: Transport) -> Any:
-                return await job(link, folder, reporter)
+                return await work(link, reporter)
 
             return await with_pasted(known, where, on_board, show, reporter)
 
         with Reporter() as reporter:
-            return run(work(reporter))
+            return run(pasted(reporter))
 
     def prepare(self, chosen: str | None = None, *, download: bool = True) -> Path | None:
         """Bring together what is needed on this machine: a data set, and the network in software.
@@ -260,10 +283,20 @@ class BoardOrder:
             echo("\n".join(lines))
 
 
-def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.Command]:
-    """Return a command on RUN and a board; called with a ``BoardOrder`` and its options."""
+def board_command(
+    *options: Decorator, several: bool = False
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Return a command on RUN and a board; called with a ``BoardOrder`` and its options.
+
+    Args:
+        options: its own.
+        several: whether it takes several runs; then it is called with all their ``names``, too.
+    """
+    argument = click.argument("name", metavar="RUN|PACKAGE")
+    if several:
+        argument = click.argument("names", metavar="RUN|PACKAGE...", nargs=-1, required=True)
     common: tuple[Decorator, ...] = (
-        click.argument("name", metavar="RUN|PACKAGE"),
+        argument,
         click.option(
             "--to", help="The board (default: the workspace's, `simulated`), or replay:FILE."
         ),
@@ -278,7 +311,6 @@ def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.
     def decorate(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def command(
-            name: str,
             to: str | None,
             ask_password: bool,
             trust_driver: bool,
@@ -289,10 +321,14 @@ def board_command(*options: Decorator) -> Callable[[Callable[..., None]], click.
             replay_speed: float | None,
             workspace: Path,
             as_json: bool,
+            name: str = "",
+            names: tuple[str, ...] = (),
             **own: Any,
         ) -> None:
+            if several:
+                own["names"] = names
             order = BoardOrder(
-                name,
+                names[0] if several else name,
                 to,
                 ask_password,
                 trust_driver,

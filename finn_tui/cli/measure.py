@@ -192,9 +192,11 @@ def validate(
     dataset_option(),
     NO_DOWNLOAD_OPTION,
     YES_OPTION,
+    several=True,
 )
 def go(
     order: BoardOrder,
+    names: tuple[str, ...],
     batch: int | None,
     limit: int | None,
     dataset: str | None,
@@ -205,7 +207,23 @@ def go(
 
     Without a test set the board is compared with the software on the run's samples. Exit code 1 if
     it differs.
+
+    Several runs are measured one after the other, with one table at the end; a failure does not
+    stop the others. ctrl+c shows what was done.
     """
+    if len(names) > 1:
+        from finn_tui.cli.go_series import go_series
+
+        go_series(
+            order,
+            names,
+            batch=batch,
+            limit=limit,
+            dataset=dataset,
+            download=not no_download,
+            yes=yes,
+        )
+        return
     _go(order, batch, limit, order.prepare(dataset, download=not no_download), yes)
 
 

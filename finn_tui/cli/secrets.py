@@ -78,6 +78,11 @@ def run_with_secrets(
             _ask(error, secrets, question, again=asked[question] > 1)
 
 
+def asks_user(error: FinnTuiError) -> bool:
+    """Whether an answer that somebody can type helps against an error."""
+    return sys.stdin.isatty() and _question(error) is not None
+
+
 def _question(error: FinnTuiError) -> str | None:
     """What is to be asked for after an error; None if no answer helps."""
     from finn_tui.board.agent_session import SudoRefused

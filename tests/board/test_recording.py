@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
@@ -24,11 +25,13 @@ from finn_tui.board.recording import document
 from finn_tui.board.recording.recorder import Recorder, recording
 from finn_tui.board.throughput import throughput
 from finn_tui.board.validation import validate
+from finn_tui.cli import main
 from finn_tui.cli.measure import outcome_lines
 from finn_tui.ui.board.numbers import figures
 from finn_tui.ui.board.view import job_lines
 from finn_tui.ui.state import BoardState
 from tests.board import samples
+from tests.cli import contract
 
 #: Of the throughput; larger ones take the simulated board seconds.
 BATCH = 10
@@ -374,3 +377,30 @@ def _view() -> Any:
     """As much of a run as the numbers need."""
     request = SimpleNamespace(estimate={"fps": 1.0}, clock_ns=10.0)
     return SimpleNamespace(id="x", request=request)
+
+
+def test_a_series_of_runs_is_replayed_by_one_command(
+    recorded: tuple[Path, Path, Any], tmp_path: Path
+) -> None:
+    """The command's table and document; a run that was not recorded stops no other."""
+    run_folder, path, measured = recorded
+    whole = {"model": "tfc-w1a1", "created": "2026-01-02T03:04:05+00:00", "folding": {}}
+    whole |= {"folding_name": "published", "board": "Pynq-Z2", "part": "xc7z020clg400-1"}
+    request = json.loads((run_folder / "run.json").read_text()) | whole
+    (run_folder / "run.json").write_text(json.dumps(request))
+    other = run_folder.with_name("20261124T120000-other-cd34")
+    shutil.copytree(run_folder, other)
+    words = ["go", str(other), str(run_folder), "--to", f"replay:{path}", "--no-download"]
+    words += ["--batch", str(BATCH), "--replay-speed", "0", "--workspace", str(tmp_path)]
+    answer = CliRunner().invoke(main, words)
+    assert answer.exit_code == 1, answer.output
+    rows = answer.stdout.splitlines()
+    assert rows[1].endswith("failed") and "not of the run 20261124T120000-other" in answer.stderr
+    assert rows[2].endswith("done  REPLAY SIMULATED") and " 60 equal " in rows[2]
+    assert f"{measured.validation.percent:.2f} %" in rows[2]
+    answer = CliRunner().invoke(main, [*words, "--json"])
+    document = json.loads(answer.stdout)
+    contract.check(words, document)
+    failed, done = document["runs"]
+    assert (failed["status"], failed["go"]) == ("failed", None) and failed["error"]["fix"]
+    assert done["status"] == "done" and done["go"]["throughput"]["replay"]

@@ -20,6 +20,8 @@ def command_of(arguments: Sequence[str], document: dict[str, Any]) -> str:
     name = " ".join(words[:2]) if " ".join(words[:2]) in DOCUMENTS else words[0]
     if name == "build" and "--check" in arguments:
         return "build --check"
+    if name == "go" and "runs" in document:
+        return "go RUN RUN"
     if name == "calibrate" and "nodes" in document:
         return "calibrate RUN"
     return name

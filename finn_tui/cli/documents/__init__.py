@@ -19,6 +19,7 @@ from finn_tui.cli.documents.boards import (
     Deploy,
     Execute,
     Go,
+    GoSeries,
     Throughput,
     Validate,
 )
@@ -90,6 +91,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "throughput": Throughput,
     "validate": Validate,
     "go": Go,
+    "go RUN RUN": GoSeries,
     "explain": Explain,
     "lab status": LabStatus,
     "report": Report,

@@ -333,11 +333,10 @@ class Validate(ValidateRow, frozen=True, kw_only=True):
     format_version: int
 
 
-class Go(Document, frozen=True, kw_only=True):
+class GoRow(Struct, frozen=True, kw_only=True):
     """Everything that was done with a run on a board.
 
     Attributes:
-        format_version: version of the document's form.
         deploy: what was sent.
         execute: one sample image; null if that could not be done.
         throughput: the driver's throughput test.
@@ -352,3 +351,43 @@ class Go(Document, frozen=True, kw_only=True):
     validate: ValidateRow | None
     missing: tuple[RunError, ...]
     notes: tuple[str, ...]
+
+
+class Go(GoRow, frozen=True, kw_only=True):
+    """Everything that was done with a run on a board.
+
+    Attributes:
+        format_version: version of the document's form.
+    """
+
+    format_version: int
+
+
+class GoRun(Struct, frozen=True, kw_only=True):
+    """A run of a series.
+
+    Attributes:
+        run: its id.
+        board: the machine's name.
+        status: ``done``; ``differs`` where the board computes something else than the software;
+            ``failed``; ``stopped`` by ctrl+c, and ``waiting`` for those behind it.
+        error: why it failed or what differs; null otherwise.
+        go: everything that was done with it, as of ``go RUN``; null where nothing was.
+    """
+
+    run: str
+    board: str
+    status: str
+    error: RunError | None
+    go: GoRow | None
+
+
+class GoSeries(Document, frozen=True, kw_only=True):
+    """Several runs on a board, one after the other.
+
+    Attributes:
+        format_version: version of the document's form.
+        runs: in the order in which they were named.
+    """
+
+    runs: tuple[GoRun, ...]
