@@ -104,6 +104,11 @@ class Board:
         return Machine(self.name, "board", address, self.port, self.user, self.key)
 
     @property
+    def is_connected_to(self) -> bool:
+        """Whether it has an address that finn-tui connects to."""
+        return not (self.paste or self.replay or self.name == SIMULATED)
+
+    @property
     def address(self) -> str:
         """Where it is, for people."""
         if self.paste:

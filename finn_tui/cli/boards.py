@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,11 +19,15 @@ from finn_tui.cli.common import (
     guard,
     open_lab,
     print_json,
+    run,
     shared_options,
     table,
 )
 from finn_tui.cli.console import console
 from finn_tui.cli.secrets import PASSWORD_OPTION, Secrets, run_with_secrets
+
+if TYPE_CHECKING:
+    from finn_tui.hosts.reach import Reach
 
 
 @click.group()
@@ -35,13 +39,24 @@ def boards() -> None:
 
 
 @boards.command("list")
+@click.option(
+    "--reach", is_flag=True, help="Measure whether each answers (2 s at most, without a login)."
+)
 @shared_options(workspace=False)
-def list_boards(as_json: bool) -> None:
+def list_boards(reach: bool, as_json: bool) -> None:
     """List all boards."""
     by_name, broken = catalogue.load_boards()
     known = by_name.values()
+    answers = _measure(list(known)) if reach else {}
     if as_json:
-        listed = [{**asdict(board), "simulated": board.simulated} for board in known]
+        listed = [
+            {
+                **asdict(board),
+                "simulated": board.simulated,
+                "reach": asdict(answers[board.name]) if board.name in answers else None,
+            }
+            for board in known
+        ]
         print_json({"boards": listed, "damaged": damaged(broken)})
         return
     rows = [
@@ -49,12 +64,27 @@ def list_boards(as_json: bool) -> None:
             board.name,
             "made by finn-tui" if board.name == catalogue.SIMULATED else board.address,
             board.driver,
+            answers[board.name].text if board.name in answers else "",
             "SIMULATED" if board.simulated else "REPLAY" if board.replay else "",
         )
         for board in known
     ]
-    rows += [(name, f"damaged: {error.why}", "", "") for name, error in broken.items()]
-    echo(table(("board", "where", "driver", ""), rows))
+    rows += [(name, f"damaged: {error.why}", "", "", "") for name, error in broken.items()]
+    echo(table(("board", "where", "driver", "answers" if reach else "", ""), rows))
+
+
+def _measure(boards: list[catalogue.Board]) -> dict[str, Reach]:
+    """How each board answers, by name; none of those that are not connected to."""
+    import asyncio
+
+    from finn_tui.hosts.reach import measure
+
+    async def all_of_them() -> dict[str, Reach]:
+        measured = [board for board in boards if board.is_connected_to]
+        answers = await asyncio.gather(*(measure(board.machine) for board in measured))
+        return {board.name: answer for board, answer in zip(measured, answers, strict=True)}
+
+    return run(all_of_them())
 
 
 @boards.command("add")

@@ -52,6 +52,7 @@ class WorkKind(StrEnum):
     CONSOLE = "console"
     PASTE = "paste"
     DOCTOR = "doctor"
+    REACH = "reach"
     SWEEP = "sweep"
     COURSE = "course"
     SAMPLE = "sample"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.ui.advice.messages import AdviceReady
+from finn_tui.ui.board.choice import ReachMeasured
 from finn_tui.ui.controllers.boards import BoardJobDone, BoardResultsRead
 from finn_tui.ui.controllers.builds import (
     BuildChecked,
@@ -188,6 +189,7 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         WorkKind.DOCTOR: WorkHandlers(
             {DoctorReported: app.doctor.reported}, app.doctor.advanced, app.doctor.failed
         ),
+        WorkKind.REACH: WorkHandlers({ReachMeasured: to_screens("reach_measured")}),
         WorkKind.BOARD: WorkHandlers(
             {BoardJobDone: app.boards.job_done},
             app.boards.job_advanced,

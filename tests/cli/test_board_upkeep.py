@@ -16,6 +16,20 @@ from tests.cli.conftest import Cli
 __all__ = ["board_home", "driver_python", "run_folder"]
 
 
+def test_boards_are_looked_for_where_that_is_asked_for(cli: Cli, tmp_path: Path) -> None:
+    env = {"FINN_TUI_HOME": str(tmp_path)}
+    # The discard port of this machine: nobody listens there.
+    added = cli("boards", "add", "lab", "--host", "127.0.0.1", "--port", "9", env=env)
+    assert added.code == 0
+    rows = {
+        row["name"]: row["reach"]
+        for row in cli("boards", "list", "--reach", "--json", env=env).json["boards"]
+    }
+    assert rows["simulated"] is None and rows["lab"]["status"] == "refuses"
+    assert "refuses: no server on port 9" in cli("boards", "list", "--reach", env=env).out
+    assert "refuses" not in cli("boards", "list", env=env).out
+
+
 def test_the_commands(
     cli: Cli,
     cli_home: Path,

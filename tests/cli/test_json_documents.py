@@ -32,7 +32,7 @@ BUILT, FAILED = "20260101T000000Z-cybsec-0001", "20260102T000000Z-tfc-w1a1-bbbb"
 
 _DAMAGED = {"damaged.name", "damaged.what", "damaged.why", "damaged.fix"}
 #: Keys that other tests see: of FINN's heuristic, which needs an engine; of a rehearsal's build
-#: folder; of several builds in one folder; of what is damaged.
+#: folder; of several builds in one folder; of what is damaged; of a board that is looked for.
 ELSEWHERE = {
     "pareto": {
         key
@@ -41,9 +41,8 @@ ELSEWHERE = {
     },
     "calibrate RUN": {"nodes.hls", "nodes.out_of_context"},
     "inspect": {"steps.build"},
-    **dict.fromkeys(
-        ("runs", "experiments", "boards list", "engine list", "presets list"), _DAMAGED
-    ),
+    **dict.fromkeys(("runs", "experiments", "engine list", "presets list"), _DAMAGED),
+    "boards list": _DAMAGED | {f"boards.reach.{key}" for key in ("status", "latency_ms", "why")},
 }
 
 

@@ -15,6 +15,20 @@ from finn_tui.runs.documents import (
 )
 
 
+class BoardReach(Struct, frozen=True, kw_only=True):
+    """How a machine answered, without a login.
+
+    Attributes:
+        status: ``answers``, ``silent``, ``refuses``, ``no name`` or ``not measured``.
+        latency_ms: one round trip (ms); none where there was no connection.
+        why: more about it; empty if there is nothing more.
+    """
+
+    status: str
+    latency_ms: float | None
+    why: str
+
+
 class BoardRow(Struct, frozen=True, kw_only=True):
     """A machine with an FPGA.
 
@@ -34,6 +48,7 @@ class BoardRow(Struct, frozen=True, kw_only=True):
         stand_in: whether it has a stand-in for an FPGA.
         recording: a recorded session that is replayed in place of a board; empty for boards.
         replay_speed: of that: 1 as recorded, 0 without pauses.
+        reach: how it answered, with ``--reach``.
         simulated: whether it has no FPGA.
     """
 
@@ -52,6 +67,7 @@ class BoardRow(Struct, frozen=True, kw_only=True):
     stand_in: bool
     recording: str
     replay_speed: float
+    reach: BoardReach | None
     simulated: bool
 
 

@@ -15,7 +15,7 @@ from finn_tui.board.catalogue import REPLAY
 from finn_tui.lab.board_queue import QueueEntry
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import numbers as board_numbers
-from finn_tui.ui.board import progress, queue_view
+from finn_tui.ui.board import queue_view
 from finn_tui.ui.board import view as board
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
@@ -347,42 +347,11 @@ class BoardScreen(ModeScreen):
         """Choose the machine to deploy to."""
         from finn_tui.board.catalogue import load_boards, pasted
         from finn_tui.lab.recordings import recorded_sessions
-        from finn_tui.ui.dialogs.choose import ChooseDialog
-        from finn_tui.ui.toolkit.listing import Column, Content, Row
+        from finn_tui.ui.board.choice import BoardChoice
 
         machines, broken = load_boards()
         machines.setdefault(pasted().name, pasted())
-        rows = [
-            Row(
-                machine.name,
-                [
-                    (machine.name, ""),
-                    (
-                        "simulated by finn-tui"
-                        if machine.host == "127.0.0.1" and machine.simulated
-                        else machine.address,
-                        "dim",
-                    ),
-                    (marks(machine.replay, machine.simulated), "sim"),
-                ],
-            )
-            for machine in machines.values()
-        ]
-        rows += [
-            Row(
-                f"{REPLAY}{session.path}",
-                [
-                    (session.path.stem, ""),
-                    (f"recorded from {session.board}, {session.time[:16]}", "dim"),
-                    (marks(True, session.simulated), "sim"),
-                ],
-            )
-            for session in recorded_sessions(self.state.workspace.root)
-        ]
-        rows += [
-            Row(name, [(name, "dim"), (f"damaged: {error.why}", "warn")])
-            for name, error in broken.items()
-        ]
+        sessions = recorded_sessions(self.state.workspace.root)
 
         def accept(name: str | None) -> None:
             if name in broken:
@@ -396,21 +365,9 @@ class BoardScreen(ModeScreen):
                     self.context.change_settings(to=name)
                 self.redraw()
 
-        columns = [Column("board", 26), Column("address"), Column("", 16)]
         self.app.push_screen(
-            ChooseDialog(
-                "Board to deploy to",
-                Content(columns, rows),
-                self.state.board.machine,
-                hint="`finn-tui boards add NAME --host ADDRESS` adds a board",
-            ),
-            accept,
+            BoardChoice(machines, sessions, broken, self.state.board.machine), accept
         )
-
-
-def marks(replay: bool, simulated: bool) -> str:
-    """Return what stands beside a board: REPLAY, SIMULATED, both or nothing."""
-    return progress.marks({"replay": replay, "simulated": simulated})
 
 
 def _set(widget: Widget, dimension: str, size: int | str) -> None:

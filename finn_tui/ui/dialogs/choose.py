@@ -105,6 +105,14 @@ class ChooseDialog(ListKeys, AskTextDialog):
             if text in named or starting:
                 listing.set_content(self._content, text if text in named else starting[0])
 
+    def show_content(self, content: Content) -> None:
+        """Show other rows in place of those that are shown; the cursor stays on its row."""
+        self._content = content
+        if self._typing == "filter":
+            rows = [row for row in content.rows if matches(self.text, *(c for c, _ in row.cells))]
+            content = Content(content.columns, rows, self._empty())
+        self.query_one(Listing).set_content(content)
+
     def _empty(self) -> str:
         if self._files is not None:
             return "enter accepts the path; tab completes it"
