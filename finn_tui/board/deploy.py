@@ -9,15 +9,13 @@ was sent, so that a file that the run no longer has goes from the board, too.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import hashlib
 import json
 import secrets
-import shlex
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,9 +25,11 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
+from finn_tui.board.deploy_lock import deploy_lock
 from finn_tui.board.deployments import keep_newest
 from finn_tui.board.package import Package, package
 from finn_tui.board.transport import Transport
+from finn_tui.hosts.arrivals import Arrivals
 from finn_tui.hosts.remote_files import RemoteFiles, together
 
 MANIFEST = ".finn-tui.json"
@@ -40,8 +40,6 @@ _AT_ONCE = 16
 _MOST_MANIFEST = 4 << 20
 #: Bytes that a deploy leaves free on the board's disk.
 _MARGIN = 4 << 20
-#: Seconds that a deploy waits for another one to the same board.
-LOCK_SECONDS = 900.0
 _SAMPLES = ("labels", "software")
 
 
@@ -94,14 +92,9 @@ async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -
     what = await asyncio.to_thread(package, run)
     check_kind(link, what)
     on_progress(Progress("deploy", "looking for what changed"))
-    files = await asyncio.to_thread(_collect, what)
-    base = link.board.folder
     with link.translated():
-        upload = _Upload(link, await link.files(base), on_progress)
-        if await upload.differs(base, files):
-            async with _alone(link, on_progress):
-                for folder, wanted in files.items():
-                    await upload.folder(f"{base}/{folder}", wanted)
+        files, upload = await _bring(link, lambda: _collect(what), on_progress)
+        base = link.board.folder
         sent = tuple(str(PurePosixPath(path).relative_to(base)) for path in upload.sent)
         await keep_newest(link, what.folder, on_progress)
     done = Deployed(
@@ -131,16 +124,33 @@ async def send_files(
         FinnTuiError: the line broke, or what arrived is something else.
     """
 
-    def collect() -> dict[str, _File]:
-        return {name: _file(path) for name, path in paths.items()}
+    def collect() -> dict[str, dict[str, _File]]:
+        return {folder: {name: _file(path) for name, path in paths.items()}}
 
-    wanted = await asyncio.to_thread(collect)
-    base = link.board.folder
     with link.translated():
-        upload = _Upload(link, await link.files(base), on_progress)
-        if await upload.differs(base, {folder: wanted}):
-            async with _alone(link, on_progress):
-                await upload.folder(f"{base}/{folder}", wanted)
+        await _bring(link, collect, on_progress)
+
+
+async def _bring(
+    link: Transport, collect: Callable[[], dict[str, dict[str, _File]]], on_progress: OnProgress
+) -> tuple[dict[str, dict[str, _File]], _Upload]:
+    """Bring folders of the board into line; what they shall hold, and what that took.
+
+    Args:
+        link: to the board.
+        collect: gives the files by folder and name; it reads them all.
+        on_progress: told what is done.
+    """
+    base = link.board.folder
+    async with deploy_lock(link, on_progress) as lock:
+        reading = asyncio.to_thread(collect)
+        files, there = await asyncio.gather(reading, link.files(base))
+        upload = _Upload(link, there, on_progress)
+        if await upload.differs(base, files):
+            hashed = Arrivals(await lock.held())
+            for folder, wanted in files.items():
+                await upload.folder(f"{base}/{folder}", wanted, hashed)
+    return files, upload
 
 
 def who() -> str:
@@ -253,21 +263,17 @@ class _Upload:
         plans = await together(self._plan(f"{base}/{folder}", wanted) for folder, wanted in folders)
         if not any(plan.differs for plan in plans):
             return False
-        await self._check_room(base, plans)
+        await self._check_room(plans)
         return True
 
-    async def _check_room(self, base: str, plans: list[_Plan]) -> None:
+    async def _check_room(self, plans: list[_Plan]) -> None:
         """Refuse files that do not fit on the board's disk; what cannot be read is no obstacle."""
         needed = sum(file.size for plan in plans for file in plan.changed.values())
         for plan in plans:
             for name, file in plan.changed.items():
                 needed -= min(file.size, await self._files.size(_part_path(plan, name)) or 0)
-        status, out, _ = await self._link.run("df", "-Pk", "--", base)
-        try:
-            free = int(out.decode("ascii", "replace").splitlines()[-1].split()[3]) * 1024
-        except (ValueError, IndexError):
-            return
-        if status == 0 and needed + _MARGIN > free:
+        free = await self._files.free()
+        if free is not None and needed + _MARGIN > free:
             name = self._link.board.name
             raise FinnTuiError(
                 f"{name} has not enough room: {size(needed + _MARGIN)} needed, {size(free)} free",
@@ -300,7 +306,7 @@ class _Upload:
         whole = not manifest.switching and manifest.files == described
         return _Plan(folder, changed, gone, whole)
 
-    async def folder(self, folder: str, wanted: Mapping[str, _File]) -> None:
+    async def folder(self, folder: str, wanted: Mapping[str, _File], hashed: Arrivals) -> None:
         """Bring one folder into line.
 
         From the first file that is replaced to the last the manifest says so, and the agent does
@@ -316,20 +322,24 @@ class _Upload:
         self._arrived = 0
         parts: dict[str, str] = {}
 
-        async def send(names: list[str]) -> None:
+        async def send(names: list[str], watch: Arrivals | None = None) -> None:
             sent = (
-                self._part(_part_path(plan, name), name, changed[name], total) for name in names
+                self._part(_part_path(plan, name), name, changed[name], total, watch)
+                for name in names
             )
             parts.update(zip(names, await together(sent), strict=True))
 
         for name, file in changed.items():
             if file.size > _SMALL:
-                await send([name])
+                await send([name], hashed)
         # A small file is nothing but waiting for answers, which can be done for several at once.
         small = [name for name in changed if name not in parts]
         for start in range(0, len(small), _AT_ONCE):
             await send(small[start : start + _AT_ONCE])
-        await self._check(parts, changed)
+        for name in small:
+            hashed.begin(parts[name])
+            hashed.end(changed[name].size)
+        await self._check(parts, changed, await hashed.digests())
         described = {name: file.sha256 for name, file in wanted.items()}
         await self._write_manifest(folder, described | dict.fromkeys(plan.gone, ""), True)
         for name, part in parts.items():
@@ -356,7 +366,9 @@ class _Upload:
         manifest.files = {name: each for name, each in manifest.files.items() if inside(name)}
         return manifest
 
-    async def _part(self, part: str, name: str, file: _File, total: int) -> str:
+    async def _part(
+        self, part: str, name: str, file: _File, total: int, watch: Arrivals | None
+    ) -> str:
         """Send one file under its temporary name, from where an earlier try broke off."""
         there = await self._files.size(part)
         start = _start(there, file.size)
@@ -369,12 +381,16 @@ class _Upload:
         try:
             async with self._files.writing(part, resume=start > 0) as out:
                 position = start
+                if watch is not None:
+                    watch.begin(part)
                 while position < file.size:
                     data = await asyncio.to_thread(_read, source, position)
                     if not data:
                         break
                     await out.write(data, position)
                     position += len(data)
+                    if watch is not None:
+                        watch.reached(position)
                     self.bytes_sent += len(data)
                     self._arrived += len(data)
                     self._on_progress(
@@ -385,19 +401,22 @@ class _Upload:
                             {"bytes": self._arrived, "total_bytes": total, "file": name},
                         )
                     )
+            if watch is not None:
+                watch.end(file.size)
         finally:
             source.close()
         return part
 
-    async def _check(self, parts: Mapping[str, str], files: Mapping[str, _File]) -> None:
-        """Compare what arrived with what was sent."""
+    async def _check(
+        self, parts: Mapping[str, str], files: Mapping[str, _File], known: Mapping[str, str]
+    ) -> None:
+        """Compare what arrived with what was sent; ``known`` has hashes from the other end."""
         if not parts:
             return
         self._on_progress(Progress("deploy", "checking what arrived"))
-        hashes = await self._files.sha256(list(parts.values()))
-        wrong = [
-            name for name, digest in zip(parts, hashes, strict=True) if digest != files[name].sha256
-        ]
+        unknown = [part for part in parts.values() if part not in known]
+        hashes = {**known, **dict(zip(unknown, await self._files.sha256(unknown), strict=True))}
+        wrong = [name for name, part in parts.items() if hashes[part] != files[name].sha256]
         for name in wrong:
             await self._files.remove(parts[name])
         if wrong:
@@ -407,34 +426,6 @@ class _Upload:
                 "Deploy again; if it stays so, check the card.",
                 kind="board",
             )
-
-
-@contextlib.asynccontextmanager
-async def _alone(link: Transport, on_progress: OnProgress) -> AsyncIterator[None]:
-    """Hold the board's folder against other deploys; a board without ``flock`` has to do without.
-
-    The lock ends with its process, and that with our end of its standard input.
-    """
-    lock = shlex.quote(f"{link.board.folder}/.deploy.lock")
-    holder = await link.stream(f"exec flock {lock} -c 'echo held; cat >/dev/null'")
-    waiting = asyncio.create_task(holder.readline())
-    try:
-        done, _ = await asyncio.wait((waiting,), timeout=0.5)
-        if not done:
-            on_progress(Progress("deploy", "another finn-tui deploys to this board; waiting"))
-            done, _ = await asyncio.wait((waiting,), timeout=LOCK_SECONDS)
-        if not done:
-            raise FinnTuiError(
-                f"another finn-tui has deployed to {link.board.name} for {LOCK_SECONDS:g} s",
-                f"It holds the lock {link.board.folder}/.deploy.lock there.",
-                "Try again when it has finished; `ps aux | grep flock` on the board shows it.",
-                kind="board",
-            )
-        await waiting
-        yield
-    finally:
-        waiting.cancel()
-        holder.close()
 
 
 def _read(source: Any, position: int) -> bytes:

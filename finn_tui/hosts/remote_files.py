@@ -200,6 +200,15 @@ class RemoteFiles(abc.ABC):
                 return False
         return True
 
+    async def free(self) -> int | None:
+        """Bytes that can still be written below the base; None if the machine does not say."""
+        status, out, _ = await self._link.run("df", "-Pk", "--", self.base)
+        try:
+            free = int(out.decode("ascii", "replace").splitlines()[-1].split()[3]) * 1024
+        except (ValueError, IndexError):
+            return None
+        return free if status == 0 else None
+
     async def sha256(self, paths: list[str]) -> list[str | None]:
         """The hashes of files, as the machine computes them; None for one that it cannot read.
 

@@ -15,7 +15,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent_session as session_module
-from finn_tui.board import answers, jobs
+from finn_tui.board import answers, deploy_lock, jobs
 from finn_tui.board import deploy as deploy_module
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name
@@ -372,7 +372,7 @@ async def test_a_lock_that_is_never_given_back(
     lab: tuple[Transport, Path], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, home = lab
-    monkeypatch.setattr(deploy_module, "LOCK_SECONDS", 0.5)
+    monkeypatch.setattr(deploy_lock, "LOCK_SECONDS", 0.5)
     (home / "finn-tui").mkdir()
     import fcntl
 

@@ -113,6 +113,14 @@ class SftpFiles(RemoteFiles):
             raise
         await self.timed(file.close())
 
+    async def free(self) -> int | None:
+        """See ``RemoteFiles``; without a process there, where the server can."""
+        try:
+            disk = await self.timed(self._sftp.statvfs(self.base))
+        except asyncssh.SFTPError:
+            return await super().free()
+        return disk.bavail * disk.frsize
+
     async def rename(self, path: str, target: str) -> None:
         """See ``RemoteFiles``."""
         await self.timed(self._sftp.posix_rename(path, target))
