@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
@@ -157,6 +158,15 @@ async def test_room_is_looked_for_first(
             return 0, lines.encode(), b""
         return await run(*command, timeout=timeout)
 
+    files = await link.files(link.board.folder)
+    free = await files.free()
+    disk = os.statvfs(there)
+    assert free is not None and abs(free - disk.f_bavail * disk.f_frsize) < 1 << 30
+
+    async def unknown(*arguments: object) -> None:
+        raise asyncssh.SFTPOpUnsupported("statvfs")
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "statvfs", unknown)
     monkeypatch.setattr(link, "run", full)
     with pytest.raises(FinnTuiError, match=r"lab has not enough room: 4 MB needed, 7 kB free"):
         await deploy(link, run_folder)
