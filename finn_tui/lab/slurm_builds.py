@@ -117,6 +117,7 @@ async def send(
         on_progress(Progress("build", f"sending {_count(len(runs))} to Slurm on {name}"))
         command = entry.engine or requests[0].engine.command
         try:
+            await asyncio.to_thread(submit.place, name, runs)
             await submit.send(host, runs, command, notify=requests[0].notify)
         except FinnTuiError as error:
             if error.kind is not ErrorKind.TIMEOUT:
@@ -143,7 +144,7 @@ async def resume(
     Raises:
         FinnTuiError: nothing is left to go on from, or Slurm refuses it.
     """
-    from finn_tui.engine.server.scheduled import CANCEL
+    from finn_tui.engine.server import scheduled as scheduled_runs
     from finn_tui.runs.launch import rebuild
 
     placement = await asyncio.to_thread(follow.job_of, run)
@@ -153,7 +154,8 @@ async def resume(
         engine = await asyncio.to_thread(_engine, placement.host, run)
         on_progress(Progress("build", f"sending {run.id} to Slurm, from {first}"))
         await asyncio.to_thread(rebuild.requeue, run, first)
-        await asyncio.to_thread((run.path / CANCEL).unlink, missing_ok=True)
+        await asyncio.to_thread(scheduled_runs.unmark_cancelled, str(run.path))
+        await asyncio.to_thread(submit.place, placement.host, [run])
         await submit.send(host, [run], engine, notify=notify)
     return run
 

@@ -12,7 +12,15 @@ import time
 from typing import Any, Callable, Dict, List
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import arrival, listing, runcontrol, runprocesses, starting
+from finn_tui.engine.server import (
+    arrival,
+    listing,
+    runcontrol,
+    runfiles,
+    runprocesses,
+    scheduled,
+    starting,
+)
 from finn_tui.engine.server.tools import tools
 
 #: What the line of the answer begins with.
@@ -26,6 +34,32 @@ def cancel(request: Dict[str, Any]) -> Dict[str, Any]:
     """End a run with all its tools; ``request``: ``folder``."""
     folder = os.path.realpath(str(request["folder"]))
     return {"state": runcontrol.cancel(folder)}
+
+
+def conclude(request: Dict[str, Any]) -> Dict[str, Any]:
+    """End a run whose scheduler says that its job is over; one that has ended stays as it is.
+
+    ``request``: ``folder``; ``state``, how it has ended; ``error``, why, or null.
+    """
+    error, reason = request.get("error"), None
+    if isinstance(error, dict):
+        text = {key: str(error.get(key) or "") for key in ("what", "why", "fix", "kind", "detail")}
+        reason = EngineError(**text)
+    folder = os.path.realpath(str(request["folder"]))
+    return {"state": runcontrol.conclude(folder, str(request["state"]), reason)}
+
+
+def requeue(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Make an ended run a queued one that a scheduler is to start; starts nothing.
+
+    ``request``: ``folder``; ``step``, which it goes on at.
+    """
+    folder, step = os.path.realpath(str(request["folder"])), str(request["step"])
+    starting.requeue(folder, step, os.path.abspath(sys.argv[0]))
+    scheduled.unmark_cancelled(folder)
+    state = dict(runcontrol.read_state(folder), scheduler="slurm")
+    runfiles.save_state(folder, state)
+    return {"state": state}
 
 
 def clean(request: Dict[str, Any]) -> Dict[str, Any]:
@@ -102,6 +136,8 @@ JOBS: Dict[str, Callable[[Dict[str, Any]], Dict[str, Any]]] = {
     "receive": arrival.receive,
     "start": starting.start,
     "cancel": cancel,
+    "conclude": conclude,
+    "requeue": requeue,
     "clean": clean,
     "survey": survey,
 }

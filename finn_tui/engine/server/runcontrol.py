@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runfiles, runprocesses, runqueue
+from finn_tui.engine.server import runfiles, runprocesses, runqueue, scheduled
 
 #: Of a run on a machine that cannot be looked into only the heartbeat tells; clocks may differ.
 SILENT_SECONDS = 600.0
@@ -203,6 +203,10 @@ def cancel(
     """
     state = reconcile(folder, read_state(folder), alive)
     if is_final(state):
+        return state
+    if state.get("scheduler"):
+        # Its job is ended by the scheduler; this says that nobody need ask why.
+        scheduled.mark_cancelled(folder)
         return state
     if runprocesses.valid_pid(state.get("pid")) is None:
         state = _never(folder)

@@ -4,6 +4,7 @@ The scheduler decides when a build runs and why it is ended; a build that is sta
 a node failed or another job took its place, goes on where its steps got to.
 """
 
+import contextlib
 import json
 import os
 from typing import Any, Dict, List, Optional, Set, Tuple
@@ -36,6 +37,12 @@ def mark_cancelled(folder: str) -> None:
     """Say that a user cancels the run. Raises ``OSError``."""
     with open(os.path.join(folder, CANCEL), "w"):
         pass
+
+
+def unmark_cancelled(folder: str) -> None:
+    """Take back that a user has cancelled the run: it goes on. Raises ``OSError``."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, CANCEL))
 
 
 def restarts() -> int:

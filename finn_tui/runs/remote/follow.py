@@ -29,7 +29,7 @@ from finn_tui.runs.placement import (
     is_placed,
     read_placement,
 )
-from finn_tui.runs.remote import control, mirror, send
+from finn_tui.runs.remote import control, jobs, mirror, send
 from finn_tui.runs.remote.link import LONG_SECONDS, Connect, Link
 from finn_tui.runs.remote.mirror import Busy, HostAnswer, Mirror
 
@@ -188,10 +188,13 @@ class Follower:
         folders = sorted(asked, key=lambda folder: self._answered.get(asked[folder], 0.0))
         for start in range(0, len(folders), _AT_ONCE):
             await self._ask(link, {one: asked[one] for one in folders[start : start + _AT_ONCE]})
+        await jobs.ask_scheduler(link, runs)
 
     async def _catch_up(self, run: RunFolder, placement: Placement, link: Link) -> None:
         """Do what a broken line has left undone."""
-        if placement.wanted == CANCEL:
+        if placement.wanted == CANCEL and placement.job_name:
+            await jobs.cancel([run], link)
+        elif placement.wanted == CANCEL:
             await control.cancel(run, link)
         elif placement.stage is Stage.SENDING and not placement.job_name:
             with mirror.held(run):

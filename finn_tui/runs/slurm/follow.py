@@ -12,7 +12,7 @@ from pathlib import Path
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import time_span
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol, runfiles
+from finn_tui.engine.server import runfiles
 from finn_tui.engine.server import scheduled as scheduled_runs
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
@@ -168,7 +168,7 @@ async def _ask(
     if over:
         codes = {key: jobs[key].exit for key in over if key in jobs}
         ended = {key: (ours[key], reports[key]) for key in over}
-        await asyncio.to_thread(_conclude_all, host.name, ended, codes, now)
+        await _conclude_all(host, ended, codes, now)
     return SchedulerReport(now, now, reports)
 
 
@@ -196,24 +196,25 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
                 kind="lost",
             )
             for run in same:
-                await asyncio.to_thread(runcontrol.conclude, str(run.path), "lost", error)
+                await host.folders.conclude(run, "lost", error)
 
 
-def _conclude_all(
-    host: str,
+async def _conclude_all(
+    host: SlurmHost,
     ended: Mapping[str, tuple[RunFolder, JobReport]],
     codes: Mapping[str, str],
     now: float,
 ) -> None:
     for key, (run, report) in ended.items():
+        # One whose state cannot be read is shown as damaged.
         with contextlib.suppress(FinnTuiError, OSError, ValueError):
-            state = run.state()
+            state = await asyncio.to_thread(run.state)
             if state.final or now - (report.ended_seen or now) < grace(report):
                 continue
             if state.pid is None and state.heartbeat > (report.ended_seen or now):
                 continue  # it was resumed meanwhile, and has another job
-            status, error = meaning(host, key, report, codes.get(key, ""), state, run)
-            runcontrol.conclude(str(run.path), status, error)
+            status, error = meaning(host.name, key, report, codes.get(key, ""), state, run)
+            await host.folders.conclude(run, status, error)
 
 
 def grace(report: JobReport) -> float:
@@ -324,7 +325,7 @@ async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
         left[job.job_key] = run
     if left:
         for run in left.values():
-            await asyncio.to_thread(scheduled_runs.mark_cancelled, str(run.path))
+            await host.folders.mark_cancelled(run)
         await commands.cancel(host.runner, list(left))
         await _until_cancelled(host, left)
     return [await asyncio.to_thread(run.state) for run in runs]
@@ -340,7 +341,7 @@ async def _until_cancelled(host: SlurmHost, left: Mapping[str, RunFolder]) -> No
             job = jobs.get(key)
             if job is None or job.phase == "ended":
                 # Whatever its runner had to say, it has said.
-                await asyncio.to_thread(runcontrol.conclude, str(run.path), "cancelled")
+                await host.folders.conclude(run, "cancelled", None)
             if (await asyncio.to_thread(run.state)).final:
                 del waiting[key]
         if not waiting:

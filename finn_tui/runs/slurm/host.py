@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server import runcontrol, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.slurm.commands import Runner
+
+
+class RunFolders(Protocol):
+    """What is done to the run folders that jobs work in, wherever they are."""
+
+    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> None:
+        """Write how a run has ended whose job is over, unless it has said so itself.
+
+        Raises:
+            FinnTuiError: its folder cannot be reached.
+        """
+
+    async def mark_cancelled(self, run: RunFolder) -> None:
+        """Say that a user cancels a run, so that its runner needs no other reason.
+
+        Raises:
+            FinnTuiError, OSError: its folder cannot be reached or written.
+        """
+
+
+class OwnFolders:
+    """Run folders that are the workspace's own, on a disk that the cluster shares."""
+
+    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> None:
+        """See ``RunFolders``."""
+        await asyncio.to_thread(runcontrol.conclude, str(run.path), status, error)
+
+    async def mark_cancelled(self, run: RunFolder) -> None:
+        """See ``RunFolders``."""
+        await asyncio.to_thread(scheduled.mark_cancelled, str(run.path))
 
 
 @dataclass(frozen=True)
@@ -19,6 +54,7 @@ class SlurmHost:
         settings: how jobs are sent.
         setup: the user's shell lines before a build.
         environment: variables of a build.
+        folders: what is done to the folders that jobs work in.
     """
 
     name: str
@@ -26,3 +62,4 @@ class SlurmHost:
     settings: SlurmEntry
     setup: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    folders: RunFolders = field(default_factory=OwnFolders)

@@ -19,7 +19,7 @@ from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.slurm import follow
 from finn_tui.runs.slurm.host import SlurmHost
-from finn_tui.runs.slurm.submit import send
+from finn_tui.runs.slurm.submit import place, send
 from tests.hosts.slurm_fixtures import cluster, started_cluster
 from tests.runs.conftest import FOLDING, STEPS, Begin
 
@@ -73,6 +73,7 @@ def submit(tmp_path: Path, begin: Begin) -> Submit:
 
     async def submit(host: SlurmHost, *plans: dict[str, object]) -> list[RunFolder]:
         runs = queued(tmp_path, plans)
+        place(host.name, runs)
         await send(host, runs, (sys.executable,))
         return runs
 
