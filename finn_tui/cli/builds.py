@@ -140,10 +140,13 @@ async def _asked(folder: RunFolder) -> RunState:
     """Return the state of a run once its scheduler was asked."""
     import asyncio
 
-    from finn_tui.lab import slurm_builds
+    from finn_tui.lab import host_builds, slurm_builds
     from finn_tui.runs.launch.processes import reconcile
 
-    await slurm_builds.refresh(folder.path.parent, tick=0)
+    if host_builds.host_of(folder) is None:
+        await slurm_builds.refresh(folder.path.parent, tick=0)
+    else:
+        await host_builds.look([folder])
     return await asyncio.to_thread(reconcile, folder)
 
 

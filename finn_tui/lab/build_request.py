@@ -90,10 +90,12 @@ async def check(
         return findings
     from finn_tui.lab import host_builds, slurm_builds
 
-    if await asyncio.to_thread(slurm_builds.is_slurm, on):
+    jobs = await asyncio.to_thread(slurm_builds.is_slurm, on)
+    if jobs and not await asyncio.to_thread(slurm_builds.is_remote, on):
         return [finding for finding in findings if finding.id not in slurm_builds.ELSEWHERE]
     findings = [finding for finding in findings if finding.id not in host_builds.LOCAL_CHECKS]
-    return [*findings, *await host_builds.check(on, rehearse=plan.rehearse)]
+    # The nodes of a cluster have AMD's tools, not its login node.
+    return [*findings, *await host_builds.check(on, rehearse=plan.rehearse or jobs)]
 
 
 def source_of(model: Model) -> dict[str, Any]:
@@ -152,7 +154,9 @@ async def _launch(
     from finn_tui.lab import host_builds, slurm_builds
 
     if await asyncio.to_thread(slurm_builds.is_slurm, on):
-        (run,) = await slurm_builds.send(on, [request], runs_dir, on_progress=on_progress)
+        (run,) = await slurm_builds.send(
+            on, [request], runs_dir, force=force, on_progress=on_progress
+        )
         return run
     return await host_builds.launch(on, request, runs_dir, force=force, on_progress=on_progress)
 

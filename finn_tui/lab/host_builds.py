@@ -159,6 +159,13 @@ async def launch(
     async with HostLinks(on_progress) as hosts, hosts.use(name) as link:
         # The user's command at the end is one of this machine.
         request = replace(request, engine=engine_of(link.host), notify="")
+        if link.host.slurm is not None:
+            from finn_tui.runs.remote.jobs import launch_jobs
+
+            (run,) = await launch_jobs(
+                [request], runs_dir, link, force=force, on_progress=on_progress
+            )
+            return run
         return await launch_on(request, runs_dir, link, force=force, on_progress=on_progress)
 
 
@@ -170,12 +177,15 @@ async def cancel(run: RunFolder) -> RunState:
             the host answers), or its process cannot be ended.
     """
     from finn_tui.runs.placement import CANCEL, change_placement
-    from finn_tui.runs.remote import control
+    from finn_tui.runs.remote import control, jobs
 
     name = host_of(run)
     assert name is not None
     try:
         async with HostLinks() as hosts, hosts.use(name) as link:
+            if _is_job(run):
+                (state,) = await jobs.cancel([run], link)
+                return state
             return await control.cancel(run, link)
     except FinnTuiError as error:
         if error.kind != "host":
@@ -196,13 +206,22 @@ async def resume(run: RunFolder, step: str, on_progress: OnProgress = ignore) ->
     Raises:
         FinnTuiError: its host cannot be reached, or nothing is left of that step there.
     """
-    from finn_tui.runs.remote import control
+    from finn_tui.runs.remote import control, jobs
 
     name = host_of(run)
     assert name is not None
     async with HostLinks(on_progress) as hosts, hosts.use(name) as link:
-        await control.resume(run, step, link)
+        if _is_job(run):
+            await jobs.resume(run, step, link, on_progress)
+        else:
+            await control.resume(run, step, link)
     return run
+
+
+def _is_job(run: RunFolder) -> bool:
+    """Whether a scheduler's job has built a run."""
+    placement = read_placement(run.path)
+    return placement is not None and bool(placement.job_name)
 
 
 async def retry(run: RunFolder, parallel: int, on_progress: OnProgress = ignore) -> RunFolder:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.lab.host_builds import HostLinks, host_of
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import Placement
@@ -17,9 +19,6 @@ from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from finn_tui.hosts.catalogue import Host
     from finn_tui.runs.documents import RunState
     from finn_tui.runs.launch.launch import BuildRequest
 
@@ -28,11 +27,12 @@ ELSEWHERE = frozenset({"tools", "licence", "memory"})
 
 
 @contextlib.asynccontextmanager
-async def connected(name: str) -> AsyncIterator[SlurmHost]:
-    """A host's Slurm, to talk to.
+async def connected(name: str, hosts: HostLinks | None = None) -> AsyncIterator[SlurmHost]:
+    """A host's Slurm, to talk to, for runs whose folders are the workspace's own.
 
     Args:
         name: in hosts.toml.
+        hosts: connections that stay open; None makes one where the host is another machine.
 
     Raises:
         FinnTuiError: there is no such host, it has no Slurm, or it cannot be reached.
@@ -47,18 +47,15 @@ async def connected(name: str) -> AsyncIterator[SlurmHost]:
             f"hosts.toml has no table [{name}.slurm].",
             f"Write one; `slurm = {{}}` in [{name}] takes the cluster's defaults.",
         )
-    if host.is_remote:
-        raise _not_here(host)
-    yield SlurmHost(name, LocalTransport(), host.slurm, host.setup, host.env)
-
-
-def _not_here(host: Host) -> FinnTuiError:
-    return FinnTuiError(
-        f"jobs are sent to Slurm from a login node only, and {host.name} is {host.address}",
-        "Its workspace must lie on the cluster's shared disk.",
-        "Run finn-tui there, with a host without an address in hosts.toml.",
-        kind="tools",
-    )
+    slurm = SlurmHost(name, LocalTransport(), host.slurm, host.setup, host.env)
+    if not host.is_remote:
+        yield slurm
+    elif hosts is not None:
+        async with hosts.use(name) as link:
+            yield replace(slurm, runner=link.transport)
+    else:
+        async with HostLinks() as links, links.use(name) as link:
+            yield replace(slurm, runner=link.transport)
 
 
 def is_slurm(name: str) -> bool:
@@ -75,22 +72,37 @@ def is_slurm(name: str) -> bool:
     return catalogue.find(name).slurm is not None
 
 
+def is_remote(name: str) -> bool:
+    """Return whether a host is another machine than this one.
+
+    Args:
+        name: in hosts.toml.
+
+    Raises:
+        FinnTuiError: there is no such host.
+    """
+    from finn_tui.hosts import catalogue
+
+    return catalogue.find(name).is_remote
+
+
 async def send(
     name: str,
     requests: Sequence[BuildRequest],
     runs_dir: Path,
     *,
+    force: bool = False,
     on_progress: OnProgress = ignore,
-    on_run: Callable[[int, RunFolder], None] = lambda index, run: None,
 ) -> list[RunFolder]:
     """Send builds to a host's Slurm, several of them as one job array.
 
     Args:
         name: of the host.
         requests: what to build, all by one engine.
-        runs_dir: of the workspace, on a disk that the cluster's nodes share.
+        runs_dir: of the workspace, on a disk that the cluster's nodes share unless the host is
+            another machine: then the folders are sent there.
+        force: begin even where the disk there is likely to be too small.
         on_progress: gets what is going on.
-        on_run: told of each run when its folder is there.
 
     Returns:
         The runs in the order of the requests.
@@ -102,6 +114,11 @@ async def send(
     from finn_tui.runs.launch.launch import queued_build
 
     entry = await asyncio.to_thread(catalogue.find, name)
+    if entry.is_remote:
+        from finn_tui.runs.remote.jobs import launch_jobs
+
+        async with HostLinks(on_progress) as hosts, hosts.use(name) as link:
+            return await launch_jobs(requests, runs_dir, link, force=force, on_progress=on_progress)
 
     def place(id: str) -> Placement:
         return Placement(host=name, folder=str(runs_dir / id), shared=True)
@@ -113,7 +130,6 @@ async def send(
             on_progress(Progress("build", f"run folder {index + 1} of {len(requests)}", share))
             run = await asyncio.to_thread(queued_build, request, runs_dir, place)
             runs.append(run)
-            on_run(index, run)
         on_progress(Progress("build", f"sending {_count(len(runs))} to Slurm on {name}"))
         command = entry.engine or requests[0].engine.command
         try:
@@ -195,8 +211,13 @@ async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
     """
     placement = await asyncio.to_thread(follow.job_of, runs[0])
     assert placement is not None
-    async with connected(placement.host) as host:
-        return await follow.cancel(host, runs)
+    if host_of(runs[0]) is None:
+        async with connected(placement.host) as host:
+            return await follow.cancel(host, runs)
+    from finn_tui.runs.remote import jobs
+
+    async with HostLinks() as hosts, hosts.use(placement.host) as link:
+        return await jobs.cancel(runs, link)
 
 
 def array_of(run: RunFolder) -> list[RunFolder]:
@@ -212,21 +233,25 @@ def array_of(run: RunFolder) -> list[RunFolder]:
     return [other for other, job in others if job and job.job_name == placement.job_name]
 
 
-async def refresh(runs_dir: Path, tick: float = follow.TICK_SECONDS) -> None:
+async def refresh(
+    runs_dir: Path, tick: float = follow.TICK_SECONDS, hosts: HostLinks | None = None
+) -> None:
     """Ask each scheduler that has jobs of a workspace, if it was not asked a moment ago.
 
-    A host that cannot be reached changes nothing: its jobs go on.
+    A host that cannot be reached changes nothing: its jobs go on. Those whose run folders are on
+    a host are asked for by whoever mirrors them.
 
     Args:
         runs_dir: of the workspace.
         tick: seconds between two queries of one scheduler.
+        hosts: connections that stay open.
     """
-    by_host = await asyncio.to_thread(lambda: follow.unfinished(list_runs(runs_dir)))
+    by_host = await asyncio.to_thread(_unfinished, runs_dir)
     for name, runs in by_host.items():
         if not await asyncio.to_thread(follow.is_due, runs_dir, name, tick):
             continue
         try:
-            async with connected(name) as host:
+            async with connected(name, hosts) as host:
                 await follow.refresh(host, runs_dir, runs, tick)
         except FinnTuiError as error:
             before = await asyncio.to_thread(scheduled.read_report, runs_dir, name)
@@ -236,15 +261,22 @@ async def refresh(runs_dir: Path, tick: float = follow.TICK_SECONDS) -> None:
                 await asyncio.to_thread(scheduled.write_report, runs_dir, name, report)
 
 
+def _unfinished(runs_dir: Path) -> dict[str, list[RunFolder]]:
+    by_host = follow.unfinished(list_runs(runs_dir))
+    own = {name: [run for run in runs if host_of(run) is None] for name, runs in by_host.items()}
+    return {name: runs for name, runs in own.items() if runs}
+
+
 async def keep_asking(runs_dir: Path) -> None:
     """Ask the schedulers again and again, until it is cancelled.
 
     Args:
         runs_dir: of the workspace.
     """
-    while True:
-        await refresh(runs_dir)
-        await asyncio.sleep(follow.TICK_SECONDS)
+    async with HostLinks() as hosts:
+        while True:
+            await refresh(runs_dir, hosts=hosts)
+            await asyncio.sleep(follow.TICK_SECONDS)
 
 
 @contextlib.asynccontextmanager

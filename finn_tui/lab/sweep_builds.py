@@ -81,10 +81,11 @@ async def as_they_end(
     lab: Workbench, items: Sequence[SweepItem], on_progress: OnProgress
 ) -> AsyncIterator[int]:
     """Yield the places of foldings whose builds have ended, the first that ends first."""
-    from finn_tui.lab import slurm_builds
+    from finn_tui.lab import host_builds, slurm_builds
 
     left = dict(enumerate(items))
-    async with slurm_builds.asked(lab.workspace.runs_dir):
+    runs_dir = lab.workspace.runs_dir
+    async with slurm_builds.asked(runs_dir), host_builds.mirrored(runs_dir):
         last = ""
         while left:
             ended, text = await asyncio.to_thread(_look_at, left)

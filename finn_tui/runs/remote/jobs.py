@@ -14,7 +14,7 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, runfiles
 from finn_tui.runs.documents import RunState
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.launch import BuildRequest, make_folder
 from finn_tui.runs.launch.preflight import refused
 from finn_tui.runs.placement import (
@@ -217,6 +217,10 @@ async def ask_scheduler(link: Link, runs: Sequence[RunFolder]) -> None:
     """
     if link.host.slurm is None or not runs:
         return
-    jobs = (await asyncio.to_thread(follow.unfinished, runs)).get(link.name, [])
-    if jobs:
-        await follow.refresh(slurm_of(link), jobs[0].path.parent, jobs)
+    runs_dir = runs[0].path.parent
+    if not await asyncio.to_thread(follow.is_due, runs_dir, link.name, follow.TICK_SECONDS):
+        return
+    # All of the workspace's, whichever of them is followed here: others read the answer, too.
+    jobs = await asyncio.to_thread(lambda: follow.unfinished(list_runs(runs_dir)))
+    if jobs.get(link.name):
+        await follow.refresh(slurm_of(link), runs_dir, jobs[link.name], follow.TICK_SECONDS)

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts import catalogue
 from finn_tui.lab import slurm_builds, sweep
 from finn_tui.lab.opened import Opened
 from finn_tui.lab.sweep_items import SweepOptions, SweepStatus
@@ -25,10 +29,12 @@ from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import launch, rebuild
 from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.remote import jobs, link
 from finn_tui.runs.slurm import follow
 from tests import data
 from tests.hosts.slurm_cluster import SlurmCluster
 from tests.runs.conftest import STEPS
+from tests.runs.remote.conftest import Server
 
 ON = SweepOptions(board=None, rehearse=True, seconds=1, on="cluster")
 
@@ -171,3 +177,36 @@ def test_the_commands_say_why_a_job_waits(cluster: SlurmCluster, lab: Workbench)
     assert document["runs"][0]["waiting"].startswith("held by its user")
     assert time.monotonic() - began < 60
     assert "cancelled" in call("cancel", "last")
+
+
+async def test_a_sweep_on_a_cluster_behind_ssh(
+    cluster: SlurmCluster,
+    server: Server,
+    fake_archive: Path,
+    lab: Workbench,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same as on this machine, with the folders there and mirrors of them here."""
+    for module in (jobs, link):
+        monkeypatch.setattr(module, "engine_archive", lambda: fake_archive)
+    server.stop()
+    config = server.folder / "sshd_config"
+    config.write_text(
+        config.read_text() + f"SetEnv SLURM_CONF={cluster.environment['SLURM_CONF']}\n"
+    )
+    server.start()
+    monkeypatch.delenv("SLURM_CONF")
+    host = server.host
+    catalogue.add(replace_struct(host, slurm=catalogue.SlurmEntry(cpus=1, parallel=2)))
+    known = paths.config_dir() / "known_hosts"
+    key = (server.folder / "host.pub").read_text() if (server.folder / "host.pub").exists() else ""
+    key = key or asyncssh.read_private_key(server.folder / "host").export_public_key().decode()
+    known.write_text(f"[127.0.0.1]:{server.port} {key}\n")
+    opened = await open_model(lab)
+    items = sweep.named(lab, opened, ["published", "exp1"])
+    done = await sweep.sweep(lab, items, replace(ON, on="lab"))
+    assert [item.status for item in done] == [SweepStatus.DONE] * 2, [i.error for i in done]
+    for item in done:
+        assert item.run is not None
+        assert (item.run.build / "intermediate_models").exists() is False
+        assert item.run.request.host == "lab" and reconcile(item.run).job is not None
