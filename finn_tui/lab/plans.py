@@ -31,6 +31,7 @@ class BuildPlan:
         rehearsal: seconds of the stand-ins for AMD's tools; None for a real build.
         version: of FINN, None if it is not known.
         retry_of: id of the run that is built again; empty for another build.
+        on: the host that builds; empty for this machine.
     """
 
     model: str
@@ -44,6 +45,7 @@ class BuildPlan:
     rehearsal: float | None
     version: str | None = None
     retry_of: str = ""
+    on: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def plan_retry(request: RunRequest) -> BuildPlan:
         rehearsal=float(seconds) if seconds is not None else None,
         version=str(request.engine.get("version") or "") or None,
         retry_of=request.id,
+        on="" if request.host == "local" else request.host,
     )
 
 
@@ -174,7 +177,7 @@ def build_outlook(plan: BuildPlan, runs: Sequence[RunFolder], parallel: int) -> 
     before = runqueue.in_use(str(runs[0].path.parent)) if runs else 0
     return BuildOutlook(
         expected(kind, past_builds(runs)),
-        max(0, before - parallel + 1),
+        max(0, before - parallel + 1) if not plan.on else 0,
         states.get(RunStatus.SUCCEEDED, ""),
         states.get(RunStatus.RUNNING, "") or states.get(RunStatus.QUEUED, ""),
     )

@@ -42,6 +42,7 @@ class RecordedLab(Workbench):
         super().__init__(workspace)
         self.graphs = 0
         self.builds: list[tuple[Mapping[str, Any], bool | None]] = []
+        self.hosts: list[str | None] = []
         self.build_error: FinnTuiError | None = None
 
     async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class RecordedLab(Workbench):
     ) -> RunFolder:
         on_progress(Progress("build", "copying the model into the run's folder"))
         self.builds.append((opened.editor.folding.values, rehearse))
+        self.hosts.append(on)
         if self.build_error is not None and not rehearse:
             raise self.build_error
         return make_run(self.workspace, "20260102T030405Z-tfc-w1a1-0b0b", "running")

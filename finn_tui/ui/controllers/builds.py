@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.runs.documents import RunKind
 from finn_tui.ui.controllers import training
 from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.controllers.build_place import choose_place
 from finn_tui.ui.controllers.run_reader import cause_of_failure, read_results, read_runs, upkeep
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
@@ -76,6 +77,7 @@ class BuildChecked(WorkResult):
     kind = WorkKind.BUILD
     opened: Opened
     rehearse: bool | None
+    on: str
     findings: tuple[Finding, ...]
 
 
@@ -92,6 +94,9 @@ class UpkeepDone(WorkResult):
 class BuildController(Controller):
     """Starts builds and follows runs."""
 
+    #: The host that was chosen for the last build; empty for this machine.
+    _host = ""
+
     def do_app_build(self) -> None:
         """Build the present folding after a confirmation."""
         from finn_tui.lab.plans import plan_build
@@ -99,7 +104,12 @@ class BuildController(Controller):
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
         plan = plan_build(self.lab.workspace, tune.opened)
-        self._confirm_build(plan, "build", lambda: self._build(None))
+
+        def confirm(host: str) -> None:
+            self._host = host
+            self._confirm_build(replace(plan, on=host), "build", lambda: self._build(None))
+
+        choose_place(self.context, self._host, confirm)
 
     def retry_run(self, run: RunView) -> None:
         """Build a run again after a confirmation."""
@@ -131,7 +141,7 @@ class BuildController(Controller):
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
         self.state.launching = True
-        self.context.start(WorkKind.BUILD, self._begin_build(tune.opened, rehearse))
+        self.context.start(WorkKind.BUILD, self._begin_build(tune.opened, rehearse, self._host))
         self.state.publish(Topic.RUNS)
 
     def _rehearse(self, answer: str | None) -> None:
@@ -210,7 +220,7 @@ class BuildController(Controller):
         def answered(answer: str | None) -> None:
             if answer == "b":
                 self.state.launching = True
-                work = self._begin_build(message.opened, message.rehearse, force=True)
+                work = self._begin_build(message.opened, message.rehearse, message.on, force=True)
                 self.context.start(WorkKind.BUILD, work)
 
         certain = any(finding.verdict == "refuse" for finding in message.findings)
@@ -323,22 +333,23 @@ class BuildController(Controller):
         return OutlookReady(outlook_facts(outlook))
 
     async def _begin_build(
-        self, opened: Opened, rehearse: bool | None, *, force: bool = False
+        self, opened: Opened, rehearse: bool | None, on: str, *, force: bool = False
     ) -> BuildStarted | BuildChecked:
         """Look at what could end a build, and launch it if that is nothing; it goes on without us.
 
         With ``force`` the user has seen the findings.
         """
         if not force:
-            findings = await self.lab.preflight(opened, rehearse=rehearse)
+            findings = await self.lab.preflight(opened, rehearse=rehearse, on=on or None)
             against = [finding for finding in findings if finding.verdict != "ok"]
             # Missing tools have an answer of their own, and so has what cannot be forced.
             if against and all(finding.forced or finding.verdict == "warn" for finding in against):
-                return BuildChecked(opened, rehearse, tuple(against))
+                return BuildChecked(opened, rehearse, on, tuple(against))
         run = await self.lab.build(
             opened,
             rehearse=rehearse,
             force=force,
+            on=on or None,
             on_progress=self.context.progress_of(WorkKind.BUILD),
         )
         return BuildStarted(run)

@@ -26,6 +26,7 @@ def build_facts(plan: BuildPlan) -> list[Fact]:
         (plan.board, ""),
         (f"{plan.clock_ns:g} ns, {1000 / plan.clock_ns:.4g} MHz", ""),
         ("real build", "strong") if real else ("rehearsal, SIMULATED", "sim"),
+        *([(f"on {plan.on}", "strong")] if plan.on else []),
     ]
 
 

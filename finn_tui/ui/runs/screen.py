@@ -19,7 +19,7 @@ from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
 from finn_tui.ui.runs import build_view, training_view
 from finn_tui.ui.runs import list_view as runs
-from finn_tui.ui.runs.place_view import place_line
+from finn_tui.ui.runs.place_view import place_lines
 from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView, Topic
 from finn_tui.ui.toolkit.line_view import LineView
@@ -196,8 +196,7 @@ class RunsScreen(ModeScreen):
         if run.request.is_training:
             return training_view.live_lines(run, view.training, view.training_result, width, height)
         since = build_view.seconds_since(view.snapshot_at)
-        place = place_line(run, time.time(), width)
-        above = [place] if place is not None else []
+        above = place_lines(run, time.time(), width)
         lines = build_view.live_lines(
             run, view.snapshot, view.eta, self.state.failure, since, width, height - len(above)
         )
