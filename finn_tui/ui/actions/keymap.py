@@ -28,6 +28,8 @@ _NAMES = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "ampersand": "&",
+    "asterisk": "*",
+    "at": "@",
     "colon": ":",
     "left_square_bracket": "[",
     "right_square_bracket": "]",

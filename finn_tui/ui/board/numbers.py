@@ -112,7 +112,7 @@ def _accuracy(board: BoardState, results: Mapping[str, Any]) -> Figure:
     running = board.accuracy
     if running is not None and board.busy:
         percent, done, total = running
-        about = (f"{done:,} of {total:,}", "so far")
+        about = (f"{done / max(1, total):.0%} done", f"{done:,} of {total:,}")
         origin = "SIMULATED" in board.marks, "REPLAY" in board.marks
         return Figure("accuracy", f"{percent:.2f}", "%", about, *origin)
     result = results.get("accuracy") or {}

@@ -38,7 +38,9 @@ def title(queue: BoardQueue) -> str:
         return "Runs for the board"
     if queue.held and waiting:
         return "Queue, held: n goes on"
-    return f"Queue, {waiting} waiting" if waiting else "Queue, finished"
+    if waiting:
+        return f"Queue, {waiting} waiting"
+    return "Queue, finished" if queue.running is None else "Queue, the last one at work"
 
 
 def content(

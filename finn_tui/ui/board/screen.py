@@ -109,7 +109,8 @@ class BoardScreen(ModeScreen):
     @property
     def _listed(self) -> bool:
         """Whether the list of runs is shown: where it has room, or has something to say."""
-        return self._wide or queue_view.shown(self.state.board.queue)
+        built = any(run.built for run in self.state.runs)
+        return (self._wide and built) or queue_view.shown(self.state.board.queue)
 
     def _make_room(self, run: RunView | None) -> None:
         """Fit the panes to the window: the log beside the others, or below them."""
@@ -135,7 +136,9 @@ class BoardScreen(ModeScreen):
         queue.set_class(not self._listed, "-absent")
         if self._wide:
             below = 0 if self._beside else 6
-            work = self.resize_pane("work", max(8, min(21, height - 4 - lines - 8 - below)))
+            room = height - 3 - lines - below
+            wanted = min(21, room - 9) if self._listed else room
+            work = self.resize_pane("work", max(8, wanted))
             self._work = (left, work - frame)
             _set(self.query_one("#left"), "height", height - 3 - below)
             _set(queue, "height", "1fr")

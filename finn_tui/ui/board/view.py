@@ -33,6 +33,14 @@ _SIGNS = {
 _MARKS = (" REPLAY SIMULATED", " REPLAY", " SIMULATED")
 _EARLIER = "earlier: "
 
+#: What each job does, where nothing is known of it yet.
+_WORK = {
+    "deploy": "sends what changed, hashes checked",
+    "execute": "one image, compared with software",
+    "throughput": "batch sizes, repeated, with spread",
+    "validate": "the test set, image by image",
+}
+
 Text = tuple[str, str]
 #: Lines of all jobs with all results.
 JOB_LINES = 11
@@ -55,7 +63,7 @@ def empty_lines(running: Sequence[RunView], machine: str, width: int) -> list[St
         machine: the board's name.
         width: columns.
     """
-    lines = [StyledLine(), StyledLine().add("  Nothing is built yet.", "strong")]
+    lines = [StyledLine().add("  Nothing is built yet.", "strong")]
     if running:
         state = running[0].state
         step = f", step {state.step_index} of {state.step_count}" if state.step_count else ""
@@ -66,11 +74,16 @@ def empty_lines(running: Sequence[RunView], machine: str, width: int) -> list[St
         ("2", "app.tune", "fold the layers first"),
         ("3", "app.runs", "watch builds"),
         ("t", "board.choose", f"choose the board, now {machine}"),
-        ("d", "app.go", "then: deploy, execute a sample, measure, validate"),
+        ("*", "board.doctor", "examine it: image, driver, memory, clock, users"),
+        ("$", "board.console", "a terminal on it"),
+        ("d", "app.go", "then, with the built run, all of:"),
     )
     for key, action, text in keys:
         line = StyledLine().add("  ").cell(key, 3, "key", hit=action)
         lines.append(line.add(shorten(text, width - line.width), "dim", action))
+    for name, work in _WORK.items():
+        line = StyledLine().add("     ").cell(name, 11)
+        lines.append(line.add(shorten(work, width - line.width), "dim"))
     return lines
 
 
@@ -166,8 +179,10 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
     mark, role = _SIGNS[job.status if job is not None else "done" if measured else "waiting"]
     line = StyledLine().add(f" {mark} ", role)
     line.cell(name, 11, "strong" if job is not None and job.status == "running" else "")
-    if job is None:
-        return line.add("measured earlier" if measured else "", "dim")
+    if job is None and measured:
+        return line.add("measured earlier", "dim")
+    if job is None or (job.status == "waiting" and not measured):
+        return line.add(shorten(_WORK[name], width - line.width - 1), "faint")
     if job.status == "running":
         room = width - line.width - 1
         if job.fraction is not None and room > 30:
