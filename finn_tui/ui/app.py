@@ -35,6 +35,7 @@ from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.doctor import DoctorController
 from finn_tui.ui.controllers.logs import LogController
+from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
 from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.controllers.settings import SettingsController
@@ -121,6 +122,7 @@ class FinnTuiApp(Workers):
         self.doctor = DoctorController(self, self.boards.credentials, self.paste)
         # Not "console": that is Textual's own.
         self.console_controller = ConsoleController(self, self.boards.credentials)
+        self.machine_doctor = MachineDoctorController(self)
         self.solver = SolverController(self)
         self.logs = LogController(self)
         self.sweeps = SweepController(self)
@@ -133,6 +135,7 @@ class FinnTuiApp(Workers):
             self.boards,
             self.paste,
             self.doctor,
+            self.machine_doctor,
             self.console_controller,
             self.solver,
             self.logs,
@@ -149,6 +152,7 @@ class FinnTuiApp(Workers):
                 self.boards,
                 self.paste,
                 self.doctor,
+                self.machine_doctor,
                 self.console_controller,
                 self.solver,
                 self.logs,

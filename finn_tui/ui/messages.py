@@ -53,6 +53,8 @@ class WorkKind(StrEnum):
     PASTE = "paste"
     DOCTOR = "doctor"
     REACH = "reach"
+    MACHINE = "machine"
+    MACHINE_CHANGE = "machine-change"
     SWEEP = "sweep"
     COURSE = "course"
     SAMPLE = "sample"

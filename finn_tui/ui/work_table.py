@@ -23,6 +23,7 @@ from finn_tui.ui.controllers.console import ConsoleEnded
 from finn_tui.ui.controllers.course import CourseRead
 from finn_tui.ui.controllers.doctor import DoctorReported
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
+from finn_tui.ui.controllers.machine_doctor import ChangeMade, ChangePreviewed, MachineExamined
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.paste import PasteEnded, PasteListens
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.course import CourseController
     from finn_tui.ui.controllers.doctor import DoctorController
     from finn_tui.ui.controllers.logs import LogController
+    from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
     from finn_tui.ui.controllers.models import ModelController
     from finn_tui.ui.controllers.paste import PasteController
     from finn_tui.ui.controllers.solver import SolverController
@@ -83,6 +85,7 @@ class Handlers:
     boards: BoardController
     paste: PasteController
     doctor: DoctorController
+    machine_doctor: MachineDoctorController
     console_controller: ConsoleController
     solver: SolverController
     logs: LogController
@@ -190,6 +193,18 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
             {DoctorReported: app.doctor.reported}, app.doctor.advanced, app.doctor.failed
         ),
         WorkKind.REACH: WorkHandlers({ReachMeasured: to_screens("reach_measured")}),
+        WorkKind.MACHINE: WorkHandlers(
+            {MachineExamined: app.machine_doctor.examined},
+            app.machine_doctor.advanced,
+            app.machine_doctor.failed,
+        ),
+        WorkKind.MACHINE_CHANGE: WorkHandlers(
+            {
+                ChangePreviewed: app.machine_doctor.previewed,
+                ChangeMade: app.machine_doctor.made,
+            },
+            failed=app.machine_doctor.change_failed,
+        ),
         WorkKind.BOARD: WorkHandlers(
             {BoardJobDone: app.boards.job_done},
             app.boards.job_advanced,

@@ -84,7 +84,7 @@ def in_terminal(arguments: list[str], env: dict[str, str], answers: list[str]) -
     return shown
 
 
-def test_fix_writes_only_what_was_agreed_to(student: dict[str, str]) -> None:
+def test_fix_writes_only_what_was_agreed_to(cli: Cli, student: dict[str, str]) -> None:
     startup = Path(student["HOME"]) / ".bashrc"
     before = startup.read_text()
     # The blank in a line: no. The board: yes. The folder for builds: no, its variable: no.
@@ -99,3 +99,6 @@ def test_fix_writes_only_what_was_agreed_to(student: dict[str, str]) -> None:
     env = {"HOME": student["HOME"]}
     assert subprocess.run(["bash", "-c", script], capture_output=True, env=env).stdout == b"Pynq-Z2"
     assert not (Path(student["HOME"]) / "finn_build").exists()
+    checks = {check["id"]: check for check in cli("doctor", "--json", env=student).json["checks"]}
+    assert checks["PYNQ_BOARD"]["verdict"] == "warning", "this terminal is older than the change"
+    assert f"source {own}" in checks["PYNQ_BOARD"]["fix"]

@@ -21,6 +21,7 @@ from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.doctor import DoctorController
+from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
 from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.controllers.solver import SolverController
@@ -59,6 +60,7 @@ _EVERYWHERE = (
     BoardController,
     ConsoleController,
     DoctorController,
+    MachineDoctorController,
     PasteController,
     SolverController,
     SweepController,

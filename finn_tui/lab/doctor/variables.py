@@ -110,6 +110,10 @@ def _variable(
         problem = problem_of(value)
         if problem is None:
             return Check(name, name, Verdict.OK, describe(value))
+        if line and not line.spaced and not context.host and problem_of(line.value) is None:
+            shown = f"{value} in this terminal; {line.file}, line {line.line}: {line.value}"
+            fix = f"Open a new terminal, or: source {shlex.quote(line.file)}"
+            return Check(name, name, Verdict.WARNING, shown, why, fix)
         verdict, shown = problem
     elif needed:
         verdict, shown = Verdict.WARNING, f"not set: {unset}"

@@ -13,6 +13,7 @@ SYNONYMS: Mapping[str, str] = {
     "app.help": "keys shortcuts bindings manual legend",
     "app.theme": "colours colors dark light",
     "app.quit": "exit leave close end",
+    "app.doctor": "check examine environment setup vivado licence license docker xilinx bashrc",
     "app.runs": "builds jobs progress",
     "app.learn": "explain questions circuit im2col tiling course lab",
     "app.results": "experiments table measurements",

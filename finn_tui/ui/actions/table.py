@@ -163,6 +163,13 @@ ACTIONS: tuple[Action, ...] = (
         "app",
     ),
     Action(
+        "app.doctor",
+        "Doctor of this machine",
+        "Check what builds need here (FINN, Vivado, licence, docker ...), each with its fix.",
+        ("f3",),
+        "app",
+    ),
+    Action(
         "app.picture",
         "Picture of the screen",
         "Keep the screen as SVG in the workspace, for the report.",

@@ -26,7 +26,14 @@ class Confirm(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("dialog")]
     CSS_PATH = "confirm.tcss"
 
-    def __init__(self, title: str, facts: Sequence[Fact], yes: str, pending: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        facts: Sequence[Fact],
+        yes: str,
+        pending: str = "",
+        lines: Sequence[Fact] = (),
+    ) -> None:
         """Make the bar.
 
         Args:
@@ -34,12 +41,14 @@ class Confirm(ModalScreen[bool]):
             facts: what is known of it now.
             yes: the word for doing it.
             pending: what is still being looked up; ``outlook_ready`` brings it.
+            lines: what is shown line by line, such as a file's difference.
         """
         super().__init__()
         self._title = title
         self._facts = list(facts)
         self._yes = yes
         self._pending = pending
+        self._block = lines
 
     def compose(self) -> ComposeResult:
         """Yield one block of lines over the screen's last lines."""
@@ -68,6 +77,8 @@ class Confirm(ModalScreen[bool]):
     def _lines(self, width: int) -> list[StyledLine]:
         facts = [*self._facts, *([(self._pending, "dim")] if self._pending else [])]
         lines = [StyledLine().add(shorten(printable(self._title), width), "warn")]
+        for text, role in self._block:
+            lines += wrap(printable(text), width, role, "  ") or [StyledLine()]
         for text, role in facts:
             piece = printable(text)
             if cells(piece) > width - 2:

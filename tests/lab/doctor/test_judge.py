@@ -106,6 +106,16 @@ CASES: list[tuple[str, dict[str, Any], Verdict, str, str]] = [
     ),
     (
         "FINN_XILINX_VERSION",
+        {
+            "environment__FINN_XILINX_VERSION": "2022.2",
+            "startup": [line("FINN_XILINX_VERSION", "2022.1", "export FINN_XILINX_VERSION=2022.1")],
+        },
+        Verdict.WARNING,
+        "2022.2 in this terminal; /home/huayang/.bashrc, line 118: 2022.1",
+        "source /home/huayang/.bashrc",
+    ),
+    (
+        "FINN_XILINX_VERSION",
         {"environment__FINN_XILINX_VERSION": "v2022.1"},
         Verdict.WRONG,
         "not of the form",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from typing import Any, Dict, List
 
 from finn_tui.engine.server.doctor import probes
@@ -54,6 +55,8 @@ _SET = re.compile(
     % "|".join(name for name in VARIABLES if name not in ("SHELL", "HOME", "LANG", "TMPDIR"))
 )
 _SOURCED = re.compile(r"\s*(?:source|\.)\s+(\S*settings64\.c?sh)\b")
+#: What ``doctor --fix`` writes into a startup file.
+_OWN = re.compile(r"\[ -f ([\w/.+-]+|'[^']+') \] && \. \1  # by finn-tui doctor")
 #: user:password@ in an address.
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
@@ -71,20 +74,27 @@ def startup() -> List[Dict[str, Any]]:
     """
     lines: List[Dict[str, Any]] = []
     for name in STARTUP:
-        path = os.path.join(os.path.expanduser("~"), name)
-        if not os.path.isfile(path):
-            continue
-        try:
-            with open(path, "rb") as file:
-                text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-        except OSError:
-            continue
-        for number, line in enumerate(text.splitlines(), 1):
-            entry = _entry(line)
-            if entry is not None:
-                entry.update(file=path, line=number, text=_LOGIN.sub("***", line))
-                lines.append(entry)
+        lines += _entries(os.path.join(os.path.expanduser("~"), name))
     return lines[: probes.MOST_ENTRIES]
+
+
+def _entries(path: str, follow: bool = True) -> List[Dict[str, Any]]:
+    if not os.path.isfile(path):
+        return []
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines: List[Dict[str, Any]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        entry = _entry(line)
+        if entry is not None:
+            entry.update(file=path, line=number, text=_LOGIN.sub("***", line))
+            lines.append(entry)
+        elif follow and _OWN.fullmatch(line):
+            lines += _entries(shlex.split(line)[2], follow=False)
+    return lines
 
 
 def _entry(line: str) -> Any:
