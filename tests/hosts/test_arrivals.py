@@ -20,6 +20,7 @@ async def shell() -> AsyncIterator[RemoteProcess]:
     process = await LocalTransport().stream(PROGRAM)
     yield process
     process.close()
+    await process.wait(10)
 
 
 async def test_what_lies_there_is_hashed_piece_by_piece(
@@ -69,6 +70,7 @@ async def test_a_shell_that_does_something_else_knows_nothing(program: str, tmp_
     arrivals.end(3)
     assert await arrivals.digests() == {}
     process.close()
+    await process.wait(10)
 
 
 async def test_a_path_of_two_lines_is_left_out(shell: RemoteProcess) -> None:
