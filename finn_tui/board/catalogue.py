@@ -22,9 +22,10 @@ asked for and kept in memory.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -175,6 +176,16 @@ def is_replay(name: str) -> bool:
         return True
     board = boards().get(name)
     return board is not None and board.replay
+
+
+def marks(done: Mapping[str, Any]) -> str:
+    """The words that stand beside a figure that no board was measured for; empty for others.
+
+    Args:
+        done: what was measured, as a document.
+    """
+    words = ("REPLAY" if done.get("replay") else "", "SIMULATED" if done.get("simulated") else "")
+    return " ".join(filter(None, words))
 
 
 def simulated() -> Board:

@@ -20,10 +20,10 @@ from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.board import comparison
 from finn_tui.board.agent_session import Conversation, conversation
 from finn_tui.board.answers import Answer, Event, ExecuteAnswer, Hello, Log, Values, Working
+from finn_tui.board.catalogue import marks
 from finn_tui.board.comparison import Comparison
 from finn_tui.board.deploy import check_kind, who
 from finn_tui.board.package import Package, package
-from finn_tui.board.results import marks
 from finn_tui.board.transport import Transport
 from finn_tui.engine.server import runfiles
 

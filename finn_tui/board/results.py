@@ -312,16 +312,6 @@ class Validation:
         return done if self.comparison is None else f"{done}; {self.comparison.text()}"
 
 
-def marks(done: Mapping[str, Any]) -> str:
-    """The words that stand beside a figure that no board was measured for; empty for others.
-
-    Args:
-        done: what was measured, as a document.
-    """
-    words = ("REPLAY" if done.get("replay") else "", "SIMULATED" if done.get("simulated") else "")
-    return " ".join(filter(None, words))
-
-
 def _listed(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields with lists for tuples, as a document has them once it was read."""
     return {key: list(value) if type(value) is tuple else value for key, value in fields.items()}

@@ -183,7 +183,12 @@ class BoardOrder:
         paste = self.paste or self._is_pasted()
         if not paste and (self.bind or self.reach):
             raise click.UsageError("--bind and --reach belong to --paste.")
-        connect = self._do_pasted if paste else self._do_connected
+        # Typed once, for every connection.
+        secrets = Secrets()
+
+        def connect(work: Work) -> Any:
+            return self._do_pasted(work) if paste else self._do_connected(work, secrets)
+
         if self.record is None:
             yield connect
             return
@@ -210,7 +215,7 @@ class BoardOrder:
             "pasted" if self.paste else open_lab(self.workspace).workspace.settings.to
         )
 
-    def _do_connected(self, work: Work) -> Any:
+    def _do_connected(self, work: Work, typed: Secrets) -> Any:
         async def connected(reporter: Reporter, secrets: Secrets) -> Any:
             lab = open_lab(self.workspace)
             async with lab.board(
@@ -218,7 +223,7 @@ class BoardOrder:
             ) as link:
                 return await work(link, reporter)
 
-        return run_with_secrets(connected, ask=self.ask_password)
+        return run_with_secrets(connected, ask=self.ask_password, secrets=typed)
 
     def _is_pasted(self) -> bool:
         """Whether boards.toml says that the board is reached by a pasted line."""

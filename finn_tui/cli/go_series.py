@@ -127,7 +127,7 @@ def _document(series: BoardSeries, item: SeriesItem) -> dict[str, Any]:
 
 
 def _row(series: BoardSeries, item: SeriesItem) -> list[str]:
-    from finn_tui.board.results import marks
+    from finn_tui.board.catalogue import marks
 
     status = str(series.entry(item).status)
     row = [item.folder.name, _folding(item.folder)]

@@ -12,7 +12,7 @@ _LISTED = 5
 
 def mark(done: dict[str, Any]) -> str:
     """Two blanks and REPLAY or SIMULATED; nothing for a measurement on a board."""
-    from finn_tui.board.results import marks
+    from finn_tui.board.catalogue import marks
 
     words = marks(done)
     return f"  {words}" if words else ""

@@ -54,15 +54,19 @@ class Secrets:
 
 
 def run_with_secrets(
-    work: Callable[[Reporter, Secrets], Coroutine[Any, Any, T]], *, ask: bool = False
+    work: Callable[[Reporter, Secrets], Coroutine[Any, Any, T]],
+    *,
+    ask: bool = False,
+    secrets: Secrets | None = None,
 ) -> T:
     """Run work on a board; when it asks for something, ask the user and do the work again.
 
     Args:
         work: what was done of it stays done, so that it can begin again.
         ask: ask even if standard input is no terminal.
+        secrets: what was typed for an earlier connection, and takes what is typed for this one.
     """
-    secrets = Secrets()
+    secrets = Secrets() if secrets is None else secrets
     asked: Counter[str] = Counter()
     while True:
         try:

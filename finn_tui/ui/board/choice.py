@@ -9,8 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.board.catalogue import REPLAY
-from finn_tui.ui.board import progress
+from finn_tui.board.catalogue import REPLAY, marks
 from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.messages import WorkKind, WorkResult
@@ -93,7 +92,7 @@ class BoardChoice(ChooseDialog):
                 [
                     (session.path.stem, ""),
                     (f"recorded from {session.board}, {session.time[:16]}", "dim"),
-                    (marks(True, session.simulated), "sim"),
+                    (marks({"replay": True, "simulated": session.simulated}), "sim"),
                 ],
             )
             for session in self._sessions
@@ -106,7 +105,7 @@ class BoardChoice(ChooseDialog):
 
     def _answer(self, board: Board) -> Cell:
         if not board.is_connected_to:
-            return marks(board.replay, board.simulated), "sim"
+            return marks({"replay": board.replay, "simulated": board.simulated}), "sim"
         mark = "SIMULATED " if board.simulated else ""
         reach = self._reach.get(board.name)
         if reach is None:
@@ -128,8 +127,3 @@ async def _measure(context: AppContext, machines: Mapping[str, Board]) -> None:
         context.post_message(ReachMeasured(board.name, await measure(board.machine)))
 
     await asyncio.gather(*(one(board) for board in machines.values() if board.is_connected_to))
-
-
-def marks(replay: bool, simulated: bool) -> str:
-    """Return what stands beside a board: REPLAY, SIMULATED, both or nothing."""
-    return progress.marks({"replay": replay, "simulated": simulated})

@@ -7,21 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.text import printable
+from finn_tui.board.catalogue import marks
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState
 
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import Progress
-
-
-def marks(done: Mapping[str, Any]) -> str:
-    """Return what stands beside a figure that no board was measured for: REPLAY, SIMULATED.
-
-    Args:
-        done: a document of results.json, or the data of a job's progress.
-    """
-    words = ("REPLAY" if done.get("replay") else "", "SIMULATED" if done.get("simulated") else "")
-    return " ".join(filter(None, words))
 
 
 def apply_progress(board: BoardState, progress: Progress) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finn_tui.board.catalogue import REPLAY
+from finn_tui.board.catalogue import REPLAY, marks
 from finn_tui.lab.board_results import BoardResults, DifferingImage
-from finn_tui.ui.board.progress import marks
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState, RunView
 from finn_tui.ui.toolkit.styled_line import (
     StyledLine,
