@@ -23,6 +23,8 @@ MEASURE_SECONDS = 15.0
 #: Between two attempts to reach a host that does not answer: the first time, and at most.
 FIRST_WAIT_SECONDS = 1.0
 MOST_WAIT_SECONDS = 60.0
+#: Until a login or a host key that was refused is tried again, unless the user says so.
+REFUSED_WAIT_SECONDS = 600.0
 
 
 class LinkState(StrEnum):
@@ -152,13 +154,15 @@ class _Line:
             async with self._opening:
                 if self._open is not None and not self._open.is_closed:
                     return self._open
-                if time.monotonic() >= self._retry_at:
+                if trust or time.monotonic() >= self._retry_at:
                     try:
                         return await self._connect(trust)
                     except Unreachable:
                         if not patient:
                             raise
-                elif not patient and self.status.problem is not None:
+                elif self.status.problem is not None and (
+                    not patient or self.status.state is LinkState.REFUSED
+                ):
                     raise self.status.problem
             await asyncio.sleep(max(0.05, self._retry_at - time.monotonic()))
 
@@ -174,6 +178,8 @@ class _Line:
             self._failed(error)
             raise
         except FinnTuiError as error:
+            # A server may lock out who tries too often.
+            self._retry_at = time.monotonic() + REFUSED_WAIT_SECONDS
             self._tell(state=LinkState.REFUSED, problem=error, latency=None)
             raise
         except BaseException:

@@ -151,6 +151,7 @@ def server_in(
         f"HostKey {folder}/host",
         f"AuthorizedKeysFile {folder}/authorized",
         "StrictModes no",
+        "LogLevel VERBOSE",
         "UsePAM no",
         "PasswordAuthentication no",
         f"PidFile {folder}/pid",

@@ -106,6 +106,18 @@ async def test_patience_does_not_wait_for_what_only_the_user_can_change(
     with pytest.raises(LoginRefused):
         async with pool.use(lab, patient=True):
             pass
+    attempts = (server.folder / "sshd.log").read_text().count("Connection from")
+    for patient in (True, False):
+        with pytest.raises(LoginRefused):
+            async with pool.use(lab, patient=patient):
+                pass
+    log = (server.folder / "sshd.log").read_text()
+    assert log.count("Connection from") == attempts > 0, "no server is asked again and again"
+    pool.retry("lab")
+    with pytest.raises(LoginRefused):
+        async with pool.use(lab):
+            pass
+    assert (server.folder / "sshd.log").read_text().count("Connection from") > attempts
     server.stop()
     sshd.new_key(server.folder / "host")
     server.start()
