@@ -54,13 +54,14 @@ class BuildOutlook:
 
     Attributes:
         expected: how long it takes.
-        position: its place among the builds that wait, from 1; 0 if it begins at once.
+        position: its place among the builds that wait, from 1; 0 if it begins at once; None if
+            only its host knows.
         built: id of a run that has built the same already; empty if there is none.
         building: id of a run that is building the same, or waits for it; empty if there is none.
     """
 
     expected: Eta
-    position: int
+    position: int | None
     built: str = ""
     building: str = ""
 
@@ -177,7 +178,7 @@ def build_outlook(plan: BuildPlan, runs: Sequence[RunFolder], parallel: int) -> 
     before = runqueue.in_use(str(runs[0].path.parent)) if runs else 0
     return BuildOutlook(
         expected(kind, past_builds(runs)),
-        max(0, before - parallel + 1) if not plan.on else 0,
+        max(0, before - parallel + 1) if not plan.on else None,
         states.get(RunStatus.SUCCEEDED, ""),
         states.get(RunStatus.RUNNING, "") or states.get(RunStatus.QUEUED, ""),
     )

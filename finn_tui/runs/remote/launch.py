@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import clean
 from finn_tui.base.text import size as size_text
@@ -88,6 +88,7 @@ def _tools(link: Link, there: dict[str, Any]) -> list[Finding]:
             "They are looked for with the host's `setup` lines and `env` of hosts.toml.",
             f'Set setup = "source <Xilinx>/Vivado/<version>/settings64.sh" for {link.name} in '
             "hosts.toml, or rehearse the build: --rehearse.",
+            ErrorKind.TOOLS,
             forced=False,
         )
     ]

@@ -42,7 +42,7 @@ def outlook_facts(outlook: BuildOutlook) -> list[Fact]:
     facts.append((f"{expected_words(outlook.expected)}, from {outlook.expected.source}", ""))
     if outlook.position:
         facts.append((f"number {outlook.position} in the queue", "warn"))
-    else:
+    elif outlook.position is not None:
         facts.append(("starts at once", "dim"))
     return facts
 

@@ -1,0 +1,101 @@
+"""Builds on hosts from the workbench: by their names in hosts.toml, host there or not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts import catalogue
+from finn_tui.lab import host_builds
+from finn_tui.lab.workbench import Workbench
+from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch.clean import plan_cleanup
+from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.placement import read_placement
+from tests.runs.conftest import fake_archive
+from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
+from tests.runs.remote.test_builds import there
+
+__all__ = ["begin_on", "fake_archive", "server"]
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
+
+
+@pytest.fixture
+def lab(server: Server, tmp_path: Path) -> Workbench:
+    """A workbench whose user knows the host."""
+    catalogue.add(server.host)
+    return Workbench(Workspace.open(tmp_path))
+
+
+async def begin(server: Server, begin_on: BeginOn, **plan: object) -> RunFolder:
+    async with server.connect() as link:
+        run = await begin_on(link, **plan)
+    assert isinstance(run, RunFolder)
+    return run
+
+
+async def settled(lab: Workbench, run: RunFolder) -> None:
+    async with host_builds.mirrored(lab.workspace.runs_dir, run), asyncio.timeout(60):
+        while (  # noqa: ASYNC110 - files change, nothing tells
+            (placement := read_placement(run.path)) is None or not placement.settled
+        ):
+            await asyncio.sleep(0.1)
+
+
+async def test_followed_retried_resumed_and_cleaned(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    run = await begin(server, begin_on, seconds=0.2, fail="step_two")
+    await settled(lab, run)
+    assert reconcile(run).state == "failed"
+    # It goes on in its folder on the host, from the graphs that are there.
+    await lab.resume(run)
+    await settled(lab, run)
+    assert reconcile(run).state == "succeeded" and reconcile(run).attempt == 2
+    again = await lab.retry(run)
+    assert again.request.host == "lab" and again != run
+    assert again.request.source["retry_of"] == run.id
+    await settled(lab, again)
+    (there(run) / "finn_build_dir").mkdir(exist_ok=True)
+    (there(run) / "finn_build_dir" / "large").write_bytes(b"x" * 300_000)
+    plan = await host_builds.clean(plan_cleanup(run), keep_results=False, dry=True)
+    assert plan.host_bytes >= 300_000
+    await host_builds.clean(plan, keep_results=False, dry=False)
+    assert not (there(run) / "finn_build_dir").exists() and (there(run) / "run.json").exists()
+    with pytest.raises(FinnTuiError, match="cannot go on"):
+        await lab.resume(run, "step_two")
+    await host_builds.clean(plan, keep_results=True, dry=False)
+    assert not there(run).exists() and run.results()["kept"] == 1
+
+
+async def test_a_cancel_while_the_host_is_away_is_done_when_it_is_back(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    run = await begin(server, begin_on, seconds=60)
+    server.stop()
+    with pytest.raises(FinnTuiError, match="not cancelled yet"):
+        await lab.cancel(run)
+    (problem,) = await host_builds.look([run])
+    assert problem.kind == "host"
+    server.start()
+    await settled(lab, run)
+    assert reconcile(run).state == "cancelled"
+    assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
+
+
+async def test_a_name_that_is_no_host(lab: Workbench, server: Server) -> None:
+    async with host_builds.HostLinks() as hosts:
+        with pytest.raises(FinnTuiError, match="no host called"):
+            async with hosts.use("nowhere"):
+                pass
+        catalogue.add(replace(server.host, name="here", host="", port=0, user="", key=""))
+        with pytest.raises(FinnTuiError, match="this machine"):
+            async with hosts.use("here"):
+                pass
