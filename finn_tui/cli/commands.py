@@ -29,7 +29,7 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
     "Start": {
         "demo": CommandEntry("demo:demo", "Open TFC-w1a1 with a simulated board."),
         "doctor": CommandEntry(
-            "doctor:doctor", "Check what builds need on this machine, each with its fix."
+            "doctor:doctor", "Check what builds need on a machine, each with its fix."
         ),
     },
     "Networks": {

@@ -25,6 +25,7 @@ from finn_tui.cli.common import (
 
 if TYPE_CHECKING:
     from finn_tui.lab.doctor.check import Check, Report
+    from finn_tui.lab.workspace import Workspace
 
 _MARKS = {"ok": "ok     ", "warning": "WARNING", "wrong": "WRONG  ", "unknown": "?      "}
 _COLOURS = {"warning": "yellow", "wrong": "red"}
@@ -32,24 +33,24 @@ _INDENT = 11
 
 
 @click.command("doctor")
+@click.argument("host", required=False)
 @click.option("--fix", is_flag=True, help="Change what can be changed, asking for each change.")
+@click.option("--connect", is_flag=True, help="Try the named hosts and boards, without a login.")
 @shared_options()
-def doctor(fix: bool, workspace: Path, as_json: bool) -> None:
-    """Check what builds need on this machine, each with its fix.
+def doctor(host: str | None, fix: bool, connect: bool, workspace: Path, as_json: bool) -> None:
+    """Check what builds need on a machine, each with its fix.
 
-    Python, FINN, AMD's tools and their licence, FINN's variables, docker, disk and memory. Exit
-    code 1 if something is wrong. Nothing is changed without --fix, and then only after a question
-    that shows the change.
+    HOST is a name of hosts.toml, examined over SSH with its setup lines and variables; without it,
+    it is this machine. Exit code 1 if something is wrong. Nothing is changed without --fix, which
+    shows each change and asks first.
     """
-    from finn_tui.lab.doctor.examine import examine
-
     if fix and as_json:
         raise FinnTuiError(
             "--fix and --json exclude each other", "--fix asks questions.", "", kind=ErrorKind.INPUT
         )
     opened = open_workspace(workspace)
     with Reporter() as reporter:
-        report = run(examine(opened, reporter))
+        report = run(_examine(host, opened, reporter, connect))
     if as_json:
         print_json(report.as_json())
     else:
@@ -58,6 +59,27 @@ def doctor(fix: bool, workspace: Path, as_json: bool) -> None:
         _fix(report)
     elif report.verdict == "wrong":
         raise SystemExit(FAILED)
+
+
+async def _examine(
+    host: str | None, workspace: Workspace, reporter: Reporter, connect: bool
+) -> Report:
+    from finn_tui.lab.doctor.examine import examine, examine_host
+
+    if host is None:
+        return await examine(workspace, reporter, connect=connect)
+    from finn_tui.cli.questions import asker
+    from finn_tui.hosts import catalogue
+    from finn_tui.hosts.local import LocalTransport
+    from finn_tui.lab.host_builds import HostLinks, ask_with
+    from finn_tui.runs.remote.link import Link
+
+    known = catalogue.find(host)
+    if not known.is_remote:
+        return await examine_host(Link(known, LocalTransport()), workspace, reporter)
+    ask_with(asker(reporter))
+    async with HostLinks(reporter) as hosts, hosts.use(host) as link:
+        return await examine_host(link, workspace, reporter)
 
 
 def _show(report: Report) -> None:

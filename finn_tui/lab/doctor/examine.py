@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from finn_tui.base import paths, subprocesses
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.base.text import one_line
 from finn_tui.engine import catalogue
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
@@ -22,7 +23,10 @@ from finn_tui.lab.doctor.context import BOARDS, Context, EngineState, Reach
 from finn_tui.lab.doctor.facts import Facts
 
 if TYPE_CHECKING:
+    from finn_tui.hosts.catalogue import Host
+    from finn_tui.hosts.machine import Machine
     from finn_tui.lab.workspace import Workspace
+    from finn_tui.runs.remote.link import Link
 
 #: s that a machine has for all facts; its own limit is 75 s.
 _SECONDS = 100.0
@@ -35,12 +39,15 @@ def own_file() -> Path:
     return paths.config_dir() / "environment.sh"
 
 
-async def examine(workspace: Workspace, on_progress: OnProgress = ignore) -> Report:
+async def examine(
+    workspace: Workspace, on_progress: OnProgress = ignore, *, connect: bool = False
+) -> Report:
     """Examine this machine for a workspace.
 
     Args:
         workspace: its board and engine are what the machine is judged for.
         on_progress: called with what is done.
+        connect: try named hosts and boards, by one connection each and without a login.
 
     Raises:
         FinnTuiError: this Python did not answer.
@@ -63,9 +70,77 @@ async def examine(workspace: Workspace, on_progress: OnProgress = ignore) -> Rep
         now=time.time(),
         own_file=str(own_file()),
         workspace=workspace.root,
-        other_boards=await asyncio.to_thread(_other_boards),
+        hosts=await named_hosts(connect),
+        other_boards=await _other_boards(connect),
     )
     return judge.judge(machine, context_here)
+
+
+async def examine_host(
+    link: Link, workspace: Workspace, on_progress: OnProgress = ignore
+) -> Report:
+    """Examine a host as a build there finds it: with its ``setup`` lines and ``env``.
+
+    Args:
+        link: the host, reached.
+        workspace: its board is what the host is judged for.
+        on_progress: called with what is done.
+
+    Raises:
+        FinnTuiError: the line broke, or no Python there answers.
+    """
+    from finn_tui.hosts import catalogue as hosts
+
+    host = link.host
+    on_progress(Progress("doctor", f"examining {link.name}"))
+    of_engine = None
+    if host.engine and host.container is None:
+        try:
+            of_engine = await _ask_host(link, host.engine, _ENGINE_PARTS)
+        except FinnTuiError:
+            of_engine = Facts()  # it does not start
+    before = time.time()
+    try:
+        machine = await _ask_host(link, ("python3",))
+    except FinnTuiError:
+        if not host.engine:
+            raise
+        machine = await _ask_host(link, host.engine)
+    settings = workspace.settings
+    own = {name: board.part for name, board in settings.boards.items()}
+    there = Context(
+        host=link.name,
+        board=settings.board,
+        boards={**BOARDS, **own},
+        engines=_engine_there(host, of_engine),
+        finn=of_engine.finn if of_engine else None,
+        engine_python=host.engine[-1] if host.engine else "",
+        # Facts are collected for some seconds; the clock is among the first.
+        now=before,
+        hosts_file=str(hosts.hosts_file()),
+    )
+    return judge.judge(machine, there)
+
+
+def _engine_there(host: Host, of_engine: Facts | None) -> tuple[EngineState, ...]:
+    if not host.engine:
+        return ()
+    command = " ".join(host.engine)
+    if of_engine is None:
+        return (EngineState(command, "in a container, not asked"),)
+    if of_engine.finn is None:
+        fix = f"finn-tui hosts add {host.name} --engine PYTHON"
+        return (EngineState(command, "", "it does not start", fix),)
+    finn = of_engine.finn
+    version = f"{finn.flavour} {finn.version}" if finn.installed else "no FINN"
+    return (EngineState(command, version),)
+
+
+async def _ask_host(link: Link, python: Sequence[str], parts: Sequence[str] = ()) -> Facts:
+    command = link.as_build([*python, await link.archive(), "doctor", *parts])
+    with link.transport.translated():
+        _, out, err = await link.transport.run(*command, timeout=_SECONDS)
+    return facts.parse(out or err)
 
 
 def _boards(spec: EngineSpec | None) -> Mapping[str, str]:
@@ -94,13 +169,44 @@ def _states(
     return states
 
 
-def _other_boards() -> tuple[Reach, ...]:
+async def _other_boards(connect: bool) -> tuple[Reach, ...]:
     from finn_tui.board import catalogue as boards
 
-    by_name, broken = boards.load_boards()
-    rows = [Reach(b.name, b.address) for b in by_name.values() if b.name != boards.SIMULATED]
-    rows += [Reach(name, "", error.why or error.what, error.fix) for name, error in broken.items()]
-    return tuple(rows)
+    by_name, broken = await asyncio.to_thread(boards.load_boards)
+    machines = [board.machine for board in by_name.values() if board.is_connected_to]
+    return await _reached(machines, broken, connect)
+
+
+async def named_hosts(connect: bool) -> tuple[Reach, ...]:
+    """The hosts of hosts.toml; with ``connect``, whether each answers."""
+    from finn_tui.hosts import catalogue as hosts
+
+    by_name, broken = await asyncio.to_thread(hosts.load_hosts)
+    return await _reached([host.machine for host in by_name.values()], broken, connect)
+
+
+async def _reached(
+    machines: Sequence[Machine], broken: Mapping[str, FinnTuiError], connect: bool
+) -> tuple[Reach, ...]:
+    from finn_tui.hosts import reach
+
+    async def of(machine: Machine) -> Reach:
+        where = machine.login or "this machine"
+        if not connect or not machine.address:
+            return Reach(machine.name, where)
+        answer = await reach.measure(machine)
+        if answer.status is reach.ReachStatus.ANSWERS:
+            return Reach(machine.name, where, seconds=(answer.latency_ms or 0.0) / 1000)
+        if answer.status is reach.ReachStatus.UNMEASURED:
+            return Reach(machine.name, f"{where}, {answer.text}")
+        fix = f"Switch {machine.name} on, or correct it in {machine.catalogue}."
+        return Reach(machine.name, where, one_line(answer.text), fix)
+
+    rows = [
+        Reach(name, "", one_line(each.why or each.what), one_line(each.fix))
+        for name, each in broken.items()
+    ]
+    return (*await asyncio.gather(*(of(machine) for machine in machines)), *rows)
 
 
 async def _ask_engine(spec: EngineSpec | None, archive: Path) -> Facts | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -82,16 +82,20 @@ class Link:
             )
         command = [*self.host.engine, await self.archive(), job]
         if build:
-            command = [*(f"{name}={value}" for name, value in self.host.env.items()), *command]
-            command = ["env", *command]
-            if self.host.setup:
-                # The user's own words, in the shell that AMD's settings files are written for.
-                script = f'{self.host.setup}\nexec "$@"'
-                command = ["bash", "-c", script, "finn-tui", *command]
+            command = self.as_build(command)
         status, out, err = await self.transport.run(
             *command, timeout=seconds, stdin=json.dumps(request).encode()
         )
         return self._parse(job, status, out, err)
+
+    def as_build(self, command: Sequence[str]) -> list[str]:
+        """A command with the host's setup lines and variables, as a build has them."""
+        command = ["env", *(f"{name}={value}" for name, value in self.host.env.items()), *command]
+        if self.host.setup:
+            # The user's own words, in the shell that AMD's settings files are written for.
+            script = f'{self.host.setup}\nexec "$@"'
+            command = ["bash", "-c", script, "finn-tui", *command]
+        return command
 
     def _parse(self, job: str, status: int, out: bytes, err: bytes) -> dict[str, Any]:
         mark = MARK.encode()
