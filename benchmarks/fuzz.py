@@ -311,6 +311,7 @@ def protocol_client(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) ->
     """What an engine sends."""
     from finn_tui.engine import client, protocol
     from finn_tui.engine.catalogue import EngineSpec
+    from finn_tui.engine.messages import Nonsense
 
     async def read(data: bytes) -> str:
         messages: list[str] = []
@@ -320,7 +321,7 @@ def protocol_client(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) ->
         pending = client._Pending("info", loop.create_future(), lambda name, data: data["message"])
         engine._pending[1] = pending
         for line in data.splitlines():
-            with contextlib.suppress(client._Nonsense, protocol.ProtocolError):
+            with contextlib.suppress(Nonsense, protocol.ProtocolError):
                 engine._dispatch(protocol.decode(line))
         for future in (pending.answer, engine._greeted):
             if future.done() and future.exception() is not None:

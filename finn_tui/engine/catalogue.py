@@ -128,6 +128,7 @@ class EngineInfo(Struct, frozen=True):
         tools: AMD's tools by name; null for one that is not found.
         root: the checkout that FINN is imported from; null for an installed package.
         lacks: what this FINN cannot do that others can, a sentence each.
+        installed: hash of what its Python can import; another one after another FINN was installed.
     """
 
     flavour: str
@@ -142,6 +143,7 @@ class EngineInfo(Struct, frozen=True):
     tools: dict[str, ToolInfo | None] = {}
     root: str | None = None
     lacks: tuple[str, ...] = ()
+    installed: str | None = None
 
 
 def require_here(spec: EngineSpec) -> None:
@@ -345,6 +347,18 @@ def _state(spec: EngineSpec, info: Mapping[str, Any]) -> str | None:
         with contextlib.suppress(OSError):
             state.append(f"{place} {(Path(root) / place).stat().st_mtime_ns}")
     return hashlib.sha256("\n".join(state).encode()).hexdigest()
+
+
+def still_holds(spec: EngineSpec, hello: Mapping[str, Any]) -> EngineSpec:
+    """An engine without what it once said, if its greeting tells of another installation.
+
+    Of an engine on this machine the files tell, without starting it.
+    """
+    if spec.info is None or not spec.is_elsewhere:
+        return spec
+    return (
+        spec if spec.info.get("installed") == hello.get("installed") else replace(spec, info=None)
+    )
 
 
 def remember(spec: EngineSpec, info: Mapping[str, Any]) -> EngineSpec:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
@@ -17,16 +17,18 @@ from finn_tui.engine import protocol
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.file_exchange import PATHS, FileExchange, OnEvent
+from finn_tui.engine.messages import MOST_LOG, Nonsense, checked, line_text, not_understood
 from finn_tui.engine.process import EngineProcess, LocalProcess
 
 if TYPE_CHECKING:
     from finn_tui.hosts.pool import HostPool
 
-T = TypeVar("T")
 OnLog = Callable[[str, str], None]
 
 #: FINN's imports take 5 to 13 s on a slow machine; the server says hello before them.
 HELLO_SECONDS = 60.0
+#: The entry point of FINN's image installs packages before it starts what it is given.
+IMAGE_SECONDS = 600.0
 #: A cancelled request ends at its next progress report; what does not is ended with the process.
 CANCEL_SECONDS = 20.0
 #: An engine answers a ping even while FINN works. One that was asked and says nothing for so long
@@ -35,7 +37,6 @@ SILENCE_SECONDS = 180.0
 #: How often a silent engine is asked.
 PING_SECONDS = 20.0
 _CHUNK = 1 << 16
-_MOST_LOG = 4_000
 
 
 @dataclass
@@ -207,8 +208,10 @@ class Engine:
             self._greeted = asyncio.get_running_loop().create_future()
             self._reader = asyncio.create_task(self._read(self._process))
             self._listener = asyncio.create_task(self._listen(self._process))
+            container = self.spec.container
+            seconds = IMAGE_SECONDS if container and container.image else HELLO_SECONDS
             try:
-                async with asyncio.timeout(HELLO_SECONDS):
+                async with asyncio.timeout(seconds):
                     await asyncio.shield(self._greeted)
             except asyncio.CancelledError:
                 # Who leaves now may have no time to wait, and it has no work to finish.
@@ -218,7 +221,7 @@ class Engine:
                 await self.close()
                 raise FinnTuiError(
                     f"the engine {self.spec.name} does not answer",
-                    f"It said nothing for {HELLO_SECONDS:.0f} s.",
+                    f"It said nothing for {seconds:.0f} s.",
                     "Try its command by hand; it must be a Python in which FINN can be imported.",
                     kind="engine",
                     detail="\n".join(self._said),
@@ -325,11 +328,11 @@ class Engine:
                     message = protocol.decode(line)
                 except protocol.ProtocolError:
                     # Something printed past the guards; it is worth keeping, not dying of.
-                    self._log("warning", _text(line))
+                    self._log("warning", line_text(line))
                     continue
                 self._dispatch(message)
-        except _Nonsense as error:
-            shown = _text(line)[:200]
+        except Nonsense as error:
+            shown = line_text(line)[:200]
             self._kill(process, f"It sent what is no message of an engine ({error}): {shown}")
         except ValueError:
             # What StreamReader raises for a line beyond its limit.
@@ -344,9 +347,9 @@ class Engine:
                 lines.append(pending)
                 pending = b""
             for line in lines:
-                self._log("stderr", _text(line))
+                self._log("stderr", line_text(line))
         if pending:
-            self._log("stderr", _text(pending))
+            self._log("stderr", line_text(pending))
 
     def _log(self, level: str, text: str) -> None:
         self._said.append(text)
@@ -354,28 +357,31 @@ class Engine:
             self._on_log(level, text)
 
     def _dispatch(self, message: dict[str, Any]) -> None:
-        """Hand a message to whom it is for. Raises ``_Nonsense`` for what is none of an engine."""
+        """Hand a message to whom it is for. Raises ``Nonsense`` for what is none of an engine."""
         if "hello" in message:
-            self._greet(_of(dict, message["hello"], "hello"))
+            self._greet(checked(dict, message["hello"], "hello"))
             return
         id = message.get("id")
         if id is not None:
-            _of(int, id, "id")
+            checked(int, id, "id")
         self._heard = asyncio.get_running_loop().time()
         pending = self._pending.get(id) if id is not None else None
         if "event" in message:
-            name, data = _of(str, message["event"], "event"), _of(dict, message.get("data"), "data")
+            name, data = (
+                checked(str, message["event"], "event"),
+                checked(dict, message.get("data"), "data"),
+            )
             if name == "log":
-                text = str(data.get("text", ""))[:_MOST_LOG]
+                text = str(data.get("text", ""))[:MOST_LOG]
                 self._log(str(data.get("level", "info")), clean(text))
             elif pending is not None and pending.on_event is not None:
                 self._hand_on(pending, name, data)
         elif "error" in message:
-            failure = FinnTuiError.from_dict(_of(dict, message["error"], "error"))
+            failure = FinnTuiError.from_dict(checked(dict, message["error"], "error"))
             if pending is not None and not pending.answer.done():
                 pending.answer.set_exception(failure)
         elif "result" not in message:
-            raise _Nonsense("neither hello, event, result nor error")
+            raise Nonsense("neither hello, event, result nor error")
         elif pending is not None and not pending.answer.done():
             pending.answer.set_result(message["result"])
 
@@ -436,28 +442,3 @@ class Engine:
         errors = [line for line in self._said if "error" in line.lower()]
         last = (errors or self._said or [""])[-1]
         return f"Its last words: {last}" if last else "It said nothing."
-
-
-class _Nonsense(Exception):
-    """A JSON object that is no message of the protocol."""
-
-
-def _of(kind: type[T], value: Any, name: str) -> T:
-    """A field of a message, if it has the type that it must have."""
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _Nonsense(f"{name} is {type(value).__name__}")
-    return value
-
-
-def _text(line: bytes) -> str:
-    return clean(line[:_MOST_LOG].decode("utf-8", "replace")).rstrip()
-
-
-def not_understood(engine: str, method: str, error: Exception) -> FinnTuiError:
-    """The error for an answer whose content is not what the method promises."""
-    return FinnTuiError(
-        f"the engine {engine} answered {method} with something that cannot be understood",
-        f"{type(error).__name__}: {str(error)[:300]}",
-        "Use an engine of the same version as this finn-tui; `finn-tui engine list` shows them.",
-        kind="engine",
-    )

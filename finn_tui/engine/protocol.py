@@ -4,7 +4,8 @@ Standard library only and Python 3.8 syntax, because this file also runs inside 
 
 Every line is one JSON object of at most ``MAX_LINE`` bytes:
 
-    server  {"hello": {"protocol": 1, "pid": 71, "python": "3.11.7"}}      once, first
+    server  {"hello": {"protocol": 1, "pid": 71, "python": "3.11.7",
+                                                  "installed": "a3.."}}    once, first
     client  {"id": 3, "method": "tables", "params": {...}}
     server  {"id": 3, "event": "progress", "data": {...}}                  any number
     server  {"id": 3, "result": {...}}  or  {"id": 3, "error": {...}}      exactly one

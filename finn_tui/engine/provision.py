@@ -166,7 +166,8 @@ async def add(
     """
     if name is not None:
         await _check_new(name)
-    on_progress(Progress("add", "looking at " + " ".join((*words, *([host] if host else ())))))
+    what = " ".join(words) or "what is there"
+    on_progress(Progress("add", f"looking at {what}" + (f" on {host}" if host else "")))
     target = await _detect(words, python, host, pool)
     if name is None:
         name = _usual_name(words, target)

@@ -89,6 +89,7 @@ class Workbench:
                 on_progress(Progress("engine", f"starting {spec.name}"))
                 pool = self._pool_for(on_progress) if spec.host else None
                 self._engine = await Engine.start(spec, self._on_log, pool)
+                self._spec = catalogue.still_holds(spec, self._engine.hello)
         return self._engine
 
     def _pool_for(self, on_progress: OnProgress) -> HostPool:

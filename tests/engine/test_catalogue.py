@@ -11,6 +11,7 @@ from finn_tui.base import environments, files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.server import installed
 
 INFO: dict[str, Any] = {"flavour": "finn-plus", "version": "1.4.0", "boards": {}}
 
@@ -77,3 +78,20 @@ def test_an_answer_of_another_shape_is_asked_for_again(
     assert known(python, "environment").info is None
     with pytest.raises(FinnTuiError, match="environment describes itself in an unknown form"):
         catalogue.remember(spec, info)
+
+
+def test_another_installation_elsewhere_is_asked_again() -> None:
+    far = catalogue.EngineSpec("far", ("python3",), host="lab", info={"installed": "a"})
+    assert catalogue.still_holds(far, {"installed": "a"}) is far
+    assert catalogue.still_holds(far, {"installed": "b"}).info is None
+    near = catalogue.EngineSpec("near", ("python3",), info={"installed": "a"})
+    assert catalogue.still_holds(near, {"installed": "b"}) is near
+
+
+def test_what_is_installed_is_a_hash_of_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", [str(tmp_path), "/nowhere"])
+    empty = installed.state()
+    (tmp_path / "finn_plus-1.6.1.dist-info").mkdir()
+    assert installed.state() != empty and installed.state() == installed.state()

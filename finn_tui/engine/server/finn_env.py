@@ -18,7 +18,7 @@ from importlib import metadata as _metadata
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_api, stand_ins
+from finn_tui.engine.server import finn_api, installed, stand_ins
 from finn_tui.engine.server.tools import tools
 
 RESOURCES = ("LUT", "FF", "BRAM_18K", "URAM", "DSP")
@@ -276,4 +276,5 @@ def info() -> Dict[str, Any]:
     answer["tools"] = tools()
     answer["boards"] = boards()
     answer["limits"] = limits()
+    answer["installed"] = installed.state()
     return answer

@@ -13,6 +13,7 @@ from finn_tui.engine.server import (
     finn_env,
     flow,
     graphs,
+    installed,
     layers,
     reports,
     setfolding,
@@ -168,5 +169,5 @@ METHODS: Dict[str, wire.Handler] = {
 
 def serve() -> int:
     """Talk on stdio until stdin closes."""
-    wire.open_server(METHODS, finn_env.cleanup).serve()
+    wire.open_server(METHODS, finn_env.cleanup, installed.state()).serve()
     return 0

@@ -61,7 +61,9 @@ class Server:
         read_fd: int,
         write_fd: int,
         on_exit: Optional[Callable[[], None]] = None,
+        installed: str = "",
     ) -> None:
+        self._installed = installed
         self._methods = methods
         self._read_fd = read_fd
         self._write_fd = write_fd
@@ -80,6 +82,7 @@ class Server:
                     "protocol": protocol.PROTOCOL,
                     "pid": os.getpid(),
                     "python": "%d.%d.%d" % sys.version_info[:3],
+                    "installed": self._installed,
                 }
             }
         )
@@ -264,9 +267,14 @@ def _pump(server: "Server", read_fd: int) -> None:
 
 
 def open_server(
-    methods: Dict[str, Handler], on_exit: Optional[Callable[[], None]] = None
+    methods: Dict[str, Handler],
+    on_exit: Optional[Callable[[], None]] = None,
+    installed: str = "",
 ) -> Server:
-    """Take stdin and stdout for the protocol, turn everything else into events, and return."""
+    """Take stdin and stdout for the protocol, turn everything else into events, and return.
+
+    ``installed`` is said in the greeting: a hash of what can be imported here, see ``installed``.
+    """
     # The terminal's Ctrl-C reaches the whole process group; the engine ends with its stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     read_fd, write_fd = os.dup(0), os.dup(1)
@@ -277,7 +285,7 @@ def open_server(
     os.dup2(pipe_write, 1)
     os.close(pipe_write)
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
-    server = Server(methods, read_fd, write_fd, on_exit)
+    server = Server(methods, read_fd, write_fd, on_exit, installed)
     threading.Thread(target=_pump, args=(server, pipe_read), name="wire-pump", daemon=True).start()
     logging.captureWarnings(True)
     root = logging.getLogger()
