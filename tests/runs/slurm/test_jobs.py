@@ -154,6 +154,22 @@ async def test_a_job_of_higher_priority_takes_the_place_of_a_build(
     assert state.attempt == 2
 
 
+async def test_the_time_limit_is_told_and_the_build_can_go_on(
+    cluster: SlurmCluster, host: SlurmHost, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "GRACE_SECONDS", 0.5)
+    limited = replace(host, settings=SlurmEntry(cpus=1, time="5"))
+    (run,) = await submit(limited, {"seconds": 60})
+    await watch(host, [run], "running")
+    # Slurm counts in minutes and looks every half one.
+    cluster.run("scontrol", "update", f"jobid={key_of(run)}", "EndTime=now")
+    (state,) = await watch(host, [run], "failed", seconds=90)
+    assert state.error is not None
+    assert state.error.what == "the time limit of the job was reached"
+    assert f"runs resume {run.id}" in state.error.fix and "[cluster.slurm]" in state.error.fix
+    assert "Slurm has asked the build to end" in [event.get("text") for event in run.events()]
+
+
 async def test_what_slurm_refuses_is_said_and_nothing_is_left_waiting(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit, tmp_path: Path
 ) -> None:
