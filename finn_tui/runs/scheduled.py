@@ -6,7 +6,6 @@ screens and commands only read it. So several of them beside each other ask no m
 
 from __future__ import annotations
 
-import contextlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,19 +101,6 @@ def read_report(runs_dir: Path, host: str) -> SchedulerReport:
 
 
 _reports: dict[Path, tuple[int, SchedulerReport]] = {}
-
-
-def last_written(runs_dir: Path) -> float:
-    """Return when a scheduler of a workspace has last said something; 0 if none ever did.
-
-    Args:
-        runs_dir: of the workspace.
-    """
-    latest = 0.0
-    for path in (runs_dir / FOLDER).glob(f"*{_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            latest = max(latest, path.stat().st_mtime)
-    return latest
 
 
 def write_report(runs_dir: Path, host: str, report: SchedulerReport) -> None:

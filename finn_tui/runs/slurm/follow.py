@@ -98,7 +98,8 @@ async def refresh(
     if not await asyncio.to_thread(is_due, runs_dir, host.name, tick):
         return
     with _asking(runs_dir, host.name) as alone:
-        if not alone:
+        # Somebody may have asked since.
+        if not alone or not await asyncio.to_thread(is_due, runs_dir, host.name, tick):
             return
         before = await asyncio.to_thread(scheduled.read_report, runs_dir, host.name)
         try:
@@ -157,7 +158,7 @@ async def _ask(
             job.state,
             job.phase,
             job.reason,
-            job.why if job.phase == "waiting" else "",
+            _why(job),
             places.get(key),
             job.start,
             job.end,
@@ -170,6 +171,14 @@ async def _ask(
         ended = {key: (ours[key], reports[key]) for key in over}
         await _conclude_all(host, ended, codes, now)
     return SchedulerReport(now, now, reports)
+
+
+def _why(job: Job) -> str:
+    """Why a job waits, in plain language; empty for one that does not."""
+    if job.phase != "waiting":
+        return ""
+    # Slurm gives a start before it gives a reason.
+    return "Slurm has planned its start" if job.reason == "None" and job.start else job.why
 
 
 def _jobs_of(runs: Sequence[RunFolder]) -> list[tuple[RunFolder, Placement]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from finn_tui.lab.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.folder import DamagedRun, RunFolder
+    from finn_tui.runs.placement import Placement
 
 
 def read_runs(
@@ -31,13 +32,12 @@ def read_runs(
         The runs, newest first, and why others could not be read.
     """
     from finn_tui.engine.server import runfiles
-    from finn_tui.runs import scheduled
     from finn_tui.runs.folder import DamagedRun
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes
     from finn_tui.runs.placement import PLACEMENT, read_placement
 
-    asked = scheduled.last_written(lab.workspace.runs_dir)
+    runs_dir = lab.workspace.runs_dir
     previous = {run.id: run for run in before}
     runs, broken = [], []
     for folder in lab.runs():
@@ -46,14 +46,17 @@ def read_runs(
             _written(folder.path / name)
             for name in (runfiles.RESULTS, runfiles.STATE, runfiles.NOTES, PLACEMENT)
         )
-        # One that works elsewhere is told of by its documents and by its scheduler's last word.
-        placed = stamp[-1] > 0
-        stamp = (*stamp, asked if placed and (old is None or not old.state.final) else 0.0)
-        # One that has ended changes by being measured, resumed or spoken of.
-        if old is not None and (old.state.final or placed) and old.stamp == stamp:
-            runs.append(old)
-            continue
+        # One that has ended changes by being measured, resumed or spoken of; one that works
+        # elsewhere by its documents and its scheduler's word, too.
+        if old is not None and old.stamp[:-1] == stamp:
+            known = old.state.final or old.placement is not None
+            if known and old.stamp[-1] == _word_of_scheduler(runs_dir, old.placement):
+                runs.append(old)
+                continue
         try:
+            placement = read_placement(folder.path)
+            # Before the state is: what is newer then is read again at the next look.
+            stamp = (*stamp, _word_of_scheduler(runs_dir, placement))
             state = reconcile(folder)
             # A heartbeat is no news: without it, states that mean the same are equal.
             seen = RunView(
@@ -64,13 +67,23 @@ def read_runs(
                 read_notes(folder),
                 stamp,
                 folder.clock_missed_ns() if state.state == "succeeded" else None,
-                read_placement(folder.path),
+                placement,
             )
         except FinnTuiError as error:
             broken.append(DamagedRun(folder.path, error))
             continue
         runs.append(seen)
     return tuple(run for run in runs if run is not None), tuple(broken)
+
+
+def _word_of_scheduler(runs_dir: Path, placement: Placement | None) -> float:
+    """Return a number that changes with what the scheduler of a run says of it."""
+    from finn_tui.runs import scheduled
+
+    if placement is None or not placement.job_name:
+        return 0.0
+    report = scheduled.read_report(runs_dir, placement.host)
+    return float(hash((report.jobs.get(placement.job_key or ""), report.problem)))
 
 
 def _written(path: Path) -> float:

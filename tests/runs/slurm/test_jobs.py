@@ -11,8 +11,10 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.placement import Placement
 from finn_tui.runs.slurm import follow
 from finn_tui.runs.slurm.host import SlurmHost
 from tests.hosts.slurm_cluster import SlurmCluster
@@ -29,6 +31,22 @@ async def test_a_build_waits_runs_and_succeeds(
     cluster.run("scontrol", "release", key_of(run))
     (state,) = await watch(host, [run], "succeeded")
     assert state.job == key_of(run) and state.waiting is None and state.position is None
+
+
+async def test_when_slurm_expects_to_start_a_job_is_told(
+    cluster: SlurmCluster, host: SlurmHost, submit: Submit
+) -> None:
+    whole = replace(host, settings=SlurmEntry(cpus=4, time="30"))
+    (first,) = await submit(whole, {"seconds": 30})
+    await watch(host, [first], "running")
+    (second,) = await submit(whole, {"seconds": 0.1})
+    async with asyncio.timeout(60):
+        while "expected to start" not in (reconcile(second).waiting or ""):
+            await follow.refresh(host, second.path.parent, [first, second], tick=0.2)
+            await asyncio.sleep(0.2)
+    report = scheduled.report_of(second.path.parent, placement_of(second))
+    assert report is not None and report.start is not None
+    assert 0 < report.start - time.time() < 31 * 60
 
 
 async def test_an_array_keeps_its_limit_and_each_run_is_one_task(
@@ -181,10 +199,16 @@ async def test_what_slurm_refuses_is_said_and_nothing_is_left_waiting(
     assert runs == ["failed", "failed"]
 
 
-def key_of(run: RunFolder) -> str:
-    """Return what Slurm calls the job of a run."""
+def placement_of(run: RunFolder) -> Placement:
+    """Return where a run's job is."""
     placement = follow.job_of(run)
     assert placement is not None and placement.host == "cluster"
+    return placement
+
+
+def key_of(run: RunFolder) -> str:
+    """Return what Slurm calls the job of a run."""
+    placement = placement_of(run)
     assert placement.job_key is not None
     return placement.job_key
 
