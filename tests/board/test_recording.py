@@ -22,6 +22,7 @@ from finn_tui.board.catalogue import Board, boards_file, find, is_replay, simula
 from finn_tui.board.connection import connect
 from finn_tui.board.execution import execute
 from finn_tui.board.recording import document
+from finn_tui.board.recording import replay as replay_module
 from finn_tui.board.recording.recorder import Recorder, recording
 from finn_tui.board.throughput import throughput
 from finn_tui.board.validation import validate
@@ -247,6 +248,37 @@ async def test_a_recording_that_ends_early_says_so(recorded: tuple[Path, Path, A
     async with connect(replay(path)) as link:
         with pytest.raises(FinnTuiError, match="connection to REPLAY lunch broke"):
             await execute(link, run_folder)
+
+
+async def test_lines_come_as_recorded_and_no_pause_is_endless(
+    recorded: tuple[Path, Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a tenth of the time; a pause of months, which a hostile file may have, is cut."""
+    run_folder, path, _ = recorded
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    # The first request's lines at 100 s, 200 s ... after it, the last a million seconds later.
+    lines = [line for line in lines if not line.get("error")]
+    said = [line for line in lines if line["kind"] == "line" and line["ask"] == 1]
+    began = next(line["t"] for line in lines if line["kind"] == "ask")
+    for at, line in enumerate(said):
+        line["t"] = began + 100.0 * (at + 1)
+    said[-1]["t"] += 1e6
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    now, slept = 0.0, []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        slept.append(round(seconds, 3))
+
+    loop = SimpleNamespace(time=lambda: now)
+    stub = SimpleNamespace(
+        sleep=sleep, get_running_loop=lambda: loop, Event=asyncio.Event, to_thread=asyncio.to_thread
+    )
+    monkeypatch.setattr(replay_module, "asyncio", stub)
+    async with connect(replay(path, speed=10.0)) as link:
+        await execute(link, run_folder)
+    assert slept[: len(said)] == [10.0] * (len(said) - 1) + [300.0]
 
 
 class _Agent:

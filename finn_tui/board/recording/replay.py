@@ -179,24 +179,29 @@ class _ReplayedAgent:
         self._errors: deque[tuple[float, bytes]] = deque()
         self._exchange: Exchange | None = None
         self._asked = asyncio.Event()
-        self._closed = False
-        self._refused: FinnTuiError | None = None
-        self._began = 0.0
+        self._more_errors = asyncio.Event()
+        self._closed = self._ended = False
+        #: Of output and errors: when the last line was said in the recording, and is said here.
+        self._last: dict[bool, tuple[float, float]] = {}
         self.exit_status: int | None = None
 
     def write(self, data: bytes) -> None:
         """See ``RemoteProcess``."""
         self._exchange = self._link.exchange(json.loads(data))
-        self._began = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        self._last = {False: (0.0, now), True: (0.0, now)}
         self._lines = deque(self._exchange.lines)
         self._errors = deque(self._exchange.errors)
         self._asked.set()
+        self._more_errors.set()
 
     async def readline(self) -> bytes:
         """See ``RemoteProcess``."""
         await self._asked.wait()
         if self._lines:
-            return await self._due(*self._lines.popleft())
+            return await self._due(*self._lines.popleft(), error=False)
+        self._ended = True
+        self._more_errors.set()
         end = self._exchange.end if self._exchange is not None else None
         if end is not None and end.lost:
             self._link.lost = True
@@ -213,14 +218,13 @@ class _ReplayedAgent:
 
     async def read_error(self) -> bytes:
         """See ``RemoteProcess``."""
-        while not self._closed:
-            await self._asked.wait()
+        while True:
             if self._errors:
-                return await self._due(*self._errors.popleft())
-            if self._exchange is not None and self._exchange.end is not None and not self._lines:
+                return await self._due(*self._errors.popleft(), error=True)
+            if self._closed or self._ended:
                 return b""
-            await asyncio.sleep(0.05)
-        return b""
+            self._more_errors.clear()
+            await self._more_errors.wait()
 
     async def wait(self, seconds: float) -> None:
         """See ``RemoteProcess``."""
@@ -229,11 +233,14 @@ class _ReplayedAgent:
         """See ``RemoteProcess``."""
         self._closed = True
         self._asked.set()
+        self._more_errors.set()
 
-    async def _due(self, after: float, line: bytes) -> bytes:
+    async def _due(self, after: float, line: bytes, *, error: bool) -> bytes:
         """A line when its time has come."""
-        passed = asyncio.get_running_loop().time() - self._began
-        await asyncio.sleep(max(0.0, self._link.pace.of(after) - passed))
+        before, due = self._last[error]
+        due += self._link.pace.of(max(0.0, after - before))
+        self._last[error] = (max(before, after), due)
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
         return line
 
 

@@ -25,6 +25,10 @@ from finn_tui.hosts.remote_files import Commands, FileKind, RemoteFile, RemoteFi
 _OURS = re.compile(r"(^|/)(agent-[0-9a-f]{12}\.pyz|\.finn-tui\.json)")
 
 
+#: No file takes longer to be sent in a replay; a recording may say what it likes.
+_MOST_SECONDS = 1800.0
+
+
 @dataclass
 class RecordedFile:
     """A file by size and SHA-256; None where it is not known."""
@@ -130,7 +134,7 @@ class ReplayedFiles(RemoteFiles):
         below = self._below(path)
         start = self._files[below].size if resume and below in self._files else 0
         seconds, size = self._state.seconds.get(below, (0.0, 0))
-        writer = _CountingWriter(self._pace, seconds / size if size else 0.0)
+        writer = _CountingWriter(self._pace, min(seconds, _MOST_SECONDS) / size if size else 0.0)
         yield writer
         known = self._state.hashes.get(below) if start else writer.digest.hexdigest()
         self._files[below] = RecordedFile(max(start, writer.end), known)
