@@ -64,22 +64,15 @@ def doctor(host: str | None, fix: bool, connect: bool, workspace: Path, as_json:
 async def _examine(
     host: str | None, workspace: Workspace, reporter: Reporter, connect: bool
 ) -> Report:
-    from finn_tui.lab.doctor.examine import examine, examine_host
+    from finn_tui.lab.doctor.examine import examine, examine_named
 
     if host is None:
         return await examine(workspace, reporter, connect=connect)
     from finn_tui.cli.questions import asker
-    from finn_tui.hosts import catalogue
-    from finn_tui.hosts.local import LocalTransport
-    from finn_tui.lab.host_builds import HostLinks, ask_with
-    from finn_tui.runs.remote.link import Link
+    from finn_tui.lab.host_builds import ask_with
 
-    known = catalogue.find(host)
-    if not known.is_remote:
-        return await examine_host(Link(known, LocalTransport()), workspace, reporter)
     ask_with(asker(reporter))
-    async with HostLinks(reporter) as hosts, hosts.use(host) as link:
-        return await examine_host(link, workspace, reporter)
+    return await examine_named(host, workspace, reporter)
 
 
 def _show(report: Report) -> None:

@@ -23,7 +23,12 @@ from finn_tui.ui.controllers.console import ConsoleEnded
 from finn_tui.ui.controllers.course import CourseRead
 from finn_tui.ui.controllers.doctor import DoctorReported
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
-from finn_tui.ui.controllers.machine_doctor import ChangeMade, ChangePreviewed, MachineExamined
+from finn_tui.ui.controllers.machine_doctor import (
+    ChangeMade,
+    ChangePreviewed,
+    HostsListed,
+    MachineExamined,
+)
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.paste import PasteEnded, PasteListens
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
@@ -200,6 +205,7 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
         ),
         WorkKind.MACHINE_CHANGE: WorkHandlers(
             {
+                HostsListed: app.machine_doctor.listed,
                 ChangePreviewed: app.machine_doctor.previewed,
                 ChangeMade: app.machine_doctor.made,
             },

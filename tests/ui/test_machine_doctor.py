@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.hosts import catalogue
 from finn_tui.lab.doctor import examine
 from finn_tui.lab.doctor.changes import MakeFolder, SetVariables
 from finn_tui.lab.doctor.check import Check, Report, Verdict
@@ -43,7 +44,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
         return Report("", "student@lab1", {"FINN": checks[:2], "Variables": checks[2:]})
 
+    async def examined_host(name: str, workspace: Workspace, tell: OnProgress = ignore) -> Report:
+        check = Check("python", "Python", Verdict.OK, f"of {name}")
+        return Report(name, "student@lab1", {"FINN": (check,)})
+
     monkeypatch.setattr(examine, "examine", examined)
+    monkeypatch.setattr(examine, "examine_named", examined_host)
     return place
 
 
@@ -102,3 +108,16 @@ async def test_a_file_that_changed_meanwhile_is_left_alone(make_app: MakeApp, ho
         await pilot.press("f")
         await until(pilot, lambda: "cannot be read" in screen_text(app))
         assert (home / ".bashrc").read_bytes() == b"\xff\n"
+
+
+async def test_another_machine(make_app: MakeApp, home: Path) -> None:
+    catalogue.add(catalogue.Host(name="server", host="lab-server"))
+    app = make_app(None)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: "✗ wrong" in screen_text(app))
+        await pilot.press("h")
+        await until(pilot, lambda: "lab-server" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "Python: of server" in screen_text(app))
+        assert "doctor: server" in screen_text(app)

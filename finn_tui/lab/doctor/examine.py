@@ -76,6 +76,31 @@ async def examine(
     return judge.judge(machine, context_here)
 
 
+async def examine_named(
+    name: str, workspace: Workspace, on_progress: OnProgress = ignore
+) -> Report:
+    """Examine a host of hosts.toml, over SSH where it is another machine.
+
+    Args:
+        name: in hosts.toml.
+        workspace: its board is what the host is judged for.
+        on_progress: called with what is done.
+
+    Raises:
+        FinnTuiError: there is no such host, it cannot be reached, or no Python there answers.
+    """
+    from finn_tui.hosts import catalogue as hosts
+    from finn_tui.hosts.local import LocalTransport
+    from finn_tui.lab.host_builds import HostLinks
+    from finn_tui.runs.remote.link import Link
+
+    host = await asyncio.to_thread(hosts.find, name)
+    if not host.is_remote:
+        return await examine_host(Link(host, LocalTransport()), workspace, on_progress)
+    async with HostLinks(on_progress) as links, links.use(name) as link:
+        return await examine_host(link, workspace, on_progress)
+
+
 async def examine_host(
     link: Link, workspace: Workspace, on_progress: OnProgress = ignore
 ) -> Report:

@@ -13,6 +13,7 @@ from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.dialogs.confirm import Confirm
 from finn_tui.ui.messages import WorkKind, WorkResult
+from finn_tui.ui.toolkit.listing import Column, Content, Row
 
 if TYPE_CHECKING:
     from finn_tui.lab.doctor.changes import Change
@@ -26,6 +27,14 @@ class MachineExamined(WorkResult):
 
     kind = WorkKind.MACHINE
     report: Report
+
+
+@dataclass
+class HostsListed(WorkResult):
+    """The hosts of hosts.toml are known: their names and addresses."""
+
+    kind = WorkKind.MACHINE_CHANGE
+    hosts: Sequence[tuple[str, str]]
 
 
 @dataclass
@@ -67,7 +76,7 @@ class MachineDoctorController(Controller):
 
         if self._screen is not None:
             return
-        screen = self._screen = MachineDoctorScreen(self.look, self.fix)
+        screen = self._screen = MachineDoctorScreen(self.look, self.fix, self.choose)
 
         def closed(_: None) -> None:
             self._screen = None
@@ -79,8 +88,33 @@ class MachineDoctorController(Controller):
     def look(self) -> None:
         """Examine the machine of the screen that is open."""
         if self._screen is not None:
-            self._screen.set_state("examining this machine ...")
-            self.context.start(WorkKind.MACHINE, self._examine())
+            host = self._screen.host
+            self._screen.set_state(f"examining {host or 'this machine'} ...")
+            self.context.start(WorkKind.MACHINE, self._examine(host))
+
+    def choose(self) -> None:
+        """Ask for another machine."""
+        self.context.start(WorkKind.MACHINE_CHANGE, self._list_hosts())
+
+    def listed(self, message: HostsListed) -> None:
+        """Show the machines; the chosen one is examined."""
+        from finn_tui.ui.dialogs.choose import ChooseDialog
+
+        screen = self._screen
+        if screen is None:
+            return
+
+        def chosen(key: str | None) -> None:
+            if key is not None and key != screen.host:
+                screen.show_host(key)
+                self.look()
+
+        rows = [Row("", [("this machine", ""), ("", "dim")])]
+        rows += [Row(name, [(name, ""), (where, "dim")]) for name, where in message.hosts]
+        content = Content([Column("", 24), Column("")], rows)
+        hint = "" if message.hosts else "finn-tui hosts add NAME ADDRESS names a host"
+        dialog = ChooseDialog("doctor of", content, screen.host, hint=hint)
+        self.context.show_dialog(dialog, chosen)
 
     def advanced(self, progress: Progress) -> None:
         """Say what is waited for."""
@@ -143,11 +177,24 @@ class MachineDoctorController(Controller):
         undo = await asyncio.to_thread(change.apply)
         return ChangeMade(title, others, undo)
 
-    async def _examine(self) -> MachineExamined:
-        from finn_tui.lab.doctor.examine import examine
+    async def _list_hosts(self) -> HostsListed:
+        from finn_tui.hosts import catalogue
 
-        report = await examine(self.lab.workspace, self.context.progress_of(WorkKind.MACHINE))
-        return MachineExamined(report)
+        known = await asyncio.to_thread(catalogue.hosts)
+        return HostsListed([(host.name, host.address) for host in known.values()])
+
+    async def _examine(self, host: str) -> MachineExamined:
+        from finn_tui.lab.doctor import examine
+
+        tell = self.context.progress_of(WorkKind.MACHINE)
+        workspace = self.lab.workspace
+        if host:
+            from finn_tui.lab.host_builds import ask_with
+            from finn_tui.ui.controllers.host_questions import HostQuestions
+
+            ask_with(HostQuestions(self.context))
+            return MachineExamined(await examine.examine_named(host, workspace, tell))
+        return MachineExamined(await examine.examine(workspace, tell))
 
 
 def _role(line: str) -> str:

@@ -14,16 +14,31 @@ if TYPE_CHECKING:
 class MachineDoctorScreen(ChecksDialog):
     """The checks of a machine as a list."""
 
-    def __init__(self, look: Callable[[], None], fix: Callable[[Check], None]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], None],
+        fix: Callable[[Check], None],
+        choose: Callable[[], None],
+    ) -> None:
         """Make the screen; ``set_report`` fills it.
 
         Args:
             look: examines the machine again.
             fix: asks for the changes of a check.
+            choose: asks for another machine.
         """
         super().__init__("doctor: this machine", look, detail_lines=10)
         self._fix_check = fix
+        self._choose = choose
+        #: Name of the host that is shown; empty for this machine.
+        self.host = ""
         self._report: Report | None = None
+
+    def show_host(self, host: str) -> None:
+        """Begin with another machine; empty for this one."""
+        self.host = host
+        self._title = f"doctor: {host or 'this machine'}"
+        self._rows = self._report = None
 
     def set_report(self, report: Report) -> None:
         """Show what was found."""
@@ -43,7 +58,8 @@ class MachineDoctorScreen(ChecksDialog):
         """Fix where the check under the cursor can be changed from here, and look again."""
         check = self._check()
         fix = CheckKey("f", "fix, after asking", self._fix)
-        return [*([fix] if check is not None and check.changes else []), *super().keys()]
+        host = CheckKey("h", "another machine", self._choose)
+        return [*([fix] if check is not None and check.changes else []), *super().keys(), host]
 
     def _check(self) -> Check | None:
         row = self.chosen
