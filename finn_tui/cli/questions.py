@@ -12,31 +12,33 @@ from finn_tui.base.text import one_line
 from finn_tui.cli.terminal import confirm, echo
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from finn_tui.hosts.ssh.questions import Ask, Question
 
 
-class Closing(Protocol):
+class Pausing(Protocol):
     """A bar of progress."""
 
-    def close(self) -> None:
-        """Take it away."""
+    def paused(self) -> AbstractContextManager[None]:
+        """Take it away while the block works."""
 
 
-def asker(reporter: Closing) -> Ask | None:
+def asker(reporter: Pausing) -> Ask | None:
     """Whom a login may ask; None where nobody is at the terminal.
 
     Args:
-        reporter: its bar is taken away before the first question.
+        reporter: its bar is taken away while something is asked.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
     async def ask(question: Question) -> str | None:
         # In the event loop on purpose: a thread that waits for a key could not be ended.
-        reporter.close()
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            return _answer(question)
+            with reporter.paused():
+                return _answer(question)
         except click.Abort:
             signal.signal(signal.SIGINT, handler)
             signal.raise_signal(signal.SIGINT)
