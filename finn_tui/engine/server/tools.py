@@ -5,12 +5,15 @@ import re
 import shutil
 from typing import Dict, Optional, Tuple
 
+_HLS_VARIABLES = ("XILINX_HLS", "HLS_PATH", "XILINX_VITIS", "VITIS_PATH")
+
 
 def tools() -> Dict[str, Optional[Dict[str, Optional[str]]]]:
     """AMD's tools as FINN would find them: ``{"vivado": {"path", "version"} | None, ...}``."""
     return {
         "vivado": _tool("vivado", ("XILINX_VIVADO", "VIVADO_PATH")),
-        "vitis_hls": _tool("vitis_hls", ("XILINX_HLS", "HLS_PATH", "XILINX_VITIS", "VITIS_PATH")),
+        # Later than 2024.2 Vitis HLS is started through vitis-run.
+        "vitis_hls": _tool("vitis_hls", _HLS_VARIABLES) or _tool("vitis-run", _HLS_VARIABLES),
     }
 
 

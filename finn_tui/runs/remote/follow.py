@@ -8,6 +8,7 @@ line was broken, and what was being sent, is taken up again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -147,7 +148,9 @@ class Follower:
 
     def _tell(self, runs: Sequence[RunFolder], error: FinnTuiError) -> None:
         for run in runs:
-            self._note(run, problem=_problem(error))
+            # The disk here may be full: then nothing can be said, and the next look may.
+            with contextlib.suppress(FinnTuiError, OSError):
+                self._note(run, problem=_problem(error))
 
     def _note(self, run: RunFolder, **changes: Any) -> None:
         """Write what has changed; the time of the last contact alone only now and then."""

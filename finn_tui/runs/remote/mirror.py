@@ -298,7 +298,8 @@ class Mirror:
             at = one.changed - int(shift * 1e9)
             # How long a tool is silent, and how long a job took, is told by these times.
             if (local := self.run.path / one.path).is_file():
-                os.utime(local, ns=(at, at))
+                with _local_disk(local):
+                    os.utime(local, ns=(at, at))
 
     async def _fetch_log(self, remote: RemoteFiles, path: str, one: Listed, share: int) -> None:
         local = self._local(one.path)
@@ -328,13 +329,15 @@ class Mirror:
             content = head + notice if len(head) == BEGINNING else head
             gap, notice = (gap, notice) if len(head) == BEGINNING else (0, b"")
         part = self._part(f"{one.path}\0{one.inode}\0begin")
-        part.write_bytes(content)
+        with _local_disk(part):
+            part.write_bytes(content)
         known = Known(one.inode, 0, 0, part.stat().st_ino, gap, len(notice))
         assert self._record is not None
         self._record.files[one.path] = known
         # Known before it is there: where this ends between the two, the file is begun anew.
         self._save(self._record)
-        part.replace(local)
+        with _local_disk(local):
+            part.replace(local)
         return known
 
     async def _read(self, remote: RemoteFiles, path: str, offset: int, most: int) -> bytes:
@@ -366,12 +369,14 @@ class Mirror:
         if offset < one.size:
             return
         if one.size == 0:
-            part.touch()
+            with _local_disk(part):
+                part.touch()
         known = Known(one.inode, one.size, one.changed, part.stat().st_ino)
         if one.path == runfiles.RESULTS:
             await asyncio.to_thread(self._merge_results, part)
         else:
-            part.replace(self._local(one.path))
+            with _local_disk(part):
+                part.replace(self._local(one.path))
         assert self._record is not None
         self._record.files[one.path] = known
 
@@ -423,8 +428,9 @@ class Mirror:
     def _part(self, identity: str) -> Path:
         """Where a file is put together: what is here of it already survives a broken line."""
         folder = self.run.path / PARTS
-        if folder not in self._plain:
-            folder.mkdir(exist_ok=True)
+        if folder not in self._plain or not folder.is_dir():
+            with _local_disk(folder):
+                folder.mkdir(exist_ok=True)
             self._plain.add(folder)
         return folder / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -482,6 +488,15 @@ def is_plain_path(path: str) -> bool:
 
 def _identity(one: Listed) -> str:
     return f"{one.path}\0{one.inode}\0{one.size}\0{one.changed}"
+
+
+@contextmanager
+def _local_disk(path: Path) -> Iterator[None]:
+    """What goes wrong on the disk here, told from what goes wrong on the host."""
+    try:
+        yield
+    except OSError as error:
+        raise files.not_written(path, error) from error
 
 
 def _append(path: Path, data: bytes) -> None:

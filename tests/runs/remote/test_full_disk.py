@@ -24,6 +24,10 @@ def mount(folder: Path, size: str, *more: str) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """The host's folder on a disk of 4 MB."""
@@ -32,7 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not mount(folder, "4m"):
         pytest.skip("this user cannot mount a small disk")
     yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    unmount(folder)
 
 
 async def test_an_upload_fills_the_disk_and_goes_on_when_there_is_room(
@@ -66,3 +70,28 @@ async def test_an_upload_fills_the_disk_and_goes_on_when_there_is_room(
     placement = read_placement(run.path)
     assert placement is not None
     assert placement.stage is Stage.SETTLED and placement.problem is None
+
+
+async def test_a_full_disk_here_loses_nothing_once_there_is_room(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    if not mount(runs, "4m"):
+        pytest.skip("this user cannot mount a small disk")
+    try:
+        async with server.connect() as link:
+            run = await begin_on(link, seconds=0.2, say=2_500_000)
+        follow = follower(server, tmp_path)
+        task = asyncio.create_task(follow.until_settled())
+        log = tmp_path / "host" / "runs" / run.id / "runner.log"
+        await eventually(lambda: log.stat().st_size > 7_000_000)
+        await asyncio.sleep(3)
+        assert not task.done()
+        assert mount(runs, "64m", "remount")
+        async with asyncio.timeout(90):
+            await task
+        assert reconcile(run).state == "succeeded"
+        assert run.log.read_bytes() == log.read_bytes()
+    finally:
+        unmount(runs)

@@ -190,3 +190,18 @@ def test_state_that_is_replaced_right_now_is_waited_for(tmp_path: Path) -> None:
     timer = Timer(0.15, lambda: (tmp_path / runfiles.STATE).write_text('{"state": "running"}'))
     timer.start()
     assert runcontrol.read_state(str(tmp_path))["state"] == "running"
+
+
+@pytest.mark.parametrize("name", ["vitis_hls", "vitis-run"])
+def test_hls_is_found_by_its_old_and_its_new_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from finn_tui.engine.server.tools import tools
+
+    place = tmp_path / "Vitis" / "2025.1" / "bin" / name
+    place.parent.mkdir(parents=True)
+    place.write_text("#!/bin/sh\n")
+    place.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XILINX_VITIS", str(place.parents[1]))
+    assert tools()["vitis_hls"] == {"path": str(place), "version": "2025.1"}
