@@ -128,6 +128,7 @@ class EngineInfo(Struct, frozen=True):
         tools: AMD's tools by name; null for one that is not found.
         root: the checkout that FINN is imported from; null for an installed package.
         lacks: what this FINN cannot do that others can, a sentence each.
+        fifos_too_high: whether its estimates of FIFOs count block RAM for each of them.
         installed: hash of what its Python can import; another one after another FINN was installed.
     """
 
@@ -143,6 +144,7 @@ class EngineInfo(Struct, frozen=True):
     tools: dict[str, ToolInfo | None] = {}
     root: str | None = None
     lacks: tuple[str, ...] = ()
+    fifos_too_high: bool = False
     installed: str | None = None
 
 

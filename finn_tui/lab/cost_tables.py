@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from finn_tui.base import files
@@ -116,10 +117,10 @@ async def look_up_costs(
                 files.write_sealed(path, document)
 
     await asyncio.to_thread(keep)
-    return CostLookup(
-        {**costs.dwc, **known.dwc},
-        {**costs.fifo, **known.fifo},
-        known.dwc_depth,
-        {**costs.ops, **known.ops},
-        costs.shell,
+    return replace(
+        costs,
+        dwc={**costs.dwc, **known.dwc},
+        fifo={**costs.fifo, **known.fifo},
+        dwc_depth=known.dwc_depth,
+        ops={**costs.ops, **known.ops},
     )

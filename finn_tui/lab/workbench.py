@@ -318,7 +318,8 @@ class Workbench:
             )
         design, tables, costs = cached
         shell, learned = await asyncio.to_thread(self._own_builds, device.part)
-        costs = replace(costs, shell=shell)
+        info = await self.info(on_progress)
+        costs = replace(costs, shell=shell, fifos_too_high=info.get("fifos_too_high", False))
         start = foldings.ones(design, tables)
         editor = Editor(design, tables, device, clock, start, start, "ones", costs)
         opened = Opened(prepared, editor, learned)

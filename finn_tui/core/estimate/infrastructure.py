@@ -43,6 +43,7 @@ class CostLookup:
         dwc_depth: FIFO depth that a converter asks for on both sides.
         ops: the op types that FINN chose: {"dwc": "StreamingDataWidthConverter_rtl", ...}.
         shell: of the user's own builds, if there are any; published ones are known by the part.
+        fifos_too_high: whether this FINN counts block RAM for each FIFO, whatever it is made of.
     """
 
     dwc: Mapping[tuple[int, int], Use] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class CostLookup:
     dwc_depth: int = 2
     ops: Mapping[str, str] = field(default_factory=dict)
     shell: Shell | None = None
+    fifos_too_high: bool = False
 
     @property
     def known(self) -> bool:

@@ -273,6 +273,7 @@ def info() -> Dict[str, Any]:
             answer[package] = "unknown"  # from PYTHONPATH, without a distribution
     answer["root"] = root = source_root()
     answer["lacks"] = finn_api.lacks(root)
+    answer["fifos_too_high"] = finn_api.fifos_are_too_high()
     answer["tools"] = tools()
     answer["boards"] = boards()
     answer["limits"] = limits()

@@ -214,9 +214,16 @@ def _rows(estimate: Estimate) -> list[_Row]:
             infrastructure,
             "dwc",
             "width converter",
-            approximate=estimate.costs.ops.get("dwc", "").endswith("_rtl"),
+            "FINN's formula for older RTL, up to 10x off"
+            if estimate.costs.ops.get("dwc", "").endswith("_rtl")
+            else "",
         ),
-        _inserted(infrastructure, "fifo", "FIFO"),
+        _inserted(
+            infrastructure,
+            "fifo",
+            "FIFO",
+            "this FINN's own estimate, too high" if estimate.costs.fifos_too_high else "",
+        ),
         _Row("total with FIFOs and DWCs", _halves(estimate), _whole(estimate), "strong"),
         _shell(estimate),
     ]
@@ -261,9 +268,7 @@ def _unknown(estimate: Estimate) -> str:
     return f"LUT of {plural(count, 'layer')} unknown" if count else ""
 
 
-def _inserted(
-    infrastructure: InfrastructureCost, kind: str, noun: str, *, approximate: bool = False
-) -> _Row:
+def _inserted(infrastructure: InfrastructureCost, kind: str, noun: str, caution: str = "") -> _Row:
     items = infrastructure.of(kind)
     notes = []
     if kind == "fifo" and items:
@@ -271,8 +276,8 @@ def _inserted(
     unpriced = sum(item.use is None for item in items)
     if unpriced:
         notes.append(f"{unpriced:,} without known cost")
-    if approximate and items:
-        notes.append("FINN's formula for older RTL, up to 10x off")
+    if caution and items:
+        notes.append(caution)
     amounts = None if items and unpriced == len(items) else infrastructure.total(kind)
     return _Row(f"+ {plural(len(items), noun)}", ", ".join(notes), amounts)
 

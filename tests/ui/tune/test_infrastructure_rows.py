@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
@@ -39,6 +40,13 @@ async def test_the_rows_add_up(lab: RecordedLab) -> None:
     # Each number is rounded by itself.
     assert sums == pytest.approx(_numbers(whole), abs=1)
     assert "B18 = 73.5 RAMB36" in whole and _numbers(whole)[1] == 147
+
+
+async def test_fifo_estimates_of_some_finns_are_too_high(lab: RecordedLab) -> None:
+    tune = await _tune(lab)
+    assert "too high" not in "\n".join(_text(tune, 140))
+    tune.editor.set_costs(replace(tune.editor.costs, fifos_too_high=True))
+    assert "this FINN's own estimate, too high" in _text(tune, 140)[2]
 
 
 async def test_own_builds_stand_beside_finns_numbers(lab: RecordedLab) -> None:
