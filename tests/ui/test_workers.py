@@ -116,5 +116,10 @@ def test_only_one_function_starts_workers() -> None:
             name = getattr(target, "attr", getattr(target, "id", ""))
             if name in starters:
                 calls.add((path.name, name))
-    # on_load waits a moment for the model that `start` has begun to open.
-    assert calls == {("workers.py", "run_worker"), ("app.py", "ensure_future")}
+    assert calls == {
+        ("workers.py", "run_worker"),
+        # on_load waits a moment for the model that `start` has begun to open.
+        ("app.py", "ensure_future"),
+        # Whoever logs in waits for the answer, and has its error.
+        ("host_questions.py", "create_task"),
+    }

@@ -55,13 +55,13 @@ async def board_job(
     """Connect to a board and do a job with a run; what of it could not be done and why."""
     from finn_tui.lab.driver_consent import check_driver
 
-    async def work(session: Transport) -> tuple[FinnTuiError, ...]:
+    async def visit(session: Transport) -> tuple[FinnTuiError, ...]:
         return await _do(lab, job, run, session, on_progress)
 
     await asyncio.to_thread(check_driver, run)
     if credentials.record is None:
-        return await on_board(lab, machine, credentials, work, on_progress)
-    return await _recorded(lab, machine, credentials, credentials.record, work, on_progress)
+        return await on_board(lab, machine, credentials, visit, on_progress)
+    return await _recorded(lab, machine, credentials, credentials.record, visit, on_progress)
 
 
 async def _recorded(
@@ -69,7 +69,7 @@ async def _recorded(
     machine: str,
     credentials: Credentials,
     path: Path,
-    work: Callable[[Transport], Awaitable[T]],
+    visit: Callable[[Transport], Awaitable[T]],
     on_progress: OnProgress,
 ) -> T:
     from finn_tui.board.recording.recorder import recording
@@ -78,8 +78,8 @@ async def _recorded(
 
         async def recorded(session: Transport) -> T:
             if session.board.replay:
-                return await work(session)
-            return await work(recorder.link(session))
+                return await visit(session)
+            return await visit(recorder.link(session))
 
         done = await on_board(lab, machine, credentials, recorded, on_progress)
     if recorder.problem is not None:
@@ -93,7 +93,7 @@ async def on_board(
     lab: Workbench,
     machine: str,
     credentials: Credentials,
-    work: Callable[[Transport], Awaitable[T]],
+    visit: Callable[[Transport], Awaitable[T]],
     on_progress: OnProgress,
 ) -> T:
     """Connect to a board, in whatever way it is reached, and do some work there.
@@ -102,11 +102,11 @@ async def on_board(
         lab: the workspace.
         machine: the board's name.
         credentials: what is known for getting in.
-        work: done with the connection.
+        visit: done with the connection.
         on_progress: told what is waited for.
     """
     if credentials.host is not None:
-        return await credentials.host.do(work, on_progress)
+        return await credentials.host.do(visit, on_progress)
     async with lab.board(
         machine,
         on_progress,
@@ -115,7 +115,7 @@ async def on_board(
         sudo_password=credentials.sudo_password,
         passphrases=credentials.passphrases,
     ) as session:
-        return await work(session)
+        return await visit(session)
 
 
 async def _do(
