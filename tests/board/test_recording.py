@@ -319,10 +319,10 @@ class _Link:
         return self.agent
 
 
-def _named(board: Board) -> Any:
+def named_link(board: Board | str) -> Any:
     """A connection of which only the board is asked."""
     link = _Link()
-    link.board = board
+    link.board = find(board) if isinstance(board, str) else board
     return link
 
 
@@ -362,13 +362,13 @@ def test_a_recording_is_bounded_and_replaces_nothing(
         pass
     assert not (tmp_path / "nothing.jsonl").exists(), "nothing was done"
     with recording(tmp_path / "y.jsonl") as recorder, pytest.raises(FinnTuiError, match="replay"):
-        recorder.link(_named(find(f"replay:{path}")))
+        recorder.link(named_link(find(f"replay:{path}")))
 
 
 async def test_a_named_recording_is_a_board(tmp_path: Path) -> None:
     path = tmp_path / "lecture 1.jsonl"
     with recording(path) as recorder:
-        recorder.link(_named(simulated()))
+        recorder.link(named_link(simulated()))
     boards_file().parent.mkdir(parents=True, exist_ok=True)
     boards_file().write_text(f'[lecture]\nrecording = "{path}"\nreplay_speed = 10\n')
     board = find("lecture")

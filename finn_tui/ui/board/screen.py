@@ -304,7 +304,6 @@ class BoardScreen(ModeScreen):
         if run is None:
             return [line]
         line.add("   run ", "dim").add(run.id if width >= 100 else run.id[-4:], "strong")
-        line.add(f"   {run.request.model}, {run.request.folding_name}", "dim")
         marks = StyledLine()
         if state.recording:
             marks.add("● recording ", "bad", "board.record")
@@ -312,6 +311,10 @@ class BoardScreen(ModeScreen):
             marks.add("REPLAY ", "sim")
         if state.machine == "simulated" or run.simulated:
             marks.add("SIMULATED ", "sim")
+        # The marks are never left out; in a narrow window the model is.
+        room = width - line.width - marks.width - 1
+        text = f"   {run.request.model}, {run.request.folding_name}"
+        line.add(shorten(text, room) if room > 6 else "", "dim")
         line.right(marks, width)
         return [line]
 
