@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.local import LocalTransport
@@ -65,6 +66,18 @@ async def test_named_machines_are_tried_without_a_login(
     assert answers["off"].fix
     untried = {each.name: each for each in await examine.named_hosts(connect=False)}
     assert all(each.seconds is None and each.problem is None for each in untried.values())
+
+
+def test_engines_elsewhere_are_not_looked_for_here() -> None:
+    specs = [
+        EngineSpec("gone", ("/no/such/python",)),
+        EngineSpec("there", ("/no/such/python",), host="lab"),
+    ]
+    gone, there, wanted = examine.engine_states(specs, {}, "mine")
+    assert "cannot be started" in gone.problem
+    assert there.problem == ""
+    assert "host lab" in there.version
+    assert "not there" in wanted.problem
 
 
 async def test_an_engine_that_does_not_start_and_none(lab: Host, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ async def examine(
     context_here = Context(
         board=settings.board,
         boards={**_boards(used), **own},
-        engines=tuple(_states(known, broken, settings.engine)),
+        engines=tuple(engine_states(known, broken, settings.engine)),
         finn=of_engine.finn if of_engine else None,
         engine_python=used.command[-1] if used else "",
         now=time.time(),
@@ -175,18 +175,28 @@ def _boards(spec: EngineSpec | None) -> Mapping[str, str]:
     return {name: entry["part"] for name, entry in spec.info["boards"].items()}
 
 
-def _states(
+def engine_states(
     known: Sequence[EngineSpec], broken: Mapping[str, FinnTuiError], wanted: str
 ) -> list[EngineState]:
+    """How the engines are, as far as it is known without starting them.
+
+    Args:
+        known: those that can be read.
+        broken: what is wrong with others, by name.
+        wanted: the name in finn-tui.toml; empty for none.
+    """
     states = []
     for spec in known:
         program = Path(spec.command[0])
-        gone = program.is_absolute() and not os.access(program, os.X_OK)
+        here = not spec.is_elsewhere and program.is_absolute()
+        gone = here and not os.access(program, os.X_OK)
         problem = f"{program} cannot be started" if gone else ""
         fix = f"finn-tui engine remove {spec.name}"
-        states.append(EngineState(spec.name, spec.version, problem, fix))
+        where = f", {spec.place}" if spec.is_elsewhere else ""
+        states.append(EngineState(spec.name, spec.version + where, problem, fix))
     states += [
-        EngineState(name, "", error.why or error.what, error.fix) for name, error in broken.items()
+        EngineState(name, "", one_line(each.why or each.what), one_line(each.fix))
+        for name, each in broken.items()
     ]
     if wanted and wanted != catalogue.DEFAULT and wanted not in [state.name for state in states]:
         fix = f"finn-tui engine add {wanted} PATH, or correct engine in finn-tui.toml"
@@ -245,10 +255,15 @@ async def _ask_engine(spec: EngineSpec | None, archive: Path) -> Facts | None:
 
 
 def _is_here(spec: EngineSpec) -> bool:
-    """Whether an engine's command is an interpreter of this machine, perhaps with variables."""
+    """Whether an engine is an interpreter of this machine, perhaps with variables before it."""
     interpreter = Path(spec.command[-1])
     alone = len(spec.command) == 1 or Path(spec.command[0]).name == "env"
-    return alone and interpreter.is_absolute() and os.access(interpreter, os.X_OK)
+    return (
+        not spec.is_elsewhere
+        and alone
+        and interpreter.is_absolute()
+        and os.access(interpreter, os.X_OK)
+    )
 
 
 async def _ask(command: Sequence[str], archive: Path, parts: Sequence[str] = ()) -> Facts:
