@@ -13,6 +13,7 @@ from finn_tui.runs.documents import RunKind
 from finn_tui.ui.controllers import training
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.controllers.build_place import choose_place
+from finn_tui.ui.controllers.run_notices import run_notices
 from finn_tui.ui.controllers.run_reader import cause_of_failure, read_results, read_runs, upkeep
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
@@ -163,6 +164,7 @@ class BuildController(Controller):
         if message.results is not None:
             self.state.results = message.results
         if self.state.runs_read:
+            ended: list[RunView] = []
             for run in message.runs:
                 old = before.get(run.id)
                 resumed = old is not None and old.state.final and not run.state.final
@@ -170,26 +172,19 @@ class BuildController(Controller):
                     self.state.feature(RunsState).log_of = ""  # it is followed anew
                 # Not from ``before``: the run that is followed has told its end there already.
                 if run.state.final and run.id in self.state.unfinished:
-                    self._run_ended(run)
+                    ended.append(run)
+            for notice in run_notices(ended):
+                self._alert(notice.alert)
+                self.context.notify(
+                    notice.text,
+                    title=notice.title,
+                    severity=notice.severity,
+                    timeout=8,
+                    markup=False,
+                )
         self.state.unfinished = {run.id for run in message.runs if not run.state.final}
         self.state.runs_read = True
         self.state.publish(Topic.RUNS)
-
-    def _run_ended(self, run: RunView) -> None:
-        id, state = run.id, run.state.state
-        mark = " SIMULATED" if run.simulated else ""
-        then = "; d deploys and validates it" if run.built else "; e on Runs shows why"
-        if run.request.is_training and state == "succeeded":
-            then = f"; finn-tui prepare {run.request.model} --checkpoint {id} takes its weights"
-        severity = "information" if state == "succeeded" else "error"
-        self._alert(f"{id}: {state}{mark}")
-        self.context.notify(
-            f"{id}: {state}{mark}{then}",
-            title=run.request.kind,
-            severity=severity,  # type: ignore[arg-type]
-            timeout=8,
-            markup=False,
-        )
 
     def snapshot_taken(self, message: SnapshotTaken) -> None:
         """Store the snapshot of the run that is shown."""

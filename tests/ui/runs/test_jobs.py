@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base import paths
+from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.placement import Placement, Stage, write_placement
 from finn_tui.runs.slurm import follow
+from finn_tui.ui.controllers.run_notices import run_notices
+from finn_tui.ui.controllers.run_reader import read_runs
 from tests.ui.conftest import MakeApp, make_run, opened, screen_text, until
 
 JOBS = 200
@@ -73,3 +76,16 @@ async def test_200_jobs_are_one_query_a_tick_and_keys_work(make_app: MakeApp, as
     queries = asked.read_text().splitlines()
     assert 1 <= len(queries) <= ticks + 2, queries
     assert all("--array" in query for query in queries)
+
+
+def test_the_ends_of_an_array_are_one_notice(workspace: Workspace) -> None:
+    lab, ids = Workbench(workspace), [f"20260102T03040{n}Z-tfc-w1a1-000{n}" for n in range(5)]
+    for id in ids:
+        make_run(workspace, id, "failed" if id == ids[0] else "succeeded")
+    views, _ = read_runs(lab, ())
+    (notice,) = run_notices(views)
+    assert notice.alert == "5 runs have ended: 4 succeeded, 1 failed SIMULATED"
+    assert notice.severity == "warning"
+    few = run_notices(views[-3:])
+    assert [one.severity for one in few] == ["information", "information", "error"]
+    assert few[2].text.startswith(f"{ids[0]}: failed SIMULATED; e on Runs")
