@@ -30,8 +30,8 @@ def address_dialog(machine: str, last: str = "") -> ChooseDialog:
         free=_refuse,
         typing="find",
         echo=_echo,
-        hint="Only this address is listened at. ADDRESS:PORT for a port of your own; through a "
-        "tunnel: ADDRESS:PORT as ADDRESS:PORT, the second as the board sees it.",
+        hint="Only this address is listened at; ADDRESS:PORT sets the port. Through a tunnel: "
+        "ADDRESS:PORT as ADDRESS:PORT, as the board sees it.",
     )
 
 
