@@ -1,4 +1,4 @@
-"""A line that breaks: a TCP proxy on 127.0.0.1 that hangs up after so many bytes."""
+"""A line that breaks or is slow: a TCP proxy on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from collections.abc import AsyncIterator
 
 
 class StyledLine:
-    """Counts what goes towards the board; breaks once ``limit`` bytes have."""
+    """Counts what goes towards the board.
+
+    Attributes:
+        limit: it breaks once so many bytes have gone there.
+        rate: so many bytes a second go there at most.
+    """
 
     def __init__(self) -> None:
         self.limit: int | None = None
+        self.rate: float | None = None
         self.upwards = 0
         self.port = 0
 
@@ -27,6 +33,8 @@ async def line(target: int) -> AsyncIterator[StyledLine]:
             while data := await source.read(16384):
                 if up:
                     state.upwards += len(data)
+                    if state.rate is not None:
+                        await asyncio.sleep(len(data) / state.rate)
                     if state.limit is not None and state.upwards > state.limit:
                         for other in writers:
                             other.transport.abort()

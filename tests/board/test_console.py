@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import pty
@@ -19,7 +18,7 @@ import pytest
 from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
 from finn_tui.cli.console import Escape
-from finn_tui.hosts.transport import Console
+from tests.board.consoles import check_terminal
 
 
 @pytest.mark.parametrize(
@@ -40,34 +39,9 @@ def test_leaving_keys(typed: str, passed: str, left: bool) -> None:
     assert pieces == passed.encode() and single.left == left
 
 
-async def until(console: Console, text: bytes) -> bytes:
-    seen = b""
-    async with asyncio.timeout(20):
-        while text not in seen:
-            data = await console.read()
-            assert data, seen
-            seen += data
-    return seen
-
-
 async def test_a_shell_with_its_size(board_home: None) -> None:
     async with connect(find("simulated")) as link:
-        console = await link.console(90, 20)
-        console.write(b"stty size; echo do''ne\n")
-        assert b"20 90" in await until(console, b"done")
-        console.resize(120, 40)
-        console.write(b"stty size; echo do''ne\n")
-        assert b"40 120" in await until(console, b"done")
-        # ctrl-C reaches what runs there.
-        console.write(b"sleep 1000\n")
-        await asyncio.sleep(0.3)
-        console.write(b"\x03")
-        console.write(b"echo do''ne\n")
-        await until(console, b"done")
-        console.write(b"exit\n")
-        async with asyncio.timeout(20):
-            while await console.read():
-                pass
+        await check_terminal(await link.console(90, 20))
         other = await link.console(80, 24)
         await other.close()
 

@@ -23,6 +23,7 @@ from finn_tui.board.jupyter.http import JupyterServer
 from finn_tui.board.transport import Transport
 from finn_tui.hosts.transport import LoginRefused
 from finn_tui.rehearsal import driver_env
+from tests.board.consoles import check_terminal
 from tests.board.jupyter_server import PASSWORD, TOKEN, JupyterBoard, jupyter_board, reached
 from tests.board.proxy import line
 from tests.board.test_deploy import bigger
@@ -235,3 +236,12 @@ async def test_a_server_without_a_login(tmp_path: Path) -> None:
     with jupyter_board(tmp_path, "--IdentityProvider.token=") as running:
         async with reached(running, None) as link:
             assert (await link.run("echo", "on"))[1] == b"on\n"
+
+
+async def test_a_terminal(link: Transport, server: JupyterBoard) -> None:
+    await check_terminal(await link.console(90, 20))
+    before = server.terminals()
+    other = await link.console(80, 24)
+    assert server.terminals() == before + 1
+    await other.close()
+    assert server.terminals() == before, "the server keeps none of ours"

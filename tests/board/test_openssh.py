@@ -26,6 +26,7 @@ from finn_tui.board.deploy import deploy
 from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
 from finn_tui.hosts.ssh.openssh_files import known_hosts_file
 from finn_tui.rehearsal import driver_env
+from tests.board.consoles import check_terminal, until
 from tests.hosts import sshd
 
 
@@ -232,3 +233,18 @@ async def test_sudo(trusted: BoardServer) -> None:
     assert "it's me" not in (trusted.folder / "arguments").read_text()
     async with connect(board) as link:
         assert (await work.check(link))["python"]
+
+
+async def test_a_terminal(trusted: BoardServer) -> None:
+    async with connect(trusted.board) as link:
+        await check_terminal(await link.console(90, 20))
+        # Closed from here, what runs there ends.
+        other = await link.console(80, 24)
+        other.write(b"echo p''id=$$ e''nd; exec sleep 1000\n")
+        pid = int((await until(other, b" end")).split(b"pid=")[-1].split()[0])
+        await other.close()
+        for _ in range(600):
+            if not Path(f"/proc/{pid}").exists():
+                break
+            await asyncio.sleep(0.1)
+        assert not Path(f"/proc/{pid}").exists()
