@@ -108,17 +108,18 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _flavour(folder: Path) -> str | None:
-    # "driver.py" alone may be anybody's, unless its folder says what it is.
-    is_named = folder.name == "driver" or (folder / "driver_base.py").is_file()
-    if is_named and (folder / "driver.py").is_file():
+    program, named = (folder / "driver.py").is_file(), folder.name == "driver"
+    if program and (folder / "driver_base.py").is_file():
         return UPSTREAM
+    # finn-plus 1.4 writes a program beside the settings that its driver reads since.
     settings = folder / "settings.json"
-    if not settings.is_file():
-        return None
-    # Editors call theirs so, too; one in a driver's folder is the driver's, even if it is damaged.
-    with settings.open("rb") as file:
-        is_driver = folder.name == "driver" or b'"driver_information"' in file.read(1 << 20)
-    return FINN_PLUS if is_driver else None
+    if settings.is_file():
+        # Editors call theirs so, too; one in a driver's folder is the driver's, even if damaged.
+        with settings.open("rb") as file:
+            if named or b'"driver_information"' in file.read(1 << 20):
+                return FINN_PLUS
+    # "driver.py" alone may be anybody's, unless its folder says what it is.
+    return UPSTREAM if program and named else None
 
 
 def unpacked(archive: Path, target: Path | None = None) -> Path:

@@ -62,6 +62,21 @@ def test_settings_of_an_editor_are_no_driver(tmp_path: Path) -> None:
     assert find_layout(tmp_path) is not None
 
 
+def test_a_program_beside_settings_is_driven_by_its_settings(tmp_path: Path) -> None:
+    """finn-plus 1.4.0 writes driver.py, a click program without driver_base.py."""
+    (driver := tmp_path / "driver").mkdir()
+    (tmp_path / "finn-accel.bit").write_bytes(b"bits")
+    (driver / "driver.py").write_text("import click\n")
+    layout = find_layout(tmp_path)
+    assert layout is not None and layout.flavour == "upstream", "anybody's, in a driver's folder"
+    (driver / "settings.json").write_text('{"driver_information": {}}')
+    layout = find_layout(tmp_path)
+    assert layout is not None and layout.flavour == "finn-plus"
+    (driver / "driver_base.py").write_text("")
+    layout = find_layout(tmp_path)
+    assert layout is not None and layout.flavour == "upstream"
+
+
 def test_the_part_is_in_the_header_of_a_real_bitstream(run_folder: Path) -> None:
     bitfile = run_folder / "build" / "deploy" / "bitfile" / "finn-accel.bit"
     fields = [(b"a", b"top_wrapper;UserID=0XFFFFFFFF"), (b"b", b"7z020clg400"), (b"c", b"2026")]
