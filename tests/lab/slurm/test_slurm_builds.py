@@ -136,7 +136,7 @@ async def test_a_host_without_slurm_or_that_is_missing_is_said(
     cluster: SlurmCluster, lab: Workbench
 ) -> None:
     opened = await open_model(lab)
-    with pytest.raises(FinnTuiError, match="plain has no Slurm"):
+    with pytest.raises(FinnTuiError, match="plain is this machine"):
         await lab.build(opened, rehearse=True, seconds=1, on="plain")
     with pytest.raises(FinnTuiError, match="no host"):
         await lab.build(opened, rehearse=True, seconds=1, on="clutser")
