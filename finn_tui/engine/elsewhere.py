@@ -9,6 +9,7 @@ import secrets
 import shlex
 from pathlib import Path
 
+from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
@@ -20,8 +21,6 @@ from finn_tui.hosts.transport import RemoteProcess, Transport
 
 #: Where the archive lies in a container, and where its home folder cannot be written.
 _IN_CONTAINER = '"${XDG_CACHE_HOME:-$HOME/.cache}/finn-tui" "/tmp/finn-tui-$(id -u)"'
-#: Where it goes on a machine, below the home folder.
-DEFAULT_FOLDER = "finn-tui/cache"
 #: Days after which an archive that nobody used is removed.
 _UNUSED_DAYS = 30
 _SEND_SECONDS = 300.0
@@ -120,7 +119,8 @@ async def reach(spec: EngineSpec, pool: HostPool) -> tuple[Transport, str]:
         FinnTuiError: the host or the container cannot be reached.
     """
     outer: Transport = LocalTransport()
-    folder = DEFAULT_FOLDER
+    # A folder of its own: a container of an image may write to it.
+    folder = str(paths.cache_dir() / "containers")
     if spec.host:
         host = await asyncio.to_thread(catalogue.find, spec.host)
         folder = f"{host.folder}/cache"

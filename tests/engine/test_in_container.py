@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import client
 from finn_tui.engine.catalogue import EngineSpec
@@ -160,6 +161,7 @@ async def test_a_container_of_an_image_goes_with_its_engine(docker: Docker) -> N
     async with await Engine.start(EngineSpec("image", FAKE, container=container)) as engine:
         assert (await engine.call("info"))["flavour"] == "finn-plus"
         assert running()
+        assert list((paths.cache_dir() / "containers").glob("engine-*.pyz"))
     await until(lambda: not running())
 
 
