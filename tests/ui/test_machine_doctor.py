@@ -8,6 +8,9 @@ import pytest
 
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.hosts import catalogue
+from finn_tui.hosts.machine import Machine
+from finn_tui.hosts.ssh.questions import Question, QuestionKind
+from finn_tui.lab import host_builds
 from finn_tui.lab.doctor import examine
 from finn_tui.lab.doctor.changes import MakeFolder, SetVariables
 from finn_tui.lab.doctor.check import Check, Report, Verdict
@@ -121,3 +124,29 @@ async def test_another_machine(make_app: MakeApp, home: Path) -> None:
         await pilot.press("down", "enter")
         await until(pilot, lambda: "Python: of server" in screen_text(app))
         assert "doctor: server" in screen_text(app)
+
+
+async def test_the_login_to_another_machine_asks_over_the_doctor(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine("server", "host", "lab-server", 0, "me")
+    question = Question(machine, QuestionKind.PASSWORD, "password of me@lab-server")
+
+    async def examined_host(name: str, workspace: Workspace, tell: OnProgress = ignore) -> Report:
+        ask = host_builds.secrets().ask
+        assert ask is not None
+        answer = await ask(question)
+        return Report(name, "x", {"FINN": (Check("python", "Python", Verdict.OK, f"{answer}!"),)})
+
+    monkeypatch.setattr(examine, "examine_named", examined_host)
+    catalogue.add(catalogue.Host(name="server", host="lab-server"))
+    app = make_app(None)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: "✗ wrong" in screen_text(app))
+        await pilot.press("h")
+        await until(pilot, lambda: "lab-server" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "Password of me@lab-server" in screen_text(app))
+        await pilot.press(*"pw7", "enter")
+        await until(pilot, lambda: "Python: pw7!" in screen_text(app))

@@ -44,12 +44,20 @@ class HostQuestions:
 
     async def _ask(self, question: Question) -> str | None:
         async with self._one:
-            # What is typed into another dialog is not meant for this one.
-            while len(self._context.screen_stack) > 1:  # noqa: ASYNC110 - screens set no event
+            while self._is_covered():  # noqa: ASYNC110 - screens set no event
                 await asyncio.sleep(_LOOK)
             answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
             self._show(question, answer)
             return await answer
+
+    def _is_covered(self) -> bool:
+        """Whether a dialog is open: what is typed into it is not meant for the question.
+
+        A list of checks takes no text, and may itself wait for the answer.
+        """
+        from finn_tui.ui.dialogs.checks import ChecksDialog
+
+        return not all(isinstance(each, ChecksDialog) for each in self._context.screen_stack[1:])
 
     def _show(self, question: Question, answer: asyncio.Future[str | None]) -> None:
         from finn_tui.hosts.ssh.questions import QuestionKind
