@@ -26,7 +26,13 @@ from finn_tui.board.catalogue import find
 from finn_tui.board.paste import on_board, server
 from finn_tui.board.paste.link import PasteLink
 from finn_tui.board.paste.server import PasteServer, serving
-from finn_tui.board.paste.session import Listening, listening, parse_address, with_pasted
+from finn_tui.board.paste.session import (
+    Listening,
+    hosting,
+    listening,
+    parse_address,
+    with_pasted,
+)
 from finn_tui.board.transport import Transport
 from tests.board.pasted_terminal import Terminal
 
@@ -249,6 +255,19 @@ async def test_nobody_pastes_it() -> None:
     with pytest.raises(FinnTuiError, match="was not pasted within") as caught:
         await with_pasted(None, HERE, job, lines.append, wait=0.1)
     assert "Nothing came" in caught.value.why and is_closed(lines[0])
+
+
+async def test_a_job_ends_with_the_server_it_waits_at() -> None:
+    async def job(link: Transport) -> None:
+        raise AssertionError
+
+    async with hosting(None, HERE) as host:
+        waiting = asyncio.create_task(host.do(job))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    with pytest.raises(FinnTuiError, match="is taken back"):
+        async with asyncio.timeout(5):
+            await waiting
 
 
 async def test_a_job_that_fails_tells_the_board(terminal: Terminal) -> None:

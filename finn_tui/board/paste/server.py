@@ -129,7 +129,8 @@ class PasteServer:
         wrong: requests that were refused: other paths, wrong signatures.
         fetched: whether the program was fetched.
         session: the board that is connected, or was last.
-        arrived: set while a board is connected.
+        arrived: set while a board is connected, and when none can come any more.
+        ended: whether none can come any more.
     """
 
     def __init__(self, capability: Capability) -> None:
@@ -144,6 +145,7 @@ class PasteServer:
         self.fetched = False
         self.session: Session | None = None
         self.arrived = asyncio.Event()
+        self.ended = False
         self.about: dict[str, Any] = {}
 
     async def listen(
@@ -178,6 +180,8 @@ class PasteServer:
 
     async def hang_up(self) -> None:
         """Let the board hear the last answers, then cut every connection."""
+        self.ended = True
+        self.arrived.set()
         if self.session is not None:
             self.session.close()
         with contextlib.suppress(TimeoutError):

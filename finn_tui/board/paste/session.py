@@ -329,6 +329,13 @@ async def _arrival(server: PasteServer, board: Board, wait: float) -> PasteLink:
             "Run the command again; it gives a new line.",
             kind="board",
         ) from None
+    if server.ended:
+        raise FinnTuiError(
+            f"the line for {board.name} is taken back",
+            "finn-tui does not listen for the board any more.",
+            "Begin again; it gives a new line.",
+            kind="board",
+        )
     server.arrived.clear()
     assert server.session is not None
     return PasteLink(board, server.session)
