@@ -5,11 +5,13 @@ Standard library only.
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import tarfile
-from typing import Any, Dict
+import time
+from typing import Any, Dict, Iterator
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import listing, runfiles
@@ -17,6 +19,8 @@ from finn_tui.engine.server import listing, runfiles
 #: A run with a data set of its own has some hundred megabytes.
 MOST_BYTES = 8 << 30
 MOST_MEMBERS = 20_000
+#: How long another process may take to unpack the same file; a terminal waits longer.
+PATIENCE_SECONDS = 300.0
 
 
 def receive(request: Dict[str, Any]) -> Dict[str, Any]:
@@ -25,28 +29,17 @@ def receive(request: Dict[str, Any]) -> Dict[str, Any]:
     ``request``: ``packed`` the tar file, ``sha256`` of it, ``folder`` the run folder to make.
     """
     packed, folder = str(request["packed"]), str(request["folder"])
-    if os.path.isfile(os.path.join(folder, runfiles.RUN)):
-        _forget(packed)
-        return {"folder": os.path.realpath(folder), "again": True}
-    partial = "%s/.%s.partial" % os.path.split(folder)
+    again = True
     try:
-        if _sha256(packed) != request["sha256"]:
-            _forget(packed)
-            raise EngineError(
-                "The run's folder has not arrived as it was sent",
-                "The hash of %s is another one." % packed,
-                "Send it again; the file was removed",
-                kind="disk",
-            )
-        shutil.rmtree(partial, ignore_errors=True)
-        os.makedirs(partial)
-        with tarfile.open(packed, "r:") as archive:
-            _unpack(archive, partial)
-        os.rename(partial, folder)
-        _forget(packed)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if not _is_whole(folder):
+            with _alone(packed):
+                # An earlier attempt, whose line broke, may have gone on until now.
+                again = _is_whole(folder)
+                if not again:
+                    _check(packed, str(request["sha256"]))
+                    _make(packed, folder)
+    except (OSError, tarfile.TarError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = listing.free_bytes(os.path.dirname(folder))
             raise EngineError(
                 "The disk is full where the run's folder is to be",
@@ -60,7 +53,63 @@ def receive(request: Dict[str, Any]) -> Dict[str, Any]:
             "Look at the owner and the rights of %s" % os.path.dirname(folder),
             kind="disk",
         ) from error
-    return {"folder": os.path.realpath(folder), "again": False}
+    _forget(packed)
+    return {"folder": os.path.realpath(folder), "again": again}
+
+
+def _is_whole(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, runfiles.RUN))
+
+
+@contextlib.contextmanager
+def _alone(packed: str) -> Iterator[None]:
+    """Wait until no other process unpacks a file, and keep others from it.
+
+    Raises ``EngineError`` if one goes on for too long, and ``OSError`` if the file is not there.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with open(packed, "r+b") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise EngineError(
+                        "The run's folder is still being unpacked",
+                        "A process there has done so for more than %d s." % PATIENCE_SECONDS,
+                        "Try again later",
+                        kind="disk",
+                    ) from None
+                time.sleep(0.1)
+            except OSError:
+                break  # a file system without locks
+        yield
+
+
+def _check(packed: str, sha256: str) -> None:
+    if _sha256(packed) != sha256:
+        _forget(packed)
+        raise EngineError(
+            "The run's folder has not arrived as it was sent",
+            "The hash of %s is another one." % packed,
+            "Send it again; the file was removed",
+            kind="disk",
+        )
+
+
+def _make(packed: str, folder: str) -> None:
+    """Unpack beside the folder, then give it its name."""
+    partial = "%s/.%s.partial" % os.path.split(folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        os.makedirs(partial)
+        with tarfile.open(packed, "r:") as archive:
+            _unpack(archive, partial)
+        os.rename(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def _unpack(archive: tarfile.TarFile, target: str) -> None:
