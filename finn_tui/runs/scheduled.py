@@ -35,6 +35,7 @@ class JobReport(Struct, frozen=True, omit_defaults=True):
         end (s since the epoch): when its time limit ends it, or when it ended.
         node: where it runs.
         ended_seen (s since the epoch): when it was first seen to have ended.
+        concluded: whether its run has its final state, where it works.
     """
 
     state: str
@@ -46,6 +47,7 @@ class JobReport(Struct, frozen=True, omit_defaults=True):
     end: float | None = None
     node: str = ""
     ended_seen: float | None = None
+    concluded: bool = False
 
 
 class SchedulerReport(Struct, frozen=True, omit_defaults=True):

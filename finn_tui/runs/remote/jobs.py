@@ -39,8 +39,8 @@ class LinkFolders:
         """For an open connection."""
         self._link = link
 
-    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> None:
-        """See ``RunFolders``; the mirror shows it at once."""
+    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> RunState:
+        """See ``RunFolders``."""
         placement = await asyncio.to_thread(read_placement, run.path)
         assert placement is not None
         answer = await self._link.ask(
@@ -49,7 +49,12 @@ class LinkFolders:
             state=status,
             error=error.as_dict() if error is not None else None,
         )
-        await asyncio.to_thread(runfiles.save_state, str(run.path), dict(answer["state"]))
+        state = await asyncio.to_thread(run.state_of, dict(answer["state"]))
+        # One that has never begun has nothing to be fetched; of the others, whoever follows them
+        # writes the state here, once all that belongs to it is here.
+        if state.started is None:
+            await asyncio.to_thread(runfiles.save_state, str(run.path), state.as_dict())
+        return state
 
     async def mark_cancelled(self, run: RunFolder) -> None:
         """See ``RunFolders``."""

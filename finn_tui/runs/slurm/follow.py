@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import time_span
 from finn_tui.engine.protocol import EngineError
@@ -153,7 +155,8 @@ async def _ask(
     for key in ours:
         job = jobs.get(key) or Job(key, "UNKNOWN")
         old = before.jobs.get(key)
-        seen = (old.ended_seen if old is not None and old.phase == "ended" else None) or now
+        ended_before = old if old is not None and old.phase == "ended" else None
+        seen = (ended_before.ended_seen if ended_before is not None else None) or now
         reports[key] = JobReport(
             job.state,
             job.phase,
@@ -164,12 +167,14 @@ async def _ask(
             job.end,
             job.node or (old.node if old is not None else ""),
             seen if job.phase == "ended" else None,
+            job.phase == "ended" and ended_before is not None and ended_before.concluded,
         )
-    over = [key for key, report in reports.items() if report.phase == "ended"]
+    over = [key for key, one in reports.items() if one.phase == "ended" and not one.concluded]
     if over:
         codes = {key: jobs[key].exit for key in over if key in jobs}
         ended = {key: (ours[key], reports[key]) for key in over}
-        await _conclude_all(host, ended, codes, now)
+        for key in await _conclude_all(host, ended, codes, now):
+            reports[key] = msgspec.structs.replace(reports[key], concluded=True)
     return SchedulerReport(now, now, reports)
 
 
@@ -213,7 +218,9 @@ async def _conclude_all(
     ended: Mapping[str, tuple[RunFolder, JobReport]],
     codes: Mapping[str, str],
     now: float,
-) -> None:
+) -> list[str]:
+    """Write the ends of runs that have not said so themselves; returns the jobs that are done."""
+    concluded = []
     for key, (run, report) in ended.items():
         # One whose state cannot be read is shown as damaged.
         with contextlib.suppress(FinnTuiError, OSError, ValueError):
@@ -223,7 +230,9 @@ async def _conclude_all(
             if state.pid is None and state.heartbeat > (report.ended_seen or now):
                 continue  # it was resumed meanwhile, and has another job
             status, error = meaning(host.name, key, report, codes.get(key, ""), state, run)
-            await host.folders.conclude(run, status, error)
+            if (await host.folders.conclude(run, status, error)).final:
+                concluded.append(key)
+    return concluded
 
 
 def grace(report: JobReport) -> float:
@@ -321,6 +330,7 @@ async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
     """
     await _find_unnumbered(host, runs)
     left: dict[str, RunFolder] = {}
+    states: dict[RunFolder, RunState] = {}
     for run, job in await asyncio.to_thread(_jobs_of, runs):
         if (await asyncio.to_thread(run.state)).final:
             continue
@@ -336,13 +346,16 @@ async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
         for run in left.values():
             await host.folders.mark_cancelled(run)
         await commands.cancel(host.runner, list(left))
-        await _until_cancelled(host, left)
-    return [await asyncio.to_thread(run.state) for run in runs]
+        states = await _until_cancelled(host, left)
+    return [states[run] if run in states else await asyncio.to_thread(run.state) for run in runs]
 
 
-async def _until_cancelled(host: SlurmHost, left: Mapping[str, RunFolder]) -> None:
+async def _until_cancelled(
+    host: SlurmHost, left: Mapping[str, RunFolder]
+) -> dict[RunFolder, RunState]:
     """Wait for the last words of runs whose jobs are being ended; write them for the silent."""
     waiting = dict(left)
+    states: dict[RunFolder, RunState] = {}
     deadline = time.monotonic() + CANCEL_SECONDS
     while time.monotonic() < deadline:
         jobs = await commands.query(host.runner, list(waiting))
@@ -350,9 +363,12 @@ async def _until_cancelled(host: SlurmHost, left: Mapping[str, RunFolder]) -> No
             job = jobs.get(key)
             if job is None or job.phase == "ended":
                 # Whatever its runner had to say, it has said.
-                await host.folders.conclude(run, "cancelled", None)
-            if (await asyncio.to_thread(run.state)).final:
+                states[run] = await host.folders.conclude(run, "cancelled", None)
+            else:
+                states[run] = await asyncio.to_thread(run.state)
+            if states[run].final:
                 del waiting[key]
         if not waiting:
-            return
+            break
         await asyncio.sleep(1.0)
+    return states

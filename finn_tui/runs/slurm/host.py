@@ -10,6 +10,7 @@ from typing import Protocol
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.slurm.commands import Runner
 
@@ -17,8 +18,11 @@ from finn_tui.runs.slurm.commands import Runner
 class RunFolders(Protocol):
     """What is done to the run folders that jobs work in, wherever they are."""
 
-    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> None:
+    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> RunState:
         """Write how a run has ended whose job is over, unless it has said so itself.
+
+        Returns:
+            The run's state where its job works; a mirror may show it later.
 
         Raises:
             FinnTuiError: its folder cannot be reached.
@@ -35,9 +39,10 @@ class RunFolders(Protocol):
 class OwnFolders:
     """Run folders that are the workspace's own, on a disk that the cluster shares."""
 
-    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> None:
+    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> RunState:
         """See ``RunFolders``."""
-        await asyncio.to_thread(runcontrol.conclude, str(run.path), status, error)
+        state = await asyncio.to_thread(runcontrol.conclude, str(run.path), status, error)
+        return await asyncio.to_thread(run.state_of, state)
 
     async def mark_cancelled(self, run: RunFolder) -> None:
         """See ``RunFolders``."""

@@ -1,0 +1,56 @@
+"""The mirror of a job's run on a cluster: its last word comes after all that belongs to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.remote.jobs import LinkFolders
+from finn_tui.runs.remote.link import Link
+from finn_tui.runs.slurm import follow, submit
+from finn_tui.runs.slurm.host import SlurmHost
+from tests.runs.conftest import Begin
+from tests.runs.slurm.conftest import queued
+
+
+class ClusterWhoseJobIsOver:
+    """Says of one job that it has ended, and of its run that it has succeeded."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.asked: list[str] = []
+        self._state = run.state().as_dict() | {
+            "state": "succeeded",
+            "started": "2026-01-01T00:00:00Z",
+        }
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """What squeue says."""
+        values = ["7", "N/A", "7", "COMPLETED", "1", "main", "100", "200", "n1", "None"]
+        return 0, "\x1f".join(values).encode() + b"\n", b""
+
+    async def ask(self, job: str, **request: Any) -> dict[str, Any]:
+        """What the engine's archive says there."""
+        self.asked.append(job)
+        return {"state": dict(self._state)}
+
+
+async def test_a_run_that_has_succeeded_there_is_final_here_only_when_it_is_fetched(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "GRACE_SECONDS", 0.0)
+    (run,) = queued(tmp_path, [{}])
+    submit.place("lab", [run])
+    submit.set_number([run], 7)
+    cluster = ClusterWhoseJobIsOver(run)
+    host = SlurmHost("lab", cluster, SlurmEntry(), folders=LinkFolders(cast(Link, cluster)))
+    for _ in range(3):
+        await follow.refresh(host, run.path.parent, [run], tick=0.0)
+    assert run.state().state == "queued"
+    # The host was asked once, not at every look until the results are here.
+    assert cluster.asked == ["conclude"]
