@@ -135,8 +135,7 @@ def _command_lines() -> list[str]:
     return sorted({line for line in lines if line.startswith("finn-tui ")})
 
 
-@pytest.mark.parametrize("line", _command_lines())
-def test_commands_in_readme_and_docs_exist_with_their_options(line: str) -> None:
+def _check_command_line(line: str) -> None:
     words = line.partition("#")[0].split()[1:]
     command: click.Command = main
     context = click.Context(main)
@@ -147,4 +146,19 @@ def test_commands_in_readme_and_docs_exist_with_their_options(line: str) -> None
     if command is main and words[0].startswith("--model"):
         command = main.get_command(context, "open") or main
     known = {name for option in command.get_params(context) for name in option.opts}
-    assert {word for word in words if word.startswith("--")} <= known | {"--help"}
+    assert {word for word in words if word.startswith("--")} <= known | {"--help"}, line
+
+
+@pytest.mark.parametrize("line", _command_lines())
+def test_commands_in_readme_and_docs_exist_with_their_options(line: str) -> None:
+    _check_command_line(line)
+
+
+def test_commands_that_messages_name_have_their_options() -> None:
+    # Without an option it may be prose: "finn-tui runs commands in it".
+    named = re.compile(r"""finn-tui [a-z]+ [^`"'\n]*(?<!\S)--[a-z-]+""")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "finn_tui").rglob("*.py")]
+    lines = sorted({line for text in sources for line in named.findall(text)})
+    assert len(lines) > 10
+    for line in lines:
+        _check_command_line(line)

@@ -88,4 +88,4 @@ async def test_an_engine_that_does_not_start_and_none(lab: Host, tmp_path: Path)
     assert (broken.verdict, "does not start" in broken.value) == ("wrong", True)
     unnamed = checks(await examine_host(Link(here, LocalTransport()), workspace))["engine"]
     assert unnamed.verdict == "warning"
-    assert "--engine PYTHON" in unnamed.fix
+    assert 'engine = ["PYTHON"] in [' in unnamed.fix

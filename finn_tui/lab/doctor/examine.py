@@ -154,7 +154,7 @@ def _engine_there(host: Host, of_engine: Facts | None) -> tuple[EngineState, ...
     if of_engine is None:
         return (EngineState(command, "in a container, not asked"),)
     if of_engine.finn is None:
-        fix = f"finn-tui hosts add {host.name} --engine PYTHON"
+        fix = f'set engine = ["PYTHON"] in [{host.name}] of hosts.toml, a Python there with FINN'
         return (EngineState(command, "", "it does not start", fix),)
     finn = of_engine.finn
     version = f"{finn.flavour} {finn.version}" if finn.installed else "no FINN"

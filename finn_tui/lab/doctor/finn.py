@@ -75,7 +75,7 @@ def _engine(facts: Facts, context: Context, finn: Finn | None) -> Check:
         )
         return Check(id, title, Verdict.OK, value)
     if context.host:
-        fix = f"finn-tui hosts add {context.host} --engine PYTHON   (a Python there that has FINN)"
+        fix = f'set engine = ["PYTHON"] in [{context.host}] of hosts.toml, a Python there with FINN'
         return Check(id, title, Verdict.WARNING, "no engine is named for this host", why, fix)
     value = "none yet; the first command that needs it installs one"
     return Check(id, title, Verdict.WARNING, value, why, _INSTALL)

@@ -76,8 +76,8 @@ class Link:
             raise FinnTuiError(
                 f"hosts.toml does not say how FINN is started on {self.name}",
                 "The host has no `engine`.",
-                f"`finn-tui hosts add {self.name} --engine PYTHON`, with a Python there that can "
-                "import FINN.",
+                f'Set engine = ["PYTHON"] in [{self.name}] of hosts.toml: a Python there '
+                "that has FINN.",
                 kind="input",
             )
         command = [*self.host.engine, await self.archive(), job]
