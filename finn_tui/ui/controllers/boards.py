@@ -255,8 +255,8 @@ class BoardController(Controller):
         """Record what is done on the board from now on, or no more."""
         board = self.state.board
         board.recording = not board.recording
-        text = "what is started on the board is recorded" if board.recording else "no more"
-        self.context.notify(text, title="record", markup=False)
+        text = "is recorded" if board.recording else "is not recorded any more"
+        self.context.notify(f"what is started on the board {text}", title="record", markup=False)
         self.state.publish(Topic.BOARD)
 
     def _recording_file(self, run: str, machine: str) -> Path | None:
