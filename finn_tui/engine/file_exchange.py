@@ -14,14 +14,17 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
-from msgspec import Struct, convert
+from msgspec import Meta, Struct, ValidationError, convert
 
 from finn_tui.base import files, text
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.engine import source_files
+from finn_tui.engine.messages import not_understood
 from finn_tui.engine.protocol import FILE_PIECE, digest_of
+
+T = TypeVar("T")
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 #: Bytes that a request may leave behind, all files together.
@@ -68,10 +71,22 @@ PATHS: Mapping[str, PathParameters] = {
 _KEYS = ("path", "tests")
 
 
+class _Found(Struct, frozen=True):
+    path: str | None
+
+
+class _Place(Struct, frozen=True):
+    path: str
+
+
 class _Written(Struct, frozen=True):
     name: str
-    size: int
+    size: Annotated[int, Meta(ge=0)]
     sha256: str
+
+
+class _Listing(Struct, frozen=True):
+    files: tuple[_Written, ...]
 
 
 class FileExchange:
@@ -145,19 +160,27 @@ class _Request:
                 name: await asyncio.to_thread(files.sha256, each) for name, each in members.items()
             }
             digest = digest_of(hashes)
-            answer = await self._call("files_find", {"digest": digest})
-            if answer["path"] is None:
+            folder = (await self._asked("files_find", {"digest": digest}, _Found)).path
+            if folder is None:
                 await self._send(digest, members)
-                answer = await self._call("files_complete", {"digest": digest})
+                folder = (await self._asked("files_complete", {"digest": digest}, _Place)).path
         except OSError as error:
             raise FinnTuiError(
                 f"{path} cannot be sent to the engine {self._name}",
                 str(error),
                 "Check the path and its permissions.",
             ) from error
-        there = str(PurePosixPath(answer["path"]) / path.name)
+        there = str(PurePosixPath(folder) / path.name)
         self._local[there] = given
         return there
+
+    async def _asked(self, method: str, params: dict[str, Any], kind: type[T]) -> T:
+        """Ask about files. Raises ``FinnTuiError`` for an answer of another kind, too."""
+        answer = await self._call(method, params)
+        try:
+            return convert(answer, kind)
+        except ValidationError as error:
+            raise not_understood(self._name, method, error) from error
 
     async def _send(self, digest: str, members: Mapping[str, Path]) -> None:
         total = sum(path.stat().st_size for path in members.values())
@@ -182,7 +205,7 @@ class _Request:
 
     async def place_for(self, path: Path) -> str:
         """A path there for what is to be written to a path here."""
-        place = str((await self._call("files_make", {"name": path.name}))["path"])
+        place = (await self._asked("files_make", {"name": path.name}, _Place)).path
         self._places[place] = path
         self._local[place] = str(path)
         return place
@@ -194,18 +217,16 @@ class _Request:
             await self._call("files_drop", {"path": place})
 
     async def _fetch(self, place: str, path: Path) -> None:
-        answer = await self._call("files_written", {"path": place})
-        try:
-            written = convert(answer["files"], tuple[_Written, ...])
-        except ValueError as error:
-            raise self._damaged(f"the list of files that it wrote: {error}") from error
+        written = (await self._asked("files_written", {"path": place}, _Listing)).files
         total = sum(file.size for file in written)
         if total > _MOST_BYTES:
             raise self._damaged(f"it wrote {text.size(total)}, more than {text.size(_MOST_BYTES)}")
         done = 0
         for file in written:
             parts = file.name.split("/")
-            if parts[0] != path.name or any(part in ("", ".", "..") for part in parts):
+            if parts[0] != path.name or any(
+                part in ("", ".", "..") or "\0" in part for part in parts
+            ):
                 continue  # beside what was asked for
             await self._fetch_file(place, file, path.joinpath(*parts[1:]))
             done += file.size

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import source_files
-from finn_tui.engine.file_exchange import PATHS
+from finn_tui.engine.file_exchange import PATHS, FileExchange
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import file_store, methods
 
@@ -51,3 +54,52 @@ def test_a_folder_goes_whole_and_a_large_one_of_modules_does_not(
 def test_no_name_leads_out_of_the_store(name: object, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no name"):
         file_store._inside(str(tmp_path), name)
+
+
+EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+def written(name: object, size: object = 0) -> dict[str, Any]:
+    """What an engine says of one file that it wrote."""
+    return {"files": [{"name": name, "size": size, "sha256": EMPTY}]}
+
+
+async def exchanged(tmp_path: Path, **answers: Any) -> None:
+    """Ask an engine for a netlist, one that answers as given."""
+    (tmp_path / "in.onnx").touch()
+    usual = {"files_find": {"path": "/there"}, "files_make": {"path": "/there/out"}}
+    usual |= {"netlist": {}, "files_written": written("out"), "files_drop": {}}
+
+    async def call(method: str, params: Any = None, on_event: Any = None) -> Any:
+        return (usual | answers)[method]
+
+    params = {"path": str(tmp_path / "in.onnx"), "output": str(tmp_path / "here/out")}
+    await FileExchange("far", call).call("netlist", params, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("files_find", None),
+        ("files_find", {"path": 3}),
+        ("files_make", {}),
+        ("files_make", {"path": None}),
+        ("files_written", {}),
+        ("files_written", written("out", -1)),
+        ("files_written", written(None)),
+    ],
+)
+async def test_an_answer_about_files_that_is_none_is_said(
+    tmp_path: Path, method: str, answer: Any
+) -> None:
+    with pytest.raises(FinnTuiError, match=f"answered {method} with something"):
+        await exchanged(tmp_path, **{method: answer})
+
+
+@pytest.mark.parametrize("name", ["out/../../x", "other", "out/a\0b", "/x", "out//x"])
+async def test_what_was_not_asked_for_is_not_written(tmp_path: Path, name: str) -> None:
+    await exchanged(tmp_path)
+    assert (tmp_path / "here/out").is_file()
+    (tmp_path / "here/out").unlink()
+    await exchanged(tmp_path, files_written=written(name))
+    assert not any((tmp_path / "here").iterdir())
