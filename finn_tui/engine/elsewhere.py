@@ -41,7 +41,7 @@ for folder in %s; do
     printf '%%s %%s\\n' "$state" "$(pwd)"
     exit 0
 done
-echo "no folder can be written: %s" >&2
+echo no folder can be written: %s >&2
 exit 3
 """
 #: Takes the archive from standard input to "$1"; "$2" is its SHA-256, "$3" a name of its own.
