@@ -177,8 +177,9 @@ async def test_a_passphrase_is_asked_for_before_a_password(asking: Server, user:
     assert person.kinds == [QuestionKind.PASSPHRASE] * 2 + [QuestionKind.CODE]
     person = User(passphrase=[None], code=[PASSWORD])
     assert await echo(machine, Secrets(person)) == b"on\n", "a key can be left out"
-    with pytest.raises(KeyEncrypted):
+    with pytest.raises(KeyEncrypted) as caught:
         await echo(machine, Secrets())
+    assert "ssh-add" in caught.value.fix and "--ask-password" not in caught.value.fix
 
 
 async def test_several_prompts_and_prompts_without_an_end() -> None:

@@ -115,13 +115,15 @@ class KeyEncrypted(FinnTuiError):
     def __init__(self, key: Path, *, wrong: bool = False, word: Word = "host") -> None:
         """For a key file; ``wrong``: a passphrase was given that does not open it."""
         self.key = key
+        # Commands of hosts ask in any terminal and have no option for it.
+        password = "; where the board takes passwords, --ask-password will do"
         super().__init__(
             f"the key {key} is encrypted",
             "The passphrase that was given does not open it."
             if wrong
             else "No SSH agent holds it, and nobody was there to be asked for its passphrase.",
-            f"Give its passphrase when asked, or run `ssh-add {shlex.quote(str(key))}` first; "
-            f"where the {word} takes passwords, --ask-password will do.",
+            f"Give its passphrase when asked, or run `ssh-add {shlex.quote(str(key))}` first"
+            f"{password if word == 'board' else ''}.",
             kind=word,
         )
 
