@@ -311,7 +311,12 @@ def _why(link: Transport, process: RemoteProcess, stderr: str) -> FinnTuiError:
         )
     return FinnTuiError(
         f"the agent on {board.name} ended early",
-        last or f"Its exit status was {process.exit_status}.",
+        last
+        or (
+            "A signal ended it."
+            if process.exit_status is None
+            else f"Its exit status was {process.exit_status}."
+        ),
         "The board may have run out of memory; look at `dmesg` there.",
         kind="board",
         detail=stderr,

@@ -118,6 +118,18 @@ async def test_a_stopped_engine_is_ended_there(
         await until(lambda: not engines(Path(lab.folder)))
 
 
+async def test_an_engine_that_a_signal_ended_is_told_so(pool: HostPool) -> None:
+    async with await Engine.start(SPEC, pool=pool) as engine:
+        computing = asyncio.Event()
+        work = asyncio.create_task(
+            engine.call("compute", on_event=lambda name, data: computing.set())
+        )
+        await computing.wait()
+        os.kill(engine.hello["pid"], 9)
+        with pytest.raises(FinnTuiError, match="ended on lab by a signal"):
+            await work
+
+
 async def test_what_is_no_python_there_is_said(pool: HostPool) -> None:
     spec = EngineSpec("far", ("/nowhere/python",), host="lab")
     with pytest.raises(FinnTuiError, match="the engine far ended on lab") as caught:

@@ -17,7 +17,9 @@ class SshProcess:
     @property
     def exit_status(self) -> int | None:
         """See ``RemoteProcess``."""
-        return self._process.exit_status
+        # asyncssh says -1 of a process that a signal ended.
+        status = self._process.exit_status
+        return None if status == -1 else status
 
     def write(self, data: bytes) -> None:
         """See ``RemoteProcess``."""
