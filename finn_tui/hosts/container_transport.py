@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import secrets
 import shlex
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -202,7 +205,16 @@ class ContainerTransport:
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
-        return await self.outer.run(*self.command(*command), timeout=timeout, stdin=stdin)
+        name = secrets.token_hex(8) if self.container.image else ""
+        line = self.command(*command, name=name)
+        try:
+            return await self.outer.run(*line, timeout=timeout, stdin=stdin)
+        except (FinnTuiError, asyncio.CancelledError):
+            # The client is gone; without it the container would go on.
+            if name:
+                with contextlib.suppress(FinnTuiError):
+                    await self.remove(name)
+            raise
 
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""

@@ -19,6 +19,8 @@ from finn_tui.engine import client
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
 from finn_tui.hosts.container import Container
+from finn_tui.hosts.container_transport import open_container
+from finn_tui.hosts.local import LocalTransport
 from tests.hosts.docker_daemon import IMAGE, Docker
 
 HERE = Path(__file__).parent
@@ -163,6 +165,22 @@ async def test_a_container_of_an_image_goes_with_its_engine(docker: Docker) -> N
         assert running()
         assert list((paths.cache_dir() / "containers").glob("engine-*.pyz"))
     await until(lambda: not running())
+
+
+async def test_a_container_of_an_image_goes_with_its_command(docker: Docker) -> None:
+    options = ("--network", "none", "--label", "test=command")
+    image = Container(image=IMAGE, mounts=("/usr:/usr:ro",), options=options)
+
+    def running(*all: str) -> str:
+        return docker.run("ps", "-q", *all, "--filter", "label=test=command")
+
+    transport = await open_container(LocalTransport(), image)
+    work = asyncio.create_task(transport.run("sleep", "600", timeout=300.0))
+    await until(lambda: bool(running()))
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not running("--all")
 
 
 async def test_what_is_wrong_with_a_container_is_said(docker: Docker) -> None:
