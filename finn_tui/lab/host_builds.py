@@ -169,33 +169,36 @@ async def launch(
         return await launch_on(request, runs_dir, link, force=force, on_progress=on_progress)
 
 
-async def cancel(run: RunFolder) -> RunState:
-    """End a run where it works.
+async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
+    """End a run, or those of a job array, where they work; returns their states.
 
     Raises:
-        FinnTuiError: its host cannot be reached (it is ended as soon as somebody follows it and
-            the host answers), or its process cannot be ended.
+        FinnTuiError: the host or its Slurm does not answer (they are ended as soon as somebody
+            follows them and it answers), or what works there cannot be ended.
     """
     from finn_tui.runs.placement import CANCEL, change_placement
     from finn_tui.runs.remote import control, jobs
+    from finn_tui.runs.remote.link import is_refusal
 
-    name = host_of(run)
+    name = host_of(runs[0])
     assert name is not None
     try:
         async with HostLinks() as hosts, hosts.use(name) as link:
-            if _is_job(run):
-                (state,) = await jobs.cancel([run], link)
-                return state
-            return await control.cancel(run, link)
+            if _is_job(runs[0]):
+                return await jobs.cancel(runs, link)
+            return [await control.cancel(run, link) for run in runs]
     except FinnTuiError as error:
-        if error.kind != "host":
+        if is_refusal(error):
             raise
-        await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
+        for run in runs:
+            if not (await asyncio.to_thread(run.state)).final:
+                await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
+        id, more = runs[0].id, len(runs) - 1
         raise FinnTuiError(
-            f"{run.id} is not cancelled yet: {error.what}",
+            f"{id}{f' with {more} more' if more else ''} is not cancelled yet: {error.what}",
             error.why,
             f"It is cancelled when {name} answers again and the run is followed: by the app, or "
-            f"`finn-tui attach {run.id}`.",
+            f"`finn-tui attach {id}`.",
             kind="host",
         ) from error
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.lab import host_builds
 from finn_tui.lab.host_builds import HostLinks, host_of
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs
@@ -207,17 +208,14 @@ async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
     """End the jobs of runs, all of one host; returns their states.
 
     Raises:
-        FinnTuiError: Slurm refuses or does not answer.
+        FinnTuiError: Slurm refuses or does not answer; see ``host_builds.cancel``.
     """
     placement = await asyncio.to_thread(follow.job_of, runs[0])
     assert placement is not None
     if host_of(runs[0]) is None:
         async with connected(placement.host) as host:
             return await follow.cancel(host, runs)
-    from finn_tui.runs.remote import jobs
-
-    async with HostLinks() as hosts, hosts.use(placement.host) as link:
-        return await jobs.cancel(runs, link)
+    return await host_builds.cancel(runs)
 
 
 def array_of(run: RunFolder) -> list[RunFolder]:

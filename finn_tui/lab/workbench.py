@@ -507,7 +507,8 @@ class Workbench:
         if state.final:
             return state
         if await asyncio.to_thread(host_builds.host_of, run) is not None:
-            return await host_builds.cancel(run)
+            (state,) = await host_builds.cancel([run])
+            return state
         if await asyncio.to_thread(job_of, run) is None:
             return await cancel(run)
         from finn_tui.lab import slurm_builds

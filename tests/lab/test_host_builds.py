@@ -10,14 +10,16 @@ import pytest
 from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.engine.server import runfiles
 from finn_tui.hosts import catalogue
-from finn_tui.lab import host_builds
+from finn_tui.lab import host_builds, slurm_builds
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.clean import plan_cleanup
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import read_placement
+from finn_tui.runs.slurm import submit
 from tests.runs.conftest import fake_archive
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
 from tests.runs.remote.test_builds import there
@@ -88,6 +90,28 @@ async def test_a_cancel_while_the_host_is_away_is_done_when_it_is_back(
     await settled(lab, run)
     assert reconcile(run).state == "cancelled"
     assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
+
+
+async def test_an_array_is_cancelled_when_its_host_is_back(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    runs = [await begin(server, begin_on, seconds=0.1) for _ in range(2)]
+    for run in runs:
+        await settled(lab, run)
+    await asyncio.to_thread(requeued, runs)
+    server.stop()
+    with pytest.raises(FinnTuiError, match="with 1 more is not cancelled yet"):
+        await slurm_builds.cancel(runs)
+    server.start()
+    kept = [read_placement(run.path) for run in runs]
+    assert [one.wanted for one in kept if one is not None] == ["cancel", "cancel"]
+
+
+def requeued(runs: list[RunFolder]) -> None:
+    """Make ended runs those of a job that waits."""
+    for run in runs:
+        runfiles.save_state(str(run.path), run.state().as_dict() | {"state": "queued"})
+    submit.place("lab", runs)
 
 
 async def test_a_name_that_is_no_host(lab: Workbench, server: Server) -> None:

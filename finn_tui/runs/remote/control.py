@@ -17,7 +17,7 @@ from finn_tui.runs.placement import (
     change_placement,
     read_placement,
 )
-from finn_tui.runs.remote.link import LONG_SECONDS, Link
+from finn_tui.runs.remote.link import LONG_SECONDS, Link, is_refusal
 from finn_tui.runs.remote.mirror import Busy, held
 
 
@@ -39,9 +39,8 @@ async def cancel(run: RunFolder, link: Link) -> RunState:
             return await asyncio.to_thread(run.state)
     try:
         answer = await link.ask("cancel", seconds=LONG_SECONDS, folder=placement.folder)
-    except FinnTuiError:
-        if not link.transport.is_closed:
-            # The host has answered: asking again would have the same answer.
+    except FinnTuiError as error:
+        if is_refusal(error) and not link.transport.is_closed:
             await asyncio.to_thread(change_placement, run.path, wanted="")
         raise
     await asyncio.to_thread(change_placement, run.path, wanted="", stage=Stage.STARTED)

@@ -21,7 +21,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol
 from finn_tui.runs.documents import RunError
-from finn_tui.runs.folder import RunFolder, list_runs
+from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (
     CANCEL,
     Placement,
@@ -312,10 +312,3 @@ def _shift(run: RunFolder, before: float, at: float, after: float) -> float:
 
 def _problem(error: FinnTuiError) -> RunError:
     return RunError(**error.as_dict())
-
-
-async def follow_workspace(
-    runs_dir: Any, connect: Connect, *, on_change: OnChange, tick: float = TICK_SECONDS
-) -> None:
-    """Follow all runs of a workspace that work on hosts, for ever."""
-    await Follower(lambda: list_runs(runs_dir), connect, on_change=on_change, tick=tick).for_ever()

@@ -26,7 +26,7 @@ from finn_tui.runs.placement import (
 )
 from finn_tui.runs.remote import send
 from finn_tui.runs.remote.launch import check
-from finn_tui.runs.remote.link import Link
+from finn_tui.runs.remote.link import Link, is_refusal
 from finn_tui.runs.remote.mirror import held
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost
@@ -199,9 +199,8 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
         await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
     try:
         states = await follow.cancel(slurm_of(link), runs)
-    except FinnTuiError:
-        if not link.transport.is_closed:
-            # Slurm has answered: asking again would have the same answer.
+    except FinnTuiError as error:
+        if is_refusal(error) and not link.transport.is_closed:
             for run in runs:
                 await asyncio.to_thread(change_placement, run.path, wanted="")
         raise

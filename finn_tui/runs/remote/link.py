@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.server.remote import MARK
@@ -26,6 +26,15 @@ JOB_SECONDS = 60.0
 #: Lists, starts and cancels wait for processes; unpacking is as slow as the disk.
 LONG_SECONDS = 600.0
 _WRITE = 1 << 20
+
+
+def is_refusal(error: FinnTuiError) -> bool:
+    """Return whether a host, or its Slurm, has answered: asking again has the same answer.
+
+    Args:
+        error: what asking for something has ended with.
+    """
+    return error.kind not in (ErrorKind.HOST, ErrorKind.TIMEOUT)
 
 
 class Link:
@@ -160,9 +169,3 @@ async def _ensure(remote: RemoteFiles, local: Path) -> str:
         )
     await remote.rename(part, target)
     return target
-
-
-@asynccontextmanager
-async def as_connection(link: Link) -> AsyncIterator[Link]:
-    """A connection that is open already, where one is to be opened."""
-    yield link

@@ -7,8 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.placement import CANCEL, read_placement
+from finn_tui.runs.remote import jobs
 from finn_tui.runs.remote.jobs import LinkFolders
 from finn_tui.runs.remote.link import Link
 from finn_tui.runs.slurm import follow, submit
@@ -38,6 +41,41 @@ class ClusterWhoseJobIsOver:
         """What the engine's archive says there."""
         self.asked.append(job)
         return {"state": dict(self._state)}
+
+
+class SilentCluster:
+    """Can be reached, and its Slurm does not answer."""
+
+    name = "lab"
+    host = Host(name="lab", slurm=SlurmEntry())
+    is_closed = False
+
+    @property
+    def transport(self) -> SilentCluster:
+        """Runs its commands."""
+        return self
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """What Slurm's commands say while its controller starts."""
+        return 1, b"", b"slurm_load_jobs error: Unable to contact slurm controller"
+
+    async def ask(self, job: str, **request: Any) -> dict[str, Any]:
+        """Nothing is to be said of the answer."""
+        return {}
+
+
+async def test_a_cancel_that_slurm_has_not_heard_is_asked_for_again(
+    tmp_path: Path, begin: Begin
+) -> None:
+    (run,) = queued(tmp_path, [{}])
+    submit.place("lab", [run])
+    submit.set_number([run], 7)
+    with pytest.raises(FinnTuiError, match="Slurm does not answer"):
+        await jobs.cancel([run], cast(Link, SilentCluster()))
+    placement = read_placement(run.path)
+    assert placement is not None and placement.wanted == CANCEL
 
 
 async def test_a_run_that_has_succeeded_there_is_final_here_only_when_it_is_fetched(
