@@ -49,3 +49,12 @@ async def test_a_session_is_recorded_and_chosen(make_app: MakeApp, lab: Recorded
         await pilot.press("I")
         await until(pilot, lambda: len(begun) == 3 and not app.state.board.busy)
         assert begun[2] == (f"replay:{session.path}", None), "a replay is not recorded again"
+
+
+async def test_that_it_records_is_shown_before_a_run_is_built(make_app: MakeApp) -> None:
+    app = make_app(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "Nothing is built yet" in screen_text(app))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "● recording" in screen_text(app))

@@ -301,22 +301,28 @@ class BoardScreen(ModeScreen):
         machine = shorten(board.machine_text(state.machine), max(12, width // 5))
         line = StyledLine().add(" board ", "dim").add(machine, "strong", "board.choose")
         run = self.state.board_run()
+        marks = self._about_marks(run)
         if run is None:
-            return [line]
+            return [line.right(marks, width)]
         line.add("   run ", "dim").add(run.id if width >= 100 else run.id[-4:], "strong")
-        marks = StyledLine()
-        if state.recording:
-            marks.add("● recording ", "bad", "board.record")
-        if self._replays:
-            marks.add("REPLAY ", "sim")
-        if state.machine == "simulated" or run.simulated:
-            marks.add("SIMULATED ", "sim")
         # The marks are never left out; in a narrow window the model is.
         room = width - line.width - marks.width - 1
         text = f"   {run.request.model}, {run.request.folding_name}"
         line.add(shorten(text, room) if room > 6 else "", "dim")
         line.right(marks, width)
         return [line]
+
+    def _about_marks(self, run: RunView | None) -> StyledLine:
+        """What holds for all that is shown or started."""
+        state = self.state.board
+        marks = StyledLine()
+        if state.recording:
+            marks.add("● recording ", "bad", "board.record")
+        if self._replays:
+            marks.add("REPLAY ", "sim")
+        if run is not None and (state.machine == "simulated" or run.simulated):
+            marks.add("SIMULATED ", "sim")
+        return marks
 
     def _jobs(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.board_run()
