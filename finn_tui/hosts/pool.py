@@ -99,14 +99,13 @@ class HostPool:
                 block; the next use makes a new one.
             HostKeyUnknown, HostKeyChanged, KeyEncrypted, LoginRefused: the user must do something.
         """
-        line = self._lines.get(host.name)
-        if line is not None and line.host != host:
-            await line.close()
-            line = None
-        if line is None:
-            line = self._lines[host.name] = _Line(
-                host, self._secrets, self._on_progress, self._on_status
-            )
+        line = former = self._lines.get(host.name)
+        if line is None or line.host != host:
+            # In its place before the former one is closed: who comes meanwhile takes this one.
+            line = _Line(host, self._secrets, self._on_progress, self._on_status)
+            self._lines[host.name] = line
+            if former is not None:
+                await former.close()
         transport = await line.transport(trust, patient)
         with transport.translated():
             yield transport

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from finn_tui.hosts import pool as pool_module
 from finn_tui.hosts.catalogue import Host
@@ -60,6 +61,19 @@ async def test_all_share_one_connection_and_its_latency_is_measured(
     assert 0 < (pool.status("lab").latency or 0) < 30
     await pool.close()
     assert seen[-1].state is LinkState.CLOSED and pool.status("lab").latency is None
+
+
+async def test_all_change_together_to_what_hosts_toml_says_now(pool: HostPool, lab: Host) -> None:
+    async with pool.use(lab, trust=True) as former:
+        pass
+    changed = structs.replace(lab, folder=f"{lab.folder}/other")
+
+    async def work() -> object:
+        async with pool.use(changed) as link:
+            return link
+
+    links = await asyncio.gather(*(work() for _ in range(8)))
+    assert former.is_closed and len(set(map(id, links))) == 1
 
 
 async def test_a_broken_line_is_made_anew_with_patience(
