@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -74,6 +75,19 @@ async def test_all_change_together_to_what_hosts_toml_says_now(pool: HostPool, l
 
     links = await asyncio.gather(*(work() for _ in range(8)))
     assert former.is_closed and len(set(map(id, links))) == 1
+
+
+async def test_a_line_that_is_closed_at_once_prints_nothing(
+    lab: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        pool = HostPool()
+        async with pool.use(lab, trust=True):
+            await asyncio.sleep(0)  # the measurement of its latency begins
+        await pool.close()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 async def test_a_broken_line_is_made_anew_with_patience(

@@ -59,8 +59,11 @@ class SshConnection:
     async def _sftp_session(self) -> asyncssh.SFTPClient:
         # Begun once and waited for by all: a session of one that does not answer is never given
         # back, and OpenSSH allows ten.
-        if self._sftp is None or (self._sftp.done() and self._sftp.exception() is not None):
+        if self._sftp is None or (self._sftp.done() and _has_failed(self._sftp)):
             self._sftp = asyncio.ensure_future(self.connection.start_sftp_client())
+            # Looked at also where nobody waits for it any more: asyncio prints a failure that
+            # nobody has seen into the user's terminal.
+            self._sftp.add_done_callback(_has_failed)
         async with asyncio.timeout(LOGIN_SECONDS):
             return await asyncio.shield(self._sftp)
 
@@ -117,6 +120,10 @@ class SshConnection:
             except TimeoutError:
                 raise took_too_long(self.machine, command[0], timeout) from None
         return process.exit_status if process.exit_status is not None else 255, out, err
+
+
+def _has_failed(session: asyncio.Future[asyncssh.SFTPClient]) -> bool:
+    return session.cancelled() or session.exception() is not None
 
 
 async def _give(writer: asyncssh.SSHWriter[bytes], data: bytes) -> None:
