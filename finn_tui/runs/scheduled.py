@@ -6,7 +6,10 @@ screens and commands only read it. So several of them beside each other ask no m
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +79,59 @@ def path_of(runs_dir: Path, host: str) -> Path:
         host: name in hosts.toml.
     """
     return runs_dir / FOLDER / f"{host}{_SUFFIX}"
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Be the only one who holds a lock file; False if somebody else does.
+
+    Args:
+        path: of the lock file, which is made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass  # a file system without locks: nobody is known to hold it
+        yield True
+
+
+@contextlib.contextmanager
+def sending(runs_dir: Path, job_name: str) -> Iterator[None]:
+    """Say that the folders of a job are being sent, which may take long, or the job itself.
+
+    Args:
+        runs_dir: of the workspace.
+        job_name: of the job, see ``Placement``.
+    """
+    path = _sending_lock(runs_dir, job_name)
+    with alone(path):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def is_being_sent(runs_dir: Path, job_name: str) -> bool:
+    """Return whether a process that lives is sending a job.
+
+    Args:
+        runs_dir: of the workspace.
+        job_name: of the job, see ``Placement``.
+    """
+    path = _sending_lock(runs_dir, job_name)
+    if not path.exists():
+        return False
+    with alone(path) as free:
+        return not free
+
+
+def _sending_lock(runs_dir: Path, job_name: str) -> Path:
+    return runs_dir / FOLDER / f"{job_name}.lock"
 
 
 def read_report(runs_dir: Path, host: str) -> SchedulerReport:

@@ -20,6 +20,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol
+from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunError
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (
@@ -245,6 +246,8 @@ class Follower:
     ) -> None:
         """Bring a mirror up to what the host has said."""
         if answer.missing:
+            if await asyncio.to_thread(_is_on_its_way, run):
+                return
             await asyncio.to_thread(self._miss, run, link, facts)
             return
         self._missing.pop(run, None)
@@ -296,6 +299,13 @@ class Follower:
             lost = EngineError(error.what, error.why, error.fix, kind="lost")
             runcontrol.end_state(str(run.path), state.as_dict(), "lost", lost)
         self._note(run, **facts, stage=Stage.SETTLED, problem=None)
+
+
+def _is_on_its_way(run: RunFolder) -> bool:
+    """Whether a job's folder is being sent, so that it may not be there yet."""
+    placement = read_placement(run.path)
+    name = placement.job_name if placement is not None else ""
+    return bool(name) and scheduled.is_being_sent(run.path.parent, name)
 
 
 def _shift(run: RunFolder, before: float, at: float, after: float) -> float:

@@ -13,6 +13,7 @@ from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, runfiles
+from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.launch import BuildRequest, make_folder
@@ -114,17 +115,18 @@ async def launch_jobs(
         on_progress(_of("run folder", index, len(requests)))
         asked = replace(request, engine=engine, notify="")
         runs.append(await asyncio.to_thread(make_folder, asked, runs_dir, archive, place))
-    await asyncio.to_thread(submit.place, link.name, runs)
-    try:
-        for index, run in enumerate(runs):
-            on_progress(_of(f"sending to {link.name}: run folder", index, len(runs)))
-            with held(run):
-                await send.upload(run, link)
-            (run.path / send.PACKED).unlink(missing_ok=True)
-    except FinnTuiError as error:
-        await asyncio.to_thread(_not_sent, runs, error)
-        raise
-    await submit_jobs(link, runs, on_progress)
+    name = await asyncio.to_thread(submit.place, link.name, runs)
+    with scheduled.sending(runs_dir, name):
+        try:
+            for index, run in enumerate(runs):
+                on_progress(_of(f"sending to {link.name}: run folder", index, len(runs)))
+                with held(run):
+                    await send.upload(run, link)
+                (run.path / send.PACKED).unlink(missing_ok=True)
+        except FinnTuiError as error:
+            await asyncio.to_thread(_not_sent, runs, error)
+            raise
+        await submit_jobs(link, runs, on_progress)
     return runs
 
 

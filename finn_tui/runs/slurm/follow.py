@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -99,7 +98,8 @@ async def refresh(
     """
     if not await asyncio.to_thread(is_due, runs_dir, host.name, tick):
         return
-    with _asking(runs_dir, host.name) as alone:
+    lock = scheduled.path_of(runs_dir, host.name).with_suffix(".lock")
+    with scheduled.alone(lock) as alone:
         # Somebody may have asked since.
         if not alone or not await asyncio.to_thread(is_due, runs_dir, host.name, tick):
             return
@@ -120,22 +120,6 @@ def silent(before: SchedulerReport, error: FinnTuiError) -> SchedulerReport:
     """
     said = error.why or error.what
     return SchedulerReport(time.time(), before.answered, before.jobs, said, before.failures + 1)
-
-
-@contextlib.contextmanager
-def _asking(runs_dir: Path, host: str) -> Iterator[bool]:
-    """Be the only one who asks; False if somebody else does."""
-    place = scheduled.path_of(runs_dir, host).with_suffix(".lock")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:
-            pass  # a file system without locks: two may ask at once
-        yield True
 
 
 async def _ask(
@@ -198,6 +182,9 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
         if not job.job:
             by_name.setdefault(job.job_name, []).append((run, job))
     for name, members in by_name.items():
+        runs_dir = members[0][0].path.parent
+        if await asyncio.to_thread(scheduled.is_being_sent, runs_dir, name):
+            continue
         number = await commands.find(host.runner, name)
         same = [run for run, _ in members]
         if number is not None:
@@ -210,7 +197,9 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
                 kind="lost",
             )
             for run in same:
-                await host.folders.conclude(run, "lost", error)
+                # A folder that has not got there is missed by whoever mirrors it.
+                with contextlib.suppress(FinnTuiError):
+                    await host.folders.conclude(run, "lost", error)
 
 
 async def _conclude_all(

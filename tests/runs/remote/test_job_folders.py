@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,11 +10,13 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import Host, SlurmEntry
+from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.placement import CANCEL, read_placement
+from finn_tui.runs.placement import CANCEL, change_placement, read_placement
+from finn_tui.runs.remote import follow as remote_follow
 from finn_tui.runs.remote import jobs
 from finn_tui.runs.remote.jobs import LinkFolders
-from finn_tui.runs.remote.link import Link
+from finn_tui.runs.remote.link import Connect, Link
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost
 from tests.runs.conftest import Begin
@@ -76,6 +79,42 @@ async def test_a_cancel_that_slurm_has_not_heard_is_asked_for_again(
         await jobs.cancel([run], cast(Link, SilentCluster()))
     placement = read_placement(run.path)
     assert placement is not None and placement.wanted == CANCEL
+
+
+class UnknowingCluster(SilentCluster):
+    """Its Slurm has no job, and no run folder is there."""
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """No line, no error."""
+        return 0, b"", b""
+
+    async def ask(self, job: str, **request: Any) -> dict[str, Any]:
+        """Of a folder that is not there."""
+        if job != "listing":
+            raise FinnTuiError("no such folder", "", "", kind="engine")
+        folders = [one["folder"] for one in request["runs"]]
+        runs = [{"folder": folder, "missing": True} for folder in folders]
+        return {"time": time.time(), "runs": runs}
+
+
+async def test_a_run_is_not_lost_while_its_folder_is_being_sent(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_UNSEEN_SECONDS", 0.0)
+    monkeypatch.setattr(remote_follow, "MISSING_SECONDS", 0.0)
+    (run,) = queued(tmp_path, [{}])
+    name = submit.place("lab", [run])
+    change_placement(run.path, shared=False)
+    link = cast(Link, UnknowingCluster())
+    follower = remote_follow.Follower(lambda: [run], cast(Connect, None))
+    with scheduled.sending(run.path.parent, name):
+        await follower.look(link, [run])
+        assert run.state().state == "queued"
+    # Whoever sent it is gone: now it is.
+    await follower.look(link, [run])
+    assert run.state().state == "lost"
 
 
 async def test_a_run_that_has_succeeded_there_is_final_here_only_when_it_is_fetched(
