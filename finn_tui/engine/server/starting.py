@@ -87,7 +87,7 @@ def _check_step(folder: str, step: str) -> None:
         raise EngineError(
             "%s cannot go on at %s" % (os.path.basename(folder), step),
             "It left the graphs for %s." % (", ".join(steps) or "no step"),
-            "Name one of them, or build it anew: finn-tui runs retry",
+            "Name one of them, or build it anew: finn-tui runs retry %s" % os.path.basename(folder),
         )
 
 
@@ -110,18 +110,17 @@ def requeue(folder: str, step: str, archive: str) -> None:
     if the folder cannot be written.
     """
     id = os.path.basename(folder)
+    follow = "Follow it: finn-tui attach %s" % id
     try:
         lock = runfiles.hold(folder)
     except BlockingIOError as error:
         raise EngineError(
-            "%s is at work" % id, "Somebody else has just resumed it.", "Follow it: attach."
+            "%s is at work" % id, "Somebody else has just resumed it.", follow
         ) from error
     with lock:
         state = runcontrol.read_state(folder)
         if not runcontrol.is_final(state):
-            raise EngineError(
-                "%s has not ended" % id, "It is %s." % state.get("state"), "Follow it: attach."
-            )
+            raise EngineError("%s has not ended" % id, "It is %s." % state.get("state"), follow)
         target = os.path.join(folder, "engine.pyz")
         shutil.copyfile(archive, target + ".partial")
         os.replace(target + ".partial", target)

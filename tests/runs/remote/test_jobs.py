@@ -124,6 +124,8 @@ def test_cancel_proves_the_process_and_ends_it(tmp_path: Path, fake_archive: Pat
     assert good(fake_archive, "cancel", folder=str(folder))["state"]["state"] == "cancelled"
     resumed = good(fake_archive, "start", folder=str(folder), resume=STEPS[0])
     assert resumed["state"]["attempt"] == 2
+    again = ask(fake_archive, "start", folder=str(folder), resume=STEPS[0])
+    assert again["error"]["fix"] == f"Follow it: finn-tui attach {ID}"
     good(fake_archive, "cancel", folder=str(folder))
 
 
