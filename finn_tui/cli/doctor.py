@@ -48,6 +48,13 @@ def doctor(host: str | None, fix: bool, connect: bool, workspace: Path, as_json:
         raise FinnTuiError(
             "--fix and --json exclude each other", "--fix asks questions.", "", kind=ErrorKind.INPUT
         )
+    if connect and host is not None:
+        raise FinnTuiError(
+            "--connect is for this machine's doctor",
+            f"It tries the hosts and boards that are named here, and {host} is one of them.",
+            f"`finn-tui doctor {host}` connects to it anyway.",
+            kind=ErrorKind.INPUT,
+        )
     opened = open_workspace(workspace)
     with Reporter() as reporter:
         report = run(_examine(host, opened, reporter, connect))

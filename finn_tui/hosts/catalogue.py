@@ -175,8 +175,19 @@ def find(name: str) -> Host:
 
 
 def check(host: Host) -> None:
-    """Check a host before it is added. Raises ``FinnTuiError`` for what cannot be used."""
+    """Check a host before it is added.
+
+    Raises:
+        FinnTuiError: its name or a value cannot be used, or a host has the name already.
+    """
     _FILE.check(host.name, _entry_of(host))
+    if host.name in hosts():
+        # Adding looks and writes what it finds; what its user has written there would be lost.
+        raise FinnTuiError(
+            f"there is a host called {host.name} already",
+            f"Its entry in {hosts_file()} may have been edited by hand.",
+            f"Edit the entry, or remove it first: `finn-tui hosts remove {host.name}`.",
+        )
 
 
 def _entry_of(host: Host) -> HostEntry:

@@ -75,6 +75,8 @@ def test_a_host_is_added_with_what_is_found_there(
     assert "finn-plus 1.4.0, Python 3.10.12" in text and " ms" in text and " free" in text
 
     assert cli("hosts", "add", "box", "--here", "--folder", folder, env=environment).code == 0
+    again = cli("hosts", "add", "box", "--here", env=environment)
+    assert again.code == 2 and "called box already" in again.err, "edited entries are not lost"
     here = cli("hosts", "test", "box", "--json", env=environment).json
     assert here["latency_ms"] is None and here["system"].startswith("Linux")
     assert cli("hosts", "remove", "box", env=environment).code == 0
