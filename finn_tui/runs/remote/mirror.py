@@ -410,28 +410,27 @@ class Mirror:
         parts = PurePosixPath(path).parts
         for part in parts[:-1]:
             place /= part
-            if place in self._plain:
-                continue
-            try:
-                place.mkdir(exist_ok=True)
-            except OSError as error:
-                raise files.not_written(place, error) from error
-            if place.is_symlink():
-                raise FinnTuiError(
-                    f"{place} is a symbolic link",
-                    "The mirror of a run writes into its own folder only.",
-                    "Remove the link; the next update makes the folder.",
-                )
-            self._plain.add(place)
+            if place not in self._plain:
+                self._make_plain(place)
         return place / parts[-1]
+
+    def _make_plain(self, folder: Path) -> None:
+        """Make a folder if it is missing, and see that it is no link."""
+        with _local_disk(folder):
+            folder.mkdir(exist_ok=True)
+        if folder.is_symlink():
+            raise FinnTuiError(
+                f"{folder} is a symbolic link",
+                "The mirror of a run writes into its own folder only.",
+                "Remove the link; the next update makes the folder.",
+            )
+        self._plain.add(folder)
 
     def _part(self, identity: str) -> Path:
         """Where a file is put together: what is here of it already survives a broken line."""
         folder = self.run.path / PARTS
         if folder not in self._plain or not folder.is_dir():
-            with _local_disk(folder):
-                folder.mkdir(exist_ok=True)
-            self._plain.add(folder)
+            self._make_plain(folder)
         return folder / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def _load(self) -> Record:

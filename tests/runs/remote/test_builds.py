@@ -313,15 +313,16 @@ def test_paths_of_a_host_are_data() -> None:
     assert not any(map(is_plain_path, bad))
 
 
+@pytest.mark.parametrize("folder", ["build", ".mirror"])
 async def test_nothing_is_written_through_a_link(
-    server: Server, begin_on: BeginOn, tmp_path: Path
+    server: Server, begin_on: BeginOn, tmp_path: Path, folder: str
 ) -> None:
     async with server.connect() as link:
         run = await begin_on(link, seconds=0.1)
         await eventually(lambda: there_state(run)["state"] == "succeeded")
         (there(run) / "build" / "a.log").write_text("from the host")
         (tmp_path / "outside").mkdir()
-        (run.path / "build").symlink_to(tmp_path / "outside")
+        (run.path / folder).symlink_to(tmp_path / "outside")
         await follower(server, tmp_path).look(link, [run])
     placement = read_placement(run.path)
     assert placement is not None and placement.problem is not None
