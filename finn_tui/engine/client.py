@@ -46,6 +46,12 @@ class _Pending:
     on_event: OnEvent | None
 
 
+def _look_at(answer: asyncio.Future[Any]) -> None:
+    """Look at a failure that perhaps nobody waits for: asyncio prints one that nobody has seen."""
+    if not answer.cancelled():
+        answer.exception()
+
+
 class Engine:
     """One engine process. Requests are worked on in order; a crash fails those in hand.
 
@@ -125,6 +131,7 @@ class Engine:
         self._next_id += 1
         id = self._next_id
         pending = _Pending(method, asyncio.get_running_loop().create_future(), on_event)
+        pending.answer.add_done_callback(_look_at)
         self._pending[id] = pending
         self._watch()
         try:
@@ -206,6 +213,7 @@ class Engine:
             self._said.clear()
             self._killed_because = ""
             self._greeted = asyncio.get_running_loop().create_future()
+            self._greeted.add_done_callback(_look_at)
             self._reader = asyncio.create_task(self._read(self._process))
             self._listener = asyncio.create_task(self._listen(self._process))
             container = self.spec.container
@@ -262,9 +270,7 @@ class Engine:
                     # An engine that is stuck does not even read.
                     await self._send(protocol.request(self._next_id, "cancel", {"id": id}))
                     await asyncio.wait([pending.answer])
-            if pending.answer.done():
-                pending.answer.exception()
-            else:
+            if not pending.answer.done():
                 await process.end(0.0)
 
         def settled(task: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -164,3 +165,18 @@ def test_the_server_lives_through_odd_requests(fake: Talk, line: bytes) -> None:
     while (answer := fake.receive(20))["id"] != 7:
         assert answer["id"] in (1, None)
     assert answer["result"] == {}
+
+
+async def test_a_start_that_is_cancelled_prints_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    engine = Engine(EngineSpec("silent", ("sh", "-c", "sleep 100")))
+    start = asyncio.create_task(engine._ensure_running())
+    async with asyncio.timeout(60):
+        while engine._greeted is None:  # noqa: ASYNC110 - a value, no event
+            await asyncio.sleep(0.02)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    await engine.close()
+    del engine, start
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
