@@ -185,8 +185,11 @@ async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
     try:
         async with HostLinks() as hosts, hosts.use(name) as link:
             if _is_job(runs[0]):
-                return await jobs.cancel(runs, link)
-            return [await control.cancel(run, link) for run in runs]
+                states = await jobs.cancel(runs, link)
+            else:
+                states = [await control.cancel(run, link) for run in runs]
+            await _fetch_ends(runs, hosts, link)
+            return states
     except FinnTuiError as error:
         if is_refusal(error):
             raise
@@ -201,6 +204,19 @@ async def cancel(runs: Sequence[RunFolder]) -> list[RunState]:
             f"`finn-tui attach {id}`.",
             kind="host",
         ) from error
+
+
+async def _fetch_ends(runs: Sequence[RunFolder], hosts: HostLinks, link: Link) -> None:
+    """Have the mirrors show that runs were ended, as far as that is quickly done."""
+    from finn_tui.runs.remote.follow import Follower
+
+    follower = Follower(lambda: runs, hosts.use)
+    # What is not fetched now is fetched when they are followed.
+    with contextlib.suppress(FinnTuiError, TimeoutError):
+        async with asyncio.timeout(10.0):
+            # The first look may see an end; the second one then asks for all files.
+            for _ in range(2):
+                await follower.look(link, runs)
 
 
 async def resume(run: RunFolder, step: str, on_progress: OnProgress = ignore) -> RunFolder:

@@ -92,6 +92,16 @@ async def test_a_cancel_while_the_host_is_away_is_done_when_it_is_back(
     assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
 
 
+async def test_a_cancelled_run_is_shown_as_cancelled_at_once(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    run = await begin(server, begin_on, seconds=60)
+    # All files were listed just now.
+    await host_builds.look([run])
+    assert (await lab.cancel(run)).state == "cancelled"
+    assert run.state().state == "cancelled"
+
+
 async def test_an_array_is_cancelled_when_its_host_is_back(
     lab: Workbench, server: Server, begin_on: BeginOn
 ) -> None:
