@@ -55,6 +55,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
     broken: list[DamagedRun] = []
     lab = open_lab(workspace)
     ask_schedulers(lab)
+    _ask_hosts(lab)
     for folder in lab.runs():
         try:
             state = reconcile(folder)
@@ -137,13 +138,34 @@ def ask_schedulers(lab: Workbench) -> None:
     Args:
         lab: the workspace.
     """
-    from finn_tui.runs.placement import is_placed
-
-    if any(is_placed(folder.path) for folder in lab.runs()):
+    if _placed(lab):
         from finn_tui.lab import slurm_builds
 
         run(slurm_builds.refresh(lab.workspace.runs_dir))
 
+
+def _ask_hosts(lab: Workbench) -> None:
+    """Ask hosts for the runs that they have not ended; nobody is asked for a password.
+
+    A host that does not answer soon is left: the list says when it was last heard of.
+    """
+    placed = _placed(lab)
+    if placed:
+        from finn_tui.lab import host_builds
+
+        with Reporter() as reporter:
+            for error in run(host_builds.look(placed, seconds=_LOOK_SECONDS)):
+                reporter.say(f"{error.what}; this is what was last heard")
+
+
+def _placed(lab: Workbench) -> list[RunFolder]:
+    from finn_tui.runs.placement import is_placed
+
+    return [folder for folder in lab.runs() if is_placed(folder.path)]
+
+
+#: A list is waited for; `attach` waits for a host.
+_LOOK_SECONDS = 5.0
 
 _NAME = click.argument("name")
 

@@ -226,10 +226,12 @@ class ContainerTransport:
         Raises:
             FinnTuiError: it does not see it there.
         """
+        files = await self.outer.files(base)
+        base = files.base
         sources = [mount.target for mount in self.mounts if mount.source == mount.target]
         sources += [pair.split(":")[0] for pair in self.container.mounts if _is_same_place(pair)]
         if any(base == source or base.startswith(source.rstrip("/") + "/") for source in sources):
-            return await self.outer.files(base)
+            return files
         raise FinnTuiError(
             f"the {self.container.title} does not see {base} of {self.machine.name}",
             f"Mounted at their own paths are: {', '.join(sources) or 'none'}.",

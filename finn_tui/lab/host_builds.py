@@ -91,7 +91,7 @@ class HostLinks:
         from finn_tui.runs.remote.link import Link
 
         host = await asyncio.to_thread(catalogue.find, name)
-        if not host.is_remote:
+        if not host.is_remote and host.container is None:
             raise _is_here(host)
         if self._pool is None:
             self._pool = HostPool(
@@ -100,7 +100,8 @@ class HostLinks:
         async with self._pool.use(host) as transport:
             known = self._links.get(name)
             if known is None or known[0] is not transport or known[1].host != host:
-                known = self._links[name] = (transport, Link(host, transport))
+                inside = await _in_container(host, transport)
+                known = self._links[name] = (transport, Link(host, inside))
             yield known[1]
 
     async def close(self) -> None:
@@ -109,6 +110,28 @@ class HostLinks:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+
+
+async def _in_container(host: Host, transport: Transport) -> Transport:
+    """The way to where a host builds: its container, where it has one.
+
+    Raises:
+        FinnTuiError: the container does not run, or it is an image.
+    """
+    from finn_tui.hosts.container_transport import open_container
+
+    if host.container is None:
+        return transport
+    if not host.container.name:
+        # A build outlives the command that starts it, a container of an image does not.
+        raise FinnTuiError(
+            f"{host.name} builds in a container that runs, and hosts.toml names an image",
+            f"A container of the {host.container.title} ends with the command that it is for.",
+            "Start one with a name and finn-tui's folder mounted at its own path, and set `name` "
+            f"in [{host.name}.container].",
+            kind="input",
+        )
+    return await open_container(transport, host.container)
 
 
 def _is_here(host: Host) -> FinnTuiError:
@@ -309,7 +332,7 @@ async def fetch_log(run: RunFolder, log: Path) -> None:
 
 
 async def look(runs: Sequence[RunFolder], seconds: float = 10.0) -> list[FinnTuiError]:
-    """Look at runs on their hosts once; returns why some could not be looked at.
+    """Look at runs on their hosts now; returns why some could not be looked at.
 
     Args:
         runs: any; those of this machine and those that have settled are left alone.
@@ -322,7 +345,11 @@ async def look(runs: Sequence[RunFolder], seconds: float = 10.0) -> list[FinnTui
     async def one(host: str, some: Sequence[RunFolder]) -> None:
         try:
             async with asyncio.timeout(seconds), hosts.use(host) as link:
-                await Follower(lambda: some, hosts.use).look(link, some)
+                follower = Follower(lambda: some, hosts.use)
+                await follower.look(link, some)
+                # An end is shown once everything that belongs to it is here.
+                while ended := follower.ended():
+                    await follower.look(link, ended)
         except FinnTuiError as error:
             problems.append(error)
         except TimeoutError:

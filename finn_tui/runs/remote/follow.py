@@ -102,6 +102,10 @@ class Follower:
         """Bytes of files that were read from hosts."""
         return sum(one.read for one in self._mirrors.values())
 
+    def ended(self) -> list[RunFolder]:
+        """Runs that have ended on their hosts, whose last files are still to be fetched."""
+        return [run for run, copy in self._mirrors.items() if copy.asks_all]
+
     async def until_settled(self) -> None:
         """Follow until there is nothing to ask any more."""
         await self._work(for_ever=False)

@@ -143,6 +143,11 @@ class Mirror:
         late = not 0 <= time.time() - record.whole <= WHOLE_SECONDS
         return None if late or self._everything else record.newest
 
+    @property
+    def asks_all(self) -> bool:
+        """Whether all files are to be listed the next time, as at a run's end."""
+        return self._everything
+
     def ask_all(self) -> None:
         """Have all files listed the next time."""
         self._everything = True
