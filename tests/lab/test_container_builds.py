@@ -13,6 +13,8 @@ from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.container import Container
 from finn_tui.lab import host_builds
+from finn_tui.lab.doctor.check import Check, Verdict
+from finn_tui.lab.doctor.examine import examine_named
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.launch.processes import reconcile
@@ -79,3 +81,19 @@ async def test_a_container_that_does_not_see_the_folder_is_refused(
         with pytest.raises(FinnTuiError, match="names an image"):
             async with hosts.use("image"):
                 pass
+
+
+async def test_the_doctor_asks_a_container_that_runs_and_calls_an_image_unknown(
+    box: Host, tmp_path: Path
+) -> None:
+    workspace = Workspace.open(tmp_path)
+
+    async def engine_check(name: str) -> Check:
+        report = await examine_named(name, workspace)
+        return next(check for check in report.checks if check.id == "engine")
+
+    inside = await engine_check("box")
+    assert inside.verdict is Verdict.WRONG and "no FINN" in inside.value, "it was asked"
+    image = Container(image=IMAGE)
+    catalogue.add(Host(name="image", folder=box.folder, engine=box.engine, container=image))
+    assert (await engine_check("image")).verdict is Verdict.UNKNOWN

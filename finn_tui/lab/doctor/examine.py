@@ -95,7 +95,8 @@ async def examine_named(
     from finn_tui.runs.remote.link import Link
 
     host = await asyncio.to_thread(hosts.find, name)
-    if not host.is_remote:
+    is_running = host.container is not None and bool(host.container.name)
+    if not host.is_remote and not is_running:
         return await examine_host(Link(host, LocalTransport()), workspace, on_progress)
     async with HostLinks(on_progress) as links, links.use(name) as link:
         return await examine_host(link, workspace, on_progress)
@@ -119,7 +120,8 @@ async def examine_host(
     host = link.host
     on_progress(Progress("doctor", f"examining {link.name}"))
     of_engine = None
-    if host.engine and host.container is None:
+    # A link leads into the container that runs; of an image there is none to ask.
+    if host.engine and (host.container is None or host.container.name):
         try:
             of_engine = await _ask_host(link, host.engine, _ENGINE_PARTS)
         except FinnTuiError:
@@ -139,7 +141,7 @@ async def examine_host(
         boards={**BOARDS, **own},
         engines=_engine_there(host, of_engine),
         finn=of_engine.finn if of_engine else None,
-        engine_python=host.engine[-1] if host.engine else "",
+        engine_python=host.engine[-1] if of_engine is not None else "",
         # Facts are collected for some seconds; the clock is among the first.
         now=before,
         hosts_file=str(hosts.hosts_file()),
@@ -152,7 +154,7 @@ def _engine_there(host: Host, of_engine: Facts | None) -> tuple[EngineState, ...
         return ()
     command = " ".join(host.engine)
     if of_engine is None:
-        return (EngineState(command, "in a container, not asked"),)
+        return (EngineState(command, "in a container of an image, not asked"),)
     if of_engine.finn is None:
         fix = f'set engine = ["PYTHON"] in [{host.name}] of hosts.toml, a Python there with FINN'
         return (EngineState(command, "", "it does not start", fix),)

@@ -62,6 +62,8 @@ def _engine(facts: Facts, context: Context, finn: Finn | None) -> Check:
         if finn is not None and not finn.installed and context.engine_python:
             value = f"{value}: there is no FINN in {context.engine_python}"
             return Check(id, title, Verdict.WRONG, value, why, _INSTALL)
+        if context.host and not context.engine_python:
+            return Check(id, title, Verdict.UNKNOWN, value, why)
         if broken:
             value += "; " + "; ".join(f"{e.name}: {e.problem}" for e in broken)
             return Check(id, title, Verdict.WARNING, value, why, broken[0].fix)
