@@ -65,8 +65,8 @@ def sweep(
     was built and measured before is taken from its run, so that a series that was broken off goes
     on: give the same command again. Builds go on when the command is ended.
 
-    With --on, all builds are one job array of the host's Slurm; `parallel` in the host's slurm
-    table limits how many run at once, one for each licence.
+    With --on, the builds wait for their turn on that host. Of a host with Slurm they are one job
+    array; `parallel` in its slurm table limits how many run at once, one for each licence.
     """
     from finn_tui.lab import sweep as series
     from finn_tui.lab.results_table import experiment

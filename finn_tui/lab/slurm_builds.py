@@ -17,7 +17,7 @@ from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import Placement
 from finn_tui.runs.slurm import follow, submit
-from finn_tui.runs.slurm.host import SlurmHost
+from finn_tui.runs.slurm.host import SlurmHost, without_slurm
 
 if TYPE_CHECKING:
     from finn_tui.runs.documents import RunState
@@ -43,11 +43,7 @@ async def connected(name: str, hosts: HostLinks | None = None) -> AsyncIterator[
 
     host = await asyncio.to_thread(catalogue.find, name)
     if host.slurm is None:
-        raise FinnTuiError(
-            f"{name} has no Slurm",
-            f"hosts.toml has no table [{name}.slurm].",
-            f"Write one; `slurm = {{}}` in [{name}] takes the cluster's defaults.",
-        )
+        raise without_slurm(name)
     slurm = SlurmHost(name, LocalTransport(), host.slurm, host.setup, host.env)
     if not host.is_remote:
         yield slurm
@@ -115,6 +111,8 @@ async def send(
     from finn_tui.runs.launch.launch import queued_build
 
     entry = await asyncio.to_thread(catalogue.find, name)
+    if entry.slurm is None:
+        raise without_slurm(name)
     if entry.is_remote:
         from finn_tui.runs.remote.jobs import launch_jobs
 

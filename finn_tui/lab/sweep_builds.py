@@ -38,8 +38,8 @@ async def send_all(
     update: Callable[..., None],
     on_progress: OnProgress,
 ) -> None:
-    """Send what is not built yet to a host, all of it as one job array."""
-    from finn_tui.lab import slurm_builds
+    """Send what is not built yet to a host: to its Slurm as one job array, else one by one."""
+    from finn_tui.lab import host_builds, slurm_builds
     from finn_tui.lab.build_request import request_for
     from finn_tui.lab.driver_consent import remember_own
 
@@ -63,6 +63,19 @@ async def send_all(
             places.append(index)
             requests.append(request)
     if not requests:
+        return
+    if not await asyncio.to_thread(slurm_builds.is_slurm, options.on):
+        # They wait there for their turn, as builds of this machine do here.
+        for index, request in zip(places, requests, strict=True):
+            try:
+                run = await host_builds.launch(
+                    options.on, request, lab.workspace.runs_dir, on_progress=on_progress
+                )
+            except FinnTuiError as error:
+                update(index, status=SweepStatus.FAILED, error=error)
+            else:
+                await asyncio.to_thread(remember_own, run)
+                update(index, status=SweepStatus.BUILDING, run=run)
         return
     try:
         runs = await slurm_builds.send(

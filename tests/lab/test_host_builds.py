@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import ignore
 from finn_tui.engine.server import runfiles
 from finn_tui.hosts import catalogue
-from finn_tui.lab import host_builds, slurm_builds
+from finn_tui.lab import build_request, host_builds, slurm_builds, sweep_builds
+from finn_tui.lab.sweep_items import SweepItem, SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
@@ -115,6 +119,52 @@ async def test_an_array_is_cancelled_when_its_host_is_back(
     server.start()
     kept = [read_placement(run.path) for run in runs]
     assert [one.wanted for one in kept if one is not None] == ["cancel", "cancel"]
+
+
+async def test_a_host_that_has_no_slurm_any_more_is_said(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    """Its entry may have been edited while jobs of it were followed."""
+    run = await begin(server, begin_on, seconds=0.1)
+    await settled(lab, run)
+    await asyncio.to_thread(requeued, [run])
+    with pytest.raises(FinnTuiError, match="lab has no Slurm"):
+        await lab.cancel(run)
+    before = lab.runs()
+    with pytest.raises(FinnTuiError, match="lab has no Slurm"):
+        await slurm_builds.send("lab", [], lab.workspace.runs_dir)
+    assert lab.runs() == before, "nothing was begun"
+
+
+async def test_a_series_goes_to_a_host_one_by_one_and_a_failure_stops_no_other(
+    lab: Workbench, server: Server, begin_on: BeginOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def request_for(*_: object, **__: object) -> object:
+        return object()
+
+    async def launch(name: str, *_: object, **__: object) -> RunFolder:
+        launched.append(name)
+        if len(launched) == 1:
+            raise FinnTuiError("the disk of lab is full")
+        return await begin(server, begin_on, seconds=0.1)
+
+    launched: list[str] = []
+    monkeypatch.setattr(build_request, "request_for", request_for)
+    monkeypatch.setattr(host_builds, "launch", launch)
+    monkeypatch.setattr(Workbench, "price", request_for)
+    items = [SweepItem(name, cast(Any, SimpleNamespace())) for name in ("ones", "exp1")]
+    changes: dict[int, dict[str, Any]] = {}
+    options = SweepOptions(on="lab")
+
+    def update(index: int, **change: Any) -> None:
+        changes[index] = change
+
+    await sweep_builds.send_all(lab, items, [0, 1], options, update, ignore)
+    assert launched == ["lab", "lab"]
+    assert changes[0]["status"] is SweepStatus.FAILED and "full" in changes[0]["error"].what
+    assert changes[1]["status"] is SweepStatus.BUILDING
+    await settled(lab, changes[1]["run"])
+    assert reconcile(changes[1]["run"]).state == "succeeded"
 
 
 def requeued(runs: list[RunFolder]) -> None:

@@ -30,7 +30,7 @@ from finn_tui.runs.remote.launch import check
 from finn_tui.runs.remote.link import Link, is_refusal
 from finn_tui.runs.remote.mirror import held
 from finn_tui.runs.slurm import follow, submit
-from finn_tui.runs.slurm.host import SlurmHost
+from finn_tui.runs.slurm.host import SlurmHost, without_slurm
 
 
 class LinkFolders:
@@ -68,10 +68,14 @@ def slurm_of(link: Link) -> SlurmHost:
     """Return the Slurm of a host that is reached.
 
     Args:
-        link: to the host; it has a table ``slurm``.
+        link: to the host.
+
+    Raises:
+        FinnTuiError: hosts.toml gives it none.
     """
     host = link.host
-    assert host.slurm is not None
+    if host.slurm is None:
+        raise without_slurm(host.name)
     return SlurmHost(host.name, link.transport, host.slurm, host.setup, host.env, LinkFolders(link))
 
 

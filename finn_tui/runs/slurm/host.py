@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.slurm.commands import Runner
+
+
+def without_slurm(name: str) -> FinnTuiError:
+    """The error for a host whose builds are no jobs of Slurm, as after its entry was edited."""
+    return FinnTuiError(
+        f"{name} has no Slurm",
+        f"hosts.toml has no table [{name}.slurm].",
+        f"Write one; `slurm = {{}}` in [{name}] takes the cluster's defaults.",
+    )
 
 
 class RunFolders(Protocol):

@@ -90,7 +90,7 @@ class SweepController(Controller):
         if pareto:
             facts.append((f"{pareto} of the solver's foldings", ""))
         if series.on:
-            facts.append((f"built on {series.on}, as one job array of its Slurm", ""))
+            facts.append((f"built on {series.on}; where it has Slurm, as one job array", ""))
         self.context.confirm(
             f"Series of {len(items) + pareto} foldings of {opened.model.title}",
             facts,
