@@ -74,9 +74,10 @@ async def test_boards_list_a_damaged_entry(make_app: MakeApp, lab: RecordedLab) 
         await pilot.press("4", "t")
         await until(pilot, lambda: "10.0.0.2" in screen_text(app))
         text = screen_text(app)
-        assert "10.0.0.1" in text and "simulated by finn-tui" in text
+        assert "10.0.0.1" in text and "on this machine" in text and "SIMULATED" in text
         assert "damaged: " in text and "host" in text
-        await pilot.press("down", "down", "down", "enter")
+        # Below the one that a pasted line reaches.
+        await pilot.press("down", "down", "down", "down", "enter")
         await until(pilot, lambda: "boards.toml" in screen_text(app))
         assert app.state.board.machine != "broken"
 

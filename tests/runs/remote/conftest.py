@@ -76,16 +76,19 @@ class Server:
     def start(self) -> None:
         """Start (again); ready when it answers."""
         assert SSHD is not None
+        before = len(log.read_text()) if (log := self.folder / "sshd.log").exists() else 0
         self.process = subprocess.Popen(
             [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
             stderr=(self.folder / "sshd.log").open("ab"),
         )
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+        for _ in range(200):
+            # Not a connection: another test's server may have taken the port meanwhile.
+            if "Server listening" in log.read_text()[before:]:
+                return
+            if self.process.poll() is not None:
+                break
             time.sleep(0.05)
-        pytest.skip("sshd does not start: " + (self.folder / "sshd.log").read_text()[-300:])
+        pytest.fail("sshd does not start: " + log.read_text()[-300:])
 
     def cut(self) -> int:
         """Kill the server's end of each connection, as a network that breaks; returns how many."""
