@@ -349,7 +349,10 @@ async def look(runs: Sequence[RunFolder], seconds: float = 10.0) -> list[FinnTui
                 await follower.look(link, some)
                 # An end is shown once everything that belongs to it is here.
                 while ended := follower.ended():
+                    read = follower.read
                     await follower.look(link, ended)
+                    if (follower.read, follower.ended()) == (read, ended):
+                        break  # another finn-tui is at it, or the disk here is full
         except FinnTuiError as error:
             problems.append(error)
         except TimeoutError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,6 +24,7 @@ from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.clean import plan_cleanup
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import read_placement
+from finn_tui.runs.remote import mirror
 from finn_tui.runs.slurm import submit
 from tests.runs.conftest import fake_archive
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
@@ -104,6 +106,30 @@ async def test_a_cancelled_run_is_shown_as_cancelled_at_once(
     await host_builds.look([run])
     assert (await lab.cancel(run)).state == "cancelled"
     assert run.state().state == "cancelled"
+
+
+async def test_a_look_ends_where_another_finn_tui_has_the_mirror(
+    lab: Workbench, server: Server, begin_on: BeginOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await begin(server, begin_on, seconds=0.5)
+    assert not await host_builds.look([run])  # all files are listed
+    while (  # noqa: ASYNC110 - files change, nothing tells
+        json.loads((there(run) / "state.json").read_text())["state"] != "succeeded"
+    ):
+        await asyncio.sleep(0.1)
+    real = mirror.held
+    taken: list[RunFolder] = []
+
+    def held(run: RunFolder) -> AbstractContextManager[None]:
+        taken.append(run)
+        if len(taken) > 1:
+            raise mirror.Busy
+        return real(run)
+
+    monkeypatch.setattr(mirror, "held", held)
+    async with asyncio.timeout(30):
+        assert not await host_builds.look([run], seconds=60)
+    assert len(taken) == 2, "it looked for the end once and left it to the other"
 
 
 async def test_an_array_is_cancelled_when_its_host_is_back(
