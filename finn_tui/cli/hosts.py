@@ -136,21 +136,16 @@ def add(
 
 def _split(address: str) -> tuple[str, str, int]:
     """Split ``[USER@]ADDRESS[:PORT]``."""
-    user, _, place = address.rpartition("@")
-    if place.startswith("["):
-        host, _, port = place[1:].partition("]")
-        port = port.removeprefix(":")
-    elif place.count(":") > 1:
-        host, port = place, ""
-    else:
-        host, _, port = place.partition(":")
-    if not host or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
+    from finn_tui.hosts.machine import split_address
+
+    parts = split_address(address)
+    if parts is None:
         raise FinnTuiError(
             f"{address!r} is no [USER@]ADDRESS[:PORT]",
             "A port is a number from 1 to 65535.",
             "For example me@lab-server:2222.",
         )
-    return user, host, int(port or 0)
+    return parts
 
 
 def _found_out(host: Host, trust: str | None) -> Host:

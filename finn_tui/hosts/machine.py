@@ -55,6 +55,28 @@ class Machine:
         return f"{self.user}@{self.address}" if self.user else self.address
 
 
+def split_address(text: str) -> tuple[str, str, int] | None:
+    """Split ``[USER@]ADDRESS[:PORT]``, with an IPv6 address in brackets where a port follows.
+
+    Args:
+        text: as a user or the SSH configuration has it.
+
+    Returns:
+        user, address and port, empty and 0 where there is none; None for what has another form.
+    """
+    user, _, place = text.rpartition("@")
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    elif place.count(":") > 1:
+        host, port = place, ""
+    else:
+        host, _, port = place.partition(":")
+    if not host or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
+        return None
+    return user, host, int(port or 0)
+
+
 def catalogue(word: Word) -> str:
     """The name of the file with the machines of that kind."""
     return f"{word}s.toml"

@@ -4,7 +4,6 @@ Everything here takes what there is: a build that failed half way has estimates,
 warnings too. Standard library only; it runs in the runner's process.
 """
 
-import json
 import os
 import re
 import xml.etree.ElementTree as ElementTree
@@ -227,19 +226,9 @@ def _final_reports(folder: str) -> List[str]:
 def step_seconds(folder: str) -> Dict[str, float]:
     """How long each step took, as the runner's events tell; of a step built twice the last time."""
     seconds: Dict[str, float] = {}
-    try:
-        with open(
-            os.path.join(folder, runfiles.EVENTS), encoding="utf-8", errors="replace"
-        ) as file:
-            for line in file:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    continue
-                if event.get("event") == "step" and event.get("seconds") is not None:
-                    seconds[event["name"]] = event["seconds"]
-    except OSError:
-        pass
+    for event in runfiles.read_events(folder):
+        if event.get("event") == "step" and event.get("seconds") is not None:
+            seconds[event["name"]] = event["seconds"]
     return seconds
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from datetime import datetime, timezone
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 RUN = "run.json"
 STATE = "state.json"
@@ -54,6 +54,21 @@ def write_json(path: str, value: Any) -> None:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
+
+
+def read_events(folder: str) -> Iterator[Dict[str, Any]]:
+    """The events of a run, oldest first; lines that are not whole, as after a full disk, not."""
+    try:
+        with open(os.path.join(folder, EVENTS), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(event, dict):
+                    yield event
+    except OSError:
+        pass
 
 
 def reserve(folder: str) -> None:

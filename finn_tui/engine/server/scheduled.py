@@ -5,7 +5,6 @@ a node failed or another job took its place, goes on where its steps got to.
 """
 
 import contextlib
-import json
 import os
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -112,21 +111,9 @@ def _steps_of(folder: str) -> Tuple[List[str], Set[str]]:
     """The steps of the last attempt by their names, and those of all attempts that started."""
     names: List[str] = []
     started: Set[str] = set()
-    try:
-        with open(
-            os.path.join(folder, runfiles.EVENTS), encoding="utf-8", errors="replace"
-        ) as file:
-            for line in file:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    continue  # not whole, as after a full disk
-                if not isinstance(event, dict):
-                    continue
-                if event.get("event") == "steps" and isinstance(event.get("names"), list):
-                    names = [str(name) for name in event["names"]]
-                elif event.get("event") == "step" and event.get("status") == "started":
-                    started.add(str(event.get("name")))
-    except OSError:
-        pass
+    for event in runfiles.read_events(folder):
+        if event.get("event") == "steps" and isinstance(event.get("names"), list):
+            names = [str(name) for name in event["names"]]
+        elif event.get("event") == "step" and event.get("status") == "started":
+            started.add(str(event.get("name")))
     return names, started

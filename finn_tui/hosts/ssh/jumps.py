@@ -7,7 +7,7 @@ from typing import Any
 import asyncssh
 
 from finn_tui.base.text import clean
-from finn_tui.hosts.machine import Machine
+from finn_tui.hosts.machine import Machine, split_address
 from finn_tui.hosts.ssh.errors import refused
 
 
@@ -36,15 +36,9 @@ def jump_hosts(machine: Machine, config: list[str], options: dict[str, Any]) -> 
 
 def _jump_host(machine: Machine, text: str) -> Machine:
     """Parse ``[ssh://][USER@]HOST[:PORT]``."""
-    user, _, place = text.removeprefix("ssh://").rstrip("/").rpartition("@")
-    if place.startswith("["):
-        host, _, port = place[1:].partition("]")
-        port = port.removeprefix(":")
-    elif place.count(":") > 1:
-        host, port = place, ""
-    else:
-        host, _, port = place.partition(":")
-    if not host or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
+    parts = split_address(text.removeprefix("ssh://").rstrip("/"))
+    if parts is None:
         raise refused(machine, f"Its ProxyJump {clean(text)!r} names no host.")
+    user, host, port = parts
     jump_for = machine.jump_for or machine.name
-    return Machine(host, machine.word, host, int(port or 0), user, jump_for=jump_for)
+    return Machine(host, machine.word, host, port, user, jump_for=jump_for)
