@@ -6,7 +6,6 @@ Standard library only.
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import tarfile
@@ -15,6 +14,7 @@ from typing import Any, Dict, Iterator
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import listing, runfiles
+from finn_tui.engine.server.hashes import file_sha256
 
 #: A run with a data set of its own has some hundred megabytes.
 MOST_BYTES = 8 << 30
@@ -88,7 +88,7 @@ def _alone(packed: str) -> Iterator[None]:
 
 
 def _check(packed: str, sha256: str) -> None:
-    if _sha256(packed) != sha256:
+    if file_sha256(packed) != sha256:
         _forget(packed)
         raise EngineError(
             "The run's folder has not arrived as it was sent",
@@ -139,14 +139,6 @@ def _unpack(archive: tarfile.TarFile, target: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(path, 0o755 if member.mode & 0o100 else 0o644)
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _forget(packed: str) -> None:

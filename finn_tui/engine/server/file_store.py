@@ -6,7 +6,6 @@ files lie in a folder of this process until they are fetched.
 """
 
 import base64
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from typing import Any, Dict, List, Tuple
 
 from finn_tui.engine.protocol import FILE_PIECE, EngineError, digest_of
 from finn_tui.engine.server import finn_env
+from finn_tui.engine.server.hashes import file_sha256
 
 Params = Dict[str, Any]
 
@@ -51,7 +51,7 @@ def send(params: Params, context: Any) -> Any:
 def complete(params: Params, context: Any) -> Any:
     """Check a set of files that was sent, and put it in its place."""
     folder, partial = _folder_of(params), _partial_of(params)
-    hashes = {name: sha256(os.path.join(partial, name)) for name in _names(partial)}
+    hashes = {name: file_sha256(os.path.join(partial, name)) for name in _names(partial)}
     if digest_of(hashes) != params["digest"]:
         shutil.rmtree(partial, ignore_errors=True)
         raise EngineError(
@@ -83,7 +83,7 @@ def written(params: Params, context: Any) -> Any:
     for name in _names(folder):
         context.check()
         path = os.path.join(folder, name)
-        listed.append({"name": name, "size": os.path.getsize(path), "sha256": sha256(path)})
+        listed.append({"name": name, "size": os.path.getsize(path), "sha256": file_sha256(path)})
     return {"files": listed}
 
 
@@ -106,7 +106,7 @@ def drop(params: Params, context: Any) -> Any:
 
 def _keep(path: str) -> None:
     name = os.path.basename(path)
-    target = os.path.join(_root(), digest_of({name: sha256(path)}))
+    target = os.path.join(_root(), digest_of({name: file_sha256(path)}))
     if os.path.isdir(target):
         return
     partial = tempfile.mkdtemp(prefix=".partial-", dir=_root())
@@ -115,15 +115,6 @@ def _keep(path: str) -> None:
         os.rename(partial, target)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def sha256(path: str) -> str:
-    """The SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(FILE_PIECE), b""):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _root() -> str:

@@ -29,6 +29,7 @@ from finn_tui.engine.server import (
     user_steps,
 )
 from finn_tui.engine.server import steps as builder_steps
+from finn_tui.engine.server.hashes import file_sha256
 
 Progress = Callable[[str, Optional[float]], None]
 #: A step of a flow: its name and what it does to a graph, given FINN's build configuration.
@@ -132,7 +133,7 @@ def prepare(
         "board": board,
         "part": part,
         "clock_ns": clock_ns,
-        "fingerprint": graphs.fingerprint(dataflow),
+        "fingerprint": file_sha256(dataflow),
     }
     _write(os.path.join(out, "model.json"), result)
     progress("prepared", 1.0)

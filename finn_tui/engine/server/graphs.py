@@ -1,6 +1,5 @@
 """ONNX graphs as JSON, and the errors that reading one can give."""
 
-import hashlib
 import importlib
 import os
 from typing import Any, Dict, List
@@ -43,15 +42,6 @@ def load(path: Any) -> Any:
             "Export the network with brevitas.export.export_qonnx and give that file",
         ) from error
     return wrapper.ModelWrapper(model)
-
-
-def fingerprint(path: str) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def op_types(model: Any) -> Dict[str, int]:

@@ -3,6 +3,7 @@
 from typing import Any, Dict, List, Optional, Tuple
 
 from finn_tui.engine.server import finn_env, graphs, knobs, tables
+from finn_tui.engine.server.hashes import file_sha256
 from finn_tui.engine.server.knobs import Hardware
 
 
@@ -44,7 +45,7 @@ def describe(path: str, part: str) -> Dict[str, Any]:
     return {
         "finn": finn_env.flavour(),
         "part": part,
-        "fingerprint": graphs.fingerprint(path),
+        "fingerprint": file_sha256(path),
         "input": graphs.tensor(model, graphs.dynamic_inputs(model)[0]),
         "output": graphs.tensor(model, model.graph.output[0].name),
         "layers": [_layer(model, node, inst, part, node.name in window) for node, inst in nodes],
