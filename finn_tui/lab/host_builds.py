@@ -88,7 +88,6 @@ class HostLinks:
         """
         from finn_tui.hosts import catalogue
         from finn_tui.hosts.pool import HostPool
-        from finn_tui.runs.remote.link import Link
 
         host = await asyncio.to_thread(catalogue.find, name)
         if not host.is_remote and host.container is None:
@@ -100,8 +99,7 @@ class HostLinks:
         async with self._pool.use(host) as transport:
             known = self._links.get(name)
             if known is None or known[0] is not transport or known[1].host != host:
-                inside = await _in_container(host, transport)
-                known = self._links[name] = (transport, Link(host, inside))
+                known = self._links[name] = (transport, await _link(host, transport))
             yield known[1]
 
     async def close(self) -> None:
@@ -112,26 +110,24 @@ class HostLinks:
             self._pool = None
 
 
-async def _in_container(host: Host, transport: Transport) -> Transport:
-    """The way to where a host builds: its container, where it has one.
+async def _link(host: Host, transport: Transport) -> Link:
+    """The way to where a host builds: its container, where it has one that runs.
 
     Raises:
-        FinnTuiError: the container does not run, or it is an image.
+        FinnTuiError: the container does not run, or the host has no docker or podman.
     """
     from finn_tui.hosts.container_transport import open_container
+    from finn_tui.hosts.detached import ImageContainers
+    from finn_tui.runs.remote.image_link import ImageLink, MachineLink
+    from finn_tui.runs.remote.link import Link
 
     if host.container is None:
-        return transport
-    if not host.container.name:
-        # A build outlives the command that starts it, a container of an image does not.
-        raise FinnTuiError(
-            f"{host.name} builds in a container that runs, and hosts.toml names an image",
-            f"A container of the {host.container.title} ends with the command that it is for.",
-            "Start one with a name and finn-tui's folder mounted at its own path, and set `name` "
-            f"in [{host.name}.container].",
-            kind="input",
-        )
-    return await open_container(transport, host.container)
+        return Link(host, transport)
+    if host.slurm is not None:
+        return MachineLink(host, transport)
+    if host.container.name:
+        return Link(host, await open_container(transport, host.container))
+    return ImageLink(host, transport, await ImageContainers.of(transport, host.container))
 
 
 def _is_here(host: Host) -> FinnTuiError:

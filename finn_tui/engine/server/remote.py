@@ -134,6 +134,7 @@ def _available_memory() -> int:
 JOBS: Dict[str, Callable[[Dict[str, Any]], Dict[str, Any]]] = {
     "listing": listing.listing,
     "receive": arrival.receive,
+    "ready": starting.ready,
     "start": starting.start,
     "cancel": cancel,
     "conclude": conclude,

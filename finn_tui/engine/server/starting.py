@@ -20,6 +20,37 @@ START_SECONDS = 60.0
 _ASK_SECONDS = 5.0
 
 
+def ready(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Make a run one that somebody else is to start, as in a container of its own.
+
+    ``request``: as of ``start``. The answer says by ``untouched`` whether it is to be started.
+    """
+    folder = os.path.realpath(str(request["folder"]))
+    try:
+        state = _queued(folder, request)
+    except (OSError, ValueError) as error:
+        raise _not_startable(folder, error) from error
+    return {"state": state, "untouched": _is_untouched(state), "notes": []}
+
+
+def _queued(folder: str, request: Dict[str, Any]) -> Dict[str, Any]:
+    """The state of a run whose turn may come; one that was started is left as it is."""
+    if request.get("resume"):
+        step = str(request["resume"])
+        _check_step(folder, step)
+        requeue(folder, step, os.path.abspath(sys.argv[0]))
+    state = runcontrol.read_state(folder)
+    if not _is_untouched(state):
+        return state
+    runqueue.set_limit(os.path.dirname(folder), int(request.get("parallel", 1)))
+    if runqueue.number_of(folder) is None or request.get("resume"):
+        runqueue.take(folder)
+    # The wait for the launch counts from here, by this machine's clock.
+    state = dict(state, heartbeat=time.time())
+    runfiles.save_state(folder, state)
+    return state
+
+
 def start(request: Dict[str, Any]) -> Dict[str, Any]:
     """Start the runner of a queued run and wait until it has taken over; once is enough.
 
@@ -29,18 +60,9 @@ def start(request: Dict[str, Any]) -> Dict[str, Any]:
     folder = os.path.realpath(str(request["folder"]))
     notes: List[str] = []
     try:
-        if request.get("resume"):
-            step = str(request["resume"])
-            _check_step(folder, step)
-            requeue(folder, step, os.path.abspath(sys.argv[0]))
-        state = runcontrol.read_state(folder)
+        state = _queued(folder, request)
         if not _is_untouched(state):
             return {"state": state, "way": "", "notes": notes}
-        runqueue.set_limit(os.path.dirname(folder), int(request.get("parallel", 1)))
-        if runqueue.number_of(folder) is None or request.get("resume"):
-            runqueue.take(folder)
-        # The wait for the launch counts from here, by this machine's clock.
-        runfiles.save_state(folder, dict(state, heartbeat=time.time()))
         way = launch_way(notes)
         child = _launch(folder, way)
         if not _has_taken_over(folder, child) and way == "systemd":
@@ -51,12 +73,7 @@ def start(request: Dict[str, Any]) -> Dict[str, Any]:
             _has_taken_over(folder, child)
         state = runcontrol.read_state(folder)
     except (OSError, ValueError) as error:
-        raise EngineError(
-            "The run could not be started",
-            str(error),
-            "Make room on the disk, and look at the owner and the rights of %s" % folder,
-            kind="disk",
-        ) from error
+        raise _not_startable(folder, error) from error
     if _is_untouched(state):
         if child.poll() is None:
             child.kill()
@@ -64,6 +81,15 @@ def start(request: Dict[str, Any]) -> Dict[str, Any]:
             runcontrol.end_state(folder, state, "failed", _not_started(folder, child))
         raise _not_started(folder, child)
     return {"state": state, "way": way, "notes": notes}
+
+
+def _not_startable(folder: str, error: Exception) -> EngineError:
+    return EngineError(
+        "The run could not be started",
+        str(error),
+        "Make room on the disk, and look at the owner and the rights of %s" % folder,
+        kind="disk",
+    )
 
 
 def _not_started(folder: str, child: "subprocess.Popen[bytes]") -> EngineError:

@@ -38,7 +38,7 @@ async def cancel(run: RunFolder, link: Link) -> RunState:
             # Whoever sends it looks at what is wanted before it is started.
             return await asyncio.to_thread(run.state)
     try:
-        answer = await link.ask("cancel", seconds=LONG_SECONDS, folder=placement.folder)
+        answer = await link.cancel(placement.folder)
     except FinnTuiError as error:
         if is_refusal(error) and not link.transport.is_closed:
             await asyncio.to_thread(change_placement, run.path, wanted="")
@@ -78,14 +78,7 @@ async def resume(run: RunFolder, step: str, link: Link) -> RunState:
     await asyncio.to_thread(
         change_placement, run.path, stage=Stage.STARTED, wanted="", problem=None
     )
-    answer = await link.ask(
-        "start",
-        seconds=LONG_SECONDS,
-        build=True,
-        folder=placement.folder,
-        parallel=placement.parallel,
-        resume=step,
-    )
+    answer = await link.start(placement.folder, placement.parallel, step)
     state = await asyncio.to_thread(run.state_of, dict(answer["state"]))
     await asyncio.to_thread(runfiles.save_state, str(run.path), state.as_dict())
     return state

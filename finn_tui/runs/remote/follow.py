@@ -214,7 +214,7 @@ class Follower:
             copy = self._mirrors.setdefault(run, Mirror(run))
             placement = await asyncio.to_thread(read_placement, run.path)
             since = await asyncio.to_thread(copy.since)
-            judge = placement is not None and not placement.job_name
+            judge = link.judges and placement is not None and not placement.job_name
             questions.append({"folder": folder, "since": since, "judge": judge})
         before = time.time()
         answer = await link.ask("listing", seconds=LONG_SECONDS, runs=questions)
@@ -234,6 +234,8 @@ class Follower:
             contact = {"contact": after, "delay": round(after - before, 3)}
             try:
                 shift = await asyncio.to_thread(_shift, asked_run, before, at, after)
+                if one.state is not None:
+                    await link.verify(one.folder, one.state, at)
                 await self._take(
                     asked_run, link, one, one.folder in whole, contact | {"clock_shift": shift}
                 )

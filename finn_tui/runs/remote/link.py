@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,10 @@ class Link:
     Attributes:
         host: as hosts.toml describes it.
         transport: the connection.
+        judges: whether jobs there see the processes of builds; otherwise ``verify`` knows more.
     """
+
+    judges = True
 
     def __init__(self, host: Host, transport: Transport) -> None:
         self.host = host
@@ -81,6 +84,16 @@ class Link:
         Raises:
             FinnTuiError: the job's own error, the line broke, or the host's Python does not start.
         """
+        self._check_engine()
+        command = [*self.host.engine, await self.archive(), job]
+        if build:
+            command = self.as_build(command)
+        status, out, err = await self.transport.run(
+            *command, timeout=seconds, stdin=json.dumps(request).encode()
+        )
+        return self._parse(job, status, out, err)
+
+    def _check_engine(self) -> None:
         if not self.host.engine:
             raise FinnTuiError(
                 f"hosts.toml does not say how FINN is started on {self.name}",
@@ -89,13 +102,45 @@ class Link:
                 "that has FINN.",
                 kind="input",
             )
-        command = [*self.host.engine, await self.archive(), job]
-        if build:
-            command = self.as_build(command)
-        status, out, err = await self.transport.run(
-            *command, timeout=seconds, stdin=json.dumps(request).encode()
+
+    async def start(self, folder: str, parallel: int, resume: str = "") -> dict[str, Any]:
+        """Start the runner of a queued run, which goes on by itself; once is enough.
+
+        Args:
+            folder: the run folder there.
+            parallel: how many builds run at once there.
+            resume: the step to go on at, if the run has ended.
+
+        Returns:
+            ``state`` of the run, and ``notes`` for the user.
+
+        Raises:
+            FinnTuiError: it does not start, or the line broke.
+        """
+        return await self.ask(
+            "start",
+            seconds=LONG_SECONDS,
+            build=True,
+            folder=folder,
+            parallel=parallel,
+            resume=resume,
         )
-        return self._parse(job, status, out, err)
+
+    async def cancel(self, folder: str) -> dict[str, Any]:
+        """End a run with all its tools; returns its ``state``. Raises ``FinnTuiError``."""
+        return await self.ask("cancel", seconds=LONG_SECONDS, folder=folder)
+
+    async def verify(self, folder: str, state: Mapping[str, Any], at: float) -> None:
+        """Judge a run that the jobs there cannot judge; see ``judges``.
+
+        Args:
+            folder: the run folder there.
+            state: its state.json.
+            at (s since the epoch): when it was read, by the host's clock.
+
+        Raises:
+            FinnTuiError: who knows does not answer.
+        """
 
     def as_build(self, command: Sequence[str]) -> list[str]:
         """A command with the host's setup lines and variables, as a build has them."""

@@ -61,13 +61,7 @@ async def send(run: RunFolder, link: Link, on_progress: OnProgress = ignore) -> 
         await asyncio.to_thread(never_sent, run)
         return await asyncio.to_thread(change_placement, run.path)
     on_progress(Progress(run.kind, f"starting {run.id} on {placement.host}"))
-    answer = await link.ask(
-        "start",
-        seconds=LONG_SECONDS,
-        build=True,
-        folder=placement.folder,
-        parallel=placement.parallel,
-    )
+    answer = await link.start(placement.folder, placement.parallel)
     for note in answer.get("notes", ()):
         on_progress(Progress("WARNING", str(note)))
     (run.path / PACKED).unlink(missing_ok=True)

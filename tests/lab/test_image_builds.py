@@ -1,0 +1,144 @@
+"""Builds that each run in a container of an image, started by a real Docker daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts import catalogue
+from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.container import Container
+from finn_tui.hosts.detached import LABEL
+from finn_tui.lab import host_builds
+from finn_tui.lab.workbench import Workbench
+from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.remote import image_link, launch, link
+from tests.hosts.docker_daemon import IMAGE, Docker
+from tests.lab.test_host_builds import settled
+from tests.runs.conftest import fake_archive
+from tests.runs.remote.conftest import BeginOn, begin_on
+
+__all__ = ["begin_on", "fake_archive"]
+
+#: The image has no files: its containers see this machine's. There is no bridge in the tests.
+CONTAINER = Container(
+    image=IMAGE,
+    mounts=("/usr:/usr:ro",),
+    env={"IN_THE_BOX": "a b'c"},
+    options=("--network", "none"),
+)
+
+
+@pytest.fixture
+def image_host(
+    docker: Docker, tmp_path: Path, fake_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> Host:
+    """This machine, whose builds each get a container."""
+    for module in (launch, link):
+        monkeypatch.setattr(module, "engine_archive", lambda: fake_archive)
+    host = Host(
+        name="image",
+        folder=str(tmp_path / "host"),
+        engine=("/usr/bin/python3",),
+        setup="export FROM_SETUP=1",
+        container=CONTAINER,
+    )
+    catalogue.add(host)
+    return host
+
+
+@pytest.fixture
+def lab(image_host: Host, tmp_path: Path) -> Workbench:
+    """A workbench whose user knows the host."""
+    return Workbench(Workspace.open(tmp_path))
+
+
+async def begin(begin_on: BeginOn, **plan: object) -> RunFolder:
+    """Begin a build; the connection is closed behind it."""
+    async with host_builds.HostLinks() as hosts, hosts.use("image") as there:
+        run = await begin_on(there, **plan)
+    assert isinstance(run, RunFolder)
+    return run
+
+
+def there(host: Host, run: RunFolder) -> dict[str, Any]:
+    """What state.json of a run says in the folder where it works."""
+    return dict(json.loads(Path(host.folder, "runs", run.id, "state.json").read_text()))
+
+
+def containers(docker: Docker) -> list[str]:
+    """Names of all containers of runs and jobs, those that have ended among them."""
+    return docker.run("ps", "-a", "--filter", "name=finn-tui", "--format", "{{.Names}}").split()
+
+
+async def test_a_build_outlives_its_command_and_leaves_its_logs_and_no_container(
+    lab: Workbench, docker: Docker, image_host: Host, begin_on: BeginOn
+) -> None:
+    run = await begin(begin_on, seconds=0.2, say=2000, fail="step_three")
+    name = f"finn-tui-{run.id}"
+    assert containers(docker) == [name], "named after the run, and no job is left"
+    place = f"{image_host.folder}/runs/{run.id}"
+    label = docker.run("inspect", name, "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}')
+    assert label == place
+    environment = docker.run("inspect", name, "--format", "{{json .Config.Env}}")
+    assert "IN_THE_BOX=a b'c" in json.loads(environment)
+    await settled(lab, run)
+    assert reconcile(run).state == "failed" and b"line 0000" in run.log.read_bytes()
+    assert containers(docker) == []
+    await lab.resume(run)
+    assert containers(docker) == [name]
+    await settled(lab, run)
+    assert reconcile(run).state == "succeeded" and reconcile(run).attempt == 2
+    assert containers(docker) == []
+
+
+async def test_cancel_ends_the_container_of_its_run_and_no_other(
+    lab: Workbench, docker: Docker, image_host: Host, begin_on: BeginOn
+) -> None:
+    run = await begin(begin_on, seconds=60)
+    with docker.container("finn-tui-neighbour", "--label", f"{LABEL}={image_host.folder}/runs/x"):
+        assert (await lab.cancel(run)).state == "cancelled"
+        assert containers(docker) == ["finn-tui-neighbour"]
+    assert reconcile(run).state == "cancelled"
+
+
+async def test_a_container_that_was_ended_from_outside_is_said_and_resumed(
+    lab: Workbench,
+    docker: Docker,
+    image_host: Host,
+    begin_on: BeginOn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(image_link, "SILENT_SECONDS", 1.0)
+    run = await begin(begin_on, seconds=1)
+    while not (await asyncio.to_thread(there, image_host, run)).get("step"):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(docker.run, "kill", f"finn-tui-{run.id}")
+    await settled(lab, run)
+    state = reconcile(run)
+    assert state.state == "lost" and state.error is not None
+    assert "ended from outside" in state.error.what and "code 137" in state.error.why
+    assert containers(docker) == []
+    await lab.resume(run)
+    await settled(lab, run)
+    assert reconcile(run).state == "succeeded"
+
+
+async def test_why_a_container_does_not_start_is_said(
+    lab: Workbench, docker: Docker, image_host: Host, begin_on: BeginOn
+) -> None:
+    catalogue.remove("image")
+    setup = 'case " $* " in *" build "*) echo no; exit 9;; esac'
+    catalogue.add(replace(image_host, setup=setup))
+    with pytest.raises(FinnTuiError, match="could not be started") as caught:
+        await begin(begin_on, seconds=60)
+    assert caught.value.why == "no"
+    assert containers(docker) == []
