@@ -69,6 +69,10 @@ class BoardChoice(ChooseDialog):
     def on_mount(self) -> None:
         """Look for the boards."""
         super().on_mount()
+        # An answer may come at once, and needs the dialog's parts.
+        self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
         context = context_of(self)
         context.start(WorkKind.REACH, _measure(context, self._machines))
 

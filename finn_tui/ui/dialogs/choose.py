@@ -88,7 +88,15 @@ class ChooseDialog(ListKeys, AskTextDialog):
         listing = self.query_one(Listing)
         listing.styles.height = min(max(1, len(self._content.rows)) + 1, self.size.height - 8)
         listing.content = self._content
-        listing.call_after_refresh(listing.set_content, self._content, self._key)
+        listing.call_after_refresh(self._place_cursor)
+
+    def _place_cursor(self) -> None:
+        """Put the cursor on its first row, now that the list has a height.
+
+        The rows may have been replaced or filtered since the dialog was opened.
+        """
+        listing = self.query_one(Listing)
+        listing.set_content(listing.content, None if self._moved else self._key)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter the rows, or move the cursor to a matching row."""
