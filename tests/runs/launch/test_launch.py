@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from collections import namedtuple
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,23 @@ async def test_the_run_folder_is_whole(request_: BuildRequest, tmp_path: Path) -
     vivado = run.path / "rehearsal/Vivado/2022.2/bin/vivado"
     assert os.access(vivado, os.X_OK)
     assert not list((tmp_path / "runs").glob(".*.partial"))
+
+
+def test_runs_of_one_second_never_share_an_id(
+    request_: BuildRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = iter(["aaaa", "aaaa", "bbbb", "bbbb", "cccc"])
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(digits))
+    monkeypatch.setattr(launching, "datetime", _StoppedClock)
+    (tmp_path / "runs" / ".20260102T030405Z-my-net-1-cccc.partial").mkdir(parents=True)
+    runs = [launching.queued_build(request_, tmp_path / "runs") for _ in range(2)]
+    assert [run.id[-4:] for run in runs] == ["aaaa", "bbbb"]
+    with pytest.raises(StopIteration):  # "bbbb" is a run's, "cccc" is being made by another
+        launching.queued_build(request_, tmp_path / "runs")
+    assert sorted(list_runs(tmp_path / "runs"), key=lambda run: run.id) == runs
+
+
+class _StoppedClock:
+    @staticmethod
+    def now(zone: tzinfo) -> datetime:
+        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=zone)
