@@ -20,6 +20,7 @@ from types import TracebackType
 _NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "unshare")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 START_SECONDS = 40.0
+SETTLE_SECONDS = 20.0
 
 _CONFIG = """\
 ClusterName=test
@@ -117,7 +118,7 @@ class SlurmCluster:
             env={"PATH": _PATH, "LANG": "C.UTF-8", **self.environment},
         )
         deadline = time.monotonic() + START_SECONDS
-        while "idle" not in self.run("sinfo", "--noheader", "--format=%T", check=False):
+        while not self._is_idle():
             if time.monotonic() > deadline or self._process.poll() is not None:
                 log = self.folder / "slurmctld.log"
                 said = log.read_text() if log.exists() else "nothing"
@@ -149,6 +150,27 @@ class SlurmCluster:
         if check and done.returncode:
             raise RuntimeError(f"{command}: {done.stdout}")
         return done.stdout
+
+    def settle(self) -> None:
+        """Empty the queue and wait until the node can take jobs; begin anew if it does not.
+
+        A node that was said to be down, or a slurmctld that was killed, may take minutes to find
+        its way back, for which the next test should not wait.
+        """
+        self.run("scancel", "--user=root", check=False)
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            queue = self.run("squeue", "--noheader", "--all", check=False).strip()
+            if not queue and self._is_idle():
+                return
+            time.sleep(0.2)
+        self.__exit__(None, None, None)
+        shutil.rmtree(self.folder)
+        self.__enter__()
+
+    def _is_idle(self) -> bool:
+        states = self.run("sinfo", "--noheader", "--format=%T", check=False).split()
+        return bool(states) and all(state == "idle" for state in states)
 
     def kill(self, daemon: str) -> None:
         """Kill slurmctld or slurmd; jobs go on."""

@@ -27,4 +27,4 @@ def cluster(
     for name, value in started_cluster.environment.items():
         monkeypatch.setenv(name, value)
     yield started_cluster
-    started_cluster.run("scancel", "--user=root", check=False)
+    started_cluster.settle()

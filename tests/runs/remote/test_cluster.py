@@ -47,7 +47,7 @@ def login_node(
     monkeypatch.setattr(jobs, "engine_archive", lambda: fake_archive)
     monkeypatch.setattr(follow, "TICK_SECONDS", 0.3)
     yield server
-    started_cluster.run("scancel", "--user=root", check=False)
+    started_cluster.settle()
 
 
 def requests(folder: Path, *plans: Mapping[str, object]) -> list[BuildRequest]:

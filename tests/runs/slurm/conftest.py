@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -107,12 +108,21 @@ async def watch(
     host: SlurmHost, runs: Sequence[RunFolder], wanted: str, seconds: float = 60
 ) -> list[RunState]:
     """Follow runs until all of them are in a state."""
-    async with asyncio.timeout(seconds):
-        while True:
-            await follow.refresh(host, runs[0].path.parent, runs, tick=0.2)
-            states = [reconcile(run) for run in runs]
-            if all(state.state == wanted for state in states):
-                return states
-            for state in states:
-                assert not state.final or state.state == wanted, state
-            await asyncio.sleep(0.2)
+    states: list[RunState] = []
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                await follow.refresh(host, runs[0].path.parent, runs, tick=0.2)
+                states = [reconcile(run) for run in runs]
+                if all(state.state == wanted for state in states):
+                    return states
+                for state in states:
+                    assert not state.final or state.state == wanted, state
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        pytest.fail(f"not {wanted} in {seconds} s: {states}\n{_nodes()}")
+
+
+def _nodes() -> str:
+    done = subprocess.run(["scontrol", "show", "nodes"], capture_output=True, text=True)
+    return done.stdout
