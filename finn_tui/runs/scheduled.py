@@ -60,8 +60,8 @@ class SchedulerReport(Struct, frozen=True, omit_defaults=True):
         asked (s since the epoch): when it was last asked, with or without an answer.
         answered (s since the epoch): when it last answered; 0 if never.
         jobs: the workspace's unfinished jobs by the scheduler's name of them.
-        problem: why the last query has no answer; empty if it has.
-        failures: how many queries in a row had none.
+        problem: why the last query has no answer, or its accounting none; empty if both have.
+        failures: how many queries in a row had a problem.
     """
 
     asked: float = 0.0
@@ -205,7 +205,9 @@ def waiting_text(runs_dir: Path, placement: Placement) -> str:
             parts.append(f"expected to start {_when(one.start)}")
     elif one is None and not report.problem:
         parts.append(f"sent to Slurm on {host}")
-    if report.problem:
+    if report.problem and report.answered == report.asked:
+        parts.append(f"Slurm on {host}: {report.problem[:120]}")
+    elif report.problem:
         silent = f" for {time_span(time.time() - report.answered)}" if report.answered else ""
         parts.append(f"Slurm on {host} does not answer{silent}: {report.problem[:80]}")
     return "; ".join(part for part in parts if part)

@@ -7,6 +7,7 @@ starts it; commands such as ``sbatch`` find it by the environment variable ``SLU
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 _NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "unshare")
+_ACCOUNTING = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacct", "sacctmgr")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 START_SECONDS = 40.0
 SETTLE_SECONDS = 20.0
@@ -42,7 +44,7 @@ SlurmdParameters=config_overrides
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+AccountingStorageType=accounting_storage/{storage}
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
@@ -62,12 +64,34 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10
 """
 
+#: The accounting's daemon and its database, which listens on a socket of its own only.
+_DATABASE = """\
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.sock
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort={port}
+SlurmUser=root
+PidFile={folder}/slurmdbd.pid
+LogFile={folder}/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=root
+StorageLoc=slurm
+"""
 
-def missing() -> str | None:
-    """Why no Slurm can be started here; None if one can."""
-    names = [name for name in _NEEDED if shutil.which(name, path=_PATH) is None]
+
+def missing(*, accounting: bool = False) -> str | None:
+    """Why no Slurm can be started here; None if one can.
+
+    Args:
+        accounting: with slurmdbd and its database.
+    """
+    packages = "slurm-wlm, munge" + (", slurmdbd, mariadb-server-core" if accounting else "")
+    needed = (*_NEEDED, *(_ACCOUNTING if accounting else ()))
+    names = [name for name in needed if shutil.which(name, path=_PATH) is None]
     if names:
-        return f"not installed: {', '.join(names)} (slurm-wlm, munge)"
+        return f"not installed: {', '.join(names)} ({packages})"
     if os.getuid() != 0:
         return "Slurm's daemons need root"
     command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "true"]
@@ -84,8 +108,19 @@ class SlurmCluster:
         environment: what commands of Slurm need to find it.
     """
 
-    def __init__(self, folder: Path, *, cpus: int = 4, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, cpus: int = 4, more: str = "", accounting: bool = False
+    ) -> None:
+        """Describe a cluster; entering it starts it.
+
+        Args:
+            folder: for its files; made.
+            cpus: of its node.
+            more: further lines of slurm.conf.
+            accounting: with slurmdbd and a MariaDB of its own.
+        """
         self.folder = folder
+        self._accounting = accounting
         self.cpus = cpus
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
         self._more = more
@@ -96,7 +131,12 @@ class SlurmCluster:
             (self.folder / name).mkdir(parents=True)
         (self.folder / "munge.key").write_bytes(os.urandom(1024))
         (self.folder / "munge.key").chmod(0o600)
-        first, second = _free_ports()
+        first, second, third = _free_ports(3)
+        if self._accounting:
+            self._prepare_accounting(third)
+            self._more += f"AccountingStorageHost=127.0.0.1\nAccountingStoragePort={third}\n"
+            # Of munge: its socket.
+            self._more += f"AccountingStoragePass={self.folder}/munge.sock\n"
         (self.folder / "slurm.conf").write_text(
             _CONFIG.format(
                 folder=self.folder,
@@ -104,6 +144,7 @@ class SlurmCluster:
                 node_port=second,
                 cpus=self.cpus,
                 more=self._more,
+                storage="slurmdbd" if self._accounting else "none",
             )
         )
         self._process = subprocess.Popen(
@@ -115,7 +156,12 @@ class SlurmCluster:
             stdout=subprocess.PIPE,
             text=True,
             # Jobs must not find what pytest puts there.
-            env={"PATH": _PATH, "LANG": "C.UTF-8", **self.environment},
+            env={
+                "PATH": _PATH,
+                "LANG": "C.UTF-8",
+                "MYSQL_UNIX_PORT": str(self.folder / "mariadb.sock"),
+                **self.environment,
+            },
         )
         deadline = time.monotonic() + START_SECONDS
         while not self._is_idle():
@@ -140,6 +186,21 @@ class SlurmCluster:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _prepare_accounting(self, port: int) -> None:
+        """Write slurmdbd's configuration and an empty database."""
+        config = self.folder / "slurmdbd.conf"
+        config.write_text(_DATABASE.format(folder=self.folder, port=port))
+        config.chmod(0o600)
+        data = f"--datadir={self.folder}/database"
+        options = ("--user=root", "--auth-root-authentication-method=normal", "--skip-test-db")
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", data, *options],
+            env={"PATH": _PATH},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command of Slurm and return its output."""
@@ -173,8 +234,16 @@ class SlurmCluster:
         return bool(states) and all(state == "idle" for state in states)
 
     def kill(self, daemon: str) -> None:
-        """Kill slurmctld or slurmd; jobs go on."""
+        """Kill slurmctld, slurmd or slurmdbd; jobs go on."""
         self._say(f"kill {daemon}")
+
+    def pause(self, daemon: str) -> None:
+        """Stop a daemon where it is: it answers nobody, and its port stays open."""
+        self._say(f"pause {daemon}")
+
+    def go_on(self, daemon: str) -> None:
+        """Let a daemon go on that was paused."""
+        self._say(f"continue {daemon}")
 
     def start(self, daemon: str) -> None:
         """Start a daemon that was killed."""
@@ -189,11 +258,12 @@ class SlurmCluster:
         assert answer == "done", answer
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _serve(folder: Path) -> None:
@@ -203,6 +273,12 @@ def _serve(folder: Path) -> None:
         "munged": ["munged", "-F", "-f", f"--socket={folder}/munge.sock", *munge],
         "slurmctld": ["slurmctld", "-D"],
         "slurmd": ["slurmd", "-D", "-N", "localhost"],
+        "slurmdbd": ["slurmdbd", "-D"],
+        "mariadbd": [
+            *("mariadbd", "--no-defaults", "--user=root", f"--datadir={folder}/database"),
+            *(f"--socket={folder}/mariadb.sock", "--skip-networking", "--skip-name-resolve"),
+            *("--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900"),
+        ],
     }
     children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -217,6 +293,15 @@ def _serve(folder: Path) -> None:
     start("munged")
     while not (folder / "munge.sock").exists():
         time.sleep(0.02)
+    database = folder / "slurmdbd.conf"
+    if database.exists():
+        start("mariadbd")
+        while b"ready for connections" not in _content(folder / "mariadbd.out"):
+            time.sleep(0.02)
+        start("slurmdbd")
+        # slurmctld does not begin without the cluster's accounting.
+        while b"started" not in _content(folder / "slurmdbd.log"):
+            time.sleep(0.05)
     start("slurmctld")
     start("slurmd")
     for line in sys.stdin:
@@ -224,10 +309,19 @@ def _serve(folder: Path) -> None:
         if word == "kill":
             children[name].kill()
             children[name].wait()
+        elif word in ("pause", "continue"):
+            children[name].send_signal(signal.SIGSTOP if word == "pause" else signal.SIGCONT)
         else:
             start(name)
         sys.stdout.write("done\n")
         sys.stdout.flush()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _reap(children: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -63,6 +63,9 @@ class Job:
         start, end: seconds since the epoch; None where not known.
         node: where it runs.
         exit: how it ended, where that is known: ``1:0`` is code and signal.
+        limit: its time limit in seconds, where that is known.
+        memory: what it was given, in Slurm's words such as ``8000M``.
+        ended_by: number of the user who cancelled it, unless that is the job's own.
     """
 
     key: str
@@ -74,6 +77,9 @@ class Job:
     end: float | None = None
     node: str = ""
     exit: str = ""
+    limit: float | None = None
+    memory: str = ""
+    ended_by: str = ""
 
     @property
     def phase(self) -> str:
@@ -88,10 +94,22 @@ class Job:
         return in_words(self.reason)
 
 
-async def _call(host: Runner, *command: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Run a command of Slurm; a line that breaks is a Slurm that does not answer."""
+async def call(
+    host: Runner, *command: str, stdin: bytes = b"", seconds: float = QUERY_SECONDS
+) -> tuple[int, bytes, bytes]:
+    """Run a command of Slurm: exit status, output, errors.
+
+    Args:
+        host: where it is.
+        command: the program and its arguments.
+        stdin: its input.
+        seconds: that it may take.
+
+    Raises:
+        FinnTuiError: the line broke or it took too long (kind "timeout"): Slurm does not answer.
+    """
     try:
-        return await host.run(*_ENVIRONMENT, *command, timeout=QUERY_SECONDS, stdin=stdin)
+        return await host.run(*_ENVIRONMENT, *command, timeout=seconds, stdin=stdin)
     except FinnTuiError as error:
         raise FinnTuiError(error.what, error.why, error.fix, kind="timeout") from error
 
@@ -121,7 +139,7 @@ async def submit(
         )
     fixed = ["--parsable", f"--job-name={name}", "--output=/dev/null", "--requeue"]
     # The script writes into each run's own log: Slurm would take % and \\ in a path for its own.
-    status, out, error = await _call(host, "sbatch", *fixed, *options, stdin=content)
+    status, out, error = await call(host, "sbatch", *fixed, *options, stdin=content)
     number = out.decode("ascii", "replace").strip().splitlines()[-1:] or [""]
     id = number[0].partition(";")[0]
     if status != 0 or not _NUMBER.match(id):
@@ -166,14 +184,14 @@ async def query(host: Runner, keys: Sequence[str] = ()) -> dict[str, Job]:
     """
     form = _SEPARATOR.join(_COLUMNS.values())
     command = ["squeue", "--noheader", "--array", "--all", "--states=all", f"--format={form}"]
-    status, out, error = await _call(host, *command)
+    status, out, error = await call(host, *command)
     if status != 0:
         raise _silent(error, status)
     jobs = parse_queue(out.decode("utf-8", "replace"))
     if out and not out.endswith(b"\n") and any(key not in jobs for key in keys):
         numbers = ",".join(dict.fromkeys(key.partition("_")[0] for key in keys))
         command.append(f"--jobs={numbers}")
-        status, out, error = await _call(host, *command)
+        status, out, error = await call(host, *command)
         # Slurm knows none of them: it says so with an error.
         if status == 0:
             jobs.update(parse_queue(out.decode("utf-8", "replace")))
@@ -204,8 +222,8 @@ def parse_queue(text: str) -> dict[str, Job]:
             one_line(row["reason"])[:200],
             one_line(row["partition"])[:100],
             int(row["priority"]) if _NUMBER.match(row["priority"]) else 0,
-            _time(row["start"]),
-            _time(row["end"]),
+            moment(row["start"]),
+            moment(row["end"]),
             one_line(row["node"])[:100],
         )
     return jobs
@@ -233,61 +251,28 @@ def _order(key: str) -> tuple[int, int]:
     return int(number), int(index or 0)
 
 
-async def ended(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
-    """Return how jobs ended that squeue no longer has, or more about those that it has.
-
-    Slurm's accounting is asked, and where there is none, its controller, which forgets jobs
-    after some minutes. A job that neither knows is not among them.
+async def controlled(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
+    """Return how jobs ended, from Slurm's controller, which forgets them after some minutes.
 
     Args:
         host: where Slurm's commands are.
-        keys: what Slurm calls the jobs.
+        keys: what Slurm calls the jobs; one that it has forgotten is not in the answer.
 
     Raises:
         FinnTuiError: Slurm does not answer (kind "timeout").
     """
-    jobs = await _accounted(host, keys)
-    missing = [key for key in keys if key not in jobs]
-    if not missing:
-        return jobs
-    wanted = set(missing)
+    jobs: dict[str, Job] = {}
+    wanted = set(keys)
     # All tasks of an array come at once.
-    for number in dict.fromkeys(key.partition("_")[0] for key in missing):
+    for number in dict.fromkeys(key.partition("_")[0] for key in keys):
         command = ["scontrol", "--oneliner", "show", "job", number]
-        status, out, error = await _call(host, *command)
+        status, out, error = await call(host, *command)
         if status != 0:
             if b"Invalid job id" in error:
                 continue
             raise _silent(error, status)
-        found = parse_scontrol(out.decode("utf-8", "replace"))
-        jobs.update({key: job for key, job in found.items() if key in wanted})
-    return jobs
-
-
-async def _accounted(host: Runner, keys: Sequence[str]) -> dict[str, Job]:
-    numbers = ",".join(dict.fromkeys(key.partition("_")[0] for key in keys))
-    form = "JobID,State,ExitCode,Start,End,NodeList"
-    command = ["sacct", "--noheader", "--parsable2", "--allocations", f"--format={form}"]
-    # Without a beginning, sacct looks at today only.
-    command += [f"--jobs={numbers}", "--starttime=now-30days"]
-    status, out, _ = await _call(host, *command)
-    if status != 0:
-        return {}  # no accounting here
-    wanted = set(keys)
-    jobs = {}
-    for line in out.decode("utf-8", "replace").splitlines():
-        values = line.split("|")
-        if len(values) != 6 or values[0] not in wanted:
-            continue
-        key, state, code, start, end, node = values
-        jobs[key] = Job(
-            key,
-            state.partition(" ")[0],
-            start=_time(start),
-            end=_time(end),
-            node=one_line(node)[:100],
-            exit=one_line(code)[:20],
-        )
+        known = parse_scontrol(out.decode("utf-8", "replace"))
+        jobs.update({key: job for key, job in known.items() if key in wanted})
     return jobs
 
 
@@ -316,8 +301,8 @@ def parse_scontrol(text: str) -> dict[str, Job]:
             values.get("JobState", ""),
             values.get("Reason", "")[:200],
             values.get("Partition", "")[:100],
-            start=_time(values.get("StartTime", "")),
-            end=_time(values.get("EndTime", "")),
+            start=moment(values.get("StartTime", "")),
+            end=moment(values.get("EndTime", "")),
             node=values.get("NodeList", "")[:100],
             exit=values.get("ExitCode", "")[:20],
         )
@@ -335,7 +320,7 @@ async def find(host: Runner, name: str) -> int | None:
         FinnTuiError: Slurm does not answer (kind "timeout").
     """
     command = ["squeue", "--noheader", "--all", "--states=all", f"--name={name}", "--format=%F"]
-    status, out, error = await _call(host, *command)
+    status, out, error = await call(host, *command)
     if status != 0:
         raise _silent(error, status)
     numbers = {word for word in out.decode("ascii", "replace").split() if _NUMBER.match(word)}
@@ -352,7 +337,7 @@ async def cancel(host: Runner, keys: Sequence[str]) -> None:
     Raises:
         FinnTuiError: Slurm refuses, or does not answer.
     """
-    status, _, error = await _call(host, "scancel", *keys)
+    status, _, error = await call(host, "scancel", *keys)
     if status == 0 or b"Invalid job id" in error or b"already completing" in error:
         return
     if b"contact" in error:
@@ -364,6 +349,21 @@ async def cancel(host: Runner, keys: Sequence[str]) -> None:
         "the user of the host.",
         kind="tools",
     )
+
+
+async def user_name(host: Runner, number: str) -> str:
+    """Return the name of a user of a host, or ``user NUMBER`` where it has none.
+
+    Args:
+        host: which.
+        number: the user's.
+    """
+    try:
+        status, out, _ = await call(host, "id", "-nu", "--", number)
+    except FinnTuiError:
+        status, out = 1, b""
+    name = one_line(out.decode("utf-8", "replace")).strip()[:64]
+    return name if status == 0 and name else f"user {number}"
 
 
 def _silent(error: bytes, status: int) -> FinnTuiError:
@@ -382,5 +382,6 @@ def _said(error: bytes) -> str:
     return " ".join(texts)[:500]
 
 
-def _time(text: str) -> float | None:
+def moment(text: str) -> float | None:
+    """Return a time of Slurm's in seconds since the epoch; None for Unknown and its like."""
     return float(text) if _NUMBER.match(text) else None

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.text import time_span
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runfiles
-from finn_tui.engine.server import scheduled as scheduled_runs
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import Placement, read_placement
 from finn_tui.runs.scheduled import JobReport, SchedulerReport
-from finn_tui.runs.slurm import commands
+from finn_tui.runs.slurm import accounting, commands
+from finn_tui.runs.slurm.accounting import Records
 from finn_tui.runs.slurm.commands import Job
+from finn_tui.runs.slurm.endings import ACCOUNTING_BEHIND, ACCOUNTING_SILENT, meaning
 from finn_tui.runs.slurm.host import SlurmHost
 from finn_tui.runs.slurm.submit import set_number
 
@@ -31,6 +32,8 @@ TICK_SECONDS = 5.0
 _MOST_TICK = 60.0
 #: After a job has ended, its last words may take this long to be seen over a network folder.
 GRACE_SECONDS = 15.0
+#: The accounting hears of ends late where slurmdbd was down; what it never hears of is given up.
+BEHIND_SECONDS = 600.0
 #: A job that was never seen by its name this long after it was sent does not exist.
 _UNSEEN_SECONDS = 120.0
 CANCEL_SECONDS = 45.0
@@ -129,15 +132,16 @@ async def _ask(
     await _find_unnumbered(host, runs)
     placements = await asyncio.to_thread(_jobs_of, runs)
     ours = {key: run for run, job in placements if (key := job.job_key) is not None}
+    names = {key: job.job_name for _, job in placements if (key := job.job_key) is not None}
     jobs = await commands.query(host.runner, list(ours))
-    missing = [key for key in ours if key not in jobs]
-    if missing:
-        jobs.update(await commands.ended(host.runner, missing))
+    unknown = Records()
+    if missing := {key: name for key, name in names.items() if key not in jobs}:
+        unknown = await _forgotten(host, jobs, missing)
     places = commands.positions(jobs.values())
     now = time.time()
     reports: dict[str, JobReport] = {}
     for key in ours:
-        job = jobs.get(key) or Job(key, "UNKNOWN")
+        job = jobs.get(key) or Job(key, "UNKNOWN", _why_unknown(key, unknown))
         old = before.jobs.get(key)
         ended_before = old if old is not None and old.phase == "ended" else None
         seen = (ended_before.ended_seen if ended_before is not None else None) or now
@@ -155,11 +159,44 @@ async def _ask(
         )
     over = [key for key, one in reports.items() if one.phase == "ended" and not one.concluded]
     if over:
-        codes = {key: jobs[key].exit for key in over if key in jobs}
         ended = {key: (ours[key], reports[key]) for key in over}
-        for key in await _conclude_all(host, ended, codes, now):
+        due = await asyncio.to_thread(_due, ended, now)
+        # squeue does not say who cancelled a job, with which code it ended or what its limit was.
+        if bare := {key: names[key] for key in due if key in jobs and not jobs[key].exit}:
+            details = await _details(host, bare)
+            jobs.update({key: one for key, one in details.items() if one.phase == "ended"})
+        for key in await _conclude_all(host, due, jobs):
             reports[key] = msgspec.structs.replace(reports[key], concluded=True)
-    return SchedulerReport(now, now, reports)
+    if not unknown.silent:
+        return SchedulerReport(now, now, reports)
+    problem = f"its accounting does not answer: {unknown.silent}"
+    return SchedulerReport(now, now, reports, problem, before.failures + 1)
+
+
+async def _forgotten(host: SlurmHost, jobs: dict[str, Job], missing: Mapping[str, str]) -> Records:
+    """Add the jobs that squeue no longer has, as others have them; what the accounting said."""
+    recorded = await accounting.records(host.runner, missing)
+    jobs.update(recorded.jobs)
+    if left := [key for key in missing if key not in jobs]:
+        jobs.update(await commands.controlled(host.runner, left))
+    return recorded
+
+
+async def _details(host: SlurmHost, ended: Mapping[str, str]) -> dict[str, Job]:
+    """More about jobs that have ended, where somebody has more."""
+    recorded = await accounting.records(host.runner, ended)
+    jobs = recorded.jobs
+    if left := [key for key in ended if key not in jobs]:
+        with contextlib.suppress(FinnTuiError):
+            jobs.update(await commands.controlled(host.runner, left))
+    return jobs
+
+
+def _why_unknown(key: str, recorded: Records) -> str:
+    """Why nobody knows how a job ended, in the place of a reason of Slurm's."""
+    if recorded.silent:
+        return ACCOUNTING_SILENT
+    return ACCOUNTING_BEHIND if key in recorded.unended else ""
 
 
 def _why(job: Job) -> str:
@@ -202,23 +239,38 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
                     await host.folders.conclude(run, "lost", error)
 
 
+def _due(
+    ended: Mapping[str, tuple[RunFolder, JobReport]], now: float
+) -> dict[str, tuple[RunFolder, JobReport, RunState]]:
+    """Those of some jobs that have ended whose runs will not say so themselves any more."""
+    due = {}
+    for key, (run, report) in ended.items():
+        # One whose state cannot be read is shown as damaged.
+        with contextlib.suppress(FinnTuiError):
+            state = run.state()
+            seen = report.ended_seen or now
+            if state.final or now - seen < grace(report):
+                continue
+            if state.pid is None and state.heartbeat > seen:
+                continue  # it was resumed meanwhile, and has another job
+            due[key] = (run, report, state)
+    return due
+
+
 async def _conclude_all(
     host: SlurmHost,
-    ended: Mapping[str, tuple[RunFolder, JobReport]],
-    codes: Mapping[str, str],
-    now: float,
+    due: Mapping[str, tuple[RunFolder, JobReport, RunState]],
+    jobs: Mapping[str, Job],
 ) -> list[str]:
     """Write the ends of runs that have not said so themselves; returns the jobs that are done."""
     concluded = []
-    for key, (run, report) in ended.items():
-        # One whose state cannot be read is shown as damaged.
+    for key, (run, report, state) in due.items():
+        job = jobs.get(key) or Job(key, "UNKNOWN", report.reason)
+        job = replace(job, node=job.node or report.node)
         with contextlib.suppress(FinnTuiError, OSError, ValueError):
-            state = await asyncio.to_thread(run.state)
-            if state.final or now - (report.ended_seen or now) < grace(report):
-                continue
-            if state.pid is None and state.heartbeat > (report.ended_seen or now):
-                continue  # it was resumed meanwhile, and has another job
-            status, error = meaning(host.name, key, report, codes.get(key, ""), state, run)
+            if job.ended_by:
+                job = replace(job, ended_by=await commands.user_name(host.runner, job.ended_by))
+            status, error = meaning(host.name, job, state, run)
             if (await host.folders.conclude(run, status, error)).final:
                 concluded.append(key)
     return concluded
@@ -230,81 +282,12 @@ def grace(report: JobReport) -> float:
     Args:
         report: of the job.
     """
+    if report.state == "UNKNOWN" and report.reason == ACCOUNTING_SILENT:
+        return math.inf
+    if report.state == "UNKNOWN" and report.reason == ACCOUNTING_BEHIND:
+        return BEHIND_SECONDS
     # One that never ran has nothing to say.
     return GRACE_SECONDS if report.node or report.state == "UNKNOWN" else 0.0
-
-
-def meaning(
-    host: str, key: str, report: JobReport, code: str, state: RunState, run: RunFolder
-) -> tuple[str, EngineError | None]:
-    """Return what the end of a job means for its run, which has not said so itself.
-
-    Args:
-        host: name in hosts.toml.
-        key: what Slurm calls the job.
-        report: of the job.
-        code: its exit code and signal, as ``1:0``; empty where not known.
-        state: of the run, as its runner left it.
-        run: its folder.
-    """
-    if report.state == "CANCELLED" or scheduled_runs.is_cancelled(str(run.path)):
-        return "cancelled", None
-    where = f"in {state.step}" if state.step else "before its first step"
-    node = f" on {report.node}" if report.node else ""
-    resume = f"`finn-tui runs resume {run.id}` goes on where its steps got to."
-    table = f"the table [{host}.slurm] of hosts.toml"
-    job = f"job {key} of Slurm on {host}"
-    ran = ""
-    if report.start is not None and report.end is not None and report.end > report.start:
-        ran = f" after {time_span(report.end - report.start)}"
-    if report.state in ("TIMEOUT", "DEADLINE"):
-        return "failed", EngineError(
-            "the time limit of the job was reached",
-            f"Slurm ended {job}{node}{ran}, {where}.",
-            f"Give it more time (time in {table}). {resume}",
-            kind="tools",
-        )
-    if report.state == "OUT_OF_MEMORY":
-        return "failed", EngineError(
-            "the build used more memory than its job was given",
-            f"Slurm ended {job}{node}{ran}, {where}.",
-            f"Give it more memory (memory in {table}). {resume}",
-            kind="tools",
-        )
-    if report.state in ("NODE_FAIL", "BOOT_FAIL"):
-        return "lost", EngineError(
-            f"the node {report.node or 'of the build'} failed",
-            f"It took {job} with it{ran}, {where}.",
-            resume,
-            kind="lost",
-        )
-    if report.state in ("PREEMPTED", "REVOKED"):
-        return "lost", EngineError(
-            "another job took the place of the build",
-            f"Slurm preempted {job}{node}{ran}, {where}, and does not start it again by itself.",
-            resume,
-            kind="lost",
-        )
-    if report.state == "UNKNOWN":
-        return "lost", EngineError(
-            "Slurm no longer knows the job of the build",
-            f"J{job[1:]} is in neither its queue nor its accounting; the build was last "
-            f"heard of {where}. How it ended is not known.",
-            resume,
-            kind="lost",
-        )
-    tail = ""
-    with contextlib.suppress(OSError):
-        tail = (run.path / runfiles.LOG).read_bytes()[-2000:].decode("utf-8", "replace").strip()
-    code_text = f" with exit code and signal {code}" if code else ""
-    return "failed", EngineError(
-        "the job ended without a result",
-        f"J{job[1:]} is {report.state}{code_text}{node}{ran}; the build said nothing, {where}.",
-        f"Look at its log: `finn-tui logs {run.id}`. The engine's Python and the run folder must "
-        f"be there on the nodes of the cluster, too.",
-        kind="engine",
-        detail=tail,
-    )
 
 
 async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:

@@ -13,8 +13,9 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.scheduled import JobReport
-from finn_tui.runs.slurm import commands, follow
+from finn_tui.runs.slurm import accounting, commands
+from finn_tui.runs.slurm.commands import Job
+from finn_tui.runs.slurm.endings import meaning
 from finn_tui.runs.slurm.reasons import in_words
 from finn_tui.runs.slurm.script import JobPlan, batch_script, sbatch_options
 from tests.runs.conftest import MakeRun
@@ -129,41 +130,92 @@ class Answers:
         return status, out.encode(), error.encode()
 
 
+#: Of Slurm 22.05: 7_3 was cancelled alone, the others of its array by another user.
 SACCT = """\
-7_0|COMPLETED|0:0|1700000000|1700000060|n1
-7_1|CANCELLED by 1000|0:15|1700000000|1700000060|n1
-7_2|NODE_FAIL|0:0|Unknown|1700000060|None assigned
-8|TIMEOUT|0:0|1700000000|1700000060|n2
+sacct: warning: something odd|that|is|no|row
+1|FAILED|3:0|1795750855|1795750855|localhost|525600|8000M|0|finn-tui-a
+2|CANCELLED by 0|0:0|1795750855|1795750857|localhost|525600|8000M|1000|a|b
+3|NODE_FAIL|0:0|1795750855|1795750884|localhost|525600|8000M|0|finn-tui-a
+4|TIMEOUT|0:0|1795750855|1795750883|localhost|5|8000M|0|finn-tui-a
+5|FAILED|0:9|1795750855|1795750855|localhost|Partition_Limit|8000M|0|finn-tui-a
+7_[0-2,4-20:2%2]|CANCELLED by 0|0:0|1795750857|1795750857|None assigned|5|8000M|0|finn-tui-a
+6|RUNNING|0:0|1795750886|Unknown|localhost|525600|8000M|0|finn-tui-a
+8|OUT_OF_MEMORY|0:125|1795750855|1795750883|n1|UNLIMITED|4Gn|0|finn-tui-b
+9_[0-1|PENDING
 """
 
 
 async def test_accounting_says_how_jobs_ended_that_the_queue_forgot() -> None:
-    host = Answers(sacct=(0, SACCT, ""))
-    jobs = await commands.ended(host, ["7_1", "7_2", "8"])
+    host = Answers(sacct=(0, SACCT, "sacct: warning: of a plugin"))
+    keys = ["1", "2", "3", "4", "5", "6", "7_1", "7_3", "7_5", "7_6", "8", "9_0"]
+    recorded = await accounting.records(host, dict.fromkeys(keys, "") | {"8": "finn-tui-a"})
+    jobs = recorded.jobs
     assert {key: job.state for key, job in jobs.items()} == {
+        "1": "FAILED",
+        "2": "CANCELLED",
+        "3": "NODE_FAIL",
+        "4": "TIMEOUT",
+        "5": "FAILED",
+        # 8 is another job: a cluster that was set up anew begins to count again.
         "7_1": "CANCELLED",
-        "7_2": "NODE_FAIL",
-        "8": "TIMEOUT",
+        "7_6": "CANCELLED",
     }
-    assert (jobs["8"].node, jobs["8"].end, jobs["7_1"].exit) == ("n2", 1700000060.0, "0:15")
-    assert len(host.asked) == 1 and "--jobs=7,8" in host.asked[0]
+    assert recorded.unended == {"6", "7_3", "7_5", "8", "9_0"} and not recorded.silent
+    assert (jobs["4"].node, jobs["4"].end, jobs["4"].limit) == ("localhost", 1795750883.0, 300.0)
+    assert (jobs["1"].exit, jobs["5"].exit, jobs["5"].limit) == ("3:0", "0:9", None)
+    assert [jobs[key].ended_by for key in ("2", "7_1")] == ["0", ""]
+    assert jobs["7_1"].node == ""
+    assert len(host.asked) == 1 and "--jobs=1,2,3,4,5,6,7,8,9" in host.asked[0]
+    named = await accounting.records(host, {"8": "finn-tui-b", "2": "a|b"})
+    assert (named.jobs["8"].memory, named.jobs["8"].limit) == ("4Gn", None)
+    assert named.jobs["2"].state == "CANCELLED"
 
 
-async def test_without_accounting_the_controller_is_asked_and_may_have_forgotten() -> None:
+@pytest.mark.parametrize(
+    ("status", "error", "silent"),
+    [
+        (1, "Slurm accounting storage is disabled", ""),
+        (127, "env: 'sacct': No such file or directory", ""),
+        (
+            1,
+            "sacct: error: Sending PersistInit msg: Connection refused\n"
+            "sacct: error: Problem talking to the database: Connection refused\n",
+            "sacct: error: Problem talking to the database: Connection refused",
+        ),
+    ],
+)
+async def test_accounting_that_is_down_is_told_from_none(
+    status: int, error: str, silent: str
+) -> None:
+    recorded = await accounting.records(Answers(sacct=(status, "", error)), {"7": ""})
+    assert (recorded.jobs, recorded.silent) == ({}, silent)
+
+
+async def test_a_sacct_that_hangs_is_accounting_that_is_silent() -> None:
+    class Slow(Answers):
+        async def run(
+            self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+        ) -> tuple[int, bytes, bytes]:
+            raise FinnTuiError(f"sacct on lab took longer than {timeout:g} s", kind="host")
+
+    assert "longer than 20 s" in (await accounting.records(Slow(), {"7": ""})).silent
+
+
+async def test_the_controller_is_asked_and_may_have_forgotten() -> None:
     line = (
         "JobId=9 ArrayJobId=7 ArrayTaskId=1 JobName=x JobState=EVIL JobState=OUT_OF_MEMORY "
         "Reason=OutOfMemory ExitCode=0:125 StartTime=1700000000 EndTime=1700000060 NodeList=n1\n"
     )
     line = line.replace("JobState=EVIL ", "")
-    host = Answers(sacct=(1, "", "Slurm accounting storage is disabled"), scontrol=(0, line, ""))
-    jobs = await commands.ended(host, ["7_1", "7_2"])
+    host = Answers(scontrol=(0, line, ""))
+    jobs = await commands.controlled(host, ["7_1", "7_2"])
     assert jobs["7_1"].state == "OUT_OF_MEMORY" and jobs["7_1"].exit == "0:125"
     assert "7_2" not in jobs
     gone = Answers(scontrol=(1, "", "slurm_load_jobs error: Invalid job id specified"))
-    assert await commands.ended(gone, ["7_1"]) == {}
+    assert await commands.controlled(gone, ["7_1"]) == {}
     silent = Answers(scontrol=(1, "", "Unable to contact slurm controller (connect failure)"))
     with pytest.raises(FinnTuiError, match="does not answer"):
-        await commands.ended(silent, ["7_1"])
+        await commands.controlled(silent, ["7_1"])
 
 
 async def test_a_cluster_with_more_jobs_than_a_line_takes_is_asked_for_ours() -> None:
@@ -196,8 +248,9 @@ def test_each_end_of_a_job_is_explained(
     make_run: MakeRun, state: str, status: str, what: str
 ) -> None:
     run: RunFolder = make_run(state="running", step="step_hw_ipgen")
-    report = JobReport(state, "ended", start=time.time() - 3600, end=time.time(), node="n1")
-    ended, error = follow.meaning("lab", "7_1", report, "1:0", run.state(), run)
+    now = time.time()
+    job = Job("7_1", state, start=now - 3600, end=now, node="n1", exit="1:0", limit=3600.0)
+    ended, error = meaning("lab", job, run.state(), run)
     assert error is not None
     assert (ended, error.what) == (status, what)
     assert "ob 7_1 of Slurm on lab" in error.why and "in step_hw_ipgen" in error.why
@@ -206,5 +259,5 @@ def test_each_end_of_a_job_is_explained(
 
 def test_a_job_that_somebody_cancelled_needs_no_reason(make_run: MakeRun) -> None:
     run: RunFolder = make_run(state="running")
-    report = JobReport("CANCELLED", "ended", node="n1")
-    assert follow.meaning("lab", "7", report, "", run.state(), run) == ("cancelled", None)
+    job = Job("7", "CANCELLED", node="n1")
+    assert meaning("lab", job, run.state(), run) == ("cancelled", None)
