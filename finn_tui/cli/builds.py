@@ -89,14 +89,14 @@ def build(
         raise click.UsageError("--from needs --resume")
     if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
         raise click.UsageError("--fail and --log-mb need --rehearse")
-    from finn_tui.lab import host_builds
+    from finn_tui.lab.build_places import links
 
     failure = read_failure(fail) if fail else None
     if not check:
         ask_about_notify(workspace)
 
     async def work(reporter: Reporter) -> RunFolder | None:
-        host_builds.ask_with(asker(reporter))
+        links.ask_with(asker(reporter))
         async with open_lab(workspace, handling=handling) as lab:
             if model is None:
                 return await lab.resume(lab.find_run(again or "last"), step, reporter)
@@ -140,13 +140,14 @@ async def _asked(folder: RunFolder) -> RunState:
     """Return the state of a run once its scheduler was asked."""
     import asyncio
 
-    from finn_tui.lab import host_builds, slurm_builds
+    from finn_tui.lab.build_places import following
     from finn_tui.runs.launch.processes import reconcile
+    from finn_tui.runs.placement import is_mirrored
 
-    if host_builds.host_of(folder) is None:
-        await slurm_builds.refresh(folder.path.parent, tick=0)
+    if is_mirrored(folder.path):
+        await following.look([folder])
     else:
-        await host_builds.look([folder])
+        await following.refresh(folder.path.parent, tick=0)
     return await asyncio.to_thread(reconcile, folder)
 
 
@@ -239,9 +240,10 @@ def logs(
     name: str, go_on: bool, list_only: bool, wanted: str | None, whole: bool, workspace: Path
 ) -> None:
     """Print a run's log, or one of FINN, HLS and Vivado."""
-    from finn_tui.lab import host_builds
+    from finn_tui.lab.build_places import following
     from finn_tui.runs.live import watch
     from finn_tui.runs.logs.tail import Tail, find_logs
+    from finn_tui.runs.placement import is_mirrored
 
     folder = open_lab(workspace).find_run(name)
     log_files = find_logs(folder)
@@ -260,13 +262,13 @@ def logs(
         if not named:
             raise click.UsageError(f"{folder.id} has no log {wanted}; see --list")
         path = named[0].path
-    placed = host_builds.host_of(folder) is not None
+    placed = is_mirrored(folder.path)
     if placed:
         ask_host(folder, path if whole else None)
     if go_on:
 
         async def print_lines() -> None:
-            async with host_builds.mirrored(folder.path.parent, folder):
+            async with following.mirrored(folder.path.parent, folder):
                 async for update in watch.follow(folder, log=path):
                     if isinstance(update, watch.LogLines):
                         echo("\n".join(update.lines))
@@ -287,14 +289,14 @@ def ask_host(folder: RunFolder, whole: Path | None = None) -> None:
         folder: of a run on a host.
         whole: the log; None for none.
     """
-    from finn_tui.lab import host_builds
+    from finn_tui.lab.build_places import following, links
 
     async def work(reporter: Reporter) -> None:
-        host_builds.ask_with(asker(reporter))
-        for error in await host_builds.look([folder]):
+        links.ask_with(asker(reporter))
+        for error in await following.look([folder]):
             reporter.say(f"{error.what}; this is what was last heard")
         if whole is not None:
-            await host_builds.fetch_log(folder, whole)
+            await following.fetch_log(folder, whole)
 
     with Reporter() as reporter:
         run(work(reporter))
@@ -350,12 +352,13 @@ def cancel(name: str, array: bool, workspace: Path, as_json: bool) -> None:
     lab = open_lab(workspace)
     folder = lab.find_run(name)
     if array:
-        from finn_tui.lab import slurm_builds
+        from finn_tui.lab.build_places.locate import place_of
+        from finn_tui.runs.slurm.follow import array_of
 
-        members = slurm_builds.array_of(folder)
+        members = array_of(folder)
         if len(members) == 1:
             raise click.UsageError(f"{folder.id} is no part of a job array")
-        states = run(slurm_builds.cancel(members))
+        states = run(place_of(folder).cancel(members))
         state = states[members.index(folder)]
         ended = sum(state.state == "cancelled" for state in states)
         echo(f"{ended} of {len(members)} builds are cancelled", err=True)

@@ -28,18 +28,18 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """
     import asyncio
 
-    from finn_tui.lab import host_builds, slurm_builds
+    from finn_tui.lab.build_places import following, links
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.live import watch
 
     tell = _tell_training if folder.request.is_training else _tell
     telling = asyncio.create_task(tell(folder, reporter))
     try:
-        host_builds.ask_with(asker(reporter))
+        links.ask_with(asker(reporter))
         runs_dir, tell_host = folder.path.parent, _tell_host(reporter)
         async with (
-            slurm_builds.asked(runs_dir),
-            host_builds.mirrored(runs_dir, folder, tell_host),
+            following.asked(runs_dir),
+            following.mirrored(runs_dir, folder, tell_host),
         ):
             async for update in watch.follow(folder):
                 match update:

@@ -139,9 +139,9 @@ def ask_schedulers(lab: Workbench) -> None:
         lab: the workspace.
     """
     if _placed(lab):
-        from finn_tui.lab import slurm_builds
+        from finn_tui.lab.build_places import following
 
-        run(slurm_builds.refresh(lab.workspace.runs_dir))
+        run(following.refresh(lab.workspace.runs_dir))
 
 
 def _ask_hosts(lab: Workbench) -> None:
@@ -151,10 +151,10 @@ def _ask_hosts(lab: Workbench) -> None:
     """
     placed = _placed(lab)
     if placed:
-        from finn_tui.lab import host_builds
+        from finn_tui.lab.build_places import following
 
         with Reporter() as reporter:
-            for error in run(host_builds.look(placed, seconds=_LOOK_SECONDS)):
+            for error in run(following.look(placed, seconds=_LOOK_SECONDS)):
                 reporter.say(f"{error.what}; this is what was last heard")
 
 
@@ -188,15 +188,15 @@ def _lab(ctx: click.Context, given: Path) -> Workbench:
 @_run_command
 def show(ctx: click.Context, name: str, workspace: Path, as_json: bool) -> None:
     """Show state, steps and results of a run."""
-    from finn_tui.lab import host_builds
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import load_notes
+    from finn_tui.runs.placement import is_mirrored
     from finn_tui.runs.steps import steps as steps_of
 
     lab = _lab(ctx, workspace)
     folder = lab.find_run(name)
     ask_schedulers(lab)
-    if host_builds.host_of(folder) is not None:
+    if is_mirrored(folder.path):
         ask_host(folder)
     state = reconcile(folder)
     steps = steps_of(folder)
@@ -312,19 +312,23 @@ def clean(
 
 def _on_hosts(plans: list[Cleanup], keep_results: bool, *, dry: bool) -> list[Cleanup]:
     """Measure or remove what runs have left on hosts; those whose host is silent are left out."""
-    from finn_tui.lab import host_builds
+    from finn_tui.lab.build_places.links import ask_with
+    from finn_tui.lab.build_places.locate import place_of
+    from finn_tui.runs.placement import is_mirrored
 
     async def work(reporter: Reporter) -> list[Cleanup]:
-        host_builds.ask_with(asker(reporter))
+        ask_with(asker(reporter))
         done = []
         for plan in plans:
             try:
-                done.append(await host_builds.clean(plan, keep_results=keep_results, dry=dry))
+                done.append(
+                    await place_of(plan.run).clean(plan, keep_results=keep_results, dry=dry)
+                )
             except FinnTuiError as error:
                 reporter.say(f"{plan.run.id} stays: {error.what}")
         return done
 
-    if not any(host_builds.host_of(plan.run) for plan in plans):
+    if not any(is_mirrored(plan.run.path) for plan in plans):
         return plans
     with Reporter() as reporter:
         return run(work(reporter))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
@@ -13,7 +12,7 @@ from finn_tui.core.folding import finn_json
 from finn_tui.core.optimize import buildability
 from finn_tui.lab.models import Model
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.launch.launch import BuildRequest, launch
+from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
 
 if TYPE_CHECKING:
@@ -86,16 +85,10 @@ async def check(
         parallel=settings.parallel_builds,
     )
     findings = await asyncio.to_thread(preflight, plan)
-    if on is None:
-        return findings
-    from finn_tui.lab import host_builds, slurm_builds
+    from finn_tui.lab.build_places.locate import place_named
 
-    jobs = await asyncio.to_thread(slurm_builds.is_slurm, on)
-    if jobs and not await asyncio.to_thread(slurm_builds.is_remote, on):
-        return [finding for finding in findings if finding.id not in slurm_builds.ELSEWHERE]
-    findings = [finding for finding in findings if finding.id not in host_builds.LOCAL_CHECKS]
-    # The nodes of a cluster have AMD's tools, not its login node.
-    return [*findings, *await host_builds.check(on, rehearse=plan.rehearse or jobs)]
+    place = await asyncio.to_thread(place_named, on)
+    return await place.check(findings, rehearse=plan.rehearse)
 
 
 def source_of(model: Model) -> dict[str, Any]:
@@ -128,6 +121,7 @@ async def build(
     on_progress: OnProgress,
 ) -> RunFolder:
     """Begin a build; see ``Workbench.build``."""
+    from finn_tui.lab.build_places.locate import place_named
     from finn_tui.lab.driver_consent import remember_own
 
     request = await request_for(
@@ -141,24 +135,12 @@ async def build(
         on=on,
         on_progress=on_progress,
     )
-    run = await _launch(request, lab.workspace.runs_dir, on, force, on_progress)
+    place = await asyncio.to_thread(place_named, on)
+    (run,) = await place.launch(
+        [request], lab.workspace.runs_dir, force=force, on_progress=on_progress
+    )
     await asyncio.to_thread(remember_own, run)
     return run
-
-
-async def _launch(
-    request: BuildRequest, runs_dir: Path, on: str | None, force: bool, on_progress: OnProgress
-) -> RunFolder:
-    if on is None:
-        return await launch(request, runs_dir, force=force, on_progress=on_progress)
-    from finn_tui.lab import host_builds, slurm_builds
-
-    if await asyncio.to_thread(slurm_builds.is_slurm, on):
-        (run,) = await slurm_builds.send(
-            on, [request], runs_dir, force=force, on_progress=on_progress
-        )
-        return run
-    return await host_builds.launch(on, request, runs_dir, force=force, on_progress=on_progress)
 
 
 async def request_for(

@@ -39,12 +39,12 @@ async def send_all(
     on_progress: OnProgress,
 ) -> None:
     """Send what is not built yet to a host: to its Slurm as one job array, else one by one."""
-    from finn_tui.lab import host_builds, slurm_builds
+    from finn_tui.lab.build_places.locate import place_named
     from finn_tui.lab.build_request import request_for
     from finn_tui.lab.driver_consent import remember_own
 
     assert options.on is not None
-    places, requests = [], []
+    indices, requests = [], []
     for index in waiting:
         item = items[index]
         try:
@@ -60,45 +60,37 @@ async def send_all(
         except FinnTuiError as error:
             update(index, status=SweepStatus.FAILED, error=error)
         else:
-            places.append(index)
+            indices.append(index)
             requests.append(request)
     if not requests:
         return
-    if not await asyncio.to_thread(slurm_builds.is_slurm, options.on):
-        # They wait there for their turn, as builds of this machine do here.
-        for index, request in zip(places, requests, strict=True):
-            try:
-                run = await host_builds.launch(
-                    options.on, request, lab.workspace.runs_dir, on_progress=on_progress
-                )
-            except FinnTuiError as error:
+    place = await asyncio.to_thread(place_named, options.on)
+    launches = list(zip(indices, requests, strict=True))
+    # Without arrays they wait there for their turn, as builds of this machine do here.
+    batches = [launches] if place.takes_arrays else [[launch] for launch in launches]
+    for batch in batches:
+        try:
+            runs = await place.launch(
+                [request for _, request in batch], lab.workspace.runs_dir, on_progress=on_progress
+            )
+        except FinnTuiError as error:
+            for index, _ in batch:
                 update(index, status=SweepStatus.FAILED, error=error)
-            else:
-                await asyncio.to_thread(remember_own, run)
-                update(index, status=SweepStatus.BUILDING, run=run)
-        return
-    try:
-        runs = await slurm_builds.send(
-            options.on, requests, lab.workspace.runs_dir, on_progress=on_progress
-        )
-    except FinnTuiError as error:
-        for index in places:
-            update(index, status=SweepStatus.FAILED, error=error)
-        return
-    for index, run in zip(places, runs, strict=True):
-        await asyncio.to_thread(remember_own, run)
-        update(index, status=SweepStatus.BUILDING, run=run)
+            continue
+        for (index, _), run in zip(batch, runs, strict=True):
+            await asyncio.to_thread(remember_own, run)
+            update(index, status=SweepStatus.BUILDING, run=run)
 
 
 async def as_they_end(
     lab: Workbench, items: Sequence[SweepItem], on_progress: OnProgress
 ) -> AsyncIterator[int]:
     """Yield the places of foldings whose builds have ended, the first that ends first."""
-    from finn_tui.lab import host_builds, slurm_builds
+    from finn_tui.lab.build_places import following
 
     left = dict(enumerate(items))
     runs_dir = lab.workspace.runs_dir
-    async with slurm_builds.asked(runs_dir), host_builds.mirrored(runs_dir):
+    async with following.asked(runs_dir), following.mirrored(runs_dir):
         last = ""
         while left:
             ended, text = await asyncio.to_thread(_look_at, left)

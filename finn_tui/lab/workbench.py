@@ -499,21 +499,13 @@ class Workbench:
         Raises:
             FinnTuiError: it cannot be ended from here, or its scheduler does not answer.
         """
-        from finn_tui.lab import host_builds
-        from finn_tui.runs.launch.processes import cancel
-        from finn_tui.runs.slurm.follow import job_of
+        from finn_tui.lab.build_places.locate import place_of
 
         state = await asyncio.to_thread(run.state)
         if state.final:
             return state
-        if await asyncio.to_thread(host_builds.host_of, run) is not None:
-            (state,) = await host_builds.cancel([run])
-            return state
-        if await asyncio.to_thread(job_of, run) is None:
-            return await cancel(run)
-        from finn_tui.lab import slurm_builds
-
-        (state,) = await slurm_builds.cancel([run])
+        place = await asyncio.to_thread(place_of, run)
+        (state,) = await place.cancel([run])
         return state
 
     async def preflight(
@@ -538,48 +530,32 @@ class Workbench:
         self, run: RunFolder, step: str | None = None, on_progress: OnProgress = ignore
     ) -> RunFolder:
         """Go on with a run that has ended, where it ended or at a step."""
-        from finn_tui.lab import host_builds
+        from finn_tui.lab.build_places.locate import place_of
         from finn_tui.lab.trainable import require_agreed_run
-        from finn_tui.runs.launch.rebuild import first_step, resume
-        from finn_tui.runs.slurm.follow import job_of
 
         await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
-        if await asyncio.to_thread(host_builds.host_of, run) is not None:
-            first = await first_step(run, step)
-            return await host_builds.resume(run, first, on_progress)
-        settings = self.workspace.settings
-        if await asyncio.to_thread(job_of, run) is not None:
-            from finn_tui.lab import slurm_builds
-
-            notify = self.workspace.agreed_notify()
-            return await slurm_builds.resume(run, step, notify, on_progress)
-        return await resume(
+        place = await asyncio.to_thread(place_of, run)
+        return await place.resume(
             run,
             step,
-            parallel=settings.parallel_builds,
+            parallel=self.workspace.settings.parallel_builds,
             notify=self.workspace.agreed_notify(),
             on_progress=on_progress,
         )
 
     async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
         """Build what a run was asked for again, in a new run."""
-        from finn_tui.lab import host_builds
+        from finn_tui.lab.build_places.locate import retry
         from finn_tui.lab.driver_consent import remember_own
         from finn_tui.lab.trainable import require_agreed_run
-        from finn_tui.runs.launch.rebuild import retry
-        from finn_tui.runs.slurm.follow import job_of
 
         await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
-        parallel = self.workspace.settings.parallel_builds
-        notify = self.workspace.agreed_notify()
-        if await asyncio.to_thread(host_builds.host_of, run) is not None:
-            new_run = await host_builds.retry(run, parallel, on_progress)
-        elif await asyncio.to_thread(job_of, run) is not None:
-            from finn_tui.lab import slurm_builds
-
-            new_run = await slurm_builds.retry(run, notify, on_progress)
-        else:
-            new_run = await retry(run, parallel=parallel, notify=notify, on_progress=on_progress)
+        new_run = await retry(
+            run,
+            parallel=self.workspace.settings.parallel_builds,
+            notify=self.workspace.agreed_notify(),
+            on_progress=on_progress,
+        )
         await asyncio.to_thread(remember_own, new_run)
         return new_run
 

@@ -86,6 +86,14 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.job if self.array_index is None else f"{self.job}_{self.array_index}"
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether the host is asked for the run, whose folder here is a mirror.
+
+        For a scheduler's job in the workspace's own folder nothing is sent or fetched.
+        """
+        return not (self.shared and self.job_name)
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is to be asked of the host any more."""
         return self.stage is Stage.SETTLED and not self.wanted
@@ -120,6 +128,19 @@ def read_placement(run: Path) -> Placement | None:
             _FIX,
         )
     return placement
+
+
+def is_mirrored(run: Path) -> bool:
+    """Whether a run's folder in the workspace is a mirror of one on a host, which is asked.
+
+    Args:
+        run: the run's folder in the workspace.
+
+    Raises:
+        FinnTuiError: placement.json is broken.
+    """
+    placement = read_placement(run)
+    return placement is not None and placement.is_mirrored
 
 
 def write_placement(run: Path, placement: Placement) -> None:

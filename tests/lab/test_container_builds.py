@@ -12,7 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.container import Container
-from finn_tui.lab import host_builds
+from finn_tui.lab.build_places import links
 from finn_tui.lab.doctor.check import Check, Verdict
 from finn_tui.lab.doctor.examine import examine_named
 from finn_tui.lab.workbench import Workbench
@@ -50,7 +50,7 @@ async def test_a_build_goes_on_in_the_container_and_is_cancelled_there(
     box: Host, docker: Docker, begin_on: BeginOn, tmp_path: Path
 ) -> None:
     lab = Workbench(Workspace.open(tmp_path))
-    async with host_builds.HostLinks() as hosts, hosts.use("box") as here:
+    async with links.HostLinks() as hosts, hosts.use("box") as here:
         done = await begin_on(here, seconds=0.2)
         await settled(lab, done)
         assert reconcile(done).state == "succeeded"
@@ -72,7 +72,7 @@ async def test_a_container_that_does_not_see_the_folder_is_refused(
 ) -> None:
     elsewhere = str(tmp_path / "elsewhere")
     catalogue.add(Host(name="blind", folder=elsewhere, engine=box.engine, container=box.container))
-    async with host_builds.HostLinks() as hosts, hosts.use("blind") as here:
+    async with links.HostLinks() as hosts, hosts.use("blind") as here:
         with pytest.raises(FinnTuiError, match="does not see"):
             await here.files()
 

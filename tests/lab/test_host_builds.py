@@ -16,7 +16,11 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import ignore
 from finn_tui.engine.server import runfiles
 from finn_tui.hosts import catalogue
-from finn_tui.lab import build_request, host_builds, slurm_builds, sweep_builds
+from finn_tui.lab import build_request, sweep_builds
+from finn_tui.lab.build_places import following, links
+from finn_tui.lab.build_places.host import HostMachine
+from finn_tui.lab.build_places.locate import place_of
+from finn_tui.lab.build_places.shared_cluster import SharedCluster
 from finn_tui.lab.sweep_items import SweepItem, SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
@@ -50,7 +54,7 @@ async def begin(server: Server, begin_on: BeginOn, **plan: object) -> RunFolder:
 
 
 async def settled(lab: Workbench, run: RunFolder) -> None:
-    async with host_builds.mirrored(lab.workspace.runs_dir, run), asyncio.timeout(60):
+    async with following.mirrored(lab.workspace.runs_dir, run), asyncio.timeout(60):
         while (  # noqa: ASYNC110 - files change, nothing tells
             (placement := read_placement(run.path)) is None or not placement.settled
         ):
@@ -73,13 +77,13 @@ async def test_followed_retried_resumed_and_cleaned(
     await settled(lab, again)
     (there(run) / "finn_build_dir").mkdir(exist_ok=True)
     (there(run) / "finn_build_dir" / "large").write_bytes(b"x" * 300_000)
-    plan = await host_builds.clean(plan_cleanup(run), keep_results=False, dry=True)
+    plan = await place_of(run).clean(plan_cleanup(run), keep_results=False, dry=True)
     assert plan.host_bytes >= 300_000
-    await host_builds.clean(plan, keep_results=False, dry=False)
+    await place_of(run).clean(plan, keep_results=False, dry=False)
     assert not (there(run) / "finn_build_dir").exists() and (there(run) / "run.json").exists()
     with pytest.raises(FinnTuiError, match="cannot go on"):
         await lab.resume(run, "step_two")
-    await host_builds.clean(plan, keep_results=True, dry=False)
+    await place_of(run).clean(plan, keep_results=True, dry=False)
     assert not there(run).exists() and run.results()["kept"] == 1
 
 
@@ -90,7 +94,7 @@ async def test_a_cancel_while_the_host_is_away_is_done_when_it_is_back(
     server.stop()
     with pytest.raises(FinnTuiError, match="not cancelled yet"):
         await lab.cancel(run)
-    (problem,) = await host_builds.look([run])
+    (problem,) = await following.look([run])
     assert problem.kind == "host"
     server.start()
     await settled(lab, run)
@@ -103,7 +107,7 @@ async def test_a_cancelled_run_is_shown_as_cancelled_at_once(
 ) -> None:
     run = await begin(server, begin_on, seconds=60)
     # All files were listed just now.
-    await host_builds.look([run])
+    await following.look([run])
     assert (await lab.cancel(run)).state == "cancelled"
     assert run.state().state == "cancelled"
 
@@ -112,7 +116,7 @@ async def test_a_look_ends_where_another_finn_tui_has_the_mirror(
     lab: Workbench, server: Server, begin_on: BeginOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await begin(server, begin_on, seconds=0.5)
-    assert not await host_builds.look([run])  # all files are listed
+    assert not await following.look([run])  # all files are listed
     while (  # noqa: ASYNC110 - files change, nothing tells
         json.loads((there(run) / "state.json").read_text())["state"] != "succeeded"
     ):
@@ -128,7 +132,7 @@ async def test_a_look_ends_where_another_finn_tui_has_the_mirror(
 
     monkeypatch.setattr(mirror, "held", held)
     async with asyncio.timeout(30):
-        assert not await host_builds.look([run], seconds=60)
+        assert not await following.look([run], seconds=60)
     assert len(taken) == 2, "it looked for the end once and left it to the other"
 
 
@@ -141,7 +145,7 @@ async def test_an_array_is_cancelled_when_its_host_is_back(
     await asyncio.to_thread(requeued, runs)
     server.stop()
     with pytest.raises(FinnTuiError, match="with 1 more is not cancelled yet"):
-        await slurm_builds.cancel(runs)
+        await place_of(runs[0]).cancel(runs)
     server.start()
     kept = [read_placement(run.path) for run in runs]
     assert [one.wanted for one in kept if one is not None] == ["cancel", "cancel"]
@@ -158,7 +162,7 @@ async def test_a_host_that_has_no_slurm_any_more_is_said(
         await lab.cancel(run)
     before = lab.runs()
     with pytest.raises(FinnTuiError, match="lab has no Slurm"):
-        await slurm_builds.send("lab", [], lab.workspace.runs_dir)
+        await SharedCluster("lab").launch([], lab.workspace.runs_dir)
     assert lab.runs() == before, "nothing was begun"
 
 
@@ -168,15 +172,15 @@ async def test_a_series_goes_to_a_host_one_by_one_and_a_failure_stops_no_other(
     async def request_for(*_: object, **__: object) -> object:
         return object()
 
-    async def launch(name: str, *_: object, **__: object) -> RunFolder:
-        launched.append(name)
+    async def launch(place: HostMachine, *_: object, **__: object) -> list[RunFolder]:
+        launched.append(place.name)
         if len(launched) == 1:
             raise FinnTuiError("the disk of lab is full")
-        return await begin(server, begin_on, seconds=0.1)
+        return [await begin(server, begin_on, seconds=0.1)]
 
     launched: list[str] = []
     monkeypatch.setattr(build_request, "request_for", request_for)
-    monkeypatch.setattr(host_builds, "launch", launch)
+    monkeypatch.setattr(HostMachine, "launch", launch)
     monkeypatch.setattr(Workbench, "price", request_for)
     items = [SweepItem(name, cast(Any, SimpleNamespace())) for name in ("ones", "exp1")]
     changes: dict[int, dict[str, Any]] = {}
@@ -201,7 +205,7 @@ def requeued(runs: list[RunFolder]) -> None:
 
 
 async def test_a_name_that_is_no_host(lab: Workbench, server: Server) -> None:
-    async with host_builds.HostLinks() as hosts:
+    async with links.HostLinks() as hosts:
         with pytest.raises(FinnTuiError, match="no host called"):
             async with hosts.use("nowhere"):
                 pass

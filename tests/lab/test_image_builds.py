@@ -15,7 +15,7 @@ from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.detached import LABEL
-from finn_tui.lab import host_builds
+from finn_tui.lab.build_places import links
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
@@ -63,7 +63,7 @@ def lab(image_host: Host, tmp_path: Path) -> Workbench:
 
 async def begin(begin_on: BeginOn, **plan: object) -> RunFolder:
     """Begin a build; the connection is closed behind it."""
-    async with host_builds.HostLinks() as hosts, hosts.use("image") as there:
+    async with links.HostLinks() as hosts, hosts.use("image") as there:
         run = await begin_on(there, **plan)
     assert isinstance(run, RunFolder)
     return run

@@ -91,7 +91,7 @@ async def examine_named(
     """
     from finn_tui.hosts import catalogue as hosts
     from finn_tui.hosts.local import LocalTransport
-    from finn_tui.lab.host_builds import HostLinks
+    from finn_tui.lab.build_places.links import HostLinks
     from finn_tui.runs.remote.link import Link
 
     host = await asyncio.to_thread(hosts.find, name)

@@ -63,8 +63,7 @@ def placed_runs(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
             continue
         if placement is None or placement.settled:
             continue
-        # A scheduler's job in the workspace's own folder: the scheduler is asked, nothing is sent.
-        if not (placement.shared and placement.job_name):
+        if placement.is_mirrored:
             by_host.setdefault(placement.host, []).append(run)
     return by_host
 

@@ -16,7 +16,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import Placement, read_placement
 from finn_tui.runs.scheduled import JobReport, SchedulerReport
 from finn_tui.runs.slurm import accounting, commands
@@ -66,6 +66,19 @@ def job_of(run: RunFolder) -> Placement | None:
     except FinnTuiError:
         return None
     return placement if placement is not None and placement.job_name else None
+
+
+def array_of(run: RunFolder) -> list[RunFolder]:
+    """Return the runs of the job array that a run is part of, itself among them.
+
+    Args:
+        run: one that a job of Slurm builds.
+    """
+    placement = job_of(run)
+    if placement is None:
+        return [run]
+    others = ((other, job_of(other)) for other in list_runs(run.path.parent))
+    return [other for other, job in others if job and job.job_name == placement.job_name]
 
 
 def is_due(runs_dir: Path, host: str, tick: float = TICK_SECONDS) -> bool:

@@ -365,14 +365,16 @@ class BuildController(Controller):
         ``steps`` asks where it can go on, ``space`` what cleaning would free, ``clean`` does it,
         ``note`` and ``tags`` say something of it.
         """
-        from finn_tui.lab import host_builds
+        from finn_tui.lab.build_places.locate import place_of
 
         if job == "clean":
             # What is here says what it was: it goes once the host has removed its part.
-            argument = await host_builds.clean(argument, keep_results=False, dry=False)
+            place = await asyncio.to_thread(place_of, run)
+            argument = await place.clean(argument, keep_results=False, dry=False)
         answer = await asyncio.to_thread(upkeep, run, job, argument)
         if job == "space":
-            answer = await host_builds.clean(answer, keep_results=False, dry=True)
+            place = await asyncio.to_thread(place_of, run)
+            answer = await place.clean(answer, keep_results=False, dry=True)
         return UpkeepDone(run, job, answer)
 
     async def _cancel_build(self, run: RunFolder) -> None:
@@ -381,9 +383,9 @@ class BuildController(Controller):
 
     async def _watch_runs(self) -> None:
         """Read the workspace's runs repeatedly; post a message when they change."""
-        from finn_tui.lab import slurm_builds
+        from finn_tui.lab.build_places import following
 
-        async with slurm_builds.asked(self.lab.workspace.runs_dir):
+        async with following.asked(self.lab.workspace.runs_dir):
             await self._read_again_and_again()
 
     async def _read_again_and_again(self) -> None:
@@ -406,7 +408,8 @@ class BuildController(Controller):
 
     async def _follow_hosts(self) -> None:
         """Follow the runs on hosts; what is heard is in their folders, which are watched."""
-        from finn_tui.lab.host_builds import ask_with, keep_mirrors
+        from finn_tui.lab.build_places.following import keep_mirrors
+        from finn_tui.lab.build_places.links import ask_with
         from finn_tui.ui.controllers.host_questions import HostQuestions
 
         ask_with(HostQuestions(self.context))

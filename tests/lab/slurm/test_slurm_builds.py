@@ -19,7 +19,8 @@ from msgspec.structs import replace as replace_struct
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
-from finn_tui.lab import slurm_builds, sweep
+from finn_tui.lab import sweep
+from finn_tui.lab.build_places import following
 from finn_tui.lab.opened import Opened
 from finn_tui.lab.sweep_items import SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
@@ -85,7 +86,7 @@ async def test_a_sweep_that_was_broken_off_goes_on(cluster: SlurmCluster, lab: W
     opened = await open_model(lab)
     items = sweep.named(lab, opened, ["published", "exp1"])
     first = await lab.build(items[0].opened, rehearse=True, seconds=1, on="held")
-    await slurm_builds.refresh(lab.workspace.runs_dir, tick=0)
+    await following.refresh(lab.workspace.runs_dir, tick=0)
     assert reconcile(first).waiting is not None
     assert [item.status for item in sweep.look(lab, items, ON)] == ["building", "waiting"]
     cluster.run("scontrol", "release", key_of(first))
@@ -104,7 +105,7 @@ async def test_a_run_is_cancelled_resumed_and_retried_as_jobs(
     assert cluster.run("squeue", "--noheader").strip() == ""
 
     async def ended(run: RunFolder) -> RunState:
-        async with asyncio.timeout(60), slurm_builds.asked(run.path.parent):
+        async with asyncio.timeout(60), following.asked(run.path.parent):
             while not (state := reconcile(run)).final:  # noqa: ASYNC110 - a file tells it
                 await asyncio.sleep(0.1)
         return state
@@ -150,7 +151,7 @@ async def test_a_job_whose_host_is_gone_from_hosts_toml_says_so(
     run = await lab.build(opened, rehearse=True, seconds=1, on="held")
     hosts = paths.config_dir() / "hosts.toml"
     hosts.write_text(hosts.read_text().replace("[held", "[other"))
-    await slurm_builds.refresh(lab.workspace.runs_dir, tick=0)
+    await following.refresh(lab.workspace.runs_dir, tick=0)
     assert "does not answer" in (reconcile(run).waiting or "")
     assert scheduled.read_report(lab.workspace.runs_dir, "held").failures == 1
 

@@ -26,7 +26,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_mirrors(*args: Any) -> None:
         pass
 
-    monkeypatch.setattr("finn_tui.lab.host_builds.keep_mirrors", no_mirrors)
+    monkeypatch.setattr("finn_tui.lab.build_places.following.keep_mirrors", no_mirrors)
 
 
 @pytest.mark.parametrize(("keys", "host"), [((), None), (("down",), "fpga-lab")])
