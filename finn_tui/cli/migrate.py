@@ -51,11 +51,13 @@ def migrate(
     Its entries are matched to the layers of MODEL as the installed FINN names them.
     """
 
+    from finn_tui.lab.saved_foldings import read_foreign
+
     async def work() -> tuple[Opened, Migration]:
         async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(model, board=board, on_progress=reporter)
-                return opened, lab.migrate(opened, folding)
+                return opened, read_foreign(lab.workspace, opened, folding)
 
     opened, migration = run(work())
     if not migration.matched:

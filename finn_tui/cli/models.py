@@ -75,7 +75,9 @@ def prepare(
         async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 if checkpoint is not None:
-                    lab.choose_checkpoint(model, checkpoint)
+                    from finn_tui.lab.model_request import choose_checkpoint
+
+                    choose_checkpoint(lab.workspace, model, checkpoint)
                 return await lab.prepare(
                     model,
                     board=board,

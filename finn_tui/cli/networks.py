@@ -177,7 +177,9 @@ def export(
         async with open_lab(workspace, handling=consent) as lab:
             with Reporter() as reporter:
                 if checkpoint is not None:
-                    lab.choose_checkpoint(model, checkpoint)
+                    from finn_tui.lab.model_request import choose_checkpoint
+
+                    choose_checkpoint(lab.workspace, model, checkpoint)
                 return await lab.export(model, target, reporter)
 
     answer = run(work())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from finn_tui.base import files
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.design import Design
 from finn_tui.core.device import Device
+from finn_tui.core.estimate import infrastructure
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
 from finn_tui.lab.models import Model
+from finn_tui.lab.opened import Opened
 
 #: Changes whenever tables.json holds something else than before; older files are made anew.
 _TABLES_FORMAT = 5
@@ -94,6 +98,38 @@ async def _costs(query: CostQuery, device: Device, engine: Engine) -> dict[str, 
     question = {"part": device.part, "dwc": query.dwc, "fifo": query.fifo}
     answer: dict[str, Any] = await engine.call("converters", question)
     return answer
+
+
+async def price(
+    opened: Opened,
+    start_engine: Callable[[OnProgress], Awaitable[Engine]],
+    refused: set[tuple[Path, CostQuery]],
+    on_progress: OnProgress,
+    settings: infrastructure.Settings | None,
+) -> None:
+    """Ask FINN for what a folding's FIFO depths need and is not priced yet.
+
+    Args:
+        opened: model and folding.
+        start_engine: called where something must be asked.
+        refused: what FINN has refused to price, and refuses again; gets what it refuses now.
+        on_progress: told what is going on.
+        settings: of the folding that is priced; of the one that is edited if None.
+
+    Raises:
+        FinnTuiError: with the engine's explanation.
+    """
+    editor, model = opened.editor, opened.model
+    widths = StreamWidths(editor.design, editor.tables)
+    wanted = editor.folding.settings if settings is None else settings
+    query = widths.query(wanted, ()).without(editor.costs)
+    if not query or (model.folder, query) in refused:
+        return
+    engine = await start_engine(on_progress)
+    on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
+    costs = await look_up_costs(model, editor.device, engine, editor.costs, query)
+    refused.add((model.folder, query.without(costs)))
+    editor.set_costs(costs)
 
 
 async def look_up_costs(

@@ -135,7 +135,16 @@ def _of_preset(workspace: Workspace, preset: Preset) -> ModelRequest:
 
 
 def choose_checkpoint(workspace: Workspace, model: str, checkpoint: str) -> None:
-    """Have a network's weights from a checkpoint; see ``Workbench.choose_checkpoint``."""
+    """Have a network's weights from a checkpoint from now on.
+
+    Args:
+        workspace: where it is remembered.
+        model: a preset, or a Python file with a network.
+        checkpoint: a file, a training's run, or ``none`` for the network's own weights again.
+
+    Raises:
+        FinnTuiError: there is no such network, file or run.
+    """
     request = resolve(workspace, model)
     kind = request.source.get("kind")
     if request.preset is not None and kind == "brevitas":

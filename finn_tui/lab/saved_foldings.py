@@ -61,6 +61,28 @@ def check_name(model: Model, name: str) -> None:
     plain_name(name)
 
 
+def save(workspace: Workspace, opened: Opened, name: str) -> Path:
+    """Save the folding that is edited under a name of the workspace, and return its file.
+
+    Args:
+        workspace: where.
+        opened: model and folding.
+        name: the name to save under; an old folding of it is replaced.
+
+    Raises:
+        FinnTuiError: for a name that presets use or that cannot be a file's, or a full disk.
+    """
+    check_name(opened.model, name)
+    editor = opened.editor
+    path = workspace.save_folding(
+        name,
+        finn_json.to_json(editor.design, editor.folding),
+        (opened.model.title, opened.model.content),
+    )
+    editor.mark_saved(name)
+    return path
+
+
 def read(workspace: Workspace, opened: Opened, name: str) -> tuple[Folding, list[str]]:
     """The folding that FOLDING names, and notes about entries that do not matter here.
 

@@ -13,30 +13,24 @@ from typing import TYPE_CHECKING, Any, Self
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.device import Device, clock_period
-from finn_tui.core.editor import Editor
 from finn_tui.core.estimate import infrastructure
-from finn_tui.core.estimate.infrastructure import CostQuery, StreamWidths
-from finn_tui.core.folding import finn_json
-from finn_tui.core.folding import model as foldings
+from finn_tui.core.estimate.infrastructure import CostQuery
 from finn_tui.core.folding.model import Folding
-from finn_tui.core.optimize.buildability import refusals
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
-from finn_tui.lab import cost_tables, devices, model_request, models
+from finn_tui.lab import cost_tables, devices, model_request, models, opening, preparation
 from finn_tui.lab import saved_foldings as foldings_by_name
 from finn_tui.lab.handling import Consent, Handling, require_agreed
+from finn_tui.lab.model_request import ModelRequest
 from finn_tui.lab.models import Model, Stage
-from finn_tui.lab.opened import Opened, default_folding
+from finn_tui.lab.opened import Opened
 from finn_tui.lab.workspace import Settings, Workspace
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
     from finn_tui.board.transport import Transport
-    from finn_tui.core.calibrate import Learned
-    from finn_tui.core.estimate.platform_shell import Shell
-    from finn_tui.core.migrate.migrate import Migration
     from finn_tui.hosts.pool import HostPool
     from finn_tui.hosts.ssh.questions import Ask
     from finn_tui.lab.solver.options import Solver
@@ -182,9 +176,7 @@ class Workbench:
             FinnTuiError: an unknown model or board, or the engine's explanation.
         """
         clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
-        request = await asyncio.to_thread(model_request.resolve, self.workspace, model)
-        request = request if self.model_name is None else request.named(self.model_name)
-        request = await asyncio.to_thread(request.handled, handling or self.handling)
+        request = await asyncio.to_thread(self._request, model, handling)
         device = await self.device(board, on_progress)
         if not (fresh or out or weights or data):
             info = await self.info(on_progress)
@@ -195,7 +187,7 @@ class Workbench:
                 return prepared
         await asyncio.to_thread(require_agreed, request.source, ask_steps or self.ask_steps)
         engine = await self.engine(on_progress)
-        return await models.prepare(
+        return await preparation.prepare(
             self.workspace,
             request,
             device,
@@ -207,17 +199,10 @@ class Workbench:
             on_progress=on_progress,
         )
 
-    def choose_checkpoint(self, model: str, checkpoint: str) -> None:
-        """Have a network's weights from a checkpoint from now on.
-
-        Args:
-            model: a preset, or a Python file with a network.
-            checkpoint: a file, a training's run, or ``none`` for the network's own weights again.
-
-        Raises:
-            FinnTuiError: there is no such network, file or run.
-        """
-        model_request.choose_checkpoint(self.workspace, model, checkpoint)
+    def _request(self, model: str, handling: Handling | None) -> ModelRequest:
+        request = model_request.resolve(self.workspace, model)
+        request = request if self.model_name is None else request.named(self.model_name)
+        return request.handled(handling or self.handling)
 
     async def export(
         self, model: str, out: Path, on_progress: OnProgress = ignore
@@ -237,15 +222,7 @@ class Workbench:
         """
         request = await asyncio.to_thread(model_request.resolve, self.workspace, model)
         await asyncio.to_thread(require_agreed, request.source, self.ask_steps)
-        engine = await self.engine(on_progress)
-
-        def on_event(name: str, data: dict[str, Any]) -> None:
-            if name == "progress":
-                on_progress(Progress("export", data["message"], data.get("fraction")))
-
-        question = {"source": dict(request.source), "out": str(out.absolute())}
-        answer: dict[str, Any] = await engine.call("export", question, on_event)
-        return answer
+        return await preparation.export(request, await self.engine(on_progress), out, on_progress)
 
     async def failed_preparation(
         self,
@@ -263,9 +240,7 @@ class Workbench:
             handling: as ``prepare`` takes it.
             on_progress: told what is going on.
         """
-        request = await asyncio.to_thread(model_request.resolve, self.workspace, model)
-        request = request if self.model_name is None else request.named(self.model_name)
-        request = await asyncio.to_thread(request.handled, handling or self.handling)
+        request = await asyncio.to_thread(self._request, model, handling)
         device = await self.device(board, on_progress)
         return await asyncio.to_thread(
             models.failed_preparation, self.workspace, request, device.part
@@ -305,35 +280,8 @@ class Workbench:
             ask_steps=ask_steps,
             on_progress=on_progress,
         )
-        for warning in prepared.warnings:
-            if warning["kind"] in ("classes", "padding"):
-                on_progress(Progress("WARNING", f"{warning['what']}. {warning['why']}"))
         device = await self.device(board, on_progress)
-        cached = await asyncio.to_thread(cost_tables.cached_design, prepared, device)
-        if cached is None:
-            engine = await self.engine(on_progress)
-            on_progress(Progress("tables", "evaluating FINN's estimates over every legal folding"))
-            cached = await cost_tables.compute_design(
-                prepared, device, engine, on_progress=on_progress
-            )
-        design, tables, costs = cached
-        shell, learned = await asyncio.to_thread(self._own_builds, device.part)
-        info = await self.info(on_progress)
-        costs = replace(costs, shell=shell, fifos_too_high=info.get("fifos_too_high", False))
-        start = foldings.ones(design, tables)
-        editor = Editor(design, tables, device, clock, start, start, "ones", costs)
-        opened = Opened(prepared, editor, learned)
-        name = folding or default_folding(prepared)
-        if folding is None and name == "ones" and refusals(design, start):
-            # Vitis HLS cannot take all layers without any parallelism.
-            name = foldings_by_name.LEAST
-        chosen, notes = self.read_folding(opened, name)
-        opened.editor = Editor(
-            design, tables, device, clock, chosen, chosen, foldings_by_name.title(name), costs
-        )
-        for note in notes:
-            on_progress(Progress("folding", note))
-        return opened
+        return await opening.open_prepared(self, prepared, device, clock, folding, on_progress)
 
     async def price(
         self,
@@ -348,18 +296,7 @@ class Workbench:
         Args:
             settings: of the folding that is priced; of the one that is edited if None.
         """
-        editor, model = opened.editor, opened.model
-        widths = StreamWidths(editor.design, editor.tables)
-        wanted = editor.folding.settings if settings is None else settings
-        query = widths.query(wanted, ()).without(editor.costs)
-        # What FINN refuses to price it refuses again.
-        if not query or (model.folder, query) in self._refused:
-            return
-        engine = await self.engine(on_progress)
-        on_progress(Progress("tables", "asking FINN for the cost of FIFOs of these depths"))
-        costs = await cost_tables.look_up_costs(model, editor.device, engine, editor.costs, query)
-        self._refused.add((model.folder, query.without(costs)))
-        editor.set_costs(costs)
+        await cost_tables.price(opened, self.engine, self._refused, on_progress, settings)
 
     async def graph(self, stage: Stage, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Nodes, shapes, types and attributes of one stage's graph."""
@@ -369,10 +306,6 @@ class Workbench:
 
     # Foldings
 
-    def folding_names(self, model: Model) -> list[str]:
-        """Foldings that can be named for a model: its preset's, `ones`, and the saved ones."""
-        return foldings_by_name.names(self.workspace, model)
-
     def read_folding(self, opened: Opened, name: str) -> tuple[Folding, list[str]]:
         """The folding that FOLDING names, and notes about entries that do not matter here.
 
@@ -380,14 +313,6 @@ class Workbench:
             FinnTuiError: there is none of that name, or it is not legal for this design.
         """
         return foldings_by_name.read(self.workspace, opened, name)
-
-    def migrate(self, opened: Opened, name: str) -> Migration:
-        """A folding file of another FINN, matched to the layers of this design.
-
-        Raises:
-            FinnTuiError: there is no such file, or it is no folding configuration.
-        """
-        return foldings_by_name.read_foreign(self.workspace, opened, name)
 
     async def compare(
         self, opened: Opened, a: str, b: str, on_progress: OnProgress = ignore
@@ -407,44 +332,11 @@ class Workbench:
             editor.design, *(Side(name, each, editor.estimate_of(each)) for name, each in sides)
         )
 
-    def overwrites_other(self, opened: Opened, name: str, loaded: str) -> bool:
-        """Return whether saving under a name would replace a folding that is not the loaded one.
-
-        Args:
-            loaded: the saved folding that was last loaded or saved here; empty for none.
-        """
-        return foldings_by_name.overwrites_other(self.workspace, opened, name, loaded)
-
-    def save_folding(self, opened: Opened, name: str) -> Path:
-        """Save the folding that is edited under a name of the workspace.
-
-        Raises:
-            FinnTuiError: for a name that presets use or that cannot be a file's, or a full disk.
-        """
-        foldings_by_name.check_name(opened.model, name)
-        editor = opened.editor
-        path = self.workspace.save_folding(
-            name,
-            finn_json.to_json(editor.design, editor.folding),
-            (opened.model.title, opened.model.content),
-        )
-        editor.mark_saved(name)
-        return path
-
     # Builds and boards
 
     def runs(self) -> list[RunFolder]:
         """All runs of the workspace, newest first."""
         return list_runs(self.workspace.runs_dir)
-
-    def _own_builds(self, part: str) -> tuple[Shell | None, Learned | None]:
-        runs = self.runs()
-        if not runs:
-            return None, None
-        # It brings the readers of all reports, for which the app's start shall not wait.
-        from finn_tui.lab import own_builds
-
-        return own_builds.own(runs, part)
 
     def find_run(self, name: str, kind: RunKind | None = None) -> RunFolder:
         """The run that a user names: its id or part of it, ``last``, or its folder.

@@ -12,7 +12,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
-from finn_tui.lab import identity, model_request
+from finn_tui.lab import identity, model_request, saved_foldings
 from finn_tui.lab.opened import Opened
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
@@ -256,7 +256,7 @@ def test_contents_of_one_name_are_told_apart_where_they_stand_together() -> None
 
 async def test_a_folding_says_for_which_content_it_was_saved(lab: RecordedLab, net: Path) -> None:
     opened = await lab.open(str(net))
-    path = lab.save_folding(opened, "mine")
+    path = saved_foldings.save(lab.workspace, opened, "mine")
     assert lab.read_folding(opened, "mine")[1] == []
     assert list(lab.workspace.foldings()) == ["mine"]
     net.write_text("tfc of another training")

@@ -20,7 +20,7 @@ from finn_tui.core.optimize.buildability import refusals
 from finn_tui.core.optimize.solve import Infeasible
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
-from finn_tui.lab import cost_tables, devices, model_request, models
+from finn_tui.lab import cost_tables, devices, model_request, preparation
 from finn_tui.lab.models import Model
 from finn_tui.lab.solver import options
 from finn_tui.lab.solver.options import SolveOptions, Solver
@@ -83,7 +83,7 @@ async def measure(command: tuple[str, ...], root: Path) -> list[Row]:
             for name in ("tfc-w1a1", "cnv-w1a1"):
                 request = model_request.resolve(workspace, name)
                 weights = {"kind": "random", "seed": 0}
-                model = await models.prepare(
+                model = await preparation.prepare(
                     workspace, request, device, 10.0, engine, weights=weights
                 )
                 design, tables, costs = await cost_tables.compute_design(model, device, engine)

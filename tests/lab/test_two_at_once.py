@@ -10,7 +10,7 @@ import pytest
 
 from finn_tui.base.progress import Progress
 from finn_tui.core.device import Device
-from finn_tui.lab import identity, model_request, models
+from finn_tui.lab import identity, model_request, models, preparation
 from finn_tui.lab.workspace import Workspace
 
 
@@ -38,15 +38,15 @@ class SlowEngine:
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``prepare(engine, tell)`` of one network in one workspace."""
-    monkeypatch.setattr(models, "find_prepared", lambda *_: None)
-    monkeypatch.setattr(models, "identified", lambda *_: {})
+    monkeypatch.setattr(preparation, "find_prepared", lambda *_: None)
+    monkeypatch.setattr(preparation, "identified", lambda *_: {})
     monkeypatch.setattr(identity, "content", lambda source: "content")
     workspace = Workspace.open(tmp_path)
     request = model_request.ModelRequest("net", {"kind": "onnx", "path": "x.onnx"}, None, "content")
 
     async def run(engine: Any, tell: Any) -> models.Model:
         device = Device("Pynq-Z2", "part")
-        return await models.prepare(
+        return await preparation.prepare(
             workspace, request, device, 10.0, engine, out=tmp_path / "out", on_progress=tell
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab import saved_foldings
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import Topic
@@ -81,7 +82,7 @@ class SolverController(Controller):
 
         tune = tune_state(self.state)
         assert tune is not None, "the action is disabled without a model"
-        names = self.lab.folding_names(tune.opened.model)
+        names = saved_foldings.names(self.lab.workspace, tune.opened.model)
         self.context.show_dialog(
             SolveDialog(solving.solve_state(self.state, tune, names)), self._solve_closed
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
+from finn_tui.lab import saved_foldings
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
@@ -56,7 +57,7 @@ class SweepController(Controller):
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
         opened = tune.opened
-        known = self.lab.folding_names(opened.model)
+        known = saved_foldings.names(self.lab.workspace, opened.model)
         usual: list[str] = [name for name in ("published", "exp1") if name in known]
 
         def accept(text: str | None) -> None:

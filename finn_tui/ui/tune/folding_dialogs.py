@@ -179,7 +179,9 @@ class FoldingDialogs(TuneMode):
                 self._save(tune, name)
 
         try:
-            asks = self.context.lab.overwrites_other(tune.opened, name, tune.saved_name)
+            asks = saved_foldings.overwrites_other(
+                self.context.lab.workspace, tune.opened, name, tune.saved_name
+            )
         except FinnTuiError as error:
             self.context.show_error(error)
             return
@@ -200,7 +202,7 @@ class FoldingDialogs(TuneMode):
 
     def _save(self, tune: TuneState, name: str) -> None:
         try:
-            path = self.context.lab.save_folding(tune.opened, name)
+            path = saved_foldings.save(self.context.lab.workspace, tune.opened, name)
         except FinnTuiError as error:
             self.context.show_error(error)
             return
@@ -252,7 +254,7 @@ def _folding_rows(lab: Workbench, tune: TuneState) -> list[Row]:
     opened, editor = tune.opened, tune.editor
     preset = opened.model.preset
     rows = []
-    for name in lab.folding_names(opened.model):
+    for name in saved_foldings.names(lab.workspace, opened.model):
         brought = preset is not None and name in preset.foldings
         origin = "no parallelism" if name == "ones" else "preset" if brought else "saved"
         try:
