@@ -24,7 +24,6 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.cli.follow import follow, result_lines
-from finn_tui.cli.questions import asker
 from finn_tui.rehearsal.tools.failures import FAILURES
 
 if TYPE_CHECKING:
@@ -89,14 +88,12 @@ def build(
         raise click.UsageError("--from needs --resume")
     if (fail or log_mb) and not (rehearse or open_workspace(workspace).settings.rehearse):
         raise click.UsageError("--fail and --log-mb need --rehearse")
-    from finn_tui.lab.build_places import links
 
     failure = read_failure(fail) if fail else None
     if not check:
         ask_about_notify(workspace)
 
     async def work(reporter: Reporter) -> RunFolder | None:
-        links.ask_with(asker(reporter))
         async with open_lab(workspace, handling=handling) as lab:
             if model is None:
                 return await lab.resume(lab.find_run(again or "last"), step, reporter)
@@ -289,10 +286,9 @@ def ask_host(folder: RunFolder, whole: Path | None = None) -> None:
         folder: of a run on a host.
         whole: the log; None for none.
     """
-    from finn_tui.lab.build_places import following, links
+    from finn_tui.lab.build_places import following
 
     async def work(reporter: Reporter) -> None:
-        links.ask_with(asker(reporter))
         for error in await following.look([folder]):
             reporter.say(f"{error.what}; this is what was last heard")
         if whole is not None:

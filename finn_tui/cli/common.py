@@ -25,7 +25,7 @@ from finn_tui.cli.terminal import echo as echo
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from finn_tui.base.progress import OnProgress, Progress
+    from finn_tui.base.progress import Progress
     from finn_tui.hosts.ssh.questions import Ask
     from finn_tui.lab.handling import Handling
     from finn_tui.lab.workbench import Workbench
@@ -163,18 +163,11 @@ def open_lab(
     from finn_tui.lab.workbench import Workbench
 
     lab = Workbench(open_workspace(path), engine_name=engine)
-    lab.ask_login = _login_asker
     if handling is not None:
         lab.handling = handling.handling
         lab.ask_steps = handling.ask
         lab.model_name = handling.name
     return lab
-
-
-def _login_asker(on_progress: OnProgress) -> Ask | None:
-    from finn_tui.cli.questions import asker
-
-    return asker(on_progress) if isinstance(on_progress, Reporter) else None
 
 
 def consent_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -354,9 +347,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "
 
 
 class Reporter:
-    """Progress on stderr: one live bar on a terminal, a line for each step elsewhere."""
+    """Progress on stderr: one live bar on a terminal, a line for each step elsewhere.
+
+    While it is in use, logins to hosts ask on the terminal.
+    """
 
     def __init__(self) -> None:
+        self._asked_before: Ask | None = None
         self._live: Any = None
         self._task: Any = None
         self._stage = ""
@@ -364,6 +361,10 @@ class Reporter:
         self._at = 0.0
 
     def __enter__(self) -> Self:
+        from finn_tui.cli.questions import asker
+        from finn_tui.hosts.shared import ask_with
+
+        self._asked_before = ask_with(asker(self))
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -386,6 +387,9 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        from finn_tui.hosts.shared import ask_with
+
+        ask_with(self._asked_before)
         self.close()
 
     @contextlib.contextmanager

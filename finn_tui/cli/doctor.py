@@ -75,10 +75,6 @@ async def _examine(
 
     if host is None:
         return await examine(workspace, reporter, connect=connect)
-    from finn_tui.cli.questions import asker
-    from finn_tui.lab.build_places.links import ask_with
-
-    ask_with(asker(reporter))
     return await examine_named(host, workspace, reporter)
 
 

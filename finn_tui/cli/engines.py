@@ -19,7 +19,6 @@ from finn_tui.cli.common import (
     shared_options,
     table,
 )
-from finn_tui.cli.questions import asker
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.targets import Target
 
@@ -92,14 +91,10 @@ async def _add(
 ) -> tuple[catalogue.EngineSpec, Target]:
     if not host:
         return await provision.add(name, words, python, reporter)
-    from finn_tui.hosts.pool import HostPool
-    from finn_tui.hosts.ssh.questions import Secrets
+    from finn_tui.hosts import shared
 
-    pool = HostPool(Secrets(asker(reporter)), on_progress=reporter)
-    try:
-        return await provision.add(name, words, python, reporter, host=host, pool=pool)
-    finally:
-        await pool.close()
+    async with shared.held() as pool:
+        return await provision.add(name, words, python, reporter, host=host, pool=pool())
 
 
 @engine.command("list")

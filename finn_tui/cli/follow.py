@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.progress import Progress
 from finn_tui.cli.common import Reporter, run
-from finn_tui.cli.questions import asker
 
 if TYPE_CHECKING:
     from finn_tui.runs.folder import RunFolder, RunState
@@ -28,14 +27,13 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     """
     import asyncio
 
-    from finn_tui.lab.build_places import following, links
+    from finn_tui.lab.build_places import following
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.live import watch
 
     tell = _tell_training if folder.request.is_training else _tell
     telling = asyncio.create_task(tell(folder, reporter))
     try:
-        links.ask_with(asker(reporter))
         runs_dir, tell_host = folder.path.parent, _tell_host(reporter)
         async with (
             following.asked(runs_dir),

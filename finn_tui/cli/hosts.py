@@ -19,7 +19,6 @@ from finn_tui.cli.common import (
     shared_options,
     table,
 )
-from finn_tui.cli.questions import asker
 
 if TYPE_CHECKING:
     from finn_tui.hosts.catalogue import Host
@@ -163,15 +162,13 @@ def _found_out(host: Host, trust: str | None) -> Host:
 
 @asynccontextmanager
 async def _connected(host: Host, reporter: Reporter, trust: str | None) -> AsyncIterator[Transport]:
-    from finn_tui.hosts.pool import HostPool
-    from finn_tui.hosts.ssh.questions import Secrets
+    from finn_tui.hosts import shared
 
-    pool = HostPool(Secrets(asker(reporter)), on_progress=reporter)
-    try:
-        async with pool.use(host, trust=trust or False) as link:
-            yield link
-    finally:
-        await pool.close()
+    async with (
+        shared.held() as pool,
+        pool().use(host, trust=trust or False, on_progress=reporter) as link,
+    ):
+        yield link
 
 
 @hosts.command("remove")

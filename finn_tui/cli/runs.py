@@ -26,7 +26,6 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.cli.follow import follow, result_lines
-from finn_tui.cli.questions import asker
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench
@@ -312,12 +311,10 @@ def clean(
 
 def _on_hosts(plans: list[Cleanup], keep_results: bool, *, dry: bool) -> list[Cleanup]:
     """Measure or remove what runs have left on hosts; those whose host is silent are left out."""
-    from finn_tui.lab.build_places.links import ask_with
     from finn_tui.lab.build_places.locate import place_of
     from finn_tui.runs.placement import is_mirrored
 
     async def work(reporter: Reporter) -> list[Cleanup]:
-        ask_with(asker(reporter))
         done = []
         for plan in plans:
             try:

@@ -81,11 +81,6 @@ def sweep(
     options = series.SweepOptions(machine, rehearse or None, seconds, batch, limit, yes, on)
 
     async def work(reporter: Reporter) -> list[SweepItem]:
-        if on is not None:
-            from finn_tui.cli.questions import asker
-            from finn_tui.lab.build_places.links import ask_with
-
-            ask_with(asker(reporter))
         async with open_lab(workspace, handling=handling) as lab:
             opened = await lab.open(model, board=board, clock_ns=clock_ns, on_progress=reporter)
             items = series.named(lab, opened, names)

@@ -12,13 +12,26 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.base.text import clean
 from finn_tui.engine import protocol
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.file_exchange import PATHS, FileExchange, OnEvent
-from finn_tui.engine.messages import MOST_LOG, Nonsense, checked, line_text, not_understood
-from finn_tui.engine.process import EngineProcess, LocalProcess
+from finn_tui.engine.line import LineLost, repeated
+from finn_tui.engine.messages import (
+    MOST_LOG,
+    Nonsense,
+    checked,
+    does_not_answer,
+    does_not_start,
+    engine_ended,
+    line_text,
+    not_understood,
+    other_protocol,
+)
+from finn_tui.engine.process import EngineProcess, LocalProcess, error_lines
+from finn_tui.hosts import shared
 
 if TYPE_CHECKING:
     from finn_tui.hosts.pool import HostPool
@@ -36,7 +49,6 @@ CANCEL_SECONDS = 20.0
 SILENCE_SECONDS = 180.0
 #: How often a silent engine is asked.
 PING_SECONDS = 20.0
-_CHUNK = 1 << 16
 
 
 @dataclass
@@ -59,18 +71,25 @@ class Engine:
     """
 
     def __init__(
-        self, spec: EngineSpec, on_log: OnLog | None = None, pool: HostPool | None = None
+        self,
+        spec: EngineSpec,
+        on_log: OnLog | None = None,
+        pool: HostPool | None = None,
+        on_progress: OnProgress = ignore,
     ) -> None:
         """Begin without a process.
 
         Args:
             spec: which engine.
             on_log: gets what it logs: level and text.
-            pool: connections to hosts; None makes its own where it needs one.
+            pool: connections to hosts; None takes those of this process.
+            on_progress: told what the connection to its host waits for.
         """
         self.spec = spec
         self._pool = pool
         self._own_pool: HostPool | None = None
+        self._held = contextlib.AsyncExitStack()
+        self._on_progress = on_progress
         self.hello: dict[str, Any] = {}
         self._on_log = on_log
         self._process: EngineProcess | None = None
@@ -88,15 +107,23 @@ class Engine:
 
     @classmethod
     async def start(
-        cls, spec: EngineSpec, on_log: OnLog | None = None, pool: HostPool | None = None
+        cls,
+        spec: EngineSpec,
+        on_log: OnLog | None = None,
+        pool: HostPool | None = None,
+        on_progress: OnProgress = ignore,
     ) -> Engine:
         """Start an engine and wait for its hello.
 
         Raises:
             FinnTuiError: it does not start, or speaks another protocol (kind "engine").
         """
-        engine = cls(spec, on_log, pool)
-        await engine._ensure_running()
+        engine = cls(spec, on_log, pool, on_progress)
+        try:
+            await engine._ensure_running()
+        except BaseException:
+            await engine._let_go()
+            raise
         return engine
 
     @property
@@ -115,6 +142,15 @@ class Engine:
         Raises:
             FinnTuiError: what the engine answered, or that it died (kind "engine").
         """
+        if not self.spec.host:
+            return await self._call(method, params, on_event)
+        return await repeated(
+            lambda: self._call(method, params, on_event), self._ensure_running, on_event
+        )
+
+    async def _call(
+        self, method: str, params: dict[str, Any] | None, on_event: OnEvent | None
+    ) -> Any:
         if self.spec.is_elsewhere and method in PATHS:
             return await FileExchange(self.spec.name, self._ask).call(
                 method, params or {}, on_event
@@ -151,7 +187,7 @@ class Engine:
             return False
         try:
             async with asyncio.timeout(seconds):
-                await self.call("ping")
+                await self._ask("ping")
         except (TimeoutError, FinnTuiError):
             return False
         return True
@@ -159,8 +195,11 @@ class Engine:
     async def close(self) -> None:
         """End the process: by closing its stdin, and by force if that is not enough."""
         await self._close_process()
-        if self._own_pool is not None:
-            await self._own_pool.close()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._own_pool = None
+        await self._held.aclose()
 
     async def _close_process(self) -> None:
         process = self._process
@@ -203,13 +242,7 @@ class Engine:
             try:
                 self._process = await self._open(archive)
             except OSError as error:
-                raise FinnTuiError(
-                    f"the engine {self.spec.name} does not start",
-                    str(error),
-                    f"Check the command {' '.join(self.spec.command)!r}; `finn-tui engine list` "
-                    "shows all engines.",
-                    kind="engine",
-                ) from error
+                raise does_not_start(self.spec.name, self.spec.command, error) from error
             self._said.clear()
             self._killed_because = ""
             self._greeted = asyncio.get_running_loop().create_future()
@@ -227,13 +260,7 @@ class Engine:
                 raise
             except TimeoutError:
                 await self.close()
-                raise FinnTuiError(
-                    f"the engine {self.spec.name} does not answer",
-                    f"It said nothing for {seconds:.0f} s.",
-                    "Try its command by hand; it must be a Python in which FINN can be imported.",
-                    kind="engine",
-                    detail="\n".join(self._said),
-                ) from None
+                raise does_not_answer(self.spec.name, seconds, list(self._said)) from None
 
     async def _open(self, archive: Path) -> EngineProcess:
         """Start the process, wherever it is. Raises ``OSError``, ``FinnTuiError``."""
@@ -244,8 +271,8 @@ class Engine:
 
         pool = self._pool or self._own_pool
         if pool is None:
-            pool = self._own_pool = elsewhere.own_pool()
-        return await elsewhere.open_engine(self.spec, archive, pool)
+            pool = self._own_pool = (await self._held.enter_async_context(shared.held()))()
+        return await elsewhere.open_engine(self.spec, archive, pool, self._on_progress)
 
     async def _send(self, message: dict[str, Any]) -> None:
         process = self._process
@@ -324,7 +351,7 @@ class Engine:
             if self._listener is not None:
                 # What it said last explains the end; give it the time to arrive.
                 await asyncio.wait([self._listener], timeout=1.0)
-            self._fail_all(process.how_it_ended())
+            self._fail_all(process.how_it_ended(), line_broke=process.line_broke)
 
     async def _read_messages(self, process: EngineProcess) -> None:
         line = b""
@@ -345,17 +372,8 @@ class Engine:
             self._kill(process, f"It sent a line of more than {protocol.MAX_LINE >> 20} MB.")
 
     async def _listen(self, process: EngineProcess) -> None:
-        pending = b""
-        while chunk := await process.read_error():
-            lines = (pending + chunk).split(b"\n")
-            pending = lines.pop()
-            if len(pending) > _CHUNK:  # a program that never ends its line
-                lines.append(pending)
-                pending = b""
-            for line in lines:
-                self._log("stderr", line_text(line))
-        if pending:
-            self._log("stderr", line_text(pending))
+        async for line in error_lines(process):
+            self._log("stderr", line_text(line))
 
     def _log(self, level: str, text: str) -> None:
         self._said.append(text)
@@ -409,42 +427,23 @@ class Engine:
         if self._greeted.done():
             return
         if hello.get("protocol") != protocol.PROTOCOL:
-            self._greeted.set_exception(
-                FinnTuiError(
-                    "the engine speaks another protocol",
-                    f"It says {hello.get('protocol')}, this finn-tui {protocol.PROTOCOL}.",
-                    "Update finn-tui on both machines.",
-                    kind="engine",
-                )
-            )
+            self._greeted.set_exception(other_protocol(hello))
             return
         self.hello = hello
         self._greeted.set_result(None)
 
-    def _fail_all(self, how: str) -> None:
+    def _fail_all(self, how: str, *, line_broke: bool) -> None:
         self.hello = {}
-        waiting = [
-            pending.method for pending in self._pending.values() if not pending.answer.done()
-        ]
-        doing = f"It was working on: {', '.join(waiting)}." if waiting else self._last_words()
-        killed = self._killed_because
-        failure = FinnTuiError(
-            f"the engine {self.spec.name} was ended: it cannot be talked to"
-            if killed
-            else f"the engine {self.spec.name} ended {how}",
-            f"{killed} {doing}" if killed else doing,
-            "Try again; it is started anew. If it was killed, look at the memory (`free -h`).",
-            kind="engine",
-            detail="\n".join(self._said),
+        failure = engine_ended(
+            self.spec.name,
+            how,
+            killed=self._killed_because,
+            working_on=[each.method for each in self._pending.values() if not each.answer.done()],
+            output=list(self._said),
+            kind=LineLost if line_broke else FinnTuiError,
         )
         for pending in self._pending.values():
             if not pending.answer.done():
                 pending.answer.set_exception(failure)
         if self._greeted is not None and not self._greeted.done():
             self._greeted.set_exception(failure)
-
-    def _last_words(self) -> str:
-        # A program's own message (docker's) ends in advice.
-        errors = [line for line in self._said if "error" in line.lower()]
-        last = (errors or self._said or [""])[-1]
-        return f"Its last words: {last}" if last else "It said nothing."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts import catalogue
@@ -112,7 +113,9 @@ def _not_sent(transport: Transport, why: bytes) -> FinnTuiError:
     )
 
 
-async def reach(spec: EngineSpec, pool: HostPool) -> tuple[Transport, str]:
+async def reach(
+    spec: EngineSpec, pool: HostPool, on_progress: OnProgress = ignore
+) -> tuple[Transport, str]:
     """The way to where an engine is, and the folder for its archive there; see ``send_archive``.
 
     Raises:
@@ -126,7 +129,7 @@ async def reach(spec: EngineSpec, pool: HostPool) -> tuple[Transport, str]:
         folder = f"{host.folder}/cache"
         if host.is_remote:
             # The connection is the pool's: it stays when the block ends.
-            async with pool.use(host) as outer:
+            async with pool.use(host, on_progress=on_progress) as outer:
                 pass
     if spec.container is None:
         return outer, folder
@@ -134,18 +137,21 @@ async def reach(spec: EngineSpec, pool: HostPool) -> tuple[Transport, str]:
     return transport, folder if spec.container.image else ""
 
 
-def own_pool() -> HostPool:
-    """Connections for an engine whose caller has none."""
-    return HostPool()
-
-
-async def open_engine(spec: EngineSpec, archive: Path, pool: HostPool) -> StreamProcess:
+async def open_engine(
+    spec: EngineSpec, archive: Path, pool: HostPool, on_progress: OnProgress = ignore
+) -> StreamProcess:
     """Start an engine that is elsewhere.
+
+    Args:
+        spec: which engine.
+        archive: of this machine.
+        pool: connections to hosts.
+        on_progress: told what is waited for.
 
     Raises:
         FinnTuiError: as ``reach`` and ``open_process``.
     """
-    transport, folder = await reach(spec, pool)
+    transport, folder = await reach(spec, pool, on_progress)
     with transport.translated():
         return await open_process(spec.command, archive, transport, folder)
 
@@ -249,10 +255,15 @@ class StreamProcess:
     def how_it_ended(self) -> str:
         """See ``EngineProcess``."""
         name = self._transport.machine.name
-        if self._problem or self._transport.is_closed:
+        if self.line_broke:
             return f"with the line to {name}: {self._problem or 'the connection is closed'}"
         status = self._process.exit_status
         return f"on {name} " + ("by a signal" if status is None else f"with exit code {status}")
+
+    @property
+    def line_broke(self) -> bool:
+        """See ``EngineProcess``."""
+        return bool(self._problem) or self._transport.is_closed
 
     def close_input(self) -> None:
         """See ``EngineProcess``."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
+from finn_tui.engine.protocol import PROTOCOL
 
 T = TypeVar("T")
 
@@ -46,3 +48,75 @@ def not_understood(engine: str, method: str, error: Exception) -> FinnTuiError:
         "Use an engine of the same version as this finn-tui; `finn-tui engine list` shows them.",
         kind="engine",
     )
+
+
+def does_not_start(engine: str, command: Sequence[str], error: OSError) -> FinnTuiError:
+    """The error for an engine whose command the system does not run."""
+    return FinnTuiError(
+        f"the engine {engine} does not start",
+        str(error),
+        f"Check the command {' '.join(command)!r}; `finn-tui engine list` shows all engines.",
+        kind="engine",
+    )
+
+
+def does_not_answer(engine: str, seconds: float, output: Sequence[str]) -> FinnTuiError:
+    """The error for an engine that has not said hello within that time (s)."""
+    return FinnTuiError(
+        f"the engine {engine} does not answer",
+        f"It said nothing for {seconds:.0f} s.",
+        "Try its command by hand; it must be a Python in which FINN can be imported.",
+        kind="engine",
+        detail="\n".join(output),
+    )
+
+
+def other_protocol(hello: Mapping[str, Any]) -> FinnTuiError:
+    """The error for an engine that says hello in another version of the protocol."""
+    return FinnTuiError(
+        "the engine speaks another protocol",
+        f"It says {hello.get('protocol')}, this finn-tui {PROTOCOL}.",
+        "Update finn-tui on both machines.",
+        kind="engine",
+    )
+
+
+def engine_ended(
+    engine: str,
+    how: str,
+    *,
+    killed: str,
+    working_on: Sequence[str],
+    output: Sequence[str],
+    kind: type[FinnTuiError] = FinnTuiError,
+) -> FinnTuiError:
+    """The error for requests whose engine has ended.
+
+    Args:
+        engine: its name.
+        how: it ended.
+        killed: why finn-tui ended it; empty where it ended by itself.
+        working_on: methods of the requests that it had.
+        output: its last lines.
+        kind: class of the error.
+    """
+    doing = f"It was working on: {', '.join(working_on)}." if working_on else _last_words(output)
+    fix = "Try again; it is started anew. If it was killed, look at the memory (`free -h`)."
+    if kind is not FinnTuiError:
+        fix = "Try again once the host answers; it is started anew."
+    return kind(
+        f"the engine {engine} was ended: it cannot be talked to"
+        if killed
+        else f"the engine {engine} ended {how}",
+        f"{killed} {doing}" if killed else doing,
+        fix,
+        kind="engine",
+        detail="\n".join(output),
+    )
+
+
+def _last_words(output: Sequence[str]) -> str:
+    # A program's own message (docker's) ends in advice.
+    errors = [line for line in output if "error" in line.lower()]
+    last = (errors or output or [""])[-1]
+    return f"Its last words: {last}" if last else "It said nothing."

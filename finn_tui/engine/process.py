@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from finn_tui.base import subprocesses
@@ -47,6 +47,10 @@ class EngineProcess(Protocol):
     def how_it_ended(self) -> str:
         """How it ended, for "the engine NAME ended ..."."""
 
+    @property
+    def line_broke(self) -> bool:
+        """Whether it ended since the line to its host broke."""
+
     def close_input(self) -> None:
         """Close its standard input, with which an engine ends by itself."""
 
@@ -58,6 +62,21 @@ class EngineProcess(Protocol):
 
     async def release(self) -> None:
         """Let go of its pipes, which a child of its may hold open."""
+
+
+async def error_lines(process: EngineProcess) -> AsyncIterator[bytes]:
+    """The lines of a process's standard error, without their ends."""
+    pending = b""
+    while chunk := await process.read_error():
+        lines = (pending + chunk).split(b"\n")
+        pending = lines.pop()
+        if len(pending) > _CHUNK:  # a program that never ends its line
+            lines.append(pending)
+            pending = b""
+        for line in lines:
+            yield line
+    if pending:
+        yield pending
 
 
 class LocalProcess:
@@ -127,6 +146,11 @@ class LocalProcess:
         """See ``EngineProcess``."""
         code = self._process.returncode or 0
         return f"with exit code {code}" if code >= 0 else f"killed by signal {-code}"
+
+    @property
+    def line_broke(self) -> bool:
+        """See ``EngineProcess``; pipes of this machine do not break."""
+        return False
 
     def close_input(self) -> None:
         """See ``EngineProcess``."""

@@ -16,6 +16,7 @@ from finn_tui.engine import catalogue, recipes, targets
 from finn_tui.engine.catalogue import DEFAULT, EngineSpec, engine_folder, find, remember
 from finn_tui.engine.client import Engine
 from finn_tui.engine.targets import Target
+from finn_tui.hosts import shared
 
 if TYPE_CHECKING:
     from finn_tui.hosts.pool import HostPool
@@ -156,7 +157,7 @@ async def add(
         python: interpreter for a checkout.
         on_progress: gets each step.
         host: the host that it is on; empty for this machine.
-        pool: connections to hosts; None makes its own.
+        pool: connections to hosts; None takes those of this process.
 
     Returns:
         the engine with what it said of itself, and what was pointed at.
@@ -168,7 +169,7 @@ async def add(
         await _check_new(name)
     what = " ".join(words) or "what is there"
     on_progress(Progress("add", f"looking at {what}" + (f" on {host}" if host else "")))
-    target = await _detect(words, python, host, pool)
+    target = await _detect(words, python, host, pool, on_progress)
     if name is None:
         name = _usual_name(words, target)
         await _check_new(name)
@@ -186,7 +187,11 @@ async def _check_new(name: str) -> None:
 
 
 async def _detect(
-    words: Sequence[str], python: str | None, host: str, pool: HostPool | None
+    words: Sequence[str],
+    python: str | None,
+    host: str,
+    pool: HostPool | None,
+    on_progress: OnProgress,
 ) -> Target:
     # asyncssh takes half a second to import, for which engines of this machine need not wait.
     if not host and not targets.is_container(words):
@@ -200,15 +205,10 @@ async def _detect(
                 raise
             # No Python of this machine runs the checkout; its container may.
             return await _script(script)
-    from finn_tui.engine import elsewhere, targets_elsewhere
+    from finn_tui.engine import targets_elsewhere
 
-    if pool is not None:
-        return await targets_elsewhere.detect(words, host, pool, python)
-    pool = elsewhere.own_pool()
-    try:
-        return await targets_elsewhere.detect(words, host, pool, python)
-    finally:
-        await pool.close()
+    async with shared.held() as open_pool:
+        return await targets_elsewhere.detect(words, host, pool or open_pool(), python, on_progress)
 
 
 async def _script(script: Path) -> Target:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine import run_docker
 from finn_tui.engine.targets import DOCKER_SCRIPT, Target, exec_of, is_container
 from finn_tui.hosts import catalogue
@@ -97,7 +98,11 @@ class _Place:
 
 
 async def detect(
-    words: Sequence[str], host: str, pool: HostPool, python: str | None = None
+    words: Sequence[str],
+    host: str,
+    pool: HostPool,
+    python: str | None = None,
+    on_progress: OnProgress = ignore,
 ) -> Target:
     """Find out what a user's words name on a host, or in a container.
 
@@ -106,11 +111,12 @@ async def detect(
         host: name in hosts.toml; empty for this machine.
         pool: connections to hosts.
         python: interpreter there for a checkout.
+        on_progress: told what the login waits for.
 
     Raises:
         FinnTuiError: nothing of that name there, or nothing that can run Python.
     """
-    place = await _reach(host, pool)
+    place = await _reach(host, pool, on_progress)
     target = await _detect(words, place, python)
     return replace(target, host=host)
 
@@ -120,13 +126,13 @@ async def detect_script(script: str) -> Target:
     return await _script(script, _Place("this machine", LocalTransport(), None))
 
 
-async def _reach(host: str, pool: HostPool) -> _Place:
+async def _reach(host: str, pool: HostPool, on_progress: OnProgress) -> _Place:
     if not host:
         return _Place("this machine", LocalTransport(), None)
     entry = await asyncio.to_thread(catalogue.find, host)
     if not entry.is_remote:
         return _Place(host, LocalTransport(), entry)
-    async with pool.use(entry) as transport:
+    async with pool.use(entry, on_progress=on_progress) as transport:
         return _Place(host, transport, entry)
 
 

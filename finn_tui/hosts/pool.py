@@ -85,7 +85,12 @@ class HostPool:
 
     @contextlib.asynccontextmanager
     async def use(
-        self, host: Host, *, trust: bool | str = False, patient: bool = False
+        self,
+        host: Host,
+        *,
+        trust: bool | str = False,
+        patient: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> AsyncIterator[Transport]:
         """The connection to a host, made if there is none; it stays when the block ends.
 
@@ -93,6 +98,7 @@ class HostPool:
             host: from the catalogue; one without an address is this machine.
             trust: what to do with a host key that was never seen; see ``login.connect``.
             patient: whether to wait until a host that does not answer does so again.
+            on_progress: told what is waited for; None tells the pool's own.
 
         Raises:
             Unreachable: it does not answer, or did not a moment ago, or the line broke in the
@@ -102,11 +108,11 @@ class HostPool:
         line = former = self._lines.get(host.name)
         if line is None or line.host != host:
             # In its place before the former one is closed: who comes meanwhile takes this one.
-            line = _Line(host, self._secrets, self._on_progress, self._on_status)
+            line = _Line(host, self._secrets, self._on_status)
             self._lines[host.name] = line
             if former is not None:
                 await former.close()
-        transport = await line.transport(trust, patient)
+        transport = await line.transport(trust, patient, on_progress or self._on_progress)
         with transport.translated():
             yield transport
 
@@ -114,6 +120,10 @@ class HostPool:
         """How the connection to a host is."""
         line = self._lines.get(name)
         return line.status if line is not None else HostStatus(name)
+
+    def statuses(self) -> dict[str, HostStatus]:
+        """How all connections are, by the names of their hosts."""
+        return {name: line.status for name, line in self._lines.items()}
 
     def retry(self, name: str) -> None:
         """Let the next use of a host try at once, however often it has failed."""
@@ -130,13 +140,10 @@ class HostPool:
 class _Line:
     """The connection to one host."""
 
-    def __init__(
-        self, host: Host, secrets: Secrets, on_progress: OnProgress, on_status: OnStatus
-    ) -> None:
+    def __init__(self, host: Host, secrets: Secrets, on_status: OnStatus) -> None:
         self.host = host
         self.status = HostStatus(host.name)
         self._secrets = secrets
-        self._on_progress = on_progress
         self._on_status = on_status
         self._opening = asyncio.Lock()
         self._open: SshConnection | None = None
@@ -145,7 +152,9 @@ class _Line:
         self._failures = 0
         self._retry_at = 0.0
 
-    async def transport(self, trust: bool | str, patient: bool) -> Transport:
+    async def transport(
+        self, trust: bool | str, patient: bool, on_progress: OnProgress
+    ) -> Transport:
         """The open connection; see ``HostPool.use``."""
         if not self.host.is_remote:
             return LocalTransport()
@@ -155,7 +164,7 @@ class _Line:
                     return self._open
                 if trust or time.monotonic() >= self._retry_at:
                     try:
-                        return await self._connect(trust)
+                        return await self._connect(trust, on_progress)
                     except Unreachable:
                         if not patient:
                             raise
@@ -165,13 +174,13 @@ class _Line:
                     raise self.status.problem
             await asyncio.sleep(max(0.05, self._retry_at - time.monotonic()))
 
-    async def _connect(self, trust: bool | str) -> SshConnection:
+    async def _connect(self, trust: bool | str, on_progress: OnProgress) -> SshConnection:
         await self._let_go()
         self._tell(state=LinkState.CONNECTING, retry_at=None)
         machine = self.host.machine
         try:
             connection = await self._held.enter_async_context(
-                login.connect(machine, self._on_progress, trust=trust, secrets=self._secrets)
+                login.connect(machine, on_progress, trust=trust, secrets=self._secrets)
             )
         except Unreachable as error:
             self._failed(error)

@@ -75,21 +75,26 @@ async def compute_design(
     question = {"path": str(model.dataflow), "part": device.part}
     answer = await engine.call("design", question)
     design = Design.from_json(model.name, answer)
-    documents: list[dict[str, Any]] = []
+    # By layer: a request that a broken line has cut off is asked again, from its first layer on.
+    by_layer: dict[str, dict[str, Any]] = {}
 
     def on_event(name: str, data: dict[str, Any]) -> None:
         if name == "table":
-            documents.append(data)
-            done = len(documents) / len(design.layers)
+            by_layer[data["layer"]] = data
+            done = len(by_layer) / len(design.layers)
             on_progress(Progress("tables", f"{data['layer']}: {len(data['points'])} points", done))
 
     await engine.call("tables", {**question, "first": first}, on_event)
-    tables = {item["layer"]: CostTable.from_json(item) for item in documents}
+    tables = {layer: CostTable.from_json(item) for layer, item in by_layer.items()}
     brought = model.preset.fifo_depths if model.preset else ()
     query = StreamWidths(design, tables).query({}, (*USUAL_DEPTHS, *brought))
     costs = await _costs(query, device, engine)
     files.write_sealed(model.folder / "design.json", answer)
-    document = {"key": tables_key(model, device), "tables": documents, "prices": costs}
+    document = {
+        "key": tables_key(model, device),
+        "tables": list(by_layer.values()),
+        "prices": costs,
+    }
     await asyncio.to_thread(files.write_sealed, model.folder / "tables.json", document)
     return design, tables, CostLookup.from_json(costs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +31,6 @@ from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
     from finn_tui.board.transport import Transport
-    from finn_tui.hosts.pool import HostPool
-    from finn_tui.hosts.ssh.questions import Ask
     from finn_tui.lab.solver.options import Solver
     from finn_tui.runs.documents import RunState
     from finn_tui.runs.launch.preflight import Finding
@@ -49,9 +47,6 @@ class Workbench:
         self.ask_steps: Consent | None = None
         #: What a network from a file is called; None makes the name from the file's.
         self.model_name: str | None = None
-        #: Whom the login to an engine's host may ask, by who is told of progress.
-        self.ask_login: Callable[[OnProgress], Ask | None] | None = None
-        self._pool: HostPool | None = None
         self.workspace = workspace
         self._engine_name = engine_name
         self._on_log = on_log
@@ -81,22 +76,9 @@ class Workbench:
             if self._engine is None:
                 spec = await self.spec(on_progress)
                 on_progress(Progress("engine", f"starting {spec.name}"))
-                pool = self._pool_for(on_progress) if spec.host else None
-                self._engine = await Engine.start(spec, self._on_log, pool)
+                self._engine = await Engine.start(spec, self._on_log, on_progress=on_progress)
                 self._spec = catalogue.still_holds(spec, self._engine.hello)
         return self._engine
-
-    def _pool_for(self, on_progress: OnProgress) -> HostPool:
-        """The connection to the engine's host, which stays until this is closed."""
-        if self._pool is None:
-            # asyncssh takes half a second to import, for which engines of this machine need not
-            # wait.
-            from finn_tui.hosts.pool import HostPool
-            from finn_tui.hosts.ssh.questions import Secrets
-
-            ask = self.ask_login(on_progress) if self.ask_login is not None else None
-            self._pool = HostPool(Secrets(ask), on_progress=on_progress)
-        return self._pool
 
     async def info(self, on_progress: OnProgress = ignore) -> Mapping[str, Any]:
         """What the engine says of itself: flavour, version, boards, tools."""
@@ -115,9 +97,6 @@ class Workbench:
         if self._engine is not None:
             await self._engine.close()
             self._engine = None
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
 
     async def __aenter__(self) -> Self:
         return self

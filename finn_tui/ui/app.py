@@ -34,6 +34,7 @@ from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.doctor import DoctorController
+from finn_tui.ui.controllers.hosts import HostController
 from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
@@ -115,6 +116,7 @@ class FinnTuiApp(Workers):
         self.state_changed: Signal[Topic] = Signal(self, "state")
         self.state.publish = self._publish
         self.models = ModelController(self)
+        self.hosts = HostController(self)
         self.builds = BuildController(self)
         self.training = TrainingController(self)
         self.paste = PasteController(self)
@@ -131,6 +133,7 @@ class FinnTuiApp(Workers):
         self.settings = SettingsController(self)
         self._controllers = (
             self.models,
+            self.hosts,
             self.builds,
             self.boards,
             self.paste,
@@ -182,6 +185,7 @@ class FinnTuiApp(Workers):
 
     async def on_load(self) -> None:
         """Start opening the model; a cached one is open before the first frame."""
+        self.hosts.begin()
         if self._start_model:
             self.state.opening = self._start_model
             opening = self.start(WorkKind.OPEN, self.models.open_model(self._start_model))
@@ -216,6 +220,7 @@ class FinnTuiApp(Workers):
         """Write the working folding, and leave the queue of the board to the next app."""
         self.models.keep_last()
         self.state.board.queue.close()
+        self.hosts.end()
 
     def _publish(self, topic: Topic) -> None:
         if self.is_running:

@@ -82,6 +82,14 @@ def compute(params: dict[str, Any], context: wire.Context) -> Any:
     return None
 
 
+def wait(params: dict[str, Any], context: wire.Context) -> Any:
+    """Answer once a file is there, which the test writes behind the protocol's back."""
+    context.progress("waiting")
+    while not Path(params["for"]).exists():
+        time.sleep(0.05)
+    return Path(params["for"]).read_text()
+
+
 METHODS = {
     "design": design,
     "tables": tables,
@@ -91,6 +99,7 @@ METHODS = {
     "info": info,
     "long": long,
     "compute": compute,
+    "wait": wait,
     **file_store.METHODS,
 }
 

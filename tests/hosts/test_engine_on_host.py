@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine import client
+from finn_tui.engine import client, line
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
+from finn_tui.engine.line import LineLost
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.pool import HostPool
+from finn_tui.hosts.transport import LoginRefused
 from tests.engine.test_in_container import FAKE, SEE_TESTS, until
 from tests.hosts import sshd
 from tests.hosts.conftest import host_of
@@ -85,25 +87,71 @@ async def test_an_archive_is_sent_once_checked_and_removed_when_unused(
     assert (cache / name).stat().st_ino == inode, "it is not sent again"
 
 
-async def test_a_cut_line_fails_what_waits_and_the_next_call_starts_it_again(
-    pool: HostPool, lab: Host, server: Server
+async def test_a_line_that_stays_cut_fails_what_waits_and_the_next_call_starts_it_again(
+    pool: HostPool, lab: Host, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(line, "RECONNECT_SECONDS", 2.0)
     async with await Engine.start(SPEC, pool=pool) as engine:
         computing = asyncio.Event()
         work = asyncio.create_task(
             engine.call("compute", on_event=lambda name, data: computing.set())
         )
         await computing.wait()
-        server.hang_up()
-        with pytest.raises(FinnTuiError, match="the line to lab") as caught:
+        await asyncio.to_thread(server.hang_up)
+        with pytest.raises(LineLost, match="the line to lab") as caught:
             async with asyncio.timeout(60):
                 await work
-        assert "compute" in caught.value.why
+        assert "compute" in caught.value.why and "refuses the connection" in caught.value.why
+        assert "once the host answers" in caught.value.fix
         # It computed when the line was cut: its input ended, and so did it.
         await until(lambda: not engines(Path(lab.folder)))
-        server.start()
+        await asyncio.to_thread(server.start)
         pool.retry("lab")
         assert (await engine.call("info"))["version"] == "1.6.1"
+
+
+async def test_a_request_that_the_line_cut_off_is_asked_again(
+    pool: HostPool, lab: Host, server: Server, tmp_path: Path
+) -> None:
+    source, out, flag = tmp_path / "net.onnx", tmp_path / "out", tmp_path / "flag"
+    source.write_bytes(b"net")
+    events: list[str] = []
+    async with await Engine.start(SPEC, pool=pool) as engine:
+        work = asyncio.create_task(
+            engine.call(
+                "wait",
+                {"for": str(flag)},
+                lambda name, data: events.append(data["message"]),
+            )
+        )
+        await until(lambda: "waiting" in events)
+        await asyncio.to_thread(server.hang_up)
+        await until(lambda: any("connecting again in" in event for event in events))
+        assert not work.done()
+        await asyncio.to_thread(server.start)
+        flag.write_text("answer")
+        async with asyncio.timeout(60):
+            assert await work == "answer"
+        assert events.count("waiting") == 2
+        # Files of requests before and after lie where they belong.
+        await engine.call("prepare", {"source": {"path": str(source)}, "out": str(out)})
+        assert (out / "dataflow.onnx").read_bytes() == b"ten"
+
+
+async def test_a_login_that_is_refused_ends_the_repeats(
+    pool: HostPool, server: Server, tmp_path: Path
+) -> None:
+    waiting = asyncio.Event()
+    async with await Engine.start(SPEC, pool=pool) as engine:
+        params = {"for": str(tmp_path / "never")}
+        work = asyncio.create_task(engine.call("wait", params, lambda *_: waiting.set()))
+        await waiting.wait()
+        await asyncio.to_thread(server.hang_up)
+        (server.folder / "authorized").write_text("")
+        await asyncio.to_thread(server.start)
+        with pytest.raises(LoginRefused):
+            async with asyncio.timeout(60):
+                await work
 
 
 async def test_a_stopped_engine_is_ended_there(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from finn_tui.hosts import shared
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.ssh.questions import Question, QuestionKind
-from finn_tui.lab.build_places import links
 from finn_tui.ui.controllers.host_questions import HostQuestions
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
@@ -19,8 +19,8 @@ async def test_questions_of_a_login(make_app: MakeApp, lab: RecordedLab) -> None
     app = make_app("tfc-w1a1")
     async with app.run_test(size=(140, 40)) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: isinstance(links.secrets().ask, HostQuestions))
-        ask = links.secrets().ask
+        await until(pilot, lambda: isinstance(shared.secrets().ask, HostQuestions))
+        ask = shared.secrets().ask
         assert isinstance(ask, HostQuestions)
 
         key = asyncio.create_task(ask(KEY))

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.progress import OnProgress, ignore
-from finn_tui.hosts import catalogue
+from finn_tui.hosts import catalogue, shared
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.ssh.questions import Question, QuestionKind
-from finn_tui.lab.build_places import links
 from finn_tui.lab.doctor import examine
 from finn_tui.lab.doctor.changes import MakeFolder, SetVariables
 from finn_tui.lab.doctor.check import Check, Report, Verdict
@@ -133,7 +132,7 @@ async def test_the_login_to_another_machine_asks_over_the_doctor(
     question = Question(machine, QuestionKind.PASSWORD, "password of me@lab-server")
 
     async def examined_host(name: str, workspace: Workspace, tell: OnProgress = ignore) -> Report:
-        ask = links.secrets().ask
+        ask = shared.secrets().ask
         assert ask is not None
         answer = await ask(question)
         return Report(name, "x", {"FINN": (Check("python", "Python", Verdict.OK, f"{answer}!"),)})

@@ -17,7 +17,6 @@ from finn_tui.runs.placement import Placement, is_mirrored, read_placement
 from finn_tui.runs.slurm import follow
 
 if TYPE_CHECKING:
-    from finn_tui.hosts.pool import OnStatus
     from finn_tui.runs.remote.follow import OnChange
 
 
@@ -101,7 +100,6 @@ async def keep_mirrors(
     runs_dir: Path,
     only: RunFolder | None = None,
     on_change: OnChange | None = None,
-    on_status: OnStatus = lambda status: None,
 ) -> None:
     """Follow runs on hosts until it is cancelled; see ``mirrored``."""
     from finn_tui.runs.remote.follow import Follower
@@ -113,7 +111,7 @@ async def keep_mirrors(
         if on_change is not None:
             on_change(run, placement)
 
-    async with HostLinks(on_status=on_status) as hosts:
+    async with HostLinks() as hosts:
         await Follower(runs, hosts.use, on_change=tell).for_ever()
 
 

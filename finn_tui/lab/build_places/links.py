@@ -1,4 +1,4 @@
-"""The ways to hosts and their containers: one connection each, and what the user typed for it."""
+"""The ways to hosts and their containers, over the connections that this process has."""
 
 from __future__ import annotations
 
@@ -9,52 +9,25 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.hosts import shared
 
 if TYPE_CHECKING:
     from finn_tui.hosts.catalogue import Host
-    from finn_tui.hosts.pool import HostPool, OnStatus
-    from finn_tui.hosts.ssh.questions import Ask, Secrets
     from finn_tui.hosts.transport import Transport
     from finn_tui.runs.remote.link import Link
 
-_kept: list[Secrets] = []
-
-
-def secrets() -> Secrets:
-    """What the user has typed for logins in this process; kept in memory only."""
-    # asyncssh takes half a second to import, which only those who build on hosts shall pay.
-    from finn_tui.hosts.ssh.questions import Secrets
-
-    if not _kept:
-        _kept.append(Secrets())
-    return _kept[0]
-
-
-def ask_with(ask: Ask | None) -> None:
-    """Have the user asked for passwords and host keys; None asks nobody."""
-    secrets().ask = ask
-
 
 class HostLinks:
-    """The hosts that are reached, one connection each; to be used as a context manager."""
+    """The hosts that are reached; to be used as a context manager."""
 
-    def __init__(
-        self,
-        on_progress: OnProgress = ignore,
-        on_status: OnStatus = lambda status: None,
-    ) -> None:
-        """Begin without a connection.
-
-        Args:
-            on_progress: told what is waited for.
-            on_status: told when a connection has another status.
-        """
+    def __init__(self, on_progress: OnProgress = ignore) -> None:
+        """Begin without a connection; ``on_progress`` is told what is waited for."""
         self._on_progress = on_progress
-        self._on_status = on_status
-        self._pool: HostPool | None = None
+        self._held = contextlib.AsyncExitStack()
         self._links: dict[str, tuple[Transport, Link]] = {}
 
     async def __aenter__(self) -> HostLinks:
+        self._pool = await self._held.enter_async_context(shared.held())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -71,27 +44,20 @@ class HostLinks:
             FinnTuiError: there is no such host, or it cannot be reached.
         """
         from finn_tui.hosts import catalogue
-        from finn_tui.hosts.pool import HostPool
 
         host = await asyncio.to_thread(catalogue.find, name)
         if not host.is_remote and host.container is None:
             raise _is_here(host)
-        if self._pool is None:
-            self._pool = HostPool(
-                secrets(), on_progress=self._on_progress, on_status=self._on_status
-            )
-        async with self._pool.use(host) as transport:
+        async with self._pool().use(host, on_progress=self._on_progress) as transport:
             known = self._links.get(name)
             if known is None or known[0] is not transport or known[1].host != host:
                 known = self._links[name] = (transport, await _link(host, transport))
             yield known[1]
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Let go of the connections; they close if nobody else needs them."""
         self._links.clear()
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        await self._held.aclose()
 
 
 async def _link(host: Host, transport: Transport) -> Link:

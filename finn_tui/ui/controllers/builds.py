@@ -409,10 +409,7 @@ class BuildController(Controller):
     async def _follow_hosts(self) -> None:
         """Follow the runs on hosts; what is heard is in their folders, which are watched."""
         from finn_tui.lab.build_places.following import keep_mirrors
-        from finn_tui.lab.build_places.links import ask_with
-        from finn_tui.ui.controllers.host_questions import HostQuestions
 
-        ask_with(HostQuestions(self.context))
         await keep_mirrors(self.lab.workspace.runs_dir)
 
     async def _follow_run(self, run: RunFolder) -> None:

@@ -189,10 +189,6 @@ class MachineDoctorController(Controller):
         tell = self.context.progress_of(WorkKind.MACHINE)
         workspace = self.lab.workspace
         if host:
-            from finn_tui.lab.build_places.links import ask_with
-            from finn_tui.ui.controllers.host_questions import HostQuestions
-
-            ask_with(HostQuestions(self.context))
             return MachineExamined(await examine.examine_named(host, workspace, tell))
         return MachineExamined(await examine.examine(workspace, tell))
 
