@@ -202,7 +202,7 @@ class Throughput:
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
         fields = asdict(self)
-        fields["sweep"] = list(fields["sweep"])
+        fields["sweep"] = _marked(self, fields["sweep"])
         fields["reasons"] = list(fields["reasons"])
         return fields
 
@@ -278,15 +278,21 @@ class Validation:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
-        fields = _listed(asdict(self))
+        fields = self._fields()
         fields["comparison"] = self.comparison_dict()
         return fields
 
     def accuracy_dict(self) -> dict[str, Any]:
         """``accuracy`` of results.json."""
-        fields = _listed(asdict(self))
+        fields = self._fields()
         for name in ("comparison", "note", "mean_squared_error"):
             del fields[name]
+        return fields
+
+    def _fields(self) -> dict[str, Any]:
+        fields = _listed(asdict(self))
+        for name in ("per_class", "differences"):
+            fields[name] = _marked(self, fields[name])
         return fields
 
     def comparison_dict(self) -> dict[str, Any] | None:
@@ -310,6 +316,14 @@ class Validation:
         else:
             done = "not validated"
         return done if self.comparison is None else f"{done}; {self.comparison.text()}"
+
+
+def _marked(
+    result: Throughput | Validation, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows that can be copied alone, each with where its figures come from."""
+    origin = {"simulated": result.simulated, "replay": result.replay}
+    return [{**row, **origin} for row in rows]
 
 
 def _listed(fields: dict[str, Any]) -> dict[str, Any]:

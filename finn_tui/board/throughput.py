@@ -16,6 +16,7 @@ from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.agent_session import Conversation
 from finn_tui.board.answers import BatchTimes, ThroughputAnswer
+from finn_tui.board.catalogue import marks
 from finn_tui.board.package import Package
 from finn_tui.board.request import BoardRequest, one_second, ready, timeout
 from finn_tui.board.results import BatchResult, Spread, Throughput, clock_note
@@ -232,6 +233,7 @@ def sweep_rows(done: Mapping[str, Any]) -> list[list[str]]:
                 f"{each['in_mb_per_s']:,.3g}",
                 f"{each['out_mb_per_s']:,.3g}",
                 str(each["repetitions"]),
+                marks(done),
             ]
         )
     return rows
@@ -248,4 +250,5 @@ SWEEP_HEADINGS = (
     "MB/s in",
     "MB/s out",
     "times",
+    "",
 )

@@ -39,10 +39,12 @@ def executed(done: dict[str, Any]) -> list[str]:
     if done["top"]:
         of = {"board": "the board", "network": "the network in software"}
         source = of.get(done["scores_of"], "the dataflow graph in software")
+        # What the software computes is no measurement.
+        signed = mark(done) if done["scores_of"] == "board" else ""
         lines.append(f"            scores of {source}:")
         for row in done["top"]:
             name = "" if row["name"] in (None, str(row["class"])) else f"  {row['name']}"
-            lines.append(f"            {row['class']:>5}  {row['score']:>10.4g}{name}")
+            lines.append(f"            {row['class']:>5}  {row['score']:>10.4g}{name}{signed}")
     return [*lines, *_values(done)]
 
 
@@ -53,8 +55,9 @@ def _values(done: dict[str, Any]) -> list[str]:
         return []
     apart = [at for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]]
     text = f"            {len(ours) - len(apart)} of {len(ours)} output values equal the software's"
+    text += mark(done)
     rows = [
-        f"            value {at}: board {ours[at]:.6g}, software {theirs[at]:.6g}"
+        f"            value {at}: board {ours[at]:.6g}, software {theirs[at]:.6g}{mark(done)}"
         for at in apart[:_LISTED]
     ]
     more = len(apart) - len(rows)
@@ -85,9 +88,9 @@ def throughput(done: dict[str, Any]) -> list[str]:
             f"the driver's start{mark(done)}"
         )
     if len(done["sweep"]) > 1:
-        text = table(SWEEP_HEADINGS, sweep_rows(done), right="".join("r" for _ in SWEEP_HEADINGS))
+        text = table(SWEEP_HEADINGS, sweep_rows(done), right="r" * (len(SWEEP_HEADINGS) - 1))
         lines += ["", *(f"  {line}" for line in text.splitlines()), ""]
-    return lines + [f"  - {reason}" for reason in done["reasons"]]
+    return lines + [f"  - {reason}{mark(done)}" for reason in done["reasons"]]
 
 
 def validation(done: dict[str, Any]) -> list[str]:
@@ -116,7 +119,7 @@ def validation(done: dict[str, Any]) -> list[str]:
         label = "" if row["label"] is None else f" (label {row['label']})"
         lines.append(
             f"            image {row['index']}{label}: board {row['board']}, "
-            f"software {row['software']}"
+            f"software {row['software']}{signed}"
         )
     if done["differences_file"]:
         lines.append(f"            images and both outputs: {done['differences_file']} of the run")
@@ -134,4 +137,4 @@ def _worst(done: dict[str, Any]) -> list[str]:
         f"{row['percent']:.1f} %"
         for row in rows
     ]
-    return [f"            worst classes: {', '.join(texts)}"]
+    return [f"            worst classes: {', '.join(texts)}{mark(done)}"]

@@ -48,6 +48,9 @@ def without_times(outcome: Any) -> dict[str, Any]:
     for part in ("execute", "throughput", "validate"):
         for name in ("board", "replay", "seconds", "predictions"):
             found[part].pop(name, None)
+    validate = found["validate"]
+    for row in (*found["throughput"]["sweep"], *validate["per_class"], *validate["differences"]):
+        row.pop("replay")
     found["validate"]["comparison"].pop("board")
     found["validate"]["comparison"].pop("replay")
     return {name: found[name] for name in ("execute", "throughput", "validate", "notes", "missing")}

@@ -106,6 +106,8 @@ class BatchThroughput(Struct, frozen=True):
         in_mb_per_s (MB/s): to the accelerator while it works.
         out_mb_per_s (MB/s): from it while it works.
         parts_ms (ms): the steps around the accelerator, of one run of the driver's own test.
+        simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
     """
 
     batch: int
@@ -119,6 +121,8 @@ class BatchThroughput(Struct, frozen=True):
     in_mb_per_s: float
     out_mb_per_s: float
     parts_ms: dict[str, float] = {}
+    simulated: bool = False
+    replay: bool = False
 
 
 class ThroughputResult(Struct, frozen=True):
@@ -167,6 +171,8 @@ class ClassAccuracy(Struct, frozen=True):
         images: how many there were of it.
         correct: how many of them were recognized.
         percent (%): correct of images.
+        simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
     """
 
     number: int = msgspec.field(name="class")
@@ -174,6 +180,8 @@ class ClassAccuracy(Struct, frozen=True):
     images: int = 0
     correct: int = 0
     percent: float | None = None
+    simulated: bool = False
+    replay: bool = False
 
 
 class DifferentImage(Struct, frozen=True):
@@ -184,12 +192,16 @@ class DifferentImage(Struct, frozen=True):
         board: the board's class; null of a network without classes, as the next.
         software: the software's class.
         label: the image's label; null where it has none.
+        simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
     """
 
     index: int
     board: int | None = None
     software: int | None = None
     label: int | None = None
+    simulated: bool = False
+    replay: bool = False
 
 
 class AccuracyResult(Struct, frozen=True):

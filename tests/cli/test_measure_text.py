@@ -1,0 +1,58 @@
+"""Board measurements as text and JSON: each line or row that is copied alone has its mark."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from finn_tui.board.answers import BatchTimes, ThroughputAnswer
+from finn_tui.board.catalogue import marks
+from finn_tui.board.results import Throughput, Validation
+from finn_tui.board.throughput import measured
+from finn_tui.cli import measure_text
+
+
+def _throughput(*, simulated: bool) -> Throughput:
+    times = [
+        BatchTimes(batch, [1e-6 * batch] * 3, [2e-6 * batch] * 3, 784 * batch, batch, {})
+        for batch in (1, 100, 10_000)
+    ]
+    what: Any = SimpleNamespace(fps=1_562_500.0, clock_mhz=100.0)
+    return measured("lab", simulated, ThroughputAnswer(times, 100.0), what, "xc7z020clg400-1")
+
+
+_VALIDATION = Validation(
+    "lab",
+    True,
+    50.0,
+    1,
+    2,
+    "digits28",
+    per_class=(
+        {"class": 0, "name": "0", "images": 1, "correct": 0, "percent": 0.0},
+        {"class": 1, "name": "1", "images": 1, "correct": 1, "percent": 100.0},
+    ),
+    differences=({"index": 3, "board": 1, "software": 2, "label": 2},),
+)
+
+
+def test_each_line_of_a_simulated_measurement_says_so() -> None:
+    lines = measure_text.throughput(_throughput(simulated=True).as_dict())
+    lines += measure_text.validation(_VALIDATION.as_dict())
+    assert len([line for line in lines if "10,000" in line]) > 3
+    for line in lines:
+        assert not any(map(str.isdigit, line)) or line.endswith("SIMULATED"), line
+
+
+def test_a_measurement_on_a_board_has_no_mark() -> None:
+    lines = measure_text.throughput(_throughput(simulated=False).as_dict())
+    assert not any("SIMULATED" in line or "REPLAY" in line for line in lines)
+
+
+@pytest.mark.parametrize("part", ["sweep", "per_class", "differences"])
+def test_each_row_of_a_document_says_so(part: str) -> None:
+    result = _throughput(simulated=True) if part == "sweep" else _VALIDATION
+    rows = result.as_dict()[part]
+    assert rows and all(marks(row) == "SIMULATED" for row in rows)
