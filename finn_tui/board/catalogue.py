@@ -188,6 +188,31 @@ def marks(done: Mapping[str, Any]) -> str:
     return " ".join(filter(None, words))
 
 
+def check_board_kind(board: Board, run: str, *, simulated: bool) -> None:
+    """Refuse a rehearsal's bitstream on a real board, or the other way.
+
+    Args:
+        board: as boards.toml has it, or as its transport knows it.
+        run: its name.
+        simulated: whether its bitstream is a rehearsal's.
+
+    Raises:
+        FinnTuiError: it is of the other kind.
+    """
+    if simulated and not board.simulated:
+        raise FinnTuiError(
+            f"a rehearsal's bitstream is SIMULATED: {run}",
+            f"{board.name} is a real board, and there is nothing in it for an FPGA.",
+            "Deploy it to the board `simulated`, or build it with AMD's tools.",
+        )
+    if board.simulated and not simulated:
+        raise FinnTuiError(
+            f"{board.name} takes no real bitstream: {run}",
+            "It is a simulated board, without an FPGA.",
+            "Deploy it to a real board; `finn-tui boards` lists yours.",
+        )
+
+
 def simulated() -> Board:
     """The board that always exists; its address is known only while it runs."""
     return Board(SIMULATED, "127.0.0.1", sudo=False)

@@ -25,6 +25,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
+from finn_tui.board.catalogue import check_board_kind
 from finn_tui.board.deploy_lock import deploy_lock
 from finn_tui.board.deployments import keep_newest
 from finn_tui.board.package import Package, package
@@ -164,18 +165,7 @@ def who() -> str:
 
 def check_kind(link: Transport, what: Package) -> None:
     """Raise ``FinnTuiError`` for a rehearsal's bitstream on a real board, or the other way."""
-    if what.simulated and not link.board.simulated:
-        raise FinnTuiError(
-            f"{what.run.name} is a rehearsal: its bitstream is SIMULATED",
-            f"{link.board.name} is a real board, and there is nothing in it for an FPGA.",
-            "Deploy it to the board `simulated`, or build it with AMD's tools.",
-        )
-    if link.board.simulated and not what.simulated:
-        raise FinnTuiError(
-            f"{what.run.name} holds a real bitstream",
-            "The simulated board has no FPGA to load it into.",
-            "Deploy it to a real board; `finn-tui boards` lists yours.",
-        )
+    check_board_kind(link.board, what.run.name, simulated=what.simulated)
 
 
 def _collect(what: Package) -> dict[str, dict[str, _File]]:

@@ -127,6 +127,21 @@ class BoardOrder:
                 confirm("Run this code on the board?")
             consent.agree(error.digest, error.path)
 
+    def check_board_kind(self, folder: Path) -> None:
+        """Refuse a rehearsal on a real board, or the other way, before it is connected to."""
+        from finn_tui.board import catalogue
+        from finn_tui.board.package import package
+
+        board = catalogue.find(self.board_name())
+        try:
+            what = package(folder)
+        except FinnTuiError:
+            # Said by what is done with it.
+            return
+        # Of a replay the recording says it.
+        if not board.replay:
+            catalogue.check_board_kind(board, folder.name, simulated=what.simulated)
+
     def run_folder(self) -> RunFolder:
         """The run that the user names, or the folder of a package that was given by its path."""
         from finn_tui.lab.plain_packages import plain_package
@@ -166,6 +181,7 @@ class BoardOrder:
     def do(self, job: Job) -> Any:
         """Connect to the board and do one job with the run."""
         path = self.run_folder().path
+        self.check_board_kind(path)
         self.ask_about_driver(path)
 
         async def work(link: Transport, on_progress: OnProgress) -> Any:
@@ -268,6 +284,8 @@ class BoardOrder:
             the data set, see ``lab.board_data.dataset_for``.
         """
         from finn_tui.lab import board_data
+
+        self.check_board_kind(self.run_folder().path)
 
         async def work(reporter: Reporter) -> Path | None:
             async with open_lab(self.workspace) as lab:

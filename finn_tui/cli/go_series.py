@@ -91,6 +91,7 @@ def _prepared(
 ) -> SeriesItem:
     """Ask what is to be asked of a run, and bring together what it needs; or say why not."""
     try:
+        order.check_board_kind(item.folder)
         order.ask_about_clock(yes=yes)
         order.ask_about_driver(item.folder)
         item.dataset = order.prepare(dataset, download=download)

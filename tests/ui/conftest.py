@@ -77,6 +77,7 @@ def make_run(
     state: str = "succeeded",
     *,
     measured: bool = False,
+    simulated: bool = True,
     error: FinnTuiError | None = None,
     log: str = "[2026-01-02 03:04:05] Running step: step_hw_codegen [2/4]\n",
 ) -> RunFolder:
@@ -99,7 +100,7 @@ def make_run(
         "part": data.PART,
         "clock_ns": 10.0,
         "rehearsal": {"seconds": 40.0},
-        "simulated": True,
+        "simulated": simulated,
         "dataset": "mnist",
         "estimate": estimate,
     }

@@ -76,7 +76,7 @@ async def test_one_paste_for_several_jobs(
     monkeypatch.setattr(server, "GONE_SECONDS", 1.5)
     monkeypatch.setattr(server, "HOLD_SECONDS", 0.3)
     catalogue.add(catalogue.Board("lent", "", sudo=False, paste=True))
-    make_run(lab.workspace)
+    make_run(lab.workspace, simulated=False)
     jobs = Jobs()
     app = make_app("tfc-w1a1", jobs.job)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -129,7 +129,7 @@ async def test_one_paste_for_several_jobs(
 
 
 async def test_cancelled_before_it_was_pasted(make_app: MakeApp, lab: RecordedLab) -> None:
-    make_run(lab.workspace)
+    make_run(lab.workspace, simulated=False)
     jobs = Jobs()
     app = make_app("tfc-w1a1", jobs.job)
     async with app.run_test(size=(160, 50), notifications=True) as pilot:
@@ -162,7 +162,7 @@ async def test_cancelled_before_it_was_pasted(make_app: MakeApp, lab: RecordedLa
 
 
 async def test_an_address_of_another_machine(make_app: MakeApp, lab: RecordedLab) -> None:
-    make_run(lab.workspace)
+    make_run(lab.workspace, simulated=False)
     app = make_app("tfc-w1a1", Jobs().job)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot)
@@ -174,3 +174,21 @@ async def test_an_address_of_another_machine(make_app: MakeApp, lab: RecordedLab
         await pilot.press(*"192.0.2.7", "enter")
         await until(pilot, lambda: "cannot listen on 192.0.2.7" in screen_text(app))
         assert not app.state.board.busy
+
+
+async def test_a_rehearsal_is_refused_before_anything_is_pasted(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    make_run(lab.workspace)
+    app = make_app("tfc-w1a1", Jobs().job)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        app.state.board.machine = "pasted"
+        await pilot.press("4")
+        await until_mode(pilot, "board")
+        for key in ("T", "d"):
+            await pilot.press(key)
+            await until(pilot, lambda: "a rehearsal's bitstream is SIMULATED" in screen_text(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen.id != "notice" and not app.state.board.busy)
+        assert app.paste.lacks("pasted") and not app.state.board.queue.entries

@@ -63,7 +63,7 @@ async def test_a_passphrase_is_asked_for_again_until_it_is_right(
 
 
 async def test_login_and_sudo_have_a_password_each(make_app: MakeApp, lab: RecordedLab) -> None:
-    make_run(lab.workspace)
+    make_run(lab.workspace, simulated=False)
     catalogue.add(Board("lab", "10.0.0.9"))
     board = catalogue.find("lab")
     tried: list[tuple[str | None, str | None]] = []

@@ -89,6 +89,10 @@ class BoardController(Controller):
             )
             return
         machine, queue = self.state.board.machine, self.queue
+        refused = [error for run in built if (error := _wrong_board(run, machine)) is not None]
+        if len(refused) == len(built):
+            self.context.show_error(refused[0])
+            return
 
         def go() -> None:
             if not queue.add([run.id for run in built], machine):
@@ -126,6 +130,10 @@ class BoardController(Controller):
             run = self.state.run(entry.run)
             if run is None or not run.built:
                 self.queue.set(entry, EntryStatus.FAILED, "the run is not there any more")
+                continue
+            wrong = _wrong_board(run, entry.board)
+            if wrong is not None:
+                self.queue.set(entry, EntryStatus.FAILED, f"{wrong.what}. {wrong.why}", wrong.fix)
                 continue
             board.run, board.machine = entry.run, entry.board
             if self._paste.lacks(entry.board):
@@ -238,6 +246,10 @@ class BoardController(Controller):
         run = self.state.board_run()
         assert run is not None, "the action is disabled without one"
         board = self.state.board
+        wrong = _wrong_board(run, board.machine)
+        if wrong is not None:
+            self.context.show_error(wrong)
+            return
         if self._paste.lacks(board.machine):
             self._paste.ask(board.machine, lambda: self.start_job(job))
             return
@@ -367,3 +379,17 @@ class BoardController(Controller):
         machine = self.state.board.machine
         read = await asyncio.to_thread(read_board_results, run.folder, machine)
         return BoardResultsRead(run.id, run.changed, read)
+
+
+def _wrong_board(run: RunView, machine: str) -> FinnTuiError | None:
+    """Why a run's bitstream is not for the board, before that is connected to; None if it is."""
+    from finn_tui.board import catalogue
+
+    try:
+        board = catalogue.find(machine)
+        # Of a replay the recording says it.
+        if not board.replay:
+            catalogue.check_board_kind(board, run.id, simulated=run.simulated)
+    except FinnTuiError as error:
+        return error
+    return None
