@@ -46,7 +46,8 @@ class Reference:
 
     Attributes: ``samples`` (a batch for each input, as the accelerator gets them), ``classes`` (the
     software's top-1), ``outputs`` (of the first stage, filled in by its own check), ``scores``
-    (whether the output tells classes apart).
+    (whether the output tells classes apart), ``failure`` (why the first stage that Python
+    could not execute was not; empty if all were).
     """
 
     def __init__(self, samples: List[Any], classes: Any, scores: bool, count: int) -> None:
@@ -55,6 +56,7 @@ class Reference:
         self.scores = scores
         self.count = min(count, len(samples[0]))
         self.outputs: Optional[List[List[Any]]] = None
+        self.failure = ""
 
     def check(
         self,
@@ -76,11 +78,12 @@ class Reference:
             batches = [front(batch[at : at + 1], which) for which, batch in enumerate(self.samples)]
             try:
                 results.append(run(batches))
-            except Exception:
+            except Exception as error:
                 # A stage that FINN cannot execute in Python fails on its first sample; a check
                 # that is missing is shown as missing. Later failures would be real ones.
                 if results:
                     raise
+                self.failure = self.failure or execution.why_failed(model, error)
                 return None
         if tail is not None and not topk:
             results = [[tail(each) for each in outputs] for outputs in results]
@@ -162,11 +165,12 @@ def _apart(actual: List[Any], wanted: List[Any]) -> Tuple[bool, float, float, fl
 
 
 def warnings(
-    stages: List[Dict[str, Any]], cause: Dict[str, str], classes: bool
+    stages: List[Dict[str, Any]], cause: Dict[str, str], classes: bool, failure: str = ""
 ) -> List[Dict[str, Any]]:
     """What the user must know of the stages: the first that differs, and weak evidence.
 
     ``classes``: whether the network tells classes apart; ``same`` counts outputs where it does not.
+    ``failure``: why a stage was not executed, empty where that is not known.
     ``cause``: ``why`` and ``fix`` for a network whose classes change, where they are known.
     ``kind`` of an entry is "classes" (the network computes something else), "rounding" or "weak".
     """
@@ -208,7 +212,7 @@ def warnings(
                 "kind": "weak",
                 "stage": stages[-1]["name"],
                 "what": "no stage could be compared with the network",
-                "why": execution.why_not() + " Or no samples were asked for.",
+                "why": failure or execution.why_not() + " Or no samples were asked for.",
                 "fix": "Take the figures as they are; whether the hardware computes the network "
                 "is not checked",
             }
@@ -220,7 +224,7 @@ def warnings(
                 "stage": unchecked[0]["name"],
                 "what": "the stages from %s on could not be compared with the network"
                 % unchecked[0]["name"],
-                "why": execution.why_not(),
+                "why": failure or execution.why_not(),
                 "fix": "Whether the hardware computes the network is not checked: compare the "
                 "board's outputs with the network's",
             }

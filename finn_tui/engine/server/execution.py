@@ -12,6 +12,8 @@ from typing import Any, Callable, Dict, List
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import finn_api, finn_env, graphs, knobs
 
+#: Characters of an error of FINN's that a warning repeats.
+MOST_WORDS = 300
 HostSteps = List[Dict[str, Any]]
 
 
@@ -28,7 +30,7 @@ def unspecialised(model: Any) -> Any:
 
 def runner(model: Any) -> Callable[[List[Any]], List[Any]]:
     """A function from a graph's inputs to its outputs, each a list of arrays."""
-    onnx_exec = _executor()
+    onnx_exec = finn_api.executor()
     names = graphs.dynamic_inputs(model)
     shapes = [model.get_tensor_shape(name) for name in names]
     outputs = [output.name for output in model.graph.output]
@@ -41,20 +43,23 @@ def runner(model: Any) -> Callable[[List[Any]], List[Any]]:
     return run
 
 
-def _executor() -> Any:
-    """FINN's executor, which knows the data types and layouts of FINN's own ops."""
-    try:
-        return importlib.import_module("finn.core.onnx_exec").execute_onnx
-    except ImportError:
-        return importlib.import_module("qonnx.core.onnx_exec").execute_onnx
-
-
 def why_not() -> str:
     """Why the installed FINN does not execute a graph of hardware layers in Python."""
     if finn_api.layers_are_split() or not finn_api.has_module("finn"):
         return "FINN cannot execute these graphs in Python."
     return "%(flavour)s %(version)s runs hardware layers in C++ or RTL simulation only." % (
         finn_env.flavour()
+    )
+
+
+def why_failed(model: Any, error: Exception) -> str:
+    """Why a graph was not executed in Python: as ``why_not`` says, or in the error's words."""
+    hardware = any(node.domain.startswith(finn_api.HARDWARE) for node in model.graph.node)
+    if hardware and not finn_api.layers_are_split():
+        return why_not()
+    words = " ".join(str(error).split()) or type(error).__name__
+    return "FINN's Python execution of it failed: %s" % (
+        words if len(words) <= MOST_WORDS else words[: MOST_WORDS - 1] + "\u2026"
     )
 
 

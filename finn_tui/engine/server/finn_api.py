@@ -85,6 +85,47 @@ def layer_class() -> Any:
         return importlib.import_module(HARDWARE + ".hlscustomop").HLSCustomOp
 
 
+def executor() -> Callable[..., Any]:
+    """FINN's execution of a graph in Python, which knows data types and layouts of FINN's own ops.
+
+    qonnx rounds tensors of integers between nodes, and raises for values that are far from any. Up
+    to 0.4 it looks at each value in a Python loop (CNV: minutes for an image), later ones at the
+    differences; so tensors that hold integers of their type already are kept from it, which
+    changes no value. ``SANITIZE_QUANT_TENSORS=0`` still switches rounding off.
+    """
+    module: Any = importlib.import_module("qonnx.core.onnx_exec")
+    rounding = module.sanitize_quant_values
+    if not getattr(rounding, "whole_tensors", False):
+
+        def round_others(
+            model: Any, names: Any, context: Dict[str, Any], *more: Any, **named: Any
+        ) -> Any:
+            others = [name for name in names if not _rounded(model, name, context)]
+            return rounding(model, others, context, *more, **named)
+
+        setattr(round_others, "whole_tensors", True)  # noqa: B010 - mypy knows no such attribute
+        module.sanitize_quant_values = round_others
+    try:
+        execute: Callable[..., Any] = importlib.import_module("finn.core.onnx_exec").execute_onnx
+    except ImportError:
+        execute = module.execute_onnx
+    return execute
+
+
+def _rounded(model: Any, name: str, context: Dict[str, Any]) -> bool:
+    """Whether a tensor needs no rounding: it holds values of its type, or is not of integers."""
+    datatype = model.get_tensor_datatype(name)
+    if not datatype.is_integer():
+        return True
+    numpy = importlib.import_module("numpy")
+    values = numpy.asarray(context[name])
+    inside = (values >= datatype.min()) & (values <= datatype.max())
+    if not bool((inside & (values == numpy.rint(values))).all()):
+        return False
+    # Bipolar values are -1 and 1: the one type with a gap.
+    return bool(datatype.allowed(0)) or bool((values != 0).all())
+
+
 def apply_config() -> Any:
     """The transformation ``ApplyConfig``, which went from qonnx to FINN."""
     try:

@@ -357,7 +357,7 @@ class _Runner:
 def _warnings(flow: stages.Flow) -> List[Dict[str, Any]]:
     if flow.network.stage_kind == "dataflow":
         return []  # the network that it was made from did not come along: nothing to compare with
-    return checks.warnings(flow.stages, flow.cause, flow.reference.scores)
+    return checks.warnings(flow.stages, flow.cause, flow.reference.scores, flow.reference.failure)
 
 
 def _keep_failure(out: str, flow: stages.Flow, source: Dict[str, Any], error: EngineError) -> None:
