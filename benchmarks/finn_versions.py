@@ -4,6 +4,9 @@ Run by hand, or at night: ``uv run python benchmarks/finn_versions.py ENGINE ...
 those of ``finn-tui engine list``, and ``1.5.0`` stands for that finn-plus, which is installed.
 ``--cnv`` adds CNV, ``--no-tfc`` and ``--no-builds`` leave out what they name; ``--cnv=FILE.onnx``
 and ``--tfc=FILE.onnx`` are networks that are there already.
+``--results=FILE.json`` keeps every row with its date, in place of an older one of the same FINN and
+network; ``--docs=FILE.md`` prints all kept rows between the marks of that page, and nothing runs
+where no engine is named.
 Networks are QONNX files made once by the engine ``finn-plus``, so that all FINNs get the same ones.
 
 Everything runs in a workspace that is thrown away. A build is a rehearsal: FINN's own Python from
@@ -13,7 +16,10 @@ end to end, and stand-ins for AMD's tools. Exit code 1 if any cell failed.
 from __future__ import annotations
 
 import asyncio
+import datetime
+import json
 import random
+import re
 import sys
 import tempfile
 import time
@@ -23,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finn_tui.base import files
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.knob_values import IllegalFolding
 from finn_tui.core.folding.model import Folding, check
@@ -34,7 +41,7 @@ from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.launch.processes import reconcile
 
 FOLDINGS = 8
-BUILD_SECONDS = 600.0
+BUILD_SECONDS = 1200.0
 #: Published folding with FINN alone: LUT, BRAM_18K, II and latency in cycles, by what a FINN is
 #: like (finn-plus by its version).
 TRUTH = {
@@ -61,6 +68,7 @@ TRUTH = {
         "1.6.1": (24007, 147, 32768, 251600),
     },
 }
+MARKS = ("<!-- printed by benchmarks/finn_versions.py -->", "<!-- end -->")
 COLUMNS = ("starts", "prepares", "opens", "tables", "truth", "published", "SetFolding", "builds")
 
 
@@ -282,6 +290,43 @@ def replace_folding(opened: Opened, folding: Folding) -> Any:
     )
 
 
+def keep(file: Path, name: str, row: Row) -> None:
+    """Write a row into a file of results, with today's date."""
+    rows = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    rows[f"{name} {row.network}"] = {"date": date, "cells": row.cells}
+    ordered = sorted(rows.items(), key=lambda each: _order(each[0]))
+    files.replace(file, json.dumps(dict(ordered), indent=1) + "\n")
+
+
+def _order(key: str) -> tuple[bool, list[int], str]:
+    """Upstream by version, ``main`` and ``dev`` after them, then finn-plus."""
+    numbers = [int(each) for each in re.findall(r"\d+", key)]
+    return key.startswith("finn-plus"), numbers or [99], key
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """Return kept rows as a Markdown table."""
+    lines = [
+        "| FINN | network | " + " | ".join(COLUMNS) + " | date |",
+        "|---|---|" + "---|" * (len(COLUMNS) + 1),
+    ]
+    for key, row in rows.items():
+        texts = [row["cells"][each].splitlines()[0].replace("|", "/")[:120] for each in COLUMNS]
+        name, _, network = key.rpartition(" ")
+        lines.append(f"| {name} | {network} | {' | '.join(texts)} | {row['date']} |")
+    return "\n".join(lines) + "\n"
+
+
+def into_docs(results: Path, page: Path) -> None:
+    """Print the kept rows between the marks of a page."""
+    text = page.read_text("utf-8")
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    rows = table(json.loads(results.read_text("utf-8")))
+    page.write_text(f"{before}{MARKS[0]}\n{rows}{MARKS[1]}{after}", "utf-8")
+
+
 async def _spec(name: str) -> catalogue.EngineSpec:
     if name[0].isdigit():
         return await provision.install(version=name)
@@ -294,7 +339,8 @@ async def main(arguments: list[str]) -> int:
     networks = ["tfc", *(["cnv"] if "--cnv" in arguments else [])]
     if "--no-tfc" in arguments:
         networks.remove("tfc")
-    names = [each for each in arguments if not each.startswith("-")] or ["finn-plus"]
+    names = [each for each in arguments if not each.startswith("-")]
+    names = names or ([] if "--docs" in " ".join(arguments) else ["finn-plus"])
     sources = {
         network: Path(each.partition("=")[2])
         for network in networks
@@ -303,6 +349,8 @@ async def main(arguments: list[str]) -> int:
     }
     no_builds = "--no-builds" in arguments
     rows: list[tuple[str, Row]] = []
+    results = next((Path(each[10:]) for each in arguments if each.startswith("--results=")), None)
+    page = next((Path(each[7:]) for each in arguments if each.startswith("--docs=")), None)
     with tempfile.TemporaryDirectory(prefix="finn-versions-") as folder:
         for network in networks:
             if network not in sources:
@@ -318,11 +366,12 @@ async def main(arguments: list[str]) -> int:
                     row = Row(lab, network, str(sources[network]), no_builds)
                     await row.fill()
                     rows.append((spec.name, row))
-    print("| FINN | network | " + " | ".join(COLUMNS) + " |")
-    print("|---|---|" + "---|" * len(COLUMNS))
-    for name, row in rows:
-        texts = [row.cells[column].splitlines()[0].replace("|", "/")[:120] for column in COLUMNS]
-        print(f"| {name} | {row.network} | " + " | ".join(texts) + " |")
+                    if results is not None:
+                        keep(results, spec.name, row)
+    if results is not None and page is not None:
+        into_docs(results, page)
+    today = {f"{name} {row.network}": {"date": "today", "cells": row.cells} for name, row in rows}
+    print(table(today), end="")
     return int(any(cell.startswith("FAILED") for _, row in rows for cell in row.cells.values()))
 
 
