@@ -86,6 +86,12 @@ def _as_row(host: Host) -> dict[str, Any]:
     "--folder", default="finn-tui", show_default=True, help="Folder for finn-tui's files there."
 )
 @click.option("--python", "engine", default="", help="Python there in which FINN can be imported.")
+@click.option(
+    "--finn",
+    default="",
+    metavar="WHAT",
+    help="FINN there: docker:CONTAINER, docker:IMAGE, a run-docker.sh, or a folder.",
+)
 @click.option("--no-look", is_flag=True, help="Do not connect to find out what is there.")
 @_TRUST_OPTION
 @shared_options(workspace=False)
@@ -96,6 +102,7 @@ def add(
     key: str,
     folder: str,
     engine: str,
+    finn: str,
     no_look: bool,
     trust: str | None,
     as_json: bool,
@@ -103,13 +110,16 @@ def add(
     """Name a machine and find out what is there.
 
     ADDRESS is a name from ~/.ssh/config or of the network; without one, NAME is it. What is found:
-    a Python with FINN, a container with FINN that runs, Vivado's settings, Slurm.
+    a Python with FINN, a container with FINN that runs, Vivado's settings, Slurm. With --finn
+    run-docker.sh, builds there get a container each, with its image, mounts and variables.
     """
     from finn_tui.hosts import catalogue
     from finn_tui.hosts.catalogue import Host
 
     if here and (address or key):
         raise click.UsageError("--here takes no address and no key.")
+    if finn and (engine or no_look):
+        raise click.UsageError("--finn takes no --python and no --no-look.")
     user, place, port = ("", "", 0) if here else _split(address or name)
     host = Host(
         name=name,
@@ -122,7 +132,7 @@ def add(
     )
     catalogue.check(host)
     if not no_look:
-        host = _found_out(host, trust)
+        host = _found_out(host, trust, finn)
     catalogue.add(host)
     if as_json:
         print_json(_as_row(host))
@@ -147,14 +157,24 @@ def _split(address: str) -> tuple[str, str, int]:
     return parts
 
 
-def _found_out(host: Host, trust: str | None) -> Host:
+def _found_out(host: Host, trust: str | None, finn: str) -> Host:
     async def work(reporter: Reporter) -> Host:
+        from msgspec.structs import replace
+
         from finn_tui.base.progress import Progress
+        from finn_tui.engine.targets_elsewhere import detect_on
         from finn_tui.hosts.examine import completed
 
         async with _connected(host, reporter, trust) as link:
+            known = host
+            if finn:
+                reporter(Progress("host", f"looking at {finn} on {host.name}"))
+                target = await detect_on([finn], host, link)
+                for note in target.notes:
+                    reporter(Progress("host", note))
+                known = replace(host, engine=target.command, container=target.container)
             reporter(Progress("host", f"looking for FINN, Vivado and Slurm on {host.name}"))
-            return await completed(link, host)
+            return await completed(link, known)
 
     with Reporter() as reporter:
         return run(work(reporter))

@@ -121,6 +121,17 @@ async def detect(
     return replace(target, host=host)
 
 
+async def detect_on(words: Sequence[str], host: Host, transport: Transport) -> Target:
+    """Find out what a user's words name on a host that is reached. Raises as ``detect``.
+
+    Args:
+        words: ``docker:NAME``, a run-docker.sh, a path there, or a command.
+        host: it need not be in hosts.toml.
+        transport: leads to it.
+    """
+    return await _detect(words, _Place(host.name, transport, host), None)
+
+
 async def detect_script(script: str) -> Target:
     """The container of a run-docker.sh of this machine. Raises as ``detect``."""
     return await _script(script, _Place("this machine", LocalTransport(), None))

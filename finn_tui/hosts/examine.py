@@ -10,13 +10,16 @@ from typing import Any
 
 from msgspec.structs import replace as replace_in
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.hosts.container import Container
+from finn_tui.hosts.container_transport import open_container
 from finn_tui.hosts.transport import Transport
 
 #: A home directory on a slow network disk takes its time.
 _SECONDS = 60.0
+_CONTAINER_SECONDS = 600.0
 _MOST_VALUE = 500
 _FACTS = r"""
 say() { printf '%s\t%s\n' "$1" "$2"; }
@@ -132,7 +135,16 @@ async def examine(link: Transport, host: Host) -> HostFacts:
 
 async def _with_engine(link: Transport, host: Host, facts: HostFacts) -> HostFacts:
     command = f"{shlex.join(host.engine)} -c {shlex.quote(_FINN)}"
-    status, out, err = await link.run("sh", "-s", timeout=_SECONDS, stdin=command.encode())
+    seconds = _SECONDS
+    try:
+        if host.container is not None and host.slurm is None:
+            # FINN's entry point installs packages first.
+            link, seconds = await open_container(link, host.container), _CONTAINER_SECONDS
+        status, out, err = await link.run("sh", "-s", timeout=seconds, stdin=command.encode())
+    except FinnTuiError as error:
+        if link.is_closed:
+            raise
+        return replace(facts, engine_problem=f"{error.what}. {error.why}"[:_MOST_VALUE])
     answer: Any = None
     if status == 0 and out.strip():
         try:
@@ -172,7 +184,13 @@ async def completed(link: Transport, host: Host) -> Host:
     if not host.engine and host.container is None and container:
         host = replace_in(host, container=Container(name=container))
     settings = values.get("settings", "")
-    if not host.setup and "vivado" not in facts.programs and settings.startswith("/"):
+    # A container's own entry point knows where its Vivado is.
+    if (
+        not host.setup
+        and host.container is None
+        and "vivado" not in facts.programs
+        and settings.startswith("/")
+    ):
         host = replace_in(host, setup=f"source {shlex.quote(settings)}")
     if host.slurm is None and "sbatch" in facts.programs and facts.partitions:
         host = replace_in(host, slurm=SlurmEntry())

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.engines import engine as command
+from finn_tui.cli.hosts import hosts as hosts_command
 from finn_tui.engine import catalogue, provision, run_docker, targets
 from finn_tui.hosts import catalogue as hosts
 from finn_tui.hosts.catalogue import Host
@@ -114,6 +116,22 @@ def test_run_docker_is_read_as_it_starts_its_container(
     assert not (checkout / "built").exists(), "nothing is built for it"
     assert f"image {IMAGE}, as" in result.output and str(build_folder) in result.output
     assert spec.info is not None and spec.info["root"] == str(checkout)
+
+
+def test_a_host_builds_in_the_container_of_a_run_docker(
+    docker: Docker, checkout: Path, build_folder: Path
+) -> None:
+    added = CliRunner().invoke(hosts_command, ["add", "box", "--here", "--finn", str(checkout)])
+    assert added.exit_code == 0, added.output
+    host = hosts.find("box")
+    assert host.container is not None and host.container.image == IMAGE and not host.setup
+    assert f"{build_folder}:{build_folder}" in host.container.mounts
+    assert host.container.env["FINN_ROOT"] == str(checkout) and host.engine[-1] == "python3"
+    tested = CliRunner().invoke(hosts_command, ["test", "box"])
+    assert tested.exit_code == 0 and f"FINN in {checkout}" in tested.output, tested.output
+    hosts.add(replace(host, engine=("python9",)))
+    tested = CliRunner().invoke(hosts_command, ["test", "box"])
+    assert tested.exit_code == 1 and "python9" in tested.output
 
 
 def test_an_image_that_is_not_there_is_said(
