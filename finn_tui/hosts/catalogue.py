@@ -232,6 +232,19 @@ def _check(name: str, entry: HostEntry, path: Path) -> None:
     _check_variables(f"{where} env", entry.env)
     if entry.container is not None:
         check_container(f"{where} container", entry.container)
+    if entry.container is not None and entry.slurm is not None:
+        if entry.container.name:
+            raise FinnTuiError(
+                f"{where} has slurm and a container that runs",
+                "Slurm chooses the machine of a job; no container runs there before it.",
+                "Name an image instead of a container.",
+            )
+        if not entry.engine:
+            raise FinnTuiError(
+                f"{where} does not say how FINN is started in the {entry.container.title}",
+                "Jobs of Slurm start the host's `engine` in it.",
+                'For example engine = ["python3"]: the Python in it that has FINN.',
+            )
 
 
 def _check_variables(where: str, env: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-#: The programs that run containers.
+#: The programs that run containers of a daemon, or as one does.
 Runtime = Literal["docker", "podman"]
 #: A word of the command line: one line, no blanks at its ends.
 _Word = Annotated[
@@ -18,7 +18,8 @@ class Container(Struct, frozen=True, omit_defaults=True):
     """``[NAME.container]`` in engines.toml and hosts.toml: one that runs, or an image.
 
     Attributes:
-        runtime: the program, ``docker`` or ``podman``; empty takes the one that is there.
+        runtime: the program, ``docker`` or ``podman``; empty takes the one that is there. Jobs of
+            Slurm may have ``apptainer`` or ``singularity``.
         name: of a container that runs.
         image: of which a container is started for each engine and each build.
         mounts: what an image gets of the machine, ``/there:/inside`` or ``/there:/inside:ro``.
@@ -27,8 +28,11 @@ class Container(Struct, frozen=True, omit_defaults=True):
     """
 
     runtime: Annotated[
-        Literal["", "docker", "podman"],
-        Meta(description="docker, podman, or empty for the one that is there."),
+        Literal["", "docker", "podman", "apptainer", "singularity"],
+        Meta(
+            description="docker, podman, or empty for the one that is there; apptainer or "
+            "singularity for jobs of Slurm."
+        ),
     ] = ""
     name: Annotated[_Word, Meta(description="Name of a container that runs.")] = ""
     image: Annotated[

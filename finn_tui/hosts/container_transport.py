@@ -73,8 +73,15 @@ async def runtime_of(machine: Transport, container: Container) -> str:
     """The program that runs containers there.
 
     Raises:
-        FinnTuiError: there is none (kind "engine").
+        FinnTuiError: there is none, or one that is for jobs of Slurm only (kind "engine").
     """
+    if container.runtime in ("apptainer", "singularity"):
+        raise FinnTuiError(
+            f"{container.runtime} is used for jobs of Slurm only",
+            f"The {container.title} of {machine.machine.name} is not one of a job.",
+            'Give a table slurm in hosts.toml, or set runtime = "docker" or "podman".',
+            kind="engine",
+        )
     if container.runtime:
         return container.runtime
     for program in ("docker", "podman"):

@@ -62,6 +62,8 @@ def test_added_hosts_are_found_and_comments_stay() -> None:
         ("container = {image = 'b', mounts = ['x:/y']}\n", "is no mount"),
         ("container = {name = 'a', mounts = ['/x:/y']}\n", "that runs"),
         ("container = {runtime = 'lxc', name = 'a'}\n", "docker, podman"),
+        ("slurm = {}\ncontainer = {name = 'a'}\n", "Slurm chooses the machine"),
+        ("slurm = {}\ncontainer = {image = 'a'}\n", "how FINN is started"),
         ("slurm = {parttion = 'a'}\n", "did you mean partition?"),
         ("slurm = {time = 'long'}\n", "HH:MM:SS"),
         ("slurm = {memory = '32 GB'}\n", "K, M, G or T"),

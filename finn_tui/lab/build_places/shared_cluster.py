@@ -47,7 +47,9 @@ async def connected(name: str, hosts: HostLinks | None = None) -> AsyncIterator[
     host = await asyncio.to_thread(catalogue.find, name)
     if host.slurm is None:
         raise without_slurm(name)
-    slurm = SlurmHost(name, LocalTransport(), host.slurm, host.setup, host.env)
+    slurm = SlurmHost(
+        name, LocalTransport(), host.slurm, host.setup, host.env, container=host.container
+    )
     if not host.is_remote:
         yield slurm
     elif hosts is not None:

@@ -76,7 +76,15 @@ def slurm_of(link: Link) -> SlurmHost:
     host = link.host
     if host.slurm is None:
         raise without_slurm(host.name)
-    return SlurmHost(host.name, link.transport, host.slurm, host.setup, host.env, LinkFolders(link))
+    return SlurmHost(
+        host.name,
+        link.transport,
+        host.slurm,
+        host.setup,
+        host.env,
+        LinkFolders(link),
+        host.container,
+    )
 
 
 async def launch_jobs(

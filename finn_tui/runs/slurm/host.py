@@ -11,6 +11,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.hosts.container import Container
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.slurm.commands import Runner
@@ -70,6 +71,7 @@ class SlurmHost:
         setup: the user's shell lines before a build.
         environment: variables of a build.
         folders: what is done to the folders that jobs work in.
+        container: the image in which jobs build; None for none.
     """
 
     name: str
@@ -78,3 +80,4 @@ class SlurmHost:
     setup: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     folders: RunFolders = field(default_factory=OwnFolders)
+    container: Container | None = None

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from finn_tui.engine.server import runfiles, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.hosts.container import Container
+from finn_tui.runs.slurm import container_job
 
 #: What belongs to the Python that submits, not to the one that builds.
 _UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
@@ -23,6 +25,7 @@ class JobPlan:
         setup: the user's shell lines before a build.
         environment: variables of the build.
         notify: the user's command at the end of a build; empty for none.
+        container: the image in which each task builds; None for none.
     """
 
     engine: Sequence[str]
@@ -30,18 +33,28 @@ class JobPlan:
     setup: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     notify: str = ""
+    container: Container | None = None
 
 
 def batch_script(plan: JobPlan) -> str:
     """Return the script for sbatch's standard input.
 
     Every path is quoted for the shell. The runner takes the shell's place, so that Slurm's
-    signals reach it.
+    signals reach it; one in a container of a daemon gets them from the script.
     """
     cases = [f"{index}) run={shlex.quote(folder)} ;;" for index, folder in enumerate(plan.folders)]
     exports = {**plan.environment, scheduled.ENVIRONMENT: "slurm"}
-    if plan.notify:
-        exports[runfiles.NOTIFY] = plan.notify
+    if plan.container is not None:
+        work = container_job.lines(plan.container, plan.engine, plan.setup, exports, plan.notify)
+    else:
+        if plan.notify:
+            exports[runfiles.NOTIFY] = plan.notify
+        work = [
+            *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
+            *([plan.setup] if plan.setup else []),
+            'cd -- "$run" || exit 2',
+            f'exec {shlex.join(plan.engine)} "$run"/engine.pyz build "$run"',
+        ]
     lines = [
         "#!/bin/bash",
         'case "${SLURM_ARRAY_TASK_ID:-0}" in',
@@ -50,10 +63,7 @@ def batch_script(plan: JobPlan) -> str:
         "esac",
         f'exec >>"$run"/{runfiles.LOG} 2>&1 </dev/null',
         f"unset {' '.join(_UNSET)}",
-        *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
-        *([plan.setup] if plan.setup else []),
-        'cd -- "$run" || exit 2',
-        f'exec {shlex.join(plan.engine)} "$run"/engine.pyz build "$run"',
+        *work,
     ]
     return "\n".join(lines) + "\n"
 

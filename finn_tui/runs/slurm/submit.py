@@ -76,7 +76,14 @@ async def send(
     """
     placements = [await asyncio.to_thread(read_placement, run.path) for run in runs]
     known = [placement for placement in placements if placement is not None]
-    plan = JobPlan(engine, [one.folder for one in known], host.setup, host.environment, notify)
+    plan = JobPlan(
+        engine,
+        [one.folder for one in known],
+        host.setup,
+        host.environment,
+        notify,
+        host.container,
+    )
     options = sbatch_options(host.settings)
     if len(runs) > 1:
         limit = f"%{host.settings.parallel}" if host.settings.parallel else ""
