@@ -28,7 +28,7 @@ from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.clean import plan_cleanup
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import read_placement
-from finn_tui.runs.remote import mirror
+from finn_tui.runs.remote import mirror_folder
 from finn_tui.runs.slurm import submit
 from tests.runs.conftest import fake_archive
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
@@ -121,16 +121,16 @@ async def test_a_look_ends_where_another_finn_tui_has_the_mirror(
         json.loads((there(run) / "state.json").read_text())["state"] != "succeeded"
     ):
         await asyncio.sleep(0.1)
-    real = mirror.held
+    real = mirror_folder.held
     taken: list[RunFolder] = []
 
     def held(run: RunFolder) -> AbstractContextManager[None]:
         taken.append(run)
         if len(taken) > 1:
-            raise mirror.Busy
+            raise mirror_folder.Busy
         return real(run)
 
-    monkeypatch.setattr(mirror, "held", held)
+    monkeypatch.setattr(mirror_folder, "held", held)
     async with asyncio.timeout(30):
         assert not await following.look([run], seconds=60)
     assert len(taken) == 2, "it looked for the end once and left it to the other"

@@ -18,7 +18,7 @@ from finn_tui.runs.placement import (
     read_placement,
 )
 from finn_tui.runs.remote.link import LONG_SECONDS, Link, is_refusal
-from finn_tui.runs.remote.mirror import Busy, held
+from finn_tui.runs.remote.mirror_folder import PARTS, Busy, held
 
 
 async def cancel(run: RunFolder, link: Link) -> RunState:
@@ -106,5 +106,5 @@ async def clean(run: RunFolder, link: Link, *, all: bool, dry: bool) -> int:
         dry=dry,
     )
     if not dry:
-        await asyncio.to_thread(shutil.rmtree, run.path / ".mirror", ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, run.path / PARTS, ignore_errors=True)
     return int(answer["bytes"])

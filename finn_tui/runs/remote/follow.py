@@ -31,9 +31,11 @@ from finn_tui.runs.placement import (
     is_placed,
     read_placement,
 )
-from finn_tui.runs.remote import control, jobs, mirror, send
+from finn_tui.runs.remote import control, jobs, mirror_folder, send
 from finn_tui.runs.remote.link import LONG_SECONDS, Connect, Link
-from finn_tui.runs.remote.mirror import Busy, HostAnswer, Mirror
+from finn_tui.runs.remote.listing import HostAnswer
+from finn_tui.runs.remote.mirror import Mirror
+from finn_tui.runs.remote.mirror_folder import Busy
 
 #: Seconds between questions; between attempts to reach a host that does not answer.
 TICK_SECONDS = 2.0
@@ -204,7 +206,7 @@ class Follower:
         elif placement.wanted == CANCEL:
             await control.cancel(run, link)
         elif placement.stage is Stage.SENDING and not placement.job_name:
-            with mirror.held(run):
+            with mirror_folder.held(run):
                 await send.send(run, link)
 
     async def _ask(self, link: Link, asked: dict[str, RunFolder]) -> None:
@@ -281,7 +283,9 @@ class Follower:
         problem = None
         if final and complete and asked_all:
             facts = {**facts, "stage": Stage.SETTLED}
-            await asyncio.to_thread(shutil.rmtree, run.path / mirror.PARTS, ignore_errors=True)
+            await asyncio.to_thread(
+                shutil.rmtree, run.path / mirror_folder.PARTS, ignore_errors=True
+            )
         elif answer.free is not None and answer.free < LOW_BYTES and not final:
             problem = _problem(send.disk_full(link.name, placement.folder, answer.free, LOW_BYTES))
         if final and not asked_all:

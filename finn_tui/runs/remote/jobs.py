@@ -28,7 +28,7 @@ from finn_tui.runs.placement import (
 from finn_tui.runs.remote import send
 from finn_tui.runs.remote.launch import check
 from finn_tui.runs.remote.link import Link, is_refusal
-from finn_tui.runs.remote.mirror import held
+from finn_tui.runs.remote.mirror_folder import held
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost, without_slurm
 

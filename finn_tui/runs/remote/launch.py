@@ -23,7 +23,7 @@ from finn_tui.runs.launch.preflight import FLEETING, Finding, refused
 from finn_tui.runs.placement import Placement
 from finn_tui.runs.remote import send
 from finn_tui.runs.remote.link import Link
-from finn_tui.runs.remote.mirror import held
+from finn_tui.runs.remote.mirror_folder import held
 
 
 async def check(link: Link, *, rehearse: bool) -> tuple[list[Finding], dict[str, Any]]:

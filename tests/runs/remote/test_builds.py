@@ -20,7 +20,8 @@ from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import Stage, read_placement
 from finn_tui.runs.remote import control
 from finn_tui.runs.remote.follow import Follower
-from finn_tui.runs.remote.mirror import Mirror, is_plain_path
+from finn_tui.runs.remote.listing import is_plain_path
+from finn_tui.runs.remote.mirror import Mirror
 from tests.runs.remote.conftest import BeginOn, Server
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")

@@ -84,6 +84,8 @@ async def test_a_cancel_that_slurm_has_not_heard_is_asked_for_again(
 class UnknowingCluster(SilentCluster):
     """Its Slurm has no job, and no run folder is there."""
 
+    judges = True
+
     async def run(
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
