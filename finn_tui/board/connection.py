@@ -11,6 +11,7 @@ import asyncssh
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.board.catalogue import SIMULATED, Board
+from finn_tui.board.recording.pace import Pace
 from finn_tui.board.transport import Transport
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.ssh import login
@@ -39,6 +40,7 @@ async def connect(
     password: str | None = None,
     sudo_password: str | None = None,
     passphrases: Mapping[str, str] = MappingProxyType({}),
+    pace: Pace | None = None,
 ) -> AsyncIterator[Transport]:
     """Connect to a board; for the simulated one, start it first and end it afterwards.
 
@@ -49,6 +51,7 @@ async def connect(
         password: for logging in, if keys do not do; kept in memory only.
         sudo_password: for ``sudo`` on the board.
         passphrases: of encrypted keys, by their files; kept in memory only.
+        pace: of a replay; None for what the board's entry says.
 
     Raises:
         HostKeyUnknown, HostKeyChanged, KeyEncrypted: see there.
@@ -65,7 +68,7 @@ async def connect(
     if board.replay:
         from finn_tui.board.recording.replay import connect as replay
 
-        async with replay(board, on_progress) as replayed:
+        async with replay(board, on_progress, pace) as replayed:
             yield replayed
         return
     if board.url:

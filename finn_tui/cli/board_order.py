@@ -233,10 +233,11 @@ class BoardOrder:
 
     def _do_connected(self, work: Work, typed: Secrets) -> Any:
         async def connected(reporter: Reporter, secrets: Secrets) -> Any:
+            from finn_tui.board.recording.pace import Pace
+
             lab = open_lab(self.workspace)
-            async with lab.board(
-                self.to, reporter, **secrets.arguments(), replay_speed=self.replay_speed
-            ) as link:
+            pace = None if self.replay_speed is None else Pace(self.replay_speed)
+            async with lab.board(self.to, reporter, **secrets.arguments(), pace=pace) as link:
                 return await work(link, reporter)
 
         return run_with_secrets(connected, ask=self.ask_password, secrets=typed)

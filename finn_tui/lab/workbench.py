@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,6 +29,7 @@ from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
 
 if TYPE_CHECKING:
+    from finn_tui.board.recording.pace import Pace
     from finn_tui.board.transport import Transport
     from finn_tui.lab.solver.options import Solver
     from finn_tui.runs.documents import RunState
@@ -440,7 +440,7 @@ class Workbench:
         password: str | None = None,
         sudo_password: str | None = None,
         passphrases: Mapping[str, str] | None = None,
-        replay_speed: float | None = None,
+        pace: Pace | None = None,
     ) -> AsyncIterator[Transport]:
         """A connection to a PYNQ machine; the workspace's if none is named.
 
@@ -448,7 +448,7 @@ class Workbench:
             name: of the board, or ``replay:FILE``.
             on_progress: told what is waited for.
             trust, password, sudo_password, passphrases: as of ``connect``.
-            replay_speed: of a recording; None for what the board's entry says.
+            pace: of a replay; None for what the board's entry says.
 
         Raises:
             FinnTuiError: as ``finn_tui.board.connection.connect``.
@@ -458,8 +458,6 @@ class Workbench:
         from finn_tui.board.connection import connect
 
         machine = await asyncio.to_thread(boards.find, name or self.workspace.settings.to)
-        if replay_speed is not None:
-            machine = replace(machine, replay_speed=replay_speed)
         async with connect(
             machine,
             on_progress,
@@ -467,5 +465,6 @@ class Workbench:
             password=password,
             sudo_password=sudo_password,
             passphrases=passphrases or {},
+            pace=pace,
         ) as link:
             yield link

@@ -127,6 +127,8 @@ class BoardState:
         interval: its 95 % confidence interval in percent.
         marks: what stands beside the figures of the job: "REPLAY", "SIMULATED", both or nothing.
         recording: whether what is done on the board is recorded.
+        replay_speed: of a recorded session: 1 as recorded, 0 without pauses; None for what the
+            board's entry says.
     """
 
     run: str = ""
@@ -143,8 +145,14 @@ class BoardState:
     interval: tuple[float, float] | None = None
     marks: str = ""
     recording: bool = False
+    replay_speed: float | None = None
     error: FinnTuiError | None = None
     log: AppLog = field(default_factory=AppLog)
+
+    @property
+    def replays(self) -> bool:
+        """Whether a recorded session is chosen in place of a board."""
+        return self.machine.startswith("replay:") or (self.read is not None and self.read.replay)
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from finn_tui.board.catalogue import Board, boards_file, find, is_replay, simula
 from finn_tui.board.connection import connect
 from finn_tui.board.execution import execute
 from finn_tui.board.recording import document
-from finn_tui.board.recording import replay as replay_module
+from finn_tui.board.recording import pace as pace_module
+from finn_tui.board.recording.pace import Pace, next_speed
 from finn_tui.board.recording.recorder import Recorder, recording
 from finn_tui.board.throughput import throughput
 from finn_tui.board.validation import validate
@@ -256,32 +258,47 @@ async def test_a_recording_that_ends_early_says_so(recorded: tuple[Path, Path, A
 async def test_lines_come_as_recorded_and_no_pause_is_endless(
     recorded: tuple[Path, Path, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At a tenth of the time; a pause of months, which a hostile file may have, is cut."""
+    """At a thousandth of the time; a pause of months, which a hostile file may have, is cut."""
     run_folder, path, _ = recorded
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     # The first request's lines at 100 s, 200 s ... after it, the last a million seconds later.
     lines = [line for line in lines if not line.get("error")]
     said = [line for line in lines if line["kind"] == "line" and line["ask"] == 1]
-    began = next(line["t"] for line in lines if line["kind"] == "ask")
+    asked = next(line["t"] for line in lines if line["kind"] == "ask")
     for at, line in enumerate(said):
-        line["t"] = began + 100.0 * (at + 1)
+        line["t"] = asked + 100.0 * (at + 1)
     said[-1]["t"] += 1e6
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    now, slept = 0.0, []
-
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        slept.append(round(seconds, 3))
-
-    loop = SimpleNamespace(time=lambda: now)
-    stub = SimpleNamespace(
-        sleep=sleep, get_running_loop=lambda: loop, Event=asyncio.Event, to_thread=asyncio.to_thread
-    )
-    monkeypatch.setattr(replay_module, "asyncio", stub)
-    async with connect(replay(path, speed=10.0)) as link:
+    monkeypatch.setattr(pace_module, "_MOST_PAUSE", 0.3)
+    began = time.monotonic()
+    async with asyncio.timeout(60), connect(replay(path, speed=1000.0)) as link:
         await execute(link, run_folder)
-    assert slept[: len(said)] == [10.0] * (len(said) - 1) + [300.0]
+    assert time.monotonic() - began >= 0.1 * (len(said) - 1) + 0.3
+
+
+async def test_the_speed_changes_in_the_middle_of_a_pause() -> None:
+    pace = Pace(0.001)
+    waiting = asyncio.create_task(pace.until(1000.0))
+    await asyncio.sleep(0.01)
+    assert not waiting.done() and pace.now() < 1.0
+    async with asyncio.timeout(10):
+        pace.set_speed(0.0)
+        await waiting
+        # What was skipped has passed: the next line does not wait for it.
+        pace.set_speed(100.0)
+        await pace.until(1001.0)
+    assert pace.now() >= 1001.0
+
+
+def test_speeds_of_a_replay() -> None:
+    assert [next_speed(speed, 1) for speed in (1.0, 7.0, 100.0, 0.0, 500.0)] == [2, 10, 0, 0, 0]
+    assert [next_speed(speed, -1) for speed in (1.0, 7.0, 0.0, 0.25, 0.1)] == [
+        0.5,
+        5,
+        100,
+        0.25,
+        0.1,
+    ]
 
 
 class _Agent:

@@ -38,12 +38,15 @@ _NAMED = 6
 
 
 @contextlib.asynccontextmanager
-async def connect(board: Board, on_progress: OnProgress = ignore) -> AsyncIterator[Transport]:
+async def connect(
+    board: Board, on_progress: OnProgress = ignore, pace: Pace | None = None
+) -> AsyncIterator[Transport]:
     """The transport of a board that is a recording.
 
     Args:
         board: with ``recording`` and ``replay_speed``.
         on_progress: told what is replayed.
+        pace: how fast, to be changed meanwhile; None for the board's own speed.
 
     Raises:
         FinnTuiError: the file is no recording.
@@ -62,18 +65,18 @@ async def connect(board: Board, on_progress: OnProgress = ignore) -> AsyncIterat
         sudo=False,
         keep=0,
     )
-    yield ReplayLink(replayed, recording)
+    yield ReplayLink(replayed, recording, pace or Pace(board.replay_speed))
 
 
 class ReplayLink:
     """The transport over a recording; see ``Transport``."""
 
-    def __init__(self, board: Board, recording: Recording) -> None:
+    def __init__(self, board: Board, recording: Recording, pace: Pace) -> None:
         self.machine = board.machine
         self.board = board
         self.sudo_password: str | None = None
         self.recording = recording
-        self.pace = Pace(board.replay_speed)
+        self.pace = pace
         self._state = RecordedState.of(recording)
         self._files = ReplayedFiles(self, board.folder, self._state, self.pace)
         self._used: set[int] = set()
@@ -188,7 +191,7 @@ class _ReplayedAgent:
     def write(self, data: bytes) -> None:
         """See ``RemoteProcess``."""
         self._exchange = self._link.exchange(json.loads(data))
-        now = asyncio.get_running_loop().time()
+        now = self._link.pace.now()
         self._last = {False: (0.0, now), True: (0.0, now)}
         self._lines = deque(self._exchange.lines)
         self._errors = deque(self._exchange.errors)
@@ -238,9 +241,9 @@ class _ReplayedAgent:
     async def _due(self, after: float, line: bytes, *, error: bool) -> bytes:
         """A line when its time has come."""
         before, due = self._last[error]
-        due += self._link.pace.of(max(0.0, after - before))
+        due += max(0.0, after - before)
         self._last[error] = (max(before, after), due)
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await self._link.pace.until(due)
         return line
 
 

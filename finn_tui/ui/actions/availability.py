@@ -57,6 +57,10 @@ def queue_not_held(state: AppState) -> str | None:
     return None if queue.held else "the queue goes on by itself"
 
 
+def no_replay(state: AppState) -> str | None:
+    return None if state.board.replays else "no recorded session is chosen; t chooses one"
+
+
 def no_queue(state: AppState) -> str | None:
     return None if state.board.queue.entries else "the queue is empty; d puts a run into it"
 

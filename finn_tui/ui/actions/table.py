@@ -692,6 +692,25 @@ ACTIONS: tuple[Action, ...] = (
         "",
     ),
     Action(
+        "board.replay-slower",
+        "Replay slower",
+        "Replay a recorded session more slowly, also while it is replayed.",
+        ("left_parenthesis",),
+        "board",
+        "",
+        availability.no_replay,
+    ),
+    Action(
+        "board.replay-faster",
+        "Replay faster",
+        "Replay a recorded session faster, also while it is replayed; the last step is without "
+        "pauses.",
+        ("right_parenthesis",),
+        "board",
+        "",
+        availability.no_replay,
+    ),
+    Action(
         "board.stop",
         "Stop",
         "Stop the job on the board; the runs behind it in the queue wait.",

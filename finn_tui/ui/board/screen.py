@@ -101,12 +101,6 @@ class BoardScreen(ModeScreen):
         return self._wide and bool(state.busy or state.log.path)
 
     @property
-    def _replays(self) -> bool:
-        """Whether a recorded session is chosen in place of a board."""
-        board = self.state.board
-        return board.machine.startswith(REPLAY) or (board.read is not None and board.read.replay)
-
-    @property
     def _listed(self) -> bool:
         """Whether the list of runs is shown: where it has room, or has something to say."""
         built = any(run.built for run in self.state.runs)
@@ -318,8 +312,8 @@ class BoardScreen(ModeScreen):
         marks = StyledLine()
         if state.recording:
             marks.add("● recording ", "bad", "board.record")
-        if self._replays:
-            marks.add("REPLAY ", "sim")
+        if state.replays:
+            marks.add("REPLAY ", "sim").add(board.speed_text(state.replay_speed), "dim")
         if run is not None and (state.machine == "simulated" or run.simulated):
             marks.add("SIMULATED ", "sim")
         return marks
@@ -370,7 +364,7 @@ class BoardScreen(ModeScreen):
                 self.context.show_error(broken[name])
             elif name is not None:
                 board_state = self.state.board
-                board_state.machine = name
+                board_state.machine, board_state.replay_speed = name, None
                 # What is shown is read again: a replay's results are kept apart.
                 board_state.results_of, board_state.read = ("", 0.0), None
                 if not name.startswith(REPLAY):

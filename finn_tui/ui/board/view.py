@@ -54,6 +54,17 @@ def machine_text(machine: str) -> str:
     return Path(machine).stem if machine.startswith(REPLAY) else machine
 
 
+def speed_text(speed: float | None) -> str:
+    """Return how fast a recorded session is replayed; empty for the speed of the board's entry.
+
+    Args:
+        speed: 1 as recorded, 0 without pauses; None where none was chosen.
+    """
+    if speed is None:
+        return ""
+    return f"{speed:g}x " if speed else "without pauses "
+
+
 def empty_lines(running: Sequence[RunView], machine: str, width: int) -> list[StyledLine]:
     """Return what to do where no run can be deployed yet.
 

@@ -14,6 +14,7 @@ from finn_tui.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from finn_tui.board.paste.session import PasteHost
+    from finn_tui.board.recording.pace import Pace
     from finn_tui.board.transport import Transport
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class Credentials:
         trust: the trusted host key.
         host: the server for a line that is pasted into the board's terminal.
         record: the file that the next job is recorded in; None where it is not.
+        pace: how fast a recorded session is replayed; None for what the board's entry says.
     """
 
     def __init__(self) -> None:
@@ -42,6 +44,7 @@ class Credentials:
         self.passphrases: dict[str, str] = {}
         self.trust: str | bool = False
         self.record: Path | None = None
+        self.pace: Pace | None = None
 
 
 async def board_job(
@@ -114,6 +117,7 @@ async def on_board(
         password=credentials.password,
         sudo_password=credentials.sudo_password,
         passphrases=credentials.passphrases,
+        pace=credentials.pace,
     ) as session:
         return await visit(session)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import Progress
@@ -21,6 +22,9 @@ from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import RunView, Topic
 from finn_tui.ui.toolkit.styled_line import plural
+
+if TYPE_CHECKING:
+    from finn_tui.board.recording.pace import Pace
 
 
 @dataclass
@@ -57,6 +61,8 @@ class BoardController(Controller):
         self._board_job = board_job
         self._paste = paste
         self._credentials: dict[str, Credentials] = {}
+        #: Of the replay that is done, or was last.
+        self._pace: Pace | None = None
 
     @property
     def queue(self) -> BoardQueue:
@@ -259,6 +265,7 @@ class BoardController(Controller):
         credentials = self.credentials(board.machine)
         credentials.host = self._paste.host(board.machine)
         credentials.record = self._recording_file(run.id, board.machine)
+        credentials.pace = self._pace = self._new_pace(board.machine)
         work = self._work_on_board(job, run.folder, board.machine, credentials)
         self.context.start(WorkKind.BOARD, work)
         self.state.publish(Topic.BOARD)
@@ -270,6 +277,33 @@ class BoardController(Controller):
         text = "is recorded" if board.recording else "is not recorded any more"
         self.context.notify(f"what is started on the board {text}", title="record", markup=False)
         self.state.publish(Topic.BOARD)
+
+    def do_board_replay_slower(self) -> None:
+        """Replay a recorded session more slowly."""
+        self._change_speed(-1)
+
+    def do_board_replay_faster(self) -> None:
+        """Replay a recorded session faster."""
+        self._change_speed(1)
+
+    def _change_speed(self, by: int) -> None:
+        from finn_tui.board.recording.pace import next_speed
+
+        board = self.state.board
+        speed = _entry_speed(board.machine) if board.replay_speed is None else board.replay_speed
+        board.replay_speed = next_speed(speed, by)
+        if board.busy and board.busy_on == board.machine and self._pace is not None:
+            self._pace.set_speed(board.replay_speed)
+        self.state.publish(Topic.BOARD)
+
+    def _new_pace(self, machine: str) -> Pace | None:
+        """The pace of the next replay; None where the machine is none, or cannot be read."""
+        from finn_tui.board.recording.pace import Pace
+
+        if not self.state.board.replays:
+            return None
+        speed = self.state.board.replay_speed
+        return Pace(_entry_speed(machine) if speed is None else speed)
 
     def _recording_file(self, run: str, machine: str) -> Path | None:
         """A new file for a recording, if one is wished; a replay is not recorded again."""
@@ -379,6 +413,16 @@ class BoardController(Controller):
         machine = self.state.board.machine
         read = await asyncio.to_thread(read_board_results, run.folder, machine)
         return BoardResultsRead(run.id, run.changed, read)
+
+
+def _entry_speed(machine: str) -> float:
+    """The speed that the board's entry says."""
+    from finn_tui.board import catalogue
+
+    try:
+        return catalogue.find(machine).replay_speed
+    except FinnTuiError:
+        return 1.0
 
 
 def _wrong_board(run: RunView, machine: str) -> FinnTuiError | None:
