@@ -48,13 +48,15 @@ def compare(
     published, a saved one.
     """
 
+    from finn_tui.lab.comparison import compare_named
+
     async def work() -> tuple[Opened, Comparison]:
         async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 opened = await lab.open(
                     model, board=board, clock_ns=clock_ns, folding=a, on_progress=reporter
                 )
-                return opened, await lab.compare(opened, a, b, reporter)
+                return opened, await compare_named(lab, opened, a, b, reporter)
 
     opened, comparison = run(work())
     device = opened.editor.device

@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.core.compare import Comparison, Side, compare
 from finn_tui.core.device import Device, clock_period
 from finn_tui.core.estimate import infrastructure
 from finn_tui.core.estimate.infrastructure import CostQuery
@@ -101,12 +99,7 @@ class Workbench:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     @property
@@ -126,6 +119,9 @@ class Workbench:
         info = await self.info(on_progress)
         settings = self.workspace.settings
         return devices.device(info, settings, board or settings.board)
+
+    def _clock(self, clock_ns: float | None) -> float:
+        return clock_period(self.workspace.settings.clock_ns if clock_ns is None else clock_ns)
 
     async def prepare(
         self,
@@ -154,7 +150,7 @@ class Workbench:
         Raises:
             FinnTuiError: an unknown model or board, or the engine's explanation.
         """
-        clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        clock = self._clock(clock_ns)
         request = await asyncio.to_thread(self._request, model, handling)
         device = await self.device(board, on_progress)
         if not (fresh or out or weights or data):
@@ -246,7 +242,7 @@ class Workbench:
         Raises:
             FinnTuiError: as ``prepare``; or a folding that is not there or not legal.
         """
-        clock = clock_period(clock_ns if clock_ns is not None else self.workspace.settings.clock_ns)
+        clock = self._clock(clock_ns)
         if clock_ns is None and clock != Settings().clock_ns:
             # Perhaps an app chose it meanwhile: what is computed with it is not for this caller's
             # own clock.
@@ -292,24 +288,6 @@ class Workbench:
             FinnTuiError: there is none of that name, or it is not legal for this design.
         """
         return foldings_by_name.read(self.workspace, opened, name)
-
-    async def compare(
-        self, opened: Opened, a: str, b: str, on_progress: OnProgress = ignore
-    ) -> Comparison:
-        """Two foldings of a model, layer by layer, each named as FOLDING is.
-
-        Raises:
-            FinnTuiError: as ``read_folding``.
-        """
-        sides = []
-        for name in (a, b):
-            folding, _ = self.read_folding(opened, name)
-            await self.price(opened, on_progress, folding.settings)
-            sides.append((name, folding))
-        editor = opened.editor
-        return compare(
-            editor.design, *(Side(name, each, editor.estimate_of(each)) for name, each in sides)
-        )
 
     # Builds and boards
 
