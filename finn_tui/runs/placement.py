@@ -44,7 +44,9 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         job: number of the scheduler's job, or of its array; empty until the scheduler has given it.
         array_index: the run's place in a job array; null outside one.
         job_name: name of that job, which no other has; empty without a scheduler.
-        submitted (s since the epoch): when the scheduler was asked.
+        after_job: name of the array whose end this one waits for, where a sweep needs several.
+        submitted (s since the epoch): when the scheduler was asked; 0 before: until then it is
+            known that it has no such job.
         container: name of the container that it works in; empty outside one.
         contact (s since the epoch): when the host last answered, by this machine's clock.
         delay (s): time that its last answer took.
@@ -61,6 +63,7 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     job: Annotated[str, Meta(pattern=r"^[0-9]*\Z")] = ""
     array_index: Annotated[int, Meta(ge=0)] | None = None
     job_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
+    after_job: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
     submitted: float = 0.0
     container: str = ""
     contact: float = 0.0
@@ -92,6 +95,16 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         For a scheduler's job in the workspace's own folder nothing is sent or fetched.
         """
         return not (self.shared and self.job_name)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether a scheduler was not asked for the run's job yet."""
+        return bool(self.job_name) and not self.job and not self.submitted
+
+    @property
+    def is_to_be_sent(self) -> bool:
+        """Whether whoever follows the run has to send its job, whose sender was cut off."""
+        return self.unsent and self.is_mirrored and self.stage is Stage.SENDING
 
     @property
     def settled(self) -> bool:

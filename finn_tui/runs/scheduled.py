@@ -101,19 +101,22 @@ def alone(path: Path) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def sending(runs_dir: Path, job_name: str) -> Iterator[None]:
+def sending(runs_dir: Path, job_name: str) -> Iterator[bool]:
     """Say that the folders of a job are being sent, which may take long, or the job itself.
+
+    Yields whether nobody else is at it.
 
     Args:
         runs_dir: of the workspace.
         job_name: of the job, see ``Placement``.
     """
     path = _sending_lock(runs_dir, job_name)
-    with alone(path):
+    with alone(path) as free:
         try:
-            yield
+            yield free
         finally:
-            path.unlink(missing_ok=True)
+            if free:
+                path.unlink(missing_ok=True)
 
 
 def is_being_sent(runs_dir: Path, job_name: str) -> bool:
@@ -128,6 +131,16 @@ def is_being_sent(runs_dir: Path, job_name: str) -> bool:
         return False
     with alone(path) as free:
         return not free
+
+
+def packed_of(runs_dir: Path, job_name: str) -> Path:
+    """Return where the folders of a job are kept as one file until they are on their host.
+
+    Args:
+        runs_dir: of the workspace.
+        job_name: of the job, see ``Placement``.
+    """
+    return runs_dir / FOLDER / f"{job_name}.tar"
 
 
 def _sending_lock(runs_dir: Path, job_name: str) -> Path:

@@ -4,12 +4,13 @@
 and settings files print besides does not matter. Standard library only.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import (
@@ -41,12 +42,40 @@ def conclude(request: Dict[str, Any]) -> Dict[str, Any]:
 
     ``request``: ``folder``; ``state``, how it has ended; ``error``, why, or null.
     """
-    error, reason = request.get("error"), None
-    if isinstance(error, dict):
-        text = {key: str(error.get(key) or "") for key in ("what", "why", "fix", "kind", "detail")}
-        reason = EngineError(**text)
     folder = os.path.realpath(str(request["folder"]))
-    return {"state": runcontrol.conclude(folder, str(request["state"]), reason)}
+    return {"state": runcontrol.conclude(folder, str(request["state"]), _reason(request))}
+
+
+def conclude_many(request: Dict[str, Any]) -> Dict[str, Any]:
+    """As ``conclude``, of runs that have all ended for one reason.
+
+    ``request``: ``folders``; ``state``; ``error``. Of a run that cannot be read the state is null.
+    """
+    reason, states = _reason(request), []
+    for folder in request["folders"]:
+        state = None
+        with contextlib.suppress(OSError, ValueError):
+            path = os.path.realpath(str(folder))
+            state = runcontrol.conclude(path, str(request["state"]), reason)
+        states.append(state)
+    return {"states": states}
+
+
+def _reason(request: Dict[str, Any]) -> Optional[EngineError]:
+    error = request.get("error")
+    if not isinstance(error, dict):
+        return None
+    text = {key: str(error.get(key) or "") for key in ("what", "why", "fix", "kind", "detail")}
+    return EngineError(**text)
+
+
+def mark_cancelled(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Say that a user cancels runs whose jobs a scheduler is to end; ``request``: ``folders``."""
+    for folder in request["folders"]:
+        # One that is not there has no runner either.
+        with contextlib.suppress(FileNotFoundError):
+            scheduled.mark_cancelled(os.path.realpath(str(folder)))
+    return {}
 
 
 def requeue(request: Dict[str, Any]) -> Dict[str, Any]:
@@ -134,10 +163,13 @@ def _available_memory() -> int:
 JOBS: Dict[str, Callable[[Dict[str, Any]], Dict[str, Any]]] = {
     "listing": listing.listing,
     "receive": arrival.receive,
+    "receive_many": arrival.receive_many,
     "ready": starting.ready,
     "start": starting.start,
     "cancel": cancel,
     "conclude": conclude,
+    "conclude_many": conclude_many,
+    "mark_cancelled": mark_cancelled,
     "requeue": requeue,
     "clean": clean,
     "survey": survey,

@@ -180,9 +180,11 @@ class Follower:
             FinnTuiError: the host does not answer, or the line broke.
         """
         asked: dict[str, RunFolder] = {}
+        await self._catch_up_jobs(link, runs)
         for run in runs:
             placement = await asyncio.to_thread(read_placement, run.path)
-            if placement is None:
+            # Nothing is there of one that is still being sent.
+            if placement is None or placement.unsent:
                 continue
             try:
                 await self._catch_up(run, placement, link)
@@ -199,13 +201,21 @@ class Follower:
             await self._ask(link, {one: asked[one] for one in folders[start : start + _AT_ONCE]})
         await jobs.ask_scheduler(link, runs)
 
+    async def _catch_up_jobs(self, link: Link, runs: Sequence[RunFolder]) -> None:
+        try:
+            await jobs.catch_up(link, runs)
+        except FinnTuiError as error:
+            if link.transport.is_closed:
+                raise
+            await asyncio.to_thread(self._tell, [run for run in runs if _is_job(run)], error)
+
     async def _catch_up(self, run: RunFolder, placement: Placement, link: Link) -> None:
         """Do what a broken line has left undone."""
-        if placement.wanted == CANCEL and placement.job_name:
-            await jobs.cancel([run], link)
-        elif placement.wanted == CANCEL:
+        if placement.job_name:
+            return  # all of a job at once, see above
+        if placement.wanted == CANCEL:
             await control.cancel(run, link)
-        elif placement.stage is Stage.SENDING and not placement.job_name:
+        elif placement.stage is Stage.SENDING:
             with mirror_folder.held(run):
                 await send.send(run, link)
 
@@ -308,6 +318,11 @@ class Follower:
             lost = EngineError(error.what, error.why, error.fix, kind="lost")
             runcontrol.end_state(str(run.path), state.as_dict(), "lost", lost)
         self._note(run, **facts, stage=Stage.SETTLED, problem=None)
+
+
+def _is_job(run: RunFolder) -> bool:
+    placement = read_placement(run.path)
+    return placement is not None and bool(placement.job_name)
 
 
 def _is_on_its_way(run: RunFolder) -> bool:

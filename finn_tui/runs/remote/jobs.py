@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +26,9 @@ from finn_tui.runs.placement import (
     change_placement,
     read_placement,
 )
-from finn_tui.runs.remote import send
+from finn_tui.runs.remote import control, series
 from finn_tui.runs.remote.launch import check
-from finn_tui.runs.remote.link import Link, is_refusal
-from finn_tui.runs.remote.mirror_folder import held
+from finn_tui.runs.remote.link import LONG_SECONDS, Link, is_refusal
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost, without_slurm
 
@@ -40,28 +40,39 @@ class LinkFolders:
         """For an open connection."""
         self._link = link
 
-    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> RunState:
-        """See ``RunFolders``."""
-        placement = await asyncio.to_thread(read_placement, run.path)
-        assert placement is not None
+    async def conclude(
+        self, runs: Sequence[RunFolder], status: str, error: EngineError | None
+    ) -> list[RunState]:
+        """See ``RunFolders``; of a run whose folder is not there, the state as it is here."""
         answer = await self._link.ask(
-            "conclude",
-            folder=placement.folder,
+            "conclude_many",
+            seconds=LONG_SECONDS,
+            folders=await asyncio.to_thread(_folders, runs),
             state=status,
             error=error.as_dict() if error is not None else None,
         )
-        state = await asyncio.to_thread(run.state_of, dict(answer["state"]))
-        # One that has never begun has nothing to be fetched; of the others, whoever follows them
-        # writes the state here, once all that belongs to it is here.
-        if state.started is None:
-            await asyncio.to_thread(runfiles.save_state, str(run.path), state.as_dict())
-        return state
+        states = []
+        for run, document in zip(runs, answer["states"], strict=True):
+            if document is None:
+                states.append(await asyncio.to_thread(run.state))
+                continue
+            state = await asyncio.to_thread(run.state_of, dict(document))
+            # One that has never begun has nothing to be fetched; of the others, whoever follows
+            # them writes the state here, once all that belongs to it is here.
+            if state.started is None:
+                await asyncio.to_thread(runfiles.save_state, str(run.path), state.as_dict())
+            states.append(state)
+        return states
 
-    async def mark_cancelled(self, run: RunFolder) -> None:
+    async def mark_cancelled(self, runs: Sequence[RunFolder]) -> None:
         """See ``RunFolders``."""
-        placement = await asyncio.to_thread(read_placement, run.path)
-        assert placement is not None
-        await self._link.ask("cancel", folder=placement.folder)
+        folders = await asyncio.to_thread(_folders, runs)
+        await self._link.ask("mark_cancelled", seconds=LONG_SECONDS, folders=folders)
+
+
+def _folders(runs: Sequence[RunFolder]) -> list[str]:
+    placements = [read_placement(run.path) for run in runs]
+    return [placement.folder for placement in placements if placement is not None]
 
 
 def slurm_of(link: Link) -> SlurmHost:
@@ -119,27 +130,41 @@ async def launch_jobs(
     archive = await asyncio.to_thread(engine_archive)
     engine = EngineSpec(link.name, tuple(link.host.engine))
 
-    def place(id: str) -> Placement:
-        return Placement(host=link.name, folder=f"{there['folder']}/{id}")
-
-    runs = []
-    for index, request in enumerate(requests):
-        on_progress(_of("run folder", index, len(requests)))
-        asked = replace(request, engine=engine, notify="")
-        runs.append(await asyncio.to_thread(make_folder, asked, runs_dir, archive, place))
-    name = await asyncio.to_thread(submit.place, link.name, runs)
+    name = submit.new_name()
+    runs: list[RunFolder] = []
     with scheduled.sending(runs_dir, name):
         try:
-            for index, run in enumerate(runs):
-                on_progress(_of(f"sending to {link.name}: run folder", index, len(runs)))
-                with held(run):
-                    await send.upload(run, link)
-                (run.path / send.PACKED).unlink(missing_ok=True)
+            for index, request in enumerate(requests):
+                on_progress(_of("run folder", index, len(requests)))
+                asked = replace(request, engine=engine, notify="")
+                place = _placing(link.name, there["folder"], name, index, len(requests))
+                run = await asyncio.to_thread(make_folder, asked, runs_dir, archive, place)
+                runs.append(run)
+                await asyncio.to_thread(submit.mark, run)
+            await _deliver(link, runs, on_progress)
         except FinnTuiError as error:
-            await asyncio.to_thread(_not_sent, runs, error)
-            raise
-        await submit_jobs(link, runs, on_progress)
+            if is_refusal(error) and not link.transport.is_closed:
+                await asyncio.to_thread(_not_sent, runs, error)
+                raise
+            text = f"{error.what}: what is there is kept, and {_count(runs)} sent further when it "
+            on_progress(Progress("WARNING", f"{text}is followed: finn-tui attach {runs[0].id}"))
     return runs
+
+
+def _placing(
+    host: str, folder: str, job_name: str, index: int, count: int
+) -> Callable[[str], Placement]:
+    """Where the runs of a job are to work; known to be a job's before anybody sees them."""
+    return lambda id: Placement(
+        host=host,
+        folder=f"{folder}/{id}",
+        job_name=job_name,
+        array_index=index if count > 1 else None,
+    )
+
+
+def _count(runs: Sequence[RunFolder]) -> str:
+    return "the build is" if len(runs) == 1 else f"the sweep of {len(runs)} builds is"
 
 
 def _of(what: str, index: int, count: int) -> Progress:
@@ -152,6 +177,65 @@ def _not_sent(runs: Sequence[RunFolder], error: FinnTuiError) -> None:
     for run in runs:
         runcontrol.conclude(str(run.path), "failed", reason)
         change_placement(run.path, stage=Stage.SETTLED)
+
+
+async def _deliver(link: Link, runs: Sequence[RunFolder], on_progress: OnProgress) -> None:
+    """Send the folders of a job, as far as they are not there, then ask for it."""
+    await series.upload(runs, link, on_progress)
+    left: list[RunFolder] = []
+    cancelled: list[RunFolder] = []
+    for run in runs:
+        placement = await asyncio.to_thread(read_placement, run.path)
+        final = (await asyncio.to_thread(run.state)).final
+        gone = final or (placement is not None and placement.wanted == CANCEL)
+        (cancelled if gone else left).append(run)
+    if cancelled:
+        # Meanwhile, by somebody else; they are not part of the array.
+        await LinkFolders(link).conclude(cancelled, "cancelled", None)
+        for run in cancelled:
+            if not (await asyncio.to_thread(run.state)).final:
+                await asyncio.to_thread(control.never_sent, run)
+    if left:
+        await submit_jobs(link, left, on_progress)
+
+
+async def send_unsent(
+    link: Link, runs: Sequence[RunFolder], on_progress: OnProgress = ignore
+) -> None:
+    """Go on with jobs whose folders a broken line has left half sent.
+
+    Args:
+        link: to the host.
+        runs: of that host; those of another process that is at it are left alone.
+        on_progress: told what is going on.
+
+    Raises:
+        FinnTuiError: the line broke again, or Slurm refuses the job; the runs have failed then.
+    """
+    names = await asyncio.to_thread(_unsent_names, runs)
+    for name in names:
+        runs_dir = runs[0].path.parent
+        with scheduled.sending(runs_dir, name) as alone:
+            # All of the job's, whichever of them is followed here.
+            members = await asyncio.to_thread(_unsent_of, runs_dir, name) if alone else []
+            if members:
+                await _deliver(link, members, on_progress)
+
+
+def _unsent_names(runs: Sequence[RunFolder]) -> list[str]:
+    placements = [read_placement(run.path) for run in runs]
+    unsent = [one.job_name for one in placements if one is not None and one.is_to_be_sent]
+    return list(dict.fromkeys(unsent))
+
+
+def _unsent_of(runs_dir: Path, job_name: str) -> list[RunFolder]:
+    members: list[tuple[int, RunFolder]] = []
+    for run in list_runs(runs_dir):
+        with contextlib.suppress(FinnTuiError):
+            placement = read_placement(run.path)
+            if placement is not None and placement.job_name == job_name and placement.unsent:
+                members.append((placement.array_index or 0, run))
+    return [run for _, run in sorted(members, key=lambda member: member[0])]
 
 
 async def submit_jobs(
@@ -168,8 +252,12 @@ async def submit_jobs(
         FinnTuiError: Slurm refuses it; the runs have failed then.
     """
     on_progress(Progress("build", f"asking Slurm on {link.name} for the job"))
+
+    def note(text: str) -> None:
+        on_progress(Progress("WARNING", text))
+
     try:
-        await submit.send(slurm_of(link), runs, link.host.engine)
+        await submit.send(slurm_of(link), runs, link.host.engine, on_note=note)
     except FinnTuiError as error:
         # Whether Slurm has it is found out by its name.
         if error.kind is not ErrorKind.TIMEOUT:
@@ -209,18 +297,47 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
     Raises:
         FinnTuiError: Slurm refuses, or the line broke.
     """
+    sent: list[RunFolder] = []
     for run in runs:
-        await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
-    try:
-        states = await follow.cancel(slurm_of(link), runs)
-    except FinnTuiError as error:
-        if is_refusal(error) and not link.transport.is_closed:
-            for run in runs:
-                await asyncio.to_thread(change_placement, run.path, wanted="")
-        raise
-    for run in runs:
-        await asyncio.to_thread(change_placement, run.path, wanted="")
-    return states
+        placement = await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
+        if not placement.unsent:
+            sent.append(run)
+        elif not scheduled.is_being_sent(run.path.parent, placement.job_name):
+            await asyncio.to_thread(control.never_sent, run)
+        # Whoever sends it looks at what is wanted before Slurm is asked.
+    states: dict[RunFolder, RunState] = {}
+    if sent:
+        try:
+            states = dict(zip(sent, await follow.cancel(slurm_of(link), sent), strict=True))
+        except FinnTuiError as error:
+            if is_refusal(error) and not link.transport.is_closed:
+                for run in sent:
+                    await asyncio.to_thread(change_placement, run.path, wanted="")
+            raise
+        for run in sent:
+            await asyncio.to_thread(change_placement, run.path, wanted="")
+    return [states[run] if run in states else await asyncio.to_thread(run.state) for run in runs]
+
+
+async def catch_up(link: Link, runs: Sequence[RunFolder]) -> None:
+    """Do what a broken line has left undone of a host's jobs: send them, and end them.
+
+    Args:
+        link: to the host.
+        runs: of that host that have not settled.
+
+    Raises:
+        FinnTuiError: the line broke, or the host or its Slurm refuses it.
+    """
+    await send_unsent(link, runs)
+    placements = [(run, await asyncio.to_thread(read_placement, run.path)) for run in runs]
+    wanted = [
+        run
+        for run, one in placements
+        if one is not None and one.job_name and one.wanted == CANCEL and not one.unsent
+    ]
+    if wanted:
+        await cancel(wanted, link)
 
 
 async def ask_scheduler(link: Link, runs: Sequence[RunFolder]) -> None:

@@ -8,17 +8,20 @@ session of its own. Each step may be done again: what was done is found and not 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import tarfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size as size_text
 from finn_tui.engine.server import runfiles
-from finn_tui.hosts.remote_files import RemoteFiles
+from finn_tui.hosts.remote_files import RemoteFiles, Writer, together
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (
     CANCEL,
@@ -32,8 +35,11 @@ from finn_tui.runs.remote.control import never_sent
 from finn_tui.runs.remote.link import LONG_SECONDS, Link
 
 PACKED = ".packed.tar"
-#: Written at once; what is lost with a line is at most this.
+#: Bytes that are written at once, how many of them at the same time on a line that takes them
+#: within so many seconds, and no more on one that does not.
 _PIECE = 1 << 18
+_MOST_PIECES = 8
+_QUICK_SECONDS = 2.0
 #: The workspace's own: not sent.
 _KEPT = (PLACEMENT, runfiles.NOTES, PACKED)
 
@@ -78,62 +84,136 @@ async def upload(run: RunFolder, link: Link, on_progress: OnProgress = ignore) -
     assert placement is not None
     remote = await link.files()
     with link.transport.translated():
-        if not placement.shared and await _is_shared(run, placement, remote):
+        if not placement.shared and await is_shared(run, placement, remote):
             placement = change_placement(run.path, shared=True)
-        if not placement.shared and await _is_missing(placement, remote):
-            await _upload(run, placement, link, remote, on_progress)
+        if not placement.shared and await is_missing(placement, remote):
+            await _upload(run, placement, link, on_progress)
     return placement
 
 
-async def _is_shared(run: RunFolder, placement: Placement, remote: RemoteFiles) -> bool:
-    """Whether the folder on the host is ours, as with a home directory that both share."""
+async def is_shared(run: RunFolder, placement: Placement, remote: RemoteFiles) -> bool:
+    """Return whether the folder on the host is ours, as with a home directory that both share.
+
+    Args:
+        run: here.
+        placement: where it is there.
+        remote: the host's files.
+    """
     there = await remote.read(f"{placement.folder}/{PLACEMENT}", 1 << 16)
     if there is None:
         return False
     return there == await asyncio.to_thread((run.path / PLACEMENT).read_bytes)
 
 
-async def _is_missing(placement: Placement, remote: RemoteFiles) -> bool:
+async def is_missing(placement: Placement, remote: RemoteFiles) -> bool:
+    """Return whether a run's folder has not got to its host yet.
+
+    Args:
+        placement: where it is to be.
+        remote: the host's files.
+    """
     return await remote.size(f"{placement.folder}/{runfiles.RUN}") is None
 
 
 async def _upload(
-    run: RunFolder, placement: Placement, link: Link, remote: RemoteFiles, on_progress: OnProgress
+    run: RunFolder, placement: Placement, link: Link, on_progress: OnProgress
 ) -> None:
     packed = await asyncio.to_thread(_pack, run)
-    digest = await asyncio.to_thread(files.sha256, packed)
-    total = packed.stat().st_size
     place = PurePosixPath(placement.folder)
     target = str(place.with_name(f".{place.name}.tar"))
-    sent = await remote.size(target)
-    if sent is not None and sent > total:
-        await remote.remove(target)
-        sent = None
-    offset = sent or 0
-    if offset:
-        on_progress(
-            Progress(run.kind, f"{size_text(offset)} of the run's folder are there already")
-        )
-    try:
-        async with remote.writing(target, resume=sent is not None) as out:
-            with packed.open("rb") as source:
-                source.seek(offset)
-                while piece := await asyncio.to_thread(source.read, _PIECE):
-                    await out.write(piece, offset)
-                    offset += len(piece)
-                    on_progress(
-                        Progress(
-                            run.kind,
-                            f"sending the run's folder to {placement.host}, "
-                            f"{size_text(offset)} of {size_text(total)}",
-                            offset / total,
-                        )
-                    )
-    except Exception as error:
-        raise await _explained(link, placement, total - offset, error) from error
+    digest = await write_on(link, placement, packed, target, "the run's folder", on_progress)
     await link.ask(
         "receive", seconds=LONG_SECONDS, packed=target, sha256=digest, folder=placement.folder
     )
+
+
+async def write_on(
+    link: Link,
+    placement: Placement,
+    packed: Path,
+    target: str,
+    what: str,
+    on_progress: OnProgress = ignore,
+) -> str:
+    """Bring a file to a host, from where an attempt before this one got to.
+
+    Args:
+        link: to the host.
+        placement: of a run that is in the file.
+        packed: the file.
+        target: where it is to be there.
+        what: it holds, for people.
+        on_progress: told how much is there.
+
+    Returns:
+        The file's hash, which the host is still to check.
+
+    Raises:
+        FinnTuiError: the line broke, or the host's disk is full.
+    """
+    remote = await link.files()
+    total = packed.stat().st_size
+    digest = await asyncio.to_thread(files.sha256, packed)
+    with link.transport.translated():
+        offset = await _known_part(remote, packed, target, total)
+        if offset:
+            on_progress(Progress("build", f"{size_text(offset)} of {what} are there already"))
+
+        def report(sent: int) -> None:
+            text = f"{what} to {placement.host}, {size_text(sent)} of {size_text(total)}"
+            on_progress(Progress("build", f"sending {text}", sent / total))
+
+        try:
+            async with remote.writing(target, resume=offset is not None) as out:
+                with packed.open("rb") as source:
+                    await _write_pieces(out, source, offset or 0, report)
+        except Exception as error:
+            raise await _explained(link, placement, total - (offset or 0), error) from error
+    return digest
+
+
+async def _known_part(remote: RemoteFiles, packed: Path, target: str, total: int) -> int | None:
+    """How many bytes of a file are on the host already; None if it is not there at all."""
+    sent = await remote.size(target)
+    if sent is None:
+        return None
+    if sent > total:
+        await remote.remove(target)
+        return None
+    (there,) = await remote.sha256([target])
+    if there == await asyncio.to_thread(_hash_of_beginning, packed, sent):
+        return sent
+    # Pieces that were on the way when the line broke may have left a gap.
+    return max(0, sent - _MOST_PIECES * _PIECE)
+
+
+def _hash_of_beginning(path: Path, count: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while count > 0 and (piece := file.read(min(_PIECE, count))):
+            digest.update(piece)
+            count -= len(piece)
+    return digest.hexdigest()
+
+
+async def _write_pieces(
+    out: Writer, source: BinaryIO, offset: int, told: Callable[[int], None]
+) -> None:
+    """Write a file from an offset on: several pieces at once, as long as the line takes them."""
+    source.seek(offset)
+    count = 1
+    while True:
+        began = time.monotonic()
+        data = await asyncio.to_thread(source.read, count * _PIECE)
+        if not data:
+            return
+        pieces = [(data[at : at + _PIECE], offset + at) for at in range(0, len(data), _PIECE)]
+        await together(out.write(piece, position) for piece, position in pieces)
+        offset += len(data)
+        told(offset)
+        # Each piece has its time; on a slow line they wait for each other.
+        quick = time.monotonic() - began < _QUICK_SECONDS
+        count = min(_MOST_PIECES, 2 * count) if quick else max(1, count // 2)
 
 
 async def _explained(link: Link, placement: Placement, missing: int, error: Exception) -> Exception:
@@ -166,16 +246,32 @@ def _pack(run: RunFolder) -> Path:
     if path.is_file():
         return path
     with files.replacing(path, durable=False) as out, tarfile.open(fileobj=out, mode="w") as tar:
-        for source in sorted(run.path.rglob("*")):
-            name = source.relative_to(run.path).as_posix()
-            if name in _KEPT or source.name.startswith(".") or source.is_symlink():
-                continue
-            if source.is_file():
-                tar.addfile(_member(name, source), io.BytesIO(source.read_bytes()))
+        for name, source in files_of(run):
+            tar.addfile(member(name, source), io.BytesIO(source.read_bytes()))
     return path
 
 
-def _member(name: str, source: Path) -> tarfile.TarInfo:
+def files_of(run: RunFolder) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a run that its host needs, by their paths in its folder.
+
+    Args:
+        run: which.
+    """
+    for source in sorted(run.path.rglob("*")):
+        name = source.relative_to(run.path).as_posix()
+        if name in _KEPT or source.name.startswith(".") or source.is_symlink():
+            continue
+        if source.is_file():
+            yield name, source
+
+
+def member(name: str, source: Path) -> tarfile.TarInfo:
+    """Return what a tar file says of one of its files; the same at every attempt.
+
+    Args:
+        name: in the tar file.
+        source: the file.
+    """
     status = source.stat()
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = status.st_size, status.st_mode & 0o777, 0

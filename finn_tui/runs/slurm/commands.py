@@ -31,14 +31,12 @@ _COLUMNS = {
     "reason": "%r",
 }
 _ENVIRONMENT = ("env", "LC_ALL=C", "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0")
-_NUMBER = re.compile(r"[0-9]{1,10}\Z")
+NUMBER = re.compile(r"[0-9]{1,10}\Z")
 #: Slurm's words; squeue writes them without a user, ``CANCELLED by 1000`` is sacct's.
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
 _WAITING |= {"RESV_DEL_HOLD", "CONFIGURING"}
 _RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING", "RESIZING"}
 QUERY_SECONDS = 60.0
-#: Bytes of a script that sbatch takes, by its default (max_script_size).
-_MOST_SCRIPT = 4 << 20
 
 
 class Runner(Protocol):
@@ -114,61 +112,6 @@ async def call(
         raise FinnTuiError(error.what, error.why, error.fix, kind="timeout") from error
 
 
-async def submit(
-    host: Runner, name: str, script: str, options: Sequence[str], where: str = "Slurm"
-) -> int:
-    """Send a job, or an array of them, and return its number.
-
-    Args:
-        host: where sbatch is.
-        name: of the job.
-        script: see ``script.batch_script``.
-        options: of sbatch.
-        where: what the user calls it.
-
-    Raises:
-        FinnTuiError: Slurm refuses it, or does not answer (kind "timeout": it may have it).
-    """
-    content = script.encode("utf-8", "surrogateescape")
-    if len(content) > _MOST_SCRIPT:
-        raise FinnTuiError(
-            "the sweep is too large for one job array",
-            f"Its script has {len(content):,} bytes; Slurm takes {_MOST_SCRIPT:,}.",
-            "Send fewer foldings at once.",
-            kind="tools",
-        )
-    fixed = ["--parsable", f"--job-name={name}", "--output=/dev/null", "--requeue"]
-    # The script writes into each run's own log: Slurm would take % and \\ in a path for its own.
-    status, out, error = await call(host, "sbatch", *fixed, *options, stdin=content)
-    number = out.decode("ascii", "replace").strip().splitlines()[-1:] or [""]
-    id = number[0].partition(";")[0]
-    if status != 0 or not _NUMBER.match(id):
-        said = _said(error) or f"sbatch ended with code {status}."
-        raise FinnTuiError(
-            f"{where} does not take the job",
-            said,
-            _submit_fix(said),
-            kind="tools",
-        )
-    return int(id)
-
-
-def _submit_fix(said: str) -> str:
-    fixes = {
-        "partition": "Name a partition of `sinfo` in the slurm table of hosts.toml.",
-        "account": "Name an account of `sacctmgr show associations` in hosts.toml.",
-        "qos": "Name a quality of service that you may use in hosts.toml.",
-        "array": "Send fewer foldings at once.",
-        "node configuration": "Ask for less memory or fewer processors in hosts.toml.",
-        "time limit": "Ask for a time that the partition allows in hosts.toml.",
-        "contact": "Try again when Slurm's controller answers: `scontrol ping`.",
-        "no such file": "Slurm's commands must be on the PATH of a login there.",
-    }
-    lower = said.lower()
-    default = "Mend the slurm table of hosts.toml; `sbatch --test-only` says what Slurm takes."
-    return next((fix for word, fix in fixes.items() if word in lower), default)
-
-
 async def query(host: Runner, keys: Sequence[str] = ()) -> dict[str, Job]:
     """Return all jobs that Slurm knows, everybody's, by its names of them; one call of squeue.
 
@@ -212,16 +155,16 @@ def parse_queue(text: str) -> dict[str, Job]:
         if len(values) != len(_COLUMNS):
             continue
         row = dict(zip(_COLUMNS, values, strict=True))
-        if not _NUMBER.match(row["array"]):
+        if not NUMBER.match(row["array"]):
             continue
         index = row["index"]
-        key = f"{row['array']}_{index}" if _NUMBER.match(index) else row["array"]
+        key = f"{row['array']}_{index}" if NUMBER.match(index) else row["array"]
         jobs[key] = Job(
             key,
             row["state"],
             one_line(row["reason"])[:200],
             one_line(row["partition"])[:100],
-            int(row["priority"]) if _NUMBER.match(row["priority"]) else 0,
+            int(row["priority"]) if NUMBER.match(row["priority"]) else 0,
             moment(row["start"]),
             moment(row["end"]),
             one_line(row["node"])[:100],
@@ -293,9 +236,9 @@ def parse_scontrol(text: str) -> dict[str, Job]:
             values.setdefault(name, value)
         number = values.get("ArrayJobId") or values.get("JobId", "")
         index = values.get("ArrayTaskId", "")
-        if not _NUMBER.match(number):
+        if not NUMBER.match(number):
             continue
-        key = f"{number}_{index}" if _NUMBER.match(index) else number
+        key = f"{number}_{index}" if NUMBER.match(index) else number
         jobs[key] = Job(
             key,
             values.get("JobState", ""),
@@ -323,7 +266,7 @@ async def find(host: Runner, name: str) -> int | None:
     status, out, error = await call(host, *command)
     if status != 0:
         raise _silent(error, status)
-    numbers = {word for word in out.decode("ascii", "replace").split() if _NUMBER.match(word)}
+    numbers = {word for word in out.decode("ascii", "replace").split() if NUMBER.match(word)}
     return max(int(number) for number in numbers) if numbers else None
 
 
@@ -344,7 +287,7 @@ async def cancel(host: Runner, keys: Sequence[str]) -> None:
         raise _silent(error, status)
     raise FinnTuiError(
         "Slurm does not end the job",
-        _said(error) or f"scancel ended with code {status}.",
+        said_by(error) or f"scancel ended with code {status}.",
         f"Ask who may: `squeue --jobs={keys[0]}`; it was submitted as {getpass.getuser()} or by "
         "the user of the host.",
         kind="tools",
@@ -369,19 +312,19 @@ async def user_name(host: Runner, number: str) -> str:
 def _silent(error: bytes, status: int) -> FinnTuiError:
     return FinnTuiError(
         "Slurm does not answer",
-        _said(error) or f"squeue ended with code {status}.",
+        said_by(error) or f"squeue ended with code {status}.",
         "Its jobs go on; they are looked at again when its controller answers (`scontrol ping`).",
         kind="timeout",
     )
 
 
-def _said(error: bytes) -> str:
-    """What a command of Slurm said on stderr, without its own name, one line."""
+def said_by(error: bytes) -> str:
+    """Return what a command of Slurm said on stderr, without its own name, in one line."""
     lines = [one_line(line) for line in readable(error).splitlines() if line.strip()]
-    texts = [re.sub(r"^(s[a-z]+: )?(error|fatal): ", "", line) for line in lines]
+    texts = [re.sub(r"^s[a-z]+: ((error|fatal): )?|^(error|fatal): ", "", line) for line in lines]
     return " ".join(texts)[:500]
 
 
 def moment(text: str) -> float | None:
     """Return a time of Slurm's in seconds since the epoch; None for Unknown and its like."""
-    return float(text) if _NUMBER.match(text) else None
+    return float(text) if NUMBER.match(text) else None

@@ -233,7 +233,8 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
             by_name.setdefault(job.job_name, []).append((run, job))
     for name, members in by_name.items():
         runs_dir = members[0][0].path.parent
-        if await asyncio.to_thread(scheduled.is_being_sent, runs_dir, name):
+        unsent = members[0][1].unsent
+        if unsent or await asyncio.to_thread(scheduled.is_being_sent, runs_dir, name):
             continue
         number = await commands.find(host.runner, name)
         same = [run for run, _ in members]
@@ -246,10 +247,9 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
                 "Build it again: `finn-tui runs retry`.",
                 kind="lost",
             )
-            for run in same:
-                # A folder that has not got there is missed by whoever mirrors it.
-                with contextlib.suppress(FinnTuiError):
-                    await host.folders.conclude(run, "lost", error)
+            # A folder that has not got there is missed by whoever mirrors it.
+            with contextlib.suppress(FinnTuiError):
+                await host.folders.conclude(same, "lost", error)
 
 
 def _due(
@@ -276,16 +276,19 @@ async def _conclude_all(
     jobs: Mapping[str, Job],
 ) -> list[str]:
     """Write the ends of runs that have not said so themselves; returns the jobs that are done."""
-    concluded = []
+    # What is the same of many is written at once: 200 that were cancelled while they waited.
+    alike: dict[tuple[str, EngineError | None], list[str]] = {}
     for key, (run, report, state) in due.items():
         job = jobs.get(key) or Job(key, "UNKNOWN", report.reason)
         job = replace(job, node=job.node or report.node)
+        if job.ended_by:
+            job = replace(job, ended_by=await commands.user_name(host.runner, job.ended_by))
+        alike.setdefault(meaning(host.name, job, state, run), []).append(key)
+    concluded = []
+    for (status, error), keys in alike.items():
         with contextlib.suppress(FinnTuiError, OSError, ValueError):
-            if job.ended_by:
-                job = replace(job, ended_by=await commands.user_name(host.runner, job.ended_by))
-            status, error = meaning(host.name, job, state, run)
-            if (await host.folders.conclude(run, status, error)).final:
-                concluded.append(key)
+            states = await host.folders.conclude([due[key][0] for key in keys], status, error)
+            concluded += [key for key, one in zip(keys, states, strict=True) if one.final]
     return concluded
 
 
@@ -328,8 +331,7 @@ async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
             )
         left[job.job_key] = run
     if left:
-        for run in left.values():
-            await host.folders.mark_cancelled(run)
+        await host.folders.mark_cancelled(list(left.values()))
         await commands.cancel(host.runner, list(left))
         states = await _until_cancelled(host, left)
     return [states[run] if run in states else await asyncio.to_thread(run.state) for run in runs]
@@ -344,15 +346,14 @@ async def _until_cancelled(
     deadline = time.monotonic() + CANCEL_SECONDS
     while time.monotonic() < deadline:
         jobs = await commands.query(host.runner, list(waiting))
-        for key, run in list(waiting.items()):
-            job = jobs.get(key)
-            if job is None or job.phase == "ended":
-                # Whatever its runner had to say, it has said.
-                states[run] = await host.folders.conclude(run, "cancelled", None)
-            else:
-                states[run] = await asyncio.to_thread(run.state)
-            if states[run].final:
-                del waiting[key]
+        over = [key for key in waiting if key not in jobs or jobs[key].phase == "ended"]
+        if over:
+            # Whatever their runners had to say, they have said.
+            ended = [waiting[key] for key in over]
+            states |= zip(ended, await host.folders.conclude(ended, "cancelled", None), strict=True)
+        for key in waiting.keys() - over:
+            states[waiting[key]] = await asyncio.to_thread(waiting[key].state)
+        waiting = {key: run for key, run in waiting.items() if not states[run].final}
         if not waiting:
             break
         await asyncio.sleep(1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,37 +27,45 @@ def without_slurm(name: str) -> FinnTuiError:
 
 
 class RunFolders(Protocol):
-    """What is done to the run folders that jobs work in, wherever they are."""
+    """What is done to the run folders that jobs work in, wherever they are; to all at once."""
 
-    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> RunState:
-        """Write how a run has ended whose job is over, unless it has said so itself.
+    async def conclude(
+        self, runs: Sequence[RunFolder], status: str, error: EngineError | None
+    ) -> list[RunState]:
+        """Write how runs have ended whose jobs are over, unless they have said so themselves.
 
         Returns:
-            The run's state where its job works; a mirror may show it later.
+            The runs' states where their jobs work; a mirror may show them later.
 
         Raises:
-            FinnTuiError: its folder cannot be reached.
+            FinnTuiError: a folder cannot be reached.
         """
 
-    async def mark_cancelled(self, run: RunFolder) -> None:
-        """Say that a user cancels a run, so that its runner needs no other reason.
+    async def mark_cancelled(self, runs: Sequence[RunFolder]) -> None:
+        """Say that a user cancels runs, so that their runners need no other reason.
 
         Raises:
-            FinnTuiError, OSError: its folder cannot be reached or written.
+            FinnTuiError, OSError: a folder cannot be reached or written.
         """
 
 
 class OwnFolders:
     """Run folders that are the workspace's own, on a disk that the cluster shares."""
 
-    async def conclude(self, run: RunFolder, status: str, error: EngineError | None) -> RunState:
+    async def conclude(
+        self, runs: Sequence[RunFolder], status: str, error: EngineError | None
+    ) -> list[RunState]:
         """See ``RunFolders``."""
-        state = await asyncio.to_thread(runcontrol.conclude, str(run.path), status, error)
-        return await asyncio.to_thread(run.state_of, state)
+        states = []
+        for run in runs:
+            state = await asyncio.to_thread(runcontrol.conclude, str(run.path), status, error)
+            states.append(await asyncio.to_thread(run.state_of, state))
+        return states
 
-    async def mark_cancelled(self, run: RunFolder) -> None:
+    async def mark_cancelled(self, runs: Sequence[RunFolder]) -> None:
         """See ``RunFolders``."""
-        await asyncio.to_thread(scheduled.mark_cancelled, str(run.path))
+        for run in runs:
+            await asyncio.to_thread(scheduled.mark_cancelled, str(run.path))
 
 
 @dataclass(frozen=True)

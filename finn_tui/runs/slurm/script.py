@@ -26,6 +26,7 @@ class JobPlan:
         environment: variables of the build.
         notify: the user's command at the end of a build; empty for none.
         container: the image in which each task builds; None for none.
+        indices: of the folders in the array; empty for 0, 1, 2 ...
     """
 
     engine: Sequence[str]
@@ -34,6 +35,7 @@ class JobPlan:
     environment: Mapping[str, str] = field(default_factory=dict)
     notify: str = ""
     container: Container | None = None
+    indices: Sequence[int] = ()
 
 
 def batch_script(plan: JobPlan) -> str:
@@ -42,7 +44,11 @@ def batch_script(plan: JobPlan) -> str:
     Every path is quoted for the shell. The runner takes the shell's place, so that Slurm's
     signals reach it; one in a container of a daemon gets them from the script.
     """
-    cases = [f"{index}) run={shlex.quote(folder)} ;;" for index, folder in enumerate(plan.folders)]
+    indices = plan.indices or range(len(plan.folders))
+    cases = [
+        f"{index}) run={shlex.quote(folder)} ;;"
+        for index, folder in zip(indices, plan.folders, strict=True)
+    ]
     exports = {**plan.environment, scheduled.ENVIRONMENT: "slurm"}
     if plan.container is not None:
         work = container_job.lines(plan.container, plan.engine, plan.setup, exports, plan.notify)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import runcontrol, runfiles
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import (
     Placement,
     Stage,
@@ -20,12 +22,23 @@ from finn_tui.runs.placement import (
     read_placement,
     write_placement,
 )
-from finn_tui.runs.slurm import commands
+from finn_tui.runs.slurm import sbatch
 from finn_tui.runs.slurm.host import SlurmHost
 from finn_tui.runs.slurm.script import JobPlan, batch_script, sbatch_options
 
+OnNote = Callable[[str], None]
 
-def place(host: str, runs: Sequence[RunFolder]) -> str:
+
+def no_note(text: str) -> None:
+    """Tell nobody."""
+
+
+def new_name() -> str:
+    """Return a name for a job that no other has: what Slurm has taken is found by it."""
+    return f"finn-tui-{secrets.token_hex(6)}"
+
+
+def place(host: str, runs: Sequence[RunFolder], *, after: str = "", later: bool = False) -> str:
     """Make queued runs those of one job, whose name is returned; nothing is sent yet.
 
     What Slurm takes is then found by that name, even if its answer is lost.
@@ -33,16 +46,16 @@ def place(host: str, runs: Sequence[RunFolder]) -> str:
     Args:
         host: name in hosts.toml.
         runs: they are queued or have ended, and nothing works on them.
+        after: name of the array whose end this one waits for.
+        later: their folders are still to be sent, by whoever follows them if need be.
 
     Raises:
         FinnTuiError, OSError: their folders cannot be written.
     """
-    name = f"finn-tui-{secrets.token_hex(6)}"
+    name = new_name()
     now = time.time()
     for index, run in enumerate(runs):
-        state = runcontrol.read_state(str(run.path))
-        runfiles.save_state(str(run.path), {**state, "scheduler": "slurm"})
-        run.log.touch()
+        mark(run)
         known = read_placement(run.path)
         before = known or Placement(host=host, folder=str(run.path), shared=True)
         placement = replace(
@@ -53,52 +66,132 @@ def place(host: str, runs: Sequence[RunFolder]) -> str:
             job="",
             job_name=name,
             array_index=index if len(runs) > 1 else None,
-            submitted=now,
+            after_job=after,
+            submitted=0.0 if later else now,
         )
         write_placement(run.path, placement)
     return name
 
 
+def mark(run: RunFolder) -> None:
+    """Say in a queued run's folder that a scheduler builds it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    state = runcontrol.read_state(str(run.path))
+    runfiles.save_state(str(run.path), {**state, "scheduler": "slurm"})
+    run.log.touch()
+
+
 async def send(
-    host: SlurmHost, runs: Sequence[RunFolder], engine: Sequence[str], *, notify: str = ""
+    host: SlurmHost,
+    runs: Sequence[RunFolder],
+    engine: Sequence[str],
+    *,
+    notify: str = "",
+    on_note: OnNote = no_note,
 ) -> None:
     """Send queued runs to Slurm that ``place`` has given a job, several of them as an array.
+
+    More runs than an array may have become several arrays; where a limit of parallel builds is
+    set, which counts in each array, one begins when the one before has ended.
 
     Args:
         host: whose Slurm.
         runs: all those of the job, in their order.
         engine: command that ends in FINN's Python there.
         notify: the user's command at the end of each build; empty for none.
+        on_note: told what the cluster said besides.
 
     Raises:
         FinnTuiError: Slurm refuses (all the runs have failed then), or does not answer (kind
             "timeout"; it may have taken them, which is found out when they are followed).
     """
+    most = await sbatch.most_tasks(host.runner) if len(runs) > 1 else 1
+    arrays = [runs]
+    if len(runs) > most:
+        arrays = await asyncio.to_thread(_split, host.name, runs, most)
+        on_note(f"{len(runs)} builds go as {len(arrays)} arrays: Slurm takes {most} in one")
+    for number, array in enumerate(arrays):
+        try:
+            await _send_array(host, array, engine, notify, on_note)
+        except FinnTuiError as error:
+            if error.kind is ErrorKind.TIMEOUT:
+                raise
+            reason = EngineError(error.what, error.why, error.fix, kind="tools")
+            refused = [run for one in arrays[number:] for run in one]
+            await host.folders.conclude(refused, "failed", reason)
+            if number == 0:
+                raise
+            # Those before are built; these say themselves why they are not.
+            on_note(f"{len(refused)} of {len(runs)} builds were not taken: {error.why}")
+            return
+
+
+def _split(host: str, runs: Sequence[RunFolder], most: int) -> list[Sequence[RunFolder]]:
+    """Place runs again as several arrays, each after the one before."""
+    arrays = [runs[start : start + most] for start in range(0, len(runs), most)]
+    first = read_placement(runs[0].path)
+    later = first is not None and not first.submitted
+    after = ""
+    for array in arrays:
+        after = place(host, array, after=after, later=later)
+    return arrays
+
+
+async def _send_array(
+    host: SlurmHost,
+    runs: Sequence[RunFolder],
+    engine: Sequence[str],
+    notify: str,
+    on_note: OnNote,
+) -> None:
     placements = [await asyncio.to_thread(read_placement, run.path) for run in runs]
     known = [placement for placement in placements if placement is not None]
-    plan = JobPlan(
-        engine,
-        [one.folder for one in known],
-        host.setup,
-        host.environment,
-        notify,
-        host.container,
-    )
+    indices = [one.array_index for one in known if one.array_index is not None]
+    folders = [one.folder for one in known]
+    plan = JobPlan(engine, folders, host.setup, host.environment, notify, host.container, indices)
     options = sbatch_options(host.settings)
-    if len(runs) > 1:
+    if indices:
         limit = f"%{host.settings.parallel}" if host.settings.parallel else ""
-        options.append(f"--array=0-{len(runs) - 1}{limit}")
-    try:
-        number = await commands.submit(
-            host.runner, known[0].job_name, batch_script(plan), options, f"Slurm on {host.name}"
-        )
-    except FinnTuiError as error:
-        if error.kind is not ErrorKind.TIMEOUT:
-            reason = EngineError(error.what, error.why, error.fix, kind="tools")
-            for run in runs:
-                await host.folders.conclude(run, "failed", reason)
-        raise
-    await asyncio.to_thread(set_number, runs, number)
+        options.append(f"--array={_ranges(indices)}{limit}")
+    name, before = known[0].job_name, known[0].after_job
+    if before and host.settings.parallel:
+        number = await asyncio.to_thread(_number_of, runs[0].path.parent, before)
+        options += [f"--dependency=afterany:{number}"] if number else []
+    if known[0].unsent:
+        # From now on Slurm may have it.
+        now = time.time()
+        for run in runs:
+            await asyncio.to_thread(change_placement, run.path, submitted=now)
+    id, note = await sbatch.submit(
+        host.runner, name, batch_script(plan), options, f"Slurm on {host.name}"
+    )
+    if note:
+        on_note(f"Slurm on {host.name} says: {note}")
+    await asyncio.to_thread(set_number, runs, id)
+
+
+def _ranges(indices: Sequence[int]) -> str:
+    """What sbatch calls some indices: ``0-4,7``."""
+    parts: list[list[int]] = []
+    for index in sorted(indices):
+        if parts and parts[-1][1] == index - 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def _number_of(runs_dir: Path, job_name: str) -> str:
+    """Slurm's number of a job; empty if it was not taken."""
+    for run in list_runs(runs_dir):
+        with contextlib.suppress(FinnTuiError):
+            placement = read_placement(run.path)
+            if placement is not None and placement.job_name == job_name and placement.job:
+                return placement.job
+    return ""
 
 
 def set_number(runs: Sequence[RunFolder], number: int) -> None:

@@ -43,7 +43,7 @@ class ClusterWhoseJobIsOver:
     async def ask(self, job: str, **request: Any) -> dict[str, Any]:
         """What the engine's archive says there."""
         self.asked.append(job)
-        return {"state": dict(self._state)}
+        return {"states": [dict(self._state)]}
 
 
 class SilentCluster:
@@ -52,6 +52,7 @@ class SilentCluster:
     name = "lab"
     host = Host(name="lab", slurm=SlurmEntry())
     is_closed = False
+    judges = True
 
     @property
     def transport(self) -> SilentCluster:
@@ -132,4 +133,4 @@ async def test_a_run_that_has_succeeded_there_is_final_here_only_when_it_is_fetc
         await follow.refresh(host, run.path.parent, [run], tick=0.0)
     assert run.state().state == "queued"
     # The host was asked once, not at every look until the results are here.
-    assert cluster.asked == ["conclude"]
+    assert cluster.asked == ["conclude_many"]
