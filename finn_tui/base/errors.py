@@ -18,6 +18,8 @@ class ErrorKind(StrEnum):
     DISK = "disk"
     BOARD = "board"
     HOST = "host"
+    #: A host refuses the login, or its key is not the known one: only the user can help.
+    LOGIN = "login"
     CANCELLED = "cancelled"
     LOST = "lost"
     SOLVER = "solver"
@@ -37,6 +39,7 @@ KindName = Literal[
     "disk",
     "board",
     "host",
+    "login",
     "cancelled",
     "lost",
     "solver",

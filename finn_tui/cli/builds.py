@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from finn_tui.cli.common import (
     show_error,
     table,
 )
-from finn_tui.cli.follow import follow, result_lines
+from finn_tui.cli.follow import follow, host_teller, result_lines
 from finn_tui.rehearsal.tools.failures import FAILURES
 
 if TYPE_CHECKING:
@@ -265,7 +266,11 @@ def logs(
     if go_on:
 
         async def print_lines() -> None:
-            async with following.mirrored(folder.path.parent, folder):
+            runs_dir, tell = folder.path.parent, host_teller(partial(echo, err=True))
+            async with (
+                following.asked(runs_dir),
+                following.mirrored(runs_dir, folder, tell),
+            ):
                 async for update in watch.follow(folder, log=path):
                     if isinstance(update, watch.LogLines):
                         echo("\n".join(update.lines))

@@ -34,7 +34,8 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     tell = _tell_training if folder.request.is_training else _tell
     telling = asyncio.create_task(tell(folder, reporter))
     try:
-        runs_dir, tell_host = folder.path.parent, _tell_host(reporter)
+        runs_dir, tell_host = folder.path.parent, host_teller(reporter.say)
+        queued = ""
         async with (
             following.asked(runs_dir),
             following.mirrored(runs_dir, folder, tell_host),
@@ -43,7 +44,10 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
                 match update:
                     case watch.StateChanged(state) if state.state == "queued":
                         place = f", {state.queue_text}" if state.queue_text else ""
-                        reporter(Progress(folder.request.kind, f"waiting for its turn{place}"))
+                        # The time of its last heartbeat changes, too.
+                        if (text := f"waiting for its turn{place}") != queued:
+                            reporter(Progress(folder.request.kind, text))
+                        queued = text
                     case watch.RunnerMessage(level, text) if level in ("warning", "error"):
                         reporter.say(text)
                     case _:
@@ -54,23 +58,39 @@ async def follow_quietly(folder: RunFolder, reporter: Reporter) -> RunState:
     return await asyncio.to_thread(reconcile, folder)
 
 
-def _tell_host(reporter: Reporter) -> Callable[[RunFolder, Placement], None]:
-    """Return what says, once each time, that a run's host cannot be asked or answers again."""
+def host_teller(say: Callable[[str], None]) -> Callable[[RunFolder, Placement], None]:
+    """Return what says, once each time, that a run's host cannot be asked or answers again.
+
+    Args:
+        say: gets each sentence, for stderr.
+    """
     told = ""
 
     def tell(folder: RunFolder, placement: Placement) -> None:
         nonlocal told
         error = placement.error
         if error is not None and error.what != told:
-            # A host that cannot be reached is tried again here; nothing is to be done by hand.
-            fix = error.fix if error.kind != "host" else "Trying again; the build goes on there."
+            # A host that cannot be reached is tried again here; nothing is to be done by hand. A
+            # refused login or a changed host key needs the user.
+            fix = error.fix if error.kind != "host" else _again(folder, placement)
             texts = (error.what, error.why, fix)
-            reporter.say(" ".join(text.rstrip(".") + "." for text in texts if text))
+            say(" ".join(text.rstrip(".") + "." for text in texts if text))
         elif error is None and told:
-            reporter.say(f"{placement.host} answers again")
+            say(f"{placement.host} answers again")
         told = error.what if error is not None else ""
 
     return tell
+
+
+def _again(folder: RunFolder, placement: Placement) -> str:
+    from finn_tui.runs.placement import CANCEL, Stage
+
+    kind = "training" if folder.request.is_training else "build"
+    if placement.wanted == CANCEL:
+        return f"Trying again; then the {kind} is cancelled."
+    if placement.stage is Stage.SENDING and not placement.job_name:
+        return f"Trying again; then the {kind} starts there."
+    return f"Trying again; the {kind} goes on there."
 
 
 async def _tell(folder: RunFolder, reporter: Reporter) -> None:

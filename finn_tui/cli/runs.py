@@ -110,10 +110,11 @@ def _host_text(folder: RunFolder) -> str:
     placement = read_placement(folder.path)
     if placement is None:
         return ""
+    wanted = f", {placement.wanted} is asked for" if placement.wanted else ""
     if placement.problem is None or placement.settled:
-        return placement.host
+        return placement.host + wanted
     ago = time_span(max(0.0, time.time() - placement.contact)) if placement.contact else ""
-    return f"{placement.host}, {f'not heard of for {ago}' if ago else 'never heard of'}"
+    return f"{placement.host}, {f'not heard of for {ago}' if ago else 'never heard of'}{wanted}"
 
 
 def place_text(folder: RunFolder) -> str | None:
@@ -128,6 +129,8 @@ def place_text(folder: RunFolder) -> str | None:
         text += f", last contact {time_span(max(0.0, time.time() - placement.contact))} ago"
     if placement.error is not None:
         text += f"; {placement.error.what}"
+    if placement.wanted:
+        text += f"; {placement.wanted} is asked for"
     return text
 
 

@@ -34,6 +34,11 @@ class Machine:
     jump_for: str = ""
 
     @property
+    def login_kind(self) -> Literal["board", "login"]:
+        """The kind of errors that only the user can mend: logins and host keys."""
+        return "board" if self.word == "board" else "login"
+
+    @property
     def catalogue(self) -> str:
         """The name of the file that it is written in."""
         return catalogue(self.word)

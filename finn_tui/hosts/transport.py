@@ -30,7 +30,7 @@ class LoginRefused(FinnTuiError):
             f"{machine.label} does not let {machine.user or 'you'} in",
             why,
             fix or "Give its password or token when asked (--ask-password).",
-            kind=machine.word,
+            kind=machine.login_kind,
         )
 
 

@@ -10,10 +10,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import ignore
+from finn_tui.cli import main
+from finn_tui.cli.runs import place_text
 from finn_tui.engine.server import runfiles
 from finn_tui.hosts import catalogue
 from finn_tui.lab import build_request, sweep_builds
@@ -100,6 +103,45 @@ async def test_a_cancel_while_the_host_is_away_is_done_when_it_is_back(
     await settled(lab, run)
     assert reconcile(run).state == "cancelled"
     assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
+
+
+async def test_a_cancel_that_a_refused_login_stops_is_kept(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    run = await begin(server, begin_on, seconds=60)
+    authorized = server.folder / "authorized"
+    key = authorized.read_bytes()
+    authorized.write_bytes(b"")
+    with pytest.raises(FinnTuiError, match="not cancelled yet") as refused:
+        await lab.cancel(run)
+    assert "ssh-copy-id" in refused.value.fix, "what the user can do about it stays"
+    assert "cancel is asked for" in (place_text(run) or "")
+    authorized.write_bytes(key)
+    await settled(lab, run)
+    assert reconcile(run).state == "cancelled"
+
+
+async def test_who_follows_a_log_is_told_of_a_broken_line_and_misses_nothing(
+    lab: Workbench, server: Server, begin_on: BeginOn
+) -> None:
+    run = await begin(server, begin_on, seconds=1.0)
+    arguments = ["logs", "-f", run.id, "--workspace", str(lab.workspace.root)]
+    following_it = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, main, arguments))
+    async with asyncio.timeout(60):
+        while not (run.path / ".mirror.json").exists():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.05)
+        server.stop()
+        while (  # noqa: ASYNC110 - files change, nothing tells
+            placement := read_placement(run.path)
+        ) is None or placement.problem is None:
+            await asyncio.sleep(0.05)
+        server.start()
+        result = await following_it
+    assert result.exit_code == 0
+    assert "Trying again; the build goes on there." in result.stderr
+    assert "lab answers again" in result.stderr
+    log = (there(run) / "runner.log").read_text()
+    assert log.splitlines() == result.stdout.splitlines()
 
 
 async def test_a_cancelled_run_is_shown_as_cancelled_at_once(

@@ -50,7 +50,7 @@ class HostKeyUnknown(FinnTuiError):
             "Compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the "
             f"{machine.word}'s own console, then `finn-tui {machine.word}s test {name} "
             f"--trust {fingerprint}`.",
-            kind=machine.word,
+            kind=machine.login_kind,
         )
 
 
@@ -64,6 +64,7 @@ class HostKeyChanged(FinnTuiError):
     def __init__(self, machine: Machine, fingerprint: str) -> None:
         """For a machine that showed a key of that fingerprint."""
         self.fingerprint = fingerprint
+        test = f"finn-tui {machine.word}s test {machine.jump_for or machine.name}"
         files = f"{known_hosts_file()} or ~/.ssh/known_hosts"
         anew = (
             "its SD card was written anew" if machine.word == "board" else "it was installed anew"
@@ -73,8 +74,9 @@ class HostKeyChanged(FinnTuiError):
             f"It shows {fingerprint} now. Either {anew}, or the address went "
             f"to another machine, or somebody stands between you and the {machine.word}. "
             "Nothing was sent.",
-            f"If you know why it changed, remove its line from {files} and trust the new key.",
-            kind=machine.word,
+            f"If you know why it changed, remove its line from {files}; then `{test}` shows the "
+            "new key and asks.",
+            kind=machine.login_kind,
         )
 
 

@@ -124,7 +124,7 @@ class KeyEncrypted(FinnTuiError):
             else "No SSH agent holds it, and nobody was there to be asked for its passphrase.",
             f"Give its passphrase when asked, or run `ssh-add {shlex.quote(str(key))}` first"
             f"{password if word == 'board' else ''}.",
-            kind=word,
+            kind="board" if word == "board" else "login",
         )
 
 

@@ -89,13 +89,15 @@ class HostMachine:
             FinnTuiError: the host or its Slurm does not answer, or what works there cannot be
                 ended.
         """
+        reached = False
         try:
             async with HostLinks() as hosts, hosts.use(self.name) as link:
+                reached = True
                 states = await self._end(runs, link)
                 await _fetch_ends(runs, hosts, link)
                 return states
         except FinnTuiError as error:
-            if is_refusal(error):
+            if reached and is_refusal(error):
                 raise
             for run in runs:
                 if not (await asyncio.to_thread(run.state)).final:
@@ -104,7 +106,9 @@ class HostMachine:
             raise FinnTuiError(
                 f"{id}{f' with {more} more' if more else ''} is not cancelled yet: {error.what}",
                 error.why,
-                f"It is cancelled when {self.name} answers again and the run is followed: by the "
+                # A login, a daemon that is down: what only the user can do comes first.
+                (f"{error.fix} " if is_refusal(error) and error.fix else "")
+                + f"It is cancelled when {self.name} answers again and the run is followed: by the "
                 f"app, or `finn-tui attach {id}`.",
                 kind="host",
             ) from error
