@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.container_transport import runtime_failed, runtime_of
@@ -153,13 +153,13 @@ class ImageContainers:
         """The containers that were started for a run folder, those that have ended among them.
 
         Raises:
-            FinnTuiError: the runtime does not answer (kind "engine").
+            FinnTuiError: the runtime does not answer (kind "host").
         """
         status, out, err = await self.machine.run(
             *(self.runtime, "ps", "-aq", "--no-trunc", "--filter", f"label={LABEL}={folder}")
         )
         if status != 0:
-            raise runtime_failed(self.machine, self.runtime, err.decode("utf-8", "replace"))
+            raise self._failed(err.decode("utf-8", "replace"))
         known = [await self._inspect(id, folder) for id in out.decode("ascii", "replace").split()]
         return [one for one in known if one is not None]
 
@@ -170,7 +170,7 @@ class ImageContainers:
             text = err.decode("utf-8", "replace")
             if "no such container" in text.lower():
                 return None
-            raise runtime_failed(self.machine, self.runtime, text)
+            raise self._failed(text)
         try:
             document = json.loads(out)[0]
             state: dict[str, Any] = document["State"]
@@ -184,13 +184,13 @@ class ImageContainers:
                 error=clean(str(state.get("Error") or ""))[:500],
             )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise runtime_failed(self.machine, self.runtime, f"its answer: {error}") from error
+            raise self._failed(f"its answer: {error}") from error
 
     async def stop(self, known: Detached, folder: str) -> None:
         """Ask what runs in a container to end, and end it after a while.
 
         Raises:
-            FinnTuiError: the runtime does not do it (kind "engine").
+            FinnTuiError: the runtime does not do it (kind "host").
         """
         await self._change(known, folder, "stop", "-t", str(_STOP_SECONDS))
 
@@ -198,7 +198,7 @@ class ImageContainers:
         """Remove a container; what still runs in it is killed.
 
         Raises:
-            FinnTuiError: the runtime does not do it (kind "engine").
+            FinnTuiError: the runtime does not do it (kind "host").
         """
         await self._change(known, folder, "rm", "-f")
 
@@ -211,7 +211,13 @@ class ImageContainers:
         text = err.decode("utf-8", "replace")
         gone = ("no such container", "already in progress")
         if status != 0 and not any(word in text.lower() for word in gone):
-            raise runtime_failed(self.machine, self.runtime, text)
+            raise self._failed(text)
+
+    def _failed(self, why: str) -> FinnTuiError:
+        """The error for a runtime that does not answer: it may later, as after its restart."""
+        error = runtime_failed(self.machine, self.runtime, why.strip())
+        error.kind = ErrorKind.HOST
+        return error
 
     async def last_words(self, known: Detached) -> str:
         """What a container has printed last, its entry point for instance; empty for nothing."""

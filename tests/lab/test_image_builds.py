@@ -24,9 +24,9 @@ from finn_tui.runs.remote import image_link, launch, link
 from tests.hosts.docker_daemon import IMAGE, Docker
 from tests.lab.test_host_builds import settled
 from tests.runs.conftest import fake_archive
-from tests.runs.remote.conftest import BeginOn, begin_on
+from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
 
-__all__ = ["begin_on", "fake_archive"]
+__all__ = ["begin_on", "fake_archive", "server"]
 
 #: The image has no files: its containers see this machine's. There is no bridge in the tests.
 CONTAINER = Container(
@@ -142,3 +142,37 @@ async def test_why_a_container_does_not_start_is_said(
         await begin(begin_on, seconds=60)
     assert caught.value.why == "no"
     assert containers(docker) == []
+
+
+@pytest.fixture
+def far(docker: Docker, server: Server) -> Server:
+    """A host behind SSH whose Docker only it finds; each build there gets a container."""
+    server.stop()
+    config = server.folder / "sshd_config"
+    config.write_text(config.read_text() + f"SetEnv DOCKER_HOST={docker.host}\n")
+    server.host = replace(server.host, engine=("/usr/bin/python3",), setup="", container=CONTAINER)
+    server.start()
+    catalogue.add(server.host)
+    return server
+
+
+async def test_the_line_and_the_server_may_go_while_a_far_container_builds(
+    far: Server, docker: Docker, begin_on: BeginOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST")
+    async with far.connect():
+        pass  # its host key is known from now on
+    lab = Workbench(Workspace.open(tmp_path))
+    async with links.HostLinks() as hosts, hosts.use("lab") as there:
+        run = await begin_on(there, seconds=1)
+    far.stop()
+    assert containers(docker) == [f"finn-tui-{run.id}"]
+    following_it = asyncio.create_task(settled(lab, run))
+    await asyncio.sleep(1)
+    far.start()
+    await following_it
+    assert reconcile(run).state == "succeeded" and containers(docker) == []
+    async with links.HostLinks() as hosts, hosts.use("lab") as there:
+        run = await begin_on(there, seconds=60)
+    assert (await lab.cancel(run)).state == "cancelled"
+    assert reconcile(run).state == "cancelled" and containers(docker) == []

@@ -7,6 +7,7 @@ and settings files print besides does not matter. Standard library only.
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -20,6 +21,7 @@ from finn_tui.engine.server import (
     runfiles,
     runprocesses,
     scheduled,
+    sharing,
     starting,
 )
 from finn_tui.engine.server.tools import tools
@@ -43,6 +45,7 @@ def conclude(request: Dict[str, Any]) -> Dict[str, Any]:
     ``request``: ``folder``; ``state``, how it has ended; ``error``, why, or null.
     """
     folder = os.path.realpath(str(request["folder"]))
+    sharing.open_up(folder, whole=True)
     return {"state": runcontrol.conclude(folder, str(request["state"]), _reason(request))}
 
 
@@ -97,24 +100,69 @@ def clean(request: Dict[str, Any]) -> Dict[str, Any]:
     ``request``: ``folder``; ``all``, whether the whole folder is to go; ``dry``, only measure.
     """
     folder = os.path.realpath(str(request["folder"]))
-    if not os.path.isdir(folder):
-        return {"bytes": 0}
-    state = runcontrol.reconcile(folder, runcontrol.read_state(folder))
-    if not runcontrol.is_final(state):
-        raise EngineError(
-            "%s has not ended" % os.path.basename(folder),
-            "It is %s." % state.get("state"),
-            "Wait for its end, or cancel it; then clean up.",
-        )
-    paths = [folder] if request.get("all") else [os.path.join(folder, name) for name in WORKING]
-    paths = [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
+    paths: List[str] = []
+    if os.path.isdir(folder):
+        state = runcontrol.reconcile(folder, runcontrol.read_state(folder))
+        if not runcontrol.is_final(state):
+            raise EngineError(
+                "%s has not ended" % os.path.basename(folder),
+                "It is %s." % state.get("state"),
+                "Wait for its end, or cancel it; then clean up.",
+            )
+        whole = bool(request.get("all"))
+        paths = [folder] if whole else [os.path.join(folder, name) for name in WORKING]
+        paths = [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
+    # What nobody was allowed to remove the last time; a whole folder takes along what is in it.
+    inside = os.path.join(folder, "") if folder in paths else None
+    paths += [path for path in _half_removed(folder) if not inside or not path.startswith(inside)]
     count = sum(_bytes(path) for path in paths)
-    for path in [] if request.get("dry") else paths:
-        # Away at once under its name: half a folder is never taken for a whole one.
-        gone = os.path.join(os.path.dirname(path), ".cleaned-%s-%d" % (time.time(), os.getpid()))
-        os.rename(path, gone)
-        shutil.rmtree(gone)
+    if not request.get("dry"):
+        _remove(folder, paths)
     return {"bytes": count}
+
+
+def _remove(folder: str, paths: List[str]) -> None:
+    kept: List[str] = []
+    left: List[str] = []
+    for number, path in enumerate(paths):
+        # Away at once under its name: half a folder is never taken for a whole one.
+        name = "%s%s-%d-%d" % (_removed_start(folder), time.time(), os.getpid(), number)
+        gone = os.path.join(os.path.dirname(path), name)
+        os.rename(path, gone)
+        shutil.rmtree(gone, onerror=lambda _, place, error: kept.append(str(place)))
+        if os.path.exists(gone):
+            left.append(gone)
+    if left:
+        raise _not_removed(folder, kept[0], left)
+
+
+def _removed_start(folder: str) -> str:
+    return ".cleaned-%s-" % os.path.basename(folder)
+
+
+def _half_removed(folder: str) -> List[str]:
+    """What of a run somebody before could not remove."""
+    paths: List[str] = []
+    for place in (os.path.dirname(folder), folder, os.path.join(folder, "build")):
+        with contextlib.suppress(OSError):
+            names = os.listdir(place)
+            start = _removed_start(folder)
+            paths += [os.path.join(place, name) for name in names if name.startswith(start)]
+    return paths
+
+
+def _not_removed(folder: str, first: str, left: List[str]) -> EngineError:
+    """The error for files that belong to somebody else, as after a build in a container."""
+    why = "%s is not this user's (%d)" % (first, os.geteuid())
+    with contextlib.suppress(OSError):
+        owner = os.lstat(os.path.dirname(first)).st_uid
+        why = "%s is in a folder of the user %d; this one is %d" % (first, owner, os.geteuid())
+    return EngineError(
+        "not all of %s can be removed" % os.path.basename(folder),
+        why,
+        "Remove the rest there as its owner: sudo rm -rf %s" % " ".join(map(shlex.quote, left)),
+        kind="disk",
+    )
 
 
 def _bytes(path: str) -> int:

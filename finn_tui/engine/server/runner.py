@@ -30,6 +30,7 @@ from finn_tui.engine.server import (
     runprocesses,
     runqueue,
     scheduled,
+    sharing,
 )
 
 HEARTBEAT_SECONDS = 5.0
@@ -280,6 +281,7 @@ class _Runner:
                 time.sleep(0.05)  # a closed pipe is readable for ever
             if time.time() - self.state["heartbeat"] > HEARTBEAT_SECONDS:
                 self._save()
+                sharing.open_up(self.folder, whole=False)
                 runprocesses.reap(os.getpid(), self.worker.pid)
 
     def _on_message(self, message: Dict[str, Any]) -> None:
@@ -315,6 +317,7 @@ class _Runner:
     def _finish(self) -> int:
         done = self.done and self.error is None
         self._collect(done)
+        sharing.open_up(self.folder, whole=True)
         self.state["ended"] = runfiles.now()
         self.state["position"] = None
         if done and self.error is None:
