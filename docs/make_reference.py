@@ -31,7 +31,8 @@ from finn_tui.lab.course.definition import Course
 from finn_tui.lab.presets import PresetFile
 from finn_tui.lab.workspace import Settings
 from finn_tui.runs import documents as run_documents
-from finn_tui.ui.actions.table import ACTIONS, SCOPES
+from finn_tui.ui.actions.action import SCOPES
+from finn_tui.ui.actions.table import ACTIONS
 from finn_tui.ui.theming import Choice, ThemeFile
 
 DOCS = Path(__file__).resolve().parent

@@ -7,9 +7,10 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from finn_tui.ui.actions.action import SCOPES, Action
 from finn_tui.ui.actions.keymap import key_name, keys_of
 from finn_tui.ui.actions.synonyms import SYNONYMS
-from finn_tui.ui.actions.table import ACTIONS, SCOPES, Action
+from finn_tui.ui.actions.table import ACTIONS
 from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.toolkit.frame import MODES
 

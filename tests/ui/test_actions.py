@@ -9,10 +9,11 @@ import pytest
 from textual.command import CommandPalette
 
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.action import SCOPES, Action
 from finn_tui.ui.actions.groups import groups
 from finn_tui.ui.actions.keymap import is_key, key_name, read_keymap
 from finn_tui.ui.actions.synonyms import SYNONYMS
-from finn_tui.ui.actions.table import ACTIONS, BY_ID, SCOPES, actions_of
+from finn_tui.ui.actions.table import ACTIONS, BY_ID, actions_of
 from finn_tui.ui.advice.screen import AdviceDialog
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.board.screen import BoardScreen
@@ -78,7 +79,7 @@ def test_ids_are_unique_and_places_are_known() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
-def test_every_action_has_a_method_where_it_applies(action: actions.Action) -> None:
+def test_every_action_has_a_method_where_it_applies(action: Action) -> None:
     where: dict[str, tuple[type, ...]] = {
         "app": (),
         "mode": (),

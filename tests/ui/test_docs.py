@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from finn_tui.ui.actions.action import SCOPES
 from finn_tui.ui.actions.keymap import key_name
-from finn_tui.ui.actions.table import ACTIONS, SCOPES
+from finn_tui.ui.actions.table import ACTIONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from finn_tui.ui.actions.table import SCOPES, Action, actions_of
+from finn_tui.ui.actions.action import SCOPES, Action
+from finn_tui.ui.actions.table import actions_of
 
 #: By place: a title and the ids of its actions. What is not named here comes last by itself.
 _GROUPS: Mapping[str, Sequence[tuple[str, Sequence[str]]]] = {

@@ -10,7 +10,8 @@ from textual.keys import Keys, _character_to_key
 
 from finn_tui.base import config, paths
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.ui.actions.table import ACTIONS, BY_ID, Action
+from finn_tui.ui.actions.action import Action
+from finn_tui.ui.actions.table import ACTIONS, BY_ID
 
 #: Keys by Textual's name as people write them.
 _NAMES = {

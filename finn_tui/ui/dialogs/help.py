@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from finn_tui.ui.actions import table as actions
+from finn_tui.ui.actions.action import SCOPES, Action
 from finn_tui.ui.actions.groups import groups, own_groups
 from finn_tui.ui.actions.keymap import key_name, keys_of
-from finn_tui.ui.actions.table import SCOPES, Action
 from finn_tui.ui.context import context_of
 from finn_tui.ui.dialogs.legend import LEGEND
 from finn_tui.ui.toolkit.filter_bar import Filtering, matches

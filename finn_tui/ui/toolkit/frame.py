@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from finn_tui.ui.actions.action import Action
 from finn_tui.ui.actions.keymap import key_name, keys_of
-from finn_tui.ui.actions.table import BY_ID, Action, actions_of
+from finn_tui.ui.actions.table import BY_ID, actions_of
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text, fit
 

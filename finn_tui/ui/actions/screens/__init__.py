@@ -1,0 +1,1 @@
+"""The actions, a file for each screen; ``ui/actions/table`` puts them together."""

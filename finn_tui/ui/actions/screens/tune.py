@@ -1,0 +1,212 @@
+"""Actions of the Tune screen."""
+
+from __future__ import annotations
+
+from finn_tui.ui.actions import availability
+from finn_tui.ui.actions.action import Action
+
+TUNE: tuple[Action, ...] = (
+    Action(
+        "tune.larger",
+        "Larger",
+        "Set the next larger value.",
+        ("plus", "equals_sign"),
+        "tune",
+        "- step",
+        availability.no_model,
+    ),
+    Action(
+        "tune.smaller",
+        "Smaller",
+        "Set the next smaller value.",
+        ("minus", "underscore"),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action("tune.left", "Knob to the left", "Choose the knob to the left.", ("left", "h"), "tune"),
+    Action(
+        "tune.right", "Knob to the right", "Choose the knob to the right.", ("right", "l"), "tune"
+    ),
+    Action(
+        "tune.values",
+        "All values",
+        "List all legal values of the knob with the estimate for each.",
+        ("enter",),
+        "tune",
+        "all values",
+        availability.no_model,
+    ),
+    Action(
+        "tune.solve",
+        "Solve",
+        "Find the smallest folding for a frame rate, the fastest that fits, or "
+        "a smaller one at this II; shows the changes first.",
+        ("s",),
+        "tune",
+        "solve",
+        availability.no_model,
+    ),
+    Action(
+        "tune.pareto",
+        "Pareto front",
+        "Frames per second against the highest utilization, beside FINN's "
+        "SetFolding; a point can be loaded.",
+        ("P",),
+        "tune",
+        "pareto",
+        availability.no_model,
+    ),
+    Action(
+        "tune.next",
+        "Next move",
+        "Apply the cheapest change that lowers the II; the last line shows it.",
+        ("n",),
+        "tune",
+        "next",
+        availability.no_model,
+    ),
+    Action(
+        "tune.advice",
+        "What next",
+        "What can be reduced at this II, and the moves to a frame rate.",
+        ("N",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action(
+        "tune.undo",
+        "Undo",
+        "Undo the last change.",
+        ("u",),
+        "tune",
+        "undo",
+        availability.nothing_to_undo,
+    ),
+    Action(
+        "tune.redo",
+        "Redo",
+        "Redo the last undone change.",
+        ("ctrl+r",),
+        "tune",
+        "",
+        availability.nothing_to_redo,
+    ),
+    Action(
+        "tune.bottleneck",
+        "To the bottleneck",
+        "Go to the layer that determines the II.",
+        ("i",),
+        "tune",
+        "to II",
+        availability.no_model,
+    ),
+    Action(
+        "tune.knobs",
+        "All knobs and settings",
+        "All that can be set on the layer, or on the "
+        "marked ones: memories, DSPs or LUTs, FIFO depths, ..., with the effect.",
+        ("m",),
+        "tune",
+        "more",
+        availability.no_model,
+    ),
+    Action(
+        "tune.mark",
+        "Mark the layer",
+        "Marked layers are changed together, as one step to undo; esc removes all marks.",
+        ("space",),
+        "tune",
+        "mark",
+        availability.no_model,
+    ),
+    Action(
+        "tune.mark-all",
+        "Mark all shown",
+        "Mark all layers that match the filter; again: unmark them.",
+        ("A",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action(
+        "tune.lock",
+        "Lock for the solver",
+        "The solver does not change the marked layers, or the one "
+        "under the cursor; again: unlock them.",
+        ("L",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action(
+        "tune.sort",
+        "Sort",
+        "Sort by cycles, LUT, BRAM, ..., name, or in the order of the "
+        "graph; a click on a heading sorts, too.",
+        ("S",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action(
+        "tune.compare",
+        "Compare",
+        "Compare with the folding last loaded or saved, or a chosen one; "
+        "again: only layers that differ; again: off.",
+        ("c",),
+        "tune",
+        "compare",
+        availability.no_model,
+    ),
+    Action(
+        "tune.compare-with",
+        "Compare with",
+        "Choose the folding to compare with.",
+        ("C",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action(
+        "tune.bill",
+        "Cost breakdown",
+        "FIFOs and width converters, which FINN's total leaves out; "
+        "unfold or fold them below the layers.",
+        ("dollar_sign",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+    Action(
+        "tune.load",
+        "Load a folding",
+        "Load a folding of the preset, a saved one, or a file.",
+        ("f",),
+        "tune",
+        "load",
+        availability.no_model,
+    ),
+    Action(
+        "tune.save",
+        "Save the folding",
+        "Save in the workspace under a name, as FINN's JSON.",
+        ("w", "ctrl+s"),
+        "tune",
+        "save",
+        availability.no_model,
+    ),
+    Action(
+        "tune.target", "Board", "Fold for another board.", ("t",), "tune", "", availability.no_model
+    ),
+    Action(
+        "tune.clock",
+        "Clock",
+        "Set the clock period for estimates and builds.",
+        ("p",),
+        "tune",
+        "",
+        availability.no_model,
+    ),
+)
