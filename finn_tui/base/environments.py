@@ -109,58 +109,77 @@ async def ensure(folder: Path, recipe: Recipe, on_progress: OnProgress = ignore)
         if marker is not None and marker.get("version") == recipe.version:
             return python_of(folder)
         await asyncio.to_thread(shutil.rmtree, folder, True)
-        on_progress(Progress("install", f"{recipe.name}: making an environment", 0.0))
-        await _uv(("venv", "--python", recipe.python, str(folder)), recipe, on_progress)
-        failure: FinnTuiError | None = None
-        for number, arguments in enumerate(recipe.arguments):
-            command = ("pip", "install", "--python", str(python_of(folder)), *arguments)
-            last = number == len(recipe.arguments) - 1
-            try:
-                await _uv(command, recipe, on_progress, patient=last)
-                break
-            except FinnTuiError as error:
-                if last or error.kind is ErrorKind.DISK:
-                    raise
-                failure = error
-                on_progress(
-                    Progress("install", f"{recipe.name}: first source not reachable, next one")
-                )
-        write_marker(
-            folder,
-            {
-                "version": recipe.version,
-                "name": recipe.name,
-                "fell_back": failure.why if failure else None,
-            },
-        )
+        try:
+            await _make(folder, recipe, on_progress)
+        except BaseException:  # cancelled, too: nothing half is left
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, True))
+            raise
     on_progress(Progress("install", f"{recipe.name}: ready", 1.0))
     return python_of(folder)
+
+
+async def _make(folder: Path, recipe: Recipe, on_progress: OnProgress) -> None:
+    """Make an environment where there is none, and mark it as complete."""
+    on_progress(Progress("install", f"{recipe.name}: making an environment", 0.0))
+    await _uv(("venv", "--python", recipe.python, str(folder)), recipe, on_progress)
+    failure: FinnTuiError | None = None
+    for number, arguments in enumerate(recipe.arguments):
+        command = ("pip", "install", "--python", str(python_of(folder)), *arguments)
+        last = number == len(recipe.arguments) - 1
+        try:
+            await _uv(command, recipe, on_progress, patient=last)
+            break
+        except FinnTuiError as error:
+            if last or error.kind is ErrorKind.DISK:
+                raise
+            failure = error
+            on_progress(Progress("install", f"{recipe.name}: first source not reachable, next one"))
+    write_marker(
+        folder,
+        {
+            "version": recipe.version,
+            "name": recipe.name,
+            "fell_back": failure.why if failure else None,
+        },
+    )
 
 
 @contextlib.asynccontextmanager
 async def _only_one(folder: Path, name: str, on_progress: OnProgress) -> AsyncIterator[None]:
     # The lock is beside the folder, since the folder itself is removed and made again.
+    lock = folder.with_name(folder.name + ".lock")
+    while True:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise FinnTuiError(
+                f"cannot write to {folder.parent}",
+                str(error),
+                "Make room there, or set FINN_TUI_HOME to a folder that can be written.",
+                kind="disk",
+            ) from error
+        try:
+            if _taken(descriptor, lock):
+                try:
+                    yield
+                finally:
+                    if not folder.exists():
+                        lock.unlink(missing_ok=True)
+                return
+        finally:
+            os.close(descriptor)
+        on_progress(Progress("install", f"{name}: another finn-tui is installing it"))
+        await asyncio.sleep(0.5)
+
+
+def _taken(descriptor: int, lock: Path) -> bool:
+    """Take the lock if nobody has it, and if its file is still the one at that path."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise FinnTuiError(
-            f"cannot write to {folder.parent}",
-            str(error),
-            "Make room there, or set FINN_TUI_HOME to a folder that can be written.",
-            kind="disk",
-        ) from error
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                on_progress(Progress("install", f"{name}: another finn-tui is installing it"))
-                await asyncio.sleep(0.5)
-        yield
-    finally:
-        os.close(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(descriptor).st_ino == lock.stat().st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 _DOWNLOADING = re.compile(r"^\s*Downloading (\S+) \(([^)]*)\)")
@@ -238,9 +257,14 @@ _OFFLINE = (
 )
 
 
+def unreachable(output: str) -> bool:
+    """Whether uv's output says that the package index did not answer."""
+    return any(sign in output for sign in _OFFLINE)
+
+
 def _reason(output: str) -> str:
     """Return the reason in uv's output, in one sentence."""
-    if any(sign in output for sign in _OFFLINE):
+    if unreachable(output):
         return "The package index cannot be reached: there is no network, or a proxy is missing."
     first = next((line for line in output.splitlines() if "error" in line.lower()), "no message")
     return "uv stopped with: " + first.strip().removeprefix("error: ")

@@ -75,7 +75,8 @@ async def install(
     try:
         await environments.ensure(folder, recipe, on_progress)
     except FinnTuiError as error:
-        if version is not None and f"finn-plus=={version}" in error.detail:
+        absent = version is not None and f"finn-plus=={version}" in error.detail
+        if absent and not environments.unreachable(error.detail):
             raise FinnTuiError(
                 f"finn-plus {version} cannot be installed",
                 next((each for each in error.detail.splitlines() if "Because" in each), error.why)
@@ -92,7 +93,20 @@ async def install(
     assert spec is not None
     if spec.info is None:
         on_progress(Progress("install", f"engine {name}: starting FINN for the first time", 0.95))
-        spec = remember(spec, await _ask(spec))
+        try:
+            info = await _ask(spec)
+        except FinnTuiError as error:
+            if version is None or version in recipes.TRIED:
+                raise
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+            raise FinnTuiError(
+                f"finn-plus {version} can be installed and does not start: {error.what}",
+                error.why,
+                f"It was removed again. Known to work: {', '.join(recipes.TRIED)}.",
+                kind="engine",
+                detail=error.detail,
+            ) from error
+        spec = remember(spec, info)
     return spec
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from finn_tui.base import environments
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
-from finn_tui.engine import provision
+from finn_tui.engine import catalogue, provision, recipes
+from finn_tui.engine.catalogue import EngineSpec
 
 
 def tiny(*arguments: str) -> environments.Recipe:
@@ -23,10 +25,11 @@ async def test_without_a_network_it_says_so(
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(FinnTuiError, match="engine finn-plus could not be installed") as caught:
-        await provision.install()
-    assert "no network" in caught.value.why
-    assert caught.value.kind == "engine" and caught.value.fix
+    for version in (None, "1.5.0"):
+        with pytest.raises(FinnTuiError, match=r"engine finn-plus.* could not be inst") as caught:
+            await provision.install(version=version)
+        assert "no network" in caught.value.why
+        assert caught.value.kind == "engine" and caught.value.fix
 
 
 async def test_an_installation_that_was_broken_off_is_made_again(tmp_path: Path) -> None:
@@ -54,7 +57,28 @@ async def test_two_at_once_install_it_once(tmp_path: Path) -> None:
     assert messages.count("tiny: making an environment") == 1
 
 
-async def test_cancelling_ends_uv_and_leaves_no_marker(tmp_path: Path) -> None:
+async def test_a_version_that_does_not_start_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def broken(spec: EngineSpec) -> Any:
+        raise FinnTuiError("FINN cannot be imported", "a reason", "a fix")
+
+    def recipe(name: str, version: str | None) -> environments.Recipe:
+        return tiny("--dry-run", "pip")
+
+    monkeypatch.setenv("FINN_TUI_HOME", str(tmp_path))
+    monkeypatch.setattr(recipes, "finn_plus", recipe)
+    monkeypatch.setattr(provision, "_ask", broken)
+    with pytest.raises(FinnTuiError, match="does not start: FINN cannot be imported") as caught:
+        await provision.install(version="0.1")
+    assert "1.4.0" in caught.value.fix and "removed" in caught.value.fix
+    assert not catalogue.engine_folder("finn-plus-0.1").exists()
+    with pytest.raises(FinnTuiError, match="FINN cannot be imported"):
+        await provision.install(version="1.5.0")
+    assert catalogue.engine_folder("finn-plus-1.5.0").exists()  # known to work: another fault
+
+
+async def test_cancelling_ends_uv_and_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "environment"
     started = asyncio.Event()
     task = asyncio.create_task(
@@ -64,7 +88,7 @@ async def test_cancelling_ends_uv_and_leaves_no_marker(tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert environments.read_marker(folder) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
