@@ -438,6 +438,7 @@ class Engine:
             self.spec.name,
             how,
             killed=self._killed_because,
+            greeted=self._greeted is None or self._greeted.done(),
             working_on=[each.method for each in self._pending.values() if not each.answer.done()],
             output=list(self._said),
             kind=LineLost if line_broke else FinnTuiError,

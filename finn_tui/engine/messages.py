@@ -86,6 +86,7 @@ def engine_ended(
     how: str,
     *,
     killed: str,
+    greeted: bool,
     working_on: Sequence[str],
     output: Sequence[str],
     kind: type[FinnTuiError] = FinnTuiError,
@@ -96,12 +97,18 @@ def engine_ended(
         engine: its name.
         how: it ended.
         killed: why finn-tui ended it; empty where it ended by itself.
+        greeted: whether it had said hello before.
         working_on: methods of the requests that it had.
         output: its last lines.
         kind: class of the error.
     """
     doing = f"It was working on: {', '.join(working_on)}." if working_on else _last_words(output)
     fix = "Try again; it is started anew. If it was killed, look at the memory (`free -h`)."
+    if not greeted:
+        fix = (
+            "Try its command by hand; it must be a Python (3.8 or later) in which FINN can be "
+            "imported."
+        )
     if kind is not FinnTuiError:
         fix = "Try again once the host answers; it is started anew."
     return kind(
@@ -119,4 +126,6 @@ def _last_words(output: Sequence[str]) -> str:
     # A program's own message (docker's) ends in advice.
     errors = [line for line in output if "error" in line.lower()]
     last = (errors or output or [""])[-1]
+    if sum(not each.isprintable() or each == "\ufffd" for each in last) > len(last) // 10:
+        return "It wrote something that is no text."
     return f"Its last words: {last}" if last else "It said nothing."

@@ -118,23 +118,31 @@ def _split(text: str) -> list[str]:
 
 def _program(word: str) -> str:
     """Return an executable's absolute path. Raises ``FinnTuiError`` if it is none."""
-    path = Path(word).expanduser()
-    if os.sep in word or word.startswith("~"):
-        # Not resolved: an environment's interpreter is a link to the one that it was made with.
-        absolute = path.absolute()
-        if not absolute.exists():
-            raise _nothing(word)
-        if not os.access(absolute, os.X_OK):
+    program = None if os.sep in word or word.startswith("~") else shutil.which(word)
+    if program is not None:
+        return program
+    # Not resolved: an environment's interpreter is a link to the one that it was made with.
+    absolute = Path(word).expanduser().absolute()
+    if not absolute.exists():
+        if absolute.is_symlink():
             raise FinnTuiError(
-                f"{word} cannot be executed",
-                "It is a file without permission to be started.",
-                f"Give the interpreter itself, or `chmod +x {shlex.quote(word)}`.",
+                f"{word} is a link to {absolute.readlink()}, which is not there",
+                "An environment's interpreter is such a link: the Python that it was made with is "
+                "gone.",
+                "Make the environment again, or give another interpreter.",
             )
-        return str(absolute)
-    program = shutil.which(word)
-    if program is None:
         raise _nothing(word)
-    return program
+    if not absolute.is_file() or not os.access(absolute, os.X_OK):
+        raise FinnTuiError(
+            f"{word} cannot be executed",
+            "It is a file without permission to be started."
+            if absolute.is_file()
+            else "It is no file.",
+            f"Give the interpreter itself, or `chmod +x {shlex.quote(word)}`."
+            if absolute.is_file()
+            else "Give the interpreter itself.",
+        )
+    return str(absolute)
 
 
 def _nothing(word: str) -> FinnTuiError:

@@ -193,18 +193,43 @@ def _dependencies() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        raise EngineError(
-            "FINN cannot be imported: %s"
-            % ("it needs the package %s" % missing if missing else error),
-            "%s has FINN from %s, and not all that it needs."
-            % (sys.executable, _place_of(importlib.import_module("finn"))),
+        raise _not_importable(error) from error
+
+
+def _not_importable(error: ImportError) -> EngineError:
+    """What a failed import of FINN's means: a package is absent, or does not go with it."""
+    place = _place_of(importlib.import_module("finn"))
+    name = error.name or ""
+    package = name.partition(".")[0]
+    why = "%s has FINN from %s, and not all that it needs." % (sys.executable, place)
+    if package == "finn":
+        what = "its own %s is not there" % name
+        why = "FINN from %s is incomplete, or one that finn-tui does not know." % place
+        fix = "Check its files (`git status`); finn-tui works with FINN 0.8.1 to dev and finn-plus"
+    elif not isinstance(error, ModuleNotFoundError) or (package != name and package in sys.modules):
+        what = str(error)
+        if package:
+            why = "The %s of %s does not go with the FINN from %s." % (
+                package,
+                sys.executable,
+                place,
+            )
+        fix = "Let finn-tui make an environment with `finn-tui engine install%s`" % (
+            " --finn-root FOLDER" if _source_root(importlib.import_module("finn")) else ""
+        )
+    else:
+        what = "it needs the package %s" % name
+        fix = (
             "Install it with `%s -m pip install '%s'`, or let finn-tui make an environment with "
-            "`finn-tui engine install`"
-            % (sys.executable, _PACKAGES.get(missing or "PACKAGE", missing or "PACKAGE")),
-            kind="engine",
-            detail=traceback.format_exc(),
-        ) from error
+            "`finn-tui engine install`" % (sys.executable, _PACKAGES.get(name, name))
+        )
+    return EngineError(
+        "FINN cannot be imported: %s" % what,
+        why,
+        fix,
+        kind="engine",
+        detail="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+    )
 
 
 def _place_of(finn: Any) -> str:
