@@ -13,6 +13,7 @@ from finn_tui.base import environments, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.engines import engine as command
 from finn_tui.engine import catalogue, provision, recipes, targets
+from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server import opening
 
 from . import fake_finn
@@ -63,9 +64,14 @@ async def test_each_kind_is_recognised(tmp_path: Path) -> None:
     assert commands[4][1:] == ("A=b c", str(python)) and commands[5][1:] == ("A=b", str(python))
 
 
-async def test_what_is_none_is_refused(tmp_path: Path) -> None:
+async def test_what_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text").write_text("")
+    (tmp_path / "link").symlink_to("/nowhere/python")
+    monkeypatch.chdir(tmp_path)
     for word, message in (
+        ("text", "cannot be executed"),
+        (str(tmp_path / "link"), "link to /nowhere/python, which is not there"),
+        ("/dev/null", "cannot be executed"),
         (str(tmp_path), "holds no Python and no FINN"),
         (str(tmp_path / "text"), "cannot be executed"),
         (str(tmp_path / "nothing"), "there is no"),
@@ -73,6 +79,14 @@ async def test_what_is_none_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(FinnTuiError, match=message):
             await targets.detect((word,))
+
+
+async def test_a_program_that_is_no_python_is_said_to_be_none() -> None:
+    for program, said in (("true", "said nothing"), ("cat", "no text")):
+        with pytest.raises(FinnTuiError, match="ended with exit code") as caught:
+            await provision.add("lab", [program])
+        assert said in caught.value.why and "must be a Python" in caught.value.fix
+    assert not catalogue.engines()
 
 
 def test_a_checkout_is_added_and_says_what_it_lacks(checkout: Path) -> None:
@@ -95,6 +109,17 @@ def test_a_builder_that_cannot_be_imported_is_said_at_once(checkout: Path) -> No
     result = CliRunner().invoke(command, ["add", "lab", str(checkout), "--python", sys.executable])
     assert result.exit_code == 1
     assert "it needs the package onnxscript" in result.output
+    for line, words in (
+        ("import finn.newer", ("its own finn.newer is not there", "incomplete, or one that")),
+        ("from qonnx import ApplyConfig", ("The qonnx of", "does not go with the FINN")),
+        ("import qonnx.gone", ("The qonnx of", "engine install --finn-root")),
+    ):
+        (checkout / "src/finn/builder/build_dataflow_steps.py").write_text(
+            f"import qonnx\n{line}\n"
+        )
+        arguments = ["add", "lab", str(checkout), "--python", sys.executable]
+        result = CliRunner().invoke(command, arguments)
+        assert all(each in result.output for each in words), result.output
     assert not catalogue.engines()
 
 
@@ -230,6 +255,7 @@ def test_modules_that_are_not_there_are_stood_in_for(tmp_path: Path) -> None:
         ("MatrixVectorActivation ConvolutionInputGenerator_rtl", "FINN 0.8 or 0.9", "0.9"),
         ("Thresholding_Batch", "FINN 0.9 or older", "0.9"),
         ("MVAU_hls StreamingMaxPool_hls Thresholding_rtl", "FINN 0.10 or 0.10.1", "0.10.1"),
+        ("MVAU StreamingMaxPool Thresholding", "FINN 0.10 or 0.10.1", "0.10.1"),
         ("MVAU_hls Pool_hls", "finn-plus or FINN dev", "engine install"),
         ("MVAU_hls Reshape_rtl Pool_hls", "finn-plus", "engine install"),
         ("MVAU_hls LabelSelect_hls", "FINN 0.10 or later", "engine install"),
@@ -239,3 +265,22 @@ def test_modules_that_are_not_there_are_stood_in_for(tmp_path: Path) -> None:
 def test_the_ops_of_a_graph_say_which_finn_opens_it(ops: str, maker: str, remedy: str) -> None:
     said = opening.made_by(ops.split())
     assert said[0] == maker and said[1].endswith(remedy)
+
+
+def test_a_graph_that_another_finn_made_asks_for_its_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opening, "installed", lambda: "finn-plus 1.6.1")
+
+    def explained(kind: str, maker: str) -> EngineError:
+        error = EngineError("FINN stopped", "A reason.", "A fix")
+        return opening.explained(error, kind, maker)
+
+    for kind, maker in (("qonnx", ""), ("finn", "finn-plus 1.6.1")):
+        assert explained(kind, maker).fix == "A fix"
+    assert (
+        "made by finn 0.10, and this engine is finn-plus 1.6.1"
+        in explained("finn", "finn 0.10").why
+    )
+    assert "with an engine of finn 0.10 " in explained("finn", "finn 0.10").fix
+    assert explained("hardware", "").fix.startswith("A fix; if another FINN made the file")

@@ -22,6 +22,7 @@ from finn_tui.engine.server import (
     handling,
     host,
     network_failure,
+    opening,
     padding,
     padding_cost,
     sources,
@@ -98,6 +99,7 @@ def prepare(
         try:
             model, used = runner.run(flow_name)
         except EngineError as error:
+            opening.explained(error, network.stage_kind, network.maker)
             _keep_failure(out, flow, source, error)
             raise
     _write(

@@ -25,23 +25,27 @@ _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "BinaryQuant", "FloatQuant",
 _FINN_OPS = ("MultiThreshold", "XnorPopcountMatMul", "Im2Col")
 
 _SOURCES = "finn-tui engine install --finn-root FOLDER-OF-FINN-%s"
-#: Op types that only some FINNs have: which FINNs, and how an engine of one is had. RTL layers came
-#: in 0.9 beside the old names, so that these are asked for first.
+#: Metadata of the stages that are written here: the FINN that made them.
+_MAKER = "finn_tui_made_by"
+_LONGEST_MAKER = 80
+#: Op types, with or without the kind of their implementation, that only some FINNs have: which
+#: FINNs, and how an engine of one is had. RTL layers came in 0.9 beside the old names, so that
+#: these are asked for first.
 _MADE_BY = (
     (("StreamingFCLayer_Batch", "Vector_Vector_Activate_Batch"), "FINN before 0.8", ""),
     (("MatrixVectorActivation", "VectorVectorActivation"), "FINN 0.8 or 0.9", _SOURCES % "0.9"),
     (
-        ("StreamingMaxPool_hls", "AddStreams_hls", "ChannelwiseOp_hls", "StreamingEltwise_hls"),
+        ("StreamingMaxPool", "AddStreams", "ChannelwiseOp", "StreamingEltwise"),
         "FINN 0.10 or 0.10.1",
         _SOURCES % "0.10.1",
     ),
     (
-        ("ReplicateStream_hls", "Reshape_rtl", "Squeeze_hls", "Squeeze_rtl"),
+        ("ReplicateStream", "Reshape_rtl", "Squeeze_hls", "Squeeze_rtl"),
         "finn-plus",
         "finn-tui engine install",
     ),
     (
-        ("Pool_hls", "ElementwiseAdd_hls", "InnerShuffle_rtl", "Requant_rtl"),
+        ("Pool_hls", "ElementwiseAdd", "InnerShuffle", "Requant"),
         "finn-plus or FINN dev",
         "finn-tui engine install",
     ),
@@ -50,12 +54,14 @@ _MADE_BY = (
 
 class Stage:
     """A graph and where it stands: ``kind`` is "qonnx", "finn", "hardware" or "dataflow"; ``notes``
-    say what was done to open it, ``path`` is the file that was really read."""
+    say what was done to open it, ``path`` is the file that was really read, ``maker`` the FINN that
+    made it, as the file says (empty if it does not)."""
 
     def __init__(self, model: Any, path: str) -> None:
         self.model = model
         self.path = path
         self.kind = "qonnx"
+        self.maker = str(model.get_metadata_prop(_MAKER) or "")[:_LONGEST_MAKER]
         self.notes: List[str] = []
 
 
@@ -68,6 +74,7 @@ def open_graph(path: Any) -> Stage:
     ops = graphs.op_types(stage.model)
     if hardware:
         maker, remedy = made_by(graphs.op_types(stage.model))
+        maker = stage.maker or maker
         if maker:
             stage.notes.append("%s was made by %s" % (os.path.basename(stage.path), maker))
         _require_known(hardware, stage.path, maker, remedy)
@@ -93,7 +100,47 @@ def open_graph(path: Any) -> Stage:
                 "Quantize and train it with Brevitas and export it with export_qonnx",
             )
         stage.kind = "finn"
+        if stage.maker:
+            stage.notes.append("%s was made by %s" % (os.path.basename(stage.path), stage.maker))
     return stage
+
+
+def installed() -> str:
+    """The installed FINN, as files that it makes say it."""
+    return (
+        "%(flavour)s %(version)s"
+        % importlib.import_module("finn_tui.engine.server.finn_env").flavour()
+    )
+
+
+def sign(model: Any) -> None:
+    """Write the installed FINN into a graph that it has made."""
+    model.set_metadata_prop(_MAKER, installed())
+
+
+def explained(error: EngineError, kind: str, maker: str) -> EngineError:
+    """The error of a FINN that went on with a graph, and which FINN is needed if another made it.
+
+    Args:
+        error: of a step; changed.
+        kind: how far the graph was, see ``Stage``.
+        maker: the FINN that made it; empty if the file does not say so.
+    """
+    if kind == "qonnx" or maker == installed():
+        return error
+    if maker:
+        error.why = (
+            "%s The graph was made by %s, and this engine is %s." % (error.why, maker, installed())
+        ).strip()
+        error.fix = (
+            "Open it with an engine of %s (finn-tui engine list shows yours), or prepare "
+            "the network again from its QONNX file" % maker
+        )
+    else:
+        error.fix = (
+            "%s; if another FINN made the file, open it with an engine of that one" % (error.fix)
+        ).lstrip("; ")
+    return error
 
 
 def is_hardware(node: Any) -> bool:
@@ -161,8 +208,9 @@ def _find(folder: str, named: str) -> Optional[str]:
 def made_by(ops: Iterable[str]) -> Tuple[str, str]:
     """Which FINN made a graph of these op types, and how its engine is had; empty if unknown."""
     present = set(ops)
+    bases = {op[:-4] if op.endswith(("_hls", "_rtl")) else op for op in present}
     for names, maker, remedy in _MADE_BY:
-        if present.intersection(names):
+        if (present | bases).intersection(names):
             return maker, remedy
     if any(op.endswith("_Batch") for op in present):
         return "FINN 0.9 or older", _SOURCES % "0.9"

@@ -36,8 +36,9 @@ class Network:
     """A network as it came, with what is known about it.
 
     Attributes: ``model`` (a QONNX ``ModelWrapper``), ``stage`` (the first stage's name),
-    ``stage_kind`` (how far in FINN's flow it is, see ``opening``), ``facts`` (``weights`` of
-    model.json), ``handling``, ``samples`` (a batch for each input, as the accelerator gets it),
+    ``stage_kind`` and ``maker`` (how far in FINN's flow it is and which FINN made it, see
+    ``opening``), ``facts`` (``weights`` of model.json),
+    ``handling``, ``samples`` (a batch for each input, as the accelerator gets it),
     ``labels`` (-1 where an image has none), ``software`` (the network's own top-1), ``outputs``
     (all that it gives for the samples, one array for each output; empty where it cannot be
     executed), ``split`` (the digits, if those are the images), ``data`` (the data set that it was
@@ -50,6 +51,7 @@ class Network:
         self.model = model
         self.stage = stage
         self.stage_kind = "qonnx"
+        self.maker = ""
         self.facts = facts
         self.handling = handling.Handling()
         self.samples: List[Any] = []
@@ -165,6 +167,7 @@ def from_onnx(source: Dict[str, Any], progress: Progress) -> Network:
     facts = {"kind": "checkpoint", "note": os.path.basename(source["path"])}
     network = Network(model, "import", dict(facts, accuracy=None, images=0, dataset=None))
     network.stage_kind = stage.kind
+    network.maker = stage.maker
     network.notes = [*stage.notes, *notes]
     network.pads_as_hardware = marked
     wish = dict(source)

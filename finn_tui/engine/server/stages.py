@@ -5,7 +5,7 @@ import importlib
 import os
 from typing import Any, Callable, Dict, List, Optional
 
-from finn_tui.engine.server import checks, execution, graphs, handling, padding, sources
+from finn_tui.engine.server import checks, execution, graphs, handling, opening, padding, sources
 
 Progress = Callable[[str, Optional[float]], None]
 
@@ -40,6 +40,8 @@ class Flow:
     def save(self, name: str, model: Any) -> None:
         """Write a stage; it is compared with the network by ``check``."""
         file = "stages/%02d-%s.onnx" % (len(self.stages), name)
+        if self.stages:  # the first is the file as it came
+            opening.sign(model)
         model.save(os.path.join(self.out, file))
         # Checked once a whole flow has succeeded: one that fails half way is not worth the time.
         self._unchecked.append(
