@@ -11,7 +11,7 @@ from finn_tui.runs.analysis.utilization import ResourceUsage, usage_of
 from finn_tui.runs.readers.finn import FinnBuild, FinnData
 from finn_tui.runs.readers.marker import Marker
 from finn_tui.runs.readers.parsed_file import ParsedFile
-from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.readers.vivado_data import VivadoData
 
 #: Folders within a build; what stands before the first of them in a path names the build.
 _INSIDE = re.compile(

@@ -11,7 +11,7 @@ from finn_tui.runs.live.workdirs import Work
 from finn_tui.runs.readers.finn import FinnBuild, FinnData
 from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.parsed_file import ParsedFile
-from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.readers.vivado_data import VivadoData
 from finn_tui.runs.steps import Step
 
 #: Default steps of upstream (April 2026) and of finn-plus (March 2026), which say only how many

@@ -28,7 +28,7 @@ from finn_tui.runs.readers.finn import FinnData
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import SEVERITIES, ParsedFile, Timing
 from finn_tui.runs.readers.registry import HEAD, Reader, reader_for
-from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.readers.vivado_data import VivadoData
 from finn_tui.runs.steps import Step, StepList
 
 #: At most so much is read in one look, so that a look stays short; the rest follows in the next.

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
-from finn_tui.runs.readers.vivado import VivadoData, VivadoScanner
+from finn_tui.runs.readers.vivado_data import VivadoData
+from finn_tui.runs.readers.vivado_scanner import VivadoScanner
 
 MAX_BUILDS, MAX_STEPS = 200, 500
 

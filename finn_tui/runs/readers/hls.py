@@ -10,7 +10,7 @@ from finn_tui.engine.server import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 from finn_tui.runs.readers.times import clock, epoch
-from finn_tui.runs.readers.vivado import MAX_PHASES
+from finn_tui.runs.readers.vivado_scanner import MAX_PHASES
 
 _BANNER = re.compile(
     r"(?:\*{6} )?(Vivado\(TM\) HLS|Vitis HLS)\b.*? v(\d{4}\.\d+(?:\.\d+)?)(?: \(64-bit\))?"

@@ -10,7 +10,7 @@ from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.parsed_file import Phase
 from finn_tui.runs.readers.registry import reader_for
 from finn_tui.runs.readers.timing import TimingSummary
-from finn_tui.runs.readers.vivado import VivadoData
+from finn_tui.runs.readers.vivado_data import VivadoData
 from tests.runs.readers.samples import (
     FINN,
     FINN_PLUS,
