@@ -31,7 +31,7 @@ from typing import Any
 
 import psutil
 
-from finn_tui.engine.server import runprocesses
+from finn_tui.engine.server.runs import runprocesses
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder, RunState, list_runs

@@ -55,7 +55,7 @@ def compare(options: Any, definition: dict[str, Any]) -> dict[str, Any]:
     sys.path.insert(0, str(ROOT))
     import torch
 
-    from finn_tui.engine.server import finn_env
+    from finn_tui.engine.server.finn import finn_env
     from finn_tui.engine.server.training import datasets
     from finn_tui.engine.server.training.job import usual_threads
     from tests.engine import dataset_files

@@ -25,7 +25,7 @@ from finn_tui.board.comparison import Comparison
 from finn_tui.board.deploy import check_kind, who
 from finn_tui.board.package import Package, package
 from finn_tui.board.transport import Transport
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 
 # The accelerator is given this many times its estimated time, and this many seconds besides.
 _PATIENCE, _GRACE = 10.0, 120.0

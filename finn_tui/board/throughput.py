@@ -22,7 +22,7 @@ from finn_tui.board.request import BoardRequest, one_second, ready, timeout
 from finn_tui.board.results import BatchResult, Spread, Throughput, clock_note
 from finn_tui.board.transport import Transport
 from finn_tui.core.dma_port import frame_cycles
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 
 #: Runs that are not counted, and the most that are, for each size of a batch.
 WARMUP, REPETITIONS = 1, 10

@@ -14,11 +14,12 @@ from typing import Any
 
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.lab.workspace import Workspace, name_of_file
 from finn_tui.runs.folder import find_run, list_runs
 
 #: What a training leaves in its run folder's ``build``, the best first.
-NAMES = ("best.pt", "checkpoint.pt")
+NAMES = (runfiles.BEST_WEIGHTS, runfiles.CHECKPOINT)
 #: In place of a file or run: choose none, as for a preset that was never trained.
 NONE = "none"
 _CHOICE = "weights.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.package import package
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.lab import consent
 from finn_tui.runs.folder import RunFolder
 

@@ -11,7 +11,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import consent
 
-#: Flows that the engine knows by name; see ``finn_tui.engine.server.flows``.
+#: Flows that the engine knows by name; see ``finn_tui.engine.server.preparing.flows``.
 FLOWS = ("auto", "default", "residual", "depthwise", "deconvolution", "extended")
 
 #: Asked whether a user's file of steps may run; given its path and content.

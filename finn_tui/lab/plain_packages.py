@@ -14,7 +14,7 @@ from pathlib import Path
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.layout import find_layout, unpacked
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 
 
 def plain_package(name: str) -> Path | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import finn_json
-from finn_tui.engine.server import runqueue
+from finn_tui.engine.server.runs import runqueue
 from finn_tui.lab.build_request import folding_title
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, RunRequest

@@ -5,7 +5,7 @@ and Python 3.8 syntax, since the stand-ins run in FINN's Python and the reader i
 
     one line     FINN-TUI SIMULATED BITSTREAM 1
     one line     JSON: {"simulated": true, "ii_cycles", "latency_cycles", "clock_ns", "part", ...}
-    the rest     the network, an .npz as ``finn_tui.engine.server.netlist`` writes it
+    the rest     the network, an .npz as ``finn_tui.engine.server.preparing.netlist`` writes it
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Computes what ``engine/server/netlist.py`` wrote: the network behind a bitstream, bit for bit.
+"""Computes what the engine's ``preparing/netlist.py`` wrote: a bitstream's network, bit for bit.
 
 numpy only and Python 3.10, because it also runs on the (simulated) board. Activations travel as
 integers, or as FLOAT32 where the design does; products of integers use floating point arithmetic

@@ -23,7 +23,7 @@ import msgspec
 from finn_tui.base import documents
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
-from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.engine.server.runs import runfiles, runprocesses
 from finn_tui.runs.documents import (
     FINAL,
     RunEvent,

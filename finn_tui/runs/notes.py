@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from finn_tui.base import documents
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.documents import Notes
 from finn_tui.runs.folder import RunFolder
 

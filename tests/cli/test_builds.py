@@ -47,7 +47,9 @@ def test_a_rehearsal_build_succeeds_and_says_simulated(cli: Cli, built: dict[str
 
 _OPEN_ALL = """
 import sys
-from finn_tui.engine.server import finn_env, graphs, opening
+from finn_tui.engine.server import graphs
+from finn_tui.engine.server.finn import finn_env
+from finn_tui.engine.server.preparing import opening
 finn_env.steps()
 for path in sys.argv[1:]:
     stage = opening.open_graph(path)

@@ -7,8 +7,8 @@ import torch
 from brevitas_examples.bnn_pynq.models import model_with_cfg
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import execution, padding, weights
-from finn_tui.engine.server.training import networks
+from finn_tui.engine.server.preparing import execution, padding
+from finn_tui.engine.server.training import networks, weights
 
 TFC = {
     "family": "mlp",

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, test_files, weights
+from finn_tui.engine.server.finn import finn_env
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.engine.server.training import (
     augment,
     checkpoints,
@@ -24,7 +25,9 @@ from finn_tui.engine.server.training import (
     evaluate,
     initial,
     job,
+    test_files,
     trainer,
+    weights,
 )
 from tests.engine import dataset_files
 
@@ -221,7 +224,7 @@ def trained(
         lambda name, **values: events.append({"event": name, **values}),
         TINY,
     )
-    if (output / checkpoints.LATEST).exists():
+    if (output / runfiles.CHECKPOINT).exists():
         training.resume()
     if stop_after is not None:
         step, steps = training.step, [0]
@@ -268,9 +271,9 @@ def trainings() -> dict[str, Any]:
     continued, _ = trained("cut")
     with contextlib.suppress(EngineError):
         trained("diverged", epochs=3, stop_after=23, at_stop="diverge")
-    kept = (checkpoints.BEST, checkpoints.LATEST)
+    kept = (runfiles.BEST_WEIGHTS, runfiles.CHECKPOINT)
     diverged = [checkpoints.load(str(HERE / "diverged" / name)) for name in kept]
-    best = checkpoints.load(str(HERE / "one" / checkpoints.BEST))
+    best = checkpoints.load(str(HERE / "one" / runfiles.BEST_WEIGHTS))
     again = initial.network(TINY, 1)
     initial.load_weights(again, best, "best.pt")
     predictions = evaluate.predict(again, torch.from_numpy(first.data.test_images))

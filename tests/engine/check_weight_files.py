@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import weight_files, weights
-from finn_tui.engine.server.training import networks
+from finn_tui.engine.server.training import networks, weight_files, weights
 from tests.engine.check_networks import SMALL
 
 

@@ -8,7 +8,7 @@ Writes what FINN's own transformations make of a dataflow graph on the way to a 
 import sys
 from pathlib import Path
 
-from finn_tui.engine.server import finn_env
+from finn_tui.engine.server.finn import finn_env
 
 finn_env.steps()  # FINN's settings, which its transformations ask for
 

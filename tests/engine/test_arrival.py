@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import arrival
+from finn_tui.engine.server.runs import arrival
 
 
 def request(tmp_path: Path, *members: tarfile.TarInfo) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import build_failure, runfiles
-from finn_tui.engine.server.build_results import post_synthesis, timing
+from finn_tui.engine.server.build.build_results import post_synthesis, timing
+from finn_tui.engine.server.failures import build_failure
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.readers import lines
 from tests.runs.real_logs import LOGS
 

@@ -11,7 +11,7 @@ from finn_tui.base import environments, files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine import catalogue
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.server import installed
+from finn_tui.engine.server.finn import installed
 
 INFO: dict[str, Any] = {"flavour": "finn-plus", "version": "1.4.0", "boards": {}}
 

@@ -14,7 +14,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.engines import engine as command
 from finn_tui.engine import catalogue, provision, recipes, targets
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import opening
+from finn_tui.engine.server.preparing import opening
 
 from . import fake_finn
 
@@ -215,14 +215,14 @@ def test_modules_that_are_not_there_are_stood_in_for(tmp_path: Path) -> None:
     root = fake_finn.checkout(tmp_path / "finn")
     code = (
         "import sys\n"
-        "from finn_tui.engine.server import finn_env, stand_ins\n"
+        "from finn_tui.engine.server.finn import finn_env, stand_ins\n"
         "steps, config = finn_env.steps()\n"
         "assert stand_ins.stands_in('finn.util.test') and stand_ins.stands_in('torch')\n"
         "try:\n"
         "    finn_env.torch_ready()\n"
         "except Exception as error:\n"
         "    print(error.what)\n"
-        "from finn_tui.engine.server import finn_api\n"
+        "from finn_tui.engine.server.finn import finn_api\n"
         "print(finn_api.prepared_by(config.default_build_dataflow_steps))\n"
         "print(finn_api.minimal_fifos(object()))\n"
         "print(finn_api.inserted_op('StreamingDataWidthConverter'))\n"

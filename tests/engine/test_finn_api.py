@@ -21,7 +21,8 @@ from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
-from finn_tui.engine.server import checks, finn_api, finn_env
+from finn_tui.engine.server.finn import finn_api, finn_env
+from finn_tui.engine.server.preparing import checks
 finn_env.setup()
 
 def graph(op="Add"):

@@ -46,7 +46,9 @@ def graph_of(
     """FINN's own InsertDWC and InsertFIFO on a folded graph, priced op by op."""
     script = """
 import json, sys
-from finn_tui.engine.server import finn_env, graphs, reports
+from finn_tui.engine.server import graphs
+from finn_tui.engine.server.design import reports
+from finn_tui.engine.server.finn import finn_env
 finn_env.setup(); finn_env.load_ops()
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from finn_tui.engine.server import choices, finn_env, knobs, tables
+from finn_tui.engine.server.design import choices, knobs, tables
+from finn_tui.engine.server.finn import finn_env
 from tests.engine.conftest import ROOT
 
 ALLOWED = {
@@ -210,7 +211,7 @@ def test_the_attribute_cache_reads_once_and_writes_nothing_back() -> None:
 LISTS_PARALLELISM = """
 import importlib, inspect, json, re, sys
 from onnx import helper
-from finn_tui.engine.server import finn_env
+from finn_tui.engine.server.finn import finn_env
 finn_env.load_ops()
 found = {}
 for name in ("", ".hls", ".rtl"):

@@ -160,7 +160,9 @@ def test_modes_that_share_a_price_cost_the_same(engine_python: str, tmp_path: Pa
     # Each op in every mode at every point, with none standing in for another.
     script = """
 import sys
-from finn_tui.engine.server import choices, finn_env, graphs, knobs, tables
+from finn_tui.engine.server import graphs
+from finn_tui.engine.server.design import choices, knobs, tables
+from finn_tui.engine.server.finn import finn_env
 finn_env.setup()
 stand_in, reached = choices.stand_in, choices.reached
 def price(path, part):

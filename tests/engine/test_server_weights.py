@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import weights
+from finn_tui.engine.server.training import weights
 
 CONTENT = b"the weights of a network"
 SILENCE = threading.Event()  # set when the tests are over

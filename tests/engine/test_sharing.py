@@ -83,7 +83,7 @@ def test_what_cannot_be_removed_is_said_and_tried_again(folder: Path) -> None:
     closed(folder, OTHER)
     request = {"folder": str(folder), "all": True}
     code = (
-        "from finn_tui.engine.server import remote\n"
+        "from finn_tui.engine.server.runs import remote\n"
         "from finn_tui.engine.protocol import EngineError\n"
         "import json\n"
         f"try: print(json.dumps(remote.clean({request!r})))\n"

@@ -17,7 +17,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import ignore
 from finn_tui.cli import main
 from finn_tui.cli.runs import place_text
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts import catalogue
 from finn_tui.lab import build_request, sweep_builds
 from finn_tui.lab.build_places import following, links

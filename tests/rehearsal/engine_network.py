@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import build_config, execution, finn_env, flow
-from finn_tui.engine.server.netlist import export_network
+from finn_tui.engine.server.build import build_config
+from finn_tui.engine.server.finn import finn_env
+from finn_tui.engine.server.preparing import execution, flow
+from finn_tui.engine.server.preparing.netlist import export_network
 from finn_tui.rehearsal.network import Network
 
 IMAGES = 8

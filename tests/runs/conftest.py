@@ -16,7 +16,7 @@ from finn_tui.base import paths
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.launch import launch, rebuild
 from finn_tui.runs.launch.launch import BuildRequest
@@ -104,7 +104,7 @@ Begin = Callable[..., Any]
 def fake_archive(tmp_path: Path) -> Path:
     """The engine's archive with ``fake_builder`` in the builder's place."""
     archive = tmp_path / "engine.pyz"
-    place = "finn_tui/engine/server/"
+    place = "finn_tui/engine/server/build/"
     with zipfile.ZipFile(engine_archive()) as real, zipfile.ZipFile(archive, "w") as out:
         for name in real.namelist():
             if name == place + "builder.py":

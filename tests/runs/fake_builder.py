@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from finn_tui.engine.server import runfiles
-from finn_tui.engine.server.worker import die_with_runner
+from finn_tui.engine.server.runs import runfiles
+from finn_tui.engine.server.runs.worker import die_with_runner
 
 #: Leaves its session, its parent and its environment.
 _STRAY = (

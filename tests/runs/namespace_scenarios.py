@@ -77,7 +77,7 @@ def ticks(pid: int) -> int:
 
 def this_machine(pid: Any, start: int | None) -> dict[str, Any]:
     """The fields by which a runner of this namespace is known."""
-    from finn_tui.engine.server import runprocesses
+    from finn_tui.engine.server.runs import runprocesses
 
     known = {"pid": pid, "pid_ticks": start, "pid_started": None}
     return {**runprocesses.identity(), **known}
@@ -194,7 +194,7 @@ def odd_numbers(folder: Path) -> None:
 
 def queue(folder: Path) -> None:
     """Tickets of runs whose states are broken hold nobody up and raise nothing."""
-    from finn_tui.engine.server import runprocesses, runqueue
+    from finn_tui.engine.server.runs import runprocesses, runqueue
 
     bystander = Bystander()
     for number, pid in enumerate((True, "1", -1, 0, 1, 2**70, 1.5, [], bystander.pid)):
@@ -251,7 +251,7 @@ def leader_gone(folder: Path) -> None:
 
 def restarted(folder: Path) -> None:
     """A restart is proved by the machine id and a heartbeat from before; a clone is not one."""
-    from finn_tui.engine.server import runprocesses
+    from finn_tui.engine.server.runs import runprocesses
 
     bystander = Bystander()
     runprocesses.machine_id = lambda: "cloned"

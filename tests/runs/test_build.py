@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.engine.server import runprocesses
+from finn_tui.engine.server.runs import runprocesses
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs.folder import RunFolder, RunState

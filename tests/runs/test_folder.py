@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.documents import Notes
 from finn_tui.runs.folder import find_run, list_runs, parse_event
 from finn_tui.runs.notes import change_tags, load_notes, read_notes, set_note

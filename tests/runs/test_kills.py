@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import runprocesses
+from finn_tui.engine.server.runs import runprocesses
 from finn_tui.runs.launch.processes import reconcile
 from tests.runs.conftest import Begin
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import build_results
+from finn_tui.engine.server.build import build_results
 
 HEAD = ("Instance", "Module", "Total LUTs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP48 Blocks")
 ROWS = (

@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runprocesses, runqueue
+from finn_tui.engine.server.runs import runprocesses, runqueue
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch import rebuild as again
 from finn_tui.runs.launch.processes import cancel, reconcile

@@ -9,7 +9,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.terminal_alert import alert
-from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.engine.server.runs import runfiles, runprocesses
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import rebuild
 from finn_tui.runs.launch.clean import clean_up, plan_cleanup

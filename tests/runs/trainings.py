@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.folder import RunFolder
 
 TRAINED = "20260103T030405Z-tfc-w1a1-cccc"

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.lab.models import Stage
 from finn_tui.lab.opened import Opened
 from finn_tui.lab.workbench import Workbench

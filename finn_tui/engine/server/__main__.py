@@ -24,7 +24,7 @@ def main(arguments: List[str]) -> int:
         from finn_tui.engine.server.doctor import collect
 
         return collect.main(arguments[1:])
-    from finn_tui.engine.server import remote
+    from finn_tui.engine.server.runs import remote
 
     if job in remote.JOBS and len(arguments) == 1:
         return remote.main(job)

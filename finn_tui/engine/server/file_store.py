@@ -15,7 +15,7 @@ import time
 from typing import Any, Dict, List, Tuple
 
 from finn_tui.engine.protocol import FILE_PIECE, EngineError, digest_of
-from finn_tui.engine.server import finn_env
+from finn_tui.engine.server.finn import finn_env
 from finn_tui.engine.server.hashes import file_sha256
 
 Params = Dict[str, Any]

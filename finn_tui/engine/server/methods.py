@@ -5,23 +5,11 @@ import os
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import (
-    converters,
-    execution,
-    exporting,
-    file_store,
-    finn_env,
-    flow,
-    graphs,
-    installed,
-    layers,
-    reports,
-    setfolding,
-    tables,
-    user_network,
-    weights,
-    wire,
-)
+from finn_tui.engine.server import file_store, graphs, wire
+from finn_tui.engine.server.design import converters, layers, reports, setfolding, tables
+from finn_tui.engine.server.finn import finn_env, installed
+from finn_tui.engine.server.preparing import execution, exporting, flow
+from finn_tui.engine.server.training import user_network, weights
 
 Params = Dict[str, Any]
 
@@ -121,7 +109,7 @@ def execute(params: Params, context: wire.Context) -> Any:
 def netlist(params: Params, context: wire.Context) -> Any:
     """A dataflow graph as arithmetic, in a file; see ``netlist``."""
     finn_env.setup()
-    module = importlib.import_module("finn_tui.engine.server.netlist")
+    module = importlib.import_module("finn_tui.engine.server.preparing.netlist")
     path, target = _path(params, "path"), _path(params, "output")
     partial = target + ".partial"
     try:

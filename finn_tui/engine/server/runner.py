@@ -22,16 +22,9 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import (
-    build_config,
-    build_failure,
-    build_results,
-    runfiles,
-    runprocesses,
-    runqueue,
-    scheduled,
-    sharing,
-)
+from finn_tui.engine.server.build import build_config, build_results
+from finn_tui.engine.server.failures import build_failure
+from finn_tui.engine.server.runs import runfiles, runprocesses, runqueue, scheduled, sharing
 
 HEARTBEAT_SECONDS = 5.0
 #: How often a build that waits looks whether its turn has come.
@@ -62,7 +55,7 @@ class _Kind(NamedTuple):
 #: By the ``kind`` in run.json; a run that does not say it is a build.
 _KINDS = {
     "build": _Kind(
-        "finn_tui.engine.server.builder", build_config.environment, build_results.collect
+        "finn_tui.engine.server.build.builder", build_config.environment, build_results.collect
     ),
     # A training writes its results itself, after each epoch.
     "train": _Kind(

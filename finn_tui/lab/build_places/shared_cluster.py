@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.engine.server import scheduled as scheduled_runs
+from finn_tui.engine.server.runs import scheduled as scheduled_runs
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.lab.build_places.links import HostLinks

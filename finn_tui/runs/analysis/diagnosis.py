@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.analysis.utilization import ResourceUsage
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.hls import HlsData

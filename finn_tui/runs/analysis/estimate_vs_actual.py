@@ -17,7 +17,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core import finn_names
 from finn_tui.core.device import RESOURCES
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.analysis.inspect import read_file
 from finn_tui.runs.analysis.utilization import short_name
 from finn_tui.runs.folder import RunFolder, run_around

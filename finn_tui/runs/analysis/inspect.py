@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.analysis.diagnosis import Diagnosis, Source
 from finn_tui.runs.analysis.utilization import ResourceUsage
 from finn_tui.runs.analysis.verdict import BuildVerdict, judge

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 
 
 class RunStatus(StrEnum):

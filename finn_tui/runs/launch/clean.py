@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.processes import reconcile
 

@@ -21,7 +21,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec, require_here
-from finn_tui.engine.server import runfiles, runprocesses, runqueue
+from finn_tui.engine.server.runs import runfiles, runprocesses, runqueue
 from finn_tui.rehearsal.tools.install import install
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder

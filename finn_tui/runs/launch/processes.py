@@ -1,7 +1,7 @@
 """The runner's process: whether it is alive, ending it, and what its death means.
 
-What holds on every machine is in ``engine/server/runcontrol.py``; here is what only the process
-that started a runner knows, and systems without /proc.
+What holds on every machine is in ``engine/server/runs/runcontrol.py``; here is what only the
+process that started a runner knows, and systems without /proc.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import psutil
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol, runprocesses
+from finn_tui.engine.server.runs import runcontrol, runprocesses
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder

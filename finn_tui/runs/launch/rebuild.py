@@ -13,8 +13,7 @@ from finn_tui.engine import catalogue
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import scheduled, starting
-from finn_tui.engine.server.training.checkpoints import LATEST as CHECKPOINT_FILE
+from finn_tui.engine.server.runs import runfiles, scheduled, starting
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import tools
@@ -81,7 +80,7 @@ def _of_training(run: RunFolder, state: RunState) -> ResumePoints:
             f"Train further from its weights: "
             f"finn-tui train {run.request.model} --weights {run.id}",
         )
-    return ResumePoints((CHECKPOINT if (run.build / CHECKPOINT_FILE).is_file() else "start",))
+    return ResumePoints((CHECKPOINT if (run.build / runfiles.CHECKPOINT).is_file() else "start",))
 
 
 def _not(what: str, why: str, fix: str) -> ResumePoints:

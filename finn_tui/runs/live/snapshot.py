@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.analysis.diagnosis import Diagnosis, Source, diagnose, timing_missed
 from finn_tui.runs.documents import StepStatus
 from finn_tui.runs.folder import RunFolder, parse_event

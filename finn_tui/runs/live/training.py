@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.folder import RunFolder, parse_event
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.logs.tail import Tail

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finn_tui.base.text import clean
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.folder import RunFolder, RunState, parse_event
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.logs.tail import Tail

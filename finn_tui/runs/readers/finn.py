@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 from finn_tui.runs.readers.vivado_data import VivadoData

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 from finn_tui.base.text import clean
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.logs import severity
 from finn_tui.runs.logs.severity import Severity
 from finn_tui.runs.logs.words import WordsOfLines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.vivado_scanner import VivadoScanner

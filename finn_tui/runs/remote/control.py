@@ -7,7 +7,7 @@ import shutil
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runcontrol, runfiles
+from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (

@@ -19,7 +19,7 @@ import msgspec
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol
+from finn_tui.engine.server.runs import runcontrol
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunError
 from finn_tui.runs.folder import RunFolder

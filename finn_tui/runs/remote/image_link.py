@@ -16,8 +16,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runcontrol, runfiles
-from finn_tui.engine.server.runprocesses import valid_heartbeat
+from finn_tui.engine.server.runs import runcontrol, runfiles
+from finn_tui.engine.server.runs.runprocesses import valid_heartbeat
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.detached import Detached, ImageContainers
 from finn_tui.hosts.transport import Transport

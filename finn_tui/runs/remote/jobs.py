@@ -13,7 +13,7 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol, runfiles
+from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder, list_runs

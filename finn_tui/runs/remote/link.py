@@ -13,7 +13,7 @@ from typing import Any
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.engine.archive import engine_archive
-from finn_tui.engine.server.remote import MARK
+from finn_tui.engine.server.runs.remote import MARK
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.remote_files import RemoteFiles
 from finn_tui.hosts.transport import Transport
@@ -73,7 +73,7 @@ class Link:
         """Have the engine's archive do a job on the host.
 
         Args:
-            job: one of ``engine/server/remote.py``.
+            job: one of ``engine/server/runs/remote.py``.
             seconds: that it may take.
             build: with the host's setup lines and variables, as a build has them.
             request: what the job is asked.

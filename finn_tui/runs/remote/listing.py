@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 
 #: Reports are smaller, and so is a deployment package of the largest card (bytes).
 MOST_REPORT = 64 << 20
@@ -28,7 +28,7 @@ class Listed(Struct, array_like=True):
 
 
 class HostAnswer(Struct):
-    """What a host says of one run; see ``engine/server/listing.py``.
+    """What a host says of one run; see ``engine/server/runs/listing.py``.
 
     Attributes:
         folder: which run was asked for.

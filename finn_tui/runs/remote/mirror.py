@@ -19,7 +19,7 @@ from typing import Any
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import size as size_text
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts.remote_files import RemoteFiles
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.logs.tail import BEGINNING, END, LARGE

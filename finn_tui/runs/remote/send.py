@@ -20,7 +20,7 @@ from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size as size_text
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts.remote_files import RemoteFiles, Writer, together
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (
@@ -45,7 +45,7 @@ _KEPT = (PLACEMENT, runfiles.NOTES, PACKED)
 
 
 async def survey(link: Link) -> dict[str, Any]:
-    """What a build on a host can count on; see ``engine/server/remote.py``.
+    """What a build on a host can count on; see ``engine/server/runs/remote.py``.
 
     Raises:
         FinnTuiError: the host cannot be asked, or its folder cannot be written.

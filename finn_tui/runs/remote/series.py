@@ -1,7 +1,7 @@
 """The run folders of a series of builds as one file: what is the same in several is sent once.
 
 The file is written on from where a broken line left it, checked by its hash on the host, and
-unpacked there to all folders or to none; see ``engine/server/arrival.py``.
+unpacked there to all folders or to none; see ``engine/server/runs/arrival.py``.
 """
 
 from __future__ import annotations

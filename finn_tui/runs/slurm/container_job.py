@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.detached import LABEL
 

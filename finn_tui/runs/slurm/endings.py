@@ -6,7 +6,7 @@ import contextlib
 
 from finn_tui.base.text import time_span
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runfiles, scheduled
+from finn_tui.engine.server.runs import runfiles, scheduled
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.slurm.commands import Job

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol, scheduled
+from finn_tui.engine.server.runs import runcontrol, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.hosts.container import Container
 from finn_tui.runs.documents import RunState

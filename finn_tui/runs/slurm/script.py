@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from finn_tui.engine.server import runfiles, scheduled
+from finn_tui.engine.server.runs import runfiles, scheduled
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.hosts.container import Container
 from finn_tui.runs.slurm import container_job

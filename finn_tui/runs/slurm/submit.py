@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import runcontrol, runfiles
+from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import (
     Placement,

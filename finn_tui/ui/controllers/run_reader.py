@@ -31,7 +31,7 @@ def read_runs(
     Returns:
         The runs, newest first, and why others could not be read.
     """
-    from finn_tui.engine.server import runfiles
+    from finn_tui.engine.server.runs import runfiles
     from finn_tui.runs.folder import DamagedRun
     from finn_tui.runs.launch.processes import reconcile
     from finn_tui.runs.notes import read_notes

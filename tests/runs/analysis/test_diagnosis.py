@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.analysis.inspect import Inspection, inspect
 from tests.runs.readers.samples import (
     FINN_PLUS,

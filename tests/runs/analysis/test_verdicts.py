@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from finn_tui.cli.inspect import inspect as command
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.analysis.inspect import Inspection, inspect
 from tests.runs.readers.samples import HLS, IMPLEMENTATION, REFUSED
 

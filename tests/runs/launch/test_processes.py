@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server import runcontrol, runfiles, runprocesses
+from finn_tui.engine.server.runs import runcontrol, runfiles, runprocesses
 from finn_tui.runs.launch import processes
 from finn_tui.runs.launch.processes import adopt, alive, cancel, reconcile
 from tests.runs.conftest import MakeRun

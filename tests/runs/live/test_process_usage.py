@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import runprocesses
+from finn_tui.engine.server.runs import runprocesses
 from finn_tui.runs.live import process_usage
 from finn_tui.runs.live.process_usage import ProcessUsage
 from tests.runs.conftest import MakeRun

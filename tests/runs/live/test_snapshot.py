@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.analysis.inspect import read_file
 from finn_tui.runs.live import snapshot as picture
 from finn_tui.runs.live.jobs import Job

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.engine.server import runfiles
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.live.training import TrainingWatcher
 from tests.runs import trainings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from finn_tui.engine.server import runfiles, runprocesses
+from finn_tui.engine.server.runs import runfiles, runprocesses
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.live.watch import (
     LogLines,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from finn_tui.engine.server import causes
+from finn_tui.engine.server.failures import causes
 from finn_tui.runs.logs import severity
 from finn_tui.runs.logs.words import WordFinder, WordsOfLines
 from tests.runs.real_logs import LOGS

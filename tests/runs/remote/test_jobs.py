@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from finn_tui.engine.server import remote, runfiles
+from finn_tui.engine.server.runs import remote, runfiles
 from tests.runs.conftest import STEPS
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
@@ -187,7 +187,7 @@ def test_links_and_large_names_are_not_listed(arrived: Path, fake_archive: Path)
 def test_state_that_is_replaced_right_now_is_waited_for(tmp_path: Path) -> None:
     from threading import Timer
 
-    from finn_tui.engine.server import runcontrol
+    from finn_tui.engine.server.runs import runcontrol
 
     timer = Timer(0.15, lambda: (tmp_path / runfiles.STATE).write_text('{"state": "running"}'))
     timer.start()

@@ -14,7 +14,7 @@ from msgspec.structs import replace as replace_struct
 from finn_tui.base import files
 from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import arrival
+from finn_tui.engine.server.runs import arrival
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs

@@ -6,8 +6,8 @@ import os
 from typing import Any, Dict, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_api, finn_env
 from finn_tui.engine.server.doctor import probes
+from finn_tui.engine.server.finn import finn_api, finn_env
 
 
 def finn() -> Dict[str, Any]:

@@ -5,7 +5,7 @@ import time
 from typing import Any, Callable, Dict, Optional
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env
+from finn_tui.engine.server.finn import finn_env
 from finn_tui.engine.server.training import checkpoints, datasets, evaluate, initial, job
 
 Progress = Callable[[str, Optional[float]], None]

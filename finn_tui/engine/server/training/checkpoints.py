@@ -6,11 +6,8 @@ import os
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import weight_files
+from finn_tui.engine.server.training import weight_files
 
-#: Where a training goes on from, and the weights of its best epoch, below the run's ``build``.
-LATEST = "checkpoint.pt"
-BEST = "best.pt"
 FORMAT = 1
 
 

@@ -14,8 +14,7 @@ import zlib
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import digits
-from finn_tui.engine.server.training import locate
+from finn_tui.engine.server.training import digits, locate
 from finn_tui.engine.server.training.published import CIFAR100_CLASSES, DIGITS, DIGITS28, PUBLISHED
 
 #: No data set of these kinds has more (bytes of images in one file).

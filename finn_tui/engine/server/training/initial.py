@@ -4,7 +4,8 @@ import importlib
 from typing import Any, Dict
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env, user_network
+from finn_tui.engine.server.finn import finn_env
+from finn_tui.engine.server.training import user_network
 
 
 def network(definition: Dict[str, Any], seed: int) -> Any:

@@ -9,7 +9,9 @@ import traceback
 from typing import Any, Dict, List
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import build_failure, finn_env, runfiles, worker
+from finn_tui.engine.server.failures import build_failure
+from finn_tui.engine.server.finn import finn_env
+from finn_tui.engine.server.runs import runfiles, worker
 from finn_tui.engine.server.training import checkpoints, datasets, evaluate, initial, trainer
 
 #: What a later attempt starts at, in place of a build's step.
@@ -132,8 +134,8 @@ class _Results:
             "device": self.device,
             "threads": self.threads,
             "seed": training.recipe.seed,
-            "checkpoint": "build/" + checkpoints.BEST,
-            "source": "evaluation of build/%s in software" % checkpoints.BEST,
+            "checkpoint": "build/" + runfiles.BEST_WEIGHTS,
+            "source": "evaluation of build/%s in software" % runfiles.BEST_WEIGHTS,
             "simulated": False,
             **best["scores"],
         }
@@ -144,7 +146,7 @@ class _Results:
     def _test_scores(self) -> Dict[str, Any]:
         """The best weights on the test images, which did not choose them."""
         training, torch = self.training, self.training.torch
-        path = os.path.join(training.folder, checkpoints.BEST)
+        path = os.path.join(training.folder, runfiles.BEST_WEIGHTS)
         initial.load_weights(training.net, checkpoints.load(path), path)
         images = torch.from_numpy(training.data.test_images).to(training.device)
         predictions = evaluate.predict(training.net, images)

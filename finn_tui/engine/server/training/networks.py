@@ -18,7 +18,7 @@ from brevitas_examples.bnn_pynq.models.common import CommonActQuant, CommonWeigh
 from brevitas_examples.bnn_pynq.models.tensor_norm import TensorNorm
 
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server import finn_env
+from finn_tui.engine.server.finn import finn_env
 from finn_tui.engine.server.training import definition as definitions
 
 _CONV_EPS = 1e-4  # of batch normalization in bnn_pynq's CNV

@@ -12,6 +12,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.engine.server.training import augment, checkpoints, evaluate
 from finn_tui.engine.server.training.datasets import Dataset
 
@@ -348,7 +349,7 @@ class Trainer:
     def _save_best(self, state: Dict[str, Any]) -> None:
         assert self.best is not None
         checkpoints.save(
-            os.path.join(self.folder, checkpoints.BEST),
+            os.path.join(self.folder, runfiles.BEST_WEIGHTS),
             {
                 "definition": self.definition,
                 "state_dict": state,
@@ -386,14 +387,14 @@ class Trainer:
         }
         if self.device.type == "cuda":
             document["cuda_rng"] = torch.cuda.get_rng_state(self.device)
-        checkpoints.save(os.path.join(self.folder, checkpoints.LATEST), document)
+        checkpoints.save(os.path.join(self.folder, runfiles.CHECKPOINT), document)
 
     def resume(self) -> None:
         """Go on where the last checkpoint of the folder is.
 
         Raises ``EngineError``: it is missing or damaged, or belongs to another network.
         """
-        path = os.path.join(self.folder, checkpoints.LATEST)
+        path = os.path.join(self.folder, runfiles.CHECKPOINT)
         document = checkpoints.load(path)
         try:
             self.net.load_state_dict(document["state_dict"])

@@ -1,0 +1,1 @@
+"""FINN's own builder, driven in a process of the runner's."""

@@ -1,0 +1,1 @@
+"""A dataflow graph as something to fold: layers, knobs, cost tables, FINN's reports."""

@@ -1,0 +1,1 @@
+"""The installed FINN: setting it up, and what differs between versions."""

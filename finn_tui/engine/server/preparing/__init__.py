@@ -1,0 +1,1 @@
+"""From a network as it came to a dataflow graph, stage by stage, each checked."""
