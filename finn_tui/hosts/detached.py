@@ -24,6 +24,8 @@ _RUN_SECONDS = 300.0
 #: An image is loaded, and a process ended, in this time; beyond it the daemon is stuck.
 _STOP_SECONDS = 30
 _MOST_WORDS = 4000
+#: Exit status of ``run`` where the runtime itself has failed.
+NOT_RUN = 125
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,16 @@ class ImageContainers:
             return Detached(id, running=True)
         for known in await self.find(folder):
             await self.remove(known, folder)
-        why = clean(err.decode("utf-8", "replace").strip())[-500:]
-        raise FinnTuiError(
+        raise self.not_started(err)
+
+    def not_started(self, said: bytes) -> FinnTuiError:
+        """The error for a container that the runtime does not start, by what it said."""
+        lines = clean(said.decode("utf-8", "replace")).strip().splitlines()
+        # It also points to its own help.
+        text = " ".join(line.strip() for line in lines if line.strip() and "--help" not in line)
+        return FinnTuiError(
             f"no container of the {self.container.title} starts on {self.machine.machine.name}",
-            why or f"{self.runtime} ended with status {status}.",
+            text[-500:] or f"{self.runtime} does not say why.",
             "Check image, mounts and options in hosts.toml.",
             kind="engine",
         )

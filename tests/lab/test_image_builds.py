@@ -132,6 +132,26 @@ async def test_a_container_that_was_ended_from_outside_is_said_and_resumed(
     assert reconcile(run).state == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("options", "what", "why"),
+    [
+        (("--no-such-option",), "no container of the image", "unknown flag"),
+        (("--network", "none", "--user", "4711"), "cannot be written", "the user 4711"),
+    ],
+)
+async def test_an_image_that_cannot_build_is_said_before_anything_is_sent(
+    lab: Workbench, docker: Docker, image_host: Host, options: tuple[str, ...], what: str, why: str
+) -> None:
+    container = replace(CONTAINER, options=options)
+    catalogue.remove("image")
+    catalogue.add(replace(image_host, container=container))
+    async with links.HostLinks() as hosts, hosts.use("image") as there:
+        with pytest.raises(FinnTuiError, match=what) as caught:
+            await launch.check(there, rehearse=True)
+    assert why in caught.value.why
+    assert containers(docker) == []
+
+
 async def test_why_a_container_does_not_start_is_said(
     lab: Workbench, docker: Docker, image_host: Host, begin_on: BeginOn
 ) -> None:

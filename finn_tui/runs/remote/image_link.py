@@ -19,7 +19,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.engine.server.runs.runprocesses import valid_heartbeat
 from finn_tui.hosts.catalogue import Host
-from finn_tui.hosts.detached import Detached, ImageContainers
+from finn_tui.hosts.detached import NOT_RUN, Detached, ImageContainers
 from finn_tui.hosts.transport import Transport
 from finn_tui.runs.remote.link import JOB_SECONDS, LONG_SECONDS, Link
 
@@ -34,6 +34,11 @@ _MOST_STATE = 1 << 20
 #: What works beside the container: it leaves the build's own files alone.
 _ON_MACHINE = ("listing", "receive")
 _NO_PYTHON = 97
+#: One start of Python both asks for its version and runs the archive.
+_RUN = (
+    f"import runpy, sys; sys.version_info < (3, 8) and sys.exit({_NO_PYTHON}); del sys.argv[0]; "
+    'runpy.run_path(sys.argv[0], run_name="__main__")'
+)
 
 
 def any_python(*first: str) -> str:
@@ -45,8 +50,10 @@ def any_python(*first: str) -> str:
     versions = [f"python3.{minor}" for minor in range(14, 7, -1)]
     return f"""
 for python in {shlex.join([*first, "python3", *versions, "python"])}; do
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' </dev/null >/dev/null 2>&1 &&
-        exec "$python" "$@"
+    command -v "$python" >/dev/null || continue
+    "$python" -c '{_RUN}' "$@"
+    status=$?
+    [ "$status" = {_NO_PYTHON} ] || exit "$status"
 done
 exit {_NO_PYTHON}
 """
@@ -123,6 +130,8 @@ class ImageLink(MachineLink):
             seconds=max(seconds, LONG_SECONDS if build else 0.0),
             stdin=json.dumps(request).encode(),
         )
+        if status == NOT_RUN:
+            raise self._containers.not_started(err)
         return self._parse(job, status, out, err)
 
     async def start(self, folder: str, parallel: int, resume: str = "") -> dict[str, Any]:

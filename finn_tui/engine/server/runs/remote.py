@@ -179,9 +179,15 @@ def _bytes(path: str) -> int:
 def survey(request: Dict[str, Any]) -> Dict[str, Any]:
     """Tell what a build here can count on; ``request``: ``folder``, where runs are to lie."""
     folder = os.path.realpath(os.path.expanduser(str(request["folder"])))
-    os.makedirs(folder, exist_ok=True)
+    with contextlib.suppress(PermissionError):
+        os.makedirs(folder, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise EngineError("%s cannot be written" % folder, "", "Look at its owner and its rights")
+        raise EngineError(
+            "%s cannot be written" % folder,
+            "FINN runs as the user %d there, who may not" % os.geteuid(),
+            "Look at its owner and its rights; a container gets another user by --user among its "
+            "options",
+        )
     notes: List[str] = []
     way = starting.launch_way(notes)
     return {
