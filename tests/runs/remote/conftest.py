@@ -109,11 +109,11 @@ class Server:
         self.process.wait(10)
 
     @contextlib.asynccontextmanager
-    async def connect(self, name: str = "lab") -> AsyncIterator[Link]:
+    async def connect(self, name: str = "lab", kind: type[Link] = Link) -> AsyncIterator[Link]:
         """See ``runs.remote.link.Connect``."""
         async with connect(self.host.machine, trust=True) as connection:
             self.opened += 1
-            yield Link(self.host, SshConnection(self.host.machine, connection))
+            yield kind(self.host, SshConnection(self.host.machine, connection))
 
 
 @pytest.fixture

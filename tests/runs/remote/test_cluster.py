@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,16 @@ from msgspec.structs import replace as replace_struct
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.hosts.container import Container
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import Stage, read_placement
 from finn_tui.runs.remote import jobs
 from finn_tui.runs.remote.follow import Follower
+from finn_tui.runs.remote.image_link import MachineLink
 from finn_tui.runs.slurm import follow
+from tests.hosts.docker_daemon import IMAGE, Docker
 from tests.hosts.slurm_cluster import SlurmCluster
 from tests.hosts.slurm_fixtures import started_cluster
 from tests.runs.conftest import FOLDING, STEPS
@@ -97,6 +102,30 @@ async def test_an_array_is_sent_built_and_mirrored(login_node: Server, tmp_path:
     await settle(login_node, runs)
     state = reconcile(runs[1])
     assert (state.state, state.attempt, state.start_step) == ("succeeded", 2, "step_two")
+
+
+async def test_jobs_behind_ssh_build_in_containers(
+    login_node: Server, docker: Docker, tmp_path: Path
+) -> None:
+    """The login node's own Python looks after them: FINN's is in the image."""
+    config = login_node.folder / "sshd_config"
+    login_node.stop()
+    config.write_text(config.read_text().replace("SetEnv ", f"SetEnv DOCKER_HOST={docker.host} "))
+    image = Container(image=IMAGE, mounts=("/usr:/usr:ro",), options=("--network", "none"))
+    login_node.host = replace_struct(login_node.host, engine=("/usr/bin/python3",), container=image)
+    login_node.start()
+    async with login_node.connect(kind=MachineLink) as link:
+        (run,) = await jobs.launch_jobs(
+            requests(tmp_path, {"seconds": 0.1}), tmp_path / "runs", link
+        )
+        async with asyncio.timeout(90):
+            await Follower(
+                lambda: [run], partial(login_node.connect, kind=MachineLink), tick=0.2
+            ).until_settled()
+    state = reconcile(run)
+    assert state.state == "succeeded" and state.job is not None
+    # A container's name is that of its machine.
+    assert state.host != socket.gethostname()
 
 
 async def test_the_line_is_cut_and_the_server_away_while_jobs_wait_and_run(
