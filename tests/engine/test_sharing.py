@@ -59,7 +59,7 @@ def as_user(user: int, code: str) -> str:
     return done.stdout
 
 
-OPEN = "from finn_tui.engine.server import sharing; sharing.open_up({folder!r}, {whole})"
+OPEN = "from finn_tui.engine.server.runs import sharing; sharing.open_up({folder!r}, {whole})"
 
 
 def test_root_gives_the_owner_all_that_it_made(folder: Path) -> None:
