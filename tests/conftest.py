@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.hosts.docker_daemon import Docker, docker_daemon
+
+# How fast the machine is says nothing of what is tested.
+settings.register_profile("finn-tui", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("finn-tui")
 
 #: Real logs and facts that lie beside the project where it is developed, and nowhere else.
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -18,7 +18,8 @@ from finn_tui.ui.toolkit.styled_line import StyledLine, plural, rate, short, sho
 from finn_tui.ui.tune.infrastructure_rows import TITLES
 from finn_tui.ui.tune.layer_text import short_name
 from finn_tui.ui.tune.move_text import knob_changes, move_cost, move_steps
-from finn_tui.ui.tune.state import Notice, TuneState
+from finn_tui.ui.tune.notice import Notice
+from finn_tui.ui.tune.state import TuneState
 
 _TITLE = 12
 #: Cells for the rate that is typed.

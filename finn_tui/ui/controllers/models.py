@@ -18,7 +18,8 @@ from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import ModelSession, RunView, Topic
 from finn_tui.ui.tune.folding_keeper import FoldingKeeper, Snapshot
-from finn_tui.ui.tune.state import Notice, TuneState, tune_state
+from finn_tui.ui.tune.notice import Notice
+from finn_tui.ui.tune.state import TuneState, tune_state
 
 if TYPE_CHECKING:
     from finn_tui.core.device import Device

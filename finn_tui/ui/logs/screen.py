@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import size
 from finn_tui.runs.logs.search import Query, disabled_reason
 from finn_tui.runs.logs.search_worker import SearchHits
@@ -20,6 +18,7 @@ from finn_tui.runs.logs.severity import Severity
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.logs import tree as log_tree
+from finn_tui.ui.logs.pager import page
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import COPIED, LEVEL_NAMES, LEVELS, LogView
 from finn_tui.ui.messages import WorkKind
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 _SMALL = 64_000_000
 #: What searches a log.
 _SCANS = (WorkKind.LOG_ERRORS, WorkKind.LOG_SEARCH, WorkKind.LOG_ONLY)
-#: Pagers that take "+123" for a line.
-_PLUS = {"less", "more", "most", "vi", "vim", "nvim", "view"}
 
 
 class LogScreen(PaneScreen):
@@ -402,31 +399,10 @@ class LogScreen(PaneScreen):
 
     def do_viewer_pager(self) -> None:
         """Open the file in $PAGER."""
-        self.context.start(WorkKind.PAGER, self._page())
-
-    async def _page(self) -> None:
-        import asyncio
-
         view = self.view
-        try:
-            command = shlex.split(os.environ.get("PAGER", "")) or ["less"]
-        except ValueError:
-            command = ["less"]
+        assert view.path is not None, "the viewer shows one log"
         number = view.count.number(view.cursor) if view.count is not None else None
-        if Path(command[0]).name in _PLUS and number is not None:
-            command.append(f"+{number}")
-        try:
-            # The loop goes on, for what runs on boards; nothing may be drawn meanwhile.
-            with self.app.suspend(), self.app.batch_update():
-                process = await asyncio.create_subprocess_exec(*command, str(view.path))
-                await process.wait()
-        except (OSError, SuspendNotSupported) as error:
-            raise FinnTuiError(
-                f"{command[0]} cannot be started",
-                str(error),
-                "Set PAGER to a program that is installed; all of the log can be read here.",
-                kind="tools",
-            ) from error
+        self.context.start(WorkKind.PAGER, page(self.app, view.path, number))
 
     def do_viewer_close(self) -> None:
         """Leave the mark or the filter, else close."""

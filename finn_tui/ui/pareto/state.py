@@ -21,7 +21,8 @@ from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.listing import Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, plural, rate, short, shorten, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
-from finn_tui.ui.tune.state import Notice, TuneState
+from finn_tui.ui.tune.notice import Notice
+from finn_tui.ui.tune.state import TuneState
 
 #: How many targets are tried.
 POINTS = 16

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from finn_tui.lab.identity import titles
 from finn_tui.runs.folder import DamagedRun, missed_text
-from finn_tui.ui.runs.build_view import state_sign, step_name
+from finn_tui.ui.runs.build_tree import state_sign, step_name
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import brief

@@ -17,7 +17,7 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.auto_follow import growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
-from finn_tui.ui.runs import build_view, training_view
+from finn_tui.ui.runs import build_tree, build_view, training_view
 from finn_tui.ui.runs import list_view as runs
 from finn_tui.ui.runs.place_view import place_lines
 from finn_tui.ui.runs.state import RunsState
@@ -121,17 +121,17 @@ class RunsScreen(ModeScreen):
         since = 0.0 if final else build_view.seconds_since(view.snapshot_at)
         ended = run.ended if run is not None else None
         snapshot = view.snapshot if run is not None else None
-        build_tree = build_view.step_tree(snapshot, view.unfolded, since, ended, view.usual)
+        tree = build_tree.step_tree(snapshot, view.unfolded, since, ended, view.usual)
         if run is None:
             damaged = self.state.damaged_run()
-            build_tree.content.empty = (
+            tree.content.empty = (
                 "b builds the present folding" if damaged is None else "nothing is known of it"
             )
-        self._logs = build_tree.logs
+        self._logs = tree.logs
         steps = self.query_one("#steps", Listing)
         steps.title = "Steps"
-        newest = build_view.newest_row(build_tree, snapshot) if snapshot is not None else None
-        steps.set_content(build_tree.content, newest if not steps.has_keys else None)
+        newest = build_tree.newest_row(tree, snapshot) if snapshot is not None else None
+        steps.set_content(tree.content, newest if not steps.has_keys else None)
 
     def _draw_epochs(self) -> None:
         """Show the epochs of a training where a build has its steps."""
@@ -214,7 +214,7 @@ class RunsScreen(ModeScreen):
 
     def _summary(self, run: RunView, width: int) -> StyledLine:
         request, state = run.request, run.state
-        mark, role = build_view.state_sign(state.state)
+        mark, role = build_tree.state_sign(state.state)
         line = StyledLine().add(f" {mark} {state.state}", role)
         if run.clock_missed_ns is not None:
             line.add(f", {missed_text(run.clock_missed_ns)}", "bad")

@@ -19,7 +19,8 @@ from finn_tui.lab.solver.requests import SETFOLDING, SolveRequest
 from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import rate, whole
 from finn_tui.ui.tune.infrastructure_rows import TITLES
-from finn_tui.ui.tune.state import Notice, TuneState
+from finn_tui.ui.tune.notice import Notice
+from finn_tui.ui.tune.state import TuneState
 
 #: Names of goals as the form has them.
 GOALS = (

@@ -19,7 +19,8 @@ from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import rate, short
 from finn_tui.ui.tune.messages import FoldingsListed
 from finn_tui.ui.tune.mode import TuneMode
-from finn_tui.ui.tune.state import Notice, TuneState
+from finn_tui.ui.tune.notice import Notice
+from finn_tui.ui.tune.state import TuneState
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration

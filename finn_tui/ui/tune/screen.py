@@ -21,7 +21,7 @@ from finn_tui.ui.tune import infrastructure_rows
 from finn_tui.ui.tune import view as tune_view
 from finn_tui.ui.tune.folding_dialogs import FoldingDialogs
 from finn_tui.ui.tune.layer_table import LayerTable
-from finn_tui.ui.tune.state import Notice
+from finn_tui.ui.tune.notice import Notice
 from finn_tui.ui.tune.value_dialogs import ValueDialogs
 
 #: Seconds without a key after which a large design's next move is worked out.

@@ -13,7 +13,6 @@ from finn_tui.core.compare import Comparison, Difference
 from finn_tui.core.design import Knob, Layer, Value
 from finn_tui.core.editor import Editor, Option
 from finn_tui.core.estimate.estimate import LayerCost
-from finn_tui.core.folding.batch_edit import BatchEdit
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
 from finn_tui.core.graph.lanes import lane_texts
 from finn_tui.core.optimize.greedy import Blocked, Move, next_move
@@ -23,6 +22,7 @@ from finn_tui.ui.toolkit.styled_line import plural, setting_text
 from finn_tui.ui.toolkit.viewport import Viewport
 from finn_tui.ui.tune.comparison import ComparisonState
 from finn_tui.ui.tune.move_text import move_cost, move_steps
+from finn_tui.ui.tune.notice import Notice, of_batch, of_single, of_step
 from finn_tui.ui.tune.sorting import SORTS, filtered_and_sorted
 
 #: Up to so many layers, what to do next is worked out with every key; it takes 1 ms then.
@@ -30,25 +30,6 @@ _AT_ONCE = 100
 
 if TYPE_CHECKING:
     from finn_tui.lab.working_folding import WorkingFolding
-
-
-@dataclass(frozen=True)
-class Notice:
-    """The effect of the last key, or why it had none; ``role`` is its colour."""
-
-    text: str
-    role: str = ""
-
-
-def reasons(skipped: Sequence[tuple[str, str, str]]) -> str:
-    """Return why layers were skipped, equal reasons grouped; see ``BatchEdit``."""
-    layers_by_reason: dict[str, list[str]] = {}
-    for layer, why, _ in skipped:
-        layers_by_reason.setdefault(why.removeprefix(layer).lstrip(": "), []).append(layer)
-    return "; ".join(
-        f"{names[0]} {why}" if len(names) == 1 else f"{len(names)} x {why}"
-        for why, names in sorted(layers_by_reason.items(), key=lambda item: -len(item[1]))
-    )
 
 
 def toggled(names: set[str], selection: set[str]) -> set[str]:
@@ -75,10 +56,11 @@ class TuneState:
         sort: what the rows are sorted by, of ``SORTS``; empty for the order of the graph.
         marked: names of layers that are changed together.
         locked: names of layers that the solver leaves as they are.
-        rails: branches and joins beside each layer; all empty where nothing branches.
+        lanes: branches and joins beside each layer; all empty where nothing branches.
         solver: what the solver does for the model: "", "busy", or "done" with an answer that
             nobody has looked at.
-        bill: whether the rows of the bill are unfolded; None as the screen has room.
+        breakdown_open: whether the rows of the cost breakdown are unfolded; None as the screen has
+            room.
     """
 
     opened: Opened
@@ -291,7 +273,7 @@ class TuneState:
             return
         if self.marked:
             batch = self.editor.step_batch(self.targets, knob.name, direction)
-            self._report_batch(knob.name, batch, "larger" if direction > 0 else "smaller")
+            self.notice = of_batch(knob.name, batch, "larger" if direction > 0 else "smaller")
             return
         before = self.editor.folding.values[layer.name][knob.name]
         change = self.editor.step(layer.name, knob.name, direction)
@@ -299,7 +281,7 @@ class TuneState:
             end = "largest" if direction > 0 else "smallest"
             self.notice = Notice(f"{knob.name} {before} is the {end} legal value here", "warn")
             return
-        self._report_step(layer, knob, before, change)
+        self.notice = self._of_step(layer, knob, before, change)
 
     def set(self, value: Value) -> bool:
         """Set the chosen knob; return False, with the reason as notice, for an illegal value."""
@@ -309,7 +291,7 @@ class TuneState:
             return False
         if self.marked:
             batch = self.editor.set_batch(self.targets, knob.name, value)
-            self._report_batch(knob.name, batch, f"→ {value}")
+            self.notice = of_batch(knob.name, batch, f"→ {value}")
             return bool(batch.changed)
         before = self.editor.folding.values[layer.name][knob.name]
         try:
@@ -317,7 +299,7 @@ class TuneState:
         except IllegalFolding as error:
             self.notice = Notice(f"{error.what}. {error.why}", "bad")
             return False
-        self._report_step(layer, knob, before, change)
+        self.notice = self._of_step(layer, knob, before, change)
         return True
 
     def set_named(self, name: str, value: Any) -> bool:
@@ -337,16 +319,9 @@ class TuneState:
             _, what, why = batch.skipped[0]
             self.notice = Notice(f"{what}. {why}", "bad")
         elif len(targets) == 1 and batch.changed:
-            layer, old, new = batch.changed[0]
-            text = f"{layer} {name} {setting_text(old)} → {setting_text(new)}"
-            if batch.moved:
-                text += "; coupled: " + "; ".join(
-                    f"{other} {knob} {before} → {after}"
-                    for other, knob, before, after in batch.moved
-                )
-            self.notice = Notice(text)
+            self.notice = of_single(name, batch)
         else:
-            self._report_batch(name, batch, f"→ {setting_text(value)}")
+            self.notice = of_batch(name, batch, f"→ {setting_text(value)}")
         return bool(batch.changed)
 
     def advice(self, *, quick: bool = False) -> Move | Blocked | None:
@@ -420,29 +395,9 @@ class TuneState:
             return f"no layer differs from {comparison.a.name}"
         return f"no layer matches the filter {self.filter}"
 
-    def _report_step(self, layer: Layer, knob: Knob, before: Value, change: Change) -> None:
+    def _of_step(self, layer: Layer, knob: Knob, before: Value, change: Change) -> Notice:
         after = self.editor.folding.values[layer.name][knob.name]
-        text = f"{knob.name} {before} → {after}"
-        role = ""
-        if change.moved:
-            moved = "; ".join(
-                (f"{name} " if name != layer.name else "") + f"{other} {old} → {new}"
-                for name, other, old, new in change.moved
-            )
-            text += f"; coupled: {moved}"
-            role = "accent"
-        self.notice = Notice(text, role)
-
-    def _report_batch(self, name: str, batch: BatchEdit, how: str) -> None:
-        """Show what a change of the marked layers did, and which layers were skipped and why."""
-        count, skipped = len(batch.changed), batch.skipped
-        text = f"{name} {how} on {plural(count, 'layer')}" if count else f"{name}: nothing changed"
-        if batch.moved:
-            layers = len({layer for layer, *_ in batch.moved})
-            text += f", and {plural(layers, 'coupled layer')}"
-        if skipped:
-            text += f"; {len(skipped)} skipped: {reasons(skipped)}"
-        self.notice = Notice(text, "" if count and not skipped else "warn")
+        return of_step(layer.name, f"{knob.name} {before} → {after}", change)
 
     def _undo_or_redo(self, word: str, move: Callable[[], bool]) -> None:
         before = self.editor.folding

@@ -28,7 +28,7 @@ from finn_tui.ui.controllers.builds import BuildController, SnapshotTaken
 from finn_tui.ui.logs.auto_follow import LAG_SECONDS, growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
-from finn_tui.ui.runs import build_view, list_view
+from finn_tui.ui.runs import build_tree, build_view, list_view
 from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Listing
@@ -100,21 +100,21 @@ def picture(**changes: Any) -> RunSnapshot:
     return RunSnapshot(**{**defaults, **changes})
 
 
-def texts(tree: build_view.BuildTree) -> list[str]:
+def texts(tree: build_tree.BuildTree) -> list[str]:
     return [" ".join(text for text, _ in row.cells) for row in tree.content.rows]
 
 
 def test_jobs_stand_below_the_step_that_they_began_in() -> None:
-    jobs = build_view.jobs_by_step(picture())
+    jobs = build_tree.jobs_by_step(picture())
     assert [job.name for job in jobs["step_generate_hardware"]] == ["MVAU_hls_0"]
     assert len(jobs["step_synthesize_bitfile"]) == 14
     # Of a run that has ended, steps are reckoned back from its end, whenever it is looked at.
     later = picture(at=AT + 9999)
-    assert build_view.jobs_by_step(later, AT) == jobs
+    assert build_tree.jobs_by_step(later, AT) == jobs
 
 
 def test_the_tree_unfolds_what_is_being_done_and_counts_what_is_many() -> None:
-    rows = texts(build_view.step_tree(picture(), set(), 2.0, None))
+    rows = texts(build_tree.step_tree(picture(), set(), 2.0, None))
     assert rows == [
         "✓ generate_hardware +1 1m00",
         "▸ synthesize_bitfile 5m02",
@@ -128,7 +128,7 @@ def test_the_tree_unfolds_what_is_being_done_and_counts_what_is_many() -> None:
         "     Rip-up And Reroute ",
         "· make_driver ",
     ]
-    tree = build_view.step_tree(
+    tree = build_tree.step_tree(
         picture(), {"step_generate_hardware", "step_synthesize_bitfile"}, 0.0, None
     )
     assert texts(tree) == [
@@ -139,9 +139,9 @@ def test_the_tree_unfolds_what_is_being_done_and_counts_what_is_many() -> None:
     ]
     job = tree.content.rows[1].key
     assert tree.logs == {job: Path("/w/a/vitis_hls.log")}
-    folded = build_view.step_tree(picture(), set(), 0.0, None)
+    folded = build_tree.step_tree(picture(), set(), 0.0, None)
     names = dict(zip([row.key for row in folded.content.rows], texts(folded), strict=True))
-    assert names[build_view.newest_row(folded, picture())].startswith("     Rip-up")
+    assert names[build_tree.newest_row(folded, picture())].startswith("     Rip-up")
 
 
 def run_of(tmp_path: Path, state: str) -> RunView:
@@ -398,17 +398,17 @@ def test_the_list_says_that_a_clock_is_missed(tmp_path: Path, width: int) -> Non
 def test_steps_and_their_usual_times_stand_there_before_the_builder_names_them() -> None:
     usual = {"step_tidy_up": 0.1, "step_hw_codegen": 95.0, "step_synthesize_bitfile": 2250.0}
     starting = picture(steps=(), jobs=())
-    assert texts(build_view.step_tree(starting, set(), 0.0, None, usual)) == [
+    assert texts(build_tree.step_tree(starting, set(), 0.0, None, usual)) == [
         "· tidy_up ",
         "· hw_codegen ~1m35",
         "· synthesize_bitfile ~37m30",
     ]
     # Once they are named: those that are still to come.
     assert "· make_driver ~4.0 s" in texts(
-        build_view.step_tree(picture(), set(), 0.0, None, {"step_make_driver": 4.0})
+        build_tree.step_tree(picture(), set(), 0.0, None, {"step_make_driver": 4.0})
     )
     # Of a run that has ended nothing more is to come.
-    assert texts(build_view.step_tree(starting, set(), 0.0, AT, usual)) == []
+    assert texts(build_tree.step_tree(starting, set(), 0.0, AT, usual)) == []
 
 
 async def test_a_build_that_starts_shows_what_is_to_come(
