@@ -14,7 +14,13 @@ from finn_tui.ui.controllers import training
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.controllers.build_place import choose_place
 from finn_tui.ui.controllers.run_notices import run_notices
-from finn_tui.ui.controllers.run_reader import cause_of_failure, read_results, read_runs, upkeep
+from finn_tui.ui.controllers.run_reader import (
+    cause_of_failure,
+    has_changed,
+    read_results,
+    read_runs,
+    upkeep,
+)
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.runs.state import RunsState
@@ -396,7 +402,7 @@ class BuildController(Controller):
             runs, broken = await asyncio.to_thread(read_runs, self.lab, seen or ())
             reasons = [run.reason for run in broken]
             if seen is None or runs != seen or reasons != damaged:
-                changed = [run for run in runs if run not in (seen or ())]
+                changed = has_changed(runs, seen or ())
                 removed = len(runs) != len(seen or ())
                 changed_results: tuple[Experiment, ...] | None = None
                 if changed or removed or broken:
@@ -421,8 +427,8 @@ class BuildController(Controller):
         from finn_tui.runs.live.snapshot import pictures
 
         kind = Kind.of(run.request)
-        others = [other for other in self.lab.runs() if other != run]
-        history = await asyncio.to_thread(past_builds, others)
+        others = await asyncio.to_thread(self.lab.runs)
+        history = await asyncio.to_thread(past_builds, [one for one in others if one != run])
         async for snapshot in pictures(run):
             usual = usual_steps(kind, history, [step.name for step in snapshot.steps])
             if snapshot.steps:

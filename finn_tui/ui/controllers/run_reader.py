@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,17 @@ def read_runs(
             continue
         runs.append(seen)
     return tuple(run for run in runs if run is not None), tuple(broken)
+
+
+def has_changed(runs: Sequence[RunView], before: Sequence[RunView]) -> bool:
+    """Return whether a run is new or another than at the last look; one comparison for each.
+
+    Args:
+        runs: as they are now.
+        before: as they were at the last look.
+    """
+    old = {run.id: run for run in before}
+    return any(old.get(run.id) != run for run in runs)
 
 
 def _word_of_scheduler(runs_dir: Path, placement: Placement | None) -> float:
