@@ -22,6 +22,7 @@ from finn_tui.ui.app_log import AppLog
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import Progress
+    from finn_tui.board.doctor import DoctorReport
     from finn_tui.core.editor import Editor
     from finn_tui.lab.board_results import BoardResults
     from finn_tui.lab.models import FailedPreparation
@@ -129,6 +130,7 @@ class BoardState:
         recording: whether what is done on the board is recorded.
         replay_speed: of a recorded session: 1 as recorded, 0 without pauses; None for what the
             board's entry says.
+        reports: the last report of the board doctor by the machine's name.
     """
 
     run: str = ""
@@ -146,6 +148,7 @@ class BoardState:
     marks: str = ""
     recording: bool = False
     replay_speed: float | None = None
+    reports: dict[str, DoctorReport] = field(default_factory=dict)
     error: FinnTuiError | None = None
     log: AppLog = field(default_factory=AppLog)
 

@@ -35,7 +35,7 @@ async def test_boards_are_looked_for(make_app: MakeApp, monkeypatch: pytest.Monk
             await opened(pilot)
             await pilot.press("4")
             await until_mode(pilot, "board")
-            await until(pilot, lambda: "Nothing is built" in screen_text(app))
+            await until(pilot, lambda: "nothing is built" in screen_text(app))
             await pilot.press("t")
             await until(pilot, lambda: " ms " in line_of(screen_text(app), "here"))
             await until(pilot, lambda: "refuses" in line_of(screen_text(app), "off"))

@@ -74,6 +74,6 @@ async def test_that_it_records_is_shown_before_a_run_is_built(make_app: MakeApp)
     app = make_app(None)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("4")
-        await until(pilot, lambda: "Nothing is built yet" in screen_text(app))
+        await until(pilot, lambda: "From the network to the board" in screen_text(app))
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "● recording" in screen_text(app))

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from finn_tui.lab.board_queue import BoardQueue, EntryStatus
-from finn_tui.ui.board.view import machine_text
+from finn_tui.ui.board.facts_view import machine_text
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import rate

@@ -17,6 +17,8 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import numbers as board_numbers
 from finn_tui.ui.board import queue_view
 from finn_tui.ui.board import view as board
+from finn_tui.ui.board.facts_view import machine_text
+from finn_tui.ui.board.road import road_lines
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
 from finn_tui.ui.state import RunView
@@ -85,7 +87,9 @@ class BoardScreen(ModeScreen):
         self._make_room(run)
         self.query_one("#about", LineView).redraw()
         self.query_one("#numbers", LineView).redraw()
-        self.query_one("#jobs", Page).redraw()
+        jobs = self.query_one("#jobs", Page)
+        jobs.title = "Jobs" if run is not None else "From the network to the board"
+        jobs.redraw()
         self._draw_queue()
         self._draw_images(run)
         self.query_one("#log", LogPane).set_log(self._log_view(state.log.path), "board log")
@@ -131,9 +135,16 @@ class BoardScreen(ModeScreen):
         if self._wide:
             below = 0 if self._beside else 6
             room = height - 3 - lines - below
-            wanted = min(21, room - 9) if self._listed else room
+            if run is None:
+                wanted = min(room, len(road_lines(self.state, left - 4, room - frame)) + frame)
+            else:
+                # The list has what its rows need; the jobs have the rest, and 21 lines at least.
+                rows = self._list_rows() + 1 + frame if self._listed else 0
+                wanted = max(min(21, room - 9) if rows else room, room - max(rows, 4))
             work = self.resize_pane("work", max(8, wanted))
             self._work = (left, work - frame)
+            if run is None and not self._beside:
+                below = height - 3 - work
             _set(self.query_one("#left"), "height", height - 3 - below)
             _set(queue, "height", "1fr")
             return
@@ -145,6 +156,11 @@ class BoardScreen(ModeScreen):
         work = self.resize_pane("work", max(5, min(17, room)))
         self._work = (left, work - frame)
         _set(self.query_one("#left"), "height", lines + work + below)
+
+    def _list_rows(self) -> int:
+        queued = {entry.run for entry in self.state.board.queue.entries}
+        others = [run for run in self.state.runs if run.built and run.id not in queued]
+        return len(self.state.board.queue.entries) + len(others)
 
     def _numbers(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.board_run()
@@ -292,7 +308,7 @@ class BoardScreen(ModeScreen):
 
     def _about(self, width: int, height: int) -> list[StyledLine]:
         state = self.state.board
-        machine = shorten(board.machine_text(state.machine), max(12, width // 5))
+        machine = shorten(machine_text(state.machine), max(12, width // 5))
         line = StyledLine().add(" board ", "dim").add(machine, "strong", "board.choose")
         run = self.state.board_run()
         marks = self._about_marks(run)
@@ -321,8 +337,7 @@ class BoardScreen(ModeScreen):
     def _jobs(self, width: int, height: int) -> list[StyledLine]:
         run = self.state.board_run()
         if run is None:
-            running = [each for each in self.state.runs if not each.state.final]
-            return board.empty_lines(running, self.state.board.machine, width)
+            return road_lines(self.state, width, height)
         return board.job_lines(self.state.board, width, height, run, self.state.board.read)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from finn_tui.board.catalogue import REPLAY, marks
+from finn_tui.board.catalogue import marks
 from finn_tui.lab.board_results import BoardResults, DifferingImage
+from finn_tui.ui.board.facts_view import board_lines, machine_text
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState, RunView
 from finn_tui.ui.toolkit.styled_line import (
     StyledLine,
     bar,
+    cells,
     duration,
     rate,
     shorten,
     whole,
     wrap,
 )
+
+if TYPE_CHECKING:
+    from finn_tui.base.errors import FinnTuiError
 
 _SIGNS = {
     "waiting": ("·", "faint"),
@@ -33,25 +37,28 @@ _MARKS = (" REPLAY SIMULATED", " REPLAY", " SIMULATED")
 _EARLIER = "earlier: "
 
 #: What each job does, where nothing is known of it yet.
-_WORK = {
+WORK = {
     "deploy": "sends what changed, hashes checked",
     "execute": "one image, compared with software",
     "throughput": "batch sizes, repeated, with spread",
     "validate": "the test set, image by image",
 }
 
+#: More of the same, where there is room for it.
+DETAILS = {
+    "deploy": "into a folder of its own there, switched to at once; earlier ones stay",
+    "execute": "its class and the runners-up; then every sample's outputs, value by value",
+    "throughput": "1, 10, 100 ... images, 10 times each; accelerator alone, and end to end",
+    "validate": "accuracy with its 95 % interval, worst classes, images that differ",
+}
+
 Text = tuple[str, str]
 #: Lines of all jobs with all results.
 JOB_LINES = 11
-
-
-def machine_text(machine: str) -> str:
-    """Return a board's name for people: of a recorded session the file's name without its folder.
-
-    Args:
-        machine: as the settings have it.
-    """
-    return Path(machine).stem if machine.startswith(REPLAY) else machine
+#: Lines that must be free for what is known of the board.
+_LEAST_FACTS = 4
+#: Lines in which why a job failed has room above the jobs.
+_ROOM_FOR_CAUSE = 14
 
 
 def speed_text(speed: float | None) -> str:
@@ -63,38 +70,6 @@ def speed_text(speed: float | None) -> str:
     if speed is None:
         return ""
     return f"{speed:g}x " if speed else "without pauses "
-
-
-def empty_lines(running: Sequence[RunView], machine: str, width: int) -> list[StyledLine]:
-    """Return what to do where no run can be deployed yet.
-
-    Args:
-        running: builds that have not ended.
-        machine: the board's name.
-        width: columns.
-    """
-    lines = [StyledLine().add("  Nothing is built yet.", "strong")]
-    if running:
-        state = running[0].state
-        step = f", step {state.step_index} of {state.step_count}" if state.step_count else ""
-        lines[-1] = StyledLine().add(f"  {running[0].id} is {state.state}{step}.", "strong")
-    lines.append(StyledLine())
-    keys = (
-        ("b", "app.build", "build the folding that is open on Tune"),
-        ("2", "app.tune", "fold the layers first"),
-        ("3", "app.runs", "watch builds"),
-        ("t", "board.choose", f"choose the board, now {machine}"),
-        ("*", "board.doctor", "examine it: image, driver, memory, clock, users"),
-        ("$", "board.console", "a terminal on it"),
-        ("d", "app.go", "then, with the built run, all of:"),
-    )
-    for key, action, text in keys:
-        line = StyledLine().add("  ").cell(key, 3, "key", hit=action)
-        lines.append(line.add(shorten(text, width - line.width), "dim", action))
-    for name, work in _WORK.items():
-        line = StyledLine().add("     ").cell(name, 11)
-        lines.append(line.add(shorten(work, width - line.width), "dim"))
-    return lines
 
 
 def job_lines(
@@ -119,6 +94,9 @@ def job_lines(
     problem = None if board.busy else _problem(board, jobs, run)
     if problem is not None:
         lines.append(StyledLine().add(" " + _cut(problem[0], width - 2), problem[1]))
+        error = board.error_with(run.id if run is not None else "")
+        if error is not None and height >= _ROOM_FOR_CAUSE:
+            lines += _cause(error, problem[0], width - 4)
     verdict = _verdict(results)
     if verdict is not None and problem is not None:
         verdict = _EARLIER + verdict[0], "dim"
@@ -129,6 +107,8 @@ def job_lines(
             lines.append(StyledLine().add(" " + _cut(verdict[0], width - 2), verdict[1]))
         elif run is not None:
             lines += _next(run, board, width)
+    measures = any(results.get(part) for part in ("execute", "throughput", "accuracy"))
+    details = not low and not measures and height >= len(lines) + 2 * len(BOARD_JOBS)
     for name in BOARD_JOBS:
         job = jobs.get(name)
         measured = _measured_lines(board, name, job)
@@ -139,11 +119,27 @@ def job_lines(
         lines += [
             StyledLine().add("   ").add(_cut(text, width - 4), role) for text, role in measured
         ]
+        if details and not measured and (job is None or job.status == "waiting"):
+            lines.append(StyledLine().add("   ").add(shorten(DETAILS[name], width - 4), "faint"))
     if not board.busy:
         lines += _details(results, read, width)
         if (low or verdict is not None) and run is not None:
             lines += _next(run, board, width)
+    if height - len(lines) >= _LEAST_FACTS:
+        # What has room, never what would have to be scrolled to.
+        lines += [StyledLine(), *_inset(board_lines(board, width - 2))][: height - len(lines)]
     return lines
+
+
+def _cause(error: FinnTuiError, headline: str, width: int) -> list[StyledLine]:
+    """Why a job failed and what to do; the headline in full where it was cut."""
+    full = wrap(error.what, width) if cells(headline) > width + 2 else []
+    lines = [*full, *wrap(error.why, width, "dim"), *wrap(error.fix, width, "accent")]
+    return [StyledLine().add("   ").append(line) for line in lines]
+
+
+def _inset(lines: Sequence[StyledLine]) -> list[StyledLine]:
+    return [StyledLine().add(" ").append(line) for line in lines]
 
 
 def _problem(board: BoardState, jobs: Mapping[str, JobState], run: RunView | None) -> Text | None:
@@ -192,7 +188,7 @@ def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> St
     if job is None and measured:
         return line.add("measured earlier", "dim")
     if job is None or (job.status == "waiting" and not measured):
-        return line.add(shorten(_WORK[name], width - line.width - 1), "faint")
+        return line.add(shorten(WORK[name], width - line.width - 1), "faint")
     if job.status == "running":
         room = width - line.width - 1
         if job.fraction is not None and room > 30:
@@ -232,12 +228,12 @@ def _so_far(board: BoardState, job: JobState) -> Text:
     assert board.accuracy is not None
     percent, done, total = board.accuracy
     text = f"{percent:.2f} % so far"
-    if board.interval is not None:
-        text += f" ({board.interval[0]:.2f} to {board.interval[1]:.2f} %)"
-    text += f", {done:,} of {total:,} images"
     if job.seconds_left is not None:
         text += f", {duration(job.seconds_left)} left"
-    return text, "strong"
+    text += f", {done:,} of {total:,}"
+    if board.interval is not None:
+        text += f" ({board.interval[0]:.2f} to {board.interval[1]:.2f} %)"
+    return text + (f" {board.marks}" if board.marks else ""), "sim" if board.marks else "strong"
 
 
 def _mark(result: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.controllers.board_work import Credentials, on_board
 from finn_tui.ui.controllers.paste import PasteController
 from finn_tui.ui.messages import WorkKind, WorkResult
+from finn_tui.ui.state import Topic
 
 if TYPE_CHECKING:
     from finn_tui.board.doctor import DoctorReport
@@ -27,6 +28,7 @@ class DoctorReported(WorkResult):
     """A board was examined."""
 
     kind = WorkKind.DOCTOR
+    machine: str
     report: DoctorReport
 
 
@@ -106,8 +108,10 @@ class DoctorController(Controller):
 
     def reported(self, message: DoctorReported) -> None:
         """Show what was found."""
+        self.state.board.reports[message.machine] = message.report
         if self._screen is not None:
             self._screen.set_report(message.report)
+        self.state.publish(Topic.BOARD)
 
     def failed(self, error: FinnTuiError) -> None:
         """Say why nothing was found; ask where an answer helps."""
@@ -134,4 +138,5 @@ class DoctorController(Controller):
         async def examine(link: Transport) -> DoctorReport:
             return await doctor(link, run, tell)
 
-        return DoctorReported(await on_board(self.lab, machine, credentials, examine, tell))
+        report = await on_board(self.lab, machine, credentials, examine, tell)
+        return DoctorReported(machine, report)
