@@ -62,7 +62,8 @@ class Stage:
         self.model = model
         self.path = path
         self.kind = "qonnx"
-        self.maker = str(model.get_metadata_prop(_MAKER) or "")[:_LONGEST_MAKER]
+        entries = [each for place in _metadata(model) for each in place if each.key == _MAKER]
+        self.maker = entries[0].value[:_LONGEST_MAKER] if entries else ""
         self.notes: List[str] = []
 
 
@@ -116,7 +117,16 @@ def installed() -> str:
 
 def sign(model: Any) -> None:
     """Write the installed FINN into a graph that it has made."""
+    for place in _metadata(model):
+        for entry in [each for each in place if each.key == _MAKER]:
+            place.remove(entry)
     model.set_metadata_prop(_MAKER, installed())
+
+
+def _metadata(model: Any) -> List[Any]:
+    """Where qonnx keeps metadata: in the model, or, from 1.0 on, in its graph."""
+    wrapped = getattr(model, "model", model)
+    return [wrapped.metadata_props, getattr(wrapped.graph, "metadata_props", [])]
 
 
 def explained(error: EngineError, kind: str, maker: str) -> EngineError:
