@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.lab import checkpoints, datasets, trainable
 from finn_tui.lab.handling import require_agreed
@@ -128,6 +128,9 @@ async def train(
     weights = None
     if options.weights is not None:
         weights = str(await asyncio.to_thread(checkpoints.find, lab.workspace, options.weights))
+    # Said before a data set is fetched.
+    engine = await lab.spec(on_progress)
+    _require_brevitas(engine)
     place = await dataset(lab.workspace, network.dataset, options, on_progress)
     training = {
         "definition": dict(network.definition),
@@ -142,12 +145,27 @@ async def train(
     request = TrainRequest(
         model=network.name,
         training=training,
-        engine=await lab.spec(on_progress),
+        engine=engine,
         source={"title": network.title},
         parallel=settings.parallel_builds,
         notify=lab.workspace.agreed_notify(),
     )
     return await launch_training(request, lab.workspace.runs_dir, on_progress=on_progress)
+
+
+def _require_brevitas(engine: EngineSpec) -> None:
+    """Raise ``FinnTuiError`` if an engine is known to have no Brevitas or no torch."""
+    if engine.info is None:
+        return
+    missing = [name for name in ("brevitas", "torch") if engine.info.get(name) is None]
+    if missing:
+        raise FinnTuiError(
+            f"the engine {engine.name} cannot train: it has no {' and no '.join(missing)}",
+            f"{engine.version} is installed there without.",
+            'Train with another engine (engine = "finn-plus" in finn-tui.toml); a network that it '
+            "exports (finn-tui export) can be prepared with this one.",
+            kind=ErrorKind.ENGINE,
+        )
 
 
 async def dataset(

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.lab import trainable, training
 from finn_tui.lab.handling import ConsentRequired
 from finn_tui.lab.model_request import choose_checkpoint, resolve
@@ -120,6 +121,20 @@ def test_training_and_evaluation_ask_once_for_a_content(module: Path) -> None:
         asyncio.run(training.train(lab, "mynet.py", options))
     module.write_text(FILE + "\n# edited\n")
     with pytest.raises(ConsentRequired):
+        asyncio.run(training.train(lab, "mynet.py", options))
+
+
+def test_an_engine_without_brevitas_trains_nothing_and_says_it_first(module: Path) -> None:
+    lab = _Lab(workspace=Workspace.open(module.parent), ask_steps=lambda path, text: True)
+    info = {"flavour": "finn", "version": "0.9", "brevitas": None, "torch": None}
+    spec = EngineSpec("old", ("python",), info=info)
+
+    async def engine(on_progress: Any = None) -> EngineSpec:
+        return spec
+
+    lab.spec = engine  # type: ignore[method-assign]
+    options = training.TrainOptions(dataset="no-such-data-set")
+    with pytest.raises(FinnTuiError, match="old cannot train: it has no brevitas and no torch"):
         asyncio.run(training.train(lab, "mynet.py", options))
 
 

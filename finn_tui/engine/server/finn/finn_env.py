@@ -95,7 +95,8 @@ def torch_ready() -> Any:
         raise EngineError(
             "This engine cannot make a Brevitas network",
             "%s" % error,
-            "Prepare from a QONNX .onnx file, or use an engine with brevitas and torch",
+            "Write it as a QONNX file with an engine that has brevitas and torch (finn-tui export, "
+            'with engine = "finn-plus" in finn-tui.toml), and prepare that file here',
             kind="engine",
         ) from error
     if not hasattr(torch.Tensor, "rename"):
