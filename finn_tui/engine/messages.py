@@ -126,6 +126,6 @@ def _last_words(output: Sequence[str]) -> str:
     # A program's own message (docker's) ends in advice.
     errors = [line for line in output if "error" in line.lower()]
     last = (errors or output or [""])[-1]
-    if sum(not each.isprintable() or each == "\ufffd" for each in last) > len(last) // 10:
+    if last.count("\ufffd") > 2:
         return "It wrote something that is no text."
     return f"Its last words: {last}" if last else "It said nothing."

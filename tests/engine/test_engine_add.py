@@ -282,5 +282,11 @@ def test_a_graph_that_another_finn_made_asks_for_its_engine(
         "made by finn 0.10, and this engine is finn-plus 1.6.1"
         in explained("finn", "finn 0.10").why
     )
-    assert "with an engine of finn 0.10 " in explained("finn", "finn 0.10").fix
+    for maker, remedy in (
+        ("finn 0.10", "--finn-root FOLDER-OF-FINN-0.10`"),
+        ("finn like 0.9 (sources 3c5624e6)", "--finn-root FOLDER-OF-FINN-0.9`"),
+        ("finn-plus 1.5.0", "--version 1.5.0`"),
+    ):
+        fix = explained("finn", maker).fix
+        assert f"with an engine of {maker}; `" in fix and remedy in fix
     assert explained("hardware", "").fix.startswith("A fix; if another FINN made the file")

@@ -76,7 +76,8 @@ def open_graph(path: Any) -> Stage:
     ops = graphs.op_types(stage.model)
     if hardware:
         maker, remedy = made_by(graphs.op_types(stage.model))
-        maker = stage.maker or maker
+        if stage.maker:
+            maker, remedy = stage.maker, _remedy(stage.maker)
         if maker:
             stage.notes.append("%s was made by %s" % (os.path.basename(stage.path), maker))
         _require_known(hardware, stage.path, maker, remedy)
@@ -129,6 +130,17 @@ def _metadata(model: Any) -> List[Any]:
     return [wrapped.metadata_props, getattr(wrapped.graph, "metadata_props", [])]
 
 
+def _remedy(maker: str) -> str:
+    """How an engine of a FINN is had, as ``installed`` says it; empty where that is not known."""
+    kind, _, version = maker.partition(" ")
+    words = version.replace("like ", "").split()
+    if not words:
+        return ""
+    if kind == "finn-plus":
+        return "finn-tui engine install --version %s" % words[0]
+    return _SOURCES % words[0]
+
+
 def explained(error: EngineError, kind: str, maker: str) -> EngineError:
     """The error of a FINN that went on with a graph, and which FINN is needed if another made it.
 
@@ -140,13 +152,13 @@ def explained(error: EngineError, kind: str, maker: str) -> EngineError:
     if kind == "qonnx" or maker == installed():
         return error
     if maker:
-        error.why = (
-            "%s The graph was made by %s, and this engine is %s." % (error.why, maker, installed())
-        ).strip()
-        error.fix = (
-            "Open it with an engine of %s (finn-tui engine list shows yours), or prepare "
-            "the network again from its QONNX file" % maker
+        reason = error.why.rstrip(". ")
+        error.why = "%sThe graph was made by %s, and this engine is %s." % (
+            reason + ". " if reason else "",
+            maker,
+            installed(),
         )
+        error.fix = _engine_of(maker, _remedy(maker))
     else:
         error.fix = (
             "%s; if another FINN made the file, open it with an engine of that one" % (error.fix)
@@ -253,10 +265,15 @@ def _require_known(nodes: List[Any], path: str, maker: str, remedy: str) -> None
                 graphs.listed(unknown),
                 "; the graph was made by %s" % maker if maker else "",
             ),
-            "Open it with an engine of %s%s (finn-tui engine list shows yours), or prepare the "
-            "network again from its QONNX file"
-            % (maker or "that FINN", "; `%s` makes one" % remedy if remedy else ""),
+            _engine_of(maker or "that FINN", remedy),
         )
+
+
+def _engine_of(maker: str, remedy: str) -> str:
+    return (
+        "Open it with an engine of %s%s (finn-tui engine list shows yours), or prepare the "
+        "network again from its QONNX file" % (maker, "; `%s` makes one" % remedy if remedy else "")
+    )
 
 
 def strip(model: Any) -> Tuple[Any, int]:
