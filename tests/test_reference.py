@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import finn_versions
 from docs import make_reference
 from docs.make_reference import DOCS, FILES, KEYS_EXAMPLE
 from finn_tui.base import config, paths
@@ -61,3 +63,10 @@ def test_a_key_without_a_meaning_is_refused() -> None:
     assert make_reference.attribute_docs(Undocumented)["here"] == ("s", "that it takes.")
     with pytest.raises(ValueError, match=r"Undocumented\.gone has no meaning"):
         make_reference.fields_table(Undocumented)
+
+
+def test_the_table_of_finn_versions_is_the_one_that_was_run() -> None:
+    results = json.loads((DOCS.parent / "benchmarks" / "finn_versions.json").read_text("utf-8"))
+    assert finn_versions.table(results) in (DOCS / "versions.md").read_text("utf-8")
+    for row in results.values():
+        assert not [cell for cell in row["cells"].values() if cell.startswith("FAILED")]
