@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -36,3 +37,38 @@ def test_every_package_is_on_the_page() -> None:
             continue
         # A feature of the app is named by its folder alone.
         assert f"{name}/" in PAGE or f"`{folder.name}/`" in PAGE or f"{name}`" in PAGE, name
+
+
+def test_nobody_asks_which_finn_it_is() -> None:
+    """What differs is asked of ``finn_api`` as a capability, never of a version or a flavour."""
+
+    def name_of(node: ast.expr) -> str:
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            return str(node.slice.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            # document.get("version"), version.startswith("0.9")
+            if node.func.attr == "get" and node.args and isinstance(node.args[0], ast.Constant):
+                return str(node.args[0].value)
+            return name_of(node.func.value)
+        return getattr(node, "attr", getattr(node, "id", ""))
+
+    asked = []
+    for path in sorted((ROOT / "finn_tui").rglob("*.py")):
+        # Of a board's driver the flavour is that of its files.
+        if path.name == "finn_api.py" or (ROOT / "finn_tui" / "board") in path.parents:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                sides = [node.left, *node.comparators]
+                texts = [each.value for each in sides if isinstance(each, ast.Constant)]
+                if any(isinstance(text, str) for text in texts) and any(
+                    name_of(side) in ("flavour", "version") for side in sides
+                ):
+                    asked.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+            elif (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "attr", "") == "startswith"
+                and name_of(node) in ("flavour", "version")
+            ):
+                asked.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not asked
