@@ -10,7 +10,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
-from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.hosts.container import Container
 from finn_tui.lab.build_places import links
 from finn_tui.lab.doctor.check import Check, Verdict
@@ -77,9 +77,7 @@ async def test_a_container_that_does_not_see_the_folder_is_refused(
             await here.files()
 
 
-async def test_the_doctor_asks_a_container_that_runs_and_calls_an_image_unknown(
-    box: Host, tmp_path: Path
-) -> None:
+async def test_the_doctor_asks_finn_where_builds_have_it(box: Host, tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
 
     async def engine_check(name: str) -> Check:
@@ -88,6 +86,13 @@ async def test_the_doctor_asks_a_container_that_runs_and_calls_an_image_unknown(
 
     inside = await engine_check("box")
     assert inside.verdict is Verdict.WRONG and "no FINN" in inside.value, "it was asked"
-    image = Container(image=IMAGE)
+    image = Container(image=IMAGE, mounts=("/usr:/usr:ro",), options=("--network", "none"))
     catalogue.add(Host(name="image", folder=box.folder, engine=box.engine, container=image))
-    assert (await engine_check("image")).verdict is Verdict.UNKNOWN
+    of_image = await engine_check("image")
+    assert of_image.verdict is Verdict.WRONG and "no FINN" in of_image.value
+    # The image of jobs is on the nodes of a cluster.
+    slurm = Host(
+        name="jobs", folder=box.folder, engine=box.engine, container=image, slurm=SlurmEntry()
+    )
+    catalogue.add(slurm)
+    assert (await engine_check("jobs")).verdict is Verdict.UNKNOWN

@@ -95,8 +95,8 @@ async def examine_named(
     from finn_tui.runs.remote.link import Link
 
     host = await asyncio.to_thread(hosts.find, name)
-    is_running = host.container is not None and bool(host.container.name)
-    if not host.is_remote and not is_running:
+    builds_in_it = host.container is not None and host.slurm is None
+    if not host.is_remote and not builds_in_it:
         return await examine_host(Link(host, LocalTransport()), workspace, on_progress)
     async with HostLinks(on_progress) as links, links.use(name) as link:
         return await examine_host(link, workspace, on_progress)
@@ -120,10 +120,11 @@ async def examine_host(
     host = link.host
     on_progress(Progress("doctor", f"examining {link.name}"))
     of_engine = None
-    # A link leads into the container that runs; of an image there is none to ask.
-    if host.engine and (host.container is None or host.container.name):
+    # The image of jobs is on the nodes of a cluster, not on its login node.
+    if host.engine and (host.container is None or host.slurm is None):
+        on_progress(Progress("doctor", f"starting FINN's Python on {link.name}"))
         try:
-            of_engine = await _ask_host(link, host.engine, _ENGINE_PARTS)
+            of_engine = await _ask_build(link, host.engine)
         except FinnTuiError:
             of_engine = Facts()  # it does not start
     before = time.time()
@@ -154,7 +155,7 @@ def _engine_there(host: Host, of_engine: Facts | None) -> tuple[EngineState, ...
         return ()
     command = " ".join(host.engine)
     if of_engine is None:
-        return (EngineState(command, "in a container of an image, not asked"),)
+        return (EngineState(command, "in containers of jobs, not asked"),)
     if of_engine.finn is None:
         fix = f'set engine = ["PYTHON"] in [{host.name}] of hosts.toml, a Python there with FINN'
         return (EngineState(command, "", "it does not start", fix),)
@@ -163,10 +164,18 @@ def _engine_there(host: Host, of_engine: Facts | None) -> tuple[EngineState, ...
     return (EngineState(command, version),)
 
 
-async def _ask_host(link: Link, python: Sequence[str], parts: Sequence[str] = ()) -> Facts:
-    command = link.as_build([*python, await link.archive(), "doctor", *parts])
+async def _ask_host(link: Link, python: Sequence[str]) -> Facts:
+    command = link.as_build([*python, await link.archive(), "doctor"])
     with link.transport.translated():
         _, out, err = await link.transport.run(*command, timeout=_SECONDS)
+    return facts.parse(out or err)
+
+
+async def _ask_build(link: Link, engine: Sequence[str]) -> Facts:
+    """What FINN's Python says where a build of the host has it."""
+    command = [*engine, await link.archive(), "doctor", *_ENGINE_PARTS]
+    with link.transport.translated():
+        _, out, err = await link.run_build(*command, seconds=_SECONDS)
     return facts.parse(out or err)
 
 

@@ -134,6 +134,13 @@ class ImageLink(MachineLink):
             raise self._containers.not_started(err)
         return self._parse(job, status, out, err)
 
+    async def run_build(self, *command: str, seconds: float) -> tuple[int, bytes, bytes]:
+        """See ``Link``: in a container of its own, behind the image's entry point."""
+        base = (await self.files()).base
+        return await self._containers.run(
+            *self.as_build(command), mounts=(base,), seconds=max(seconds, LONG_SECONDS)
+        )
+
     async def start(self, folder: str, parallel: int, resume: str = "") -> dict[str, Any]:
         """See ``Link``: in a container that is named after the run."""
         known = await self._containers.find(folder)

@@ -142,6 +142,21 @@ class Link:
             FinnTuiError: who knows does not answer.
         """
 
+    async def run_build(self, *command: str, seconds: float) -> tuple[int, bytes, bytes]:
+        """Run a command where and as a build of the host works, and wait for its end.
+
+        Args:
+            command: program and arguments.
+            seconds: that it may take.
+
+        Returns:
+            exit status, standard output and standard error.
+
+        Raises:
+            FinnTuiError: the line broke, or it took too long.
+        """
+        return await self.transport.run(*self.as_build(command), timeout=seconds)
+
     def as_build(self, command: Sequence[str]) -> list[str]:
         """A command with the host's setup lines and variables, as a build has them."""
         command = ["env", *(f"{name}={value}" for name, value in self.host.env.items()), *command]
