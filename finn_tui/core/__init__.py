@@ -1,0 +1,1 @@
+"""Pure arithmetic on a design: no files, no processes, no screens."""

@@ -1,0 +1,1 @@
+"""FINN's process from outside: which engines there are, starting one, asking it."""

@@ -1,0 +1,1 @@
+"""What commands and screens call, each the same function; ``workbench`` owns the engine."""

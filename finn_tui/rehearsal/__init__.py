@@ -1,0 +1,1 @@
+"""Stand-ins for AMD's tools and for a board; everything from them says SIMULATED."""

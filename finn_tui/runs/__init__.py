@@ -1,0 +1,1 @@
+"""Run folders: what they hold (``folder``), where a run works (``placement``), time left."""

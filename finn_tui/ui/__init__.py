@@ -1,0 +1,1 @@
+"""The app; one folder a feature, in layers (docs/architecture.md)."""

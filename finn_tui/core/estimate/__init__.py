@@ -1,0 +1,1 @@
+"""What a folding costs: FINN's cost tables, FIFOs and width converters, the shell."""

@@ -1,0 +1,1 @@
+"""A folding: its legal values and couplings, FINN's JSON, the lab's tuples."""

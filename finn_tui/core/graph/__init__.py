@@ -1,0 +1,1 @@
+"""Graphs of FINN's flow: walking, drawing, search and differences between stages."""

@@ -1,0 +1,1 @@
+"""What the Learn screen and ``explain`` teach of a folded layer."""

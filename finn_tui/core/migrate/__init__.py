@@ -1,0 +1,1 @@
+"""Foldings of other FINN versions, matched to the layers of a design."""

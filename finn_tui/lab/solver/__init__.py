@@ -1,0 +1,1 @@
+"""The solver in a process of its own: options, requests and answers."""

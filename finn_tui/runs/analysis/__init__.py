@@ -1,0 +1,1 @@
+"""Outcome and cause of a log or build folder; the estimate against the built design."""

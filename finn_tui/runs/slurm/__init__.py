@@ -1,1 +1,1 @@
-"""Builds as jobs of Slurm: sent with sbatch, followed by one squeue for all, ended by scancel."""
+"""Builds as jobs of Slurm: sent with sbatch, followed by squeue and sacct, ended by scancel."""

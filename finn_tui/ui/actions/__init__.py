@@ -1,0 +1,1 @@
+"""Everything a user can do: the actions, the user's keys, why one is disabled."""

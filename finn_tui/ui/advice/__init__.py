@@ -1,0 +1,1 @@
+"""The dialog of what to fold next."""

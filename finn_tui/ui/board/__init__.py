@@ -1,0 +1,1 @@
+"""The Board screen: deploying, measuring and validating on a board."""

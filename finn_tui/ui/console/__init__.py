@@ -1,0 +1,1 @@
+"""A board's terminal in the app."""

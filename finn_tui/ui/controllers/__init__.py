@@ -1,0 +1,1 @@
+"""One subject each: what starts background work and takes what comes of it."""

@@ -1,0 +1,1 @@
+"""The Flow screen: the stages from export to dataflow graph."""

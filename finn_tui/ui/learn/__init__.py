@@ -1,0 +1,1 @@
+"""The Learn screen: how a folded layer computes."""

@@ -1,0 +1,1 @@
+"""The Results screen: all runs with their measured results."""

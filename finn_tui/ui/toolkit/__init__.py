@@ -1,0 +1,1 @@
+"""Widgets and text drawing that know no feature."""

@@ -1,0 +1,1 @@
+"""The Tune screen: the layer table and what folds it."""

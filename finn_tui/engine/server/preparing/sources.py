@@ -26,7 +26,6 @@ Progress = Callable[[str, Optional[float]], None]
 
 SAMPLE_IMAGES = 20
 QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "BinaryQuant", "FloatQuant", "Trunc")
-FINN_OPS = ("MultiThreshold", "XnorPopcountMatMul")
 
 
 class Network:

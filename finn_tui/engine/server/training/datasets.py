@@ -46,10 +46,6 @@ class Dataset(NamedTuple):
         return int(channels), int(height), int(width)
 
 
-class _Damaged(Exception):
-    """A file is not what its name says; the text says why."""
-
-
 def load(folder: str, labels: str = "fine", test_only: bool = False) -> Dataset:
     """Read a data set.
 
