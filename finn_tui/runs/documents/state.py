@@ -103,6 +103,12 @@ class RunState(Struct, frozen=True):
         return max(0.0, ((end or datetime.now(UTC)) - start).total_seconds())
 
     @property
+    def ended_at(self) -> float | None:
+        """When it ended, in seconds since the epoch, by the clock of its machine."""
+        end = _time(self.ended) if self.final else None
+        return end.timestamp() if end is not None else None
+
+    @property
     def queue_text(self) -> str:
         """Its place in the line and why it waits, for one line; empty if it does not wait."""
         place = f"number {self.position} in line" if self.position else ""

@@ -57,11 +57,13 @@ class JobState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     FAILED = "failed"
+    #: It ran when the build ended: cancelled, killed or lost.
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a run: waiting, running, finished or failed; its seconds, so far if it runs."""
+    """A stage of a run: where it stands; its seconds, so far if it runs."""
 
     name: str
     state: JobState
@@ -75,7 +77,7 @@ class Job:
     Attributes:
         kind: hls, stitch, project, synthesis, implementation.
         name: the layer, run or partition.
-        state: queued, running, finished, failed.
+        state: queued, running, finished, failed, stopped.
         began: seconds since the epoch; seconds: how long it took, so far if it runs.
         stages: of an implementation; now: where its tool is, outermost first.
         log: its log; silent: seconds since that grew, for one that runs.
@@ -105,8 +107,23 @@ def state_of(work: Work) -> JobState:
     return JobState.FINISHED if ended is not None and ended >= began else JobState.RUNNING
 
 
-def job_of(work: Work, reading: ParsedFile | None, grew: float | None, now: float) -> Job:
-    """A work as it is shown; ``reading`` is what its log says, ``grew`` when that last grew."""
+def job_of(
+    work: Work,
+    reading: ParsedFile | None,
+    grew: float | None,
+    now: float,
+    *,
+    stopped: bool = False,
+) -> Job:
+    """Return a work as it is shown.
+
+    Args:
+        work: what a tool does in a folder.
+        reading: what its log says.
+        grew (s since the epoch): when that last grew.
+        now (s since the epoch): the time; of a build that has ended, when it did.
+        stopped: whether the build has ended, and with it what still ran.
+    """
     ended: float | None = None
     inside: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
@@ -116,7 +133,7 @@ def job_of(work: Work, reading: ParsedFile | None, grew: float | None, now: floa
         done = [at for (stage, event), at in work.marks.items() if event in ("end", "error")]
         ended = max(done, default=None)
         if work.kind == "implementation":
-            stages = _stages(work, now)
+            stages = _stages(work, now, stopped=stopped)
     elif reading is None:
         state = JobState.QUEUED
     else:
@@ -136,13 +153,16 @@ def job_of(work: Work, reading: ParsedFile | None, grew: float | None, now: floa
         and state != JobState.QUEUED
     ):
         seconds = max(0.0, ended - work.start)
+    if stopped and state == JobState.RUNNING:
+        state = JobState.STOPPED
     silent = max(0.0, now - grew) if state == JobState.RUNNING and grew is not None else None
     path = work.folder.path / work.log if work.log else None
     return Job(work.kind, work.name, state, work.start, seconds, stages, inside, path, silent)
 
 
-def _stages(work: Work, now: float) -> tuple[Stage, ...]:
+def _stages(work: Work, now: float, *, stopped: bool) -> tuple[Stage, ...]:
     stages = []
+    running = JobState.STOPPED if stopped else JobState.RUNNING
     for name in STAGES:
         began = work.marks.get((name, "begin"))
         if began is None:
@@ -155,7 +175,7 @@ def _stages(work: Work, now: float) -> tuple[Stage, ...]:
         elif end is not None and end >= began:
             stages.append(Stage(name, JobState.FINISHED, end - began))
         else:
-            stages.append(Stage(name, JobState.RUNNING, max(0.0, now - began)))
+            stages.append(Stage(name, running, max(0.0, now - began)))
     return tuple(stages)
 
 

@@ -185,8 +185,9 @@ class BuildWatcher:
         return cls(run.build, run.working, run=run)
 
     def look(self) -> RunSnapshot:
-        """The build as it is now."""
-        now = time.time()
+        """The build as it is now, or as it was when it ended."""
+        ended = self._ended()
+        now = time.time() if ended is None else ended
         works = []
         for places in self._places:
             places.look(now)
@@ -197,7 +198,13 @@ class BuildWatcher:
         for log in logs:
             left -= log.read(max(0, left)) if left > 0 else 0
         jobs = tuple(
-            job_of(work, log.reading if log else None, log.grew if log else None, now)
+            job_of(
+                work,
+                log.reading if log else None,
+                log.grew if log else None,
+                now,
+                stopped=ended is not None,
+            )
             for work, log in wanted
         )
         readings = [(log, log.reading) for log in logs]
@@ -223,6 +230,13 @@ class BuildWatcher:
             behind=left <= 0 and any(log.behind for log in logs),
             free_mb=next((d.free_mb for d in reversed(vivado) if d.free_mb is not None), None),
         )
+
+    def _ended(self) -> float | None:
+        """When our run ended, by this machine's clock; None while it works."""
+        if self._run is None:
+            return None
+        at = self._run.state().ended_at
+        return None if at is None else at - self._run.clock_shift()
 
     def _log_of(self, work: Work) -> _Log | None:
         """The log of a work if it has to be read: not of runs that are done well or not begun."""

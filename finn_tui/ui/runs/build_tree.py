@@ -28,6 +28,7 @@ SIGNS = {
     "finished": ("✓", "good"),
     "failed": ("✗", "bad"),
     "cancelled": ("■", "warn"),
+    "stopped": ("■", "warn"),
     "lost": ("?", "bad"),
 }
 _KINDS = {
@@ -188,7 +189,8 @@ def _job_rows(jobs: Sequence[Job], since: float, logs: dict[Hashable, Path]) -> 
         counted = len(of_kind) > _FEW
         if counted:
             done = sum(job.state == "finished" for job in of_kind)
-            state = "finished" if done == len(of_kind) else "running"
+            ended = any(job.state == "stopped" for job in of_kind)
+            state = "finished" if done == len(of_kind) else "stopped" if ended else "running"
             mark, role = state_sign(state)
             text = f"  {title} {done} of {len(of_kind)}"
             rows.append(Row(("kind", kind), [(mark, role), (text, ""), ("", "")]))

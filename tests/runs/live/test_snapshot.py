@@ -119,6 +119,28 @@ def test_a_run_that_is_launched_again_runs_again(tmp_path: Path) -> None:
     assert job(watcher.look(), "impl_1").state == "running"
 
 
+def test_what_ran_when_the_build_ended_has_stopped(make_run: MakeRun) -> None:
+    run = make_run()
+    synthesis = run.working / RUNS / "impl_1"
+    mark(synthesis, "vivado", "begin", 1000.0)
+    mark(synthesis, "place_design", "begin", 1010.0)
+    write(synthesis / "runme.log", IMPLEMENTATION[:2000])
+    project = run.working / "code_gen_ipgen_MVAU_hls_0_abcdefgh"
+    write(project / "hls_syn_MVAU_hls_0.tcl", "x")
+    write(project / "vitis_hls.log", HLS[: HLS.index("INFO: [HLS 200-42]")])
+    watcher = BuildWatcher.of_run(run)
+    running = caught_up(watcher)
+    assert {job(running, name).state for name in ("impl_1", "MVAU_hls_0")} == {"running"}
+    ended = {"state": "cancelled", "ended": "1970-01-01T00:17:10+00:00"}
+    runfiles.save_state(str(run.path), {**run.state().as_dict(), **ended})
+    shown = caught_up(watcher)
+    stopped = job(shown, "impl_1")
+    assert (stopped.state, stopped.seconds, stopped.silent) == ("stopped", 30.0, None)
+    place = next(stage for stage in stopped.stages if stage.name == "place_design")
+    assert (place.state, place.seconds) == ("stopped", 20.0)
+    assert job(shown, "MVAU_hls_0").state == "stopped"
+
+
 def test_only_what_is_added_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(20):
         run = tmp_path / RUNS / f"ip_{number}_synth_1"
