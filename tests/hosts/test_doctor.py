@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from finn_tui.engine import catalogue as engines
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host
@@ -89,3 +90,14 @@ async def test_an_engine_that_does_not_start_and_none(lab: Host, tmp_path: Path)
     unnamed = checks(await examine_host(Link(here, LocalTransport()), workspace))["engine"]
     assert unnamed.verdict == "warning"
     assert 'engine = ["PYTHON"] in [' in unnamed.fix
+
+
+async def test_a_workspace_whose_engine_is_on_a_host_is_not_said_to_have_no_finn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine's Python of the same path has none, and is none of its business."""
+    monkeypatch.setenv("FINN_TUI_HOME", str(tmp_path / "finn-tui"))
+    engines.add(EngineSpec("there", (sys.executable,), host="lab"))
+    report = await examine.examine(Workspace.open(tmp_path / "w"))
+    engine = checks(report)["engine"]
+    assert (engine.verdict, "host lab" in engine.value) == ("ok", True)

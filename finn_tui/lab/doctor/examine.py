@@ -66,7 +66,8 @@ async def examine(
         boards={**_boards(used), **own},
         engines=tuple(engine_states(known, broken, settings.engine)),
         finn=of_engine.finn if of_engine else None,
-        engine_python=used.command[-1] if used else "",
+        # One on a host or in a container was not asked.
+        engine_python=used.command[-1] if used and of_engine else "",
         now=time.time(),
         own_file=str(own_file()),
         workspace=workspace.root,

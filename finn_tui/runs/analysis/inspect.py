@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.analysis.diagnosis import Diagnosis, Source
 from finn_tui.runs.analysis.utilization import ResourceUsage
@@ -317,6 +318,11 @@ def _merged(reading: ParsedFile) -> ParsedFile:
     return replace(reading, messages=counts, repeated={})
 
 
+#: How a traceback ends whose error the runner has explained in state.json.
+_OWN_ERROR = f"{EngineError.__module__}.{EngineError.__name__}: "
+_PLACE = ("file", "line", "before", "quote", "after")
+
+
 def _conclude(path: Path, items: list[Item]) -> Inspection:
     counted = [item for item in items if item.copy_of is None and not item.old]
     verdict = judge([Source(item.path, item.reading) for item in counted])
@@ -333,6 +339,10 @@ def _conclude(path: Path, items: list[Item]) -> Inspection:
         if other is not None:
             if other.id == "cancelled" or not causes:
                 causes = [other, *causes]
+            elif _OWN_ERROR in causes[0].text:
+                # The runner explains it; the log has the place.
+                places = {name: getattr(causes[0], name) for name in _PLACE}
+                causes[0] = replace(other, **places)
             elif other.id != "build-failed":  # which quotes what was found
                 causes.append(other)
     ours = run_around(path)

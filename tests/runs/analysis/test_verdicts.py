@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from finn_tui.cli.inspect import inspect as command
 from finn_tui.engine.server.failures import causes
 from finn_tui.runs.analysis.inspect import Inspection, inspect
+from tests.runs.conftest import MakeRun
 from tests.runs.readers.samples import HLS, IMPLEMENTATION, REFUSED
 
 STEPS = "".join(f"Running step: step_{name} [{at}/3]\n" for at, name in enumerate("abc", 1))
@@ -477,3 +478,18 @@ def test_folders_without_a_build_are_unknown(tmp_path: Path) -> None:
     (tmp_path / "sub/notes.txt").write_text("AssertionError: no\n")
     (tmp_path / "a.log").write_bytes(bytes(range(256)) * 100)
     assert inspect(tmp_path / "a.log").outcome == "unknown"
+
+
+def test_an_error_that_the_runner_explains_is_told_in_its_words(make_run: MakeRun) -> None:
+    error = {"kind": "tools", "what": "no hlslib", "why": "It is missing.", "fix": "Fetch it."}
+    run = make_run(state="failed", error=error)
+    run.log.write_text(
+        "Traceback (most recent call last):\n"
+        '  File "engine.pyz/builder.py", line 89, in check\n'
+        "    raise EngineError(\n"
+        "finn_tui.engine.protocol.EngineError: no hlslib\n"
+    )
+    cause = inspect(run.path).cause
+    assert cause is not None
+    assert (cause.title, cause.means, cause.advice) == ("no hlslib", "It is missing.", "Fetch it.")
+    assert (cause.file, cause.line) == ("runner.log", 4)
