@@ -125,6 +125,9 @@ def test_a_full_disk_does_not_take_the_last_word(
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        runfiles.save_state(str(run.path), {"state": "running"})
+    assert reserved.exists(), "a heartbeat leaves the space to the last word"
     runfiles.save_state(str(run.path), {"state": "failed"})
     assert run.state().state == "failed"
     assert not list(run.path.glob("*.partial"))

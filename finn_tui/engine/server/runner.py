@@ -350,7 +350,7 @@ class _Runner:
         except Exception as error:  # the boundary around reports that others wrote
             if done:
                 self.error = build_failure.explain(error, self.folder).as_dict()
-            sys.stderr.write("results.json could not be written: %r\n" % error)
+            _complain("results.json could not be written: %r\n" % error)
 
     def _save(self, state: Optional[str] = None) -> None:
         self.state["heartbeat"] = time.time()
@@ -360,11 +360,17 @@ class _Runner:
             runfiles.save_state(self.folder, self.state)
         except OSError as error:
             # A heartbeat that cannot be written must not end hours of work; the next one may.
-            sys.stderr.write("state.json could not be written: %s\n" % error)
+            _complain("state.json could not be written: %s\n" % error)
         if state is not None:
             runfiles.append_event(
                 self.folder, "state", state=state, error=self.state["error"] or None
             )
+
+
+def _complain(text: str) -> None:
+    """Write to the run's log, which a full disk does not take."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
 
 
 def _unexplained(code: Optional[int], folder: str) -> EngineError:

@@ -87,12 +87,15 @@ def release(folder: str) -> None:
 
 
 def save_state(folder: str, state: Dict[str, Any]) -> None:
-    """Write state.json, on a full disk with the space that ``reserve`` kept."""
+    """Write state.json; the last word on a full disk with the space that ``reserve`` kept.
+
+    A heartbeat does not take that space: it would be gone when the last word is due.
+    """
     path = os.path.join(folder, STATE)
     try:
         write_json(path, state)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or state.get("state") not in FINAL:
             raise
         release(folder)
         write_json(path, state)
