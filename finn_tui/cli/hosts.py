@@ -208,7 +208,8 @@ def remove(name: str) -> None:
 def test(name: str, trust: str | None, as_json: bool) -> None:
     """Connect to a machine and show what it is.
 
-    Exit code 1 if the engine that is set there does not start, or nothing can be written there.
+    Exit code 1 if the engine that is set there does not start, nothing can be written there, or
+    the Slurm that is set does not answer.
     """
     from finn_tui.hosts import catalogue
 
@@ -237,15 +238,22 @@ def test(name: str, trust: str | None, as_json: bool) -> None:
     else:
         for key, value in _lines(host, facts, latency):
             echo(f"{key:>12}  {value}")
-    if facts.engine_problem or not facts.writable:
+    silent = host.slurm is not None and not facts.partitions
+    if facts.engine_problem or not facts.writable or silent:
         raise SystemExit(FAILED)
+
+
+def _no_partitions(host: Host, facts: HostFacts) -> str:
+    if facts.slurm_problem:
+        return f"Slurm does not answer: {facts.slurm_problem}"
+    return "there is no Slurm" if host.slurm is not None else "-"
 
 
 def _lines(host: Host, facts: HostFacts, latency: float | None) -> list[tuple[str, str]]:
     from finn_tui.base.text import size
 
     free = "unknown" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"
-    written = "" if facts.writable else ", cannot be written"
+    written = "" if facts.writable else f", cannot be written: {facts.folder_problem}"
     if facts.engine_problem:
         engine = f"does not start: {facts.engine_problem}"
     elif facts.engine_python:
@@ -262,6 +270,6 @@ def _lines(host: Host, facts: HostFacts, latency: float | None) -> list[tuple[st
         ("builds by", _builds_by(host)),
         ("folder", f"{facts.folder}, {free}{written}"),
         *((name, path) for name, path in facts.programs.items()),
-        ("partitions", " ".join(facts.partitions) or "-"),
+        ("partitions", " ".join(facts.partitions) or _no_partitions(host, facts)),
         ("linger", lingers[facts.lingers]),
     ]

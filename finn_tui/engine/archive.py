@@ -8,6 +8,15 @@ from pathlib import Path
 
 from finn_tui.base import files, paths
 
+#: In front of all else, in what every Python understands.
+_MAIN = """\
+import sys
+if sys.version_info < (3, 8):
+    sys.exit("Python %d.%d is too old: the engine needs Python 3.8 or later" % sys.version_info[:2])
+from finn_tui.engine.server.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def engine_archive() -> Path:
     """The engine's code as one file that any Python >= 3.8 runs; made once for each content.
@@ -22,7 +31,7 @@ def engine_archive() -> Path:
         package / "engine/protocol.py",
     ]
     sources += sorted((package / "engine/server").rglob("*.py"))
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_MAIN.encode())
     for path in sources:
         digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     archive = paths.cache_dir() / f"engine-{digest.hexdigest()[:16]}.pyz"
@@ -34,10 +43,5 @@ def engine_archive() -> Path:
     ):
         for path in sources:
             out.write(path, Path("finn_tui") / path.relative_to(package))
-        out.writestr(
-            "__main__.py",
-            "import sys\n"
-            "from finn_tui.engine.server.__main__ import main\n"
-            "sys.exit(main(sys.argv[1:]))\n",
-        )
+        out.writestr("__main__.py", _MAIN)
     return archive

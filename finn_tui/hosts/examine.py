@@ -17,6 +17,8 @@ from finn_tui.hosts.container import Container
 from finn_tui.hosts.container_transport import open_container
 from finn_tui.hosts.transport import Transport
 
+#: What the engine's code is written for.
+OLDEST_PYTHON = (3, 8)
 #: A home directory on a slow network disk takes its time.
 _SECONDS = 60.0
 _CONTAINER_SECONDS = 600.0
@@ -30,12 +32,19 @@ case $folder in /*) ;; *) folder=$HOME/$folder ;; esac
 say folder "$folder"
 at=$folder
 while [ ! -e "$at" ] && [ "$at" != / ]; do at=$(dirname "$at"); done
-[ -w "$at" ] && say writable yes
+probe=$at/.finn-tui-$$
+if why=$( { printf x > "$probe"; } 2>&1 ) && [ -s "$probe" ]; then say writable yes
+else say folder_problem "${why:-the disk is full}"; fi
+rm -f "$probe" 2>/dev/null
 say free "$(df -Pk "$at" 2>/dev/null | awk 'END { print $4 }')"
 for program in docker podman sbatch systemd-run vivado vitis_hls; do
   place=$(command -v "$program" 2>/dev/null) && say "$program" "$place"
 done
-say partitions "$(sinfo -h -o %P 2>/dev/null | head -n 20 | tr '\n' ' ')"
+if command -v sinfo >/dev/null 2>&1; then
+  if answer=$(sinfo -h -o %P 2>&1); then
+    say partitions "$(printf '%s\n' "$answer" | head -n 20 | tr '\n' ' ')"
+  else say slurm_problem "$(printf '%s\n' "$answer" | tail -n 1)"; fi
+fi
 say linger "$(loginctl show-user "$(id -un)" -p Linger --value 2>/dev/null)"
 """
 #: Prints version of Python and FINN, as far as they are there, without importing FINN.
@@ -82,10 +91,12 @@ class HostFacts:
         python: version of its ``python3``; None without one.
         folder: where finn-tui's files go, absolute.
         writable: whether they can be written there.
+        folder_problem: what the host says where they cannot.
         free_bytes: free on that disk; None where it cannot be read.
         programs: paths of those that were found: docker, podman, sbatch, systemd-run, vivado,
             vitis_hls.
         partitions: of a Slurm that answers, the default one with ``*``; empty without one.
+        slurm_problem: what Slurm says where it does not answer.
         lingers: whether the user's processes may outlive the login by systemd; None without it.
         engine_python: version of the engine's Python; None where no engine is set or it fails.
         finn: its FINN, name and version or place; None without one.
@@ -100,7 +111,9 @@ class HostFacts:
     free_bytes: int | None
     programs: dict[str, str]
     lingers: bool | None
+    folder_problem: str = ""
     partitions: tuple[str, ...] = ()
+    slurm_problem: str = ""
     engine_python: str | None = None
     finn: str | None = None
     engine_problem: str = ""
@@ -125,9 +138,11 @@ async def examine(link: Transport, host: Host) -> HostFacts:
         python=values.get("python") or None,
         folder=values.get("folder", host.folder),
         writable="writable" in values,
+        folder_problem=values.get("folder_problem", ""),
         free_bytes=int(free) * 1024 if re.fullmatch(r"\d{1,18}", free) else None,
         programs={name: values[name] for name in programs if values.get(name)},
         partitions=tuple(values.get("partitions", "").split()),
+        slurm_problem=values.get("slurm_problem", ""),
         lingers=linger == "yes" if linger in ("yes", "no") else None,
     )
     return await _with_engine(link, host, facts) if host.engine else facts
@@ -164,7 +179,10 @@ async def _with_engine(link: Transport, host: Host, facts: HostFacts) -> HostFac
     if "place" in texts:
         name, version = texts.get("name", "FINN"), texts.get("version")
         finn = f"{name} {version}" if version else f"{name} in {texts['place']}"
-    return replace(facts, engine_python=texts.get("python"), finn=finn)
+    number = tuple(int(digits) for digits in re.findall(r"\d{1,4}", texts.get("python", ""))[:2])
+    old = bool(number) and number < OLDEST_PYTHON
+    problem = f"Python {texts['python']} is too old: it needs 3.8 or later" if old else ""
+    return replace(facts, engine_python=texts.get("python"), finn=finn, engine_problem=problem)
 
 
 async def completed(link: Transport, host: Host) -> Host:

@@ -77,6 +77,8 @@ class HostsTest(Document, frozen=True, kw_only=True):
         finn: its FINN, name and version or place; null without one.
         engine_problem: what the engine's command said when it failed; empty if it did not.
         folder: where finn-tui's files go, absolute.
+        folder_problem: what the host says where they cannot be written; empty if they can.
+        slurm_problem: what Slurm says where it does not answer; empty if it does.
         writable: whether they can be written there.
         free_bytes (bytes): free on that disk; null where it cannot be read.
         programs: paths of docker, podman, sbatch, systemd-run, vivado and vitis_hls, if they are
@@ -94,6 +96,8 @@ class HostsTest(Document, frozen=True, kw_only=True):
     engine_python: str | None
     finn: str | None
     engine_problem: str
+    folder_problem: str
+    slurm_problem: str
     folder: str
     writable: bool
     free_bytes: int | None

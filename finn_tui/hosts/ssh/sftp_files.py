@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import asyncssh
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.remote_files import Commands, FileKind, RemoteFile, RemoteFiles, Writer
 
 _KINDS = {
@@ -26,9 +27,22 @@ class SftpFiles(RemoteFiles):
 
     @classmethod
     async def open(cls, link: Commands, sftp: asyncssh.SFTPClient, base: str) -> SftpFiles:
-        """The files below a folder, which is made if it is missing."""
+        """The files below a folder, which is made if it is missing.
+
+        Raises:
+            FinnTuiError: it cannot be made.
+        """
         files = cls(link, sftp, base)
-        await files.timed(sftp.makedirs(files.base, exist_ok=True))
+        try:
+            await files.timed(sftp.makedirs(files.base, exist_ok=True))
+        except asyncssh.SFTPError as error:
+            machine = link.machine
+            raise FinnTuiError(
+                f"the folder {files.base} cannot be made on {machine.name}",
+                error.reason,
+                f"Make it there, or set another `folder` in {machine.catalogue}.",
+                kind="board" if machine.word == "board" else "disk",
+            ) from error
         return files
 
     async def stat(self, path: str) -> RemoteFile | None:

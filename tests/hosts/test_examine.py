@@ -1,0 +1,82 @@
+"""What `hosts test` says of a host that cannot build, over a real OpenSSH server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.cli import main
+from finn_tui.engine import archive
+from finn_tui.hosts import catalogue
+from finn_tui.hosts.catalogue import Host, SlurmEntry
+from finn_tui.hosts.pool import HostPool
+from tests.hosts.sshd import Server
+
+#: Says what a Python of that release with FINN would say.
+_OLD_PYTHON = """#!/bin/sh
+echo '{"python": "3.6.15", "name": "finn-plus", "version": "1.4.0", "place": "/finn"}'
+"""
+_NO_SLURM = "#!/bin/sh\necho controller is away >&2\nexit 1\n"
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+async def test_a_host_where_nothing_can_be_built_says_each_reason(
+    lab: Host, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINN_TUI_HOME", str(tmp_path / "finn-tui"))
+    (tmp_path / "file").write_text("no folder")
+    script(server.folder / "bin" / "sinfo", _NO_SLURM)
+    host = replace(
+        lab,
+        folder=str(tmp_path / "file" / "finn-tui"),
+        engine=(script(tmp_path / "python", _OLD_PYTHON),),
+        slurm=SlurmEntry(),
+    )
+    catalogue.add(host)
+    pool = HostPool()
+    try:
+        async with pool.use(host, trust=True) as link:
+            with pytest.raises(FinnTuiError, match="finn-tui cannot be made on lab") as refused:
+                await link.files(host.folder)
+        assert refused.value.kind == "disk"
+    finally:
+        await pool.close()
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["hosts", "test", "lab"])
+    assert done.exit_code == 1, done.output
+    assert "Python 3.6.15 is too old" in done.stdout
+    assert "cannot be written: " in done.stdout
+    assert "Slurm does not answer: controller is away" in done.stdout
+
+
+async def test_a_folder_that_can_be_written_is_left_as_it_was(
+    lab: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINN_TUI_HOME", str(tmp_path / "finn-tui"))
+    (there := Path(lab.folder)).mkdir()
+    catalogue.add(lab)
+    pool = HostPool()
+    try:
+        async with pool.use(lab, trust=True):
+            pass
+    finally:
+        await pool.close()
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["hosts", "test", "lab"])
+    assert done.exit_code == 0, done.output
+    assert "cannot be written" not in done.stdout and not list(there.iterdir())
+
+
+def test_a_python_that_is_too_old_for_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 6, 15))
+    with pytest.raises(SystemExit, match=r"Python 3\.6 is too old"):
+        exec(archive._MAIN, {})
