@@ -47,6 +47,8 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         after_job: name of the array whose end this one waits for, where a sweep needs several.
         submitted (s since the epoch): when the scheduler was asked; 0 before: until then it is
             known that it has no such job.
+        notify: whether the user's command is still to be started here at the run's end, by who sees
+            it first.
         container: name of the container that it works in; empty outside one.
         contact (s since the epoch): when the host last answered, by this machine's clock.
         delay (s): time that its last answer took.
@@ -65,6 +67,7 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     job_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
     after_job: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
     submitted: float = 0.0
+    notify: bool = False
     container: str = ""
     contact: float = 0.0
     delay: float | None = None
@@ -182,6 +185,28 @@ def change_placement(run: Path, **changes: Any) -> Placement:
 
     files.update(run / PLACEMENT, change)
     return changed[-1]
+
+
+def take_notice(run: Path) -> bool:
+    """Return whether the user's command is to be started at a run's end; True only once.
+
+    Args:
+        run: the run's folder in the workspace.
+
+    Raises:
+        FinnTuiError: placement.json is broken or cannot be written.
+    """
+    wanted: list[bool] = []
+
+    def change(content: bytes) -> bytes:
+        placement = read_placement(run)
+        if placement is None:
+            raise FinnTuiError(f"{run.name} works on no host", f"It has no {PLACEMENT}.", "")
+        wanted.append(placement.notify)
+        return _text(msgspec.structs.replace(placement, notify=False)).encode()
+
+    files.update(run / PLACEMENT, change)
+    return wanted[-1]
 
 
 def _text(placement: Placement) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab.build_places import notice
 from finn_tui.lab.build_places.links import HostLinks
 from finn_tui.lab.build_places.shared_cluster import connected
 from finn_tui.runs import scheduled
@@ -53,7 +54,7 @@ async def look(runs: Sequence[RunFolder], seconds: float = 10.0) -> list[FinnTui
     async def one(host: str, some: Sequence[RunFolder]) -> None:
         try:
             async with asyncio.timeout(seconds), hosts.use(host) as link:
-                follower = Follower(lambda: some, hosts.use)
+                follower = Follower(lambda: some, hosts.use, on_change=notice.told)
                 await follower.look(link, some)
                 # An end is shown once everything that belongs to it is here.
                 while ended := follower.ended():
@@ -108,6 +109,7 @@ async def keep_mirrors(
         return [only] if only is not None else list_runs(runs_dir)
 
     def tell(run: RunFolder, placement: Placement) -> None:
+        notice.told(run, placement)
         if on_change is not None:
             on_change(run, placement)
 
@@ -135,6 +137,9 @@ async def refresh(
         try:
             async with connected(name, hosts) as host:
                 await follow.refresh(host, runs_dir, runs, tick)
+                # Their runners were to start the user's command, and could not.
+                for run in getattr(host.folders, "concluded", ()):
+                    await asyncio.to_thread(notice.start, run)
         except FinnTuiError as error:
             before = await asyncio.to_thread(scheduled.read_report, runs_dir, name)
             report = follow.silent(before, error)

@@ -62,8 +62,7 @@ class HostMachine:
         """See ``Place``."""
         async with HostLinks(on_progress) as hosts, hosts.use(self.name) as link:
             engine = engine_of(link.host)
-            # The user's command at the end is one of this machine.
-            own = [replace(request, engine=engine, notify="") for request in requests]
+            own = [replace(request, engine=engine) for request in requests]
             return await self._begin(own, runs_dir, link, force, on_progress)
 
     async def _begin(
@@ -129,6 +128,8 @@ class HostMachine:
         first = await first_step(run, step)
         async with HostLinks(on_progress) as hosts, hosts.use(self.name) as link:
             await self._go_on(run, first, link, on_progress)
+        # The command is one of this machine: whoever sees the end here starts it.
+        await asyncio.to_thread(change_placement, run.path, notify=bool(notify))
         return run
 
     async def _go_on(self, run: RunFolder, step: str, link: Link, on_progress: OnProgress) -> None:

@@ -96,8 +96,14 @@ class SharedCluster:
             FinnTuiError: Slurm refuses them; their runs have failed then.
         """
 
+        name = submit.new_name()
+
         def place(id: str) -> Placement:
-            return Placement(host=self.name, folder=str(runs_dir / id), shared=True)
+            # A job's from the beginning: nobody who sees it takes it for a run of a host.
+            return Placement(host=self.name, folder=str(runs_dir / id), shared=True, job_name=name)
+
+        def note(text: str) -> None:
+            on_progress(Progress("WARNING", text))
 
         entry = await asyncio.to_thread(catalogue.find, self.name)
         async with connected(self.name) as host:
@@ -111,7 +117,8 @@ class SharedCluster:
             command = entry.engine or requests[0].engine.command
             try:
                 await asyncio.to_thread(submit.place, self.name, runs)
-                await submit.send(host, runs, command, notify=requests[0].notify)
+                notify = requests[0].notify
+                await submit.send(host, runs, command, notify=notify, on_note=note)
             except FinnTuiError as error:
                 if error.kind is not ErrorKind.TIMEOUT:
                     raise

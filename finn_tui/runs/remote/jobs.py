@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as replace_struct
+
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
@@ -136,8 +138,15 @@ async def launch_jobs(
         try:
             for index, request in enumerate(requests):
                 on_progress(_of("run folder", index, len(requests)))
-                asked = replace(request, engine=engine, notify="")
-                place = _placing(link.name, there["folder"], name, index, len(requests))
+                asked = replace(request, engine=engine)
+                at = Placement(
+                    host=link.name,
+                    folder=there["folder"],
+                    job_name=name,
+                    array_index=index if len(requests) > 1 else None,
+                    notify=bool(request.notify),
+                )
+                place = _placing(at)
                 run = await asyncio.to_thread(make_folder, asked, runs_dir, archive, place)
                 runs.append(run)
                 await asyncio.to_thread(submit.mark, run)
@@ -151,16 +160,9 @@ async def launch_jobs(
     return runs
 
 
-def _placing(
-    host: str, folder: str, job_name: str, index: int, count: int
-) -> Callable[[str], Placement]:
-    """Where the runs of a job are to work; known to be a job's before anybody sees them."""
-    return lambda id: Placement(
-        host=host,
-        folder=f"{folder}/{id}",
-        job_name=job_name,
-        array_index=index if count > 1 else None,
-    )
+def _placing(at: Placement) -> Callable[[str], Placement]:
+    """Where a run works, below the folder of a placement: a job's before anybody sees it."""
+    return lambda id: replace_struct(at, folder=f"{at.folder}/{id}")
 
 
 def _count(runs: Sequence[RunFolder]) -> str:

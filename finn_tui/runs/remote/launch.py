@@ -127,7 +127,10 @@ async def launch_on(
 
     def place(id: str) -> Placement:
         return Placement(
-            host=link.name, folder=f"{there['folder']}/{id}", parallel=request.parallel
+            host=link.name,
+            folder=f"{there['folder']}/{id}",
+            parallel=request.parallel,
+            notify=bool(request.notify),
         )
 
     run = await asyncio.to_thread(make_folder, request, runs_dir, archive, place)

@@ -50,7 +50,14 @@ class RunFolders(Protocol):
 
 
 class OwnFolders:
-    """Run folders that are the workspace's own, on a disk that the cluster shares."""
+    """Run folders that are the workspace's own, on a disk that the cluster shares.
+
+    Attributes:
+        concluded: runs whose ends were written here, since their runners could not.
+    """
+
+    def __init__(self) -> None:
+        self.concluded: list[RunFolder] = []
 
     async def conclude(
         self, runs: Sequence[RunFolder], status: str, error: EngineError | None
@@ -58,7 +65,10 @@ class OwnFolders:
         """See ``RunFolders``."""
         states = []
         for run in runs:
+            before = await asyncio.to_thread(run.state)
             state = await asyncio.to_thread(runcontrol.conclude, str(run.path), status, error)
+            if not before.final and runcontrol.is_final(state) and status != "cancelled":
+                self.concluded.append(run)
             states.append(await asyncio.to_thread(run.state_of, state))
         return states
 
