@@ -317,7 +317,7 @@ class _Runner:
             self._save("succeeded")
             runfiles.release(self.folder)
             return 0
-        if self.cancelled and scheduled.is_scheduled() and not scheduled.is_cancelled(self.folder):
+        if self.cancelled and scheduled.hands_back() and not scheduled.is_cancelled(self.folder):
             return self._hand_back()
         if self.cancelled:
             self._save("cancelled")
@@ -331,10 +331,11 @@ class _Runner:
         return 1
 
     def _hand_back(self) -> int:
-        """The scheduler ends the build: only it knows why, and whether it will start it again."""
+        """A scheduler or a container's runtime ends the build: only it knows why."""
         self.state["ended"] = None
         self._save()
-        text = "Slurm has asked the build to end"
+        who = "Slurm" if scheduled.is_scheduled() else "Something outside of the container"
+        text = "%s has asked the build to end" % who
         runfiles.append_event(self.folder, "log", level="warning", text=text)
         runfiles.release(self.folder)
         return 1

@@ -18,6 +18,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.engine.server.runs.runprocesses import valid_heartbeat
+from finn_tui.engine.server.runs.scheduled import SUPERVISED
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.detached import NOT_RUN, Detached, ImageContainers
 from finn_tui.hosts.transport import Transport
@@ -32,7 +33,7 @@ SILENT_SECONDS = 20.0
 _UNSTARTED_SECONDS = 120.0
 _MOST_STATE = 1 << 20
 #: What works beside the container: it leaves the build's own files alone.
-_ON_MACHINE = ("listing", "receive")
+_ON_MACHINE = ("listing", "receive", "mark_cancelled")
 _NO_PYTHON = 97
 #: One start of Python both asks for its version and runs the archive.
 _RUN = (
@@ -155,7 +156,8 @@ class ImageLink(MachineLink):
         for one in known:
             await self._containers.remove(one, folder)
         base = (await self.files()).base
-        command = [*self.host.engine, f"{folder}/engine.pyz", "build", folder]
+        command = ["env", f"{SUPERVISED}=1", *self.host.engine]
+        command += [f"{folder}/engine.pyz", "build", folder]
         name = f"finn-tui-{PurePosixPath(folder).name}"
         try:
             started = await self._containers.start(
@@ -213,6 +215,8 @@ class ImageLink(MachineLink):
     async def cancel(self, folder: str) -> dict[str, Any]:
         """See ``Link``: its container is asked to end, then removed."""
         known = await self._containers.find(folder)
+        if any(one.running for one in known):
+            await self.ask("mark_cancelled", folders=[folder])
         for one in known:
             if one.running:
                 await self._containers.stop(one, folder)

@@ -12,6 +12,8 @@ from finn_tui.engine.server.runs import runfiles
 
 #: Set by the job's script: a shell of a user in a job of Slurm has Slurm's variables, too.
 ENVIRONMENT = "FINN_TUI_SCHEDULER"
+#: Set in a container of a build: who started it knows why it is ended.
+SUPERVISED = "FINN_TUI_SUPERVISED"
 #: Beside state.json: somebody has cancelled the run, so that its end needs no other reason.
 CANCEL = ".cancel"
 
@@ -19,6 +21,11 @@ CANCEL = ".cancel"
 def is_scheduled() -> bool:
     """Return whether a scheduler has started this process as the run's job."""
     return bool(os.environ.get(ENVIRONMENT))
+
+
+def hands_back() -> bool:
+    """Return whether only others know why this process is asked to end: no user's cancel."""
+    return is_scheduled() or bool(os.environ.get(SUPERVISED))
 
 
 def name() -> Optional[str]:

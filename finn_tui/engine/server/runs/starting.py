@@ -39,6 +39,7 @@ def _queued(folder: str, request: Dict[str, Any]) -> Dict[str, Any]:
         step = str(request["resume"])
         _check_step(folder, step)
         requeue(folder, step, os.path.abspath(sys.argv[0]))
+        scheduled.unmark_cancelled(folder)
     state = runcontrol.read_state(folder)
     if not _is_untouched(state):
         return state
