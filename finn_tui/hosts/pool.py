@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
@@ -15,8 +14,11 @@ from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.ssh import login
 from finn_tui.hosts.ssh.connection import SshConnection
+from finn_tui.hosts.ssh.errors import HostKeyUnknown
+from finn_tui.hosts.ssh.openssh_files import KeyEncrypted
 from finn_tui.hosts.ssh.questions import Secrets
-from finn_tui.hosts.transport import Transport, Unreachable
+from finn_tui.hosts.status import HostStatus, LinkState, OnStatus
+from finn_tui.hosts.transport import LoginRefused, Transport, Unreachable
 
 #: Between two measurements of a line's latency.
 MEASURE_SECONDS = 15.0
@@ -25,40 +27,6 @@ FIRST_WAIT_SECONDS = 1.0
 MOST_WAIT_SECONDS = 60.0
 #: Until a login or a host key that was refused is tried again, unless the user says so.
 REFUSED_WAIT_SECONDS = 600.0
-
-
-class LinkState(StrEnum):
-    """How the connection to a host is."""
-
-    CLOSED = "closed"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    #: It does not answer or the line broke; it is tried again.
-    WAITING = "waiting"
-    #: It wants something of the user: a login, a look at its host key.
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class HostStatus:
-    """What screens show of the connection to a host.
-
-    Attributes:
-        host: its name.
-        state: how the connection is.
-        latency (s): of the last round trip; None where it was not measured.
-        problem: why it is not connected.
-        retry_at (s): when it is tried again, of ``time.monotonic``; None if it is not waited for.
-    """
-
-    host: str
-    state: LinkState = LinkState.CLOSED
-    latency: float | None = None
-    problem: FinnTuiError | None = None
-    retry_at: float | None = None
-
-
-OnStatus = Callable[[HostStatus], None]
 
 
 class HostPool:
@@ -176,7 +144,7 @@ class _Line:
 
     async def _connect(self, trust: bool | str, on_progress: OnProgress) -> SshConnection:
         await self._let_go()
-        self._tell(state=LinkState.CONNECTING, retry_at=None)
+        self._tell(state=LinkState.CONNECTING, retry_at=None, asks=False)
         machine = self.host.machine
         try:
             connection = await self._held.enter_async_context(
@@ -188,7 +156,8 @@ class _Line:
         except FinnTuiError as error:
             # A server may lock out who tries too often.
             self._retry_at = time.monotonic() + REFUSED_WAIT_SECONDS
-            self._tell(state=LinkState.REFUSED, problem=error, latency=None)
+            asks = isinstance(error, (HostKeyUnknown, KeyEncrypted, LoginRefused))
+            self._tell(state=LinkState.REFUSED, problem=error, latency=None, asks=asks)
             raise
         except BaseException:
             self._tell(state=LinkState.CLOSED)

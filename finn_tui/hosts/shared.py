@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_tui.hosts.ssh.questions import Ask, Secrets
+from finn_tui.hosts.status import HostStatus, OnStatus
 
 if TYPE_CHECKING:
     # asyncssh takes half a second to import, which only those who reach a host shall pay.
-    from finn_tui.hosts.pool import HostPool, HostStatus, OnStatus
+    from finn_tui.hosts.pool import HostPool
 
 _secrets = Secrets()
 _listeners: list[OnStatus] = []

@@ -162,6 +162,7 @@ class FinnTuiApp(Workers):
                 self.sweeps,
                 self.course,
                 self.viewer,
+                self.hosts,
                 lambda: self.screen_stack,
                 self._show_progress,
                 self._outlook_failed,
@@ -365,13 +366,20 @@ class FinnTuiApp(Workers):
         """Show long work that the user waits for, over the screen."""
         from finn_tui.ui.dialogs.working import Working
 
-        shown, state = self.screen, self.state
+        state = self.state
+        # A question of a login may lie over it.
+        stack = self.screen_stack
+        shown = next(
+            (each for each in stack if isinstance(each, Working) and each.kind is kind), None
+        )
         if kind is WorkKind.OPEN:
             state.opening_at = progress
-        if isinstance(shown, Working) and shown.kind is kind:
+        if shown is not None:
             shown.report(progress)
         elif kind in state.aside:
             state.publish(Topic.MODEL)
+        elif self.hosts.asking:
+            return  # not over the question; the next step shows it
         elif state.opening or state.launching:
             title = f"Opening {state.opening}" if kind is WorkKind.OPEN else "Starting the build"
             working = Working(title, kind)
@@ -406,6 +414,7 @@ class FinnTuiApp(Workers):
         error: FinnTuiError,
         answers: tuple[tuple[str, str], ...] = (),
         then: Callable[[str | None], None] | None = None,
+        again: Callable[[], None] | None = None,
     ) -> None:
         """Show an error and what to do about it.
 
@@ -413,10 +422,25 @@ class FinnTuiApp(Workers):
             error: what happened.
             answers: (key, label) of what the user can do.
             then: called with the chosen key, or None.
+            again: does what failed, where it needed a login that the user gives now.
         """
         from finn_tui.ui.dialogs.choose import show_error
 
-        self.push_screen(show_error(error, answers), then)
+        host = self.hosts.refused_by(error)
+        if not host:
+            self.push_screen(show_error(error, answers), then)
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "l":
+                self.hosts.log_in(host, again)
+            elif then is not None:
+                then(answer)
+
+        answers = (*answers, ("l", f"log in to {host}"))
+        fix = "Press l to be asked again, now or later in the list of hosts (f4)."
+        shown = FinnTuiError(error.what, error.why, fix, kind=error.kind, detail=error.detail)
+        self.push_screen(show_error(shown, answers), answered)
 
     def picture(self, title: str) -> str:
         """Return the screen as SVG."""

@@ -186,6 +186,7 @@ class AppContext(Protocol):
         error: FinnTuiError,
         answers: tuple[tuple[str, str], ...] = (),
         then: Callable[[str | None], None] | None = None,
+        again: Callable[[], None] | None = None,
     ) -> None:
         """Show an error and what to do about it.
 
@@ -193,6 +194,7 @@ class AppContext(Protocol):
             error: what happened.
             answers: (key, label) of what the user can do.
             then: called with the chosen key, or None.
+            again: does what failed, where it needed a login that the user gives now.
         """
 
     def confirm(

@@ -53,6 +53,8 @@ class WorkKind(StrEnum):
     PASTE = "paste"
     DOCTOR = "doctor"
     REACH = "reach"
+    HOSTS = "hosts"
+    CONNECT = "connect"
     MACHINE = "machine"
     MACHINE_CHANGE = "machine-change"
     SWEEP = "sweep"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from finn_tui.base.progress import Progress
     from finn_tui.board.doctor import DoctorReport
     from finn_tui.core.editor import Editor
+    from finn_tui.hosts.status import HostStatus
     from finn_tui.lab.board_results import BoardResults
     from finn_tui.lab.models import FailedPreparation
     from finn_tui.lab.opened import Opened
@@ -207,6 +208,7 @@ class Topic(StrEnum):
     SNAPSHOT = "snapshot"
     BOARD = "board"
     SETTINGS = "settings"
+    HOSTS = "hosts"
 
 
 class AppState:
@@ -224,6 +226,7 @@ class AppState:
             it failed.
         searching: whether the large log viewer shows matches of a search.
         sweeping: what a series of foldings is doing; empty while there is none.
+        hosts: how the connections to the hosts in use are, by their names.
     """
 
     def __init__(self, workspace: Workspace, keymap: Mapping[str, str]) -> None:
@@ -245,6 +248,7 @@ class AppState:
         self.flow = FlowState()
         self.searching = False
         self.sweeping = ""
+        self.hosts: dict[str, HostStatus] = {}
         #: Called with each topic that is published; the app tells its screens.
         self.publish: Callable[[Topic], None] = lambda topic: None
         self._features: dict[type[Any], Any] = {}

@@ -22,6 +22,7 @@ from finn_tui.ui.controllers.builds import (
 from finn_tui.ui.controllers.console import ConsoleEnded
 from finn_tui.ui.controllers.course import CourseRead
 from finn_tui.ui.controllers.doctor import DoctorReported
+from finn_tui.ui.controllers.hosts import HostConnected, HostsRead
 from finn_tui.ui.controllers.logs import LogsListed, SearchAdvanced
 from finn_tui.ui.controllers.machine_doctor import (
     ChangeMade,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.console import ConsoleController
     from finn_tui.ui.controllers.course import CourseController
     from finn_tui.ui.controllers.doctor import DoctorController
+    from finn_tui.ui.controllers.hosts import HostController
     from finn_tui.ui.controllers.logs import LogController
     from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
     from finn_tui.ui.controllers.models import ModelController
@@ -97,6 +99,7 @@ class Handlers:
     sweeps: SweepController
     course: CourseController
     viewer: ViewerController
+    hosts: HostController
     screens: Callable[[], list[Screen[Any]]]
     show_progress: Callable[[WorkKind, Progress], None]
     outlook_failed: Callable[[FinnTuiError], None]
@@ -198,6 +201,10 @@ def work_table(app: Handlers) -> Mapping[WorkKind, WorkHandlers]:
             {DoctorReported: app.doctor.reported}, app.doctor.advanced, app.doctor.failed
         ),
         WorkKind.REACH: WorkHandlers({ReachMeasured: to_screens("reach_measured")}),
+        WorkKind.HOSTS: WorkHandlers(),
+        WorkKind.CONNECT: WorkHandlers(
+            {HostsRead: app.hosts.listed, HostConnected: app.hosts.connected}
+        ),
         WorkKind.MACHINE: WorkHandlers(
             {MachineExamined: app.machine_doctor.examined},
             app.machine_doctor.advanced,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from finn_tui.hosts.catalogue import Host
-from finn_tui.hosts.pool import HostPool, LinkState
+from finn_tui.hosts.pool import HostPool
+from finn_tui.hosts.status import LinkState
 from finn_tui.hosts.transport import Unreachable
 from tests.hosts import sshd
 from tests.hosts.lossy_line import lossy_line

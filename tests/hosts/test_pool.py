@@ -13,9 +13,10 @@ from msgspec import structs
 
 from finn_tui.hosts import pool as pool_module
 from finn_tui.hosts.catalogue import Host
-from finn_tui.hosts.pool import HostPool, HostStatus, LinkState
+from finn_tui.hosts.pool import HostPool
 from finn_tui.hosts.ssh.connection import SshConnection
 from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
+from finn_tui.hosts.status import HostStatus, LinkState
 from finn_tui.hosts.transport import LoginRefused, Unreachable
 from tests.hosts import sshd
 from tests.hosts.sshd import Server

@@ -12,8 +12,8 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
 from finn_tui.hosts import catalogue, shared
 from finn_tui.hosts.catalogue import Host
-from finn_tui.hosts.pool import HostStatus, LinkState
 from finn_tui.hosts.ssh.questions import Question, QuestionKind
+from finn_tui.hosts.status import HostStatus, LinkState
 from finn_tui.lab.build_places.links import HostLinks
 from tests.engine.test_in_container import FAKE
 from tests.hosts.sshd import Server, new_key

@@ -14,6 +14,7 @@ SYNONYMS: Mapping[str, str] = {
     "app.theme": "colours colors dark light",
     "app.quit": "exit leave close end",
     "app.doctor": "check examine environment setup vivado licence license docker xilinx bashrc",
+    "app.hosts": "connection ssh login password reconnect latency remote server",
     "app.runs": "builds jobs progress",
     "app.learn": "explain questions circuit im2col tiling course lab",
     "app.results": "experiments table measurements",

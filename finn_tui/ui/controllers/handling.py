@@ -303,7 +303,7 @@ def offer(context: AppContext, error: OpeningFailed, again: Accept) -> None:
             notes = error.failed.notes if error.failed is not None else ()
             ask_handling(context, Path(error.model).name, present, changed, notes=notes)
 
-    context.show_error(error, answers_to(error), take)
+    context.show_error(error, answers_to(error), take, lambda: again(wished))
 
 
 def answers_to(error: OpeningFailed) -> tuple[tuple[str, str], ...]:

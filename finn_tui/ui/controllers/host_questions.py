@@ -28,6 +28,15 @@ class HostQuestions:
         self._open: dict[tuple[str, str], asyncio.Task[str | None]] = {}
         self._one = asyncio.Lock()
 
+    @property
+    def asking(self) -> bool:
+        """Whether a question is shown, or waits to be."""
+        return self._one.locked()
+
+    def ask_again(self) -> None:
+        """Ask again what was refused an answer: the user wants to be asked."""
+        self._refused.clear()
+
     async def __call__(self, question: Question) -> str | None:
         """Ask the user; None where there is no answer."""
         about = (question.machine.login, question.kind.value)
@@ -53,11 +62,13 @@ class HostQuestions:
     def _is_covered(self) -> bool:
         """Whether a dialog is open: what is typed into it is not meant for the question.
 
-        A list of checks takes no text, and may itself wait for the answer.
+        A list of checks and the progress of work take no text, and may wait for the answer.
         """
         from finn_tui.ui.dialogs.checks import ChecksDialog
+        from finn_tui.ui.dialogs.working import Working
 
-        return not all(isinstance(each, ChecksDialog) for each in self._context.screen_stack[1:])
+        dialogs = self._context.screen_stack[1:]
+        return not all(isinstance(each, ChecksDialog | Working) for each in dialogs)
 
     def _show(self, question: Question, answer: asyncio.Future[str | None]) -> None:
         from finn_tui.hosts.ssh.questions import QuestionKind

@@ -11,11 +11,13 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.controllers.hosts import host_rows
 from finn_tui.ui.dialogs.confirm import Confirm
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.toolkit.listing import Column, Content, Row
 
 if TYPE_CHECKING:
+    from finn_tui.hosts.catalogue import Host
     from finn_tui.lab.doctor.changes import Change
     from finn_tui.lab.doctor.check import Check, Report
     from finn_tui.ui.doctor.screen import MachineDoctorScreen
@@ -31,10 +33,10 @@ class MachineExamined(WorkResult):
 
 @dataclass
 class HostsListed(WorkResult):
-    """The hosts of hosts.toml are known: their names and addresses."""
+    """The hosts of hosts.toml are known."""
 
     kind = WorkKind.MACHINE_CHANGE
-    hosts: Sequence[tuple[str, str]]
+    hosts: Sequence[Host]
 
 
 @dataclass
@@ -109,9 +111,9 @@ class MachineDoctorController(Controller):
                 screen.show_host(key)
                 self.look()
 
-        rows = [Row("", [("this machine", ""), ("", "dim")])]
-        rows += [Row(name, [(name, ""), (where, "dim")]) for name, where in message.hosts]
-        content = Content([Column("", 24), Column("")], rows)
+        rows = [Row("", [("this machine", ""), ("", "dim"), ("", "dim")])]
+        rows += host_rows(message.hosts, self.state.hosts)
+        content = Content([Column("", 20), Column(""), Column("", 16)], rows)
         hint = "" if message.hosts else "finn-tui hosts add NAME ADDRESS names a host"
         dialog = ChooseDialog("doctor of", content, screen.host, hint=hint)
         self.context.show_dialog(dialog, chosen)
@@ -181,7 +183,7 @@ class MachineDoctorController(Controller):
         from finn_tui.hosts import catalogue
 
         known = await asyncio.to_thread(catalogue.hosts)
-        return HostsListed([(host.name, host.address) for host in known.values()])
+        return HostsListed(list(known.values()))
 
     async def _examine(self, host: str) -> MachineExamined:
         from finn_tui.lab.doctor import examine

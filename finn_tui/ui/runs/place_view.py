@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from finn_tui.runs.placement import Stage
+from finn_tui.ui.toolkit.frame import host_role
 from finn_tui.ui.toolkit.styled_line import StyledLine, duration, fit, printable, wrap
 
 if TYPE_CHECKING:
+    from finn_tui.hosts.status import HostStatus
     from finn_tui.ui.state import RunView
 
 
-def place_lines(run: RunView, now: float, width: int) -> list[StyledLine]:
+def place_lines(
+    run: RunView, now: float, width: int, statuses: Mapping[str, HostStatus] = MappingProxyType({})
+) -> list[StyledLine]:
     """Return where a run works and when its host was last heard of; none for this machine.
 
     Args:
         run: the run.
         now: seconds since the epoch.
         width: columns.
+        statuses: how the connections to hosts are, by name.
     """
     placement = run.placement
     if placement is None:
         return []
     line = StyledLine().add(f" on {fit(printable(placement.host), 24).rstrip()}", "strong")
+    status = statuses.get(placement.host)
+    if status is not None and not run.state.final:
+        line.add(f", {status.words(time.monotonic())}", host_role(status), "app.hosts")
+        if status.asks:
+            line.add(" (f4)", "dim", "app.hosts")
     if placement.job_name:
         return [line]
     if placement.contact and not run.state.final:

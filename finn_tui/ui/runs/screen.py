@@ -196,7 +196,7 @@ class RunsScreen(ModeScreen):
         if run.request.is_training:
             return training_view.live_lines(run, view.training, view.training_result, width, height)
         since = build_view.seconds_since(view.snapshot_at)
-        above = place_lines(run, time.time(), width)
+        above = place_lines(run, time.time(), width, self.state.hosts)
         lines = build_view.live_lines(
             run, view.snapshot, view.eta, self.state.failure, since, width, height - len(above)
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from finn_tui.hosts.status import HostStatus, LinkState
 from finn_tui.ui.actions.action import Action
 from finn_tui.ui.actions.keymap import key_name, keys_of
 from finn_tui.ui.actions.table import BY_ID, actions_of
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text, fit
+from finn_tui.ui.toolkit.styled_line import StyledLine, clock_text, fit, printable
 
 if TYPE_CHECKING:
     from finn_tui.ui.state import AppState
@@ -48,9 +51,39 @@ def top_line(state: AppState, mode: str, width: int) -> StyledLine:
         line.add(fit(tune.opened.model.title, room).rstrip(), "title", "app.open-model")
         line.add("   ").add(editor.device.board, hit="tune.target")
         line.add("   ").add(clock_text(editor.clock_ns), hit="tune.clock")
+    short = _modes(state, mode, False, False)
+    for host in _hosts(state):
+        # What is wrong is worth the names of the modes; what is well takes free room only.
+        rest = short if host.is_problem else modes
+        if line.width + host.line.width + 1 + rest.width <= width:
+            line.append(host.line)
     if line.width + 1 + modes.width > width:
-        modes = _modes(state, mode, False, False)
+        modes = short
     return line.right(modes, width)
+
+
+@dataclass(frozen=True)
+class _HostPiece:
+    line: StyledLine
+    is_problem: bool
+
+
+def _hosts(state: AppState) -> list[_HostPiece]:
+    """How the connections to the hosts in use are, those with a problem first."""
+    now = time.monotonic()
+    pieces = []
+    for status in state.hosts.values():
+        line = StyledLine().add("   ").add(f"{printable(status.host)} ", "dim", "app.hosts")
+        line.add(status.words(now), host_role(status), "app.hosts")
+        pieces.append(_HostPiece(line, status.state in (LinkState.WAITING, LinkState.REFUSED)))
+    return sorted(pieces, key=lambda piece: not piece.is_problem)
+
+
+def host_role(status: HostStatus) -> str:
+    """Return the style for the state of a connection."""
+    if status.state is LinkState.REFUSED:
+        return "bad"
+    return "dim" if status.state is LinkState.CONNECTED else "warn"
 
 
 def _modes(state: AppState, mode: str, wide: bool, named: bool) -> StyledLine:

@@ -96,6 +96,13 @@ EVERYWHERE: tuple[Action, ...] = (
         "app",
     ),
     Action(
+        "app.hosts",
+        "Hosts",
+        "How the connections to the hosts are; enter connects to one now and asks for its login.",
+        ("f4",),
+        "app",
+    ),
+    Action(
         "app.picture",
         "Picture of the screen",
         "Keep the screen as SVG in the workspace, for the report.",
