@@ -486,7 +486,7 @@ class FinnTuiApp(Workers):
         self.state.aside.discard(kind)
         for screen in self.screen_stack:
             if isinstance(screen, Working) and screen.kind == kind:
-                screen.dismiss(None)
+                screen.end()
 
     def show_dialog(
         self, dialog: Screen[R], then: Callable[[R | None], None] | None = None

@@ -50,6 +50,7 @@ class Working(ModalScreen[str | None]):
         super().__init__()
         self.kind = kind
         self._title = title
+        self._ended = False
         self._last: dict[str, Progress] = {}
         #: Stages in the order in which they were last entered, with when that was.
         self._entered: list[tuple[str, float]] = []
@@ -63,6 +64,20 @@ class Working(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Redraw the elapsed time."""
         self.set_interval(0.5, self.query_one(LineView).redraw)
+
+    def end(self) -> None:
+        """Close it: now, or as soon as no question lies over it."""
+        if self._ended:
+            return
+        self._ended = True
+        # Textual closes the screen on top, whichever is asked to close.
+        if self.app.screen is self:
+            self.dismiss(None)
+
+    def on_screen_resume(self) -> None:
+        """Close it if its work ended under a question."""
+        if self._ended and self.app.screen is self:
+            self.dismiss(None)
 
     def report(self, progress: Progress) -> None:
         """Show a step of the progress."""
