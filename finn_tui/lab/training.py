@@ -43,6 +43,9 @@ class EvaluateWorkbench(Protocol):
     workspace: Workspace
     ask_steps: Consent | None
 
+    async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
+        """Return the engine of the workspace."""
+
     async def engine(self, on_progress: OnProgress = ignore) -> Engine:
         """Return the engine of the workspace, running."""
 
@@ -159,10 +162,11 @@ def _require_brevitas(engine: EngineSpec) -> None:
         return
     missing = [name for name in ("brevitas", "torch") if engine.info.get(name) is None]
     if missing:
+        lacks = " and no ".join(missing)
         raise FinnTuiError(
-            f"the engine {engine.name} cannot train: it has no {' and no '.join(missing)}",
+            f"the engine {engine.name} cannot train or evaluate: it has no {lacks}",
             f"{engine.version} is installed there without.",
-            'Train with another engine (engine = "finn-plus" in finn-tui.toml); a network that it '
+            'Use another engine (engine = "finn-plus" in finn-tui.toml); a network that it '
             "exports (finn-tui export) can be prepared with this one.",
             kind=ErrorKind.ENGINE,
         )
@@ -241,6 +245,7 @@ async def evaluate(
         if run is not None:
             ask = lab.ask_steps
             request["module"] = await asyncio.to_thread(trainable.require_agreed_run, run, ask)
+    _require_brevitas(await lab.spec(on_progress))
     place = await dataset(lab.workspace, usual_name, options, on_progress)
     request["dataset"] = place.folder
     engine = await lab.engine(on_progress)

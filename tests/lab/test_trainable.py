@@ -124,7 +124,7 @@ def test_training_and_evaluation_ask_once_for_a_content(module: Path) -> None:
         asyncio.run(training.train(lab, "mynet.py", options))
 
 
-def test_an_engine_without_brevitas_trains_nothing_and_says_it_first(module: Path) -> None:
+def test_an_engine_without_brevitas_says_so_before_it_looks_for_data(module: Path) -> None:
     lab = _Lab(workspace=Workspace.open(module.parent), ask_steps=lambda path, text: True)
     info = {"flavour": "finn", "version": "0.9", "brevitas": None, "torch": None}
     spec = EngineSpec("old", ("python",), info=info)
@@ -134,8 +134,9 @@ def test_an_engine_without_brevitas_trains_nothing_and_says_it_first(module: Pat
 
     lab.spec = engine  # type: ignore[method-assign]
     options = training.TrainOptions(dataset="no-such-data-set")
-    with pytest.raises(FinnTuiError, match="old cannot train: it has no brevitas and no torch"):
-        asyncio.run(training.train(lab, "mynet.py", options))
+    for call in (training.train, training.evaluate):
+        with pytest.raises(FinnTuiError, match="old cannot train or evaluate: it has no brevitas"):
+            asyncio.run(call(lab, "mynet.py", options))
 
 
 def test_its_checkpoint_is_its_own_and_not_that_of_a_preset(module: Path) -> None:
