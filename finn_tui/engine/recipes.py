@@ -14,10 +14,10 @@ from finn_tui.engine.catalogue import DEFAULT
 _HERE = Path(__file__).resolve().parent
 _PYTHON = "3.11"
 #: Releases that finn-tui was tried with; others are installed all the same.
-TRIED = ("1.3.0", "1.4.0", "1.5.0", "1.6.0", "1.6.1")
+TRIED = ("1.4.0", "1.5.0", "1.6.0", "1.6.1")
 _VERSION = re.compile(r"\d+(\.\d+){1,3}([a-z]+\d+)?")
 #: Imported by releases that do not declare it.
-_UNDECLARED = {"1.3": ("qonnx==0.4.0",), "1.4": ("onnx-passes",)}
+_UNDECLARED = {"1.4": ("onnx-passes",)}
 #: Names that numpy dropped in 1.24.
 _OLD_NUMPY = re.compile(rb"\b(?:np|numpy)\.(?:str|bool|int|float|object)\b")
 
@@ -46,15 +46,10 @@ def finn_plus(name: str = DEFAULT, version: str | None = None) -> environments.R
                 f"Use one of {', '.join(TRIED)}.",
             )
         undeclared = _UNDECLARED.get(".".join(version.split(".")[:2]), ())
-        older_qonnx = any(each.startswith("qonnx") for each in undeclared)
         # What the release pins itself (onnx, numpy, Brevitas) is left to it.
         packages = (
             f"finn-plus=={version}",
-            *(
-                each.split("#")[0].strip()
-                for each in lines.splitlines()
-                if _kept(each) and not (older_qonnx and each.startswith("qonnx"))
-            ),
+            *(each.split("#")[0].strip() for each in lines.splitlines() if _kept(each)),
             *undeclared,
         )
         content = "\n".join(packages).encode() + overrides.read_bytes()
