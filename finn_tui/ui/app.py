@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import PurePath
@@ -35,6 +34,7 @@ from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.doctor import DoctorController
 from finn_tui.ui.controllers.hosts import HostController
+from finn_tui.ui.controllers.leaving import LeavingController
 from finn_tui.ui.controllers.logs import LogController
 from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
 from finn_tui.ui.controllers.models import ModelController, ModelOpened
@@ -53,8 +53,6 @@ from finn_tui.ui.workers import Workers
 
 R = TypeVar("R")
 
-#: How long leaving waits for the engine to end.
-_CLOSE_SECONDS = 1.0
 #: How often it is looked whether settings were changed by hand: one stat of a file.
 _SETTINGS_SECONDS = 1.0
 #: How long the first frame waits for a model; from the cache it takes a tenth of that.
@@ -131,6 +129,7 @@ class FinnTuiApp(Workers):
         self.course = CourseController(self)
         self.viewer = ViewerController(self)
         self.settings = SettingsController(self)
+        self.leaving = LeavingController(self, self.models, self.boards, self.viewer, self.exit)
         self._controllers = (
             self.models,
             self.hosts,
@@ -146,6 +145,7 @@ class FinnTuiApp(Workers):
             self.viewer,
             self.training,
             self.course,
+            self.leaving,
         )
         self.work_table = work_table(
             Handlers(
@@ -302,36 +302,9 @@ class FinnTuiApp(Workers):
         """Choose a theme."""
         self.search_themes()
 
-    def _leave(self) -> None:
-        self.start(WorkKind.QUIT, self._close_down())
-
-    async def _close_down(self) -> None:
-        await self.viewer.close()
-        # The engine ends when its input is closed, which happens at the latest when we end.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.lab.close(), _CLOSE_SECONDS)
-        self.exit(0)
-
-    def do_app_quit(self) -> None:
-        """Quit; stop the board's job first, if the user agrees."""
-        if not self.state.board.busy:
-            self.models.leave_folding(self._leave)
-            return
-        from finn_tui.ui.dialogs.choose import confirm
-
-        def answered(answer: str | None) -> None:
-            if answer == "y":
-                self.boards.leave()
-                self.do_app_quit()
-
-        text = self.boards.leave_text()
-        self.push_screen(
-            confirm("The board is at work. Leave all the same?", text, "leave"), answered
-        )
-
     async def action_quit(self) -> None:
         """Quit by ctrl+q, which Textual binds itself."""
-        self.do_app_quit()
+        self.leaving.do_app_quit()
 
     def action_help_quit(self) -> None:
         """Say how to quit: ctrl+c ends most other programs."""

@@ -22,6 +22,7 @@ from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.doctor import DoctorController
+from finn_tui.ui.controllers.leaving import LeavingController
 from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
 from finn_tui.ui.controllers.models import ModelController
 from finn_tui.ui.controllers.paste import PasteController
@@ -68,6 +69,7 @@ _EVERYWHERE = (
     ViewerController,
     TrainingController,
     CourseController,
+    LeavingController,
 )
 
 
