@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import time
 
 import asyncssh
 
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.remote_files import RemoteFiles
+from finn_tui.hosts.ssh import login_shell
 from finn_tui.hosts.ssh.errors import LOGIN_SECONDS, translated
 from finn_tui.hosts.ssh.process import SshConsole, SshProcess
 from finn_tui.hosts.ssh.sftp_files import SftpFiles
@@ -79,7 +79,8 @@ class SshConnection:
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""
         async with asyncio.timeout(SESSION_SECONDS):
-            process = await self.connection.create_process(command, encoding=None)
+            line = login_shell.portable(command)
+            process = await self.connection.create_process(line, encoding=None)
         return SshProcess(process)
 
     async def console(self, columns: int, rows: int) -> Console:
@@ -104,7 +105,7 @@ class SshConnection:
                 # The wait for others' commands is theirs to bound; they all are.
                 async with self._running, asyncio.timeout(timeout):
                     process = await self.connection.create_process(
-                        shlex.join(command),
+                        login_shell.line_of(command),
                         encoding=None,
                         stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL,
                     )
