@@ -332,7 +332,8 @@ def line_of(content: bytes, key: tuple[str, ...]) -> int | None:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in text.split("."))
+    pieces: list[tuple[str, str, str]] = re.findall(r""""([^"]*)"|'([^']*)'|([^.\s"']+)""", text)
+    return tuple("".join(piece) for piece in pieces)
 
 
 def change(path: Path, kind: type[T], edit: Callable[[tomlkit.TOMLDocument], None]) -> T:

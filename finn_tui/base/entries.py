@@ -69,6 +69,7 @@ class EntryFile(Generic[E]):
             return entries, {path.name: error}
         for name, value in document.items():
             try:
+                self._check_name(name, config.line_of(content, (name,)))
                 entries[name] = self._checked({name: value}, content)[name]
             except FinnTuiError as error:
                 broken[name] = error
@@ -94,14 +95,30 @@ class EntryFile(Generic[E]):
 
     def check(self, name: str, entry: E) -> None:
         """Check a name and its entry before it is written. Raises ``FinnTuiError``."""
-        taken = bool(self._reserved) and name == self._reserved
-        if taken or not _NAME.match(name):
+        if self._reserved and name == self._reserved:
             raise FinnTuiError(
                 f"a {self._word} cannot be called {name!r}",
-                "The name is taken." if taken else "Use letters, digits, dot, - and _.",
+                "The name is taken.",
                 "Choose another name.",
             )
+        self._check_name(name)
         self._checked({name: msgspec.to_builtins(entry)})
+
+    def _check_name(self, name: str, line: int | None = None) -> None:
+        """Raise ``FinnTuiError`` for a name that cannot be typed or shown.
+
+        Args:
+            name: of an entry.
+            line: on which it stands in the file; None if it is none of the file's.
+        """
+        if _NAME.match(name):
+            return
+        where = f"{self.path}, line {line}: " if line else ""
+        raise FinnTuiError(
+            f"{where}a {self._word} cannot be called {name!r}",
+            "A name begins with a letter or digit and has letters, digits, dot, - and _.",
+            "Choose another name.",
+        )
 
     def put(self, name: str, entry: E) -> None:
         """Write an entry, replacing one of the same name; the rest stays as it is.
@@ -144,5 +161,11 @@ class EntryFile(Generic[E]):
         kind: Any = dict[str, self._kind]  # type: ignore[name-defined]
         entries: dict[str, E] = config.decode(document, kind, path, content)
         for name, entry in entries.items():
-            self._check(name, entry, path)
+            try:
+                self._check(name, entry, path)
+            except FinnTuiError as error:
+                line = config.line_of(content, (name,))
+                if line and error.what.startswith(f"{path}:"):
+                    error.what = error.what.replace(f"{path}:", f"{path}, line {line}:", 1)
+                raise
         return entries

@@ -8,6 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+
+#: Set for commands that are ended with all that they started: a word that nobody else knows.
+MARK = "FINN_TUI_COMMAND"
+
+
+def marked_environment() -> Mapping[str, str]:
+    """This process's variables with a mark by which a command's own children are known."""
+    return {**os.environ, MARK: secrets.token_hex(8)}
+
+
+def kill_session(session: int, mark: str) -> None:
+    """Kill what a command has started in its session, the command too.
+
+    What began a session of its own is meant to outlive the command and is left alone.
+
+    Args:
+        session: number of the process that was started in a session of its own.
+        mark: value of ``MARK`` in its environment; a number may be another process's by now.
+    """
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) == session and process.environ().get(MARK) == mark:
+                process.kill()
 
 
 async def exit_code(process: asyncio.subprocess.Process) -> int:

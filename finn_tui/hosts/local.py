@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -36,19 +36,27 @@ class LocalTransport:
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
-        process = await _start(*command)
+        environment = subprocesses.marked_environment()
+        process = await _start(*command, env=environment)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
+        done = False
         try:
             async with asyncio.timeout(timeout):
                 out, err, _ = await asyncio.gather(
                     _most(process.stdout), _most(process.stderr), _give(process.stdin, stdin)
                 )
-                return await subprocesses.exit_code(process), out, err
+                status = await subprocesses.exit_code(process)
+            done = True
+            return status, out, err
         except TimeoutError:
             raise took_too_long(self.machine, command[0], timeout) from None
         finally:
+            if not done:
+                # A shell's children would go on, and hold what they have open.
+                mark = environment[subprocesses.MARK]
+                subprocesses.kill_session(process.pid, mark)
             await subprocesses.end(process)
             # A child of its may hold its pipes open.
             process._transport.close()  # type: ignore[attr-defined]
@@ -93,7 +101,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-async def _start(*command: str) -> asyncio.subprocess.Process:
+async def _start(*command: str, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
     """Start a command in a session of its own. Raises ``FinnTuiError`` where there is none."""
     try:
         return await asyncio.create_subprocess_exec(
@@ -102,6 +110,7 @@ async def _start(*command: str) -> asyncio.subprocess.Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            env=env,
         )
     except OSError as error:
         raise FinnTuiError(

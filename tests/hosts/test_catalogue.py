@@ -79,3 +79,14 @@ def test_entries_that_cannot_be_understood_are_named(text: str, message: str) ->
     with pytest.raises(FinnTuiError) as caught:
         catalogue.find("lab")
     assert str(caught.value) == str(broken["lab"])
+
+
+@pytest.mark.parametrize("name", ["lab server", "-x", "../evil", "ä"])
+def test_odd_names_written_by_hand_are_told_with_their_line(name: str) -> None:
+    path = catalogue.hosts_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'[lab]\nhost = "lab"\n\n["{name}"]\nhost = "x"\n\n[bad]\nhost = "a b"\n')
+    known, broken = catalogue.load_hosts()
+    assert list(known) == ["lab"]
+    assert "line 4" in broken[name].what and repr(name) in broken[name].what
+    assert "line 7" in broken["bad"].what

@@ -116,6 +116,11 @@ class SshConnection:
                             _give(process.stdin, stdin),
                         )
                         await process.wait_closed()
+                    except asyncio.CancelledError:
+                        # Too late, or not wanted any more: OpenSSH signals the whole session.
+                        with contextlib.suppress(OSError, asyncssh.Error):
+                            process.kill()
+                        raise
                     finally:
                         process.close()
             except TimeoutError:

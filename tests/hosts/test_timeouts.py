@@ -1,0 +1,54 @@
+"""A command that takes too long is ended with what it started; what left its session is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.local import LocalTransport
+from finn_tui.hosts.pool import HostPool
+from finn_tui.hosts.transport import Transport
+
+#: Two children, one of which leaves the session; their numbers go to a file.
+SCRIPT = 'sleep 300 & echo $! > "$1/inside"; setsid sleep 300 & echo $! > "$1/outside"; wait'
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+async def check(transport: Transport, folder: Path) -> None:
+    """Run it too long."""
+    with pytest.raises(FinnTuiError, match="took longer"):
+        await transport.run("sh", "-c", SCRIPT, "sh", str(folder), timeout=3.0)
+    inside, outside = (int((folder / name).read_text()) for name in ("inside", "outside"))
+    for _ in range(200):
+        if not runs(inside):
+            break
+        await asyncio.sleep(0.05)
+    left = runs(outside)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(outside, signal.SIGKILL)
+    assert not runs(inside) and left
+
+
+async def test_of_this_machine(tmp_path: Path) -> None:
+    await check(LocalTransport(), tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="sshd sends no signals in sessions of root")
+async def test_over_ssh(lab: Host, tmp_path: Path) -> None:
+    pool = HostPool()
+    async with pool.use(lab, trust=True) as link:
+        await check(link, tmp_path)
+    await pool.close()
