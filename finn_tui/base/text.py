@@ -49,7 +49,10 @@ def number(value: float | None, digits: int = 0) -> str:
         value: the number.
         digits: decimal places.
     """
-    return "-" if value is None else f"{value:,.{digits}f}"
+    if value is None:
+        return "-"
+    # A figure from elsewhere may have three hundred digits.
+    return f"{value:,.{digits}f}" if abs(value) < 1e15 else f"{value:.3g}"
 
 
 def size(count: int) -> str:

@@ -129,13 +129,14 @@ def as_accelerator(images: Array, about: SampleDescription, source: str) -> Arra
         return images.astype(np.float32)
     values = images
     if images.dtype.kind == "f":
-        # As the network's own quantizer rounds: in 32 bits.
-        if about.preprocess == "divide-255":
-            values = np.rint(images.astype(np.float32) * np.float32(255.0))
-        elif about.preprocess == "scale":
-            # That quantizer saturates, too.
-            codes = np.rint(images.astype(np.float32) / np.float32(about.scale or 1.0))
-            values = np.clip(codes, low, high)
+        # As the network's own quantizer rounds: in 32 bits. What is out of their range is refused.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if about.preprocess == "divide-255":
+                values = np.rint(images.astype(np.float32) * np.float32(255.0))
+            elif about.preprocess == "scale":
+                # That quantizer saturates, too.
+                codes = np.rint(images.astype(np.float32) / np.float32(about.scale or 1.0))
+                values = np.clip(codes, low, high)
     whole = np.rint(values)
     if not np.isfinite(whole.astype(np.float64)).all() or whole.min() < low or whole.max() > high:
         hint = " (pixels of 0 to 255 are given as uint8)" if about.preprocess != "none" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ import click
 
 from finn_tui.base.text import for_terminal
 from finn_tui.cli.commands import COMMANDS, GROUPS, OPEN
+
+#: What a disk says that takes no more, whichever file it is.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class LazyGroup(click.Group):
@@ -32,7 +36,17 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line; a defect's traceback reaches the terminal as harmless text."""
         sys.excepthook = _show_traceback
-        return super().main(*args, **extra)
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            sys.stderr.write(
+                f"error: not everything could be written: {error.strerror}\n"
+                "  The output, or a file that the command writes, is on a disk that is full.\n"
+                "  Free space there, or write elsewhere; then run the command again.\n"
+            )
+            raise SystemExit(1) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the listed commands in the order of ``--help``."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: The least parallelism that FINN can build, where "ones" cannot be.
 LEAST = "least"
+#: Bytes and entries of a file at most; names that stand in it twice, as many as are said.
+_MOST_BYTES, _MOST_ENTRIES, _MOST_NAMED = 16 << 20, 10_000, 6
 
 
 class ForeignFolding(IllegalFolding):
@@ -257,20 +261,37 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
             "Name one of these, or a file.",
         )
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"It is larger than {_MOST_BYTES >> 20} MB.")
+        document = json.loads(_decoded(content), object_pairs_hook=_once)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise _unreadable(path, f"{error}") from error
+    if isinstance(document, dict) and len(document) > _MOST_ENTRIES:
+        raise _unreadable(
+            path,
+            f"It has {len(document):,} entries; no graph has more than {_MOST_ENTRIES:,} nodes.",
+        )
+    return document
+
+
+def _decoded(content: bytes) -> str:
+    """The text of a file, also as Windows' editors and shells write it, with a byte order mark."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object each of whose keys stands once; JSON's readers take the last of several."""
     document = dict(pairs)
     if len(document) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(f"{', '.join(twice)} stands in it more than once")
+        counts = Counter(key for key, _ in pairs)
+        twice = sorted(key for key, count in counts.items() if count > 1)
+        more = ", ..." if len(twice) > _MOST_NAMED else ""
+        raise ValueError(f"{', '.join(twice[:_MOST_NAMED])}{more} stands in it more than once")
     return document
 
 

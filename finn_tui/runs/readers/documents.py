@@ -11,6 +11,8 @@ from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 
 #: A folding of a 500-layer network has some 0.5 MB.
 MAX_BYTES = 64 << 20
+#: No figure of a build has this size.
+_LARGEST = 1e15
 
 _Document = dict[str, Any]
 _TOTAL = "total_build_time"
@@ -135,7 +137,7 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and abs(number) < _LARGEST else None
 
 
 _READERS: dict[str, Callable[[_Document], ParsedFile]] = {
