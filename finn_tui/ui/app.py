@@ -19,7 +19,6 @@ from textual.theme import Theme
 
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.progress import Progress
 from finn_tui.base.text import for_terminal, one_line
 from finn_tui.lab.presets import load_presets
 from finn_tui.lab.workbench import Workbench
@@ -44,7 +43,7 @@ from finn_tui.ui.controllers.solver import SolverController
 from finn_tui.ui.controllers.sweep import SweepController
 from finn_tui.ui.controllers.training import TrainingController
 from finn_tui.ui.controllers.viewer import ViewerController
-from finn_tui.ui.dialogs.messages import OutlookReady
+from finn_tui.ui.controllers.waiting import WaitingController
 from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
 from finn_tui.ui.state import AppState, Topic
 from finn_tui.ui.tune.folding_keeper import KEEP_SECONDS
@@ -129,6 +128,7 @@ class FinnTuiApp(Workers):
         self.course = CourseController(self)
         self.viewer = ViewerController(self)
         self.settings = SettingsController(self)
+        self.waiting = WaitingController(self, self.hosts)
         self.leaving = LeavingController(self, self.models, self.boards, self.viewer, self.exit)
         self._controllers = (
             self.models,
@@ -164,8 +164,8 @@ class FinnTuiApp(Workers):
                 self.viewer,
                 self.hosts,
                 lambda: self.screen_stack,
-                self._show_progress,
-                self._outlook_failed,
+                self.waiting.show_progress,
+                self.waiting.outlook_failed,
             )
         )
         for theme in themes:
@@ -335,36 +335,6 @@ class FinnTuiApp(Workers):
         if handler is not None:
             handler()
 
-    def _show_progress(self, kind: WorkKind, progress: Progress) -> None:
-        """Show long work that the user waits for, over the screen."""
-        from finn_tui.ui.dialogs.working import Working
-
-        state = self.state
-        # A question of a login may lie over it.
-        stack = self.screen_stack
-        shown = next(
-            (each for each in stack if isinstance(each, Working) and each.kind is kind), None
-        )
-        if kind is WorkKind.OPEN:
-            state.opening_at = progress
-        if shown is not None:
-            shown.report(progress)
-        elif kind in state.aside:
-            state.publish(Topic.MODEL)
-        elif self.hosts.asking:
-            return  # not over the question; the next step shows it
-        elif state.opening or state.launching:
-            title = f"Opening {state.opening}" if kind is WorkKind.OPEN else "Starting the build"
-            working = Working(title, kind)
-            working.report(progress)
-            self.push_screen(working, self._set_aside)
-
-    def _set_aside(self, action: str | None) -> None:
-        """Hide the progress while the work goes on, and show a mode."""
-        if action is not None:
-            self.state.aside.add(WorkKind.OPEN)
-            self.call_after_refresh(self.action_do, action)
-
     # What controllers and screens use, see ``AppContext``
 
     def action_do(self, id: str) -> None:
@@ -438,28 +408,11 @@ class FinnTuiApp(Workers):
             outlook: more facts, which come while the bar is shown.
             then: does it.
         """
-        from finn_tui.ui.dialogs.confirm import Confirm
-
-        def answered(answer: bool | None) -> None:
-            self.stop(WorkKind.OUTLOOK)
-            if answer:
-                then()
-
-        self.push_screen(Confirm(title, facts, yes, pending), answered)
-        self.start(WorkKind.OUTLOOK, outlook)
-
-    def _outlook_failed(self, error: FinnTuiError) -> None:
-        """Say in the confirmation that details are not available."""
-        self.post_message(OutlookReady([(f"{error.what}: {error.why}", "warn")]))
+        self.waiting.confirm(title, facts, yes, pending, outlook, then)
 
     def close_working(self, kind: WorkKind) -> None:
         """Close the progress of ended work."""
-        from finn_tui.ui.dialogs.working import Working
-
-        self.state.aside.discard(kind)
-        for screen in self.screen_stack:
-            if isinstance(screen, Working) and screen.kind == kind:
-                screen.end()
+        self.waiting.close(kind)
 
     def show_dialog(
         self, dialog: Screen[R], then: Callable[[R | None], None] | None = None
