@@ -26,6 +26,8 @@ from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.remote import launch, link
 from finn_tui.runs.remote.link import Link
+from tests.hosts import namespace
+from tests.hosts.namespace import Namespace
 from tests.runs.conftest import FOLDING, STEPS
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
@@ -43,8 +45,16 @@ class Server:
         opened: how often it was connected to.
     """
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, space: Namespace | None) -> None:
+        """Write its files.
+
+        Args:
+            folder: for them.
+            home: finn-tui's folder there.
+            space: where its sessions are, and the builds that they start; None for here.
+        """
         self.folder = folder
+        self._space = space
         self.opened = 0
         for name in ("host", "client"):
             asyncssh.generate_private_key("ssh-ed25519").write_private_key(folder / name)
@@ -77,8 +87,9 @@ class Server:
         """Start (again); ready when it answers."""
         assert SSHD is not None
         before = len(log.read_text()) if (log := self.folder / "sshd.log").exists() else 0
+        prefix = self._space.children_inside if self._space is not None else []
         self.process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
+            [*prefix, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
             stderr=(self.folder / "sshd.log").open("ab"),
         )
         for _ in range(200):
@@ -89,6 +100,13 @@ class Server:
                 break
             time.sleep(0.05)
         pytest.fail("sshd does not start: " + log.read_text()[-300:])
+
+    @property
+    def space(self) -> Namespace:
+        """The namespace in which processes of the host may be signalled."""
+        if self._space is None:
+            pytest.skip(f"this signals processes: {namespace.missing()}")
+        return self._space
 
     def cut(self) -> int:
         """Kill the server's end of each connection, as a network that breaks; returns how many."""
@@ -129,10 +147,14 @@ def server(tmp_path: Path, fake_archive: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     for module in (launch, link):
         monkeypatch.setattr(module, "engine_archive", lambda: fake_archive)
-    running = Server(folder, tmp_path / "host")
-    running.start()
-    yield running
-    running.stop()
+    with contextlib.ExitStack() as stack:
+        space = stack.enter_context(Namespace()) if namespace.missing() is None else None
+        running = Server(folder, tmp_path / "host", space)
+        running.start()
+        yield running
+        running.stop()
+    if space is not None:
+        return  # its builds have ended with it
     for place in (tmp_path / "host").glob("runs/*/state.json"):
         state = json.loads(place.read_text())
         # A job's number counts in the namespace of the cluster, which ends its jobs by itself.

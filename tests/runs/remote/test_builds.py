@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -84,9 +83,9 @@ async def test_the_hosts_settings_hold_for_its_builds(
     async with server.connect() as link:
         run = await begin_on(link, seconds=20)
     pid = json.loads((there(run) / "state.json").read_text())["pid"]
-    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    assert b"FROM_SETUP=1" in environment
-    assert b"FROM_ENV=a b'c" in environment
+    environment = server.space.environment(pid)
+    assert environment[b"FROM_SETUP"] == b"1"
+    assert environment[b"FROM_ENV"] == b"a b'c"
     async with server.connect() as link:
         assert (await control.cancel(run, link)).state == "cancelled"
 
@@ -199,7 +198,7 @@ async def test_a_run_whose_runner_is_killed_there_is_lost(
         run = await begin_on(link, seconds=60)
     task = asyncio.create_task(follower(server, tmp_path).until_settled())
     await eventually(lambda: run.state().pid is not None)
-    os.kill(json.loads((there(run) / "state.json").read_text())["pid"], 9)
+    server.space.kill(json.loads((there(run) / "state.json").read_text())["pid"])
     async with asyncio.timeout(60):
         await task
     assert reconcile(run).state == "lost"

@@ -16,15 +16,18 @@ from typing import Any
 import pytest
 
 from finn_tui.engine.server.runs import remote, runfiles
+from tests.hosts import namespace
 from tests.runs.conftest import STEPS
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
+#: What starts the archive in a process namespace, where a test signals processes.
+ENTER: list[str] = []
 ID = "20260102T030405Z-net-00ff"
 
 
 def ask(archive: Path, job: str, **request: Any) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, str(archive), job],
+        [*ENTER, sys.executable, str(archive), job],
         input=json.dumps(request).encode(),
         capture_output=True,
         timeout=90,
@@ -130,12 +133,20 @@ def test_cancel_proves_the_process_and_ends_it(tmp_path: Path, fake_archive: Pat
 
 
 def test_a_runner_that_was_killed_is_lost_by_the_hosts_word(
-    tmp_path: Path, fake_archive: Path
+    tmp_path: Path, fake_archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if (why := namespace.missing()) is not None:
+        pytest.skip(why)
+    with namespace.Namespace() as space:
+        monkeypatch.setattr(sys.modules[__name__], "ENTER", space.inside)
+        _killed_and_lost(tmp_path, fake_archive, space)
+
+
+def _killed_and_lost(tmp_path: Path, fake_archive: Path, space: namespace.Namespace) -> None:
     folder = arrive(tmp_path, fake_archive, seconds=60)
     pid = good(fake_archive, "start", folder=str(folder))["state"]["pid"]
     until(fake_archive, folder, "running")
-    os.kill(pid, 9)
+    space.kill(pid)
     state = until(fake_archive, folder, "lost")["state"]
     assert "gone" in state["error"]["why"]
     assert good(fake_archive, "clean", folder=str(folder), all=True)["bytes"] > 0
