@@ -45,6 +45,10 @@ class Line:
         """What starts a command in the namespace."""
         return ("ip", "netns", "exec", self.namespace)
 
+    def go_silent(self) -> None:
+        """Lose every packet from now on; nobody is told."""
+        _ip("-n", self.namespace, "link", "set", f"{self.namespace}b", "down")
+
 
 @contextlib.contextmanager
 def lossy_line(*, delay: float, loss: float) -> Iterator[Line]:

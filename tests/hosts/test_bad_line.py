@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from finn_tui.engine.catalogue import EngineSpec
+from finn_tui.engine.client import Engine
+from finn_tui.hosts import catalogue as hosts
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.pool import HostPool
+from finn_tui.hosts.ssh import login
 from finn_tui.hosts.status import LinkState
 from finn_tui.hosts.transport import Unreachable
+from tests.engine.test_in_container import FAKE
 from tests.hosts import sshd
-from tests.hosts.lossy_line import lossy_line
+from tests.hosts.lossy_line import Line, lossy_line
 from tests.hosts.sshd import Server
 
 ROUND_TRIP, LOSS = 0.2, 0.02
@@ -28,6 +33,7 @@ class Lab:
 
     host: Host
     gate: Server
+    line: Line
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def far_lab(tmp_path: Path, user: Path) -> Iterator[Lab]:
         )
         gate.start()
         inside.start()
-        yield Lab(Host(name="lab", host="lab", folder=str(tmp_path / "there")), gate)
+        yield Lab(Host(name="lab", host="lab", folder=str(tmp_path / "there")), gate, line)
         inside.stop()
         gate.stop()
 
@@ -87,4 +93,55 @@ async def test_work_goes_on_over_a_bad_line_and_after_it_broke(
         files = await link.files(host.folder)
         assert await files.read_from(path, 255_900, 1000) == content[255_900:]
     assert pool.status("lab").state is LinkState.CONNECTED
+    await pool.close()
+
+
+async def test_a_line_that_falls_silent_is_noticed(
+    far_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "KEEPALIVE_SECONDS", 1.5)
+    pool = HostPool()
+    async with pool.use(far_lab.host, trust=True) as link:
+        await link.run("true", timeout=120)
+        slow = asyncio.create_task(link.run("sleep", "600", timeout=590))
+        await link.run("true", timeout=120)
+        await asyncio.to_thread(far_lab.line.go_silent)
+        # No reset comes, neither from the host nor from its jump host.
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="broke"):
+            async with asyncio.timeout(60):
+                await slow
+        assert time.monotonic() - began > 1.5
+    async with asyncio.timeout(30):
+        while pool.status("lab").state is LinkState.CONNECTED:  # noqa: ASYNC110 - a value
+            await asyncio.sleep(0.05)
+    await pool.close()
+
+
+async def test_an_engine_far_away_prepares_and_its_request_survives_a_cut(
+    far_lab: Lab, tmp_path: Path
+) -> None:
+    hosts.add(far_lab.host)
+    source, out, flag = tmp_path / "net.onnx", tmp_path / "out", tmp_path / "flag"
+    source.write_bytes(bytes(range(256)) * 2000)
+    events: list[str] = []
+    pool = HostPool()
+    async with pool.use(far_lab.host, trust=True):
+        pass
+    async with await Engine.start(EngineSpec("far", FAKE, host="lab"), pool=pool) as engine:
+        await engine.call("prepare", {"source": {"path": str(source)}, "out": str(out)})
+        assert (out / "dataflow.onnx").read_bytes() == source.read_bytes()[::-1]
+        work = asyncio.create_task(
+            engine.call(
+                "wait", {"for": str(flag)}, lambda name, data: events.append(data["message"])
+            )
+        )
+        async with asyncio.timeout(120):
+            while "waiting" not in events:  # noqa: ASYNC110 - a list, no event
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(far_lab.gate.hang_up)
+        await asyncio.to_thread(far_lab.gate.start)
+        flag.write_text("answer")
+        async with asyncio.timeout(120):
+            assert await work == "answer"
     await pool.close()
