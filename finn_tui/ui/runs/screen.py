@@ -86,11 +86,13 @@ class RunsScreen(ModeScreen):
         self.resize_pane("steps", 44 if width >= 110 else min(34, width * 45 // 100))
         marked = self.own.marked = [run for run in self.own.marked if state.run(run) is not None]
         listing.title = f"Runs, {len(marked)} marked" if marked else "Runs"
+        run = state.chosen_run()
+        # The cursor is on what the panes show and keys act on, also when a newer run comes up.
+        shown = run or state.damaged_run()
         listing.set_content(
             runs.runs_content(state.runs, listing.size.width, state.broken, marked),
-            state.chosen_run_id or None,
+            shown.id if shown is not None else None,
         )
-        run = state.chosen_run()
         view = self.own
         if run is not None and view.log_of != run.id:
             view.log_of, view.snapshot, view.eta = run.id, None, None

@@ -12,6 +12,7 @@ from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import launch
 from finn_tui.runs.notes import read_notes
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
+from finn_tui.ui.toolkit.listing import Listing
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until
 
 WIDE = (120, 40)
@@ -140,3 +141,26 @@ async def test_the_end_of_the_run_that_is_followed_reaches_the_terminal(
         await until(pilot, lambda: "▸ running" in screen_text(app))
         make_run(lab.workspace, run.id, "succeeded")
         await until(pilot, lambda: any("]9;finn-tui: " + run.id in text for text in written))
+
+
+async def test_the_cursor_is_on_the_run_that_is_shown_when_a_newer_one_comes(
+    make_app: MakeApp, lab: RecordedLab
+) -> None:
+    """What keys act on, such as cancel, is the row that is marked."""
+    make_run(lab.workspace)
+    async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("3")
+        listing = app.screen.query_one("#runs", Listing)
+        await until(pilot, lambda: listing.key is not None)
+        newer = make_run(lab.workspace, "20260102T040506Z-tfc-w1a1-00fe")
+        await until(pilot, lambda: len(app.state.runs) == 2)
+        await until(pilot, lambda: listing.key == newer.id)
+        assert (shown := app.state.chosen_run()) is not None and shown.id == newer.id
+        # A run that the user has gone to stays.
+        await pilot.press("down")
+        chosen = listing.key
+        make_run(lab.workspace, "20260102T050607Z-tfc-w1a1-00fd")
+        await until(pilot, lambda: len(app.state.runs) == 3)
+        await pilot.pause()
+        assert listing.key == chosen != newer.id
