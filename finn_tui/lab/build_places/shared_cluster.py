@@ -122,7 +122,7 @@ class SharedCluster:
             except FinnTuiError as error:
                 if error.kind is not ErrorKind.TIMEOUT:
                     raise
-                on_progress(Progress("WARNING", f"{error.what}: {error.why} {error.fix}"))
+                on_progress(Progress("WARNING", submit.unanswered(error, runs)))
         return runs
 
     async def cancel(self, runs: Sequence[RunFolder]) -> list[RunState]:

@@ -264,7 +264,7 @@ async def submit_jobs(
         # Whether Slurm has it is found out by its name.
         if error.kind is not ErrorKind.TIMEOUT:
             raise
-        on_progress(Progress("WARNING", f"{error.what}: {error.why} {error.fix}"))
+        on_progress(Progress("WARNING", submit.unanswered(error, runs)))
 
 
 async def resume(run: RunFolder, step: str, link: Link, on_progress: OnProgress = ignore) -> None:

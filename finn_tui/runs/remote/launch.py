@@ -140,6 +140,6 @@ async def launch_on(
     except FinnTuiError as error:
         if not link.transport.is_closed:
             raise
-        text = f"the line to {link.name} broke ({error.what}); {run.id} is sent further when it is "
+        text = f"{error.what}: what is there is kept, and {run.id} is sent further when it is "
         on_progress(Progress("WARNING", f"{text}followed: finn-tui attach {run.id}"))
     return run

@@ -206,3 +206,17 @@ def set_number(runs: Sequence[RunFolder], number: int) -> None:
     """
     for run in runs:
         change_placement(run.path, job=str(number), stage=Stage.STARTED)
+
+
+def unanswered(error: FinnTuiError, runs: Sequence[RunFolder]) -> str:
+    """Return what to tell where it is not known whether the scheduler has a job.
+
+    Args:
+        error: what asking for the job has ended with.
+        runs: those of the job.
+    """
+    why = f" ({error.why.rstrip('.')})" if error.why else ""
+    return (
+        f"{error.what}{why}: whether Slurm has the job is found out when the run is followed: "
+        f"finn-tui attach {runs[0].id}. Do not send it again."
+    )

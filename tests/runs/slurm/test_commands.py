@@ -13,7 +13,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.slurm import accounting, commands
+from finn_tui.runs.slurm import accounting, commands, submit
 from finn_tui.runs.slurm.commands import Job
 from finn_tui.runs.slurm.endings import meaning
 from finn_tui.runs.slurm.reasons import in_words
@@ -261,3 +261,10 @@ def test_a_job_that_somebody_cancelled_needs_no_reason(make_run: MakeRun) -> Non
     run: RunFolder = make_run(state="running")
     job = Job("7", "CANCELLED", node="n1")
     assert meaning("lab", job, run.state(), run) == ("cancelled", None)
+
+
+def test_a_job_that_the_scheduler_may_have_is_not_to_be_sent_again(make_run: MakeRun) -> None:
+    error = FinnTuiError("the line broke", "Connection lost.", "Run the same command again.")
+    text = submit.unanswered(error, [run := make_run()])
+    assert text.startswith("the line broke (Connection lost): ") and f"attach {run.id}" in text
+    assert error.fix not in text
