@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from finn_tui.base.dataset_help import ACCEPTED
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import size
 from finn_tui.board.package import SampleDescription
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,9 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+#: A data set is unpacked into memory, here and on the board.
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,15 @@ def _arrays(path: Path) -> dict[str, Array]:
         with archive:
             names = [name for name in archive.files if name in (*_IMAGES, *_LABELS)]
             if not set(names) & set(_IMAGES):
-                there = ", ".join(sorted(archive.files))
+                there = ", ".join(sorted(archive.files)[:6])
                 raise _refused(path, f"it has the arrays {there or 'none'}")
+            # What unpacks to gigabytes would fill this machine's memory, and then the board's.
+            entries = archive.zip.infolist() if archive.zip is not None else []
+            unpacked = sum(entry.file_size for entry in entries)
+            if unpacked > _MOST_BYTES:
+                raise _refused(
+                    path, f"it unpacks to {size(unpacked)}, more than {size(_MOST_BYTES)}"
+                )
             return {name: archive[name] for name in names}
     except OSError as error:
         raise FinnTuiError(

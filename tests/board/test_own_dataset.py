@@ -108,6 +108,18 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
             own_dataset.read(path, CODES)
 
 
+def test_what_unpacks_to_more_than_memory_has_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_dataset, "_MOST_BYTES", 10_000)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, images=np.zeros((20, 1000), np.uint8))
+    assert path.stat().st_size < 1000
+    with pytest.raises(FinnTuiError, match="is no data set") as error:
+        own_dataset.read(path, PIXELS)
+    assert "it unpacks to 20 kB, more than 10 kB" in error.value.why
+
+
 def test_what_is_no_npz(tmp_path: Path) -> None:
     for content in (b"", b"PK\x03\x04 cut off", b"text"):
         (tmp_path / "set.npz").write_bytes(content)
