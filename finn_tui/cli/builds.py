@@ -359,12 +359,15 @@ def cancel(name: str, array: bool, workspace: Path, as_json: bool) -> None:
         members = array_of(folder)
         if len(members) == 1:
             raise click.UsageError(f"{folder.id} is no part of a job array")
-        states = run(place_of(folder).cancel(members))
+        with Reporter():
+            states = run(place_of(folder).cancel(members))
         state = states[members.index(folder)]
         ended = sum(state.state == "cancelled" for state in states)
         echo(f"{ended} of {len(members)} builds are cancelled", err=True)
     else:
-        state = run(lab.cancel(folder))
+        # A login to its host asks on the terminal.
+        with Reporter():
+            state = run(lab.cancel(folder))
     if as_json:
         print_json(brief(folder, state))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -43,16 +43,34 @@ def hosts() -> None:
 @hosts.command("list")
 @shared_options(workspace=False)
 def list_hosts(as_json: bool) -> None:
-    """List all hosts."""
+    """List all hosts, and whether they answer: measured without logging in.
+
+    With --json nothing is measured.
+    """
     from finn_tui.hosts.catalogue import load_hosts
 
     known, broken = load_hosts()
     if as_json:
         print_json({"hosts": list(map(_as_row, known.values())), "damaged": damaged(broken)})
         return
-    rows = [(host.name, host.address, _builds_by(host), host.folder) for host in known.values()]
-    rows += [(name, f"damaged: {error.why}", "", "") for name, error in broken.items()]
-    echo(table(("host", "where", "builds by", "folder"), rows))
+    answers = run(_measured(known.values()))
+    rows = [
+        (host.name, host.address, answers.get(host.name, ""), _builds_by(host), host.folder)
+        for host in known.values()
+    ]
+    rows += [(name, f"damaged: {error.what}", "", "", "") for name, error in broken.items()]
+    echo(table(("host", "where", "answers", "builds by", "folder"), rows))
+
+
+async def _measured(hosts: Iterable[Host]) -> dict[str, str]:
+    """How the hosts that are other machines answer, by name."""
+    import asyncio
+
+    from finn_tui.hosts.reach import measure
+
+    remote = [host for host in hosts if host.is_remote]
+    reaches = await asyncio.gather(*(measure(host.machine) for host in remote))
+    return {host.name: reach.text for host, reach in zip(remote, reaches, strict=True)}
 
 
 def _builds_by(host: Host) -> str:

@@ -82,7 +82,8 @@ def test_a_host_is_added_with_what_is_found_there(
     assert cli("hosts", "remove", "box", env=environment).code == 0
     listed = cli("hosts", "list", "--json", env=environment).json
     assert [row["name"] for row in listed["hosts"]] == ["lab"] and not listed["damaged"]
-    assert "Slurm" in cli("hosts", "list", env=environment).out
+    shown = cli("hosts", "list", env=environment).out
+    assert "Slurm" in shown and "answers" in shown.splitlines()[0] and " ms" in shown
     assert cli("hosts", "remove", "lab", env=environment).code == 0
     assert cli("hosts", "remove", "lab", env=environment).code == 2
     assert cli("hosts", "test", "lap", env=environment).code == 2
