@@ -108,25 +108,57 @@ async def send(
         FinnTuiError: Slurm refuses (all the runs have failed then), or does not answer (kind
             "timeout"; it may have taken them, which is found out when they are followed).
     """
-    most = await sbatch.most_tasks(host.runner) if len(runs) > 1 else 1
-    arrays = [runs]
-    if len(runs) > most:
-        arrays = await asyncio.to_thread(_split, host.name, runs, most)
-        on_note(f"{len(runs)} builds go as {len(arrays)} arrays: Slurm takes {most} in one")
+    try:
+        await _send_array(host, runs, engine, notify, on_note)
+        return
+    except FinnTuiError as error:
+        if error.kind is ErrorKind.TIMEOUT:
+            raise
+        most = await _smaller_arrays(host, len(runs), error)
+        if not most:
+            await _refused(host, runs, error)
+            raise
+    arrays = await asyncio.to_thread(_split, host.name, runs, most)
+    on_note(f"{len(runs)} builds go as {len(arrays)} arrays: Slurm takes {most} in one")
+    await _send_arrays(host, arrays, engine, notify, on_note)
+
+
+async def _send_arrays(
+    host: SlurmHost,
+    arrays: Sequence[Sequence[RunFolder]],
+    engine: Sequence[str],
+    notify: str,
+    on_note: OnNote,
+) -> None:
+    count = sum(len(array) for array in arrays)
     for number, array in enumerate(arrays):
         try:
             await _send_array(host, array, engine, notify, on_note)
         except FinnTuiError as error:
             if error.kind is ErrorKind.TIMEOUT:
                 raise
-            reason = EngineError(error.what, error.why, error.fix, kind="tools")
-            refused = [run for one in arrays[number:] for run in one]
-            await host.folders.conclude(refused, "failed", reason)
+            left = [run for one in arrays[number:] for run in one]
+            await _refused(host, left, error)
             if number == 0:
                 raise
             # Those before are built; these say themselves why they are not.
-            on_note(f"{len(refused)} of {len(runs)} builds were not taken: {error.why}")
+            on_note(f"{len(left)} of {count} builds were not taken: {error.why}")
             return
+
+
+async def _smaller_arrays(host: SlurmHost, count: int, error: FinnTuiError) -> int:
+    """How many jobs an array may have, if it was refused for having more; else 0."""
+    if count == 1 or "array" not in error.why.lower():
+        return 0
+    with contextlib.suppress(FinnTuiError):
+        most = await sbatch.most_tasks(host.runner)
+        return most if most < count else 0
+    return 0
+
+
+async def _refused(host: SlurmHost, runs: Sequence[RunFolder], error: FinnTuiError) -> None:
+    reason = EngineError(error.what, error.why, error.fix, kind="tools")
+    await host.folders.conclude(runs, "failed", reason)
 
 
 def _split(host: str, runs: Sequence[RunFolder], most: int) -> list[Sequence[RunFolder]]:

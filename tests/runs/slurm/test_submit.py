@@ -59,6 +59,10 @@ class Cluster:
         """sbatch and scontrol."""
         if "scontrol" in command:
             return 0, f"MaxArraySize            = {self.most}\nMaxDBDMsgs = 20008\n".encode(), b""
+        array = next((word for word in command if word.startswith("--array=")), "--array=0-0")
+        if int(array.partition("%")[0].rpartition("-")[2]) >= self.most:
+            why = "Batch job submission failed: Invalid job array specification"
+            return 1, b"", f"sbatch: error: {why}\n".encode()
         self.asked.append(list(command))
         if len(self.asked) == self.refuse:
             return 1, b"", b"sbatch: error: Batch job submission failed: no more today\n"
