@@ -314,6 +314,7 @@ def line_of(content: bytes, key: tuple[str, ...]) -> int | None:
     """
     table: tuple[str, ...] = ()
     best = None
+    wanted = ".".join(key)
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
         header = re.match(r"\s*\[\[?([^\]]+)\]", line)
         if header:
@@ -324,9 +325,11 @@ def line_of(content: bytes, key: tuple[str, ...]) -> int | None:
             if not setting:
                 continue
             place = (*table, *_parts(setting[1]))
-        if place == key:
+        # A name with dots may be one key in quotes or one part a level.
+        there = ".".join(place)
+        if there == wanted:
             return number
-        if place and place == key[: len(place)]:
+        if there and wanted.startswith(f"{there}."):
             best = number
     return best
 

@@ -22,6 +22,7 @@ from finn_tui.ui.controllers.builds import BuildController
 from finn_tui.ui.controllers.console import ConsoleController
 from finn_tui.ui.controllers.course import CourseController
 from finn_tui.ui.controllers.doctor import DoctorController
+from finn_tui.ui.controllers.hosts import HostController
 from finn_tui.ui.controllers.leaving import LeavingController
 from finn_tui.ui.controllers.machine_doctor import MachineDoctorController
 from finn_tui.ui.controllers.models import ModelController
@@ -62,6 +63,7 @@ _EVERYWHERE = (
     BoardController,
     ConsoleController,
     DoctorController,
+    HostController,
     MachineDoctorController,
     PasteController,
     SolverController,
