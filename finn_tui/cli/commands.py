@@ -31,6 +31,9 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "doctor": CommandEntry(
             "doctor:doctor", "Check what builds need on a machine, each with its fix."
         ),
+        "config": CommandEntry(
+            "config:config", "Show, find and edit the settings and the user's files."
+        ),
     },
     "Networks": {
         "prepare": CommandEntry("models:prepare", "Convert a network to a dataflow graph."),

@@ -58,7 +58,7 @@ def list_hosts(as_json: bool) -> None:
         (host.name, host.address, answers.get(host.name, ""), _builds_by(host), host.folder)
         for host in known.values()
     ]
-    rows += [(name, f"damaged: {error.what}", "", "", "") for name, error in broken.items()]
+    rows += [(name, f"damaged: {error.why}", "", "", "") for name, error in broken.items()]
     echo(table(("host", "where", "answers", "builds by", "folder"), rows))
 
 

@@ -23,6 +23,7 @@ from finn_tui.cli.documents.boards import (
     Throughput,
     Validate,
 )
+from finn_tui.cli.documents.config import ConfigPath, ConfigShow
 from finn_tui.cli.documents.course import LabStatus, Report
 from finn_tui.cli.documents.doctor import Doctor
 from finn_tui.cli.documents.engines import EngineInfoDocument, EngineList
@@ -95,6 +96,8 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "explain": Explain,
     "lab status": LabStatus,
     "report": Report,
+    "config show": ConfigShow,
+    "config path": ConfigPath,
     "hosts list": HostsList,
     "hosts add": HostsAdd,
     "hosts test": HostsTest,

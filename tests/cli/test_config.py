@@ -1,0 +1,70 @@
+"""`finn-tui config`: settings with what sets them, files with their mistakes, and the editor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from finn_tui.base import paths
+from finn_tui.cli import main
+
+
+def call(workspace: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["config", *arguments, "--workspace", str(workspace)])
+
+
+def test_settings_tell_what_the_file_sets(tmp_path: Path) -> None:
+    (tmp_path / "finn-tui.toml").write_text("clock_ns = 5.0\n")
+    document = json.loads(call(tmp_path, "show", "--json").stdout)
+    assert document["settings"]["clock_ns"] == 5.0
+    assert document["settings"]["board"] == "Pynq-Z2"
+    assert document["set"] == ["clock_ns"]
+    lines = {line.split()[0]: line for line in call(tmp_path, "show").stdout.splitlines()}
+    assert "finn-tui.toml" in lines["clock_ns"] and "finn-tui.toml" not in lines["board"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("finn-tui.toml", "clock_ns = 0.1", "clock_ns = 0.1 is not valid"),
+        ("hosts.toml", "[lab]\nhots = 'x'", "hots"),
+        ("boards.toml", "[lab\n", "line 1"),
+        ("engines.toml", "[one]\ncommand = 3", "command"),
+        ("keys.toml", "= 3", "line 1"),
+    ],
+)
+def test_a_mistake_is_found_in_every_file_and_after_the_editor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, what: str
+) -> None:
+    folder = tmp_path if name == "finn-tui.toml" else paths.config_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content)
+    files = json.loads(call(tmp_path, "path", "--json").stdout)["files"]
+    wrong = {file["name"]: " ".join(file["problems"]) for file in files if file["problems"]}
+    assert list(wrong) == [name] and what in wrong[name].lower()
+    monkeypatch.setenv("EDITOR", "touch")
+    result = call(tmp_path, "edit", name)
+    assert result.exit_code != 0 and what in result.stderr.lower()
+
+
+def test_the_editor_makes_a_file_that_is_then_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "clock_ns = 5.0" > "$1"\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    result = call(tmp_path / "new", "edit")
+    assert result.exit_code == 0 and "in order" in result.stdout
+    assert json.loads(call(tmp_path / "new", "show", "--json").stdout)["set"] == ["clock_ns"]
+
+
+def test_an_editor_that_is_not_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISUAL", "/nowhere/editor")
+    result = call(tmp_path, "edit")
+    assert result.exit_code != 0 and "EDITOR" in result.stderr
