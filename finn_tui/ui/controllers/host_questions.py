@@ -62,13 +62,16 @@ class HostQuestions:
     def _is_covered(self) -> bool:
         """Whether a dialog is open: what is typed into it is not meant for the question.
 
-        A list of checks and the progress of work take no text, and may wait for the answer.
+        A list of checks and the progress of work take no text, and may wait for the answer. While
+        the app starts there is no screen yet that a question could lie over.
         """
         from finn_tui.ui.dialogs.checks import ChecksDialog
         from finn_tui.ui.dialogs.working import Working
 
-        dialogs = self._context.screen_stack[1:]
-        return not all(isinstance(each, ChecksDialog | Working) for each in dialogs)
+        screens = self._context.screen_stack
+        return not screens or not all(
+            isinstance(each, ChecksDialog | Working) for each in screens[1:]
+        )
 
     def _show(self, question: Question, answer: asyncio.Future[str | None]) -> None:
         from finn_tui.hosts.ssh.questions import QuestionKind
