@@ -34,8 +34,8 @@ from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.knob_values import IllegalFolding
 from finn_tui.core.folding.model import Folding, check
 from finn_tui.engine import catalogue, provision
-from finn_tui.lab import presets
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.models import presets
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.launch.processes import reconcile

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.cli.common import Reporter
-from finn_tui.lab import cost_tables
+from finn_tui.lab.foldings import cost_tables
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 

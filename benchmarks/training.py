@@ -38,8 +38,8 @@ def main() -> None:
         print(json.dumps(compare(options, json.loads(options.compare))))
         return
     from finn_tui.engine.catalogue import find
-    from finn_tui.lab.presets import presets
-    from finn_tui.lab.trainable import of_preset
+    from finn_tui.lab.models.presets import presets
+    from finn_tui.lab.models.trainable import of_preset
 
     engine = find()
     if engine is None:

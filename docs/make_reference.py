@@ -28,7 +28,7 @@ from finn_tui.cli.documents import DOCUMENTS, Failure
 from finn_tui.engine.catalogue import EngineEntry
 from finn_tui.hosts.catalogue import HostEntry
 from finn_tui.lab.course.definition import Course
-from finn_tui.lab.presets import PresetFile
+from finn_tui.lab.models.presets import PresetFile
 from finn_tui.lab.workspace import Settings
 from finn_tui.runs import documents as run_documents
 from finn_tui.ui.actions.action import SCOPES

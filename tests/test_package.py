@@ -90,7 +90,7 @@ def test_the_wheel_opens_a_preset_in_an_empty_environment(wheel: Path, tmp_path:
         [uv.find_uv_bin(), "pip", "install", "-q", "--python", str(python), str(wheel)], check=True
     )
     code = (
-        "from finn_tui.lab.presets import presets; "
+        "from finn_tui.lab.models.presets import presets; "
         "preset = presets()['tfc-w1a1']; print(preset.source['network'], *preset.foldings)"
     )
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -13,7 +13,7 @@ from benchmarks import finn_versions
 from docs import make_reference
 from docs.make_reference import DOCS, FILES, KEYS_EXAMPLE
 from finn_tui.base import config, paths
-from finn_tui.lab.presets import PresetFile
+from finn_tui.lab.models.presets import PresetFile
 from finn_tui.ui.actions.keymap import read_keymap
 
 

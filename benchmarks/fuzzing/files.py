@@ -204,7 +204,7 @@ def toml_files(fuzz: Fuzz, count: int, rng: random.Random, folder: Path) -> None
     )
 
     def read(chosen: tuple[str, ...]) -> str:
-        from finn_tui.lab.presets import load_presets
+        from finn_tui.lab.models.presets import load_presets
         from finn_tui.ui.theming import load_themes
 
         shown = "".join(shown_error(error) for error in load_presets()[1].values())

@@ -115,7 +115,7 @@ class BoardOrder:
             click.Abort: the answer is no.
         """
         from finn_tui.lab import consent
-        from finn_tui.lab.driver_consent import UnagreedDriver, check_driver
+        from finn_tui.lab.boards.driver_consent import UnagreedDriver, check_driver
 
         try:
             check_driver(folder)
@@ -144,7 +144,7 @@ class BoardOrder:
 
     def run_folder(self) -> RunFolder:
         """The run that the user names, or the folder of a package that was given by its path."""
-        from finn_tui.lab.plain_packages import plain_package
+        from finn_tui.lab.boards.plain_packages import plain_package
         from finn_tui.runs.documents import RunKind
         from finn_tui.runs.folder import RunFolder
 

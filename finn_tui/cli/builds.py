@@ -28,7 +28,7 @@ from finn_tui.cli.follow import follow, host_teller, result_lines
 from finn_tui.rehearsal.tools.failures import FAILURES
 
 if TYPE_CHECKING:
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.results.results_table import Experiment
     from finn_tui.runs.folder import RunFolder, RunState
     from finn_tui.runs.launch.preflight import Finding
 
@@ -395,8 +395,8 @@ def experiments(as_csv: bool, as_md: bool, as_latex: bool, workspace: Path, as_j
 
     Folding, estimate, post-synthesis resources, measured fps and accuracy of every run.
     """
-    from finn_tui.lab import results_export
-    from finn_tui.lab.results_table import experiments as read_experiments
+    from finn_tui.lab.results import results_export
+    from finn_tui.lab.results.results_table import experiments as read_experiments
 
     lab = open_lab(workspace)
     rows, broken = read_experiments(lab.runs())
@@ -423,7 +423,7 @@ def experiments(as_csv: bool, as_md: bool, as_latex: bool, workspace: Path, as_j
 
 def experiments_table(rows: list[Experiment]) -> str:
     """Return the table of experiments as plain text."""
-    from finn_tui.lab import results_export
+    from finn_tui.lab.results import results_export
 
     right = "".join("r" if column.right else " " for column in results_export.COLUMNS)
     return table(results_export.headings(), results_export.texts(rows), right)

@@ -40,7 +40,7 @@ def calibrate(what: str | None, build_dir: Path | None, workspace: Path, as_json
     RUN is a run of this workspace; PATH any FINN output directory, ours or not. Without either:
     what all finished builds of this workspace teach, an op type at a time.
     """
-    from finn_tui.lab import own_builds
+    from finn_tui.lab.foldings import own_builds
     from finn_tui.runs.analysis import estimate_vs_actual
     from finn_tui.runs.analysis.estimate_vs_actual import KINDS
     from finn_tui.runs.documents import RunKind

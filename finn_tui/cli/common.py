@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from finn_tui.base.progress import Progress
     from finn_tui.hosts.ssh.questions import Ask
-    from finn_tui.lab.handling import Handling
+    from finn_tui.lab.models.handling import Handling
     from finn_tui.lab.workbench import Workbench
     from finn_tui.lab.workspace import Workspace
 
@@ -179,7 +179,7 @@ def consent_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def with_consent(*args: Any, trust_steps: bool, **kwargs: Any) -> Any:
-        from finn_tui.lab.handling import Handling
+        from finn_tui.lab.models.handling import Handling
 
         return function(*args, consent=HandlingChoice(Handling(), trust_steps), **kwargs)
 
@@ -233,7 +233,7 @@ def _packed(function: Callable[..., Any]) -> Callable[..., Any]:
         trust_steps: bool,
         **kwargs: Any,
     ) -> Any:
-        from finn_tui.lab.handling import Handling
+        from finn_tui.lab.models.handling import Handling
 
         handling = Handling(preprocess, topk, input_type, steps)
         choice = HandlingChoice(handling, trust_steps, model_name)

@@ -22,7 +22,7 @@ from finn_tui.core.device import RESOURCES, Device
 
 if TYPE_CHECKING:
     from finn_tui.core.compare import Comparison, Difference, Rebuilt
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
 
 
 @click.command()

@@ -75,7 +75,7 @@ def _look_for_mnist(workspace: Workspace) -> None:
     import asyncio
 
     from finn_tui.engine.server.training.published import MNIST
-    from finn_tui.lab import datasets
+    from finn_tui.lab.models import datasets
 
     async def fetch(reporter: Reporter) -> None:
         if await asyncio.to_thread(datasets.find, workspace.root, MNIST.name) is not None:
@@ -90,7 +90,7 @@ def _look_for_mnist(workspace: Workspace) -> None:
 
 
 def _plain(workspace: Workspace) -> None:
-    from finn_tui.lab.results_table import experiment
+    from finn_tui.lab.results.results_table import experiment
     from finn_tui.lab.workbench import Workbench
 
     echo(f"workspace   {workspace.root}")

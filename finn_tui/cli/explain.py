@@ -109,7 +109,7 @@ def _write(
         svg: file for SVG; None for none.
         png: file for PNG; None for none.
     """
-    from finn_tui.lab import explanations
+    from finn_tui.lab.report import explanations
 
     if svg is None and png is None:
         return

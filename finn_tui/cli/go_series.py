@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from finn_tui.board.results import Outcome
     from finn_tui.board.transport import Transport
     from finn_tui.cli.board_order import BoardOrder
-    from finn_tui.lab.board_series import BoardSeries, SeriesItem
+    from finn_tui.lab.boards.board_series import BoardSeries, SeriesItem
 
 
 def go_series(
@@ -50,7 +50,7 @@ def go_series(
     """
     from finn_tui.board import jobs
     from finn_tui.cli.secrets import asks_user
-    from finn_tui.lab.board_series import BoardSeries, SeriesItem
+    from finn_tui.lab.boards.board_series import BoardSeries, SeriesItem
 
     # All names first: a wrong one is seen before an hour of measuring.
     orders = {each.run_folder().path: each for each in (replace(order, name=n) for n in names)}

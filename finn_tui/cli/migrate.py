@@ -25,7 +25,7 @@ from finn_tui.core.migrate import report
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
 
 
 @click.command()
@@ -51,7 +51,7 @@ def migrate(
     Its entries are matched to the layers of MODEL as the installed FINN names them.
     """
 
-    from finn_tui.lab.saved_foldings import read_foreign
+    from finn_tui.lab.foldings.saved_foldings import read_foreign
 
     async def work() -> tuple[Opened, Migration]:
         async with open_lab(workspace, handling=handling) as lab:

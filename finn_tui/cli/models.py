@@ -27,8 +27,8 @@ from finn_tui.core.estimate.memory import lutram_of
 if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned
     from finn_tui.core.estimate.estimate import Estimate, LayerCost
-    from finn_tui.lab.models import Model, Stage
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
+    from finn_tui.lab.models.models import Model, Stage
 
 
 @click.command()
@@ -75,7 +75,7 @@ def prepare(
         async with open_lab(workspace, handling=handling) as lab:
             with Reporter() as reporter:
                 if checkpoint is not None:
-                    from finn_tui.lab.model_request import choose_checkpoint
+                    from finn_tui.lab.models.model_request import choose_checkpoint
 
                     choose_checkpoint(lab.workspace, model, checkpoint)
                 return await lab.prepare(

@@ -25,7 +25,7 @@ from finn_tui.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from finn_tui.lab.presets import Preset
+    from finn_tui.lab.models.presets import Preset
     from finn_tui.lab.workspace import Workspace
 
 
@@ -40,7 +40,7 @@ def presets_group() -> None:
 
 
 def _document(workspace: Workspace, preset: Preset) -> dict[str, Any]:
-    from finn_tui.lab import checkpoints
+    from finn_tui.lab.models import checkpoints
 
     weights = checkpoints.chosen(workspace, preset.name)
     return {
@@ -57,7 +57,7 @@ def _document(workspace: Workspace, preset: Preset) -> dict[str, Any]:
 @shared_options()
 def list_presets(workspace: Path, as_json: bool) -> None:
     """List all networks that are known by name."""
-    from finn_tui.lab.presets import load_presets
+    from finn_tui.lab.models.presets import load_presets
 
     opened = open_workspace(workspace)
     known, broken = load_presets(opened.root)
@@ -81,7 +81,7 @@ def show_preset(name: str, workspace: Path, as_json: bool) -> None:
     NAME is a preset, or the .toml file of one.
     """
     from finn_tui.core.network_shapes import layers, shape
-    from finn_tui.lab.presets import find_preset
+    from finn_tui.lab.models.presets import find_preset
 
     opened = open_workspace(workspace)
     preset = find_preset(name, opened.root)
@@ -136,7 +136,7 @@ def copy(name: str, new: str, settings: tuple[str, ...], workspace: Path) -> Non
 
     NEW is the name of the copy. Its [network] table says what the layers are.
     """
-    from finn_tui.lab.presets import copy_preset, find_preset
+    from finn_tui.lab.models.presets import copy_preset, find_preset
 
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -177,7 +177,7 @@ def export(
         async with open_lab(workspace, handling=consent) as lab:
             with Reporter() as reporter:
                 if checkpoint is not None:
-                    from finn_tui.lab.model_request import choose_checkpoint
+                    from finn_tui.lab.models.model_request import choose_checkpoint
 
                     choose_checkpoint(lab.workspace, model, checkpoint)
                 return await lab.export(model, target, reporter)

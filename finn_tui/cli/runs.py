@@ -360,8 +360,8 @@ def compare(ctx: click.Context, names: tuple[str, ...], workspace: Path, as_json
 
     Shows what of their foldings differs, and estimate, build and measurement side by side.
     """
-    from finn_tui.lab.results_compare import compare_runs
-    from finn_tui.lab.results_table import experiment
+    from finn_tui.lab.results.results_compare import compare_runs
+    from finn_tui.lab.results.results_table import experiment
 
     lab = _lab(ctx, workspace)
     folders = {folder.id: folder for folder in map(lab.find_run, names)}

@@ -27,7 +27,7 @@ from finn_tui.core.device import RESOURCES
 
 if TYPE_CHECKING:
     from finn_tui.core.optimize.solve import Solution
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
     from finn_tui.lab.solver.options import SolveOptions
     from finn_tui.lab.solver.requests import ParetoPoint, ParetoResult
 
@@ -400,7 +400,7 @@ def draw(front: ParetoResult) -> str:
     """Fps against the highest utilization, in characters; no colours needed."""
     import shutil
 
-    from finn_tui.lab.plots import plot
+    from finn_tui.lab.results.plots import plot
 
     size = shutil.get_terminal_size((80, 24))
     series = [("SetFolding", "x", front.setfolding), ("solve", "o", front.points)]

@@ -23,7 +23,7 @@ from finn_tui.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from finn_tui.lab.sweep import SweepItem
+    from finn_tui.lab.sweep.sweep import SweepItem
 
 
 @click.command()
@@ -68,8 +68,8 @@ def sweep(
     With --on, the builds wait for their turn on that host. Of a host with Slurm they are one job
     array; `parallel` in its slurm table limits how many run at once, one for each licence.
     """
-    from finn_tui.lab import sweep as series
-    from finn_tui.lab.results_table import experiment
+    from finn_tui.lab.results.results_table import experiment
+    from finn_tui.lab.sweep import sweep as series
 
     names = [name.strip() for name in (foldings or "").split(",") if name.strip()]
     if not names and pareto is None:

@@ -127,8 +127,8 @@ def train(
     options = _recipe(values)
 
     async def work(reporter: Reporter) -> RunFolder:
-        from finn_tui.lab import training
-        from finn_tui.lab.training import TrainOptions
+        from finn_tui.lab.models import training
+        from finn_tui.lab.models.training import TrainOptions
         from finn_tui.runs.documents import RunKind
 
         async with open_lab(workspace, handling=consent) as lab:
@@ -184,8 +184,8 @@ def evaluate(
     the weights that it has in this workspace on the one that it is meant for, and so is a Python
     file with a network; --dataset names another.
     """
-    from finn_tui.lab import training
-    from finn_tui.lab.training import TrainOptions
+    from finn_tui.lab.models import training
+    from finn_tui.lab.models.training import TrainOptions
 
     labels = "coarse" if coarse else "fine"
     options = TrainOptions(dataset, labels, not no_download, checkpoint)

@@ -9,7 +9,7 @@ from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.engine.server.training.published import DIGITS28
-from finn_tui.lab import datasets
+from finn_tui.lab.models import datasets
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder

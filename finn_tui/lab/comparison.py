@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.compare import Comparison, Side, compare
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench

@@ -16,12 +16,13 @@ from finn_tui.core.folding.model import Folding
 from finn_tui.engine import catalogue, provision
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine, OnLog
-from finn_tui.lab import cost_tables, devices, model_request, models, opening, preparation
-from finn_tui.lab import saved_foldings as foldings_by_name
-from finn_tui.lab.handling import Consent, Handling, require_agreed
-from finn_tui.lab.model_request import ModelRequest
-from finn_tui.lab.models import Model, Stage
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings import cost_tables, opening
+from finn_tui.lab.foldings import saved_foldings as foldings_by_name
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.models import devices, model_request, models, preparation
+from finn_tui.lab.models.handling import Consent, Handling, require_agreed
+from finn_tui.lab.models.model_request import ModelRequest
+from finn_tui.lab.models.models import Model, Stage
 from finn_tui.lab.workspace import Settings, Workspace
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, find_run, list_runs
@@ -328,7 +329,7 @@ class Workbench:
         Raises:
             FinnTuiError: what the preflight refuses; or tools, disk or engine are missing.
         """
-        from finn_tui.lab import build_request
+        from finn_tui.lab.builds import build_request
 
         return await build_request.build(
             self,
@@ -371,7 +372,7 @@ class Workbench:
             opened: model and folding.
             rehearse, seconds, on: as of ``build``.
         """
-        from finn_tui.lab import build_request
+        from finn_tui.lab.builds import build_request
 
         return await build_request.check(self, opened, rehearse=rehearse, seconds=seconds, on=on)
 
@@ -380,7 +381,7 @@ class Workbench:
     ) -> RunFolder:
         """Go on with a run that has ended, where it ended or at a step."""
         from finn_tui.lab.build_places.locate import place_of
-        from finn_tui.lab.trainable import require_agreed_run
+        from finn_tui.lab.models.trainable import require_agreed_run
 
         await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
         place = await asyncio.to_thread(place_of, run)
@@ -394,9 +395,9 @@ class Workbench:
 
     async def retry(self, run: RunFolder, on_progress: OnProgress = ignore) -> RunFolder:
         """Build what a run was asked for again, in a new run."""
+        from finn_tui.lab.boards.driver_consent import remember_own
         from finn_tui.lab.build_places.locate import retry
-        from finn_tui.lab.driver_consent import remember_own
-        from finn_tui.lab.trainable import require_agreed_run
+        from finn_tui.lab.models.trainable import require_agreed_run
 
         await asyncio.to_thread(require_agreed_run, run, self.ask_steps)
         new_run = await retry(

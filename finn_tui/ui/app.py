@@ -20,7 +20,7 @@ from textual.theme import Theme
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import for_terminal, one_line
-from finn_tui.lab.presets import load_presets
+from finn_tui.lab.models.presets import load_presets
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash, theming
 from finn_tui.ui.actions import keymap

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from finn_tui.base.errors import FinnTuiError
     from finn_tui.base.progress import OnProgress
-    from finn_tui.lab.models import Stage
+    from finn_tui.lab.models.models import Stage
     from finn_tui.lab.workbench import Workbench
     from finn_tui.runs.folder import RunFolder
     from finn_tui.runs.logs.search_worker import SearchHits

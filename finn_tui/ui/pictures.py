@@ -14,8 +14,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.lab.course import pictures
 from finn_tui.lab.course.definition import Course, Part
-from finn_tui.lab.results_export import SIMULATED
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_export import SIMULATED
+from finn_tui.lab.results.results_table import Experiment
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.results.state import ResultsState

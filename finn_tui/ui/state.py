@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from finn_tui.lab.board_queue import BoardQueue
+from finn_tui.lab.boards.board_queue import BoardQueue
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app_log import AppLog
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from finn_tui.board.doctor import DoctorReport
     from finn_tui.core.editor import Editor
     from finn_tui.hosts.status import HostStatus
-    from finn_tui.lab.board_results import BoardResults
-    from finn_tui.lab.models import FailedPreparation
-    from finn_tui.lab.opened import Opened
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.boards.board_results import BoardResults
+    from finn_tui.lab.foldings.opened import Opened
+    from finn_tui.lab.models.models import FailedPreparation
+    from finn_tui.lab.results.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.documents import Notes
     from finn_tui.runs.folder import DamagedRun, RunFolder, RunRequest, RunState

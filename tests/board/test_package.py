@@ -16,7 +16,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import agent
 from finn_tui.board.package import package, shown_name, validation_files
 from finn_tui.engine.server.training import locate, published
-from finn_tui.lab.plans import deploy_outlook
+from finn_tui.lab.builds.plans import deploy_outlook
 from finn_tui.runs.folder import RunFolder
 from tests.board import samples
 

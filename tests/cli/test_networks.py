@@ -56,7 +56,7 @@ def test_a_changed_copy_of_a_published_network_is_another_network(
     cli: Cli, own: dict[str, str]
 ) -> None:
     path = Path(cli("presets", "copy", "tfc-w1a1", "slim", env=own).out.strip())
-    from finn_tui.lab.presets import read_preset
+    from finn_tui.lab.models.presets import read_preset
 
     assert read_preset(path).source["network"] == "tfc_1w1a"
     path.write_text(path.read_text().replace("[64, 64, 64]", "[64, 32, 64]"))

@@ -17,8 +17,9 @@ import numpy as np
 
 from finn_tui.base import files
 from finn_tui.core.device import Device
-from finn_tui.lab import cost_tables, identity, model_request, models
-from finn_tui.lab.presets import presets
+from finn_tui.lab.foldings import cost_tables
+from finn_tui.lab.models import identity, model_request, models
+from finn_tui.lab.models.presets import presets
 
 FOLDER = Path(__file__).resolve().parent
 PART = "xc7z020clg400-1"

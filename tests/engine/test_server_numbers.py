@@ -12,7 +12,7 @@ import pytest
 
 from finn_tui.core.design import Value
 from finn_tui.core.estimate.estimate import CostTable
-from finn_tui.lab.presets import read_preset
+from finn_tui.lab.models.presets import read_preset
 from tests.engine.conftest import PART, ROOT, Prepared, ServerError, Talk
 
 pytestmark = pytest.mark.engine

@@ -11,7 +11,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import ignore
-from finn_tui.lab.board_series import BoardSeries, SeriesItem
+from finn_tui.lab.boards.board_series import BoardSeries, SeriesItem
 
 BROKEN = FinnTuiError("the driver hangs", "No progress.", "Restart the board.", kind="board")
 DIFFERS = FinnTuiError("the board differs", "3 of 20.", "Look.", kind="board")

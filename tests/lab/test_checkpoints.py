@@ -10,8 +10,8 @@ import pytest
 
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import checkpoints
-from finn_tui.lab.model_request import choose_checkpoint, resolve
+from finn_tui.lab.models import checkpoints
+from finn_tui.lab.models.model_request import choose_checkpoint, resolve
 from finn_tui.lab.workspace import Workspace
 
 

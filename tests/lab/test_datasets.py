@@ -20,7 +20,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server.training import locate, published
 from finn_tui.engine.server.training.published import Published
-from finn_tui.lab import datasets
+from finn_tui.lab.models import datasets
 from tests.engine import dataset_files
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.devices import device, devices
+from finn_tui.lab.models.devices import device, devices
 from finn_tui.lab.workspace import OwnBoard, Settings
 
 INFO: dict[str, Any] = {

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.terminal import Terminal
 from finn_tui.base import paths
 from finn_tui.lab import consent
-from finn_tui.lab.driver_consent import UnagreedDriver, check_driver, remember_own
+from finn_tui.lab.boards.driver_consent import UnagreedDriver, check_driver, remember_own
 from finn_tui.runs.folder import RunFolder
 from tests.board import samples
 

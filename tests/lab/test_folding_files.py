@@ -13,7 +13,7 @@ import pytest
 from finn_tui.base.text import number
 from finn_tui.board.own_dataset import as_accelerator
 from finn_tui.core.folding.model import MalformedFolding
-from finn_tui.lab import saved_foldings
+from finn_tui.lab.foldings import saved_foldings
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.readers.documents import JsonReader
 

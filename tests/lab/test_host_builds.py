@@ -19,12 +19,13 @@ from finn_tui.cli import main
 from finn_tui.cli.runs import place_text
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts import catalogue
-from finn_tui.lab import build_request, sweep_builds
 from finn_tui.lab.build_places import following, links
 from finn_tui.lab.build_places.host import HostMachine
 from finn_tui.lab.build_places.locate import place_of
 from finn_tui.lab.build_places.shared_cluster import SharedCluster
-from finn_tui.lab.sweep_items import SweepItem, SweepOptions, SweepStatus
+from finn_tui.lab.builds import build_request
+from finn_tui.lab.sweep import sweep_builds
+from finn_tui.lab.sweep.sweep_items import SweepItem, SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder

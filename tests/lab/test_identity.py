@@ -12,8 +12,9 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.client import Engine
-from finn_tui.lab import identity, model_request, saved_foldings
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings import saved_foldings
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.models import identity, model_request
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from tests import data
@@ -221,7 +222,7 @@ async def test_tables_of_another_graph_are_not_taken(lab: RecordedLab, net: Path
 
 
 async def test_a_build_says_which_model_it_is_of(lab: RecordedLab, net: Path) -> None:
-    from finn_tui.lab import build_request
+    from finn_tui.lab.builds import build_request
 
     opened = await lab.open(str(net))
     assert build_request.source_of(opened.model) == {

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.netron import Netron
+from finn_tui.lab.models.netron import Netron
 
 _SERVES = """#!{python}
 import os, sys, time
@@ -73,7 +73,7 @@ async def test_a_window_that_says_much_does_not_stand_still(
     tmp_path: Path, pid_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, _WINDOW, pid_file, monkeypatch)
-    monkeypatch.setattr("finn_tui.lab.netron._PATIENCE", 0.3)
+    monkeypatch.setattr("finn_tui.lab.models.netron._PATIENCE", 0.3)
     netron = Netron()
     assert await netron.open(tmp_path / "a.onnx") == "" and netron.running
     async with asyncio.timeout(30):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import cnv_py, remedies
-from finn_tui.lab.handling import ConsentRequired, require_agreed
-from finn_tui.lab.model_request import resolve
-from finn_tui.lab.presets import copy_preset, load_presets, presets, read_preset
+from finn_tui.lab.models import cnv_py, remedies
+from finn_tui.lab.models.handling import ConsentRequired, require_agreed
+from finn_tui.lab.models.model_request import resolve
+from finn_tui.lab.models.presets import copy_preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace
 
 LAB = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from finn_tui.lab import own_builds
+from finn_tui.lab.foldings import own_builds
 from finn_tui.runs.folder import list_runs
 from tests.lab import real_build
 

@@ -9,7 +9,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.package import package
-from finn_tui.lab.plain_packages import plain_package
+from finn_tui.lab.boards.plain_packages import plain_package
 from tests.board import samples
 
 

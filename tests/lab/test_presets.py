@@ -8,9 +8,9 @@ import pytest
 
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.handling import ConsentRequired, Handling, require_agreed
-from finn_tui.lab.model_request import resolve
-from finn_tui.lab.presets import load_presets, presets
+from finn_tui.lab.models.handling import ConsentRequired, Handling, require_agreed
+from finn_tui.lab.models.model_request import resolve
+from finn_tui.lab.models.presets import load_presets, presets
 from finn_tui.lab.workspace import Workspace
 
 MINE = 'name = "mine"\ntitle = "My net"\n[source]\nkind = "brevitas"\n'

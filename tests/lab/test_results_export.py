@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.lab import results_export
-from finn_tui.lab.results_table import Experiment, experiment
+from finn_tui.lab.results import results_export
+from finn_tui.lab.results.results_table import Experiment, experiment
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from tests.ui.conftest import make_run

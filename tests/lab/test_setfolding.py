@@ -20,8 +20,9 @@ from finn_tui.core.optimize.buildability import refusals
 from finn_tui.core.optimize.solve import Infeasible
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
-from finn_tui.lab import cost_tables, devices, model_request, preparation
-from finn_tui.lab.models import Model
+from finn_tui.lab.foldings import cost_tables
+from finn_tui.lab.models import devices, model_request, preparation
+from finn_tui.lab.models.models import Model
 from finn_tui.lab.solver import options
 from finn_tui.lab.solver.options import SolveOptions, Solver
 from finn_tui.lab.workspace import Workspace

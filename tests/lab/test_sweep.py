@@ -14,9 +14,9 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
-from finn_tui.lab import sweep
-from finn_tui.lab.opened import Opened
-from finn_tui.lab.sweep import SweepItem, SweepOptions, SweepStatus
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.sweep import sweep
+from finn_tui.lab.sweep.sweep import SweepItem, SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
@@ -90,7 +90,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QuickLab:
         return SimpleNamespace(failures=())
 
     monkeypatch.setattr("finn_tui.board.jobs.go", go)
-    monkeypatch.setattr("finn_tui.lab.driver_consent.check_driver", lambda path: None)
+    monkeypatch.setattr("finn_tui.lab.boards.driver_consent.check_driver", lambda path: None)
     return lab
 
 

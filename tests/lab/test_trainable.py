@@ -12,9 +12,9 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.lab import trainable, training
-from finn_tui.lab.handling import ConsentRequired
-from finn_tui.lab.model_request import choose_checkpoint, resolve
+from finn_tui.lab.models import trainable, training
+from finn_tui.lab.models.handling import ConsentRequired
+from finn_tui.lab.models.model_request import choose_checkpoint, resolve
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from tests.engine import dataset_files

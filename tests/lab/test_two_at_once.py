@@ -10,7 +10,7 @@ import pytest
 
 from finn_tui.base.progress import Progress
 from finn_tui.core.device import Device
-from finn_tui.lab import identity, model_request, models, preparation
+from finn_tui.lab.models import identity, model_request, models, preparation
 from finn_tui.lab.workspace import Workspace
 
 

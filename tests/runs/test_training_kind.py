@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.results_table import experiments
+from finn_tui.lab.results.results_table import experiments
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import find_run, list_runs
 from tests.runs import trainings

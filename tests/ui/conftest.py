@@ -17,8 +17,8 @@ from textual.pilot import Pilot
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server.runs import runfiles
-from finn_tui.lab.models import Stage
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.models.models import Stage
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_tui.lab.board_results import end_to_end, read_board_results
+from finn_tui.lab.boards.board_results import end_to_end, read_board_results
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.board.numbers import Figure, lines_wanted, number_lines
 from finn_tui.ui.board.view import job_lines

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
-from finn_tui.lab.board_queue import BoardQueue, EntryStatus
-from finn_tui.lab.driver_consent import UnagreedDriver
+from finn_tui.lab.boards.board_queue import BoardQueue, EntryStatus
+from finn_tui.lab.boards.driver_consent import UnagreedDriver
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp

@@ -11,7 +11,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import finn_json
 from finn_tui.engine.server.runs import runfiles, runprocesses, runqueue
-from finn_tui.lab import plans
+from finn_tui.lab.builds import plans
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.choose import Notice

@@ -8,7 +8,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress
-from finn_tui.lab.driver_consent import UnagreedDriver
+from finn_tui.lab.boards.driver_consent import UnagreedDriver
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.controllers.board_work import Credentials, board_job

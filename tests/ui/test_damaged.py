@@ -8,7 +8,8 @@ import pytest
 
 from finn_tui.base import paths
 from finn_tui.core.device import Device
-from finn_tui.lab import cost_tables, model_request, models
+from finn_tui.lab.foldings import cost_tables
+from finn_tui.lab.models import model_request, models
 from finn_tui.lab.workspace import Workspace
 from tests import data
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until, until_mode

@@ -9,8 +9,8 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
-from finn_tui.lab.models import FailedPreparation, Stage
-from finn_tui.lab.netron import Netron
+from finn_tui.lab.models.models import FailedPreparation, Stage
+from finn_tui.lab.models.netron import Netron
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.flow.graph_pane import GraphPane
 from finn_tui.ui.flow.view import blocking_nodes

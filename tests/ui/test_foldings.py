@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finn_tui.lab import saved_foldings
+from finn_tui.lab.foldings import saved_foldings
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.toolkit.listing import Listing

@@ -10,8 +10,8 @@ import pytest
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import consent
-from finn_tui.lab.handling import ConsentRequired, Handling
-from finn_tui.lab.models import FailedPreparation
+from finn_tui.lab.models.handling import ConsentRequired, Handling
+from finn_tui.lab.models.models import FailedPreparation
 from finn_tui.ui.dialogs.choose import ChooseDialog, Notice
 from finn_tui.ui.dialogs.handling import HandlingDialog
 from tests import data
@@ -60,7 +60,7 @@ async def test_one_key_tells_what_was_assumed_and_prepares_it_otherwise(
 
 def failed(lab: RecordedLab, error: FinnTuiError) -> FailedPreparation:
     """The first stages of the recorded model, as if the next step had failed."""
-    from finn_tui.lab.models import Model
+    from finn_tui.lab.models.models import Model
 
     folder = lab.workspace.models_dir / "cnv-w1a1" / data.PART
     info = files.read_sealed(folder / "model.json")

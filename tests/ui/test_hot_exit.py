@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import working_folding
+from finn_tui.lab.foldings import working_folding
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until

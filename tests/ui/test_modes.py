@@ -86,7 +86,7 @@ async def test_flow_shows_the_attributes_of_a_node(make_app: MakeApp) -> None:
 
 
 def test_differences_of_op_types() -> None:
-    from finn_tui.lab.models import Stage
+    from finn_tui.lab.models.models import Stage
 
     before = Stage(0, "a", Path(), 3, {"Conv": 2, "Mul": 1}, None)
     after = Stage(1, "b", Path(), 4, {"Conv": 1, "Im2Col": 3}, {"images": 5, "same": 4})

@@ -9,7 +9,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board.recording.pace import Pace
 from finn_tui.board.recording.recorder import recording
-from finn_tui.lab.recordings import folder, recorded_sessions
+from finn_tui.lab.boards.recordings import folder, recorded_sessions
 from finn_tui.ui.controllers.board_work import Credentials
 from tests.board.test_recording import named_link
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_text, until

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_table import Experiment
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.actions.table import BY_ID
@@ -212,7 +212,7 @@ async def test_a_series_is_asked_for_and_followed(
         return [replace(item, status="done") for item in items]
 
     gate = asyncio.Event()
-    monkeypatch.setattr("finn_tui.lab.sweep.sweep", sweep)
+    monkeypatch.setattr("finn_tui.lab.sweep.sweep.sweep", sweep)
     async with make_app("tfc-w1a1").run_test(size=(160, 50)) as pilot:
         app = await shown(pilot)
         await pilot.press("B")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_tui.lab.board_queue import EntryStatus
+from finn_tui.lab.boards.board_queue import EntryStatus
 from finn_tui.ui.controllers.board_work import board_job
 from tests.board import samples
 from tests.board.fixtures import board_home, driver_python

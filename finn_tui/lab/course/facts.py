@@ -10,7 +10,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.course import notes, pictures
 from finn_tui.lab.course.definition import Course
 from finn_tui.lab.course.progress import CourseFacts, StepProgress, TrainingFact, progress
-from finn_tui.lab.results_table import experiments
+from finn_tui.lab.results.results_table import experiments
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, list_runs
 

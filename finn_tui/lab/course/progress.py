@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finn_tui.lab.course.definition import Course, Part, Step
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_table import Experiment
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import re
 import shlex
 from pathlib import PurePosixPath
 
-from finn_tui.lab import devices
 from finn_tui.lab.doctor.changes import SetKey
 from finn_tui.lab.doctor.check import Check, Verdict
 from finn_tui.lab.doctor.context import Context
 from finn_tui.lab.doctor.facts import Facts, Finn
+from finn_tui.lab.models import devices
 
 _OLDEST_PYTHON = (3, 8)
 #: Folders of board files that Vivado does not bring, by FINN's name of the board.

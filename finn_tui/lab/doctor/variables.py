@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from finn_tui.base import text
-from finn_tui.lab import devices
 from finn_tui.lab.doctor.changes import MakeFolder
 from finn_tui.lab.doctor.check import Check, Verdict
 from finn_tui.lab.doctor.context import Context, set_variable, startup_line
 from finn_tui.lab.doctor.facts import Facts, Installation
+from finn_tui.lab.models import devices
 from finn_tui.runs.launch import launch, preflight
 
 _VERSION = re.compile(r"20\d\d\.[12]")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from finn_tui.base.text import clean, number
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_table import Experiment
 
 _WIDTH, _HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 20, 56, 52

@@ -14,10 +14,10 @@ from finn_tui.base.text import clean, number
 from finn_tui.lab.course import notes, pictures
 from finn_tui.lab.course.definition import Part
 from finn_tui.lab.course.progress import StepProgress, TrainingFact
-from finn_tui.lab.presets import presets
+from finn_tui.lab.models.presets import presets
 from finn_tui.lab.report import markdown, typesetter
 from finn_tui.lab.report.markdown import Block
-from finn_tui.lab.results_export import (
+from finn_tui.lab.results.results_export import (
     REPORT_COLUMNS,
     SIMULATED,
     dataset_title,
@@ -25,7 +25,7 @@ from finn_tui.lab.results_export import (
     provenance,
     texts,
 )
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_table import Experiment
 
 if TYPE_CHECKING:
     from finn_tui.lab.workspace import Workspace

@@ -23,15 +23,15 @@ from finn_tui.lab.course.progress import StepProgress
 from finn_tui.lab.report import charts, markdown, typesetter
 from finn_tui.lab.report.document import DocumentWriter, PartContent
 from finn_tui.lab.report.typesetter import Task
-from finn_tui.lab.results_export import (
+from finn_tui.lab.results.results_export import (
     REPORT_COLUMNS,
     SIMULATED,
     comma_separated,
     latex,
     provenance,
 )
-from finn_tui.lab.results_export import markdown as markdown_table
-from finn_tui.lab.results_table import Experiment, experiments
+from finn_tui.lab.results.results_export import markdown as markdown_table
+from finn_tui.lab.results.results_table import Experiment, experiments
 from finn_tui.runs.folder import list_runs
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from finn_tui.core.optimize.buildability import NEVER_TRADED
 from finn_tui.core.optimize.problem import Problem, restricted
 from finn_tui.core.optimize.solve import Solution
 from finn_tui.engine.client import Engine
-from finn_tui.lab.models import Model
+from finn_tui.lab.models.models import Model
 from finn_tui.lab.solver.worker import HEADER, Job
 
 OnPoint = Callable[[Solution], None]

@@ -17,7 +17,7 @@ from finn_tui.core.folding.knob_values import IllegalFolding
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.solve import Solution, target_cycles
 from finn_tui.engine.client import Engine
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
 from finn_tui.lab.solver import options
 from finn_tui.lab.solver.options import SolveOptions, Solver
 

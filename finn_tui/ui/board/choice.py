@@ -18,7 +18,7 @@ from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 if TYPE_CHECKING:
     from finn_tui.board.catalogue import Board
     from finn_tui.hosts.reach import Reach
-    from finn_tui.lab.recordings import RecordedSession
+    from finn_tui.lab.boards.recordings import RecordedSession
 
 _COLUMNS = (Column("board", 14), Column("address", 32), Column("answers"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finn_tui.board.catalogue import marks
-from finn_tui.lab.board_results import end_to_end
+from finn_tui.lab.boards.board_results import end_to_end
 from finn_tui.ui.state import BoardState, RunView
 from finn_tui.ui.toolkit.digits import digit_lines
 from finn_tui.ui.toolkit.styled_line import (

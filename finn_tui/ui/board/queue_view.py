@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from finn_tui.lab.board_queue import BoardQueue, EntryStatus
+from finn_tui.lab.boards.board_queue import BoardQueue, EntryStatus
 from finn_tui.ui.board.facts_view import machine_text
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import rate
 
 if TYPE_CHECKING:
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.results.results_table import Experiment
 
 _SIGNS: dict[EntryStatus, Cell] = {
     EntryStatus.WAITING: ("· waits", "dim"),

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from finn_tui.base.half_blocks import half_blocks
 from finn_tui.board.catalogue import REPLAY
-from finn_tui.lab.board_queue import QueueEntry
+from finn_tui.lab.boards.board_queue import QueueEntry
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.board import numbers as board_numbers
 from finn_tui.ui.board import queue_view
@@ -367,7 +367,7 @@ class BoardScreen(ModeScreen):
     def do_board_choose(self) -> None:
         """Choose the machine to deploy to."""
         from finn_tui.board.catalogue import load_boards, pasted
-        from finn_tui.lab.recordings import recorded_sessions
+        from finn_tui.lab.boards.recordings import recorded_sessions
         from finn_tui.ui.board.choice import BoardChoice
 
         machines, broken = load_boards()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.board.catalogue import marks
-from finn_tui.lab.board_results import BoardResults, DifferingImage
+from finn_tui.lab.boards.board_results import BoardResults, DifferingImage
 from finn_tui.ui.board.facts_view import board_lines, machine_text
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState, RunView
 from finn_tui.ui.toolkit.styled_line import (

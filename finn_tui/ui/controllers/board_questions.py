@@ -9,7 +9,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.context import AppContext
 
 if TYPE_CHECKING:
-    from finn_tui.lab.driver_consent import UnagreedDriver
+    from finn_tui.lab.boards.driver_consent import UnagreedDriver
     from finn_tui.ui.controllers.board_work import Credentials
 
 
@@ -31,7 +31,7 @@ def ask(
         again: called after an answer, to try the work again.
         refused: called if there is no answer.
     """
-    from finn_tui.lab.driver_consent import UnagreedDriver
+    from finn_tui.lab.boards.driver_consent import UnagreedDriver
     from finn_tui.ui.board.progress import asks_password, asks_sudo, encrypted_key, unknown_key
 
     fingerprint = unknown_key(error)

@@ -56,7 +56,7 @@ async def board_job(
     on_progress: OnProgress,
 ) -> tuple[FinnTuiError, ...]:
     """Connect to a board and do a job with a run; what of it could not be done and why."""
-    from finn_tui.lab.driver_consent import check_driver
+    from finn_tui.lab.boards.driver_consent import check_driver
 
     async def visit(session: Transport) -> tuple[FinnTuiError, ...]:
         return await _do(lab, job, run, session, on_progress)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import Progress
-from finn_tui.lab.board_queue import BoardQueue, EntryStatus
-from finn_tui.lab.board_results import BoardResults, read_board_results
+from finn_tui.lab.boards.board_queue import BoardQueue, EntryStatus
+from finn_tui.lab.boards.board_results import BoardResults, read_board_results
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers import board_questions
@@ -308,7 +308,7 @@ class BoardController(Controller):
     def _recording_file(self, run: str, machine: str) -> Path | None:
         """A new file for a recording, if one is wished; a replay is not recorded again."""
         from finn_tui.board.catalogue import REPLAY
-        from finn_tui.lab.recordings import new_recording
+        from finn_tui.lab.boards.recordings import new_recording
 
         if not self.state.board.recording or machine.startswith(REPLAY):
             return None
@@ -355,7 +355,7 @@ class BoardController(Controller):
 
     def job_failed(self, error: FinnTuiError) -> None:
         """Show why a job failed; ask for a secret or for trust where that helps."""
-        from finn_tui.lab.driver_consent import UnagreedDriver
+        from finn_tui.lab.boards.driver_consent import UnagreedDriver
         from finn_tui.ui.board.progress import end_failed
 
         board, entry = self.state.board, self.queue.running
@@ -391,7 +391,7 @@ class BoardController(Controller):
 
     async def _look_at_packages(self, runs: Sequence[RunFolder], machine: str) -> OutlookReady:
         """Return what deployments send and where, and which clocks were missed."""
-        from finn_tui.lab.plans import board_outlook, deploy_outlook
+        from finn_tui.lab.builds.plans import board_outlook, deploy_outlook
         from finn_tui.ui.dialogs.plan_text import board_facts, deploy_outlook_facts
 
         facts = board_facts(await asyncio.to_thread(board_outlook, machine))

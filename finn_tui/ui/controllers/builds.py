@@ -27,9 +27,9 @@ from finn_tui.ui.runs.state import RunsState
 from finn_tui.ui.state import RunView, Topic
 
 if TYPE_CHECKING:
-    from finn_tui.lab.opened import Opened
-    from finn_tui.lab.plans import BuildPlan
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.builds.plans import BuildPlan
+    from finn_tui.lab.foldings.opened import Opened
+    from finn_tui.lab.results.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import DamagedRun, RunFolder
@@ -106,7 +106,7 @@ class BuildController(Controller):
 
     def do_app_build(self) -> None:
         """Build the present folding after a confirmation."""
-        from finn_tui.lab.plans import plan_build
+        from finn_tui.lab.builds.plans import plan_build
 
         tune = self.state.tune
         assert tune is not None, "the action is disabled without a model"
@@ -120,7 +120,7 @@ class BuildController(Controller):
 
     def retry_run(self, run: RunView) -> None:
         """Build a run again after a confirmation."""
-        from finn_tui.lab.plans import plan_retry
+        from finn_tui.lab.builds.plans import plan_retry
 
         def retry() -> None:
             self.state.launching = True
@@ -325,7 +325,7 @@ class BuildController(Controller):
 
     async def _look_ahead(self, plan: BuildPlan) -> OutlookReady:
         """Return the expected time, the place in the queue, and whether it is built already."""
-        from finn_tui.lab.plans import build_outlook
+        from finn_tui.lab.builds.plans import build_outlook
         from finn_tui.ui.dialogs.plan_text import outlook_facts
 
         parallel = self.lab.workspace.settings.parallel_builds

@@ -13,8 +13,8 @@ from finn_tui.ui.context import AppContext
 from finn_tui.ui.state import Topic
 
 if TYPE_CHECKING:
-    from finn_tui.lab.handling import ConsentRequired, Handling
-    from finn_tui.lab.models import FailedPreparation, Model
+    from finn_tui.lab.models.handling import ConsentRequired, Handling
+    from finn_tui.lab.models.models import FailedPreparation, Model
 
 #: Told the handling that was chosen.
 Accept = Callable[["Handling"], None]
@@ -165,7 +165,7 @@ def ask_again(context: AppContext, model: Model, accept: Accept) -> None:
         model: the open one.
         accept: called with what is to be otherwise, if anything is.
     """
-    from finn_tui.lab.handling import Handling
+    from finn_tui.lab.models.handling import Handling
 
     said = Handling.of(model.info["source"])
 
@@ -185,7 +185,7 @@ def ask_first(context: AppContext, model: str, open_named: Callable[..., None]) 
         model: name, preset or path.
         open_named: opens it, given its name and ``handling``.
     """
-    from finn_tui.lab.handling import Handling
+    from finn_tui.lab.models.handling import Handling
     from finn_tui.ui.toolkit.text_input import is_path
 
     if not is_path(model, (".onnx",)):
@@ -270,7 +270,7 @@ def offer(context: AppContext, error: OpeningFailed, again: Accept) -> None:
         error: what happened.
         again: opens the model with another handling.
     """
-    from finn_tui.lab.handling import ConsentRequired, Handling
+    from finn_tui.lab.models.handling import ConsentRequired, Handling
 
     wished = error.handling or Handling()
     if isinstance(error.cause, ConsentRequired):

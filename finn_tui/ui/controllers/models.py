@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import saved_foldings
+from finn_tui.lab.foldings import saved_foldings
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers import handling as handlings
 from finn_tui.ui.controllers.base import Controller
@@ -23,10 +23,10 @@ from finn_tui.ui.tune.state import TuneState, tune_state
 
 if TYPE_CHECKING:
     from finn_tui.core.device import Device
-    from finn_tui.lab.handling import Handling
-    from finn_tui.lab.models import Stage
-    from finn_tui.lab.opened import Opened
-    from finn_tui.lab.working_folding import WorkingFolding
+    from finn_tui.lab.foldings.opened import Opened
+    from finn_tui.lab.foldings.working_folding import WorkingFolding
+    from finn_tui.lab.models.handling import Handling
+    from finn_tui.lab.models.models import Stage
 
 
 @dataclass
@@ -112,8 +112,8 @@ class ModelController(Controller):
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
-        from finn_tui.lab.models import damaged_names, shown_names
-        from finn_tui.lab.presets import load_presets
+        from finn_tui.lab.models.models import damaged_names, shown_names
+        from finn_tui.lab.models.presets import load_presets
         from finn_tui.ui.dialogs.choose import ChooseDialog
         from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
         from finn_tui.ui.toolkit.text_input import why_no_file
@@ -421,7 +421,7 @@ class ModelController(Controller):
 
     def _restore(self, opened: Opened, before: Snapshot | None) -> WorkingFolding | None:
         """Write the working folding, and return that of an earlier session."""
-        from finn_tui.lab import working_folding
+        from finn_tui.lab.foldings import working_folding
 
         if before is not None:
             with contextlib.suppress(FinnTuiError):
@@ -442,7 +442,7 @@ class ModelController(Controller):
 
     async def _list_targets(self, tune: ModelSession) -> TargetsListed:
         """Return the boards that a model can be folded for."""
-        from finn_tui.lab.devices import devices
+        from finn_tui.lab.models.devices import devices
 
         info = await self.lab.info()
         return TargetsListed(tune, devices(info, self.lab.workspace.settings))

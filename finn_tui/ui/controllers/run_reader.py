@@ -14,7 +14,7 @@ from finn_tui.lab.workbench import Workbench
 from finn_tui.ui.state import RunView
 
 if TYPE_CHECKING:
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.results.results_table import Experiment
     from finn_tui.runs.analysis.diagnosis import Diagnosis
     from finn_tui.runs.folder import DamagedRun, RunFolder
     from finn_tui.runs.placement import Placement
@@ -115,7 +115,7 @@ def read_results(
         before: the runs as they were at the last look.
         results: their results at the last look.
     """
-    from finn_tui.lab.results_table import experiment
+    from finn_tui.lab.results.results_table import experiment
 
     old = {run.id: run for run in before}
     rows = {row.run: row for row in results}

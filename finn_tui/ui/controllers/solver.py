@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import saved_foldings
+from finn_tui.lab.foldings import saved_foldings
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import Topic

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
-from finn_tui.lab import saved_foldings
+from finn_tui.lab.foldings import saved_foldings
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.dialogs.messages import OutlookReady
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import Topic
 
 if TYPE_CHECKING:
-    from finn_tui.lab.opened import Opened
-    from finn_tui.lab.sweep import SweepItem, SweepOptions
+    from finn_tui.lab.foldings.opened import Opened
+    from finn_tui.lab.sweep.sweep import SweepItem, SweepOptions
 
 _PARETO = re.compile(r"pareto:(\d{1,2})")
 _ON = re.compile(r"on:(\S+)")
@@ -76,7 +76,7 @@ class SweepController(Controller):
         )
 
     def _confirm(self, opened: Opened, series: SeriesText) -> None:
-        from finn_tui.lab import sweep
+        from finn_tui.lab.sweep import sweep
 
         settings, pareto = self.lab.workspace.settings, series.pareto
         options = sweep.SweepOptions(board=self.state.board.machine, on=series.on)
@@ -102,7 +102,7 @@ class SweepController(Controller):
         )
 
     async def _look(self, items: Sequence[SweepItem], options: SweepOptions) -> OutlookReady:
-        from finn_tui.lab import sweep
+        from finn_tui.lab.sweep import sweep
 
         looked = await asyncio.to_thread(sweep.look, self.lab, items, options)
         return OutlookReady(
@@ -123,7 +123,7 @@ class SweepController(Controller):
     async def _sweep(
         self, opened: Opened, items: list[SweepItem], pareto: int, options: SweepOptions
     ) -> SweepEnded:
-        from finn_tui.lab import sweep
+        from finn_tui.lab.sweep import sweep
 
         report = self.context.progress_of(WorkKind.SWEEP)
         if pareto:

@@ -71,8 +71,8 @@ class TrainingController(Controller):
     async def _look_ahead(self, model: str) -> OutlookReady:
         """Return the data set, the recipe, and how long it takes if that is known."""
         from finn_tui.base.text import time_span
-        from finn_tui.lab import trainable
-        from finn_tui.lab.training import outlook
+        from finn_tui.lab.models import trainable
+        from finn_tui.lab.models.training import outlook
 
         network = await asyncio.to_thread(trainable.find, model, self.lab.workspace.root)
         known = await asyncio.to_thread(outlook, self.lab.workspace, network)
@@ -93,7 +93,7 @@ class TrainingController(Controller):
         return OutlookReady(facts)
 
     async def _begin(self, model: str) -> TrainingStarted:
-        from finn_tui.lab.training import TrainOptions, train
+        from finn_tui.lab.models.training import TrainOptions, train
 
         progress = self.context.progress_of(WorkKind.TRAIN)
         return TrainingStarted(await train(self.lab, model, TrainOptions(), progress))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from finn_tui.lab.netron import Netron
+from finn_tui.lab.models.netron import Netron
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.messages import WorkKind, WorkResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from finn_tui.lab.plans import BoardOutlook, BuildOutlook, BuildPlan, DeployOutlook
+    from finn_tui.lab.builds.plans import BoardOutlook, BuildOutlook, BuildPlan, DeployOutlook
     from finn_tui.ui.state import RunView
 
 Fact = tuple[str, str]

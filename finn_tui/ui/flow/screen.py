@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from finn_tui.lab.models import Stage
+from finn_tui.lab.models.models import Stage
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.flow import view as flow

@@ -8,7 +8,7 @@ from typing import Any
 
 from finn_tui.core.graph.flow_steps import step_text
 from finn_tui.core.graph.stage import Difference
-from finn_tui.lab.models import Stage
+from finn_tui.lab.models.models import Stage
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, bar, wrap
 

@@ -12,7 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.editor import Editor
 from finn_tui.core.learn.exercises import read_answer
 from finn_tui.core.learn.lesson import QUESTIONS, TABS, lab_lesson
-from finn_tui.lab.explanations import export
+from finn_tui.lab.report.explanations import export
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.learn import view

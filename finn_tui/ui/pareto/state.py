@@ -12,7 +12,7 @@ from dataclasses import replace
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.core.estimate.estimate import Estimate
-from finn_tui.lab.plots import plot
+from finn_tui.lab.results.plots import plot
 from finn_tui.lab.solver import options, requests
 from finn_tui.lab.solver.options import SolveOptions
 from finn_tui.lab.solver.requests import ParetoPoint

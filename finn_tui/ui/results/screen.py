@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab.presets import Preset, load_presets
+from finn_tui.lab.models.presets import Preset, load_presets
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.keymap import key_name, keys_of
 from finn_tui.ui.actions.table import BY_ID
@@ -26,7 +26,7 @@ from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine, fit, printable
 
 if TYPE_CHECKING:
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.results.results_table import Experiment
     from finn_tui.ui.state import RunView
 
 #: From this many columns on, a plot stands beside the details instead of in their place.
@@ -148,7 +148,7 @@ class ResultsScreen(ModeScreen):
 
     def _comparison(self, width: int) -> Content:
         """The marked runs side by side."""
-        from finn_tui.lab.results_compare import compare_runs
+        from finn_tui.lab.results.results_compare import compare_runs
 
         by_id = {row.run: row for row in self.state.results}
         folders = {run.id: run.folder for run in self.state.runs}
@@ -258,7 +258,7 @@ class ResultsScreen(ModeScreen):
         self.app.push_screen(ChooseDialog("Export the table", content), self._export)
 
     def _export(self, form: str | None) -> None:
-        from finn_tui.lab import results_export
+        from finn_tui.lab.results import results_export
 
         if form is None:
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.results.results_table import Experiment
 
 #: What the rows can be sorted by, in the order in which a key goes through it.
 SORTS: dict[str, Callable[[Experiment], Any]] = {

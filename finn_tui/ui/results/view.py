@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finn_tui.lab.identity import titles
-from finn_tui.lab.results_export import dataset_title
+from finn_tui.lab.models.identity import titles
+from finn_tui.lab.results.results_export import dataset_title
 from finn_tui.runs.folder import missed_text
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Field, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, rate, short, whole
 
 if TYPE_CHECKING:
-    from finn_tui.lab.results_compare import RunComparison
-    from finn_tui.lab.results_table import Experiment
+    from finn_tui.lab.results.results_compare import RunComparison
+    from finn_tui.lab.results.results_table import Experiment
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def plot_lines(
         width: columns.
         height: lines.
     """
-    from finn_tui.lab.plots import scatter
+    from finn_tui.lab.results.plots import scatter
 
     estimates: list[tuple[float, float]] = []
     built: list[tuple[float, float]] = []

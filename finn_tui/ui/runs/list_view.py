@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from finn_tui.lab.identity import titles
+from finn_tui.lab.models.identity import titles
 from finn_tui.runs.folder import DamagedRun, missed_text
 from finn_tui.ui.runs.build_tree import state_sign, step_name
 from finn_tui.ui.state import RunView

@@ -130,7 +130,7 @@ def _curves(snapshot: TrainingSnapshot, width: int, height: int) -> list[StyledL
     """Loss and accuracy over the epochs, beside each other where there is room."""
     if height < _LEAST_PLOT or not snapshot.points or width < 30:
         return []
-    from finn_tui.lab.plots import curve
+    from finn_tui.lab.results.plots import curve
 
     loss = [(point.at, point.loss) for point in snapshot.points]
     train = [(point.at, point.accuracy) for point in snapshot.points]

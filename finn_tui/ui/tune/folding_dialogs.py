@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.estimate.estimate import estimate
 from finn_tui.core.folding.model import Folding, MalformedFolding
-from finn_tui.lab import saved_foldings
-from finn_tui.lab.saved_foldings import ForeignFolding
+from finn_tui.lab.foldings import saved_foldings
+from finn_tui.lab.foldings.saved_foldings import ForeignFolding
 from finn_tui.lab.workbench import Workbench
 from finn_tui.ui import crash
 from finn_tui.ui.messages import WorkKind

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finn_tui.core.design import Design
-from finn_tui.lab import working_folding
-from finn_tui.lab.working_folding import WorkingFolding
+from finn_tui.lab.foldings import working_folding
+from finn_tui.lab.foldings.working_folding import WorkingFolding
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.tune.state import TuneState
 

@@ -16,7 +16,7 @@ from finn_tui.core.estimate.estimate import LayerCost
 from finn_tui.core.folding.model import Change, Folding, IllegalFolding
 from finn_tui.core.graph.lanes import lane_texts
 from finn_tui.core.optimize.greedy import Blocked, Move, next_move
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
 from finn_tui.ui.state import AppState
 from finn_tui.ui.toolkit.styled_line import plural, setting_text
 from finn_tui.ui.toolkit.viewport import Viewport
@@ -29,7 +29,7 @@ from finn_tui.ui.tune.sorting import SORTS, filtered_and_sorted
 _AT_ONCE = 100
 
 if TYPE_CHECKING:
-    from finn_tui.lab.working_folding import WorkingFolding
+    from finn_tui.lab.foldings.working_folding import WorkingFolding
 
 
 def toggled(names: set[str], selection: set[str]) -> set[str]:
@@ -149,7 +149,7 @@ class TuneState:
 
     def working(self) -> WorkingFolding:
         """Return what the workspace stores of this session."""
-        from finn_tui.lab.working_folding import WorkingFolding
+        from finn_tui.lab.foldings.working_folding import WorkingFolding
 
         return WorkingFolding(
             self.folding_name, self.saved_name, self.editor.history, frozenset(self.locked)

@@ -11,7 +11,7 @@ from finn_tui.lab.course import definition, notes
 from finn_tui.lab.course.definition import Course, Part, Step
 from finn_tui.lab.course.facts import read_progress
 from finn_tui.lab.course.progress import CourseFacts, TrainingFact, next_step, progress
-from finn_tui.lab.results_table import Experiment, experiment
+from finn_tui.lab.results.results_table import Experiment, experiment
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.actions.table import BY_ID
 from tests.ui.conftest import make_run

@@ -17,7 +17,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.course import definition, notes, pictures
 from finn_tui.lab.course.definition import Course
-from finn_tui.lab.presets import presets
+from finn_tui.lab.models.presets import presets
 from finn_tui.lab.report import submission
 from finn_tui.lab.report.submission import Submission
 from finn_tui.lab.workspace import Workspace

@@ -13,9 +13,9 @@ import pytest
 from finn_tui.base import paths
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.detached import LABEL
-from finn_tui.lab import sweep
 from finn_tui.lab.build_places import following
-from finn_tui.lab.sweep_items import SweepOptions
+from finn_tui.lab.sweep import sweep
+from finn_tui.lab.sweep.sweep_items import SweepOptions
 from finn_tui.lab.workbench import Workbench
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder

@@ -19,10 +19,10 @@ from msgspec.structs import replace as replace_struct
 from finn_tui.base import paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
-from finn_tui.lab import sweep
 from finn_tui.lab.build_places import following
-from finn_tui.lab.opened import Opened
-from finn_tui.lab.sweep_items import SweepOptions, SweepStatus
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.sweep import sweep
+from finn_tui.lab.sweep.sweep_items import SweepOptions, SweepStatus
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs import scheduled

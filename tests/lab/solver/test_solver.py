@@ -22,7 +22,7 @@ from finn_tui.core.folding.knob_values import IllegalFolding
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.optimize.buildability import refusals
 from finn_tui.core.optimize.solve import Infeasible
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
 from finn_tui.lab.solver import options, requests
 from finn_tui.lab.solver.options import SolveOptions, Solver
 from tests import data

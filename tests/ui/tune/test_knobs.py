@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finn_tui.base.progress import OnProgress, ignore
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.tune import knobs as tune_knobs
 from finn_tui.ui.tune.state import TuneState

@@ -17,7 +17,7 @@ from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding import lab_tuples
 from finn_tui.core.folding.model import Folding
 from finn_tui.core.network_shapes import Network
-from finn_tui.lab import ini_files, networks
+from finn_tui.lab.models import ini_files, networks
 from finn_tui.lab.workspace import name_of_file, plain_name
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import finn_json
 from finn_tui.engine.server.runs import runqueue
-from finn_tui.lab.build_request import folding_title
+from finn_tui.lab.builds.build_request import folding_title
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, RunRequest
 
 if TYPE_CHECKING:
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
     from finn_tui.lab.workspace import Workspace
     from finn_tui.runs.eta import Eta
 
@@ -224,7 +224,7 @@ def deploy_outlook(run: RunFolder) -> DeployOutlook:
         FinnTuiError: its documents are missing or broken.
     """
     from finn_tui.board.package import package
-    from finn_tui.lab.driver_consent import UnagreedDriver, check_driver
+    from finn_tui.lab.boards.driver_consent import UnagreedDriver, check_driver
 
     missed, driver, asks = run.clock_missed_ns(), "", False
     try:

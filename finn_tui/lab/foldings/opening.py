@@ -13,10 +13,10 @@ from finn_tui.core.editor import Editor
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.optimize.buildability import refusals
 from finn_tui.engine.client import Engine
-from finn_tui.lab import cost_tables
-from finn_tui.lab import saved_foldings as foldings_by_name
-from finn_tui.lab.models import Model
-from finn_tui.lab.opened import Opened, default_folding
+from finn_tui.lab.foldings import cost_tables
+from finn_tui.lab.foldings import saved_foldings as foldings_by_name
+from finn_tui.lab.foldings.opened import Opened, default_folding
+from finn_tui.lab.models.models import Model
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import list_runs
 
@@ -91,6 +91,6 @@ def _own_builds(workspace: Workspace, part: str) -> tuple[Shell | None, Learned 
     if not runs:
         return None, None
     # It brings the readers of all reports, for which the app's start shall not wait.
-    from finn_tui.lab import own_builds
+    from finn_tui.lab.foldings import own_builds
 
     return own_builds.own(runs, part)

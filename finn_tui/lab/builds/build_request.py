@@ -10,15 +10,15 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding import finn_json
 from finn_tui.core.optimize import buildability
-from finn_tui.lab.models import Model
+from finn_tui.lab.models.models import Model
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.launch.preflight import Finding, Plan, preflight, refused
 
 if TYPE_CHECKING:
     from finn_tui.engine.catalogue import EngineSpec
-    from finn_tui.lab.models import Model
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
+    from finn_tui.lab.models.models import Model
     from finn_tui.lab.workspace import Workspace
 
 #: What FINN's drivers call the datasets.
@@ -121,8 +121,8 @@ async def build(
     on_progress: OnProgress,
 ) -> RunFolder:
     """Begin a build; see ``Workbench.build``."""
+    from finn_tui.lab.boards.driver_consent import remember_own
     from finn_tui.lab.build_places.locate import place_named
-    from finn_tui.lab.driver_consent import remember_own
 
     request = await request_for(
         lab,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import cnv_py
-from finn_tui.lab.networks import NetworkEntry
+from finn_tui.lab.models import cnv_py
+from finn_tui.lab.models.networks import NetworkEntry
 
 _MOST_BYTES = 100_000
 #: Channels, height and width of the data sets that Brevitas' trainer and the lab know.

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.network_shapes import Network, layers
-from finn_tui.lab import cnv_py
+from finn_tui.lab.models import cnv_py
 
 _Bits = Annotated[int, Meta(ge=1, le=8, description="A number of bits from 1 to 8.")]
 _Size = Annotated[int, Meta(ge=1, le=8192, description="A whole number from 1 to 8192.")]

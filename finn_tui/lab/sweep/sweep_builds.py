@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
-from finn_tui.lab.sweep_items import SweepItem, SweepOptions, SweepStatus
+from finn_tui.lab.sweep.sweep_items import SweepItem, SweepOptions, SweepStatus
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
 
@@ -39,9 +39,9 @@ async def send_all(
     on_progress: OnProgress,
 ) -> None:
     """Send what is not built yet to a host: to its Slurm as one job array, else one by one."""
+    from finn_tui.lab.boards.driver_consent import remember_own
     from finn_tui.lab.build_places.locate import place_named
-    from finn_tui.lab.build_request import request_for
-    from finn_tui.lab.driver_consent import remember_own
+    from finn_tui.lab.builds.build_request import request_for
 
     assert options.on is not None
     indices, requests = [], []

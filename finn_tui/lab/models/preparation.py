@@ -17,9 +17,9 @@ from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.core.device import Device
 from finn_tui.engine.client import Engine
 from finn_tui.engine.server.training.published import PUBLISHED
-from finn_tui.lab import datasets, identity, remedies
-from finn_tui.lab.model_request import ModelRequest
-from finn_tui.lab.models import Model, failed_folder, find_prepared, identified, locate
+from finn_tui.lab.models import datasets, identity, remedies
+from finn_tui.lab.models.model_request import ModelRequest
+from finn_tui.lab.models.models import Model, failed_folder, find_prepared, identified, locate
 from finn_tui.lab.workspace import Workspace
 
 #: A stage is larger than this; with less left, that is why writing one failed.

@@ -9,7 +9,7 @@ from typing import Any
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.editor import Editor
 from finn_tui.core.folding.model import Folding
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
 from finn_tui.runs.folder import RunFolder
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.lab import checkpoints, datasets, trainable
-from finn_tui.lab.handling import require_agreed
-from finn_tui.lab.model_request import resolve
-from finn_tui.lab.presets import load_presets
+from finn_tui.lab.models import checkpoints, datasets, trainable
+from finn_tui.lab.models.handling import require_agreed
+from finn_tui.lab.models.model_request import resolve
+from finn_tui.lab.models.presets import load_presets
 from finn_tui.runs.documents import RunKind
 from finn_tui.runs.folder import RunFolder, list_runs, run_around
 from finn_tui.runs.launch.train import TrainRequest, launch_training
@@ -21,9 +21,9 @@ from finn_tui.runs.launch.train import TrainRequest, launch_training
 if TYPE_CHECKING:
     from finn_tui.engine.catalogue import EngineSpec
     from finn_tui.engine.client import Engine
-    from finn_tui.lab.datasets import DatasetPlace
-    from finn_tui.lab.handling import Consent
-    from finn_tui.lab.trainable import Trainable
+    from finn_tui.lab.models.datasets import DatasetPlace
+    from finn_tui.lab.models.handling import Consent
+    from finn_tui.lab.models.trainable import Trainable
     from finn_tui.lab.workspace import Workspace
 
 

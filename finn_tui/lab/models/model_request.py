@@ -9,9 +9,9 @@ from typing import Any
 
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import checkpoints, identity
-from finn_tui.lab.handling import FLOWS, Handling, file_of_network, file_of_steps
-from finn_tui.lab.presets import SUFFIXES, Preset, load_presets, presets, read_preset
+from finn_tui.lab.models import checkpoints, identity
+from finn_tui.lab.models.handling import FLOWS, Handling, file_of_network, file_of_steps
+from finn_tui.lab.models.presets import SUFFIXES, Preset, load_presets, presets, read_preset
 from finn_tui.lab.workspace import Workspace, is_plain_name, name_of_file, plain_name
 
 

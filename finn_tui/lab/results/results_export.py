@@ -12,7 +12,7 @@ from typing import Any
 
 from finn_tui.base import files
 from finn_tui.base.text import number
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_table import Experiment
 
 SIMULATED = "SIMULATED"
 

@@ -16,8 +16,8 @@ from finn_tui.core.estimate import infrastructure
 from finn_tui.core.estimate.estimate import CostTable
 from finn_tui.core.estimate.infrastructure import USUAL_DEPTHS, CostLookup, CostQuery, StreamWidths
 from finn_tui.engine.client import Engine
-from finn_tui.lab.models import Model
-from finn_tui.lab.opened import Opened
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.models.models import Model
 
 #: Changes whenever tables.json holds something else than before; older files are made anew.
 _TABLES_FORMAT = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finn_tui.lab.presets import Preset
+from finn_tui.lab.models.presets import Preset
 
 
 def commands(preset: Preset | None) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from finn_tui.base.text import clean, number
 from finn_tui.core.folding.finn_json import INSERTED
-from finn_tui.lab.results_table import Experiment
+from finn_tui.lab.results.results_table import Experiment
 from finn_tui.runs.folder import RunFolder
 
 #: How knobs are called in a table.

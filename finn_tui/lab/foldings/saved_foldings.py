@@ -16,12 +16,12 @@ from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.finn_json import INSERTED
 from finn_tui.core.folding.model import Folding, IllegalFolding, MalformedFolding
 from finn_tui.core.optimize.buildability import least
-from finn_tui.lab.models import Model
+from finn_tui.lab.models.models import Model
 from finn_tui.lab.workspace import Workspace, plain_name
 
 if TYPE_CHECKING:
     from finn_tui.core.migrate.migrate import Migration
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
 
 
 #: The least parallelism that FINN can build, where "ones" cannot be.

@@ -25,12 +25,12 @@ from finn_tui.core.editor import History
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.model import Folding, IllegalFolding
-from finn_tui.lab import saved_foldings
-from finn_tui.lab.models import Model
+from finn_tui.lab.foldings import saved_foldings
+from finn_tui.lab.models.models import Model
 from finn_tui.lab.workspace import Workspace
 
 if TYPE_CHECKING:
-    from finn_tui.lab.opened import Opened
+    from finn_tui.lab.foldings.opened import Opened
 
 #: Changes that can be taken back in the next session.
 MOST_STEPS = 500

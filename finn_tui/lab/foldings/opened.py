@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.core.design import Design
 from finn_tui.core.editor import Editor
-from finn_tui.lab.models import Model
+from finn_tui.lab.models.models import Model
 
 if TYPE_CHECKING:
     from finn_tui.core.calibrate import Learned

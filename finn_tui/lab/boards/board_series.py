@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress
-from finn_tui.lab.board_queue import BoardQueue, EntryStatus, QueueEntry
+from finn_tui.lab.boards.board_queue import BoardQueue, EntryStatus, QueueEntry
 
 if TYPE_CHECKING:
     from finn_tui.board.results import Outcome

@@ -17,11 +17,11 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.model import Folding
-from finn_tui.lab import saved_foldings
-from finn_tui.lab.opened import Opened
-from finn_tui.lab.plans import build_outlook, plan_build
-from finn_tui.lab.sweep_builds import as_they_end, build_one, check_built, send_all
-from finn_tui.lab.sweep_items import SweepItem, SweepOptions, SweepStatus, with_folding
+from finn_tui.lab.builds.plans import build_outlook, plan_build
+from finn_tui.lab.foldings import saved_foldings
+from finn_tui.lab.foldings.opened import Opened
+from finn_tui.lab.sweep.sweep_builds import as_they_end, build_one, check_built, send_all
+from finn_tui.lab.sweep.sweep_items import SweepItem, SweepOptions, SweepStatus, with_folding
 from finn_tui.runs.folder import RunFolder, missed_text
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ async def _measure(
     """
     from finn_tui.board.jobs import go
     from finn_tui.lab.board_data import dataset_for, write_network
-    from finn_tui.lab.driver_consent import check_driver
+    from finn_tui.lab.boards.driver_consent import check_driver
 
     await asyncio.to_thread(check_driver, run.path)
     await write_network(lab, run, on_progress)

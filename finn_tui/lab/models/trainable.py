@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.lab import user_modules
-from finn_tui.lab.handling import Consent, file_of_network, require_agreed
-from finn_tui.lab.presets import Preset, find_preset
+from finn_tui.lab.models import user_modules
+from finn_tui.lab.models.handling import Consent, file_of_network, require_agreed
+from finn_tui.lab.models.presets import Preset, find_preset
 from finn_tui.lab.workspace import name_of_file
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@
 last), ``stages/``, ``dataflow.onnx``, ``sample/``, ``dataset/``, ``design.json``, ``tables.json``.
 The part is in the path because FINN chooses HLS or RTL layers by it.
 
-A model is identified by its content (see ``finn_tui.lab.identity``); the name is for people. Of
-two contents with one name, the second lies in ``models/<name>-<first digits of its hash>``.
+A model is identified by its content (see ``identity``); the name is for people. Of two contents
+with one name, the second lies in ``models/<name>-<first digits of its hash>``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.device import Device
-from finn_tui.lab import identity
-from finn_tui.lab.model_request import ModelRequest
-from finn_tui.lab.presets import Preset, presets
+from finn_tui.lab.models import identity
+from finn_tui.lab.models.model_request import ModelRequest
+from finn_tui.lab.models.presets import Preset, presets
 from finn_tui.lab.workspace import Workspace
 
 

@@ -1,0 +1,1 @@
+"""What work on boards needs of the workspace: the queue, consent, packages, recordings, results."""

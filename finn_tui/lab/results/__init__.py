@@ -1,0 +1,1 @@
+"""The table of experiments, runs side by side, and drawings in characters."""
