@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -139,6 +138,49 @@ def runtime_failed(machine: Transport, runtime: str, why: str) -> FinnTuiError:
     )
 
 
+def image_options(container: Container, mounts: Sequence[str] = ()) -> tuple[str, ...]:
+    """Options of ``run`` for any container of an image.
+
+    Args:
+        container: the image, its mounts, variables and options.
+        mounts: folders that it sees at their own paths, beside those of ``container``.
+    """
+    pairs = (*container.mounts, *(f"{path}:{path}" for path in mounts))
+    volumes = tuple(word for pair in dict.fromkeys(pairs) for word in ("-v", pair))
+    return ("--init", *container.options, *volumes, *_variables(container.env))
+
+
+def _variables(env: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(word for key, value in env.items() for word in ("-e", f"{key}={value}"))
+
+
+async def run_named(
+    machine: Transport, name: str, runtime: str, *line: str, timeout: float, stdin: bytes = b""
+) -> tuple[int, bytes, bytes]:
+    """Run a command in a container of its own, which is removed however that ends.
+
+    Args:
+        machine: where it runs.
+        name: of the container; nobody else may have it.
+        runtime: docker or podman there.
+        line: the runtime's command line; it gives the container the name and removes it at its end.
+        timeout (s): that it may take.
+        stdin: what it reads.
+
+    Raises:
+        FinnTuiError: the line broke, or it took too long.
+    """
+    try:
+        return await machine.run(runtime, *line, timeout=timeout, stdin=stdin)
+    except BaseException:
+        # Without its client it would go on; where the line broke, its standard input ends.
+        if not machine.is_closed:
+            # What has happened counts, not that it cannot be removed.
+            with contextlib.suppress(FinnTuiError), machine.translated():
+                await machine.run(runtime, "rm", "-f", name)
+        raise
+
+
 class ContainerTransport:
     """A container of a machine; see ``Transport``.
 
@@ -195,13 +237,11 @@ class ContainerTransport:
             mounts: folders of the machine that an image gets beside its own.
             name: by which the container of an image can be removed; see ``remove``.
         """
-        env = tuple(word for key, value in self._env.items() for word in ("-e", f"{key}={value}"))
         if self.container.name:
+            env = _variables(self._env)
             return (self.runtime, "exec", "-i", *env, self.container.name, *command)
-        pairs = (*self.container.mounts, *(f"{path}:{path}" for path in mounts))
-        volumes = tuple(word for pair in dict.fromkeys(pairs) for word in ("-v", pair))
         named = ("--name", _PREFIX + name) if name else ()
-        options = ("--rm", "-i", "--init", *named, *self.container.options, *volumes, *env)
+        options = ("--rm", "-i", *named, *image_options(self.container, mounts))
         return (self.runtime, "run", *options, self.container.image, *command)
 
     async def remove(self, name: str) -> None:
@@ -214,14 +254,9 @@ class ContainerTransport:
         """See ``Transport``."""
         name = secrets.token_hex(8) if self.container.image else ""
         line = self.command(*command, name=name)
-        try:
+        if not name:
             return await self.outer.run(*line, timeout=timeout, stdin=stdin)
-        except (FinnTuiError, asyncio.CancelledError):
-            # The client is gone; without it the container would go on.
-            if name:
-                with contextlib.suppress(FinnTuiError):
-                    await self.remove(name)
-            raise
+        return await run_named(self.outer, _PREFIX + name, *line, timeout=timeout, stdin=stdin)
 
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""

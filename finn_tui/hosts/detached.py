@@ -15,7 +15,12 @@ from typing import Any
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.hosts.container import Container
-from finn_tui.hosts.container_transport import runtime_failed, runtime_of
+from finn_tui.hosts.container_transport import (
+    image_options,
+    run_named,
+    runtime_failed,
+    runtime_of,
+)
 from finn_tui.hosts.transport import Transport
 
 #: On each container of a run: the run's folder where it works.
@@ -66,20 +71,15 @@ class ImageContainers:
         """Those of a machine that is reached. Raises ``FinnTuiError`` where it has no runtime."""
         return cls(machine, container, await runtime_of(machine, container))
 
-    def options(self, mounts: Sequence[str], *, entry_point: bool = True) -> list[str]:
+    def options(self, mounts: Sequence[str], *, entry_point: bool = True) -> tuple[str, ...]:
         """Options of ``run`` for any container of the image.
 
         Args:
             mounts: folders that it sees at their own paths, beside those of hosts.toml.
             entry_point: whether the image's entry point runs before the command.
         """
-        pairs = (*self.container.mounts, *(f"{path}:{path}" for path in mounts))
-        options = ["--init", *self.container.options]
-        for pair in dict.fromkeys(pairs):
-            options += ["-v", pair]
-        for key, value in self.container.env.items():
-            options += ["-e", f"{key}={value}"]
-        return options if entry_point else [*options, "--entrypoint", ""]
+        options = image_options(self.container, mounts)
+        return options if entry_point else (*options, "--entrypoint", "")
 
     async def run(
         self,
@@ -105,17 +105,9 @@ class ImageContainers:
             FinnTuiError: the line broke, or it took too long; the container is removed.
         """
         name = f"finn-tui-job-{secrets.token_hex(8)}"
-        line = (self.runtime, "run", "--rm", "-i", "--name", name)
         options = self.options(mounts, entry_point=entry_point)
-        try:
-            return await self.machine.run(
-                *line, *options, self.container.image, *command, timeout=seconds, stdin=stdin
-            )
-        except BaseException:
-            # Without its client it would go on; where the line broke, its standard input ends.
-            if not self.machine.is_closed:
-                await self.machine.run(self.runtime, "rm", "-f", name)
-            raise
+        line = (self.runtime, "run", "--rm", "-i", "--name", name, *options, self.container.image)
+        return await run_named(self.machine, name, *line, *command, timeout=seconds, stdin=stdin)
 
     async def start(self, name: str, folder: str, *command: str, mounts: Sequence[str]) -> Detached:
         """Start a container that goes on by itself; one of the folder that runs is taken.
