@@ -189,7 +189,8 @@ async def completed(link: Transport, host: Host) -> Host:
     """A host with what can be found out there of what its entry leaves open.
 
     A Python with FINN in one of the usual places, else a running container of an image that is
-    called finn; Vivado's newest settings where Vivado is not on the PATH; Slurm, where it answers.
+    called finn; Vivado's newest settings where Vivado is not on the PATH; Slurm, where it answers
+    and FINN is not in a container that runs: jobs would not find it on their machines.
 
     Raises:
         FinnTuiError: the line broke.
@@ -210,7 +211,8 @@ async def completed(link: Transport, host: Host) -> Host:
         and settings.startswith("/")
     ):
         host = replace_in(host, setup=f"source {shlex.quote(settings)}")
-    if host.slurm is None and "sbatch" in facts.programs and facts.partitions:
+    runs = host.container is not None and bool(host.container.name)
+    if host.slurm is None and not runs and "sbatch" in facts.programs and facts.partitions:
         host = replace_in(host, slurm=SlurmEntry())
     return host
 

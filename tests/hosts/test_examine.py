@@ -15,6 +15,8 @@ from finn_tui.cli import main
 from finn_tui.engine import archive
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host, SlurmEntry
+from finn_tui.hosts.container import Container
+from finn_tui.hosts.examine import completed
 from finn_tui.hosts.pool import HostPool
 from tests.hosts.sshd import Server
 
@@ -74,6 +76,22 @@ async def test_a_folder_that_can_be_written_is_left_as_it_was(
     done = await asyncio.to_thread(CliRunner().invoke, main, ["hosts", "test", "lab"])
     assert done.exit_code == 0, done.output
     assert "cannot be written" not in done.stdout and not list(there.iterdir())
+
+
+@pytest.mark.parametrize("container", [None, Container(name="box")])
+async def test_slurm_is_not_added_to_a_container_that_runs(
+    lab: Host, server: Server, container: Container | None
+) -> None:
+    for name, text in (("sbatch", "#!/bin/sh\n"), ("sinfo", "#!/bin/sh\necho 'main*'\n")):
+        script(server.folder / "bin" / name, text)
+    pool = HostPool()
+    try:
+        async with pool.use(lab, trust=True) as link:
+            host = await completed(link, replace(lab, engine=("python3",), container=container))
+    finally:
+        await pool.close()
+    assert host.slurm == (SlurmEntry() if container is None else None)
+    catalogue.add(host)
 
 
 def test_a_python_that_is_too_old_for_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
