@@ -69,7 +69,7 @@ class EntryFile(Generic[E]):
             return entries, {path.name: error}
         for name, value in document.items():
             try:
-                self._check_name(name, config.line_of(content, (name,)))
+                self._check_name(name, content)
                 entries[name] = self._checked({name: value}, content)[name]
             except FinnTuiError as error:
                 broken[name] = error
@@ -104,15 +104,16 @@ class EntryFile(Generic[E]):
         self._check_name(name)
         self._checked({name: msgspec.to_builtins(entry)})
 
-    def _check_name(self, name: str, line: int | None = None) -> None:
+    def _check_name(self, name: str, content: bytes = b"") -> None:
         """Raise ``FinnTuiError`` for a name that cannot be typed or shown.
 
         Args:
             name: of an entry.
-            line: on which it stands in the file; None if it is none of the file's.
+            content: of the file; empty if the name is not from there.
         """
         if _NAME.match(name):
             return
+        line = config.line_of(content, (name,))
         where = f"{self.path}, line {line}: " if line else ""
         raise FinnTuiError(
             f"{where}a {self._word} cannot be called {name!r}",
