@@ -111,6 +111,7 @@ def test_a_builder_that_cannot_be_imported_is_said_at_once(checkout: Path) -> No
     assert "it needs the package onnxscript" in result.output
     for line, words in (
         ("import finn.newer", ("its own finn.newer is not there", "incomplete, or one that")),
+        ("from finn import newer", ("imported: cannot import name 'newer'", "incomplete, or")),
         ("from qonnx import ApplyConfig", ("The qonnx of", "does not go with the FINN")),
         ("import qonnx.gone", ("The qonnx of", "engine install --finn-root")),
     ):

@@ -203,11 +203,12 @@ def _not_importable(error: ImportError) -> EngineError:
     name = error.name or ""
     package = name.partition(".")[0]
     why = "%s has FINN from %s, and not all that it needs." % (sys.executable, place)
+    absent = isinstance(error, ModuleNotFoundError)
     if package == "finn":
-        what = "its own %s is not there" % name
+        what = "its own %s is not there" % name if absent else str(error)
         why = "FINN from %s is incomplete, or one that finn-tui does not know." % place
         fix = "Check its files (`git status`); finn-tui works with FINN 0.8.1 to dev and finn-plus"
-    elif not isinstance(error, ModuleNotFoundError) or (package != name and package in sys.modules):
+    elif not absent or (package != name and package in sys.modules):
         what = str(error)
         if package:
             why = "The %s of %s does not go with the FINN from %s." % (
