@@ -290,4 +290,7 @@ def test_a_graph_that_another_finn_made_asks_for_its_engine(
     ):
         fix = explained("finn", maker).fix
         assert f"with an engine of {maker}; `" in fix and remedy in fix
+    # Anybody may have written the file: its words are no command to copy.
+    for maker in ("finn-plus $(reboot)", "finn-plus --help", "finn 0.9`reboot`"):
+        assert "finn-tui engine install" not in explained("finn", maker).fix
     assert explained("hardware", "").fix.startswith("A fix; if another FINN made the file")

@@ -6,6 +6,7 @@ partition, a dataflow graph with or without the FIFOs and width converters of a 
 
 import importlib
 import os
+import re
 from typing import Any, Iterable, List, Optional, Tuple
 
 from finn_tui.engine.protocol import EngineError
@@ -29,6 +30,7 @@ _SOURCES = "finn-tui engine install --finn-root FOLDER-OF-FINN-%s"
 #: Metadata of the stages that are written here: the FINN that made them.
 _MAKER = "finn_tui_made_by"
 _LONGEST_MAKER = 80
+_VERSION = re.compile(r"\w[\w.+/-]*", re.ASCII)
 #: Op types, with or without the kind of their implementation, that only some FINNs have: which
 #: FINNs, and how an engine of one is had. RTL layers came in 0.9 beside the old names, so that
 #: these are asked for first.
@@ -134,7 +136,8 @@ def _remedy(maker: str) -> str:
     """How an engine of a FINN is had, as ``installed`` says it; empty where that is not known."""
     kind, _, version = maker.partition(" ")
     words = version.replace("like ", "").split()
-    if not words:
+    # The file may be anybody's, and the command is for the user's shell.
+    if not words or not _VERSION.fullmatch(words[0]):
         return ""
     if kind == "finn-plus":
         return "finn-tui engine install --version %s" % words[0]
