@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.engine.server.runs import runfiles
+from finn_tui.engine.server import runner
+from finn_tui.engine.server.runs import runfiles, runqueue
 from finn_tui.runs.documents import Notes
 from finn_tui.runs.folder import find_run, list_runs, parse_event
 from finn_tui.runs.notes import change_tags, load_notes, read_notes, set_note
@@ -131,6 +134,21 @@ def test_a_full_disk_does_not_take_the_last_word(
     runfiles.save_state(str(run.path), {"state": "failed"})
     assert run.state().state == "failed"
     assert not list(run.path.glob("*.partial"))
+
+
+def test_words_that_a_full_disk_does_not_take_end_no_build(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    building = runner._Runner(str(make_run(state="queued").path), {"kind": "build"}, {})
+    monkeypatch.setattr(runqueue, "place", full)
+    monkeypatch.setattr(runfiles, "save_state", full)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=full))
+    building._wait_for_turn()
+    building._save()
+    runner._notify("true", "/nowhere", "failed")
 
 
 def test_a_reader_never_sees_half_a_document(make_run: MakeRun) -> None:

@@ -123,7 +123,7 @@ def _notify(command: str, folder: str, state: str) -> None:
     except subprocess.TimeoutExpired:
         pass
     except OSError as error:
-        sys.stderr.write("the command at the end could not be started: %s\n" % error)
+        _complain("the command at the end could not be started: %s\n" % error)
 
 
 class _Runner:
@@ -190,7 +190,7 @@ class _Runner:
             try:
                 place = runqueue.place(self.folder)
             except OSError as error:
-                sys.stderr.write("the queue cannot be read, building at once: %s\n" % error)
+                _complain("the queue cannot be read, building at once: %s\n" % error)
                 place = 0
             if place == 0:
                 self.state["position"] = None
