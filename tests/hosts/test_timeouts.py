@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from finn_tui.base import subprocesses
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.local import LocalTransport
@@ -52,3 +54,17 @@ async def test_over_ssh(lab: Host, tmp_path: Path) -> None:
     async with pool.use(lab, trust=True) as link:
         await check(link, tmp_path)
     await pool.close()
+
+
+def test_a_session_of_another_command_is_left_alone() -> None:
+    environment = subprocesses.marked_environment()
+    other = subprocess.Popen(["sleep", "300"], start_new_session=True, env=environment)
+    try:
+        subprocesses.kill_session(other.pid, "0123456789abcdef")
+        subprocesses.kill_session(other.pid + 1, environment[subprocesses.MARK])
+        assert other.poll() is None and runs(other.pid)
+        subprocesses.kill_session(other.pid, environment[subprocesses.MARK])
+        assert other.wait(10) == -signal.SIGKILL
+    finally:
+        other.kill()
+        other.wait()
