@@ -173,6 +173,9 @@ def test_keys_are_written_as_people_do() -> None:
         "?",
         "←",
     ]
+    shown = {key_name(key) for action in ACTIONS for key in action.keys}
+    assert {"(", ")", "[", "]", "_"} <= shown
+    assert not [name for name in shown if "_" in name and name != "_"], "no name of a character"
 
 
 def test_a_keymap_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:

@@ -13,28 +13,8 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.ui.actions.action import Action
 from finn_tui.ui.actions.table import ACTIONS, BY_ID
 
-#: Keys by Textual's name as people write them.
+#: Keys that are no characters by Textual's name, as people write them.
 _NAMES = {
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "underscore": "_",
-    "question_mark": "?",
-    "exclamation_mark": "!",
-    "percent_sign": "%",
-    "vertical_line": "|",
-    "dollar_sign": "$",
-    "quotation_mark": '"',
-    "number_sign": "#",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "ampersand": "&",
-    "asterisk": "*",
-    "at": "@",
-    "colon": ":",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "slash": "/",
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
@@ -49,7 +29,8 @@ _NAMES = {
 def key_name(key: str) -> str:
     """Return a key's display name: "+", "ctrl+p"."""
     *modifiers, last = key.strip().split("+")
-    return "+".join([*modifiers, _NAMES.get(last, last)])
+    name = _NAMES.get(last) or _characters().get(last, last)
+    return "+".join([*modifiers, name])
 
 
 #: Scopes whose actions are live at the same time as those of a scope.
@@ -70,13 +51,13 @@ def is_key(key: str) -> bool:
     *modifiers, last = key.strip().split("+") if len(key.strip()) > 1 else [key.strip()]
     if not set(modifiers) <= _MODIFIERS:
         return False
-    return len(last) == 1 or last in _KNOWN_KEYS or last in _character_names()
+    return len(last) == 1 or last in _KNOWN_KEYS or last in _characters()
 
 
 @functools.cache
-def _character_names() -> frozenset[str]:
-    """Return Textual's names of the characters on keyboards of Latin scripts."""
-    return frozenset(_character_to_key(chr(code)) for code in range(0x20, 0x250))
+def _characters() -> Mapping[str, str]:
+    """Return the characters on keyboards of Latin scripts by Textual's names."""
+    return {_character_to_key(chr(code)): chr(code) for code in range(0x20, 0x250)}
 
 
 def conflicts(keymap: Mapping[str, str]) -> Iterable[tuple[str, str, Action]]:
