@@ -64,8 +64,8 @@ class WorkKind(StrEnum):
     QUIT = "quit"
 
 
-#: Work that may be done for several runs at once.
-CONCURRENT = frozenset({WorkKind.UPKEEP, WorkKind.CANCEL})
+#: Work that may be done for several runs or hosts at once.
+CONCURRENT = frozenset({WorkKind.UPKEEP, WorkKind.CANCEL, WorkKind.CONNECT})
 
 
 class WorkResult(Message):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from finn_tui.hosts import shared
+from finn_tui.hosts import catalogue, shared
+from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.ssh.questions import Question, QuestionKind
+from finn_tui.hosts.status import LinkState
 from finn_tui.ui.controllers.host_questions import HostQuestions
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, until
 
@@ -46,3 +48,25 @@ async def test_questions_of_a_login(make_app: MakeApp, lab: RecordedLab) -> None
         assert await refused is None
         assert await ask(PASSWORD) is None
         assert "Password of" not in screen_text(app)
+
+
+async def test_the_list_of_hosts_ends_no_connection_that_is_being_made(make_app: MakeApp) -> None:
+    """A host far away is waited for: who looks how it is does not give it up."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    catalogue.add(Host(name="slow", host="127.0.0.1", port=port, user="me"))
+    app = make_app(None)
+    async with server, app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.state.runs_read)
+        app.hosts.log_in("slow")
+        await until(pilot, lambda: "slow" in app.state.hosts)
+        await pilot.press("f4")
+        await until(pilot, lambda: "enter connects now" in screen_text(app))
+        await pilot.pause(0.2)
+        assert app.state.hosts["slow"].state is LinkState.CONNECTING
+        assert screen_text(app).count("connecting") >= 2, "on top and in the list"

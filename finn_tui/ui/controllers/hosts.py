@@ -35,10 +35,11 @@ class HostsRead(WorkResult):
 
 @dataclass
 class HostConnected(WorkResult):
-    """A host that the user asked for is connected."""
+    """A host that the user asked for is connected; ``then`` needed it."""
 
     kind = WorkKind.CONNECT
     host: str
+    then: Callable[[], None] | None
 
 
 def host_rows(hosts: Sequence[Host], statuses: Mapping[str, HostStatus]) -> list[Row]:
@@ -67,7 +68,6 @@ class HostController(Controller):
         super().__init__(context)
         self._questions = HostQuestions(context)
         self._stop_listening: Callable[[], None] = lambda: None
-        self._then: Callable[[], None] | None = None
 
     def begin(self) -> None:
         """Ask in dialogs from now on, and follow how connections are."""
@@ -116,8 +116,7 @@ class HostController(Controller):
         """
         self._questions.ask_again()
         shared.retry(host)
-        self._then = then
-        self.context.start(WorkKind.CONNECT, self._connect(host))
+        self.context.start(WorkKind.CONNECT, self._connect(host, then))
 
     def do_app_hosts(self) -> None:
         """List the hosts with their connections."""
@@ -147,9 +146,8 @@ class HostController(Controller):
 
     def connected(self, message: HostConnected) -> None:
         """Go on with what needed the host, or say that it is connected."""
-        then, self._then = self._then, None
-        if then is not None:
-            then()
+        if message.then is not None:
+            message.then()
         else:
             self.context.notify("connected", title=message.host)
 
@@ -159,9 +157,9 @@ class HostController(Controller):
         hosts = await asyncio.to_thread(catalogue.hosts)
         return HostsRead([host for host in hosts.values() if host.is_remote])
 
-    async def _connect(self, name: str) -> HostConnected:
+    async def _connect(self, name: str, then: Callable[[], None] | None) -> HostConnected:
         from finn_tui.hosts import catalogue
 
         host = await asyncio.to_thread(catalogue.find, name)
         async with shared.held() as pool, pool().use(host):
-            return HostConnected(name)
+            return HostConnected(name, then)
