@@ -16,6 +16,8 @@ from finn_tui.cli.common import echo, open_workspace, print_json, shared_options
 SETTINGS = "finn-tui.toml"
 #: Files of the configuration folder.
 _OWN = ("boards.toml", "hosts.toml", "engines.toml", "ui.toml", "keys.toml")
+#: Those whose values only the app knows.
+_CHECKED_BY_APP = ("ui.toml", "keys.toml")
 
 
 @click.group()
@@ -77,8 +79,13 @@ def edit_file(name: str, workspace: Path) -> None:
     FILE is finn-tui.toml of the workspace (default), or boards.toml, hosts.toml, engines.toml,
     ui.toml or keys.toml of the configuration folder. The editor is VISUAL or EDITOR.
     """
+    from finn_tui.base import files
+
     file = _file(name, workspace)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.not_written(file, error) from error
     try:
         click.edit(filename=str(file))
     except click.ClickException as error:
@@ -92,7 +99,12 @@ def edit_file(name: str, workspace: Path) -> None:
         echo(str(problem), err=True)
     if problems:
         raise problems[0]
-    echo(f"{file} is in order." if file.exists() else f"{file} was not made.")
+    if not file.exists():
+        echo(f"{file} was not made.")
+    elif name in _CHECKED_BY_APP:
+        echo(f"{file} can be read; the app checks its values when it starts.")
+    else:
+        echo(f"{file} is in order.")
 
 
 def _file(name: str, workspace: Path) -> Path:
@@ -110,7 +122,7 @@ def _state(file: Mapping[str, Any]) -> str:
 
 
 def _problems(name: str, workspace: Path) -> list[FinnTuiError]:
-    """What is wrong with a file; of ui.toml and keys.toml, whose values the app checks, as TOML."""
+    """What is wrong with a file; of those in ``_CHECKED_BY_APP`` as TOML."""
     from finn_tui.base.config import load
 
     try:

@@ -68,3 +68,20 @@ def test_an_editor_that_is_not_there_is_said(
     monkeypatch.setenv("VISUAL", "/nowhere/editor")
     result = call(tmp_path, "edit")
     assert result.exit_code != 0 and "EDITOR" in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = call(tmp_path / "file" / "workspace", "edit")
+    assert result.exit_code == 1 and "could not be written" in result.stderr
+
+
+def test_values_that_were_not_checked_are_not_said_to_be_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "touch")
+    paths.config_dir().mkdir(parents=True, exist_ok=True)
+    (paths.config_dir() / "keys.toml").write_text('"app.bild" = "f5"\n')
+    result = call(tmp_path, "edit", "keys.toml")
+    assert result.exit_code == 0 and "in order" not in result.stdout
+    assert "the app checks its values" in result.stdout
