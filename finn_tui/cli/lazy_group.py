@@ -16,8 +16,19 @@ import click
 from finn_tui.base.text import for_terminal
 from finn_tui.cli.commands import COMMANDS, GROUPS, OPEN
 
-#: What a disk says that takes no more, whichever file it is.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_FULL = """error: not everything could be written: {why}
+  The output, or a file that the command writes, is on a disk that is full.
+  Free space there, or write elsewhere; then run the command again.
+"""
+#: What a disk says, whichever file it is, and what it means.
+_DISK_ERRORS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EIO: """error: a file could not be read or written: {why}
+  Its disk is faulty or was taken away, or the terminal of the output is gone.
+  Look at the disk (`dmesg`), or use another one; then run the command again.
+""",
+}
 
 
 class LazyGroup(click.Group):
@@ -39,13 +50,10 @@ class LazyGroup(click.Group):
         try:
             return super().main(*args, **extra)
         except OSError as error:
-            if error.errno not in _FULL:
+            text = _DISK_ERRORS.get(error.errno or 0)
+            if text is None:
                 raise
-            sys.stderr.write(
-                f"error: not everything could be written: {error.strerror}\n"
-                "  The output, or a file that the command writes, is on a disk that is full.\n"
-                "  Free space there, or write elsewhere; then run the command again.\n"
-            )
+            sys.stderr.write(text.format(why=error.strerror))
             raise SystemExit(1) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:

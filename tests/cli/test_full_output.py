@@ -1,12 +1,16 @@
-"""What takes a command's output is full: one line says so, and no traceback."""
+"""What takes a command's output is full or broken: one line says which, and no traceback."""
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from finn_tui.cli.lazy_group import LazyGroup
 
 
 @pytest.mark.parametrize("words", [["--help"], ["runs", "--json"], ["runs"]], ids=" ".join)
@@ -24,3 +28,16 @@ def test_a_full_disk_is_said_in_words(words: list[str], tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "error: not everything could be written: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_fails_is_not_said_to_be_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: object, **more: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(click.Group, "main", fail)
+    with pytest.raises(SystemExit, match="1"):
+        LazyGroup().main([])
+    said = capsys.readouterr().err
+    assert "Input/output error" in said and "disk is faulty" in said and "full" not in said
