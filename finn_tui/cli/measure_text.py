@@ -20,7 +20,8 @@ def mark(done: dict[str, Any]) -> str:
 
 def clock(done: dict[str, Any]) -> list[str]:
     """Return a line about a clock that is not the build's; none where it is."""
-    return [f"clock       WRONG: {done['clock_note']}"] if done.get("clock_note") else []
+    note = done.get("clock_note")
+    return [f"clock       WRONG: {note}{mark(done)}"] if note else []
 
 
 def deployed(done: dict[str, Any]) -> str:

@@ -418,7 +418,9 @@ async def test_another_clock_than_the_build_s_is_recorded(
         note
     ] * 3
     lines = outcome_lines(outcome.as_dict())
-    assert [line for line in lines if "WRONG" in line] == [f"clock       WRONG: {note}"]
+    assert [line for line in lines if "WRONG" in line] == [
+        f"clock       WRONG: {note}  REPLAY SIMULATED"
+    ]
     shown = figures(BoardState(results=parts, results_of=("x", 0.0)), _view())
     assert [figure.about[0] for figure in shown[1:3]] == ["! 50, not 100 MHz"] * 2
     drawn = "\n".join(line.text for line in job_lines(BoardState(results=parts), 80, 20))
