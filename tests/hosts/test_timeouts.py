@@ -23,9 +23,9 @@ SCRIPT = 'sleep 300 & echo $! > "$1/inside"; setsid sleep 300 & echo $! > "$1/ou
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+    """Whether a process is there, no zombie, and one of the script's."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        return Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00300\x00"
     return False
 
 
@@ -39,7 +39,7 @@ async def check(transport: Transport, folder: Path) -> None:
             break
         await asyncio.sleep(0.05)
     left = runs(outside)
-    with contextlib.suppress(ProcessLookupError):
+    if left:
         os.kill(outside, signal.SIGKILL)
     assert not runs(inside) and left
 
