@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from finn_tui.board.catalogue import REPLAY
 from finn_tui.lab.boards.board_queue import BoardQueue
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app_log import AppLog
@@ -156,7 +157,7 @@ class BoardState:
     @property
     def replays(self) -> bool:
         """Whether a recorded session is chosen in place of a board."""
-        return self.machine.startswith("replay:") or (self.read is not None and self.read.replay)
+        return self.machine.startswith(REPLAY) or (self.read is not None and self.read.replay)
 
     def begin(self, job: str) -> None:
         """A job is asked for: `go` is all of them."""

@@ -297,7 +297,7 @@ class BoardController(Controller):
         self.state.publish(Topic.BOARD)
 
     def _new_pace(self, machine: str) -> Pace | None:
-        """The pace of the next replay; None where the machine is none, or cannot be read."""
+        """The pace of the next replay; None where the machine is no recorded session."""
         from finn_tui.board.recording.pace import Pace
 
         if not self.state.board.replays:
