@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.board.catalogue import REPLAY
+from finn_tui.ui.dialogs.checks import SIGNS
 from finn_tui.ui.state import BoardState
 from finn_tui.ui.toolkit.styled_line import StyledLine, shorten, wrap
 
 if TYPE_CHECKING:
     from finn_tui.board.doctor import DoctorReport
-
-_CHECK_SIGNS = {
-    "ok": ("✓", "good"),
-    "warn": ("!", "warn"),
-    "fail": ("✗", "bad"),
-    "unknown": ("?", "dim"),
-}
 
 #: What the doctor examines, said before it has.
 _EXAMINES = (
@@ -94,7 +88,7 @@ def _checks(report: DoctorReport, width: int) -> list[StyledLine]:
     """The doctor's checks of a board, each with its fix."""
     lines = []
     for check in report.checks:
-        sign, role = _CHECK_SIGNS[check.status]
+        sign, _, role = SIGNS[check.status]
         line = StyledLine().add(f"{sign} ", role).cell(check.title, 17)
         lines.append(line.add(shorten(check.value, width - line.width), "dim"))
         if check.fix and check.status in ("fail", "warn"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
 
 #: By status: sign, word, role. Boards and build machines have different words.
-_SIGNS = {
+SIGNS = {
     "ok": ("✓", "ok", "good"),
     "warn": ("!", "warn", "warn"),
     "warning": ("!", "warning", "warn"),
@@ -176,7 +176,7 @@ class ChecksDialog(ModalScreen[None]):
             columns.append(Column("", 16))
         rows = []
         for row in self._rows or ():
-            sign, word, role = _SIGNS[row.status]
+            sign, word, role = SIGNS[row.status]
             cells = [(f"{sign} {word}", role), (row.title, ""), (printable(row.value), "dim")]
             rows.append(Row(row.key, [*cells, *([(row.group, "dim")] if grouped else [])]))
         empty = "the machine could not be examined" if self._error is not None else self._state
@@ -259,6 +259,6 @@ class ChecksDialog(ModalScreen[None]):
 
 def _summary(rows: Sequence[CheckRow]) -> str:
     counts: dict[str, int] = {}
-    for status, (_, word, _) in _SIGNS.items():
+    for status, (_, word, _) in SIGNS.items():
         counts[word] = counts.get(word, 0) + sum(row.status == status for row in rows)
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
