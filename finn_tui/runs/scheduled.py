@@ -87,9 +87,16 @@ def alone(path: Path) -> Iterator[bool]:
 
     Args:
         path: of the lock file, which is made.
+
+    Raises:
+        FinnTuiError: it cannot be made (kind "disk").
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a")
+    except OSError as error:
+        raise files.not_written(path, error) from error
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import read_placement
 from finn_tui.runs.slurm import sbatch
@@ -118,6 +119,13 @@ async def test_an_array_that_is_refused_leaves_those_before(tmp_path: Path, begi
     assert [str(run.state().state) for run in runs] == ["queued"] * 2 + ["failed"] * 3
     assert keys(runs) == ["10_0", "10_1", None, None, None]
     assert "3 of 5 builds were not taken: Batch job submission failed: no more today" in notes
+
+
+def test_a_folder_that_takes_no_lock_is_said(tmp_path: Path) -> None:
+    (tmp_path / scheduled.FOLDER).write_text("no folder")
+    with pytest.raises(FinnTuiError) as refused, scheduled.sending(tmp_path, "finn-tui-0a1b2c"):
+        pass
+    assert refused.value.kind is ErrorKind.DISK
 
 
 async def test_what_a_plugin_says_of_a_job_that_is_taken_is_told(
