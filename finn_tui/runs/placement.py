@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -157,6 +158,16 @@ def is_mirrored(run: Path) -> bool:
     """
     placement = read_placement(run)
     return placement is not None and placement.is_mirrored
+
+
+def placing(at: Placement, index: int | None) -> Callable[[str], Placement]:
+    """Return what says where the run of an id works, that has a place in a job.
+
+    Args:
+        at: of the job; its folder is the one that the run folders lie in.
+        index: the run's place in the job array; None outside one.
+    """
+    return lambda id: msgspec.structs.replace(at, folder=f"{at.folder}/{id}", array_index=index)
 
 
 def write_placement(run: Path, placement: Placement) -> None:

@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.lab.build_places import following, notice, shared_cluster
+from finn_tui.lab.build_places.locate import place_named
 from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.launch import launch
+from finn_tui.runs.launch.launch import BuildRequest, Place
 from finn_tui.runs.placement import change_placement, read_placement
 from finn_tui.runs.slurm import follow, submit
 from tests.runs.conftest import begin, fake_archive
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
-from tests.runs.slurm.conftest import queued
+from tests.runs.slurm.conftest import queued, requests
 
 __all__ = ["begin", "begin_on", "fake_archive", "server"]
 
@@ -88,6 +93,27 @@ async def test_a_job_whose_runner_could_not_start_it_has_it_started_here(
         await following.refresh(workspace.runs_dir, tick=0.0)
     assert str(run.state().state) == "lost"
     assert await lines(tmp_path / "told") == [f"{run.id} lost"]
+
+
+async def test_a_sweep_whose_folders_cannot_be_made_leaves_none_that_waits(
+    workspace: Workspace, tmp_path: Path, begin: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.add(Host(name="cluster", engine=(sys.executable,), slurm=SlurmEntry()))
+    made: list[RunFolder] = []
+
+    def queued_build(request: BuildRequest, runs_dir: Path, place: Place) -> RunFolder:
+        if made:
+            raise FinnTuiError("the disk is full", "", "", kind="disk")
+        made.append(launch.queued_build(request, runs_dir, place))
+        return made[0]
+
+    monkeypatch.setattr(shared_cluster, "queued_build", queued_build)
+    with pytest.raises(FinnTuiError, match="the disk is full"):
+        await place_named("cluster").launch(requests(tmp_path, [{}, {}]), workspace.runs_dir)
+    (run,) = made
+    state = run.state()
+    assert str(state.state) == "failed" and state.error is not None
+    assert (state.error.what, state.error.kind) == ("the disk is full", "disk")
 
 
 def test_without_an_agreement_nothing_is_started(

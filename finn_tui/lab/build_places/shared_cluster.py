@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.server.runs import scheduled as scheduled_runs
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.lab.build_places.links import HostLinks
+from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import rebuild
 from finn_tui.runs.launch.launch import queued_build
-from finn_tui.runs.placement import Placement
+from finn_tui.runs.placement import Placement, placing
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost, without_slurm
 
@@ -95,34 +96,30 @@ class SharedCluster:
         Raises:
             FinnTuiError: Slurm refuses them; their runs have failed then.
         """
-
         name = submit.new_name()
-
-        def place(id: str) -> Placement:
-            # A job's from the beginning: nobody who sees it takes it for a run of a host.
-            return Placement(host=self.name, folder=str(runs_dir / id), shared=True, job_name=name)
-
-        def note(text: str) -> None:
-            on_progress(Progress("WARNING", text))
-
         entry = await asyncio.to_thread(catalogue.find, self.name)
+        command = entry.engine or requests[0].engine.command
+        # A job's from the beginning: nobody who sees it takes it for a run of a host.
+        at = Placement(host=self.name, folder=str(runs_dir), shared=True, job_name=name)
+        count = len(requests)
+        runs: list[RunFolder] = []
         async with connected(self.name) as host:
-            runs = []
-            for index, request in enumerate(requests):
-                share = index / len(requests)
-                on_progress(Progress("build", f"run folder {index + 1} of {len(requests)}", share))
-                run = await asyncio.to_thread(queued_build, request, runs_dir, place)
-                runs.append(run)
-            on_progress(Progress("build", f"sending {_count(len(runs))} to Slurm on {self.name}"))
-            command = entry.engine or requests[0].engine.command
-            try:
-                await asyncio.to_thread(submit.place, self.name, runs)
-                notify = requests[0].notify
-                await submit.send(host, runs, command, notify=notify, on_note=note)
-            except FinnTuiError as error:
-                if error.kind is not ErrorKind.TIMEOUT:
+            with scheduled.sending(runs_dir, name):
+                try:
+                    for index, request in enumerate(requests):
+                        text = f"run folder {index + 1} of {count}"
+                        on_progress(Progress("build", text, index / count))
+                        place = placing(at, index if count > 1 else None)
+                        run = await asyncio.to_thread(queued_build, request, runs_dir, place)
+                        runs.append(run)
+                        await asyncio.to_thread(submit.mark, run)
+                except FinnTuiError as error:
+                    # What cannot be written now is seen by whoever follows the runs.
+                    with contextlib.suppress(FinnTuiError, OSError):
+                        await submit.not_taken(host, runs, error)
                     raise
-                on_progress(Progress("WARNING", submit.unanswered(error, runs)))
+                on_progress(Progress("build", f"sending {_count(count)} to Slurm on {self.name}"))
+                await submit.send_told(host, runs, command, on_progress, notify=requests[0].notify)
         return runs
 
     async def cancel(self, runs: Sequence[RunFolder]) -> list[RunState]:
@@ -147,7 +144,7 @@ class SharedCluster:
             await asyncio.to_thread(rebuild.requeue, run, first)
             await asyncio.to_thread(scheduled_runs.unmark_cancelled, str(run.path))
             await asyncio.to_thread(submit.place, self.name, [run])
-            await submit.send(host, [run], engine, notify=notify)
+            await submit.send_told(host, [run], engine, on_progress, notify=notify)
         return run
 
     def _command(self, run: RunFolder) -> tuple[str, ...]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from msgspec.structs import replace as replace_struct
-
-from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec
@@ -26,6 +24,7 @@ from finn_tui.runs.placement import (
     Placement,
     Stage,
     change_placement,
+    placing,
     read_placement,
 )
 from finn_tui.runs.remote import control, series
@@ -134,19 +133,18 @@ async def launch_jobs(
 
     name = submit.new_name()
     runs: list[RunFolder] = []
+    at = Placement(
+        host=link.name,
+        folder=there["folder"],
+        job_name=name,
+        notify=any(request.notify for request in requests),
+    )
     with scheduled.sending(runs_dir, name):
         try:
             for index, request in enumerate(requests):
                 on_progress(_of("run folder", index, len(requests)))
                 asked = replace(request, engine=engine)
-                at = Placement(
-                    host=link.name,
-                    folder=there["folder"],
-                    job_name=name,
-                    array_index=index if len(requests) > 1 else None,
-                    notify=bool(request.notify),
-                )
-                place = _placing(at)
+                place = placing(at, index if len(requests) > 1 else None)
                 run = await asyncio.to_thread(make_folder, asked, runs_dir, archive, place)
                 runs.append(run)
                 await asyncio.to_thread(submit.mark, run)
@@ -158,11 +156,6 @@ async def launch_jobs(
             text = f"{error.what}: what is there is kept, and {_count(runs)} sent further when it "
             on_progress(Progress("WARNING", f"{text}is followed: finn-tui attach {runs[0].id}"))
     return runs
-
-
-def _placing(at: Placement) -> Callable[[str], Placement]:
-    """Where a run works, below the folder of a placement: a job's before anybody sees it."""
-    return lambda id: replace_struct(at, folder=f"{at.folder}/{id}")
 
 
 def _count(runs: Sequence[RunFolder]) -> str:
@@ -254,17 +247,7 @@ async def submit_jobs(
         FinnTuiError: Slurm refuses it; the runs have failed then.
     """
     on_progress(Progress("build", f"asking Slurm on {link.name} for the job"))
-
-    def note(text: str) -> None:
-        on_progress(Progress("WARNING", text))
-
-    try:
-        await submit.send(slurm_of(link), runs, link.host.engine, on_note=note)
-    except FinnTuiError as error:
-        # Whether Slurm has it is found out by its name.
-        if error.kind is not ErrorKind.TIMEOUT:
-            raise
-        on_progress(Progress("WARNING", submit.unanswered(error, runs)))
+    await submit.send_told(slurm_of(link), runs, link.host.engine, on_progress)
 
 
 async def resume(run: RunFolder, step: str, link: Link, on_progress: OnProgress = ignore) -> None:

@@ -225,22 +225,29 @@ def _jobs_of(runs: Sequence[RunFolder]) -> list[tuple[RunFolder, Placement]]:
 
 
 async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
-    """Learn the numbers of jobs whose submission was cut off before Slurm's answer came."""
+    """Learn the numbers of jobs whose submission was cut off; one that never was is no job."""
     pairs = await asyncio.to_thread(_jobs_of, runs)
     by_name: dict[str, list[tuple[RunFolder, Placement]]] = {}
     for run, job in pairs:
         if not job.job:
             by_name.setdefault(job.job_name, []).append((run, job))
     for name, members in by_name.items():
-        runs_dir = members[0][0].path.parent
-        unsent = members[0][1].unsent
-        if unsent or await asyncio.to_thread(scheduled.is_being_sent, runs_dir, name):
+        first = members[0][0]
+        if await asyncio.to_thread(scheduled.is_being_sent, first.path.parent, name):
             continue
+        # Its sender may just have come to its end.
+        latest = await asyncio.to_thread(job_of, first)
+        if latest is None or latest.job or latest.job_name != name:
+            continue
+        if latest.unsent and latest.is_mirrored:
+            continue  # whoever follows it sends it
         number = await commands.find(host.runner, name)
         same = [run for run, _ in members]
         if number is not None:
             await asyncio.to_thread(set_number, same, number)
-        elif time.time() - members[0][1].submitted > _UNSEEN_SECONDS:
+            continue
+        made = (await asyncio.to_thread(first.state)).heartbeat
+        if time.time() - (latest.submitted or made) > _UNSEEN_SECONDS:
             error = EngineError(
                 "the build was never sent",
                 f"Slurm on {host.name} has no job {name}; whoever sent it was cut off.",

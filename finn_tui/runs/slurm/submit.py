@@ -11,7 +11,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from finn_tui.base import files
 from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.runs.folder import RunFolder, list_runs
@@ -50,7 +52,7 @@ def place(host: str, runs: Sequence[RunFolder], *, after: str = "", later: bool 
         later: their folders are still to be sent, by whoever follows them if need be.
 
     Raises:
-        FinnTuiError, OSError: their folders cannot be written.
+        FinnTuiError: their folders cannot be written.
     """
     name = new_name()
     now = time.time()
@@ -77,11 +79,14 @@ def mark(run: RunFolder) -> None:
     """Say in a queued run's folder that a scheduler builds it.
 
     Raises:
-        OSError: it cannot be written.
+        FinnTuiError: it cannot be written (kind "disk").
     """
-    state = runcontrol.read_state(str(run.path))
-    runfiles.save_state(str(run.path), {**state, "scheduler": "slurm"})
-    run.log.touch()
+    try:
+        state = runcontrol.read_state(str(run.path))
+        runfiles.save_state(str(run.path), {**state, "scheduler": "slurm"})
+        run.log.touch()
+    except OSError as error:
+        raise files.not_written(run.path, error) from error
 
 
 async def send(
@@ -116,11 +121,41 @@ async def send(
             raise
         most = await _smaller_arrays(host, len(runs), error)
         if not most:
-            await _refused(host, runs, error)
+            await not_taken(host, runs, error)
             raise
     arrays = await asyncio.to_thread(_split, host.name, runs, most)
     on_note(f"{len(runs)} builds go as {len(arrays)} arrays: Slurm takes {most} in one")
     await _send_arrays(host, arrays, engine, notify, on_note)
+
+
+async def send_told(
+    host: SlurmHost,
+    runs: Sequence[RunFolder],
+    engine: Sequence[str],
+    on_progress: OnProgress,
+    *,
+    notify: str = "",
+) -> None:
+    """Send queued runs to Slurm; that it does not answer is told: it may have them.
+
+    Args:
+        host, runs, engine, notify: as of ``send``.
+        on_progress: told what the cluster said besides, and that no answer came.
+
+    Raises:
+        FinnTuiError: Slurm refuses; all the runs have failed then.
+    """
+
+    def note(text: str) -> None:
+        on_progress(Progress("WARNING", text))
+
+    try:
+        await send(host, runs, engine, notify=notify, on_note=note)
+    except FinnTuiError as error:
+        # Whether Slurm has the job is found out by its name.
+        if error.kind is not ErrorKind.TIMEOUT:
+            raise
+        note(unanswered(error, runs))
 
 
 async def _send_arrays(
@@ -138,7 +173,7 @@ async def _send_arrays(
             if error.kind is ErrorKind.TIMEOUT:
                 raise
             left = [run for one in arrays[number:] for run in one]
-            await _refused(host, left, error)
+            await not_taken(host, left, error)
             if number == 0:
                 raise
             # Those before are built; these say themselves why they are not.
@@ -156,8 +191,18 @@ async def _smaller_arrays(host: SlurmHost, count: int, error: FinnTuiError) -> i
     return 0
 
 
-async def _refused(host: SlurmHost, runs: Sequence[RunFolder], error: FinnTuiError) -> None:
-    reason = EngineError(error.what, error.why, error.fix, kind="tools")
+async def not_taken(host: SlurmHost, runs: Sequence[RunFolder], error: FinnTuiError) -> None:
+    """Say in runs that no job builds them.
+
+    Args:
+        host: that was to have them.
+        runs: they have failed from now on.
+        error: why.
+
+    Raises:
+        FinnTuiError: a folder cannot be reached.
+    """
+    reason = EngineError(error.what, error.why, error.fix, kind=str(error.kind))
     await host.folders.conclude(runs, "failed", reason)
 
 

@@ -83,7 +83,12 @@ def submit(tmp_path: Path, begin: Begin) -> Submit:
 
 def queued(folder: Path, plans: Sequence[dict[str, object]]) -> list[RunFolder]:
     """Make queued runs that nothing works on."""
-    runs = []
+    return [launch.queued_build(request, folder / "runs") for request in requests(folder, plans)]
+
+
+def requests(folder: Path, plans: Sequence[dict[str, object]]) -> list[BuildRequest]:
+    """What to build, by a builder that does what the plans say."""
+    made = []
     for number, plan in enumerate(plans):
         model = folder / f"model{number}"
         model.mkdir(exist_ok=True)
@@ -100,8 +105,8 @@ def queued(folder: Path, plans: Sequence[dict[str, object]]) -> list[RunFolder]:
             engine=EngineSpec("here", (sys.executable,)),
             rehearse=1.0,
         )
-        runs.append(launch.queued_build(request, folder / "runs"))
-    return runs
+        made.append(request)
+    return made
 
 
 async def watch(

@@ -14,8 +14,8 @@ from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.placement import read_placement
-from finn_tui.runs.slurm import sbatch
+from finn_tui.runs.placement import Placement, read_placement, write_placement
+from finn_tui.runs.slurm import follow, sbatch
 from finn_tui.runs.slurm.host import SlurmHost
 from finn_tui.runs.slurm.submit import place, send
 from tests.runs.conftest import Begin
@@ -126,6 +126,34 @@ def test_a_folder_that_takes_no_lock_is_said(tmp_path: Path) -> None:
     with pytest.raises(FinnTuiError) as refused, scheduled.sending(tmp_path, "finn-tui-0a1b2c"):
         pass
     assert refused.value.kind is ErrorKind.DISK
+
+
+async def test_a_build_whose_sender_was_killed_does_not_wait_for_ever(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Idle:
+        async def run(
+            self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+        ) -> tuple[int, bytes, bytes]:
+            return 0, b"", b""
+
+    (run,) = queued(tmp_path, [{}])
+    runs_dir, name = run.path.parent, "finn-tui-0a1b2c"
+    at = Placement(host="cluster", folder=str(run.path), shared=True, job_name=name)
+    write_placement(run.path, at)
+    host = SlurmHost("cluster", Idle(), SlurmEntry())
+    # Its run folder has just been made.
+    await follow.refresh(host, runs_dir, [run], tick=0.0)
+    assert str(run.state().state) == "queued"
+    monkeypatch.setattr(follow, "_UNSEEN_SECONDS", 0.0)
+    # Those of its array are still being made.
+    with scheduled.sending(runs_dir, name):
+        await follow.refresh(host, runs_dir, [run], tick=0.0)
+    assert str(run.state().state) == "queued"
+    await follow.refresh(host, runs_dir, [run], tick=0.0)
+    state = run.state()
+    assert str(state.state) == "lost"
+    assert state.error is not None and state.error.what == "the build was never sent"
 
 
 async def test_what_a_plugin_says_of_a_job_that_is_taken_is_told(
