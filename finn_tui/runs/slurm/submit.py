@@ -16,6 +16,7 @@ from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runcontrol, runfiles
+from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import (
     Placement,
@@ -40,7 +41,7 @@ def new_name() -> str:
     return f"finn-tui-{secrets.token_hex(6)}"
 
 
-def place(host: str, runs: Sequence[RunFolder], *, after: str = "", later: bool = False) -> str:
+def place(host: str, runs: Sequence[RunFolder], *, after: str = "") -> str:
     """Make queued runs those of one job, whose name is returned; nothing is sent yet.
 
     What Slurm takes is then found by that name, even if its answer is lost.
@@ -49,7 +50,6 @@ def place(host: str, runs: Sequence[RunFolder], *, after: str = "", later: bool 
         host: name in hosts.toml.
         runs: they are queued or have ended, and nothing works on them.
         after: name of the array whose end this one waits for.
-        later: their folders are still to be sent, by whoever follows them if need be.
 
     Raises:
         FinnTuiError: their folders cannot be written.
@@ -69,7 +69,7 @@ def place(host: str, runs: Sequence[RunFolder], *, after: str = "", later: bool 
             job_name=name,
             array_index=index if len(runs) > 1 else None,
             after_job=after,
-            submitted=0.0 if later else now,
+            submitted=now,
         )
         write_placement(run.path, placement)
     return name
@@ -125,7 +125,11 @@ async def send(
             raise
     arrays = await asyncio.to_thread(_split, host.name, runs, most)
     on_note(f"{len(runs)} builds go as {len(arrays)} arrays: Slurm takes {most} in one")
-    await _send_arrays(host, arrays, engine, notify, on_note)
+    with contextlib.ExitStack() as held:
+        # The last one may be sent minutes after it was placed: nobody takes it for one cut off.
+        for name in arrays:
+            held.enter_context(scheduled.sending(runs[0].path.parent, name))
+        await _send_arrays(host, list(arrays.values()), engine, notify, on_note)
 
 
 async def send_told(
@@ -206,14 +210,14 @@ async def not_taken(host: SlurmHost, runs: Sequence[RunFolder], error: FinnTuiEr
     await host.folders.conclude(runs, "failed", reason)
 
 
-def _split(host: str, runs: Sequence[RunFolder], most: int) -> list[Sequence[RunFolder]]:
-    """Place runs again as several arrays, each after the one before."""
-    arrays = [runs[start : start + most] for start in range(0, len(runs), most)]
-    first = read_placement(runs[0].path)
-    later = first is not None and not first.submitted
+def _split(host: str, runs: Sequence[RunFolder], most: int) -> dict[str, Sequence[RunFolder]]:
+    """Place runs again as several arrays, each after the one before; by their jobs' names."""
+    arrays: dict[str, Sequence[RunFolder]] = {}
     after = ""
-    for array in arrays:
-        after = place(host, array, after=after, later=later)
+    for start in range(0, len(runs), most):
+        array = runs[start : start + most]
+        after = place(host, array, after=after)
+        arrays[after] = array
     return arrays
 
 

@@ -13,7 +13,7 @@ import pytest
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs import scheduled
-from finn_tui.runs.folder import RunFolder
+from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import Placement, read_placement, write_placement
 from finn_tui.runs.slurm import follow, sbatch
 from finn_tui.runs.slurm.host import SlurmHost
@@ -119,6 +119,33 @@ async def test_an_array_that_is_refused_leaves_those_before(tmp_path: Path, begi
     assert [str(run.state().state) for run in runs] == ["queued"] * 2 + ["failed"] * 3
     assert keys(runs) == ["10_0", "10_1", None, None, None]
     assert "3 of 5 builds were not taken: Batch job submission failed: no more today" in notes
+
+
+async def test_an_array_that_waits_to_be_sent_is_not_taken_for_one_cut_off(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_UNSEEN_SECONDS", 0.0)
+
+    class Watched(Cluster):
+        """Somebody follows the runs while it is slow."""
+
+        async def run(
+            self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+        ) -> tuple[int, bytes, bytes]:
+            if "sbatch" not in command and "scontrol" not in command:
+                return 0, b"", b""
+            if "sbatch" in command and self.asked:
+                every = list_runs(tmp_path / "runs")
+                await follow.refresh(host, tmp_path / "runs", every, tick=0.0)
+            return await super().run(*command, timeout=timeout, stdin=stdin)
+
+    cluster = Watched(most=2)
+    host = SlurmHost("cluster", cluster, SlurmEntry(parallel=2))
+    runs = queued(tmp_path, [{}] * 5)
+    place(host.name, runs)
+    await send(host, runs, (sys.executable,))
+    assert keys(runs)[-1] == "30"
+    assert {str(run.state().state) for run in runs[2:]} == {"queued"}
 
 
 def test_a_folder_that_takes_no_lock_is_said(tmp_path: Path) -> None:
