@@ -180,8 +180,10 @@ class Follower:
             FinnTuiError: the host does not answer, or the line broke.
         """
         asked: dict[str, RunFolder] = {}
-        await self._catch_up_jobs(link, runs)
+        refused = await self._catch_up_jobs(link, runs)
         for run in runs:
+            if run in refused:
+                continue
             placement = await asyncio.to_thread(read_placement, run.path)
             # Nothing is there of one that is still being sent.
             if placement is None or placement.unsent:
@@ -201,13 +203,19 @@ class Follower:
             await self._ask(link, {one: asked[one] for one in folders[start : start + _AT_ONCE]})
         await jobs.ask_scheduler(link, runs)
 
-    async def _catch_up_jobs(self, link: Link, runs: Sequence[RunFolder]) -> None:
+    async def _catch_up_jobs(self, link: Link, runs: Sequence[RunFolder]) -> list[RunFolder]:
+        """Do what a broken line has left undone; returns the runs that say why it was not."""
+        undone = await asyncio.to_thread(jobs.undone, runs)
+        if not undone:
+            return []
         try:
-            await jobs.catch_up(link, runs)
+            await jobs.catch_up(link, undone)
         except FinnTuiError as error:
             if link.transport.is_closed:
                 raise
-            await asyncio.to_thread(self._tell, [run for run in runs if _is_job(run)], error)
+            await asyncio.to_thread(self._tell, undone, error)
+            return undone
+        return []
 
     async def _catch_up(self, run: RunFolder, placement: Placement, link: Link) -> None:
         """Do what a broken line has left undone."""
@@ -318,11 +326,6 @@ class Follower:
             lost = EngineError(error.what, error.why, error.fix, kind="lost")
             runcontrol.end_state(str(run.path), state.as_dict(), "lost", lost)
         self._note(run, **facts, stage=Stage.SETTLED, problem=None)
-
-
-def _is_job(run: RunFolder) -> bool:
-    placement = read_placement(run.path)
-    return placement is not None and bool(placement.job_name)
 
 
 def _is_on_its_way(run: RunFolder) -> bool:

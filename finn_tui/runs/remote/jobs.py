@@ -305,24 +305,39 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
 
 
 async def catch_up(link: Link, runs: Sequence[RunFolder]) -> None:
-    """Do what a broken line has left undone of a host's jobs: send them, and end them.
+    """Do what a broken line has left undone of a host's jobs: end them, and send them.
 
     Args:
         link: to the host.
-        runs: of that host that have not settled.
+        runs: those of ``undone``.
 
     Raises:
         FinnTuiError: the line broke, or the host or its Slurm refuses it.
     """
-    await send_unsent(link, runs)
-    placements = [(run, await asyncio.to_thread(read_placement, run.path)) for run in runs]
-    wanted = [
-        run
-        for run, one in placements
-        if one is not None and one.job_name and one.wanted == CANCEL and not one.unsent
-    ]
+    # First: a host that does not take what is to be sent must not keep others from their end.
+    wanted = [run for run in runs if await asyncio.to_thread(_is_to_be_ended, run)]
     if wanted:
         await cancel(wanted, link)
+    await send_unsent(link, runs)
+
+
+def undone(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """Return the runs whose jobs a broken line has left unsent, or not ended.
+
+    Args:
+        runs: of a host.
+    """
+    placements = [(run, read_placement(run.path)) for run in runs]
+    return [
+        run
+        for run, one in placements
+        if one is not None and (one.is_to_be_sent or (one.job_name and one.wanted == CANCEL))
+    ]
+
+
+def _is_to_be_ended(run: RunFolder) -> bool:
+    placement = read_placement(run.path)
+    return placement is not None and placement.wanted == CANCEL
 
 
 async def ask_scheduler(link: Link, runs: Sequence[RunFolder]) -> None:

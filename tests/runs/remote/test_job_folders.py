@@ -82,6 +82,75 @@ async def test_a_cancel_that_slurm_has_not_heard_is_asked_for_again(
     assert placement is not None and placement.wanted == CANCEL
 
 
+class PendingCluster(SilentCluster):
+    """Its Slurm does not answer; of the run folders there it tells."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._state = run.state().as_dict()
+
+    async def ask(self, job: str, **request: Any) -> dict[str, Any]:
+        """All of them are as they were."""
+        if job != "listing":
+            return {}
+        folders = [one["folder"] for one in request["runs"]]
+        runs = [{"folder": folder, "state": self._state} for folder in folders]
+        return {"time": time.time(), "runs": runs}
+
+    async def verify(self, folder: str, state: object, at: float) -> None:
+        """Nothing is to be judged."""
+
+
+async def test_a_run_says_why_its_job_is_not_cancelled_yet(tmp_path: Path, begin: Begin) -> None:
+    wanted, other = runs = queued(tmp_path, [{}, {}])
+    for number, run in enumerate(runs):
+        submit.place("lab", [run])
+        submit.set_number([run], 7 + number)
+    change_placement(wanted.path, wanted=CANCEL)
+    follower = remote_follow.Follower(lambda: runs, cast(Connect, None))
+    await follower.look(cast(Link, PendingCluster(wanted)), runs)
+    placements = [read_placement(run.path) for run in runs]
+    problems = [one.problem for one in placements if one is not None]
+    assert problems[0] is not None and problems[0].what == "Slurm does not answer"
+    assert problems[1] is None and str(other.state().state) == "queued"
+
+
+class FullCluster(SilentCluster):
+    """Its Slurm ends jobs; its disk takes no run folder."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._state = run.state().as_dict() | {"state": "cancelled"}
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """No line, no error."""
+        return 0, b"", b""
+
+    async def ask(self, job: str, **request: Any) -> dict[str, Any]:
+        """Its runs end."""
+        return {"states": [self._state for _ in request["folders"]]}
+
+    async def files(self) -> None:
+        """As where its folder cannot be made."""
+        raise FinnTuiError("the disk is full", "", "", kind="disk")
+
+
+async def test_what_cannot_be_sent_keeps_no_other_job_from_its_end(
+    tmp_path: Path, begin: Begin
+) -> None:
+    wanted, unsent = runs = queued(tmp_path, [{}, {}])
+    for run in runs:
+        submit.place("lab", [run])
+    submit.set_number([wanted], 7)
+    change_placement(wanted.path, wanted=CANCEL)
+    change_placement(unsent.path, shared=False, submitted=0.0)
+    assert jobs.undone(runs) == runs
+    with pytest.raises(FinnTuiError, match="the disk is full"):
+        await jobs.catch_up(cast(Link, FullCluster(wanted)), runs)
+    placement = read_placement(wanted.path)
+    assert placement is not None and placement.wanted == ""
+
+
 class UnknowingCluster(SilentCluster):
     """Its Slurm has no job, and no run folder is there."""
 
