@@ -13,7 +13,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts import catalogue
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.lab.build_places import following, notice, shared_cluster
-from finn_tui.lab.build_places.locate import place_named
+from finn_tui.lab.build_places.locate import place_named, place_of
 from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch import launch
@@ -66,6 +66,17 @@ async def test_the_end_of_a_build_on_a_host_is_told_once_however_many_follow_it(
         assert await lines(tmp_path / "told") == [f"{run.id} succeeded"]
     await following.look([run])
     assert await lines(tmp_path / "told") == [f"{run.id} succeeded"]
+
+
+async def test_a_cancel_that_sees_the_end_first_tells_it(
+    workspace: Workspace, server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    catalogue.add(server.host)
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=60)
+    change_placement(run.path, notify=True)
+    await place_of(run).cancel([run])
+    assert await lines(tmp_path / "told") == [f"{run.id} cancelled"]
 
 
 @dataclass

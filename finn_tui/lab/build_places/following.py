@@ -16,6 +16,7 @@ from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.placement import Placement, is_mirrored, read_placement
 from finn_tui.runs.slurm import follow
+from finn_tui.runs.slurm.host import OwnFolders
 
 if TYPE_CHECKING:
     from finn_tui.runs.remote.follow import OnChange
@@ -138,7 +139,8 @@ async def refresh(
             async with connected(name, hosts) as host:
                 await follow.refresh(host, runs_dir, runs, tick)
                 # Their runners were to start the user's command, and could not.
-                for run in getattr(host.folders, "concluded", ()):
+                assert isinstance(host.folders, OwnFolders)
+                for run in host.folders.concluded:
                     await asyncio.to_thread(notice.start, run)
         except FinnTuiError as error:
             before = await asyncio.to_thread(scheduled.read_report, runs_dir, name)

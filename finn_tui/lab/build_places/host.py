@@ -16,6 +16,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts import catalogue
+from finn_tui.lab.build_places import notice
 from finn_tui.lab.build_places.links import HostLinks
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.rebuild import first_step
@@ -182,7 +183,7 @@ def engine_of(host: Host) -> EngineSpec:
 
 async def _fetch_ends(runs: Sequence[RunFolder], hosts: HostLinks, link: Link) -> None:
     """Have the mirrors show that runs were ended, as far as that is quickly done."""
-    follower = Follower(lambda: runs, hosts.use)
+    follower = Follower(lambda: runs, hosts.use, on_change=notice.told)
     # What is not fetched now is fetched when they are followed.
     with contextlib.suppress(FinnTuiError, TimeoutError):
         async with asyncio.timeout(10.0):
