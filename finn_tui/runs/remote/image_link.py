@@ -145,8 +145,9 @@ class ImageLink(MachineLink):
     async def start(self, folder: str, parallel: int, resume: str = "") -> dict[str, Any]:
         """See ``Link``: in a container that is named after the run."""
         known = await self._containers.find(folder)
-        if not resume and any(one.running for one in known):
-            return {"state": await self._taken_over(known[0], folder), "notes": []}
+        running = next((one for one in known if one.running), None)
+        if running is not None and not resume:
+            return {"state": await self._taken_over(running, folder), "notes": []}
         answer = await self.ask(
             "ready", seconds=LONG_SECONDS, folder=folder, parallel=parallel, resume=resume
         )
@@ -191,10 +192,15 @@ class ImageLink(MachineLink):
         words = await self._containers.last_words(started)
         for one in known:
             await self._containers.remove(one, folder)
-        code = f"Its container ended with code {known[0].exit_code}" if known else "It is gone"
+        if not known:
+            silence = "Its container is gone and said nothing."
+        elif known[0].running:
+            silence = f"Its container has said nothing for {START_SECONDS:.0f} s."
+        else:
+            silence = f"Its container ended with code {known[0].exit_code} and said nothing."
         error = FinnTuiError(
             f"the run could not be started in the {self._containers.container.title}",
-            words or f"{code} and said nothing.",
+            words or silence,
             f"Check engine, mounts and options of {self.name} in hosts.toml; the run's folder is "
             "kept.",
             kind="engine",
