@@ -164,7 +164,7 @@ async def _with_engine(link: Transport, host: Host, facts: HostFacts) -> HostFac
     if status == 0 and out.strip():
         try:
             answer = json.loads(out.decode("utf-8", "replace").strip().splitlines()[-1])
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
     if not isinstance(answer, dict):
         text = clean((err or out)[-2000:].decode("utf-8", "replace")).strip()

@@ -193,7 +193,7 @@ class RunFolder:
         missed = self.clock_missed_ns() if state.state == "succeeded" else None
         return state.state if missed is None else f"{state.state}, {missed_text(missed)}"
 
-    def update_results(self, **parts: Any) -> None:
+    def update_results(self, /, **parts: Any) -> None:
         """Set parts of results.json (``throughput={...}``), leaving the others as they are.
 
         Raises:

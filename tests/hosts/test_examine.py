@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +14,12 @@ from msgspec.structs import replace
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli import main
 from finn_tui.engine import archive
-from finn_tui.hosts import catalogue
+from finn_tui.hosts import catalogue, examine
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.hosts.container import Container
-from finn_tui.hosts.examine import completed
+from finn_tui.hosts.examine import HostFacts, completed
 from finn_tui.hosts.pool import HostPool
+from finn_tui.hosts.transport import Transport
 from tests.hosts.sshd import Server
 
 #: Says what a Python of that release with FINN would say.
@@ -92,6 +94,19 @@ async def test_slurm_is_not_added_to_a_container_that_runs(
         await pool.close()
     assert host.slurm == (SlurmEntry() if container is None else None)
     catalogue.add(host)
+
+
+async def test_an_answer_that_no_reader_takes_is_a_problem_of_the_engine() -> None:
+    class Odd:
+        async def run(
+            self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+        ) -> tuple[int, bytes, bytes]:
+            return 0, b"[" * 100_000, b""
+
+    facts = HostFacts("Linux", "lab", None, "/there", True, None, {}, None)
+    host = Host(name="lab", engine=("python3",))
+    problem = (await examine._with_engine(cast(Transport, Odd()), host, facts)).engine_problem
+    assert problem.startswith("[[[") and len(problem) <= 500
 
 
 def test_a_python_that_is_too_old_for_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,7 +214,7 @@ class ImageLink(MachineLink):
             data = await remote.read(f"{folder}/{runfiles.STATE}", _MOST_STATE)
         try:
             document = json.loads(data or b"")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return document if isinstance(document, dict) else None
 

@@ -303,7 +303,7 @@ class Mirror:
         """The host's parts over ours: what a board has measured is known here only."""
         try:
             parts = json.loads(part.read_bytes())
-        except ValueError:
+        except (ValueError, RecursionError):
             parts = None
         part.unlink(missing_ok=True)
         if isinstance(parts, dict):

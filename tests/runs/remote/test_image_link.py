@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -10,6 +12,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.detached import Detached, ImageContainers
+from finn_tui.hosts.remote_files import RemoteFiles
 from finn_tui.hosts.transport import Transport
 from finn_tui.runs.remote import image_link
 from finn_tui.runs.remote.image_link import ImageLink
@@ -79,6 +82,21 @@ async def test_why_a_container_does_not_build_is_said(
         await link_to(containers)._taken_over(known, FOLDER)
     assert failed.value.why.startswith(why)
     assert containers.removed == ["a"]
+
+
+async def test_a_state_that_no_reader_takes_is_none() -> None:
+    class Files:
+        async def read(self, path: str, most: int) -> bytes:
+            return b"[" * 100_000
+
+    class Line:
+        @contextlib.contextmanager
+        def translated(self) -> Iterator[None]:
+            yield
+
+    link = ImageLink(Host(name="image"), cast(Transport, Line()), cast(ImageContainers, None))
+    link._files = cast(RemoteFiles, Files())
+    assert await link._state(FOLDER) is None
 
 
 async def test_of_several_containers_the_one_that_runs_is_waited_for(

@@ -17,10 +17,21 @@ from finn_tui.runs.remote import follow as remote_follow
 from finn_tui.runs.remote import jobs
 from finn_tui.runs.remote.jobs import LinkFolders
 from finn_tui.runs.remote.link import Connect, Link
+from finn_tui.runs.remote.mirror import Mirror
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost
 from tests.runs.conftest import Begin
 from tests.runs.slurm.conftest import queued
+
+
+def test_results_that_no_reader_takes_leave_ours(tmp_path: Path, begin: Begin) -> None:
+    (run,) = queued(tmp_path, [{}])
+    run.update_results(kept=1)
+    part = tmp_path / "part"
+    for content in ("no JSON", "[" * 100_000, '{"self": 2}'):
+        part.write_text(content)
+        Mirror(run)._merge_results(part)
+    assert run.results() == {"kept": 1, "self": 2} and not part.exists()
 
 
 class ClusterWhoseJobIsOver:
