@@ -220,9 +220,9 @@ async def test_a_folder_that_cannot_be_written(reached: Reached, run_folder: Pat
     (reached.home / "file").write_text("in the way")
     board = replace(reached.board, folder="file")
     async with connect(board) as link:
-        with pytest.raises(FinnTuiError, match="file operation") as caught:
+        with pytest.raises(FinnTuiError, match="folder file cannot be made") as caught:
             await deploy(link, run_folder)
-    assert "df -h" in caught.value.fix
+    assert "`folder` in boards.toml" in caught.value.fix
 
 
 async def test_runs_without_a_package(reached: Reached, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks.terminal import Terminal
 from finn_tui.base import paths
+from finn_tui.board import catalogue as boards
+from finn_tui.board.catalogue import Board
 from finn_tui.lab import consent
 from finn_tui.lab.boards.driver_consent import UnagreedDriver, check_driver, remember_own
 from finn_tui.runs.folder import RunFolder
@@ -104,14 +106,15 @@ def test_a_damaged_memory_of_own_runs_asks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"y\n", 0)])
 def test_the_command_asks(tmp_path: Path, answer: bytes, code: int) -> None:
     foreign(tmp_path)
-    # The board is one that is not there: what counts is whether anybody tries to reach it.
+    # Nothing listens there: what counts is whether anybody tries to reach it.
+    boards.add(Board("nobody", "127.0.0.1", 1, stand_in=True))
     command = [sys.executable, "-m", "finn_tui.cli", "deploy", NAME, "--to", "nobody"]
     with Terminal([*command, "--workspace", str(tmp_path)], 100, 40) as terminal:
         terminal.wait_for("Run this code on the board?", 120)
         assert b"driver.py, qonnx" in terminal.output
         os.write(terminal.fd, answer)
         end = time.monotonic() + 120
-        last = b"no board called nobody" if code == 0 else b"Aborted"
+        last = b"refuses the connection" if code == 0 else b"Aborted"
         while last not in terminal.output:
             assert time.monotonic() < end, bytes(terminal.output)
             terminal.read(0.1)

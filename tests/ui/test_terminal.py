@@ -119,8 +119,14 @@ SILENT = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); ti
 
 
 def _engines(folder: Path) -> list[str]:
-    """Processes that were started with the engine of a test's home."""
-    time.sleep(0.3)
+    """Processes that were started with the engine of a test's home, and do not end at once."""
+    end = time.monotonic() + 10
+    while (lines := _engines_now(folder)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return lines
+
+
+def _engines_now(folder: Path) -> list[str]:
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
