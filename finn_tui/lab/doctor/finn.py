@@ -6,13 +6,13 @@ import re
 import shlex
 from pathlib import PurePosixPath
 
+from finn_tui.hosts.examine import OLDEST_PYTHON
 from finn_tui.lab.doctor.changes import SetKey
 from finn_tui.lab.doctor.check import Check, Verdict
 from finn_tui.lab.doctor.context import Context
 from finn_tui.lab.doctor.facts import Facts, Finn
 from finn_tui.lab.models import devices
 
-_OLDEST_PYTHON = (3, 8)
 #: Folders of board files that Vivado does not bring, by FINN's name of the board.
 _BOARD_FILES = {
     "Pynq-Z1": "pynq-z1",
@@ -44,7 +44,7 @@ def _python(facts: Facts) -> Check:
         return Check(id, title, Verdict.UNKNOWN, problem)
     value = f"{facts.python.version}, {facts.python.executable}"
     number = tuple(int(digits) for digits in re.findall(r"\d{1,4}", facts.python.version)[:2])
-    if number < _OLDEST_PYTHON:
+    if number < OLDEST_PYTHON:
         why = "finn-tui's engine needs Python 3.8 or later."
         return Check(id, title, Verdict.WRONG, value, why, "Install a newer Python.")
     return Check(id, title, Verdict.OK, value)
