@@ -4,11 +4,13 @@ Everything here takes what there is: a build that failed half way has estimates,
 warnings too. Standard library only; it runs in the runner's process.
 """
 
+import contextlib
 import os
 import re
 import xml.etree.ElementTree as ElementTree
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from finn_tui.engine.server.failures import build_failure
 from finn_tui.engine.server.runs import runfiles
 
 #: Layers sit in partitions of the stitched design, which FINN puts before their names.
@@ -274,13 +276,5 @@ def _tree(folder: str) -> Iterator[Tuple[str, List[str], List[str]]]:
 
 
 def _lines(path: str) -> Iterator[Tuple[int, str]]:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            read = 0
-            for number, line in enumerate(file, 1):
-                yield number, line.rstrip("\r\n")
-                read += len(line)
-                if read > _LOG_BYTES:
-                    return
-    except OSError:
-        return
+    with contextlib.suppress(OSError):
+        yield from build_failure.log_lines(path, _LOG_BYTES)

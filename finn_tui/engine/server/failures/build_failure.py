@@ -150,7 +150,7 @@ def first_tool_error(build_dir: str, since: float = 0.0) -> Optional[ToolError]:
     best: Optional[Tuple[Any, ToolError]] = None
     for order, path in enumerate(_logs(build_dir, since)):
         hls = os.path.basename(path).endswith("_hls.log")
-        for number, line in _lines(path):
+        for number, line in log_lines(path):
             cause = _cause(line, "hls-failed" if hls else "tool-error")
             if cause is not None:
                 key = (*causes.precedence(cause, line), order, number)
@@ -197,18 +197,24 @@ def _logs(build_dir: str, since: float) -> List[str]:
     return [path for _, _, path in sorted(paths)]
 
 
-def _lines(path: str) -> Iterator[Tuple[int, str]]:
+def log_lines(path: str, most_bytes: int = _LOG_BYTES) -> Iterator[Tuple[int, str]]:
+    """Yield a log's lines with their numbers, from 1.
+
+    Args: ``path`` of the log, ``most_bytes`` after which the rest is left out. Raises ``OSError``.
+    """
     with open(path, encoding="utf-8", errors="replace") as file:
         read = 0
         for number, line in enumerate(file, 1):
             yield number, line.rstrip("\r\n")
             read += len(line)
-            if read > _LOG_BYTES:
+            if read > most_bytes:
                 return
 
 
 def _around(path: str, number: int, before: int = 8, after: int = 8) -> str:
-    return "\n".join(line for at, line in _lines(path) if number - before <= at <= number + after)
+    return "\n".join(
+        line for at, line in log_lines(path) if number - before <= at <= number + after
+    )
 
 
 def _free(folder: str) -> int:
