@@ -346,7 +346,7 @@ def brief(folder: RunFolder, state: RunState) -> dict[str, Any]:
 
 @click.command()
 @click.argument("name")
-@click.option("--array", is_flag=True, help="With all builds of the same job array.")
+@click.option("--array", is_flag=True, help="With all builds of the same Slurm sweep.")
 @shared_options()
 def cancel(name: str, array: bool, workspace: Path, as_json: bool) -> None:
     """Stop a build and all its tools."""
@@ -354,16 +354,16 @@ def cancel(name: str, array: bool, workspace: Path, as_json: bool) -> None:
     folder = lab.find_run(name)
     if array:
         from finn_tui.lab.build_places.locate import place_of
-        from finn_tui.runs.slurm.follow import array_of
+        from finn_tui.runs.slurm.follow import sweep_of
 
-        members = array_of(folder)
+        members = sweep_of(folder)
         if len(members) == 1:
-            raise click.UsageError(f"{folder.id} is no part of a job array")
+            raise click.UsageError(f"{folder.id} is no part of a sweep that Slurm builds")
         with Reporter():
             states = run(place_of(folder).cancel(members))
         state = states[members.index(folder)]
         ended = sum(state.state == "cancelled" for state in states)
-        echo(f"{ended} of {len(members)} builds are cancelled", err=True)
+        echo(f"{ended} of {len(members)} builds of the sweep are cancelled", err=True)
     else:
         # A login to its host asks on the terminal.
         with Reporter():

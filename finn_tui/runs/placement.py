@@ -45,6 +45,8 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         job: number of the scheduler's job, or of its array; empty until the scheduler has given it.
         array_index: the run's place in a job array; null outside one.
         job_name: name of that job, which no other has; empty without a scheduler.
+        sweep: name that the sweep was first asked for by, which all its builds keep: those of
+            several arrays, and those that were resumed; empty for a build of its own.
         after_job: name of the array whose end this one waits for, where a sweep needs several.
         submitted (s since the epoch): when the scheduler was asked; 0 before: until then it is
             known that it has no such job.
@@ -66,6 +68,7 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     job: Annotated[str, Meta(pattern=r"^[0-9]*\Z")] = ""
     array_index: Annotated[int, Meta(ge=0)] | None = None
     job_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
+    sweep: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
     after_job: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
     submitted: float = 0.0
     notify: bool = False
@@ -167,7 +170,10 @@ def placing(at: Placement, index: int | None) -> Callable[[str], Placement]:
         at: of the job; its folder is the one that the run folders lie in.
         index: the run's place in the job array; None outside one.
     """
-    return lambda id: msgspec.structs.replace(at, folder=f"{at.folder}/{id}", array_index=index)
+    sweep = at.job_name if index is not None else ""
+    return lambda id: msgspec.structs.replace(
+        at, folder=f"{at.folder}/{id}", array_index=index, sweep=sweep
+    )
 
 
 def write_placement(run: Path, placement: Placement) -> None:

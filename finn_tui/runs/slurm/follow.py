@@ -68,17 +68,24 @@ def job_of(run: RunFolder) -> Placement | None:
     return placement if placement is not None and placement.job_name else None
 
 
-def array_of(run: RunFolder) -> list[RunFolder]:
-    """Return the runs of the job array that a run is part of, itself among them.
+def sweep_of(run: RunFolder) -> list[RunFolder]:
+    """Return the runs of the sweep that a run is part of, itself among them.
+
+    A sweep that is larger than an array of the cluster has several arrays, and what was resumed
+    has a job of its own.
 
     Args:
         run: one that a job of Slurm builds.
     """
     placement = job_of(run)
-    if placement is None:
+    if placement is None or not placement.sweep:
         return [run]
     others = ((other, job_of(other)) for other in list_runs(run.path.parent))
-    return [other for other, job in others if job and job.job_name == placement.job_name]
+    return [
+        other
+        for other, job in others
+        if job and (job.host, job.sweep) == (placement.host, placement.sweep)
+    ]
 
 
 def is_due(runs_dir: Path, host: str, tick: float = TICK_SECONDS) -> bool:

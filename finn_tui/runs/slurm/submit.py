@@ -62,6 +62,7 @@ def place(host: str, runs: Sequence[RunFolder], *, after: str = "") -> str:
         before = known or Placement(host=host, folder=str(run.path), shared=True)
         placement = replace(
             before,
+            sweep=before.sweep or (name if len(runs) > 1 else ""),
             stage=Stage.SENDING,
             wanted="",
             problem=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
+from finn_tui.cli import main
+from finn_tui.engine.server.runs import runcontrol
 from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.lab.build_places import locate
 from finn_tui.runs import scheduled
-from finn_tui.runs.folder import RunFolder, list_runs
+from finn_tui.runs.documents import RunStatus
+from finn_tui.runs.folder import RunFolder, RunState, list_runs
 from finn_tui.runs.placement import Placement, read_placement, write_placement
 from finn_tui.runs.slurm import follow, sbatch
 from finn_tui.runs.slurm.host import SlurmHost
@@ -110,6 +117,44 @@ async def test_a_sweep_larger_than_an_array_goes_as_several_one_after_the_other(
     (tmp_path / "free").mkdir()
     await send_to(free, tmp_path / "free", 5, notes, parallel=0)
     assert free.options("array") == ["0-2", "0-1"] and free.options("dependency") == ["", ""]
+
+
+class Ending:
+    """Stands for a cluster that ends what it is asked to."""
+
+    def __init__(self) -> None:
+        self.ended: list[RunFolder] = []
+
+    async def cancel(self, runs: Sequence[RunFolder]) -> list[RunState]:
+        """End runs, except for those that have ended."""
+        self.ended += runs
+        return [
+            run.state() if run.state().final else replace(run.state(), state=RunStatus.CANCELLED)
+            for run in runs
+        ]
+
+
+def test_a_sweep_in_several_arrays_is_cancelled_as_one(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = asyncio.run(send_to(Cluster(most=2), tmp_path, 5, []))
+    alone = queued(tmp_path, [{}])
+    place("cluster", alone)
+    # One that was resumed has a job of its own, and is part of the sweep.
+    place("cluster", runs[1:2])
+    runcontrol.end_state(str(runs[0].path), runs[0].state().as_dict(), "succeeded")
+    cluster = Ending()
+    monkeypatch.setattr(locate, "place_of", lambda run: cluster)
+
+    def cancel(run: RunFolder) -> Result:
+        return CliRunner().invoke(main, ["cancel", run.id, "--array", "--workspace", str(tmp_path)])
+
+    done = cancel(runs[3])
+    assert done.exit_code == 0 and sorted(run.id for run in cluster.ended) == sorted(
+        run.id for run in runs
+    )
+    assert "4 of 5 builds of the sweep are cancelled" in done.stderr
+    assert "no part of a sweep" in cancel(alone[0]).stderr
 
 
 async def test_an_array_that_is_refused_leaves_those_before(tmp_path: Path, begin: Begin) -> None:
