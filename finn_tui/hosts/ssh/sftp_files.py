@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 import asyncssh
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.remote_files import Commands, FileKind, RemoteFile, RemoteFiles, Writer
+
+T = TypeVar("T")
 
 _KINDS = {
     asyncssh.FILEXFER_TYPE_REGULAR: FileKind.FILE,
@@ -90,14 +93,14 @@ class SftpFiles(RemoteFiles):
         if size is None or size > most:
             return None
         async with self._opened(path, asyncssh.FXF_READ) as file:
-            content = await self.timed(file.read(most, 0))
+            content = await self.transfer(file.read(most, 0))
             return content if isinstance(content, bytes) else None
 
     async def _part(self, path: str, offset: int, most: int) -> bytes:
         """See ``RemoteFiles``."""
         try:
             async with self._opened(path, asyncssh.FXF_READ) as file:
-                content = await self.timed(file.read(most, offset))
+                content = await self.transfer(file.read(most, offset))
                 return content if isinstance(content, bytes) else b""
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             return b""
@@ -144,6 +147,19 @@ class SftpFiles(RemoteFiles):
         with contextlib.suppress(asyncssh.SFTPError):
             await self.timed(self._sftp.remove(path))
 
+    async def transfer(self, request: Coroutine[Any, Any, T]) -> T:
+        """Wait for a read or a write of many requests, but not for ever.
+
+        asyncssh makes a task of each request and leaves them behind when it is cancelled: their
+        errors would be printed into the terminal. So it stays to see the answers that still come.
+
+        Raises:
+            TimeoutError: the answers did not come in time.
+        """
+        answers = asyncio.ensure_future(request)
+        answers.add_done_callback(lambda each: each.cancelled() or each.exception())
+        return await self.timed(asyncio.shield(answers))
+
 
 class _SftpWriter:
     def __init__(self, files: SftpFiles, file: asyncssh.SFTPClientFile) -> None:
@@ -151,7 +167,7 @@ class _SftpWriter:
         self._file = file
 
     async def write(self, data: bytes, position: int) -> None:
-        await self._files.timed(self._file.write(data, position))
+        await self._files.transfer(self._file.write(data, position))
 
 
 def _entry(name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
