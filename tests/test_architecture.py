@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import syntax_tree
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 #: File names in code spans, such as ``ui/logs/pane.py``.
@@ -57,7 +59,7 @@ def test_nobody_asks_which_finn_it_is() -> None:
         # Of a board's driver the flavour is that of its files.
         if path.name == "finn_api.py" or (ROOT / "finn_tui" / "board") in path.parents:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(syntax_tree(path)):
             if isinstance(node, ast.Compare):
                 sides = [node.left, *node.comparators]
                 texts = [each.value for each in sides if isinstance(each, ast.Constant)]

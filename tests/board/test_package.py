@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 import tarfile
@@ -19,6 +18,7 @@ from finn_tui.engine.server.training import locate, published
 from finn_tui.lab.builds.plans import deploy_outlook
 from finn_tui.runs.folder import RunFolder
 from tests.board import samples
+from tests.sources import syntax_tree
 
 
 def change(run: Path, **values: Any) -> None:
@@ -127,7 +127,7 @@ def test_the_agent_is_python_3_8() -> None:
     """Old PYNQ images have nothing newer."""
     folder = Path(agent.__file__).parent
     for path in folder.glob("*.py"):
-        ast.parse(path.read_text(), feature_version=(3, 8))
+        syntax_tree(path, (3, 8))
         assert "from __future__ import annotations" in path.read_text() or path.stem == "__init__"
 
 

@@ -35,6 +35,7 @@ from finn_tui.board.paste.session import (
 )
 from finn_tui.board.transport import Transport
 from tests.board.pasted_terminal import Terminal
+from tests.sources import syntax_tree
 
 HERE = Listening("127.0.0.1")
 
@@ -128,7 +129,7 @@ async def test_the_line_is_short_and_for_any_shell(terminal: Terminal, shell: st
 
 def test_the_program_is_for_old_pythons() -> None:
     text = Path(on_board.__file__).read_text()
-    tree = ast.parse(text, feature_version=(3, 8))
+    tree = syntax_tree(text, (3, 8))
     imported = {
         name.split(".")[0]
         for node in ast.walk(tree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 import finn_tui
 from finn_tui.engine import protocol
+from tests.sources import syntax_tree
 
 JSON = st.recursive(
     st.none()
@@ -52,4 +52,4 @@ def test_what_runs_inside_finn_is_python_3_8() -> None:
         package / "engine/protocol.py",
     ]
     for path in files + sorted((package / "engine/server").rglob("*.py")):
-        ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 8))
+        syntax_tree(path, (3, 8))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import ROOT
+from tests.sources import syntax_tree
 
 ENGINE = ROOT / "finn_tui" / "engine"
 SOURCES = sorted([ENGINE / "protocol.py", *(ENGINE / "server").glob("**/*.py")])
@@ -19,7 +20,7 @@ OF_FINN = {"finn", "qonnx", "onnx", "numpy", "torch", "brevitas", "brevitas_exam
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_the_syntax_is_that_of_python_38(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 8))
+    tree = syntax_tree(path, (3, 8))
     for node in ast.walk(tree):
         where = f"{path.name}:{getattr(node, 'lineno', 0)}"
         # These parse in 3.8 but fail when they are evaluated there.
@@ -36,7 +37,7 @@ def test_the_syntax_is_that_of_python_38(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_only_the_standard_library_is_imported_at_the_top(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax_tree(path)
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):

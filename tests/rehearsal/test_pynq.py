@@ -133,12 +133,12 @@ source = pynq.allocate((10, 784), 'u1')
 target = pynq.allocate((10, 1), 'u1')
 taken = []
 for _ in range(20):  # the least of several: others may have the processor in between
+    began = time.perf_counter()  # before the hardware's own clock runs: never too short
     for engine, buffer in ((overlay.odma0, target), (overlay.idma0, source)):
         engine.write(0x10, buffer.device_address)
         engine.write(0x14, 0)
         engine.write(0x1C, 10)
         engine.write(0x00, 1)
-    began = time.perf_counter()
     while not overlay.odma0.read(0) & 2:
         pass
     taken.append(time.perf_counter() - began)
@@ -153,7 +153,7 @@ def test_without_a_clocking_wizard_the_driver_sets_the_clock(run_folder: Path) -
     done = run_on_board(CLOCK, str(bitfile))
     assert done.returncode == 0, done.stderr
     expected = (samples.LATENCY + 9 * samples.II) / 50e6
-    assert 0.8 * expected <= float(done.stdout) < 2 * expected
+    assert expected <= float(done.stdout) < 2 * expected
 
 
 @pytest.mark.parametrize(

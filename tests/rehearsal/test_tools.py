@@ -21,6 +21,7 @@ import pytest
 
 from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.tools.install import install
+from tests.sources import syntax_tree
 
 LAYERS = ("StreamingFIFO_rtl_0", "MVAU_hls_0", "MVAU_hls_1", "StreamingFIFO_rtl_1")
 
@@ -626,7 +627,7 @@ def test_they_run_in_the_oldest_python_that_finn_runs_in() -> None:
     sources = [*sorted(package.glob("*.py")), package.parent / "bitstream.py"]
     assert len(sources) > 8
     for path in sources:
-        tree = ast.parse(path.read_text(), str(path), feature_version=(3, 8))
+        tree = syntax_tree(path, (3, 8))
         names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not names & {"removeprefix", "removesuffix", "is_relative_to", "readlink"}, path
         for node in ast.walk(tree):

@@ -20,6 +20,7 @@ from finn_tui.ui.tune import detail as tune_detail
 from finn_tui.ui.tune import folding_dialogs
 from finn_tui.ui.tune import knobs as tune_knobs
 from finn_tui.ui.tune.screen import TuneScreen
+from tests.sources import syntax_tree
 from tests.ui.conftest import MakeApp, opened, screen_text, until
 
 SOURCES = sorted(Path(ui.__file__).parent.rglob("*.py"))
@@ -111,7 +112,7 @@ def test_only_one_function_starts_workers() -> None:
     starters = {"run_worker", "create_task", "ensure_future", "work"}
     calls = set()
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(syntax_tree(path)):
             target = node.func if isinstance(node, ast.Call) else None
             name = getattr(target, "attr", getattr(target, "id", ""))
             if name in starters:
