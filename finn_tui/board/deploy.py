@@ -57,6 +57,8 @@ class Deployed:
         bytes_resumed: how much of it was already there from a deploy that broke off.
         seconds: how long it took.
         dataset: always None; ``validate`` sends its images itself.
+        simulated: whether the board has no FPGA.
+        replay: whether it is a recorded session's and nothing was sent.
     """
 
     board: str
@@ -67,6 +69,8 @@ class Deployed:
     bytes_resumed: int
     seconds: float
     dataset: str | None = None
+    simulated: bool = False
+    replay: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -106,6 +110,8 @@ async def deploy(link: Transport, run: Path, on_progress: OnProgress = ignore) -
         bytes_sent=upload.bytes_sent,
         bytes_resumed=upload.bytes_resumed,
         seconds=time.monotonic() - began,
+        simulated=link.board.simulated,
+        replay=link.board.replay,
     )
     news = f"{len(sent)} of {done.files} files sent" if sent else "nothing had changed"
     on_progress(Progress("deploy", news, 1.0, {"bytes": done.bytes_sent}))

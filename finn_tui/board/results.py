@@ -30,7 +30,8 @@ class Executed:
         file: the user's file; None for a sample of the run.
         dataset: what the sample comes from; None where it is not known, and of a file.
         names: of the classes that are named here, by number.
-        top: the classes with the highest scores, best first: ``class``, ``name``, ``score``.
+        top: the classes with the highest scores, best first: ``class``, ``name``, ``score``; in a
+            document each says where its score comes from, too.
         scores_of: who gave these scores: "board", "network" or "dataflow graph"; None without.
         reference: what the software was: "network" or "dataflow graph"; None without.
         outputs, software_outputs: the accelerator's values and those of the software, at most
@@ -71,6 +72,11 @@ class Executed:
             del fields[name]
         for name in ("top", "outputs", "software_outputs", "notes"):
             fields[name] = list(fields[name])
+        # What the software computes is no measurement.
+        measured = self.scores_of == "board"
+        fields["top"] = _marked(
+            fields["top"], measured and self.simulated, measured and self.replay
+        )
         fields["difference"] = self.comparison.difference if self.comparison else None
         fields["differs"] = self.differs
         fields["class"] = fields.pop("result")
@@ -202,7 +208,7 @@ class Throughput:
     def as_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
         fields = asdict(self)
-        fields["sweep"] = _marked(self, fields["sweep"])
+        fields["sweep"] = _marked(fields["sweep"], self.simulated, self.replay)
         fields["reasons"] = list(fields["reasons"])
         return fields
 
@@ -292,7 +298,7 @@ class Validation:
     def _fields(self) -> dict[str, Any]:
         fields = _listed(asdict(self))
         for name in ("per_class", "differences"):
-            fields[name] = _marked(self, fields[name])
+            fields[name] = _marked(fields[name], self.simulated, self.replay)
         return fields
 
     def comparison_dict(self) -> dict[str, Any] | None:
@@ -319,11 +325,10 @@ class Validation:
 
 
 def _marked(
-    result: Throughput | Validation, rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]], simulated: bool, replay: bool
 ) -> list[dict[str, Any]]:
     """Rows that can be copied alone, each with where its figures come from."""
-    origin = {"simulated": result.simulated, "replay": result.replay}
-    return [{**row, **origin} for row in rows]
+    return [{**row, "simulated": simulated, "replay": replay} for row in rows]
 
 
 def _listed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,9 @@ def execute(order: BoardOrder, images: tuple[int, ...], file: Path | None) -> No
 
     results, pixels, compared = order.do(job)
     done = [item.as_dict() for item in results]
-    document = {"images": done, "samples": None if compared is None else compared.as_dict()}
+    origin = {name: done[0][name] for name in ("simulated", "replay")}
+    samples = None if compared is None else {**compared.as_dict(), **origin}
+    document = {"images": done, "samples": samples}
     lines: list[str] = []
     for item in done:
         lines += measure_text.executed(item)

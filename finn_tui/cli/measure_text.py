@@ -28,6 +28,7 @@ def deployed(done: dict[str, Any]) -> str:
     return (
         f"deploy      {len(done['sent'])} of {done['files']} files, "
         f"{done['bytes_sent'] / 1e3:,.0f} kB in {done['seconds']:.1f} s to {done['board']}"
+        f"{mark(done)}"
     )
 
 

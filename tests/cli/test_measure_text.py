@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from finn_tui.board.answers import BatchTimes, ThroughputAnswer
 from finn_tui.board.catalogue import marks
-from finn_tui.board.results import Throughput, Validation
+from finn_tui.board.deploy import Deployed
+from finn_tui.board.results import Executed, Throughput, Validation
 from finn_tui.board.throughput import measured
 from finn_tui.cli import measure_text
 
@@ -36,10 +38,17 @@ _VALIDATION = Validation(
     ),
     differences=({"index": 3, "board": 1, "software": 2, "label": 2},),
 )
+_SCORES = ({"class": 3, "name": "3", "score": 0.5}, {"class": 5, "name": "5", "score": 0.25})
+_EXECUTED = Executed(
+    "lab", True, 0, 3, 3, 3, 100.0, 0.1, top=_SCORES, scores_of="board", outputs=(0.5, 0.25)
+)
 
 
 def test_each_line_of_a_simulated_measurement_says_so() -> None:
-    lines = measure_text.throughput(_throughput(simulated=True).as_dict())
+    sent = Deployed("lab", "runs/1", 4, ("a",), 1000, 0, 0.5, simulated=True)
+    lines = [measure_text.deployed(sent.as_dict())]
+    lines += measure_text.executed(_EXECUTED.as_dict())
+    lines += measure_text.throughput(_throughput(simulated=True).as_dict())
     lines += measure_text.validation(_VALIDATION.as_dict())
     assert len([line for line in lines if "10,000" in line]) > 3
     for line in lines:
@@ -51,8 +60,14 @@ def test_a_measurement_on_a_board_has_no_mark() -> None:
     assert not any("SIMULATED" in line or "REPLAY" in line for line in lines)
 
 
-@pytest.mark.parametrize("part", ["sweep", "per_class", "differences"])
+@pytest.mark.parametrize("part", ["sweep", "per_class", "differences", "top"])
 def test_each_row_of_a_document_says_so(part: str) -> None:
-    result = _throughput(simulated=True) if part == "sweep" else _VALIDATION
-    rows = result.as_dict()[part]
+    results: tuple[Throughput | Executed | Validation, ...]
+    results = (_throughput(simulated=True), _EXECUTED, _VALIDATION)
+    rows = next(each.as_dict()[part] for each in results if hasattr(each, part))
     assert rows and all(marks(row) == "SIMULATED" for row in rows)
+
+
+def test_scores_of_the_software_are_no_measurement() -> None:
+    rows = replace(_EXECUTED, scores_of="dataflow graph").as_dict()["top"]
+    assert rows and not any(map(marks, rows))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.lab.boards.board_results import BoardResults, ClassAccuracy, DifferingImage
 from finn_tui.ui.board.progress import end_failed, end_finished, end_stopped
 from finn_tui.ui.board.view import job_lines
 from finn_tui.ui.state import BoardState
@@ -36,6 +39,39 @@ def test_a_difference_is_said_also_in_a_low_window() -> None:
     assert "class 7, but software gives 3" in shown(execute=executed)
     values = {"image": 0, "class": None, "difference": 0.5, "differs": True}
     assert "sample 0: outputs differ from software, largest difference 0.5" in shown(execute=values)
+
+
+@pytest.mark.parametrize("height", [60, 8])
+def test_each_line_with_a_figure_has_its_mark(height: int) -> None:
+    mark = {"simulated": True}
+    clock = {"clock_mhz": 100.0, "clock_note": "built for 200 MHz, the board ran it at 100 MHz"}
+    top = [{"class": 7, "score": 0.5}, {"class": 1, "score": 0.25}]
+    executed = {"image": 2, "class": 7, "software": 3, "differs": True, "top": top, **mark}
+    measured = {"images_per_s": 1000.0, "batch": 10, "estimate_images_per_s": 2000.0, **clock}
+    measured |= {"reasons": ["packing takes 20 % of the time"], **mark}
+    sure = {"dataset": "mnist", "low_percent": 90.0, "high_percent": 92.0, **clock}
+    results = {
+        "execute": {**executed, "scores_of": "board"},
+        "throughput": measured,
+        "accuracy": {**ACCURACY, **sure},
+        "comparison": DIFFERS,
+    }
+    read = BoardResults(
+        results,
+        differing=(DifferingImage(4, None, 7, 3, 3),),
+        worst=(ClassAccuracy("cat", 1, 4),),
+    )
+    lines = job_lines(BoardState(results=results), 120, height, None, read)
+    texts = [line.text for line in lines]
+    figures = [text for text in texts if any(map(str.isdigit, text))]
+    assert len(figures) > (10 if height == 60 else 5)
+    for text in figures:
+        assert text.endswith("SIMULATED"), text
+    # The software's scores are no measurement.
+    results["execute"] = {**executed, "scores_of": "network"}
+    lines = job_lines(BoardState(results=results), 120, 60)
+    scores = next(line.text for line in lines if "scores of the network" in line.text)
+    assert not scores.endswith("SIMULATED")
 
 
 class Run:

@@ -214,6 +214,8 @@ class DeployRow(Struct, frozen=True, kw_only=True):
         bytes_resumed (bytes): how much of it was there from a deploy that broke off.
         seconds (s): that it took.
         dataset: always null; ``validate`` sends its images itself.
+        simulated: whether the board has no FPGA.
+        replay: whether it is a recorded session's and nothing was sent.
     """
 
     board: str
@@ -224,6 +226,8 @@ class DeployRow(Struct, frozen=True, kw_only=True):
     bytes_resumed: int
     seconds: float
     dataset: str | None
+    simulated: bool
+    replay: bool
 
 
 class Deploy(DeployRow, frozen=True, kw_only=True):
@@ -261,6 +265,8 @@ class SampleComparison(Struct, frozen=True, kw_only=True):
         converted: how many the dataflow graph agreed on when the network was prepared.
         reference: ``network`` or ``dataflow graph``.
         differs: whether the board computes something else than the software.
+        simulated: whether the board had no FPGA.
+        replay: whether it is a recorded session's and no measurement.
     """
 
     samples: int
@@ -271,6 +277,8 @@ class SampleComparison(Struct, frozen=True, kw_only=True):
     converted: int | None
     reference: str
     differs: bool
+    simulated: bool
+    replay: bool
 
 
 class Throughput(ThroughputResult, frozen=True, kw_only=True):

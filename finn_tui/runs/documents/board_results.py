@@ -15,11 +15,15 @@ class ScoredClass(Struct, frozen=True):
         number: of the class.
         name: of the class; null where it is not known.
         score: in the units of the network's output.
+        simulated: whether a board without an FPGA gave it; false for the software's.
+        replay: whether a recorded session gave it; likewise.
     """
 
     number: int = msgspec.field(name="class")
     name: str | None = None
     score: float = 0.0
+    simulated: bool = False
+    replay: bool = False
 
 
 class ExecuteResult(Struct, frozen=True):

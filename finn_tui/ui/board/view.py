@@ -257,17 +257,21 @@ def _executed(result: Mapping[str, Any]) -> list[Text]:
     if top:
         named = (f"{row.get('name') or row['class']} {row['score']:.3g}" for row in top[:4])
         whose = result.get("scores_of") or "software"
-        lines.append((f"scores of the {whose}: {', '.join(named)}", "dim"))
+        # What the software computes is no measurement.
+        mark = _mark(result) if whose == "board" else ""
+        lines.append((f"scores of the {whose}: {', '.join(named)}{mark}", "dim"))
     return lines
 
 
 def _throughput(result: Mapping[str, Any]) -> list[Text]:
-    lines = [(f"{rate(result['images_per_s'])} images/s{_mark(result)}", _role(result))]
+    mark = _mark(result)
+    lines = [(f"{rate(result['images_per_s'])} images/s{mark}", _role(result))]
     estimate = result.get("estimate_images_per_s")
     if estimate:
         share = result["images_per_s"] / estimate
-        lines.append((f"{share:.1%} of the estimate, {rate(estimate)}", "dim"))
-    lines.append((f"batch {whole(result['batch'])} at {result['clock_mhz']:g} MHz", "dim"))
+        lines.append((f"{share:.1%} of the estimate, {rate(estimate)}{mark}", "dim"))
+    batch = f"batch {whole(result['batch'])} at {result['clock_mhz']:g} MHz"
+    lines.append((batch + mark, "dim"))
     lines += _clock(result)
     return lines
 
@@ -276,12 +280,13 @@ def _accuracy(result: Mapping[str, Any], compared: Mapping[str, Any]) -> list[Te
     if not result:
         return [(f"not validated{_mark(compared)}", "dim")] if compared else []
     of = f"{result['images']:,} images"
-    dataset = result.get("dataset")
-    text = f"{result['percent']:.2f} % of {of}{_mark(result)}"
+    dataset, mark = result.get("dataset"), _mark(result)
+    text = f"{result['percent']:.2f} % of {of}{mark}"
     lines = [(text, _role(result))]
     low, high = result.get("low_percent"), result.get("high_percent")
     if low is not None and high is not None:
-        lines.append((f"{dataset}, {low:.2f} to {high:.2f} % by 95 % confidence", "dim"))
+        confidence = f"{dataset}, {low:.2f} to {high:.2f} % by 95 % confidence"
+        lines.append((confidence + mark, "dim"))
     elif dataset:
         lines.append((f"data set {dataset}", "dim"))
     return lines + _clock(result)
@@ -289,7 +294,8 @@ def _accuracy(result: Mapping[str, Any], compared: Mapping[str, Any]) -> list[Te
 
 def _clock(result: Mapping[str, Any]) -> list[Text]:
     """What is wrong with the clock."""
-    return [(f"! {result['clock_note']}", "bad")] if result.get("clock_note") else []
+    note = result.get("clock_note")
+    return [(f"! {note}{_mark(result)}", "bad")] if note else []
 
 
 def _verdict(results: Mapping[str, Any]) -> Text | None:
@@ -306,7 +312,7 @@ def _verdict(results: Mapping[str, Any]) -> Text | None:
         text = f"{sign} {same:,} of {accuracy['images']:,} same as software{_mark(accuracy)}"
         return text, "good" if equal else "bad"
     if executed.get("differs"):
-        return ("✗ the sample DIFFERS from software", "bad")
+        return (f"✗ the sample DIFFERS from software{_mark(executed)}", "bad")
     return None
 
 
@@ -324,13 +330,16 @@ def _comparison(result: Mapping[str, Any]) -> Text:
 def _details(results: Mapping[str, Any], read: BoardResults | None, width: int) -> list[StyledLine]:
     """Worst classes, images that differ, and where the time goes."""
     lines: list[StyledLine] = []
+    throughput, compared = results.get("throughput") or {}, results.get("comparison") or {}
+    accuracy = results.get("accuracy") or compared
     if read is not None and read.worst:
-        shares = (f"{row.name} {row.percent:.1f} %" for row in read.worst)
-        lines += _indented("worst classes", ", ".join(shares), width)
+        shares = ", ".join(f"{row.name} {row.percent:.1f} %" for row in read.worst)
+        lines += _indented("worst classes", shares + _mark(accuracy), width)
     if read is not None and read.differing:
-        lines += _indented("differ", "; ".join(map(differing_text, read.differing)), width, "bad")
-    for reason in (results.get("throughput") or {}).get("reasons") or ():
-        lines += _indented("time", str(reason), width)
+        images = "; ".join(map(differing_text, read.differing))
+        lines += _indented("differ", images + _mark(accuracy), width, "bad")
+    for reason in throughput.get("reasons") or ():
+        lines += _indented("time", f"{reason}{_mark(throughput)}", width)
     return lines
 
 
