@@ -49,7 +49,10 @@ async def test_what_is_done_and_what_comes_next(
         # A build that has failed is the next step, with its cause.
         error = FinnTuiError("placement failed", "613 of 280 BRAM", "x")
         make_run(lab.workspace, state="failed", error=error)
-        await until(pilot, lambda: "failed: placement" in screen_text(app))
+        await until(pilot, lambda: "✗ build      failed: placement" in screen_text(app))
+        # One that was cancelled is none that failed.
+        make_run(lab.workspace, state="cancelled")
+        await until(pilot, lambda: "■ build      cancelled" in screen_text(app))
 
 
 async def test_what_the_doctor_said_stays(make_app: MakeApp) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from finn_tui.board.catalogue import REPLAY
+from finn_tui.runs.documents import RunStatus
 from finn_tui.ui.board.facts_view import board_lines, machine_text
 from finn_tui.ui.board.view import DETAILS, WORK
 from finn_tui.ui.state import AppState
@@ -22,6 +23,7 @@ class StepStatus(StrEnum):
     DONE = "done"
     RUNNING = "running"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     NEXT = "next"
     LATER = "later"
 
@@ -30,6 +32,7 @@ _SIGNS = {
     StepStatus.DONE: ("✓", "good"),
     StepStatus.RUNNING: ("▸", "accent"),
     StepStatus.FAILED: ("✗", "bad"),
+    StepStatus.CANCELLED: ("■", "warn"),
     StepStatus.NEXT: ("→", "accent"),
     StepStatus.LATER: ("·", "faint"),
 }
@@ -119,6 +122,9 @@ def _build(state: AppState) -> RoadStep:
         why = builds[0].state.error
         cause = f": {why.what}" if why is not None else ""
         text = f"{builds[0].state.state}{cause} ({builds[0].id})"
+        if builds[0].state.state == RunStatus.CANCELLED:
+            ways = (again, ("3", "app.runs", "shows how far it came"))
+            return RoadStep("build", StepStatus.CANCELLED, text, ways, builds[0].simulated)
         ways = (("3", "app.runs", "shows the cause and its remedy"), again)
         return RoadStep("build", StepStatus.FAILED, text, ways, builds[0].simulated)
     check = ("f3", "app.doctor", "examines this machine for a build")
