@@ -92,11 +92,11 @@ def load(path: Path) -> tuple[dict[str, Any], bytes]:
         FinnTuiError: it cannot be read or is no TOML.
     """
     try:
-        content = path.read_bytes()
+        content = files.read_bounded(path, _MOST_BYTES)
     except FileNotFoundError:
         return {}, b""
     except OSError as error:
-        raise _broken(path, str(error)) from error
+        raise _broken(path, f"{error.strerror or error}.") from error
     return parse(path, content), content
 
 

@@ -8,14 +8,13 @@ is an error that names the file, the key, the value and what is allowed.
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from finn_tui.base import config
+from finn_tui.base import config, files
 from finn_tui.base.errors import FinnTuiError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -36,16 +35,12 @@ def read(path: Path, fix: str = "") -> dict[str, Any]:
         FinnTuiError: it cannot be read, is too large, or holds anything else.
     """
     try:
-        status = path.stat()
-        # A pipe would never end.
-        if not stat.S_ISREG(status.st_mode):
-            raise _broken(path, "It is not a regular file.", fix)
-        if status.st_size > _MOST_BYTES:
-            raise _broken(path, f"It has {status.st_size:,} bytes.", fix)
-        document = json.loads(path.read_bytes())
+        document = json.loads(files.read_bounded(path, _MOST_BYTES))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _broken(path, f"{error.strerror or error}.", fix) from error
+    except ValueError as error:
         raise _broken(path, str(error), fix) from error
     except RecursionError as error:
         raise _broken(path, "Its values are nested too deep.", fix) from error

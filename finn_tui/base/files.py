@@ -1,4 +1,4 @@
-"""The only atomic replace and the only locked update of files.
+"""The only atomic replace and locked update of files, and the bounded reading of one.
 
 ``engine/server`` and ``board/agent`` keep their own: they also run where finn-tui is not installed.
 """
@@ -6,22 +6,54 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import size
 
 #: Seconds that an update waits for another process that changes the same file.
 LOCK_SECONDS = 10.0
 
 #: Updates of one file that are tried while somebody without a lock writes it, too.
 _TRIES = 5
+
+
+#: Bytes beyond which a file is none that is changed or sealed here.
+_MOST_BYTES = 256 << 20
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """Return the content of a regular file.
+
+    Args:
+        path: the file, or a symbolic link to it.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, has more bytes, or is no regular file: a pipe or a device may
+            never end.
+    """
+
+    def opened(name: str, flags: int) -> int:
+        # Opening a pipe would wait for somebody who writes to it.
+        return os.open(name, flags | os.O_NONBLOCK)
+
+    with open(path, "rb", opener=opened) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "It is a device, a pipe or a socket", str(path))
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"It is larger than {size(most)}", str(path))
+    return content
 
 
 @contextlib.contextmanager
@@ -138,7 +170,7 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> None:
         for _ in range(_TRIES):
             before = stamp(path)
             try:
-                content = path.read_bytes()
+                content = read_bounded(path, _MOST_BYTES)
             except FileNotFoundError:
                 content = b""
             except OSError as error:
@@ -179,7 +211,7 @@ def write_sealed(path: Path, document: Mapping[str, Any], *, indent: int | None 
 def read_sealed(path: Path) -> dict[str, Any] | None:
     """Read what ``write_sealed`` wrote; None if it is missing, cut off or was edited."""
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, _MOST_BYTES)
     except OSError:
         return None
     seal = _SEAL.match(content)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import math
 import sys
-import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.text import number as number
 from finn_tui.base.text import one_line
+from finn_tui.cli.reporter import Reporter as Reporter
 from finn_tui.cli.terminal import agrees as agrees
 from finn_tui.cli.terminal import confirm as confirm
 from finn_tui.cli.terminal import echo as echo
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from finn_tui.base.progress import Progress
-    from finn_tui.hosts.ssh.questions import Ask
     from finn_tui.lab.models.handling import Handling
     from finn_tui.lab.workbench import Workbench
     from finn_tui.lab.workspace import Workspace
@@ -36,6 +32,9 @@ T = TypeVar("T")
 
 #: The work failed; the command was used wrongly; the user pressed ctrl+c.
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+#: Where a command's context keeps the workspaces that it opened, by their folder.
+_OPENED = "finn_tui.workspaces"
 
 #: Grows when a key of some ``--json`` document is removed or means something else.
 JSON_FORMAT = 1
@@ -87,11 +86,29 @@ def open_workspace(path: Path, *, tolerant: bool = False) -> Workspace:
         tolerant: take defaults where its settings are broken, instead of an error.
 
     Returns:
-        The workspace.
+        The workspace. If its settings are broken, ``guard`` says so at the command's end, whether
+        the command needed them or not.
     """
     from finn_tui.lab.workspace import Workspace
 
-    return Workspace.open(path, tolerant=tolerant)
+    workspace = Workspace.open(path, tolerant=tolerant)
+    if not tolerant and (context := click.get_current_context(silent=True)) is not None:
+        context.find_root().meta.setdefault(_OPENED, {})[workspace.root] = workspace
+    return workspace
+
+
+def _warn_of_settings(raised: FinnTuiError | None) -> None:
+    """Say what is wrong with the settings of the workspaces that a command opened.
+
+    Args:
+        raised: the error that ended the command and has been shown.
+    """
+    context = click.get_current_context(silent=True)
+    opened = context.find_root().meta.pop(_OPENED, {}) if context is not None else {}
+    for workspace in opened.values():
+        problem = workspace.check()
+        if problem is not None and (raised is None or raised.what != problem.what):
+            show_error(problem, warning=True)
 
 
 def ask_about_notify(workspace: Path) -> None:
@@ -129,9 +146,11 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        raised: FinnTuiError | None = None
         try:
             return function(*args, **kwargs)
         except FinnTuiError as error:
+            raised = error
             if kwargs.get("as_json"):
                 print_json({"error": error.as_dict()})
             show_error(error)
@@ -143,6 +162,9 @@ def guard(function: Callable[P, T]) -> Callable[P, T]:
             # The reader of our output has gone (`| head`); nothing is wrong.
             sys.stderr.close()
             raise SystemExit(0) from None
+        finally:
+            if not sys.stderr.closed:
+                _warn_of_settings(raised)
 
     return guarded
 
@@ -282,16 +304,22 @@ def shared_options(
     return decorate
 
 
-def show_error(error: FinnTuiError) -> None:
-    """Print what happened, why, and what to do, on stderr."""
+def show_error(error: FinnTuiError, *, warning: bool = False) -> None:
+    """Print what happened, why, and what to do, on stderr.
+
+    Args:
+        error: what is shown.
+        warning: the command did its work all the same.
+    """
+    word, colour = ("warning", "yellow") if warning else ("error", "red")
     # A name from outside may have several lines; what happened is one.
-    echo(f"error: {one_line(error.what)}", err=True, fg="red", bold=True)
+    echo(f"{word}: {one_line(error.what)}", err=True, fg=colour, bold=True)
     if error.detail and error.kind is not ErrorKind.INPUT:
         for line in error.detail.strip().splitlines()[-8:]:
             echo(f"  | {line}", err=True, dim=True)
     for text in (error.why, error.fix):
         if text:
-            echo(f"  {text}", err=True)
+            echo(textwrap.indent(text, "  "), err=True)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -344,100 +372,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-class Reporter:
-    """Progress on stderr: one live bar on a terminal, a line for each step elsewhere.
-
-    While it is in use, logins to hosts ask on the terminal.
-    """
-
-    def __init__(self) -> None:
-        self._asked_before: Ask | None = None
-        self._live: Any = None
-        self._task: Any = None
-        self._stage = ""
-        self._last = ""
-        self._at = 0.0
-
-    def __enter__(self) -> Self:
-        from finn_tui.cli.questions import asker
-        from finn_tui.hosts.shared import ask_with
-
-        self._asked_before = ask_with(asker(self))
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bars
-
-            self._live = Bars(
-                TextColumn("{task.fields[stage]:>10}"),
-                BarColumn(20),
-                TextColumn("{task.description}", markup=False),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        from finn_tui.hosts.shared import ask_with
-
-        ask_with(self._asked_before)
-        self.close()
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Take the bar away while the block asks something on the terminal."""
-        if self._live is not None:
-            self._live.stop()
-        try:
-            yield
-        finally:
-            if self._live is not None:
-                self._live.start()
-
-    def close(self) -> None:
-        """Take the bar away: the terminal is somebody else's from now on."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def __call__(self, progress: Progress) -> None:
-        message = one_line(progress.message)
-        if self._live is None:
-            # Where nobody watches live, fast counters would only fill the log.
-            time_now = time.monotonic()
-            new_stage = progress.stage != self._stage
-            if message != self._last and (new_stage or time_now - self._at > 0.5):
-                echo(f"{progress.stage:>10}  {message}", err=True)
-                self._at = time_now
-            self._stage, self._last = progress.stage, message
-            return
-        if self._task is None or progress.stage != self._stage:
-            if self._task is not None:
-                self._live.remove_task(self._task)
-            self._task = self._live.add_task(message, total=1.0, stage=progress.stage)
-            self._stage = progress.stage
-        self._live.update(
-            self._task,
-            description=message,
-            completed=progress.fraction or 0.0,
-            total=None if progress.fraction is None else 1.0,
-        )
-
-    def say(self, text: str) -> None:
-        """Print a line that stays."""
-        if self._live is not None:
-            self._live.console.print(one_line(text), markup=False, highlight=False)
-        else:
-            echo(one_line(text), err=True)
 
 
 def simulated(mark: Mapping[str, Any] | None) -> str:

@@ -128,7 +128,8 @@ def _problems(name: str, workspace: Path) -> list[FinnTuiError]:
     try:
         load(_file(name, workspace))
         if name == SETTINGS:
-            _ = open_workspace(workspace).settings
+            problem = open_workspace(workspace, tolerant=True).check()
+            return [problem] if problem is not None else []
         return list(_damaged(name).values())
     except FinnTuiError as error:
         return [error]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -216,6 +217,12 @@ class Workspace:
             raise self.problem
         settings = self._settings or Settings()
         return msgspec.structs.replace(settings, **self._unsaved) if self._unsaved else settings
+
+    def check(self) -> FinnTuiError | None:
+        """Return what is wrong with the file of settings now; None if nothing is."""
+        with contextlib.suppress(FinnTuiError):
+            _ = self.written
+        return self.problem
 
     def change_settings(self, **changes: Any) -> None:
         """Set some settings, here and in the file; everything else in the file stays as it is.

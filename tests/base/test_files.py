@@ -83,3 +83,24 @@ def test_a_lock_that_is_held_for_long_is_an_error(
         files.locked(tmp_path / "file"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("pipe", "a pipe"), ("device", "a device"), ("folder", "directory"), ("large", "larger")],
+)
+def test_only_a_bounded_regular_file_is_read(tmp_path: Path, kind: str, why: str) -> None:
+    path = tmp_path / "file"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"12345")
+    with pytest.raises(OSError, match=why):
+        files.read_bounded(path, 4)
+    path = tmp_path / "good"
+    path.write_bytes(b"1234")
+    assert files.read_bounded(path, 4) == b"1234"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,40 @@ def test_values_that_were_not_checked_are_not_said_to_be_in_order(
     result = call(tmp_path, "edit", "keys.toml")
     assert result.exit_code == 0 and "in order" not in result.stdout
     assert "the app checks its values" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("runs", 0),
+        ("runs --json", 0),
+        ("runs show last", 2),
+        ("runs clean", 0),
+        ("experiments", 0),
+        ("logs last", 2),
+        ("cancel last", 2),
+        ("lab status", 0),
+        ("presets list", 0),
+        ("calibrate", 0),
+        ("config show", 2),
+        ("graph tfc-w1a1", 2),
+    ],
+)
+def test_a_mistake_in_the_settings_is_said_once_by_every_command(
+    tmp_path: Path, command: str, code: int
+) -> None:
+    """Those that do without the settings do their work and say it, too."""
+    (tmp_path / "finn-tui.toml").write_text("clock_ns = 'ten'\nboard = 3\n")
+    done = CliRunner().invoke(main, [*command.split(), "--workspace", str(tmp_path)])
+    assert done.exit_code == code
+    assert done.stderr.count("line 1: clock_ns = 'ten' is not valid") == 1
+    assert "  line 2: board = 3" in done.stderr
+    assert "clock_ns" not in done.stdout
+    if command.endswith("--json"):
+        assert json.loads(done.stdout)["runs"] == []
+
+
+def test_settings_that_are_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "finn-tui.toml")
+    done = CliRunner().invoke(main, ["runs", "--workspace", str(tmp_path)])
+    assert done.exit_code == 0 and "a pipe" in done.stderr

@@ -37,7 +37,7 @@ def test_files_of_windows_editors_and_shells_are_read(tmp_path: Path, encoding: 
     [
         (b"[" * 100_000, "recursion"),
         (json.dumps({f"MVAU_hls_{n}": {} for n in range(20_000)}).encode(), "20,000 entries"),
-        (b" " * (17 << 20), "larger than 16 MB"),
+        (b" " * (17 << 20), "larger than 17 MB"),
         # Quick, and not a line of megabytes.
         (b"{" + b",".join(b'"x%d":1' % (n // 2) for n in range(100_000)) + b"}", "x10, x100"),
     ],

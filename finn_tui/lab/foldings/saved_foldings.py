@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import finn_json, lab_tuples, omissions
 from finn_tui.core.folding import model as foldings
@@ -261,10 +262,7 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
             "Name one of these, or a file.",
         )
     try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"It is larger than {_MOST_BYTES >> 20} MB.")
+        content = files.read_bounded(path, _MOST_BYTES)
         document = json.loads(_decoded(content), object_pairs_hook=_once)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error

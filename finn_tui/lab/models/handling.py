@@ -8,11 +8,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab import consent
 
 #: Flows that the engine knows by name; see ``finn_tui.engine.server.preparing.flows``.
 FLOWS = ("auto", "default", "residual", "depthwise", "deconvolution", "extended")
+
+#: Bytes of a Python file at most.
+_MOST_BYTES = 16 << 20
 
 #: Asked whether a user's file of steps may run; given its path and content.
 Consent = Callable[[Path, str], bool]
@@ -166,7 +170,7 @@ def file_of_network(path: Path) -> dict[str, str]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return files.read_bounded(path, _MOST_BYTES)
     except OSError as error:
         raise FinnTuiError(
             f"{path} cannot be read",

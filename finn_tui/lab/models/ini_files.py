@@ -7,6 +7,7 @@ import configparser
 from pathlib import Path
 from typing import Any
 
+from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.models import cnv_py
 from finn_tui.lab.models.networks import NetworkEntry
@@ -32,9 +33,7 @@ def read(path: Path) -> tuple[NetworkEntry, str | None]:
     """
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        content = path.read_bytes()
-        if len(content) > _MOST_BYTES:
-            raise _wrong(path, f"it has {len(content):,} bytes", "Such a file has a few lines.")
+        content = files.read_bounded(path, _MOST_BYTES)
         parser.read_string(content.decode("utf-8-sig"))
     except OSError as error:
         raise _wrong(path, "it cannot be read", error.strerror or str(error)) from error
@@ -63,7 +62,7 @@ def _cnv_py(path: Path) -> str:
     """The CNV.py that Brevitas would use: beside the file, or in ../models; else the published."""
     for place in (path.parent, path.parent.parent / "models"):
         try:
-            return (place / "CNV.py").read_text(encoding="utf-8")
+            return files.read_bounded(place / "CNV.py", _MOST_BYTES).decode("utf-8")
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
