@@ -37,6 +37,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\t\n\r" else "�" for c in text)
 
 
+def unprintable(text: str) -> str:
+    """Name the characters of a text that do not show, such as line ends; empty for none."""
+    names = {"\n": "a line end", "\r": "a carriage return", "\t": "a tab", "\x1b": "an escape code"}
+    odd = list(dict.fromkeys(c for c in text if not c.isprintable()))
+    named = [
+        "bytes that are no UTF-8"
+        if "\ud800" <= c <= "\udfff"
+        else f"{names.get(c, 'a character that does not show')} ({c!r})"
+        for c in odd
+    ]
+    return ", ".join(dict.fromkeys(named[:4])) + (", ..." if len(named) > 4 else "")
+
+
 def for_terminal(text: str) -> str:
     """Return lines for a terminal: clean, and without carriage returns that overwrite text."""
     return clean(text).replace("\r\n", "\n").replace("\r", " ")

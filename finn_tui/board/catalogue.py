@@ -34,7 +34,7 @@ from msgspec.structs import asdict
 
 from finn_tui.base.entries import EntryFile
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.text import clean
+from finn_tui.base.text import clean, unprintable
 from finn_tui.hosts.machine import Machine
 
 SIMULATED = "simulated"
@@ -284,9 +284,12 @@ def server_address(url: str) -> str:
     except ValueError:
         usable, plain = False, False
     if not (usable and plain):
+        odd = unprintable(url) or ("a blank" if " " in url else "")
         raise FinnTuiError(
             f"{clean(url)[:200]!r} is no address of a Jupyter server",
-            "It begins with http:// or https:// and names a machine.",
+            f"It has {odd} in it."
+            if odd
+            else "It begins with http:// or https:// and names a machine.",
             "A PYNQ board's is usually http://ADDRESS:9090.",
         )
     if parts.query or parts.fragment or "@" in parts.netloc:

@@ -24,7 +24,7 @@ import msgspec
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.base.text import size
+from finn_tui.base.text import size, unprintable
 from finn_tui.board.catalogue import check_board_kind
 from finn_tui.board.deploy_lock import deploy_lock
 from finn_tui.board.deployments import keep_newest
@@ -194,10 +194,10 @@ def _file(path: Path, folder: Path | None = None) -> _File:
             f"It leads to {path.resolve()}, and a deploy would send that to the board.",
             "Put the file itself there if it belongs to the run.",
         )
-    if not path.name.isprintable():
+    if odd := unprintable(path.name):
         raise FinnTuiError(
             f"the file name {path.name!r} cannot be sent to a board",
-            f"It is in {path.parent} and has bytes that are no text.",
+            f"It is in {path.parent} and has {odd} in it.",
             "Rename the file.",
         )
     with path.open("rb") as file:

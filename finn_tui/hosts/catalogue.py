@@ -30,6 +30,7 @@ from msgspec.structs import asdict
 
 from finn_tui.base.entries import EntryFile
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import unprintable
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.machine import Machine
 
@@ -223,7 +224,13 @@ def _check(name: str, entry: HostEntry, path: Path) -> None:
             "Without host it is this machine, which nobody logs in to.",
             'Give its address, such as host = "lab-server", or remove these keys.',
         )
-    if not entry.folder.strip("/") or not entry.folder.isprintable() or entry.folder[0] == "~":
+    if odd := unprintable(entry.folder):
+        raise FinnTuiError(
+            f"{where} folder = {entry.folder!r} cannot be used",
+            f"It has {odd} in it, and scripts on the host would not find it.",
+            'For example folder = "finn-tui" or folder = "/data/me/finn-tui".',
+        )
+    if not entry.folder.strip("/") or entry.folder[0] == "~":
         raise FinnTuiError(
             f"{where} folder = {entry.folder!r} cannot be used",
             "It is absolute, or relative to the home directory there, without ~.",

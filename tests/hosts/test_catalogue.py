@@ -56,6 +56,8 @@ def test_added_hosts_are_found_and_comments_stay() -> None:
         ("user = 'me'\n", "but no host"),
         ("folder = '~/x'\n", "without ~"),
         ("folder = '/'\n", "cannot be used"),
+        ('folder = "a\\nb"\n', "has a line end ('\\n')"),
+        ('folder = "a\\u001b[2J"\n', "has an escape code"),
         ("engine = 'python3'\n", "lab.engine = 'python3' is not valid"),
         ("container = {}\n", "either name or image"),
         ("container = {name = 'a', image = 'b'}\n", "either name or image"),

@@ -19,6 +19,7 @@ from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.base.text import printable, unprintable
 from finn_tui.engine.archive import engine_archive
 from finn_tui.engine.catalogue import EngineSpec, require_here
 from finn_tui.engine.server.runs import runfiles, runprocesses, runqueue
@@ -162,12 +163,13 @@ def check_path_text(path: str, fix: str) -> None:
         path: of a folder, here or on a host.
         fix: what to do.
     """
-    odd = odd_characters(path)
+    unseen = unprintable(path)
+    odd = [repr(c) for c in odd_characters(path) if c.isprintable()] + [unseen] * bool(unseen)
     if odd:
         raise FinnTuiError(
             "FINN cannot build in this folder",
-            f"Its path has {' '.join(repr(c) for c in odd)} in it, and FINN's scripts do not quote "
-            f"paths: {path}",
+            f"Its path has {' '.join(odd)} in it, and FINN's scripts do not quote paths: "
+            f"{printable(path)}",
             fix,
         )
 

@@ -75,6 +75,9 @@ async def test_a_path_that_finn_would_not_find_is_refused(
         await launch(request_, tmp_path / "my runs (old)" / "runs")
     assert "' '" in caught.value.why
     assert "'('" in caught.value.why
+    with pytest.raises(FinnTuiError, match="cannot build in this folder") as caught:
+        await launch(request_, tmp_path / "two\nlines" / "runs")
+    assert "a line end ('\\n')" in caught.value.why and "\n" not in caught.value.why
 
 
 async def test_a_disk_that_fills_while_the_folder_is_made_leaves_nothing(
