@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from finn_tui.board import comparison, reference, user_image
 from finn_tui.board.agent_session import Conversation
 from finn_tui.board.comparison import Comparison
 from finn_tui.board.deploy import send_files
-from finn_tui.board.package import Package
+from finn_tui.board.package import Package, package
 from finn_tui.board.request import (
     BoardRequest,
     SampleOutputs,
@@ -31,7 +31,7 @@ from finn_tui.board.request import (
 )
 from finn_tui.board.results import MOST_VALUES, Executed, clock_note
 from finn_tui.board.transport import Transport
-from finn_tui.board.validation_set import class_names, stored
+from finn_tui.board.validation_set import class_names, image_shape, stored
 
 Array = npt.NDArray[Any]
 
@@ -80,43 +80,84 @@ async def execute(
     return done
 
 
+@dataclass(frozen=True)
+class OwnFile:
+    """A user's own file, ready to be executed.
+
+    Attributes:
+        name: the file's.
+        images: what it holds.
+        software: the run's dataflow graph; None where it has none.
+    """
+
+    name: str
+    images: user_image.UserImages
+    software: reference.Reference | None
+
+
+def read_file(run: Path, file: Path) -> OwnFile:
+    """Read a user's own picture or array; needs no board.
+
+    Args:
+        run: that it is for.
+        file: a picture, or an .npy file of one image or several.
+
+    Raises:
+        FinnTuiError: the file cannot be used.
+    """
+    what, software = package(run), reference.of_run(run)
+    images = user_image.read(file, what, image_shape(what, software))
+    return OwnFile(file.name, images, software)
+
+
+def check_samples(run: Path, images: Sequence[int]) -> None:
+    """Refuse samples that a run does not have; needs no board.
+
+    Raises:
+        FinnTuiError: the run has fewer samples.
+    """
+    samples = load_sample(package(run), "images")
+    beyond = [] if samples is None else [index for index in images if index >= len(samples)]
+    if beyond:
+        raise FinnTuiError(
+            f"there is no sample image {beyond[0]}",
+            f"{run.name} has {len(samples)}, counted from 0.",
+            f"Choose one of 0 to {len(samples) - 1}.",
+        )
+
+
 async def execute_file(
     link: Transport,
     run: Path,
-    file: Path,
+    own: OwnFile,
     on_progress: OnProgress = ignore,
     *,
     agent: Conversation | None = None,
-) -> tuple[list[Executed], Array | None]:
+) -> list[Executed]:
     """Run a user's own picture or array on the board.
 
     Args:
-        file: a picture, or an .npy file of one image or several.
+        own: what the file holds, see ``read_file``.
         agent: one that runs already; else one is started.
 
     Returns:
-        what came out for each image, and its pixels, uint8 (N, C, H, W); None if it has none.
+        what came out for each image.
 
     Raises:
-        FinnTuiError: the file cannot be used (kind "input"), or what the board says.
+        FinnTuiError: what the board says.
     """
     what = await ready(link, run)
-    software = await asyncio.to_thread(reference.of_run, run)
-    shape = await asyncio.to_thread(image_shape, what, software)
-    own = await asyncio.to_thread(user_image.read, file, what, shape)
-    folder, path = await asyncio.to_thread(stored, own.images)
+    images = own.images.images
+    folder, path = await asyncio.to_thread(stored, images)
     await send_files(link, folder, {path.name: path}, on_progress)
     request = BoardRequest(link, what, "execute", on_progress, agent)
-    count = len(own.images)
-    outputs = await request.execute([f"{folder}/{path.name}"], range(count))
+    outputs = await request.execute([f"{folder}/{path.name}"], range(len(images)))
     classes = request.classes(outputs)
     one = _Image(request, what, outputs, classes)
-    done = await asyncio.to_thread(
-        lambda: [one.own(at, file.name, own, software) for at in range(count)]
-    )
+    done = await asyncio.to_thread(lambda: [one.own(at, own) for at in range(len(images))])
     await request.record({"execute": done[0].as_dict()})
     request.say(done[0].text(), 1.0)
-    return done, own.pixels
+    return done
 
 
 def sample_pixels(run: Path, indices: Sequence[int]) -> Array | None:
@@ -170,26 +211,6 @@ async def samples_compared(
     return compared, outputs.clock_mhz
 
 
-def image_shape(what: Package, software: reference.Reference | None) -> tuple[int, ...]:
-    """Shape of one image as the network takes it, (C, H, W) of pictures.
-
-    Raises:
-        FinnTuiError: neither samples nor the graph tell.
-    """
-    images = load_sample(what, "images")
-    if images is not None:
-        return tuple(images.shape[1:])
-    if software is not None:
-        shape = software.image_shape
-        # The accelerator's order is channels last.
-        return (shape[2], *shape[:2]) if len(shape) == 3 and shape[2] in (1, 3) else shape
-    raise FinnTuiError(
-        f"{what.run.name} does not tell what its input looks like",
-        "It has neither sample images nor its dataflow graph.",
-        "Prepare the model again and build it.",
-    )
-
-
 class _Image:
     """Words and figures of single images."""
 
@@ -228,15 +249,10 @@ class _Image:
             done = replace(done, software_outputs=_values(row))
         return self._with_top(done, at, None if row is None else row.reshape(-1), "network")
 
-    def own(
-        self,
-        at: int,
-        file: str,
-        own: user_image.UserImages,
-        software: reference.Reference | None,
-    ) -> Executed:
+    def own(self, at: int, file: OwnFile) -> Executed:
         """Return what an image of the user's file gave."""
-        done = replace(self._base(at, at), file=file, notes=own.notes)
+        own, software = file.images, file.software
+        done = replace(self._base(at, at), file=file.name, notes=own.notes)
         if software is None or not software.single:
             note = (
                 "not compared: the run has no dataflow graph that can be computed in software"

@@ -6,7 +6,6 @@ cancellable; the driver on the board ends with the call.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ import msgspec
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board import validation_set
 from finn_tui.board.agent_session import conversation
 from finn_tui.board.answers import Checked, Event, Hello
 from finn_tui.board.deploy import deploy
 from finn_tui.board.execution import NoSamplesError, execute
-from finn_tui.board.request import ready
 from finn_tui.board.results import Executed, Outcome, Validation
 from finn_tui.board.throughput import throughput
 from finn_tui.board.transport import Transport
@@ -46,9 +43,6 @@ async def go(
     """
     missing: list[FinnTuiError] = []
     notes: list[str] = []
-    if dataset is not None:
-        # Said before anything is sent.
-        await asyncio.to_thread(validation_set.read, await ready(link, run), dataset)
     deployed = await deploy(link, run, on_progress)
     executed: Executed | None = None
     validation: Validation | None = None

@@ -19,6 +19,7 @@ from finn_tui.base import files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.board import own_dataset, reference
 from finn_tui.board.package import Package, shown_name, validation_files
+from finn_tui.board.request import load_sample
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.training import datasets, locate
 from finn_tui.engine.server.training.published import PUBLISHED
@@ -34,6 +35,10 @@ _CIFAR_STD = (0.2470, 0.2435, 0.2616)
 
 class NoTestSetError(FinnTuiError):
     """The run has no test set on this machine."""
+
+
+class UnknownShapeError(FinnTuiError):
+    """A run tells nowhere what its input looks like."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,24 @@ def read(what: Package, chosen: Path | None = None) -> ValidationSet:
     else:
         own = own_dataset.read(chosen, what.about)
         images = ValidationSet(own.name, own.images, own.labels, own.values, class_names(what))
+    _check_shape(what, images)
     _check_labels(what, images)
     return images
+
+
+def _check_shape(what: Package, images: ValidationSet) -> None:
+    """Refuse images of another size than the network's."""
+    try:
+        shape = image_shape(what, reference.of_run(what.run))
+    except UnknownShapeError:
+        return
+    size = images.images.shape[1:]
+    if np.prod(size) != np.prod(shape):
+        raise FinnTuiError(
+            f"the images of {images.name} do not fit the accelerator",
+            f"One of them has the shape {size}, the network takes {shape}.",
+            "Choose the data set that the network is for, or bring its images to that size.",
+        )
 
 
 def _check_labels(what: Package, images: ValidationSet) -> None:
@@ -108,6 +129,26 @@ def class_count(what: Package) -> int | None:
         shape = np.load(outputs[0], mmap_mode="r", allow_pickle=False).shape
         return int(np.prod(shape[1:]))
     return len(class_names(what)) or None
+
+
+def image_shape(what: Package, software: reference.Reference | None) -> tuple[int, ...]:
+    """Shape of one image as the network takes it, (C, H, W) of pictures.
+
+    Raises:
+        UnknownShapeError: neither samples nor the graph tell.
+    """
+    images = load_sample(what, "images")
+    if images is not None:
+        return tuple(images.shape[1:])
+    if software is not None:
+        shape = software.image_shape
+        # The accelerator's order is channels last.
+        return (shape[2], *shape[:2]) if len(shape) == 3 and shape[2] in (1, 3) else shape
+    raise UnknownShapeError(
+        f"{what.run.name} does not tell what its input looks like",
+        "It has neither sample images nor its dataflow graph.",
+        "Prepare the model again and build it.",
+    )
 
 
 def class_names(what: Package) -> tuple[str, ...]:

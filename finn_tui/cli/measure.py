@@ -60,21 +60,24 @@ def execute(order: BoardOrder, images: tuple[int, ...], file: Path | None) -> No
 
     if images and file is not None:
         raise click.UsageError("--image and --file exclude each other")
+    own = None
     if file is not None:
         order.prepare(download=False)
+        own = work.read_file(order.run_folder().path, file)
+    elif images:
+        work.check_samples(order.run_folder().path, images)
 
     async def job(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
         async with conversation(link) as agent:
-            if file is None:
+            if own is None:
                 results = await work.execute(
                     link, folder, on_progress, images=images or (0,), agent=agent
                 )
                 pixels = work.sample_pixels(folder, [one.image for one in results])
             else:
-                results, pixels = await work.execute_file(
-                    link, folder, file, on_progress, agent=agent
-                )
+                results = await work.execute_file(link, folder, own, on_progress, agent=agent)
+                pixels = own.images.pixels
             compared = await work.compare_samples(link, folder, on_progress, agent=agent)
         return results, pixels, compared
 

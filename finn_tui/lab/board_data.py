@@ -7,6 +7,8 @@ from pathlib import Path
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.board import validation_set
+from finn_tui.board.package import package
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.engine.server.training.published import DIGITS28
 from finn_tui.lab.models import datasets
@@ -40,8 +42,33 @@ async def dataset_for(
         on_progress: told of a download.
 
     Raises:
-        FinnTuiError: what was chosen is not there.
+        FinnTuiError: what was chosen is not there, or does not fit the network.
     """
+    path = await _dataset_for(workspace, run, chosen, download=download, on_progress=on_progress)
+    if path is not None:
+        on_progress(Progress("dataset", f"looking at {path.name}"))
+        await asyncio.to_thread(_check, run.path, path)
+    return path
+
+
+def _check(run: Path, dataset: Path) -> None:
+    """Refuse a data set that a run cannot be validated on, before a board is connected to."""
+    try:
+        what = package(run)
+    except FinnTuiError:
+        # Said by what is done with it.
+        return
+    validation_set.read(what, dataset)
+
+
+async def _dataset_for(
+    workspace: Workspace,
+    run: RunFolder,
+    chosen: str | None,
+    *,
+    download: bool,
+    on_progress: OnProgress,
+) -> Path | None:
     if chosen is not None:
         path = Path(chosen).expanduser()
         if path.is_file():

@@ -130,7 +130,9 @@ async def test_a_user_s_picture(link: Transport, run_folder: Path, tmp_path: Pat
     path = tmp_path / "cat.png"
     pixels = np.random.default_rng(3).integers(0, 90, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(path)
-    (done,), drawn = await execution.execute_file(link, run_folder, path)
+    own = execution.read_file(run_folder, path)
+    (done,) = await execution.execute_file(link, run_folder, own)
+    drawn = own.images.pixels
     assert done.result == done.software and done.comparison is not None and not done.differs
     assert done.reference == "dataflow graph" and done.file == "cat.png"
     assert done.notes == (
@@ -146,7 +148,8 @@ async def test_a_user_s_picture(link: Transport, run_folder: Path, tmp_path: Pat
 
     array = tmp_path / "two.npy"
     np.save(array, np.load(run_folder / "sample" / "images.npy")[4:6])
-    results, _ = await execution.execute_file(link, run_folder, array)
+    own = execution.read_file(run_folder, array)
+    results = await execution.execute_file(link, run_folder, own)
     software = np.load(run_folder / "sample" / "software.npy")
     assert [one.result for one in results] == software[4:6].tolist()
     for content, words in (
@@ -155,7 +158,7 @@ async def test_a_user_s_picture(link: Transport, run_folder: Path, tmp_path: Pat
     ):
         path.write_bytes(content)
         with pytest.raises(FinnTuiError, match=words):
-            await execution.execute_file(link, run_folder, path)
+            execution.read_file(run_folder, path)
     np.save(array, np.zeros((3, 5), np.uint8))
     with pytest.raises(FinnTuiError, match="does not fit"):
-        await execution.execute_file(link, run_folder, array)
+        execution.read_file(run_folder, array)

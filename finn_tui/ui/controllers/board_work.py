@@ -56,12 +56,19 @@ async def board_job(
     on_progress: OnProgress,
 ) -> tuple[FinnTuiError, ...]:
     """Connect to a board and do a job with a run; what of it could not be done and why."""
+    from finn_tui.lab.board_data import dataset_for, write_network
     from finn_tui.lab.boards.driver_consent import check_driver
 
-    async def visit(session: Transport) -> tuple[FinnTuiError, ...]:
-        return await _do(lab, job, run, session, on_progress)
-
     await asyncio.to_thread(check_driver, run)
+    dataset = None
+    if job in ("go", "validate"):
+        # What is wrong with it is said before the board is connected to.
+        await write_network(lab, RunFolder(run), on_progress)
+        dataset = await dataset_for(lab.workspace, RunFolder(run), on_progress=on_progress)
+
+    async def visit(session: Transport) -> tuple[FinnTuiError, ...]:
+        return await _do(job, run, dataset, session, on_progress)
+
     if credentials.record is None:
         return await on_board(lab, machine, credentials, visit, on_progress)
     return await _recorded(lab, machine, credentials, credentials.record, visit, on_progress)
@@ -123,7 +130,7 @@ async def on_board(
 
 
 async def _do(
-    lab: Workbench, job: str, run: Path, session: Transport, on_progress: OnProgress
+    job: str, run: Path, dataset: Path | None, session: Transport, on_progress: OnProgress
 ) -> tuple[FinnTuiError, ...]:
     # asyncssh takes half a second to import: only those who deploy pay for it.
     from finn_tui.board import jobs
@@ -132,12 +139,7 @@ async def _do(
     from finn_tui.board.results import differences
     from finn_tui.board.throughput import throughput
     from finn_tui.board.validation import validate
-    from finn_tui.lab.board_data import dataset_for, write_network
 
-    dataset = None
-    if job in ("go", "validate"):
-        await write_network(lab, RunFolder(run), on_progress)
-        dataset = await dataset_for(lab.workspace, RunFolder(run), on_progress=on_progress)
     if job == "go":
         return (await jobs.go(session, run, on_progress, dataset=dataset)).failures
     await deploy(session, run, on_progress)
