@@ -32,7 +32,8 @@ from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import connect
 from finn_tui.board.deploy import deploy
 from tests.board import samples
-from tests.board.jupyter_server import TOKEN, free_port, jupyter_board
+from tests.board.jupyter_server import TOKEN, jupyter_board
+from tests.ports import free_port
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 SFTP = next(

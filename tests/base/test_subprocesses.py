@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from finn_tui.base import subprocesses
+from tests.waiting import PATIENCE
 
 
 async def start(script: str) -> asyncio.subprocess.Process:
@@ -18,7 +19,7 @@ async def start(script: str) -> asyncio.subprocess.Process:
 async def test_a_child_whose_output_nobody_reads_is_killed() -> None:
     process = await start("exec yes")
     await asyncio.sleep(0.5)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert await subprocesses.end(process) == -9
     assert process.stdout is not None
     await process.stdout.read()  # so that the loop closes the pipe
@@ -29,7 +30,7 @@ async def test_a_child_has_ended_although_another_holds_its_pipe() -> None:
     assert process.stdout is not None
     holder = (await process.stdout.readline()).decode().strip()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert await subprocesses.end(process, 20.0) == 3
     finally:
         await (await asyncio.create_subprocess_exec("kill", holder)).wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import connect
 from finn_tui.board.transport import Transport
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 PASSWORD = "xilinx"
 TOKEN = "0123456789abcdef"
@@ -84,7 +85,7 @@ class JupyterBoard:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(10)
+                self.process.wait()
 
     def terminals(self) -> int:
         """How many terminals the server has."""
@@ -92,17 +93,9 @@ class JupyterBoard:
             f"http://127.0.0.1:{self.port}/api/terminals",
             headers={"Authorization": f"token {TOKEN}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             content: bytes = answer.read()
         return content.count(b'"name"')
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from finn_tui.rehearsal.board_server import environment
+from tests.waiting import PATIENCE
 
 
 class Terminal:
@@ -42,7 +43,7 @@ class Terminal:
 
     async def said(self, number: int = 0) -> str:
         """What a shell printed until its end."""
-        out, _ = await asyncio.to_thread(self.shells[number].communicate, None, 20)
+        out, _ = await asyncio.to_thread(self.shells[number].communicate, None, PATIENCE)
         return out.decode()
 
     def hang_up(self, number: int = 0) -> None:

@@ -32,7 +32,7 @@ for line in agent.stdout:
         break
 agent.stdin.close()
 try:
-    print("ended", agent.wait(20))
+    print("ended", agent.wait(60))
 except subprocess.TimeoutExpired:
     print("left running")
 import os
@@ -84,7 +84,7 @@ def events(board: Path, python: Path, run: Path, patience: float, until: str) ->
         input=json.dumps(request).encode() + b"\n",
         env={**os.environ, "PYTHONPATH": str(Path(pynq.__file__).parents[1])},
         stdout=subprocess.PIPE,
-        timeout=120,
+        timeout=300,
     )
     return done.stdout.decode().splitlines()
 

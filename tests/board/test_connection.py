@@ -20,6 +20,7 @@ from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
 from finn_tui.hosts.ssh.openssh_files import known_hosts_file
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board.proxy import line
+from tests.waiting import PATIENCE
 
 PYTHON = Path(sys.executable)
 
@@ -136,7 +137,7 @@ async def test_silence_has_an_end(silent_port: int, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(link_module, "LOGIN_SECONDS", 0.3)
     monkeypatch.setattr(link_module, "CONNECT_SECONDS", 0.3)
     with pytest.raises(FinnTuiError, match=r"does not answer|broke"):
-        async with asyncio.timeout(30), connect(Board("lab", "127.0.0.1", silent_port)):
+        async with asyncio.timeout(PATIENCE), connect(Board("lab", "127.0.0.1", silent_port)):
             pass
 
 
@@ -168,5 +169,5 @@ async def test_cancelling_a_connection_leaves_nothing(board_home: None) -> None:
     await asyncio.wait_for(connected.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await task

@@ -19,6 +19,7 @@ from finn_tui.board.catalogue import find
 from finn_tui.board.connection import connect
 from finn_tui.cli.console import Escape
 from tests.board.consoles import check_terminal
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def terminal(*arguments: str) -> Iterator[int]:
             os.waitpid(child, 0)
 
 
-def wait_for(master: int, text: str, seconds: float = 30.0) -> str:
+def wait_for(master: int, text: str, seconds: float = PATIENCE) -> str:
     seen, end = b"", time.monotonic() + seconds
     while text.encode() not in seen:
         assert time.monotonic() < end, seen
@@ -74,10 +75,11 @@ def test_this_terminal_on_the_board(board_home: None) -> None:
         before = termios.tcgetattr(master)
         wait_for(master, "SIMULATED:~")
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-        # The signal may come a moment later than these keys.
-        time.sleep(0.5)
-        os.write(master, b"stty size\r")
-        wait_for(master, "33 77")
+        seen = ""
+        while "33 77" not in seen:
+            # The signal may come a moment later than these keys.
+            os.write(master, b"stty size; echo do''ne\r")
+            seen += wait_for(master, "done")
         os.write(master, b"\r~.")
         wait_for(master, "left simulated")
         assert termios.tcgetattr(master)[3] == before[3], "the terminal is as it was"

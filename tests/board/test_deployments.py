@@ -27,6 +27,7 @@ from finn_tui.hosts.ssh.sftp_files import SftpFiles
 from finn_tui.rehearsal import board as rehearsal_board
 from finn_tui.rehearsal.board import default_folder
 from tests.board import samples
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -265,9 +266,7 @@ async def test_who_uses_the_board_is_told(
         other = asyncio.create_task(
             throughput(link, run_folder, lambda p: messages.append(p.message), batches=[10])
         )
-        async with asyncio.timeout(30):
-            while not any("ann@lab-pc" in text for text in messages):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: any("ann@lab-pc" in text for text in messages))
         there = await list_deployments(link)
         with pytest.raises(FinnTuiError, match="another finn-tui works"):
             await remove_deployments(link, there.entries[:1])

@@ -16,6 +16,7 @@ from finn_tui.board.catalogue import Board
 from finn_tui.board.connection import connect
 from finn_tui.board.jupyter import http, session, terminal
 from tests.board.jupyter_server import JupyterBoard, jupyter_board, reached
+from tests.waiting import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 JSON = OK + b"Content-Type: application/json\r\n"
@@ -163,7 +164,7 @@ async def test_a_runner_gone_mad(
     )
     path.chmod(0o755)
     with pytest.raises(FinnTuiError) as caught:
-        async with asyncio.timeout(60), reached(odd_python):
+        async with asyncio.timeout(PATIENCE), reached(odd_python):
             pass
     assert words in str(caught.value)
     assert odd_python.terminals() == 0

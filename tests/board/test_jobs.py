@@ -34,6 +34,7 @@ from finn_tui.rehearsal import bitstream
 from finn_tui.rehearsal.board import default_folder
 from finn_tui.rehearsal.network import Network
 from tests.board import samples
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -62,9 +63,7 @@ def agents() -> list[int]:
 
 
 async def gone(seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while agents():  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.05)
+    await until(lambda: not agents())
 
 
 async def test_go_from_nothing_to_the_results(link: Transport, run_folder: Path) -> None:
@@ -278,7 +277,7 @@ async def test_cancelling_ends_the_driver(link: Transport, run_folder: Path) -> 
             started.set()
 
     task = asyncio.create_task(throughput(link, run_folder, listen))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await started.wait()
     assert len(agents()) >= 1
     task.cancel()
@@ -295,9 +294,7 @@ async def test_two_terminals_take_turns(link: Transport, run_folder: Path) -> No
         async with conversation(link) as agent:
             one = await throughput(link, run_folder, batches=[10_000], agent=agent)
             task = asyncio.create_task(validate(other, run_folder, seen.append))
-            async with asyncio.timeout(60):
-                while not any("waiting" in p.message for p in seen):  # noqa: ASYNC110 - no event
-                    await asyncio.sleep(0.05)
+            await until(lambda: any("waiting" in p.message for p in seen))
         two = await task
     assert one.images_per_s > 0.7 * (one.estimate_images_per_s or 0)
     assert two.correct == 40

@@ -26,8 +26,9 @@ from finn_tui.board.deploy import deploy
 from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
 from finn_tui.hosts.ssh.openssh_files import known_hosts_file
 from finn_tui.rehearsal import driver_env
-from tests.board.consoles import check_terminal, until
+from tests.board.consoles import check_terminal, read_until
 from tests.hosts import sshd
+from tests.waiting import until
 
 
 @dataclass
@@ -158,9 +159,7 @@ async def test_the_agent_dies_with_the_line(trusted: BoardServer) -> None:
             assert len(agents) == 1
             assert isinstance(link, BoardConnection)
             link.connection.abort()
-    async with asyncio.timeout(120):
-        while _pids(trusted.board.folder):  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.05)
+    await until(lambda: not _pids(trusted.board.folder))
 
 
 def _pids(folder: str) -> list[str]:
@@ -241,10 +240,6 @@ async def test_a_terminal(trusted: BoardServer) -> None:
         # Closed from here, what runs there ends.
         other = await link.console(80, 24)
         other.write(b"echo p''id=$$ e''nd; exec sleep 1000\n")
-        pid = int((await until(other, b" end")).split(b"pid=")[-1].split()[0])
+        pid = int((await read_until(other, b" end")).split(b"pid=")[-1].split()[0])
         await other.close()
-        for _ in range(600):
-            if not Path(f"/proc/{pid}").exists():
-                break
-            await asyncio.sleep(0.1)
-        assert not Path(f"/proc/{pid}").exists()
+        await until(lambda: not Path(f"/proc/{pid}").exists())

@@ -36,6 +36,7 @@ from finn_tui.board.paste.session import (
 from finn_tui.board.transport import Transport
 from tests.board.pasted_terminal import Terminal
 from tests.sources import syntax_tree
+from tests.waiting import PATIENCE, until
 
 HERE = Listening("127.0.0.1")
 
@@ -49,23 +50,14 @@ async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
         opened.hang_up(number)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence counts as the end sooner."""
-    monkeypatch.setattr(server, "GONE_SECONDS", 1.5)
-    monkeypatch.setattr(server, "HOLD_SECONDS", 0.3)
-
-
 async def on(terminal: Terminal, job: Callable[[Transport], Awaitable[Any]]) -> Any:
     return await with_pasted(None, HERE, job, terminal.later)
 
 
 async def gone(terminal: Terminal) -> list[str]:
     """What still runs on the board, if it does not end within moments."""
-    for _ in range(100):
-        if not terminal.agents():
-            return []
-        await asyncio.sleep(0.05)
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: not terminal.agents())
     return terminal.agents()
 
 
@@ -190,11 +182,12 @@ async def test_what_is_changed_on_the_way_is_not_done(terminal: Terminal) -> Non
 
 
 async def test_cut_in_the_middle_and_pasted_again(
-    terminal: Terminal, run_folder: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from finn_tui.board import deploy as deploy_module
 
     monkeypatch.setattr(deploy_module, "check_kind", lambda link, what: None)
+    patience = server.GONE_SECONDS
     big = run_folder / "build" / "deploy" / "driver" / "weights.dat"
     big.write_bytes(os.urandom(4 << 20))
     cuts: list[int] = []
@@ -205,7 +198,10 @@ async def test_cut_in_the_middle_and_pasted_again(
         if step.data.get("bytes", 0) > 2 << 20 and not cuts:
             cuts.append(1)
             terminal.hang_up()
+            # Only what was hung up counts as gone so soon, not a machine that stands still.
+            monkeypatch.setattr(server, "GONE_SECONDS", 0.5)
         if "again" in step.message and len(terminal.shells) == 1:
+            monkeypatch.setattr(server, "GONE_SECONDS", patience)
             terminal.later(terminal.lines[0])
 
     async def job(link: Transport) -> Any:
@@ -229,14 +225,17 @@ async def test_a_second_terminal_is_refused(terminal: Terminal) -> None:
     assert "another terminal runs this line already" in await on(terminal, job)
 
 
-async def test_interrupted_on_the_board(terminal: Terminal) -> None:
+async def test_interrupted_on_the_board(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """ctrl-C in the board's terminal ends what runs there, and is noticed at once."""
+    monkeypatch.setattr(server, "GONE_SECONDS", 3600.0)
 
     async def job(link: Transport) -> Any:
         process = await link.stream("echo on; sleep 1000")
         assert await process.readline() == b"on\n"
         os.killpg(terminal.shells[0].pid, signal.SIGINT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await process.readline() == b""
         assert link.is_closed
         raise KeyError("seen")
@@ -267,7 +266,7 @@ async def test_a_job_ends_with_the_server_it_waits_at() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
     with pytest.raises(FinnTuiError, match="is taken back"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await waiting
 
 
@@ -298,7 +297,7 @@ async def test_a_cancelled_job_ends_the_board_too(terminal: Terminal) -> None:
 
 
 def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, headers)
         return connection.getresponse().status
@@ -343,10 +342,10 @@ async def test_huge_and_slow_clients(paste: PasteServer, monkeypatch: pytest.Mon
     monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET ")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await reader.read() == b"", "a slow one is hung up on"
     idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         for reader, _ in idle:
             await reader.read()
     for rubbish in (
@@ -358,9 +357,10 @@ async def test_huge_and_slow_clients(paste: PasteServer, monkeypatch: pytest.Mon
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(rubbish)
         writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await reader.read()
         writer.close()
+    monkeypatch.setattr(server, "REQUEST_SECONDS", PATIENCE)
     assert await asyncio.to_thread(ask, port, "GET", path) == 200, "it still serves"
 
 
@@ -456,7 +456,7 @@ async def test_the_command(run_folder: Path, tmp_path: Path, driver_python: Path
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while line := (await process.stderr.readline()).decode():
                 if line.startswith("python3 -c"):
                     return process, line.rstrip("\n")

@@ -35,6 +35,7 @@ from finn_tui.ui.board.view import job_lines
 from finn_tui.ui.state import BoardState
 from tests.board import samples
 from tests.cli import contract
+from tests.waiting import PATIENCE
 
 #: Of the throughput; larger ones take the simulated board seconds.
 BATCH = 10
@@ -271,7 +272,7 @@ async def test_lines_come_as_recorded_and_no_pause_is_endless(
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     monkeypatch.setattr(pace_module, "_MOST_PAUSE", 0.3)
     began = time.monotonic()
-    async with asyncio.timeout(60), connect(replay(path, speed=1000.0)) as link:
+    async with asyncio.timeout(PATIENCE), connect(replay(path, speed=1000.0)) as link:
         await execute(link, run_folder)
     assert time.monotonic() - began >= 0.1 * (len(said) - 1) + 0.3
 
@@ -281,7 +282,7 @@ async def test_the_speed_changes_in_the_middle_of_a_pause() -> None:
     waiting = asyncio.create_task(pace.until(1000.0))
     await asyncio.sleep(0.01)
     assert not waiting.done() and pace.now() < 1.0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         pace.set_speed(0.0)
         await waiting
         # What was skipped has passed: the next line does not wait for it.

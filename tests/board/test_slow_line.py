@@ -23,6 +23,7 @@ from finn_tui.board.validation import validate
 from finn_tui.rehearsal import board as rehearsal_board
 from tests.board import samples
 from tests.board.proxy import StyledLine, line
+from tests.waiting import until
 
 
 @dataclass
@@ -52,13 +53,9 @@ class Reached:
                     running.append(process.pid)
         return running
 
-    async def nothing_runs(self) -> bool:
-        """Whether nothing runs there, within moments."""
-        for _ in range(600):
-            if not self.agents():
-                return True
-            await asyncio.sleep(0.1)
-        return False
+    async def nothing_runs(self) -> None:
+        """Wait until nothing runs there."""
+        await until(lambda: not self.agents())
 
     def server(self) -> psutil.Process:
         """Its SSH server."""
@@ -153,7 +150,7 @@ async def test_validate_shows_its_progress_and_can_be_cancelled(
             with pytest.raises(asyncio.CancelledError):
                 await work
             assert done == sorted(done) and done[-1] < 60
-            assert await lab.nothing_runs()
+            await lab.nothing_runs()
         assert "accuracy" not in measured(slow_run)
         async with connect(lab.board, trust=True) as link:
             whole = await validate(link, slow_run, batch=5)
@@ -177,7 +174,7 @@ async def test_a_board_that_reboots_while_it_validates(
                 async with asyncio.timeout(120):
                     await validate(link, slow_run, told, batch=5)
             assert caught.value.kind == "board" and caught.value.fix
-        assert await lab.nothing_runs()
+        await lab.nothing_runs()
     assert "accuracy" not in measured(slow_run), "no half of a validation counts"
     async with (
         reached(tmp_path / "board", driver_python) as lab,

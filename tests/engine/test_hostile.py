@@ -18,6 +18,7 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.client import Engine
 from finn_tui.engine.process import LocalProcess
 from tests.engine.conftest import Talk
+from tests.waiting import PATIENCE
 
 HELLO = json.dumps({"hello": {"protocol": protocol.PROTOCOL, "pid": 1, "python": "3"}})
 
@@ -170,7 +171,8 @@ def test_the_server_lives_through_odd_requests(fake: Talk, line: bytes) -> None:
 async def test_a_start_that_is_cancelled_prints_nothing(caplog: pytest.LogCaptureFixture) -> None:
     engine = Engine(EngineSpec("silent", ("sh", "-c", "sleep 100")))
     start = asyncio.create_task(engine._ensure_running())
-    async with asyncio.timeout(60):
+    # No lambda: the engine must be freed below.
+    async with asyncio.timeout(PATIENCE):
         while engine._greeted is None:  # noqa: ASYNC110 - a value, no event
             await asyncio.sleep(0.02)
     start.cancel()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from finn_tui.hosts.container import Container
 from finn_tui.hosts.container_transport import open_container
 from finn_tui.hosts.local import LocalTransport
 from tests.hosts.docker_daemon import IMAGE, Docker
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 #: A Python of the system that has no FINN; what FINN does with files is done by the script.
@@ -53,13 +54,6 @@ def count_calls(engine: Engine) -> Iterator[list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_ask", counted)
         yield calls
-
-
-async def until(done: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until something has happened."""
-    async with asyncio.timeout(seconds):
-        while not done():  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(0.2)
 
 
 async def test_a_running_container_answers_and_is_left_clean(
@@ -140,15 +134,15 @@ async def test_an_engine_that_computes_ends_with_finn_tui(docker: Docker, finn: 
 async def test_a_stopped_engine_is_ended_in_the_container(
     spec: EngineSpec, docker: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr(client, "PING_SECONDS", 0.2)
     async with await Engine.start(spec) as engine:
         pid = str(engine.hello["pid"])
         docker.run("exec", "finn", "sh", "-c", f"kill -STOP {pid}")
+        monkeypatch.setattr(client, "SILENCE_SECONDS", 1.0)
+        monkeypatch.setattr(client, "PING_SECONDS", 0.2)
         with pytest.raises(FinnTuiError, match="cannot be talked to"):
             await engine.call("info")
         await until(lambda: not docker.processes("finn"))
-        monkeypatch.setattr(client, "SILENCE_SECONDS", 60.0)
+        monkeypatch.setattr(client, "SILENCE_SECONDS", 180.0)
         assert (await engine.call("info"))["version"] == "1.6.1", "it is started again"
 
 

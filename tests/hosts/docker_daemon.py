@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 IMAGE = "finn-tui-test:1"
-_START_SECONDS = 60.0
+_START_SECONDS = PATIENCE
 _ROOT = ("etc", "proc", "sys", "dev", "tmp", "root", "home", "var", "run", "opt", "usr", "sbin")
 _LINKS = ("bin", "lib", "lib64")
 _PATH = "/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", "")
@@ -39,7 +41,10 @@ class Docker:
     def run(self, *arguments: str) -> str:
         """Run ``docker`` and return what it prints."""
         done = subprocess.run(
-            ["docker", "-H", self.host, *arguments], capture_output=True, text=True, timeout=120
+            ["docker", "-H", self.host, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -107,7 +112,7 @@ def docker_daemon() -> Iterator[Docker]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(60)
+        process.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
 
 

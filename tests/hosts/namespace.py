@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from tests.waiting import PATIENCE
+
 #: The first process: leaves no zombies, and ends all others with itself.
 _FIRST = (
     "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
@@ -50,7 +52,7 @@ class Namespace:
     ) -> None:
         assert self._outer.stdin is not None
         self._outer.stdin.close()
-        self._outer.wait(10)
+        self._outer.wait(PATIENCE)
 
     @property
     def inside(self) -> list[str]:

@@ -7,11 +7,9 @@ starts it; commands such as ``sbatch`` find it by the environment variable ``SLU
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -127,11 +125,14 @@ class SlurmCluster:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> SlurmCluster:
+        # Here, because the namespace runs this file as a script.
+        from tests.ports import free_port
+
         for name in ("state", "spool"):
             (self.folder / name).mkdir(parents=True)
         (self.folder / "munge.key").write_bytes(os.urandom(1024))
         (self.folder / "munge.key").chmod(0o600)
-        first, second, third = _free_ports(3)
+        first, second, third = (free_port() for _ in range(3))
         if self._accounting:
             self._prepare_accounting(third)
             self._more += f"AccountingStorageHost=127.0.0.1\nAccountingStoragePort={third}\n"
@@ -256,14 +257,6 @@ class SlurmCluster:
         self._process.stdin.flush()
         answer = self._process.stdout.readline().strip()
         assert answer == "done", answer
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _serve(folder: Path) -> None:

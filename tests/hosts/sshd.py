@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
 import pytest
+
+from tests.ports import free_port
+from tests.waiting import PATIENCE, wait_until
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 SFTP = next(
@@ -65,18 +67,14 @@ class Server:
             [*self.prefix, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
             stderr=log.open("ab"),
         )
-        for _ in range(200):
-            if "Server listening" in log.read_text():
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        pytest.skip("sshd does not start here: " + log.read_text()[-300:])
+        wait_until(lambda: "Server listening" in log.read_text() or self.process.poll() is not None)
+        if self.process.poll() is not None:
+            pytest.skip("sshd does not start here: " + log.read_text()[-300:])
 
     def stop(self) -> None:
         """End it; what it serves goes on."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         (self.folder / "sshd.log").unlink(missing_ok=True)
 
     def set_environment(self, **variables: str) -> None:
@@ -98,7 +96,8 @@ class Server:
         assert children, "it serves a session"
         self.stop()
         for child in children.split():
-            os.kill(int(child), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
 
     def refused(self) -> str:
         """Why sshd lets this user in by no key at all; empty if it does."""
@@ -110,16 +109,9 @@ class Server:
             "asyncio.run(main())\n"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
         )
         return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def server_in(

@@ -23,6 +23,7 @@ from tests.engine.test_in_container import FAKE
 from tests.hosts import sshd
 from tests.hosts.lossy_line import Line, lossy_line
 from tests.hosts.sshd import Server
+from tests.waiting import PATIENCE, until
 
 ROUND_TRIP, LOSS = 0.2, 0.02
 
@@ -73,9 +74,7 @@ async def test_work_goes_on_over_a_bad_line_and_after_it_broke(
         await files.write(path, content)
         assert await files.sha256([path]) == [hashlib.sha256(content).hexdigest()]
         assert await files.read_from(path, 200_000, 100) == content[200_000:200_100]
-    async with asyncio.timeout(120):
-        while pool.status("lab").latency is None:  # noqa: ASYNC110 - a value, no event
-            await asyncio.sleep(0.05)
+    await until(lambda: pool.status("lab").latency is not None)
     assert ROUND_TRIP <= (pool.status("lab").latency or 0) < 60
 
     with pytest.raises(Unreachable):
@@ -109,12 +108,10 @@ async def test_a_line_that_falls_silent_is_noticed(
         # No reset comes, neither from the host nor from its jump host.
         began = time.monotonic()
         with pytest.raises(Unreachable, match="broke"):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 await slow
         assert time.monotonic() - began > 1.5
-    async with asyncio.timeout(30):
-        while pool.status("lab").state is LinkState.CONNECTED:  # noqa: ASYNC110 - a value
-            await asyncio.sleep(0.05)
+    await until(lambda: pool.status("lab").state is not LinkState.CONNECTED)
     await pool.close()
 
 
@@ -136,9 +133,7 @@ async def test_an_engine_far_away_prepares_and_its_request_survives_a_cut(
                 "wait", {"for": str(flag)}, lambda name, data: events.append(data["message"])
             )
         )
-        async with asyncio.timeout(120):
-            while "waiting" not in events:  # noqa: ASYNC110 - a list, no event
-                await asyncio.sleep(0.05)
+        await until(lambda: "waiting" in events)
         await asyncio.to_thread(far_lab.gate.hang_up)
         await asyncio.to_thread(far_lab.gate.start)
         flag.write_text("answer")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests import data
 from tests.engine.test_in_container import FAKE
 from tests.hosts.sshd import Server, new_key
 from tests.ui.conftest import screen_text
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -52,19 +53,14 @@ async def app(
 
 async def shown(app: FinnTuiApp, text: str) -> None:
     """Wait until a text is on the screen; pauses of the pilot wait for the login's dialog."""
-    for _ in range(600):
-        if text in screen_text(app):
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{text} is not shown: {screen_text(app)}")
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: text in screen_text(app))
+    assert text in screen_text(app), screen_text(app)
 
 
 async def typed(app: FinnTuiApp, pilot: Pilot[Any], text: str) -> None:
     """Type into the dialog that asks for it, once it takes keys."""
-    while not (  # noqa: ASYNC110 - the screen sets no event
-        isinstance(app.screen, AskTextDialog) and isinstance(app.focused, Input)
-    ):
-        await asyncio.sleep(0.05)
+    await until(lambda: isinstance(app.screen, AskTextDialog) and isinstance(app.focused, Input))
     await pilot.press(*text, "enter")
 
 

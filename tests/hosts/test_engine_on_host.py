@@ -20,11 +20,12 @@ from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.pool import HostPool
 from finn_tui.hosts.transport import LoginRefused
-from tests.engine.test_in_container import FAKE, SEE_TESTS, until
+from tests.engine.test_in_container import FAKE, SEE_TESTS
 from tests.hosts import sshd
 from tests.hosts.conftest import host_of
 from tests.hosts.docker_daemon import IMAGE, Docker
 from tests.hosts.sshd import Server
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ async def test_a_line_that_stays_cut_fails_what_waits_and_the_next_call_starts_i
         await computing.wait()
         await asyncio.to_thread(server.hang_up)
         with pytest.raises(LineLost, match="the line to lab") as caught:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 await work
         assert "compute" in caught.value.why and "refuses the connection" in caught.value.why
         assert "once the host answers" in caught.value.fix
@@ -130,7 +131,7 @@ async def test_a_request_that_the_line_cut_off_is_asked_again(
         assert not work.done()
         await asyncio.to_thread(server.start)
         flag.write_text("answer")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             assert await work == "answer"
         assert events.count("waiting") == 2
         # Files of requests before and after lie where they belong.
@@ -150,7 +151,7 @@ async def test_a_login_that_is_refused_ends_the_repeats(
         (server.folder / "authorized").write_text("")
         await asyncio.to_thread(server.start)
         with pytest.raises(LoginRefused):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 await work
 
 

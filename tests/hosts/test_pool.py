@@ -20,6 +20,7 @@ from finn_tui.hosts.status import HostStatus, LinkState
 from finn_tui.hosts.transport import LoginRefused, Unreachable
 from tests.hosts import sshd
 from tests.hosts.sshd import Server
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -32,12 +33,6 @@ async def pool(seen: list[HostStatus]) -> AsyncIterator[HostPool]:
     pool = HostPool(on_status=seen.append)
     yield pool
     await pool.close()
-
-
-async def until(seen: list[HostStatus], state: LinkState) -> None:
-    async with asyncio.timeout(60):
-        while seen[-1].state is not state:  # noqa: ASYNC110 - the status is a value, no event
-            await asyncio.sleep(0.02)
 
 
 async def test_all_share_one_connection_and_its_latency_is_measured(
@@ -56,9 +51,7 @@ async def test_all_share_one_connection_and_its_latency_is_measured(
 
     connections = await asyncio.gather(*(work() for _ in range(8)))
     assert len(set(map(id, connections))) == 1
-    async with asyncio.timeout(60):
-        while pool.status("lab").latency is None:  # noqa: ASYNC110 - a value, no event
-            await asyncio.sleep(0.02)
+    await until(lambda: pool.status("lab").latency is not None)
     assert pool.status("lab").state is LinkState.CONNECTED and pool.status("lab").problem is None
     assert 0 < (pool.status("lab").latency or 0) < 30
     await pool.close()
@@ -100,7 +93,7 @@ async def test_a_broken_line_is_made_anew_with_patience(
             await link.run("true")
             await asyncio.to_thread(server.hang_up)
             await slow
-    await until(seen, LinkState.WAITING)
+    await until(lambda: seen[-1].state is LinkState.WAITING)
     with pytest.raises(Unreachable, match="refuses the connection"):
         async with pool.use(lab):
             pass
@@ -120,7 +113,7 @@ async def test_a_broken_line_is_made_anew_with_patience(
     assert not waiting.done()
     await asyncio.to_thread(server.start)
     pool.retry("lab")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         assert await waiting == b"again\n"
     assert pool.status("lab").state is LinkState.CONNECTED
 

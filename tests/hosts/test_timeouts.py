@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -17,6 +16,7 @@ from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.pool import HostPool
 from finn_tui.hosts.transport import Transport
+from tests.waiting import PATIENCE, until
 
 #: Two children, one of which leaves the session; their numbers go to a file.
 SCRIPT = 'sleep 300 & echo $! > "$1/inside"; setsid sleep 300 & echo $! > "$1/outside"; wait'
@@ -34,14 +34,11 @@ async def check(transport: Transport, folder: Path) -> None:
     with pytest.raises(FinnTuiError, match="took longer"):
         await transport.run("sh", "-c", SCRIPT, "sh", str(folder), timeout=3.0)
     inside, outside = (int((folder / name).read_text()) for name in ("inside", "outside"))
-    for _ in range(200):
-        if not runs(inside):
-            break
-        await asyncio.sleep(0.05)
+    await until(lambda: not runs(inside))
     left = runs(outside)
     if left:
         os.kill(outside, signal.SIGKILL)
-    assert not runs(inside) and left
+    assert left
 
 
 async def test_of_this_machine(tmp_path: Path) -> None:
@@ -64,7 +61,7 @@ def test_a_session_of_another_command_is_left_alone() -> None:
         subprocesses.kill_session(other.pid + 1, environment[subprocesses.MARK])
         assert other.poll() is None and runs(other.pid)
         subprocesses.kill_session(other.pid, environment[subprocesses.MARK])
-        assert other.wait(10) == -signal.SIGKILL
+        assert other.wait(PATIENCE) == -signal.SIGKILL
     finally:
         other.kill()
         other.wait()

@@ -23,6 +23,7 @@ from finn_tui.runs.slurm import follow, submit
 from tests.runs.conftest import begin, fake_archive
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
 from tests.runs.slurm.conftest import queued, requests
+from tests.waiting import PATIENCE, until
 
 __all__ = ["begin", "begin_on", "fake_archive", "server"]
 
@@ -42,9 +43,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 async def lines(path: Path) -> list[str]:
     """What the command has written, once it has."""
-    async with asyncio.timeout(30):
-        while not path.exists() or not path.read_text().endswith("\n"):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until(lambda: path.exists() and path.read_text().endswith("\n"))
     await asyncio.sleep(0.5)
     return path.read_text().splitlines()
 
@@ -59,7 +58,7 @@ async def test_the_end_of_a_build_on_a_host_is_told_once_however_many_follow_it(
     async with (
         following.mirrored(workspace.runs_dir),
         following.mirrored(workspace.runs_dir, run),
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE),
     ):
         while (one := read_placement(run.path)) is None or not one.settled:  # noqa: ASYNC110
             await asyncio.sleep(0.1)

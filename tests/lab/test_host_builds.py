@@ -37,6 +37,7 @@ from finn_tui.runs.slurm import submit
 from tests.runs.conftest import fake_archive
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
 from tests.runs.remote.test_builds import there
+from tests.waiting import PATIENCE
 
 __all__ = ["begin_on", "fake_archive", "server"]
 
@@ -58,7 +59,7 @@ async def begin(server: Server, begin_on: BeginOn, **plan: object) -> RunFolder:
 
 
 async def settled(lab: Workbench, run: RunFolder) -> None:
-    async with following.mirrored(lab.workspace.runs_dir, run), asyncio.timeout(60):
+    async with following.mirrored(lab.workspace.runs_dir, run), asyncio.timeout(PATIENCE):
         while (  # noqa: ASYNC110 - files change, nothing tells
             (placement := read_placement(run.path)) is None or not placement.settled
         ):
@@ -128,7 +129,7 @@ async def test_who_follows_a_log_is_told_of_a_broken_line_and_misses_nothing(
     run = await begin(server, begin_on, seconds=1.0)
     arguments = ["logs", "-f", run.id, "--workspace", str(lab.workspace.root)]
     following_it = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, main, arguments))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not (run.path / ".mirror.json").exists():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.05)
         server.stop()
@@ -172,7 +173,7 @@ async def test_a_look_ends_where_another_finn_tui_has_the_mirror(
         return real(run)
 
     monkeypatch.setattr(mirror_folder, "held", held)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert not await following.look([run], seconds=60)
     assert len(taken) == 2, "it looked for the end once and left it to the other"
 

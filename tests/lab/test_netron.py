@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.models.netron import Netron
+from tests.waiting import until
 
 _SERVES = """#!{python}
 import os, sys, time
@@ -76,9 +76,7 @@ async def test_a_window_that_says_much_does_not_stand_still(
     monkeypatch.setattr("finn_tui.lab.models.netron._PATIENCE", 0.3)
     netron = Netron()
     assert await netron.open(tmp_path / "a.onnx") == "" and netron.running
-    async with asyncio.timeout(30):
-        while not pid_file.exists():  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.05)
+    await until(lambda: pid_file.exists())
     await netron.close()
 
 

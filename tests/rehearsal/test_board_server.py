@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncssh
@@ -14,6 +14,7 @@ import pytest
 
 from finn_tui.rehearsal import board
 from finn_tui.rehearsal.board import Endpoint
+from tests.waiting import PATIENCE, until
 
 PYTHON = Path(sys.executable)
 
@@ -38,12 +39,6 @@ def connect(
         agent_path=None,
         **given,
     )
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.05)
 
 
 def alive(pid: int) -> bool:
@@ -160,8 +155,8 @@ def io_of(pid: int) -> str:
 async def test_it_ends_beside_a_command_whose_output_nobody_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "_END_SECONDS", 100.0)
-    async with asyncio.timeout(80):
+    monkeypatch.setattr(board, "_END_SECONDS", 3600.0)
+    async with asyncio.timeout(PATIENCE):
         async with board.running(folder=tmp_path / "board", python=PYTHON) as endpoint:
             connection = await connect(endpoint)
             process = await connection.create_process("echo $$; exec yes")

@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 MARK = "FINN_TUI_RUN_FOLDER"
 RUN_ID = "20260102T030405Z-tfc-w1a1-00ff"
 
@@ -368,7 +370,7 @@ def app(folder: Path) -> None:
 
     async def watch() -> None:
         app = FinnTuiApp(Workbench(Workspace.open(folder)))
-        async with app.run_test() as pilot, asyncio.timeout(30):
+        async with app.run_test() as pilot, asyncio.timeout(PATIENCE):
             while not all(b'"lost"' in (path / "state.json").read_bytes() for path in paths):
                 await pilot.pause(0.05)
 

@@ -16,6 +16,7 @@ import pytest
 from finn_tui.engine.server.runs import runprocesses
 from finn_tui.runs.launch.processes import reconcile
 from tests.runs.conftest import Begin
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
 
@@ -36,7 +37,7 @@ async def test_whoever_is_killed_the_state_is_true_and_nothing_is_left(
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pids = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         ended = False
         while not ended:
             await asyncio.sleep(0.05)

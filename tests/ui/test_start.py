@@ -232,7 +232,7 @@ from finn_tui.ui.app import FinnTuiApp
 async def main():
     app = FinnTuiApp(Workbench(Workspace.open(Path(sys.argv[1]))), "cnv-w1a1")
     async with app.run_test(size=(80, 24)) as pilot:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while app.state.tune is None or not app.state.runs_read:
                 await pilot.pause()
 asyncio.run(main())
@@ -246,7 +246,7 @@ def test_starting_imports_neither_ssh_nor_finn(workspace: Any) -> None:
         [sys.executable, "-c", _IMPORTS, str(workspace.root)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={**os.environ},
     )
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stdout + done.stderr

@@ -15,6 +15,7 @@ from finn_tui.ui.dialogs.working import Working
 from finn_tui.ui.messages import WorkKind
 from tests.ui.conftest import MakeApp, until
 from tests.ui.test_host_questions import KEY, PASSWORD
+from tests.waiting import PATIENCE
 
 
 async def test_progress_that_ends_under_a_question_leaves_the_question(make_app: MakeApp) -> None:
@@ -70,6 +71,6 @@ async def test_a_question_waits_for_the_first_screen() -> None:
     await asyncio.sleep(0.5)
     assert not shown and not answer.done()
     context.screen_stack = [object()]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert await answer == "yes"
     assert shown == [KEY.text]

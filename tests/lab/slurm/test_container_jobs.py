@@ -25,6 +25,7 @@ from tests.hosts.docker_daemon import IMAGE, Docker
 from tests.hosts.slurm_cluster import SlurmCluster
 from tests.lab.slurm.test_slurm_builds import lab, open_model
 from tests.runs.conftest import STEPS
+from tests.waiting import PATIENCE, until
 
 __all__ = ["lab"]
 
@@ -43,8 +44,8 @@ options = ["--network", "none"]
 """
 
 
-async def until(lab: Workbench, run: RunFolder, *states: str) -> RunState:
-    async with asyncio.timeout(90), following.asked(lab.workspace.runs_dir):
+async def state_of(lab: Workbench, run: RunFolder, *states: str) -> RunState:
+    async with asyncio.timeout(PATIENCE), following.asked(lab.workspace.runs_dir):
         while (state := reconcile(run)).state not in states:  # noqa: ASYNC110 - a file tells it
             await asyncio.sleep(0.1)
     return state
@@ -56,9 +57,7 @@ def containers(docker: Docker) -> list[str]:
 
 async def none_left(docker: Docker) -> None:
     """Wait until the scripts of jobs whose runs have ended have removed their containers."""
-    async with asyncio.timeout(60):
-        while containers(docker):  # noqa: ASYNC110 - a program tells it
-            await asyncio.sleep(0.2)
+    await until(lambda: not containers(docker))
 
 
 async def test_jobs_build_in_containers_and_scancel_reaches_them(
@@ -79,10 +78,10 @@ async def test_jobs_build_in_containers_and_scancel_reaches_them(
     # A build that works is cancelled: its job, and the container that is no child of it.
     opened.model.dataflow.write_text(json.dumps({"steps": STEPS, "seconds": 60}))
     run = await lab.build(opened, rehearse=True, seconds=1, on="boxes")
-    await until(lab, run, "running")
+    await state_of(lab, run, "running")
     assert containers(docker) == [f"finn-tui-{run.id}"]
     await lab.cancel(run)
-    assert (await until(lab, run, "cancelled")).state == "cancelled"
+    assert (await state_of(lab, run, "cancelled")).state == "cancelled"
     await none_left(docker)
 
 

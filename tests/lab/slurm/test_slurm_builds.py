@@ -36,6 +36,7 @@ from tests import data
 from tests.hosts.slurm_cluster import SlurmCluster
 from tests.runs.conftest import STEPS
 from tests.runs.remote.conftest import Server
+from tests.waiting import PATIENCE
 
 ON = SweepOptions(board=None, rehearse=True, seconds=1, on="cluster")
 
@@ -105,7 +106,7 @@ async def test_a_run_is_cancelled_resumed_and_retried_as_jobs(
     assert cluster.run("squeue", "--noheader").strip() == ""
 
     async def ended(run: RunFolder) -> RunState:
-        async with asyncio.timeout(60), following.asked(run.path.parent):
+        async with asyncio.timeout(PATIENCE), following.asked(run.path.parent):
             while not (state := reconcile(run)).final:  # noqa: ASYNC110 - a file tells it
                 await asyncio.sleep(0.1)
         return state

@@ -6,10 +6,8 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,9 @@ from finn_tui.runs.remote import launch, link
 from finn_tui.runs.remote.link import Link
 from tests.hosts import namespace
 from tests.hosts.namespace import Namespace
+from tests.ports import free_port
 from tests.runs.conftest import FOLDING, STEPS
+from tests.waiting import PATIENCE, wait_until
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 SFTP = next(
@@ -61,9 +61,7 @@ class Server:
             (folder / name).chmod(0o600)
         key = asyncssh.read_private_key(folder / "client")
         (folder / "authorized").write_bytes(key.export_public_key())
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         (folder / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {folder}/host\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
@@ -92,14 +90,14 @@ class Server:
             [*prefix, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
             stderr=(self.folder / "sshd.log").open("ab"),
         )
-        for _ in range(200):
-            # Not a connection: another test's server may have taken the port meanwhile.
-            if "Server listening" in log.read_text()[before:]:
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        pytest.fail("sshd does not start: " + log.read_text()[-300:])
+        # Not a connection: another test's server may have taken the port meanwhile.
+        wait_until(
+            lambda: (
+                "Server listening" in log.read_text()[before:] or self.process.poll() is not None
+            )
+        )
+        if self.process.poll() is not None:
+            pytest.fail("sshd does not start: " + log.read_text()[-300:])
 
     @property
     def space(self) -> Namespace:
@@ -124,7 +122,7 @@ class Server:
         """End it with its connections: the host cannot be reached."""
         self.cut()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     @contextlib.asynccontextmanager
     async def connect(self, name: str = "lab", kind: type[Link] = Link) -> AsyncIterator[Link]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from finn_tui.runs.remote.follow import Follower
 from finn_tui.runs.remote.listing import is_plain_path
 from finn_tui.runs.remote.mirror import Mirror
 from tests.runs.remote.conftest import BeginOn, Server
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
 
@@ -37,12 +37,6 @@ def follower(server: Server, tmp_path: Path) -> Follower:
     return Follower(lambda: list_runs(tmp_path / "runs"), server.connect, tick=0.1)
 
 
-async def eventually(check: Callable[[], bool], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not check():  # noqa: ASYNC110 - files change, nothing tells
-            await asyncio.sleep(0.05)
-
-
 async def test_a_build_on_a_host_is_mirrored_to_its_end(
     server: Server, begin_on: BeginOn, tmp_path: Path
 ) -> None:
@@ -52,7 +46,7 @@ async def test_a_build_on_a_host_is_mirrored_to_its_end(
     assert there(run) == tmp_path / "host" / "runs" / run.id
     assert not reconcile(run).final  # nothing is judged by this machine's processes
     follow = follower(server, tmp_path)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await follow.until_settled()
     state = reconcile(run)
     assert state.state == "succeeded"
@@ -101,7 +95,7 @@ async def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
     for _ in range(6):
         await asyncio.sleep(0.5)
         cuts += server.cut() > 0
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         await task
     assert cuts >= 2 and server.opened >= 3
     assert reconcile(run).state == "succeeded"
@@ -125,10 +119,10 @@ async def test_a_host_that_is_gone_is_said_and_found_again(
         placement = read_placement(run.path)
         return placement.problem.what if placement is not None and placement.problem else ""
 
-    await eventually(lambda: "refuses the connection" in problem())
+    await until(lambda: "refuses the connection" in problem())
     assert not reconcile(run).final
     server.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await task
     assert reconcile(run).state == "succeeded"
     assert problem() == ""
@@ -164,7 +158,7 @@ async def test_an_upload_that_breaks_goes_on_where_it_was(
         await real(self, data, position)
 
     monkeypatch.setattr(_SftpWriter, "write", count)
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         await follower(server, tmp_path).until_settled()
     assert reconcile(run).state == "succeeded"
     assert written <= size - sent + 1_000_000  # the rest, with the archive of the engine
@@ -185,7 +179,7 @@ async def test_a_cancel_whose_line_breaks_is_done_when_there_is_one_again(
             await cancelling
     placement = read_placement(run.path)
     assert placement is not None and placement.wanted == "cancel"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await follower(server, tmp_path).until_settled()
     assert reconcile(run).state == "cancelled"
     assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
@@ -197,9 +191,9 @@ async def test_a_run_whose_runner_is_killed_there_is_lost(
     async with server.connect() as link:
         run = await begin_on(link, seconds=60)
     task = asyncio.create_task(follower(server, tmp_path).until_settled())
-    await eventually(lambda: run.state().pid is not None)
+    await until(lambda: run.state().pid is not None)
     server.space.kill(json.loads((there(run) / "state.json").read_text())["pid"])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await task
     assert reconcile(run).state == "lost"
     async with server.connect() as link:
@@ -247,7 +241,7 @@ async def test_a_host_whose_clock_is_wrong(
 
         monkeypatch.setattr(link, "ask", shifted)
         follow = follower(server, tmp_path)
-        await eventually(lambda: there_state(run)["step"] is not None)
+        await until(lambda: there_state(run)["step"] is not None)
         await follow.look(link, [run])
         await follow.look(link, [run])
         state = reconcile(run)
@@ -273,7 +267,7 @@ async def test_a_home_that_both_share_is_not_mirrored_onto_itself(
     assert placement is not None and placement.shared
     assert placement.folder == str(run.path)
     follow = follower(server, tmp_path)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await follow.until_settled()
     assert reconcile(run).state == "succeeded"
     assert follow.read == 0
@@ -285,7 +279,7 @@ async def test_the_beginning_and_the_end_of_a_large_log_and_then_all_of_it(
 ) -> None:
     async with server.connect() as link:
         run = await begin_on(link, seconds=0.1, say=14_000_000)
-        await eventually(lambda: there_state(run)["state"] == "succeeded")
+        await until(lambda: there_state(run)["state"] == "succeeded")
         follow = follower(server, tmp_path)
         await follow.until_settled()
         log = (there(run) / "runner.log").read_bytes()
@@ -319,7 +313,7 @@ async def test_nothing_is_written_through_a_link(
 ) -> None:
     async with server.connect() as link:
         run = await begin_on(link, seconds=0.1)
-        await eventually(lambda: there_state(run)["state"] == "succeeded")
+        await until(lambda: there_state(run)["state"] == "succeeded")
         (there(run) / "build" / "a.log").write_text("from the host")
         (tmp_path / "outside").mkdir()
         (run.path / folder).symlink_to(tmp_path / "outside")

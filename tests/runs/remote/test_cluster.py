@@ -30,6 +30,7 @@ from tests.hosts.slurm_cluster import SlurmCluster
 from tests.hosts.slurm_fixtures import started_cluster
 from tests.runs.conftest import FOLDING, STEPS
 from tests.runs.remote.conftest import Server
+from tests.waiting import PATIENCE, until
 
 __all__ = ["started_cluster"]
 
@@ -118,7 +119,7 @@ async def test_jobs_behind_ssh_build_in_containers(
         (run,) = await jobs.launch_jobs(
             requests(tmp_path, {"seconds": 0.1}), tmp_path / "runs", link
         )
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             await Follower(
                 lambda: [run], partial(login_node.connect, kind=MachineLink), tick=0.2
             ).until_settled()
@@ -138,17 +139,13 @@ async def test_the_line_is_cut_and_the_server_away_while_jobs_wait_and_run(
     async with login_node.connect() as link:
         runs = await jobs.launch_jobs(requests(tmp_path, *plans), tmp_path / "runs", link)
     following = asyncio.create_task(settle(login_node, runs))
-    async with asyncio.timeout(30):
-        while not (reconcile(runs[0]).waiting or "").startswith("held"):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    await until(lambda: (reconcile(runs[0]).waiting or "").startswith("held"))
     assert [reconcile(run).position for run in runs] == [1, 2]
     login_node.stop()
     placement = read_placement(runs[0].path)
     assert placement is not None
     started_cluster.run("scontrol", "release", placement.job)
-    async with asyncio.timeout(30):
-        while (one := read_placement(runs[0].path)) is None or one.problem is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    await until(lambda: (one := read_placement(runs[0].path)) and one.problem is not None)
     assert reconcile(runs[0]).state == "queued"
     login_node.start()
     await following
@@ -164,7 +161,7 @@ async def test_a_waiting_and_a_running_job_are_cancelled_there(
     async with login_node.connect() as link:
         runs = await jobs.launch_jobs(requests(tmp_path, *plans), tmp_path / "runs", link)
         follower = Follower(lambda: runs, login_node.connect, tick=0.2)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while reconcile(runs[0]).state != "running":
                 await follower.look(link, runs)
                 await asyncio.sleep(0.2)

@@ -15,7 +15,8 @@ from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import Stage, read_placement
 from finn_tui.runs.remote import launch
 from tests.runs.remote.conftest import BeginOn, Server
-from tests.runs.remote.test_builds import eventually, follower
+from tests.runs.remote.test_builds import follower
+from tests.waiting import PATIENCE, until
 
 
 def mount(folder: Path, size: str, *more: str) -> bool:
@@ -62,9 +63,9 @@ async def test_an_upload_fills_the_disk_and_goes_on_when_there_is_room(
         placement = read_placement(run.path)
         return placement.problem.what if placement is not None and placement.problem else ""
 
-    await eventually(lambda: "is full" in problem())
+    await until(lambda: "is full" in problem())
     assert mount(small_disk, "64m", "remount")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await task
     assert reconcile(run).state == "succeeded"
     placement = read_placement(run.path)
@@ -85,11 +86,11 @@ async def test_a_full_disk_here_loses_nothing_once_there_is_room(
         follow = follower(server, tmp_path)
         task = asyncio.create_task(follow.until_settled())
         log = tmp_path / "host" / "runs" / run.id / "runner.log"
-        await eventually(lambda: log.stat().st_size > 7_000_000)
+        await until(lambda: log.stat().st_size > 7_000_000)
         await asyncio.sleep(3)
         assert not task.done()
         assert mount(runs, "64m", "remount")
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             await task
         assert reconcile(run).state == "succeeded"
         assert run.log.read_bytes() == log.read_bytes()

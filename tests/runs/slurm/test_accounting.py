@@ -20,6 +20,7 @@ from finn_tui.runs.slurm.host import SlurmHost
 from finn_tui.runs.slurm.submit import place, send
 from tests.hosts.slurm_cluster import SlurmCluster, missing
 from tests.runs.slurm.conftest import queued
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def key(run: RunFolder) -> str:
 async def until_forgotten(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
     """Wait until squeue and scontrol know none of some jobs any more."""
     keys = [key(run) for run in runs]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while set(keys) & set(await commands.query(host.runner, keys)):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     assert await commands.controlled(host.runner, keys) == {}
@@ -105,14 +106,14 @@ async def test_each_end_is_read_where_only_accounting_knows_it(
     (other,) = await jobs.send("true", "--hold", "--uid=nobody")
     array = await jobs.send("true", "--hold", tasks=3)
     runs = [limited, node, code, signal, again, other, *array]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while "RUNNING" not in accounted.run("squeue", "-h", f"-j{key(again)}", "-o%T"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     accounted.run("scontrol", "requeue", key(again))
     accounted.run("scancel", key(other), key(array[0]).partition("_")[0])
     # Slurm counts in minutes and looks every half one.
     accounted.run("scontrol", "update", f"jobid={key(limited)}", "EndTime=now")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while "RUNNING" in accounted.run("squeue", "-h", f"-j{key(limited)}", "-o%T", check=False):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     accounted.run("scontrol", "update", "nodename=localhost", "state=down", "reason=test")
@@ -158,7 +159,7 @@ async def test_while_accounting_is_down_or_hangs_no_build_is_given_up(
     finally:
         accounted.go_on("slurmdbd")
     # The controller tells it late what has happened meanwhile.
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         while not (state := (await asked(host, runs))[0]).final:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     assert state.error is not None and "exit code 3" in state.error.why

@@ -19,6 +19,7 @@ from finn_tui.runs.slurm import follow
 from finn_tui.runs.slurm.host import SlurmHost
 from tests.hosts.slurm_cluster import SlurmCluster
 from tests.runs.slurm.conftest import LocalCommands, Submit, watch
+from tests.waiting import PATIENCE
 
 
 async def test_a_build_waits_runs_and_succeeds(
@@ -40,7 +41,7 @@ async def test_when_slurm_expects_to_start_a_job_is_told(
     (first,) = await submit(whole, {"seconds": 30})
     await watch(host, [first], "running")
     (second,) = await submit(whole, {"seconds": 0.1})
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while "expected to start" not in (reconcile(second).waiting or ""):
             await follow.refresh(host, second.path.parent, [first, second], tick=0.2)
             await asyncio.sleep(0.2)
@@ -93,7 +94,7 @@ async def test_a_requeued_build_goes_on_at_its_step(
     cluster: SlurmCluster, host: SlurmHost, submit: Submit
 ) -> None:
     (run,) = await submit(host, {"seconds": 1.5})
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while reconcile(run).step != "step_two":  # noqa: ASYNC110 - a file tells it
             await asyncio.sleep(0.05)
     key = key_of(run)
