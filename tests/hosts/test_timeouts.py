@@ -16,7 +16,7 @@ from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.pool import HostPool
 from finn_tui.hosts.transport import Transport
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, until, wait_until
 
 #: Two children, one of which leaves the session; their numbers go to a file.
 SCRIPT = 'sleep 300 & echo $! > "$1/inside"; setsid sleep 300 & echo $! > "$1/outside"; wait'
@@ -57,6 +57,8 @@ def test_a_session_of_another_command_is_left_alone() -> None:
     environment = subprocesses.marked_environment()
     other = subprocess.Popen(["sleep", "300"], start_new_session=True, env=environment)
     try:
+        # The kernel shows a program's words a moment after it has started it.
+        wait_until(lambda: runs(other.pid))
         subprocesses.kill_session(other.pid, "0123456789abcdef")
         subprocesses.kill_session(other.pid + 1, environment[subprocesses.MARK])
         assert other.poll() is None and runs(other.pid)
