@@ -88,7 +88,7 @@ def _again(folder: RunFolder, placement: Placement) -> str:
     kind = "training" if folder.request.is_training else "build"
     if placement.wanted == CANCEL:
         return f"Trying again; then the {kind} is cancelled."
-    if placement.stage is Stage.SENDING and not placement.job_name:
+    if placement.unsent or (placement.stage is Stage.SENDING and not placement.job_name):
         return f"Trying again; then the {kind} starts there."
     return f"Trying again; the {kind} goes on there."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finn_tui.base.errors import FinnTuiError
-from finn_tui.base.text import time_span
 from finn_tui.cli.builds import SIMULATED, ask_host, brief, end
 from finn_tui.cli.common import (
     Reporter,
@@ -26,6 +24,7 @@ from finn_tui.cli.common import (
     table,
 )
 from finn_tui.cli.follow import follow, result_lines
+from finn_tui.cli.run_places import host_text, place_text, problem_text
 
 if TYPE_CHECKING:
     from finn_tui.lab.workbench import Workbench
@@ -84,7 +83,8 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
         place = f" ({state.position} in line)" if state.position else ""
         notes = read_notes(folder)
         remark = " ".join([*(f"#{one}" for one in notes.tags), notes.note.partition("\n")[0]])
-        remark = "; ".join(part for part in (state.waiting or "", remark[:60].strip()) if part)
+        why = state.waiting or problem_text(folder)
+        remark = "; ".join(part for part in (why, remark[:60].strip()) if part)
         rows.append(
             (
                 folder.id,
@@ -92,7 +92,7 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
                 f"{state.step or '-'}",
                 f"{state.seconds:.0f} s",
                 folder.request.subject,
-                _host_text(folder),
+                host_text(folder),
                 SIMULATED if folder.request.simulated else "",
                 remark,
             )
@@ -101,37 +101,6 @@ def runs(ctx: click.Context, tag: str | None, workspace: Path, as_json: bool) ->
     rows.sort(reverse=True)
     host = "host" if any(row[5] for row in rows) else ""
     echo(table(("run", "state", "step", "time", "folding or data", host, "", ""), rows, "   r"))
-
-
-def _host_text(folder: RunFolder) -> str:
-    """Where a run works, and since when its host does not answer."""
-    from finn_tui.runs.placement import read_placement
-
-    placement = read_placement(folder.path)
-    if placement is None:
-        return ""
-    wanted = f", {placement.wanted} is asked for" if placement.wanted else ""
-    if placement.problem is None or placement.settled:
-        return placement.host + wanted
-    ago = time_span(max(0.0, time.time() - placement.contact)) if placement.contact else ""
-    return f"{placement.host}, {f'not heard of for {ago}' if ago else 'never heard of'}{wanted}"
-
-
-def place_text(folder: RunFolder) -> str | None:
-    """Where a run works and why that cannot be asked; None for one of this machine."""
-    from finn_tui.runs.placement import read_placement
-
-    placement = read_placement(folder.path)
-    if placement is None or placement.shared:
-        return None
-    text = f"on {placement.host}: {placement.folder}"
-    if placement.contact and not placement.settled:
-        text += f", last contact {time_span(max(0.0, time.time() - placement.contact))} ago"
-    if placement.error is not None:
-        text += f"; {placement.error.what}"
-    if placement.wanted:
-        text += f"; {placement.wanted} is asked for"
-    return text
 
 
 def ask_schedulers(lab: Workbench) -> None:

@@ -18,6 +18,7 @@ from finn_tui.runs.documents import RunError
 PLACEMENT = "placement.json"
 #: What a run on a host is to be and is not yet, in ``Placement.wanted``.
 CANCEL = "cancel"
+RESUME = "resume"
 _FIX = (
     "The run's mirror can still be read; remove the file to treat the run as one of this machine."
 )
@@ -40,7 +41,10 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         folder: the run folder there, absolute.
         stage: how far it is.
         shared: the folder there is this one, seen over the network: nothing is sent or fetched.
-        wanted: what the user asked for and the host has not done yet: ``cancel``, or empty.
+        wanted: what the user asked for and the host has not done yet: ``cancel``, ``resume`` of a
+            scheduler's job, or empty.
+        resume_step, resume_name: the step that the resume begins with, and the name that its job
+            gets: what a host has done whose answer was lost is known by it.
         parallel: how many builds run at once there.
         job: number of the scheduler's job, or of its array; empty until the scheduler has given it.
         array_index: the run's place in a job array; null outside one.
@@ -64,6 +68,8 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stage: Stage = Stage.SENDING
     shared: bool = False
     wanted: str = ""
+    resume_step: str = ""
+    resume_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*\Z")] = ""
     parallel: int = 1
     job: Annotated[str, Meta(pattern=r"^[0-9]*\Z")] = ""
     array_index: Annotated[int, Meta(ge=0)] | None = None
@@ -112,6 +118,13 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_to_be_sent(self) -> bool:
         """Whether whoever follows the run has to send its job, whose sender was cut off."""
         return self.unsent and self.is_mirrored and self.stage is Stage.SENDING
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether the host knows nothing yet of what the run is to be there."""
+        if self.unsent or self.wanted == RESUME:
+            return True
+        return not self.job_name and self.stage is Stage.SENDING
 
     @property
     def settled(self) -> bool:

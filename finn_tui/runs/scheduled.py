@@ -19,7 +19,7 @@ from msgspec import Struct
 from finn_tui.base import documents, files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import time_span
-from finn_tui.runs.placement import Placement
+from finn_tui.runs.placement import RESUME, Placement
 
 FOLDER = ".schedulers"
 _SUFFIX = ".json"
@@ -216,6 +216,13 @@ def waiting_text(runs_dir: Path, placement: Placement) -> str:
         placement: of the run that it builds.
     """
     host = placement.host
+    if placement.unsent or placement.wanted == RESUME:
+        if placement.problem is not None:
+            return f"not sent to Slurm on {host} yet: {placement.problem.what}"
+        sends = placement.unsent and placement.is_mirrored
+        return (
+            f"its folder is being sent to {host}" if sends else f"not sent to Slurm on {host} yet"
+        )
     report = read_report(runs_dir, host)
     one = report_of(runs_dir, placement)
     parts = []

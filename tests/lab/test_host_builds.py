@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import ignore
 from finn_tui.cli import main
-from finn_tui.cli.runs import place_text
+from finn_tui.cli.run_places import place_text
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts import catalogue
 from finn_tui.lab.build_places import following, links

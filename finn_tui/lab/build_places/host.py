@@ -20,7 +20,7 @@ from finn_tui.lab.build_places import notice
 from finn_tui.lab.build_places.links import HostLinks
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.launch.rebuild import first_step
-from finn_tui.runs.placement import CANCEL, change_placement
+from finn_tui.runs.placement import CANCEL, RESUME, change_placement, read_placement
 from finn_tui.runs.remote import control, jobs, launch
 from finn_tui.runs.remote.follow import Follower
 from finn_tui.runs.remote.link import is_refusal
@@ -126,15 +126,19 @@ class HostMachine:
         on_progress: OnProgress = ignore,
     ) -> RunFolder:
         """See ``Place``."""
-        first = await first_step(run, step)
+        first = await self._first_step(run, step)
         async with HostLinks(on_progress) as hosts, hosts.use(self.name) as link:
-            await self._go_on(run, first, link, on_progress)
-        # The command is one of this machine: whoever sees the end here starts it.
-        await asyncio.to_thread(change_placement, run.path, notify=bool(notify))
+            # The command is one of this machine: whoever sees the end here starts it.
+            await self._go_on(run, first, link, bool(notify), on_progress)
         return run
 
-    async def _go_on(self, run: RunFolder, step: str, link: Link, on_progress: OnProgress) -> None:
-        await control.resume(run, step, link)
+    async def _first_step(self, run: RunFolder, step: str | None) -> str:
+        return await first_step(run, step)
+
+    async def _go_on(
+        self, run: RunFolder, step: str, link: Link, notify: bool, on_progress: OnProgress
+    ) -> None:
+        await control.resume(run, step, link, notify=notify)
 
     def engine_of(self, run: RunFolder) -> EngineSpec:
         """Return the host's own engine, whichever has built the run."""
@@ -172,8 +176,27 @@ class HostCluster(HostMachine):
     async def _end(self, runs: Sequence[RunFolder], link: Link) -> list[RunState]:
         return await jobs.cancel(runs, link)
 
-    async def _go_on(self, run: RunFolder, step: str, link: Link, on_progress: OnProgress) -> None:
-        await jobs.resume(run, step, link, on_progress)
+    async def _first_step(self, run: RunFolder, step: str | None) -> str:
+        placement = await asyncio.to_thread(read_placement, run.path)
+        if placement is not None and placement.wanted == RESUME:
+            return step or placement.resume_step  # asked for before, and the line broke
+        return await super()._first_step(run, step)
+
+    async def _go_on(
+        self, run: RunFolder, step: str, link: Link, notify: bool, on_progress: OnProgress
+    ) -> None:
+        try:
+            await jobs.resume(run, step, link, on_progress, notify=notify)
+        except FinnTuiError as error:
+            if is_refusal(error) and not link.transport.is_closed:
+                raise
+            raise FinnTuiError(
+                f"{run.id} is not resumed yet: {error.what}",
+                error.why,
+                f"It is resumed when {self.name} answers again and the run is followed: by the "
+                f"app, or `finn-tui attach {run.id}`.",
+                kind="host",
+            ) from error
 
 
 def engine_of(host: Host) -> EngineSpec:

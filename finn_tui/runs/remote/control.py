@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
@@ -60,13 +61,14 @@ def never_sent(run: RunFolder) -> RunState:
     return run.state_of(document)
 
 
-async def resume(run: RunFolder, step: str, link: Link) -> RunState:
+async def resume(run: RunFolder, step: str, link: Link, *, notify: bool = False) -> RunState:
     """Go on with a run that has ended, in its folder on the host.
 
     Args:
         run: it has ended.
         step: FINN's name of the step to begin with.
         link: to its host.
+        notify: whether the user's command is to be started at its end.
 
     Raises:
         FinnTuiError: it has not ended there, its folder is gone, or its runner does not start.
@@ -75,10 +77,14 @@ async def resume(run: RunFolder, step: str, link: Link) -> RunState:
     assert placement is not None
     # Before it is asked for: where the answer is lost, whoever follows the run sees what has become
     # of it.
-    await asyncio.to_thread(
-        change_placement, run.path, stage=Stage.STARTED, wanted="", problem=None
-    )
-    answer = await link.start(placement.folder, placement.parallel, step)
+    facts = {"stage": Stage.STARTED, "wanted": "", "problem": None, "notify": notify}
+    await asyncio.to_thread(partial(change_placement, run.path, **facts))
+    try:
+        answer = await link.start(placement.folder, placement.parallel, step)
+    except FinnTuiError as error:
+        if is_refusal(error) and not link.transport.is_closed:
+            await asyncio.to_thread(change_placement, run.path, notify=placement.notify)
+        raise
     state = await asyncio.to_thread(run.state_of, dict(answer["state"]))
     await asyncio.to_thread(runfiles.save_state, str(run.path), state.as_dict())
     return state

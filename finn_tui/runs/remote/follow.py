@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,6 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runcontrol
 from finn_tui.runs import scheduled
-from finn_tui.runs.documents import RunError
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (
     CANCEL,
@@ -36,11 +35,15 @@ from finn_tui.runs.remote.link import LONG_SECONDS, Connect, Link
 from finn_tui.runs.remote.listing import HostAnswer
 from finn_tui.runs.remote.mirror import Mirror
 from finn_tui.runs.remote.mirror_folder import Busy
+from finn_tui.runs.remote.undone import (
+    FIRST_RETRY_SECONDS,
+    MOST_RETRY_SECONDS,
+    UndoneWork,
+    problem_of,
+)
 
-#: Seconds between questions; between attempts to reach a host that does not answer.
+#: Seconds between questions.
 TICK_SECONDS = 2.0
-FIRST_RETRY_SECONDS = 1.0
-MOST_RETRY_SECONDS = 60.0
 #: Runs that are asked for in one question.
 _AT_ONCE = 100
 #: Documents are not written at every tick for the time of the last contact alone.
@@ -97,6 +100,7 @@ class Follower:
         self._missing: dict[RunFolder, float] = {}
         self._answered: dict[RunFolder, float] = {}
         self._at_work: set[str] = set()
+        self._undone = UndoneWork()
 
     @property
     def read(self) -> int:
@@ -139,9 +143,11 @@ class Follower:
         try:
             while runs := await self._unfinished_on(host):
                 try:
-                    async with self._connect(host) as link:
+                    async with self._connect(host) as link, self._catching_up(link) as undone:
                         while runs:
-                            await self.look(link, runs)
+                            # What takes long, as an upload, keeps nothing else from being seen.
+                            await undone(runs)
+                            await self._look_at(link, runs)
                             wait = FIRST_RETRY_SECONDS
                             await asyncio.sleep(self._tick)
                             runs = await self._unfinished_on(host)
@@ -156,7 +162,7 @@ class Follower:
         for run in runs:
             # The disk here may be full: then nothing can be said, and the next look may.
             with contextlib.suppress(FinnTuiError, OSError):
-                self._note(run, problem=_problem(error))
+                self._note(run, problem=problem_of(error))
 
     def _note(self, run: RunFolder, **changes: Any) -> None:
         """Write what has changed; the time of the last contact alone only now and then."""
@@ -179,53 +185,81 @@ class Follower:
         Raises:
             FinnTuiError: the host does not answer, or the line broke.
         """
+        await self._catch_up(link, runs)
+        await self._look_at(link, runs)
+
+    @contextlib.asynccontextmanager
+    async def _catching_up(
+        self, link: Link
+    ) -> AsyncIterator[Callable[[Sequence[RunFolder]], Awaitable[None]]]:
+        """Yield what begins with all that is undone, unless it is at it, and waits a moment."""
+        task: asyncio.Task[None] | None = None
+
+        async def undone(runs: Sequence[RunFolder]) -> None:
+            nonlocal task
+            if task is None:
+                task = asyncio.create_task(self._catch_up(link, runs))
+            await asyncio.wait({task}, timeout=self._tick)
+            if task.done():
+                finished, task = task, None
+                finished.result()
+
+        try:
+            yield undone
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _look_at(self, link: Link, runs: Sequence[RunFolder]) -> None:
+        """Ask a host once about the runs that are there."""
         asked: dict[str, RunFolder] = {}
-        refused = await self._catch_up_jobs(link, runs)
         for run in runs:
-            if run in refused:
-                continue
             placement = await asyncio.to_thread(read_placement, run.path)
-            # Nothing is there of one that is still being sent.
-            if placement is None or placement.unsent:
+            if placement is None:
                 continue
-            try:
-                await self._catch_up(run, placement, link)
-            except Busy:
-                continue
-            except FinnTuiError as error:
-                if link.transport.is_closed:
-                    raise
-                await asyncio.to_thread(self._tell, [run], error)
-                continue
-            asked[placement.folder] = run
+            if not placement.on_its_way:
+                asked[placement.folder] = run
+            elif not placement.settled:
+                facts = {"contact": time.time(), "problem": self._undone.problem(run)}
+                await asyncio.to_thread(partial(self._note, run, **facts))
         folders = sorted(asked, key=lambda folder: self._answered.get(asked[folder], 0.0))
         for start in range(0, len(folders), _AT_ONCE):
             await self._ask(link, {one: asked[one] for one in folders[start : start + _AT_ONCE]})
         await jobs.ask_scheduler(link, runs)
 
-    async def _catch_up_jobs(self, link: Link, runs: Sequence[RunFolder]) -> list[RunFolder]:
-        """Do what a broken line has left undone; returns the runs that say why it was not."""
-        undone = await asyncio.to_thread(jobs.undone, runs)
-        if not undone:
-            return []
-        try:
-            await jobs.catch_up(link, undone)
-        except FinnTuiError as error:
-            if link.transport.is_closed:
-                raise
-            await asyncio.to_thread(self._tell, undone, error)
-            return undone
-        return []
+    async def _catch_up(self, link: Link, runs: Sequence[RunFolder]) -> None:
+        """Do what a broken line has left undone; each run says why it was not."""
+        due = [run for run in runs if self._undone.is_due(run)]
+        if undone := await asyncio.to_thread(jobs.undone, due):
+            problems = await jobs.catch_up(link, undone)
+            for run in undone:
+                await self._attempted(run, problems.get(run))
+        for run in due:
+            placement = await asyncio.to_thread(read_placement, run.path)
+            if placement is None or placement.job_name:
+                continue  # all of a job at once, see above
+            try:
+                if placement.wanted == CANCEL:
+                    await control.cancel(run, link)
+                elif placement.stage is Stage.SENDING:
+                    with link.transport.translated(), mirror_folder.held(run):
+                        await send.send(run, link)
+                else:
+                    continue
+            except Busy:
+                continue
+            except FinnTuiError as error:
+                if link.transport.is_closed:
+                    raise
+                await self._attempted(run, error)
+            else:
+                await self._attempted(run, None)
 
-    async def _catch_up(self, run: RunFolder, placement: Placement, link: Link) -> None:
-        """Do what a broken line has left undone."""
-        if placement.job_name:
-            return  # all of a job at once, see above
-        if placement.wanted == CANCEL:
-            await control.cancel(run, link)
-        elif placement.stage is Stage.SENDING:
-            with mirror_folder.held(run):
-                await send.send(run, link)
+    async def _attempted(self, run: RunFolder, problem: FinnTuiError | None) -> None:
+        self._undone.attempted(run, problem)
+        if problem is not None:
+            await asyncio.to_thread(self._tell, [run], problem)
 
     async def _ask(self, link: Link, asked: dict[str, RunFolder]) -> None:
         questions = []
@@ -263,7 +297,7 @@ class Follower:
             except FinnTuiError as error:
                 if link.transport.is_closed:
                     raise
-                note = partial(self._note, asked_run, **contact, problem=_problem(error))
+                note = partial(self._note, asked_run, **contact, problem=problem_of(error))
                 await asyncio.to_thread(note)
 
     async def _take(
@@ -298,14 +332,15 @@ class Follower:
                     shift=facts["clock_shift"],
                 )
         final = answer.state is not None and runcontrol.is_final(answer.state)
-        problem = None
+        problem = self._undone.problem(run)
         if final and complete and asked_all:
-            facts = {**facts, "stage": Stage.SETTLED}
+            facts, problem = {**facts, "stage": Stage.SETTLED}, None
             await asyncio.to_thread(
                 shutil.rmtree, run.path / mirror_folder.PARTS, ignore_errors=True
             )
         elif answer.free is not None and answer.free < LOW_BYTES and not final:
-            problem = _problem(send.disk_full(link.name, placement.folder, answer.free, LOW_BYTES))
+            full = send.disk_full(link.name, placement.folder, answer.free, LOW_BYTES)
+            problem = problem_of(full)
         if final and not asked_all:
             self._mirrors[run].ask_all()
         await asyncio.to_thread(partial(self._note, run, **facts, problem=problem))
@@ -319,7 +354,7 @@ class Follower:
             kind="lost",
         )
         if time.monotonic() - since < MISSING_SECONDS:
-            self._note(run, **facts, problem=_problem(error))
+            self._note(run, **facts, problem=problem_of(error))
             return
         state = run.state()
         if not state.final:
@@ -345,7 +380,3 @@ def _shift(run: RunFolder, before: float, at: float, after: float) -> float:
     if known and least <= known <= most:
         return known
     return round((least + most) / 2, 1)
-
-
-def _problem(error: FinnTuiError) -> RunError:
-    return RunError(**error.as_dict())

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as replace_struct
+
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.engine.archive import engine_archive
@@ -15,23 +17,27 @@ from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.runs import scheduled
-from finn_tui.runs.documents import RunState
+from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch.launch import BuildRequest, make_folder
 from finn_tui.runs.launch.preflight import refused
 from finn_tui.runs.placement import (
     CANCEL,
+    RESUME,
     Placement,
     Stage,
     change_placement,
     placing,
     read_placement,
 )
-from finn_tui.runs.remote import control, series
+from finn_tui.runs.remote import control, resuming, series
 from finn_tui.runs.remote.launch import check
 from finn_tui.runs.remote.link import LONG_SECONDS, Link, is_refusal
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost, without_slurm
+
+#: Why what is to be done for some runs could not be done.
+Problems = dict[RunFolder, FinnTuiError]
 
 
 class LinkFolders:
@@ -196,25 +202,35 @@ async def _deliver(link: Link, runs: Sequence[RunFolder], on_progress: OnProgres
 
 async def send_unsent(
     link: Link, runs: Sequence[RunFolder], on_progress: OnProgress = ignore
-) -> None:
-    """Go on with jobs whose folders a broken line has left half sent.
+) -> Problems:
+    """Go on with jobs whose folders a broken line has left half sent, each on its own.
 
     Args:
         link: to the host.
         runs: of that host; those of another process that is at it are left alone.
         on_progress: told what is going on.
 
+    Returns:
+        Why some could not be sent; those that Slurm refuses have failed.
+
     Raises:
-        FinnTuiError: the line broke again, or Slurm refuses the job; the runs have failed then.
+        FinnTuiError: the line broke again.
     """
-    names = await asyncio.to_thread(_unsent_names, runs)
-    for name in names:
+    problems: Problems = {}
+    for name in await asyncio.to_thread(_unsent_names, runs):
         runs_dir = runs[0].path.parent
-        with scheduled.sending(runs_dir, name) as alone:
-            # All of the job's, whichever of them is followed here.
-            members = await asyncio.to_thread(_unsent_of, runs_dir, name) if alone else []
-            if members:
-                await _deliver(link, members, on_progress)
+        members: list[RunFolder] = []
+        try:
+            with link.transport.translated(), scheduled.sending(runs_dir, name) as alone:
+                # All of the job's, whichever of them is followed here.
+                members = await asyncio.to_thread(_unsent_of, runs_dir, name) if alone else []
+                if members:
+                    await _deliver(link, members, on_progress)
+        except FinnTuiError as error:
+            if link.transport.is_closed:
+                raise
+            problems.update(dict.fromkeys(members, error))
+    return problems
 
 
 def _unsent_names(runs: Sequence[RunFolder]) -> list[str]:
@@ -250,24 +266,48 @@ async def submit_jobs(
     await submit.send_told(slurm_of(link), runs, link.host.engine, on_progress)
 
 
-async def resume(run: RunFolder, step: str, link: Link, on_progress: OnProgress = ignore) -> None:
+async def resume(
+    run: RunFolder,
+    step: str,
+    link: Link,
+    on_progress: OnProgress = ignore,
+    *,
+    notify: bool = False,
+) -> None:
     """Go on with a run that has ended as another job, in its folder on the host.
+
+    What is asked for is kept until it is done: a line that breaks does not lose it.
 
     Args:
         run: it has ended.
         step: FINN's name of the step to begin with.
         link: to its host.
         on_progress: told what is going on.
+        notify: whether the user's command is to be started at its end.
 
     Raises:
-        FinnTuiError: it has not ended there, its folder is gone, or Slurm refuses it.
+        FinnTuiError: it has not ended there, its folder is gone, Slurm refuses it, or the line
+            broke.
     """
+    before = await asyncio.to_thread(run.state)
+    await asyncio.to_thread(resuming.ask_for, run, step, notify)
+    try:
+        await _go_on(link, run, on_progress)
+    except FinnTuiError as error:
+        if before.final and is_refusal(error) and not link.transport.is_closed:
+            await asyncio.to_thread(resuming.take_back, run, before)
+        raise
+
+
+async def _go_on(link: Link, run: RunFolder, on_progress: OnProgress = ignore) -> None:
+    """Resume a run of which this is asked for, as far as it is not done."""
     placement = await asyncio.to_thread(read_placement, run.path)
-    assert placement is not None
-    answer = await link.ask("requeue", folder=placement.folder, step=step)
-    await asyncio.to_thread(runfiles.save_state, str(run.path), dict(answer["state"]))
-    await asyncio.to_thread(submit.place, link.name, [run])
-    await submit_jobs(link, [run], on_progress)
+    if placement is None or placement.wanted != RESUME:
+        return
+    with scheduled.sending(run.path.parent, placement.resume_name) as alone:
+        if alone:  # otherwise another finn-tui is at it
+            await resuming.requeue(slurm_of(link), link, run)
+            await submit_jobs(link, [run], on_progress)
 
 
 async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
@@ -285,7 +325,13 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
     sent: list[RunFolder] = []
     for run in runs:
         placement = await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
-        if not placement.unsent:
+        if placement.resume_name:
+            # Its folder may be queued there for a job that was not asked for yet.
+            (state,) = await LinkFolders(link).conclude([run], "cancelled", None)
+            if not state.final:
+                state = replace_struct(state, state=RunStatus.CANCELLED, ended=runfiles.now())
+            await asyncio.to_thread(resuming.take_back, run, state)
+        elif not placement.unsent:
             sent.append(run)
         elif not scheduled.is_being_sent(run.path.parent, placement.job_name):
             await asyncio.to_thread(control.never_sent, run)
@@ -304,25 +350,43 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
     return [states[run] if run in states else await asyncio.to_thread(run.state) for run in runs]
 
 
-async def catch_up(link: Link, runs: Sequence[RunFolder]) -> None:
-    """Do what a broken line has left undone of a host's jobs: end them, and send them.
+async def catch_up(link: Link, runs: Sequence[RunFolder]) -> Problems:
+    """Do what a broken line has left undone of a host's jobs: end, resume and send them.
 
     Args:
         link: to the host.
         runs: those of ``undone``.
 
+    Returns:
+        Why it was not done for some, which hold back no others.
+
     Raises:
-        FinnTuiError: the line broke, or the host or its Slurm refuses it.
+        FinnTuiError: the line broke.
     """
-    # First: a host that does not take what is to be sent must not keep others from their end.
-    wanted = [run for run in runs if await asyncio.to_thread(_is_to_be_ended, run)]
-    if wanted:
-        await cancel(wanted, link)
-    await send_unsent(link, runs)
+    problems: Problems = {}
+    wanted = [run for run in runs if await asyncio.to_thread(_is_wanted, run, CANCEL)]
+    unnumbered = [run for run in wanted if await asyncio.to_thread(_is_unnumbered, run)]
+    # Those whose number is not known yet have to wait for it; the others all end at once.
+    for some in ([run for run in wanted if run not in unnumbered], unnumbered):
+        try:
+            await cancel(some, link)
+        except FinnTuiError as error:
+            if link.transport.is_closed:
+                raise
+            problems.update(dict.fromkeys(some, error))
+    for run in [run for run in runs if await asyncio.to_thread(_is_wanted, run, RESUME)]:
+        try:
+            with link.transport.translated():
+                await _go_on(link, run)
+        except FinnTuiError as error:
+            if link.transport.is_closed:
+                raise
+            problems[run] = error
+    return problems | await send_unsent(link, runs)
 
 
 def undone(runs: Sequence[RunFolder]) -> list[RunFolder]:
-    """Return the runs whose jobs a broken line has left unsent, or not ended.
+    """Return the runs whose jobs a broken line has left unsent, not ended or not resumed.
 
     Args:
         runs: of a host.
@@ -331,13 +395,18 @@ def undone(runs: Sequence[RunFolder]) -> list[RunFolder]:
     return [
         run
         for run, one in placements
-        if one is not None and (one.is_to_be_sent or (one.job_name and one.wanted == CANCEL))
+        if one is not None and (one.is_to_be_sent or (one.job_name and one.wanted))
     ]
 
 
-def _is_to_be_ended(run: RunFolder) -> bool:
+def _is_unnumbered(run: RunFolder) -> bool:
     placement = read_placement(run.path)
-    return placement is not None and placement.wanted == CANCEL
+    return placement is not None and not placement.job
+
+
+def _is_wanted(run: RunFolder, what: str) -> bool:
+    placement = read_placement(run.path)
+    return placement is not None and placement.wanted == what
 
 
 async def ask_scheduler(link: Link, runs: Sequence[RunFolder]) -> None:

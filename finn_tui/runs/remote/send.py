@@ -118,7 +118,10 @@ async def is_missing(placement: Placement, remote: RemoteFiles) -> bool:
 async def _upload(
     run: RunFolder, placement: Placement, link: Link, on_progress: OnProgress
 ) -> None:
-    packed = await asyncio.to_thread(_pack, run)
+    try:
+        packed = await asyncio.to_thread(_pack, run)
+    except OSError as error:
+        raise files.not_written(run.path / PACKED, error) from error
     place = PurePosixPath(placement.folder)
     target = str(place.with_name(f".{place.name}.tar"))
     digest = await write_on(link, placement, packed, target, "the run's folder", on_progress)

@@ -50,7 +50,10 @@ async def upload(runs: Sequence[RunFolder], link: Link, on_progress: OnProgress 
             await asyncio.to_thread(change_placement, run.path, shared=True, submitted=now)
     packed = scheduled.packed_of(runs[0].path.parent, first.job_name)
     if not there:
-        await asyncio.to_thread(pack, runs, packed)
+        try:
+            await asyncio.to_thread(pack, runs, packed)
+        except OSError as error:
+            raise files.not_written(packed, error) from error
         target = str(PurePosixPath(first.folder).parent / f".{first.job_name}.tar")
         what = f"{len(runs)} run folders" if len(runs) > 1 else "the run's folder"
         digest = await send.write_on(link, first, packed, target, what, on_progress)

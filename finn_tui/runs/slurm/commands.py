@@ -252,17 +252,19 @@ def parse_scontrol(text: str) -> dict[str, Job]:
     return jobs
 
 
-async def find(host: Runner, name: str) -> int | None:
+async def find(host: Runner, name: str, *, ended: bool = True) -> int | None:
     """Return the number of the job of a name, of an array its own; None if Slurm has none.
 
     Args:
         host: where Slurm's commands are.
         name: of the job.
+        ended: also of one that has ended a few minutes ago.
 
     Raises:
         FinnTuiError: Slurm does not answer (kind "timeout").
     """
-    command = ["squeue", "--noheader", "--all", "--states=all", f"--name={name}", "--format=%F"]
+    command = ["squeue", "--noheader", "--all", f"--name={name}", "--format=%F"]
+    command += ["--states=all"] if ended else []
     status, out, error = await call(host, *command)
     if status != 0:
         raise _silent(error, status)

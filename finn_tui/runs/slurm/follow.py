@@ -17,7 +17,7 @@ from finn_tui.engine.protocol import EngineError
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState
 from finn_tui.runs.folder import RunFolder, list_runs
-from finn_tui.runs.placement import Placement, read_placement
+from finn_tui.runs.placement import RESUME, Placement, read_placement
 from finn_tui.runs.scheduled import JobReport, SchedulerReport
 from finn_tui.runs.slurm import accounting, commands
 from finn_tui.runs.slurm.accounting import Records
@@ -35,7 +35,7 @@ GRACE_SECONDS = 15.0
 #: The accounting hears of ends late where slurmdbd was down; what it never hears of is given up.
 BEHIND_SECONDS = 600.0
 #: A job that was never seen by its name this long after it was sent does not exist.
-_UNSEEN_SECONDS = 120.0
+UNSEEN_SECONDS = 120.0
 CANCEL_SECONDS = 45.0
 
 
@@ -50,7 +50,9 @@ def unfinished(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
         # One that cannot be read is shown as damaged elsewhere.
         with contextlib.suppress(FinnTuiError):
             placement = job_of(run)
-            if placement is not None and not run.state().final:
+            if placement is None or placement.wanted == RESUME:
+                continue  # its former job says nothing of it any more
+            if not run.state().final:
                 by_host.setdefault(placement.host, []).append(run)
     return by_host
 
@@ -254,7 +256,7 @@ async def _find_unnumbered(host: SlurmHost, runs: Sequence[RunFolder]) -> None:
             await asyncio.to_thread(set_number, same, number)
             continue
         made = (await asyncio.to_thread(first.state)).heartbeat
-        if time.time() - (latest.submitted or made) > _UNSEEN_SECONDS:
+        if time.time() - (latest.submitted or made) > UNSEEN_SECONDS:
             error = EngineError(
                 "the build was never sent",
                 f"Slurm on {host.name} has no job {name}; whoever sent it was cut off.",
@@ -332,22 +334,26 @@ async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
     """
     await _find_unnumbered(host, runs)
     left: dict[str, RunFolder] = {}
+    unknown: FinnTuiError | None = None
     states: dict[RunFolder, RunState] = {}
     for run, job in await asyncio.to_thread(_jobs_of, runs):
         if (await asyncio.to_thread(run.state)).final:
             continue
         if job.job_key is None:
-            raise FinnTuiError(
+            unknown = FinnTuiError(
                 f"{run.id} is not known to Slurm yet",
                 f"Its job {job.job_name} was sent, and no answer came.",
                 "Try again in a minute.",
-                kind="tools",
+                kind="timeout",
             )
-        left[job.job_key] = run
+        else:
+            left[job.job_key] = run
     if left:
         await host.folders.mark_cancelled(list(left.values()))
         await commands.cancel(host.runner, list(left))
         states = await _until_cancelled(host, left)
+    if unknown is not None:
+        raise unknown
     return [states[run] if run in states else await asyncio.to_thread(run.state) for run in runs]
 
 

@@ -37,8 +37,8 @@ def place_lines(
         if status.asks:
             line.add(" (f4)", "dim", "app.hosts")
     if placement.job_name:
-        return [line]
-    if placement.contact and not run.state.final:
+        pass  # what its Slurm says stands beside its state
+    elif placement.contact and not run.state.final:
         ago = duration(max(0.0, now - placement.contact))
         line.add(f", last contact {ago} ago", "dim")
     elif placement.stage is Stage.SENDING:
@@ -48,6 +48,6 @@ def place_lines(
         lines.append(StyledLine().add(f" {placement.wanted} is asked for", "warn"))
     if placement.error is not None:
         lines += wrap(placement.error.what, max(10, width - 1), "bad", " ")[:3]
-    elif placement.stage is not Stage.SETTLED and run.state.final:
+    elif placement.stage is not Stage.SETTLED and run.state.final and placement.is_mirrored:
         line.add(", results are being fetched", "dim")
     return lines

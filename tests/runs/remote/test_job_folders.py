@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -69,6 +70,10 @@ class SilentCluster:
     def transport(self) -> SilentCluster:
         """Runs its commands."""
         return self
+
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """Its errors are ours."""
+        return contextlib.nullcontext()
 
     async def run(
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
@@ -156,8 +161,8 @@ async def test_what_cannot_be_sent_keeps_no_other_job_from_its_end(
     change_placement(wanted.path, wanted=CANCEL)
     change_placement(unsent.path, shared=False, submitted=0.0)
     assert jobs.undone(runs) == runs
-    with pytest.raises(FinnTuiError, match="the disk is full"):
-        await jobs.catch_up(cast(Link, FullCluster(wanted)), runs)
+    problems = await jobs.catch_up(cast(Link, FullCluster(wanted)), runs)
+    assert [(run, error.what) for run, error in problems.items()] == [(unsent, "the disk is full")]
     placement = read_placement(wanted.path)
     assert placement is not None and placement.wanted == ""
 
@@ -185,7 +190,7 @@ class UnknowingCluster(SilentCluster):
 async def test_a_run_is_not_lost_while_its_folder_is_being_sent(
     tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_UNSEEN_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "UNSEEN_SECONDS", 0.0)
     monkeypatch.setattr(remote_follow, "MISSING_SECONDS", 0.0)
     (run,) = queued(tmp_path, [{}])
     name = submit.place("lab", [run])

@@ -169,7 +169,7 @@ async def test_an_array_that_is_refused_leaves_those_before(tmp_path: Path, begi
 async def test_an_array_that_waits_to_be_sent_is_not_taken_for_one_cut_off(
     tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_UNSEEN_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "UNSEEN_SECONDS", 0.0)
 
     class Watched(Cluster):
         """Somebody follows the runs while it is slow."""
@@ -217,7 +217,7 @@ async def test_a_build_whose_sender_was_killed_does_not_wait_for_ever(
     # Its run folder has just been made.
     await follow.refresh(host, runs_dir, [run], tick=0.0)
     assert str(run.state().state) == "queued"
-    monkeypatch.setattr(follow, "_UNSEEN_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "UNSEEN_SECONDS", 0.0)
     # Those of its array are still being made.
     with scheduled.sending(runs_dir, name):
         await follow.refresh(host, runs_dir, [run], tick=0.0)

@@ -84,12 +84,22 @@ def mark_cancelled(request: Dict[str, Any]) -> Dict[str, Any]:
 def requeue(request: Dict[str, Any]) -> Dict[str, Any]:
     """Make an ended run a queued one that a scheduler is to start; starts nothing.
 
-    ``request``: ``folder``; ``step``, which it goes on at.
+    ``request``: ``folder``; ``step``, which it goes on at; ``job_name``, of the job that is to be
+    asked for then. Asked again with the same name, as where the answer was lost, it is done once.
+    The answer for a run that has not ended has ``silent``, the seconds since its last word.
     """
     folder, step = os.path.realpath(str(request["folder"])), str(request["step"])
+    name = str(request["job_name"])
+    state = runcontrol.read_state(folder)
+    if not runcontrol.is_final(state):
+        if state.get("job_name") == name:
+            return {"state": state}
+        silent = time.time() - runprocesses.valid_heartbeat(state.get("heartbeat"))
+        return {"state": state, "silent": silent}
+    starting.check_step(folder, step)
     starting.requeue(folder, step, os.path.abspath(sys.argv[0]))
     scheduled.unmark_cancelled(folder)
-    state = dict(runcontrol.read_state(folder), scheduler="slurm")
+    state = dict(runcontrol.read_state(folder), scheduler="slurm", job_name=name)
     runfiles.save_state(folder, state)
     return {"state": state}
 

@@ -37,7 +37,7 @@ def _queued(folder: str, request: Dict[str, Any]) -> Dict[str, Any]:
     """The state of a run whose turn may come; one that was started is left as it is."""
     if request.get("resume"):
         step = str(request["resume"])
-        _check_step(folder, step)
+        check_step(folder, step)
         requeue(folder, step, os.path.abspath(sys.argv[0]))
         scheduled.unmark_cancelled(folder)
     state = runcontrol.read_state(folder)
@@ -107,7 +107,7 @@ def _not_started(folder: str, child: "subprocess.Popen[bytes]") -> EngineError:
     )
 
 
-def _check_step(folder: str, step: str) -> None:
+def check_step(folder: str, step: str) -> None:
     """Raise ``EngineError`` unless the graph for a step is there."""
     steps = scheduled.resume_steps(folder)
     if step not in steps:
