@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Round trips of which the shortest counts; the first ones start things.
 _ROUND_TRIPS = 5
+#: A host whose line broke while it was examined is waited for this long.
+_AGAIN_SECONDS = 30.0
 _TRUST_OPTION = click.option(
     "--trust", metavar="FINGERPRINT", help="Fingerprint (SHA256:...) of the host key to remember."
 )
@@ -219,6 +221,52 @@ def remove(name: str) -> None:
     catalogue.remove(name)
 
 
+async def _examined(
+    host: Host, reporter: Reporter, trust: str | None
+) -> tuple[HostFacts, float | None]:
+    """What a host is, and seconds of a round trip; a line that breaks once is connected again."""
+    import asyncio
+
+    from finn_tui.base.progress import Progress
+    from finn_tui.hosts import shared
+    from finn_tui.hosts.examine import examine
+    from finn_tui.hosts.ssh.connection import SshConnection
+    from finn_tui.hosts.transport import Unreachable
+
+    broken: Unreachable | None = None
+
+    async def work(link: Transport) -> tuple[HostFacts, float | None]:
+        nonlocal broken
+        reporter(Progress("host", f"examining {host.name}"))
+        latency = None
+        try:
+            with link.translated():
+                if isinstance(link, SshConnection):
+                    latency = min([await link.round_trip() for _ in range(_ROUND_TRIPS)])
+                return await examine(link, host), latency
+        except Unreachable as error:
+            broken = error
+            raise
+
+    async with shared.held() as pool:
+        known = pool()
+        try:
+            async with known.use(host, trust=trust or False, on_progress=reporter) as link:
+                return await work(link)
+        except Unreachable:
+            if broken is None:
+                raise
+            reporter.say(f"{broken.what}; connecting again")
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(_AGAIN_SECONDS):
+                    again = known.use(host, patient=True, on_progress=reporter)
+                    link = await held.enter_async_context(again)
+            except TimeoutError:
+                raise broken from None
+            return await work(link)
+
+
 @hosts.command("test")
 @click.argument("name")
 @_TRUST_OPTION
@@ -233,20 +281,8 @@ def test(name: str, trust: str | None, as_json: bool) -> None:
 
     host = catalogue.find(name)
 
-    async def work(reporter: Reporter) -> tuple[HostFacts, float | None]:
-        from finn_tui.base.progress import Progress
-        from finn_tui.hosts.examine import examine
-        from finn_tui.hosts.ssh.connection import SshConnection
-
-        async with _connected(host, reporter, trust) as link:
-            reporter(Progress("host", f"examining {host.name}"))
-            latency = None
-            if isinstance(link, SshConnection):
-                latency = min([await link.round_trip() for _ in range(_ROUND_TRIPS)])
-            return await examine(link, host), latency
-
     with Reporter() as reporter:
-        facts, latency = run(work(reporter))
+        facts, latency = run(_examined(host, reporter, trust))
     if as_json:
         import dataclasses
 

@@ -63,6 +63,34 @@ async def test_a_host_where_nothing_can_be_built_says_each_reason(
     assert "Slurm does not answer: controller is away" in done.stdout
 
 
+async def test_a_line_that_breaks_while_a_host_is_examined_is_connected_again(
+    lab: Host, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINN_TUI_HOME", str(tmp_path / "finn-tui"))
+    catalogue.add(lab)
+    pool = HostPool()
+    try:
+        async with pool.use(lab, trust=True):
+            pass
+    finally:
+        await pool.close()
+    asked = 0
+
+    async def cut(link: Transport, host: Host) -> HostFacts:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await asyncio.to_thread(server.hang_up)
+            await asyncio.to_thread(server.start)
+        return await real(link, host)
+
+    real = examine.examine
+    monkeypatch.setattr(examine, "examine", cut)
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["hosts", "test", "lab"])
+    assert done.exit_code == 0, done.output
+    assert asked == 2 and "connecting again" in done.stderr and lab.folder in done.stdout
+
+
 async def test_a_folder_that_can_be_written_is_left_as_it_was(
     lab: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
