@@ -4,13 +4,15 @@ Run by hand: ``uv run python benchmarks/many_runs.py [--runs 200] [--seconds 20]
 The runs are jobs of an array of Slurm, whose squeue is a script here: four run, a quarter has
 ended, the others wait and move up at each query. The app is driven by Textual's pilot, which draws
 as a terminal does. A stall is the time between two turns of the event loop; beside it stands the
-processor time of the loop's thread in it, which a busy machine does not lengthen.
+processor time of the loop's thread in it, which a busy machine does not lengthen. Beside both
+stands what Python's garbage collection took of them, in whichever thread it ran.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -54,14 +56,18 @@ class Turns:
 
     def __init__(self) -> None:
         self.stalls: list[tuple[float, float]] = []
+        self.collections: list[tuple[int, float]] = []
+        self._collecting = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Turns:
+        gc.callbacks.append(self._collected)
         self._task = asyncio.create_task(self._measure())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
+        gc.callbacks.remove(self._collected)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -73,15 +79,29 @@ class Turns:
             self.stalls.append((at - clock - TURN_SECONDS, spent - processor))
             clock, processor = at, spent
 
+    def _collected(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting = time.thread_time()
+        else:
+            spent = time.thread_time() - self._collecting
+            self.collections.append((info["generation"], spent))
+
     def summary(self) -> dict[str, float]:
-        """The longest turns in milliseconds."""
+        """The longest turns, and collections, in milliseconds."""
         wall = sorted(turn for turn, _ in self.stalls)
         spent = sorted(turn for _, turn in self.stalls)
+        full = [spent for generation, spent in self.collections if generation == 2]
         return {
             "longest_ms": round(1000 * wall[-1], 1),
             "longest_processor_ms": round(1000 * spent[-1], 1),
             "turns_above_50_ms": sum(turn > 0.05 for turn in wall),
             "turns_above_50_processor_ms": sum(turn > 0.05 for turn in spent),
+            "collections": len(self.collections),
+            "full_collections": len(full),
+            "longest_collection_ms": round(
+                1000 * max((spent for _, spent in self.collections), default=0.0), 1
+            ),
+            "all_collections_ms": round(1000 * sum(spent for _, spent in self.collections), 1),
             "loop_percent_of_a_core": round(
                 100 * sum(spent) / max(1e-9, sum(wall) + TURN_SECONDS * len(wall)), 1
             ),
@@ -159,9 +179,11 @@ def looks(lab: RecordedLab) -> dict[str, float]:
     return times
 
 
-async def drive(lab: RecordedLab, runs: Sequence[RunFolder], seconds: float) -> dict[str, Any]:
+async def drive(
+    lab: RecordedLab, runs: Sequence[RunFolder], seconds: float, settle: Callable[[], None] | None
+) -> dict[str, Any]:
     """Measure the app at rest on each screen that shows runs, and while a key is held."""
-    app = FinnTuiApp(lab, "tfc-w1a1")
+    app = FinnTuiApp(lab, "tfc-w1a1", settle=settle)
     answer: dict[str, Any] = {}
     running = [run for run in runs if run.state().state == "running"]
 
@@ -194,6 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--no-freeze", action="store_true", help="as the app was without gc.freeze")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -211,8 +234,9 @@ def main() -> None:
         workspace = Workspace.open(folder / "workspace")
         runs = make_sweep(workspace, options.runs, folder / "bin")
         lab = RecordedLab(workspace)
+        settle = None if options.no_freeze else gc.freeze
         answer = {"runs": options.runs, "look": looks(lab)}
-        answer["at_rest"] = asyncio.run(drive(lab, runs, options.seconds))
+        answer["at_rest"] = asyncio.run(drive(lab, runs, options.seconds, settle))
     print(json.dumps(answer, indent=2))
 
 

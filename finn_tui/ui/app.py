@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import PurePath
@@ -93,7 +94,12 @@ class FinnTuiApp(Workers):
     NOTIFICATION_TIMEOUT = 4.0
 
     def __init__(
-        self, lab: Workbench, start_model: str | None = None, *, board_job: BoardJob = board_job
+        self,
+        lab: Workbench,
+        start_model: str | None = None,
+        *,
+        board_job: BoardJob = board_job,
+        settle: Callable[[], None] | None = None,
     ) -> None:
         """Create the app of a workspace.
 
@@ -101,6 +107,8 @@ class FinnTuiApp(Workers):
             lab: the workspace.
             start_model: opened at the start, None for none.
             board_job: does the work on the board, replaced in tests.
+            settle: called when the app, and when each of its modes, is shown for the first time;
+                ``gc.freeze`` takes what was loaded for it out of Python's garbage collection.
         """
         themes, self._problems = theming.load_themes()
         keys, problems = keymap.read_keymap()
@@ -109,6 +117,8 @@ class FinnTuiApp(Workers):
         self.state = AppState(lab.workspace, keys)
         self._start_model = start_model
         self._crash_log: Any = None
+        self._settle = settle
+        self._settled: set[str] = set()
         super().__init__()
         self.state_changed: Signal[Topic] = Signal(self, "state")
         self.state.publish = self._publish
@@ -213,6 +223,8 @@ class FinnTuiApp(Workers):
         self.set_interval(_SETTINGS_SECONDS, self.settings.look)
         self.set_interval(KEEP_SECONDS, self.models.keep)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.mode_change_signal.subscribe(self, self._mode_shown)
+        self._mode_shown(self.current_mode)
         self.call_after_refresh(self.builds.watch_runs)
         self.call_after_refresh(self.builds.follow_hosts)
         self.call_after_refresh(self.boards.offer_queue)
@@ -244,6 +256,12 @@ class FinnTuiApp(Workers):
             timeout=timeout,
             markup=False,
         )
+
+    def _mode_shown(self, mode: str) -> None:
+        # Once each: what is garbage at this moment is never collected.
+        if self._settle is not None and mode not in self._settled:
+            self._settled.add(mode)
+            self.call_after_refresh(self._settle)
 
     def _keep_theme(self, theme: Theme) -> None:
         try:
@@ -460,7 +478,9 @@ def run_app(lab: Workbench, start_model: str | None = None) -> None:
     """
     import sys
 
-    app = FinnTuiApp(lab, start_model)
+    # What stays until the end (modules, style sheets, screens) is some 100,000 objects: to search
+    # them for garbage again and again would stop the app for a tenth of a second each time.
+    app = FinnTuiApp(lab, start_model, settle=gc.freeze)
 
     def terminated(*_: object) -> None:
         # `kill` ends the app as q does, so that the terminal is left usable.

@@ -16,7 +16,6 @@ from finn_tui.ui.controllers.builds import (
     BuildChecked,
     BuildStarted,
     RunsRead,
-    SnapshotTaken,
     UpkeepDone,
 )
 from finn_tui.ui.controllers.console import ConsoleEnded
@@ -32,6 +31,7 @@ from finn_tui.ui.controllers.machine_doctor import (
 )
 from finn_tui.ui.controllers.models import FifosPriced, GraphRead, ModelOpened, TargetsListed
 from finn_tui.ui.controllers.paste import PasteEnded, PasteListens
+from finn_tui.ui.controllers.run_following import SnapshotTaken
 from finn_tui.ui.controllers.solver import FastestFound, FrontAdvanced, SolveFinished
 from finn_tui.ui.controllers.sweep import SweepEnded
 from finn_tui.ui.controllers.training import TrainingAdvanced, TrainingStarted

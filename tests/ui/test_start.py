@@ -17,6 +17,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui import crash, theming
+from finn_tui.ui.app import FinnTuiApp
 from finn_tui.ui.dialogs.working import Working
 from finn_tui.ui.state import AppState
 from tests import data
@@ -32,6 +33,17 @@ async def test_without_a_model_the_screen_says_what_to_do(make_app: MakeApp) -> 
         await pilot.press(*"tfc-w1a1", "enter")
         await opened(pilot)
         assert "1,562,500 fps" in screen_text(app)  # type: ignore[arg-type]
+
+
+async def test_what_a_screen_loads_is_settled_once(lab: RecordedLab) -> None:
+    settled: list[str] = []
+    app = FinnTuiApp(lab, None, settle=lambda: settled.append(app.current_mode))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: settled == ["tune"])
+        for key, mode in (("3", "runs"), ("2", "tune"), ("5", "results"), ("3", "runs")):
+            await pilot.press(key)
+            await until(pilot, lambda mode=mode: app.current_mode == mode)  # type: ignore[misc]
+        await until(pilot, lambda: settled == ["tune", "runs", "results"])
 
 
 async def test_keys_without_a_model_do_no_harm(make_app: MakeApp) -> None:

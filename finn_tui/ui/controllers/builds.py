@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
-from finn_tui.runs.documents import RunKind
-from finn_tui.ui.controllers import training
+from finn_tui.ui.controllers import run_following
 from finn_tui.ui.controllers.base import Controller
 from finn_tui.ui.controllers.build_place import choose_place
+from finn_tui.ui.controllers.run_following import SnapshotTaken
 from finn_tui.ui.controllers.run_notices import run_notices
 from finn_tui.ui.controllers.run_reader import (
-    cause_of_failure,
     has_changed,
     read_results,
     read_runs,
@@ -30,11 +29,8 @@ if TYPE_CHECKING:
     from finn_tui.lab.builds.plans import BuildPlan
     from finn_tui.lab.foldings.opened import Opened
     from finn_tui.lab.results.results_table import Experiment
-    from finn_tui.runs.analysis.diagnosis import Diagnosis
-    from finn_tui.runs.eta import Eta
     from finn_tui.runs.folder import DamagedRun, RunFolder
     from finn_tui.runs.launch.preflight import Finding
-    from finn_tui.runs.live.snapshot import RunSnapshot
 
 #: Seconds between looks at the runs of the workspace.
 _LOOK = 1.0
@@ -48,25 +44,6 @@ class RunsRead(WorkResult):
     runs: tuple[RunView, ...]
     results: tuple[Experiment, ...] | None
     broken: tuple[DamagedRun, ...] = ()
-
-
-@dataclass
-class SnapshotTaken(WorkResult):
-    """The present state of the run on the Runs screen.
-
-    Attributes:
-        eta: what is still to come of it.
-        cause: why it failed, once it has.
-        usual: seconds that its steps usually take; before the builder has named its steps, those
-            that it will most likely have.
-    """
-
-    kind = WorkKind.FOLLOW
-    run: str
-    snapshot: RunSnapshot
-    eta: Eta | None = None
-    cause: Diagnosis | None = None
-    usual: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -420,28 +397,4 @@ class BuildController(Controller):
 
     async def _follow_run(self, run: RunFolder) -> None:
         """Post snapshots of a run until it ends; at the end, why it failed."""
-        if (await asyncio.to_thread(lambda: run.kind)) is RunKind.TRAIN:
-            await training.follow(self.context, run)
-            return
-        from finn_tui.runs.eta import Kind, estimate, expected, past_builds, usual_steps
-        from finn_tui.runs.live.snapshot import pictures
-
-        kind = Kind.of(run.request)
-        others = await asyncio.to_thread(self.lab.runs)
-        history = await asyncio.to_thread(past_builds, [one for one in others if one != run])
-        async for snapshot in pictures(run):
-            usual = usual_steps(kind, history, [step.name for step in snapshot.steps])
-            if snapshot.steps:
-                eta = estimate(snapshot.steps, kind, history, snapshot)
-            else:
-                eta = expected(kind, history)
-            cause = snapshot.findings[0] if snapshot.findings else None
-            self.context.post_message(SnapshotTaken(run.id, snapshot, eta, cause, usual))
-        state = (await asyncio.to_thread(run.state)).state
-        if state == "succeeded" and cause is not None and cause.id != "timing-missed":
-            # It was no cause of anything, whatever a log says.
-            self.context.post_message(SnapshotTaken(run.id, snapshot, None, None))
-        elif state == "failed":
-            # All files together tell more: which layers use most, what only reports say.
-            cause = (await asyncio.to_thread(cause_of_failure, run)) or cause
-            self.context.post_message(SnapshotTaken(run.id, snapshot, None, cause))
+        await run_following.follow(self.context, run)

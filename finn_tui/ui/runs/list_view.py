@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
@@ -11,6 +12,9 @@ from finn_tui.ui.runs.build_tree import state_sign, step_name
 from finn_tui.ui.state import RunView
 from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
 from finn_tui.ui.toolkit.styled_line import brief
+
+#: From so many columns on, the whole names of runs are shown.
+_WIDE = 110
 
 
 def _age(created: str) -> str:
@@ -73,7 +77,7 @@ def runs_content(
         width: columns of the list.
         marked: ids of marked runs; their column is there only if there are any.
     """
-    wide = width >= 110
+    wide = width >= _WIDE
     rows = []
     hosts = {run.placement.host for run in run_views if run.placement is not None}
     missed = [run for run in run_views if run.clock_missed_ns is not None]
@@ -109,3 +113,36 @@ def runs_content(
     if marked:
         columns.insert(0, Column("", 1))
     return Content(columns, rows, "no runs yet; b builds the folding, ctrl+t trains the network")
+
+
+class RunRows:
+    """The list of runs, made again only when something of it may be another.
+
+    The screen is drawn with every key; 200 runs are thousands of cells.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._content = Content()
+
+    def content(
+        self,
+        run_views: Sequence[RunView],
+        width: int,
+        damaged: Sequence[DamagedRun] = (),
+        marked: Collection[str] = (),
+    ) -> Content:
+        """Return ``runs_content`` of the arguments; its times are at most a second old.
+
+        Args:
+            run_views: the runs; not changed once they are shown.
+            damaged: those that cannot be read.
+            width: columns of the list.
+            marked: ids of marked runs.
+        """
+        views, broken, *rest = self._of or (None, None)
+        now = [width >= _WIDE, tuple(marked), int(time.time())]
+        if views is not run_views or broken is not damaged or rest != now:
+            self._content = runs_content(run_views, width, damaged, marked)
+            self._of = (run_views, damaged, *now)
+        return self._content

@@ -59,6 +59,7 @@ class RunsScreen(ModeScreen):
 
     def on_mount(self) -> None:
         """Focus the runs, and redraw times while a build runs."""
+        self._rows = runs.RunRows()
         self._logs: dict[Hashable, Path] = {}
         self._tall = ("", 0)
         self._ticks = 0
@@ -90,7 +91,7 @@ class RunsScreen(ModeScreen):
         # The cursor is on what the panes show and keys act on, also when a newer run comes up.
         shown = run or state.damaged_run()
         listing.set_content(
-            runs.runs_content(state.runs, listing.size.width, state.broken, marked),
+            self._rows.content(state.runs, listing.size.width, state.broken, marked),
             shown.id if shown is not None else None,
         )
         view = self.own

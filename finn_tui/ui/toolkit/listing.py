@@ -177,7 +177,8 @@ class Listing(LineView, can_focus=True):
             content: columns and rows.
             key: of the row to put the cursor on, None to stay on the present row.
         """
-        self._longest = None
+        if content is not self.content:
+            self._longest = None
         key_to_show = key if key is not None else self.key
         at = self.window.cursor
         self.content = content

@@ -24,7 +24,8 @@ from finn_tui.runs.live.snapshot import RunSnapshot
 from finn_tui.runs.readers.parsed_file import Timing
 from finn_tui.runs.steps import Step
 from finn_tui.ui.app import FinnTuiApp
-from finn_tui.ui.controllers.builds import BuildController, SnapshotTaken
+from finn_tui.ui.controllers.builds import BuildController
+from finn_tui.ui.controllers.run_following import SnapshotTaken
 from finn_tui.ui.logs.auto_follow import LAG_SECONDS, growing
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.screen import LogScreen
