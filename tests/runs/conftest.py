@@ -21,6 +21,7 @@ from finn_tui.runs.folder import RunFolder, RunState
 from finn_tui.runs.launch import launch, rebuild
 from finn_tui.runs.launch.launch import BuildRequest
 from finn_tui.runs.launch.processes import reconcile
+from tests.waiting import PATIENCE
 
 #: The lab's folding of TFC-w1a1 for its four MVAUs.
 FOLDING = {
@@ -147,7 +148,14 @@ def begin(tmp_path: Path, fake_archive: Path, monkeypatch: pytest.MonkeyPatch) -
     return begin
 
 
-async def until(run: RunFolder, *wanted: str, seconds: float = 30) -> RunState:
+def release(hold: Path) -> None:
+    """Let all steps of builds that are held (see ``fake_builder``) go on."""
+    hold.mkdir(exist_ok=True)
+    for step in STEPS:
+        (hold / step).touch()
+
+
+async def until(run: RunFolder, *wanted: str, seconds: float = PATIENCE) -> RunState:
     """Wait until a run is in one of some states."""
     async with asyncio.timeout(seconds):
         while (state := reconcile(run)).state not in wanted:

@@ -1,7 +1,9 @@
 """Stands where the builder is in an engine's archive: does what ``model.onnx`` tells it, no FINN.
 
 ``model.onnx`` is JSON: ``steps`` by name, ``seconds`` each takes, ``spawn`` a process that leaves
-every trail, ``fail`` the step that fails, ``say`` how many bytes each step prints.
+every trail, ``fail`` the step that fails, ``say`` how many bytes each step prints, ``hold`` a
+folder: a step goes on when a file of its name is in it, so that nothing ends before a test has
+seen it, however slow the machine.
 """
 
 import json
@@ -51,6 +53,9 @@ def main(arguments: list[str]) -> int:
         say("step", status="started", **place)
         sys.stdout.write("".join(f"line {at:090d}\n" for at in range(plan.get("say", 0) // 96)))
         time.sleep(plan.get("seconds", 0.1))
+        end = time.monotonic() + 600
+        while "hold" in plan and not Path(plan["hold"], name).exists() and time.monotonic() < end:
+            time.sleep(0.02)
         if plan.get("fail") == name and not start:
             say("step", status="failed", seconds=0.1, **place)
             error = {"kind": "tools", "what": "told to fail", "why": "", "fix": "", "detail": ""}

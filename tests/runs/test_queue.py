@@ -20,7 +20,8 @@ from finn_tui.runs.folder import RunFolder, list_runs
 from finn_tui.runs.launch import rebuild as again
 from finn_tui.runs.launch.processes import cancel, reconcile
 from finn_tui.runs.steps import steps
-from tests.runs.conftest import STEPS, Begin, MakeRun, until
+from tests import waiting
+from tests.runs.conftest import STEPS, Begin, MakeRun, release, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
 
@@ -30,22 +31,29 @@ def _span(run: RunFolder) -> tuple[float, float]:
     return float(lines[0][1]), float(lines[-1][1])
 
 
-async def test_builds_wait_for_their_turn_in_the_order_of_launching(begin: Begin) -> None:
-    runs = [await begin(seconds=0.2) for _ in range(3)]
-    await until(runs[2], "queued", "running")
-    assert reconcile(runs[2]).position in (1, 2)
+async def test_builds_wait_for_their_turn_in_the_order_of_launching(
+    begin: Begin, tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold"
+    runs = [await begin(seconds=0.1, hold=str(hold)) for _ in range(3)]
+    await until(runs[0], "running")
+    positions = [None, 1, 2]
+    await waiting.until(lambda: [reconcile(run).position for run in runs] == positions)
+    release(hold)
     for run in runs:
         assert (await until(run, "succeeded")).position is None
     spans = [_span(run) for run in runs]
     assert spans[0][1] <= spans[1][0] and spans[1][1] <= spans[2][0]
 
 
-async def test_two_may_run_at_once_and_the_third_waits(begin: Begin) -> None:
-    runs = [await begin(parallel=2, seconds=0.5) for _ in range(3)]
+async def test_two_may_run_at_once_and_the_third_waits(begin: Begin, tmp_path: Path) -> None:
+    hold = tmp_path / "hold"
+    runs = [await begin(parallel=2, hold=str(hold)) for _ in range(3)]
+    await until(runs[0], "running")
     await until(runs[1], "running")
-    assert reconcile(runs[0]).state == "running"
     state = reconcile(runs[2])
     assert (state.state, state.position) == ("queued", 1)
+    release(hold)
     for run in runs:
         await until(run, "succeeded")
 
@@ -71,11 +79,16 @@ async def test_a_runner_that_is_killed_holds_nobody_up(begin: Begin) -> None:
     await cancel(second)
 
 
-async def test_a_waiting_runner_that_is_killed_is_lost_and_never_builds(begin: Begin) -> None:
-    first, second = [await begin(seconds=1) for _ in range(2)]
+async def test_a_waiting_runner_that_is_killed_is_lost_and_never_builds(
+    begin: Begin, tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold"
+    first, second = [await begin(hold=str(hold)) for _ in range(2)]
+    await until(first, "running")
     pid = reconcile(second).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    release(hold)
     await until(first, "succeeded")
     assert reconcile(second).state == "lost"
     assert not (second.path / "worked").exists()
@@ -104,9 +117,7 @@ async def test_the_users_command_is_started_at_the_end_though_nobody_waits(
     out = tmp_path / "said"
     run = await begin(notify=f'echo "$FINN_TUI_RUN $FINN_TUI_STATE" > {out}', fail="step_two")
     await until(run, "failed")
-    async with asyncio.timeout(120):
-        while not out.exists() or not out.read_text():  # noqa: ASYNC110 - another process's
-            await asyncio.sleep(0.05)
+    await waiting.until(lambda: out.exists() and out.read_text())
     assert out.read_text() == f"{run.id} failed\n"
 
 

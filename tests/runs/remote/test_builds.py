@@ -20,6 +20,7 @@ from finn_tui.runs.remote import control
 from finn_tui.runs.remote.follow import Follower
 from finn_tui.runs.remote.listing import is_plain_path
 from finn_tui.runs.remote.mirror import Mirror
+from tests.runs.conftest import STEPS
 from tests.runs.remote.conftest import BeginOn, Server
 from tests.waiting import PATIENCE, until
 
@@ -88,16 +89,18 @@ async def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
     server: Server, begin_on: BeginOn, tmp_path: Path
 ) -> None:
     async with server.connect() as link:
-        run = await begin_on(link, seconds=1.0, say=2_000_000)
+        run = await begin_on(link, say=2_000_000, hold=str(tmp_path))
     follow = follower(server, tmp_path)
     task = asyncio.create_task(follow.until_settled())
-    cuts = 0
-    for _ in range(6):
-        await asyncio.sleep(0.5)
-        cuts += server.cut() > 0
+    for step in STEPS:
+        opened = server.opened
+        await until(lambda opened=opened: server.opened > opened)  # type: ignore[misc]
+        await asyncio.sleep(0.3)  # it reads
+        assert server.cut() > 0
+        (tmp_path / step).touch()
     async with asyncio.timeout(PATIENCE):
         await task
-    assert cuts >= 2 and server.opened >= 3
+    assert server.opened > len(STEPS)
     assert reconcile(run).state == "succeeded"
     for name in ("events.jsonl", "runner.log"):
         assert (run.path / name).read_bytes() == (there(run) / name).read_bytes()
@@ -223,7 +226,7 @@ async def test_a_host_whose_clock_is_wrong(
 ) -> None:
     ahead = 5 * 86400.0  # beyond what counts as a heartbeat of a machine here
     async with server.connect() as link:
-        run = await begin_on(link, seconds=2.0)
+        run = await begin_on(link, seconds=20)
         # The archive's answers and the run's documents are those of a clock that is days ahead.
         real = link.ask
 
@@ -245,9 +248,9 @@ async def test_a_host_whose_clock_is_wrong(
         await follow.look(link, [run])
         await follow.look(link, [run])
         state = reconcile(run)
-        assert abs(run.clock_shift() - ahead) < 5
-        assert abs(state.heartbeat - time.time()) < 15
-        assert 0 <= state.seconds < 30
+        assert abs(run.clock_shift() - ahead) < 60
+        assert abs(state.heartbeat - time.time()) < 120
+        assert 0 <= state.seconds < 300
         await control.cancel(run, link)
 
 

@@ -79,7 +79,7 @@ def requests(folder: Path, *plans: Mapping[str, object]) -> list[BuildRequest]:
     return made
 
 
-async def settle(server: Server, runs: list[RunFolder], seconds: float = 90) -> None:
+async def settle(server: Server, runs: list[RunFolder], seconds: float = PATIENCE) -> None:
     """Follow runs until nothing is to be asked any more."""
     async with asyncio.timeout(seconds):
         await Follower(lambda: runs, server.connect, tick=0.2).until_settled()

@@ -18,6 +18,7 @@ import pytest
 from finn_tui.engine.server.runs import remote, runfiles
 from tests.hosts import namespace
 from tests.runs.conftest import STEPS
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
 #: What starts the archive in a process namespace, where a test signals processes.
@@ -93,7 +94,8 @@ def listed(archive: Path, folder: Path, **more: Any) -> dict[str, Any]:
 
 
 def until(archive: Path, folder: Path, *states: str) -> dict[str, Any]:
-    for _ in range(100):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         answer = listed(archive, folder)
         if answer["state"]["state"] in states:
             return answer

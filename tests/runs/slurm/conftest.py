@@ -23,6 +23,7 @@ from finn_tui.runs.slurm.host import SlurmHost
 from finn_tui.runs.slurm.submit import place, send
 from tests.hosts.slurm_fixtures import cluster, started_cluster
 from tests.runs.conftest import FOLDING, STEPS, Begin
+from tests.waiting import PATIENCE
 
 __all__ = ["cluster", "started_cluster"]
 
@@ -110,7 +111,7 @@ def requests(folder: Path, plans: Sequence[dict[str, object]]) -> list[BuildRequ
 
 
 async def watch(
-    host: SlurmHost, runs: Sequence[RunFolder], wanted: str, seconds: float = 60
+    host: SlurmHost, runs: Sequence[RunFolder], wanted: str, seconds: float = PATIENCE
 ) -> list[RunState]:
     """Follow runs until all of them are in a state."""
     states: list[RunState] = []

@@ -98,11 +98,11 @@ async def asked(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:
 async def test_each_end_is_read_where_only_accounting_knows_it(
     accounted: SlurmCluster, host: SlurmHost, jobs: Jobs
 ) -> None:
-    (limited,) = await jobs.send("sleep 60", "--time=5", "--no-requeue")
-    (node,) = await jobs.send("sleep 100", "--no-requeue")
+    (limited,) = await jobs.send("sleep 600", "--time=5", "--no-requeue")
+    (node,) = await jobs.send("sleep 600", "--no-requeue")
     (code,) = await jobs.send("exit 3")
     (signal,) = await jobs.send("kill -9 $$")
-    (again,) = await jobs.send('[ "$SLURM_RESTART_COUNT" = 1 ] && exit 4; sleep 100')
+    (again,) = await jobs.send('[ "$SLURM_RESTART_COUNT" = 1 ] && exit 4; sleep 600')
     (other,) = await jobs.send("true", "--hold", "--uid=nobody")
     array = await jobs.send("true", "--hold", tasks=3)
     runs = [limited, node, code, signal, again, other, *array]
