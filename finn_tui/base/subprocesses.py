@@ -48,10 +48,29 @@ async def exit_code(process: asyncio.subprocess.Process) -> int:
 async def end(process: asyncio.subprocess.Process, patience: float = 0.0) -> int:
     """Wait for a process, kill it when the time is over, and return its exit code.
 
+    Nothing is read of it any more.
+
     Args:
         process: a child that was not waited for, so that its number is still its own.
         patience (s): what it gets to end by itself.
     """
+    try:
+        return await stop(process, patience)
+    finally:
+        release(process)
+
+
+def release(process: asyncio.subprocess.Process) -> None:
+    """Close the pipes of a process that has ended, whoever else holds them.
+
+    They are closed at their end otherwise, which a loop that is closed before does not see.
+    """
+    if process.returncode is not None:
+        process._transport.close()  # type: ignore[attr-defined]
+
+
+async def stop(process: asyncio.subprocess.Process, patience: float = 0.0) -> int:
+    """End a process as ``end`` does, and leave what it has printed last to be read."""
     try:
         async with asyncio.timeout(patience):
             return await exit_code(process)

@@ -163,10 +163,10 @@ class LocalProcess:
 
     async def end(self, patience: float) -> None:
         """See ``EngineProcess``."""
-        await subprocesses.end(self._process, patience)
+        await subprocesses.stop(self._process, patience)
 
     async def release(self) -> None:
         """See ``EngineProcess``."""
         # Pipes that a child of the engine holds stay open else, until the loop has gone.
-        self._process._transport.close()  # type: ignore[attr-defined]
+        subprocesses.release(self._process)
         await asyncio.sleep(0)

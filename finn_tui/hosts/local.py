@@ -58,8 +58,6 @@ class LocalTransport:
                 mark = environment[subprocesses.MARK]
                 subprocesses.kill_session(process.pid, mark)
             await subprocesses.end(process)
-            # A child of its may hold its pipes open.
-            process._transport.close()  # type: ignore[attr-defined]
 
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""

@@ -193,6 +193,7 @@ class _Board:
             self._commands.discard(command)
             # Not its wait: what it printed last may be in a pipe that nobody reads any more.
             await subprocesses.exit_code(child)
+            subprocesses.release(child)
 
     async def _login(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """A shell in a terminal, from its start to its exit status."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -21,8 +24,6 @@ async def test_a_child_whose_output_nobody_reads_is_killed() -> None:
     await asyncio.sleep(0.5)
     async with asyncio.timeout(PATIENCE):
         assert await subprocesses.end(process) == -9
-    assert process.stdout is not None
-    await process.stdout.read()  # so that the loop closes the pipe
 
 
 async def test_a_child_has_ended_although_another_holds_its_pipe() -> None:
@@ -40,3 +41,20 @@ async def test_a_child_has_ended_although_another_holds_its_pipe() -> None:
 async def test_patience(patience: float, code: int) -> None:
     process = await start("sleep 1; exit 7")
     assert await subprocesses.end(process, patience) == code
+
+
+def test_a_loop_that_is_closed_leaves_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+
+    async def main() -> str:
+        process = await start("sleep 60 & echo $!; exit 3")
+        assert process.stdout is not None
+        holder = (await process.stdout.readline()).decode().strip()
+        await subprocesses.end(process, 20.0)
+        return holder
+
+    holder = asyncio.run(main())
+    gc.collect()
+    subprocess.run(["kill", holder], check=True)
+    assert not unraisable

@@ -100,4 +100,4 @@ async def scan(path: Path, query: Query, start: int = 0) -> AsyncIterator[Search
             process.stdin.close()
         # Reaped here, or it stays as a zombie; it is dead, so that this does not wait.
         with contextlib.suppress(asyncio.CancelledError):
-            await subprocesses.exit_code(process)
+            await subprocesses.end(process)
