@@ -86,9 +86,10 @@ def read(path: Path, about: SampleDescription) -> OwnDataset:
 def _arrays(path: Path) -> dict[str, Array]:
     """The arrays that are used, of those in the file."""
     try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise _refused(path, "it is no .npz archive")
         archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise _refused(path, "it is no .npz archive")
         with archive:
             names = [name for name in archive.files if name in (*_IMAGES, *_LABELS)]
             if not set(names) & set(_IMAGES):
@@ -101,7 +102,12 @@ def _arrays(path: Path) -> dict[str, Array]:
                 raise _refused(
                     path, f"it unpacks to {size(unpacked)}, more than {size(_MOST_BYTES)}"
                 )
-            return {name: archive[name] for name in names}
+            arrays = {name: archive[name] for name in names}
+            # What is no .npy file in the archive is returned as bytes.
+            odd = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+            if odd:
+                raise _refused(path, f"{odd[0]} in it is no array")
+            return arrays
     except OSError as error:
         raise FinnTuiError(
             f"{path} cannot be read", error.strerror or str(error), ACCEPTED
@@ -116,9 +122,15 @@ def _refused(path: Path, why: str) -> FinnTuiError:
 
 def _classes(path: Path, labels: Array) -> npt.NDArray[np.int64]:
     if labels.ndim > 1 and labels[0].size > 1:
-        return np.asarray(labels.reshape(len(labels), -1).argmax(axis=1), np.int64)
+        rows = labels.reshape(len(labels), -1)
+        chosen, others = rows == rows.max(), rows == rows.min()
+        if not ((chosen.sum(axis=1) == 1) & (others.sum(axis=1) == rows.shape[1] - 1)).all():
+            why = f"its labels have the shape {labels.shape} and are not one-hot"
+            raise _refused(path, f"{why} (a 1 in each row, and 0 else)")
+        return np.asarray(chosen.argmax(axis=1), np.int64)
     flat = labels.reshape(-1).astype(np.float64)
-    if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or (flat < 0).any():
+    whole = np.isfinite(flat) & (flat == np.rint(flat))
+    if not (whole & (flat >= 0) & (flat <= np.iinfo(np.int32).max)).all():
         raise _refused(path, "its labels are no classes (whole numbers from 0)")
     return flat.astype(np.int64)
 

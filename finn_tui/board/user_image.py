@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ Array = npt.NDArray[Any]
 
 #: Formats that are read; others of Pillow's start programs or are rarely met.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-#: Pixels of a picture, and bytes of an array; more than this is a mistake or a bomb.
-_MOST_PIXELS, _MOST_BYTES = 100_000_000, 1 << 30
+#: Pixels of a picture; more than this is a mistake or a bomb.
+_MOST_PIXELS = 100_000_000
 #: Images of an array that are executed.
 MOST_IMAGES = 100
 _FIX = f"Give a picture ({', '.join(FORMATS)}) or an .npy file."
@@ -65,10 +66,12 @@ def read(path: Path, what: Package, shape: Sequence[int]) -> UserImages:
 def _array(path: Path, what: Package, shape: tuple[int, ...]) -> UserImages:
     try:
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FinnTuiError(f"{path.name} cannot be read", str(error), _FIX) from error
+    except (OSError, ValueError, EOFError, OverflowError) as error:
+        why = f"It is damaged, or numpy did not write it: {error}."
+        raise FinnTuiError(f"{path.name} cannot be read", why, _FIX) from error
     size = int(np.prod(shape))
-    if array.nbytes > _MOST_BYTES or array.dtype.kind not in "iufb" or not array.size:
+    # Of a large file no more is read than is executed.
+    if array.dtype.kind not in "iufb" or not array.size:
         raise FinnTuiError(
             f"{path.name} cannot be used",
             f"It is {array.dtype} of shape {array.shape}.",
@@ -116,21 +119,26 @@ def _picture(path: Path, what: Package, shape: tuple[int, ...]) -> UserImages:
     # Pillow takes 50 ms to import: only those who bring a picture pay for it.
     from PIL import Image, UnidentifiedImageError
 
+    too_large = f"Give one of at most {_MOST_PIXELS:,} pixels."
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with warnings.catch_warnings():
+            # The limit is ours; Pillow warns of some that are below it.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(path, formats=FORMATS)
+        with opened:
             width, height = opened.size
             if width * height > _MOST_PIXELS:
-                raise FinnTuiError(
-                    f"{path.name} is too large",
-                    f"It has {width:,} x {height:,} pixels.",
-                    f"Give one of at most {_MOST_PIXELS:,} pixels.",
-                )
-            pixels, notes = _converted(opened, shape)
+                why = f"It has {width:,} x {height:,} pixels."
+                raise FinnTuiError(f"{path.name} is too large", why, too_large)
+            pixels, notes = _converted(opened, shape, path.name)
     except FinnTuiError:
         raise
+    except Image.DecompressionBombError as error:
+        why = f"It has more than {_MOST_PIXELS:,} pixels."
+        raise FinnTuiError(f"{path.name} is too large", why, too_large) from error
     except UnidentifiedImageError as error:
         raise FinnTuiError(f"{path.name} is no picture that can be read", "", _FIX) from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise FinnTuiError(f"{path.name} cannot be read", str(error), _FIX) from error
     if what.dataset == "mnist" and what.trained_on in (None, "mnist", "digits28"):
         bright = float(pixels.mean())
@@ -142,7 +150,9 @@ def _picture(path: Path, what: Package, shape: tuple[int, ...]) -> UserImages:
     return UserImages(from_pixels(what, pixels, path.name), pixels, tuple(notes))
 
 
-def _converted(opened: Any, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], list[str]]:
+def _converted(
+    opened: Any, shape: tuple[int, ...], name: str
+) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """The picture as uint8 (1, C, H, W) of the network's size, and what was done for that."""
     from PIL import Image, ImageOps
 
@@ -158,6 +168,12 @@ def _converted(opened: Any, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.uint
     mode = "L" if channels == 1 else "RGB"
     if image.mode in ("I;16", "I", "F"):
         values = np.asarray(image, np.float64)
+        if not np.isfinite(values).all() or values.min() < 0:
+            raise FinnTuiError(
+                f"{name} holds values that are no brightness",
+                f"They cover {values.min():g} to {values.max():g}; brightness begins at 0.",
+                "Give a picture of 8 or 16 bits, or an .npy file, which is taken as it is.",
+            )
         top = 65535.0 if image.mode == "I;16" else max(1.0, float(values.max()))
         image = Image.fromarray(np.clip(np.rint(values * 255.0 / top), 0, 255).astype(np.uint8))
         notes.append(f"its values up to {top:,.0f} are scaled to 0 to 255")

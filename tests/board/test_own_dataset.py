@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,9 @@ def test_values_are_expected_outputs(tmp_path: Path) -> None:
         ({"images": np.zeros((3, 0))}, "shape (3, 0)"),
         ({"images": np.zeros((2, 2), int), "labels": 1}, "labels have the shape ()"),
         ({"images": np.zeros((2, 2), int), "labels": np.zeros((2, 0))}, "shape (2, 0)"),
+        ({"images": np.zeros((2, 2), int), "labels": [[1, 2], [2, 5]]}, "not one-hot"),
+        ({"images": np.zeros((2, 2), int), "labels": [[0.5, 0.5], [0.5, 0.5]]}, "not one-hot"),
+        ({"images": np.zeros((2, 2), int), "labels": [1, 1e300]}, "no classes"),
         ({"images": np.array([[-1]])}, None),
     ],
 )
@@ -125,6 +129,11 @@ def test_what_is_no_npz(tmp_path: Path) -> None:
         (tmp_path / "set.npz").write_bytes(content)
         with pytest.raises(FinnTuiError, match="no data set"):
             own_dataset.read(tmp_path / "set.npz", CODES)
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        archive.writestr("images", "no array")
+    with pytest.raises(FinnTuiError, match="no data set") as caught:
+        own_dataset.read(tmp_path / "set.npz", CODES)
+    assert "images in it is no array" in caught.value.why
     np.save(tmp_path / "set.npy", np.zeros(3))
     with pytest.raises(FinnTuiError, match=r"no \.npz|no data set"):
         own_dataset.read(tmp_path / "set.npy", CODES)
