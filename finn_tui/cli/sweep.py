@@ -84,6 +84,9 @@ def sweep(
         async with open_lab(workspace, handling=handling) as lab:
             opened = await lab.open(model, board=board, clock_ns=clock_ns, on_progress=reporter)
             items = series.named(lab, opened, names)
+            for item in items:
+                for note in item.notes:
+                    reporter.say(f"{item.name}: {note}")
             if pareto is not None:
                 items += await series.pareto(lab, opened, pareto, reporter)
 
@@ -102,8 +105,9 @@ def sweep(
         for item in failed:
             assert item.error is not None
             show_error(item.error)
-        rows = [experiment(item.run) for item in done if item.run is not None]
-        if rows:
-            echo(experiments_table(rows))
+        # Two names of one folding have one run.
+        runs = {item.run.id: item.run for item in done if item.run is not None}
+        if runs:
+            echo(experiments_table([experiment(run) for run in runs.values()]))
     if failed:
         raise SystemExit(FAILED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
+from finn_tui.engine.server.runs import runprocesses
 from finn_tui.lab.foldings.opened import Opened
 from finn_tui.lab.sweep import sweep
 from finn_tui.lab.sweep.sweep import SweepItem, SweepOptions, SweepStatus
@@ -50,6 +52,7 @@ class QuickLab(Workbench):
         if name == self.refuse:
             raise FinnTuiError("refused", "It does not fit.", "Fold it.")
         self.built.append(name)
+        await asyncio.sleep(0.05)
         return self.leave_run(opened, self.ends_as.get(name, "succeeded"))
 
     def leave_run(self, opened: Opened, state: str, *, measured: bool = False) -> RunFolder:
@@ -144,6 +147,63 @@ async def test_one_that_fails_stops_no_other(lab: QuickLab) -> None:
     assert [item.status for item in done] == ["failed", "failed", "done"]
     assert done[0].error is not None and done[0].error.what == "refused"
     assert done[1].error is not None and "failed" in done[1].error.what
+
+
+async def test_a_folding_with_two_names_is_built_and_measured_once(lab: QuickLab) -> None:
+    opened = await lab.open("tfc-w1a1")
+    published, _ = lab.read_folding(opened, "published")
+    copy = finn_json.to_json(opened.design, published)
+    lab.workspace.save_folding("copy", copy, (opened.model.title, opened.model.content))
+    items = sweep.named(lab, opened, ["published", "ones", "copy"])
+    done = await sweep.sweep(lab, items, BOARD)
+    assert lab.built == ["published", "ones"] and len(lab.measured) == 2
+    assert all(item.status is SweepStatus.DONE for item in done)
+    assert done[2].run == done[0].run and done[2].reused
+
+
+async def test_two_series_at_once_build_each_folding_once(lab: QuickLab) -> None:
+    opened = await lab.open("tfc-w1a1")
+    items = sweep.named(lab, opened, ["published", "exp1", "ones"])
+    both = await asyncio.gather(sweep.sweep(lab, items, BOARD), sweep.sweep(lab, items, BOARD))
+    assert sorted(lab.built) == ["exp1", "ones", "published"]
+    assert all(item.status is SweepStatus.DONE for done in both for item in done)
+
+
+@pytest.mark.parametrize("state", ["running", "queued"])
+async def test_builds_that_died_with_their_machine_are_built_again(
+    lab: QuickLab, state: str
+) -> None:
+    opened = await lab.open("tfc-w1a1")
+    items = sweep.named(lab, opened, ["ones"])
+    dead = lab.leave_run(items[0].opened, state)
+    document = json.loads((dead.path / "state.json").read_text())
+    process = {**runprocesses.own_identity(), "boot": "another", "heartbeat": 1.0}
+    (dead.path / "state.json").write_text(json.dumps({**document, **process}))
+    (item,) = await sweep.sweep(lab, items, BOARD)
+    assert lab.built == ["ones"] and item.status is SweepStatus.DONE and not item.reused
+    assert dead.state().state == "lost"
+
+
+async def test_what_another_finn_has_built_is_not_taken(lab: QuickLab) -> None:
+    await series(lab)
+    lab.built = []
+    for run in lab.runs():
+        document = json.loads((run.path / "run.json").read_text())
+        document["engine"] = {"version": "1.4.0"}
+        (run.path / "run.json").write_text(json.dumps(document))
+    await series(lab)
+    assert lab.built == ["published", "exp1", "ones"]
+
+
+async def test_all_mistakes_of_a_series_are_named_before_it_begins(lab: QuickLab) -> None:
+    opened = await lab.open("tfc-w1a1")
+    layer = opened.design.layers[1].name
+    lab.workspace.save_folding("odd", {"Defaults": {}, layer: {"PE": 5}}, ("", ""))
+    with pytest.raises(FinnTuiError, match="2 of 4 foldings cannot be used") as caught:
+        sweep.named(lab, opened, ["ones", "odd", "nosuch", "exp1"])
+    assert "odd: " in caught.value.why and "nosuch: " in caught.value.why
+    with pytest.raises(FinnTuiError, match="no folding called nosuch"):
+        sweep.named(lab, opened, ["ones", "nosuch"])
 
 
 async def test_a_missed_clock_is_not_measured_unasked(lab: QuickLab) -> None:

@@ -210,8 +210,7 @@ def queue(folder: Path) -> None:
     (broken / "state.json").write_text("[1]")
     runqueue.take(str(broken))
     me = make_run(folder, "20260203T000000Z-a-0011", **runprocesses.own_identity())
-    runqueue.take(str(me))
-    assert runqueue.place(str(me)) == 0
+    assert runqueue.place(str(me), runqueue.take(str(me))) == 0
     bystander.check_alive()
 
 

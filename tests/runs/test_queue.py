@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -186,14 +187,14 @@ def test_tickets_are_never_given_out_twice(make_run: MakeRun) -> None:
         for n in range(1, 4)
     ]
     assert [runqueue.take(str(run.path)) for run in runs] == [1, 2, 3]
-    assert [runqueue.place(str(run.path)) for run in runs] == [0, 1, 2]
+    assert [runqueue.place(str(run.path), n + 1) for n, run in enumerate(runs)] == [0, 1, 2]
     for run in runs[:2]:
         shutil.rmtree(run.path)
-    assert runqueue.place(str(runs[2].path)) == 0
+    assert runqueue.place(str(runs[2].path), 3) == 0
     shutil.rmtree(runs[2].path)
     again = make_run("20260105T000000Z-a-0005", heartbeat=time.time(), **runprocesses.identity())
     assert runqueue.take(str(again.path)) == 4
-    assert runqueue.place(str(again.path)) == 0
+    assert runqueue.place(str(again.path), 4) == 0
     assert len(list_runs(again.path.parent)) == 1
 
 
@@ -203,6 +204,25 @@ def test_a_launch_that_died_holds_nobody_up_for_long(make_run: MakeRun) -> None:
     dead = make_run("20260101T000000Z-a-0001", heartbeat=time.time() - 120, **identity)
     elsewhere = make_run("20260101T000000Z-a-0002", heartbeat=time.time(), **there)
     waiting = make_run("20260101T000000Z-a-0003", heartbeat=time.time(), **identity)
-    for run in (dead, elsewhere, waiting):
-        runqueue.take(str(run.path))
-    assert runqueue.place(str(waiting.path)) == 0
+    numbers = [runqueue.take(str(run.path)) for run in (dead, elsewhere, waiting)]
+    assert runqueue.place(str(waiting.path), numbers[-1]) == 0
+
+
+def test_a_long_line_is_not_read_by_each_that_waits(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_run("20260101T000000Z-a-0001", heartbeat=time.time(), **runprocesses.identity())
+    runs_dir = first.path.parent
+    numbers = [runqueue.take(str(first.path))]
+    for number in range(2, 301):
+        # Links to one folder: each has a ticket and lives.
+        link = runs_dir / f"20260101T000000Z-b-{number:04}"
+        link.symlink_to(first.path)
+        numbers.append(runqueue.take(str(link)))
+    holds = Mock(side_effect=runqueue._holds)
+    monkeypatch.setattr(runqueue, "_holds", holds)
+    assert runqueue.place(str(link), numbers[-1]) == 299
+    assert holds.call_count < 20
+    # The last of the line looks less often than the first, and none so seldom that it seems dead.
+    assert runqueue.seconds_to_look(1) < 1 < 5 < runqueue.seconds_to_look(299)
+    assert runqueue.seconds_to_look(10_000) < runqueue.LAUNCH_SECONDS / 2

@@ -27,8 +27,6 @@ from finn_tui.engine.server.failures import build_failure
 from finn_tui.engine.server.runs import runfiles, runprocesses, runqueue, scheduled, sharing
 
 HEARTBEAT_SECONDS = 5.0
-#: How often a build that waits looks whether its turn has come.
-QUEUE_SECONDS = 0.5
 _NOTIFY_SECONDS = 30.0
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -186,9 +184,12 @@ class _Runner:
         """Wait until this run may build, saying in state.json which in the line it is."""
         if scheduled.is_scheduled():
             return  # its turn has come, or the scheduler had not started it
+        number: Optional[int] = None
         while not self.cancelled:
             try:
-                place = runqueue.place(self.folder)
+                if number is None:
+                    number = runqueue.number_of(self.folder) or runqueue.take(self.folder)
+                place = runqueue.place(self.folder, number)
             except OSError as error:
                 _complain("the queue cannot be read, building at once: %s\n" % error)
                 place = 0
@@ -199,7 +200,9 @@ class _Runner:
             if place != self.state["position"] or late:
                 self.state["position"] = place
                 self._save()
-            time.sleep(QUEUE_SECONDS)
+            until = time.monotonic() + runqueue.seconds_to_look(place)
+            while not self.cancelled and time.monotonic() < until:
+                time.sleep(runqueue.LOOK_SECONDS)  # a signal does not end a sleep
 
     def _detach(self) -> None:
         """A session of its own, no terminal, everything said into runner.log."""

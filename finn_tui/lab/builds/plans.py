@@ -13,6 +13,7 @@ from finn_tui.engine.server.runs import runqueue
 from finn_tui.lab.builds.build_request import folding_title
 from finn_tui.runs.documents import RunStatus
 from finn_tui.runs.folder import RunFolder, RunRequest
+from finn_tui.runs.launch.processes import reconcile
 
 if TYPE_CHECKING:
     from finn_tui.lab.foldings.opened import Opened
@@ -167,28 +168,46 @@ def build_outlook(plan: BuildPlan, runs: Sequence[RunFolder], parallel: int) -> 
 
     fifo = "minimal" if plan.rehearsal is not None else "simulate"
     kind = Kind(plan.name, plan.board, plan.version, plan.folding_name, fifo, plan.rehearsal)
-    states: dict[str, str] = {}
-    for run in runs:
-        try:
-            if run.id != plan.retry_of and _same(plan, run.request):
-                states.setdefault(run.state().state, run.id)
-        except FinnTuiError:
-            # One that cannot be read is told on Runs.
-            continue
+    built, building = same_builds(plan, runs)
     before = runqueue.in_use(str(runs[0].path.parent)) if runs else 0
     return BuildOutlook(
         expected(kind, past_builds(runs)),
         max(0, before - parallel + 1) if not plan.on else None,
-        states.get(RunStatus.SUCCEEDED, ""),
-        states.get(RunStatus.RUNNING, "") or states.get(RunStatus.QUEUED, ""),
+        built.id if built is not None else "",
+        building.id if building is not None else "",
     )
+
+
+def same_builds(
+    plan: BuildPlan, runs: Sequence[RunFolder]
+) -> tuple[RunFolder | None, RunFolder | None]:
+    """Return the newest run that has built what a plan asks for, and one that is building it.
+
+    Reads files of every run: call it off the event loop.
+
+    Args:
+        plan: what is asked.
+        runs: newest first. The state of one whose process has died is set right.
+    """
+    states: dict[RunStatus, RunFolder] = {}
+    for run in runs:
+        try:
+            if run.id != plan.retry_of and _same(plan, run.request):
+                states.setdefault(reconcile(run).state, run)
+        except FinnTuiError:
+            # One that cannot be read is told on Runs.
+            continue
+    building = states.get(RunStatus.RUNNING) or states.get(RunStatus.QUEUED)
+    return states.get(RunStatus.SUCCEEDED), building
 
 
 def _same(plan: BuildPlan, request: RunRequest) -> bool:
     content = str(request.source.get("content") or "")
+    version = str(request.engine.get("version") or "")
     return (
         request.model == plan.name
         and (not content or not plan.content or content == plan.content)
+        and (not version or not plan.version or version == plan.version)
         and request.folding == plan.folding
         and (request.board, request.part) == (plan.board, plan.part)
         and request.clock_ns == plan.clock_ns

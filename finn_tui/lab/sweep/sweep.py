@@ -8,8 +8,9 @@ was, and builds that run meanwhile are followed.
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,16 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.model import Folding
-from finn_tui.lab.builds.plans import build_outlook, plan_build
+from finn_tui.lab.builds.plans import plan_build, same_builds
 from finn_tui.lab.foldings import saved_foldings
 from finn_tui.lab.foldings.opened import Opened
-from finn_tui.lab.sweep.sweep_builds import as_they_end, build_one, check_built, send_all
+from finn_tui.lab.sweep.sweep_builds import (
+    as_they_end,
+    beginning,
+    build_one,
+    check_built,
+    send_all,
+)
 from finn_tui.lab.sweep.sweep_items import SweepItem, SweepOptions, SweepStatus, with_folding
 from finn_tui.runs.folder import RunFolder, missed_text
 
@@ -31,7 +38,8 @@ __all__ = ["SweepItem", "SweepOptions", "SweepStatus", "look", "named", "pareto"
 
 #: Targets that are tried for a front of which some points are taken.
 _FRONT = 24
-
+#: Foldings with a mistake, as many as one error names.
+_MOST_NAMED = 6
 
 OnItem = Callable[[int, SweepItem], None]
 
@@ -49,14 +57,37 @@ def named(lab: Workbench, opened: Opened, names: Sequence[str]) -> list[SweepIte
         names: of the foldings; one that is named twice counts once.
 
     Raises:
-        FinnTuiError: there is none of a name, or it is not legal.
+        FinnTuiError: there is none of a name, or it is not legal; it names all of them.
     """
     items = []
+    errors: dict[str, FinnTuiError] = {}
     for name in dict.fromkeys(names):
-        folding, _ = lab.read_folding(opened, name)
+        try:
+            folding, notes = lab.read_folding(opened, name)
+        except FinnTuiError as error:
+            errors[name] = error
+            continue
         title = saved_foldings.title(name)
-        items.append(SweepItem(title, with_folding(opened, folding, title)))
+        items.append(SweepItem(title, with_folding(opened, folding, title), notes=tuple(notes)))
+    if errors:
+        raise _unusable(errors, len(items) + len(errors))
     return items
+
+
+def _unusable(errors: Mapping[str, FinnTuiError], count: int) -> FinnTuiError:
+    """Return one error for all names of a series that mean no folding of the model."""
+    first_name, first = next(iter(errors.items()))
+    if len(errors) == 1 and (count == 1 or first_name in first.what):
+        return first
+    reasons = [f"{name}: {error.what}" for name, error in list(errors.items())[:_MOST_NAMED]]
+    if len(errors) > _MOST_NAMED:
+        reasons.append(f"and {len(errors) - _MOST_NAMED} more")
+    return FinnTuiError(
+        f"{len(errors)} of {count} foldings cannot be used",
+        "; ".join(reasons),
+        f"{first.fix} Or leave them out. Nothing was begun.",
+        kind=first.kind,
+    )
 
 
 async def pareto(
@@ -128,21 +159,20 @@ def look(lab: Workbench, items: Sequence[SweepItem], options: SweepOptions) -> l
         options: how it is done.
     """
     runs = lab.runs()
-    parallel = lab.workspace.settings.parallel_builds
-    looked = []
-    for item in items:
-        plan = plan_build(lab.workspace, item.opened, options.rehearse)
-        outlook = build_outlook(plan, runs, parallel)
-        by_id = {run.id: run for run in runs}
-        built, building = by_id.get(outlook.built), by_id.get(outlook.building)
-        if built is not None:
-            status = SweepStatus.DONE if _measured(built, options.board) else SweepStatus.BUILT
-            looked.append(replace(item, status=status, run=built, reused=True))
-        elif building is not None:
-            looked.append(replace(item, status=SweepStatus.BUILDING, run=building, reused=True))
-        else:
-            looked.append(replace(item, status=SweepStatus.WAITING))
-    return looked
+    return [_look_at(lab, item, runs, options) for item in items]
+
+
+def _look_at(
+    lab: Workbench, item: SweepItem, runs: Sequence[RunFolder], options: SweepOptions
+) -> SweepItem:
+    """Return a folding of a series as some runs have it."""
+    built, building = same_builds(plan_build(lab.workspace, item.opened, options.rehearse), runs)
+    if built is not None:
+        status = SweepStatus.DONE if _measured(built, options.board) else SweepStatus.BUILT
+        return replace(item, status=status, run=built, reused=True)
+    if building is not None:
+        return replace(item, status=SweepStatus.BUILDING, run=building, reused=True)
+    return replace(item, status=SweepStatus.WAITING)
 
 
 def _measured(run: RunFolder, board: str | None) -> bool:
@@ -186,22 +216,53 @@ async def sweep(
         on_item(index, item)
     # All builds are begun at once: they wait for their turn in the queue of builds, or of the
     # cluster, which goes on when this process is ended.
-    waiting = [at for at, item in enumerate(current) if item.status is SweepStatus.WAITING]
+    twins = _twins(current)
+    waiting = [at for at in twins if twins[at] == at]
+    known = {run.id for run in await asyncio.to_thread(lab.runs)}
+
+    async def look_again(index: int) -> bool:
+        """Whether another series of the workspace has begun a folding since; its run is taken."""
+        runs = [run for run in await asyncio.to_thread(lab.runs) if run.id not in known]
+        item = await asyncio.to_thread(_look_at, lab, current[index], runs, options)
+        if item.run is not None:
+            update(index, status=item.status, run=item.run, reused=True)
+        return item.run is not None
+
     if options.on is not None and waiting:
-        await send_all(lab, current, waiting, options, update, on_progress)
+        async with beginning(lab, on_progress):
+            waiting = [index for index in waiting if not await look_again(index)]
+            await send_all(lab, current, waiting, options, update, on_progress)
         waiting = []
     for index in waiting:
         try:
-            run = await build_one(lab, current[index], options, on_progress)
+            async with beginning(lab, on_progress):
+                if not await look_again(index):
+                    run = await build_one(lab, current[index], options, on_progress)
+                    known.add(run.id)
+                    update(index, status=SweepStatus.BUILDING, run=run)
         except FinnTuiError as error:
             update(index, status=SweepStatus.FAILED, error=error)
-        else:
-            update(index, status=SweepStatus.BUILDING, run=run)
+    for index, twin in twins.items():
+        if index != twin:
+            other = current[twin]
+            update(index, status=other.status, run=other.run, error=other.error, reused=True)
     async for index in as_they_end(lab, current, on_progress):
         await _finish(
             lab, current[index], options, lambda i=index, **c: update(i, **c), on_progress
         )
     return current
+
+
+def _twins(items: Sequence[SweepItem]) -> dict[int, int]:
+    """Return for each folding that waits the first that is the same: it is built once."""
+    first: dict[str, int] = {}
+    twins = {}
+    for index, item in enumerate(items):
+        if item.status is SweepStatus.WAITING:
+            editor = item.opened.editor
+            folding = json.dumps(finn_json.to_json(editor.design, editor.folding), sort_keys=True)
+            twins[index] = first.setdefault(folding, index)
+    return twins
 
 
 async def _finish(
@@ -218,7 +279,8 @@ async def _finish(
     try:
         if item.status is SweepStatus.BUILDING:
             await asyncio.to_thread(check_built, item, run)
-        if options.board is None:
+        # Another name of the same folding, or another series, may have measured it meanwhile.
+        if await asyncio.to_thread(_measured, run, options.board):
             update(status=SweepStatus.DONE)
             return
         missed = await asyncio.to_thread(run.clock_missed_ns)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from finn_tui.base import files
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress
 from finn_tui.lab.sweep.sweep_items import SweepItem, SweepOptions, SweepStatus
@@ -17,6 +19,32 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at the builds.
 _LOOK = 0.5
+
+
+@asynccontextmanager
+async def beginning(lab: Workbench, on_progress: OnProgress) -> AsyncIterator[None]:
+    """Keep other series of the workspace from beginning the same builds meanwhile.
+
+    Raises:
+        FinnTuiError: no lock can be made in the folder of the runs.
+    """
+    import filelock
+
+    path = lab.workspace.runs_dir / ".series.lock"
+    lock = filelock.AsyncFileLock(path, poll_interval=_LOOK)
+    try:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        try:
+            await lock.acquire(timeout=0)
+        except filelock.Timeout:
+            on_progress(Progress("sweep", "another series of this workspace begins a build"))
+            await lock.acquire()
+    except OSError as error:
+        raise files.not_written(path, error) from error
+    try:
+        yield
+    finally:
+        await lock.release()
 
 
 async def build_one(

@@ -35,6 +35,7 @@ class SweepItem:
         run: the run that builds it, or has built it; None before there is one.
         reused: whether that run was there already.
         error: why it has failed.
+        notes: what was said of its file when it was read.
     """
 
     name: str
@@ -43,6 +44,7 @@ class SweepItem:
     run: RunFolder | None = None
     reused: bool = False
     error: FinnTuiError | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The folding as ``sweep --json`` gives it."""

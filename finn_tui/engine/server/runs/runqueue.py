@@ -16,10 +16,17 @@ from finn_tui.engine.server.runs import runfiles, runprocesses
 FOLDER = ".queue"
 #: ``{"parallel": N}``, written by whoever launches from the workspace's settings.
 LIMIT = "limit.json"
+#: How often the first in line looks whether its turn has come, in seconds; others look less often,
+#: up to so many times this.
+LOOK_SECONDS = 0.5
+_MOST_LOOKS = 20
 #: A launch that has not become a process after this long was interrupted.
 LAUNCH_SECONDS = 60.0
 #: Names of run folders are shorter than this.
 _NAME_BYTES = 256
+#: Of so many that wait before a run it is looked whether they live, at each look of each run; in a
+#: series of hundreds those behind them count as they stand.
+_LOOKED_AT = 16
 
 
 def set_limit(runs: str, parallel: int) -> None:
@@ -57,20 +64,22 @@ def take(folder: str) -> int:
         return number
 
 
-def place(folder: str) -> int:
+def place(folder: str, own_number: int) -> int:
     """0 if a run's turn has come, else its place among those that wait, from 1.
 
-    A run without a ticket takes one. Tickets of runs that have ended are cleared away.
-    Raises ``OSError``.
+    Tickets of runs that have ended are cleared away as they come to the front. Raises ``OSError``.
+
+    Args:
+        folder: of the run.
+        own_number: of its ticket.
     """
     runs, run = os.path.split(folder)
-    own_number = number_of(folder)
-    if own_number is None:
-        own_number = take(folder)
+    parallel = limit(runs)
     before = 0
-    tickets = _tickets(runs)
-    for number, path in tickets:
-        if number >= own_number:
+    ahead = [(number, path) for number, path in _tickets(runs) if number < own_number]
+    for index, (_, path) in enumerate(ahead):
+        if before >= parallel + _LOOKED_AT:
+            before += len(ahead) - index
             break
         other = _read(path)
         if other == run:
@@ -81,7 +90,15 @@ def place(folder: str) -> int:
             # The largest stays, whoever holds it, so that no number is given out twice.
             with contextlib.suppress(OSError):
                 os.unlink(path)
-    return max(0, before - limit(runs) + 1)
+    return max(0, before - parallel + 1)
+
+
+def seconds_to_look(place: int) -> float:
+    """How long a run at a place of the line waits until it looks again.
+
+    Each look reads files of those before it: 200 that looked twice a second kept two cores busy.
+    """
+    return LOOK_SECONDS * min(max(place, 1), _MOST_LOOKS)
 
 
 def in_use(runs: str) -> int:
