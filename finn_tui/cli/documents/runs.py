@@ -352,7 +352,7 @@ class SweepFolding(Struct, frozen=True, kw_only=True):
         ii_cycles (cycles): estimated initiation interval.
         status: ``done`` or ``failed``; ``waiting`` for one that could not be begun.
         run: the run that has built it; null if none was begun.
-        reused: whether that run was there before.
+        reused: whether that run was there before, or another series or name has begun it.
         error: why it has failed.
     """
 
