@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def in_terminal(arguments: list[str], env: dict[str, str], answers: list[str]) -
             os.write(master, f"{answers[asked]}\n".encode())
             asked += 1
     os.close(master)
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE)
     return shown
 
 

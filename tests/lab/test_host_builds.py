@@ -34,10 +34,10 @@ from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import read_placement
 from finn_tui.runs.remote import mirror_folder
 from finn_tui.runs.slurm import submit
-from tests.runs.conftest import fake_archive
+from tests.runs.conftest import fake_archive, release
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
 from tests.runs.remote.test_builds import there
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 __all__ = ["begin_on", "fake_archive", "server"]
 
@@ -126,13 +126,14 @@ async def test_a_cancel_that_a_refused_login_stops_is_kept(
 async def test_who_follows_a_log_is_told_of_a_broken_line_and_misses_nothing(
     lab: Workbench, server: Server, begin_on: BeginOn
 ) -> None:
-    run = await begin(server, begin_on, seconds=1.0)
+    hold = lab.workspace.root / "hold"
+    run = await begin(server, begin_on, seconds=0.1, hold=str(hold))
     arguments = ["logs", "-f", run.id, "--workspace", str(lab.workspace.root)]
     following_it = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, main, arguments))
     async with asyncio.timeout(PATIENCE):
-        while not (run.path / ".mirror.json").exists():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.05)
+        await until((run.path / ".mirror.json").exists)
         server.stop()
+        release(hold)
         while (  # noqa: ASYNC110 - files change, nothing tells
             placement := read_placement(run.path)
         ) is None or placement.problem is None:

@@ -23,7 +23,7 @@ from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.remote import image_link, launch, link
 from tests.hosts.docker_daemon import IMAGE, Docker
 from tests.lab.test_host_builds import settled
-from tests.runs.conftest import fake_archive
+from tests.runs.conftest import fake_archive, release
 from tests.runs.remote.conftest import BeginOn, Server, begin_on, server
 
 __all__ = ["begin_on", "fake_archive", "server"]
@@ -117,13 +117,16 @@ async def test_a_container_that_was_ended_from_outside_is_said_and_resumed(
     begin_on: BeginOn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(image_link, "SILENT_SECONDS", 1.0)
-    run = await begin(begin_on, seconds=1)
+    hold = Path(image_host.folder) / "hold"
+    run = await begin(begin_on, hold=str(hold))
     while not (await asyncio.to_thread(there, image_host, run)).get("step"):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     # As a daemon does that is restarted: nobody has cancelled the build.
     await asyncio.to_thread(docker.run, "stop", f"finn-tui-{run.id}")
-    await settled(lab, run)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(image_link, "SILENT_SECONDS", 1.0)
+        await settled(lab, run)
+    release(hold)
     state = reconcile(run)
     assert state.state == "lost" and state.error is not None
     assert "ended from outside" in state.error.what and "code 1" in state.error.why

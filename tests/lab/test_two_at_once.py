@@ -12,6 +12,7 @@ from finn_tui.base.progress import Progress
 from finn_tui.core.device import Device
 from finn_tui.lab.models import identity, model_request, models, preparation
 from finn_tui.lab.workspace import Workspace
+from tests.waiting import until
 
 
 class SlowEngine:
@@ -20,6 +21,8 @@ class SlowEngine:
     def __init__(self) -> None:
         self.at_work = 0
         self.calls = 0
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def call(self, method: str, params: dict[str, Any], on_event: Any = None) -> Any:
         """Prepare, in two tenths of a second."""
@@ -28,6 +31,7 @@ class SlowEngine:
         assert self.at_work == 1, "one at a time"
         out = Path(params["out"])
         (out / "stages").mkdir()
+        await self.goes_on.wait()
         for name in ("dataflow.onnx", "stages/0.onnx"):
             await asyncio.sleep(0.1)
             (out / name).write_text(str(self.calls))
@@ -69,12 +73,15 @@ async def test_who_waits_can_leave_and_what_was_killed_is_swept(
 ) -> None:
     (tmp_path / ".out.dead.partial").mkdir()
     engine = SlowEngine()
+    engine.goes_on.clear()
     first = asyncio.create_task(prepare(engine, lambda progress: None))
-    await asyncio.sleep(0.05)
-    second = asyncio.create_task(prepare(engine, lambda progress: None))
-    await asyncio.sleep(0.05)
+    await until(lambda: engine.at_work)
+    told: list[Progress] = []
+    second = asyncio.create_task(prepare(engine, told.append))
+    await until(lambda: any("another finn-tui prepares" in one.message for one in told))
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
+    engine.goes_on.set()
     await first
     assert engine.calls == 1 and not list(tmp_path.glob(".*.partial"))

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from finn_tui.lab.foldings import working_folding
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from tests.ui.conftest import MakeApp, RecordedLab, opened, screen_text, tune_of, until
+from tests.waiting import wait_until
 
 SIZE = (120, 40)
 
@@ -182,9 +182,7 @@ def test_a_killed_app_goes_on_where_it_was(workspace: Workspace, lab: RecordedLa
         [sys.executable, "-c", textwrap.dedent(script), str(workspace.root)], env=dict(os.environ)
     )
     try:
-        end = time.monotonic() + 60
-        while not kept(lab).exists() and time.monotonic() < end and process.poll() is None:
-            time.sleep(0.05)
+        wait_until(lambda: kept(lab).exists() or process.poll() is not None)
         assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
     finally:

@@ -85,10 +85,11 @@ async def test_z_gives_a_pane_all_the_room_and_takes_it_back(
             await pilot.press("z")
             await pilot.pause()
             # All but the line with the modes and the line of keys.
-            assert pane.outer_size == (size[0], size[1] - 2), pane.id
+            whole = (size[0], size[1] - 2)
+            await until(pilot, lambda: pane.outer_size == whole)  # noqa: B023
             await pilot.press("z", "tab")
             await pilot.pause()
-        assert {pane: pane.outer_size for pane in panes(screen)} == before
+        await until(pilot, lambda: {one: one.outer_size for one in panes(screen)} == before)
 
 
 async def test_a_zoomed_pane_hands_its_room_on(make_app: MakeApp) -> None:

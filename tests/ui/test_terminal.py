@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.terminal import Terminal
 from finn_tui.lab.workspace import Workspace
+from tests.waiting import PATIENCE
 
 
 def screen(terminal: Terminal, width: int, height: int) -> list[str]:
@@ -71,7 +72,7 @@ def test_leaving_gives_the_terminal_back(workspace: Workspace, how: str) -> None
             os.kill(terminal.pid, signal.SIGTERM)
         # The normal screen, the cursor, and no mouse reports any more.
         wanted = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1003l")
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end and not all(part in terminal.output for part in wanted):
             terminal.read(0.1)
         assert all(part in terminal.output for part in wanted)
@@ -107,7 +108,7 @@ def test_without_a_terminal_one_line_says_what_to_use(workspace: Workspace, case
     run = shell.get(case, '"$@"')
     wrapped = ["sh", "-c", f"cd {workspace.root}; {run}; echo code $?", "sh"]
     with Terminal([*wrapped, *words], 200, 24, env) as terminal:
-        terminal.wait_for("code ", 60)
+        terminal.wait_for("code ", PATIENCE)
         terminal.settle()
     lines = bytes(terminal.output).decode().split("\r\n")
     output = [line for line in lines if line.strip()]
@@ -115,12 +116,12 @@ def test_without_a_terminal_one_line_says_what_to_use(workspace: Workspace, case
     assert output[1] == "code 2" or case == "no screen"
 
 
-SILENT = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+SILENT = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
 def _engines(folder: Path) -> list[str]:
     """Processes that were started with the engine of a test's home, and do not end at once."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while (lines := _engines_now(folder)) and time.monotonic() < end:
         time.sleep(0.1)
     return lines
@@ -167,8 +168,8 @@ def test_it_can_be_left_while_a_model_opens(
             while time.monotonic() < end:
                 terminal.read(0.02)
             os.kill(terminal.pid, signal.SIGTERM)
-        # Far below the 60 s for which the engine would be silent, whatever the load.
-        assert _ended(terminal, 30), bytes(terminal.output[-300:])
+        # Far below the 600 s for which the engine would be silent, whatever the load.
+        assert _ended(terminal, PATIENCE), bytes(terminal.output[-300:])
         assert not _engines(tmp_path), "the engine is gone, too"
         if b"\x1b[?1049h" in terminal.output:
             after = terminal.output.rindex(b"\x1b[?1049h")
