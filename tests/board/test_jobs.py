@@ -62,7 +62,7 @@ def agents() -> list[int]:
     return pids
 
 
-async def gone(seconds: float = 10.0) -> None:
+async def gone() -> None:
     await until(lambda: not agents())
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -18,6 +21,7 @@ from finn_tui.engine.server.runs import runcontrol, runfiles, runprocesses
 from finn_tui.runs.launch import processes
 from finn_tui.runs.launch.processes import adopt, alive, cancel, reconcile
 from tests.runs.conftest import MakeRun
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
 
@@ -110,7 +114,7 @@ def test_tools_in_sessions_of_their_own_are_found_and_ended(make_run: MakeRun) -
     environment = {**os.environ, runprocesses.MARK: str(run.path)}
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        "print('ready', flush=True); time.sleep(60)"
+        "print('ready', flush=True); time.sleep(600)"
     )
     children = [
         subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True),
@@ -126,10 +130,33 @@ def test_tools_in_sessions_of_their_own_are_found_and_ended(make_run: MakeRun) -
     tools = runprocesses.build_processes(str(run.path))
     assert {process.pid for process in tools} == {child.pid for child in children}
     runprocesses.end_processes(str(run.path), grace=0.5)
-    assert all(child.wait(timeout=30) < 0 for child in children)
+    assert all(child.wait(PATIENCE) < 0 for child in children)
     assert other.poll() is None
     other.kill()
     other.wait()
+
+
+def test_what_is_killed_is_waited_for_though_the_machine_stood_still(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(state="running")
+    environment = {**os.environ, runprocesses.MARK: str(run.path)}
+    child = subprocess.Popen(["sleep", "600"], env=environment, start_new_session=True)
+    wait_until(lambda: runprocesses.build_processes(str(run.path)))
+    still = itertools.chain([0.0], itertools.repeat(1000.0))
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + next(still), sleep=time.sleep)
+    monkeypatch.setattr(runprocesses, "time", clock)
+
+    def send(process: object, number: int) -> bool:
+        # It takes a moment to end.
+        assert number == signal.SIGKILL
+        threading.Timer(0.3, child.kill).start()
+        return True
+
+    monkeypatch.setattr(runprocesses, "send_signal", send)
+    runprocesses.end_processes(str(run.path), grace=60.0)
+    assert not runprocesses.build_processes(str(run.path))
+    child.wait(PATIENCE)
 
 
 async def test_without_proc_the_clock_and_the_arguments_prove_a_runner(
@@ -138,12 +165,12 @@ async def test_without_proc_the_clock_and_the_arguments_prove_a_runner(
     monkeypatch.setattr(runprocesses, "_proc_is_ours", lambda: False)
     monkeypatch.setattr(runprocesses, "boot_id", lambda: None)
     monkeypatch.setattr(processes, "_has_proc", lambda: False)
-    monkeypatch.setattr(runcontrol, "CANCEL_SECONDS", 0.5)
+    monkeypatch.setattr(runcontrol, "CANCEL_SECONDS", 10.0)
     run = make_run()
     names = (str(run.path), "another")
     runner, other = [
         subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
-            [sys.executable, "-c", "import time; time.sleep(60)", name]
+            [sys.executable, "-c", "import time; time.sleep(600)", name]
         )
         for name in names
     ]
@@ -155,7 +182,7 @@ async def test_without_proc_the_clock_and_the_arguments_prove_a_runner(
             (run.path / "state.json").write_text(json.dumps(state))
             if ended:
                 assert (await cancel(run)).state == "cancelled"
-                assert child.wait(5) == -signal.SIGTERM
+                assert child.wait(PATIENCE) == -signal.SIGTERM
             else:
                 with pytest.raises(FinnTuiError):
                     await cancel(run)

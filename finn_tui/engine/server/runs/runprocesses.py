@@ -222,19 +222,24 @@ def end_processes(
     """
     asked: Set[Process] = set()
     deadline = time.monotonic() + grace
+    killed_at: Optional[float] = None
     while True:
         processes = {process for process in more if _still(process)}
         processes.update(build_processes(folder, runner))
         processes -= _protected(runner)
         if not processes:
             return
-        late = time.monotonic() > deadline
+        now = time.monotonic()
+        late = now > deadline
+        if late and killed_at is None:
+            killed_at = now
         for process in sorted(processes):
             if late or process not in asked:
                 with contextlib.suppress(OSError):
                     send_signal(process, signal.SIGKILL if late else signal.SIGTERM)
                 asked.add(process)
-        if time.monotonic() > deadline + grace:
+        # Counted from the kill: the machine may have stood still since the deadline.
+        if killed_at is not None and now > killed_at + grace:
             return
         time.sleep(0.05)
 
