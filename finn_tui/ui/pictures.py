@@ -125,7 +125,7 @@ class _Camera:
 
     async def _save(self, app: FinnTuiApp, pilot: Pilot[Any], name: str) -> None:
         await pilot.pause(0.2)
-        title = f"{self._part.id}-{name}"
+        title = pictures.title(self._part.id, name)
         self._on_progress(Progress("pictures", title))
         svg = app.export_screenshot(title=title)
         self._paths.append(pictures.save_screen(self._workspace, self._part.id, title, svg))

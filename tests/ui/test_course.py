@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.lab.course import definition
+from finn_tui.lab.course import pictures as course_pictures
 from finn_tui.lab.course.facts import read_progress
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui import pictures
@@ -67,6 +68,9 @@ async def test_pictures_are_taken_without_a_terminal(workspace: Workspace) -> No
         "Part3-board-published-00ff-SIMULATED.svg",
         "Part3-results-throughput-against-lut-SIMULATED.svg",
     ]
+    # Steps of a course know them by the screen.
+    for screen, name in zip(("tune", "board", "results"), names, strict=True):
+        assert course_pictures.shows(name, "Part3", screen)
     board = paths[1].read_text().replace("&#160;", " ")
     assert "1,550,861" in board and "SIMULATED" in board
     # Neither settings nor the user's theme are changed.

@@ -37,7 +37,7 @@ class Step(Struct, frozen=True):
         folding: the folding that must be built or measured; any if it is missing.
         count: how many different foldings must be.
         percent (%): the least accuracy.
-        picture: what the names of pictures begin with.
+        picture: what the names of pictures begin with, after the part's: the screen, as ``flow``.
     """
 
     title: str

@@ -59,6 +59,16 @@ def save_screen(workspace: Workspace, part: str, name: str, svg: str) -> Path:
     return path
 
 
+def title(part: str, name: str) -> str:
+    """Return what a picture of a part is called: "Part1-flow-01-export"."""
+    return f"{part}-{name}"
+
+
+def shows(file_name: str, part: str, screen: str) -> bool:
+    """Return whether a part's picture is one of a screen, by its name."""
+    return file_name.removeprefix(title(part, "")).startswith(screen)
+
+
 def plain(name: str) -> str:
     """Return a name that can be a file's everywhere: "Part3-tfc-w1a1-results"."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.")[:100] or "picture"

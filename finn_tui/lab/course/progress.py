@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from finn_tui.lab.course import pictures
 from finn_tui.lab.course.definition import Course, Part, Step
 from finn_tui.lab.results.results_table import Experiment
 
@@ -140,7 +141,7 @@ def _step(part: Part, number: int, step: Step, facts: CourseFacts) -> StepProgre
             return replace(answer(part.notes in facts.written), edit=edit)
         case "pictures":
             names = facts.pictures.get(part.id, ())
-            count = sum(name.startswith(step.picture) for name in names)
+            count = sum(pictures.shows(name, part.id, step.picture) for name in names)
             return answer(count >= step.count, f"{count} pictures" if count else "")
     rows = [row for row in facts.experiments if row.model == model and _counts(row, step)]
     foldings = {row.folding for row in rows}

@@ -118,10 +118,9 @@ class CourseController(Controller):
             parts = [part for part in definition.load().part if part.model == model]
             part = parts[0].id if parts else "Screens"
             screen = self.context.screen_stack[0]
-            name = "-".join(
-                [part, getattr(screen, "place", "screen"), model or "no-model"]
-                + ([tune.editor.baseline_name] if tune is not None else [])
-            )
+            shown = [getattr(screen, "place", "screen"), model or "no-model"]
+            shown += [tune.editor.baseline_name] if tune is not None else []
+            name = pictures.title(part, "-".join(shown))
             taken = pictures.names(self.lab.workspace, part)
             number = sum(each.startswith(pictures.plain(name)) for each in taken) + 1
             svg = self.context.picture(name)
@@ -129,5 +128,5 @@ class CourseController(Controller):
         except FinnTuiError as error:
             self.context.show_error(error)
             return
-        shown = path.relative_to(self.lab.workspace.root)
-        self.context.notify(str(shown), title="picture", markup=False)
+        relative = path.relative_to(self.lab.workspace.root)
+        self.context.notify(str(relative), title="picture", markup=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.lab.course import definition, notes
+from finn_tui.lab.course import definition, notes, pictures
 from finn_tui.lab.course.definition import Course, Part, Step
 from finn_tui.lab.course.facts import read_progress
 from finn_tui.lab.course.progress import CourseFacts, TrainingFact, next_step, progress
@@ -58,7 +58,10 @@ def test_files_make_a_step_done() -> None:
     assert done(course_of(done="trained"), trained)[0]
     flow = course_of(done="pictures", picture="flow")
     assert not done(flow, CourseFacts(pictures={"Part1": ("board.svg",)}))[0]
-    assert done(flow, CourseFacts(pictures={"Part1": ("flow-1.svg",)}))[0]
+    for name in ("flow-1.svg", pictures.title("Part1", "flow-01-export") + ".svg"):
+        assert done(flow, CourseFacts(pictures={"Part1": (name,)}))[0]
+    board = pictures.title("Part1", "board-flow") + ".svg"
+    assert not done(flow, CourseFacts(pictures={"Part1": (board,)}))[0]
 
 
 def test_runs_make_a_step_done_and_rehearsals_are_marked(row: Experiment) -> None:
