@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.progress import Progress
 from finn_tui.base.text import clean
 from finn_tui.board import answers
 from finn_tui.board.agent.driver import LOCK_SECONDS
@@ -225,6 +226,11 @@ def _log(line: bytes) -> Log:
 
 class _Ended(Exception):
     """The agent's output ended before its answer."""
+
+
+def starting(link: Transport, job: str) -> Progress:
+    """What is told before an agent is started, which takes a Zynq half a minute."""
+    return Progress(job, f"starting the driver on {link.board.name}")
 
 
 @contextlib.asynccontextmanager

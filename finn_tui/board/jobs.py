@@ -13,7 +13,7 @@ import msgspec
 
 from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
-from finn_tui.board.agent_session import conversation
+from finn_tui.board.agent_session import conversation, starting
 from finn_tui.board.answers import Checked, Event, Hello
 from finn_tui.board.deploy import deploy
 from finn_tui.board.execution import NoSamplesError, execute
@@ -46,6 +46,7 @@ async def go(
     deployed = await deploy(link, run, on_progress)
     executed: Executed | None = None
     validation: Validation | None = None
+    on_progress(starting(link, "execute"))
     # One agent for all of it: Python and the driver take a Zynq half a minute to load.
     async with conversation(link) as agent:
         try:

@@ -251,6 +251,7 @@ class Validation:
         differences_file: file in the run folder with these images and both outputs (.npz).
         replay: whether it is a recorded session's and no measurement.
         clock_note: what is wrong with the clock; None where it is the build's.
+        label_note: that labels are above all classes that the board gave; None where they are not.
     """
 
     board: str
@@ -276,6 +277,7 @@ class Validation:
     differences_file: str | None = None
     replay: bool = False
     clock_note: str | None = None
+    label_note: str | None = None
 
     @property
     def differs(self) -> bool:

@@ -35,7 +35,13 @@ from finn_tui.board.request import (
 )
 from finn_tui.board.results import Validation, clock_note
 from finn_tui.board.transport import Transport
-from finn_tui.board.validation_set import NoTestSetError, ValidationSet, read, stored
+from finn_tui.board.validation_set import (
+    NoTestSetError,
+    ValidationSet,
+    class_count,
+    read,
+    stored,
+)
 from finn_tui.core.proportion import wilson
 from finn_tui.engine.server.training.evaluate import summary
 
@@ -159,6 +165,8 @@ class _Run:
             high_percent=high,
             per_class=tuple(rows),
             predictions=path,
+            # Where it is known how many classes there are, such labels were refused.
+            label_note=label_note(predictions, labels) if class_count(self.what) is None else None,
         )
 
     async def _values(
@@ -295,6 +303,22 @@ def _same_set(what: Package, labels: npt.NDArray[np.int64] | None) -> npt.NDArra
     if not np.array_equal(known, labels):
         return None
     return np.asarray(software, np.int64)
+
+
+def label_note(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> str | None:
+    """What is said of labels that are above all classes that the board gave; None without.
+
+    How many classes a network has is not always known beforehand; a few images may be of a class
+    that it never gives, but hardly a tenth of them.
+    """
+    highest = int(predictions.max(initial=0))
+    beyond = int((labels > highest).sum())
+    if 10 * beyond < len(labels):
+        return None
+    return (
+        f"{beyond:,} of {len(labels):,} images have labels above {highest}, the highest class that "
+        "the board gave for any image: check that labels are counted from 0 and are this network's"
+    )
 
 
 def _save(path: Path, **arrays: Any) -> None:

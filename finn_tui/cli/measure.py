@@ -55,7 +55,7 @@ def execute(order: BoardOrder, images: tuple[int, ...], file: Path | None) -> No
     code 1 if the board differs.
     """
     from finn_tui.board import execution as work
-    from finn_tui.board.agent_session import conversation
+    from finn_tui.board.agent_session import conversation, starting
     from finn_tui.board.deploy import deploy as send
 
     if images and file is not None:
@@ -69,6 +69,7 @@ def execute(order: BoardOrder, images: tuple[int, ...], file: Path | None) -> No
 
     async def job(link: Transport, folder: Path, on_progress: OnProgress) -> Any:
         await send(link, folder, on_progress)
+        on_progress(starting(link, "execute"))
         async with conversation(link) as agent:
             if own is None:
                 results = await work.execute(

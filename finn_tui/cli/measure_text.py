@@ -105,6 +105,8 @@ def validation(done: dict[str, Any]) -> list[str]:
         beside = "" if same is None else f"; {same:,} of {done['images']:,} as in software"
         lines.append(f"validate    {accuracy_text(done)} ({done['dataset']}){beside}{signed}")
         lines += clock(done)
+        if done["label_note"]:
+            lines.append(f"            WRONG LABELS? {done['label_note']}{signed}")
         lines += _worst(done)
     elif done["mean_squared_error"] is not None:
         lines.append(

@@ -191,6 +191,17 @@ async def test_a_user_s_own_data_set(link: Transport, run_folder: Path, tmp_path
     assert (done.images, done.correct) == (130, 130 - 33), "a last batch that is not full counts"
     assert done.comparison is not None and done.comparison.samples == 60
     assert results(run_folder)["accuracy"]["dataset"] == "mine.npz"
+    assert done.label_note is None
+    # Of this run it is not known any more how many classes there are.
+    settings = next((run_folder / "build" / "deploy").rglob("settings.json"))
+    text = settings.read_text()
+    settings.write_text(text.replace('"mnist"', "null"))
+    np.savez(path, x=pixels, y=labels + 10)
+    beyond = await validate(link, run_folder, dataset=path, limit=30)
+    assert beyond.percent == 0 and beyond.label_note is not None
+    assert beyond.label_note.startswith("30 of 30 images have labels above 9")
+    assert results(run_folder)["accuracy"]["label_note"] == beyond.label_note
+    settings.write_text(text)
     with pytest.raises(FinnTuiError, match="do not fit"):
         np.savez(path, x=np.zeros((3, 5), np.uint8), y=labels[:3])
         await validate(link, run_folder, dataset=path)

@@ -12,6 +12,7 @@ from finn_tui.lab.boards.driver_consent import UnagreedDriver
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
 from finn_tui.ui.app import FinnTuiApp
+from finn_tui.ui.board.queue_view import content
 from finn_tui.ui.controllers.board_work import Credentials
 from finn_tui.ui.dialogs.confirm import Confirm
 from finn_tui.ui.toolkit.listing import Listing
@@ -210,3 +211,14 @@ def test_a_damaged_queue_is_none(tmp_path: Path) -> None:
         again = BoardQueue(tmp_path)
         assert again.restore() == 1 and again.held and again.next() is None
         again.close()
+
+
+def test_a_stopped_entry_has_no_figures_of_an_earlier_measurement() -> None:
+    queue = BoardQueue()
+    for entry, status in zip(
+        queue.add(IDS[:2], "lab"), (EntryStatus.STOPPED, EntryStatus.DONE), strict=True
+    ):
+        queue.set(entry, status)
+    measured = dict.fromkeys(IDS[:2], "SIMULATED 1,000 fps")
+    rows = content(queue, lambda run: None, 120, (), measured).rows
+    assert [row.cells[-1][0] for row in rows] == ["■ stopped", "✓ done: SIMULATED 1,000 fps"]

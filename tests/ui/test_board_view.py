@@ -41,6 +41,14 @@ def test_a_difference_is_said_also_in_a_low_window() -> None:
     assert "sample 0: outputs differ from software, largest difference 0.5" in shown(execute=values)
 
 
+def test_where_something_was_measured_is_said_if_another_board_is_chosen() -> None:
+    accuracy = {**ACCURACY, "board": "lab"}
+    for machine, words in (("lab", "measured earlier"), ("pynq", "measured earlier on lab")):
+        board = BoardState(machine=machine, results={"accuracy": accuracy})
+        lines = [line.text.rstrip() for line in job_lines(board, 120, 20)]
+        assert any(line.endswith(words) for line in lines), lines
+
+
 @pytest.mark.parametrize("height", [60, 8])
 def test_each_line_with_a_figure_has_its_mark(height: int) -> None:
     mark = {"simulated": True}
@@ -50,6 +58,7 @@ def test_each_line_with_a_figure_has_its_mark(height: int) -> None:
     measured = {"images_per_s": 1000.0, "batch": 10, "estimate_images_per_s": 2000.0, **clock}
     measured |= {"reasons": ["packing takes 20 % of the time"], **mark}
     sure = {"dataset": "mnist", "low_percent": 90.0, "high_percent": 92.0, **clock}
+    sure["label_note"] = "3 of 4 images have labels above 9"
     results = {
         "execute": {**executed, "scores_of": "board"},
         "throughput": measured,

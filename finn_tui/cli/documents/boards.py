@@ -320,6 +320,7 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
         replay: whether it is a recorded session's and no measurement.
         clock_note: the clock that it was built for and the other one that it ran at; null where
             they are the same.
+        label_note: that many labels are above all classes that the board gave; null otherwise.
     """
 
     board: str
@@ -345,6 +346,7 @@ class ValidateRow(Struct, frozen=True, kw_only=True):
     differences_file: str | None
     replay: bool
     clock_note: str | None
+    label_note: str | None
 
 
 class Validate(ValidateRow, frozen=True, kw_only=True):

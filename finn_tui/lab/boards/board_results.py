@@ -108,6 +108,19 @@ def read_board_results(run: RunFolder, machine: str = "") -> BoardResults:
     return BoardResults(results, image, sample, differing, weak, replay)
 
 
+def measured_elsewhere(result: Mapping[str, Any], machine: str) -> str | None:
+    """Return the board that a result is of, if that is another one; None for the same.
+
+    Args:
+        result: a part of results.json.
+        machine: the board that is chosen. A replay is of the session that is chosen.
+    """
+    board = result.get("board")
+    if not isinstance(board, str) or board == machine or result.get("replay"):
+        return None
+    return board
+
+
 def end_to_end(throughput: Mapping[str, Any]) -> float | None:
     """Return images a second with packing and copying, from what the driver measured.
 

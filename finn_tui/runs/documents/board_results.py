@@ -233,6 +233,7 @@ class AccuracyResult(Struct, frozen=True):
         driver_seconds (s): of it, within the driver.
         differences: the first images for which board and software differ.
         differences_file: file in the run folder with them and both outputs (.npz).
+        label_note: that many labels are above all classes that the board gave; null otherwise.
     """
 
     percent: float
@@ -255,6 +256,7 @@ class AccuracyResult(Struct, frozen=True):
     driver_seconds: float | None = None
     differences: tuple[DifferentImage, ...] = ()
     differences_file: str | None = None
+    label_note: str | None = None
 
 
 class ComparisonResult(Struct, frozen=True):

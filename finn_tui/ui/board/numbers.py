@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finn_tui.board.catalogue import marks
-from finn_tui.lab.boards.board_results import end_to_end
+from finn_tui.lab.boards.board_results import end_to_end, measured_elsewhere
 from finn_tui.ui.state import BoardState, RunView
 from finn_tui.ui.toolkit.digits import digit_lines
 from finn_tui.ui.toolkit.styled_line import (
@@ -56,7 +56,7 @@ def figures(board: BoardState, run: RunView) -> list[Figure]:
     return [
         _estimate(run, results),
         _device(throughput, board.machine),
-        _end_to_end(throughput),
+        _end_to_end(throughput, board.machine),
         _accuracy(board, results),
     ]
 
@@ -75,14 +75,18 @@ def _device(result: Mapping[str, Any], machine: str) -> Figure:
     if not result.get("images_per_s"):
         return Figure("device", about=("T measures it", "d does all of it"))
     batch = f"batch {whole(result['batch'])}"
-    about = [_clock(result), batch]
-    if result.get("board") not in (None, machine) and not result.get("replay"):
-        about.append(f"on {result['board']}")
+    about = [_clock(result), batch, *_elsewhere(result, machine)]
     estimate = result.get("estimate_images_per_s")
     if estimate:
         about.append(f"{result['images_per_s'] / estimate:.1%} of the estimate")
     fps = rate(result["images_per_s"])
     return Figure("device", fps, "fps", tuple(about), *_origin(result))
+
+
+def _elsewhere(result: Mapping[str, Any], machine: str) -> list[str]:
+    """The board that it was measured on, where that is another one than is chosen."""
+    board = measured_elsewhere(result, machine)
+    return [f"on {board}"] if board else []
 
 
 def _clock(result: Mapping[str, Any]) -> str:
@@ -97,12 +101,12 @@ def _origin(result: Mapping[str, Any]) -> tuple[bool, bool]:
     return bool(result.get("simulated")), bool(result.get("replay"))
 
 
-def _end_to_end(result: Mapping[str, Any]) -> Figure:
+def _end_to_end(result: Mapping[str, Any], machine: str) -> Figure:
     fps = end_to_end(result) if result else None
     if fps is None:
         text = "not measured" if result else "T measures it"
         return Figure("end to end", about=(text, "with packing, copying"))
-    about = [_clock(result), f"batch {whole(result['batch'])}"]
+    about = [_clock(result), f"batch {whole(result['batch'])}", *_elsewhere(result, machine)]
     if result.get("latency_ms"):
         about.append(f"1 image: {milliseconds(result['latency_ms'])}")
     return Figure("end to end", rate(fps), "fps", tuple(about), *_origin(result))
@@ -119,6 +123,7 @@ def _accuracy(board: BoardState, results: Mapping[str, Any]) -> Figure:
     if result.get("percent") is None:
         return Figure("accuracy", about=("V measures it", "d does all of it"))
     about_set = [str(result.get("dataset") or "data set?"), f"of {result['images']:,} images"]
+    about_set += _elsewhere(result, board.machine)
     low, high = result.get("low_percent"), result.get("high_percent")
     if low is not None and high is not None:
         about_set.append(f"{low:.2f} to {high:.2f} %")

@@ -66,7 +66,8 @@ def content(
         place += entry.waits
         view = run(entry.run)
         text, role = _SIGNS[entry.status]
-        more = entry.why or (measured.get(entry.run, "") if entry.ended else "")
+        is_measured = entry.status in (EntryStatus.DONE, EntryStatus.DIFFERS)
+        more = entry.why or (measured.get(entry.run, "") if is_measured else "")
         cells: list[Cell] = [
             (str(place) if entry.waits else "", "dim"),
             (entry.run if wide else entry.run[-4:], "quiet"),

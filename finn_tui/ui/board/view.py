@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.board.catalogue import marks
-from finn_tui.lab.boards.board_results import BoardResults, DifferingImage
+from finn_tui.lab.boards.board_results import (
+    BoardResults,
+    DifferingImage,
+    measured_elsewhere,
+)
 from finn_tui.ui.board.facts_view import board_lines, machine_text
 from finn_tui.ui.state import BOARD_JOBS, BoardState, JobState, RunView
 from finn_tui.ui.toolkit.styled_line import (
@@ -115,7 +119,8 @@ def job_lines(
         if height < JOB_LINES and measured and (job is None or job.status != "running"):
             lines.append(_short_job_line(name, job, measured[0], width))
             continue
-        lines.append(_job_line(name, job, width, measured=bool(measured)))
+        text = _earlier_text(board, name) if measured else ""
+        lines.append(_job_line(name, job, width, text))
         lines += [
             StyledLine().add("   ").add(_cut(text, width - 4), role) for text, role in measured
         ]
@@ -181,12 +186,20 @@ def _cut(text: str, width: int) -> str:
     return shorten(text.removesuffix(mark), width - len(mark)) + mark
 
 
-def _job_line(name: str, job: JobState | None, width: int, measured: bool) -> StyledLine:
+def _earlier_text(board: BoardState, name: str) -> str:
+    """When and where the results of a job were measured."""
+    part = "accuracy" if name == "validate" and board.results.get("accuracy") else name
+    result = board.results.get("comparison" if part == "validate" else part) or {}
+    elsewhere = measured_elsewhere(result, board.machine)
+    return f"measured earlier on {elsewhere}" if elsewhere else "measured earlier"
+
+
+def _job_line(name: str, job: JobState | None, width: int, measured: str) -> StyledLine:
     mark, role = _SIGNS[job.status if job is not None else "done" if measured else "waiting"]
     line = StyledLine().add(f" {mark} ", role)
     line.cell(name, 11, "strong" if job is not None and job.status == "running" else "")
     if job is None and measured:
-        return line.add("measured earlier", "dim")
+        return line.add(shorten(measured, width - line.width - 1), "dim")
     if job is None or (job.status == "waiting" and not measured):
         return line.add(shorten(WORK[name], width - line.width - 1), "faint")
     if job.status == "running":
@@ -289,6 +302,8 @@ def _accuracy(result: Mapping[str, Any], compared: Mapping[str, Any]) -> list[Te
         lines.append((confidence + mark, "dim"))
     elif dataset:
         lines.append((f"data set {dataset}", "dim"))
+    if result.get("label_note"):
+        lines.append((f"! {result['label_note']}{mark}", "bad"))
     return lines + _clock(result)
 
 
