@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 #: Set for commands that are ended with all that they started: a word that nobody else knows.
 MARK = "FINN_TUI_COMMAND"
+_ROUNDS = 5
 
 
 def marked_environment() -> Mapping[str, str]:
@@ -30,12 +31,23 @@ def kill_session(session: int, mark: str) -> None:
         session: number of the process that was started in a session of its own.
         mark: value of ``MARK`` in its environment; a number may be another process's by now.
     """
+    # Again while there was one: what begins, or becomes another program, in between is not seen.
+    for _ in range(_ROUNDS):
+        if not _kill_marked(session, mark):
+            return
+
+
+def _kill_marked(session: int, mark: str) -> bool:
+    """Kill the processes of a session that have a mark now; returns whether there were any."""
     import psutil
 
+    killed = False
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if os.getsid(process.pid) == session and process.environ().get(MARK) == mark:
                 process.kill()
+                killed = True
+    return killed
 
 
 async def exit_code(process: asyncio.subprocess.Process) -> int:

@@ -261,6 +261,10 @@ class Engine:
             except TimeoutError:
                 await self.close()
                 raise does_not_answer(self.spec.name, seconds, list(self._said)) from None
+            except FinnTuiError:
+                # One of another protocol would wait for requests.
+                await self._close_process()
+                raise
 
     async def _open(self, archive: Path) -> EngineProcess:
         """Start the process, wherever it is. Raises ``OSError``, ``FinnTuiError``."""
@@ -391,10 +395,8 @@ class Engine:
         self._heard = asyncio.get_running_loop().time()
         pending = self._pending.get(id) if id is not None else None
         if "event" in message:
-            name, data = (
-                checked(str, message["event"], "event"),
-                checked(dict, message.get("data"), "data"),
-            )
+            name = checked(str, message["event"], "event")
+            data = checked(dict, message.get("data"), "data")
             if name == "log":
                 text = str(data.get("text", ""))[:MOST_LOG]
                 self._log(str(data.get("level", "info")), clean(text))
@@ -416,11 +418,9 @@ class Engine:
         except (KeyError, TypeError, ValueError, AttributeError, FinnTuiError) as error:
             # The receiver reads data from elsewhere; what it cannot read fails this request only.
             if not pending.answer.done():
-                pending.answer.set_exception(
-                    error
-                    if isinstance(error, FinnTuiError)
-                    else not_understood(self.spec.name, pending.method, error)
-                )
+                if not isinstance(error, FinnTuiError):
+                    error = not_understood(self.spec.name, pending.method, error)
+                pending.answer.set_exception(error)
 
     def _greet(self, hello: dict[str, Any]) -> None:
         assert self._greeted is not None

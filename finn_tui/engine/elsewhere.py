@@ -14,7 +14,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.engine import protocol
 from finn_tui.engine.catalogue import EngineSpec
-from finn_tui.hosts import catalogue
+from finn_tui.hosts import catalogue, command_end
 from finn_tui.hosts.container_transport import ContainerTransport, open_container
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.pool import HostPool
@@ -52,17 +52,6 @@ cat > "$3" || { rm -f -- "$3"; exit 4; }
 set -- "$1" "$2" "$3" $(sha256sum -- "$3")
 [ "$4" = "$2" ] || { rm -f -- "$3"; exit 5; }
 mv -f -- "$3" "$1"
-"""
-#: Ends every process whose command line has the word of standard input, which nobody else knows.
-_KILL = """
-read -r word
-[ ${#word} -gt 15 ] || exit 0
-for place in /proc/[0-9]*; do
-    case "$(tr '\\0' ' ' < "$place/cmdline" 2>/dev/null)" in
-        *"$word"*) kill -9 "${place#/proc/}" 2>/dev/null ;;
-    esac
-done
-exit 0
 """
 
 
@@ -170,28 +159,29 @@ async def open_process(
     Raises:
         FinnTuiError: as ``send_archive``, or the line is broken.
     """
-    word = secrets.token_hex(8)
+    mark = command_end.new_mark()
     if isinstance(transport, ContainerTransport) and transport.container.image:
         # A container of an image begins empty: it sees the machine's folder.
         path = await send_archive(archive, transport.outer, folder)
         line = transport.command(
-            *(*command, path, "serve", word), mounts=(path.rpartition("/")[0],), name=word
+            *(*command, path, "serve"), mounts=(path.rpartition("/")[0],), name=mark
         )
         process = await transport.outer.stream("exec " + shlex.join(line))
     else:
         path = await send_archive(archive, transport, folder)
-        process = await transport.stream("exec " + shlex.join((*command, path, "serve", word)))
-    return StreamProcess(process, transport, word)
+        line = command_end.marked(mark, *command, path, "serve")
+        process = await transport.stream("exec " + shlex.join(line))
+    return StreamProcess(process, transport, mark)
 
 
 class StreamProcess:
     """An engine at the other end of a transport; see ``EngineProcess``."""
 
-    def __init__(self, process: RemoteProcess, transport: Transport, word: str) -> None:
-        """For a process whose command line has a word of its own."""
+    def __init__(self, process: RemoteProcess, transport: Transport, mark: str) -> None:
+        """For a process with a mark, which is also its container's name; see ``command_end``."""
         self._process = process
         self._transport = transport
-        self._word = word
+        self._mark = mark
         self._over = asyncio.Event()
         self._problem = ""
         self._code: int | None = None
@@ -278,13 +268,15 @@ class StreamProcess:
 
     async def _kill(self) -> None:
         """End it there, too: one that is stopped or stuck does not see that its input is closed."""
-        with contextlib.suppress(FinnTuiError):
-            transport, word = self._transport, self._word
-            if isinstance(transport, ContainerTransport) and transport.container.image:
-                await transport.remove(word)
-                return
-            word_line = word.encode() + b"\n"
-            await transport.run("sh", "-c", _KILL, timeout=_KILL_SECONDS, stdin=word_line)
+        transport = self._transport
+        if isinstance(transport, ContainerTransport) and transport.container.image:
+            with contextlib.suppress(FinnTuiError):
+                await transport.remove(self._mark)
+            return
+        await command_end.end(self._mark, self._run, wait=_KILL_SECONDS)
+
+    async def _run(self, command: tuple[str, ...], stdin: bytes) -> None:
+        await self._transport.run(*command, stdin=stdin)
 
     async def end(self, patience: float) -> None:
         """See ``EngineProcess``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import shlex
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts import command_end
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.remote_files import RemoteFiles
@@ -175,10 +175,13 @@ async def run_named(
     except BaseException:
         # Without its client it would go on; where the line broke, its standard input ends.
         if not machine.is_closed:
-            # What has happened counts, not that it cannot be removed.
-            with contextlib.suppress(FinnTuiError), machine.translated():
-                await machine.run(runtime, "rm", "-f", name)
+            await command_end.go_on(_remove(machine, runtime, name))
         raise
+
+
+async def _remove(machine: Transport, runtime: str, name: str) -> None:
+    with machine.translated():
+        await machine.run(runtime, "rm", "-f", name)
 
 
 class ContainerTransport:
@@ -253,10 +256,21 @@ class ContainerTransport:
     ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
         name = secrets.token_hex(8) if self.container.image else ""
-        line = self.command(*command, name=name)
-        if not name:
+        if name:
+            line = self.command(*command, name=name)
+            return await run_named(self.outer, _PREFIX + name, *line, timeout=timeout, stdin=stdin)
+        mark = command_end.new_mark()
+        line = self.command(*command_end.marked(mark, *command))
+        try:
             return await self.outer.run(*line, timeout=timeout, stdin=stdin)
-        return await run_named(self.outer, _PREFIX + name, *line, timeout=timeout, stdin=stdin)
+        except BaseException:
+            # Its client is ended; what the daemon has started for it is not.
+            if not self.is_closed:
+                await command_end.end(mark, self._run_plain)
+            raise
+
+    async def _run_plain(self, command: tuple[str, ...], stdin: bytes) -> None:
+        await self.outer.run(*self.command(*command), stdin=stdin)
 
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -36,8 +36,7 @@ class LocalTransport:
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
-        environment = subprocesses.marked_environment()
-        process = await _start(*command, env=environment)
+        process, mark = await _start(*command)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -53,15 +52,12 @@ class LocalTransport:
         except TimeoutError:
             raise took_too_long(self.machine, command[0], timeout) from None
         finally:
-            if not done:
-                # A shell's children would go on, and hold what they have open.
-                mark = environment[subprocesses.MARK]
-                subprocesses.kill_session(process.pid, mark)
-            await subprocesses.end(process)
+            await _let_go(process, "" if done else mark)
 
     async def stream(self, command: str) -> RemoteProcess:
         """See ``Transport``."""
-        return _LocalStream(await _start("sh", "-c", command))
+        process, _ = await _start("sh", "-c", command)
+        return _LocalStream(process)
 
     async def files(self, base: str) -> RemoteFiles:
         """See ``Transport``."""
@@ -99,17 +95,32 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-async def _start(*command: str, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
-    """Start a command in a session of its own. Raises ``FinnTuiError`` where there is none."""
-    try:
-        return await asyncio.create_subprocess_exec(
+async def _start(*command: str) -> tuple[asyncio.subprocess.Process, str]:
+    """Start a command in a session of its own; returns it and its mark, see ``subprocesses``.
+
+    Raises:
+        FinnTuiError: there is no such program.
+    """
+    environment = subprocesses.marked_environment()
+    mark = environment[subprocesses.MARK]
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
-            env=env,
+            env=environment,
         )
+    )
+    try:
+        return await asyncio.shield(starting), mark
+    except asyncio.CancelledError:
+        # Cancelled itself, it would wait for all that hold its pipes, as a shell's children do.
+        await asyncio.wait([starting])
+        if starting.exception() is None:
+            await _let_go(starting.result(), mark)
+        raise
     except OSError as error:
         raise FinnTuiError(
             f"{command[0]} does not start",
@@ -117,6 +128,19 @@ async def _start(*command: str, env: Mapping[str, str] | None = None) -> asyncio
             "Install it, or check its path.",
             kind="engine",
         ) from error
+
+
+async def _let_go(process: asyncio.subprocess.Process, mark: str) -> None:
+    """End a command.
+
+    Args:
+        process: which; it may have ended.
+        mark: of what it has started and what ends with it; empty for nothing.
+    """
+    if mark:
+        # A shell's children would go on, and hold what they have open.
+        subprocesses.kill_session(process.pid, mark)
+    await subprocesses.end(process)
 
 
 async def _most(reader: asyncio.StreamReader) -> bytes:

@@ -59,6 +59,20 @@ async def test_a_command_that_is_no_python_is_explained() -> None:
     assert "no such container" in caught.value.detail
 
 
+async def test_an_engine_of_another_protocol_is_ended_at_once(tmp_path: Path) -> None:
+    script = (
+        "import json, os, pathlib, sys; "
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); "
+        "print(json.dumps({'hello': {'protocol': 0}}), flush=True); sys.stdin.read()"
+    )
+    engine = Engine(EngineSpec("old", (sys.executable, "-I", "-c", script)))
+    with pytest.raises(FinnTuiError, match="protocol"):
+        await engine.call("info")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    await engine.close()
+
+
 async def test_prints_that_get_past_the_guards_are_kept_as_log() -> None:
     messages: list[str] = []
     script = (

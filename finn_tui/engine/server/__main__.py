@@ -1,8 +1,8 @@
 """What ``python engine.pyz`` does.
 
-``[serve [WORD]]`` talks on stdio; WORD is what the process is known by. ``build RUN`` builds a run,
-``doctor [PART ...]`` prints facts about the machine. ``JOB`` does what ``remote`` has for runs on
-this machine: a request from standard input, an answer.
+``[serve]`` talks on stdio, ``build RUN`` builds a run, ``doctor [PART ...]`` prints facts about the
+machine. ``JOB`` does what ``remote`` has for runs on this machine: a request from standard input,
+an answer.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import List
 def main(arguments: List[str]) -> int:
     """Run one of the engine's jobs and return the exit code (2 for wrong use)."""
     job = arguments[0] if arguments else "serve"
-    if job == "serve" and len(arguments) <= 2:
+    if job == "serve" and len(arguments) <= 1:
         from finn_tui.engine.server import methods
 
         return methods.serve()
@@ -29,7 +29,7 @@ def main(arguments: List[str]) -> int:
     if job in remote.JOBS and len(arguments) == 1:
         return remote.main(job)
     usage = (
-        "usage: engine [serve [WORD]] | engine build RUN_FOLDER | engine doctor [PART ...] | "
+        "usage: engine [serve] | engine build RUN_FOLDER | engine doctor [PART ...] | "
         "engine %s < REQUEST\n"
     )
     sys.stderr.write(usage % "|".join(sorted(remote.JOBS)))

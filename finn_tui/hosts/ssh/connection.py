@@ -8,6 +8,7 @@ import time
 
 import asyncssh
 
+from finn_tui.hosts import command_end
 from finn_tui.hosts.machine import Machine
 from finn_tui.hosts.remote_files import RemoteFiles
 from finn_tui.hosts.ssh import login_shell
@@ -42,6 +43,7 @@ class SshConnection:
         self.connection = connection
         self._sftp: asyncio.Future[asyncssh.SFTPClient] | None = None
         self._running = asyncio.Semaphore(_COMMANDS)
+        self._ending = asyncio.Lock()
 
     @property
     def is_closed(self) -> bool:
@@ -100,32 +102,43 @@ class SshConnection:
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
         """See ``Transport``."""
+        mark = command_end.new_mark()
+        line = login_shell.line_of(command_end.marked(mark, *command))
+        try:
+            # The wait for others' commands is theirs to bound; they all are.
+            async with self._running, asyncio.timeout(timeout):
+                try:
+                    return await self._run(line, stdin)
+                except asyncio.CancelledError:
+                    await self._end(mark)
+                    raise
+        except TimeoutError:
+            raise took_too_long(self.machine, command[0], timeout) from None
+
+    async def _run(self, line: str, stdin: bytes) -> tuple[int, bytes, bytes]:
         with translated(self.machine):
+            process = await self.connection.create_process(
+                line, encoding=None, stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL
+            )
             try:
-                # The wait for others' commands is theirs to bound; they all are.
-                async with self._running, asyncio.timeout(timeout):
-                    process = await self.connection.create_process(
-                        login_shell.line_of(command),
-                        encoding=None,
-                        stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL,
-                    )
-                    try:
-                        out, err, _ = await asyncio.gather(
-                            _most(process.stdout),
-                            _most(process.stderr),
-                            _give(process.stdin, stdin),
-                        )
-                        await process.wait_closed()
-                    except asyncio.CancelledError:
-                        # Too late, or not wanted any more: OpenSSH signals the whole session.
-                        with contextlib.suppress(OSError, asyncssh.Error):
-                            process.kill()
-                        raise
-                    finally:
-                        process.close()
-            except TimeoutError:
-                raise took_too_long(self.machine, command[0], timeout) from None
+                out, err, _ = await asyncio.gather(
+                    _most(process.stdout), _most(process.stderr), _give(process.stdin, stdin)
+                )
+                await process.wait_closed()
+            finally:
+                process.close()
         return process.exit_status if process.exit_status is not None else 255, out, err
+
+    async def _end(self, mark: str) -> None:
+        """End a command that took too long, or is not wanted any more."""
+
+        async def run(command: tuple[str, ...], stdin: bytes) -> None:
+            # A session more than commands have; each goes on until its own process has ended.
+            async with self._ending:
+                await self._run(login_shell.line_of(command), stdin)
+
+        if not self.is_closed:
+            await command_end.end(mark, run)
 
 
 def _has_failed(session: asyncio.Future[asyncssh.SFTPClient]) -> bool:
