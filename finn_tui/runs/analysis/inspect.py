@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
+from finn_tui.base.text import size
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.analysis.diagnosis import Diagnosis, Source
 from finn_tui.runs.analysis.utilization import ResourceUsage
 from finn_tui.runs.analysis.verdict import BuildVerdict, judge
 from finn_tui.runs.folder import RunFolder, run_around
-from finn_tui.runs.logs.tail import left_out
+from finn_tui.runs.logs.tail import LARGE, left_out
 from finn_tui.runs.readers.crash import Crash
 from finn_tui.runs.readers.csynth import Csynth
 from finn_tui.runs.readers.finn import FinnData
@@ -25,7 +26,7 @@ from finn_tui.runs.readers.hls import HlsData
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.marker import Marker
 from finn_tui.runs.readers.parsed_file import SEVERITIES, ParsedFile, Phase
-from finn_tui.runs.readers.registry import HEAD, reader_for
+from finn_tui.runs.readers.registry import HEAD, bounded, reader_for
 from finn_tui.runs.readers.report import Violations
 from finn_tui.runs.readers.timing import RouteStatus, TimingSummary
 from finn_tui.runs.readers.utilization import Utilization
@@ -180,8 +181,15 @@ def told(reading: ParsedFile) -> dict[str, Any] | None:
     return {name: value for name, value in asdict(reading.data).items() if value not in (None, ())}
 
 
-def read_file(path: Path, *, quick: bool = False) -> ParsedFile:
-    """What one file says; ``quick``: the middle of a large log is only searched for line ends.
+def read_file(
+    path: Path, *, quick: bool = False, on_bytes: Callable[[int, int], None] | None = None
+) -> ParsedFile:
+    """Return what one file says.
+
+    Args:
+        path: the file.
+        quick: the middle of a large log is only searched for line ends.
+        on_bytes: called with the bytes that have been read and those of the file.
 
     Raises:
         FinnTuiError: it cannot be opened (kind "input").
@@ -193,10 +201,15 @@ def read_file(path: Path, *, quick: bool = False) -> ParsedFile:
             simulated = _STAND_IN.search(data) is not None
             reader = reader_for(path.name, data)
             gap = None
+            total = os.fstat(file.fileno()).st_size
             if quick and isinstance(reader, LogReader) and reader.can_skip:
-                gap = left_out(os.fstat(file.fileno()).st_size)
+                gap = left_out(total)
+            if gap is None:
+                reader = bounded(reader)
             while data:
                 reader.feed(data)
+                if on_bytes is not None:
+                    on_bytes(file.tell(), total)
                 if gap is not None and isinstance(reader, LogReader) and file.tell() >= gap[0]:
                     reader.skip(_line_ends(file, gap[1]))
                     gap, partial = None, True
@@ -241,19 +254,30 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False
                 "Save what comes out of it into a file and inspect that.",
                 kind="input",
             )
-        item = Item(path.name, _merged(read_file(path, quick=quick)))
-        return _conclude(path, [item])
+        reading = read_file(path, quick=quick, on_bytes=_large_file(path, on_progress))
+        return _conclude(path, [Item(path.name, _merged(reading))])
     files = sorted(_walk(path), key=str)
     items = []
     for at, file in enumerate(files):
         if at % 20 == 0:
             on_progress(Progress("inspect", f"{at} of {len(files)} files", at / len(files)))
         try:
-            reading = read_file(file, quick=quick)
+            reading = read_file(file, quick=quick, on_bytes=_large_file(file, on_progress))
         except FinnTuiError as error:
             reading = ParsedFile("unreadable", note=error.why)
         items.append(Item(file.relative_to(path).as_posix(), reading))
     return _conclude(path, _related(items))
+
+
+def _large_file(path: Path, on_progress: OnProgress) -> Callable[[int, int], None]:
+    """Report how far a file is read, if that takes long."""
+
+    def on_bytes(done: int, of: int) -> None:
+        if of > LARGE:
+            message = f"{path.name}: {size(done)} of {size(of)}"
+            on_progress(Progress("inspect", message, min(done / of, 1.0)))
+
+    return on_bytes
 
 
 def _walk(path: Path) -> Iterator[Path]:

@@ -67,6 +67,14 @@ _WORDS = {
 #: How most messages of AMD's tools begin, the worst first; this tells enough.
 _NUMBERED = (b"ERROR: [", b"CRITICAL WARNING: [", b"WARNING: [", b"INFO: [")
 
+_LEVELS_OF_NUMBERED = tuple(
+    zip(
+        reversed(_NUMBERED),
+        (Severity.INFO, Severity.WARNING, Severity.CRITICAL, Severity.ERROR),
+        strict=True,
+    )
+)
+
 
 def severity(line: bytes) -> Severity:
     """The severity of a line, without its line end. Words in the middle of one mean nothing."""
@@ -74,6 +82,10 @@ def severity(line: bytes) -> Severity:
     return _GROUPS[match.lastgroup] if match and match.lastgroup else Severity.NONE
 
 
+#: Text without any of these holds no line that is critical or an error.
+WORDS_OF_ERRORS = tuple(
+    word.decode() for level in (Severity.ERROR, Severity.CRITICAL) for word in _WORDS[level]
+)
 #: Text without any of these holds no line of any severity.
 WORDS = tuple(word.decode() for words in _WORDS.values() for word in words)
 #: A line is looked at no further than this.
@@ -106,3 +118,21 @@ def lines_at_least(block: bytearray, end: int, level: Severity) -> Iterator[int]
             or severity(bytes(block[start : min(stop, start + _FAR)]).rstrip(b"\r")) >= level
         ):
             yield start
+
+
+def counts(block: bytes) -> dict[Severity, int]:
+    """How many lines of each severity stand in whole lines.
+
+    Args:
+        block: the lines, each with its end.
+    """
+    numbers = dict.fromkeys(_GROUPS.values(), 0)
+    lines = block.split(b"\n")
+    for start, level in _LEVELS_OF_NUMBERED:
+        numbers[level] = block.startswith(start) + block.count(b"\n" + start)
+    rest = bytearray(b"\n".join([line for line in lines if not line.startswith(_NUMBERED)]))
+    for at, stop in _finder(Severity.INFO).starts(rest, len(rest)):
+        level = severity(bytes(rest[at : min(stop, at + _FAR)]).rstrip(b"\r"))
+        if level is not Severity.NONE:
+            numbers[level] += 1
+    return numbers

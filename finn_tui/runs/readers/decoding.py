@@ -16,7 +16,7 @@ from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile
 
 #: How much a compressed file may hold: a log of a build has some hundred megabytes.
-MOST = 4 << 30
+MOST = 16 << 30
 _PORTION = 1 << 12
 
 _DATE = r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"

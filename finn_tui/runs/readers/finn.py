@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from finn_tui.engine.server.failures import causes
+from finn_tui.runs.readers import lines, vivado_scanner
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 from finn_tui.runs.readers.vivado_data import VivadoData
@@ -32,6 +33,17 @@ _OUTPUT = re.compile(r"Final outputs will be (?:generated|written) (?:in|to) (.+
 _WORKING = re.compile(r"Intermediate outputs will be (?:generated|written) (?:in|to) (.+)$")
 _SUBJECT = re.compile(
     r"Building dataflow accelerator from (?:intermediate checkpoint ?)?(?:build )?(.+)$"
+)
+#: Lines without any of these tell nothing about builds.
+_MARKS = (
+    "Running step: ",
+    "Building dataflow accelerator from ",
+    "utputs will be ",
+    "Completed successfully",
+    "Build failed",
+    "FINN ERROR",
+    "FINN INTERNAL",
+    "(Pdb)",
 )
 _LEVELS = {
     "ERROR": "ERROR",
@@ -126,6 +138,7 @@ class FinnReader(LogReader):
     """Reads one log of FINN's builder."""
 
     can_skip = True
+    marks = (*lines.MARKS, *vivado_scanner.MARKS, *_MARKS)
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,6 +203,11 @@ class FinnReader(LogReader):
         elif self._messages.exception_line == self._messages.line:
             stopped = self._messages.exception.startswith("KeyboardInterrupt")
             self._failed("cancelled" if stopped else "failed", raised=True)
+
+    def skim(self, block: bytes) -> None:
+        """See ``LogReader``."""
+        super().skim(block)
+        self._vivado.pass_over()
 
     def skip(self, lines: int | None) -> None:
         """See ``LogReader``; steps, even builds, may be missing."""

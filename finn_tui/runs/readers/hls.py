@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from finn_tui.engine.server.failures import causes
+from finn_tui.runs.readers import lines
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 from finn_tui.runs.readers.times import clock, epoch
@@ -28,6 +29,14 @@ _TOTAL = re.compile(
 )
 _TOP = re.compile(r"INFO: \[HLS 200-10\] Synthesizing '(.+?)'")
 _PROJECT = re.compile(r"HLS project: project_(\S+)$")
+#: Lines without any of these tell nothing about HLS.
+_MARKS = (
+    "Vivado(TM) HLS",
+    "Vitis HLS",
+    "HLS project: project_",
+    "****** Vivado v",
+    *(f"[HLS 200-{n}]" for n in (10, 42, 111, 112, 789, 790, 1510)),
+)
 #: Commands that can be tried again within one log.
 _TRIES = ("csim_design", "csynth_design", "cosim_design", "export_design")
 _EXIT = re.compile(r"INFO: \[Common 17-206\] Exiting (\S+) at (.+?)\.\.\.$")
@@ -76,6 +85,7 @@ class HlsReader(LogReader):
     """Reads one layer's HLS log; an error in it is a cause, whatever FINN says later."""
 
     can_skip = True
+    marks = (*lines.MARKS, *_MARKS)
 
     def __init__(self) -> None:
         super().__init__(default="hls-failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -45,6 +45,16 @@ _BOARD_FRAME = re.compile(
     r"[/\"](?:pynq/\w|driver(?:_base)?\.py|validate\.py|finn_driver|finn_plus_driver)|\bpynq\b"
 )
 _MUTED = re.compile(r"Message '([^']+)' appears (\d{1,9}) times and further instances")
+
+
+#: Lines without any of these point at no cause: what ``Messages`` looks at.
+MARKS = (
+    *causes.NEEDLES,
+    *(f"[{message}]" for message in causes.WARNINGS),
+    *(word for word in severity.WORDS_OF_ERRORS),
+    _ABORTED,
+    "Common 17-",
+)
 
 
 class MarkedLines:
@@ -170,6 +180,26 @@ class Messages:
         self.line += lines or 0
         self._numbered = self._numbered and lines is not None
 
+    @property
+    def attentive(self) -> bool:
+        """Whether the next lines belong to what was found, whatever stands in them."""
+        return bool(self._open or self._traceback)
+
+    def pass_over(self, lines: int) -> None:
+        """So many lines, in which nothing of interest stands, are not looked at."""
+        self.line += lines
+        self._before.clear()
+
+    def count_all(self, counts: Mapping[Severity, int]) -> None:
+        """Count messages of lines that are not taken in.
+
+        Args:
+            counts: how many there are, by severity.
+        """
+        for level, number in counts.items():
+            if number:
+                self._count(_GRADES[level], number)
+
     def take(self, text: str, level: str | None = None) -> tuple[str, str, str] | None:
         """Take in the next line.
 
@@ -253,11 +283,11 @@ class Messages:
         if muted and len(self.muted) < MAX_MUTED:
             self.muted[muted.group(1)] = int(muted.group(2))
 
-    def _count(self, grade: str) -> None:
+    def _count(self, grade: str, number: int = 1) -> None:
         counts = self.counts.get(self.run)
         if counts is None:
             counts = self.counts[self.run] = dict.fromkeys(SEVERITIES, 0)
-        counts[grade] += 1
+        counts[grade] += number
 
     def _weigh(self, grade: str, name: str, text: str) -> None:
         cause = causes.of_warning(name)
@@ -346,6 +376,9 @@ class LogReader(ABC):
     """
 
     can_skip = False
+    #: Lines without any of these words are only counted where a log is long (``LongLog``); none
+    #: means that any line may tell something.
+    marks: tuple[str, ...] = ()
 
     def __init__(self, default: str = "tool-error") -> None:
         self._lines = MarkedLines()
@@ -361,6 +394,33 @@ class LogReader(ABC):
         """Bytes are left out that hold so many line ends; None: nobody has counted them."""
         self._lines.skip()
         self._messages.skip(lines)
+
+    @property
+    def attentive(self) -> bool:
+        """Whether the next lines belong to what was found, whatever stands in them."""
+        return self._messages.attentive
+
+    def count(self, block: bytes) -> None:
+        """Count the messages of whole lines that are left out.
+
+        Args:
+            block: the lines, each with its end.
+        """
+        if self.prefix is not None or any(odd in block for odd in (b"\x1b", b"\0", b"\r")):
+            lines = split(block.decode("utf-8", "replace"))
+            if (prefix := self.prefix) is not None:
+                lines = (line[m.end() :] if (m := prefix.match(line)) else line for line in lines)
+            block = "\n".join(lines).encode("utf-8", "replace") + b"\n"
+        self._messages.count_all(severity.counts(block))
+
+    def skim(self, block: bytes) -> None:
+        """Take in whole lines that hold none of ``marks``.
+
+        Args:
+            block: the lines, each with its end; the last line that was fed has ended.
+        """
+        self._messages.pass_over(block.count(b"\n"))
+        self.count(block)
 
     def _take(self, block: str) -> None:
         lines = list(split(block))

@@ -21,6 +21,7 @@ from finn_tui.runs.readers.finn import FinnReader
 from finn_tui.runs.readers.hierarchy import HierarchyReader
 from finn_tui.runs.readers.hls import HlsReader
 from finn_tui.runs.readers.lines import LogReader
+from finn_tui.runs.readers.long_log import LongLog
 from finn_tui.runs.readers.marker import MarkerReader, parse_name
 from finn_tui.runs.readers.other import BinaryReader
 from finn_tui.runs.readers.parsed_file import ParsedFile
@@ -99,6 +100,14 @@ def reader_for(name: str, head: bytes) -> Reader:
     if decoder is not None:
         return DecodingReader(decoder, _reader_for(name, decoder.again().decode(head)))
     return _reader_for(name, head)
+
+
+def bounded(reader: Reader) -> Reader:
+    """Have a reader take a log of any size in bounded time; see ``LongLog``."""
+    if isinstance(reader, DecodingReader):
+        reader.inner = bounded(reader.inner)
+        return reader
+    return LongLog(reader) if isinstance(reader, LogReader) else reader
 
 
 def _reader_for(name: str, head: bytes) -> Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finn_tui.engine.server.failures import causes
+from finn_tui.runs.readers import lines, vivado_scanner
 from finn_tui.runs.readers.lines import LogReader
 from finn_tui.runs.readers.parsed_file import ParsedFile
 from finn_tui.runs.readers.vivado_scanner import VivadoScanner
@@ -12,6 +13,7 @@ class VivadoReader(LogReader):
     """Reads one log of Vivado."""
 
     can_skip = True
+    marks = (*lines.MARKS, *vivado_scanner.MARKS)
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,6 +22,11 @@ class VivadoReader(LogReader):
     def _line(self, text: str) -> None:
         self._messages.take(text)
         self._scanner.take(text)
+
+    def skim(self, block: bytes) -> None:
+        """See ``LogReader``."""
+        super().skim(block)
+        self._scanner.pass_over()
 
     def skip(self, lines: int | None) -> None:
         """See ``LogReader``; what was open may long have ended."""

@@ -68,6 +68,32 @@ _OVERLAPS = re.compile(r" Number of Nodes with overlaps = (\d{1,12})")
 _NETS = re.compile(r"  Number of Unrouted Nets\s*= (\d{1,12})")
 _CONGESTION = re.compile(r"[Cc]ongestion.*?\blevel (\d{1,3})|\bcongestion level[^\d]*(\d{1,3})")
 
+#: Lines without any of these tell ``VivadoScanner`` nothing.
+MARKS = (
+    "****** ",
+    "*** Running vivado",
+    "# Vivado v",
+    "# Start of session",
+    "    with args -log",
+    "Command: ",
+    " completed successfully",
+    " failed",
+    "Exiting ",
+    "Time (s): ",
+    "Phase ",
+    " Task",
+    "Timing Summary",
+    "start_gui",
+    "Launched ",
+    "Waiting for ",
+    " finished",
+    "Failed run",
+    " Number of Nodes with overlaps",
+    "  Number of Unrouted Nets",
+    "ongestion",
+    "[v++ ",
+)
+
 
 def _slack(text: str) -> float | None:
     return None if text in ("N/A", "inf") else float(text)
@@ -148,6 +174,10 @@ class VivadoScanner:
         if "Time (s): " in text and (total := _TOTAL.match(text)) and (spent := _TIME.search(text)):
             self._memory(spent)
             self._on_total(total.group(1), clock(spent.group(2)))
+        self._stack.other()
+
+    def pass_over(self) -> None:
+        """Lines without any of ``MARKS`` are not looked at."""
         self._stack.other()
 
     def skip(self) -> None:

@@ -17,7 +17,7 @@ CAUSES: Tuple[Cause, ...] = (*SURROUNDINGS, *DESIGN, *FINN)
 BY_ID: Dict[str, Cause] = {cause.id: cause for cause in CAUSES}
 BY_MESSAGE: Dict[str, str] = {message: cause.id for cause in CAUSES for message in cause.ids}
 #: Messages that are no ERROR and yet show a cause when a build has failed.
-_WARNINGS = frozenset(
+WARNINGS = frozenset(
     {
         "Common 17-348",
         "Common 17-301",
@@ -71,7 +71,7 @@ def of_error(message: str, text: str) -> Optional[str]:
 
 def of_warning(message: str) -> Optional[str]:
     """Return the id of the cause that a message below ERROR shows, None for most."""
-    return BY_MESSAGE[message] if message in _WARNINGS else None
+    return BY_MESSAGE[message] if message in WARNINGS else None
 
 
 @lru_cache(maxsize=1024)
