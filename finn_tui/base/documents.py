@@ -8,6 +8,7 @@ is an error that names the file, the key, the value and what is allowed.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,13 +41,30 @@ def read(path: Path, fix: str = "") -> dict[str, Any]:
         raise
     except OSError as error:
         raise _broken(path, f"{error.strerror or error}.", fix) from error
-    except ValueError as error:
-        raise _broken(path, str(error), fix) from error
-    except RecursionError as error:
-        raise _broken(path, "Its values are nested too deep.", fix) from error
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, why_not_json(error), fix) from error
     if not isinstance(document, dict):
         raise _broken(path, "It does not hold a JSON object.", fix)
     return document
+
+
+def why_not_json(error: ValueError | RecursionError) -> str:
+    """Say in a sentence why a text cannot be read as JSON.
+
+    Args:
+        error: what decoding or parsing it raised.
+    """
+    if isinstance(error, RecursionError):
+        return "Its values are nested too deep."
+    if isinstance(error, UnicodeDecodeError):
+        return f"It is no text: its byte {error.start + 1:,} is not {error.encoding.upper()}."
+    if isinstance(error, json.JSONDecodeError):
+        if not error.doc.strip():
+            return "It is empty."
+        return f"It is no JSON at line {error.lineno:,}, column {error.colno:,}: {error.msg}."
+    if "integer string conversion" in str(error):
+        return f"It has a number of more than {sys.get_int_max_str_digits():,} digits."
+    return f"{error}."
 
 
 def check(

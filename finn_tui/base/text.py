@@ -37,6 +37,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\t\n\r" else "�" for c in text)
 
 
+def shown(value: object, longest: int = 80, *, quoted: bool = False) -> str:
+    """Return a value from a file for a message; quoted where nobody would see what it is.
+
+    Args:
+        value: a name that may be empty, have odd characters or be endless; or any other value.
+        longest: characters at most.
+        quoted: quote any text, so that it is not taken for a number.
+    """
+    plain = isinstance(value, str) and bool(value.strip()) and value.isprintable() and not quoted
+    text = str(value) if plain else repr(value)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def unprintable(text: str) -> str:
     """Name the characters of a text that do not show, such as line ends; empty for none."""
     names = {"\n": "a line end", "\r": "a carriage return", "\t": "a tab", "\x1b": "an escape code"}

@@ -145,8 +145,8 @@ def test_settings_are_set_and_undone_like_knobs() -> None:
     ("name", "given", "message"),
     [
         ("inFIFODepths", "deep", r"inFIFODepths = \['deep'\] is not legal"),
-        ("inFIFODepths", "-1", "whole numbers from 0 on, such as 32"),
-        ("inFIFODepths", "", "whole numbers from 0 on"),
+        ("inFIFODepths", "-1", "whole numbers from 0 to 2,147,483,647, such as 32"),
+        ("inFIFODepths", "", "whole numbers from 0 to"),
         ("inFIFODepths", [2.5], r"\[2.5\] is not legal"),
         ("inFIFODepths", True, "True is not legal"),
         ("mem_mode", "nowhere", "Legal values: internal_decoupled, external"),

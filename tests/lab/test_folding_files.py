@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,18 +36,40 @@ def test_files_of_windows_editors_and_shells_are_read(tmp_path: Path, encoding: 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"[" * 100_000, "recursion"),
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"a":' * 100_000, "nested too deep"),
+        (b" \n", "empty"),
+        (b"\x89PNG" * 99, "no text: its byte 1"),
+        (b'{"a": 1,}', "line 1, column"),
+        (b'{"a": %s}' % (b"9" * 5000), "more than 4,300 digits"),
         (json.dumps({f"MVAU_hls_{n}": {} for n in range(20_000)}).encode(), "20,000 entries"),
         (b" " * (17 << 20), "larger than 17 MB"),
         # Quick, and not a line of megabytes.
         (b"{" + b",".join(b'"x%d":1' % (n // 2) for n in range(100_000)) + b"}", "x10, x100"),
     ],
-    ids=["deep", "many", "large", "twice"],
+    ids=["deep", "deeper", "empty", "binary", "comma", "digits", "many", "large", "twice"],
 )
 def test_what_is_no_folding_is_refused_in_words(tmp_path: Path, content: bytes, why: str) -> None:
     with pytest.raises(MalformedFolding) as error:
         read(tmp_path, content)
     assert why in error.value.why and len(error.value.why) < 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("folder", "directory"), ("pipe", "a pipe"), ("dangling", "not there"), ("loop", "links")],
+)
+def test_what_is_no_file_is_not_said_to_be_missing(tmp_path: Path, kind: str, why: str) -> None:
+    path = tmp_path / "folding.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if kind == "loop" else tmp_path / "nothing")
+    with pytest.raises(MalformedFolding) as error:
+        saved_foldings.document(Workspace.open(tmp_path), MODEL, str(path))
+    assert why in error.value.why
 
 
 def test_absurd_figures_of_a_report_are_left_out() -> None:

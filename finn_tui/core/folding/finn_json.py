@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from finn_tui.base.text import shown
 from finn_tui.core.design import Design, Knob, Layer, Value
 from finn_tui.core.estimate.estimate import Tables
 from finn_tui.core.folding.knob_values import IllegalFolding, MalformedFolding, attribute, read
@@ -63,7 +64,7 @@ def from_json(
         raise IllegalFolding(
             f"the folding names {len(strangers)} "
             f"{'layer' if len(strangers) == 1 else 'layers'} that {design.model} does not have: "
-            + ", ".join(strangers[:6])
+            + ", ".join(shown(name) for name in strangers[:6])
             + (", ..." if len(strangers) > 6 else ""),
             f"{design.model} has {', '.join(layer.name for layer in design.layers[:4])}, ... "
             f"({len(design.layers)} layers).",
@@ -130,9 +131,14 @@ def _defaults(document: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     # FINN: "Defaults": {"ram_style": ["auto", ["MVAU_hls"]], "mem_mode": ["internal", ["all"]]}
     defaults: dict[str, Any] = {}
     for name, rule in document.get("Defaults", {}).items():
-        if not (isinstance(rule, list) and len(rule) == 2 and isinstance(rule[1], list)):
+        if not (
+            isinstance(rule, list)
+            and len(rule) == 2
+            and isinstance(rule[1], list)
+            and all(isinstance(op, str) for op in rule[1])
+        ):
             raise MalformedFolding(
-                f"the default of {name} has the wrong form",
+                f"the default of {shown(name)} has the wrong form",
                 'FINN expects [value, ["all"]] or [value, [op types]].',
                 'Write it as "ram_style": ["auto", ["all"]].',
             )

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import shown
 from finn_tui.core.design import Knob, Layer, Setting, Value
+
+#: FINN's tools take no larger whole number.
+MOST = 2**31 - 1
 
 
 class IllegalFolding(FinnTuiError):
@@ -34,12 +38,12 @@ def attribute(layer: Layer, name: str) -> Knob | Setting:
     other_case = [item for item in known if item.lower() == name.lower()]
     if other_case:
         raise IllegalFolding(
-            f"{layer.name} has no {name}",
+            f"{layer.name} has no {shown(name)}",
             f"Its attribute is {other_case[0]}; names are case-sensitive.",
             f"Write {other_case[0]}.",
         )
     raise IllegalFolding(
-        f"{layer.name} has no {name}",
+        f"{layer.name} has no {shown(name)}",
         f"A {layer.op} has {', '.join(known) or 'nothing that can be set'}.",
         "Remove the entry, or check that the folding was made for this model and FINN version.",
     )
@@ -56,9 +60,9 @@ def legal_text(layer: Layer, item: Knob | Setting) -> str:
         return listed(item.values)
     if item.kind == "ints":
         most = _streams(layer, item.name)
-        text = "whole numbers from 0 on, such as 32"
+        text = f"whole numbers from 0 to {MOST:,}, such as 32"
         return text + (f", or {most} of them for {most} streams, such as 2, 32" if most > 1 else "")
-    return "a whole number from 0 on" if item.kind == "int" else "any text"
+    return f"a whole number from 0 to {MOST:,}" if item.kind == "int" else "any text"
 
 
 def listed(values: Sequence[Any]) -> str:
@@ -130,10 +134,10 @@ def check_setting(layer: Layer, item: Setting, value: Any) -> None:
         fine = (
             isinstance(value, list)
             and bool(value)
-            and all(type(each) is int and each >= 0 for each in value)
+            and all(type(each) is int and 0 <= each <= MOST for each in value)
         )
     elif item.kind == "int":
-        fine = type(value) is int and value >= 0
+        fine = type(value) is int and 0 <= value <= MOST
     else:
         fine = isinstance(value, str) if item.kind == "text" else True
     if not fine:
@@ -149,9 +153,9 @@ def illegal(layer: Layer, item: Knob | Setting, value: Any) -> IllegalFolding:
         value: the value that is not legal.
     """
     # Text in place of a number shall be seen to be text.
-    shown = value if isinstance(value, str) and item.kind in ("choice", "text") else repr(value)
+    text = shown(value, quoted=item.kind not in ("choice", "text"))
     return IllegalFolding(
-        f"{layer.name}: {item.name} = {shown} is not legal",
+        f"{layer.name}: {item.name} = {text} is not legal",
         f"Legal values: {legal_text(layer, item)}.",
         "Choose one of them.",
     )

@@ -385,7 +385,7 @@ def _refuse(tables: Tables, layer: Layer, name: str, value: Any) -> Refused:
     numbers = [each for each in legal if isinstance(each, int)]
     if type(value) is not int or value < 1 or len(numbers) != len(legal):
         return Refused(name, value, legal, None, f"{layer.name} keeps its own")
-    taken = min(numbers, key=lambda each: (abs(log2(max(each, 0.5) / value)), each))
+    taken = min(numbers, key=lambda each: (abs(log2(max(each, 0.5)) - log2(value)), each))
     return Refused(name, value, legal, taken, f"{taken} is the nearest that is legal")
 
 

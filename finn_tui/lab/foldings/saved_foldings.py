@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finn_tui.base import files
+from finn_tui.base.documents import why_not_json
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import shown
 from finn_tui.core.folding import finn_json, lab_tuples, omissions
 from finn_tui.core.folding import model as foldings
 from finn_tui.core.folding.finn_json import INSERTED
@@ -251,12 +254,9 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
         MalformedFolding: the file cannot be read, or is no JSON.
     """
     path = workspace.foldings().get(name, Path(name).expanduser())
-    if not path.is_file():
-        if name in workspace.foldings():
-            # A pipe among them would be waited for without an end.
-            raise _unreadable(path, "It is a folder, a link to nothing or no plain file.")
+    if not os.path.lexists(path):
         raise FinnTuiError(
-            f"there is no folding called {name}",
+            f"there is no folding called {shown(name, 300)}",
             f"Known for {model.name}: {', '.join(names(workspace, model))}; "
             "or a FINN folding JSON file.",
             "Name one of these, or a file.",
@@ -264,10 +264,12 @@ def document(workspace: Workspace, model: Model, name: str) -> Any:
     try:
         content = files.read_bounded(path, _MOST_BYTES)
         document = json.loads(_decoded(content), object_pairs_hook=_once)
+    except FileNotFoundError as error:
+        raise _unreadable(path, "It is a symbolic link to a file that is not there.") from error
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise _unreadable(path, f"{error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
-        raise _unreadable(path, f"{error}") from error
+        raise _unreadable(path, why_not_json(error)) from error
     if isinstance(document, dict) and len(document) > _MOST_ENTRIES:
         raise _unreadable(
             path,
@@ -289,7 +291,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(key for key, _ in pairs)
         twice = sorted(key for key, count in counts.items() if count > 1)
         more = ", ..." if len(twice) > _MOST_NAMED else ""
-        raise ValueError(f"{', '.join(twice[:_MOST_NAMED])}{more} stands in it more than once")
+        raise ValueError(
+            f"{', '.join(map(shown, twice[:_MOST_NAMED]))}{more} stands in it more than once"
+        )
     return document
 
 

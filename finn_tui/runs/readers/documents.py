@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from finn_tui.base.documents import why_not_json
 from finn_tui.runs.readers.parsed_file import ParsedFile, Phase
 
 #: A folding of a 500-layer network has some 0.5 MB.
@@ -33,6 +34,11 @@ _NAMES = {
 
 #: What is written only when a tool or a step has ended well.
 _RESULTS = frozenset({"hls-resources", "rtlsim-performance", "ooc-result", "post-synth-resources"})
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    text = why_not_json(error).removesuffix(".").removeprefix("It is no JSON at ")
+    return text[0].lower() + text[1:]
 
 
 def kind_of(name: str, document: _Document) -> str:
@@ -78,7 +84,7 @@ class JsonReader:
         try:
             document = json.loads(b"".join(self._parts).decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
-            return ParsedFile(kind, outcome="incomplete", note=f"no whole JSON: {error}")
+            return ParsedFile(kind, outcome="incomplete", note=f"no whole JSON: {_why(error)}")
         if not isinstance(document, dict):
             return ParsedFile(kind, data=document)
         kind = kind_of(self._name, document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finn_tui.base.text import unprintable
 from finn_tui.core.design import Design, Value
 from finn_tui.core.estimate.estimate import CostTable, estimate
 from finn_tui.core.folding import finn_json
@@ -361,3 +363,35 @@ def test_values_that_are_not_legal_speak_against_a_pair() -> None:
     layers = [entry.layer for entry in migration.entries if entry.name.startswith("Matrix")]
     assert layers == ["MVAU_hls_1", "MVAU_hls_2", "MVAU_hls_3"]
     assert migration.complete
+
+
+NUMBERS = st.sampled_from([0, -1, 10**4000, 2**31, 2**63, 1.5, math.inf, -math.inf, math.nan, True])
+TEXTS = st.sampled_from(["", "2", "\u0662", "\ud800", "\x1b[31m", "two\nlines", "x" * 9999, "all"])
+ANY = st.recursive(
+    NUMBERS | TEXTS | st.none() | st.integers(0, 70),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
+NAMES = st.sampled_from(
+    ["PE", "SIMD", "ram_style", "mem_mode", "inFIFODepths", "outFIFODepths", "resType", ""]
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["MVAU_hls_0", "MVAU_0", "StreamingFIFO_0", "Defaults", "", "x" * 9999]),
+        st.dictionaries(NAMES | TEXTS, ANY, max_size=3) | ANY,
+        max_size=3,
+    )
+)
+@settings(deadline=None, max_examples=300)
+def test_any_document_is_read_or_refused_in_a_few_words(document: object) -> None:
+    """Whatever stands in a file: no other error, no endless text, none that does not show."""
+    design, tables = conv_like()
+    for read in (finn_json.from_json, migrate):
+        try:
+            read(design, tables, document)
+        except IllegalFolding as error:
+            assert len(str(error)) < 4000
+            assert not unprintable(str(error).replace("\n", ""))
+            assert "two\nlines" not in str(error)
