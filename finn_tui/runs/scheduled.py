@@ -226,7 +226,12 @@ def waiting_text(runs_dir: Path, placement: Placement) -> str:
     report = read_report(runs_dir, host)
     one = report_of(runs_dir, placement)
     parts = []
-    if one is not None and one.phase == "waiting":
+    if one is not None and one.phase == "running":
+        parts.append(one.why)
+    elif one is not None and one.phase == "ended" and not one.concluded:
+        how = one.state.lower().replace("_", " ")
+        parts.append(f"its job has ended ({how}); the build's last word is waited for")
+    elif one is not None and one.phase == "waiting":
         parts.append(one.why or one.reason)
         if one.start is not None and one.start > time.time():
             parts.append(f"expected to start {_when(one.start)}")

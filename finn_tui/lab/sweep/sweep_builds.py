@@ -153,7 +153,9 @@ def _look_at(items: Mapping[int, SweepItem]) -> tuple[list[int], str]:
         else:
             (waiting if state.state is RunStatus.QUEUED else running).append((item.name, state))
     parts = [
-        f"{name}: {state.step or state.state} ({state.step_index} of {state.step_count})"
+        f"{name}: {state.step} ({state.step_index} of {state.step_count})"
+        if state.step
+        else f"{name}: starting"
         for name, state in running[:2]
     ]
     if len(running) > 2:

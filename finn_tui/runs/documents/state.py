@@ -100,6 +100,9 @@ class RunState(Struct, frozen=True):
         start, end = _time(self.started), _time(self.ended)
         if start is None:
             return 0.0
+        if self.state is RunStatus.QUEUED:
+            # A scheduler will start it again: it does not work meanwhile.
+            return max(0.0, self.heartbeat - start.timestamp())
         return max(0.0, ((end or datetime.now(UTC)) - start).total_seconds())
 
     @property

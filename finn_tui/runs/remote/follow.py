@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ import msgspec
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import runcontrol
+from finn_tui.hosts.remote_files import together
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.placement import (
@@ -31,6 +32,7 @@ from finn_tui.runs.placement import (
     read_placement,
 )
 from finn_tui.runs.remote import control, jobs, mirror_folder, send
+from finn_tui.runs.remote.beside import Beside
 from finn_tui.runs.remote.link import LONG_SECONDS, Connect, Link
 from finn_tui.runs.remote.listing import HostAnswer
 from finn_tui.runs.remote.mirror import Mirror
@@ -143,11 +145,17 @@ class Follower:
         try:
             while runs := await self._unfinished_on(host):
                 try:
-                    async with self._connect(host) as link, self._catching_up(link) as undone:
+                    # An upload takes long, and a Slurm may hang: neither keeps the runs there from
+                    # being seen.
+                    async with (
+                        self._connect(host) as link,
+                        Beside(partial(self._catch_up, link)) as undone,
+                        Beside(partial(jobs.ask_scheduler, link)) as scheduler,
+                    ):
                         while runs:
-                            # What takes long, as an upload, keeps nothing else from being seen.
-                            await undone(runs)
+                            await undone.go_on(runs, self._tick)
                             await self._look_at(link, runs)
+                            await scheduler.go_on(runs, self._tick)
                             wait = FIRST_RETRY_SECONDS
                             await asyncio.sleep(self._tick)
                             runs = await self._unfinished_on(host)
@@ -186,30 +194,7 @@ class Follower:
             FinnTuiError: the host does not answer, or the line broke.
         """
         await self._catch_up(link, runs)
-        await self._look_at(link, runs)
-
-    @contextlib.asynccontextmanager
-    async def _catching_up(
-        self, link: Link
-    ) -> AsyncIterator[Callable[[Sequence[RunFolder]], Awaitable[None]]]:
-        """Yield what begins with all that is undone, unless it is at it, and waits a moment."""
-        task: asyncio.Task[None] | None = None
-
-        async def undone(runs: Sequence[RunFolder]) -> None:
-            nonlocal task
-            if task is None:
-                task = asyncio.create_task(self._catch_up(link, runs))
-            await asyncio.wait({task}, timeout=self._tick)
-            if task.done():
-                finished, task = task, None
-                finished.result()
-
-        try:
-            yield undone
-        finally:
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        await together([self._look_at(link, runs), jobs.ask_scheduler(link, runs)])
 
     async def _look_at(self, link: Link, runs: Sequence[RunFolder]) -> None:
         """Ask a host once about the runs that are there."""
@@ -226,7 +211,6 @@ class Follower:
         folders = sorted(asked, key=lambda folder: self._answered.get(asked[folder], 0.0))
         for start in range(0, len(folders), _AT_ONCE):
             await self._ask(link, {one: asked[one] for one in folders[start : start + _AT_ONCE]})
-        await jobs.ask_scheduler(link, runs)
 
     async def _catch_up(self, link: Link, runs: Sequence[RunFolder]) -> None:
         """Do what a broken line has left undone; each run says why it was not."""

@@ -36,6 +36,10 @@ NUMBER = re.compile(r"[0-9]{1,10}\Z")
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
 _WAITING |= {"RESV_DEL_HOLD", "CONFIGURING"}
 _RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING", "RESIZING"}
+_ENDED = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL"}
+_ENDED |= {"DEADLINE", "OUT_OF_MEMORY", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"}
+#: Of a job that nobody knows: ours, Slurm has no such word.
+UNKNOWN = "UNKNOWN"
 QUERY_SECONDS = 60.0
 
 
@@ -81,15 +85,26 @@ class Job:
 
     @property
     def phase(self) -> str:
-        """``waiting``, ``running`` or ``ended``."""
+        """``waiting``, ``running`` or ``ended``.
+
+        A job in a state that is not known is not given up: it ends when Slurm says so.
+        """
         if self.state in _WAITING:
             return "waiting"
-        return "running" if self.state in _RUNNING else "ended"
+        return "ended" if self.state in _ENDED or self.state == UNKNOWN else "running"
 
     @property
     def why(self) -> str:
-        """Why it waits, in plain language."""
-        return in_words(self.reason)
+        """Why it waits or does not go on, in plain language; empty for one that runs."""
+        if self.phase == "waiting":
+            # Slurm gives a start before it gives a reason.
+            planned = self.reason == "None" and self.start is not None
+            return "Slurm has planned its start" if planned else in_words(self.reason)
+        if self.state in ("SUSPENDED", "STOPPED"):
+            return "suspended: Slurm has stopped it for another job, or somebody has"
+        if self.phase == "running" and self.state not in _RUNNING:
+            return f"Slurm says that it is {one_line(self.state)[:40]}"
+        return ""
 
 
 async def call(
@@ -126,10 +141,14 @@ async def query(host: Runner, keys: Sequence[str] = ()) -> dict[str, Job]:
         FinnTuiError: Slurm does not answer (kind "timeout").
     """
     form = _SEPARATOR.join(_COLUMNS.values())
-    command = ["squeue", "--noheader", "--array", "--all", "--states=all", f"--format={form}"]
+    # Its headings say that it has understood what is asked, also where there is no job.
+    command = ["squeue", "--array", "--all", "--states=all", f"--format={form}"]
     status, out, error = await call(host, *command)
     if status != 0:
         raise _silent(error, status)
+    if not _is_queue(out):
+        said = said_by(out or error) or "nothing"
+        raise _silent(f"squeue: it printed no list of jobs: {said[:200]}".encode(), status)
     jobs = parse_queue(out.decode("utf-8", "replace"))
     if out and not out.endswith(b"\n") and any(key not in jobs for key in keys):
         numbers = ",".join(dict.fromkeys(key.partition("_")[0] for key in keys))
@@ -141,6 +160,11 @@ async def query(host: Runner, keys: Sequence[str] = ()) -> dict[str, Job]:
         elif b"Invalid job id" not in error:
             raise _silent(error, status)
     return jobs
+
+
+def _is_queue(out: bytes) -> bool:
+    lines = out.decode("utf-8", "replace").splitlines()
+    return any(line.count(_SEPARATOR) == len(_COLUMNS) - 1 for line in lines)
 
 
 def parse_queue(text: str) -> dict[str, Job]:

@@ -159,11 +159,15 @@ async def _ask(
     unknown = Records()
     if missing := {key: name for key, name in names.items() if key not in jobs}:
         unknown = await _forgotten(host, jobs, missing)
+        for key in missing.keys() - jobs.keys():
+            old = before.jobs.get(key)
+            if old is not None and old.phase == "ended" and old.state != commands.UNKNOWN:
+                jobs[key] = _as_seen(key, old)
     places = commands.positions(jobs.values())
     now = time.time()
     reports: dict[str, JobReport] = {}
     for key in ours:
-        job = jobs.get(key) or Job(key, "UNKNOWN", _why_unknown(key, unknown))
+        job = jobs.get(key) or Job(key, commands.UNKNOWN, _why_unknown(key, unknown))
         old = before.jobs.get(key)
         ended_before = old if old is not None and old.phase == "ended" else None
         seen = (ended_before.ended_seen if ended_before is not None else None) or now
@@ -171,7 +175,7 @@ async def _ask(
             job.state,
             job.phase,
             job.reason,
-            _why(job),
+            job.why,
             places.get(key),
             job.start,
             job.end,
@@ -221,12 +225,9 @@ def _why_unknown(key: str, recorded: Records) -> str:
     return ACCOUNTING_BEHIND if key in recorded.unended else ""
 
 
-def _why(job: Job) -> str:
-    """Why a job waits, in plain language; empty for one that does not."""
-    if job.phase != "waiting":
-        return ""
-    # Slurm gives a start before it gives a reason.
-    return "Slurm has planned its start" if job.reason == "None" and job.start else job.why
+def _as_seen(key: str, report: JobReport) -> Job:
+    """A job that nobody knows any more, as Slurm had it when it had ended."""
+    return Job(key, report.state, report.reason, start=report.start, end=report.end)
 
 
 def _jobs_of(runs: Sequence[RunFolder]) -> list[tuple[RunFolder, Placement]]:
@@ -295,7 +296,7 @@ async def _conclude_all(
     # What is the same of many is written at once: 200 that were cancelled while they waited.
     alike: dict[tuple[str, EngineError | None], list[str]] = {}
     for key, (run, report, state) in due.items():
-        job = jobs.get(key) or Job(key, "UNKNOWN", report.reason)
+        job = jobs.get(key) or Job(key, commands.UNKNOWN, report.reason)
         job = replace(job, node=job.node or report.node)
         if job.ended_by:
             job = replace(job, ended_by=await commands.user_name(host.runner, job.ended_by))
@@ -314,12 +315,12 @@ def grace(report: JobReport) -> float:
     Args:
         report: of the job.
     """
-    if report.state == "UNKNOWN" and report.reason == ACCOUNTING_SILENT:
+    if report.state == commands.UNKNOWN and report.reason == ACCOUNTING_SILENT:
         return math.inf
-    if report.state == "UNKNOWN" and report.reason == ACCOUNTING_BEHIND:
+    if report.state == commands.UNKNOWN and report.reason == ACCOUNTING_BEHIND:
         return BEHIND_SECONDS
     # One that never ran has nothing to say.
-    return GRACE_SECONDS if report.node or report.state == "UNKNOWN" else 0.0
+    return GRACE_SECONDS if report.node or report.state == commands.UNKNOWN else 0.0
 
 
 async def cancel(host: SlurmHost, runs: Sequence[RunFolder]) -> list[RunState]:

@@ -22,7 +22,7 @@ from finn_tui.runs.remote.mirror import Mirror
 from finn_tui.runs.slurm import follow, submit
 from finn_tui.runs.slurm.host import SlurmHost
 from tests.runs.conftest import Begin
-from tests.runs.slurm.conftest import queued
+from tests.runs.slurm.conftest import EMPTY_QUEUE, queued
 
 
 def test_results_that_no_reader_takes_leave_ours(tmp_path: Path, begin: Begin) -> None:
@@ -139,8 +139,8 @@ class FullCluster(SilentCluster):
     async def run(
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
-        """No line, no error."""
-        return 0, b"", b""
+        """No job, no error."""
+        return 0, b"" if "--format=%F" in command else EMPTY_QUEUE, b""
 
     async def ask(self, job: str, **request: Any) -> dict[str, Any]:
         """Its runs end."""
@@ -175,8 +175,8 @@ class UnknowingCluster(SilentCluster):
     async def run(
         self, *command: str, timeout: float = 30.0, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
-        """No line, no error."""
-        return 0, b"", b""
+        """No job, no error."""
+        return 0, b"" if "--format=%F" in command else EMPTY_QUEUE, b""
 
     async def ask(self, job: str, **request: Any) -> dict[str, Any]:
         """Of a folder that is not there."""

@@ -35,7 +35,7 @@ from finn_tui.runs.remote.link import Connect, Link
 from finn_tui.runs.remote.mirror import Mirror
 from finn_tui.runs.slurm import submit
 from tests.runs.conftest import STEPS, Begin
-from tests.runs.slurm.conftest import queued
+from tests.runs.slurm.conftest import EMPTY_QUEUE, queued
 
 
 class Cluster:
@@ -43,6 +43,7 @@ class Cluster:
 
     Attributes:
         lose: what is done there, and whose answer is lost with the line.
+        hangs: whether its squeue never ends.
         live: jobs that its Slurm has, by their names.
         sent: the names of the jobs that it was asked for.
         asked: the engine's jobs that it did, in their order.
@@ -55,6 +56,7 @@ class Cluster:
     def __init__(self) -> None:
         self.is_closed = False
         self.lose = ""
+        self.hangs = False
         self.live: dict[str, int] = {}
         self.sent: list[str] = []
         self.asked: list[str] = []
@@ -97,7 +99,9 @@ class Cluster:
         if "squeue" in command and names:
             number = self.live.get(names[0])
             return 0, b"%d\n" % number if number else b"", b""
-        return 0, b"", b""
+        if self.hangs:
+            await asyncio.Event().wait()
+        return 0, EMPTY_QUEUE, b""
 
     async def files(self) -> None:
         """Nothing is fetched."""
@@ -308,6 +312,23 @@ async def test_a_long_upload_keeps_nothing_else_from_being_seen(
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     assert placement_of(slow).unsent and cluster.sent == []
+
+
+async def test_a_slurm_that_hangs_keeps_no_run_from_being_seen(
+    cluster: Cluster, tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = unsent(tmp_path, 1)
+    shutil.copytree(run.path, placement_of(run).folder)
+    submit.set_number([run], 7)
+    cluster.hangs = True
+    monkeypatch.setattr(Mirror, "update", all_is_here)
+    follower = Follower(lambda: [run], cluster.connect, tick=0.01)
+    following = asyncio.create_task(follower.until_settled())
+    async with asyncio.timeout(60):
+        while cluster.asked.count("listing") < 3:  # noqa: ASYNC110 - counted by another task
+            await asyncio.sleep(0.01)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
 
 
 async def test_a_cancel_of_what_slurm_does_not_know_yet_is_not_forgotten(

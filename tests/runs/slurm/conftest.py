@@ -28,6 +28,10 @@ from tests.waiting import PATIENCE
 __all__ = ["cluster", "started_cluster"]
 
 
+#: What squeue prints where no job is.
+EMPTY_QUEUE = "\x1f".join(["HEADING"] * 10).encode() + b"\n"
+
+
 @dataclass
 class LocalCommands:
     """Runs commands on this machine and keeps what was asked.

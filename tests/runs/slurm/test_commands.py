@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.errors import ErrorKind, FinnTuiError
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs.folder import RunFolder
 from finn_tui.runs.slurm import accounting, commands, submit
@@ -19,6 +19,7 @@ from finn_tui.runs.slurm.endings import meaning
 from finn_tui.runs.slurm.reasons import in_words
 from finn_tui.runs.slurm.script import JobPlan, batch_script, sbatch_options
 from tests.runs.conftest import MakeRun
+from tests.runs.slurm.conftest import EMPTY_QUEUE
 
 #: Folders that a shell, Slurm's patterns or sbatch would take apart.
 ODD = ["with space", "it's", 'a"b', "$HOME", "%j%a\\n", "-n", "`id`", "a\nb", "ä;rm", "*?[x]"]
@@ -231,6 +232,35 @@ async def test_a_cluster_with_more_jobs_than_a_line_takes_is_asked_for_ours() ->
     host = Cut()
     assert (await commands.query(host, ["7_1"]))["7_1"].state == "RUNNING"
     assert len(host.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "said", ["", "Welcome to the cluster\n", "<html>502 Bad Gateway</html>\n" * 9, "\x00\xff" * 99]
+)
+async def test_a_squeue_that_prints_rubbish_has_not_answered(said: str) -> None:
+    with pytest.raises(FinnTuiError, match="Slurm does not answer") as caught:
+        await commands.query(Answers(squeue=(0, said, "")), ["7"])
+    assert caught.value.kind is ErrorKind.TIMEOUT
+    assert "printed no list of jobs" in caught.value.why
+    # A greeting above the list is none of it.
+    with_greeting = Answers(squeue=(0, "Welcome\n" + EMPTY_QUEUE.decode(), ""))
+    assert await commands.query(with_greeting, ["7"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "words"),
+    [
+        ("RUNNING", "running", ""),
+        ("SUSPENDED", "running", "suspended: "),
+        ("SOMETHING_NEW", "running", "Slurm says that it is SOMETHING_NEW"),
+        ("LAUNCH_FAILED", "ended", ""),
+    ],
+)
+def test_a_job_in_a_state_that_is_not_known_is_not_given_up(
+    state: str, phase: str, words: str
+) -> None:
+    job = Job("7", state, "None")
+    assert job.phase == phase and job.why.startswith(words) and bool(job.why) == bool(words)
 
 
 @pytest.mark.parametrize(

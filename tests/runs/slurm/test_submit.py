@@ -26,7 +26,7 @@ from finn_tui.runs.slurm import follow, sbatch
 from finn_tui.runs.slurm.host import SlurmHost
 from finn_tui.runs.slurm.submit import place, send
 from tests.runs.conftest import Begin
-from tests.runs.slurm.conftest import queued
+from tests.runs.slurm.conftest import EMPTY_QUEUE, queued
 
 #: Of Slurm 22.05 and its manual; the last is a plugin's.
 REFUSALS = [
@@ -178,7 +178,7 @@ async def test_an_array_that_waits_to_be_sent_is_not_taken_for_one_cut_off(
             self, *command: str, timeout: float = 30.0, stdin: bytes = b""
         ) -> tuple[int, bytes, bytes]:
             if "sbatch" not in command and "scontrol" not in command:
-                return 0, b"", b""
+                return 0, b"" if "--format=%F" in command else EMPTY_QUEUE, b""
             if "sbatch" in command and self.asked:
                 every = list_runs(tmp_path / "runs")
                 await follow.refresh(host, tmp_path / "runs", every, tick=0.0)
@@ -207,7 +207,7 @@ async def test_a_build_whose_sender_was_killed_does_not_wait_for_ever(
         async def run(
             self, *command: str, timeout: float = 30.0, stdin: bytes = b""
         ) -> tuple[int, bytes, bytes]:
-            return 0, b"", b""
+            return 0, b"" if "--format=%F" in command else EMPTY_QUEUE, b""
 
     (run,) = queued(tmp_path, [{}])
     runs_dir, name = run.path.parent, "finn-tui-0a1b2c"

@@ -1,0 +1,61 @@
+"""A job that has ended and that Slurm forgets before its run has its last word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finn_tui.hosts.catalogue import SlurmEntry
+from finn_tui.runs import scheduled
+from finn_tui.runs.launch.processes import reconcile
+from finn_tui.runs.placement import read_placement
+from finn_tui.runs.slurm import follow, submit
+from finn_tui.runs.slurm.host import SlurmHost
+from tests.runs.conftest import Begin
+from tests.runs.slurm.conftest import EMPTY_QUEUE, queued
+
+
+class Forgetful:
+    """A Slurm without accounting, whose job 7 has reached its time limit.
+
+    Attributes:
+        forgotten: whether it has forgotten that.
+    """
+
+    forgotten = False
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """squeue; the other programs know nothing of the job."""
+        if "squeue" not in command:
+            return 1, b"", b"Invalid job id specified"
+        values = ["7", "N/A", "7", "TIMEOUT", "1", "main", "100", "3700", "n1", "TimeLimit"]
+        known = b"" if self.forgotten else "\x1f".join(values).encode() + b"\n"
+        return 0, EMPTY_QUEUE + known, b""
+
+
+async def test_how_a_job_ended_is_kept_when_slurm_forgets_it(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm = Forgetful()
+    host = SlurmHost("cluster", slurm, SlurmEntry())
+    (run,) = queued(tmp_path, [{}])
+    submit.place("cluster", [run])
+    submit.set_number([run], 7)
+    await follow.refresh(host, run.path.parent, [run], tick=0.0)
+    state = reconcile(run)
+    assert not state.final
+    assert state.waiting == "its job has ended (timeout); the build's last word is waited for"
+    slurm.forgotten = True
+    monkeypatch.setattr(follow, "GRACE_SECONDS", 0.0)
+    await follow.refresh(host, run.path.parent, [run], tick=0.0)
+    state = reconcile(run)
+    assert state.error is not None and str(state.state) == "failed"
+    assert state.error.what == "the time limit of the job was reached"
+    assert "on n1 after 60 min" in state.error.why
+    placement = read_placement(run.path)
+    assert placement is not None
+    report = scheduled.report_of(run.path.parent, placement)
+    assert report is not None and report.concluded
