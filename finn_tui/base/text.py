@@ -81,6 +81,18 @@ def number(value: float | None, digits: int = 0) -> str:
     return f"{value:,.{digits}f}" if abs(value) < 1e15 else f"{value:.3g}"
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """Format a number with so many significant digits, a large one in full.
+
+    Args:
+        value: the number.
+        digits: significant ones; whole digits before the point are never dropped (12,346).
+    """
+    if 10**digits - 0.5 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
 def size(count: int) -> str:
     """Bytes for people."""
     value = float(count)

@@ -226,11 +226,28 @@ def _check(name: str, entry: BoardEntry, path: Path) -> None:
             "that has a terminal only, recording the file of a recorded session.",
             'For example host = "192.168.2.99", or url = "http://192.168.2.99:9090".',
         )
+    if PurePosixPath(_folder(entry)) in (PurePosixPath("."), PurePosixPath("/")):
+        raise FinnTuiError(
+            f"{path}: {name}.folder = {entry.folder!r} is no folder of its own",
+            "Old runs are removed in it, so that it must hold nothing else.",
+            'For example folder = "finn-tui", below the home directory there.',
+        )
+    if entry.python.startswith("~"):
+        raise FinnTuiError(
+            f"{path}: {name}.python = {entry.python!r} begins with ~",
+            "The driver may be started as root, whose home is another one.",
+            f'Name the whole path, such as python = "/home/xilinx/{entry.python[2:]}".',
+        )
     if entry.url:
         try:
             server_address(entry.url)
         except FinnTuiError as error:
             raise FinnTuiError(f"{path}: [{name}] {error.what}", error.why, error.fix) from None
+
+
+def _folder(entry: BoardEntry) -> str:
+    """An entry's folder; what is relative is below the home directory, with and without ~/."""
+    return "." if entry.folder == "~" else entry.folder.removeprefix("~/")
 
 
 _FILE = EntryFile("board", BoardEntry, _check, reserved=SIMULATED)
@@ -265,7 +282,7 @@ def load_boards() -> tuple[dict[str, Board], dict[str, FinnTuiError]]:
 
 def board_of(name: str, entry: BoardEntry) -> Board:
     """The board of an entry."""
-    values = asdict(entry)
+    values = {**asdict(entry), "folder": _folder(entry)}
     if entry.url:
         values |= {"url": server_address(entry.url), "host": urlsplit(entry.url).hostname}
     return Board(name, **values)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from finn_tui.base.text import significant
+
 Array = npt.NDArray[Any]
 
 #: Differences up to this share of a sample's largest output come from float arithmetic.
@@ -78,7 +80,7 @@ def counts(comparison: Any) -> str:
     if comparison["first"] is not None:
         parts.append(f"first in sample {comparison['first']}")
     if comparison["difference"]:
-        parts.append(f"largest difference {comparison['difference']:.3g}")
+        parts.append(f"largest difference {significant(comparison['difference'])}")
     return ", ".join(parts)
 
 

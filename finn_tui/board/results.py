@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import significant
 from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.comparison import Comparison
 from finn_tui.board.deploy import Deployed
@@ -120,7 +121,7 @@ def executed_text(done: Mapping[str, Any]) -> str:
         if difference is None:
             return f"{text}: executed; no outputs of the software to compare with"
         beside = "outputs differ from software" if done.get("differs") else "outputs as in software"
-        return f"{text}: {beside}, largest difference {difference:.3g}"
+        return f"{text}: {beside}, largest difference {significant(difference)}"
     text = f"{file or 'image ' + str(done['image'])}: class "
     text += _class(done["class"], done.get("class_name"))
     if done.get("expected") is not None:
@@ -320,7 +321,8 @@ class Validation:
         if self.percent is not None:
             done = f"{accuracy_text(self.as_dict())} of {self.dataset}"
         elif self.mean_squared_error is not None:
-            done = f"mean squared error {self.mean_squared_error:.4g} of {self.images:,} samples"
+            error = significant(self.mean_squared_error, 4)
+            done = f"mean squared error {error} of {self.images:,} samples"
         else:
             done = "not validated"
         return done if self.comparison is None else f"{done}; {self.comparison.text()}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.base.text import significant
 from finn_tui.board.agent.driver import clock_differs
 from finn_tui.board.agent_session import Conversation
 from finn_tui.board.answers import BatchTimes, ThroughputAnswer
@@ -190,12 +191,14 @@ def _reasons(sweep: Sequence[BatchResult], clock_mhz: float, what: Package, part
         rest = device - 1e3 * batch / bound
         share = rest / device
         text = (
-            f"Of {device:,.3g} ms for {batch:,} images, {max(0.0, rest):,.2g} ms "
-            f"({max(0.0, share):.0%}) are the pipeline's fill and the driver's start and polling "
-            "of the DMA"
+            f"Of {significant(device)} ms for {batch:,} images, "
+            f"{significant(max(0.0, rest), 2)} ms ({max(0.0, share):.0%}) are the "
+            "pipeline's fill and the driver's start and polling of the DMA"
         )
         one = sweep[0].device_ms.median if sweep[0].batch == 1 else None
-        reasons.append(text + ("." if one is None else f"; one image alone takes {one:,.2g} ms."))
+        reasons.append(
+            text + ("." if one is None else f"; one image alone takes {significant(one, 2)} ms.")
+        )
     reasons.append(_around(largest))
     return reasons
 
@@ -204,10 +207,10 @@ def _around(largest: BatchResult) -> str:
     """What packing and copying cost."""
     device, whole = largest.device_ms.median, largest.end_to_end_ms.median
     parts = sorted(largest.parts_ms.items(), key=lambda item: -item[1])
-    named = ", ".join(f"{name} {ms:,.2g} ms" for name, ms in parts if ms >= 0.01 * whole)
+    named = ", ".join(f"{name} {significant(ms, 2)} ms" for name, ms in parts if ms >= 0.01 * whole)
     text = (
-        f"With packing and copying the same batch takes {whole:,.3g} ms, "
-        f"{whole / device:,.2g} times the accelerator's own time"
+        f"With packing and copying the same batch takes {significant(whole)} ms, "
+        f"{significant(whole / device, 2)} times the accelerator's own time"
     )
     return text + (f": {named} (the driver's own test)." if named else ".")
 
@@ -225,13 +228,13 @@ def sweep_rows(done: Mapping[str, Any]) -> list[list[str]]:
         rows.append(
             [
                 f"{each['batch']:,}",
-                f"{device['median']:,.3g}",
-                f"{device['min']:,.3g} to {device['max']:,.3g}",
+                significant(device["median"]),
+                f"{significant(device['min'])} to {significant(device['max'])}",
                 "latency" if rate is None else f"{rate:,.0f}",
-                f"{each['end_to_end_ms']['median']:,.3g}",
+                significant(each["end_to_end_ms"]["median"]),
                 "latency" if whole is None else f"{whole:,.0f}",
-                f"{each['in_mb_per_s']:,.3g}",
-                f"{each['out_mb_per_s']:,.3g}",
+                significant(each["in_mb_per_s"]),
+                significant(each["out_mb_per_s"]),
                 str(each["repetitions"]),
                 marks(done),
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from finn_tui.base.text import significant
 from finn_tui.cli.common import number, table
 
 #: Differing images that are listed.
@@ -46,7 +47,9 @@ def executed(done: dict[str, Any]) -> list[str]:
         lines.append(f"            scores of {source}:")
         for row in done["top"]:
             name = "" if row["name"] in (None, str(row["class"])) else f"  {row['name']}"
-            lines.append(f"            {row['class']:>5}  {row['score']:>10.4g}{name}{signed}")
+            lines.append(
+                f"            {row['class']:>5}  {significant(row['score'], 4):>10}{name}{signed}"
+            )
     return [*lines, *_values(done)]
 
 
@@ -86,8 +89,8 @@ def throughput(done: dict[str, Any]) -> list[str]:
         )
     if done["latency_ms"] is not None:
         lines.append(
-            f"latency     {done['latency_ms']:.3g} ms for one image through the accelerator, with "
-            f"the driver's start{mark(done)}"
+            f"latency     {significant(done['latency_ms'])} ms for one image through the "
+            f"accelerator, with the driver's start{mark(done)}"
         )
     if len(done["sweep"]) > 1:
         text = table(SWEEP_HEADINGS, sweep_rows(done), right="r" * (len(SWEEP_HEADINGS) - 1))
@@ -110,7 +113,7 @@ def validation(done: dict[str, Any]) -> list[str]:
         lines += _worst(done)
     elif done["mean_squared_error"] is not None:
         lines.append(
-            f"validate    mean squared error {done['mean_squared_error']:.4g} of "
+            f"validate    mean squared error {significant(done['mean_squared_error'], 4)} of "
             f"{done['images']:,} samples ({done['dataset']}){signed}"
         )
     else:

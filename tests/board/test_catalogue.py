@@ -44,6 +44,11 @@ def test_python_may_be_a_virtual_environment() -> None:
     assert Board("a", "h").interpreter == "python3"
 
 
+def test_a_folder_below_the_home_directory_may_be_written_with_a_tilde() -> None:
+    write("[lab]\nhost = 'h'\nfolder = '~/my runs'\n")
+    assert catalogue.find("lab").folder == "my runs"
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
@@ -56,6 +61,10 @@ def test_python_may_be_a_virtual_environment() -> None:
         ("[lab]\nhost = 'h'\nprot = 22\n", "did you mean port?"),
         ("[lab]\nhost = 'h'\nport = '22'\n", "lab.port = '22' is not valid"),
         ("[lab]\nhost = 'h'\nport = 70000\n", "between 1 and 65535"),
+        ("[lab]\nhost = 'h'\nfolder = ''\n", "is no folder of its own"),
+        ("[lab]\nhost = 'h'\nfolder = '~/'\n", "is no folder of its own"),
+        ("[lab]\nhost = 'h'\nfolder = '/'\n", "is no folder of its own"),
+        ("[lab]\nhost = 'h'\npython = '~/venv'\n", "begins with ~"),
         ("[lab]\nhost = 'h'\nsudo = 1\n", "lab.sudo = 1 is not valid"),
         ("[lab]\nhost = 'h'\ndriver = 'none'\n", "finn-plus"),
         ("[lab]\nhost = 'h'\npassword = 'xilinx'\n", "not kept in files"),

@@ -55,6 +55,22 @@ def test_each_line_of_a_simulated_measurement_says_so() -> None:
         assert not any(map(str.isdigit, line)) or line.endswith("SIMULATED"), line
 
 
+def test_numbers_have_no_exponents() -> None:
+    """A large network takes seconds for a batch: 1,000 ms, not 1e+03."""
+    times = [
+        BatchTimes(batch, [1e-3 * batch] * 3, [2e-1 * batch] * 3, 784 * batch, batch, {})
+        for batch in (1, 1000)
+    ]
+    what: Any = SimpleNamespace(fps=1000.0, clock_mhz=100.0)
+    done = measured("lab", False, ThroughputAnswer(times, 100.0), what, "xc7z020clg400-1")
+    lines = measure_text.throughput(done.as_dict())
+    scores = ({**_SCORES[0], "score": 123456.0},)
+    lines += measure_text.executed(replace(_EXECUTED, top=scores, outputs=()).as_dict())
+    text = "\n".join(lines)
+    assert "1,000 ms for 1,000 images" in text and "200 times" in text and "123,456" in text
+    assert "e+0" not in text
+
+
 def test_a_measurement_on_a_board_has_no_mark() -> None:
     lines = measure_text.throughput(_throughput(simulated=False).as_dict())
     assert not any("SIMULATED" in line or "REPLAY" in line for line in lines)

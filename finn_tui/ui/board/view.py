@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from finn_tui.base.text import significant
 from finn_tui.board.catalogue import marks
 from finn_tui.lab.boards.board_results import (
     BoardResults,
@@ -268,7 +269,9 @@ def _executed(result: Mapping[str, Any]) -> list[Text]:
     lines = [(text + _mark(result), "bad" if result.get("differs") else _role(result))]
     top = result.get("top") or []
     if top:
-        named = (f"{row.get('name') or row['class']} {row['score']:.3g}" for row in top[:4])
+        named = (
+            f"{row.get('name') or row['class']} {significant(row['score'])}" for row in top[:4]
+        )
         whose = result.get("scores_of") or "software"
         # What the software computes is no measurement.
         mark = _mark(result) if whose == "board" else ""
