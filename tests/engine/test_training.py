@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from finn_tui.engine.server.training import datasets
 from tests.engine.conftest import ROOT
+from tests.engine.dataset_files import write_cifar10
 
 pytestmark = pytest.mark.engine
 
@@ -77,6 +80,14 @@ def test_a_made_set_is_never_called_by_a_published_name(facts: Any) -> None:
 )
 def test_a_damaged_file_is_refused_with_the_reason(facts: Any, damage: str, words: str) -> None:
     assert words in facts["damages"][damage]
+
+
+def test_a_subset_that_was_written_with_bytes_as_keys_is_read(tmp_path: Path) -> None:
+    write_cifar10(tmp_path, count=20)
+    for path in tmp_path.glob("*_batch*"):
+        content = pickle.loads(path.read_bytes())
+        path.write_bytes(pickle.dumps({key.encode(): each for key, each in content.items()}))
+    assert datasets.load(str(tmp_path)).test_images.shape == (20, 3, 32, 32)
 
 
 def test_a_pickle_runs_nothing(facts: Any) -> None:

@@ -246,7 +246,11 @@ def _unpickled(files: locate.Files, name: str) -> Dict[str, Any]:
         raise _damaged(path, "%s: %s" % (type(error).__name__, error)) from error
     if not isinstance(content, dict):
         raise _damaged(path, "It does not hold a dictionary, as CIFAR's files do.")
-    return content
+    # Subsets are often written by programs that have read the keys as bytes.
+    return {
+        key.decode("utf-8", "replace") if isinstance(key, bytes) else key: value
+        for key, value in content.items()
+    }
 
 
 def _cifar10(files: locate.Files, names: Tuple[str, ...], labels: str) -> Tuple[Any, Any]:
