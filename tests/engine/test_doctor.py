@@ -32,6 +32,7 @@ def home(tmp_path: Path) -> Path:
         'export PYNQ_BOARD="Pynq-Z2" # mine',
         "source /opt/Xilinx/Vivado/2022.1/settings64.sh",
         "# export FINN_XILINX_VERSION=1",
+        f"export FINN_HOST_BUILD_DIR=/data/me AWS_SECRET={SECRET}; cd /",
         f"export DOCKER_HOST=tcp://me:{SECRET}@lab:2375",
     ]
     (place / ".bashrc").write_bytes("\n".join(lines).encode() + b"\n\xff\xfe\n")
@@ -65,7 +66,16 @@ def test_all_parts_answer_without_secrets(home: Path) -> None:
     assert lines["FINN_XILINX_PATH"]["spaced"]
     assert (lines["PYNQ_BOARD"]["value"], lines["PYNQ_BOARD"]["spaced"]) == ("Pynq-Z2", False)
     assert lines["settings64.sh"]["value"] == "/opt/Xilinx/Vivado/2022.1/settings64.sh"
-    assert set(lines) == {"FINN_XILINX_PATH", "PYNQ_BOARD", "settings64.sh", "DOCKER_HOST"}
+    several = lines["FINN_HOST_BUILD_DIR"]
+    assert several["value"] == "/data/me"
+    assert several["text"] == "export FINN_HOST_BUILD_DIR=/data/me ..."
+    assert set(lines) == {
+        "FINN_XILINX_PATH",
+        "PYNQ_BOARD",
+        "settings64.sh",
+        "DOCKER_HOST",
+        "FINN_HOST_BUILD_DIR",
+    }
     (licence,) = document["licence"]["files"]
     assert licence["path"] == str(home / ".Xilinx/a.lic")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ BOARDS: Mapping[str, str] = {
 }
 #: The startup file of each shell that finn-tui can write a line into.
 _STARTUP = {"bash": ".bashrc", "zsh": ".zshrc"}
+#: A line of a shell that does nothing but set one variable, and its comment.
+_ALONE = re.compile(r"""\s*(?:export\s+)?\w+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s;&|<>()`"']*)\s*(#.*)?""")
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,12 @@ def set_variable(
         fix = f'In hosts.toml, [{context.host}.env]: {name} = "{value}"'
         return fix, (SetKey(context.hosts_file, key, value),) if context.hosts_file else ()
     line = startup_line(facts, name)
-    if line is not None:
-        new = changes.export(name, value)
+    alone = _ALONE.fullmatch(line.text) if line is not None else None
+    if line is not None and alone is not None:
+        new = changes.export(name, value) + (f"  {alone[1]}" if alone[1] else "")
         fix = f"In {line.file}, line {line.line}: {new}"
         return fix, (MendLine(line.file, line.line, line.text, new),)
+    # A line that does more than that stays: our own file is read after it.
     fix = f"export {name}={quoted}"
     startup = startup_file(facts)
     if startup is None or not context.own_file:

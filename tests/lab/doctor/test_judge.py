@@ -463,6 +463,19 @@ def test_a_line_that_sets_a_wrong_value_is_mended_where_it_is() -> None:
     one = check("PYNQ_BOARD", lab(environment__PYNQ_BOARD="pynq_z2", startup=[wrong]))
     (change,) = one.changes
     assert change == MendLine(wrong["file"], 118, wrong["text"], "export PYNQ_BOARD=Pynq-Z2")
+    noted = line("PYNQ_BOARD", "pynq_z2", "  PYNQ_BOARD='pynq_z2' # mine; yours differs")
+    one = check("PYNQ_BOARD", lab(environment__PYNQ_BOARD="pynq_z2", startup=[noted]))
+    assert isinstance(one.changes[0], MendLine)
+    assert one.changes[0].new == "export PYNQ_BOARD=Pynq-Z2  # mine; yours differs"
+    for text in (
+        "export PYNQ_BOARD=pynq_z2 ...",
+        "export PYNQ_BOARD=$(board)",
+        "setenv PYNQ_BOARD=pynq_z2",
+    ):
+        # What else such a line does must not get lost.
+        several = line("PYNQ_BOARD", "pynq_z2", text)
+        one = check("PYNQ_BOARD", lab(environment__PYNQ_BOARD="pynq_z2", startup=[several]))
+        assert isinstance(one.changes[0], SetVariables)
     (other,) = check("PYNQ_BOARD", lab(environment__PYNQ_BOARD="pynq_z2")).changes
     assert isinstance(other, SetVariables)
     fish = lab(environment__PYNQ_BOARD="pynq_z2", environment__SHELL="/usr/bin/fish")

@@ -54,6 +54,8 @@ _SET = re.compile(
     r"\s*(?:export\s+|setenv\s+)?(%s)(\s*)(=?)(\s*)(.*)"
     % "|".join(name for name in VARIABLES if name not in ("SHELL", "HOME", "LANG", "TMPDIR"))
 )
+#: The first word after the equals sign; what follows it is another command, variable or comment.
+_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s;&|<>()]*)")
 _SOURCED = re.compile(r"\s*(?:source|\.)\s+(\S*settings64\.c?sh)\b")
 #: What ``doctor --fix`` writes into a startup file.
 _OWN = re.compile(r"\[ -f ([\w/.+-]+|'[^']+') \] && \. \1  # by finn-tui doctor")
@@ -70,7 +72,8 @@ def startup() -> List[Dict[str, Any]]:
     """Lines of the shell's startup files that set one of the variables or source AMD's tools.
 
     Each is ``{"file", "line", "text", "name", "value", "spaced"}``; ``spaced`` is for blanks
-    beside the equals sign, with which a shell does not set the variable.
+    beside the equals sign, with which a shell does not set the variable. ``text`` ends in ``...``
+    where the line does more than that.
     """
     lines: List[Dict[str, Any]] = []
     for name in STARTUP:
@@ -90,7 +93,7 @@ def _entries(path: str, follow: bool = True) -> List[Dict[str, Any]]:
     for number, line in enumerate(text.splitlines(), 1):
         entry = _entry(line)
         if entry is not None:
-            entry.update(file=path, line=number, text=_LOGIN.sub("***", line))
+            entry.update(file=path, line=number, text=_LOGIN.sub("***", entry["text"]))
             lines.append(entry)
         elif follow and _OWN.fullmatch(line):
             lines += _entries(shlex.split(line)[2], follow=False)
@@ -100,13 +103,16 @@ def _entries(path: str, follow: bool = True) -> List[Dict[str, Any]]:
 def _entry(line: str) -> Any:
     sourced = _SOURCED.match(line)
     if sourced:
-        return {"name": "settings64.sh", "value": sourced.group(1), "spaced": False}
+        value = sourced.group(1)
+        return {"name": "settings64.sh", "value": value, "spaced": False, "text": line}
     match = _SET.fullmatch(line)
     if not match or not match.group(3):
         return None
-    name, before, _, after, value = match.groups()
-    value = value.split(" #")[0].strip()
-    if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
-        value = value[1:-1]
+    name, before, _, after, rest = match.groups()
+    word = _WORD.match("" if rest.startswith("#") else rest)
+    value = next((part for part in word.groups() if part is not None), "") if word else ""
     spaced = bool(before) or bool(after and value)
-    return {"name": name, "value": _LOGIN.sub("***", value), "spaced": spaced}
+    end = match.start(5) + (word.end() if word else 0)
+    if line[end:].strip() and not line[end:].lstrip().startswith("#"):
+        line = line[:end] + " ..."  # whatever else is set there is not ours to read
+    return {"name": name, "value": _LOGIN.sub("***", value), "spaced": spaced, "text": line}
