@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from finn_tui.runs.remote.follow import OnChange
 
 
+#: What a host that is reached is asked for; a Python on a network disk takes seconds to start.
+_ANSWER_SECONDS = 20.0
+
+
 async def fetch_log(run: RunFolder, log: Path) -> None:
     """Fetch what was left out of a large log.
 
@@ -46,15 +50,18 @@ async def look(runs: Sequence[RunFolder], seconds: float = 10.0) -> list[FinnTui
 
     Args:
         runs: any; those of this machine and those that have settled are left alone.
-        seconds: that it may take.
+        seconds: that reaching a host may take; one that is reached has longer.
     """
     from finn_tui.runs.remote.follow import Follower, placed_runs
 
     problems: list[FinnTuiError] = []
 
     async def one(host: str, some: Sequence[RunFolder]) -> None:
+        reached = False
         try:
-            async with asyncio.timeout(seconds), hosts.use(host) as link:
+            async with asyncio.timeout(seconds) as limit, hosts.use(host) as link:
+                reached = True
+                limit.reschedule(asyncio.get_running_loop().time() + _ANSWER_SECONDS)
                 follower = Follower(lambda: some, hosts.use, on_change=notice.told)
                 await follower.look(link, some)
                 # An end is shown once everything that belongs to it is here.
@@ -66,7 +73,9 @@ async def look(runs: Sequence[RunFolder], seconds: float = 10.0) -> list[FinnTui
         except FinnTuiError as error:
             problems.append(error)
         except TimeoutError:
-            text = f"{host} has not answered within {seconds:g} s"
+            text = f"{host} cannot be reached within {seconds:g} s"
+            if reached:
+                text = f"{host} has not answered all within {_ANSWER_SECONDS:g} s"
             problems.append(FinnTuiError(text, "", "What is shown is what was last heard."))
 
     by_host = await asyncio.to_thread(placed_runs, runs)
