@@ -54,4 +54,6 @@ def place_text(folder: RunFolder) -> str | None:
         text += f"; {placement.error.what}"
     if placement.wanted:
         text += f"; {placement.wanted} is asked for"
+    if placement.unreadable_text:
+        text += f"; {one_line(placement.unreadable_text)}"
     return text

@@ -122,6 +122,9 @@ class RemoteFiles(abc.ABC):
 
         Returns:
             The bytes; b"" where there is no regular file, or none of its bytes lie there.
+
+        Raises:
+            PermissionError: the file is not the user's to read.
         """
         # Looked at first: opening a pipe would hold up the machine's end.
         size = await self.size(path)

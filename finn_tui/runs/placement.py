@@ -61,6 +61,7 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         delay (s): time that its last answer took.
         clock_shift (s): the host's clock minus this machine's.
         problem: why the host could not be asked the last time; null if it could.
+        unreadable: files of the run there that may not be read, some of them if there are many.
     """
 
     host: str
@@ -83,6 +84,7 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     delay: float | None = None
     clock_shift: float = 0.0
     problem: RunError | None = None
+    unreadable: tuple[str, ...] = ()
 
     @property
     def error(self) -> FinnTuiError | None:
@@ -90,6 +92,13 @@ class Placement(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.problem is None:
             return None
         return FinnTuiError.from_dict(msgspec.structs.asdict(self.problem))
+
+    @property
+    def unreadable_text(self) -> str:
+        """What is said of files there that may not be read; empty if all may."""
+        if not self.unreadable:
+            return ""
+        return f"not fetched, since only others may read it there: {', '.join(self.unreadable)}"
 
     @property
     def job_key(self) -> str | None:

@@ -102,6 +102,8 @@ class SftpFiles(RemoteFiles):
             async with self._opened(path, asyncssh.FXF_READ) as file:
                 content = await self.transfer(file.read(most, offset))
                 return content if isinstance(content, bytes) else b""
+        except asyncssh.SFTPPermissionDenied as error:
+            raise PermissionError(f"{path}: {error.reason}") from error
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             return b""
 

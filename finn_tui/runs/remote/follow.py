@@ -52,6 +52,8 @@ _AT_ONCE = 100
 CONTACT_SECONDS = 10.0
 #: A folder that is not there may be one that a network disk does not show yet.
 MISSING_SECONDS = 60.0
+#: Files that may not be read there, of which a run says the names.
+_MOST_NAMED = 3
 #: A host with less on its disk than this is told of.
 LOW_BYTES = 200 * 1000 * 1000
 
@@ -315,6 +317,9 @@ class Follower:
                     asked_all=asked_all,
                     shift=facts["clock_shift"],
                 )
+            if asked_all:
+                unreadable = sorted(self._mirrors[run].unreadable)[:_MOST_NAMED]
+                facts = {**facts, "unreadable": tuple(unreadable)}
         final = answer.state is not None and runcontrol.is_final(answer.state)
         problem = self._undone.problem(run)
         if final and complete and asked_all:

@@ -50,12 +50,14 @@ class Mirror:
     Attributes:
         read: bytes that were read from the host, for tests and for people.
         left: bytes that are still to be fetched after the last update.
+        unreadable: files of the host that may not be read, as those of a container's user.
     """
 
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self.read = 0
         self.left = 0
+        self.unreadable: set[str] = set()
         self._record: Record | None = None
         self._everything = False
         self._folder = MirrorFolder(run.path)
@@ -98,6 +100,8 @@ class Mirror:
             budget, complete = MOST_BYTES, True
             fetched = False
             self.left = sum(self._missing(one) for one in work)
+            if asked_all:
+                self.unreadable.clear()
             try:
                 semaphore = asyncio.Semaphore(_AT_ONCE)
                 tasks = []
@@ -210,10 +214,15 @@ class Mirror:
     ) -> None:
         async with semaphore:
             path = f"{folder}/{one.path}"
-            if is_log(one.path):
-                await self._fetch_log(remote, path, one, share)
-            else:
-                await self._fetch_document(remote, path, one, share)
+            try:
+                if is_log(one.path):
+                    await self._fetch_log(remote, path, one, share)
+                else:
+                    await self._fetch_document(remote, path, one, share)
+            except PermissionError:
+                # One that will never come must not keep the run's end from being seen.
+                self.unreadable.add(one.path)
+                return
             at = one.changed - int(shift * 1e9)
             # How long a tool is silent, and how long a job took, is told by these times.
             if (local := self.run.path / one.path).is_file():

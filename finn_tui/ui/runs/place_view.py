@@ -50,4 +50,6 @@ def place_lines(
         lines += wrap(placement.error.what, max(10, width - 1), "bad", " ")[:3]
     elif placement.stage is not Stage.SETTLED and run.state.final and placement.is_mirrored:
         line.add(", results are being fetched", "dim")
+    if placement.unreadable_text:
+        lines += wrap(placement.unreadable_text, max(10, width - 1), "warn", " ")[:3]
     return lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -10,10 +12,19 @@ from typing import Any, cast
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.cli.run_places import place_text
+from finn_tui.engine.server.runs import remote, runcontrol
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.placement import CANCEL, change_placement, read_placement
+from finn_tui.runs.placement import (
+    CANCEL,
+    Placement,
+    Stage,
+    change_placement,
+    read_placement,
+    write_placement,
+)
 from finn_tui.runs.remote import follow as remote_follow
 from finn_tui.runs.remote import jobs
 from finn_tui.runs.remote.jobs import LinkFolders
@@ -33,6 +44,82 @@ def test_results_that_no_reader_takes_leave_ours(tmp_path: Path, begin: Begin) -
         part.write_text(content)
         Mirror(run)._merge_results(part)
     assert run.results() == {"kept": 1, "self": 2} and not part.exists()
+
+
+class FolderHere:
+    """The host's files, which are here; one of them is not ours to read.
+
+    Attributes:
+        closed: its path.
+    """
+
+    def __init__(self, closed: Path) -> None:
+        self.closed = closed
+
+    async def read_from(self, path: str, offset: int, most: int) -> bytes:
+        """A part of a file."""
+        if Path(path) == self.closed:
+            raise PermissionError(path)
+        return Path(path).read_bytes()[offset : offset + most]
+
+
+class ClusterOfFiles:
+    """A host whose run folders are here, in another place."""
+
+    name = "lab"
+    judges = True
+    is_closed = False
+
+    def __init__(self, files: FolderHere) -> None:
+        self._files = files
+
+    @property
+    def transport(self) -> ClusterOfFiles:
+        """Its connection."""
+        return self
+
+    @property
+    def host(self) -> Host:
+        """Without Slurm."""
+        return Host(name="lab")
+
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """Its errors are ours."""
+        return contextlib.nullcontext()
+
+    async def files(self) -> FolderHere:
+        """See ``Link``."""
+        return self._files
+
+    async def ask(self, job: str, **request: Any) -> dict[str, Any]:
+        """Do a job of the engine's archive there."""
+        return json.loads(json.dumps(remote.JOBS[job](request)))  # type: ignore[no-any-return]
+
+    async def verify(self, folder: str, state: object, at: float) -> None:
+        """Nothing is to be judged."""
+
+
+async def test_a_file_that_may_not_be_read_keeps_no_end_from_being_seen(
+    tmp_path: Path, begin: Begin
+) -> None:
+    (run,) = queued(tmp_path, [{}])
+    there = tmp_path / "host" / run.id
+    shutil.copytree(run.path, there)
+    for name in ("open.rpt", "closed.rpt"):
+        (there / "build").mkdir(exist_ok=True)
+        (there / "build" / name).write_text(name)
+    runcontrol.end_state(str(there), run.state().as_dict(), "succeeded")
+    write_placement(run.path, Placement(host="lab", folder=str(there), stage=Stage.STARTED))
+    link = cast(Link, ClusterOfFiles(FolderHere(there / "build" / "closed.rpt")))
+    follower = remote_follow.Follower(lambda: [run], cast(Connect, None))
+    for _ in range(2):
+        await follower.look(link, [run])
+    assert str(run.state().state) == "succeeded"
+    placement = read_placement(run.path)
+    assert placement is not None and placement.settled
+    assert placement.unreadable == ("build/closed.rpt",)
+    assert (run.build / "open.rpt").read_text() == "open.rpt"
+    assert "build/closed.rpt" in (place_text(run) or "")
 
 
 class ClusterWhoseJobIsOver:

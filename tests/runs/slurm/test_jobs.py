@@ -150,8 +150,9 @@ async def test_slurm_is_killed_and_comes_back(
     (held,) = await submit(waiting, {"seconds": 0.1})
     (run,) = await submit(host, {"hold": str(tmp_path)})
     await watch(host, [run], "running")
-    # slurmctld writes its state down every five seconds.
+    # slurmctld writes down what has changed, every five seconds; it may just have done so.
     saved, running_since = cluster.folder / "state" / "job_state", time.time()
+    cluster.run("scontrol", "update", f"jobid={key_of(held)}", "comment=changed")
     await until(lambda: saved.exists() and saved.stat().st_mtime > running_since)
     cluster.kill("slurmctld")
     try:
