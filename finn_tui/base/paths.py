@@ -32,7 +32,7 @@ def cache_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """Return the folder of the app's own log."""
+    """Return the folder of the app's own log, and of what was measured of hosts."""
     return _user_dir("state")
 
 

@@ -23,6 +23,7 @@ from finn_tui.cli.common import (
 if TYPE_CHECKING:
     from finn_tui.hosts.catalogue import Host
     from finn_tui.hosts.examine import HostFacts
+    from finn_tui.hosts.latencies import Latency
     from finn_tui.hosts.transport import Transport
 
 #: Round trips of which the shortest counts; the first ones start things.
@@ -47,21 +48,38 @@ def hosts() -> None:
 def list_hosts(as_json: bool) -> None:
     """List all hosts, and whether they answer: measured without logging in.
 
-    With --json nothing is measured.
+    The latency is that of the last connection, with its time. With --json nothing is measured.
     """
+    from finn_tui.hosts import latencies
     from finn_tui.hosts.catalogue import load_hosts
 
     known, broken = load_hosts()
+    measured = latencies.known(known)
     if as_json:
-        print_json({"hosts": list(map(_as_row, known.values())), "damaged": damaged(broken)})
+        rows = [_as_row(host) | _latency(measured.get(name)) for name, host in known.items()]
+        print_json({"hosts": rows, "damaged": damaged(broken)})
         return
     answers = run(_measured(known.values()))
-    rows = [
-        (host.name, host.address, answers.get(host.name, ""), _builds_by(host), host.folder)
-        for host in known.values()
+    lines: list[tuple[str, ...]] = [
+        (
+            *(name, host.address, answers.get(name, "")),
+            # This machine has none.
+            ("never measured" if host.is_remote else "")
+            if name not in measured
+            else measured[name].text,
+            *(_builds_by(host), host.folder),
+        )
+        for name, host in known.items()
     ]
-    rows += [(name, f"damaged: {error.why}", "", "", "") for name, error in broken.items()]
-    echo(table(("host", "where", "answers", "builds by", "folder"), rows))
+    lines += [(name, f"damaged: {error.why}", *[""] * 4) for name, error in broken.items()]
+    echo(table(("host", "where", "answers", "latency", "builds by", "folder"), lines))
+
+
+def _latency(latency: Latency | None) -> dict[str, Any]:
+    return {
+        "latency_ms": None if latency is None else latency.ms,
+        "latency_at": None if latency is None else latency.at,
+    }
 
 
 async def _measured(hosts: Iterable[Host]) -> dict[str, str]:
@@ -133,7 +151,7 @@ def add(
     a Python with FINN, a container with FINN that runs, Vivado's settings, Slurm. With --finn
     run-docker.sh, builds there get a container each, with its image, mounts and variables.
     """
-    from finn_tui.hosts import catalogue
+    from finn_tui.hosts import catalogue, latencies
     from finn_tui.hosts.catalogue import Host
 
     if here and (address or key):
@@ -155,7 +173,8 @@ def add(
         host = _found_out(host, trust, finn)
     catalogue.add(host)
     if as_json:
-        print_json(_as_row(host))
+        measured = latencies.known({name: host})
+        print_json(_as_row(host) | _latency(measured.get(name)))
         return
     echo(f"{name} added: {host.address}, builds by {_builds_by(host)}", err=True)
     if host.setup:
@@ -228,7 +247,7 @@ async def _examined(
     import asyncio
 
     from finn_tui.base.progress import Progress
-    from finn_tui.hosts import shared
+    from finn_tui.hosts import latencies, shared
     from finn_tui.hosts.examine import examine
     from finn_tui.hosts.ssh.connection import SshConnection
     from finn_tui.hosts.transport import Unreachable
@@ -243,6 +262,7 @@ async def _examined(
             with link.translated():
                 if isinstance(link, SshConnection):
                     latency = min([await link.round_trip() for _ in range(_ROUND_TRIPS)])
+                    await asyncio.to_thread(latencies.remember, host, latency)
                 return await examine(link, host), latency
         except Unreachable as error:
             broken = error

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.hosts import latencies
 from finn_tui.hosts.catalogue import Host
 from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.ssh import login
@@ -173,6 +174,8 @@ class _Line:
         while not link.is_closed:
             with contextlib.suppress(FinnTuiError):
                 latency = await link.round_trip()
+                if self.status.latency is None:
+                    await asyncio.to_thread(latencies.remember, self.host, latency)
                 self._tell(latency=latency)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MEASURE_SECONDS):

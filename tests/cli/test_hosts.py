@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,9 +81,22 @@ def test_a_host_is_added_with_what_is_found_there(
     here = cli("hosts", "test", "box", "--json", env=environment).json
     assert here["latency_ms"] is None and here["system"].startswith("Linux")
     assert cli("hosts", "remove", "box", env=environment).code == 0
+    assert cli("hosts", "add", "far", "lab", "--no-look", env=environment).code == 0
     listed = cli("hosts", "list", "--json", env=environment).json
-    assert [row["name"] for row in listed["hosts"]] == ["lab"] and not listed["damaged"]
+    assert [row["name"] for row in listed["hosts"]] == ["lab", "far"] and not listed["damaged"]
+    lab, far = listed["hosts"]
+    assert 0 < lab["latency_ms"] < 1e5 and (far["latency_ms"], far["latency_at"]) == (None, None)
+    measured = datetime.fromisoformat(lab["latency_at"])
+    assert timedelta() <= datetime.now(UTC) - measured < timedelta(hours=1)
     shown = cli("hosts", "list", env=environment).out
+    assert f"ms, {measured.astimezone():%Y-%m-%d %H:%M}" in shown and "never measured" in shown
+    # What was measured at another address is not this one's.
+    assert cli("hosts", "remove", "far", env=environment).code == 0
+    hosts_file = catalogue.hosts_file()
+    hosts_file.write_text(hosts_file.read_text().replace('host = "lab"', 'host = "elsewhere"'))
+    (moved,) = cli("hosts", "list", "--json", env=environment).json["hosts"]
+    assert moved["host"] == "elsewhere" and moved["latency_ms"] is None
+    hosts_file.write_text(hosts_file.read_text().replace('host = "elsewhere"', 'host = "lab"'))
     assert "Slurm" in shown and "answers" in shown.splitlines()[0] and " ms" in shown
     assert cli("hosts", "remove", "lab", env=environment).code == 0
     assert cli("hosts", "remove", "lab", env=environment).code == 2

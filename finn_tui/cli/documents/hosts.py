@@ -24,6 +24,8 @@ class HostRow(Struct, frozen=True, kw_only=True):
         env: variables of builds.
         container: the container in which FINN is; null without one.
         slurm: how builds are given to Slurm; null where they are not.
+        latency_ms (ms): of a round trip when it was last reached; null where it never was.
+        latency_at: when that was, ISO 8601 in UTC; null where it never was.
     """
 
     name: str
@@ -37,6 +39,8 @@ class HostRow(Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     container: Container | None
     slurm: SlurmEntry | None
+    latency_ms: float | None
+    latency_at: str | None
 
 
 class HostsList(Document, frozen=True, kw_only=True):
