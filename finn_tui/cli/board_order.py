@@ -187,8 +187,13 @@ class BoardOrder:
         async def work(link: Transport, on_progress: OnProgress) -> Any:
             return await job(link, path, on_progress)
 
-        with self.connecting() as connect:
-            return connect(work)
+        try:
+            with self.connecting() as connect:
+                return connect(work)
+        except KeyboardInterrupt:
+            text = f"what was sent and measured is kept; the driver on {self.board_name()} ends"
+            echo(f"{text} with the connection, and the same command goes on", err=True)
+            raise
 
     @contextlib.contextmanager
     def connecting(self) -> Iterator[Callable[[Work], Any]]:
