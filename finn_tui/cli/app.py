@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finn_tui.base.early_keys import EarlyKeys
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.common import open_workspace, shared_options
 
@@ -26,8 +27,9 @@ def open_app(folder: Path | None, workspace: Path, model: str | None) -> None:
         raise FinnTuiError(
             f"the app needs a terminal ({why}); use the commands, such as `finn-tui runs`, instead"
         )
-    opened = open_workspace(folder or workspace, tolerant=True)
-    start_app(opened, model or opened.settings.model or None)
+    with EarlyKeys() as keys:
+        opened = open_workspace(folder or workspace, tolerant=True)
+        _start(opened, model or opened.settings.model or None, keys)
 
 
 def why_no_terminal() -> str | None:
@@ -47,7 +49,12 @@ def start_app(workspace: Workspace, model: str | None) -> None:
         workspace: the folder to work in.
         model: what to open at the start; None waits for the user to choose.
     """
+    with EarlyKeys() as keys:
+        _start(workspace, model, keys)
+
+
+def _start(workspace: Workspace, model: str | None, keys: EarlyKeys) -> None:
     from finn_tui.lab.workbench import Workbench
     from finn_tui.ui.app import run_app
 
-    run_app(Workbench(workspace), model)
+    run_app(Workbench(workspace), model, before_screen=keys.end)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import PurePath
 from typing import Any, ClassVar, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
@@ -48,6 +48,7 @@ from finn_tui.ui.controllers.waiting import WaitingController
 from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
 from finn_tui.ui.state import AppState, Topic
 from finn_tui.ui.tune.folding_keeper import KEEP_SECONDS
+from finn_tui.ui.type_ahead import TypeAhead
 from finn_tui.ui.work_table import Handlers, work_table
 from finn_tui.ui.workers import Workers
 
@@ -100,6 +101,7 @@ class FinnTuiApp(Workers):
         *,
         board_job: BoardJob = board_job,
         settle: Callable[[], None] | None = None,
+        before_screen: Callable[[], None] | None = None,
     ) -> None:
         """Create the app of a workspace.
 
@@ -109,6 +111,7 @@ class FinnTuiApp(Workers):
             board_job: does the work on the board, replaced in tests.
             settle: called when the app, and when each of its modes, is shown for the first time;
                 ``gc.freeze`` takes what was loaded for it out of Python's garbage collection.
+            before_screen: called just before the app takes the terminal.
         """
         themes, self._problems = theming.load_themes()
         keys, problems = keymap.read_keymap()
@@ -118,8 +121,10 @@ class FinnTuiApp(Workers):
         self._start_model = start_model
         self._crash_log: Any = None
         self._settle = settle
+        self._before_screen = before_screen
         self._settled: set[str] = set()
         super().__init__()
+        self._type_ahead = TypeAhead(self, super().on_event)
         self.state_changed: Signal[Topic] = Signal(self, "state")
         self.state.publish = self._publish
         self.models = ModelController(self)
@@ -208,6 +213,15 @@ class FinnTuiApp(Workers):
                 opened = waiting.result()
                 if isinstance(opened, ModelOpened):
                     self.models.take_model(opened)
+        if self._before_screen is not None:
+            self._before_screen()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hand keys to widgets one after the other."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Report problems in the user's files, and watch the runs."""
@@ -470,8 +484,17 @@ class FinnTuiApp(Workers):
         super()._handle_exception(error)
 
 
-def run_app(lab: Workbench, start_model: str | None = None) -> None:
+def run_app(
+    lab: Workbench,
+    start_model: str | None = None,
+    before_screen: Callable[[], None] | None = None,
+) -> None:
     """Run the app until the user leaves it.
+
+    Args:
+        lab: the workspace.
+        start_model: opened at the start, None for none.
+        before_screen: called just before the app takes the terminal.
 
     Raises:
         SystemExit: 1 after a defect of ours, with the path of its log on stderr.
@@ -480,7 +503,7 @@ def run_app(lab: Workbench, start_model: str | None = None) -> None:
 
     # What stays until the end (modules, style sheets, screens) is some 100,000 objects: to search
     # them for garbage again and again would stop the app for a tenth of a second each time.
-    app = FinnTuiApp(lab, start_model, settle=gc.freeze)
+    app = FinnTuiApp(lab, start_model, settle=gc.freeze, before_screen=before_screen)
 
     def terminated(*_: object) -> None:
         # `kill` ends the app as q does, so that the terminal is left usable.
