@@ -73,7 +73,7 @@ def only_one(wire: Wire, base: str, who: str) -> int:
             last_said = time.monotonic()
             wire.send("progress", message="%s uses the board; waiting" % holder)
         time.sleep(0.2)
-    write_note(base, HOLDER_FILE, {"who": who, "pid": os.getpid(), "since": time.time()})
+    write_note(base, HOLDER_FILE, {"who": who, "pid": os.getpid(), "since": time.monotonic()})
     return descriptor
 
 
@@ -103,7 +103,7 @@ def _holder(base: str) -> str:
     who, since = note.get("who"), note.get("since")
     if not isinstance(who, str) or not isinstance(since, (int, float)):
         return "another finn-tui"
-    return "%s (for %d s)" % (who[:100], max(0, time.time() - since))
+    return "%s (for %d s)" % (who[:100], max(0, time.monotonic() - since))
 
 
 def _warn_of_others(wire: Wire, base: str) -> None:

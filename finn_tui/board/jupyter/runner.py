@@ -35,7 +35,7 @@ PIECE = 32768
 
 OUT_LOCK = threading.Lock()
 COMMANDS: dict[int, Command] = {}
-HEARD = [time.time()]
+HEARD = [time.monotonic()]
 UPLOADS: list[str] = []
 
 
@@ -136,8 +136,8 @@ class Command:
 
     def kill(self, grace: float) -> None:
         """Kill it and what it started, unless it ends in that time (seconds)."""
-        until = time.time() + grace
-        while self.number in COMMANDS and time.time() < until:
+        until = time.monotonic() + grace
+        while self.number in COMMANDS and time.monotonic() < until:
             time.sleep(0.05)
         with self.reaping:
             # Not waited for yet: its number, and that of its group, are still its own.
@@ -332,15 +332,15 @@ def end(*ignored: Any) -> None:
         command.close(0.0)
     for path in UPLOADS:
         shutil.rmtree(path, ignore_errors=True)
-    until = time.time() + 2
-    while COMMANDS and time.time() < until:
+    until = time.monotonic() + 2
+    while COMMANDS and time.monotonic() < until:
         time.sleep(0.02)
     os._exit(0)
 
 
 def watch() -> None:
     """End when nobody speaks any more."""
-    while time.time() - HEARD[0] < SILENCE[0]:
+    while time.monotonic() - HEARD[0] < SILENCE[0]:
         time.sleep(0.5)
     end()
 
@@ -380,7 +380,7 @@ def main() -> None:
     threading.Thread(target=watch, daemon=True).start()
     send(id=0, hello=sys.version.split()[0])
     for line in sys.stdin.buffer:
-        HEARD[0] = time.time()
+        HEARD[0] = time.monotonic()
         handle(json.loads(line.decode("ascii")), requests)
     end()
 
