@@ -171,7 +171,7 @@ def throughput(wire: Wire, request: dict[str, Any], accelerator: Accelerator) ->
     for batch in request["batches"]:
         driver = accelerator.driver(request, batch)
         if batch > 1:
-            wire.send("progress", message="a batch of %d images" % batch)
+            wire.send("progress", message="a batch of {:,} images".format(batch))
         else:
             wire.send("progress", message="a batch of one image, for the latency")
         sizes = batch_bytes(driver)

@@ -94,16 +94,19 @@ class BoardOutlook:
     """Where a deployment goes.
 
     Attributes:
-        address: user, host and port as far as they are given; empty for the simulated board.
+        address: user, host and port as far as they are given, or that of its Jupyter server; empty
+            for the simulated board.
         folder: what the files go into there.
         pasted: whether it is reached by a line that is pasted into its terminal.
         replay: whether it is a recorded session: nothing is connected to.
+        stand_in: whether it has a stand-in for an FPGA.
     """
 
     address: str
     folder: str
     pasted: bool = False
     replay: bool = False
+    stand_in: bool = False
 
 
 def plan_build(workspace: Workspace, opened: Opened, rehearse: bool | None = None) -> BuildPlan:
@@ -229,11 +232,10 @@ def board_outlook(name: str) -> BoardOutlook:
         return BoardOutlook(board.address, board.folder, pasted=True)
     if board.replay:
         return BoardOutlook(board.address, board.folder, replay=True)
-    if board.simulated:
+    if board.name == catalogue.SIMULATED:
         return BoardOutlook("", board.folder)
-    user = f"{board.user}@" if board.user else ""
     port = f":{board.port}" if board.port else ""
-    return BoardOutlook(f"{user}{board.host}{port}", board.folder)
+    return BoardOutlook(f"{board.address}{port}", board.folder, stand_in=board.stand_in)
 
 
 def deploy_outlook(run: RunFolder) -> DeployOutlook:

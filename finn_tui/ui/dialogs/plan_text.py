@@ -82,6 +82,8 @@ def board_facts(outlook: BoardOutlook) -> list[Fact]:
         text = "nothing is sent or measured, and results are kept apart"
         return [(outlook.address, "sim"), (text, "dim")]
     facts: list[Fact] = [(f"{outlook.address}, folder {outlook.folder}", "")]
+    if outlook.stand_in:
+        facts.append(("it has a stand-in for an FPGA: every figure is SIMULATED", "sim"))
     if outlook.pasted:
         facts.append(("the line to paste is shown next", "dim"))
     return facts
