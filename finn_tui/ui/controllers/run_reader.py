@@ -59,11 +59,13 @@ def read_runs(
             # Before the state is: what is newer then is read again at the next look.
             stamp = (*stamp, _word_of_scheduler(runs_dir, placement))
             state = reconcile(folder)
-            # A heartbeat is no news: without it, states that mean the same are equal.
+            # A heartbeat is no news: without it, states that mean the same are equal. That of a job
+            # which waits to be started again says how long it has worked.
+            waits = state.scheduler is not None and state.state == "queued"
             seen = RunView(
                 folder,
                 folder.request,
-                replace_struct(state, heartbeat=0.0),
+                state if waits else replace_struct(state, heartbeat=0.0),
                 stamp[0],
                 read_notes(folder),
                 stamp,

@@ -217,7 +217,8 @@ def live_lines(
         return []
     lines = _eta_lines(eta, width)
     lines += _process_line(snapshot)
-    lines += _quiet_line(snapshot, since)
+    if run.state.state != "queued":
+        lines += _quiet_line(snapshot, since)
     lines += _curve_lines(snapshot, width)
     if snapshot.findings:
         early = snapshot.findings[0]

@@ -36,17 +36,19 @@ def place_lines(
         line.add(f", {status.words(time.monotonic())}", host_role(status), "app.hosts")
         if status.asks:
             line.add(" (f4)", "dim", "app.hosts")
+    lines = [line]
+    waiting = run.state.waiting or ""
     if placement.job_name:
-        pass  # what its Slurm says stands beside its state
+        # Beside the state there is no room for it in 80 columns.
+        lines += wrap(waiting, max(10, width - 1), "dim", " ")[:3] if waiting else []
     elif placement.contact and not run.state.final:
         ago = duration(max(0.0, now - placement.contact))
         line.add(f", last contact {ago} ago", "dim")
     elif placement.stage is Stage.SENDING:
         line.add(", its folder is being sent", "dim")
-    lines = [line]
     if placement.wanted and not run.state.final:
         lines.append(StyledLine().add(f" {placement.wanted} is asked for", "warn"))
-    if placement.error is not None:
+    if placement.error is not None and placement.error.what not in waiting:
         lines += wrap(placement.error.what, max(10, width - 1), "bad", " ")[:3]
     elif placement.stage is not Stage.SETTLED and run.state.final and placement.is_mirrored:
         line.add(", results are being fetched", "dim")

@@ -223,8 +223,6 @@ class RunsScreen(ModeScreen):
             line.add(f", {missed_text(run.clock_missed_ns)}", "bad")
         if state.position:
             line.add(f"  position {state.position} in the queue", "dim")
-        if state.waiting:
-            line.add(f"  {printable(state.waiting)}", "dim")
         if state.state == "running" and state.step_count:
             unit = "epoch" if request.is_training else "step"
             line.add(f"  {unit} {state.step_index} of {state.step_count}", "dim")

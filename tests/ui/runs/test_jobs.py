@@ -11,10 +11,12 @@ import pytest
 from finn_tui.base import paths
 from finn_tui.lab.workbench import Workbench
 from finn_tui.lab.workspace import Workspace
+from finn_tui.runs.documents import RunError
 from finn_tui.runs.placement import Placement, Stage, write_placement
 from finn_tui.runs.slurm import follow
 from finn_tui.ui.controllers.run_notices import run_notices
 from finn_tui.ui.controllers.run_reader import read_runs
+from finn_tui.ui.runs.place_view import place_lines
 from tests.ui.conftest import MakeApp, make_run, opened, screen_text, until
 
 JOBS = 200
@@ -76,6 +78,20 @@ async def test_200_jobs_are_one_query_a_tick_and_keys_work(make_app: MakeApp, as
     queries = asked.read_text().splitlines()
     assert 1 <= len(queries) <= ticks + 2, queries
     assert all("--array" in query for query in queries)
+
+
+def test_why_a_job_waits_is_there_in_a_narrow_window(workspace: Workspace) -> None:
+    id = "20260102T030405Z-tfc-w1a1-0001"
+    run = make_run(workspace, id, "queued")
+    state = {"state": "queued", "scheduler": "slurm", "heartbeat": time.time()}
+    (run.path / "state.json").write_text(json.dumps(state))
+    folder, full = f"/lab/runs/{id}", RunError("disk", "the disk of lab is full")
+    place = Placement(host="lab", folder=folder, job_name="finn-tui-7", problem=full)
+    write_placement(run.path, place)
+    (view,), _ = read_runs(Workbench(workspace), ())
+    lines = place_lines(view, time.time(), 30)
+    said = " ".join(line.text.strip() for line in lines)
+    assert said == "on lab not sent to Slurm on lab yet: the disk of lab is full"
 
 
 def test_the_ends_of_an_array_are_one_notice(workspace: Workspace) -> None:
