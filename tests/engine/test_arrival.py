@@ -14,6 +14,7 @@ import pytest
 
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import arrival
+from tests.waiting import PATIENCE
 
 
 def request(tmp_path: Path, *members: tarfile.TarInfo) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def test_two_attempts_do_not_unpack_at_once(
         assert (tmp_path / "runs/.r1.partial").is_dir()
         (tmp_path / "runs/.r1.partial/run.json").write_text("first")
         (tmp_path / "runs/.r1.partial").rename(tmp_path / "runs/r1")
-    second.join(20)
+    second.join(PATIENCE)
     assert answers == [{"folder": asked["folder"], "again": True}]
     assert (tmp_path / "runs/r1/run.json").read_text() == "first"
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +195,11 @@ def workspace(tmp_path: Path, home: Path) -> Workspace:
 
 
 @pytest.fixture
-def lab(workspace: Workspace) -> RecordedLab:
-    """The lab on that workspace."""
-    return RecordedLab(workspace)
+async def lab(workspace: Workspace) -> AsyncIterator[RecordedLab]:
+    """The lab on that workspace; its solver ends with the test, as it does when the app is left."""
+    lab = RecordedLab(workspace)
+    yield lab
+    await lab.close()
 
 
 async def no_board(

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from finn_tui.base.errors import FinnTuiError
@@ -219,6 +220,15 @@ async def start_again(cluster: SlurmCluster, key: str) -> None:
 
     It would wait two minutes by itself, for the same reason.
     """
+    title = f"slurmstepd: [{key}."
+    await until(
+        lambda: (
+            not any(
+                " ".join(one.info["cmdline"] or ()).startswith(title)
+                for one in psutil.process_iter(["cmdline"])
+            )
+        )
+    )
     await asyncio.sleep(4)
     cluster.run("scontrol", "update", f"jobid={key}", "StartTime=now")
 
