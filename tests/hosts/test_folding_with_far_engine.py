@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ KEYS = ("down", "+", "+", "right", "+", "-", "down", "+", "u", "left", "-", "+")
 
 
 @pytest.fixture
-async def workbench(tmp_path: Path, lab: Host, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+async def workbench(
+    tmp_path: Path, lab: Host, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Workbench]:
     """A workspace with a prepared model without its tables, and an engine on a host."""
     monkeypatch.delenv("FINN_TUI_ENGINE_PYTHON", raising=False)
     spec = EngineSpec("far", FAKE, host="lab")
@@ -43,7 +46,9 @@ async def workbench(tmp_path: Path, lab: Host, monkeypatch: pytest.MonkeyPatch) 
     for name in ("design.json", "tables.json"):
         (root / "models/tfc-w1a1" / data.PART / name).unlink()
     (root / "finn-tui.toml").write_text('rehearse = true\nengine = "far"\n')
-    return Workbench(Workspace.open(root))
+    workbench = Workbench(Workspace.open(root))
+    yield workbench
+    await workbench.close()
 
 
 async def test_no_key_crosses_the_line(
