@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from finn_tui.base.errors import FinnTuiError
@@ -173,6 +174,17 @@ MEASURED: dict[str, Any] = {
         "software_same": 400,
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown for some seconds is still there when a slow machine comes to look."""
+    notify = App.notify
+
+    def stay(self: App[Any], message: str, **options: Any) -> None:
+        notify(self, message, **{**options, "timeout": 600.0})
+
+    monkeypatch.setattr(App, "notify", stay)
 
 
 @pytest.fixture

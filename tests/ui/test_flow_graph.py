@@ -13,6 +13,7 @@ from finn_tui.lab.models.models import FailedPreparation, Stage
 from finn_tui.lab.models.netron import Netron
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.flow.graph_pane import GraphPane
+from finn_tui.ui.flow.screen import FlowScreen
 from finn_tui.ui.flow.view import blocking_nodes
 from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.page import Page
@@ -65,6 +66,20 @@ async def test_stages_keep_their_names_in_a_window_that_is_made_smaller(make_app
         # Columns that are left out in a narrow list make room for the names.
         await until(pilot, lambda: "qonnx_to_finn" in screen_text(app))
         assert "same ops" not in screen_text(app)
+
+
+async def test_columns_are_chosen_by_the_width_that_the_layout_gives_later(
+    make_app: MakeApp,
+) -> None:
+    async with make_app("tfc-w1a1").run_test(size=(160, 50)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: "qonnx_to_finn" in screen_text(app))
+        screen, before = app.screen, app.screen.query_one("#stages").size.width
+        assert isinstance(screen, FlowScreen)
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: screen.query_one("#stages").size.width < before)
+        await until(pilot, lambda: screen._shown[-1] == screen.query_one("#stages").size.width)
 
 
 async def test_a_search_jumps_and_refuses(make_app: MakeApp, branching: None) -> None:

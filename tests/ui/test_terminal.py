@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.terminal import Terminal
 from finn_tui.lab.workspace import Workspace
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 
 def screen(terminal: Terminal, width: int, height: int) -> list[str]:
@@ -56,7 +56,11 @@ def test_fold_over_a_pseudo_terminal_in_few_bytes(workspace: Workspace) -> None:
         terminal.settle()
         sizes = []
         for key in b"+-" * 4:
-            sizes.append(terminal.press(bytes([key])).size)
+            before = len(terminal.output)
+            os.write(terminal.fd, bytes([key]))
+            wait_until(lambda before=before: terminal.read(0.1) or len(terminal.output) > before)  # type: ignore[misc]
+            terminal.settle()
+            sizes.append(len(terminal.output) - before)
         lines = screen(terminal, 120, 40)
         assert any("> MVAU 6" in line and "‹1›" in line for line in lines)
         assert 0 < sorted(sizes)[len(sizes) // 2] < 3000

@@ -89,8 +89,6 @@ class FlowScreen(ModeScreen):
         if shown == self._shown:
             return
         self._shown = shown
-        # The list may get another width of the panes' new sizes, which the layout gives it later.
-        self.call_after_refresh(self.redraw)
         stages.set_content(
             flow.stages_content(
                 model_stages,
@@ -146,8 +144,8 @@ class FlowScreen(ModeScreen):
             self.context.models.read_graph(next(each for each in stages if each.path == path))
 
     def on_resize(self) -> None:
-        """Choose the columns for the new size."""
-        self.call_after_refresh(self.redraw)
+        """Lay the panes out for the new size; another width of the list comes later."""
+        self.redraw()
 
     def _changes(self, width: int, height: int) -> list[StyledLine]:
         state, model_stages = self.state.flow, self._stages()

@@ -139,6 +139,16 @@ class Listing(LineView, can_focus=True):
         def control(self) -> Listing:
             return self.listing
 
+    @dataclass
+    class Resized(Message):
+        """The list has another width: columns that its owner chose by it may not fit any more."""
+
+        listing: Listing
+
+        @property
+        def control(self) -> Listing:
+            return self.listing
+
     def __init__(
         self,
         *,
@@ -165,10 +175,17 @@ class Listing(LineView, can_focus=True):
         self.filter = Filtering(self, self._filtered)
         self._rows: Sequence[Row] = ()
         self._headings = headings
+        self._width = 0
         #: Width of the longest number of each column, once it is needed.
         self._longest: list[int] | None = None
         #: What the list shows, for the frame of a pane.
         self.title = title
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Tell the owner of another width, after the base class has built for it."""
+        if event.size.width != self._width:
+            self._width = event.size.width
+            self.post_message(self.Resized(self))
 
     def set_content(self, content: Content, key: Hashable = None) -> None:
         """Show other rows.

@@ -15,6 +15,7 @@ from finn_tui.ui.context import AppContext, context_of
 from finn_tui.ui.state import AppState, Topic
 from finn_tui.ui.toolkit.frame import footer_actions, key_line, top_line
 from finn_tui.ui.toolkit.line_view import LineView
+from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.panes import PaneScreen, TooSmall
 from finn_tui.ui.toolkit.styled_line import StyledLine
 
@@ -77,6 +78,11 @@ class ModeScreen(PaneScreen):
     def on_screen_resume(self, _: events.ScreenResume) -> None:
         """Redraw: the state may have changed while another screen was shown."""
         self.redraw()
+
+    def on_listing_resized(self, _: Listing.Resized) -> None:
+        """Choose the columns for the new width, which a layout gives a list when it comes to it."""
+        if self.app.screen_stack[0] is self:
+            self.redraw()
 
     def _top(self, width: int, height: int) -> list[StyledLine]:
         return [top_line(self.state, self.place, width)]
