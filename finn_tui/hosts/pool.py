@@ -85,15 +85,6 @@ class HostPool:
         with transport.translated():
             yield transport
 
-    def status(self, name: str) -> HostStatus:
-        """How the connection to a host is."""
-        line = self._lines.get(name)
-        return line.status if line is not None else HostStatus(name)
-
-    def statuses(self) -> dict[str, HostStatus]:
-        """How all connections are, by the names of their hosts."""
-        return {name: line.status for name, line in self._lines.items()}
-
     def retry(self, name: str) -> None:
         """Let the next use of a host try at once, however often it has failed."""
         if (line := self._lines.get(name)) is not None:

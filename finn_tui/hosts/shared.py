@@ -84,12 +84,6 @@ async def held() -> AsyncIterator[Callable[[], HostPool]]:
             await pool.close()
 
 
-def statuses() -> dict[str, HostStatus]:
-    """How the connections are, by the names of the hosts that were reached for."""
-    shared = _by_loop.get(asyncio.get_running_loop())
-    return {} if shared is None or shared.pool is None else shared.pool.statuses()
-
-
 def retry(name: str) -> None:
     """Let the next use of a host try at once, however often it has failed or was refused."""
     shared = _by_loop.get(asyncio.get_running_loop())

@@ -48,7 +48,7 @@ def difference_to_brevitas(name: str, definition: dict[str, Any]) -> float:
 def edge_of_second_convolution(value: int) -> list[float]:
     """What the corner of the second convolution adds up, where all is +1 but the padding."""
     net = networks.build({**SMALL, "padding_value": value}).eval()
-    layer = dict(networks.padded_layers(net))["conv_features.4"]
+    layer = dict(net.named_modules())["conv_features.4"]
     layer.weight.data.fill_(1.0)
     with torch.no_grad():
         padded = layer(torch.ones([1, 8, 8, 8]))

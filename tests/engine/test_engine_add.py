@@ -218,7 +218,7 @@ def test_modules_that_are_not_there_are_stood_in_for(tmp_path: Path) -> None:
         "import sys\n"
         "from finn_tui.engine.server.finn import finn_env, stand_ins\n"
         "steps, config = finn_env.steps()\n"
-        "assert stand_ins.stands_in('finn.util.test') and stand_ins.stands_in('torch')\n"
+        "assert {'finn.util.test', 'torch'} <= set(stand_ins._registered)\n"
         "try:\n"
         "    finn_env.torch_ready()\n"
         "except Exception as error:\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.status import HostStatus
 from tests.hosts import sshd
 from tests.hosts.sshd import Server
 
@@ -47,3 +48,8 @@ def host_of(server: Server, folder: Path, name: str = "lab") -> Host:
         key=server.key,
         folder=str(folder),
     )
+
+
+def last(seen: list[HostStatus]) -> HostStatus:
+    """How a connection is, by what has been told of it."""
+    return seen[-1]

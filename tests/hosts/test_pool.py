@@ -19,6 +19,7 @@ from finn_tui.hosts.ssh.errors import HostKeyChanged, HostKeyUnknown
 from finn_tui.hosts.status import HostStatus, LinkState
 from finn_tui.hosts.transport import LoginRefused, Unreachable
 from tests.hosts import sshd
+from tests.hosts.conftest import last
 from tests.hosts.sshd import Server
 from tests.waiting import PATIENCE, until
 
@@ -41,7 +42,7 @@ async def test_all_share_one_connection_and_its_latency_is_measured(
     with pytest.raises(HostKeyUnknown):
         async with pool.use(lab):
             pass
-    assert pool.status("lab").state is LinkState.REFUSED
+    assert last(seen).state is LinkState.REFUSED
 
     async def work() -> object:
         async with pool.use(lab, trust=True) as link:
@@ -51,11 +52,11 @@ async def test_all_share_one_connection_and_its_latency_is_measured(
 
     connections = await asyncio.gather(*(work() for _ in range(8)))
     assert len(set(map(id, connections))) == 1
-    await until(lambda: pool.status("lab").latency is not None)
-    assert pool.status("lab").state is LinkState.CONNECTED and pool.status("lab").problem is None
-    assert 0 < (pool.status("lab").latency or 0) < 30
+    await until(lambda: last(seen).latency is not None)
+    assert last(seen).state is LinkState.CONNECTED and last(seen).problem is None
+    assert 0 < (last(seen).latency or 0) < 30
     await pool.close()
-    assert seen[-1].state is LinkState.CLOSED and pool.status("lab").latency is None
+    assert last(seen).state is LinkState.CLOSED and last(seen).latency is None
 
 
 async def test_all_change_together_to_what_hosts_toml_says_now(pool: HostPool, lab: Host) -> None:
@@ -93,7 +94,7 @@ async def test_a_broken_line_is_made_anew_with_patience(
             await link.run("true")
             await asyncio.to_thread(server.hang_up)
             await slow
-    await until(lambda: seen[-1].state is LinkState.WAITING)
+    await until(lambda: last(seen).state is LinkState.WAITING)
     with pytest.raises(Unreachable, match="refuses the connection"):
         async with pool.use(lab):
             pass
@@ -115,11 +116,11 @@ async def test_a_broken_line_is_made_anew_with_patience(
     pool.retry("lab")
     async with asyncio.timeout(PATIENCE):
         assert await waiting == b"again\n"
-    assert pool.status("lab").state is LinkState.CONNECTED
+    assert last(seen).state is LinkState.CONNECTED
 
 
 async def test_patience_does_not_wait_for_what_only_the_user_can_change(
-    pool: HostPool, lab: Host, server: Server, monkeypatch: pytest.MonkeyPatch
+    pool: HostPool, lab: Host, server: Server, seen: list[HostStatus]
 ) -> None:
     async with pool.use(lab, trust=True) as link:
         await link.run("true")
@@ -146,11 +147,11 @@ async def test_patience_does_not_wait_for_what_only_the_user_can_change(
     with pytest.raises(HostKeyChanged, match="another host key"):
         async with pool.use(lab, trust=True, patient=True):
             pass
-    assert pool.status("lab").state is LinkState.REFUSED
+    assert last(seen).state is LinkState.REFUSED
 
 
 def test_the_waits_double_up_to_a_minute(
-    lab: Host, server: Server, monkeypatch: pytest.MonkeyPatch
+    lab: Host, server: Server, monkeypatch: pytest.MonkeyPatch, seen: list[HostStatus]
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(f"{pool_module.__name__}.time.monotonic", lambda: clock[0])
@@ -158,12 +159,12 @@ def test_the_waits_double_up_to_a_minute(
     waits = []
 
     async def fail() -> None:
-        pool = HostPool()
+        pool = HostPool(on_status=seen.append)
         for _ in range(9):
             with pytest.raises(Unreachable):
                 async with pool.use(lab):
                     pass
-            retry_at = pool.status("lab").retry_at
+            retry_at = last(seen).retry_at
             assert retry_at is not None
             waits.append(retry_at - clock[0])
             clock[0] = retry_at

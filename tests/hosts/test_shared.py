@@ -16,6 +16,7 @@ from finn_tui.hosts.ssh.questions import Question, QuestionKind
 from finn_tui.hosts.status import HostStatus, LinkState
 from finn_tui.lab.build_places.links import HostLinks
 from tests.engine.test_in_container import FAKE
+from tests.hosts.conftest import last
 from tests.hosts.sshd import Server, new_key
 
 
@@ -74,8 +75,8 @@ async def test_an_engine_and_runs_share_one_connection(
         # Whoever is left keeps it.
         await runs(hosts)
         assert logins(server) == 1
-        assert shared.statuses()["lab"].state is LinkState.CONNECTED
-    assert shared.statuses() == {} and seen[-1].state is LinkState.CLOSED
+        assert last(seen).state is LinkState.CONNECTED
+    assert last(seen).state is LinkState.CLOSED
     stop()
     # What was typed is known, the connection is a new one.
     async with HostLinks() as hosts:
@@ -85,6 +86,9 @@ async def test_an_engine_and_runs_share_one_connection(
 
 async def test_an_engine_that_does_not_start_keeps_no_connection(asked: Asked, lab: Host) -> None:
     catalogue.add(lab)
+    seen: list[HostStatus] = []
+    stop = shared.listen(seen.append)
     with pytest.raises(Exception, match="ended on lab"):
         await Engine.start(EngineSpec("far", ("/nowhere/python",), host="lab"))
-    assert shared.statuses() == {}
+    assert last(seen).state is LinkState.CLOSED
+    stop()

@@ -78,7 +78,7 @@ def placed_runs(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
 
 
 class Follower:
-    """Keeps the mirrors of unfinished runs true until all have ended, or it is cancelled."""
+    """Keeps the mirrors of unfinished runs true, until it is cancelled."""
 
     def __init__(
         self,
@@ -115,24 +115,14 @@ class Follower:
         """Runs that have ended on their hosts, whose last files are still to be fetched."""
         return [run for run, copy in self._mirrors.items() if copy.asks_all]
 
-    async def until_settled(self) -> None:
-        """Follow until there is nothing to ask any more."""
-        await self._work(for_ever=False)
-
     async def for_ever(self) -> None:
         """Follow all runs that there are and will be."""
-        await self._work(for_ever=True)
-
-    async def _work(self, *, for_ever: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
             while True:
-                hosts = await asyncio.to_thread(self._unfinished)
-                for host in hosts:
+                for host in await asyncio.to_thread(self._unfinished):
                     if host not in self._at_work:
                         self._at_work.add(host)
                         tasks.create_task(self._follow_host(host))
-                if not hosts and not for_ever:
-                    return
                 await asyncio.sleep(self._tick)
 
     def _unfinished(self) -> dict[str, list[RunFolder]]:

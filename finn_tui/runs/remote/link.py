@@ -25,7 +25,6 @@ Connect = Callable[[str], AbstractAsyncContextManager["Link"]]
 JOB_SECONDS = 60.0
 #: Lists, starts and cancels wait for processes; unpacking is as slow as the disk.
 LONG_SECONDS = 600.0
-_WRITE = 1 << 20
 
 
 def is_refusal(error: FinnTuiError) -> bool:

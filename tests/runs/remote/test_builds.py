@@ -22,6 +22,7 @@ from finn_tui.runs.remote.listing import is_plain_path
 from finn_tui.runs.remote.mirror import Mirror
 from tests.runs.conftest import STEPS
 from tests.runs.remote.conftest import BeginOn, Server
+from tests.runs.remote.following import until_settled
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="builds run on Linux")
@@ -48,7 +49,7 @@ async def test_a_build_on_a_host_is_mirrored_to_its_end(
     assert not reconcile(run).final  # nothing is judged by this machine's processes
     follow = follower(server, tmp_path)
     async with asyncio.timeout(PATIENCE):
-        await follow.until_settled()
+        await until_settled(follow)
     state = reconcile(run)
     assert state.state == "succeeded"
     for name in ("events.jsonl", "runner.log"):
@@ -91,7 +92,7 @@ async def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
     async with server.connect() as link:
         run = await begin_on(link, say=2_000_000, hold=str(tmp_path))
     follow = follower(server, tmp_path)
-    task = asyncio.create_task(follow.until_settled())
+    task = asyncio.create_task(until_settled(follow))
     for step in STEPS:
         opened = server.opened
         await until(lambda opened=opened: server.opened > opened)  # type: ignore[misc]
@@ -116,7 +117,7 @@ async def test_a_host_that_is_gone_is_said_and_found_again(
     async with server.connect() as link:
         run = await begin_on(link, seconds=1.0)
     server.stop()
-    task = asyncio.create_task(follower(server, tmp_path).until_settled())
+    task = asyncio.create_task(until_settled(follower(server, tmp_path)))
 
     def problem() -> str:
         placement = read_placement(run.path)
@@ -162,7 +163,7 @@ async def test_an_upload_that_breaks_goes_on_where_it_was(
 
     monkeypatch.setattr(_SftpWriter, "write", count)
     async with asyncio.timeout(PATIENCE):
-        await follower(server, tmp_path).until_settled()
+        await until_settled(follower(server, tmp_path))
     assert reconcile(run).state == "succeeded"
     assert written <= size - sent + 1_000_000  # the rest, with the archive of the engine
     content = (tmp_path / "model" / "dataset" / "images").read_bytes()
@@ -183,7 +184,7 @@ async def test_a_cancel_whose_line_breaks_is_done_when_there_is_one_again(
     placement = read_placement(run.path)
     assert placement is not None and placement.wanted == "cancel"
     async with asyncio.timeout(PATIENCE):
-        await follower(server, tmp_path).until_settled()
+        await until_settled(follower(server, tmp_path))
     assert reconcile(run).state == "cancelled"
     assert json.loads((there(run) / "state.json").read_text())["state"] == "cancelled"
 
@@ -193,7 +194,7 @@ async def test_a_run_whose_runner_is_killed_there_is_lost(
 ) -> None:
     async with server.connect() as link:
         run = await begin_on(link, seconds=60)
-    task = asyncio.create_task(follower(server, tmp_path).until_settled())
+    task = asyncio.create_task(until_settled(follower(server, tmp_path)))
     await until(lambda: run.state().pid is not None)
     server.space.kill(json.loads((there(run) / "state.json").read_text())["pid"])
     async with asyncio.timeout(PATIENCE):
@@ -271,7 +272,7 @@ async def test_a_home_that_both_share_is_not_mirrored_onto_itself(
     assert placement.folder == str(run.path)
     follow = follower(server, tmp_path)
     async with asyncio.timeout(PATIENCE):
-        await follow.until_settled()
+        await until_settled(follow)
     assert reconcile(run).state == "succeeded"
     assert follow.read == 0
     assert (run.path / "worked").is_file()
@@ -284,7 +285,7 @@ async def test_the_beginning_and_the_end_of_a_large_log_and_then_all_of_it(
         run = await begin_on(link, seconds=0.1, say=14_000_000)
         await until(lambda: there_state(run)["state"] == "succeeded")
         follow = follower(server, tmp_path)
-        await follow.until_settled()
+        await until_settled(follow)
         log = (there(run) / "runner.log").read_bytes()
         assert len(log) > 40_000_000
         local = (run.path / "runner.log").read_bytes()

@@ -30,6 +30,7 @@ from tests.hosts.slurm_cluster import SlurmCluster
 from tests.hosts.slurm_fixtures import started_cluster
 from tests.runs.conftest import FOLDING, STEPS
 from tests.runs.remote.conftest import Server
+from tests.runs.remote.following import until_settled
 from tests.waiting import PATIENCE, until
 
 __all__ = ["started_cluster"]
@@ -82,7 +83,7 @@ def requests(folder: Path, *plans: Mapping[str, object]) -> list[BuildRequest]:
 async def settle(server: Server, runs: list[RunFolder], seconds: float = PATIENCE) -> None:
     """Follow runs until nothing is to be asked any more."""
     async with asyncio.timeout(seconds):
-        await Follower(lambda: runs, server.connect, tick=0.2).until_settled()
+        await until_settled(Follower(lambda: runs, server.connect, tick=0.2))
 
 
 async def test_an_array_is_sent_built_and_mirrored(login_node: Server, tmp_path: Path) -> None:
@@ -120,9 +121,8 @@ async def test_jobs_behind_ssh_build_in_containers(
             requests(tmp_path, {"seconds": 0.1}), tmp_path / "runs", link
         )
         async with asyncio.timeout(PATIENCE):
-            await Follower(
-                lambda: [run], partial(login_node.connect, kind=MachineLink), tick=0.2
-            ).until_settled()
+            connect = partial(login_node.connect, kind=MachineLink)
+            await until_settled(Follower(lambda: [run], connect, tick=0.2))
     state = reconcile(run)
     assert state.state == "succeeded" and state.job is not None
     # A container's name is that of its machine.

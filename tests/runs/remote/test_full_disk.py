@@ -15,6 +15,7 @@ from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import Stage, read_placement
 from finn_tui.runs.remote import launch
 from tests.runs.remote.conftest import BeginOn, Server
+from tests.runs.remote.following import until_settled
 from tests.runs.remote.test_builds import follower
 from tests.waiting import PATIENCE, until
 
@@ -57,7 +58,7 @@ async def test_an_upload_fills_the_disk_and_goes_on_when_there_is_room(
             await begin_on(link, data=8 << 20, seconds=0.1)
         assert "runs clean" in full.value.fix
     (run,) = list_runs(tmp_path / "runs")
-    task = asyncio.create_task(follower(server, tmp_path).until_settled())
+    task = asyncio.create_task(until_settled(follower(server, tmp_path)))
 
     def problem() -> str:
         placement = read_placement(run.path)
@@ -84,7 +85,7 @@ async def test_a_full_disk_here_loses_nothing_once_there_is_room(
         async with server.connect() as link:
             run = await begin_on(link, seconds=0.2, say=2_500_000)
         follow = follower(server, tmp_path)
-        task = asyncio.create_task(follow.until_settled())
+        task = asyncio.create_task(until_settled(follow))
         log = tmp_path / "host" / "runs" / run.id / "runner.log"
         await until(lambda: log.stat().st_size > 7_000_000)
         await asyncio.sleep(3)

@@ -18,6 +18,7 @@ from finn_tui.runs.logs.tail import find_logs
 from finn_tui.runs.remote import launch, link
 from tests.runs.conftest import FOLDING
 from tests.runs.remote.conftest import Server
+from tests.runs.remote.following import until_settled
 from tests.runs.remote.test_builds import follower, there
 from tests.waiting import until
 
@@ -47,7 +48,7 @@ async def test_a_rehearsed_build_of_the_real_finn_on_a_host(
     async with server.connect() as connection:
         run = await launch.launch_on(request, tmp_path / "runs", connection)
     follow = follower(server, tmp_path)
-    task = asyncio.create_task(follow.until_settled())
+    task = asyncio.create_task(until_settled(follow))
     await until(lambda: run.state().step_index >= 3, seconds=180)
     server.cut()
     async with asyncio.timeout(300):

@@ -35,6 +35,7 @@ from finn_tui.runs.remote.link import Connect, Link
 from finn_tui.runs.remote.mirror import Mirror
 from finn_tui.runs.slurm import submit
 from tests.runs.conftest import STEPS, Begin
+from tests.runs.remote.following import until_settled
 from tests.runs.slurm.conftest import EMPTY_QUEUE, queued
 
 
@@ -305,7 +306,7 @@ async def test_a_long_upload_keeps_nothing_else_from_being_seen(
     submit.set_number([other], 7)
     monkeypatch.setattr(Mirror, "update", all_is_here)
     follower = Follower(lambda: runs, cluster.connect, tick=0.01)
-    following = asyncio.create_task(follower.until_settled())
+    following = asyncio.create_task(until_settled(follower))
     async with asyncio.timeout(60):
         while cluster.asked.count("listing") < 3:  # noqa: ASYNC110 - counted by another task
             await asyncio.sleep(0.01)
@@ -323,7 +324,7 @@ async def test_a_slurm_that_hangs_keeps_no_run_from_being_seen(
     cluster.hangs = True
     monkeypatch.setattr(Mirror, "update", all_is_here)
     follower = Follower(lambda: [run], cluster.connect, tick=0.01)
-    following = asyncio.create_task(follower.until_settled())
+    following = asyncio.create_task(until_settled(follower))
     async with asyncio.timeout(60):
         while cluster.asked.count("listing") < 3:  # noqa: ASYNC110 - counted by another task
             await asyncio.sleep(0.01)

@@ -65,11 +65,6 @@ def register(simulator: bool) -> None:
             _put("xsi")
 
 
-def stands_in(name: str) -> bool:
-    """Whether a module is an empty one of ours."""
-    return name in _registered
-
-
 def remove(name: str) -> None:
     """Take a stand-in away, so that importing the module says what is wrong with it."""
     if name in _registered:

@@ -191,15 +191,6 @@ def build(definition: Dict[str, Any]) -> Any:
     return (Conv if full["family"] == "conv" else Mlp)(full)
 
 
-def padded_layers(net: Any) -> List[Tuple[str, Any]]:
-    """The convolutions that pad, by their names."""
-    return [
-        (name, module)
-        for name, module in net.named_modules()
-        if isinstance(module, QuantConv2d) and any(_pads(module))
-    ]
-
-
 def _pads(convolution: Any) -> Tuple[int, ...]:
     padding = convolution.padding
     return (1,) if isinstance(padding, str) and padding == "same" else tuple(padding or ())
