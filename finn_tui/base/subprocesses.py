@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 from collections.abc import Mapping
 
 #: Set for commands that are ended with all that they started: a word that nobody else knows.
@@ -88,5 +89,30 @@ async def stop(process: asyncio.subprocess.Process, patience: float = 0.0) -> in
             return await exit_code(process)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            kill(process)
         return await exit_code(process)
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a child and leave it to asyncio to ask how it ended.
+
+    ``Process.kill`` asks first. If the child has just ended, asyncio's own thread asks in vain
+    then: it logs "Unknown child process" and takes 255 for the exit code.
+    """
+    if process.returncode is not None:
+        return
+    if not hasattr(os, "pidfd_open"):
+        process.kill()
+        return
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        # It fails for what is no child of this process: the number may be another's by now.
+        os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except OSError:
+        pass  # it has ended
+    finally:
+        os.close(descriptor)

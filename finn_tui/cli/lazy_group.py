@@ -15,6 +15,7 @@ import click
 
 from finn_tui.base.text import for_terminal
 from finn_tui.cli.commands import COMMANDS, GROUPS, OPEN
+from finn_tui.cli.terminal import open_missing_streams
 
 _FULL = """error: not everything could be written: {why}
   The output, or a file that the command writes, is on a disk that is full.
@@ -46,6 +47,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line; a defect's traceback reaches the terminal as harmless text."""
+        open_missing_streams()
         sys.excepthook = _show_traceback
         try:
             return super().main(*args, **extra)
@@ -53,7 +55,8 @@ class LazyGroup(click.Group):
             text = _DISK_ERRORS.get(error.errno or 0)
             if text is None:
                 raise
-            sys.stderr.write(text.format(why=error.strerror))
+            with contextlib.suppress(OSError):
+                sys.stderr.write(text.format(why=error.strerror))
             raise SystemExit(1) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -43,6 +43,17 @@ async def test_patience(patience: float, code: int) -> None:
     assert await subprocesses.end(process, patience) == code
 
 
+async def test_who_ends_a_child_that_has_just_ended_learns_how(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(40):
+        process = await start("exec printf done")
+        assert process.stdout is not None
+        await process.stdout.read()
+        assert await subprocesses.end(process) in (0, -9)
+    assert "Unknown child process" not in caplog.text
+
+
 def test_a_loop_that_is_closed_leaves_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     unraisable: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)

@@ -41,3 +41,23 @@ def test_a_disk_that_fails_is_not_said_to_be_full(
         LazyGroup().main([])
     said = capsys.readouterr().err
     assert "Input/output error" in said and "disk is faulty" in said and "full" not in said
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    ("words", "code"), [("inspect log.txt", 1), ("runs", 0), ("runs show last", 2)]
+)
+def test_a_command_without_a_standard_stream_does_its_work(
+    tmp_path: Path, words: str, code: int, closed: str
+) -> None:
+    (tmp_path / "log.txt").write_text("ERROR: [Place 30-640] Place Check\n")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m finn_tui.cli {words} {closed}', sys.executable],
+        capture_output=True,
+        cwd=tmp_path,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
