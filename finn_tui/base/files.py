@@ -15,7 +15,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import size
@@ -31,16 +31,12 @@ _TRIES = 5
 _MOST_BYTES = 256 << 20
 
 
-def read_bounded(path: Path, most: int) -> bytes:
-    """Return the content of a regular file.
-
-    Args:
-        path: the file, or a symbolic link to it.
-        most: bytes that it may have.
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; where its system has nothing to give, None is read.
 
     Raises:
-        OSError: it cannot be read, has more bytes, or is no regular file: a pipe or a device may
-            never end.
+        OSError: it cannot be opened, or is no regular file: a pipe or a device may never end.
     """
 
     def opened(name: str, flags: int) -> int:
@@ -50,7 +46,21 @@ def read_bounded(path: Path, most: int) -> bytes:
     with open(path, "rb", opener=opened) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "It is a device, a pipe or a socket", str(path))
-        content = file.read(most + 1)
+        yield file
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """Return the content of a regular file.
+
+    Args:
+        path: the file, or a symbolic link to it.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, has more bytes, or is no regular file.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1) or b""
     if len(content) > most:
         raise OSError(errno.EFBIG, f"It is larger than {size(most)}", str(path))
     return content

@@ -88,8 +88,7 @@ async def stop(process: asyncio.subprocess.Process, patience: float = 0.0) -> in
         async with asyncio.timeout(patience):
             return await exit_code(process)
     except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            kill(process)
+        kill(process)
         return await exit_code(process)
 
 
@@ -102,7 +101,8 @@ def kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     if not hasattr(os, "pidfd_open"):
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         return
     try:
         descriptor = os.pidfd_open(process.pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
+from finn_tui.base.text import shown
 from finn_tui.cli.common import (
     FAILED,
     Reporter,
@@ -57,9 +60,7 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
     """
     from finn_tui.runs.analysis.inspect import inspect as read
 
-    place = Path(path).expanduser()
-    if not place.exists() and "/" not in path:
-        place = open_lab(workspace).find_run(path).path
+    place = _place(path, workspace)
     with Reporter() as reporter:
         inspection = read(place, on_progress=reporter)
     if as_json:
@@ -69,6 +70,25 @@ def inspect(path: str, workspace: Path, as_json: bool) -> None:
     code = _EXITS.get(inspection.outcome, UNDECIDED)
     if code:
         raise SystemExit(code)
+
+
+def _place(path: str, workspace: Path) -> Path:
+    """The file or folder, else the folder of the run, that is called so."""
+    place = Path(path).expanduser()
+    if path.strip() and (os.path.lexists(place) or "/" in path):
+        return place
+    lab = open_lab(workspace)
+    try:
+        if path.strip():
+            return lab.find_run(path).path
+    except FinnTuiError as error:
+        if not error.what.startswith("there is no run"):
+            raise
+    raise FinnTuiError(
+        f"there is no file, folder or run called {shown(path)}",
+        f"It is neither in this folder nor a run of {lab.workspace.root}.",
+        "Give a log, a report or a build directory; `finn-tui runs` lists the runs.",
+    )
 
 
 def _show(inspection: Inspection) -> None:

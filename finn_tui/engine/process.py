@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
@@ -158,8 +157,7 @@ class LocalProcess:
 
     def kill(self) -> None:
         """See ``EngineProcess``."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        subprocesses.kill(self._process)
 
     async def end(self, patience: float) -> None:
         """See ``EngineProcess``."""

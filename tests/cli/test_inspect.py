@@ -57,7 +57,13 @@ def test_nothing_there_is_wrong_use(tmp_path: Path) -> None:
     assert "there is no" in done.stderr
     done = CliRunner().invoke(main, ["inspect", "nosuchrun", "--workspace", str(tmp_path)])
     assert done.exit_code == 2
-    assert "there is no run called nosuchrun" in done.stderr
+    assert "there is no file, folder or run called nosuchrun" in done.stderr
+    (tmp_path / "link.log").symlink_to(tmp_path / "moved.log")
+    done = CliRunner().invoke(main, ["inspect", str(tmp_path / "link.log")])
+    assert done.exit_code == 2 and "symbolic link that leads to no file" in done.stderr
+    for nothing in ("", " "):  # an unset variable in a script
+        done = CliRunner().invoke(main, ["inspect", nothing, "--workspace", str(tmp_path)])
+        assert done.exit_code == 2 and f"called {nothing!r}" in done.stderr
     os.mkfifo(tmp_path / "pipe")
     done = CliRunner().invoke(main, ["inspect", str(tmp_path / "pipe")])
     assert done.exit_code == 2

@@ -126,7 +126,6 @@ class Solver:
         """End the process; what it was asked is lost."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
-            process.kill()
             # Also when we are being cancelled ourselves: no process is left behind.
             await asyncio.shield(subprocesses.end(process))
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, Progress, ignore
 from finn_tui.base.text import size
@@ -58,8 +59,7 @@ _STAND_IN = re.compile(rb"SIMULATED by finn-tui|\[finn-tui 1-1\] SIMULATED")
 class Item:
     """One file: its path from the inspected folder on, what it says, whose copy it is.
 
-    ``copy_of`` names the file that says the same (Vivado and HLS write much twice);
-    ``old`` marks what a tool has put aside when it began anew.
+    ``copy_of`` names the file that says the same; ``old`` marks what a tool has put aside.
     """
 
     path: str
@@ -83,7 +83,7 @@ class Inspection:
 
     Attributes:
         outcome: succeeded, failed, cancelled, incomplete or unknown.
-        cause: why it failed; ``others`` what else was found, mostly consequences.
+        cause: why it failed; ``others``: mostly consequences.
         items: the files; usage: resources; steps: of FINN's builder.
         simulated: whether stand-ins had a hand in it, so that its figures are no tool's.
         clock_missed_ns: by how much the design misses its clock, None if it does not.
@@ -196,8 +196,8 @@ def read_file(
     """
     partial = False
     try:
-        with path.open("rb") as file:
-            data = file.read(HEAD)
+        with files.open_regular(path) as file:
+            data = file.read(HEAD) or b""
             simulated = _STAND_IN.search(data) is not None
             reader = reader_for(path.name, data)
             gap = None
@@ -213,7 +213,7 @@ def read_file(
                 if gap is not None and isinstance(reader, LogReader) and file.tell() >= gap[0]:
                     reader.skip(_line_ends(file, gap[1]))
                     gap, partial = None, True
-                data = file.read(CHUNK)
+                data = file.read(CHUNK) or b""
     except OSError as error:
         raise FinnTuiError(
             f"{path} cannot be read",
@@ -240,6 +240,13 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False
         FinnTuiError: there is nothing at ``path``, or it cannot be read (kind "input").
     """
     if not path.exists():
+        if path.is_symlink():
+            raise FinnTuiError(
+                f"{path} is a symbolic link that leads to no file",
+                "What it names was moved or removed, or links lead in a circle.",
+                "Give the file or folder itself.",
+                kind="input",
+            )
         raise FinnTuiError(
             f"there is no {path}",
             "No file or folder is called that.",
@@ -256,11 +263,11 @@ def inspect(path: Path, *, on_progress: OnProgress = ignore, quick: bool = False
             )
         reading = read_file(path, quick=quick, on_bytes=_large_file(path, on_progress))
         return _conclude(path, [Item(path.name, _merged(reading))])
-    files = sorted(_walk(path), key=str)
+    paths = sorted(_walk(path), key=str)
     items = []
-    for at, file in enumerate(files):
+    for at, file in enumerate(paths):
         if at % 20 == 0:
-            on_progress(Progress("inspect", f"{at} of {len(files)} files", at / len(files)))
+            on_progress(Progress("inspect", f"{at} of {len(paths)} files", at / len(paths)))
         try:
             reading = read_file(file, quick=quick, on_bytes=_large_file(file, on_progress))
         except FinnTuiError as error:

@@ -376,8 +376,7 @@ class LogReader(ABC):
     """
 
     can_skip = False
-    #: Lines without any of these words are only counted where a log is long (``LongLog``); none
-    #: means that any line may tell something.
+    #: Where a log is long, lines without any of these are only counted (none: any may matter).
     marks: tuple[str, ...] = ()
 
     def __init__(self, default: str = "tool-error") -> None:
