@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.cli.builds import experiments_table
 from finn_tui.cli.common import (
     FAILED,
@@ -21,6 +23,9 @@ from finn_tui.cli.common import (
     shared_options,
     show_error,
 )
+
+#: Foldings that one error ended, as many as are named.
+_MOST_NAMED = 6
 
 if TYPE_CHECKING:
     from finn_tui.lab.sweep.sweep import SweepItem
@@ -102,12 +107,32 @@ def sweep(
     if as_json:
         print_json({"foldings": [item.as_json() for item in done]})
     else:
-        for item in failed:
-            assert item.error is not None
-            show_error(item.error)
+        for error in grouped(failed):
+            show_error(error)
         # Two names of one folding have one run.
         runs = {item.run.id: item.run for item in done if item.run is not None}
         if runs:
             echo(experiments_table([experiment(run) for run in runs.values()]))
     if failed:
         raise SystemExit(FAILED)
+
+
+def grouped(failed: Sequence[SweepItem]) -> list[FinnTuiError]:
+    """Return the errors of foldings, each once with the names of all that it ended."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    errors: dict[tuple[str, str, str], FinnTuiError] = {}
+    for item in failed:
+        if item.error is not None:
+            key = (item.error.what, item.error.why, item.error.fix)
+            names.setdefault(key, []).append(item.name)
+            errors[key] = item.error
+    grouped = []
+    for key, error in errors.items():
+        what, why, fix = key
+        shown = ", ".join(names[key][:_MOST_NAMED])
+        if len(names[key]) > _MOST_NAMED:
+            shown += f" and {len(names[key]) - _MOST_NAMED} more"
+        grouped.append(
+            error if shown in what else FinnTuiError(f"{shown}: {what}", why, fix, kind=error.kind)
+        )
+    return grouped

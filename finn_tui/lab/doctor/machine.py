@@ -172,14 +172,16 @@ def _locale(facts: Facts, context: Context) -> Check:
         return _unknown(facts, id, title, "locale")
     charset = (facts.locale.charset or "").upper().replace("-", "")
     names = ("LC_ALL", "LC_CTYPE", "LANG")
-    named = next((f"{name}={facts.env[name]}" for name in names if facts.env.get(name)), "no LANG")
+    named = [f"{name}={facts.env[name]}" for name in names if facts.env.get(name)] or ["no LANG"]
     if facts.locale.problem is None and charset == "UTF8":
-        return Check(id, title, Verdict.OK, f"UTF-8 ({named})")
+        return Check(id, title, Verdict.OK, f"UTF-8 ({named[0]})")
     if facts.locale.problem is not None:
-        verdict, value = Verdict.WRONG, f"{named} is not installed"
+        # Python itself sets LC_CTYPE=C.UTF-8 for what it starts, which hides a wrong LANG.
+        missing = [each for each in named if not _is_installed(each.split("=")[-1], facts.locale)]
+        verdict, value = Verdict.WRONG, f"{(missing or named)[0]} is not installed"
         why = 'Vivado ends with "locale::facet::_S_create_c_locale name not valid".'
     else:
-        verdict, value = Verdict.WARNING, f"{facts.locale.charset or 'unknown'} ({named})"
+        verdict, value = Verdict.WARNING, f"{facts.locale.charset or 'unknown'} ({named[0]})"
         why = "Names with other letters than ASCII break FINN's and Vivado's files."
     choice = _utf8(facts.locale)
     if choice is None:
@@ -187,6 +189,14 @@ def _locale(facts: Facts, context: Context) -> Check:
         return Check(id, title, verdict, value, why, fix)
     fix, changes = set_variable(facts, context, "LC_ALL", choice)
     return Check(id, title, verdict, value, why, fix, changes)
+
+
+def _is_installed(name: str, locale: Locale) -> bool:
+    """Return whether a locale of UTF-8, C or POSIX is among those of the machine."""
+    plain = name.lower().replace("utf-8", "utf8")
+    return name in ("C", "POSIX") or plain in (
+        each.lower().replace("utf-8", "utf8") for each in locale.installed
+    )
 
 
 def _utf8(locale: Locale) -> str | None:

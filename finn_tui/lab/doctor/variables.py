@@ -322,6 +322,15 @@ def _tool_paths(facts: Facts, context: Context) -> Check:
         if best is not None and best.settings:
             fix = "   and   ".join(f"source {shlex.quote(path)}" for path in best.settings)
         return Check(id, title, Verdict.WRONG, shown, why, fix)
+    empty = [name for name in present if name in facts.folders and not facts.folders[name].settings]
+    if empty:
+        shown = "; ".join(f"{name} = {facts.env[name]}: no settings64.sh in it" for name in empty)
+        why = "FINN's container sources it; a folder without it is not one version of the tools."
+        best = best_installation(facts)
+        fix = f"unset {' '.join(empty)}"
+        if best is not None and best.settings:
+            fix += "   or the folder of " + "   or of ".join(map(shlex.quote, best.settings))
+        return Check(id, title, Verdict.WARNING, shown, why, fix)
     root, version = facts.env.get("FINN_XILINX_PATH"), facts.env.get("FINN_XILINX_VERSION")
     others = [
         name for name in present if root and version and version not in facts.env[name].split("/")

@@ -222,6 +222,13 @@ CASES: list[tuple[str, dict[str, Any], Verdict, str, str]] = [
     ),
     (
         "tool-paths",
+        {"folders": {"XILINX_VIVADO": {"exists": True, "settings": False}}},
+        Verdict.WARNING,
+        "XILINX_VIVADO = /opt/Xilinx/Vivado/2022.1: no settings64.sh in it",
+        "unset XILINX_VIVADO   or the folder of /opt/Xilinx/Vivado/2022.1/settings64.sh",
+    ),
+    (
+        "tool-paths",
         {"environment__VIVADO_PATH": "/opt/Xilinx/Vivado/2020.1"},
         Verdict.WARNING,
         "FINN_XILINX_VERSION is 2022.1",
@@ -346,6 +353,17 @@ CASES: list[tuple[str, dict[str, Any], Verdict, str, str]] = [
         Verdict.WARNING,
         "no LANG",
         "sudo locale-gen",
+    ),
+    (
+        "locale",
+        {
+            "locale": {"problem": "unsupported locale setting", "installed": ["C.utf8"]},
+            "environment__LC_CTYPE": "C.UTF-8",
+            "environment__LANG": "xx_YY.UTF-8",
+        },
+        Verdict.WRONG,
+        "LANG=xx_YY.UTF-8 is not installed",
+        "export LC_ALL=C.utf8",
     ),
     ("open-files", {"limits": {"files": 256}}, Verdict.WARNING, "256", "ulimit -n 4096"),
     ("clock", {"clock": {"synchronized": False}}, Verdict.WARNING, "no time server", "set-ntp"),
