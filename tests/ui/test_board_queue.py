@@ -222,3 +222,18 @@ def test_a_stopped_entry_has_no_figures_of_an_earlier_measurement() -> None:
     measured = dict.fromkeys(IDS[:2], "SIMULATED 1,000 fps")
     rows = content(queue, lambda run: None, 120, (), measured).rows
     assert [row.cells[-1][0] for row in rows] == ["■ stopped", "✓ done: SIMULATED 1,000 fps"]
+
+
+async def test_how_to_stop_is_seen_in_a_small_window(make_app: MakeApp, lab: RecordedLab) -> None:
+    make_runs(lab.workspace, 1)
+    board = Board()
+    app = make_app("tfc-w1a1", board.job)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.boards.queue.add(IDS[:1], "simulated")
+        app.boards.start_next()
+        await pilot.press("4")
+        await until(pilot, lambda: board.begun == IDS[:1])
+        await until(pilot, lambda: "x stop" in screen_text(app).splitlines()[-1])
+        board.end(IDS[0])
+        await until(pilot, lambda: not app.state.board.busy)

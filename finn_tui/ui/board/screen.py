@@ -22,6 +22,7 @@ from finn_tui.ui.board.road import road_lines
 from finn_tui.ui.logs.pane import LogPane
 from finn_tui.ui.logs.view import LogView
 from finn_tui.ui.state import RunView
+from finn_tui.ui.toolkit.frame import footer_actions, key_line
 from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.image import SampleImage
 from finn_tui.ui.toolkit.line_view import LineView
@@ -68,6 +69,13 @@ class BoardScreen(ModeScreen):
                             yield LineView(partial(self._caption, name), id=f"{name}-text")
                 yield Listing(id="queue", title="Queue", classes="pane")
             yield LogPane(id="log", classes="pane")
+
+    def _keys(self, width: int, height: int) -> list[StyledLine]:
+        if not self.state.board.busy:
+            return super()._keys(width, height)
+        # In few columns, too, it is seen how to stop what is being done.
+        keys = sorted(footer_actions(self.place), key=lambda action: action.id != "board.stop")
+        return [key_line(keys, self.state, width)]
 
     def on_mount(self) -> None:
         """Focus the log, and let the time left of a validation run on."""
