@@ -52,7 +52,11 @@ SIMULATED = "SIMULATED"
 @click.option("--resume", "again", metavar="RUN", help="Continue a run that has ended.")
 @click.option("--from", "step", metavar="STEP", help="With --resume: the step to start from.")
 @click.option("--detach", is_flag=True, help="Return at once; the build goes on.")
-@click.option("--on", metavar="HOST", help="Build on a host of hosts.toml.")
+@click.option(
+    "--on",
+    metavar="HOST",
+    help="Build on a host of hosts.toml.  [default: where the workspace's engine is]",
+)
 @shared_options(board=True, clock=True, handling=True)
 def build(
     model: str | None,
@@ -128,7 +132,7 @@ def build(
             mark = f" ({SIMULATED})" if begun.request.simulated else ""
             reporter.say(f"run {begun.id}{mark}")
             state = begun.state() if detach else follow(begun, reporter)
-            if detach and on is not None:
+            if detach and begun.request.host != "local":
                 state = run(_asked(begun))
     if begun is not None:
         end(begun, state, as_json)

@@ -324,7 +324,7 @@ class Workbench:
             seconds: how long the stand-ins take in all.
             fail: what they are to fail at, and ``log_mb`` how much log they write besides.
             force: go on although the preflight refuses, where that can be.
-            on: the host that builds, by its name in hosts.toml; None for this machine.
+            on: the host that builds, by its name in hosts.toml; None: where the engine is.
 
         Raises:
             FinnTuiError: what the preflight refuses; or tools, disk or engine are missing.

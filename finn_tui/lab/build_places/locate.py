@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.hosts import catalogue
+from finn_tui.hosts.container import Container
 from finn_tui.lab.build_places.host import HostCluster, HostMachine
 from finn_tui.lab.build_places.place import Place
 from finn_tui.lab.build_places.shared_cluster import SharedCluster
@@ -30,6 +33,46 @@ def place_named(name: str | None) -> Place:
     if host.slurm is None:
         return HostMachine(name)
     return HostCluster(name) if host.is_remote else SharedCluster(name)
+
+
+def host_of_engine(spec: EngineSpec) -> str | None:
+    """Return the host of hosts.toml whose builds are done by an engine; None is this machine.
+
+    Args:
+        spec: of the workspace.
+
+    Raises:
+        FinnTuiError: it is elsewhere, and no host builds with it.
+    """
+    if not spec.is_elsewhere:
+        return None
+    for host in catalogue.hosts().values():
+        is_there = host.name == spec.host if spec.host else not host.is_remote
+        if is_there and host.engine == spec.command and _is_same(host.container, spec.container):
+            return host.name
+    container = spec.container
+    if spec.host:
+        fix = f"Build with the host's own engine: `--on {spec.host}`. Or make `engine"
+        if container is not None:
+            fix += "` and `container"
+        fix += f"` of [{spec.host}] in hosts.toml those of engines.toml."
+    else:
+        assert container is not None
+        what = container.name or container.image
+        fix = f"`finn-tui hosts add NAME --here --finn docker:{what}`; builds go there then."
+    raise FinnTuiError(
+        f"no host builds with the engine {spec.name} ({spec.place})",
+        "A build is done where its engine is, and hosts.toml says where builds there have their "
+        "files.",
+        fix,
+        kind="engine",
+    )
+
+
+def _is_same(one: Container | None, other: Container | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (one.name, one.image) == (other.name, other.image)
 
 
 def place_of(run: RunFolder) -> Place:

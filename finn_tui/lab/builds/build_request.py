@@ -66,10 +66,10 @@ async def check(
         lab: the workspace.
         opened: model and folding.
         rehearse, seconds: as of ``Workbench.build``.
-        on: the host that is to build; None is this machine.
+        on: the host that is to build; None is where the workspace's engine is.
 
     Raises:
-        FinnTuiError: the host cannot be asked.
+        FinnTuiError: the host cannot be asked, or no host builds with the engine.
     """
     settings, editor = lab.workspace.settings, opened.editor
     plan = Plan(
@@ -87,8 +87,25 @@ async def check(
     findings = await asyncio.to_thread(preflight, plan)
     from finn_tui.lab.build_places.locate import place_named
 
-    place = await asyncio.to_thread(place_named, on)
+    place = await asyncio.to_thread(place_named, on or await default_host(lab))
     return await place.check(findings, rehearse=plan.rehearse)
+
+
+async def default_host(lab: BuildWorkbench) -> str | None:
+    """Return the host that builds with the workspace's engine; None is this machine.
+
+    Args:
+        lab: the workspace; an engine that is still to be installed will be here.
+
+    Raises:
+        FinnTuiError: the engine is elsewhere, and no host builds with it.
+    """
+    from finn_tui.engine import catalogue
+    from finn_tui.lab.build_places.locate import host_of_engine
+
+    if not await asyncio.to_thread(catalogue.engines):
+        return None
+    return await asyncio.to_thread(host_of_engine, await lab.spec())
 
 
 def source_of(model: Model) -> dict[str, Any]:
@@ -124,6 +141,8 @@ async def build(
     from finn_tui.lab.boards.driver_consent import remember_own
     from finn_tui.lab.build_places.locate import place_named
 
+    if on is None and (on := await default_host(lab)) is not None:
+        on_progress(Progress("build", f"on {on}, where the engine is"))
     request = await request_for(
         lab,
         opened,
