@@ -46,6 +46,24 @@ async def test_what_a_screen_loads_is_settled_once(lab: RecordedLab) -> None:
         await until(pilot, lambda: settled == ["tune", "runs", "results"])
 
 
+async def test_each_screen_says_that_there_is_no_model_or_that_one_is_being_opened(
+    make_app: MakeApp,
+) -> None:
+    async with make_app(None).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, FinnTuiApp)
+        for opening, text in (
+            ("", "press o"),
+            ("a-network", "a-network is being"),
+        ):
+            app.state.opening = opening
+            for key, mode in (("1", "flow"), ("3", "runs"), ("5", "results")):
+                await pilot.press(key)
+                await until(pilot, lambda mode=mode: app.current_mode == mode)  # type: ignore[misc]
+                await until(pilot, lambda text=text: text in screen_text(app))  # type: ignore[misc]
+                assert "b builds" not in screen_text(app)
+
+
 async def test_keys_without_a_model_do_no_harm(make_app: MakeApp) -> None:
     async with make_app(None).run_test(size=(80, 24), notifications=True) as pilot:
         app = pilot.app

@@ -6,7 +6,21 @@ from finn_tui.ui.state import AppState
 
 
 def no_model(state: AppState) -> str | None:
-    return None if state.tune is not None else "no model is open yet; press o to open one"
+    if state.tune is not None:
+        return None
+    if state.opening:
+        return f"{state.opening} is being opened"
+    return "no model is open yet; press o to open one"
+
+
+def no_runs(state: AppState, builds: str) -> str:
+    """Return what stands in an empty list of runs.
+
+    Args:
+        state: of the app.
+        builds: the keys that build, for an open model.
+    """
+    return f"no runs yet; {no_model(state) or builds}"
 
 
 def no_failed_stages(state: AppState) -> str | None:

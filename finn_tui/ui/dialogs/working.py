@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 
 from finn_tui.base.progress import Progress
 from finn_tui.ui.actions import table as actions
-from finn_tui.ui.actions.keymap import keys_of
+from finn_tui.ui.actions.keymap import key_name, keys_of
 from finn_tui.ui.context import context_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.frame import MODES
@@ -120,7 +120,9 @@ class Working(ModalScreen[str | None]):
         lines += [StyledLine().add("  " + shorten(text, width - 2), "faint") for text in self._log]
         keys = StyledLine().add("esc", "key").add(" cancel", "dim")
         if self.kind is WorkKind.OPEN:
-            keys.add("   1-5", "key").add(" other screens meanwhile", "dim")
+            first_key, last_key = (self._keys_of(id)[0] for _, id, _ in (MODES[0], MODES[-1]))
+            text = f"   {key_name(first_key)}-{key_name(last_key)}"
+            keys.add(text, "key").add(" other screens meanwhile", "dim")
         keys.add("   q", "key").add(" quit", "dim")
         return [
             *lines[: height - 2],
@@ -132,10 +134,12 @@ class Working(ModalScreen[str | None]):
         """A mode's key puts the progress aside; the key to quit quits, whatever is at work."""
         modes = [id for _, id, _ in MODES] if self.kind is WorkKind.OPEN else []
         for id in (*modes, "app.quit"):
-            keys = keys_of(actions.BY_ID[id], context_of(self).state.keymap)
-            if event.key in keys:
+            if event.key in self._keys_of(id):
                 event.stop()
                 self.dismiss(id)
+
+    def _keys_of(self, id: str) -> tuple[str, ...]:
+        return keys_of(actions.BY_ID[id], context_of(self).state.keymap)
 
     def do_dialog_close(self) -> None:
         """Cancel the work."""

@@ -9,6 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from finn_tui.lab.models.models import Stage
+from finn_tui.ui.actions import availability
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.ask_text import AskTextDialog
 from finn_tui.ui.flow import view as flow
@@ -68,7 +69,7 @@ class FlowScreen(ModeScreen):
         state = self.state.flow
         model_stages = self._stages()
         if not model_stages:
-            empty = "no model is open; o opens one"
+            empty = availability.no_model(self.state) or ""
             self.query_one("#stages", Listing).set_content(Content(empty=empty))
             self.query_one("#attributes", Listing).set_content(Content(empty=""))
             self.query_one(GraphPane).set_graph(None)

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.models.presets import Preset, load_presets
+from finn_tui.ui.actions import availability
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.actions.keymap import key_name, keys_of
 from finn_tui.ui.actions.table import BY_ID
@@ -46,6 +47,9 @@ class ResultsContext(AppContext, Protocol):
     @property
     def models(self) -> RunFoldings:  # type: ignore[override]
         """Return the models' controller."""
+
+
+_BUILDS = "b builds the present folding, B a series of foldings"
 
 
 class ResultsScreen(ModeScreen):
@@ -95,9 +99,10 @@ class ResultsScreen(ModeScreen):
         self.resize_pane("below", usual)
         listing = self.query_one("#runs", Listing)
         listing.title = self._title()
-        listing.set_content(
-            results.results_content(own.sorted(self.state.results), listing.size.width, own.marked)
-        )
+        rows = own.sorted(self.state.results)
+        content = results.results_content(rows, listing.size.width, own.marked)
+        content.empty = availability.no_runs(self.state, _BUILDS)
+        listing.set_content(content)
         self.query_one("#plot").display = plotted
         self._comparing = self._comparing and len(own.marked) > 1
         room = not plotted or width >= _BESIDE

@@ -144,7 +144,6 @@ def results_content(
             )
             for row, figures in drawn
         ],
-        "no runs yet; b builds the present folding, B a series of foldings",
     )
 
 

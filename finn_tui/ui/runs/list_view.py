@@ -112,7 +112,7 @@ def runs_content(
     ]
     if marked:
         columns.insert(0, Column("", 1))
-    return Content(columns, rows, "no runs yet; b builds the folding, ctrl+t trains the network")
+    return Content(columns, rows)
 
 
 class RunRows:

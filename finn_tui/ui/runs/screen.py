@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from finn_tui.runs.folder import missed_text
 from finn_tui.runs.live.workdirs import HLS_FOLDER
+from finn_tui.ui.actions import availability
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.logs.auto_follow import growing
 from finn_tui.ui.logs.pane import LogPane
@@ -27,6 +28,8 @@ from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.mode_screen import ModeScreen
 from finn_tui.ui.toolkit.panes import Resize
 from finn_tui.ui.toolkit.styled_line import StyledLine, duration, fit, printable, shorten
+
+_BUILDS = "b builds the folding, ctrl+t trains the network"
 
 
 class RunsScreen(ModeScreen):
@@ -90,10 +93,9 @@ class RunsScreen(ModeScreen):
         run = state.chosen_run()
         # The cursor is on what the panes show and keys act on, also when a newer run comes up.
         shown = run or state.damaged_run()
-        listing.set_content(
-            self._rows.content(state.runs, listing.size.width, state.broken, marked),
-            shown.id if shown is not None else None,
-        )
+        content = self._rows.content(state.runs, listing.size.width, state.broken, marked)
+        content.empty = availability.no_runs(state, _BUILDS)
+        listing.set_content(content, shown.id if shown is not None else None)
         view = self.own
         if run is not None and view.log_of != run.id:
             view.log_of, view.snapshot, view.eta = run.id, None, None
@@ -109,7 +111,7 @@ class RunsScreen(ModeScreen):
         fixed = view.log_fixed and run is not None and not run.state.final
         self.query_one("#log", LogPane).set_log(
             view.log,
-            view.log_title if run is not None else "",
+            view.log_title if run is not None else "log",
             self._let_go if fixed else None,
         )
         self.query_one("#about", LineView).redraw()
@@ -127,9 +129,7 @@ class RunsScreen(ModeScreen):
         tree = build_tree.step_tree(snapshot, view.unfolded, since, ended, view.usual)
         if run is None:
             damaged = self.state.damaged_run()
-            tree.content.empty = (
-                "b builds the present folding" if damaged is None else "nothing is known of it"
-            )
+            tree.content.empty = "no run is chosen" if damaged is None else "nothing is known of it"
         self._logs = tree.logs
         steps = self.query_one("#steps", Listing)
         steps.title = "Steps"

@@ -16,7 +16,7 @@ from finn_tui.ui.context import context_of
 from finn_tui.ui.toolkit.filter_bar import Filtering, matches
 from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.styled_line import StyledLine, cells, shorten
+from finn_tui.ui.toolkit.styled_line import StyledLine, cells, shorten, wrap
 from finn_tui.ui.toolkit.viewport import Viewport
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ class Listing(LineView, can_focus=True):
         lines = [self._heading(widths)] if self._headings else []
         if not self._rows:
             text = "no row matches the filter" if self.filter.text else self.content.empty
-            return [*lines, StyledLine().add(" " + text, "dim")]
+            return [*lines, *wrap(text, width - 1, "dim", " ")]
         thumb = self.window.thumb()
         for number, index in enumerate(self.window.rows):
             line = self._row(index, widths)
