@@ -112,7 +112,7 @@ def ask_schedulers(lab: Workbench) -> None:
     if _placed(lab):
         from finn_tui.lab.build_places import following
 
-        run(following.refresh(lab.workspace.runs_dir))
+        run(following.refresh(lab.workspace.runs_dir, seconds=_SCHEDULER_SECONDS))
 
 
 def _ask_hosts(lab: Workbench) -> None:
@@ -135,6 +135,8 @@ def _placed(lab: Workbench) -> list[RunFolder]:
     return [folder for folder in lab.runs() if is_placed(folder.path)]
 
 
+#: A Slurm that hangs is not waited for; its rows say that it does not answer.
+_SCHEDULER_SECONDS = 10.0
 #: A list is waited for; `attach` waits for a host.
 _LOOK_SECONDS = 5.0
 

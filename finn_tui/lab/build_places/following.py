@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_tui.base.errors import FinnTuiError
+from finn_tui.hosts.remote_files import together
 from finn_tui.lab.build_places import notice
 from finn_tui.lab.build_places.links import HostLinks
 from finn_tui.lab.build_places.shared_cluster import connected
@@ -128,7 +129,10 @@ async def keep_mirrors(
 
 
 async def refresh(
-    runs_dir: Path, tick: float = follow.TICK_SECONDS, hosts: HostLinks | None = None
+    runs_dir: Path,
+    tick: float = follow.TICK_SECONDS,
+    hosts: HostLinks | None = None,
+    seconds: float | None = None,
 ) -> None:
     """Ask each scheduler that has jobs of a workspace, if it was not asked a moment ago.
 
@@ -139,24 +143,39 @@ async def refresh(
         runs_dir: of the workspace.
         tick: seconds between two queries of one scheduler.
         hosts: connections that stay open.
+        seconds: that a scheduler may take; None leaves it the time that its commands have.
     """
-    by_host = await asyncio.to_thread(_unfinished, runs_dir)
-    for name, runs in by_host.items():
+
+    async def ask(name: str, runs: Sequence[RunFolder]) -> None:
         if not await asyncio.to_thread(follow.is_due, runs_dir, name, tick):
-            continue
+            return
         try:
-            async with connected(name, hosts) as host:
-                await follow.refresh(host, runs_dir, runs, tick)
-                # Their runners were to start the user's command, and could not.
-                assert isinstance(host.folders, OwnFolders)
-                for run in host.folders.concluded:
-                    await asyncio.to_thread(notice.start, run)
+            with _in_time(seconds):
+                async with asyncio.timeout(seconds), connected(name, hosts) as host:
+                    await follow.refresh(host, runs_dir, runs, tick)
+                    # Their runners were to start the user's command, and could not.
+                    assert isinstance(host.folders, OwnFolders)
+                    for run in host.folders.concluded:
+                        await asyncio.to_thread(notice.start, run)
         except FinnTuiError as error:
             before = await asyncio.to_thread(scheduled.read_report, runs_dir, name)
             report = follow.silent(before, error)
             # A disk that cannot be written is told by whatever wants to write to it.
             with contextlib.suppress(FinnTuiError):
                 await asyncio.to_thread(scheduled.write_report, runs_dir, name, report)
+
+    # One that hangs keeps no other from being asked.
+    by_host = await asyncio.to_thread(_unfinished, runs_dir)
+    await together(ask(name, runs) for name, runs in by_host.items())
+
+
+@contextlib.contextmanager
+def _in_time(seconds: float | None) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        why = f"no answer within {seconds:g} s"
+        raise FinnTuiError("Slurm does not answer", why, kind="timeout") from error
 
 
 def _unfinished(runs_dir: Path) -> dict[str, list[RunFolder]]:

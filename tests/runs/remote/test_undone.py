@@ -16,6 +16,7 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
+from finn_tui.cli.run_places import host_text, problem_text
 from finn_tui.engine.protocol import EngineError
 from finn_tui.engine.server.runs import remote, runcontrol, runfiles
 from finn_tui.hosts.catalogue import Host, SlurmEntry
@@ -287,6 +288,8 @@ async def test_a_folder_that_cannot_be_sent_holds_back_no_other(
     assert cluster.sent == [placement_of(run).job_name for run in runs[1:]]
     said = scheduled.waiting_text(tmp_path / "runs", placement_of(runs[0]))
     assert said == "not sent to Slurm on lab yet: the disk of lab is full"
+    # The host itself has answered.
+    assert (host_text(runs[0]), problem_text(runs[0])) == ("lab", "the disk of lab is full")
     # It is tried again, and not at once: each attempt reads all of it.
     await follower._catch_up(cluster.link, runs)
     assert len(uploads.tried) == 3

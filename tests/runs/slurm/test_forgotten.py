@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs import scheduled
+from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.launch.processes import reconcile
 from finn_tui.runs.placement import read_placement
 from finn_tui.runs.slurm import follow, submit
@@ -34,6 +37,13 @@ class Forgetful:
         values = ["7", "N/A", "7", "TIMEOUT", "1", "main", "100", "3700", "n1", "TimeLimit"]
         known = b"" if self.forgotten else "\x1f".join(values).encode() + b"\n"
         return 0, EMPTY_QUEUE + known, b""
+
+
+def test_a_job_that_waits_to_be_started_again_does_not_work_meanwhile() -> None:
+    began = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    state = RunState(RunStatus.QUEUED, started=began.isoformat(), scheduler="slurm")
+    assert replace(state, heartbeat=began.timestamp() + 60).seconds == 60
+    assert replace(state, heartbeat=0.0).seconds == 0
 
 
 async def test_how_a_job_ended_is_kept_when_slurm_forgets_it(
