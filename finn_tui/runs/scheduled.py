@@ -208,12 +208,13 @@ def report_of(runs_dir: Path, placement: Placement) -> JobReport | None:
     return None if key is None else read_report(runs_dir, placement.host).jobs.get(key)
 
 
-def waiting_text(runs_dir: Path, placement: Placement) -> str:
+def waiting_text(runs_dir: Path, placement: Placement, *, stale: bool = False) -> str:
     """Return why a job does not run and when it is expected to, in plain words.
 
     Args:
         runs_dir: of the workspace.
         placement: of the run that it builds.
+        stale: whether the run has spoken since the scheduler has: that it waits is no longer true.
     """
     host = placement.host
     if placement.unsent or placement.wanted == RESUME:
@@ -231,7 +232,7 @@ def waiting_text(runs_dir: Path, placement: Placement) -> str:
     elif one is not None and one.phase == "ended" and not one.concluded:
         how = one.state.lower().replace("_", " ")
         parts.append(f"its job has ended ({how}); the build's last word is waited for")
-    elif one is not None and one.phase == "waiting":
+    elif one is not None and one.phase == "waiting" and not stale:
         parts.append(one.why or one.reason)
         if one.start is not None and one.start > time.time():
             parts.append(f"expected to start {_when(one.start)}")

@@ -28,6 +28,9 @@ from finn_tui.runs.placement import is_placed, read_placement
 #: Start times of one process differ by less where only the clock tells them (no /proc).
 _SAME_START_SECONDS = 1.0
 
+#: Clocks of a cluster's machines differ by less.
+_CLOCKS_SECONDS = 5.0
+
 #: Runners started by this process: they must be waited for, or they stay as zombies.
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -112,13 +115,16 @@ def _as_scheduled(run: RunFolder, state: RunState) -> RunState:
     if placement is None or not placement.job_name:
         return state
     report = scheduled.report_of(run.path.parent, placement)
-    waits = report is not None and report.phase == "waiting"
+    # A runner that has spoken since is no job that waits, whatever a silent Slurm said before.
+    answered = scheduled.read_report(run.path.parent, placement.host).answered
+    spoken = state.heartbeat - placement.clock_shift > answered + _CLOCKS_SECONDS
+    waits = report is not None and report.phase == "waiting" and not spoken
     queued = state.state is RunStatus.QUEUED or waits
     return msgspec.structs.replace(
         state,
         state=RunStatus.QUEUED if queued else state.state,
         position=report.position if report is not None and queued else None,
-        waiting=scheduled.waiting_text(run.path.parent, placement) or None,
+        waiting=scheduled.waiting_text(run.path.parent, placement, stale=spoken) or None,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from finn_tui.engine.server.runs import runfiles
 from finn_tui.hosts.catalogue import SlurmEntry
 from finn_tui.runs import scheduled
 from finn_tui.runs.documents import RunState, RunStatus
@@ -44,6 +45,20 @@ def test_a_job_that_waits_to_be_started_again_does_not_work_meanwhile() -> None:
     state = RunState(RunStatus.QUEUED, started=began.isoformat(), scheduler="slurm")
     assert replace(state, heartbeat=began.timestamp() + 60).seconds == 60
     assert replace(state, heartbeat=0.0).seconds == 0
+
+
+def test_a_build_that_has_spoken_since_slurm_did_runs(tmp_path: Path, begin: Begin) -> None:
+    (run,) = queued(tmp_path, [{}])
+    submit.place("cluster", [run])
+    submit.set_number([run], 7)
+    waits = scheduled.JobReport("PENDING", "waiting", "Priority", "others come first", 1)
+    said = scheduled.SchedulerReport(1000.0, 1000.0, {"7": waits}, "it hangs", 1)
+    scheduled.write_report(run.path.parent, "cluster", said)
+    for heartbeat, state in ((990.0, "queued"), (1060.0, "running")):
+        running = {**run.state().as_dict(), "state": "running", "heartbeat": heartbeat}
+        runfiles.save_state(str(run.path), running)
+        assert str(reconcile(run).state) == state
+        assert ("others come first" in (reconcile(run).waiting or "")) == (state == "queued")
 
 
 async def test_how_a_job_ended_is_kept_when_slurm_forgets_it(
