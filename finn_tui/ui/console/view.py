@@ -23,6 +23,8 @@ from finn_tui.ui.console.keys import key_bytes
 _SLICE, _PAUSE = 0.008, 0.004
 _FRAME = 1 / 30
 _WHEEL = 3
+#: Bytes that are kept of what is typed before the terminal is there.
+_MOST_TYPED = 4096
 #: Names that Textual gives the one key that stays here.
 _LEAVE = frozenset({"ctrl+right_square_bracket", "ctrl+]"})
 
@@ -40,6 +42,8 @@ class ConsoleView(Widget, can_focus=True):
         super().__init__()
         self.emulator = Emulator(80, 24)
         self._remote: Console | None = None
+        #: What was typed while it is connected to; None afterwards.
+        self._typed: bytearray | None = bytearray()
         self._back = 0
         self._frames: Timer | None = None
 
@@ -55,8 +59,11 @@ class ConsoleView(Widget, can_focus=True):
     def connect(self, console: Console | None) -> None:
         """Send keys and sizes to a console from now on."""
         self._remote = console
+        typed, self._typed = self._typed, None
         if console is not None:
             console.resize(self.emulator.columns, self.emulator.rows)
+            if typed:
+                console.write(bytes(typed))
 
     async def feed(self, data: bytes) -> None:
         """Show output; returns when it has been taken, which holds a fast board back."""
@@ -172,6 +179,11 @@ class ConsoleView(Widget, can_focus=True):
         self.scroll_by(-self._back)
         if self._remote is not None:
             self._remote.write(data)
+        elif self._typed is not None:
+            # All of it or nothing: a command without a part may be another one.
+            self._typed += data
+            if len(self._typed) > _MOST_TYPED:
+                self._typed = None
 
     def scroll_by(self, lines: int) -> None:
         """Move the view up, or down with a negative number."""

@@ -164,8 +164,10 @@ async def test_in_the_app() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = ConsoleScreen("lab", simulated=False)
         await app.push_screen(screen, app.leave)
+        await pilot.press("c", "d", "space")
         serving = asyncio.create_task(screen.serve(board))
         await pilot.pause()
+        assert board.typed == b"cd ", "what is typed while it connects is not lost"
         assert board.sizes[-1] == (80, 23), "one line says how to leave"
         await board.output.put(b"$ \x1b[6n\x1b[?2004h")
         await pilot.press("l", "s", "enter", "ctrl+c", "q", "escape", "ctrl+r")
