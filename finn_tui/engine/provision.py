@@ -60,6 +60,7 @@ async def install(
         name = name or _name_of(checkout.root)
         recipe = recipes.upstream(name, checkout)
     else:
+        version = recipes.full_version(version) if version is not None else None
         name = name or (DEFAULT if version is None else f"{DEFAULT}-{version}")
         if version is None and name != DEFAULT:
             raise FinnTuiError(

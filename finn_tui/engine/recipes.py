@@ -62,6 +62,11 @@ def finn_plus(name: str = DEFAULT, version: str | None = None) -> environments.R
     )
 
 
+def full_version(version: str) -> str:
+    """Return a version with three numbers: 1.6 is the release 1.6.0, and not another engine."""
+    return f"{version}.0" if re.fullmatch(r"\d+\.\d+", version) else version
+
+
 def _kept(line: str) -> bool:
     return line.startswith(("qonnx", "psutil", "scikit-learn", "torch"))
 

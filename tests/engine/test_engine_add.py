@@ -206,6 +206,7 @@ async def test_versions_of_finn_plus() -> None:
     assert {"finn-plus==1.4.0", "onnx-passes", "psutil==7.2.2"} <= set(arguments)
     assert not any(each.startswith("onnx==") for each in arguments)
     assert recipes.finn_plus().version == recipes.finn_plus("x", "1.6.1").version
+    assert [recipes.full_version(each) for each in ("1.6", "1.6.1")] == ["1.6.0", "1.6.1"]
     with pytest.raises(FinnTuiError, match="no version of finn-plus"):
         await provision.install(version="1.4; rm")
     with pytest.raises(FinnTuiError, match="no FINN checkout"):

@@ -72,9 +72,9 @@ async def test_a_version_that_does_not_start_is_taken_away(
     with pytest.raises(FinnTuiError, match="does not start: FINN cannot be imported") as caught:
         await provision.install(version="0.1")
     assert "1.4.0" in caught.value.fix and "removed" in caught.value.fix
-    assert not catalogue.engine_folder("finn-plus-0.1").exists()
+    assert not catalogue.engine_folder("finn-plus-0.1.0").exists()
     with pytest.raises(FinnTuiError, match="FINN cannot be imported"):
-        await provision.install(version="1.5.0")
+        await provision.install(version="1.5")
     assert catalogue.engine_folder("finn-plus-1.5.0").exists()  # known to work: another fault
 
 
