@@ -32,6 +32,9 @@ TICK_SECONDS = 5.0
 _MOST_TICK = 60.0
 #: After a job has ended, its last words may take this long to be seen over a network folder.
 GRACE_SECONDS = 15.0
+#: So many times that if its runner has ended by itself: then there is a last word, and a network
+#: folder may show the old one for a minute (acdirmax of NFS).
+_PATIENT = 5
 #: The accounting hears of ends late where slurmdbd was down; what it never hears of is given up.
 BEHIND_SECONDS = 600.0
 #: A job that was never seen by its name this long after it was sent does not exist.
@@ -279,7 +282,7 @@ def _due(
         with contextlib.suppress(FinnTuiError):
             state = run.state()
             seen = report.ended_seen or now
-            if state.final or now - seen < grace(report):
+            if state.final or now - seen < grace(report, state):
                 continue
             if state.pid is None and state.heartbeat > seen:
                 continue  # it was resumed meanwhile, and has another job
@@ -309,16 +312,19 @@ async def _conclude_all(
     return concluded
 
 
-def grace(report: JobReport) -> float:
+def grace(report: JobReport, state: RunState) -> float:
     """Return how long the last word of a job that has ended is waited for, in seconds.
 
     Args:
         report: of the job.
+        state: of its run, as far as the folder shows it.
     """
     if report.state == commands.UNKNOWN and report.reason == ACCOUNTING_SILENT:
         return math.inf
     if report.state == commands.UNKNOWN and report.reason == ACCOUNTING_BEHIND:
         return BEHIND_SECONDS
+    if report.state == "COMPLETED" or (report.state == "FAILED" and state.pid is not None):
+        return _PATIENT * GRACE_SECONDS
     # One that never ran has nothing to say.
     return GRACE_SECONDS if report.node or report.state == commands.UNKNOWN else 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,3 +85,39 @@ async def test_how_a_job_ended_is_kept_when_slurm_forgets_it(
     assert placement is not None
     report = scheduled.report_of(run.path.parent, placement)
     assert report is not None and report.concluded
+
+
+class Ended:
+    """A Slurm whose job 7 has ended by itself, with a good exit code."""
+
+    async def run(
+        self, *command: str, timeout: float = 30.0, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """squeue; the other programs know nothing of the job."""
+        if "squeue" not in command:
+            return 1, b"", b"Invalid job id specified"
+        values = ["7", "N/A", "7", "COMPLETED", "1", "main", "100", "3700", "n1", "None"]
+        return 0, EMPTY_QUEUE + "\x1f".join(values).encode() + b"\n", b""
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_last_word_that_a_network_folder_shows_after_a_minute_is_waited_for(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    host = SlurmHost("cluster", Ended(), SlurmEntry())
+    (run,) = queued(tmp_path, [{}])
+    submit.place("cluster", [run])
+    submit.set_number([run], 7)
+    offset, now = [0.0], time.time
+    monkeypatch.setattr(time, "time", lambda: now() + offset[0])
+    await follow.refresh(host, run.path.parent, [run], tick=0.0)
+    # Not so far that a machine that stands still meanwhile makes it more than a minute.
+    offset[0] = 50.0
+    await follow.refresh(host, run.path.parent, [run], tick=0.0)
+    assert not run.state().final
+    if arrives:
+        document = run.state().as_dict() | {"state": "succeeded"}
+        runfiles.save_state(str(run.path), document)
+    offset[0] = 300.0
+    await follow.refresh(host, run.path.parent, [run], tick=0.0)
+    assert str(run.state().state) == ("succeeded" if arrives else "failed")
