@@ -9,6 +9,7 @@ from textual.app import App
 
 from finn_tui.ui.dialogs.choose import ChooseDialog
 from finn_tui.ui.toolkit.listing import Column, Content, Listing, Row
+from tests.ui.conftest import until
 
 
 class _Early(ChooseDialog):
@@ -32,7 +33,9 @@ async def test_rows_that_come_before_the_first_drawing_stay() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         dialog = _Early("Board", _content("..."), "second")
         await app.push_screen(dialog)
-        await pilot.pause()
         listing = dialog.query_one(Listing)
-        assert [row.cells[1][0] for row in listing.rows] == ["measured", "measured"]
+        await until(
+            pilot,
+            lambda: [row.cells[1][0] for row in listing.rows] == ["measured", "measured"],
+        )
         assert listing.key == "second"

@@ -138,7 +138,7 @@ async def test_marked_runs_stand_side_by_side(make_app: MakeApp, three: list[Run
         await pilot.press("c")
         assert "Marked runs" not in screen_text(app)
         await pilot.press("space", "space", "c")
-        await pilot.pause()
+        await until(pilot, lambda: "Marked runs" in screen_text(app))
         text = screen_text(app)
         assert "Marked runs" in text and "mine 00f2" in text and "exp1 00f1" in text
         (line,) = [line for line in text.splitlines() if "MVAU_hls_1" in line]
@@ -153,11 +153,10 @@ async def test_plots_are_shown_in_turn(make_app: MakeApp, three: list[RunFolder]
         app = await shown(pilot)
         for title in ("fps against LUT", "measured against the estimate", "experiments over time"):
             await pilot.press("P")
-            await pilot.pause()
-            assert title in screen_text(app) and "images per second" in screen_text(app)
+            await until(pilot, lambda title=title: title in screen_text(app))  # type: ignore[misc]
+            assert "images per second" in screen_text(app)
         await pilot.press("P")
-        await pilot.pause()
-        assert "images per second" not in screen_text(app)
+        await until(pilot, lambda: "images per second" not in screen_text(app))
 
 
 @pytest.mark.parametrize("which", range(3))
@@ -216,11 +215,9 @@ async def test_a_series_is_asked_for_and_followed(
     async with make_app("tfc-w1a1").run_test(size=(160, 50)) as pilot:
         app = await shown(pilot)
         await pilot.press("B")
-        await pilot.pause()
-        assert "published, exp1, pareto:2" in screen_text(app)
+        await until(pilot, lambda: "published, exp1, pareto:2" in screen_text(app))
         await pilot.press(*"nothing", "enter")
-        await pilot.pause()
-        assert "no folding called nothing" in screen_text(app)
+        await until(pilot, lambda: "no folding called nothing" in screen_text(app))
         await pilot.press(*(["backspace"] * 7), *"exp1,ones", "enter")
         await until(pilot, lambda: "Series of 2 foldings" in screen_text(app))
         await pilot.press("enter")

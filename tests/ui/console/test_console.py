@@ -166,37 +166,31 @@ async def test_in_the_app() -> None:
         await app.push_screen(screen, app.leave)
         await pilot.press("c", "d", "space")
         serving = asyncio.create_task(screen.serve(board))
-        await pilot.pause()
+        # One line says how to leave.
+        await until(pilot, lambda: board.sizes[-1:] == [(80, 23)])
+        await until(pilot, lambda: board.typed)
         assert board.typed == b"cd ", "what is typed while it connects is not lost"
-        assert board.sizes[-1] == (80, 23), "one line says how to leave"
         await board.output.put(b"$ \x1b[6n\x1b[?2004h")
         await pilot.press("l", "s", "enter", "ctrl+c", "q", "escape", "ctrl+r")
         view = screen.query_one(ConsoleView)
-        for _ in range(100):
-            if b"\x1b[1;3R" in board.typed:
-                break
-            await pilot.pause(0.02)
+        # Programs there are answered.
+        await until(pilot, lambda: b"\x1b[1;3R" in board.typed)
         assert b"ls\r\x03q\x1b\x12" in board.typed, "every key goes to the board"
-        assert b"\x1b[1;3R" in board.typed, "programs there are answered"
         board.typed = b""
         view.post_message(Paste("one\ntwo\x1b[201~three"))
-        await pilot.pause()
+        await until(pilot, lambda: board.typed)
         assert board.typed == b"\x1b[200~one\rtwo[201~three\x1b[201~"
         await pilot.resize_terminal(100, 40)
-        await pilot.pause()
-        assert board.sizes[-1] == (100, 39)
+        await until(pilot, lambda: board.sizes[-1] == (100, 39))
 
         await board.output.put(b"\x1b[2J\x1b[H" + b"".join(b"row %d\r\n" % n for n in range(60)))
-        for _ in range(100):
-            if view.emulator.back >= 22:
-                break
-            await pilot.pause(0.02)
+        await until(pilot, lambda: view.emulator.back >= 22)
         await pilot.press("shift+pageup")
-        await pilot.pause()
-        assert view.back == view.emulator.back == 22, "as far as there is something"
+        # As far as there is something.
+        await until(pilot, lambda: view.back == view.emulator.back == 22)
         first = view.render_line(0).text.rstrip()
         await board.output.put(b"more\r\n")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: view.emulator.back == 23)
         assert view.render_line(0).text.rstrip() == first, "what is read stays"
         selected = view.get_selection(Selection(Offset(0, 1), Offset(5, 2)))
         assert selected is not None and selected[0] == "row 1\nrow 2"
@@ -204,8 +198,7 @@ async def test_in_the_app() -> None:
         assert view.back == 0, "typing shows the end again"
 
         await pilot.press("ctrl+right_square_bracket")
-        await pilot.pause()
-        assert app.left and not isinstance(app.screen, ConsoleScreen)
+        await until(pilot, lambda: app.left and not isinstance(app.screen, ConsoleScreen))
         serving.cancel()
 
 
