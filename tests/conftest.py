@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.hosts.docker_daemon import Docker, docker_daemon
 
 # How fast the machine is says nothing of what is tested.
-settings.register_profile("finn-tui", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("finn-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("finn-tui")
 
 #: Real logs and facts that lie beside the project where it is developed, and nowhere else.

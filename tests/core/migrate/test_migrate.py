@@ -384,7 +384,7 @@ NAMES = st.sampled_from(
         max_size=3,
     )
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_document_is_read_or_refused_in_a_few_words(document: object) -> None:
     """Whatever stands in a file: no other error, no endless text, none that does not show."""
     design, tables = conv_like()

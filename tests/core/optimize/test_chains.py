@@ -153,7 +153,7 @@ def test_a_price_of_a_limit_that_is_left_out_gives_no_label_up() -> None:
     assert outcome.path.use[:2].tolist() == [2.0, 9.0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 4), st.data())
 def test_dominated_labels_and_only_these_go(columns: int, data: st.DataObject) -> None:
     row = st.tuples(st.integers(0, 1), *[st.integers(0, 4)] * columns)

@@ -44,7 +44,7 @@ def editors(draw: st.DrawFn) -> Editor:
     return editor
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(editors())
 def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None:
     before = editor.estimate
@@ -82,7 +82,7 @@ def test_the_move_is_legal_and_no_single_knob_is_cheaper(editor: Editor) -> None
                 assert move.cost <= cost + 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(editors())
 def test_what_is_given_back_costs_no_speed(editor: Editor) -> None:
     before = editor.estimate
@@ -92,7 +92,7 @@ def test_what_is_given_back_costs_no_speed(editor: Editor) -> None:
         assert editor.estimate_of(move.folding).ii_cycles <= before.ii_cycles
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(editors(), st.data())
 def test_locked_layers_are_not_moved(editor: Editor, data: st.DataObject) -> None:
     names = [layer.name for layer in editor.design.layers]
@@ -108,7 +108,7 @@ def test_locked_layers_are_not_moved(editor: Editor, data: st.DataObject) -> Non
                 assert move.folding.values[name] == editor.folding.values[name]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(editors())
 def test_all_that_can_be_given_back_leaves_nothing_to_give(editor: Editor) -> None:
     ii, back = editor.estimate.ii_cycles, reclaim_all(editor)
@@ -120,7 +120,7 @@ def test_all_that_can_be_given_back_leaves_nothing_to_give(editor: Editor) -> No
         assert reclaim(editor) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(editors(), st.integers(1, 40))
 def test_the_way_ends_at_the_target_or_says_what_stands_there(editor: Editor, part: int) -> None:
     estimated = editor.estimate

@@ -151,7 +151,7 @@ def by_highs(problem: Problem, cycles: int) -> Solution:
 
 
 @pytest.mark.parametrize("solve", [solver.solve, by_highs])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(problems(), st.integers(1, 6))
 def test_the_optimum_is_that_of_brute_force(
     solve: Callable[[Problem, int], Solution], case: tuple[Problem, CostLookup], cycles: int
@@ -169,7 +169,7 @@ def test_the_optimum_is_that_of_brute_force(
     legal(problem, solution)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems())
 def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, CostLookup]) -> None:
     problem, known = case
@@ -191,7 +191,7 @@ def test_fill_is_the_fastest_and_then_the_cheapest(case: tuple[Problem, CostLook
         assert faster is binding.holds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(), st.integers(1, 6))
 def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, CostLookup], cycles: int) -> None:
     problem, known = case
@@ -219,7 +219,7 @@ def test_what_stands_in_the_way_is_what_does(case: tuple[Problem, CostLookup], c
         assert not error.binding and "coupled" in error.why
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems())
 def test_the_front_has_no_dearer_point_that_is_slower(case: tuple[Problem, CostLookup]) -> None:
     problem, known = case

@@ -30,7 +30,7 @@ def shell_value(startup: Path, name: str) -> str:
     return done.stdout.decode()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(_LINES, st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1))
 def test_a_variable_is_set_exactly_once_and_undone(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], value: str

@@ -26,7 +26,7 @@ def test_every_part_of_the_sample_is_read() -> None:
     assert all(getattr(read, name) is not None for name in LAB if name != "format")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=400))
 def test_other_output_is_an_error_or_facts(output: bytes) -> None:
     try:

@@ -552,7 +552,7 @@ def documents(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents(), st.sampled_from([HERE, THERE]), st.sampled_from([*BOARDS, "none"]))
 def test_any_document_is_judged_and_nothing_of_it_reaches_a_terminal_raw(
     document: Any, context: Context, board: str
@@ -568,7 +568,7 @@ def test_any_document_is_judged_and_nothing_of_it_reaches_a_terminal_raw(
     json.dumps(report.as_json(), allow_nan=False)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(["FINN_XILINX_PATH", "FINN_XILINX_VERSION", "PYNQ_BOARD"]), _TEXTS)
 def test_what_is_proposed_for_a_variable_is_right(name: str, value: str) -> None:
     before = check(name, lab(**{f"environment__{name}": value}))

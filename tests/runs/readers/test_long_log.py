@@ -57,7 +57,7 @@ def read(name: str, data: bytes, portion: int, *, long: bool) -> ParsedFile:
     st.integers(1, 3000),
     st.sampled_from(["\n", "\r\n"]),
 )
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_what_is_passed_over_changes_nothing(
     name: str, gaps: list[tuple[int, int]], portion: int, end: str
 ) -> None:

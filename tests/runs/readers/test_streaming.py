@@ -32,7 +32,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(NAMES, st.lists(st.integers(0, 20_000), max_size=12), st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_portions_give_what_one_piece_gives(
     name: str, places: list[int], windows: bool
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_file_cut_off_at_any_byte_is_read(name: str) -> None:
 
 
 @given(NAMES, st.binary(max_size=400), st.integers(0, 20_000))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_bad_bytes_anywhere_never_raise(name: str, bad: bytes, at: int) -> None:
     data = SAMPLES[name].encode()
     at %= len(data)
@@ -66,7 +66,7 @@ ODD = st.sampled_from(["9" * 400, "-", "\u0663", "N/A", "1.2.3", "::", "", "(Pdb
     st.lists(st.tuples(st.sampled_from(EVERY_LINE), ODD, st.booleans()), max_size=40),
     st.lists(st.integers(0, 4000), max_size=6),
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_lines_in_any_order_with_odd_numbers_never_raise(
     name: str, lines_: list[tuple[str, str, bool]], places: list[int]
 ) -> None:

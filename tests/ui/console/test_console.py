@@ -84,7 +84,7 @@ SEQUENCES = [
         max_size=30,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_a_board_prints(pieces: list[bytes]) -> None:
     emulator = Emulator(12, 4)
     for piece in pieces:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_tui.runs.logs.search import Query, SearchBatch
@@ -49,7 +49,6 @@ _MOVES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(_MOVES, st.integers(1, 12), st.integers(0, 60))
 def test_the_cursor_is_always_in_view_and_the_view_full(
     moves: list[str], height: int, count: int
