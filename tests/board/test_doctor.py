@@ -219,4 +219,4 @@ def test_other_drivers_are_seen(tmp_path: Path) -> None:
         assert listed and listed[0]["reason"] == "driver" and listed[0]["user"]
         assert os.getpid() not in [each["pid"] for each in accelerator_processes(".")]
     finally:
-        driver.communicate(timeout=10)
+        driver.communicate(timeout=120)

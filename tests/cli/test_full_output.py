@@ -23,7 +23,7 @@ def test_a_full_disk_is_said_in_words(words: list[str], tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             cwd=tmp_path,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert done.returncode == 1
     assert "error: not everything could be written: No space left on device" in done.stderr

@@ -238,7 +238,7 @@ def test_modules_that_are_not_there_are_stood_in_for(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout.splitlines() == [
         "This engine cannot make a Brevitas network",

@@ -34,7 +34,7 @@ def later(tfc: Prepared, engine_python: str, tmp_path_factory: pytest.TempPathFa
 def damaged(python: str, kind: str, source: Path, target: Path) -> Path:
     """A copy that ``make_damaged`` has changed."""
     script = Path(__file__).with_name("make_damaged.py")
-    subprocess.run([python, str(script), kind, str(source), str(target)], check=True, timeout=60)
+    subprocess.run([python, str(script), kind, str(source), str(target)], check=True, timeout=300)
     return target
 
 

@@ -26,7 +26,7 @@ from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, screen_tex
 
 FOLDER = Path(__file__).parent / "snapshots"
 #: Seconds that a screen has to become as it should be; seconds that a new snapshot waits.
-PATIENCE, SETTLED = 10.0, 1.0
+PATIENCE, SETTLED = 60.0, 1.0
 #: What says on each screen that there is nothing yet.
 _EMPTY = {
     "tune": "#layers",

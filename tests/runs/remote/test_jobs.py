@@ -31,7 +31,7 @@ def ask(archive: Path, job: str, **request: Any) -> dict[str, Any]:
         [*ENTER, sys.executable, str(archive), job],
         input=json.dumps(request).encode(),
         capture_output=True,
-        timeout=90,
+        timeout=300,
         check=True,
     )
     line = done.stdout.decode().splitlines()[-1]
