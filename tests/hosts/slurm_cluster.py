@@ -19,8 +19,8 @@ from types import TracebackType
 _NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "unshare")
 _ACCOUNTING = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacct", "sacctmgr")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-START_SECONDS = 40.0
-SETTLE_SECONDS = 20.0
+START_SECONDS = 120.0
+SETTLE_SECONDS = 60.0
 
 _CONFIG = """\
 ClusterName=test
