@@ -55,6 +55,6 @@ def start_app(workspace: Workspace, model: str | None) -> None:
 
 def _start(workspace: Workspace, model: str | None, keys: EarlyKeys) -> None:
     from finn_tui.lab.workbench import Workbench
-    from finn_tui.ui.app import run_app
+    from finn_tui.ui.run import run_app
 
     run_app(Workbench(workspace), model, before_screen=keys.end)

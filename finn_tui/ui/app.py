@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import signal
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, TypeVar
 
-from textual import events, on
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.command import Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
@@ -45,7 +42,8 @@ from finn_tui.ui.controllers.sweep import SweepController
 from finn_tui.ui.controllers.training import TrainingController
 from finn_tui.ui.controllers.viewer import ViewerController
 from finn_tui.ui.controllers.waiting import WaitingController
-from finn_tui.ui.messages import ProgressUpdated, WorkCancelled, WorkFailed, WorkKind, WorkResult
+from finn_tui.ui.late_screens import mode, palette
+from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import AppState, Topic
 from finn_tui.ui.tune.folding_keeper import KEEP_SECONDS
 from finn_tui.ui.type_ahead import TypeAhead
@@ -60,25 +58,6 @@ _SETTINGS_SECONDS = 1.0
 _CACHED_SECONDS = 0.3
 
 
-def _mode(name: str) -> Callable[[], Screen[Any]]:
-    """Return a screen, imported at its first use."""
-
-    def make() -> Screen[Any]:
-        from importlib import import_module
-
-        module = import_module(f"finn_tui.ui.{name}.screen")
-        screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
-        return screen
-
-    return make
-
-
-def _palette() -> type[Provider]:
-    from finn_tui.ui.palette import ActionCommands
-
-    return ActionCommands
-
-
 class FinnTuiApp(Workers):
     """The terminal cockpit for FINN."""
 
@@ -86,11 +65,11 @@ class FinnTuiApp(Workers):
     # The first screen's with it: style sheets that come later are all parsed again.
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "tune/screen.tcss"]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        name: _mode(name) for name in ("flow", "tune", "runs", "board", "results", "learn")
+        name: mode(name) for name in ("flow", "tune", "runs", "board", "results", "learn")
     }
     DEFAULT_MODE = "tune"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("app")]
-    COMMANDS: ClassVar[set[Any]] = {_palette}
+    COMMANDS: ClassVar[set[Any]] = {palette}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     NOTIFICATION_TIMEOUT = 4.0
 
@@ -119,7 +98,7 @@ class FinnTuiApp(Workers):
         self.lab = lab
         self.state = AppState(lab.workspace, keys)
         self._start_model = start_model
-        self._crash_log: Any = None
+        self.crash_log: Path | None = None
         self._settle = settle
         self._before_screen = before_screen
         self._settled: set[str] = set()
@@ -344,29 +323,6 @@ class FinnTuiApp(Workers):
         text = f"{' or '.join(keymap.key_name(key) for key in keys)} quits; builds go on."
         self.notify(text, title="ctrl+c does not quit", markup=False)
 
-    # Background work
-
-    @on(WorkResult)
-    def _take_result(self, message: WorkResult) -> None:
-        self.work_table[message.kind].results[type(message)](message)
-
-    @on(ProgressUpdated)
-    def _take_progress(self, message: ProgressUpdated) -> None:
-        handler = self.work_table[message.kind].progress
-        if handler is not None:
-            handler(message.progress)
-
-    @on(WorkFailed)
-    def _take_failure(self, message: WorkFailed) -> None:
-        handler = self.work_table[message.kind].failed
-        (handler or self.show_error)(message.error)
-
-    @on(WorkCancelled)
-    def _take_cancellation(self, message: WorkCancelled) -> None:
-        handler = self.work_table[message.kind].cancelled
-        if handler is not None:
-            handler()
-
     # What controllers and screens use, see ``AppContext``
 
     def action_do(self, id: str) -> None:
@@ -480,41 +436,5 @@ class FinnTuiApp(Workers):
     def _handle_exception(self, error: Exception) -> None:
         # The boundary of the whole app: what arrives here is a defect of ours. Textual restores
         # the terminal; the traceback goes to a file that can be sent to us.
-        self._crash_log = crash.record(error, "the app") or self._crash_log
+        self.crash_log = crash.record(error, "the app") or self.crash_log
         super()._handle_exception(error)
-
-
-def run_app(
-    lab: Workbench,
-    start_model: str | None = None,
-    before_screen: Callable[[], None] | None = None,
-) -> None:
-    """Run the app until the user leaves it.
-
-    Args:
-        lab: the workspace.
-        start_model: opened at the start, None for none.
-        before_screen: called just before the app takes the terminal.
-
-    Raises:
-        SystemExit: 1 after a defect of ours, with the path of its log on stderr.
-    """
-    import sys
-
-    # What stays until the end (modules, style sheets, screens) is some 100,000 objects: to search
-    # them for garbage again and again would stop the app for a tenth of a second each time.
-    app = FinnTuiApp(lab, start_model, settle=gc.freeze, before_screen=before_screen)
-
-    def terminated(*_: object) -> None:
-        # `kill` ends the app as q does, so that the terminal is left usable.
-        app.call_later(app.exit, 143)
-
-    previous = signal.signal(signal.SIGTERM, terminated)
-    try:
-        code = app.run()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    if app.return_code and app._crash_log is not None:
-        print(f"finn-tui stopped because of a defect; see {app._crash_log}", file=sys.stderr)
-    if code or app.return_code:
-        raise SystemExit(code or app.return_code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -57,23 +57,7 @@ if TYPE_CHECKING:
     from finn_tui.ui.controllers.sweep import SweepController
     from finn_tui.ui.controllers.training import TrainingController
     from finn_tui.ui.controllers.viewer import ViewerController
-
-
-@dataclass(frozen=True)
-class WorkHandlers:
-    """The handlers of the messages of one kind of work.
-
-    Attributes:
-        results: by the type of the result.
-        progress: with each step; None shows none.
-        failed: with the error; None shows it as a notice.
-        cancelled: when no other work of the kind has taken its place.
-    """
-
-    results: Mapping[type[WorkResult], Callable[[Any], None]] = field(default_factory=dict)
-    progress: Callable[[Progress], None] | None = None
-    failed: Callable[[FinnTuiError], None] | None = None
-    cancelled: Callable[[], None] | None = None
+from finn_tui.ui.workers import WorkHandlers
 
 
 @dataclass(frozen=True)

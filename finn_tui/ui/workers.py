@@ -7,10 +7,12 @@ none touches a widget.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from textual import on
 from textual.app import App
 from textual.worker import Worker, WorkerState
 
@@ -27,8 +29,27 @@ from finn_tui.ui.messages import (
 )
 
 
+@dataclass(frozen=True)
+class WorkHandlers:
+    """The handlers of the messages of one kind of work.
+
+    Attributes:
+        results: by the type of the result.
+        progress: with each step; None shows none.
+        failed: with the error; None shows it as a notice.
+        cancelled: when no other work of the kind has taken its place.
+    """
+
+    results: Mapping[type[WorkResult], Callable[[Any], None]] = field(default_factory=dict)
+    progress: Callable[[Progress], None] | None = None
+    failed: Callable[[FinnTuiError], None] | None = None
+    cancelled: Callable[[], None] | None = None
+
+
 class Workers(App[int]):
-    """Starts and stops background work."""
+    """Starts and stops background work, and hands its messages to whoever handles them."""
+
+    work_table: Mapping[WorkKind, WorkHandlers]
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,3 +129,30 @@ class Workers(App[int]):
             self.post_message(ProgressUpdated(kind, progress))
 
         return report
+
+    def show_error(self, error: FinnTuiError) -> None:
+        """Show an error and what to do about it."""
+        raise NotImplementedError
+
+    # What comes of it
+
+    @on(WorkResult)
+    def _take_result(self, message: WorkResult) -> None:
+        self.work_table[message.kind].results[type(message)](message)
+
+    @on(ProgressUpdated)
+    def _take_progress(self, message: ProgressUpdated) -> None:
+        handler = self.work_table[message.kind].progress
+        if handler is not None:
+            handler(message.progress)
+
+    @on(WorkFailed)
+    def _take_failure(self, message: WorkFailed) -> None:
+        handler = self.work_table[message.kind].failed
+        (handler or self.show_error)(message.error)
+
+    @on(WorkCancelled)
+    def _take_cancellation(self, message: WorkCancelled) -> None:
+        handler = self.work_table[message.kind].cancelled
+        if handler is not None:
+            handler()

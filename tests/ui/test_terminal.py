@@ -88,12 +88,12 @@ def test_a_crash_leaves_the_terminal_usable_and_a_log(workspace: Workspace, home
         "from pathlib import Path\n"
         "from finn_tui.lab.workbench import Workbench\n"
         "from finn_tui.lab.workspace import Workspace\n"
-        "from finn_tui.ui import app\n"
+        "from finn_tui.ui import run\n"
         "from finn_tui.ui.tune import infrastructure_rows\n"
         "def broken(*_):\n"
         "    raise RuntimeError('a defect')\n"
         "infrastructure_rows.budget_line = broken\n"
-        "app.run_app(Workbench(Workspace.open(Path(sys.argv[1]))), 'cnv-w1a1')\n"
+        "run.run_app(Workbench(Workspace.open(Path(sys.argv[1]))), 'cnv-w1a1')\n"
     )
     with Terminal([sys.executable, "-c", code, str(workspace.root)], 80, 24) as terminal:
         end = time.monotonic() + 180

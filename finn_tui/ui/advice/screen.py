@@ -22,7 +22,8 @@ from finn_tui.ui.advice.state import AdviceState
 from finn_tui.ui.context import context_of
 from finn_tui.ui.messages import WorkKind
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.listing import Listing, ListKeys
+from finn_tui.ui.toolkit.list_keys import ListKeys
+from finn_tui.ui.toolkit.listing import Listing
 from finn_tui.ui.toolkit.styled_line import StyledLine, shorten
 from finn_tui.ui.toolkit.text_input import FieldInput
 from finn_tui.ui.tune.state import TuneState

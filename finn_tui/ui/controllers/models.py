@@ -15,6 +15,7 @@ from finn_tui.lab.foldings import saved_foldings
 from finn_tui.ui.context import AppContext
 from finn_tui.ui.controllers import handling as handlings
 from finn_tui.ui.controllers.base import Controller
+from finn_tui.ui.controllers.model_choice import choose_model
 from finn_tui.ui.messages import WorkKind, WorkResult
 from finn_tui.ui.state import ModelSession, RunView, Topic
 from finn_tui.ui.tune.folding_keeper import FoldingKeeper, Snapshot
@@ -112,37 +113,6 @@ class ModelController(Controller):
 
     def do_app_open_model(self) -> None:
         """Choose a model."""
-        from finn_tui.lab.models.models import damaged_names, shown_names
-        from finn_tui.lab.models.presets import load_presets
-        from finn_tui.ui.dialogs.choose import ChooseDialog
-        from finn_tui.ui.toolkit.listing import Cell, Column, Content, Row
-        from finn_tui.ui.toolkit.text_input import why_no_file
-
-        files = (".onnx", ".toml", ".ini", ".py")
-        presets_by_name, broken = load_presets(self.lab.workspace.root)
-        titles = shown_names(self.lab.workspace)
-        damaged = damaged_names(self.lab.workspace)
-
-        def prepared(name: str) -> Cell:
-            if name in damaged:
-                return ("damaged", "warn")
-            return ("prepared" if name in titles else "", "dim")
-
-        rows = [
-            Row(name, [(name, ""), (preset.title, "dim"), prepared(name)])
-            for name, preset in presets_by_name.items()
-        ]
-        rows += [
-            Row(name, [(title, ""), ("in this workspace", "dim"), prepared(name)])
-            for name, title in sorted(titles.items())
-            if name not in presets_by_name
-        ]
-        rows += [
-            Row(name, [(name, "dim"), (f"damaged: {error.why}", "warn")])
-            for name, error in sorted(broken.items())
-            if name not in titles
-        ]
-        width = min(24, max([14, *map(len, titles.values())]))
         present = self.state.tune.opened.model.name if self.state.tune is not None else None
 
         def accept(model: str | None) -> None:
@@ -151,17 +121,7 @@ class ModelController(Controller):
                     lambda: handlings.ask_first(self.context, model, self.open_named)
                 )
 
-        self.context.show_dialog(
-            ChooseDialog(
-                "Open a model",
-                Content([Column("model", width), Column(""), Column("", 9)], rows),
-                present,
-                free=lambda text: why_no_file(text, "model", files),
-                files=files,
-                hint="type to filter, or the path of a network: .onnx (QONNX), .toml, .ini, .py",
-            ),
-            accept,
-        )
+        choose_model(self.context, present, accept)
 
     def keep_last(self) -> None:
         """Write the working folding before the app ends."""

@@ -20,7 +20,8 @@ from finn_tui.ui.actions import table as actions
 from finn_tui.ui.dialogs.ask_text import AskTextDialog, Echo, Refuse
 from finn_tui.ui.toolkit.filter_bar import matches
 from finn_tui.ui.toolkit.line_view import LineView
-from finn_tui.ui.toolkit.listing import Content, Listing, ListKeys, Row
+from finn_tui.ui.toolkit.list_keys import ListKeys
+from finn_tui.ui.toolkit.listing import Content, Listing, Row
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, wrap
 from finn_tui.ui.toolkit.text_input import Completion, TextInput, is_path
 

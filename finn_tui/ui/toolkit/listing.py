@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 from textual.message import Message
@@ -18,12 +17,6 @@ from finn_tui.ui.toolkit.frame_title import set_frame_title
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.styled_line import StyledLine, cells, shorten, wrap
 from finn_tui.ui.toolkit.viewport import Viewport
-
-if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
-    from textual.screen import Screen
 
 Cell = tuple[str, str]
 
@@ -417,31 +410,6 @@ class Listing(LineView, can_focus=True):
             self.go_to(shown)
         else:
             self.redraw()
-
-
-class ListKeys:
-    """For a screen with one list whose keys go to a line of text: they move the list all the
-    while. The screen has the bindings of lists."""
-
-    def move_list(self, step: Callable[[Listing], None]) -> None:
-        """Do one of the list's actions."""
-        step(cast("Screen[Any]", self).query_one(Listing))
-
-    def do_list_up(self) -> None:
-        """Move the cursor up."""
-        self.move_list(Listing.do_list_up)
-
-    def do_list_down(self) -> None:
-        """Move the cursor down."""
-        self.move_list(Listing.do_list_down)
-
-    def do_list_page_up(self) -> None:
-        """Move the cursor a page up."""
-        self.move_list(Listing.do_list_page_up)
-
-    def do_list_page_down(self) -> None:
-        """Move the cursor a page down."""
-        self.move_list(Listing.do_list_page_down)
 
 
 @dataclass
