@@ -85,6 +85,7 @@ def content(
             ("", ""),
             (view.id if wide else view.id[-4:], "quiet"),
             (_what(view), ""),
+            ("", ""),
             (text or "not measured; d deploys it", "" if text else "dim"),
         ]
         rows.append(Row(view.id, cells, view.id))
