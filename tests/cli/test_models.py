@@ -92,6 +92,9 @@ def test_a_text_file_is_no_model(cli: Cli, tmp_path: Path) -> None:
     done = cli("prepare", str(tmp_path / "notes.onnx"))
     assert done.code == 2, done.err
     assert "notes.onnx" in done.err and "Traceback" not in done.err
+    (tmp_path / "folder.onnx").mkdir()
+    done = cli("prepare", str(tmp_path / "folder.onnx"))
+    assert done.code == 2 and "folder.onnx is a folder" in done.err
 
 
 def test_stages_show_what_each_changed(cli: Cli) -> None:

@@ -15,6 +15,14 @@ def main(kind: str, path: str, out: str) -> None:
         node.input[0] = "nothing-gives-it"
     elif kind == "attribute":
         node.attribute.append(onnx.helper.make_attribute("not_an_attribute", 3))
+    elif kind == "type":
+        model.graph.initializer[0].data_type = 99
+    elif kind == "external":
+        tensor = model.graph.initializer[0]
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.ClearField("raw_data")
+        entry = tensor.external_data.add()
+        entry.key, entry.value = "location", "weights.bin"
     elif kind == "reversed":
         nodes = [onnx.NodeProto.FromString(n.SerializeToString()) for n in model.graph.node]
         del model.graph.node[:]
@@ -23,6 +31,8 @@ def main(kind: str, path: str, out: str) -> None:
         for attribute in (a for n in model.graph.node for a in n.attribute if a.name == "model"):
             attribute.s = b"/elsewhere/" + attribute.s.rsplit(b"/", 1)[1]
     content = model.SerializeToString()
+    if kind == "twice":
+        content *= 2
     Path(out).write_bytes(content[: len(content) // 2] if kind == "cut" else content)
 
 

@@ -88,6 +88,9 @@ def test_a_parent_finds_its_partition_beside_it_or_says_that_it_is_missing(
         ("lost", "needs the tensor nothing-gives-it"),
         ("attribute", "not_an_attribute"),
         ("cut", ""),
+        ("twice", ""),
+        ("type", "has the data type 99"),
+        ("external", "is in weights.bin, which is not in"),
     ],
 )
 def test_a_damaged_file_is_called_damaged(
@@ -95,7 +98,7 @@ def test_a_damaged_file_is_called_damaged(
 ) -> None:
     stages = {stage["name"]: tfc.folder / stage["file"] for stage in tfc.model["stages"]}
     path = damaged(engine_python, damage, stages["export"], tmp_path / "damaged.onnx")
-    with pytest.raises(ServerError, match=r"damaged|not an ONNX model") as caught:
+    with pytest.raises(ServerError, match=r"damaged|not an ONNX model|not there") as caught:
         prepare(server, path, tmp_path / "out")
     assert caught.value.kind == "input"
     assert why in caught.value.data["why"]

@@ -31,17 +31,45 @@ def load(path: Any) -> Any:
     onnx = importlib.import_module("onnx")
     wrapper = importlib.import_module("qonnx.core.modelwrapper")
     try:
-        model = onnx.load(path)
+        # What stands in other files is loaded afterwards: a missing one is said to be missing.
+        model = onnx.load(path, load_external_data=False)
         if not model.graph.node:
             raise ValueError("its graph has no nodes")
+        _check_tensors(onnx, model, path)
+        helper = importlib.import_module("onnx.external_data_helper")
+        helper.load_external_data_for_model(model, os.path.dirname(os.path.abspath(path)))
+        # It looks at the shapes of all tensors, and raises whatever it meets.
+        return wrapper.ModelWrapper(model)
+    except EngineError:
+        raise
     except Exception as error:
         # onnx raises whatever protobuf's parser raises on bytes that are no model.
         raise EngineError(
             "%s is not an ONNX model" % os.path.basename(path),
-            str(error),
+            str(error) or type(error).__name__,
             "Export the network with brevitas.export.export_qonnx and give that file",
         ) from error
-    return wrapper.ModelWrapper(model)
+
+
+def _check_tensors(onnx: Any, model: Any, path: str) -> None:
+    """Raise ``ValueError`` for a tensor of no type, ``EngineError`` for one in a missing file."""
+    known = set(onnx.TensorProto.DataType.values()) - {onnx.TensorProto.UNDEFINED}
+    for each in model.graph.initializer:
+        if each.data_type not in known:
+            raise ValueError(
+                "the tensor %s has the data type %d, which is none" % (each.name, each.data_type)
+            )
+        if each.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        name = next((entry.value for entry in each.external_data if entry.key == "location"), "")
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isabs(name) and not os.path.isfile(os.path.join(folder, name)):
+            raise EngineError(
+                "%s keeps tensors in a file that is not there" % os.path.basename(path),
+                "Its tensor %s is in %s, which is not in %s"
+                % (each.name, name or "no file", folder),
+                "Copy that file beside it, or export the network again into one file",
+            )
 
 
 def op_types(model: Any) -> Dict[str, int]:

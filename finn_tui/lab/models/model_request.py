@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,8 +96,11 @@ def resolve(workspace: Workspace, model: str) -> ModelRequest:
         return request if weights is None else request.with_weights(weights)
     if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
+            there = os.path.lexists(path)
             raise FinnTuiError(
-                f"{model} does not exist",
+                f"{model} is a folder, a device or a link to no file"
+                if there
+                else f"{model} does not exist",
                 "A model is named by its .onnx file, a preset or a model of the workspace.",
                 f"Presets: {', '.join(known)}.",
             )
