@@ -19,7 +19,7 @@ import msgspec
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.protocol import EngineError
-from finn_tui.engine.server.runs import runcontrol
+from finn_tui.engine.server.runs import runcontrol, runfiles
 from finn_tui.hosts.remote_files import together
 from finn_tui.runs import scheduled
 from finn_tui.runs.folder import RunFolder
@@ -102,6 +102,7 @@ class Follower:
         self._tick = tick
         self._mirrors: dict[RunFolder, Mirror] = {}
         self._missing: dict[RunFolder, float] = {}
+        self._late: dict[RunFolder, float] = {}
         self._answered: dict[RunFolder, float] = {}
         self._at_work: set[str] = set()
         self._undone = UndoneWork()
@@ -312,7 +313,8 @@ class Follower:
                 facts = {**facts, "unreadable": tuple(unreadable)}
         final = answer.state is not None and runcontrol.is_final(answer.state)
         problem = self._undone.problem(run)
-        if final and complete and asked_all:
+        late = final and asked_all and self._waits_for_results(run, answer)
+        if final and complete and asked_all and not late:
             facts, problem = {**facts, "stage": Stage.SETTLED}, None
             await asyncio.to_thread(
                 shutil.rmtree, run.path / mirror_folder.PARTS, ignore_errors=True
@@ -320,9 +322,19 @@ class Follower:
         elif answer.free is not None and answer.free < LOW_BYTES and not final:
             full = send.disk_full(link.name, placement.folder, answer.free, LOW_BYTES)
             problem = problem_of(full)
-        if final and not asked_all:
+        if final and (late or not asked_all):
             self._mirrors[run].ask_all()
         await asyncio.to_thread(partial(self._note, run, **facts, problem=problem))
+
+    def _waits_for_results(self, run: RunFolder, answer: HostAnswer) -> bool:
+        """Whether a build has succeeded whose results a network folder does not show yet."""
+        if run.request.is_training or (answer.state or {}).get("state") != "succeeded":
+            return False
+        if any(one.path == runfiles.RESULTS for one in answer.files):
+            self._late.pop(run, None)
+            return False
+        since = self._late.setdefault(run, time.monotonic())
+        return time.monotonic() - since < MISSING_SECONDS
 
     def _miss(self, run: RunFolder, link: Link, facts: dict[str, Any]) -> None:
         since = self._missing.setdefault(run, time.monotonic())

@@ -86,6 +86,27 @@ async def test_the_hosts_settings_hold_for_its_builds(
         assert (await control.cancel(run, link)).state == "cancelled"
 
 
+async def test_results_that_a_network_folder_shows_late_are_fetched(
+    server: Server, begin_on: BeginOn, tmp_path: Path
+) -> None:
+    async with server.connect() as link:
+        run = await begin_on(link, seconds=0.05)
+        await until(lambda: there_state(run)["state"] == "succeeded")
+        results = there(run) / "results.json"
+        hidden = results.rename(tmp_path / "hidden")
+        follow = follower(server, tmp_path)
+        for _ in range(3):
+            await follow.look(link, [run])
+        placement = read_placement(run.path)
+        assert placement is not None and placement.stage is not Stage.SETTLED
+        assert reconcile(run).state == "succeeded" and "kept" not in run.results()
+        hidden.rename(results)
+        await follow.look(link, [run])
+        placement = read_placement(run.path)
+        assert placement is not None and placement.stage is Stage.SETTLED
+        assert run.results()["kept"] == 1
+
+
 async def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
     server: Server, begin_on: BeginOn, tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ async def test_a_file_that_may_not_be_read_keeps_no_end_from_being_seen(
     for name in ("open.rpt", "closed.rpt"):
         (there / "build").mkdir(exist_ok=True)
         (there / "build" / name).write_text(name)
+    (there / "results.json").write_text("{}")
     runcontrol.end_state(str(there), run.state().as_dict(), "succeeded")
     write_placement(run.path, Placement(host="lab", folder=str(there), stage=Stage.STARTED))
     link = cast(Link, ClusterOfFiles(FolderHere(there / "build" / "closed.rpt")))
