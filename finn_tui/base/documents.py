@@ -61,7 +61,7 @@ def why_not_json(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         if not error.doc.strip():
             return "It is empty."
-        return f"It is no JSON at line {error.lineno:,}, column {error.colno:,}: {error.msg}."
+        return f"Line {error.lineno:,}, column {error.colno:,} is no JSON: {error.msg}."
     if "integer string conversion" in str(error):
         return f"It has a number of more than {sys.get_int_max_str_digits():,} digits."
     return f"{error}."

@@ -40,7 +40,7 @@ def test_files_of_windows_editors_and_shells_are_read(tmp_path: Path, encoding: 
         (b'{"a":' * 100_000, "nested too deep"),
         (b" \n", "empty"),
         (b"\x89PNG" * 99, "no text: its byte 1"),
-        (b'{"a": 1,}', "line 1, column"),
+        (b'{"a": 1,}', "Line 1, column"),
         (b'{"a": %s}' % (b"9" * 5000), "more than 4,300 digits"),
         (json.dumps({f"MVAU_hls_{n}": {} for n in range(20_000)}).encode(), "20,000 entries"),
         (b" " * (17 << 20), "larger than 17 MB"),

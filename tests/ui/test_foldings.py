@@ -49,7 +49,7 @@ async def test_damaged_foldings_are_listed_and_the_others_stay_usable(
         rows = {row.key: row.cells for row in app.screen.query_one(Listing).content.rows}
         for name in (*DAMAGED, "folder", "pipe"):
             assert rows[name][-1][0].startswith("damaged: "), rows[name]
-        assert "damaged: It is no JSON at line 1, column 22" in screen_text(app)
+        assert "damaged: Line 1, column 22 is no JSON" in screen_text(app)
         await pilot.press(*"zz-good", "enter")
         await until(pilot, lambda: not isinstance(app.screen, ChooseDialog))
         await until(pilot, lambda: done in screen_text(app))

@@ -37,7 +37,7 @@ _RESULTS = frozenset({"hls-resources", "rtlsim-performance", "ooc-result", "post
 
 
 def _why(error: ValueError | RecursionError) -> str:
-    text = why_not_json(error).removesuffix(".").removeprefix("It is no JSON at ")
+    text = why_not_json(error).removesuffix(".").replace(" is no JSON", "", 1)
     return text[0].lower() + text[1:]
 
 
