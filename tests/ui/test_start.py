@@ -30,6 +30,11 @@ async def test_without_a_model_the_screen_says_what_to_do(make_app: MakeApp) -> 
         await until(pilot, lambda: "Press o to open a network" in screen_text(app))  # type: ignore[arg-type]
         await pilot.press("o")
         await until(pilot, lambda: "TFC-w1a1 on MNIST" in screen_text(app))  # type: ignore[arg-type]
+        # What enter cannot do is not offered.
+        await pilot.press(*"tfcw1a1")
+        await until(pilot, lambda: "no model is named tfcw1a1" in screen_text(app))  # type: ignore[arg-type]
+        assert "accepts" not in screen_text(app)  # type: ignore[arg-type]
+        await pilot.press("ctrl+u")
         await pilot.press(*"tfc-w1a1", "enter")
         await opened(pilot)
         assert "1,562,500 fps" in screen_text(app)  # type: ignore[arg-type]

@@ -124,7 +124,7 @@ class ChooseDialog(ListKeys, AskTextDialog):
 
     def _empty(self) -> str:
         if self._files is not None:
-            return "enter accepts the path; tab completes it"
+            return self._refuse(self.text) or "enter accepts the path; tab completes it"
         return "no match" if self._only_rows else "enter accepts the text"
 
     def accept_text(self) -> None:
