@@ -52,6 +52,35 @@ STYLES: Mapping[str, Styles] = {
     "cursor-blur": Styles(ground="surface"),
 }
 
+#: What is no text, or may be hard to read: rules, tracks, keys that cannot be used now.
+_STAND_BACK = frozenset({"faint", "bar", "bar-ii"})
+#: The least contrast of a text with what is behind it, as WCAG 2 has it.
+_LEAST_CONTRAST = 4.5
+
+
+def _luminance(color: Color) -> float:
+    parts = [part / 255 for part in color.rgb]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _readable(color: Color, behind: Color) -> Color:
+    """Return a colour that can be read: in some themes warnings are as light as the ground."""
+    best = max((_BLACK, _WHITE), key=lambda end: _contrast(end, behind))
+    for tenths in range(11):
+        mixed = color.blend(best, tenths / 10)
+        if _contrast(mixed, behind) >= _LEAST_CONTRAST:
+            return mixed
+    return best
+
+
+_BLACK, _WHITE = Color(0, 0, 0), Color(255, 255, 255)
+
+
+def _contrast(a: Color, b: Color) -> float:
+    low, high = sorted((_luminance(a), _luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
 
 def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> Style:
     """The style of a role on a line.
@@ -70,6 +99,8 @@ def style(variables: Mapping[str, str], ground: Color, base: str, role: str) -> 
         if name:
             behind += Color.parse(variables[name])
     color = behind + color.with_alpha(color.a * style_of_role.alpha)
+    if role not in _STAND_BACK:
+        color = _readable(color, behind)
     return Style(color=color.rich_color, bgcolor=behind.rich_color, bold=style_of_role.bold or None)
 
 

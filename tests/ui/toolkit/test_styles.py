@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 from textual.color import Color
+from textual.theme import BUILTIN_THEMES
 
 from finn_tui.ui import theming
 from finn_tui.ui.toolkit.styles import STYLES, style
@@ -58,6 +59,21 @@ def test_texts_can_be_read_in_our_themes(theme: object) -> None:
     faint = style(variables, ground, "", "faint")
     assert faint.color is not None
     assert _contrast(Color.from_rich_color(faint.color), ground) >= 3
+
+
+@pytest.mark.parametrize("name", sorted(BUILTIN_THEMES))
+def test_texts_can_be_read_in_textuals_themes(name: str) -> None:
+    variables = BUILTIN_THEMES[name].to_color_system().generate()
+    ground = Color.parse(variables["background"])
+    if ground.ansi is not None:
+        return
+    for base, role in product(("", "cursor"), ("", "sim", "good", "warn", "bad", "dim", "mode")):
+        drawn_style = style(variables, ground, base, role)
+        assert drawn_style.color is not None and drawn_style.bgcolor is not None
+        ratio = _contrast(
+            Color.from_rich_color(drawn_style.color), Color.from_rich_color(drawn_style.bgcolor)
+        )
+        assert ratio >= 4.5, f"{base or 'plain'} {role}: {ratio:.2f}"
 
 
 def test_the_terminals_own_colours_are_not_mixed() -> None:
