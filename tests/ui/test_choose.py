@@ -39,3 +39,19 @@ async def test_rows_that_come_before_the_first_drawing_stay() -> None:
             lambda: [row.cells[1][0] for row in listing.rows] == ["measured", "measured"],
         )
         assert listing.key == "second"
+
+
+async def test_columns_are_as_wide_as_the_numbers_of_the_rows_that_are_shown() -> None:
+    app: App[None] = App()
+    async with app.run_test(size=(80, 24)) as pilot:
+        columns = [Column("board", 10), Column("LUT", 4, True)]
+        short = Content(columns, [Row("a", [("a", ""), ("1", "")])])
+        long = Content(columns, [Row("a", [("a", ""), ("1,234,567", "")])])
+        dialog = ChooseDialog("Board", short)
+        await app.push_screen(dialog)
+        listing = dialog.query_one(Listing)
+        await until(pilot, lambda: "1" in listing.shown)
+        # As a dialog gives it, before the list is drawn.
+        listing.content = long
+        listing.set_content(long)
+        await until(pilot, lambda: "1,234,567" in listing.shown)

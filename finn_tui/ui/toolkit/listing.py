@@ -169,8 +169,9 @@ class Listing(LineView, can_focus=True):
         self._rows: Sequence[Row] = ()
         self._headings = headings
         self._width = 0
-        #: Width of the longest number of each column, once it is needed.
-        self._longest: list[int] | None = None
+        #: Width of the longest number of each column, and the content whose numbers they are.
+        self._longest: list[int] = []
+        self._measured: Content | None = None
         #: What the list shows, for the frame of a pane.
         self.title = title
 
@@ -187,8 +188,6 @@ class Listing(LineView, can_focus=True):
             content: columns and rows.
             key: of the row to put the cursor on, None to stay on the present row.
         """
-        if content is not self.content:
-            self._longest = None
         key_to_show = key if key is not None else self.key
         at = self.window.cursor
         self.content = content
@@ -265,7 +264,8 @@ class Listing(LineView, can_focus=True):
     def _widths(self, width: int) -> list[int]:
         """The width of each column, 0 for those that are left out."""
         columns = self.content.columns
-        if self._longest is None:
+        if self._measured is not self.content:
+            self._measured = self.content
             self._longest = [
                 max(
                     (cells(row.cells[i][0]) for row in self.content.rows if i < len(row.cells)),
