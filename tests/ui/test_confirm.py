@@ -10,7 +10,12 @@ import pytest
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.core.folding import finn_json
+from finn_tui.engine import catalogue as engines
+from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.server.runs import runfiles, runprocesses, runqueue
+from finn_tui.hosts import catalogue as hosts
+from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.container import Container
 from finn_tui.lab.builds import plans
 from finn_tui.runs.folder import RunFolder
 from finn_tui.ui.app import FinnTuiApp
@@ -233,3 +238,20 @@ async def test_what_cannot_be_told_is_said_and_does_not_stop_it(
         assert not isinstance(app.screen, Notice)
         await pilot.press("enter")
         await until(pilot, lambda: len(lab.builds) == 1)
+
+
+async def test_a_build_names_the_host_that_its_engine_sends_it_to(
+    make_app: MakeApp, lab: RecordedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where this machine was chosen: an engine in a container does not build outside it."""
+    boxed = EngineSpec("boxed", ("python3",), container=Container(image="xilinx/finn:v0.10"))
+    async with make_app("tfc-w1a1").run_test(size=WIDE) as pilot:
+        app = await opened(pilot)
+        monkeypatch.setattr(engines, "engines", lambda: [boxed])
+        monkeypatch.setattr(lab, "_spec", boxed)
+        await asked(pilot, "b")
+        await until(pilot, lambda: "no host builds with the engine boxed" in flat(app))
+        await pilot.press("escape")
+        hosts.add(Host(name="box", engine=boxed.command, container=boxed.container))
+        await pilot.press("b", "enter")
+        await until(pilot, lambda: "on box, where the engine is" in flat(app))

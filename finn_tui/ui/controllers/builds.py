@@ -301,14 +301,19 @@ class BuildController(Controller):
         self.context.start(WorkKind.UPKEEP, self._look_after(run, job, argument))
 
     async def _look_ahead(self, plan: BuildPlan) -> OutlookReady:
-        """Return the expected time, the place in the queue, and whether it is built already."""
+        """Return where it builds, for how long, from which place in the queue; and any twin."""
+        from finn_tui.lab.builds.build_request import default_host
         from finn_tui.lab.builds.plans import build_outlook
         from finn_tui.ui.dialogs.plan_text import outlook_facts
 
+        place: list[tuple[str, str]] = []
+        if not plan.on and not plan.retry_of and (host := await default_host(self.lab)):
+            plan = replace(plan, on=host)
+            place = [(f"on {host}, where the engine is", "strong")]
         parallel = self.lab.workspace.settings.parallel_builds
         runs = await asyncio.to_thread(self.lab.runs)
         outlook = await asyncio.to_thread(build_outlook, plan, runs, parallel)
-        return OutlookReady(outlook_facts(outlook))
+        return OutlookReady([*place, *outlook_facts(outlook)])
 
     async def _begin_build(
         self, opened: Opened, rehearse: bool | None, on: str, *, force: bool = False
