@@ -100,19 +100,25 @@ def kill(process: asyncio.subprocess.Process) -> None:
     """
     if process.returncode is not None:
         return
-    if not hasattr(os, "pidfd_open"):
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        return
     try:
         descriptor = os.pidfd_open(process.pid)
-    except OSError:
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):  # no Linux, a kernel before 5.3, or a sandbox
+        _kill_by_number(process)
         return
     try:
         # It fails for what is no child of this process: the number may be another's by now.
         os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    except OSError:
+    except (ChildProcessError, ProcessLookupError):
         pass  # it has ended
+    except (AttributeError, OSError):  # a kernel, or a C library of Python, without P_PIDFD
+        _kill_by_number(process)
     finally:
         os.close(descriptor)
+
+
+def _kill_by_number(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import subprocess
 import sys
 
@@ -52,6 +54,22 @@ async def test_who_ends_a_child_that_has_just_ended_learns_how(
         await process.stdout.read()
         assert await subprocesses.end(process) in (0, -9)
     assert "Unknown child process" not in caplog.text
+
+
+@pytest.mark.parametrize("call", ["pidfd_open", "waitid", "P_PIDFD"])
+async def test_a_child_is_killed_on_a_kernel_without_descriptors_of_processes(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOSYS if call == "pidfd_open" else errno.EINVAL, "not on this kernel")
+
+    process = await start("exec sleep 600")
+    if call == "P_PIDFD":
+        monkeypatch.delattr(os, call, raising=False)
+    else:
+        monkeypatch.setattr(os, call, refuse)
+    async with asyncio.timeout(PATIENCE):
+        assert await subprocesses.end(process) == -9
 
 
 def test_a_loop_that_is_closed_leaves_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
