@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any, Self
 
@@ -39,7 +40,10 @@ class EarlyKeys:
         mode[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
         # The slots of end-of-file and end-of-line, once lines are not edited.
         mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-        termios.tcsetattr(fd, termios.TCSANOW, mode)
+        try:
+            termios.tcsetattr(fd, termios.TCSANOW, mode)
+        except termios.error:
+            return  # it has gone, or belongs to others by now
         self._before = before
 
     def end(self) -> None:
@@ -50,4 +54,5 @@ class EarlyKeys:
 
         before, self._before = self._before, None
         assert sys.__stdin__ is not None
-        termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, before)
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, before)

@@ -46,3 +46,19 @@ def test_without_a_terminal_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> 
         keys = EarlyKeys()
         keys.begin()
         keys.end()
+
+
+@pytest.mark.parametrize("gone", ["before", "meanwhile"])
+def test_a_terminal_that_goes_is_no_error(monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    def refuse(*_: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    master, slave = pty.openpty()
+    with os.fdopen(master, "rb", buffering=0), os.fdopen(slave, "r+b", buffering=0) as terminal:
+        monkeypatch.setattr(sys, "__stdin__", terminal)
+        keys = EarlyKeys()
+        if gone == "before":
+            monkeypatch.setattr(termios, "tcsetattr", refuse)
+        keys.begin()
+        monkeypatch.setattr(termios, "tcsetattr", refuse)
+        keys.end()
