@@ -125,7 +125,7 @@ def grouped(failed: Sequence[SweepItem]) -> list[FinnTuiError]:
         if item.error is not None:
             key = (item.error.what, item.error.why, item.error.fix)
             names.setdefault(key, []).append(item.name)
-            errors[key] = item.error
+            errors.setdefault(key, item.error)
     grouped = []
     for key, error in errors.items():
         what, why, fix = key
@@ -133,6 +133,8 @@ def grouped(failed: Sequence[SweepItem]) -> list[FinnTuiError]:
         if len(names[key]) > _MOST_NAMED:
             shown += f" and {len(names[key]) - _MOST_NAMED} more"
         grouped.append(
-            error if shown in what else FinnTuiError(f"{shown}: {what}", why, fix, kind=error.kind)
+            error
+            if shown in what
+            else FinnTuiError(f"{shown}: {what}", why, fix, kind=error.kind, detail=error.detail)
         )
     return grouped

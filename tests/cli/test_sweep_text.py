@@ -11,7 +11,7 @@ from finn_tui.lab.sweep.sweep_items import SweepItem
 
 
 def failed(name: str, what: str, kind: Any = "disk") -> SweepItem:
-    error = FinnTuiError(what, "0.1 GB are free.", "Make room.", kind=kind)
+    error = FinnTuiError(what, "0.1 GB are free.", "Make room.", kind=kind, detail="its log")
     return SweepItem(name, cast(Any, SimpleNamespace()), error=error)
 
 
@@ -25,3 +25,4 @@ def test_one_reason_of_many_foldings_is_said_once() -> None:
     ]
     assert [error.kind for error in errors] == ["disk", "finn"]
     assert errors[0].why and errors[0].fix
+    assert [error.detail for error in errors] == ["its log", "its log"]
