@@ -12,6 +12,12 @@ from finn_tui.ui import type_ahead
 from tests.ui.conftest import MakeApp, RecordedLab, make_run, opened, tune_of, until
 
 
+@pytest.fixture(autouse=True)
+def _no_key_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the machine stands still."""
+    monkeypatch.setattr(type_ahead, "_LONGEST_SECONDS", 600.0)
+
+
 def type_at_once(app: App[int], keys: Iterable[str]) -> None:
     """Send keys as a terminal does that has kept them: all before the first is handled."""
     for key in keys:
