@@ -230,6 +230,20 @@ class ContainerTransport:
         taken = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
         self._env = {key: taken[key] for key in _TAKEN if key in taken} | self._env
 
+    async def check(self) -> None:
+        """Ask the runtime again whether it answers, and whether a running container still runs.
+
+        Raises:
+            FinnTuiError: it does not (kind "engine").
+        """
+        if self.container.name:
+            await self.look()
+            return
+        status, _, err = await self.outer.run(self.runtime, "ps", "-q")
+        if status != 0:
+            why = err.decode("utf-8", "replace").strip()
+            raise runtime_failed(self.outer, self.runtime, why)
+
     def command(
         self, *command: str, mounts: tuple[str, ...] = (), name: str = ""
     ) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.text import clean
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.hosts.container import Container
-from finn_tui.hosts.container_transport import open_container
+from finn_tui.hosts.container_transport import ContainerTransport, open_container
 from finn_tui.hosts.transport import Transport
 
 #: What the engine's code is written for.
@@ -159,7 +159,7 @@ async def _with_engine(link: Transport, host: Host, facts: HostFacts) -> HostFac
     except FinnTuiError as error:
         if link.is_closed:
             raise
-        return replace(facts, engine_problem=f"{error.what}. {error.why}"[:_MOST_VALUE])
+        return replace(facts, engine_problem=_problem(error))
     answer: Any = None
     if status == 0 and out.strip():
         try:
@@ -168,7 +168,10 @@ async def _with_engine(link: Transport, host: Host, facts: HostFacts) -> HostFac
             answer = None
     if not isinstance(answer, dict):
         text = clean((err or out)[-2000:].decode("utf-8", "replace")).strip()
-        problem = text.splitlines()[-1][:_MOST_VALUE] if text else f"exit status {status}"
+        if text:
+            problem = text.splitlines()[-1][:_MOST_VALUE]
+        else:
+            problem = await _why_silent(link) or f"exit status {status}"
         return replace(facts, engine_problem=problem)
     texts = {
         key: clean(value)[:_MOST_VALUE]
@@ -183,6 +186,23 @@ async def _with_engine(link: Transport, host: Host, facts: HostFacts) -> HostFac
     old = bool(number) and number < OLDEST_PYTHON
     problem = f"Python {texts['python']} is too old: it needs 3.8 or later" if old else ""
     return replace(facts, engine_python=texts.get("python"), finn=finn, engine_problem=problem)
+
+
+async def _why_silent(link: Transport) -> str:
+    """Why a command has ended without a word, as its container's runtime has it; "" if unknown."""
+    if not isinstance(link, ContainerTransport):
+        return ""
+    try:
+        await link.check()
+    except FinnTuiError as error:
+        if link.is_closed:
+            raise
+        return _problem(error)
+    return ""
+
+
+def _problem(error: FinnTuiError) -> str:
+    return clean(f"{error.what}. {error.why}")[:_MOST_VALUE]
 
 
 async def completed(link: Transport, host: Host) -> Host:

@@ -18,6 +18,7 @@ from finn_tui.hosts import catalogue, examine
 from finn_tui.hosts.catalogue import Host, SlurmEntry
 from finn_tui.hosts.container import Container
 from finn_tui.hosts.examine import HostFacts, completed
+from finn_tui.hosts.local import LocalTransport
 from finn_tui.hosts.pool import HostPool
 from finn_tui.hosts.transport import Transport
 from tests.hosts.sshd import Server
@@ -135,6 +136,31 @@ async def test_an_answer_that_no_reader_takes_is_a_problem_of_the_engine() -> No
     host = Host(name="lab", engine=("python3",))
     problem = (await examine._with_engine(cast(Transport, Odd()), host, facts)).engine_problem
     assert problem.startswith("[[[") and len(problem) <= 500
+
+
+#: A docker whose daemon is killed while it does what is asked: its client says nothing then.
+_DOCKER = """#!/bin/sh
+if [ -e "$0.killed" ]; then
+    echo 'Cannot connect to the Docker daemon. Is it running?' >&2
+    exit 1
+fi
+case "$1 $2" in
+    'container inspect') echo '[{"State": {"Running": true}, "Config": {}}]' ;;
+    run*|'exec -i') touch "$0.killed"; exit 255 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("container", [{"name": "box"}, {"image": "finn"}])
+async def test_a_docker_that_ends_while_it_is_asked_is_said_not_to_answer(
+    container: dict[str, str], tmp_path: Path
+) -> None:
+    docker = script(tmp_path / "docker", _DOCKER)
+    host = Host(name="lab", engine=("python3",), container=Container(**container, runtime=docker))
+    facts = HostFacts("Linux", "lab", None, "/there", True, None, {}, None)
+    problem = (await examine._with_engine(LocalTransport(), host, facts)).engine_problem
+    assert problem.endswith(" cannot be used. Cannot connect to the Docker daemon. Is it running?")
+    assert problem.startswith(f"{docker} on ")
 
 
 def test_a_python_that_is_too_old_for_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
