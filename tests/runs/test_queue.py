@@ -59,6 +59,24 @@ async def test_two_may_run_at_once_and_the_third_waits(begin: Begin, tmp_path: P
         await until(run, "succeeded")
 
 
+async def test_a_build_that_waits_and_has_lost_its_ticket_takes_another(
+    begin: Begin, tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold"
+    first, second = [await begin(hold=str(hold)) for _ in range(2)]
+    await until(first, "running")
+    await waiting.until(lambda: reconcile(second).position == 1)
+    folder = str(second.path)
+    number = runqueue.number_of(folder)
+    assert number is not None
+    # As another run does that could not read its state: those behind would not wait for it.
+    (second.path.parent / runqueue.FOLDER / f"{number:08d}").unlink()
+    await waiting.until(lambda: runqueue.number_of(folder) is not None)
+    release(hold)
+    for run in (first, second):
+        await until(run, "succeeded")
+
+
 async def test_a_queued_build_is_cancelled_and_the_next_moves_up(begin: Begin) -> None:
     first, second, third = [await begin(seconds=20) for _ in range(3)]
     await until(first, "running")

@@ -187,8 +187,7 @@ class _Runner:
         number: Optional[int] = None
         while not self.cancelled:
             try:
-                if number is None:
-                    number = runqueue.number_of(self.folder) or runqueue.take(self.folder)
+                number = runqueue.own_ticket(self.folder, number)
                 place = runqueue.place(self.folder, number)
             except OSError as error:
                 _complain("the queue cannot be read, building at once: %s\n" % error)

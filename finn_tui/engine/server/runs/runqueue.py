@@ -64,6 +64,19 @@ def take(folder: str) -> int:
         return number
 
 
+def own_ticket(folder: str, number: Optional[int]) -> int:
+    """Return the number of a run's ticket; it takes one if it has none. Raises ``OSError``.
+
+    Args:
+        folder: of the run.
+        number: of the ticket that it had; another run may have cleared it away meanwhile, whose
+            look at this one failed.
+    """
+    if number is not None and os.path.exists(_path(os.path.dirname(folder), number)):
+        return number
+    return number_of(folder) or take(folder)
+
+
 def place(folder: str, own_number: int) -> int:
     """0 if a run's turn has come, else its place among those that wait, from 1.
 
