@@ -213,17 +213,36 @@ def change_placement(run: Path, **changes: Any) -> Placement:
     Raises:
         FinnTuiError: there is none, it is broken or cannot be written.
     """
-    changed: list[Placement] = []
+    _, changed = update_placement(run, lambda known: msgspec.structs.replace(known, **changes))
+    return changed
 
-    def change(content: bytes) -> bytes:
+
+def update_placement(
+    run: Path, change: Callable[[Placement], Placement]
+) -> tuple[Placement, Placement]:
+    """Change placement.json by what it is, safe against others that change it, too.
+
+    Args:
+        run: the run's folder in the workspace.
+        change: returns what it is to be.
+
+    Returns:
+        What it was, and what it is.
+
+    Raises:
+        FinnTuiError: there is none, it is broken or cannot be written.
+    """
+    pairs: list[tuple[Placement, Placement]] = []
+
+    def update(content: bytes) -> bytes:
         placement = read_placement(run)
         if placement is None:
             raise FinnTuiError(f"{run.name} works on no host", f"It has no {PLACEMENT}.", "")
-        changed.append(msgspec.structs.replace(placement, **changes))
-        return _text(changed[-1]).encode()
+        pairs.append((placement, change(placement)))
+        return _text(pairs[-1][1]).encode()
 
-    files.update(run / PLACEMENT, change)
-    return changed[-1]
+    files.update(run / PLACEMENT, update)
+    return pairs[-1]
 
 
 def take_notice(run: Path) -> bool:
@@ -235,17 +254,8 @@ def take_notice(run: Path) -> bool:
     Raises:
         FinnTuiError: placement.json is broken or cannot be written.
     """
-    wanted: list[bool] = []
-
-    def change(content: bytes) -> bytes:
-        placement = read_placement(run)
-        if placement is None:
-            raise FinnTuiError(f"{run.name} works on no host", f"It has no {PLACEMENT}.", "")
-        wanted.append(placement.notify)
-        return _text(msgspec.structs.replace(placement, notify=False)).encode()
-
-    files.update(run / PLACEMENT, change)
-    return wanted[-1]
+    before, _ = update_placement(run, lambda known: msgspec.structs.replace(known, notify=False))
+    return before.notify
 
 
 def _text(placement: Placement) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace as replace_struct
@@ -183,6 +184,11 @@ def _not_sent(runs: Sequence[RunFolder], error: FinnTuiError) -> None:
 async def _deliver(link: Link, runs: Sequence[RunFolder], on_progress: OnProgress) -> None:
     """Send the folders of a job, as far as they are not there, then ask for it."""
     await series.upload(runs, link, on_progress)
+    await _submit_wanted(link, runs, on_progress)
+
+
+async def _submit_wanted(link: Link, runs: Sequence[RunFolder], on_progress: OnProgress) -> None:
+    """Ask for the job of runs whose folders are there, but for those that are cancelled."""
     left: list[RunFolder] = []
     cancelled: list[RunFolder] = []
     for run in runs:
@@ -194,7 +200,10 @@ async def _deliver(link: Link, runs: Sequence[RunFolder], on_progress: OnProgres
         # Meanwhile, by somebody else; they are not part of the array.
         await LinkFolders(link).conclude(cancelled, "cancelled", None)
         for run in cancelled:
-            if not (await asyncio.to_thread(run.state)).final:
+            if (await asyncio.to_thread(run.state)).final:
+                nothing = {"wanted": "", "stage": Stage.SETTLED}
+                await asyncio.to_thread(partial(change_placement, run.path, **nothing))
+            else:
                 await asyncio.to_thread(control.never_sent, run)
     if left:
         await submit_jobs(link, left, on_progress)
@@ -305,9 +314,10 @@ async def _go_on(link: Link, run: RunFolder, on_progress: OnProgress = ignore) -
     if placement is None or placement.wanted != RESUME:
         return
     with scheduled.sending(run.path.parent, placement.resume_name) as alone:
-        if alone:  # otherwise another finn-tui is at it
+        # Otherwise another finn-tui is at it, or it was cancelled before this one was.
+        if alone and await asyncio.to_thread(_is_wanted, run, RESUME):
             await resuming.requeue(slurm_of(link), link, run)
-            await submit_jobs(link, [run], on_progress)
+            await _submit_wanted(link, [run], on_progress)
 
 
 async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
@@ -326,6 +336,8 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
     for run in runs:
         placement = await asyncio.to_thread(change_placement, run.path, wanted=CANCEL)
         if placement.resume_name:
+            if scheduled.is_being_sent(run.path.parent, placement.resume_name):
+                continue  # whoever resumes it looks at what is wanted before Slurm is asked
             # Its folder may be queued there for a job that was not asked for yet.
             (state,) = await LinkFolders(link).conclude([run], "cancelled", None)
             if not state.final:

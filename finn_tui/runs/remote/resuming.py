@@ -13,12 +13,22 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from finn_tui.base import files
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.engine.server.runs import runfiles
 from finn_tui.runs.documents import RunState, RunStatus
 from finn_tui.runs.folder import RunFolder
-from finn_tui.runs.placement import RESUME, Placement, Stage, change_placement, read_placement
+from finn_tui.runs.placement import (
+    CANCEL,
+    RESUME,
+    Placement,
+    Stage,
+    change_placement,
+    read_placement,
+    update_placement,
+)
 from finn_tui.runs.remote.link import Link
 from finn_tui.runs.slurm import commands, submit
 from finn_tui.runs.slurm.follow import UNSEEN_SECONDS
@@ -119,9 +129,14 @@ async def _ask(link: Link, placement: Placement) -> dict[str, Any]:
 
 
 def _become(run: RunFolder, **facts: Any) -> None:
-    """Make a run one of another job."""
+    """Make a run one of another job; that it was cancelled meanwhile is kept."""
     alone = {"array_index": None, "after_job": "", "job": "", "problem": None}
-    change_placement(run.path, **{**alone, **_NO_LONGER, **facts})
+
+    def change(known: Placement) -> Placement:
+        wanted = CANCEL if known.wanted == CANCEL else ""
+        return replace(known, **{**alone, **_NO_LONGER, **facts, "wanted": wanted})
+
+    update_placement(run.path, change)
 
 
 async def _free(

@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +49,7 @@ class Cluster:
         live: jobs that its Slurm has, by their names.
         sent: the names of the jobs that it was asked for.
         asked: the engine's jobs that it did, in their order.
+        meanwhile: what somebody does once before an answer comes, by the engine's jobs.
     """
 
     name = "lab"
@@ -62,6 +63,7 @@ class Cluster:
         self.live: dict[str, int] = {}
         self.sent: list[str] = []
         self.asked: list[str] = []
+        self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
 
     @property
     def transport(self) -> Cluster:
@@ -81,6 +83,8 @@ class Cluster:
             answer = await asyncio.to_thread(remote.JOBS[job], request)
         except EngineError as error:
             raise FinnTuiError.from_dict(error.as_dict()) from error
+        if (work := self.meanwhile.pop(job, None)) is not None:
+            await work()
         if job == self.lose:
             self.lose, self.is_closed = "", True
             raise FinnTuiError("the line broke", kind="host")
@@ -195,6 +199,19 @@ async def test_a_resume_that_is_cancelled_before_its_job_is_asked_for(
     (state,) = await jobs.cancel([run], cluster.link)
     assert str(state.state) == str(run.state().state) == there(run)["state"] == "cancelled"
     assert jobs.undone([run]) == [] and cluster.sent == []
+    await jobs.resume(run, STEPS[1], cluster.link)
+    assert there(run)["attempt"] == 3 and len(cluster.sent) == 1
+
+
+async def test_a_resume_that_is_cancelled_while_it_is_done(
+    cluster: Cluster, tmp_path: Path, begin: Begin
+) -> None:
+    """Its cancel is neither lost nor followed by a job."""
+    run = ended(tmp_path)
+    cluster.meanwhile["requeue"] = lambda: jobs.cancel([run], cluster.link)
+    await jobs.resume(run, STEPS[1], cluster.link)
+    assert cluster.sent == [] and jobs.undone([run]) == []
+    assert str(run.state().state) == there(run)["state"] == "cancelled"
     await jobs.resume(run, STEPS[1], cluster.link)
     assert there(run)["attempt"] == 3 and len(cluster.sent) == 1
 
