@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import cast
@@ -151,16 +152,20 @@ esac
 """
 
 
-@pytest.mark.parametrize("container", [{"name": "box"}, {"image": "finn"}])
+@pytest.mark.parametrize(
+    "container",
+    [Container(name="box", runtime="docker"), Container(image="finn", runtime="docker")],
+)
 async def test_a_docker_that_ends_while_it_is_asked_is_said_not_to_answer(
-    container: dict[str, str], tmp_path: Path
+    container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    docker = script(tmp_path / "docker", _DOCKER)
-    host = Host(name="lab", engine=("python3",), container=Container(**container, runtime=docker))
+    script(tmp_path / "docker", _DOCKER)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    host = Host(name="lab", engine=("python3",), container=container)
     facts = HostFacts("Linux", "lab", None, "/there", True, None, {}, None)
     problem = (await examine._with_engine(LocalTransport(), host, facts)).engine_problem
     assert problem.endswith(" cannot be used. Cannot connect to the Docker daemon. Is it running?")
-    assert problem.startswith(f"{docker} on ")
+    assert problem.startswith("docker on ")
 
 
 def test_a_python_that_is_too_old_for_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
