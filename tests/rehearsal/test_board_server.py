@@ -44,8 +44,8 @@ def connect(
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    except OSError:
+        return False  # also gone between opening and reading
 
 
 async def test_commands_see_a_board_and_not_this_machine(
