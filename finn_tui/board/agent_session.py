@@ -14,7 +14,7 @@ from typing import Any
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import Progress
-from finn_tui.base.text import clean
+from finn_tui.base.text import clean, size
 from finn_tui.board import answers
 from finn_tui.board.agent.driver import LOCK_SECONDS
 from finn_tui.board.agent_zipapp import agent_bytes, agent_name, agent_sha256
@@ -68,6 +68,7 @@ class Conversation:
         self._link = link
         self._process = process
         self._stderr = bytearray()
+        self._error_bytes = 0
         self._on_event: OnEvent = lambda event: None
         self.reading = asyncio.create_task(self._collect())
 
@@ -105,8 +106,9 @@ class Conversation:
                     raise ConnectionResetError(broke) from None
                 await asyncio.wait((self.reading,), timeout=2)
                 await self._process.wait(2)
-                stderr = self._stderr.decode("utf-8", "replace")
-                raise _why(self._link, self._process, clean(stderr)) from None
+                if self._is_flooded:
+                    raise self._flood() from None
+                raise _why(self._link, self._process, self._errors()) from None
 
     async def _answer(self, limits: _Limits, kind: type[Answer]) -> Answer:
         silence, greeted, received = _FIRST_EVENT, False, 0
@@ -136,7 +138,7 @@ class Conversation:
 
     async def _line(self, seconds: float) -> bytes:
         """The agent's next line, put together if it is longer than the transport's window."""
-        line = b""
+        line, errors_before = b"", self._error_bytes
         try:
             async with asyncio.timeout(seconds):
                 while not line.endswith(b"\n"):
@@ -147,15 +149,39 @@ class Conversation:
                     if len(line) > answers.MOST_LINE:
                         raise self._nonsense(f"a line has more than {answers.MOST_LINE >> 20} MB")
         except TimeoutError:
-            raise FinnTuiError(
-                f"nothing was heard from {self._link.board.name} for {seconds:g} s",
-                "The agent that runs the driver there is silent.",
-                "Try again; if it stays so, restart the board.",
-                kind="board",
-            ) from None
+            raise self._unanswered(seconds, self._error_bytes - errors_before) from None
         if not line:
             raise _Ended
         return line
+
+    def _unanswered(self, seconds: float, error_bytes: int) -> FinnTuiError:
+        """Why there is no answer.
+
+        Args:
+            seconds: that it was waited for.
+            error_bytes: what came on the standard error meanwhile.
+        """
+        if self._is_flooded:
+            return self._flood()
+        what = f"nothing was heard from {self._link.board.name} for {seconds:g} s"
+        why = "The agent that runs the driver there is silent."
+        if error_bytes:
+            what = f"{self._link.board.name} has not answered for {seconds:g} s"
+            why = f"All that came is {size(error_bytes)} on the agent's standard error."
+        fix = "Try again; if it stays so, restart the board."
+        return FinnTuiError(what, why, fix, kind="board", detail=self._errors())
+
+    @property
+    def _is_flooded(self) -> bool:
+        """Whether more came on the standard error than is read."""
+        return self._error_bytes > answers.MOST_BYTES
+
+    def _flood(self) -> FinnTuiError:
+        return self._nonsense(f"it sent more than {answers.MOST_BYTES >> 20} MB of error messages")
+
+    def _errors(self) -> str:
+        """The end of what came on the standard error."""
+        return clean(self._stderr.decode("utf-8", "replace"))
 
     def _nonsense(self, why: str, line: bytes = b"") -> FinnTuiError:
         return FinnTuiError(
@@ -167,12 +193,11 @@ class Conversation:
         )
 
     async def _collect(self) -> None:
-        received = 0
         # A line that broke is the answer's to tell.
         with contextlib.suppress(FinnTuiError), self._link.translated():
             while line := await self._process.read_error():
-                received += len(line)
-                if received > answers.MOST_BYTES:
+                self._error_bytes += len(line)
+                if self._is_flooded:
                     self._process.close()
                     return
                 self._stderr += line

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import asyncssh
 import numpy as np
@@ -194,6 +196,61 @@ async def test_an_agent_gone_mad_ends_with_an_explanation(
             await agent.ask(request, lambda event: None, ThroughputAnswer)
     assert time.monotonic() - began < 120
     assert caught.value.kind == "board" and caught.value.why
+
+
+class Complaining:
+    """A process that prints something to its standard error and never answers."""
+
+    exit_status = None
+
+    def __init__(self, complaints: int) -> None:
+        self._left = complaints
+        self._closed = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    async def readline(self) -> bytes:
+        await self._closed.wait()
+        return b""
+
+    async def read_error(self) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            await self._closed.wait()
+            return b""
+        return b"\x1b[2Jno XRT\n"
+
+    async def wait(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+@pytest.mark.parametrize(
+    ("complaints", "what", "why"),
+    [
+        (0, "nothing was heard from simulated", "is silent"),
+        (3, "simulated has not answered", "All that came is 33 B on the agent's standard error"),
+        (2000, "simulated answered something that cannot be right", "of error messages"),
+    ],
+)
+async def test_a_board_that_only_complains_is_not_called_silent(
+    complaints: int, what: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_FIRST_EVENT", 0.5)
+    monkeypatch.setattr(answers, "MOST_BYTES", 10_000)
+    link = SimpleNamespace(
+        board=find("simulated"), is_closed=False, translated=contextlib.nullcontext
+    )
+    agent = session_module.Conversation(cast(Transport, link), Complaining(complaints))
+    with pytest.raises(FinnTuiError) as caught:
+        await agent.ask({"do": "check"}, lambda event: None, Checked)
+    agent.reading.cancel()
+    assert what in caught.value.what and why in caught.value.why
+    assert "\x1b" not in caught.value.detail
+    assert ("no XRT" in caught.value.detail) == (complaints == 3)
 
 
 ANSWER = {"event": "result", "images": 1, "shapes": [[1]], "seconds": 1.0, "clock_mhz": 100.0}
