@@ -43,7 +43,12 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=float, help="Run time of the stand-ins for each build in seconds.")
 @click.option("--batch", type=click.IntRange(1), help="Images per batch, for the throughput.")
 @click.option("--limit", type=click.IntRange(1), help="Validate only the first N images.")
-@click.option("--on", metavar="HOST", help="Build on a host of hosts.toml, as a Slurm job array.")
+@click.option(
+    "--on",
+    metavar="HOST",
+    help="Build on a host of hosts.toml, as a Slurm job array.  "
+    "[default: where the workspace's engine is]",
+)
 @click.option("--yes", is_flag=True, help="Measure designs that miss their clock, too.")
 @shared_options(board=True, clock=True, handling=True)
 def sweep(
@@ -70,8 +75,9 @@ def sweep(
     was built and measured before is taken from its run, so that a series that was broken off goes
     on: give the same command again. Builds go on when the command is ended.
 
-    With --on, the builds wait for their turn on that host. Of a host with Slurm they are one job
-    array; `parallel` in its slurm table limits how many run at once, one for each licence.
+    Builds on a host wait for their turn there. Of a host with Slurm they are one job array;
+    `parallel` in its slurm table limits how many run at once, one for each licence. Foldings that
+    are the same are built once.
     """
     from finn_tui.lab.results.results_table import experiment
     from finn_tui.lab.sweep import sweep as series

@@ -15,7 +15,12 @@ import pytest
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
+from finn_tui.engine import catalogue as engines
+from finn_tui.engine.catalogue import EngineSpec
 from finn_tui.engine.server.runs import runprocesses
+from finn_tui.hosts import catalogue as hosts
+from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.container import Container
 from finn_tui.lab.foldings.opened import Opened
 from finn_tui.lab.sweep import sweep
 from finn_tui.lab.sweep.sweep import SweepItem, SweepOptions, SweepStatus
@@ -24,6 +29,8 @@ from finn_tui.lab.workspace import Workspace
 from finn_tui.runs.folder import RunFolder
 from tests import data
 from tests.ui.conftest import MEASURED, make_run
+
+IMAGE = Container(image="xilinx/finn:v0.10")
 
 
 class QuickLab(Workbench):
@@ -204,6 +211,53 @@ async def test_all_mistakes_of_a_series_are_named_before_it_begins(lab: QuickLab
     assert "odd: " in caught.value.why and "nosuch: " in caught.value.why
     with pytest.raises(FinnTuiError, match="no folding called nosuch"):
         sweep.named(lab, opened, ["ones", "nosuch"])
+
+
+class FarLab(QuickLab):
+    """A lab whose engine is in a container."""
+
+    async def spec(self, on_progress: OnProgress = ignore) -> EngineSpec:
+        return EngineSpec("boxed", ("python3",), container=IMAGE)
+
+
+async def far(lab: QuickLab, on_progress: OnProgress = ignore) -> tuple[FarLab, list[SweepItem]]:
+    """Do a series of which one folding is built, where the engine is in a container."""
+    opened = await lab.open("tfc-w1a1")
+    items = sweep.named(lab, opened, ["published", "ones"])
+    lab.leave_run(items[0].opened, "succeeded")
+    engines.add(EngineSpec("boxed", ("python3",), container=IMAGE))
+    there = FarLab(lab.workspace)
+    return there, await sweep.sweep(there, items, BOARD, on_progress=on_progress)
+
+
+async def test_a_series_without_a_host_goes_where_the_engine_is(
+    lab: QuickLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send_all(
+        lab: FarLab, items: list[SweepItem], waiting: list[int], options: SweepOptions, *others: Any
+    ) -> None:
+        for index in waiting:
+            sent.append((items[index].name, options.on))
+            run = lab.leave_run(items[index].opened, "succeeded")
+            others[0](index, status=SweepStatus.BUILDING, run=run)
+
+    sent: list[tuple[str, str | None]] = []
+    said: list[str] = []
+    monkeypatch.setattr(sweep, "send_all", send_all)
+    hosts.add(Host(name="box", engine=("python3",), container=IMAGE))
+    there, done = await far(lab, lambda progress: said.append(progress.message))
+    assert sent == [("ones", "box")] and not there.built
+    assert "on box, where the engine is" in said
+    assert all(item.status is SweepStatus.DONE for item in done)
+
+
+async def test_a_series_that_no_host_builds_is_refused_and_what_is_built_is_measured(
+    lab: QuickLab,
+) -> None:
+    there, (built, refused) = await far(lab)
+    assert built.status is SweepStatus.DONE and not there.built
+    assert refused.error is not None
+    assert "no host builds with the engine boxed" in refused.error.what
 
 
 async def test_a_missed_clock_is_not_measured_unasked(lab: QuickLab) -> None:

@@ -108,6 +108,24 @@ async def default_host(lab: BuildWorkbench) -> str | None:
     return await asyncio.to_thread(host_of_engine, await lab.spec())
 
 
+async def host_for(
+    lab: BuildWorkbench, on: str | None, on_progress: OnProgress = ignore
+) -> str | None:
+    """Return the host that builds, and say which where none is named; None is this machine.
+
+    Args:
+        lab: the workspace.
+        on: the host that the user names; None for none.
+        on_progress: told where it builds.
+
+    Raises:
+        FinnTuiError: none is named, the engine is elsewhere, and no host builds with it.
+    """
+    if on is None and (on := await default_host(lab)) is not None:
+        on_progress(Progress("build", f"on {on}, where the engine is"))
+    return on
+
+
 def source_of(model: Model) -> dict[str, Any]:
     """What a run says of the model that it builds: enough to know it from another of its name."""
     return {
@@ -141,8 +159,7 @@ async def build(
     from finn_tui.lab.boards.driver_consent import remember_own
     from finn_tui.lab.build_places.locate import place_named
 
-    if on is None and (on := await default_host(lab)) is not None:
-        on_progress(Progress("build", f"on {on}, where the engine is"))
+    on = await host_for(lab, on, on_progress)
     request = await request_for(
         lab,
         opened,

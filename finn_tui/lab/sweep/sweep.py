@@ -18,6 +18,7 @@ from finn_tui.base.errors import FinnTuiError
 from finn_tui.base.progress import OnProgress, ignore
 from finn_tui.core.folding import finn_json
 from finn_tui.core.folding.model import Folding
+from finn_tui.lab.builds.build_request import host_for
 from finn_tui.lab.builds.plans import plan_build, same_builds
 from finn_tui.lab.foldings import saved_foldings
 from finn_tui.lab.foldings.opened import Opened
@@ -228,6 +229,13 @@ async def sweep(
             update(index, status=item.status, run=item.run, reused=True)
         return item.run is not None
 
+    if waiting:
+        try:
+            options = replace(options, on=await host_for(lab, options.on, on_progress))
+        except FinnTuiError as error:
+            for index in waiting:
+                update(index, status=SweepStatus.FAILED, error=error)
+            waiting = []
     if options.on is not None and waiting:
         async with beginning(lab, on_progress):
             waiting = [index for index in waiting if not await look_again(index)]

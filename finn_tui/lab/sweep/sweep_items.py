@@ -69,7 +69,7 @@ class SweepOptions:
         seconds: how long the stand-ins take for each build.
         batch, limit: as of the board's ``throughput`` and ``validate``.
         allow_missed_clock: measure a bitstream that misses its clock, too.
-        on: the host that builds, by its name in hosts.toml; None for this machine.
+        on: the host that builds, by its name in hosts.toml; None: where the engine is.
     """
 
     board: str | None = None

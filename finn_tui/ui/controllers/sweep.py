@@ -102,15 +102,18 @@ class SweepController(Controller):
         )
 
     async def _look(self, items: Sequence[SweepItem], options: SweepOptions) -> OutlookReady:
+        from finn_tui.lab.builds.build_request import default_host
         from finn_tui.lab.sweep import sweep
 
         looked = await asyncio.to_thread(sweep.look, self.lab, items, options)
-        return OutlookReady(
-            [
-                (f"{item.name}: {'to be built' if item.status == 'waiting' else item.status}", "")
-                for item in looked
-            ]
-        )
+        facts = [
+            (f"{item.name}: {'to be built' if item.status == 'waiting' else item.status}", "")
+            for item in looked
+        ]
+        is_to_be_built = any(item.status == "waiting" for item in looked)
+        if not options.on and is_to_be_built and (host := await default_host(self.lab)):
+            facts.insert(0, (f"built on {host}, where the engine is", ""))
+        return OutlookReady(facts)
 
     def _begin(
         self, opened: Opened, items: list[SweepItem], pareto: int, options: SweepOptions
