@@ -18,11 +18,14 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def engine_archive() -> Path:
+def engine_archive(folder: Path | None = None) -> Path:
     """The engine's code as one file that any Python >= 3.8 runs; made once for each content.
 
+    Args:
+        folder: where it is kept; None for the cache folder.
+
     Raises:
-        FinnTuiError: if the cache folder cannot be written (kind "disk").
+        FinnTuiError: if the folder cannot be written (kind "disk").
     """
     package = Path(__file__).resolve().parents[1]
     sources = [
@@ -34,7 +37,7 @@ def engine_archive() -> Path:
     digest = hashlib.sha256(_MAIN.encode())
     for path in sources:
         digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
-    archive = paths.cache_dir() / f"engine-{digest.hexdigest()[:16]}.pyz"
+    archive = (folder or paths.cache_dir()) / f"engine-{digest.hexdigest()[:16]}.pyz"
     if archive.exists():
         return archive
     with (

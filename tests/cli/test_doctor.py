@@ -46,6 +46,19 @@ def test_exit_code_1_where_something_is_wrong(cli: Cli, student: dict[str, str])
     assert "-> export PYNQ_BOARD=Pynq-Z2" in text.out
 
 
+def test_a_cache_that_cannot_be_written_is_one_check(cli: Cli, student: dict[str, str]) -> None:
+    # A file in place of the folder: also root cannot write into it.
+    home = Path(student["FINN_TUI_HOME"])
+    home.mkdir()
+    (home / "cache").write_text("")
+    done = cli("doctor", "--json", env=student)
+    assert done.code == 1
+    checks = {check["id"]: check for check in done.json["checks"]}
+    assert checks["cache"]["verdict"] == "wrong"
+    assert str(home / "cache") in checks["cache"]["value"] and checks["cache"]["fix"]
+    assert checks["PYNQ_BOARD"]["verdict"] == "wrong" and checks["python"]["verdict"] == "ok"
+
+
 def test_fix_asks_and_needs_a_terminal(cli: Cli, student: dict[str, str]) -> None:
     before = sorted(Path(student["HOME"]).rglob("*"))
     done = cli("doctor", "--fix", env=student)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finn_tui.base.errors import FinnTuiError
 from finn_tui.lab.doctor import changes
 from finn_tui.lab.doctor.changes import Change, MendLine, SetKey, SetVariables
 from finn_tui.lab.doctor.facts import Facts, Finn, StartupLine
@@ -81,6 +82,8 @@ class Context:
         hosts_file: hosts.toml.
         workspace: the workspace; None for a host.
         hosts, other_boards: named machines; None where they are not asked for.
+        cache_problem: why finn-tui's cache folder cannot be written; None where nothing is known
+            against it.
     """
 
     host: str = ""
@@ -95,6 +98,7 @@ class Context:
     workspace: Path | None = None
     hosts: tuple[Reach, ...] | None = None
     other_boards: tuple[Reach, ...] | None = None
+    cache_problem: FinnTuiError | None = None
 
     @property
     def part(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,16 +52,18 @@ async def examine(
         connect: try named hosts and boards, by one connection each and without a login.
 
     Raises:
-        FinnTuiError: this Python did not answer.
+        FinnTuiError: this Python did not answer, or neither cache nor temporary folder can be
+            written.
     """
     on_progress(Progress("doctor", "examining this machine"))
-    archive = await asyncio.to_thread(engine_archive)
     known, broken = await asyncio.to_thread(catalogue.load_engines)
     settings = workspace.settings
     used = next((each for each in known if each.name == (settings.engine or each.name)), None)
-    machine, of_engine = await asyncio.gather(
-        _ask([sys.executable], archive), _ask_engine(used, archive)
-    )
+    with contextlib.ExitStack() as until_asked:
+        archive, cache_problem = await asyncio.to_thread(_archive, until_asked)
+        machine, of_engine = await asyncio.gather(
+            _ask([sys.executable], archive), _ask_engine(used, archive)
+        )
     own = {name: board.part for name, board in settings.boards.items()}
     context_here = Context(
         board=settings.board,
@@ -73,8 +77,25 @@ async def examine(
         workspace=workspace.root,
         hosts=await named_hosts(connect),
         other_boards=await _other_boards(connect),
+        cache_problem=cache_problem,
     )
     return judge.judge(machine, context_here)
+
+
+def _archive(until_asked: contextlib.ExitStack) -> tuple[Path, FinnTuiError | None]:
+    """The engine's archive; if the cache cannot be written, a temporary one, and why not.
+
+    Args:
+        until_asked: removes the temporary one.
+    """
+    try:
+        return engine_archive(), None
+    except FinnTuiError as error:
+        try:
+            folder = until_asked.enter_context(tempfile.TemporaryDirectory(prefix="finn-tui-"))
+        except OSError:
+            raise error from None
+        return engine_archive(Path(folder)), error
 
 
 async def examine_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finn_tui.base.text import one_line
 from finn_tui.lab.doctor import amd, finn, machine, variables
 from finn_tui.lab.doctor.check import Check, Report, Verdict
 from finn_tui.lab.doctor.context import Context, Reach
@@ -21,7 +22,7 @@ def judge(facts: Facts, context: Context) -> Report:
         "AMD's tools": amd.checks(facts, context),
         "Variables": variables.checks(facts, context),
         "Containers": machine.containers(facts, context),
-        "Machine": [*machine.checks(facts, context), *_workspace(context)],
+        "Machine": [*machine.checks(facts, context), *_workspace(context), *_cache(context)],
     }
     if not context.host:
         named = [
@@ -52,6 +53,16 @@ def _workspace(context: Context) -> list[Check]:
         )
         for finding in preflight.place(context.workspace / "runs")
     ]
+
+
+def _cache(context: Context) -> list[Check]:
+    """A check only where it fails: nothing else is written there to find that out."""
+    problem = context.cache_problem
+    if problem is None:
+        return []
+    value = one_line(f"{problem.what}: {problem.why}")
+    why = "The engine's code is kept there; without it no engine starts and no build begins."
+    return [Check("cache", "Cache folder", Verdict.WRONG, value, why, problem.fix)]
 
 
 def _named(id: str, title: str, machines: tuple[Reach, ...] | None, add: str) -> Check | None:
