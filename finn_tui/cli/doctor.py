@@ -86,7 +86,8 @@ def _show(report: Report) -> None:
         for check in checks:
             _show_check(check, width)
     verdicts = [check.verdict.value for check in report.checks]
-    echo(f"\n{verdicts.count('wrong')} wrong, {verdicts.count('warning')} warnings")
+    warnings = verdicts.count("warning")
+    echo(f"\n{verdicts.count('wrong')} wrong, {warnings} warning{'' if warnings == 1 else 's'}")
     if any(check.changes for check in report.checks):
         echo("`finn-tui doctor --fix` asks for each change that it can make.")
 

@@ -14,6 +14,7 @@ from finn_tui.lab.doctor import examine
 from finn_tui.lab.doctor.changes import MakeFolder, SetVariables
 from finn_tui.lab.doctor.check import Check, Report, Verdict
 from finn_tui.lab.workspace import Workspace
+from finn_tui.ui.dialogs import checks as dialog
 from finn_tui.ui.dialogs.confirm import Confirm
 from tests.ui.conftest import MakeApp, screen_text, until
 
@@ -71,6 +72,12 @@ async def test_checks(make_app: MakeApp, home: Path, size: tuple[int, int]) -> N
         text = screen_text(app)
         assert "→ Install it." in text
         assert "fix, after" not in text, "nothing of it can be changed from here"
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 warning"), (4, "4 warnings")])
+def test_warnings_are_counted(count: int, text: str) -> None:
+    rows = [dialog.CheckRow(str(n), "Disk", "warning", "full") for n in range(count)]
+    assert dialog._summary(rows) == text
 
 
 async def test_each_change_is_asked_for(make_app: MakeApp, home: Path) -> None:

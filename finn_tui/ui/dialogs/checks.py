@@ -16,7 +16,7 @@ from finn_tui.ui.actions import keymap
 from finn_tui.ui.actions import table as actions
 from finn_tui.ui.toolkit.line_view import LineView
 from finn_tui.ui.toolkit.listing import Column, Content, Listing, Row
-from finn_tui.ui.toolkit.styled_line import StyledLine, printable, shorten, wrap
+from finn_tui.ui.toolkit.styled_line import StyledLine, plural, printable, shorten, wrap
 
 if TYPE_CHECKING:
     from finn_tui.base.errors import FinnTuiError
@@ -261,4 +261,7 @@ def _summary(rows: Sequence[CheckRow]) -> str:
     counts: dict[str, int] = {}
     for status, (_, word, _) in SIGNS.items():
         counts[word] = counts.get(word, 0) + sum(row.status == status for row in rows)
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    texts = {word: f"{count} {word}" for word, count in counts.items() if count}
+    if counts["warning"]:
+        texts["warning"] = plural(counts["warning"], "warning")
+    return ", ".join(texts.values())
