@@ -340,6 +340,11 @@ async def cancel(runs: Sequence[RunFolder], link: Link) -> list[RunState]:
                 continue  # whoever resumes it looks at what is wanted before Slurm is asked
             # Its folder may be queued there for a job that was not asked for yet.
             (state,) = await LinkFolders(link).conclude([run], "cancelled", None)
+            if not state.final and state.job:
+                # Another finn-tui's job works on it: that is what is to be ended.
+                await asyncio.to_thread(resuming.take_up, run, state, placement.job_name)
+                sent.append(run)
+                continue
             if not state.final:
                 state = replace_struct(state, state=RunStatus.CANCELLED, ended=runfiles.now())
             await asyncio.to_thread(resuming.take_back, run, state)

@@ -150,7 +150,7 @@ async def _free(
     state = dict(answer["state"])
     name, key = await _job_of(host, state, placement)
     if key:
-        await asyncio.to_thread(_take_up, run, state, name, key)
+        await asyncio.to_thread(take_up, run, run.state_of(state), name, key)
         raise _not_ended(run, f"It is {state.get('state')}, as job {key} of Slurm on {link.name}.")
     if float(answer["silent"]) < UNSEEN_SECONDS:
         # Whoever has made it a queued one may be about to ask for its job.
@@ -176,10 +176,17 @@ async def _job_of(
     return (placement.job_name, key) if job is not None and job.phase != "ended" else ("", "")
 
 
-def _take_up(run: RunFolder, state: dict[str, Any], name: str, key: str) -> None:
-    """Follow a run as what it is: at work, by a job that was not known here."""
-    number, _, index = key.partition("_")
-    _save(run, run.state_of(state).as_dict())
+def take_up(run: RunFolder, state: RunState, name: str, key: str = "") -> None:
+    """Follow a run as what it is: at work, by a job that was not known here.
+
+    Args:
+        run: see ``ask_for``.
+        state: it is in on the host.
+        name: of the job.
+        key: what Slurm calls it; empty takes it from the state.
+    """
+    number, _, index = (key or state.job or "").partition("_")
+    _save(run, state.as_dict())
     place = int(index) if index.isdecimal() else None
     _become(run, job_name=name, job=number, array_index=place, stage=Stage.STARTED)
 

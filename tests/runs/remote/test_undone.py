@@ -48,6 +48,7 @@ class Cluster:
         hangs: whether its squeue never ends.
         live: jobs that its Slurm has, by their names.
         sent: the names of the jobs that it was asked for.
+        ended: the numbers of those that it was to end.
         asked: the engine's jobs that it did, in their order.
         meanwhile: what somebody does once before an answer comes, by the engine's jobs.
     """
@@ -62,6 +63,7 @@ class Cluster:
         self.hangs = False
         self.live: dict[str, int] = {}
         self.sent: list[str] = []
+        self.ended: list[str] = []
         self.asked: list[str] = []
         self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
 
@@ -102,6 +104,8 @@ class Cluster:
             self.sent.append(names[0])
             self.live[names[0]] = 40 + len(self.sent)
             return 0, b"%d\n" % self.live[names[0]], b""
+        if "scancel" in command:
+            self.ended += [word for word in command if word.isdecimal()]
         if "squeue" in command and names:
             number = self.live.get(names[0])
             return 0, b"%d\n" % number if number else b"", b""
@@ -214,6 +218,25 @@ async def test_a_resume_that_is_cancelled_while_it_is_done(
     assert str(run.state().state) == there(run)["state"] == "cancelled"
     await jobs.resume(run, STEPS[1], cluster.link)
     assert there(run)["attempt"] == 3 and len(cluster.sent) == 1
+
+
+async def test_a_resume_is_cancelled_while_another_s_job_builds_the_run(
+    cluster: Cluster, tmp_path: Path, begin: Begin
+) -> None:
+    """What is cancelled is that job: the build does not go on with the word that it has ended."""
+    run = ended(tmp_path)
+    await lost_resume(cluster, run)
+    folder = placement_of(run).folder
+    runfiles.save_state(folder, {**there(run), "state": "running", "job": "9"})
+    runner = runfiles.hold(folder)
+
+    async def end() -> None:
+        runner.close()
+
+    cluster.meanwhile["mark_cancelled"] = end
+    (state,) = await jobs.cancel([run], cluster.link)
+    assert cluster.ended == ["9"] and str(state.state) == there(run)["state"] == "cancelled"
+    assert (placement_of(run).job, placement_of(run).wanted) == ("9", "")
 
 
 def requeued(run: RunFolder, silent: float, **facts: Any) -> None:
