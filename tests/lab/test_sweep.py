@@ -213,6 +213,23 @@ async def test_all_mistakes_of_a_series_are_named_before_it_begins(lab: QuickLab
         sweep.named(lab, opened, ["ones", "nosuch"])
 
 
+async def test_a_run_that_another_series_begins_during_the_look_is_taken(
+    lab: QuickLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await lab.open("tfc-w1a1")
+    items = sweep.named(lab, opened, ["ones"])
+    first_look = sweep.look
+
+    def look(*arguments: Any) -> list[SweepItem]:
+        looked = first_look(*arguments)
+        lab.leave_run(items[0].opened, "succeeded")
+        return looked
+
+    monkeypatch.setattr(sweep, "look", look)
+    (done,) = await sweep.sweep(lab, items, BOARD)
+    assert done.status is SweepStatus.DONE and done.reused and not lab.built
+
+
 class FarLab(QuickLab):
     """A lab whose engine is in a container."""
 

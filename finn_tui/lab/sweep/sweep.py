@@ -207,6 +207,8 @@ async def sweep(
     Returns:
         The foldings as they are at the end.
     """
+    # Listed before: a run that another series begins in between is looked at again.
+    known = {run.id for run in await asyncio.to_thread(lab.runs)}
     current = await asyncio.to_thread(look, lab, items, options)
 
     def update(index: int, **changes: Any) -> None:
@@ -219,7 +221,6 @@ async def sweep(
     # cluster, which goes on when this process is ended.
     twins = _twins(current)
     waiting = [at for at in twins if twins[at] == at]
-    known = {run.id for run in await asyncio.to_thread(lab.runs)}
 
     async def look_again(index: int) -> bool:
         """Whether another series of the workspace has begun a folding since; its run is taken."""
