@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ def grouped(failed: Sequence[SweepItem]) -> list[FinnTuiError]:
             shown += f" and {len(names[key]) - _MOST_NAMED} more"
         grouped.append(
             error
-            if shown in what
+            if re.search(rf"(?<!\w){re.escape(shown)}(?!\w)", what)
             else FinnTuiError(f"{shown}: {what}", why, fix, kind=error.kind, detail=error.detail)
         )
     return grouped

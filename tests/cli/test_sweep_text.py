@@ -26,3 +26,8 @@ def test_one_reason_of_many_foldings_is_said_once() -> None:
     assert [error.kind for error in errors] == ["disk", "finn"]
     assert errors[0].why and errors[0].fix
     assert [error.detail for error in errors] == ["its log", "its log"]
+
+
+def test_a_name_that_is_part_of_a_word_is_put_before() -> None:
+    errors = grouped([failed("f1", "the folding f12 is missing"), failed("x", "x is missing")])
+    assert [error.what for error in errors] == ["f1: the folding f12 is missing", "x is missing"]
