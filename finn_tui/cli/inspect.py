@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections import Counter
@@ -78,12 +79,11 @@ def _place(path: str, workspace: Path) -> Path:
     if path.strip() and (os.path.lexists(place) or "/" in path):
         return place
     lab = open_lab(workspace)
-    try:
-        if path.strip():
+    from finn_tui.runs.folder import NoSuchRunError
+
+    if path.strip():
+        with contextlib.suppress(NoSuchRunError):
             return lab.find_run(path).path
-    except FinnTuiError as error:
-        if not error.what.startswith("there is no run"):
-            raise
     raise FinnTuiError(
         f"there is no file, folder or run called {shown(path)}",
         f"It is neither in this folder nor a run of {lab.workspace.root}.",

@@ -338,6 +338,10 @@ def list_runs(runs_dir: Path, kind: RunKind | None = None) -> list[RunFolder]:
 _KIND_NAMES = {RunKind.BUILD: "build", RunKind.TRAIN: "training"}
 
 
+class NoSuchRunError(FinnTuiError):
+    """No run is called as the user says."""
+
+
 def find_run(runs_dir: Path, name: str, kind: RunKind | None = None) -> RunFolder:
     """The run that a user names: its id, the end or beginning of one, ``last``, or its folder.
 
@@ -347,7 +351,8 @@ def find_run(runs_dir: Path, name: str, kind: RunKind | None = None) -> RunFolde
         kind: what the run must be; None for any.
 
     Raises:
-        FinnTuiError: none or several are called that, or it is of another kind.
+        NoSuchRunError: none is called that.
+        FinnTuiError: several are, or it is of another kind.
     """
     if kind is not None and name == "last":
         runs = list_runs(runs_dir, kind)
@@ -377,7 +382,7 @@ def find_run(runs_dir: Path, name: str, kind: RunKind | None = None) -> RunFolde
             ", ".join(run.id for run in matching[:5]),
             "Give more of the name.",
         )
-    raise FinnTuiError(
+    raise NoSuchRunError(
         f"there is no run called {name}",
         f"Known: {', '.join(run.id for run in runs[:5]) or 'none yet'}.",
         "`finn-tui runs` lists them.",
