@@ -14,6 +14,7 @@ from msgspec import Struct
 from finn_tui.base import documents, files, paths
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.catalogue import Host
+from finn_tui.hosts.status import latency_text
 
 
 class Latency(Struct, frozen=True):
@@ -32,7 +33,7 @@ class Latency(Struct, frozen=True):
     @property
     def text(self) -> str:
         """The latency and when it was, in the local time."""
-        shown = f"{self.ms:.1f} ms" if self.ms < 10 else f"{self.ms:.0f} ms"
+        shown = latency_text(self.ms / 1e3)
         with contextlib.suppress(ValueError):
             return f"{shown}, {datetime.fromisoformat(self.at).astimezone():%Y-%m-%d %H:%M}"
         return shown

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from finn_tui.base.errors import FinnTuiError
 from finn_tui.hosts.machine import Machine
+from finn_tui.hosts.status import latency_text
 
 #: Seconds for name, connection and greeting together.
 REACH_SECONDS = 2.0
@@ -51,11 +52,7 @@ class Reach:
     def text(self) -> str:
         """A few words for a list."""
         if self.status is ReachStatus.ANSWERS and self.latency_ms is not None:
-            return (
-                f"{self.latency_ms:.0f} ms"
-                if self.latency_ms >= 9.95
-                else (f"{self.latency_ms:.1f} ms")
-            )
+            return latency_text(self.latency_ms / 1e3)
         return f"{self.status}: {self.why}" if self.why else self.status
 
 

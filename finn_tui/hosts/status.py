@@ -61,7 +61,7 @@ class HostStatus:
 def latency_text(seconds: float) -> str:
     """A latency in ms, with a decimal where it is short."""
     milliseconds = seconds * 1e3
-    return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
+    return f"{milliseconds:.1f} ms" if milliseconds < 9.95 else f"{milliseconds:.0f} ms"
 
 
 OnStatus = Callable[[HostStatus], None]
