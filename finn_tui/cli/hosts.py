@@ -60,17 +60,14 @@ def list_hosts(as_json: bool) -> None:
         print_json({"hosts": rows, "damaged": damaged(broken)})
         return
     answers = run(_measured(known.values()))
-    lines: list[tuple[str, ...]] = [
-        (
-            *(name, host.address, answers.get(name, "")),
-            # This machine has none.
-            ("never measured" if host.is_remote else "")
-            if name not in measured
-            else measured[name].text,
-            *(_builds_by(host), host.folder),
-        )
-        for name, host in known.items()
-    ]
+    lines: list[tuple[str, ...]] = []
+    for name, host in known.items():
+        # This machine has none.
+        latency = "never measured" if host.is_remote else ""
+        if name in measured:
+            latency = measured[name].text
+        answer = answers.get(name, "")
+        lines.append((name, host.address, answer, latency, _builds_by(host), host.folder))
     lines += [(name, f"damaged: {error.why}", *[""] * 4) for name, error in broken.items()]
     echo(table(("host", "where", "answers", "latency", "builds by", "folder"), lines))
 
