@@ -51,7 +51,7 @@ _MUTED = re.compile(r"Message '([^']+)' appears (\d{1,9}) times and further inst
 MARKS = (
     *causes.NEEDLES,
     *(f"[{message}]" for message in causes.WARNINGS),
-    *(word for word in severity.WORDS_OF_ERRORS),
+    *severity.WORDS_OF_ERRORS,
     _ABORTED,
     "Common 17-",
 )

@@ -68,7 +68,9 @@ class LongLog:
         while self._held:
             self.inner.feed(self._held.popleft())
         reading = self.inner.finish()
-        return replace(reading, note=_NOTE) if self._left_out else reading
+        if not self._left_out:
+            return reading
+        return replace(reading, note="; ".join(filter(None, (reading.note, _NOTE))))
 
     def reading(self) -> ParsedFile:
         """Return what was read so far."""
