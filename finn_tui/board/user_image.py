@@ -121,11 +121,10 @@ def _picture(path: Path, what: Package, shape: tuple[int, ...]) -> UserImages:
 
     too_large = f"Give one of at most {_MOST_PIXELS:,} pixels."
     try:
-        with warnings.catch_warnings():
-            # The limit is ours; Pillow warns of some that are below it.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(path, formats=FORMATS)
-        with opened:
+        # The limit is ours; Pillow warns of some that are below it. Not for this block alone: that
+        # would not be safe beside other threads.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path, formats=FORMATS) as opened:
             width, height = opened.size
             if width * height > _MOST_PIXELS:
                 why = f"It has {width:,} x {height:,} pixels."
