@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import termios
 from typing import Any, Self
 
 
@@ -28,13 +29,11 @@ class EarlyKeys:
     def begin(self) -> None:
         """Take the terminal out of line editing; nothing where stdin is no terminal."""
         try:
-            import termios
-
             # Textual reads the true stdin.
             fd = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
             before = termios.tcgetattr(fd)
             mode = termios.tcgetattr(fd)
-        except (ImportError, OSError, ValueError, termios.error):
+        except (OSError, ValueError, termios.error):
             return
         mode[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON)
         mode[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
@@ -50,8 +49,6 @@ class EarlyKeys:
         """Give the terminal back as it was; keys that wait are kept."""
         if self._before is None:
             return
-        import termios
-
         before, self._before = self._before, None
         assert sys.__stdin__ is not None
         with contextlib.suppress(termios.error):
